@@ -1,0 +1,90 @@
+import { ActionContract, RESERVED_ACTION_NAMES } from '@errand/contracts';
+import { z } from 'zod';
+
+/** The path parameters of a resource such as `designs/{design_id}`, as a type. */
+export type ResourceParameters<R extends string> = R extends `${string}{${infer Name}}${infer Rest}`
+  ? { readonly [K in Name]: string } & ResourceParameters<Rest>
+  : unknown;
+
+/** What an action is given for one attempt. */
+export interface Attempt<Input, Resource extends string> {
+  readonly jobId: string;
+  readonly tenantId: string;
+  readonly input: Input;
+  readonly resource: ResourceParameters<Resource>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** Aborted when nobody waits for this attempt any more: it timed out, was superseded, or the process stops. */
+  readonly signal: AbortSignal;
+  /** Tells callers how far the work is: 0-100. Calls in quick succession are merged. */
+  progress(percent: number, message?: string): void;
+  /** Writes a line to the executor's log, with the job's ids. */
+  log(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface ActionOptions<Resource extends string, Input extends z.ZodType, Result extends z.ZodType> {
+  /** snake_case; the last path word before `/run`. */
+  name: string;
+  /** Raised by the author when the meaning of inputs or results changes. Default `1`. */
+  version?: string;
+  description?: string;
+  /** The path under the tenant, such as `designs/{design_id}`. Default: none, an action of the tenant. */
+  resource?: Resource;
+  input: Input;
+  result: Result;
+  /** Attempts begun in all, the first one counted. Default 3. */
+  retry?: { maxAttempts: number };
+  /** For one attempt. Default 600,000. */
+  timeoutMs?: number;
+  /** Attempts of this action at once in one executor. Default 4. */
+  concurrency?: number;
+  /**
+   * `worker` runs attempts in worker threads: for work that keeps the processor busy, which would otherwise keep
+   * the executor from telling the log that it lives. Default `main`.
+   */
+  thread?: 'main' | 'worker';
+  run(attempt: Attempt<z.output<Input>, Resource>): Promise<z.input<Result>> | z.input<Result>;
+}
+
+export interface Action {
+  readonly contract: ActionContract;
+  readonly concurrency: number;
+  readonly thread: 'main' | 'worker';
+  readonly input: z.ZodType;
+  readonly result: z.ZodType;
+  readonly run: (attempt: Attempt<unknown, string>) => Promise<unknown>;
+}
+
+/**
+ * Describes an action: what it takes, what it gives, how it runs.
+ * @throws at once when the name is reserved, the resource malformed, or a schema has no JSON Schema.
+ */
+export function defineAction<
+  const Resource extends string,
+  Input extends z.ZodType,
+  Result extends z.ZodType,
+>(options: ActionOptions<Resource, Input, Result>): Action {
+  if (RESERVED_ACTION_NAMES.includes(options.name)) {
+    throw new Error(`an action may not be called ${options.name}: the API uses that word itself`);
+  }
+  const contract = ActionContract.parse({
+    name: options.name,
+    version: options.version ?? '1',
+    description: options.description ?? '',
+    resource: options.resource ?? '',
+    input_schema: z.toJSONSchema(options.input, { io: 'input' }),
+    result_schema: z.toJSONSchema(options.result, { io: 'output' }),
+    max_attempts: options.retry?.maxAttempts ?? 3,
+    timeout_ms: options.timeoutMs ?? 600_000,
+  });
+  return {
+    contract,
+    concurrency: options.concurrency ?? 4,
+    thread: options.thread ?? 'main',
+    input: options.input,
+    result: options.result,
+    // The executor parses the input with this action's own schema before it calls.
+    run: async (attempt) => options.run(attempt as Attempt<z.output<Input>, Resource>),
+  };
+}

@@ -1,0 +1,2 @@
+export { type Action, type ActionOptions, type Attempt, defineAction } from './define-action.ts';
+export { PermanentError } from './errors.ts';

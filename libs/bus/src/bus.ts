@@ -1,0 +1,60 @@
+import type { TopologySettings } from '@errand/contracts';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type Appender, createAppender } from './append.ts';
+import { type ConnectOptions, connectBus } from './connect.ts';
+import { LogUnavailable, UnfitServer } from './errors.ts';
+import { provision } from './provision.ts';
+import { createJobReader, type JobReader } from './read-job.ts';
+
+/** A service's way to the log: connected, provisioned, ready to append and to read. */
+export interface Bus extends Appender, JobReader, AsyncDisposable {
+  readonly nc: NatsConnection;
+  /** Whether the server can be reached at this moment. */
+  isConnected(): boolean;
+}
+
+/**
+ * Connects and makes sure that the topology stands, however long the server takes to come up.
+ * @throws UnfitServer
+ */
+export async function openBus(
+  options: ConnectOptions & { topology: TopologySettings; ackTimeoutMs?: number },
+): Promise<Bus> {
+  const { nc, isConnected } = await connectBus(options);
+  await provisionPatiently(nc, options);
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
+  const { ackTimeoutMs } = options;
+  const appender = createAppender(nc, jsm, ackTimeoutMs === undefined ? {} : { ackTimeoutMs });
+  return {
+    nc,
+    append: appender.append,
+    readJob: createJobReader(jsm).readJob,
+    isConnected,
+    close: appender.close,
+    async [Symbol.asyncDispose]() {
+      appender.close();
+      // Flushes acks that are still buffered; a server that is gone must not hold up a stop.
+      await Promise.race([nc.drain().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 2_000))]);
+      await nc.close();
+    },
+  };
+}
+
+/** A cluster that is still electing refuses the first calls, so they are repeated until it answers. */
+async function provisionPatiently(
+  nc: NatsConnection,
+  options: { topology: TopologySettings; signal?: AbortSignal; onStatus?: ConnectOptions['onStatus'] },
+): Promise<void> {
+  for (;;) {
+    try {
+      await provision(nc, options.topology);
+      return;
+    } catch (error) {
+      if (error instanceof UnfitServer || nc.isClosed()) throw error;
+      if (options.signal?.aborted) throw new LogUnavailable('stopped while provisioning', { cause: error });
+      options.onStatus?.('error', `provisioning: ${error instanceof Error ? error.message : error}`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}

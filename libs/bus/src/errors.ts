@@ -1,0 +1,47 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
+
+/** The log cannot answer at present. Nothing is known to be written; the same call may go through later. */
+export class LogUnavailable extends Error {
+  override name = 'LogUnavailable';
+  readonly code = 'log_unavailable';
+  readonly retryable = true;
+}
+
+/** The event is larger than the server accepts in one message. */
+export class EventTooLarge extends Error {
+  override name = 'EventTooLarge';
+  readonly code = 'event_too_large';
+  readonly retryable = false;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  constructor(bytes: number, maxBytes: number) {
+    super(`an event of ${bytes} bytes exceeds the server's limit of ${maxBytes}`);
+    this.bytes = bytes;
+    this.maxBytes = maxBytes;
+  }
+}
+
+/** The server cannot carry the log: too old, or a stream that is not what was asked for. */
+export class UnfitServer extends Error {
+  override name = 'UnfitServer';
+  readonly code = 'unfit_server';
+  readonly retryable = false;
+}
+
+/** JetStream's error codes that mean something to us (the server's errors.json). */
+export const JS = {
+  consumerNotFound: 10014,
+  streamNameInUse: 10058,
+  streamNotFound: 10059,
+  /** The guard's sequence is not the last one. */
+  wrongLastSequence: 10071,
+  /** The stream is full and refuses appends. */
+  maximumBytesExceeded: 10077,
+  /** The same, while a competing append is still in flight. */
+  wrongLastSequenceInFlight: 10164,
+} as const;
+
+/** JetStream's error code, or undefined for errors of another kind. */
+export function jsCode(error: unknown): number | undefined {
+  return error instanceof JetStreamApiError ? error.code : undefined;
+}

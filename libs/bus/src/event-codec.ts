@@ -1,0 +1,51 @@
+import { JobEvent, type RecordedEvent, refOfSubject } from '@errand/contracts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Why a stored message is not an event of ours. */
+export interface Unreadable {
+  readonly kind: 'unreadable';
+  readonly subject: string;
+  readonly version: number;
+  readonly reason: string;
+}
+
+export function encodeEvent(event: JobEvent): Uint8Array {
+  return encoder.encode(JSON.stringify(event));
+}
+
+/** Reads a stored message, or says why it cannot be read. It never throws. */
+export function decodeEvent(message: {
+  subject: string;
+  seq: number;
+  data: Uint8Array;
+}): { kind: 'event'; recorded: RecordedEvent } | Unreadable {
+  const { subject, seq: version } = message;
+  const unreadable = (reason: string): Unreadable => ({ kind: 'unreadable', subject, version, reason });
+  const ref = refOfSubject(subject);
+  if (!ref) return unreadable('the subject names no job');
+  let json: unknown;
+  try {
+    json = JSON.parse(decoder.decode(message.data));
+  } catch {
+    return unreadable('the body is not JSON');
+  }
+  const parsed = JobEvent.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return unreadable(`not an event: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return parsed.data.subject === ref.jobId
+    ? { kind: 'event', recorded: { ref, version, event: parsed.data } }
+    : unreadable('the event belongs to another job than its subject');
+}
+
+/** The id inside a stored message, without checking the rest of it. */
+export function eventIdOf(data: Uint8Array): string | undefined {
+  try {
+    return (JSON.parse(decoder.decode(data)) as { id?: string }).id;
+  } catch {
+    return undefined;
+  }
+}

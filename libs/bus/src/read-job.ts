@@ -1,0 +1,67 @@
+import { JOBS_STREAM, jobSubjects, jobSubjectsOfAnyAction, type RecordedEvent } from '@errand/contracts';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { LogUnavailable } from './errors.ts';
+import { decodeEvent } from './event-codec.ts';
+
+export interface JobReader {
+  /**
+   * The newest event of each type that a job has, as of this moment: what the leader has acknowledged is in it.
+   * Empty for a job that the log does not hold. Give no action to find the job under any.
+   * @throws LogUnavailable
+   */
+  readJob(job: { tenantId: string; jobId: string; action?: string }): Promise<RecordedEvent[]>;
+}
+
+const CATCH_UP_MS = 3_000;
+
+/**
+ * Reads jobs from the log. A job's events come in one request from any replica, which may lag; so the leader is
+ * asked beside it for the job's last event, and the read is repeated until it reaches that far.
+ */
+export function createJobReader(jsm: JetStreamManager): JobReader {
+  async function readJob(job: {
+    tenantId: string;
+    jobId: string;
+    action?: string;
+  }): Promise<RecordedEvent[]> {
+    const { tenantId, jobId, action } = job;
+    const filter =
+      action === undefined
+        ? jobSubjectsOfAnyAction(tenantId, jobId)
+        : jobSubjects({ tenantId, action, jobId });
+    const giveUpAt = performance.now() + CATCH_UP_MS;
+    try {
+      const [last, first] = await Promise.all([
+        jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: filter }),
+        readReplica(jsm, filter),
+      ]);
+      if (!last) return [];
+      let events = first;
+      while (newestOf(events) < last.seq) {
+        if (performance.now() > giveUpAt) throw new LogUnavailable('the replica read lags behind its leader');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        events = await readReplica(jsm, filter);
+      }
+      return events.flatMap((message) => {
+        const decoded = decodeEvent(message);
+        return decoded.kind === 'event' ? [decoded.recorded] : [];
+      });
+    } catch (error) {
+      if (error instanceof LogUnavailable) throw error;
+      throw new LogUnavailable('the log did not answer', { cause: error });
+    }
+  }
+  return { readJob };
+}
+
+async function readReplica(jsm: JetStreamManager, filter: string): Promise<StoredMsg[]> {
+  const found: StoredMsg[] = [];
+  for await (const message of await jsm.direct.getLastMessagesFor(JOBS_STREAM, { multi_last: [filter] })) {
+    found.push(message);
+  }
+  return found;
+}
+
+function newestOf(messages: StoredMsg[]): number {
+  return messages.reduce((newest, { seq }) => Math.max(newest, seq), 0);
+}

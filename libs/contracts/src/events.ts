@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { JobFault } from './faults.ts';
+import { ActionName, EventId, JobId, TenantId } from './ids.ts';
+
+/*
+ * What can be said about a job. Each event is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents
+ * reader can replay the log. A published schema is never edited, only added to; readers ignore what they do
+ * not know.
+ */
+
+/** An RFC 3339 instant in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`. */
+export const Instant = z.iso.datetime();
+
+const attempt = z.int().min(1);
+
+/** Up to 20 strings that a caller hangs on a job and gets back with its summary and its webhooks. */
+export const Metadata = z
+  .record(z.string().min(1).max(64), z.string().max(500))
+  .refine((entries) => Object.keys(entries).length <= 20, 'must have at most 20 entries');
+
+export const JobRequested = z.object({
+  tenant_id: TenantId,
+  action: ActionName,
+  action_version: z.string(),
+  /** The path parameters of the action's resource, such as `{design_id: 'd-1'}`. */
+  resource: z.record(z.string(), z.string()),
+  input: z.unknown(),
+  metadata: Metadata,
+  source: z.enum(['api', 'ui', 'schedule', 'retry']),
+  /** The name of the API key that asked. */
+  requested_by: z.string(),
+  start_by: Instant.optional(),
+  finish_by: Instant,
+  retry_of: JobId.optional(),
+});
+
+export const JobStarted = z.object({ attempt, executor_id: z.string() });
+
+export const JobProgressed = z.object({
+  attempt,
+  percent: z.number().min(0).max(100),
+  message: z.string().max(500).optional(),
+});
+
+export const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
+
+export const JobDue = z.object({ reason: z.enum(['retry', 'start_after']) });
+
+export const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
+
+export const JobSucceeded = z.object({ attempt, result: z.unknown(), duration_ms: z.number().min(0) });
+
+export const JobFailed = z.object({
+  attempt: z.int().min(0),
+  error: JobFault,
+  duration_ms: z.number().min(0),
+});
+
+export const JobCanceled = z.object({ by: z.string() });
+
+export const JobExpired = z.object({ deadline: z.enum(['start_by', 'finish_by']) });
+
+const envelope = {
+  specversion: z.literal('1.0'),
+  id: EventId,
+  source: z.string(),
+  subject: JobId,
+  time: Instant,
+  datacontenttype: z.literal('application/json'),
+  /** The W3C trace context of the request that began the job. */
+  traceparent: z.string().optional(),
+};
+
+export const JobEvent = z.discriminatedUnion('type', [
+  z.object({ ...envelope, type: z.literal('JobRequested'), data: JobRequested }),
+  z.object({ ...envelope, type: z.literal('JobStarted'), data: JobStarted }),
+  z.object({ ...envelope, type: z.literal('JobProgressed'), data: JobProgressed }),
+  z.object({ ...envelope, type: z.literal('JobRetrying'), data: JobRetrying }),
+  z.object({ ...envelope, type: z.literal('JobDue'), data: JobDue }),
+  z.object({ ...envelope, type: z.literal('JobCancelRequested'), data: JobCancelRequested }),
+  z.object({ ...envelope, type: z.literal('JobSucceeded'), data: JobSucceeded }),
+  z.object({ ...envelope, type: z.literal('JobFailed'), data: JobFailed }),
+  z.object({ ...envelope, type: z.literal('JobCanceled'), data: JobCanceled }),
+  z.object({ ...envelope, type: z.literal('JobExpired'), data: JobExpired }),
+]);
+export type JobEvent = z.infer<typeof JobEvent>;
+export type JobEventType = JobEvent['type'];
+export type JobEventOf<T extends JobEventType> = Extract<JobEvent, { type: T }>;
+
+/** What happened, before it has an envelope: the output of a decision. */
+export type JobFact = { [T in JobEventType]: { type: T; data: JobEventOf<T>['data'] } }[JobEventType];
+
+/** An event as the log holds it: `version` is its stream sequence, which orders a job's events. */
+export interface RecordedEvent {
+  readonly ref: { readonly tenantId: string; readonly action: string; readonly jobId: string };
+  readonly version: number;
+  readonly event: JobEvent;
+}
+
+/** Puts a fact into its envelope. `id` is a UUIDv7 that the writer keeps while it retries one append. */
+export function toJobEvent(
+  fact: JobFact,
+  envelopeOf: {
+    id: string;
+    jobId: string;
+    source: `/errand/${string}`;
+    timeMs: number;
+    traceparent?: string | undefined;
+  },
+): JobEvent {
+  return {
+    specversion: '1.0',
+    id: envelopeOf.id,
+    source: envelopeOf.source,
+    subject: envelopeOf.jobId,
+    time: new Date(envelopeOf.timeMs).toISOString(),
+    datacontenttype: 'application/json',
+    ...(envelopeOf.traceparent === undefined ? {} : { traceparent: envelopeOf.traceparent }),
+    ...fact,
+  };
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+/*
+ * Why a job did not succeed, in words that are persisted. An action adds codes of its own by throwing a
+ * PermanentError; these are the ones that Errand itself writes.
+ */
+export const FAULT_CODES = {
+  /** The input passed the gateway's JSON Schema but not the action's own schema. */
+  invalid_input: 'The input does not fit the action.',
+  /** The action returned something that its own result schema refuses. */
+  invalid_result: 'The action returned a result that does not fit its own schema.',
+  /** The result is larger than one event may be. */
+  result_too_large: 'The result is larger than the log accepts.',
+  /** The action threw an error of its own; its text stays in the executor's log. */
+  action_failed: 'The action failed.',
+  /** One attempt took longer than the action's timeout. */
+  timed_out: 'The action did not finish in time.',
+  /** Every allowed attempt was begun and none came to an end, as when an action kills its executor. */
+  attempts_exhausted: 'No attempt came to an end.',
+} as const;
+export type FaultCode = keyof typeof FAULT_CODES;
+
+/** One reason for a job's failure, as callers read it in a summary. */
+export const JobFault = z.object({
+  code: z.string().min(1).max(100),
+  message: z.string().max(2000),
+  details: z.array(z.unknown()).max(100).optional(),
+});
+export type JobFault = z.infer<typeof JobFault>;

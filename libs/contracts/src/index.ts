@@ -1,0 +1,46 @@
+export { ActionContract, RESERVED_ACTION_NAMES } from './action-contract.ts';
+export {
+  Instant,
+  JobEvent,
+  type JobEventOf,
+  type JobEventType,
+  type JobFact,
+  Metadata,
+  type RecordedEvent,
+  toJobEvent,
+} from './events.ts';
+export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
+export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
+export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
+export { InputError, Problem } from './problem.ts';
+export {
+  ALL_ENDINGS,
+  ALL_JOB_EVENTS,
+  eventSubject,
+  jobSubjects,
+  jobSubjectsOfAnyAction,
+  LANES,
+  type Lane,
+  refOfSubject,
+  workOf,
+} from './subjects.ts';
+export { ApiKey, Tenant } from './tenant.ts';
+export {
+  ACK_WAIT_MS,
+  BUCKETS,
+  type BucketName,
+  type ConsumerSpec,
+  executorConsumer,
+  JOBS_STREAM,
+  jobsStream,
+  MIN_NATS_VERSION,
+  PROJECTION_CONSUMER,
+  type TopologySettings,
+  WEBHOOKS_CONSUMER,
+} from './topology.ts';
+export {
+  WEBHOOK_EVENT_TYPES,
+  WebhookEndpoint,
+  type WebhookEventType,
+  webhookEventTypeOf,
+} from './webhook-endpoint.ts';

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { eventSubject, jobSubjects, jobSubjectsOfAnyAction, refOfSubject, workOf } from './subjects.ts';
+
+const ref = { tenantId: 'acme', action: 'render', jobId: '01890000-0000-7000-8000-000000000001' };
+
+test('a request carries its lane, other events do not', () => {
+  expect(eventSubject(ref, 'JobRequested', 'bulk')).toBe(`jobs.acme.render.${ref.jobId}.requested.bulk`);
+  expect(eventSubject(ref, 'JobCancelRequested')).toBe(`jobs.acme.render.${ref.jobId}.cancel_requested`);
+});
+
+test('the guard is one string for every event of a job', () => {
+  expect(jobSubjects(ref)).toBe(`jobs.acme.render.${ref.jobId}.>`);
+});
+
+test('executors of an action read its requests and dues of every lane', () => {
+  expect(workOf('render')).toEqual(['jobs.*.render.*.requested.*', 'jobs.*.render.*.due.*']);
+});
+
+test('a subject that was built is read back as the same job', () => {
+  fc.assert(
+    fc.property(
+      fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/),
+      fc.stringMatching(/^[a-z][a-z0-9_]{0,63}$/),
+      (tenantId, action) => {
+        const job = { ...ref, tenantId, action };
+        expect(refOfSubject(eventSubject(job, 'JobFailed'))).toEqual(job);
+      },
+    ),
+  );
+});
+
+test.each(['*', '>', 'a.b', '', 'a b', 'a\n', 'é', 'x'.repeat(65)])(
+  'the tenant %j is refused',
+  (tenantId) => {
+    expect(() => eventSubject({ ...ref, tenantId }, 'JobStarted')).toThrow();
+    expect(() => jobSubjects({ ...ref, tenantId })).toThrow();
+    expect(() => jobSubjectsOfAnyAction(tenantId, ref.jobId)).toThrow();
+  },
+);
+
+test.each(['*', '01890000-0000-4000-8000-000000000001', '01890000-0000-7000-8000-00000000000A', 'x'])(
+  'the job id %j is refused',
+  (jobId) => {
+    expect(() => jobSubjects({ ...ref, jobId })).toThrow();
+  },
+);
+
+test('foreign subjects belong to no job', () => {
+  expect(refOfSubject('jobs.acme')).toBeUndefined();
+  expect(refOfSubject(`other.acme.render.${ref.jobId}.started`)).toBeUndefined();
+});

@@ -1,0 +1,100 @@
+import { type JobEvent, type JobFact, type RecordedEvent, toJobEvent } from '@errand/contracts';
+import fc from 'fast-check';
+import { type Command, decide } from './decide.ts';
+import { evolve, type JobState } from './job.ts';
+
+/* Test-only: histories as a log could hold them. */
+
+export const REF = { tenantId: 'acme', action: 'add', jobId: '01890000-0000-7000-8000-000000000001' };
+
+export const REQUEST: Extract<JobEvent, { type: 'JobRequested' }>['data'] = {
+  tenant_id: 'acme',
+  action: 'add',
+  action_version: '1',
+  resource: { design_id: 'd-1' },
+  input: { a: 1 },
+  metadata: { order: '7' },
+  source: 'api',
+  requested_by: 'key',
+  finish_by: '2026-01-02T00:00:00.000Z',
+};
+
+/** Puts facts into a log: versions grow, with gaps, as they do where jobs share a stream. */
+export function record(facts: readonly JobFact[]): RecordedEvent[] {
+  return facts.map((fact, index) => ({
+    ref: REF,
+    version: 10 + index * 3,
+    event: toJobEvent(fact, {
+      id: `01890000-0000-7000-8000-${String(index).padStart(12, '0')}`,
+      jobId: REF.jobId,
+      source: '/errand/test',
+      timeMs: Date.UTC(2026, 0, 1) + index * 1_000,
+    }),
+  }));
+}
+
+const attempt = fc.integer({ min: 1, max: 4 });
+const fault = fc.record({ code: fc.constantFrom('a', 'b'), message: fc.string() });
+
+/** Any facts in any order, also such as no writer would decide. */
+export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
+  fc.oneof(
+    fc.constant<JobFact>({ type: 'JobRequested', data: REQUEST }),
+    fc.record({
+      type: fc.constant('JobStarted' as const),
+      data: fc.record({ attempt, executor_id: fc.string() }),
+    }),
+    fc.record({
+      type: fc.constant('JobProgressed' as const),
+      data: fc.record({ attempt, percent: fc.integer({ min: 0, max: 100 }) }),
+    }),
+    fc.record({
+      type: fc.constant('JobRetrying' as const),
+      data: fc.record({ attempt, error: fault, retry_at: fc.constant('2026-01-01T01:00:00.000Z') }),
+    }),
+    fc.constant<JobFact>({ type: 'JobDue', data: { reason: 'retry' } }),
+    fc.constant<JobFact>({ type: 'JobCancelRequested', data: { by: 'key' } }),
+    fc.record({
+      type: fc.constant('JobSucceeded' as const),
+      data: fc.record({ attempt, result: fc.jsonValue(), duration_ms: fc.nat() }),
+    }),
+    fc.record({
+      type: fc.constant('JobFailed' as const),
+      data: fc.record({ attempt, error: fault, duration_ms: fc.nat() }),
+    }),
+    fc.constant<JobFact>({ type: 'JobCanceled', data: { by: 'key' } }),
+    fc.constant<JobFact>({ type: 'JobExpired', data: { deadline: 'finish_by' } }),
+  ),
+  { minLength: 1, maxLength: 12 },
+);
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  fc.constant<Command>({ type: 'requestJob', request: REQUEST }),
+  fc.constant<Command>({ type: 'startAttempt', executorId: 'e', maxAttempts: 3 }),
+  fc.record({
+    type: fc.constant('reportProgress' as const),
+    attempt,
+    percent: fc.integer({ min: 0, max: 100 }),
+  }),
+  fc.record({
+    type: fc.constant('succeedAttempt' as const),
+    attempt,
+    result: fc.jsonValue(),
+    durationMs: fc.nat(),
+  }),
+  fc.record({ type: fc.constant('failAttempt' as const), attempt, error: fault, durationMs: fc.nat() }),
+);
+
+/** What is written when any commands are decided one after the other. */
+export const decidedFacts: fc.Arbitrary<JobFact[]> = fc.array(command, { maxLength: 30 }).map((commands) => {
+  const facts: JobFact[] = [];
+  let state: JobState | undefined;
+  for (const each of commands) {
+    const decision = decide(each, state);
+    if (decision.kind === 'rejected') continue;
+    facts.push(decision.fact);
+    const newest = record(facts).at(-1);
+    if (newest) state = evolve(state, newest);
+  }
+  return facts;
+});

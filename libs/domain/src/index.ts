@@ -1,0 +1,11 @@
+export { type Command, type Decision, decide, type Rejection } from './decide.ts';
+export {
+  evolve,
+  foldJob,
+  isEnded,
+  type JobRequest,
+  type JobState,
+  mergeJobStates,
+  type Register,
+} from './job.ts';
+export { expiresAtMs, summarize } from './summary.ts';

@@ -1,0 +1,168 @@
+import type { JobEventOf, JobFault, JobStatus, RecordedEvent } from '@errand/contracts';
+
+/*
+ * A job is a handful of registers. Each event sets some of them, and in every register the newest event wins:
+ *
+ *   event                sets
+ *   JobRequested         request, phase (queued)
+ *   JobStarted           phase (running), attempt, progress (none)
+ *   JobProgressed        progress
+ *   JobRetrying          phase (queued, next_at), outcome (errors)
+ *   JobDue               phase (queued)
+ *   JobCancelRequested   cancelRequested
+ *   JobSucceeded         phase (succeeded), outcome (result)
+ *   JobFailed            phase (failed), outcome (errors)
+ *   JobCanceled          phase (canceled), outcome
+ *   JobExpired           phase (expired), outcome (errors)
+ *
+ * "Newest" means the higher version, so folding is commutative, associative and idempotent: events may arrive in
+ * any order, twice, or split over processes that merge what each has seen. And since an event of one type sets the
+ * same registers each time, the last event of each type is as good as the whole history.
+ *
+ * Which event may follow which is not decided here but in decide.ts, before an event is written.
+ */
+
+/** A value and the version of the event that set it; version 0 means not set by any event seen so far. */
+export interface Register<T> {
+  readonly version: number;
+  readonly value: T;
+}
+
+export interface JobState {
+  readonly tenantId: string;
+  readonly action: string;
+  readonly jobId: string;
+  /** Stream sequence of the newest event seen. */
+  readonly version: number;
+  readonly updatedAt: string;
+  readonly request: Register<JobRequest | null>;
+  readonly phase: Register<{
+    status: JobStatus | null;
+    /** When a waiting job runs again. */
+    nextAt: string | null;
+    finishedAt: string | null;
+  }>;
+  readonly attempt: Register<{ number: number; startedAt: string | null; executorId: string | null }>;
+  readonly progress: Register<{ percent: number; message: string | null; updatedAt: string } | null>;
+  readonly outcome: Register<{ result: unknown; errors: JobFault[] }>;
+  readonly cancelRequested: Register<boolean>;
+}
+
+/** What the job was asked to do, without its input: inputs stay in the log. */
+export interface JobRequest {
+  readonly requestedAt: string;
+  readonly data: Omit<JobEventOf<'JobRequested'>['data'], 'input'>;
+}
+
+/** The only fold: a job's state once an event is known. Total and order-free; see the head of this file. */
+export function evolve(state: JobState | undefined, recorded: RecordedEvent): JobState {
+  const seen = stateOf(recorded);
+  return state === undefined ? seen : mergeJobStates(state, seen);
+}
+
+/** Folds any number of events of one job, in any order. Undefined for none. */
+export function foldJob(events: Iterable<RecordedEvent>): JobState | undefined {
+  let state: JobState | undefined;
+  for (const recorded of events) state = evolve(state, recorded);
+  return state;
+}
+
+/** What two readers know together of one job. */
+export function mergeJobStates(a: JobState, b: JobState): JobState {
+  const newest = a.version >= b.version ? a : b;
+  return {
+    tenantId: a.tenantId,
+    action: a.action,
+    jobId: a.jobId,
+    version: newest.version,
+    updatedAt: newest.updatedAt,
+    request: newer(a.request, b.request),
+    phase: newer(a.phase, b.phase),
+    attempt: newer(a.attempt, b.attempt),
+    progress: newer(a.progress, b.progress),
+    outcome: newer(a.outcome, b.outcome),
+    cancelRequested: newer(a.cancelRequested, b.cancelRequested),
+  };
+}
+
+/** True once no further event can follow. */
+export function isEnded(status: JobStatus | null): boolean {
+  switch (status) {
+    case null:
+    case 'queued':
+    case 'running':
+      return false;
+    case 'succeeded':
+    case 'failed':
+    case 'canceled':
+    case 'expired':
+      return true;
+  }
+}
+
+function newer<T>(a: Register<T>, b: Register<T>): Register<T> {
+  return a.version >= b.version ? a : b;
+}
+
+const WAITING = { nextAt: null, finishedAt: null };
+const UNSET: Pick<JobState, 'request' | 'phase' | 'attempt' | 'progress' | 'outcome' | 'cancelRequested'> = {
+  request: { version: 0, value: null },
+  phase: { version: 0, value: { status: null, ...WAITING } },
+  attempt: { version: 0, value: { number: 0, startedAt: null, executorId: null } },
+  progress: { version: 0, value: null },
+  outcome: { version: 0, value: { result: null, errors: [] } },
+  cancelRequested: { version: 0, value: false },
+};
+
+/** What one event alone tells of its job. */
+function stateOf({ ref, version, event }: RecordedEvent): JobState {
+  return { ...ref, version, updatedAt: event.time, ...UNSET, ...registersOf(version, event) };
+}
+
+function registersOf(version: number, event: RecordedEvent['event']): Partial<JobState> {
+  const at = event.time;
+  const set = <T>(value: T): Register<T> => ({ version, value });
+  const phase = (status: JobStatus, nextAt: string | null = null, finishedAt: string | null = null) =>
+    set({ status, nextAt, finishedAt });
+  const ended = (status: JobStatus, result: unknown, errors: JobFault[]) => ({
+    phase: phase(status, null, at),
+    outcome: set({ result, errors }),
+  });
+  switch (event.type) {
+    case 'JobRequested': {
+      const { input: _, ...data } = event.data;
+      return { request: set({ requestedAt: at, data }), phase: phase('queued') };
+    }
+    case 'JobStarted': {
+      const { attempt, executor_id } = event.data;
+      return {
+        phase: phase('running'),
+        attempt: set({ number: attempt, startedAt: at, executorId: executor_id }),
+        progress: set(null),
+      };
+    }
+    case 'JobProgressed': {
+      const { percent, message } = event.data;
+      return { progress: set({ percent, message: message ?? null, updatedAt: at }) };
+    }
+    case 'JobRetrying':
+      return {
+        phase: phase('queued', event.data.retry_at),
+        outcome: set({ result: null, errors: [event.data.error] }),
+      };
+    case 'JobDue':
+      return { phase: phase('queued') };
+    case 'JobCancelRequested':
+      return { cancelRequested: set(true) };
+    case 'JobSucceeded':
+      return ended('succeeded', event.data.result, []);
+    case 'JobFailed':
+      return ended('failed', null, [event.data.error]);
+    case 'JobCanceled':
+      return ended('canceled', null, []);
+    case 'JobExpired': {
+      const { deadline } = event.data;
+      return ended('expired', null, [{ code: 'expired', message: `The job's ${deadline} passed.` }]);
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { type JobSummary, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
+import type { JobState } from './job.ts';
+
+const DAY_MS = 86_400_000;
+
+/** When a job's summary stops being readable, as Unix time in milliseconds. */
+export function expiresAtMs(createdAtMs: number): number {
+  return createdAtMs + SUMMARY_RETENTION_DAYS * DAY_MS;
+}
+
+/**
+ * A job as callers see it, or undefined while its JobRequested is not known. `links` and the number of allowed
+ * attempts belong to the reader's world, not to the job's, so they are given.
+ */
+export function summarize(
+  state: JobState,
+  context: { maxAttempts: number | null; linksOf: (state: JobState) => JobSummary['links'] },
+): JobSummary | undefined {
+  const request = state.request.value;
+  const { status, nextAt, finishedAt } = state.phase.value;
+  if (request === null || status === null) return undefined;
+  const progress = state.progress.value;
+  return {
+    job_id: state.jobId,
+    tenant_id: state.tenantId,
+    action: state.action,
+    resource: request.data.resource,
+    status,
+    version: state.version,
+    cancel_requested: state.cancelRequested.value,
+    progress: progress && {
+      percent: progress.percent,
+      message: progress.message,
+      updated_at: progress.updatedAt,
+    },
+    attempt: { number: state.attempt.value.number, max: context.maxAttempts, next_at: nextAt },
+    results: state.outcome.value.result,
+    errors: state.outcome.value.errors,
+    metadata: request.data.metadata,
+    source: request.data.source,
+    requested_by: request.data.requested_by,
+    retry_of: request.data.retry_of ?? null,
+    created_at: request.requestedAt,
+    started_at: state.attempt.value.startedAt,
+    finished_at: finishedAt,
+    updated_at: state.updatedAt,
+    expires_at: new Date(expiresAtMs(Date.parse(request.requestedAt))).toISOString(),
+    links: context.linksOf(state),
+  };
+}

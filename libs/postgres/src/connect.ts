@@ -1,0 +1,60 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import type { JobSummaryTable } from './schema/job-summary.ts';
+import type { WebhookAttemptTable, WebhookDeliveryTable, WebhookMessageTable } from './schema/webhooks.ts';
+
+/** Every table, each written by one service only. */
+export interface Database {
+  job_summary: JobSummaryTable;
+  webhook_message: WebhookMessageTable;
+  webhook_delivery: WebhookDeliveryTable;
+  webhook_attempt: WebhookAttemptTable;
+}
+
+export type Db = Kysely<Database>;
+
+export interface DatabaseOptions {
+  url: string;
+  /** Shown in pg_stat_activity. */
+  name: string;
+  poolSize: number;
+  /** How long a statement may take before Postgres gives it up, in milliseconds. Default 30,000. */
+  statementTimeoutMs?: number;
+  /** How long to wait for a connection, in milliseconds. Default 5,000. */
+  connectTimeoutMs?: number;
+  /** Told of idle connections that broke; the pool replaces them by itself. */
+  onError?: (error: Error) => void;
+}
+
+const INT8 = 20;
+
+/** A pool of connections. It connects when first used, so it can be opened while Postgres is down. */
+export function openDatabase(options: DatabaseOptions): Db {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: options.name,
+    max: options.poolSize,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    statement_timeout: statementTimeoutMs,
+    // The server's word is the better one; this is for a server that says nothing any more.
+    query_timeout: statementTimeoutMs + 1_000,
+    keepAlive: true,
+    types: {
+      // Stream sequences stay far below 2^53.
+      getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')),
+    },
+  });
+  pool.on('error', (error) => options.onError?.(error));
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** Whether Postgres answers. */
+export async function isReachable(db: Db): Promise<boolean> {
+  try {
+    await db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
+    return true;
+  } catch {
+    return false;
+  }
+}

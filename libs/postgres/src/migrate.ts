@@ -1,0 +1,35 @@
+import { type Migration, Migrator } from 'kysely/migration';
+import type { Db } from './connect.ts';
+import * as jobSummary from './migrations/001-job-summary.ts';
+import * as webhooks from './migrations/002-webhooks.ts';
+
+const MIGRATIONS: Record<string, Migration> = {
+  '001-job-summary': jobSummary,
+  '002-webhooks': webhooks,
+};
+
+/**
+ * Brings the schema up to date. Any number of processes may call it at once: the migrator holds an advisory lock
+ * while it works, and the others find nothing left to do.
+ */
+export async function migrate(db: Db): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error } = await migrator.migrateToLatest();
+  if (error) throw error;
+}
+
+/** Migrates as soon as Postgres can be reached, however long that takes. */
+export async function migratePatiently(
+  db: Db,
+  options: { signal: AbortSignal; onRetry: (error: unknown) => void },
+): Promise<void> {
+  for (;;) {
+    try {
+      return await migrate(db);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      options.onRetry(error);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}

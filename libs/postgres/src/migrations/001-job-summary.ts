@@ -1,0 +1,30 @@
+import { type Kysely, sql } from 'kysely';
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table job_summary (
+      job_id uuid primary key,
+      tenant_id text not null,
+      action text not null,
+      version bigint not null,
+      updated_at timestamptz not null,
+      request_version bigint not null,
+      created_at timestamptz,
+      request json,
+      phase_version bigint not null,
+      status text,
+      next_at timestamptz,
+      finished_at timestamptz,
+      attempt_version bigint not null,
+      attempt_number int not null,
+      started_at timestamptz,
+      executor_id text,
+      progress_version bigint not null,
+      progress json,
+      outcome_version bigint not null,
+      result json,
+      errors json not null,
+      cancel_version bigint not null,
+      cancel_requested boolean not null
+    ) partition by range (job_id)`.execute(db);
+}

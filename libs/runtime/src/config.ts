@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+
+/** One environment variable: what it means, and how its text becomes a value. */
+export interface Setting<T> {
+  readonly env: string;
+  /** For people; says what the value changes. */
+  readonly description: string;
+  /** `ms`, `bytes`, `days`, …; none for text and switches. */
+  readonly unit?: string;
+  /** The text used when the variable is not set. Absent: the variable must be set. */
+  readonly default?: string;
+  /** Reads the text. */
+  readonly schema: z.ZodType<T>;
+  /** Never shown in logs or listings. */
+  readonly secret?: true;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each setting has a value type of its own, inferred below.
+export type Settings = Record<string, Setting<any>>;
+export type ConfigOf<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+
+/** Thrown with one line for each variable that is wrong or missing. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly code = 'config_error';
+  readonly retryable = false;
+}
+
+/**
+ * Reads a configuration, or names everything that is wrong with it at once.
+ * @throws ConfigError
+ */
+export function parseConfig<S extends Settings>(
+  settings: S,
+  env: Record<string, string | undefined>,
+): ConfigOf<S> {
+  const wrong: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(settings)) {
+    // Compose files and shells leave variables empty where they mean unset.
+    const text = env[setting.env] || setting.default;
+    if (text === undefined) {
+      wrong.push(`${setting.env} is not set (${setting.description})`);
+      continue;
+    }
+    const parsed = setting.schema.safeParse(text);
+    if (parsed.success) config[key] = parsed.data;
+    else wrong.push(`${setting.env}: ${parsed.error.issues[0]?.message} (${setting.description})`);
+  }
+  if (wrong.length > 0) throw new ConfigError(`the configuration is wrong:\n  ${wrong.join('\n  ')}`);
+  return config as ConfigOf<S>;
+}

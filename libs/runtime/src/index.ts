@@ -1,0 +1,14 @@
+export { ConfigError, type ConfigOf, parseConfig, type Setting, type Settings } from './config.ts';
+export { type HttpServer, serveHttp } from './http-server.ts';
+export { createLogger, type Logger } from './logger.ts';
+export { Counter, createOps, Gauge, Histogram, type Ops } from './ops-routes.ts';
+export { runService, type ServiceContext } from './run-service.ts';
+export { createSecretBox, type SecretBox } from './sealed-secrets.ts';
+export { flag, integer, secret, text } from './setting-kinds.ts';
+export {
+  BUS_SETTINGS,
+  OPS_SETTINGS,
+  POSTGRES_SETTINGS,
+  PROCESS_SETTINGS,
+  SEALING_KEY_SETTING,
+} from './shared-settings.ts';

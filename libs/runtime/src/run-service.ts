@@ -1,0 +1,64 @@
+import { type ConfigOf, parseConfig, type Settings } from './config.ts';
+import { createLogger, type Logger } from './logger.ts';
+
+export interface ServiceContext {
+  readonly log: Logger;
+  /** Aborted when the process is told to stop. */
+  readonly signal: AbortSignal;
+  /** Ends the process with an error: for conditions that only a new start mends. */
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * The whole life of a service's process: reads the environment, starts, runs until SIGTERM or SIGINT, stops. Exit
+ * codes: 0 stopped as told, 1 failed, 2 wrong configuration.
+ */
+export async function runService<S extends Settings>(options: {
+  name: string;
+  settings: S;
+  start: (config: ConfigOf<S>, context: ServiceContext) => Promise<AsyncDisposable>;
+}): Promise<void> {
+  const config = readConfig(options.settings);
+  const log = createLogger({ service: options.name, level: String(config.logLevel ?? 'info') });
+  const stop = new AbortController();
+  const ended = Promise.withResolvers<number>();
+  const fail = (error: unknown) => {
+    log.fatal({ err: error }, 'service_failed');
+    ended.resolve(1);
+    stop.abort();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      log.info({ signal }, 'service_stopping');
+      ended.resolve(0);
+      stop.abort();
+    });
+  }
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+
+  let service: AsyncDisposable | undefined;
+  try {
+    service = await options.start(config, { log, signal: stop.signal, fail });
+    log.info('service_started');
+  } catch (error) {
+    if (!stop.signal.aborted) fail(error);
+  }
+  const code = await ended.promise;
+  try {
+    await service?.[Symbol.asyncDispose]();
+  } catch (error) {
+    log.error({ err: error }, 'service_stop_failed');
+  }
+  log.info({ code }, 'service_stopped');
+  process.exit(code);
+}
+
+function readConfig<S extends Settings>(settings: S): ConfigOf<S> {
+  try {
+    return parseConfig(settings, process.env);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  }
+}

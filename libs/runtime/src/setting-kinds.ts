@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import type { Setting } from './config.ts';
+
+type About = { env: string; description: string };
+
+/** Any text. With no default it must be set. */
+export function text(about: About & { default?: string }): Setting<string> {
+  return { ...about, schema: z.string().min(1) };
+}
+
+/** Text that no log or listing may show. */
+export function secret(about: About & { schema?: z.ZodType<string> }): Setting<string> {
+  return { schema: z.string().min(16, 'must have at least 16 characters'), ...about, secret: true };
+}
+
+/** A whole number with its unit and the range in which it makes sense. */
+export function integer(
+  about: About & { default: number; unit: string; min: number; max: number },
+): Setting<number> {
+  const { min, max, env, description, unit } = about;
+  const schema = z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(min, `must be at least ${min} ${unit}`)
+    .max(max, `must be at most ${max} ${unit}`);
+  return { env, description, unit, default: String(about.default), schema: schema as z.ZodType<number> };
+}
+
+/** `true` or `false`. */
+export function flag(about: About & { default: boolean }): Setting<boolean> {
+  const schema = z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((value) => value === 'true');
+  return { ...about, default: String(about.default), schema: schema as unknown as z.ZodType<boolean> };
+}

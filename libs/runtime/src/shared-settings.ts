@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { integer, secret, text } from './setting-kinds.ts';
+
+/** What every service that talks to the log needs. */
+export const BUS_SETTINGS = {
+  natsUrl: text({
+    env: 'NATS_URL',
+    description: 'NATS server, or several separated by commas',
+    default: 'nats://127.0.0.1:4222',
+  }),
+  replicas: integer({
+    env: 'ERRAND_REPLICAS',
+    description: 'Copies of each stream and bucket: 1 on one server, 3 in production',
+    unit: 'copies',
+    default: 1,
+    min: 1,
+    max: 5,
+  }),
+  jobsMaxAgeHours: integer({
+    env: 'ERRAND_JOBS_MAX_AGE_HOURS',
+    description: "How long the log keeps a job's events; longer than a job may live",
+    unit: 'hours',
+    default: 48,
+    min: 25,
+    max: 8760,
+  }),
+  jobsMaxBytes: integer({
+    env: 'ERRAND_JOBS_MAX_BYTES',
+    description: 'How large the log may grow; beyond it runs are refused with 503',
+    unit: 'bytes',
+    default: 10_000_000_000,
+    min: 1_000_000,
+    max: Number.MAX_SAFE_INTEGER,
+  }),
+};
+
+export const POSTGRES_SETTINGS = {
+  databaseUrl: text({
+    env: 'DATABASE_URL',
+    description: 'Postgres connection URL',
+    default: 'postgres://errand@127.0.0.1:5432/errand',
+  }),
+  databasePoolSize: integer({
+    env: 'ERRAND_DATABASE_POOL_SIZE',
+    description: 'Postgres connections of this process',
+    unit: 'connections',
+    default: 10,
+    min: 2,
+    max: 500,
+  }),
+};
+
+export const PROCESS_SETTINGS = {
+  host: text({ env: 'ERRAND_HOST', description: 'Address to listen on', default: '127.0.0.1' }),
+  logLevel: text({
+    env: 'ERRAND_LOG_LEVEL',
+    description: 'trace, debug, info, warn, error or silent',
+    default: 'info',
+  }),
+  shutdownGraceMs: integer({
+    env: 'ERRAND_SHUTDOWN_GRACE_MS',
+    description: 'How long a stop waits for work under way',
+    unit: 'ms',
+    default: 25_000,
+    min: 100,
+    max: 600_000,
+  }),
+};
+
+/** For services whose only HTTP is /healthz, /readyz and /metrics. */
+export const OPS_SETTINGS = {
+  opsPort: integer({
+    env: 'ERRAND_OPS_PORT',
+    description: 'Port of /healthz, /readyz and /metrics; 0 takes a free one',
+    unit: 'port',
+    default: 9090,
+    min: 0,
+    max: 65_535,
+  }),
+};
+
+/** 32 bytes in base64. */
+export const SEALING_KEY_SETTING = {
+  secretKey: secret({
+    env: 'ERRAND_SECRET_KEY',
+    description: 'Key under which webhook secrets are stored: 32 bytes in base64',
+    schema: z
+      .base64()
+      .refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64'),
+  }),
+};

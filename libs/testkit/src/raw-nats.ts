@@ -1,0 +1,33 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
+const TIMEOUT_MS = 2_000;
+
+/**
+ * Sends one request over NATS' text protocol and resolves to the JSON of its reply. Rejects when the server is
+ * gone, and when nothing replies within 2 s, as while a leader is elected.
+ * The tests of the servers need no more of a client than this, and it keeps nothing open between requests.
+ */
+export async function rawNatsRequest(
+  url: string,
+  subject: string,
+  payload: object | string = '',
+): Promise<Record<string, unknown>> {
+  const body = typeof payload === 'string' ? payload : JSON.stringify(payload);
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no reply to ${subject}`)));
+  try {
+    await once(socket, 'connect');
+    socket.write('CONNECT {"verbose":false}\r\nSUB _INBOX.raw 1\r\n');
+    socket.write(`PUB ${subject} _INBOX.raw ${Buffer.byteLength(body)}\r\n${body}\r\n`);
+    let received = '';
+    for await (const chunk of socket.setEncoding('utf8')) {
+      received += chunk;
+      const reply = /\r\nMSG _INBOX\.raw 1 \d+\r\n(.*)\r\n/.exec(received)?.[1];
+      if (reply !== undefined) return JSON.parse(reply);
+    }
+    throw new Error(`the server closed the connection before it replied to ${subject}`);
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,33 @@
+/*
+ * The inside of a worker thread: loads one action, then runs one attempt after the other as it is told.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { executeAttempt } from './execute-attempt.ts';
+import { loadActions } from './load-actions.ts';
+import type { FromWorker, ToWorker } from './worker-pool.ts';
+
+const { moduleUrl, actionName } = workerData as { moduleUrl: string; actionName: string };
+const port = parentPort;
+if (!port) throw new Error('attempt-worker.ts runs in a worker thread only');
+const say = (message: FromWorker) => port.postMessage(message);
+
+// Orders that come before the module has loaded wait here.
+const action = loadActions(moduleUrl).then((actions) => {
+  const found = actions.find(({ contract }) => contract.name === actionName);
+  if (!found) throw new Error(`${moduleUrl} exports no action ${actionName}`);
+  return found;
+});
+
+let current = new AbortController();
+
+port.on('message', async (message: ToWorker) => {
+  if (message.kind === 'abort') return current.abort();
+  current = new AbortController();
+  const outcome = await executeAttempt(await action, message.order, {
+    signal: current.signal,
+    progress: (percent, text) =>
+      say({ kind: 'progress', percent, ...(text === undefined ? {} : { message: text }) }),
+    log: (text, fields) => say({ kind: 'log', message: text, ...(fields ? { fields } : {}) }),
+  });
+  say({ kind: 'outcome', outcome });
+});

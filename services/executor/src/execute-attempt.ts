@@ -1,0 +1,74 @@
+import { type Action, type Attempt, PermanentError } from '@errand/actions';
+import { FAULT_CODES, type FaultCode, type JobFault } from '@errand/contracts';
+
+/** One attempt as plain data, so that it can cross into a worker thread. */
+export interface AttemptOrder {
+  readonly jobId: string;
+  readonly tenantId: string;
+  readonly input: unknown;
+  readonly resource: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly attempt: number;
+}
+
+export interface AttemptHooks {
+  readonly signal: AbortSignal;
+  progress(percent: number, message?: string): void;
+  log(message: string, fields?: Record<string, unknown>): void;
+}
+
+export type AttemptOutcome =
+  | { kind: 'succeeded'; result: unknown }
+  /** `cause` is for the executor's log only: it may hold what a caller must not see. */
+  | { kind: 'failed'; error: JobFault; cause?: string };
+
+/** Runs an action once, between its input schema and its result schema. Never throws. */
+export async function executeAttempt(
+  action: Action,
+  order: AttemptOrder,
+  hooks: AttemptHooks,
+): Promise<AttemptOutcome> {
+  const input = action.input.safeParse(order.input);
+  if (!input.success) return failed('invalid_input', detailsOf(input.error));
+  let returned: unknown;
+  try {
+    returned = await action.run({ ...order, ...hooks, input: input.data } as Attempt<unknown, string>);
+  } catch (error) {
+    return faultOf(error);
+  }
+  const result = action.result.safeParse(returned);
+  if (!result.success) return failed('invalid_result', detailsOf(result.error));
+  return { kind: 'succeeded', result: result.data };
+}
+
+export function failed(code: FaultCode, details?: unknown[], cause?: string): AttemptOutcome {
+  const error = { code, message: FAULT_CODES[code], ...(details ? { details } : {}) };
+  return { kind: 'failed', error, ...(cause === undefined ? {} : { cause }) };
+}
+
+function faultOf(error: unknown): AttemptOutcome {
+  if (error instanceof PermanentError) {
+    const { code, message, details } = error;
+    return {
+      kind: 'failed',
+      error: {
+        code: code.slice(0, 100) || 'action_failed',
+        message: message.slice(0, 2_000),
+        details: details.slice(0, 100),
+      },
+    };
+  }
+  return failed(
+    'action_failed',
+    undefined,
+    error instanceof Error ? (error.stack ?? error.message) : String(error),
+  );
+}
+
+function detailsOf(error: { issues: { path: PropertyKey[]; code?: string; message: string }[] }): unknown[] {
+  return error.issues.slice(0, 100).map(({ path, code, message }) => ({
+    pointer: `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`,
+    code,
+    detail: message,
+  }));
+}

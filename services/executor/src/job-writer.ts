@@ -1,0 +1,80 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { Bus } from '@errand/bus';
+import { LogUnavailable } from '@errand/bus';
+import { type JobRef, type RecordedEvent, toJobEvent } from '@errand/contracts';
+import { type Command, decide, evolve, foldJob, type JobState, type Rejection } from '@errand/domain';
+
+/** Writes one job's events as this process decides them, and knows the job's state as far as it has seen it. */
+export interface JobWriter {
+  readonly state: () => JobState | undefined;
+  /**
+   * Decides and appends; after a lost race it reads the job and decides again. Calls are served one after the other.
+   * `persist` goes on through outages for as long as the signal allows; otherwise LogUnavailable is thrown.
+   * @throws LogUnavailable
+   * @throws EventTooLarge
+   */
+  write(command: Command, options?: { persist: boolean }): Promise<WriteOutcome>;
+}
+
+export type WriteOutcome =
+  | { kind: 'written'; recorded: RecordedEvent }
+  | { kind: 'rejected'; reason: Rejection };
+
+const MAX_RETRY_PAUSE_MS = 2_000;
+
+export function createJobWriter(options: {
+  bus: Bus;
+  ref: JobRef;
+  state: JobState | undefined;
+  traceparent: string | undefined;
+  /** Ends the patience of persistent writes. */
+  signal: AbortSignal;
+}): JobWriter {
+  const { bus, ref, traceparent, signal } = options;
+  let state = options.state;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  async function decideAndAppend(command: Command, persist: boolean): Promise<WriteOutcome> {
+    for (;;) {
+      const decision = decide(command, state);
+      if (decision.kind === 'rejected') return decision;
+      const event = toJobEvent(decision.fact, {
+        id: randomUUIDv7(),
+        jobId: ref.jobId,
+        source: '/errand/executor',
+        timeMs: Date.now(),
+        traceparent,
+      });
+      // The same event is appended again after silence: its id tells whether an earlier try was stored.
+      const append = () => bus.append({ ref, event, expectedVersion: state?.version ?? 0 });
+      const outcome = await (persist ? persistently(append, signal) : append());
+      if (outcome.kind === 'appended') {
+        const recorded = { ref, version: outcome.version, event };
+        state = evolve(state, recorded);
+        return { kind: 'written', recorded };
+      }
+      const events = await (persist ? persistently(() => bus.readJob(ref), signal) : bus.readJob(ref));
+      state = foldJob(events);
+    }
+  }
+
+  return {
+    state: () => state,
+    write(command, { persist } = { persist: false }) {
+      const result = queue.then(() => decideAndAppend(command, persist));
+      queue = result.catch(() => {});
+      return result;
+    },
+  };
+}
+
+async function persistently<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof LogUnavailable) || signal.aborted) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries)));
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { Worker } from 'node:worker_threads';
+import { type AttemptHooks, type AttemptOrder, type AttemptOutcome, failed } from './execute-attempt.ts';
+
+/** What a worker thread is told: run this, or stop it. */
+export type ToWorker = { kind: 'run'; order: AttemptOrder } | { kind: 'abort' };
+
+/** What a worker thread says. */
+export type FromWorker =
+  | { kind: 'progress'; percent: number; message?: string }
+  | { kind: 'log'; message: string; fields?: Record<string, unknown> }
+  | { kind: 'outcome'; outcome: AttemptOutcome };
+
+export interface WorkerPool extends AsyncDisposable {
+  run(order: AttemptOrder, hooks: AttemptHooks): Promise<AttemptOutcome | { kind: 'interrupted' }>;
+}
+
+/** How long an aborted action may take to return before its thread is ended under it. */
+const ABORT_GRACE_MS = 1_000;
+
+/**
+ * Runs attempts in threads of their own, one at a time in each. Threads are kept for the next attempt; one that died
+ * or was ended is replaced. How many there are follows from how many attempts run at once.
+ */
+export function createWorkerPool(moduleUrl: string, actionName: string): WorkerPool {
+  const idle: Worker[] = [];
+  const all = new Set<Worker>();
+
+  function take(): Worker {
+    const kept = idle.pop();
+    if (kept) return kept;
+    const worker = new Worker(new URL('./attempt-worker.ts', import.meta.url), {
+      workerData: { moduleUrl, actionName },
+    });
+    all.add(worker);
+    worker.once('exit', () => {
+      all.delete(worker);
+      const index = idle.indexOf(worker);
+      if (index >= 0) idle.splice(index, 1);
+    });
+    // An idle thread that dies is only replaced; one at work is heard of by its attempt.
+    worker.on('error', () => {});
+    return worker;
+  }
+
+  return {
+    async run(order, hooks) {
+      const worker = take();
+      const outcome = await runIn(worker, order, hooks);
+      if (outcome.kind === 'interrupted') await worker.terminate();
+      else if (all.has(worker)) idle.push(worker);
+      return outcome;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...all].map((worker) => worker.terminate()));
+    },
+  };
+}
+
+function runIn(
+  worker: Worker,
+  order: AttemptOrder,
+  hooks: AttemptHooks,
+): Promise<AttemptOutcome | { kind: 'interrupted' }> {
+  const { promise, resolve } = Promise.withResolvers<AttemptOutcome | { kind: 'interrupted' }>();
+  let ending: NodeJS.Timeout | undefined;
+  const onMessage = (message: FromWorker) => {
+    if (message.kind === 'progress') hooks.progress(message.percent, message.message);
+    else if (message.kind === 'log') hooks.log(message.message, message.fields);
+    else resolve(message.outcome);
+  };
+  const onError = (error: Error) => resolve(failed('action_failed', undefined, error.stack));
+  const onExit = (code: number) =>
+    resolve(failed('action_failed', undefined, `the worker thread ended with code ${code}`));
+  const onAbort = () => {
+    worker.postMessage({ kind: 'abort' } satisfies ToWorker);
+    ending = setTimeout(() => resolve({ kind: 'interrupted' }), ABORT_GRACE_MS);
+  };
+  worker.on('message', onMessage).once('error', onError).once('exit', onExit);
+  hooks.signal.addEventListener('abort', onAbort, { once: true });
+  worker.postMessage({ kind: 'run', order } satisfies ToWorker);
+  return promise.finally(() => {
+    clearTimeout(ending);
+    worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+    hooks.signal.removeEventListener('abort', onAbort);
+  });
+}

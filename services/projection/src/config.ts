@@ -1,0 +1,33 @@
+import {
+  BUS_SETTINGS,
+  type ConfigOf,
+  integer,
+  OPS_SETTINGS,
+  POSTGRES_SETTINGS,
+  PROCESS_SETTINGS,
+} from '@errand/runtime';
+
+export const settings = {
+  ...PROCESS_SETTINGS,
+  ...OPS_SETTINGS,
+  ...BUS_SETTINGS,
+  ...POSTGRES_SETTINGS,
+  maxBatch: integer({
+    env: 'ERRAND_PROJECTION_MAX_BATCH',
+    description: 'Most events folded into one statement',
+    unit: 'events',
+    default: 500,
+    min: 1,
+    max: 5_000,
+  }),
+  retentionSweepMs: integer({
+    env: 'ERRAND_PROJECTION_RETENTION_SWEEP_MS',
+    description: 'How often partitions of expired summaries are looked for and dropped',
+    unit: 'ms',
+    default: 3_600_000,
+    min: 1_000,
+    max: 86_400_000,
+  }),
+};
+
+export type ProjectionConfig = ConfigOf<typeof settings>;

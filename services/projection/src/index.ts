@@ -1,0 +1,2 @@
+export { type ProjectionConfig, settings } from './config.ts';
+export { startProjection } from './start.ts';

@@ -1,0 +1,100 @@
+import { consumeBatches, openBus, provisionConsumer } from '@errand/bus';
+import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
+import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
+import { Counter, createOps, type ServiceContext, serveHttp } from '@errand/runtime';
+import type { ProjectionConfig } from './config.ts';
+import { onJobEvents } from './on-job-events.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Starts the projection: events of the log become rows of job_summary until disposed. */
+export async function startProjection(
+  config: ProjectionConfig,
+  { log, signal, fail, now = Date.now }: ServiceContext & { now?: () => number },
+): Promise<AsyncDisposable & { opsPort: number }> {
+  const stop = new AbortController();
+  const stopping = AbortSignal.any([signal, stop.signal]);
+  await using resources = new AsyncDisposableStack();
+  const db = openDatabase({
+    url: config.databaseUrl,
+    name: 'errand-projection',
+    poolSize: config.databasePoolSize,
+    onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
+  });
+  resources.defer(() => db.destroy());
+  const bus = resources.use(
+    await openBus({
+      servers: config.natsUrl,
+      name: 'errand-projection',
+      topology: config,
+      signal: stopping,
+      onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+    }),
+  );
+  let consuming = false;
+  const ops = createOps({
+    service: 'projection',
+    checks: { consuming: () => consuming, nats: bus.isConnected, postgres: () => isReachable(db) },
+  });
+  const { host, opsPort, shutdownGraceMs } = config;
+  const http = resources.use(
+    await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
+  );
+  const projected = new Counter({
+    name: 'errand_projected_events_total',
+    help: 'Events taken into job_summary',
+    registers: [ops.metrics],
+  });
+  const unreadable = new Counter({
+    name: 'errand_unreadable_events_total',
+    help: 'Stored messages that are not events',
+    registers: [ops.metrics],
+  });
+
+  await migratePatiently(db, {
+    signal: stopping,
+    onRetry: (err) => log.warn({ err }, 'migration_waits_for_postgres'),
+  });
+  await provisionConsumer(bus.nc, PROJECTION_CONSUMER);
+  const partitions = createDailyPartitions(db, 'job_summary');
+
+  consuming = true;
+  const projecting = consumeBatches(bus.nc, {
+    consumer: PROJECTION_CONSUMER.name,
+    maxBatch: config.maxBatch,
+    signal: stopping,
+    onError: (err) => log.error({ err }, 'batch_failed'),
+    onUnreadable: (event) => {
+      unreadable.inc();
+      log.error({ ...event }, 'unreadable_event');
+    },
+    handle: async (batch) => {
+      const began = performance.now();
+      const { jobs } = await onJobEvents(batch, { db, partitions, nowMs: now() });
+      projected.inc(batch.length);
+      log.debug({ events: batch.length, jobs, duration_ms: performance.now() - began }, 'events_projected');
+    },
+  }).catch(fail);
+
+  const dropExpired = async () => {
+    try {
+      const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
+      if (dropped.length > 0) log.info({ dropped }, 'expired_summaries_dropped');
+    } catch (err) {
+      log.error({ err }, 'retention_failed');
+    }
+  };
+  const sweep = setInterval(dropExpired, config.retentionSweepMs);
+  const firstSweep = dropExpired();
+
+  const started = resources.move();
+  return {
+    opsPort: http.port,
+    async [Symbol.asyncDispose]() {
+      clearInterval(sweep);
+      stop.abort();
+      await Promise.all([projecting, firstSweep]);
+      await started[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { defineConfig } from 'vitest/config';
+
+const GLOBAL_SETUP = './libs/testkit/src/global-setup.ts';
+const UNIT = '**/*.test.ts';
+const INTEGRATION = '**/*.int.test.ts';
+const E2E = 'deploy/e2e/**/*.e2e.test.ts';
+const NEVER = ['**/node_modules/**', '**/.errand/**'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [UNIT],
+          exclude: [...NEVER, INTEGRATION, E2E],
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: [INTEGRATION],
+          exclude: NEVER,
+          globalSetup: GLOBAL_SETUP,
+          // Each file brings servers of its own beside its worker.
+          maxWorkers: 2,
+          testTimeout: 30_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: [E2E],
+          exclude: NEVER,
+          globalSetup: GLOBAL_SETUP,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
