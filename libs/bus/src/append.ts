@@ -73,7 +73,7 @@ export function createAppender(
         throw new LogUnavailable('the log is full');
       }
       const lost = ack.kind === 'refused' && ack.code === JS.wrongLastSequence;
-      const settled = await settle(request, subject, lost);
+      const settled = await Promise.race([settle(request, subject, lost), pauseUntil(giveUpAt)]);
       if (settled) return settled;
       if (performance.now() > giveUpAt) {
         throw new LogUnavailable(`no acknowledgement: ${'description' in ack ? ack.description : ack.kind}`);
@@ -107,6 +107,12 @@ function guardOf(request: AppendRequest): MsgHdrs {
   guard.set(GUARD_SEQUENCE, String(request.expectedVersion));
   guard.set(GUARD_SUBJECT, jobSubjects(request.ref));
   return guard;
+}
+
+function pauseUntil(performanceMs: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, Math.max(0, performanceMs - performance.now()), undefined).unref();
+  });
 }
 
 function pause(ms: number): Promise<void> {

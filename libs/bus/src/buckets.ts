@@ -1,5 +1,5 @@
 import type { BucketName } from '@errand/contracts';
-import { type KV, Kvm } from '@nats-io/kv';
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from './errors.ts';
 
@@ -23,8 +23,15 @@ export interface WatchedBucket<T> extends Bucket<T> {
   /** From memory: what was known a few milliseconds ago. */
   peek(key: string): T | undefined;
   entries(): IterableIterator<[string, T]>;
+  /**
+   * Resolves when memory holds whatever the server had stored at the time of the call.
+   * @throws LogUnavailable when that is not so within 5 s.
+   */
+  caughtUp(): Promise<void>;
   close(): void;
 }
+
+const CATCH_UP_MS = 5_000;
 
 export async function openBucket<T>(
   nc: NatsConnection,
@@ -45,15 +52,19 @@ export async function watchBucket<T>(
   const kv = await new Kvm(nc).open(name);
   const known = new Map<string, T>();
   const loaded = Promise.withResolvers<void>();
-  let toLoad = (await kv.status()).values;
+  const status = await kv.status();
+  // What was stored before the watch began is in its first load, also where its newest revision was purged since.
+  const revisions = createHighWaterMark(status.streamInfo.state.last_seq);
+  let toLoad = status.values;
   if (toLoad === 0) loaded.resolve();
   const changes = await kv.watch();
   const follow = (async () => {
     for await (const change of changes) {
-      const value = change.operation === 'PUT' ? read(schema, change.json()) : undefined;
+      const value = change.operation === 'PUT' ? read(schema, change) : undefined;
       if (value === undefined) known.delete(change.key);
       else known.set(change.key, value);
       onChange(change.key, value);
+      revisions.reached(change.revision);
       if (--toLoad <= 0 || change.isUpdate || change.delta === 0) loaded.resolve();
     }
   })();
@@ -64,6 +75,10 @@ export async function watchBucket<T>(
     ...bucketOf(kv, schema),
     peek: (key) => known.get(key),
     entries: () => known.entries(),
+    async caughtUp() {
+      const { streamInfo } = await answered(kv.status());
+      await answered(revisions.reaches(streamInfo.state.last_seq, CATCH_UP_MS));
+    },
     close: () => changes.stop(),
   };
 }
@@ -72,7 +87,7 @@ function bucketOf<T>(kv: KV, schema: Schema<T>): Bucket<T> {
   return {
     async get(key) {
       const entry = await answered(kv.get(key));
-      return entry?.operation === 'PUT' ? read(schema, entry.json()) : undefined;
+      return entry?.operation === 'PUT' ? read(schema, entry) : undefined;
     },
     async put(key, value) {
       await answered(kv.put(key, JSON.stringify(value)));
@@ -93,8 +108,37 @@ function bucketOf<T>(kv: KV, schema: Schema<T>): Bucket<T> {
 }
 
 /** A value that does not fit its schema counts as absent: one bad entry must not stop a service. */
-function read<T>(schema: Schema<T>, json: unknown): T | undefined {
-  return schema.safeParse(json).data;
+function read<T>(schema: Schema<T>, entry: KvEntry): T | undefined {
+  try {
+    return schema.safeParse(entry.json()).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The highest number reached so far, and a way to wait for a higher one. */
+function createHighWaterMark(initial: number) {
+  let highest = initial;
+  const waiting = new Set<{ target: number; resolve: () => void }>();
+  return {
+    reached(value: number): void {
+      highest = Math.max(highest, value);
+      for (const waiter of waiting) if (waiter.target <= highest) waiter.resolve();
+    },
+    async reaches(target: number, timeoutMs: number): Promise<void> {
+      if (highest >= target) return;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const waiter = { target, resolve };
+      const timer = setTimeout(() => reject(new Error(`at ${highest}, not yet at ${target}`)), timeoutMs);
+      waiting.add(waiter);
+      try {
+        await promise;
+      } finally {
+        clearTimeout(timer);
+        waiting.delete(waiter);
+      }
+    },
+  };
 }
 
 async function answered<T>(call: Promise<T>): Promise<T> {

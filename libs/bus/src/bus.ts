@@ -29,7 +29,7 @@ export async function openBus(
   return {
     nc,
     append: appender.append,
-    readJob: createJobReader(jsm).readJob,
+    readJob: createJobReader(jsm, isConnected).readJob,
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

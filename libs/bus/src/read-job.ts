@@ -18,13 +18,14 @@ const CATCH_UP_MS = 3_000;
  * Reads jobs from the log. A job's events come in one request from any replica, which may lag; so the leader is
  * asked beside it for the job's last event, and the read is repeated until it reaches that far.
  */
-export function createJobReader(jsm: JetStreamManager): JobReader {
+export function createJobReader(jsm: JetStreamManager, isConnected: () => boolean): JobReader {
   async function readJob(job: {
     tenantId: string;
     jobId: string;
     action?: string;
   }): Promise<RecordedEvent[]> {
     const { tenantId, jobId, action } = job;
+    if (!isConnected()) throw new LogUnavailable('the connection to the log is lost');
     const filter =
       action === undefined
         ? jobSubjectsOfAnyAction(tenantId, jobId)

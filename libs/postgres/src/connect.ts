@@ -46,6 +46,8 @@ export function openDatabase(options: DatabaseOptions): Db {
     },
   });
   pool.on('error', (error) => options.onError?.(error));
+  // A connection that breaks while it is lent out fails its query and tells of it a second time, to nobody else.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }
 

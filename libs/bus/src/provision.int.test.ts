@@ -1,0 +1,46 @@
+import { executorConsumer, JOBS_STREAM, PROJECTION_CONSUMER } from '@errand/contracts';
+import { startTestNats, type TestNats } from '@errand/testkit';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openBus } from './bus.ts';
+import { UnfitServer } from './errors.ts';
+import { assertVersion, provisionConsumer } from './provision.ts';
+import { openTestBus, TOPOLOGY } from './test-bus.ts';
+
+let nats: TestNats;
+beforeAll(async () => {
+  nats = await startTestNats();
+});
+afterAll(() => nats?.[Symbol.asyncDispose]());
+
+test('ten processes may provision an empty server at once', async () => {
+  const buses = await Promise.all(Array.from({ length: 10 }, () => openTestBus(nats.url)));
+  await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, PROJECTION_CONSUMER)));
+  await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, executorConsumer('add'))));
+  const [first] = buses;
+  if (!first) throw new Error('no bus');
+  const jsm = await jetstreamManager(first.nc);
+  const { config, state } = await jsm.streams.info(JOBS_STREAM);
+  expect(config).toMatchObject({ discard: 'new', allow_direct: true, allow_atomic: true, num_replicas: 1 });
+  expect(state.consumer_count).toBe(2);
+  await Promise.all(buses.map((bus) => bus[Symbol.asyncDispose]()));
+});
+
+test('changed settings reach a stream that exists', async () => {
+  const topology = { ...TOPOLOGY, jobsMaxAgeHours: 72 };
+  await using bus = await openBus({ servers: nats.url, name: 'test', topology });
+  const jsm = await jetstreamManager(bus.nc);
+  expect((await jsm.streams.info(JOBS_STREAM)).config.max_age).toBe(72 * 3_600_000_000_000);
+});
+
+test.each(['2.9.10', '2.10.27', '2.11.99'])(
+  'server %s is refused in words that say what to do',
+  (version) => {
+    expect(() => assertVersion(version)).toThrow(UnfitServer);
+    expect(() => assertVersion(version)).toThrow(/older than 2\.12\.0.*Upgrade the server/);
+  },
+);
+
+test.each(['2.12.0', '2.15.1', '3.0.0', '2.14.0-beta.1'])('server %s is accepted', (version) => {
+  expect(() => assertVersion(version)).not.toThrow();
+});

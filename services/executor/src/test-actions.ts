@@ -1,0 +1,67 @@
+import { defineAction, PermanentError } from '@errand/actions';
+import { z } from 'zod';
+
+/* Test-only: actions that behave in every way an executor must bear. */
+
+export const add = defineAction({
+  name: 'add',
+  resource: 'sums/{sum_id}',
+  input: z.object({ a: z.number(), b: z.number() }),
+  result: z.object({ sum: z.number(), sum_id: z.string() }),
+  run: ({ input, resource, progress }) => {
+    progress(50, 'halfway');
+    return { sum: input.a + input.b, sum_id: resource.sum_id };
+  },
+});
+
+/** Ends as its input says. */
+export const misbehave = defineAction({
+  name: 'misbehave',
+  input: z.object({ how: z.enum(['throw', 'refuse', 'lie', 'flood', 'hang']) }),
+  result: z.object({ ok: z.union([z.boolean(), z.string()]) }),
+  timeoutMs: 300,
+  run: async ({ input }) => {
+    switch (input.how) {
+      case 'throw':
+        throw new Error('a secret of the database');
+      case 'refuse':
+        throw new PermanentError('too_steep', 'The roof is too steep.', [{ pointer: '#/tilt' }]);
+      case 'lie':
+        return { ok: 7 as unknown as boolean };
+      case 'flood':
+        return { ok: 'x'.repeat(3_000_000) };
+      case 'hang':
+        return new Promise(() => {});
+    }
+  },
+});
+
+const input = z.object({ how: z.enum(['spin', 'exit', 'answer']) });
+
+/** Keeps a processor busy for ever, takes its thread down, or answers. */
+export const busy = defineAction({
+  name: 'busy',
+  input,
+  result: z.object({ ok: z.boolean() }),
+  timeoutMs: 1_000,
+  concurrency: 2,
+  thread: 'worker',
+  run: ({ input: { how }, progress }) => {
+    progress(1);
+    if (how === 'exit') process.exit(3);
+    while (how === 'spin') Math.random();
+    return { ok: true };
+  },
+});
+
+/** Waits for its signal, then says so. */
+export const wait = defineAction({
+  name: 'wait',
+  input: z.object({}),
+  result: z.object({}),
+  retry: { maxAttempts: 2 },
+  run: ({ signal, progress }) => {
+    progress(1, 'waiting');
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+  },
+});

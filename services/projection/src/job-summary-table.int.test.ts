@@ -1,0 +1,86 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { foldJob } from '@errand/domain';
+import { anyFacts, record } from '@errand/domain/testing';
+import { createDailyPartitions, type Db, migrate, openDatabase, stateOfRow } from '@errand/postgres';
+import { createTestDatabase, type TestDatabase } from '@errand/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { onJobEvents } from './on-job-events.ts';
+
+let database: TestDatabase;
+const replicas: Db[] = [];
+beforeAll(async () => {
+  database = await createTestDatabase();
+  for (const name of ['left', 'right']) {
+    replicas.push(openDatabase({ url: database.url, name, poolSize: 2 }));
+  }
+  await Promise.all(replicas.map((db) => migrate(db)));
+});
+afterAll(async () => {
+  await Promise.all(replicas.map((db) => db.destroy()));
+  await database?.[Symbol.asyncDispose]();
+});
+
+async function project(db: Db | undefined, events: ReturnType<typeof record>, nowMs = Date.now()) {
+  if (!db) throw new Error('no database');
+  return onJobEvents(events, { db, partitions: createDailyPartitions(db, 'job_summary'), nowMs });
+}
+
+async function stateInTable(jobId: string) {
+  const row = await replicas[0]
+    ?.selectFrom('job_summary')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .executeTakeFirst();
+  return row && stateOfRow(row);
+}
+
+test('any order, any repetition and any split over two replicas give the row that the fold gives', async () => {
+  const deliveries = anyFacts.chain((facts) =>
+    fc.tuple(
+      fc.constant(facts),
+      // Which event is delivered, to which replica, and whether the batch ends behind it.
+      fc.array(fc.tuple(fc.nat(facts.length - 1), fc.boolean(), fc.boolean()), { maxLength: 20 }),
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(deliveries, async ([facts, extra]) => {
+      const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
+      const events = record(facts).map((recorded) => ({ ...recorded, ref }));
+      const once = events.map((_, index) => [index, index % 2 === 0, index % 3 === 0] as const);
+      const batches: [typeof events, typeof events] = [[], []];
+      const flushing: Promise<unknown>[] = [];
+      for (const [index, toLeft, endsBatch] of [...extra, ...once].reverse()) {
+        const side = toLeft ? 0 : 1;
+        const event = events[index];
+        if (event) batches[side].push(event);
+        if (endsBatch) flushing.push(project(replicas[side], batches[side].splice(0)));
+      }
+      await Promise.all([...flushing, project(replicas[0], batches[0]), project(replicas[1], batches[1])]);
+      expect(await stateInTable(ref.jobId)).toEqual(foldJob(events));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('text that Postgres cannot decode stays as the log has it', async () => {
+  const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
+  const result = { 'odd\u0000key': 'nul \u0000, half a pair \ud800, quote " and \\', z: 1, a: [1.5e300] };
+  const events = record([{ type: 'JobSucceeded', data: { attempt: 1, result, duration_ms: 1 } }]);
+  await project(
+    replicas[0],
+    events.map((recorded) => ({ ...recorded, ref })),
+  );
+  const state = await stateInTable(ref.jobId);
+  expect(JSON.stringify(state?.outcome.value.result)).toBe(JSON.stringify(result));
+});
+
+test('events of a job whose summary has expired are passed over', async () => {
+  const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
+  const events = record([{ type: 'JobDue', data: { reason: 'retry' } }]).map((recorded) => ({
+    ...recorded,
+    ref,
+  }));
+  expect(await project(replicas[0], events, Date.now() + 8 * 86_400_000)).toEqual({ jobs: 0 });
+  expect(await stateInTable(ref.jobId)).toBeUndefined();
+});
