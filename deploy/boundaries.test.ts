@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const REFUSED = [
+  ['libs/contracts/src/a.ts', '@errand/domain'],
+  ['libs/contracts/src/b.ts', 'node:fs'],
+  ['libs/domain/src/a.ts', 'node:crypto'],
+  ['libs/domain/src/b.ts', '@errand/bus'],
+  ['libs/bus/src/a.ts', '@errand/postgres'],
+  ['libs/postgres/src/a.ts', '@nats-io/jetstream'],
+  ['libs/runtime/src/a.ts', '@errand/contracts'],
+  ['libs/actions/src/a.ts', '@errand/bus'],
+  ['services/gateway/src/a.ts', '@errand/executor'],
+  ['services/gateway/src/routes/b.ts', '@nats-io/transport-node'],
+  ['services/executor/src/a.ts', '../../gateway/src/app.ts'],
+  ['services/projection/src/a.ts', 'pg'],
+  ['services/webhooks/src/a.ts', '@errand/testkit'],
+] as const;
+
+const ALLOWED = [
+  ['libs/contracts/src/c.ts', 'zod'],
+  ['libs/domain/src/c.ts', '@errand/contracts'],
+  ['libs/bus/src/c.ts', '@nats-io/jetstream'],
+  ['services/gateway/src/routes/c.ts', '../problem.ts'],
+  ['services/gateway/src/d.test.ts', '@errand/testkit'],
+] as const;
+
+/** A tree of its own under the project's lint rules, with one import planted in each file. */
+let tree: string;
+let complaints: string;
+beforeAll(() => {
+  tree = mkdtempSync(join(tmpdir(), 'errand-boundaries-'));
+  copyFileSync(fileURLToPath(new URL('../biome.json', import.meta.url)), join(tree, 'biome.json'));
+  for (const [file, specifier] of [...REFUSED, ...ALLOWED]) {
+    mkdirSync(dirname(join(tree, file)), { recursive: true });
+    writeFileSync(join(tree, file), `import { thing } from '${specifier}';\n\nexport const other = thing;\n`);
+  }
+  const args = [
+    'lint',
+    '--vcs-enabled=false',
+    '--only=style/noRestrictedImports',
+    '--max-diagnostics=none',
+    '.',
+  ];
+  const { stdout, stderr } = spawnSync('biome', args, { cwd: tree, encoding: 'utf8' });
+  complaints = `${stdout}${stderr}`;
+});
+afterAll(() => rmSync(tree, { recursive: true, force: true }));
+
+test.each(REFUSED)('%s may not import %s', (file) => {
+  expect(complaints).toContain(`${file}:1:`);
+});
+
+test.each(ALLOWED)('%s may import %s', (file) => {
+  expect(complaints).not.toContain(`${file}:1:`);
+});
