@@ -82,18 +82,30 @@ export function createAppender(
     }
   }
 
-  /** Reads from the leader what became of an append whose answer left it open; undefined: not known yet. */
+  /**
+   * Reads from the leader what became of an append whose answer left it open; undefined: not known yet. Only one
+   * event can follow the expected version and it never changes, so what is found there is the final word; the
+   * newest event of the job or of the subject may be a later one.
+   */
   async function settle(
     request: AppendRequest,
     subject: string,
     lost: boolean,
   ): Promise<AppendOutcome | undefined> {
+    const { ref, event, expectedVersion } = request;
+    const job = jobSubjects(ref);
+    // A request has its subject to itself; to look for it from the log's first event on would read all of the log.
+    const followers =
+      expectedVersion === 0 ? { last_by_subj: subject } : { seq: expectedVersion + 1, next_by_subj: job };
     try {
-      const own = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: subject });
-      if (own && eventIdOf(own.data) === request.event.id) return { kind: 'appended', version: own.seq };
-      if (lost) return { kind: 'conflict' };
-      const last = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: jobSubjects(request.ref) });
-      return (last?.seq ?? 0) === request.expectedVersion ? undefined : { kind: 'conflict' };
+      const newest = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: job });
+      const newestVersion = newest?.seq ?? 0;
+      if (newestVersion === expectedVersion) return undefined;
+      if (newestVersion < expectedVersion) return lost ? { kind: 'conflict' } : undefined;
+      const follower = await jsm.streams.getMessage(JOBS_STREAM, followers);
+      return follower && eventIdOf(follower.data) === event.id
+        ? { kind: 'appended', version: follower.seq }
+        : { kind: 'conflict' };
     } catch {
       return undefined;
     }

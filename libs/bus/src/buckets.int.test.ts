@@ -62,3 +62,29 @@ test('a value that does not fit counts as absent', async () => {
   await bucket.put('odd', { tenant_id: 'not a tenant!', created_at: 'never' });
   expect(await bucket.get('odd')).toBeUndefined();
 });
+
+test('a watched bucket that has caught up holds all that was stored before', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant);
+  for (let round = 0; round < 50; round++) {
+    await bucket.put(`round-${round}`, tenant('round'));
+    await watched.caughtUp();
+    expect(watched.peek(`round-${round}`)).toEqual(tenant('round'));
+    await bucket.delete(`round-${round}`);
+    await watched.caughtUp();
+    expect(watched.peek(`round-${round}`)).toBeUndefined();
+  }
+  watched.close();
+});
+
+test('a value that is not JSON counts as absent and ends no watch', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant);
+  await bus.nc.request('$KV.tenants.bad', 'not JSON');
+  await bucket.put('good', tenant('good'));
+  await watched.caughtUp();
+  expect(watched.peek('bad')).toBeUndefined();
+  expect(watched.peek('good')).toEqual(tenant('good'));
+  expect(await bucket.get('bad')).toBeUndefined();
+  watched.close();
+});

@@ -1,0 +1,84 @@
+import { Webhook } from 'standardwebhooks';
+import { expect, test } from 'vitest';
+import { composeRequest } from './compose-request.ts';
+import type { OpenedSecrets } from './open-secrets.ts';
+
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const message = {
+  event_id: '019a5b1c-0000-7000-8000-000000000001',
+  tenant_id: 'acme',
+  job_id: '019a5b1c-0000-7000-8000-000000000002',
+  action: 'render',
+  status: 'succeeded',
+  body: '{"ä":1}',
+};
+
+function compose(
+  endpoint: { url?: string; method?: 'POST' | 'GET' } = {},
+  secrets: Partial<OpenedSecrets> = {},
+  nowMs = Date.now(),
+) {
+  return composeRequest({
+    endpoint: { url: 'https://a.example/hook', method: 'POST', ...endpoint },
+    secrets: { signingSecret: SECRET, basicAuth: null, headers: {}, ...secrets },
+    message,
+    attempt: 3,
+    nowMs,
+  });
+}
+
+test('a POST carries the body as it was stored, and a signature over it', () => {
+  const request = compose();
+  expect(request).toMatchObject({ method: 'POST', url: 'https://a.example/hook', body: message.body });
+  expect(request.headers).toMatchObject({
+    'content-type': 'application/json',
+    'user-agent': 'errand-webhooks/1',
+    'webhook-id': message.event_id,
+    'errand-attempt': '3',
+  });
+  expect(new Webhook(SECRET).verify(message.body, request.headers)).toEqual({ ä: 1 });
+});
+
+test('webhook-timestamp is the second of the attempt', () => {
+  expect(compose({}, {}, 1_767_225_600_999).headers['webhook-timestamp']).toBe('1767225600');
+});
+
+test('basic auth is UTF-8 in base64', () => {
+  const { headers } = compose({}, { basicAuth: { username: 'test', password: '123£' } });
+  // The example of RFC 7617, 2.1.
+  expect(headers.authorization).toBe('Basic dGVzdDoxMjPCow==');
+});
+
+test('secret headers are sent, and cannot take the place of those of the protocol', () => {
+  const { headers } = compose({}, { headers: { 'x-key': 's3cret', 'webhook-id': 'other' } });
+  expect(headers).toMatchObject({ 'x-key': 's3cret', 'webhook-id': message.event_id });
+});
+
+test('a GET has its placeholders filled in, as typed or percent-encoded, and no body', () => {
+  const url = 'https://a.example/<TENANT_ID>/%3Caction%3E?job_id=<JOB_ID>&status=%3CSTATUS%3E&x=<OTHER>';
+  const request = compose({ url, method: 'GET' }, { headers: { 'x-key': 's3cret' } });
+  expect(request.url).toBe(
+    `https://a.example/acme/render?job_id=${message.job_id}&status=succeeded&x=<OTHER>`,
+  );
+  expect(request.body).toBeNull();
+  expect(request.headers).not.toHaveProperty('content-type');
+  expect(request.headers['x-key']).toBe('s3cret');
+});
+
+test("a GET's signature is over the empty body", () => {
+  const { headers } = compose({ method: 'GET' });
+  const id = message.event_id;
+  const timestamp = new Date(Number(headers['webhook-timestamp']) * 1_000);
+  expect(headers['webhook-signature']).toBe(new Webhook(SECRET).sign(id, timestamp, ''));
+});
+
+test('what fills a placeholder is percent-encoded', () => {
+  const request = composeRequest({
+    endpoint: { url: 'https://a.example/?s=<STATUS>', method: 'GET' },
+    secrets: { signingSecret: SECRET, basicAuth: null, headers: {} },
+    message: { ...message, status: 'a b&c=$&' },
+    attempt: 1,
+    nowMs: 0,
+  });
+  expect(request.url).toBe('https://a.example/?s=a%20b%26c%3D%24%26');
+});

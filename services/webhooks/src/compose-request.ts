@@ -1,0 +1,71 @@
+import type { WebhookEndpoint } from '@errand/contracts';
+import type { OpenedSecrets } from './open-secrets.ts';
+import { signatureOf } from './signature.ts';
+
+/** What is told, the same on every attempt. */
+export interface Message {
+  event_id: string;
+  tenant_id: string;
+  job_id: string;
+  action: string;
+  /** The job's status word. */
+  status: string;
+  /** JSON. */
+  body: string;
+}
+
+/** One HTTP request, ready to send. */
+export interface OutgoingRequest {
+  method: 'POST' | 'GET';
+  url: string;
+  headers: Record<string, string>;
+  body: string | null;
+}
+
+/**
+ * The request of one attempt. A POST carries the message's bytes; a GET has its URL's placeholders filled in and no
+ * body, so what is signed is the empty text. `webhook-id` is that of the event, and thus the same on every attempt.
+ */
+export function composeRequest(options: {
+  endpoint: Pick<WebhookEndpoint, 'url' | 'method'>;
+  secrets: OpenedSecrets;
+  message: Message;
+  /** Counts from 1. */
+  attempt: number;
+  nowMs: number;
+}): OutgoingRequest {
+  const { endpoint, secrets, message, attempt, nowMs } = options;
+  const body = endpoint.method === 'POST' ? message.body : null;
+  const timestampS = Math.floor(nowMs / 1_000);
+  const id = message.event_id;
+  const headers = {
+    ...secrets.headers,
+    ...(secrets.basicAuth === null ? {} : { authorization: basicAuthOf(secrets.basicAuth) }),
+    ...(body === null ? {} : { 'content-type': 'application/json' }),
+    'user-agent': 'errand-webhooks/1',
+    'webhook-id': id,
+    'webhook-timestamp': String(timestampS),
+    'webhook-signature': signatureOf(secrets.signingSecret, { id, timestampS, body: body ?? '' }),
+    'errand-attempt': String(attempt),
+  };
+  const url = endpoint.method === 'GET' ? fillTemplate(endpoint.url, message) : endpoint.url;
+  return { method: endpoint.method, url, headers, body };
+}
+
+/** RFC 7617, with user name and password as UTF-8. */
+function basicAuthOf(credentials: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+}
+
+/** `<` and `>` are matched as typed and percent-encoded, as URL parsers leave them. */
+const PLACEHOLDER = /(?:<|%3C)(JOB_ID|STATUS|ACTION|TENANT_ID)(?:>|%3E)/gi;
+
+function fillTemplate(url: string, message: Message): string {
+  const values: Record<string, string> = {
+    JOB_ID: message.job_id,
+    STATUS: message.status,
+    ACTION: message.action,
+    TENANT_ID: message.tenant_id,
+  };
+  return url.replace(PLACEHOLDER, (_, name: string) => encodeURIComponent(values[name.toUpperCase()] ?? ''));
+}

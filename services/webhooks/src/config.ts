@@ -1,0 +1,98 @@
+import {
+  BUS_SETTINGS,
+  ConfigError,
+  type ConfigOf,
+  integer,
+  OPS_SETTINGS,
+  POSTGRES_SETTINGS,
+  PROCESS_SETTINGS,
+  SEALING_KEY_SETTING,
+  text,
+} from '@errand/runtime';
+import { z } from 'zod';
+
+export const settings = {
+  ...PROCESS_SETTINGS,
+  ...OPS_SETTINGS,
+  ...BUS_SETTINGS,
+  ...POSTGRES_SETTINGS,
+  ...SEALING_KEY_SETTING,
+  publicUrl: {
+    ...text({
+      env: 'ERRAND_PUBLIC_URL',
+      description: 'Where callers reach the gateway: the base of the links in a webhook',
+      default: 'http://127.0.0.1:8080',
+    }),
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
+  },
+  attemptTimeoutMs: integer({
+    env: 'ERRAND_WEBHOOKS_ATTEMPT_TIMEOUT_MS',
+    description: 'How long one attempt may take, from connecting to the end of the answer',
+    unit: 'ms',
+    default: 15_000,
+    min: 100,
+    max: 60_000,
+  }),
+  maxResponseBytes: integer({
+    env: 'ERRAND_WEBHOOKS_MAX_RESPONSE_BYTES',
+    description: 'How much of an answer is read; the connection is dropped beyond it',
+    unit: 'bytes',
+    default: 65_536,
+    min: 0,
+    max: 10_000_000,
+  }),
+  keptResponseBytes: integer({
+    env: 'ERRAND_WEBHOOKS_KEPT_RESPONSE_BYTES',
+    description: 'How much of an answer the delivery log keeps',
+    unit: 'bytes',
+    default: 4_096,
+    min: 0,
+    max: 65_536,
+  }),
+  concurrency: integer({
+    env: 'ERRAND_WEBHOOKS_CONCURRENCY',
+    description: 'Most attempts of this process under way at once',
+    unit: 'attempts',
+    default: 64,
+    min: 1,
+    max: 5_000,
+  }),
+  pollIntervalMs: integer({
+    env: 'ERRAND_WEBHOOKS_POLL_INTERVAL_MS',
+    description: 'How often due retries and the deliveries that other processes took in are looked for',
+    unit: 'ms',
+    default: 500,
+    min: 10,
+    max: 60_000,
+  }),
+  deliveryLifeHours: integer({
+    env: 'ERRAND_WEBHOOKS_DELIVERY_LIFE_HOURS',
+    description: 'How long after its event a delivery is given up',
+    unit: 'hours',
+    default: 72,
+    min: 1,
+    max: 720,
+  }),
+  retentionDays: integer({
+    env: 'ERRAND_WEBHOOKS_RETENTION_DAYS',
+    description: 'How long the delivery log is kept; longer than a delivery lives',
+    unit: 'days',
+    default: 30,
+    min: 2,
+    max: 365,
+  }),
+};
+
+export type WebhooksConfig = ConfigOf<typeof settings>;
+
+/**
+ * Checks what one setting alone cannot tell.
+ * @throws ConfigError when the delivery log would be dropped under deliveries that are still pending.
+ */
+export function checkConfig(config: WebhooksConfig): void {
+  if (config.deliveryLifeHours < (config.retentionDays - 1) * 24) return;
+  throw new ConfigError(
+    `ERRAND_WEBHOOKS_RETENTION_DAYS (${config.retentionDays} days) must exceed ` +
+      `ERRAND_WEBHOOKS_DELIVERY_LIFE_HOURS (${config.deliveryLifeHours} hours) by more than a day`,
+  );
+}

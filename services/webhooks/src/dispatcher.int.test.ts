@@ -1,0 +1,244 @@
+import {
+  createTestDatabase,
+  type Receiver,
+  startReceiver,
+  startTestNats,
+  startTestPostgres,
+  type TestDatabase,
+  type TestNats,
+  waitUntil,
+} from '@errand/testkit';
+import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openTestSystem, type TestSystem, threeAttempts } from './test-system.ts';
+
+const HOUR_MS = 3_600_000;
+
+let nats: TestNats;
+let database: TestDatabase;
+let system: TestSystem;
+let receiver: Receiver;
+let tenantId: string;
+
+beforeAll(async () => {
+  nats = await startTestNats();
+});
+
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
+  receiver = await startReceiver();
+  tenantId = `t-${crypto.randomUUID()}`;
+});
+
+afterEach(async () => {
+  await receiver[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+const delivery = (eventId: string, { db }: TestSystem = system) =>
+  db
+    .selectFrom('webhook_delivery')
+    .select(['state', 'attempts', 'due_at', 'expires_at'])
+    .where('event_id', '=', eventId)
+    .executeTakeFirst();
+const reached = (eventId: string, state: string, attempts: number) =>
+  waitUntil(async () => {
+    const row = await delivery(eventId);
+    return row?.state === state && row.attempts === attempts ? row : undefined;
+  });
+const callsOf = (eventId: string) =>
+  receiver.requests.filter(({ headers }) => headers['webhook-id'] === eventId);
+
+/** Resolves when an ending written now is delivered: by then whatever was due before has been attempted too. */
+async function deliverAnother(): Promise<void> {
+  const { eventId } = await system.endJob(tenantId);
+  await reached(eventId, 'delivered', 1);
+}
+
+test('the time of the next attempt survives a restart', async () => {
+  let aheadMs = 0;
+  const context = { now: () => Date.now() + aheadMs, schedule: threeAttempts(HOUR_MS) };
+  receiver.respond = 500;
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const first = await system.start({}, context);
+  const { eventId } = await system.endJob(tenantId);
+  const { due_at } = await reached(eventId, 'pending', 1);
+  await first[Symbol.asyncDispose]();
+
+  receiver.respond = 200;
+  await using _second = await system.start({}, context);
+  await deliverAnother();
+  expect(callsOf(eventId)).toHaveLength(1);
+  expect((await delivery(eventId))?.due_at).toEqual(due_at);
+  aheadMs = HOUR_MS + 1_000;
+  await reached(eventId, 'delivered', 2);
+  expect(callsOf(eventId)).toHaveLength(2);
+});
+
+test('what ended while the service was down is delivered when it is back', async () => {
+  await (await system.start())[Symbol.asyncDispose]();
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const { eventId } = await system.endJob(tenantId);
+  await using _service = await system.start();
+  await reached(eventId, 'delivered', 1);
+});
+
+test('an event that comes again is not delivered again', async () => {
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const first = await system.start();
+  const { eventId } = await system.endJob(tenantId);
+  await reached(eventId, 'delivered', 1);
+  await first[Symbol.asyncDispose]();
+
+  // A consumer that is made anew delivers the whole log again.
+  await system.bus.nc.request('$JS.API.CONSUMER.DELETE.JOBS.webhooks');
+  await using _second = await system.start();
+  await deliverAnother();
+  expect(callsOf(eventId)).toHaveLength(1);
+  expect(await delivery(eventId)).toMatchObject({ state: 'delivered', attempts: 1 });
+});
+
+test('a disabled endpoint is not called, and what it has pending waits for it', async () => {
+  const waitMs = 1_000;
+  let aheadMs = 0;
+  await using _service = await system.start(
+    {},
+    { now: () => Date.now() + aheadMs, schedule: threeAttempts(waitMs) },
+  );
+  receiver.respond = 500;
+  const endpoint = await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const { eventId } = await system.endJob(tenantId);
+  await reached(eventId, 'pending', 1);
+  await system.addEndpoint({ ...endpoint, enabled: false });
+  const other = await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  receiver.respond = 200;
+  aheadMs = HOUR_MS;
+  await deliverAnother();
+  expect(callsOf(eventId)).toHaveLength(1);
+  expect(await delivery(eventId)).toMatchObject({ state: 'pending', attempts: 1 });
+  await system.endpoints.delete(`${tenantId}.${other.endpoint_id}`);
+
+  await system.addEndpoint({ ...endpoint, enabled: true });
+  await reached(eventId, 'delivered', 2);
+});
+
+test('what a deleted endpoint has pending is canceled', async () => {
+  let aheadMs = 0;
+  await using _service = await system.start(
+    {},
+    { now: () => Date.now() + aheadMs, schedule: threeAttempts(HOUR_MS) },
+  );
+  receiver.respond = 500;
+  const endpoint = await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const { eventId } = await system.endJob(tenantId);
+  await reached(eventId, 'pending', 1);
+  await system.endpoints.delete(`${tenantId}.${endpoint.endpoint_id}`);
+  aheadMs = HOUR_MS;
+  await reached(eventId, 'canceled', 1);
+  expect(callsOf(eventId)).toHaveLength(1);
+});
+
+test('a delivery is given up 72 h after its event, also that of a disabled endpoint', async () => {
+  let aheadMs = 0;
+  const context = { now: () => Date.now() + aheadMs, schedule: threeAttempts(HOUR_MS) };
+  receiver.respond = 500;
+  const first = await system.start({}, context);
+  const endpoint = await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const { eventId } = await system.endJob(tenantId);
+  await reached(eventId, 'pending', 1);
+  await first[Symbol.asyncDispose]();
+  await system.addEndpoint({ ...endpoint, enabled: false });
+  aheadMs = 73 * HOUR_MS;
+  await using _second = await system.start({}, context);
+  await reached(eventId, 'expired', 1);
+  expect(callsOf(eventId)).toHaveLength(1);
+});
+
+test('two services on one database make each attempt once, and one takes over from the other', async () => {
+  const calls = 100;
+  receiver.respond = ({ headers }) => (headers['errand-attempt'] === '1' ? 500 : 200);
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const leader = await system.start();
+  await using _standby = await system.start();
+  const half = () => Promise.all(Array.from({ length: calls / 2 }, () => system.endJob(tenantId)));
+  const events = await half();
+  await waitUntil(() => receiver.requests.length > calls / 4);
+  await leader[Symbol.asyncDispose]();
+  events.push(...(await half()));
+  for (const { eventId } of events) await reached(eventId, 'delivered', 2);
+  const made = receiver.requests.map(
+    ({ headers }) => `${headers['webhook-id']} ${headers['errand-attempt']}`,
+  );
+  const wanted = events.flatMap(({ eventId }) => [`${eventId} 1`, `${eventId} 2`]);
+  expect(made.toSorted()).toEqual(wanted.toSorted());
+});
+
+test('a service that loses its lock takes it again', async () => {
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  await using _service = await system.start();
+  await deliverAnother();
+  const { rows } = await sql<{ ended: boolean }>`
+    select pg_terminate_backend(pid) as ended from pg_locks
+    where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`.execute(
+    system.db,
+  );
+  expect(rows).toEqual([{ ended: true }]);
+  await deliverAnother();
+});
+
+test('a stop waits for the attempt under way, which nobody else makes meanwhile', async () => {
+  const answer = Promise.withResolvers<number>();
+  receiver.respond = () => answer.promise;
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const service = await system.start();
+  const { eventId } = await system.endJob(tenantId);
+  await receiver.waitFor(() => true);
+  const stopped = service[Symbol.asyncDispose]();
+  await using _next = await system.start();
+  const other = await system.endJob(tenantId);
+  await reached(other.eventId, 'pending', 0);
+  answer.resolve(200);
+  await stopped;
+  expect(await delivery(eventId)).toMatchObject({ state: 'delivered', attempts: 1 });
+  await reached(other.eventId, 'delivered', 1);
+  expect(callsOf(eventId)).toHaveLength(1);
+});
+
+test('an attempt that outlasts the grace of a stop is cut off and made again', async () => {
+  receiver.respond = () => new Promise<number>(() => {});
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const service = await system.start({ shutdownGraceMs: 100 });
+  const { eventId } = await system.endJob(tenantId);
+  await receiver.waitFor(() => true);
+  await service[Symbol.asyncDispose]();
+  expect(await delivery(eventId)).toMatchObject({ state: 'pending', attempts: 0 });
+  receiver.respond = 200;
+  await using _next = await system.start();
+  await reached(eventId, 'delivered', 1);
+});
+
+test('a result is stored once Postgres is back, and nothing is sent twice meanwhile', async () => {
+  await using postgres = await startTestPostgres();
+  await using own = await openTestSystem({ natsUrl: nats.url, databaseUrl: postgres.url });
+  await using _service = await own.start();
+  receiver.respond = async () => {
+    await postgres.kill();
+    return 200;
+  };
+  await own.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const { eventId } = await own.endJob(tenantId);
+  await receiver.waitFor(() => true);
+  receiver.respond = 200;
+  const meanwhile = await own.endJob(tenantId);
+  await postgres.restart();
+  for (const id of [eventId, meanwhile.eventId]) {
+    await waitUntil(async () => (await delivery(id, own))?.state === 'delivered', { timeoutMs: 20_000 });
+    expect(callsOf(id)).toHaveLength(1);
+  }
+});

@@ -1,0 +1,54 @@
+import { watchBucket } from '@errand/bus';
+import { BUCKETS, WebhookEndpoint, type WebhookEventType } from '@errand/contracts';
+
+type Connection = Parameters<typeof watchBucket>[0];
+
+/** Every tenant's endpoints, held in memory and followed live. */
+export interface Endpoints {
+  find(tenantId: string, endpointId: string): WebhookEndpoint | undefined;
+  /** The enabled endpoints of a tenant that want to hear of an event that happened at the given time. */
+  wanting(event: { tenantId: string; type: WebhookEventType; timeMs: number }): WebhookEndpoint[];
+  /** Ids of those that are switched off. */
+  disabledIds(): readonly string[];
+  /**
+   * Resolves when memory holds whatever was stored at the time of the call.
+   * @throws LogUnavailable
+   */
+  caughtUp(): Promise<void>;
+  close(): void;
+}
+
+/** An endpoint's creation and an event are timed by different machines, whose clocks may differ by this much. */
+const CLOCK_TOLERANCE_MS = 5_000;
+
+/** Resolves when all endpoints are in memory. */
+export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
+  const ofTenant = new Map<string, Map<string, WebhookEndpoint>>();
+  const disabled = new Set<string>();
+
+  const onChange = (key: string, endpoint: WebhookEndpoint | undefined) => {
+    const [tenantId = '', endpointId = ''] = key.split('.');
+    const known = ofTenant.get(tenantId) ?? new Map<string, WebhookEndpoint>();
+    if (endpoint) known.set(endpointId, endpoint);
+    else known.delete(endpointId);
+    if (known.size > 0) ofTenant.set(tenantId, known);
+    else ofTenant.delete(tenantId);
+    if (endpoint?.enabled === false) disabled.add(endpointId);
+    else disabled.delete(endpointId);
+  };
+  const bucket = await watchBucket(nc, BUCKETS.webhookEndpoints, WebhookEndpoint, onChange);
+
+  return {
+    find: (tenantId, endpointId) => ofTenant.get(tenantId)?.get(endpointId),
+    wanting: ({ tenantId, type, timeMs }) =>
+      [...(ofTenant.get(tenantId)?.values() ?? [])].filter(
+        (endpoint) =>
+          endpoint.enabled &&
+          endpoint.event_types.includes(type) &&
+          Date.parse(endpoint.created_at) <= timeMs + CLOCK_TOLERANCE_MS,
+      ),
+    disabledIds: () => [...disabled],
+    caughtUp: () => bucket.caughtUp(),
+    close: () => bucket.close(),
+  };
+}

@@ -1,0 +1,86 @@
+import type { RecordedEvent } from '@errand/contracts';
+import { createDailyPartitions, migrate } from '@errand/postgres';
+import { createTestDatabase, startTestNats, type TestDatabase, type TestNats } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Endpoints, watchEndpoints } from './endpoints.ts';
+import { type IntakeDeps, onJobEnded } from './on-job-ended.ts';
+import { openTestSystem, type TestSystem } from './test-system.ts';
+
+const DAY_MS = 86_400_000;
+
+let nats: TestNats;
+let database: TestDatabase;
+let system: TestSystem;
+let endpoints: Endpoints;
+let deps: IntakeDeps;
+
+beforeAll(async () => {
+  nats = await startTestNats();
+  database = await createTestDatabase();
+  system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
+  await migrate(system.db);
+  endpoints = await watchEndpoints(system.bus.nc);
+  deps = {
+    db: system.db,
+    bus: system.bus,
+    endpoints,
+    actions: { peek: () => undefined, caughtUp: async () => {} },
+    partitions: (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>
+      createDailyPartitions(system.db, table),
+    ),
+    publicUrl: 'https://errand.example',
+    lifeMs: 3 * DAY_MS,
+    retentionMs: 30 * DAY_MS,
+    nowMs: Date.now(),
+  };
+});
+
+afterAll(async () => {
+  endpoints.close();
+  await system[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+});
+
+async function anEnding(tenantId: string): Promise<RecordedEvent> {
+  const { jobId } = await system.endJob(tenantId);
+  const ending = (await system.bus.readJob({ tenantId, jobId })).find(
+    ({ event }) => event.type === 'JobSucceeded',
+  );
+  if (!ending) throw new Error('the job has not ended');
+  return ending;
+}
+
+test('endpoints are looked up only when memory holds all that the bucket has', async () => {
+  const ending = await anEnding('late');
+  await system.addEndpoint({ tenant_id: 'late', url: 'https://a.example' });
+  // A watch that lags until it is waited for.
+  let current = false;
+  const lagging: Endpoints = {
+    ...endpoints,
+    wanting: (event) => (current ? endpoints.wanting(event) : []),
+    caughtUp: async () => {
+      await endpoints.caughtUp();
+      current = true;
+    },
+  };
+  expect(await onJobEnded([ending], { ...deps, endpoints: lagging })).toBe(1);
+});
+
+test('an ending makes one delivery for each endpoint, however often and however close together it comes', async () => {
+  await system.addEndpoint({ tenant_id: 'twice', url: 'https://a.example' });
+  await system.addEndpoint({ tenant_id: 'twice', url: 'https://b.example' });
+  const batch = await Promise.all(Array.from({ length: 20 }, () => anEnding('twice')));
+  const counts = await Promise.all([
+    onJobEnded([...batch, ...batch], deps),
+    onJobEnded(batch.toReversed(), deps),
+  ]);
+  expect(counts[0] + counts[1]).toBe(40);
+  expect(await onJobEnded(batch, deps)).toBe(0);
+});
+
+test('an ending that is older than the delivery log is passed over', async () => {
+  await system.addEndpoint({ tenant_id: 'old', url: 'https://a.example' });
+  const ending = await anEnding('old');
+  expect(await onJobEnded([ending], { ...deps, nowMs: Date.now() + 31 * DAY_MS })).toBe(0);
+});

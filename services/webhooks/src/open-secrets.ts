@@ -1,0 +1,54 @@
+import type { WebhookEndpoint } from '@errand/contracts';
+import type { SecretBox } from '@errand/runtime';
+
+/** An endpoint's secrets in the clear. They live in memory only and are never logged. */
+export interface OpenedSecrets {
+  signingSecret: string;
+  basicAuth: { username: string; password: string } | null;
+  headers: Record<string, string>;
+}
+
+/** The endpoint's secrets do not open under this process's key. */
+class SecretUnreadable extends Error {
+  override name = 'SecretUnreadable';
+  readonly code = 'secret_unreadable';
+  readonly retryable = true;
+}
+
+/**
+ * Opens endpoints' secrets, each stored record once: an endpoint that changes is a new record.
+ * The returned function throws SecretUnreadable.
+ */
+export function createSecretsOpener(box: SecretBox): (endpoint: WebhookEndpoint) => OpenedSecrets {
+  const opened = new WeakMap<WebhookEndpoint, OpenedSecrets>();
+  return (endpoint) => {
+    const known = opened.get(endpoint);
+    if (known) return known;
+    const secrets = openSecrets(box, endpoint);
+    opened.set(endpoint, secrets);
+    return secrets;
+  };
+}
+
+function openSecrets(box: SecretBox, endpoint: WebhookEndpoint): OpenedSecrets {
+  const open = (sealed: string, field: string) =>
+    box.open(sealed, [endpoint.tenant_id, endpoint.endpoint_id, field]);
+  const { basic_auth, secret_headers } = endpoint;
+  try {
+    return {
+      signingSecret: open(endpoint.signing_secret, 'signing_secret'),
+      basicAuth: basic_auth && {
+        username: basic_auth.username,
+        password: open(basic_auth.password, 'basic_auth.password'),
+      },
+      headers: Object.fromEntries(
+        Object.entries(secret_headers).map(([name, sealed]) => [
+          name,
+          open(sealed, `secret_headers.${name}`),
+        ]),
+      ),
+    };
+  } catch (error) {
+    throw new SecretUnreadable('the secrets of the endpoint do not open', { cause: error });
+  }
+}

@@ -1,0 +1,107 @@
+/*
+ * What one exchange means.
+ *
+ *   the endpoint             the attempt    error code
+ *   2xx, read in time        delivered
+ *   3xx                      failed         redirect            never followed
+ *   429, 503                 failed         http_status         with Retry-After: not before then
+ *   any other status         failed         http_status
+ *   no answer                failed         timeout, dns_failed, connection_refused, connection_closed, tls_failed,
+ *                                           invalid_response, connection_failed
+ *   not asked                failed         secret_unreadable, invalid_request
+ */
+
+/** One attempt as it went. */
+export type Exchange =
+  | { kind: 'answered'; status: number; retryAfter: string | null; response: string }
+  /** No complete answer; `status` is known if it broke while the body was read. */
+  | { kind: 'broken'; status: number | null; error: unknown };
+
+export type Outcome =
+  | { kind: 'delivered' }
+  | { kind: 'failed'; errorCode: ErrorCode; notBeforeMs: number | null };
+
+/** Persisted with each failed attempt. */
+type ErrorCode =
+  | 'redirect'
+  | 'http_status'
+  | 'timeout'
+  | 'dns_failed'
+  | 'connection_refused'
+  | 'connection_closed'
+  | 'tls_failed'
+  | 'invalid_response'
+  | 'connection_failed'
+  | 'secret_unreadable'
+  | 'invalid_request';
+
+const MIN_RETRY_AFTER_MS = 1_000;
+const MAX_RETRY_AFTER_MS = 86_400_000;
+
+/** Judges an attempt that ended at `nowMs`. */
+export function outcomeOf(exchange: Exchange, nowMs: number): Outcome {
+  if (exchange.kind === 'broken') {
+    return { kind: 'failed', errorCode: errorCodeOf(exchange.error), notBeforeMs: null };
+  }
+  const { status, retryAfter } = exchange;
+  if (status >= 200 && status < 300) return { kind: 'delivered' };
+  if (status >= 300 && status < 400) return { kind: 'failed', errorCode: 'redirect', notBeforeMs: null };
+  const asked = status === 429 || status === 503 ? retryAfterMs(retryAfter, nowMs) : null;
+  return {
+    kind: 'failed',
+    errorCode: 'http_status',
+    notBeforeMs: asked === null ? null : nowMs + asked,
+  };
+}
+
+/** Retry-After (RFC 9110, 10.2.3), seconds or a date, within 1 s to 24 h; null for none or nonsense. */
+function retryAfterMs(header: string | null, nowMs: number): number | null {
+  if (header === null) return null;
+  const text = header.trim();
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
+  if (Number.isNaN(ms)) return null;
+  return Math.min(MAX_RETRY_AFTER_MS, Math.max(MIN_RETRY_AFTER_MS, ms));
+}
+
+/** Codes of Node and undici → ours. */
+const ERROR_CODES: Record<string, ErrorCode> = {
+  secret_unreadable: 'secret_unreadable',
+  TimeoutError: 'timeout',
+  ETIMEDOUT: 'timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'timeout',
+  UND_ERR_HEADERS_TIMEOUT: 'timeout',
+  UND_ERR_BODY_TIMEOUT: 'timeout',
+  ENOTFOUND: 'dns_failed',
+  EAI_AGAIN: 'dns_failed',
+  ECONNREFUSED: 'connection_refused',
+  ECONNRESET: 'connection_closed',
+  EPIPE: 'connection_closed',
+  UND_ERR_SOCKET: 'connection_closed',
+  EPROTO: 'tls_failed',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls_failed',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls_failed',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls_failed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'tls_failed',
+  UND_ERR_HEADERS_OVERFLOW: 'invalid_response',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'invalid_response',
+  UND_ERR_INVALID_ARG: 'invalid_request',
+  ERR_INVALID_URL: 'invalid_request',
+};
+
+/** Families of codes, for those that Node has too many of. */
+const ERROR_CODE_PREFIXES: readonly [string, ErrorCode][] = [
+  ['ERR_TLS_', 'tls_failed'],
+  ['ERR_SSL_', 'tls_failed'],
+  ['CERT_', 'tls_failed'],
+  ['HPE_', 'invalid_response'],
+];
+
+function errorCodeOf(error: unknown): ErrorCode {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  for (const word of [code, name]) {
+    if (typeof word !== 'string') continue;
+    const known = ERROR_CODES[word] ?? ERROR_CODE_PREFIXES.find(([prefix]) => word.startsWith(prefix))?.[1];
+    if (known) return known;
+  }
+  return 'connection_failed';
+}

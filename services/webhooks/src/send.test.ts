@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createSender, type Sender } from './send.ts';
+
+const LIMITS = { timeoutMs: 200, maxResponseBytes: 65_536, keptResponseBytes: 4, connections: 2 };
+
+let server: Server;
+let sender: Sender;
+let answer: RequestListener;
+
+beforeEach(async () => {
+  server = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  sender = createSender(LIMITS);
+});
+
+afterEach(async () => {
+  await sender.destroy();
+  server.closeAllConnections();
+  server.close();
+});
+
+function send() {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?x=1`;
+  return sender.send('endpoint', { method: 'POST', url, headers: {}, body: '{}' });
+}
+
+test('an answer comes back with its status, its Retry-After and the beginning of its body', async () => {
+  answer = (_, response) => response.writeHead(503, { 'retry-after': '7' }).end('ab\0def');
+  expect(await send()).toEqual({ kind: 'answered', status: 503, retryAfter: '7', response: 'ab\uFFFDd' });
+});
+
+test('an answer that drips is given up at the timeout', async () => {
+  answer = (_, response) => {
+    response.writeHead(200);
+    const drip = setInterval(() => response.write('.'), 20);
+    response.on('close', () => clearInterval(drip));
+  };
+  expect(await send()).toMatchObject({ kind: 'broken', status: 200, error: { name: 'TimeoutError' } });
+});
+
+test('an answer that does not end is read up to the limit, and then its connection is dropped', async () => {
+  const dropped = Promise.withResolvers<void>();
+  answer = (_, response) => {
+    response.writeHead(200);
+    const pour = () => {
+      while (!response.destroyed && response.write('x'.repeat(10_000)));
+    };
+    response.on('drain', pour).on('close', dropped.resolve);
+    pour();
+  };
+  expect(await send()).toMatchObject({ kind: 'answered', status: 200, response: 'xxxx' });
+  await dropped.promise;
+});
+
+test('a body that is compressed is not inflated', async () => {
+  answer = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip');
+  expect(await send()).toMatchObject({ kind: 'answered', response: 'not ' });
+});
+
+test('a connection that breaks and a port where nobody listens are errors with their code', async () => {
+  answer = (request) => request.socket.destroy();
+  expect(await send()).toMatchObject({ kind: 'broken', status: null, error: { code: 'UND_ERR_SOCKET' } });
+  const url = 'http://127.0.0.1:1/';
+  const refused = await sender.send('other', { method: 'GET', url, headers: {}, body: null });
+  expect(refused).toMatchObject({ kind: 'broken', status: null, error: { code: 'ECONNREFUSED' } });
+});
+
+test('what destroy cuts off is abandoned, not failed', async () => {
+  const arrived = Promise.withResolvers<void>();
+  answer = () => arrived.resolve();
+  sender = createSender({ ...LIMITS, timeoutMs: 60_000 });
+  const sending = send();
+  await arrived.promise;
+  await sender.destroy();
+  expect(await sending).toEqual({ kind: 'abandoned' });
+});
+
+test('an endpoint that moves to another origin is called there', async () => {
+  answer = (_, response) => response.end('old');
+  await send();
+  const moved = createServer((_, response) => response.end('new')).listen(0, '127.0.0.1');
+  await once(moved, 'listening');
+  const url = `http://127.0.0.1:${(moved.address() as AddressInfo).port}/`;
+  const exchange = await sender.send('endpoint', { method: 'GET', url, headers: {}, body: null });
+  moved.closeAllConnections();
+  moved.close();
+  expect(exchange).toMatchObject({ kind: 'answered', response: 'new' });
+});

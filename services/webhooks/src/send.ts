@@ -1,0 +1,113 @@
+import { type Dispatcher, Pool } from 'undici';
+import type { OutgoingRequest } from './compose-request.ts';
+import type { Exchange } from './outcome.ts';
+
+export interface Sender {
+  /** One HTTP exchange, never a redirect's second. It does not throw; `abandoned` says that `destroy` cut it off. */
+  send(endpointId: string, request: OutgoingRequest): Promise<Exchange | { kind: 'abandoned' }>;
+  /** Cuts off what is under way and closes all connections. */
+  destroy(): Promise<void>;
+}
+
+export interface SenderOptions {
+  /** For connecting, sending and reading the whole answer. */
+  timeoutMs: number;
+  /** Beyond this much of an answer's body the connection is dropped; its status counts all the same. */
+  maxResponseBytes: number;
+  /** How much of the body is handed on. */
+  keptResponseBytes: number;
+  /** Most connections to one endpoint. */
+  connections: number;
+}
+
+/** Endpoints whose connections are kept; the one that was used the longest ago makes room. */
+const MAX_POOLS = 1_000;
+
+/** Keeps one pool of connections per endpoint, so that none waits behind another's. */
+export function createSender(options: SenderOptions): Sender {
+  const pools = new Map<string, { origin: string; pool: Pool }>();
+  let destroyed = false;
+
+  function poolOf(endpointId: string, origin: string): Pool {
+    const known = pools.get(endpointId);
+    pools.delete(endpointId);
+    if (known && known.origin !== origin) closeQuietly(known.pool);
+    const entry = known?.origin === origin ? known : { origin, pool: openPool(origin, options) };
+    pools.set(endpointId, entry);
+    const [oldest] = pools;
+    if (pools.size > MAX_POOLS && oldest) {
+      pools.delete(oldest[0]);
+      closeQuietly(oldest[1].pool);
+    }
+    return entry.pool;
+  }
+
+  async function send(endpointId: string, request: OutgoingRequest) {
+    let status: number | null = null;
+    try {
+      const { origin, pathname, search } = new URL(request.url);
+      const { method, headers, body } = request;
+      const answer = await poolOf(endpointId, origin).request({
+        path: pathname + search,
+        method,
+        headers,
+        body,
+        // undici's own limits are for silence; an endpoint that drips would never reach them.
+        signal: AbortSignal.timeout(options.timeoutMs),
+      });
+      status = answer.statusCode;
+      const retryAfter = answer.headers['retry-after'];
+      const response = await readCapped(answer.body, options);
+      return { kind: 'answered', status, response, retryAfter: single(retryAfter) } as const;
+    } catch (error) {
+      return destroyed ? ({ kind: 'abandoned' } as const) : ({ kind: 'broken', status, error } as const);
+    }
+  }
+
+  return {
+    send,
+    async destroy() {
+      destroyed = true;
+      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()));
+      pools.clear();
+    },
+  };
+}
+
+function openPool(origin: string, { connections, timeoutMs }: SenderOptions): Pool {
+  return new Pool(origin, {
+    connections,
+    pipelining: 1,
+    allowH2: false,
+    connectTimeout: timeoutMs,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxHeaderSize: 16_384,
+  });
+}
+
+/** Reads a body to its end or beyond `maxResponseBytes`, and returns its beginning as text. */
+async function readCapped(
+  body: Dispatcher.ResponseData['body'],
+  limits: { maxResponseBytes: number; keptResponseBytes: number },
+): Promise<string> {
+  const kept: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (bytes < limits.keptResponseBytes) kept.push(chunk.subarray(0, limits.keptResponseBytes - bytes));
+    bytes += chunk.length;
+    // Leaving the loop destroys the body, and with it the connection.
+    if (bytes > limits.maxResponseBytes) break;
+  }
+  // Postgres' text holds any character but NUL.
+  return Buffer.concat(kept).toString('utf8').replaceAll('\0', '\uFFFD');
+}
+
+function single(header: string | string[] | undefined): string | null {
+  return (Array.isArray(header) ? header[0] : header) ?? null;
+}
+
+/** Lets what is under way end. */
+function closeQuietly(pool: Pool): void {
+  pool.close().catch(() => {});
+}

@@ -1,0 +1,131 @@
+import { type Bus, consumeBatches, openBus, provisionConsumer, watchBucket } from '@errand/bus';
+import { ActionContract, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
+import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
+import { createOps, type ServiceContext, serveHttp } from '@errand/runtime';
+import { checkConfig, type WebhooksConfig } from './config.ts';
+import { startDelivering } from './delivering.ts';
+import { watchEndpoints } from './endpoints.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { type IntakeDeps, onJobEnded } from './on-job-ended.ts';
+import { RETRY_SCHEDULE, type RetrySchedule } from './retry-schedule.ts';
+import { startSweeping } from './sweep.ts';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const MAX_BATCH = 256;
+
+export interface WebhooksContext extends ServiceContext {
+  readonly now?: () => number;
+  readonly schedule?: RetrySchedule;
+}
+
+/** Starts the webhooks service: endings of the log become deliveries, and deliveries HTTP calls, until disposed. */
+export async function startWebhooks(
+  config: WebhooksConfig,
+  context: WebhooksContext,
+): Promise<AsyncDisposable & { opsPort: number }> {
+  checkConfig(config);
+  const { log, now = Date.now, schedule = RETRY_SCHEDULE } = context;
+  const stop = new AbortController();
+  const stopping = AbortSignal.any([context.signal, stop.signal]);
+  await using resources = new AsyncDisposableStack();
+  const open = openerOf(config, log);
+  const db = open(config.databasePoolSize, 30_000);
+  resources.defer(() => db.destroy());
+  const bus = resources.use(await connectTo(config, { log, signal: stopping }));
+  let consuming = false;
+  const ops = createOps({
+    service: 'webhooks',
+    checks: { consuming: () => consuming, nats: bus.isConnected, postgres: () => isReachable(db) },
+  });
+  const { host, opsPort, shutdownGraceMs } = config;
+  const http = resources.use(
+    await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
+  );
+  const metrics = createMetrics(ops.metrics);
+
+  await migratePatiently(db, {
+    signal: stopping,
+    onRetry: (err) => log.warn({ err }, 'migration_waits_for_postgres'),
+  });
+  await provisionConsumer(bus.nc, WEBHOOKS_CONSUMER);
+  const endpoints = resources.adopt(await watchEndpoints(bus.nc), (watch) => watch.close());
+  const actions = resources.adopt(await watchBucket(bus.nc, BUCKETS.actions, ActionContract), (watch) =>
+    watch.close(),
+  );
+  const partitions = (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>
+    createDailyPartitions(db, table),
+  );
+  const retentionMs = config.retentionDays * DAY_MS;
+  const openSession = () => open(1, 5_000);
+  const delivering = resources.use(
+    startDelivering(config, { db, openSession, endpoints, schedule, now, log, metrics }),
+  );
+  resources.use(startSweeping({ db, partitions, retentionMs, now, log, metrics }));
+  const { publicUrl } = config;
+  const lifeMs = config.deliveryLifeHours * HOUR_MS;
+  const intake = { db, bus, endpoints, actions, partitions, publicUrl, lifeMs, retentionMs };
+  const consumed = consume({ intake, bus, now, metrics, wake: delivering.wake, log, signal: stopping });
+  consuming = true;
+  consumed.catch(context.fail);
+  resources.defer(async () => {
+    consuming = false;
+    stop.abort();
+    await consumed.catch(() => {});
+  });
+
+  const started = resources.move();
+  return { opsPort: http.port, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
+function openerOf(config: WebhooksConfig, log: ServiceContext['log']) {
+  return (poolSize: number, statementTimeoutMs: number) =>
+    openDatabase({
+      url: config.databaseUrl,
+      name: 'errand-webhooks',
+      poolSize,
+      statementTimeoutMs,
+      onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
+    });
+}
+
+function connectTo(config: WebhooksConfig, { log, signal }: Pick<ServiceContext, 'log' | 'signal'>) {
+  return openBus({
+    servers: config.natsUrl,
+    name: 'errand-webhooks',
+    topology: config,
+    signal,
+    onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+  });
+}
+
+/** Takes endings in until stopped. */
+function consume(
+  options: {
+    intake: Omit<IntakeDeps, 'nowMs'>;
+    bus: Bus;
+    now: () => number;
+    metrics: Metrics;
+    wake: () => void;
+  } & Pick<ServiceContext, 'log' | 'signal'>,
+): Promise<void> {
+  const { intake, bus, now, metrics, wake, log, signal } = options;
+  return consumeBatches(bus.nc, {
+    consumer: WEBHOOKS_CONSUMER.name,
+    maxBatch: MAX_BATCH,
+    signal,
+    onError: (err) => log.error({ err }, 'batch_failed'),
+    onUnreadable: (event) => {
+      metrics.unreadable.inc();
+      log.error({ ...event }, 'unreadable_event');
+    },
+    handle: async (batch) => {
+      const began = performance.now();
+      const deliveries = await onJobEnded(batch, { ...intake, nowMs: now() });
+      if (deliveries > 0) wake();
+      metrics.accepted.inc(deliveries);
+      const duration_ms = performance.now() - began;
+      log.debug({ events: batch.length, deliveries, duration_ms }, 'endings_taken_in');
+    },
+  });
+}

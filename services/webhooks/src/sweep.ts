@@ -1,0 +1,63 @@
+import type { DailyPartitions, Db } from '@errand/postgres';
+import type { Logger } from '@errand/runtime';
+import { expirePending } from './delivery-table.ts';
+import type { Metrics } from './metrics.ts';
+
+const EXPIRY_INTERVAL_MS = 60_000;
+const RETENTION_INTERVAL_MS = 3_600_000;
+
+/** Gives up overdue deliveries each minute and drops old partitions each hour, and both at once. */
+export function startSweeping(deps: {
+  db: Db;
+  partitions: readonly DailyPartitions[];
+  retentionMs: number;
+  now: () => number;
+  log: Logger;
+  metrics: Metrics;
+}): AsyncDisposable {
+  const { db, log, now } = deps;
+
+  const expire = async () => {
+    const deliveries = await expirePending(db, now());
+    if (deliveries === 0) return;
+    deps.metrics.ended.inc({ state: 'expired' }, deliveries);
+    log.warn({ deliveries }, 'webhooks_expired');
+  };
+  const drop = async () => {
+    for (const partitions of deps.partitions) {
+      const dropped = await partitions.dropBefore(now() - deps.retentionMs);
+      if (dropped.length > 0) log.info({ dropped }, 'old_deliveries_dropped');
+    }
+  };
+  const repeats = [
+    repeat(expire, EXPIRY_INTERVAL_MS, (err) => log.error({ err }, 'expiry_failed')),
+    repeat(drop, RETENTION_INTERVAL_MS, (err) => log.error({ err }, 'retention_failed')),
+  ];
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(repeats.map((stop) => stop()));
+    },
+  };
+}
+
+/** Does something now and at each interval, never twice at once; the returned function stops it. */
+function repeat(
+  work: () => Promise<void>,
+  intervalMs: number,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  const run = () => {
+    running ??= work()
+      .catch(onError)
+      .finally(() => {
+        running = undefined;
+      });
+  };
+  run();
+  const timer = setInterval(run, intervalMs);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
