@@ -29,7 +29,11 @@ export const JobRequested = z.object({
   source: z.enum(['api', 'ui', 'schedule', 'retry']),
   /** The name of the API key that asked. */
   requested_by: z.string(),
+  /** No attempt begins before this. */
+  start_after: Instant.optional(),
+  /** The job expires if no attempt has begun by then. */
   start_by: Instant.optional(),
+  /** The job expires if it has not ended by then. */
   finish_by: Instant,
   retry_of: JobId.optional(),
 });

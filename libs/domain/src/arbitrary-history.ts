@@ -82,6 +82,16 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     result: fc.jsonValue(),
     durationMs: fc.nat(),
   }),
+  fc.constant<Command>({ type: 'wakeJob' }),
+  fc.constant<Command>({ type: 'cancelJob', by: 'key' }),
+  fc.record({ type: fc.constant('stopAttempt' as const), attempt }),
+  fc.record({ type: fc.constant('expireJob' as const), nowMs: fc.constantFrom(0, Date.UTC(2027, 0)) }),
+  fc.record({
+    type: fc.constant('retryAttempt' as const),
+    attempt,
+    error: fault,
+    retryAt: fc.constant('2026-01-01T01:00:00.000Z'),
+  }),
   fc.record({ type: fc.constant('failAttempt' as const), attempt, error: fault, durationMs: fc.nat() }),
 );
 

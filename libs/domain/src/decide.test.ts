@@ -10,11 +10,24 @@ const started = (attempt: number): JobFact => ({ type: 'JobStarted', data: { att
 const succeeded: JobFact = { type: 'JobSucceeded', data: { attempt: 1, result: 1, duration_ms: 1 } };
 const error = { code: 'broken', message: 'It broke.' };
 
+const retryAt = '2026-01-01T00:01:00.000Z';
+const retrying: JobFact = { type: 'JobRetrying', data: { attempt: 1, error, retry_at: retryAt } };
+const cancelRequested: JobFact = { type: 'JobCancelRequested', data: { by: 'amy' } };
+const canceled = (by: string): JobFact => ({ type: 'JobCanceled', data: { by } });
+const later: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_after: retryAt } };
+const impatient: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_by: retryAt } };
+
+const FINISH_BY = Date.parse(REQUEST.finish_by);
 const request: Command = { type: 'requestJob', request: REQUEST };
 const start: Command = { type: 'startAttempt', executorId: 'e', maxAttempts: 2 };
 const progress: Command = { type: 'reportProgress', attempt: 1, percent: 5 };
 const succeed: Command = { type: 'succeedAttempt', attempt: 1, result: 1, durationMs: 1 };
 const fail: Command = { type: 'failAttempt', attempt: 1, error, durationMs: 1 };
+const retry: Command = { type: 'retryAttempt', attempt: 1, error, retryAt };
+const stop: Command = { type: 'stopAttempt', attempt: 1 };
+const wake: Command = { type: 'wakeJob' };
+const cancel: Command = { type: 'cancelJob', by: 'bob', reason: 'wrong roof' };
+const expire = (nowMs: number): Command => ({ type: 'expireJob', nowMs });
 
 const given = (facts: JobFact[], command: Command) => decide(command, foldJob(record(facts)));
 
@@ -23,6 +36,7 @@ describe('allowed', () => {
     ['a request of an unknown job', [], request, requested],
     ['the first attempt of a queued job', [requested], start, started(1)],
     ['the next attempt of a job that nobody finished', [requested, started(1)], start, started(2)],
+    ['the next attempt of a job that waited', [requested, started(1), retrying], start, started(2)],
     [
       'progress of the current attempt',
       [requested, started(1)],
@@ -30,12 +44,40 @@ describe('allowed', () => {
       { type: 'JobProgressed', data: { attempt: 1, percent: 5 } },
     ],
     ['success of the current attempt', [requested, started(1)], succeed, succeeded],
+    ['success although cancel was requested', [requested, started(1), cancelRequested], succeed, succeeded],
     [
       'failure of the current attempt',
       [requested, started(1)],
       fail,
       { type: 'JobFailed', data: { attempt: 1, error, duration_ms: 1 } },
     ],
+    ['a retry of the current attempt', [requested, started(1)], retry, retrying],
+    ['the end of a wait for the next attempt', [requested, started(1), retrying], wake, dueFor('retry')],
+    ['the end of a wait for the first attempt', [later], wake, dueFor('start_after')],
+    ['canceling a queued job, at once', [requested], cancel, canceled('bob')],
+    ['canceling a waiting job, at once', [requested, started(1), retrying], cancel, canceled('bob')],
+    [
+      'canceling a running job, by asking its executor',
+      [requested, started(1)],
+      cancel,
+      { type: 'JobCancelRequested', data: { by: 'bob', reason: 'wrong roof' } },
+    ],
+    ['stopping a canceled attempt', [requested, started(1), cancelRequested], stop, canceled('amy')],
+    [
+      'a retry of a canceled attempt ends it',
+      [requested, started(1), cancelRequested],
+      retry,
+      canceled('amy'),
+    ],
+    ['a start of a canceled job ends it', [requested, started(1), cancelRequested], start, canceled('amy')],
+    ['expiry of a queued job past finish_by', [requested], expire(FINISH_BY), expired('finish_by')],
+    [
+      'expiry of a running job past finish_by',
+      [requested, started(1)],
+      expire(FINISH_BY),
+      expired('finish_by'),
+    ],
+    ['expiry of a job not begun by start_by', [impatient], expire(Date.parse(retryAt)), expired('start_by')],
   ] as [string, JobFact[], Command, JobFact][])('%s', (_, facts, command, fact) => {
     expect(given(facts, command)).toEqual({ kind: 'fact', fact });
   });
@@ -51,29 +93,52 @@ describe('allowed', () => {
 describe('refused', () => {
   test.each([
     ['a second request', [requested], request, 'already_requested'],
-    ['an attempt of an unknown job', [], start, 'unknown_job'],
-    ['progress of an unknown job', [], progress, 'unknown_job'],
     ['progress before the first attempt', [requested], progress, 'not_the_current_attempt'],
-    [
-      'progress of an earlier attempt',
-      [requested, started(1), started(2)],
-      progress,
-      'not_the_current_attempt',
-    ],
-    [
-      'success of an earlier attempt',
-      [requested, started(1), started(2)],
-      succeed,
-      'not_the_current_attempt',
-    ],
-    ['failure of an earlier attempt', [requested, started(1), started(2)], fail, 'not_the_current_attempt'],
-    ['an attempt after the end', [requested, started(1), succeeded], start, 'already_ended'],
-    ['progress after the end', [requested, started(1), succeeded], progress, 'already_ended'],
-    ['a second ending', [requested, started(1), succeeded], fail, 'already_ended'],
+    ['progress of a waiting job', [requested, started(1), retrying], progress, 'not_the_current_attempt'],
+    ['a wake of a job that does not wait', [requested], wake, 'not_waiting'],
+    ['a wake of a running job', [requested, started(1)], wake, 'not_waiting'],
+    ['a second wake', [requested, started(1), retrying, dueFor('retry')], wake, 'not_waiting'],
+    ['a second cancel', [requested, started(1), cancelRequested], cancel, 'cancel_already_requested'],
+    ['a stop that nobody asked for', [requested, started(1)], stop, 'cancel_not_requested'],
+    ['expiry before finish_by', [requested], expire(FINISH_BY - 1), 'not_overdue'],
+    ['expiry past start_by once begun', [impatient, started(1)], expire(Date.parse(retryAt)), 'not_overdue'],
   ] as [string, JobFact[], Command, string][])('%s', (_, facts, command, reason) => {
     expect(given(facts, command)).toEqual({ kind: 'rejected', reason });
   });
+
+  const ofAttempt = [progress, succeed, fail, retry, stop];
+  test.each(ofAttempt)('$type of an earlier attempt', (command) => {
+    const decision = given([requested, started(1), started(2), cancelRequested], command);
+    expect(decision).toEqual({ kind: 'rejected', reason: 'not_the_current_attempt' });
+  });
+
+  const ofKnown = [...ofAttempt, start, wake, cancel, expire(FINISH_BY)];
+  test.each(ofKnown)('$type of an unknown job', (command) => {
+    expect(given([], command)).toEqual({ kind: 'rejected', reason: 'unknown_job' });
+  });
+
+  const endings = [
+    succeeded,
+    { type: 'JobFailed', data: { attempt: 1, error, duration_ms: 1 } },
+    canceled('amy'),
+    expired('finish_by'),
+  ] as JobFact[];
+  test.each(endings.flatMap((ending) => ofKnown.map((command) => ({ ending, command }))))(
+    '$command.type after $ending.type',
+    ({ ending, command }) => {
+      const decision = given([requested, started(1), ending], command);
+      expect(decision).toEqual({ kind: 'rejected', reason: 'already_ended' });
+    },
+  );
 });
+
+function dueFor(reason: 'retry' | 'start_after'): JobFact {
+  return { type: 'JobDue', data: { reason } };
+}
+
+function expired(deadline: 'start_by' | 'finish_by'): JobFact {
+  return { type: 'JobExpired', data: { deadline } };
+}
 
 test('whatever is decided, a job is requested once, ends at most once and gets nothing after its end', () => {
   fc.assert(

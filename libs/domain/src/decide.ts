@@ -2,13 +2,21 @@ import { FAULT_CODES, type JobEventOf, type JobFact, type JobFault } from '@erra
 import { isEnded, type JobState } from './job.ts';
 
 /*
- * Which event may be written next.
+ * Which event may be written next. An ended job takes none of these, an unknown one only requestJob.
  *
- *   state      requestJob   startAttempt              reportProgress, succeedAttempt, failAttempt
- *   (none)     queued       -                         -
- *   queued     -            running                   -
- *   running    -            running (next attempt)    of the current attempt only
- *   ended      -            -                         -
+ *   command          queued                   running
+ *   startAttempt     JobStarted               JobStarted, of the next attempt: the executor went away
+ *   reportProgress   -                        JobProgressed
+ *   succeedAttempt   -                        JobSucceeded
+ *   failAttempt      -                        JobFailed
+ *   retryAttempt     -                        JobRetrying
+ *   stopAttempt      -                        JobCanceled, if cancel was requested
+ *   wakeJob          JobDue, if it waits      -
+ *   cancelJob        JobCanceled              JobCancelRequested
+ *   expireJob        JobExpired, if overdue   JobExpired, if overdue
+ *
+ * Commands that name an attempt hold for the current one only. Where cancel was requested, startAttempt and
+ * retryAttempt lead to JobCanceled; where every attempt was begun, startAttempt leads to JobFailed.
  *
  * A decision holds for the version it was made on: the append is guarded by that version, so whoever lost a race
  * reads again and decides again.
@@ -16,19 +24,30 @@ import { isEnded, type JobState } from './job.ts';
 
 export type Command =
   | { type: 'requestJob'; request: JobEventOf<'JobRequested'>['data'] }
-  /** Begins the next attempt, also that of a job whose executor went away while running it. */
   | { type: 'startAttempt'; executorId: string; maxAttempts: number }
   | { type: 'reportProgress'; attempt: number; percent: number; message?: string }
   | { type: 'succeedAttempt'; attempt: number; result: unknown; durationMs: number }
-  | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number };
+  | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number }
+  | { type: 'retryAttempt'; attempt: number; error: JobFault; retryAt: string }
+  | { type: 'stopAttempt'; attempt: number }
+  | { type: 'wakeJob' }
+  | { type: 'cancelJob'; by: string; reason?: string }
+  | { type: 'expireJob'; nowMs: number };
 
 export type Rejection =
   /** No JobRequested is known. */
   | 'unknown_job'
   | 'already_requested'
   | 'already_ended'
+  | 'cancel_already_requested'
   /** Another attempt has begun since, or this one never did. */
-  | 'not_the_current_attempt';
+  | 'not_the_current_attempt'
+  /** Nobody asked for the job to be canceled. */
+  | 'cancel_not_requested'
+  /** The job is not waiting for a time to come. */
+  | 'not_waiting'
+  /** Neither deadline has passed. */
+  | 'not_overdue';
 
 export type Decision = { kind: 'fact'; fact: JobFact } | { kind: 'rejected'; reason: Rejection };
 
@@ -40,9 +59,31 @@ export function decide(command: Command, state: JobState | undefined): Decision 
   }
   if (state === undefined || state.phase.value.status === null) return rejected('unknown_job');
   if (isEnded(state.phase.value.status)) return rejected('already_ended');
-  if (command.type === 'startAttempt') return startAttempt(command, state);
-  if (!isCurrentAttempt(command.attempt, state)) return rejected('not_the_current_attempt');
+  switch (command.type) {
+    case 'startAttempt':
+      return startAttempt(command, state);
+    case 'wakeJob':
+      return wakeJob(state);
+    case 'cancelJob':
+      return cancelJob(command, state);
+    case 'expireJob':
+      return expireJob(command, state);
+    case 'reportProgress':
+    case 'succeedAttempt':
+    case 'failAttempt':
+    case 'retryAttempt':
+    case 'stopAttempt':
+      return isCurrentAttempt(command.attempt, state)
+        ? ofAttempt(command, state)
+        : rejected('not_the_current_attempt');
+  }
+}
+
+type OfAttempt = Extract<Command, { attempt: number }>;
+
+function ofAttempt(command: OfAttempt, state: JobState): Decision {
   const { attempt } = command;
+  const cancelRequestedBy = state.cancelRequested.value;
   switch (command.type) {
     case 'reportProgress': {
       const { percent, message } = command;
@@ -51,21 +92,27 @@ export function decide(command: Command, state: JobState | undefined): Decision 
         data: { attempt, percent, ...(message === undefined ? {} : { message }) },
       });
     }
-    case 'succeedAttempt':
-      return fact({
-        type: 'JobSucceeded',
-        data: { attempt, result: command.result, duration_ms: command.durationMs },
-      });
-    case 'failAttempt':
-      return fact({
-        type: 'JobFailed',
-        data: { attempt, error: command.error, duration_ms: command.durationMs },
-      });
+    case 'succeedAttempt': {
+      const { result, durationMs } = command;
+      return fact({ type: 'JobSucceeded', data: { attempt, result, duration_ms: durationMs } });
+    }
+    case 'failAttempt': {
+      const { error, durationMs } = command;
+      return fact({ type: 'JobFailed', data: { attempt, error, duration_ms: durationMs } });
+    }
+    case 'retryAttempt': {
+      if (cancelRequestedBy !== null) return canceled(cancelRequestedBy);
+      const { error, retryAt } = command;
+      return fact({ type: 'JobRetrying', data: { attempt, error, retry_at: retryAt } });
+    }
+    case 'stopAttempt':
+      return cancelRequestedBy === null ? rejected('cancel_not_requested') : canceled(cancelRequestedBy);
   }
 }
 
 function startAttempt(command: Extract<Command, { type: 'startAttempt' }>, state: JobState): Decision {
   const previous = state.attempt.value.number;
+  if (state.cancelRequested.value !== null) return canceled(state.cancelRequested.value);
   if (previous >= command.maxAttempts) {
     const error = { code: 'attempts_exhausted', message: FAULT_CODES.attempts_exhausted };
     return fact({ type: 'JobFailed', data: { attempt: previous, error, duration_ms: 0 } });
@@ -73,8 +120,36 @@ function startAttempt(command: Extract<Command, { type: 'startAttempt' }>, state
   return fact({ type: 'JobStarted', data: { attempt: previous + 1, executor_id: command.executorId } });
 }
 
+function wakeJob(state: JobState): Decision {
+  if (state.phase.value.nextAt === null) return rejected('not_waiting');
+  const reason = state.attempt.value.number === 0 ? 'start_after' : 'retry';
+  return fact({ type: 'JobDue', data: { reason } });
+}
+
+function cancelJob(command: Extract<Command, { type: 'cancelJob' }>, state: JobState): Decision {
+  const { by, reason } = command;
+  if (state.phase.value.status === 'queued') return canceled(by);
+  if (state.cancelRequested.value !== null) return rejected('cancel_already_requested');
+  return fact({ type: 'JobCancelRequested', data: { by, ...(reason === undefined ? {} : { reason }) } });
+}
+
+function expireJob(command: Extract<Command, { type: 'expireJob' }>, state: JobState): Decision {
+  const request = state.request.value?.data;
+  const hasPassed = (deadline: string | undefined) =>
+    deadline !== undefined && Date.parse(deadline) <= command.nowMs;
+  if (state.attempt.value.number === 0 && hasPassed(request?.start_by)) {
+    return fact({ type: 'JobExpired', data: { deadline: 'start_by' } });
+  }
+  if (hasPassed(request?.finish_by)) return fact({ type: 'JobExpired', data: { deadline: 'finish_by' } });
+  return rejected('not_overdue');
+}
+
 function isCurrentAttempt(attempt: number, state: JobState): boolean {
   return state.phase.value.status === 'running' && state.attempt.value.number === attempt;
+}
+
+function canceled(by: string): Decision {
+  return fact({ type: 'JobCanceled', data: { by } });
 }
 
 function fact(value: JobFact): Decision {

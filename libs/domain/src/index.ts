@@ -8,4 +8,5 @@ export {
   mergeJobStates,
   type Register,
 } from './job.ts';
+export { type RetryPolicy, retryDelayMs } from './retry-policy.ts';
 export { expiresAtMs, summarize } from './summary.ts';

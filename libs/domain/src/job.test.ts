@@ -119,7 +119,7 @@ describe('each event', () => {
 
   test('JobCancelRequested is a flag, not a status', () => {
     const state = foldJob(record([requested, started, { type: 'JobCancelRequested', data: { by: 'k' } }]));
-    expect(state?.cancelRequested.value).toBe(true);
+    expect(state?.cancelRequested.value).toBe('k');
     expect(state?.phase.value.status).toBe('running');
   });
 

@@ -4,13 +4,13 @@ import type { JobEventOf, JobFault, JobStatus, RecordedEvent } from '@errand/con
  * A job is a handful of registers. Each event sets some of them, and in every register the newest event wins:
  *
  *   event                sets
- *   JobRequested         request, phase (queued)
+ *   JobRequested         request, phase (queued, next_at if it starts later)
  *   JobStarted           phase (running), attempt, progress (none)
  *   JobProgressed        progress
  *   JobRetrying          phase (queued, next_at), outcome (errors)
  *   JobDue               phase (queued)
  *   JobCancelRequested   cancelRequested
- *   JobSucceeded         phase (succeeded), outcome (result)
+ *   JobSucceeded         phase (succeeded), outcome (result), progress (100 %)
  *   JobFailed            phase (failed), outcome (errors)
  *   JobCanceled          phase (canceled), outcome
  *   JobExpired           phase (expired), outcome (errors)
@@ -45,7 +45,8 @@ export interface JobState {
   readonly attempt: Register<{ number: number; startedAt: string | null; executorId: string | null }>;
   readonly progress: Register<{ percent: number; message: string | null; updatedAt: string } | null>;
   readonly outcome: Register<{ result: unknown; errors: JobFault[] }>;
-  readonly cancelRequested: Register<boolean>;
+  /** Who asked for the job to be canceled. */
+  readonly cancelRequested: Register<string | null>;
 }
 
 /** What the job was asked to do, without its input: inputs stay in the log. */
@@ -111,7 +112,7 @@ const UNSET: Pick<JobState, 'request' | 'phase' | 'attempt' | 'progress' | 'outc
   attempt: { version: 0, value: { number: 0, startedAt: null, executorId: null } },
   progress: { version: 0, value: null },
   outcome: { version: 0, value: { result: null, errors: [] } },
-  cancelRequested: { version: 0, value: false },
+  cancelRequested: { version: 0, value: null },
 };
 
 /** What one event alone tells of its job. */
@@ -131,7 +132,7 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
   switch (event.type) {
     case 'JobRequested': {
       const { input: _, ...data } = event.data;
-      return { request: set({ requestedAt: at, data }), phase: phase('queued') };
+      return { request: set({ requestedAt: at, data }), phase: phase('queued', data.start_after ?? null) };
     }
     case 'JobStarted': {
       const { attempt, executor_id } = event.data;
@@ -153,9 +154,12 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
     case 'JobDue':
       return { phase: phase('queued') };
     case 'JobCancelRequested':
-      return { cancelRequested: set(true) };
+      return { cancelRequested: set(event.data.by) };
     case 'JobSucceeded':
-      return ended('succeeded', event.data.result, []);
+      return {
+        ...ended('succeeded', event.data.result, []),
+        progress: set({ percent: 100, message: null, updatedAt: at }),
+      };
     case 'JobFailed':
       return ended('failed', null, [event.data.error]);
     case 'JobCanceled':

@@ -27,7 +27,7 @@ export function summarize(
     resource: request.data.resource,
     status,
     version: state.version,
-    cancel_requested: state.cancelRequested.value,
+    cancel_requested: state.cancelRequested.value !== null,
     progress: progress && {
       percent: progress.percent,
       message: progress.message,

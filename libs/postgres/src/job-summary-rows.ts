@@ -29,7 +29,7 @@ export function stateOfRow(row: JobSummaryRow): JobState {
     },
     progress: { version: row.progress_version, value: row.progress },
     outcome: { version: row.outcome_version, value: { result: row.result, errors: row.errors } },
-    cancelRequested: { version: row.cancel_version, value: row.cancel_requested },
+    cancelRequested: { version: row.cancel_version, value: row.cancel_requested_by },
   };
 }
 
@@ -59,7 +59,7 @@ export function rowOfState(state: JobState) {
     result: outcome.value.result ?? null,
     errors: outcome.value.errors,
     cancel_version: cancelRequested.version,
-    cancel_requested: cancelRequested.value,
+    cancel_requested_by: cancelRequested.value,
   };
 }
 

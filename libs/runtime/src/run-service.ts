@@ -1,4 +1,4 @@
-import { type ConfigOf, parseConfig, type Settings } from './config.ts';
+import { ConfigError, type ConfigOf, parseConfig, type Settings } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 export interface ServiceContext {
@@ -42,6 +42,7 @@ export async function runService<S extends Settings>(options: {
     service = await options.start(config, { log, signal: stop.signal, fail });
     log.info('service_started');
   } catch (error) {
+    if (error instanceof ConfigError) refuse(error);
     if (!stop.signal.aborted) fail(error);
   }
   const code = await ended.promise;
@@ -58,7 +59,11 @@ function readConfig<S extends Settings>(settings: S): ConfigOf<S> {
   try {
     return parseConfig(settings, process.env);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(2);
+    refuse(error);
   }
+}
+
+function refuse(error: unknown): never {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(2);
 }

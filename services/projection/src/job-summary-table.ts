@@ -32,7 +32,7 @@ const COLUMN_TYPES = {
   result: 'json',
   errors: 'json',
   cancel_version: 'bigint',
-  cancel_requested: 'boolean',
+  cancel_requested_by: 'text',
 } satisfies Record<keyof ReturnType<typeof rowOfState>, string>;
 
 /** The column that holds a register's version → the columns of its value. */
@@ -43,7 +43,7 @@ const REGISTERS = {
   attempt_version: ['attempt_number', 'started_at', 'executor_id'],
   progress_version: ['progress'],
   outcome_version: ['result', 'errors'],
-  cancel_version: ['cancel_requested'],
+  cancel_version: ['cancel_requested_by'],
 };
 
 const COLUMNS = Object.keys(COLUMN_TYPES) as (keyof typeof COLUMN_TYPES)[];

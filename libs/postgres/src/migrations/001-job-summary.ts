@@ -25,6 +25,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       result json,
       errors json not null,
       cancel_version bigint not null,
-      cancel_requested boolean not null
+      cancel_requested_by text
     ) partition by range (job_id)`.execute(db);
 }

@@ -40,5 +40,6 @@ export interface JobSummaryTable {
   errors: Json<JobFault[]>;
 
   cancel_version: number;
-  cancel_requested: boolean;
+  /** Who asked for the job to be canceled. */
+  cancel_requested_by: string | null;
 }

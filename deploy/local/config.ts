@@ -1,0 +1,55 @@
+import { integer, text } from '@errand/runtime';
+
+const dataDir = text({
+  env: 'ERRAND_DATA_DIR',
+  description: 'Folder of all that `npm start` keeps; a relative one is taken from the current directory',
+  default: '.errand',
+});
+
+/** What `npm start` reads, beside what is given to it. */
+export const localSettings = {
+  dataDir,
+  port: integer({
+    env: 'ERRAND_PORT',
+    description: 'Port of the HTTP API; 0 takes a free one',
+    unit: 'port',
+    default: 8080,
+    min: 0,
+    max: 65_535,
+  }),
+};
+
+/** What somebody else provides, and so is neither started nor made here. */
+export interface Given {
+  natsUrl: string | undefined;
+  postgresUrl: string | undefined;
+  adminKey: string | undefined;
+  secretKey: string | undefined;
+}
+
+/** Empty means absent. */
+export function givenBy(env: NodeJS.ProcessEnv): Given {
+  return {
+    natsUrl: env.NATS_URL || undefined,
+    postgresUrl: env.DATABASE_URL || undefined,
+    adminKey: env.ERRAND_ADMIN_KEY || undefined,
+    secretKey: env.ERRAND_SECRET_KEY || undefined,
+  };
+}
+
+/** What `npm run demo` reads. */
+export const demoSettings = {
+  dataDir,
+  receiverHost: text({
+    env: 'ERRAND_DEMO_RECEIVER_HOST',
+    description: "Address of this machine that the demo's receiver listens on, and its host in webhook URLs",
+    default: '127.0.0.1',
+  }),
+};
+
+/** What `npm run demo` reads as well when `ERRAND_URL` is set, to talk to a system that `npm start` did not start. */
+export const demoTargetSettings = {
+  url: text({ env: 'ERRAND_URL', description: 'Base URL of the gateway, instead of the one of `npm start`' }),
+  apiKey: text({ env: 'ERRAND_API_KEY', description: 'API key, needed beside ERRAND_URL' }),
+  tenantId: text({ env: 'ERRAND_TENANT', description: "The key's tenant", default: 'local' }),
+};

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import type { JobSummary, Problem, RunAccepted } from '@errand/contracts';
+import type { CallReceiver } from './call-receiver.ts';
+import { checkCalls, type Registered, SECRET_HEADER } from './check-calls.ts';
+import { demoDesign, wrongDesign } from './design.ts';
+import { followJob } from './follow-job.ts';
+import type { DemoTarget } from './target.ts';
+import { createTenantApi, type TenantApi } from './tenant-api.ts';
+import { redact } from './webhook-check.ts';
+import { yieldChart } from './yield-chart.ts';
+
+const ACTION_PATH = '/designs/demo-1/performance_simulation';
+const JOB_TIMEOUT_MS = 120_000;
+const TEMPLATE = 'job_id=<JOB_ID>&status=<STATUS>&action=<ACTION>&tenant=<TENANT_ID>';
+
+interface Step {
+  api: TenantApi;
+  receiver: CallReceiver;
+  say: (line: string) => void;
+}
+
+/**
+ * One whole round: webhooks, a refused run, a run with its status, both calls. Rejects when something is missing.
+ * Its webhooks are deleted in any case, also when `interrupted` rejects.
+ */
+export async function demoRound(
+  target: DemoTarget,
+  options: { receiver: CallReceiver; say: (line: string) => void; interrupted: Promise<never> },
+): Promise<void> {
+  const { receiver, say, interrupted } = options;
+  const step: Step = { api: createTenantApi(target), receiver, say };
+  say(`system    ${target.url}, tenant ${target.tenantId}`);
+  say(`receiver  ${receiver.url}`);
+  const registered: Registered = {
+    endpointIds: [],
+    signingSecret: '',
+    basicAuth: { username: 'demo', password: randomBytes(18).toString('base64url') },
+    secretHeader: randomBytes(18).toString('base64url'),
+  };
+  const steps = async () => {
+    await registerWebhooks(step, registered);
+    await showRefusal(step);
+    const summary = await runAndFollow(step);
+    showResult(step, summary);
+    await checkCalls({ receiver, say, jobId: summary.job_id, tenantId: target.tenantId, registered });
+  };
+  const [round] = await Promise.allSettled([Promise.race([steps(), interrupted])]);
+  const [cleanup] = await Promise.allSettled([deleteWebhooks(step, registered.endpointIds)]);
+  // What failed first is the reason of what failed after it.
+  if (round.status === 'rejected') throw round.reason;
+  if (cleanup.status === 'rejected') throw cleanup.reason;
+}
+
+async function registerWebhooks({ api, receiver, say }: Step, registered: Registered): Promise<void> {
+  say('\n1. two webhooks');
+  type Created = { endpoint_id: string; signing_secret: string };
+  const post = await api.expect<Created>(201, 'POST', '/webhooks', {
+    url: `${receiver.url}/hook`,
+    method: 'POST',
+    basic_auth: registered.basicAuth,
+    secret_headers: { [SECRET_HEADER]: registered.secretHeader },
+  });
+  registered.endpointIds.push(post.endpoint_id);
+  registered.signingSecret = post.signing_secret;
+  say(`   POST ${receiver.url}/hook → ${post.endpoint_id}`);
+  say(`        with basic auth, the header ${SECRET_HEADER}, signing secret ${redact(post.signing_secret)}`);
+  const url = `${receiver.url}/hook?${TEMPLATE}`;
+  const get = await api.expect<Created>(201, 'POST', '/webhooks', { url, method: 'GET' });
+  registered.endpointIds.push(get.endpoint_id);
+  say(`   GET  ${url} → ${get.endpoint_id}`);
+}
+
+async function showRefusal({ api, say }: Step): Promise<void> {
+  say('\n2. a run with three wrong inputs');
+  const problem = await api.expect<Problem>(422, 'POST', `${ACTION_PATH}/run`, wrongDesign());
+  say(`   422 ${problem.code}: ${problem.detail}`);
+  for (const error of problem.errors ?? []) say(`       ${error.pointer}  ${error.code}  ${error.detail}`);
+  if (problem.errors?.length !== 3) throw new Error('the 422 does not name the three wrong inputs');
+}
+
+async function runAndFollow({ api, say }: Step): Promise<JobSummary> {
+  const design = demoDesign();
+  say(`\n3. a run of ${design.arrays.length} arrays over 8760 hours`);
+  const startMs = performance.now();
+  const atNow = (line: string) =>
+    say(`   ${(performance.now() - startMs).toFixed(0).padStart(6)} ms  ${line}`);
+  const accepted = await api.expect<RunAccepted>(202, 'POST', `${ACTION_PATH}/run`, design);
+  atNow(`202 job_id ${accepted.job_id}`);
+  const statusPath = `${ACTION_PATH}/status?job_id=${accepted.job_id}`;
+  const read = () => api.expect<JobSummary>(200, 'GET', statusPath);
+  const { summary, reads } = await followJob({ read, say: atNow, timeoutMs: JOB_TIMEOUT_MS });
+  say(`   status was read ${reads} times`);
+  if (summary.status !== 'succeeded') {
+    throw new Error(`the job is ${summary.status}: ${JSON.stringify(summary.errors)}`);
+  }
+  return summary;
+}
+
+interface Yield {
+  dc_kw: number;
+  annual: { ac_kwh: number; specific_yield_kwh_kw: number; performance_ratio: number };
+  monthly: { month: number; ac_kwh: number }[];
+}
+
+function showResult({ say }: Step, summary: JobSummary): void {
+  const { dc_kw, annual, monthly } = summary.results as Yield;
+  say('\n4. its result');
+  say(
+    `   ${dc_kw} kW yield ${annual.ac_kwh.toFixed(0)} kWh a year: ` +
+      `${annual.specific_yield_kwh_kw.toFixed(0)} kWh/kW, performance ratio ${annual.performance_ratio}`,
+  );
+  for (const line of yieldChart(monthly)) say(`   ${line}`);
+  if (monthly.length !== 12) throw new Error('the result does not have twelve months');
+}
+
+async function deleteWebhooks({ api, say }: Step, endpointIds: readonly string[]): Promise<void> {
+  for (const endpointId of endpointIds) {
+    await api.expect<undefined>(204, 'DELETE', `/webhooks/${endpointId}`);
+  }
+  if (endpointIds.length > 0) say(`\n6. ${endpointIds.length} webhooks deleted again`);
+}

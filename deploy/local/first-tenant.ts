@@ -1,0 +1,45 @@
+export const FIRST_TENANT_ID = 'local';
+
+/** Makes the tenant `local` unless it is there, and resolves to a key of it that works: `remembered` if it does. */
+export async function ensureFirstTenant(options: {
+  url: string;
+  adminKey: string;
+  remembered: string | undefined;
+}): Promise<{ tenant_id: string; api_key: string }> {
+  const { url, adminKey, remembered } = options;
+  const tenantPath = `/admin/tenants/${FIRST_TENANT_ID}`;
+  await request(`${url}${tenantPath}`, { method: 'PUT', key: adminKey });
+  if (remembered !== undefined && (await keyWorks(url, remembered))) {
+    return { tenant_id: FIRST_TENANT_ID, api_key: remembered };
+  }
+  const made = await request(`${url}${tenantPath}/keys`, {
+    method: 'POST',
+    key: adminKey,
+    body: { name: FIRST_TENANT_ID },
+  });
+  const { api_key } = (await made.json()) as { api_key: string };
+  return { tenant_id: FIRST_TENANT_ID, api_key };
+}
+
+async function keyWorks(url: string, key: string): Promise<boolean> {
+  const response = await fetch(`${url}/v2/tenants/${FIRST_TENANT_ID}/actions`, {
+    headers: { authorization: `Bearer ${key}` },
+  });
+  await response.body?.cancel();
+  if (response.ok) return true;
+  if (response.status === 401 || response.status === 404) return false;
+  throw new Error(`the gateway answers ${response.status} to a look at its actions`);
+}
+
+async function request(
+  url: string,
+  { method, key, body }: { method: string; key: string; body?: unknown },
+): Promise<Response> {
+  const response = await fetch(url, {
+    method,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (response.ok) return response;
+  throw new Error(`${method} ${url} answers ${response.status}: ${(await response.text()).slice(0, 500)}`);
+}

@@ -1,0 +1,80 @@
+import { parseConfig } from '@errand/runtime';
+import { alreadyRunning, banner } from './banner.ts';
+import { givenBy, localSettings } from './config.ts';
+import { createCrew } from './crew.ts';
+import { dataFolderAt, makeDataFolder, readJson } from './data-folder.ts';
+import { lockFolder } from './folder-lock.ts';
+import { createLocalFiles, type LocalFile } from './local-file.ts';
+import { startSystem } from './start-system.ts';
+import { onStopSignals } from './stop-signals.ts';
+
+/**
+ * `npm start`: the whole system on this machine, until Ctrl-C. Exit codes: 0 stopped as told, 1 could not start or
+ * go on, 2 wrong configuration, 130 killed by a second Ctrl-C.
+ */
+async function main(env: NodeJS.ProcessEnv): Promise<number> {
+  const config = parseConfig(localSettings, env);
+  const folder = dataFolderAt(config.dataDir);
+  await makeDataFolder(folder);
+  const lock = await lockFolder(folder.lockFile, 'main.ts');
+  if (lock.kind === 'held') {
+    const running = await readJson<LocalFile>(folder.localFile);
+    const url = running?.pids.supervisor === lock.pid ? running.url : undefined;
+    console.error(alreadyRunning(folder, { pid: lock.pid, url }));
+    return 1;
+  }
+
+  const stopping = new AbortController();
+  const ended = Promise.withResolvers<number>();
+  const end = (code: number) => {
+    stopping.abort();
+    ended.resolve(code);
+  };
+  const fail = (reason: string) => {
+    if (!stopping.signal.aborted) console.error(reason);
+    end(1);
+  };
+  const crew = createCrew(() => files.pidsChanged());
+  const files = createLocalFiles(folder, crew.pids);
+  onStopSignals({
+    first() {
+      console.log('stopping; Ctrl-C again kills at once');
+      end(0);
+    },
+    again() {
+      crew.kill();
+      process.exit(130);
+    },
+  });
+  startSystem({
+    folder,
+    port: config.port,
+    given: givenBy(env),
+    crew,
+    say: (line) => stopping.signal.aborted || console.log(line),
+    signal: stopping.signal,
+    onRefused: fail,
+  })
+    .then(async (facts) => {
+      await files.publish(facts);
+      console.log(banner(facts, folder));
+    })
+    .catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
+
+  const code = await ended.promise;
+  await crew.stop();
+  await files.remove();
+  await lock.release();
+  if (code === 0) console.log('stopped');
+  return code;
+}
+
+// A closed terminal or pipe must not keep the system from being stopped in order.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+process.exit(
+  await main(process.env).catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    return (error as { code?: string }).code === 'config_error' ? 2 : 1;
+  }),
+);

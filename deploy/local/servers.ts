@@ -1,0 +1,83 @@
+import { access } from 'node:fs/promises';
+import { findNatsServer, startNatsServer, startPostgresServer } from '@errand/local-servers';
+import type { Crew } from './crew.ts';
+import type { DataFolder } from './data-folder.ts';
+import { type Say, sayingIfSlow, timeSince } from './progress.ts';
+
+export interface ServerOptions {
+  folder: DataFolder;
+  ports: Record<'nats' | 'nats_monitor' | 'postgres', number>;
+  crew: Crew;
+  say: Say;
+  /** Servers to use instead of starting them. */
+  natsUrl: string | undefined;
+  postgresUrl: string | undefined;
+}
+
+export interface ServerUrls {
+  natsUrl: string;
+  postgresUrl: string;
+}
+
+/** Starts NATS and Postgres at once, or takes those that are given. Rejects with the reasons of all that failed. */
+export async function startServers(options: ServerOptions): Promise<ServerUrls> {
+  const [nats, postgres] = await Promise.allSettled([ensureNats(options), ensurePostgres(options)]);
+  const reasons = [nats, postgres]
+    .filter((result) => result.status === 'rejected')
+    .map(({ reason }) => (reason instanceof Error ? reason.message : String(reason)));
+  if (nats.status === 'rejected' || postgres.status === 'rejected') throw new Error(reasons.join('\n'));
+  return { natsUrl: nats.value, postgresUrl: postgres.value };
+}
+
+async function ensureNats({ natsUrl, folder, ports, crew, say }: ServerOptions): Promise<string> {
+  if (natsUrl !== undefined) {
+    say('nats … the server of NATS_URL');
+    return natsUrl;
+  }
+  const slowLine = 'nats … looking for a nats-server; where there is none, it is downloaded once';
+  const { version, source } = await sayingIfSlow(say, slowLine, findNatsServer());
+  const startMs = performance.now();
+  const port = ports.nats;
+  const start = () =>
+    startNatsServer({
+      storeDir: folder.natsDir,
+      logFile: folder.logFile('nats'),
+      port,
+      monitorPort: ports.nats_monitor,
+    });
+  const recovering = 'nats … recovering its streams';
+  await sayingIfSlow(say, recovering, crew.add('server', { name: 'nats', start, say }));
+  say(`nats-server ${version} (${source}) … ready in ${timeSince(startMs)}`);
+  return `nats://127.0.0.1:${port}`;
+}
+
+async function ensurePostgres({ postgresUrl, folder, ports, crew, say }: ServerOptions): Promise<string> {
+  if (postgresUrl !== undefined) {
+    say('postgres … the server of DATABASE_URL');
+    return postgresUrl;
+  }
+  const isNew = !(await exists(folder.postgresDir));
+  const startMs = performance.now();
+  let url = '';
+  const start = async () => {
+    const server = await startPostgresServer({
+      dataDir: folder.postgresDir,
+      logFile: folder.logFile('postgres'),
+      port: ports.postgres,
+      durable: true,
+    });
+    url = server.url;
+    return server;
+  };
+  const slowLine = isNew ? 'postgres … making its data folder' : 'postgres … recovering';
+  await sayingIfSlow(say, slowLine, crew.add('server', { name: 'postgres', start, say }));
+  say(`postgres … ready in ${timeSince(startMs)}`);
+  return url;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import type { Crew } from './crew.ts';
+import type { DataFolder } from './data-folder.ts';
+import { indent } from './log-tail.ts';
+import type { Say } from './progress.ts';
+import { isWrongConfiguration, type ServiceProcess, startService } from './service-process.ts';
+
+export const SERVICES = ['gateway', 'executor', 'projection', 'webhooks'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** The file that runs a service; it is in the command line of the service's process. */
+export function serviceMainFile(name: ServiceName): string {
+  return join(import.meta.dirname, '..', '..', 'services', name, 'src', 'main.ts');
+}
+
+/** What all services of one local system are told. */
+export interface ServiceFacts {
+  natsUrl: string;
+  postgresUrl: string;
+  adminKey: string;
+  secretKey: string;
+  ports: Record<ServiceName, number>;
+}
+
+/** The environment of one service. Local receivers of webhooks have no TLS, so http is allowed. */
+export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<string, string> {
+  return {
+    NATS_URL: facts.natsUrl,
+    DATABASE_URL: facts.postgresUrl,
+    ERRAND_ADMIN_KEY: facts.adminKey,
+    ERRAND_SECRET_KEY: facts.secretKey,
+    ERRAND_HOST: '127.0.0.1',
+    ERRAND_PORT: String(facts.ports.gateway),
+    ERRAND_OPS_PORT: String(facts.ports[name]),
+    ERRAND_PUBLIC_URL: gatewayUrl(facts.ports),
+    ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+  };
+}
+
+export function gatewayUrl(ports: { gateway: number }): string {
+  return `http://127.0.0.1:${ports.gateway}`;
+}
+
+/**
+ * Starts each service as a process of its own and keeps it running. One that refuses its configuration is not
+ * started again: `onRefused` is told its words.
+ */
+export async function startServices(options: {
+  folder: DataFolder;
+  facts: ServiceFacts;
+  crew: Crew;
+  say: Say;
+  onRefused: (reason: string) => void;
+}): Promise<void> {
+  const { folder, facts, crew, say, onRefused } = options;
+  const starts = SERVICES.map((name) => {
+    let latest: ServiceProcess | undefined;
+    return crew.add('service', {
+      name,
+      say,
+      async start() {
+        latest = await startService({
+          mainFile: serviceMainFile(name),
+          env: serviceEnv(name, facts),
+          logFile: folder.logFile(name),
+        });
+        return latest;
+      },
+      isFinal: isWrongConfiguration,
+      async onGivenUp() {
+        const words = (await latest?.logged()) ?? '';
+        onRefused(`${name} refuses its configuration:\n${indent(words.trimEnd())}`);
+      },
+    });
+  });
+  await Promise.all(starts);
+}

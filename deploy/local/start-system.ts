@@ -1,0 +1,78 @@
+import { isPortFree } from '@errand/local-servers';
+import type { Given } from './config.ts';
+import type { Crew } from './crew.ts';
+import { type DataFolder, readJson, writeJson } from './data-folder.ts';
+import { ensureFirstTenant } from './first-tenant.ts';
+import type { LocalFacts } from './local-file.ts';
+import { stopOrphans } from './orphans.ts';
+import { choosePorts, type Ports } from './ports.ts';
+import type { Say } from './progress.ts';
+import { untilReady } from './readiness.ts';
+import { loadSecrets } from './secrets.ts';
+import { startServers } from './servers.ts';
+import { gatewayUrl, SERVICES, startServices } from './services.ts';
+
+const READY_TIMEOUT_MS = 60_000;
+
+/** The gateway first: a port that was asked for goes to it, whatever the others remember. */
+const PORT_NAMES = [...SERVICES, 'nats', 'nats_monitor', 'postgres'] as const;
+
+export interface SystemOptions {
+  folder: DataFolder;
+  /** 0 takes a free one. */
+  port: number;
+  given: Given;
+  crew: Crew;
+  say: Say;
+  signal: AbortSignal;
+  /** A service that cannot work with its configuration, in its own words; may come at any time. */
+  onRefused: (reason: string) => void;
+}
+
+/** Starts servers and services, in this order, and resolves to the facts when every one of them is ready. */
+export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
+  const { folder, given, crew, say, signal, onRefused } = options;
+  await stopOrphans(folder, say);
+  const ports = await settlePorts(folder, options.port);
+  const secrets = await loadSecrets(folder.secretsFile);
+  const adminKey = given.adminKey ?? secrets.admin_key;
+  const secretKey = given.secretKey ?? secrets.secret_key;
+
+  const { natsUrl, postgresUrl } = await startServers({
+    folder,
+    ports,
+    crew,
+    say,
+    natsUrl: given.natsUrl,
+    postgresUrl: given.postgresUrl,
+  });
+  const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports };
+  await startServices({ folder, facts, crew, say, onRefused });
+  const probed = SERVICES.map((name) => ({
+    name,
+    readyUrl: `http://127.0.0.1:${ports[name]}/readyz`,
+    logFile: folder.logFile(name),
+  }));
+  await untilReady(probed, { timeoutMs: READY_TIMEOUT_MS, say, signal });
+
+  const url = gatewayUrl(ports);
+  const tenant = await ensureFirstTenant({ url, adminKey, remembered: secrets.first_tenant?.api_key });
+  await writeJson(folder.secretsFile, { ...secrets, first_tenant: tenant });
+  return { url, ...tenant, admin_key: adminKey, nats_url: natsUrl, postgres_url: postgresUrl };
+}
+
+/** The ports of the last start where they are still free. A port that was asked for is taken or refused. */
+async function settlePorts(folder: DataFolder, port: number): Promise<Ports<(typeof PORT_NAMES)[number]>> {
+  const remembered = (await readJson<Record<string, number>>(folder.portsFile)) ?? {};
+  if (port !== 0) {
+    if (!(await isPortFree(port))) {
+      throw new Error(
+        `port ${port} on 127.0.0.1 is taken by another program: set ERRAND_PORT to another port, or to 0 for a free one`,
+      );
+    }
+    remembered.gateway = port;
+  }
+  const ports = await choosePorts(PORT_NAMES, remembered);
+  await writeJson(folder.portsFile, ports);
+  return ports;
+}

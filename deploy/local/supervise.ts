@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { restartPauseMs, STEADY_AFTER_MS } from './restart-pause.ts';
+
+export interface ChildExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** A process that was started; the servers of `@errand/local-servers` are such, too. */
+export interface Child {
+  readonly pid: number;
+  readonly exited: Promise<ChildExit>;
+  /** Asks it to end, kills it when it does not, and resolves when it is gone. */
+  stop(): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface Supervised {
+  readonly name: string;
+  /** That of the latest start. */
+  readonly pid: number;
+  /** Ends the child for good. */
+  stop(): Promise<void>;
+  /** Kills the child for good, without waiting. */
+  kill(): void;
+}
+
+export interface SuperviseOptions {
+  name: string;
+  start: () => Promise<Child>;
+  say: (line: string) => void;
+  /** Called after each further start, when `pid` is another one. */
+  onRestarted: () => void;
+  /** An end after which the child is not started again; `onGivenUp` is then called once. */
+  isFinal?: (exit: ChildExit) => boolean;
+  onGivenUp?: (exit: ChildExit) => Promise<void>;
+}
+
+/**
+ * Starts a child and starts it again whenever it ends, until stopped. Each end is one line on the terminal; pauses
+ * between starts grow (see restartPauseMs). Rejects when the first start does.
+ */
+export async function supervise(options: SuperviseOptions): Promise<Supervised> {
+  let child = await options.start();
+  const stopped = new AbortController();
+
+  async function watch(): Promise<void> {
+    let failures = 0;
+    while (!stopped.signal.aborted) {
+      const startedMs = performance.now();
+      const exit = await child.exited;
+      if (stopped.signal.aborted) return;
+      if (options.isFinal?.(exit)) return await options.onGivenUp?.(exit);
+      failures = performance.now() - startedMs >= STEADY_AFTER_MS ? 1 : failures + 1;
+      options.say(`${options.name} ended (${exit.signal ?? `code ${exit.code}`}); starting it again`);
+      failures = await startAgain(failures);
+    }
+  }
+
+  async function startAgain(failuresBefore: number): Promise<number> {
+    for (let failures = failuresBefore; ; failures++) {
+      await sleep(restartPauseMs(failures), undefined, { signal: stopped.signal }).catch(() => {});
+      if (stopped.signal.aborted) return failures;
+      try {
+        child = await options.start();
+        if (stopped.signal.aborted) await child.stop();
+        else options.onRestarted();
+        return failures;
+      } catch (error) {
+        options.say(`${options.name} did not start: ${error instanceof Error ? error.message : error}`);
+      }
+    }
+  }
+
+  const watching = watch();
+  return {
+    name: options.name,
+    get pid() {
+      return child.pid;
+    },
+    async stop() {
+      stopped.abort();
+      await child.stop();
+      await watching;
+    },
+    kill() {
+      stopped.abort();
+      child.kill('SIGKILL');
+    },
+  };
+}
