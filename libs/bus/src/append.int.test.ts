@@ -62,6 +62,15 @@ describe('append', () => {
     expect((await bus.readJob(ref)).length).toBe(2);
   });
 
+  test('still gives that answer after later events of the same type', async () => {
+    const { ref, version } = await appendRequest();
+    const event = started(ref);
+    const first = await bus.append({ ref, event, expectedVersion: version });
+    if (first.kind !== 'appended') throw new Error(first.kind);
+    await bus.append({ ref, event: started(ref), expectedVersion: first.version });
+    expect(await bus.append({ ref, event, expectedVersion: version })).toEqual(first);
+  });
+
   test('refuses an event that the server would not take, and says how large it may be', async () => {
     const { ref, version } = await appendRequest();
     const event = eventOf(ref, {

@@ -3,12 +3,15 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Appender, createAppender } from './append.ts';
 import { type ConnectOptions, connectBus } from './connect.ts';
+import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { provision } from './provision.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
+import { createStoredEvents, type StoredEvents } from './stored-events.ts';
+import { createTimers, type Timers } from './timers.ts';
 
 /** A service's way to the log: connected, provisioned, ready to append and to read. */
-export interface Bus extends Appender, JobReader, AsyncDisposable {
+export interface Bus extends Appender, JobReader, StoredEvents, Timers, DeadLetters, AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
   isConnected(): boolean;
@@ -21,7 +24,7 @@ export interface Bus extends Appender, JobReader, AsyncDisposable {
 export async function openBus(
   options: ConnectOptions & { topology: TopologySettings; ackTimeoutMs?: number },
 ): Promise<Bus> {
-  const { nc, isConnected } = await connectBus(options);
+  const { nc, isConnected, onReconnected } = await connectBus(options);
   await provisionPatiently(nc, options);
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
   const { ackTimeoutMs } = options;
@@ -30,6 +33,9 @@ export async function openBus(
     nc,
     append: appender.append,
     readJob: createJobReader(jsm, isConnected).readJob,
+    ...createStoredEvents(nc, onReconnected),
+    ...createTimers(nc),
+    ...createDeadLetters(nc, jsm),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

@@ -15,6 +15,8 @@ export interface BusConnection {
   readonly nc: NatsConnection;
   /** Whether the server is reachable, as far as the client knows at this moment. */
   isConnected(): boolean;
+  /** Calls back after each reconnection; returns the way to stop that. */
+  onReconnected(callback: () => void): () => void;
 }
 
 /** A NATS connection that comes back for ever: it waits for the first connection and for every later one. */
@@ -33,14 +35,25 @@ export async function connectBus(options: ConnectOptions): Promise<BusConnection
   });
   const nc = await orAbort(connecting, options.signal);
   let connected = true;
+  const callbacks = new Set<() => void>();
   void (async () => {
     for await (const status of nc.status()) {
       if (status.type === 'disconnect') connected = false;
-      else if (status.type === 'reconnect') connected = true;
+      else if (status.type === 'reconnect') {
+        connected = true;
+        for (const callback of callbacks) callback();
+      }
       report(status, options.onStatus);
     }
   })();
-  return { nc, isConnected: () => connected && !nc.isClosed() };
+  return {
+    nc,
+    isConnected: () => connected && !nc.isClosed(),
+    onReconnected(callback) {
+      callbacks.add(callback);
+      return () => callbacks.delete(callback);
+    },
+  };
 }
 
 async function orAbort(connecting: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {

@@ -1,6 +1,7 @@
 import { ACK_WAIT_MS, JOBS_STREAM, type RecordedEvent } from '@errand/contracts';
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
 
 export interface BatchOptions {
@@ -10,7 +11,7 @@ export interface BatchOptions {
   maxBatch: number;
   /** Must have made the batch durable when it resolves: the events are acknowledged then and not before. */
   handle: (batch: RecordedEvent[]) => Promise<void>;
-  /** Told of events that cannot be read; they are settled so that they block nothing. */
+  /** Told of events that cannot be read. They are parked, so that they block nothing. */
   onUnreadable: (event: Unreadable) => void;
   /** Told each time a batch failed. It is tried again in place, ever less often, until it succeeds. */
   onError: (error: unknown) => void;
@@ -25,6 +26,19 @@ const MAX_RETRY_PAUSE_MS = 5_000;
  * with the load and an idle system waits for nothing. Resolves once stopped; an unfinished batch is delivered again.
  */
 export async function consumeBatches(nc: NatsConnection, options: BatchOptions): Promise<void> {
+  await Promise.all([
+    consumeArriving(nc, options),
+    consumeRedrives(nc, {
+      ...options,
+      handle: async (recorded) => {
+        await options.handle([recorded]);
+        return { kind: 'done' };
+      },
+    }),
+  ]);
+}
+
+async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promise<void> {
   const { signal, maxBatch } = options;
   const consumer = await jetstream(nc).consumers.get(JOBS_STREAM, options.consumer);
   const messages = await consumer.consume({ max_messages: maxBatch * 2, idle_heartbeat: 1_000 });
@@ -61,22 +75,18 @@ export async function consumeBatches(nc: NatsConnection, options: BatchOptions):
     }
     const batch = arrived.splice(0, maxBatch);
     room.notify();
-    await handleBatch(batch, options);
+    await handleBatch(nc, batch, options);
   }
   await reading;
   if (!signal.aborted) throw new Error(`the consumer ${options.consumer} ended`);
 }
 
-async function handleBatch(batch: JsMsg[], options: BatchOptions): Promise<void> {
+async function handleBatch(nc: NatsConnection, batch: JsMsg[], options: BatchOptions): Promise<void> {
   const readable: { message: JsMsg; recorded: RecordedEvent }[] = [];
   for (const message of batch) {
     const decoded = decodeEvent(message);
-    if (decoded.kind === 'event') {
-      readable.push({ message, recorded: decoded.recorded });
-      continue;
-    }
-    options.onUnreadable(decoded);
-    message.term(decoded.reason);
+    if (decoded.kind === 'event') readable.push({ message, recorded: decoded.recorded });
+    else await park(nc, message, decoded, options);
   }
   const heartbeat = setInterval(() => {
     for (const { message } of readable) message.working();
@@ -94,6 +104,22 @@ async function handleBatch(batch: JsMsg[], options: BatchOptions): Promise<void>
     }
   } finally {
     clearInterval(heartbeat);
+  }
+}
+
+async function park(
+  nc: NatsConnection,
+  message: JsMsg,
+  event: Unreadable,
+  options: BatchOptions,
+): Promise<void> {
+  options.onUnreadable(event);
+  try {
+    await parkUnreadable(nc, options.consumer, event, message.data);
+    message.ack();
+  } catch (error) {
+    // Not parked, so not settled: it is delivered again.
+    options.onError(error);
   }
 }
 

@@ -4,9 +4,10 @@ import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus } from './bus.ts';
 import { consumeBatches } from './consume-batches.ts';
-import { consumeWork, type Verdict, type Work } from './consume-work.ts';
+import { consumeWork, type Work } from './consume-work.ts';
 import type { Unreadable } from './event-codec.ts';
 import { provisionConsumer } from './provision.ts';
+import type { Verdict } from './pull-messages.ts';
 import { newJob, openTestBus, requested } from './test-bus.ts';
 
 let nats: TestNats;

@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   ACK_WAIT_MS,
+  BUCKET_TTL_MS,
   BUCKETS,
   type ConsumerSpec,
-  JOBS_STREAM,
-  jobsStream,
   MIN_NATS_VERSION,
+  redriveConsumer,
+  streams,
   type TopologySettings,
 } from '@errand/contracts';
 import { AckPolicy, type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
@@ -16,31 +18,38 @@ import { JS, jsCode, UnfitServer } from './errors.ts';
 const API_TIMEOUT_MS = 30_000;
 
 /**
- * Makes the stream and the buckets what the topology says, whoever else is doing so at the same moment.
+ * Makes the streams and the buckets what the topology says, whoever else is doing so at the same moment.
  * @throws UnfitServer for a server that is too old or does not keep to the configuration.
  */
 export async function provision(nc: NatsConnection, settings: TopologySettings): Promise<void> {
   assertVersion(nc.info?.version ?? 'unknown');
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: API_TIMEOUT_MS });
-  await provisionStream(jsm, jobsStream(settings));
+  for (const stream of streams(settings)) await provisionStream(jsm, stream);
   const kvm = new Kvm(nc);
   for (const bucket of Object.values(BUCKETS)) {
-    await kvm.create(bucket, { history: 1, replicas: settings.replicas });
+    const ttl = BUCKET_TTL_MS[bucket];
+    await kvm.create(bucket, {
+      history: 1,
+      replicas: settings.replicas,
+      ...(ttl === undefined ? {} : { ttl }),
+    });
   }
 }
 
-/** Makes one durable consumer of JOBS what its spec says. */
+/** Makes a durable consumer of JOBS what its spec says, and the one that brings back what it could not read. */
 export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec): Promise<void> {
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: API_TIMEOUT_MS });
-  // The server treats a repeated creation of the same durable as an update, so racing processes agree.
-  await jsm.consumers.add(JOBS_STREAM, {
-    durable_name: spec.name,
-    filter_subjects: [...spec.filterSubjects],
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: ACK_WAIT_MS * 1_000_000,
-    max_ack_pending: spec.maxAckPending,
-    max_deliver: -1,
-  });
+  for (const each of [spec, redriveConsumer(spec.name)]) {
+    // The server treats a repeated creation of the same durable as an update, so racing processes agree.
+    await jsm.consumers.add(each.stream, {
+      durable_name: each.name,
+      filter_subjects: [...each.filterSubjects],
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: ACK_WAIT_MS * 1_000_000,
+      max_ack_pending: each.maxAckPending,
+      max_deliver: -1,
+    });
+  }
 }
 
 /** @throws UnfitServer below MIN_NATS_VERSION: older servers drop the guard of an append without a word. */
@@ -54,19 +63,21 @@ export function assertVersion(version: string): void {
   );
 }
 
-async function provisionStream(jsm: JetStreamManager, wanted: ReturnType<typeof jobsStream>): Promise<void> {
+async function provisionStream(
+  jsm: JetStreamManager,
+  wanted: ReturnType<typeof streams>[number],
+): Promise<void> {
   const config = { ...wanted, subjects: [...wanted.subjects] } as Partial<StreamConfig> & { name: string };
   const stored = await addStream(jsm, config);
   const differing = Object.entries(config).filter(
-    ([key, value]) => JSON.stringify(stored[key as keyof StreamConfig]) !== JSON.stringify(value),
+    ([key, value]) => !isDeepStrictEqual(stored[key as keyof StreamConfig], value),
   );
   if (differing.length === 0) return;
-  const updated = await jsm.streams.update(JOBS_STREAM, { ...stored, ...config });
+  const updated = await jsm.streams.update(wanted.name, { ...stored, ...config });
   for (const [key, value] of differing) {
     const echoed = updated.config[key as keyof StreamConfig];
-    if (JSON.stringify(echoed) !== JSON.stringify(value)) {
-      throw new UnfitServer(`the server keeps ${key} of ${JOBS_STREAM} at ${echoed}, but ${value} is needed`);
-    }
+    if (isDeepStrictEqual(echoed, value)) continue;
+    throw new UnfitServer(`the server keeps ${key} of ${wanted.name} at ${echoed}, but ${value} is needed`);
   }
 }
 
@@ -78,6 +89,6 @@ async function addStream(
     return (await jsm.streams.add(config)).config;
   } catch (error) {
     if (jsCode(error) !== JS.streamNameInUse) throw error;
-    return (await jsm.streams.info(JOBS_STREAM)).config;
+    return (await jsm.streams.info(config.name)).config;
   }
 }

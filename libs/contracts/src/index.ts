@@ -14,27 +14,41 @@ export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7T
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
 export { InputError, Problem } from './problem.ts';
 export {
+  ALL_DEAD_LETTERS,
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
+  deadLetterSubject,
   eventSubject,
   jobSubjects,
   jobSubjectsOfAnyAction,
   LANES,
   type Lane,
+  parseStoredSubject,
+  redriveSubject,
+  refOfDueTimer,
   refOfSubject,
+  storedOfAction,
+  storedSubject,
+  timerSubjects,
   workOf,
 } from './subjects.ts';
-export { ApiKey, Tenant } from './tenant.ts';
+export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
 export {
   ACK_WAIT_MS,
+  BUCKET_TTL_MS,
   BUCKETS,
   type BucketName,
   type ConsumerSpec,
+  DEAD_LETTERS_STREAM,
   executorConsumer,
+  IDEMPOTENCY_DAYS,
   JOBS_STREAM,
-  jobsStream,
   MIN_NATS_VERSION,
   PROJECTION_CONSUMER,
+  redriveConsumer,
+  streams,
+  TIMERS_CONSUMER,
+  TIMERS_STREAM,
   type TopologySettings,
   WEBHOOKS_CONSUMER,
 } from './topology.ts';

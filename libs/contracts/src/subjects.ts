@@ -7,6 +7,11 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   jobs.<tenant_id>.<action>.<job_id>.requested.<lane>
  *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>
  *   jobs.<tenant_id>.<action>.<job_id>.<event>
+ *   stored.<a jobs subject>                       what JOBS has stored, told to whoever listens
+ *   timers.wait.<tenant_id>.<action>.<job_id>     a wait, kept by the server
+ *   timers.due.<tenant_id>.<action>.<job_id>      the end of a wait
+ *   dead_letters.<consumer>                       what a consumer could not read
+ *   redrive.<consumer>                            the same, on its way back
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -25,6 +30,8 @@ const TOKEN_OF: Record<JobEventType, string> = {
   JobExpired: 'expired',
 };
 
+const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, type as JobEventType]));
+
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
@@ -32,6 +39,11 @@ export const ALL_JOB_EVENTS = 'jobs.>';
 export const ALL_ENDINGS = (['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const).map(
   (type) => `jobs.*.*.*.${TOKEN_OF[type]}`,
 );
+
+export const ALL_TIMERS = 'timers.>';
+export const ALL_DUE_TIMERS = 'timers.due.>';
+export const ALL_DEAD_LETTERS = 'dead_letters.>';
+export const ALL_REDRIVES = 'redrive.>';
 
 /** What an action's executors read: requests and waits that are over, in every lane. */
 export function workOf(action: string): string[] {
@@ -70,7 +82,52 @@ export function refOfSubject(subject: string): JobRef | undefined {
   return { tenantId: ref.tenantId.data, action: ref.action.data, jobId: ref.jobId.data };
 }
 
+/** Where JOBS tells that it has stored an event of this subject, or of one that this subject's wildcards cover. */
+export function storedSubject(subject: string): string {
+  return `stored.${subject}`;
+}
+
+/** The stored events of one type of every job of an action. */
+export function storedOfAction(
+  action: string,
+  type: Exclude<JobEventType, 'JobRequested' | 'JobDue'>,
+): string {
+  return storedSubject(`jobs.*.${ActionName.parse(action)}.*.${TOKEN_OF[type]}`);
+}
+
+/** The job and the type of an event that JOBS tells to have stored. */
+export function parseStoredSubject(subject: string): { ref: JobRef; type: JobEventType } | undefined {
+  const stored = subject.startsWith('stored.') ? subject.slice('stored.'.length) : '';
+  const ref = refOfSubject(stored);
+  const type = TYPE_OF.get(stored.split('.')[4] ?? '');
+  return ref && type && { ref, type };
+}
+
+/** The wait of a job; publishing to it again replaces the wait. `due` is where the server tells its end. */
+export function timerSubjects(ref: JobRef): { wait: string; due: string } {
+  return { wait: `timers.wait.${tokensOf(ref)}`, due: `timers.due.${tokensOf(ref)}` };
+}
+
+/** The job whose wait is over. */
+export function refOfDueTimer(subject: string): JobRef | undefined {
+  return subject.startsWith('timers.due.')
+    ? refOfSubject(`jobs.${subject.slice('timers.due.'.length)}`)
+    : undefined;
+}
+
+export function deadLetterSubject(consumer: string): string {
+  return `dead_letters.${consumer}`;
+}
+
+export function redriveSubject(consumer: string): string {
+  return `redrive.${consumer}`;
+}
+
 function prefixOf(ref: JobRef): string {
-  // A dot or a star in a token would widen the subject and the guard: refuse rather than escape.
-  return `jobs.${TenantId.parse(ref.tenantId)}.${ActionName.parse(ref.action)}.${JobId.parse(ref.jobId)}`;
+  return `jobs.${tokensOf(ref)}`;
+}
+
+/** A dot or a star in a token would widen the subject and the guard: refused rather than escaped. */
+function tokensOf(ref: JobRef): string {
+  return `${TenantId.parse(ref.tenantId)}.${ActionName.parse(ref.action)}.${JobId.parse(ref.jobId)}`;
 }

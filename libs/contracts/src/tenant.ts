@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Instant } from './events.ts';
-import { TenantId } from './ids.ts';
+import { JobId, TenantId } from './ids.ts';
 
 export const Tenant = z.object({ tenant_id: TenantId, created_at: Instant });
 export type Tenant = z.infer<typeof Tenant>;
@@ -12,3 +12,15 @@ export const ApiKey = z.object({
   created_at: Instant,
 });
 export type ApiKey = z.infer<typeof ApiKey>;
+
+/**
+ * What an Idempotency-Key was used for. It is written before the job is requested, so a gateway that dies in between
+ * leaves a record whose job does not exist yet; the next use of the key requests it.
+ */
+export const IdempotencyRecord = z.object({
+  job_id: JobId,
+  /** SHA-256 of the request's path and body, in hex. */
+  fingerprint: z.string(),
+  created_at: Instant,
+});
+export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;

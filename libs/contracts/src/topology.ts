@@ -1,4 +1,14 @@
-import { ALL_ENDINGS, ALL_JOB_EVENTS, workOf } from './subjects.ts';
+import {
+  ALL_DEAD_LETTERS,
+  ALL_DUE_TIMERS,
+  ALL_ENDINGS,
+  ALL_JOB_EVENTS,
+  ALL_REDRIVES,
+  ALL_TIMERS,
+  redriveSubject,
+  storedSubject,
+  workOf,
+} from './subjects.ts';
 
 /*
  * Every stream, consumer and bucket of the system, as plain data. `libs/bus` provisions them.
@@ -14,53 +24,120 @@ export interface TopologySettings {
 }
 
 export const JOBS_STREAM = 'JOBS';
+export const TIMERS_STREAM = 'TIMERS';
+export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 
 /** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
 export const MIN_NATS_VERSION = '2.12.0';
 
-/** An unacknowledged event is delivered again after this time. Whoever works on one says so every third of it. */
+/**
+ * An unacknowledged event is delivered again after this time, so it is the lease of an executor on its job. Whoever
+ * works on an event says so every third of it.
+ */
 export const ACK_WAIT_MS = 30_000;
+
+/** For how long a parked event can be looked at and redriven. */
+const DEAD_LETTER_DAYS = 30;
+const DEAD_LETTERS_MAX_BYTES = 1_000_000_000;
 
 const HOUR_NS = 3_600_000_000_000;
 
-/** The stream of every job's events. It refuses appends when it is full: better than dropping old ones. */
-export function jobsStream(settings: TopologySettings) {
-  return {
-    name: JOBS_STREAM,
-    subjects: [ALL_JOB_EVENTS],
+/**
+ * Every stream there is.
+ *
+ *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. What it
+ *                 has stored it also tells to whoever listens at that moment (`storedSubject`), without the body.
+ *   TIMERS        waits. A message on `timers.wait.…` is published by the server itself, at its time, on
+ *                 `timers.due.…`. A stream of its own, since schedules cannot be kept by one that refuses when full.
+ *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
+ */
+export function streams(settings: TopologySettings) {
+  const common = {
     storage: 'file',
     retention: 'limits',
-    discard: 'new',
-    max_age: settings.jobsMaxAgeHours * HOUR_NS,
-    max_bytes: settings.jobsMaxBytes,
     num_replicas: settings.replicas,
     allow_direct: true,
-    allow_atomic: true,
   } as const;
+  return [
+    {
+      ...common,
+      name: JOBS_STREAM,
+      subjects: [ALL_JOB_EVENTS],
+      discard: 'new',
+      max_age: settings.jobsMaxAgeHours * HOUR_NS,
+      max_bytes: settings.jobsMaxBytes,
+      allow_atomic: true,
+      republish: { src: ALL_JOB_EVENTS, dest: storedSubject(ALL_JOB_EVENTS), headers_only: true },
+    },
+    {
+      ...common,
+      name: TIMERS_STREAM,
+      subjects: [ALL_TIMERS],
+      discard: 'old',
+      max_age: settings.jobsMaxAgeHours * HOUR_NS,
+      max_bytes: settings.jobsMaxBytes,
+      allow_msg_schedules: true,
+      allow_msg_ttl: true,
+    },
+    {
+      ...common,
+      name: DEAD_LETTERS_STREAM,
+      subjects: [ALL_DEAD_LETTERS, ALL_REDRIVES],
+      discard: 'old',
+      max_age: DEAD_LETTER_DAYS * 24 * HOUR_NS,
+      max_bytes: DEAD_LETTERS_MAX_BYTES,
+    },
+  ] as const;
 }
 
 export interface ConsumerSpec {
+  readonly stream: string;
   readonly name: string;
   readonly filterSubjects: readonly string[];
-  /** How many events all replicas together may hold unacknowledged; at the limit delivery stops. */
+  /** How many messages all replicas together may hold unacknowledged; at the limit delivery stops. */
   readonly maxAckPending: number;
 }
 
 export const PROJECTION_CONSUMER: ConsumerSpec = {
+  stream: JOBS_STREAM,
   name: 'projection',
   filterSubjects: [ALL_JOB_EVENTS],
   maxAckPending: 10_000,
 };
 
 export const WEBHOOKS_CONSUMER: ConsumerSpec = {
+  stream: JOBS_STREAM,
   name: 'webhooks',
   filterSubjects: ALL_ENDINGS,
   maxAckPending: 5_000,
 };
 
+/** Waits that are over, shared by all executors. */
+export const TIMERS_CONSUMER: ConsumerSpec = {
+  stream: TIMERS_STREAM,
+  name: 'timers',
+  filterSubjects: [ALL_DUE_TIMERS],
+  maxAckPending: 1_000,
+};
+
 /** One consumer per action, shared by its executors. They pull for free slots only, so pending means running. */
 export function executorConsumer(action: string): ConsumerSpec {
-  return { name: `executor-${action}`, filterSubjects: workOf(action), maxAckPending: 10_000 };
+  return {
+    stream: JOBS_STREAM,
+    name: `executor-${action}`,
+    filterSubjects: workOf(action),
+    maxAckPending: 10_000,
+  };
+}
+
+/** Brings back to a consumer what was parked for it. */
+export function redriveConsumer(consumer: string): ConsumerSpec {
+  return {
+    stream: DEAD_LETTERS_STREAM,
+    name: `redrive-${consumer}`,
+    filterSubjects: [redriveSubject(consumer)],
+    maxAckPending: 100,
+  };
 }
 
 /** Key-value buckets. Gateways write them but for `actions`, where each executor announces its own. */
@@ -73,5 +150,15 @@ export const BUCKETS = {
   tenants: 'tenants',
   /** `<tenant_id>.<endpoint_id>` → WebhookEndpoint. */
   webhookEndpoints: 'webhook_endpoints',
+  /** SHA-256 of tenant, action and Idempotency-Key, in hex → IdempotencyRecord. */
+  idempotency: 'idempotency',
 } as const;
 export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];
+
+/** For how long an Idempotency-Key is remembered. */
+export const IDEMPOTENCY_DAYS = 7;
+
+/** Buckets whose entries vanish by themselves, and after how many milliseconds. */
+export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
+  idempotency: IDEMPOTENCY_DAYS * 86_400_000,
+};

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
 
 /*
  * Secrets at rest, under AES-256-GCM (NIST SP 800-38D). A sealed secret is text:
@@ -13,6 +13,11 @@ export interface SecretBox {
   seal(plain: string, context: readonly string[]): string;
   /** @throws when the text was sealed under another key or for another context, or was changed. */
   open(sealed: string, context: readonly string[]): string;
+  /**
+   * Eight hex digits by which people tell two secrets apart. Keyed, so that nobody without the key can try out guesses
+   * against it.
+   */
+  fingerprint(plain: string): string;
 }
 
 /** `keyBase64` holds 32 bytes. */
@@ -22,6 +27,7 @@ export function createSecretBox(keyBase64: string): SecretBox {
   const keyId = createHash('sha256').update(key).digest('hex').slice(0, 8);
   const aad = (context: readonly string[]) => Buffer.from(JSON.stringify(context));
   return {
+    fingerprint: (plain) => createHmac('sha256', key).update(plain).digest('hex').slice(0, 8),
     seal(plain, context) {
       const nonce = randomBytes(12);
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad(context));

@@ -1,0 +1,103 @@
+import { ACK_WAIT_MS } from '@errand/contracts';
+import { type Consumer, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { JS, jsCode } from './errors.ts';
+
+/** What is to become of a delivered message. */
+export type Verdict =
+  /** Settled for good. */
+  | { kind: 'done' }
+  /** Delivered again after a while. */
+  | { kind: 'again'; afterMs: number }
+  /** Another process has it by now: to settle it here would settle it there. */
+  | { kind: 'leave' };
+
+export interface PullOptions {
+  stream: string;
+  /** Name of a durable consumer of that stream. */
+  consumer: string;
+  /** How many messages may be worked on at once. */
+  slots: number;
+  /** Called with at most `slots` messages at a time, each renewed with the server until the promise settles. */
+  handle: (message: JsMsg) => Promise<Verdict>;
+  /** Told of handlers that threw; their messages are delivered again. */
+  onError: (error: unknown) => void;
+  /** Stops pulling. What is worked on is left to end. */
+  signal: AbortSignal;
+}
+
+const HEARTBEAT_MS = ACK_WAIT_MS / 3;
+const AGAIN_AFTER_ERROR_MS = 1_000;
+
+/**
+ * Works through a consumer, pulling for free slots only: this process never holds a message that it is not working
+ * on, so another one gets it. Resolves once stopped and idle.
+ * @throws when the consumer is gone; the process should start anew, which provisions it again.
+ */
+export async function pullMessages(nc: NatsConnection, options: PullOptions): Promise<void> {
+  const { signal } = options;
+  const running = new Set<Promise<void>>();
+  const consumer = await jetstream(nc).consumers.get(options.stream, options.consumer);
+  while (!signal.aborted) {
+    const free = options.slots - running.size;
+    if (free === 0) {
+      await Promise.race([...running, aborted(signal)]);
+      continue;
+    }
+    await pull(consumer, free, signal, (message) => {
+      const work = workOn(message, options).finally(() => running.delete(work));
+      running.add(work);
+    });
+  }
+  await Promise.all(running);
+}
+
+/** One request for `count` messages, open until all have come or 30 s have passed. */
+async function pull(
+  consumer: Consumer,
+  count: number,
+  signal: AbortSignal,
+  onMessage: (message: JsMsg) => void,
+): Promise<void> {
+  try {
+    const messages = await consumer.fetch({ max_messages: count, expires: 30_000, idle_heartbeat: 1_000 });
+    const stop = () => void messages.close();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      for await (const message of messages) {
+        // What arrives during a stop goes back at once rather than after the ack wait.
+        if (signal.aborted) message.nak();
+        else onMessage(message);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  } catch (error) {
+    if (jsCode(error) === JS.consumerNotFound || jsCode(error) === JS.streamNotFound) throw error;
+    // A lost connection, an election, missed heartbeats: the next request finds out.
+    if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function workOn(message: JsMsg, options: PullOptions): Promise<void> {
+  const heartbeat = setInterval(() => message.working(), HEARTBEAT_MS);
+  try {
+    settle(message, await options.handle(message));
+  } catch (error) {
+    options.onError(error);
+    settle(message, { kind: 'again', afterMs: AGAIN_AFTER_ERROR_MS });
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+function settle(message: JsMsg, verdict: Verdict): void {
+  if (verdict.kind === 'done') message.ack();
+  // A fraction of a millisecond is unreadable to the server, which then delivers at once.
+  else if (verdict.kind === 'again') message.nak(Math.round(verdict.afterMs));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,81 @@
+import {
+  BUS_SETTINGS,
+  type ConfigOf,
+  flag,
+  integer,
+  POSTGRES_SETTINGS,
+  PROCESS_SETTINGS,
+  SEALING_KEY_SETTING,
+  secret,
+} from '@errand/runtime';
+
+export const settings = {
+  ...PROCESS_SETTINGS,
+  ...BUS_SETTINGS,
+  ...POSTGRES_SETTINGS,
+  ...SEALING_KEY_SETTING,
+  port: integer({
+    env: 'ERRAND_PORT',
+    description: 'Port of the API; 0 takes a free one',
+    unit: 'port',
+    default: 8080,
+    min: 0,
+    max: 65_535,
+  }),
+  adminKey: secret({ env: 'ERRAND_ADMIN_KEY', description: 'Bearer token that may do everything' }),
+  maxBodyBytes: integer({
+    env: 'ERRAND_MAX_BODY_BYTES',
+    description: 'Largest request body; larger ones are refused with 413',
+    unit: 'bytes',
+    default: 1_048_576,
+    min: 1_024,
+    max: 67_108_864,
+  }),
+  bodyTimeoutMs: integer({
+    env: 'ERRAND_BODY_TIMEOUT_MS',
+    description: 'How long a request body may take to arrive; slower ones are refused with 408',
+    unit: 'ms',
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+  }),
+  appendTimeoutMs: integer({
+    env: 'ERRAND_APPEND_TIMEOUT_MS',
+    description: 'How long a run waits for the log before it is refused with 503',
+    unit: 'ms',
+    default: 5_000,
+    min: 50,
+    max: 60_000,
+  }),
+  statusDatabaseTimeoutMs: integer({
+    env: 'ERRAND_STATUS_DATABASE_TIMEOUT_MS',
+    description: 'How long a status call waits for Postgres before it is answered from the log alone',
+    unit: 'ms',
+    default: 1_500,
+    min: 50,
+    max: 30_000,
+  }),
+  jobMaxLifeHours: integer({
+    env: 'ERRAND_JOB_MAX_LIFE_HOURS',
+    description: 'When a job that has not ended expires; shorter than ERRAND_JOBS_MAX_AGE_HOURS',
+    unit: 'hours',
+    default: 24,
+    min: 1,
+    max: 8_759,
+  }),
+  webhookEndpointsPerTenant: integer({
+    env: 'ERRAND_WEBHOOK_ENDPOINTS_PER_TENANT',
+    description: 'How many webhook endpoints a tenant may have',
+    unit: 'endpoints',
+    default: 50,
+    min: 1,
+    max: 10_000,
+  }),
+  webhooksAllowHttp: flag({
+    env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
+    description: 'Accepts webhook URLs without TLS, for tries on one machine',
+    default: false,
+  }),
+};
+
+export type GatewayConfig = ConfigOf<typeof settings>;

@@ -1,0 +1,90 @@
+import type { Bus } from '@errand/bus';
+import { LogUnavailable } from '@errand/bus';
+import { uuidV7TimeMs } from '@errand/contracts';
+import { foldJob, isEnded, type JobState, mergeJobStates } from '@errand/domain';
+import type { JobStore, StoredJob } from './job-store.ts';
+import { Refusal } from './problem.ts';
+
+export interface WantedJob {
+  readonly tenantId: string;
+  readonly jobId: string;
+  /** Undefined: whichever the job has. */
+  readonly action: string | undefined;
+  /** The version that the caller has already seen. */
+  readonly minVersion: number;
+}
+
+export interface FindJobDeps {
+  readonly bus: Pick<Bus, 'readJob' | 'isConnected'>;
+  readonly store: JobStore;
+  readonly now: () => number;
+  /** How long the log keeps a job's events. */
+  readonly logKeepsMs: number;
+}
+
+/**
+ * What is known of a job. The row answers for a job that has ended. Any other job is read from the log too, where
+ * an accepted run and every later event are from the moment of their acknowledgement.
+ *
+ *   row               log            answer
+ *   ended             not asked      row
+ *   other or none     answers        both, merged; unknown_job if neither has it
+ *   complete          no answer      row
+ *   other or none     no answer      LogUnavailable
+ *   no answer         has nothing    LogUnavailable for a job older than the log's memory, else unknown_job
+ *
+ * @throws LogUnavailable, Refusal unknown_job
+ */
+export async function findJob(deps: FindJobDeps, wanted: WantedJob): Promise<JobState> {
+  const stored = await deps.store.find(wanted.jobId);
+  const row = stored.kind === 'row' ? stored.state : undefined;
+  if (row && !belongs(row, wanted)) throw new Refusal('unknown_job');
+  if (row && isFinal(row) && row.version >= wanted.minVersion) return row;
+  let logged: JobState | undefined;
+  try {
+    logged = await readLog(deps, wanted, row);
+  } catch (error) {
+    if (row && isComplete(row)) return row;
+    throw error;
+  }
+  const state = row && logged ? mergeJobStates(row, logged) : (logged ?? row);
+  if (state && isComplete(state)) return state;
+  throw nothingKnown(deps, wanted, stored);
+}
+
+async function readLog(
+  { bus }: FindJobDeps,
+  wanted: WantedJob,
+  row: JobState | undefined,
+): Promise<JobState | undefined> {
+  if (!bus.isConnected()) throw new LogUnavailable('not connected');
+  const { tenantId, jobId } = wanted;
+  // The subjects hold the tenant and the action, so a job of another one is simply not found there.
+  const action = wanted.action ?? row?.action;
+  return foldJob(await bus.readJob({ tenantId, jobId, ...(action === undefined ? {} : { action }) }));
+}
+
+function belongs(state: JobState, wanted: WantedJob): boolean {
+  return (
+    state.tenantId === wanted.tenantId && (wanted.action === undefined || state.action === wanted.action)
+  );
+}
+
+/** Whether the request itself has been seen: later events may reach the row before it. */
+function isComplete(state: JobState): boolean {
+  return state.request.value !== null && state.phase.value.status !== null;
+}
+
+/** Whether nothing can be added to the row any more, by later events or by earlier ones that are still to come. */
+function isFinal(state: JobState): boolean {
+  const { status } = state.phase.value;
+  const attempted = status === 'succeeded' || status === 'failed';
+  return isComplete(state) && isEnded(status) && (!attempted || state.attempt.version > 0);
+}
+
+function nothingKnown(deps: FindJobDeps, wanted: WantedJob, stored: StoredJob): Error {
+  const outlivedTheLog = uuidV7TimeMs(wanted.jobId) + deps.logKeepsMs <= deps.now();
+  return stored.kind === 'unavailable' && outlivedTheLog
+    ? new LogUnavailable('Postgres does not answer and the log no longer holds the job')
+    : new Refusal('unknown_job');
+}

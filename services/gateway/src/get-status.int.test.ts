@@ -1,0 +1,156 @@
+import { JobSummary, toJobEvent } from '@errand/contracts';
+import { foldJob } from '@errand/domain';
+import { createDailyPartitions, migrate, openDatabase, rowOfState } from '@errand/postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await startTestGateway();
+});
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+});
+
+const run = async () => (await gateway.call(RUN_PATH, { body: { tilt_deg: 30 } })).json;
+
+async function append(jobId: string, version: number, fact: Parameters<typeof toJobEvent>[0]) {
+  const event = toJobEvent(fact, {
+    id: crypto.randomUUID().replace(/^(.{14})./, '$17'),
+    ...{ jobId, source: '/errand/executor', timeMs: Date.now() },
+  });
+  const ref = { tenantId: TENANT, action: 'simulate', jobId };
+  const outcome = await gateway.bus.append({ ref, event, expectedVersion: version });
+  if (outcome.kind !== 'appended') throw new Error('lost a race that nobody else runs');
+  return outcome.version;
+}
+
+const start = (jobId: string, version: number) =>
+  append(jobId, version, { type: 'JobStarted', data: { attempt: 1, executor_id: 'e-1' } });
+const succeed = (jobId: string, version: number) =>
+  append(jobId, version, { type: 'JobSucceeded', data: { attempt: 1, result: { kwh: 7 }, duration_ms: 5 } });
+
+test('a run is found at once, with no projection and no table', async () => {
+  const accepted = await run();
+  const answer = await gateway.call(accepted.links.status);
+  expect(answer.status).toBe(200);
+  expect(JobSummary.parse(answer.json)).toMatchObject({
+    job_id: accepted.job_id,
+    status: 'queued',
+    version: accepted.version,
+    attempt: { number: 0, max: 3, next_at: null },
+    links: accepted.links,
+    created_at: accepted.created_at,
+  });
+  expect(answer.headers.get('retry-after')).toBe('1');
+  expect((await gateway.call(accepted.links.job)).json).toEqual(answer.json);
+});
+
+test('a thousand runs at once are each found by the status call that follows', async () => {
+  const statuses = await Promise.all(
+    Array.from({ length: 1_000 }, async () => (await gateway.call((await run()).links.status)).status),
+  );
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
+});
+
+test('the etag is the version: 304 while nothing happened, 200 once something has', async () => {
+  const { job_id, links, version } = await run();
+  const first = await gateway.call(links.status);
+  const etag = first.headers.get('etag') ?? '';
+  expect(etag).toBe(`W/"${version}"`);
+  for (const known of [etag, `"x", ${etag}`, '*']) {
+    const again = await gateway.call(links.status, { headers: { 'if-none-match': known } });
+    expect([again.status, again.text, again.headers.get('etag')]).toEqual([304, '', etag]);
+  }
+  const started = await start(job_id, version);
+  const later = await gateway.call(links.status, { headers: { 'if-none-match': etag } });
+  expect([later.status, later.json.status, later.json.version]).toEqual([200, 'running', started]);
+});
+
+test('an ended job tells its result and asks nobody to come again', async () => {
+  const { job_id, links, version } = await run();
+  await succeed(job_id, await start(job_id, version));
+  const answer = await gateway.call(links.status);
+  expect(answer.json).toMatchObject({ status: 'succeeded', results: { kwh: 7 }, errors: [] });
+  expect(answer.headers.get('retry-after')).toBeNull();
+});
+
+test('404 for an unknown job, a wrong action, a wrong resource and a stranger', async () => {
+  await gateway.announce({ ...SIMULATE, name: 'paint' });
+  const { job_id, links } = await run();
+  const stranger = (await gateway.createKey('other', 'stranger')).api_key;
+  const unknown = links.status.replace(/.$/, (digit: string) => (digit === '0' ? '1' : '0'));
+  const theirs = { token: stranger };
+  for (const [path, options] of [
+    [unknown, {}],
+    [links.status.replace('simulate', 'paint'), {}],
+    [links.status.replace('d-1', 'd-2'), {}],
+    [`/v2/tenants/other/jobs/${job_id}`, theirs],
+    [links.status.replace('acme', 'other'), theirs],
+    [links.status, theirs],
+  ] as const) {
+    expect((await gateway.call(path, options)).status, path).toBe(404);
+  }
+});
+
+test('422 for a missing or malformed job_id', async () => {
+  const path = RUN_PATH.replace(/run$/, 'status');
+  for (const query of ['', '?job_id=', '?job_id=7', '?job_id=0190A5D4-6B7C-7D8E-9F01-23456789ABCD']) {
+    const answer = await gateway.call(path + query);
+    expect([answer.status, answer.json.errors]).toMatchObject([422, [{ parameter: 'job_id' }]]);
+  }
+});
+
+test('410 once the summary is older than seven days', async () => {
+  const { links } = await run();
+  gateway.shiftMs = 8 * 86_400_000;
+  try {
+    const answer = await gateway.call(links.status);
+    expect([answer.status, answer.json.code]).toEqual([410, 'job_expired']);
+  } finally {
+    gateway.shiftMs = 0;
+  }
+});
+
+test('rows and log are merged, an ended row answers alone, and min_version goes past it', async () => {
+  const db = openDatabase({ url: gateway.database.url, name: 'test', poolSize: 2 });
+  try {
+    await migrate(db);
+    const { job_id, links, version } = await run();
+    await createDailyPartitions(db, 'job_summary').ensureFor([job_id]);
+    const store = async (change: (row: ReturnType<typeof rowOfState>) => object = () => ({})) => {
+      const state = foldJob(await gateway.bus.readJob({ tenantId: TENANT, jobId: job_id }));
+      if (!state) throw new Error('the job is not in the log');
+      const row = rowOfState(state);
+      const { request, progress, result, errors } = row;
+      const json = Object.entries({ request, progress, result, errors }).map(([column, value]) => [
+        column,
+        JSON.stringify(value),
+      ]);
+      await db.deleteFrom('job_summary').execute();
+      const values = { ...row, ...Object.fromEntries(json), ...change(row) };
+      await db.insertInto('job_summary').values(values).execute();
+    };
+    await store();
+    const started = await start(job_id, version);
+    // The store may still be resting after its failures without a table.
+    await expect.poll(async () => (await gateway.call(links.status)).json.version).toBe(started);
+    await succeed(job_id, started);
+    await store(() => ({ result: '"of the row"' }));
+    await expect.poll(async () => (await gateway.call(links.status)).json.results).toBe('of the row');
+
+    await store((row) => ({ result: '"of an older row"', version: row.version - 1, outcome_version: 1 }));
+    const newest = `${links.status}&min_version=${started + 1}`;
+    expect((await gateway.call(newest)).json).toMatchObject({ version: started + 1, results: { kwh: 7 } });
+
+    await store(() => ({ request_version: 0, request: 'null', created_at: null, result: '1' }));
+    expect((await gateway.call(links.status)).json.metadata).toEqual({});
+
+    await store(() => ({ tenant_id: 'other' }));
+    expect((await gateway.call(links.status)).status).toBe(404);
+  } finally {
+    await db.destroy();
+  }
+});

@@ -1,0 +1,2 @@
+export { type GatewayConfig, settings } from './config.ts';
+export { startGateway } from './start.ts';

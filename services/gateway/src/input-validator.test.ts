@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { compileInputSchema } from './input-validator.ts';
+
+/** As an executor announces it. */
+function validatorOf(schema: z.ZodType) {
+  const validate = compileInputSchema(z.toJSONSchema(schema, { io: 'input' }));
+  return (input: unknown) => validate(input, 100);
+}
+const named = (errors: ReturnType<ReturnType<typeof validatorOf>>) =>
+  errors.map(({ pointer, code }) => `${pointer} ${code}`);
+
+test('a right input has no errors', () => {
+  expect(validatorOf(z.strictObject({ a: z.number() }))({ a: 1 })).toEqual([]);
+});
+
+test('every wrong member is named at once, with its limit in the detail', () => {
+  const validate = validatorOf(
+    z.strictObject({
+      arrays: z.array(z.object({ tilt_deg: z.number().max(90) })).max(1),
+      mount: z.enum(['roof', 'ground']),
+      name: z.string().max(3),
+      day: z.iso.date(),
+      year: z.int(),
+    }),
+  );
+  const input = {
+    arrays: [{ tilt_deg: 91 }, {}],
+    mount: 'lake',
+    name: 'long',
+    day: '2026-02-30',
+    year: '2026',
+    odd: 1,
+  };
+  expect(validate(input)).toEqual([
+    { pointer: '#/odd', code: 'unknown_property', detail: 'is not a known property' },
+    { pointer: '#/arrays', code: 'max_items', detail: 'must not have more than 1 items' },
+    { pointer: '#/arrays/0/tilt_deg', code: 'maximum', detail: 'must be <= 90' },
+    { pointer: '#/arrays/1/tilt_deg', code: 'required', detail: 'is required' },
+    { pointer: '#/mount', code: 'enum', detail: 'must be one of "roof", "ground"' },
+    { pointer: '#/name', code: 'max_length', detail: 'must not have more than 3 characters' },
+    { pointer: '#/day', code: 'pattern', detail: 'must be a valid date' },
+    { pointer: '#/year', code: 'type', detail: 'must be integer' },
+  ]);
+});
+
+test('of a tagged union the branch that the tag names is reported, and else the union alone', () => {
+  const shape = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('circle'), radius: z.number() }),
+    z.object({ kind: z.literal('square'), side: z.number() }),
+  ]);
+  const validate = validatorOf(z.object({ shape }));
+  expect(named(validate({ shape: { kind: 'square' } }))).toEqual(['#/shape/side required']);
+  expect(named(validate({ shape: { kind: 'blob' } }))).toEqual(['#/shape one_of']);
+});
+
+test('of a union of types the branch of the value’s own type is reported', () => {
+  const validate = validatorOf(z.object({ at: z.union([z.string(), z.number().min(3)]) }));
+  expect(named(validate({ at: 1 }))).toEqual(['#/at minimum']);
+  expect(named(validate({ at: true }))).toEqual(['#/at any_of']);
+});
+
+test('a schema that refers to itself reports the inner place and not the union around it', () => {
+  const Tree = z.object({
+    size: z.number(),
+    get child(): z.ZodOptional<z.ZodType> {
+      return z.union([z.object({ kind: z.literal('leaf') }), z.object({ of: Tree })]).optional();
+    },
+  });
+  expect(named(validatorOf(Tree)({ size: 1, child: { of: { size: 'x' } } }))).toEqual([
+    '#/child/of/size type',
+  ]);
+});
+
+test('a wrong property name is reported once, at the property', () => {
+  const validate = validatorOf(z.object({ by: z.record(z.string().regex(/^[a-z]+$/), z.number()) }));
+  expect(named(validate({ by: { A: 1, b: 'x' } }))).toEqual(['#/by/A invalid_property_name', '#/by/b type']);
+});
+
+test('names are escaped as pointers in fragments are', () => {
+  const errors = validatorOf(z.strictObject({}))({ 'a/b~c d#é': 1 });
+  expect(named(errors)).toEqual(['#/a~1b~0c%20d%23%C3%A9 unknown_property']);
+});
+
+test('at most 100 errors are named', () => {
+  const validate = validatorOf(z.object({ list: z.array(z.number()) }));
+  expect(validate({ list: Array(1_000).fill('x') })).toHaveLength(100);
+});
+
+test('of a large input the first error is named', () => {
+  const validate = compileInputSchema(z.toJSONSchema(z.object({ list: z.array(z.number()) })));
+  expect(validate({ list: Array(100_000).fill('x') }, 400_000)).toHaveLength(1);
+});
+
+test('patterns that take exponential time elsewhere are answered', () => {
+  const validate = validatorOf(z.object({ a: z.string().regex(/^(a+)+$/) }));
+  expect(named(validate({ a: `${'a'.repeat(5_000)}!` }))).toEqual(['#/a pattern']);
+});
+
+test.each([
+  ['a lookahead', { properties: { a: { pattern: '(?=x)y' } } }],
+  ['an unknown type', { type: 'thing' }],
+  ['a dangling reference', { $ref: '#/$defs/nowhere' }],
+])('%s does not compile', (_, schema) => {
+  expect(() => compileInputSchema(schema)).toThrow();
+});
+
+test('whatever the input, it is accepted or each error has a pointer, a code and a detail, none twice', () => {
+  const validate = validatorOf(
+    z.strictObject({
+      a: z.union([z.number(), z.array(z.string()), z.object({ b: z.literal(1) })]),
+      c: z.record(z.string().max(2), z.boolean()).optional(),
+    }),
+  );
+  fc.assert(
+    fc.property(fc.jsonValue(), (input) => {
+      const errors = validate(input);
+      expect(new Set(named(errors)).size).toBe(errors.length);
+      for (const error of errors) {
+        expect(error.pointer).toMatch(/^#/);
+        expect(error.code).toMatch(/^[a-z_]+$/);
+        expect(error.detail).not.toBe('');
+      }
+    }),
+  );
+});

@@ -1,0 +1,70 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import { type ApiKey, type Tenant, TenantId } from '@errand/contracts';
+import type { Lookup } from '../lookup.ts';
+import { Refusal } from '../problem.ts';
+import type { Ctx } from './exchange.ts';
+
+/** Who asks, for one tenant. `name` is that of the API key. */
+export interface Caller {
+  readonly name: string;
+  readonly tenantId: string;
+}
+
+export type Handler = (c: Ctx) => Response | Promise<Response>;
+export type TenantHandler = (c: Ctx, caller: Caller) => Response | Promise<Response>;
+
+export interface Authenticator {
+  /** Lets in the tenant's own keys and the admin key. Another tenant's key is answered as if there were none. */
+  asTenant(handler: TenantHandler): Handler;
+  /** Lets in the admin key only. */
+  asAdmin(handler: Handler): Handler;
+}
+
+const BEARER = /^Bearer +([\x21-\x7e]{1,256})$/i;
+
+/** Checks bearer tokens. A token is hashed once a request, and only its hash is ever compared or looked up. */
+export function createAuthenticator(deps: {
+  adminKey: string;
+  /** By the token's SHA-256 in hex. */
+  keys: Lookup<ApiKey>;
+  tenants: Lookup<Tenant>;
+}): Authenticator {
+  const adminDigest = digestOf(deps.adminKey);
+
+  async function tenantCaller(c: Ctx): Promise<Caller> {
+    const digest = digestOf(tokenOf(c));
+    const tenantId = c.req.param('tenant_id') ?? '';
+    if (timingSafeEqual(digest, adminDigest)) {
+      const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
+      if (!known) throw new Refusal('unknown_tenant');
+      return { name: 'admin', tenantId };
+    }
+    const found = deps.keys.find(digest.toString('hex'));
+    const key = found instanceof Promise ? await found : found;
+    if (!key) throw new Refusal('unauthorized');
+    if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
+    return { name: key.name, tenantId };
+  }
+
+  return {
+    asTenant: (handler) => async (c) => {
+      const caller = await tenantCaller(c);
+      c.env.tenantId = caller.tenantId;
+      return handler(c, caller);
+    },
+    asAdmin: (handler) => (c) => {
+      if (!timingSafeEqual(digestOf(tokenOf(c)), adminDigest)) throw new Refusal('unauthorized');
+      return handler(c);
+    },
+  };
+}
+
+function tokenOf(c: Ctx): string {
+  const token = BEARER.exec(c.req.raw.headers.get('authorization') ?? '')?.[1];
+  if (token === undefined) throw new Refusal('unauthorized');
+  return token;
+}
+
+function digestOf(token: string): Buffer {
+  return hash('sha256', token, 'buffer');
+}

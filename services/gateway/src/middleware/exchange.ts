@@ -1,0 +1,109 @@
+import type { Logger } from '@errand/runtime';
+import { Histogram, type Ops } from '@errand/runtime';
+import type { Context } from 'hono';
+
+/** One request and its answer: what the log line and the metrics say of it. Routes fill in what they learn. */
+export interface Exchange {
+  /** The caller's X-Request-Id if it has one that is fit to be logged, else an id made here. */
+  readonly requestId: string;
+  /** The same id as a URI reference. */
+  readonly instance: string;
+  /** The route's pattern, so that metrics stay few. */
+  route: string;
+  tenantId: string | undefined;
+  action: string | undefined;
+  jobId: string | undefined;
+  /** The problem's code, if it is answered with one. */
+  code: string | undefined;
+  /** What an operator should know of a 503. */
+  reason: string | undefined;
+}
+
+export interface Env {
+  Bindings: Exchange;
+}
+export type Ctx = Context<Env>;
+
+/** An exchange slower than this is logged at info. */
+const SLOW_MS = 1_000;
+const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
+
+/**
+ * Wraps the application: each request gets an id, one wide log line and an observation of its duration. The line is
+ * written at info for answers of 500 and above and for slow ones, at debug for all others.
+ */
+export function recordExchanges(deps: {
+  log: Logger;
+  metrics: Ops['metrics'];
+  handle: (request: Request, exchange: Exchange) => Response | Promise<Response>;
+}): (request: Request) => Promise<Response> {
+  const { log, handle } = deps;
+  const observe = createObserver(deps.metrics);
+  return async (request) => {
+    const beganAt = performance.now();
+    const exchange = beginExchange(request.headers.get('x-request-id'));
+    const response = await handle(request, exchange);
+    const durationMs = performance.now() - beganAt;
+    const { status } = response;
+    observe({ route: exchange.route, method: request.method, status, durationMs });
+    const level = status >= 500 || durationMs >= SLOW_MS ? 'info' : 'debug';
+    if (log.isLevelEnabled(level)) {
+      log[level](
+        {
+          method: request.method,
+          route: exchange.route,
+          status,
+          duration_ms: Math.round(durationMs * 100) / 100,
+          tenant_id: exchange.tenantId,
+          action: exchange.action,
+          job_id: exchange.jobId,
+          code: exchange.code,
+          reason: exchange.reason,
+          request_id: exchange.requestId,
+        },
+        'request',
+      );
+    }
+    return response;
+  };
+}
+
+function beginExchange(given: string | null): Exchange {
+  const accepted = given !== null && REQUEST_ID.test(given);
+  const requestId = accepted ? given : crypto.randomUUID();
+  return {
+    requestId,
+    instance: accepted ? requestId : `urn:uuid:${requestId}`,
+    route: 'unmatched',
+    tenantId: undefined,
+    action: undefined,
+    jobId: undefined,
+    code: undefined,
+    reason: undefined,
+  };
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Observes by route, method and status, and finds the series of each combination once. */
+function createObserver(metrics: Ops['metrics']) {
+  const durations = new Histogram({
+    name: 'errand_http_request_duration_seconds',
+    help: 'Time from the head of a request to its answer',
+    labelNames: ['route', 'method', 'status'] as const,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [metrics],
+  });
+  const series = new Map<string, { observe(seconds: number): void }>();
+  return (seen: { route: string; method: string; status: number; durationMs: number }) => {
+    // A caller may invent methods, and each would be a series for ever.
+    const method = METHODS.has(seen.method) ? seen.method : 'other';
+    const key = `${seen.route} ${method} ${seen.status}`;
+    let known = series.get(key);
+    if (!known) {
+      known = durations.labels({ route: seen.route, method, status: String(seen.status) });
+      series.set(key, known);
+    }
+    known.observe(seen.durationMs / 1_000);
+  };
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  // Nothing listens on port 1: Postgres is down for good.
+  gateway = await startTestGateway({
+    appendTimeoutMs: 200,
+    bodyTimeoutMs: 400,
+    databaseUrl: 'postgres://errand@127.0.0.1:1/errand',
+  });
+});
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+});
+
+const run = () => gateway.call(RUN_PATH, { body: { tilt_deg: 30 } });
+
+test('runs and status calls work without Postgres', async () => {
+  const { status, json } = await run();
+  expect(status).toBe(202);
+  expect((await gateway.call(json.links.status)).json.status).toBe('queued');
+  expect((await gateway.call('/readyz')).status).toBe(200);
+});
+
+test('a body that does not end is given up with 408', async () => {
+  const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('{')) });
+  const headers = { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' };
+  const request = { method: 'POST', body, headers, duplex: 'half' };
+  const response = await fetch(gateway.url + RUN_PATH, request as RequestInit);
+  expect([response.status, await response.json()]).toMatchObject([408, { code: 'slow_body' }]);
+});
+
+test('a job that only Postgres could still know is 503 and not 404', async () => {
+  const { json } = await run();
+  const unknown = json.links.job.replace(/.{4}$/, '0000');
+  gateway.shiftMs = 3 * 86_400_000;
+  try {
+    expect((await gateway.call(unknown)).status).toBe(503);
+  } finally {
+    gateway.shiftMs = 0;
+  }
+  expect((await gateway.call(unknown)).status).toBe(404);
+});
+
+test('without the log every call that needs it is 503, and all recover with it', async () => {
+  const { json } = await run();
+  await gateway.nats.kill();
+  await expect.poll(async () => (await gateway.call('/readyz')).status).toBe(503);
+  const refused = await run();
+  expect([refused.status, refused.json.code]).toEqual([503, 'log_unavailable']);
+  expect(refused.headers.get('retry-after')).toBe('2');
+  expect((await gateway.call(json.links.status)).status).toBe(503);
+  expect((await gateway.call('/v2/tenants/acme/webhooks', { token: 'errand_unknown' })).status).toBe(503);
+  expect((await gateway.call('/healthz')).status).toBe(200);
+
+  await gateway.nats.restart();
+  await expect.poll(async () => (await run()).status, { timeout: 15_000 }).toBe(202);
+  expect((await gateway.call(json.links.status)).json.job_id).toBe(json.job_id);
+});
+
+test('keys made and revoked after an outage count as before', async () => {
+  const { key_id, api_key } = await gateway.createKey(TENANT, 'late');
+  const list = () => gateway.call('/v2/tenants/acme/actions', { token: api_key });
+  expect((await list()).status).toBe(200);
+  await gateway.call(`/admin/keys/${key_id}`, { method: 'DELETE', token: ADMIN_KEY });
+  expect((await list()).status).toBe(401);
+});

@@ -1,0 +1,128 @@
+import { EventTooLarge, LogUnavailable } from '@errand/bus';
+import type { InputError, Problem } from '@errand/contracts';
+import type { Logger } from '@errand/runtime';
+import type { Ctx } from './middleware/exchange.ts';
+
+/*
+ * The one place where a code becomes an HTTP answer. Codes are stable: callers branch on them.
+ */
+
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** For people; said when the place that refuses has nothing more exact to say. */
+  readonly detail: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const PROBLEMS = {
+  invalid_json: { status: 400, title: 'Not JSON', detail: 'The body is not JSON.' },
+  not_an_object: { status: 400, title: 'Not an object', detail: 'The body must be a JSON object.' },
+  nested_too_deeply: { status: 400, title: 'Nested too deeply', detail: 'The body is nested too deeply.' },
+  incomplete_body: { status: 400, title: 'Incomplete body', detail: 'The body ended before its end.' },
+  unauthorized: {
+    status: 401,
+    title: 'Unauthorized',
+    detail: 'Send a valid API key as Authorization: Bearer <key>.',
+    headers: { 'www-authenticate': 'Bearer realm="errand"' },
+  },
+  unknown_route: { status: 404, title: 'Not found', detail: 'There is nothing at this path.' },
+  unknown_tenant: { status: 404, title: 'Not found', detail: 'There is no such tenant.' },
+  unknown_action: { status: 404, title: 'Not found', detail: 'There is no such action at this path.' },
+  unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job here.' },
+  unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
+  unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'This path does not take this method.',
+  },
+  slow_body: { status: 408, title: 'Request timeout', detail: 'The body took too long to arrive.' },
+  too_many_endpoints: { status: 409, title: 'Limit reached', detail: 'The tenant has all its endpoints.' },
+  job_expired: { status: 410, title: 'Gone', detail: "The job's summary is no longer kept." },
+  too_large: { status: 413, title: 'Too large', detail: 'The body is larger than this API takes.' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'Send the body as application/json, without a content encoding.',
+  },
+  invalid_input: {
+    status: 422,
+    title: 'Invalid input',
+    detail: 'Some inputs are wrong; errors names each of them.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    detail: 'Something went wrong here. The log holds it under the id in instance.',
+  },
+  log_unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The log did not answer, so nothing is promised. Try again.',
+    headers: { 'retry-after': '2' },
+  },
+  bad_contract: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The action announced an input schema that cannot be used.',
+    headers: { 'retry-after': '30' },
+  },
+} satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+interface RefusalOptions {
+  detail?: string;
+  errors?: InputError[];
+  headers?: Record<string, string>;
+}
+
+/** Thrown to end a request with one of the known answers. */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly code: ProblemCode;
+  readonly options: RefusalOptions;
+  constructor(code: ProblemCode, options: RefusalOptions = {}) {
+    super(code);
+    this.code = code;
+    this.options = options;
+  }
+}
+
+/** The answer to a request that failed. Of an unknown error the caller sees a fixed sentence; the log has it all. */
+export function problemOf(error: unknown, c: Ctx, log: Logger): Response {
+  if (error instanceof Refusal) return problem(c, error.code, error.options);
+  if (error instanceof EventTooLarge) return problem(c, 'too_large');
+  if (error instanceof LogUnavailable) {
+    c.env.reason = error.message;
+    return problem(c, 'log_unavailable');
+  }
+  log.error({ err: error, request_id: c.env.requestId, route: c.env.route }, 'request_failed');
+  return problem(c, 'internal_error');
+}
+
+/** An RFC 9457 answer. */
+function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Response {
+  const kind: ProblemKind = PROBLEMS[code];
+  c.env.code = code;
+  const body: Problem = {
+    type: `urn:errand:problem:${code}`,
+    title: kind.title,
+    status: kind.status,
+    code,
+    detail: options.detail ?? kind.detail,
+    instance: c.env.instance,
+    ...(options.errors ? { errors: options.errors } : {}),
+  };
+  return new Response(JSON.stringify(body), {
+    status: kind.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'x-request-id': c.env.requestId,
+      ...kind.headers,
+      ...options.headers,
+    },
+  });
+}

@@ -1,0 +1,56 @@
+import { randomBytes, randomUUIDv7 } from 'node:crypto';
+import { WEBHOOK_EVENT_TYPES } from '@errand/contracts';
+import type { SecretBox } from '@errand/runtime';
+import { answer } from '../answer.ts';
+import { parseBody } from '../body-errors.ts';
+import type { TenantHandler } from '../middleware/authenticate.ts';
+import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
+import { Refusal } from '../problem.ts';
+import { CreateBody, changeDraft } from '../webhooks/endpoint-draft.ts';
+import { endpointView, sealDraft } from '../webhooks/endpoint-secrets.ts';
+import { type EndpointBucket, endpointKey, endpointsOf } from '../webhooks/endpoint-store.ts';
+
+export interface WriteWebhookDeps extends BodyLimits {
+  readonly endpoints: EndpointBucket;
+  readonly box: SecretBox;
+  readonly now: () => number;
+  readonly allowHttp: boolean;
+  readonly endpointsPerTenant: number;
+}
+
+/** POST …/webhooks: a new endpoint. Its signing secret is in this answer and in no later one. */
+export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
+  return async (c, { tenantId }) => {
+    const body = parseBody(CreateBody, (await readJsonObject(c, deps)).body);
+    const checked = changeDraft(emptyDraft(), body, deps);
+    if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+    if (endpointsOf(deps.endpoints, tenantId).length >= deps.endpointsPerTenant) {
+      throw new Refusal('too_many_endpoints', {
+        detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
+      });
+    }
+    const at = new Date(deps.now()).toISOString();
+    const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
+    const owner = { tenant_id: tenantId, endpoint_id: endpointId, created_at: at, updated_at: at };
+    const endpoint = sealDraft(deps.box, checked.draft, owner);
+    await deps.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
+    return answer(c, {
+      status: 201,
+      body: { ...endpointView(deps.box, endpoint), signing_secret: checked.draft.signing_secret },
+      headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
+    });
+  };
+}
+
+function emptyDraft() {
+  return {
+    url: '',
+    method: 'POST' as const,
+    description: '',
+    enabled: true,
+    event_types: [...WEBHOOK_EVENT_TYPES],
+    basic_auth: null,
+    secret_headers: {},
+    signing_secret: `whsec_${randomBytes(32).toString('base64')}`,
+  };
+}

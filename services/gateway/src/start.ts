@@ -1,0 +1,74 @@
+import { type Bus, openBus } from '@errand/bus';
+import { ApiKey, BUCKETS, Tenant, WebhookEndpoint } from '@errand/contracts';
+import { openDatabase } from '@errand/postgres';
+import { ConfigError, createOps, createSecretBox, type ServiceContext, serveHttp } from '@errand/runtime';
+import { openActionCatalogue } from './action-catalogue.ts';
+import { createApp } from './app.ts';
+import type { GatewayConfig } from './config.ts';
+import { createJobStore } from './job-store.ts';
+import { watchSettledBucket } from './settled-bucket.ts';
+
+export interface GatewayContext extends ServiceContext {
+  /** The wall clock, in milliseconds. */
+  readonly now?: () => number;
+  /** Instead of the log's own append: for measuring what a run costs without it. */
+  readonly append?: Bus['append'];
+}
+
+/**
+ * Serves the API until disposed. It needs the log to start and does not need Postgres at all: without it, status
+ * calls are answered from the log.
+ * @throws ConfigError for a configuration whose parts contradict each other
+ */
+export async function startGateway(
+  config: GatewayConfig,
+  { log, signal, now = Date.now, append }: GatewayContext,
+): Promise<AsyncDisposable & { port: number }> {
+  assertConsistent(config);
+  await using resources = new AsyncDisposableStack();
+  const db = openDatabase({
+    url: config.databaseUrl,
+    name: 'errand-gateway',
+    poolSize: config.databasePoolSize,
+    statementTimeoutMs: config.statusDatabaseTimeoutMs,
+    connectTimeoutMs: config.statusDatabaseTimeoutMs,
+    onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
+  });
+  resources.defer(() => db.destroy());
+  const bus = resources.use(
+    await openBus({
+      servers: config.natsUrl,
+      name: 'errand-gateway',
+      topology: config,
+      signal,
+      ackTimeoutMs: Math.min(2_000, config.appendTimeoutMs),
+      onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+    }),
+  );
+  const catalogue = resources.use(await openActionCatalogue(bus, log));
+  const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
+  resources.defer(() => tenantBucket.close());
+  const keys = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey);
+  resources.defer(() => keys.close());
+  const endpoints = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  resources.defer(() => endpoints.close());
+  const app = createApp({
+    ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log, now },
+    store: createJobStore(db, log),
+    box: createSecretBox(config.secretKey),
+    ops: createOps({ service: 'gateway', checks: { nats: bus.isConnected } }),
+  });
+  const { host, port, shutdownGraceMs } = config;
+  const http = resources.use(await serveHttp({ fetch: app, host, port, graceMs: shutdownGraceMs }));
+  log.info({ host, port: http.port }, 'listening');
+  const started = resources.move();
+  return { port: http.port, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
+}
+
+function assertConsistent(config: GatewayConfig): void {
+  if (config.jobMaxLifeHours < config.jobsMaxAgeHours) return;
+  throw new ConfigError(
+    `ERRAND_JOB_MAX_LIFE_HOURS (${config.jobMaxLifeHours}) must be less than ERRAND_JOBS_MAX_AGE_HOURS ` +
+      `(${config.jobsMaxAgeHours}): a job must end while the log still holds its events`,
+  );
+}

@@ -1,0 +1,130 @@
+import { defineAction } from '@errand/actions';
+import { type Bus, openBucket, openBus } from '@errand/bus';
+import { ActionContract, BUCKETS } from '@errand/contracts';
+import { createLogger, parseConfig } from '@errand/runtime';
+import { createTestDatabase, startTestNats, type TestDatabase, type TestNats } from '@errand/testkit';
+import { z } from 'zod';
+import { type GatewayConfig, settings } from './config.ts';
+import { startGateway } from './start.ts';
+
+export const ADMIN_KEY = 'an-admin-key-for-tests';
+export const TENANT = 'acme';
+export const RUN_PATH = `/v2/tenants/${TENANT}/designs/d-1/simulate/run`;
+
+export const SIMULATE = defineAction({
+  name: 'simulate',
+  description: 'Simulates a design',
+  resource: 'designs/{design_id}',
+  input: z.strictObject({
+    tilt_deg: z.number().min(0).max(90),
+    surface: z.enum(['roof', 'ground']).optional(),
+    name: z.string().max(20).optional(),
+    anything: z.unknown().optional(),
+  }),
+  result: z.object({ kwh: z.number() }),
+  retry: { maxAttempts: 3 },
+  run: () => ({ kwh: 7 }),
+}).contract;
+
+interface CallOptions {
+  method?: string;
+  /** An object is sent as JSON; text goes as it is. */
+  body?: unknown;
+  /** Null sends none; default: the tenant's key. */
+  token?: string | null;
+  headers?: Record<string, string>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body as it came. */
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of many shapes.
+  readonly json: any;
+}
+
+export interface TestGateway extends AsyncDisposable {
+  readonly nats: TestNats;
+  readonly database: TestDatabase;
+  /** A connection of the test's own. */
+  readonly bus: Bus;
+  readonly url: string;
+  /** A key of TENANT. */
+  readonly apiKey: string;
+  /** Added to the gateway's clock. */
+  shiftMs: number;
+  call(path: string, options?: CallOptions): Promise<Answer>;
+  announce(contract: ActionContract): Promise<void>;
+  /** A new key, of TENANT unless told otherwise. */
+  createKey(tenantId: string, name: string): Promise<{ key_id: string; api_key: string }>;
+}
+
+/** A gateway in this process, on a NATS of its own, with SIMULATE announced and TENANT made. */
+export async function startTestGateway(overrides: Partial<GatewayConfig> = {}): Promise<TestGateway> {
+  await using resources = new AsyncDisposableStack();
+  const nats = resources.use(await startTestNats());
+  const database = resources.use(await createTestDatabase());
+  const config: GatewayConfig = {
+    ...parseConfig(settings, {
+      ERRAND_PORT: '0',
+      ERRAND_ADMIN_KEY: ADMIN_KEY,
+      ERRAND_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
+      NATS_URL: nats.url,
+      DATABASE_URL: database.url,
+    }),
+    ...overrides,
+  };
+  const log = createLogger({ service: 'gateway', level: 'silent' });
+  const stop = new AbortController();
+  const fail = (error: unknown) => {
+    throw error;
+  };
+  const now = () => Date.now() + test.shiftMs;
+  const gateway = resources.use(await startGateway(config, { log, signal: stop.signal, fail, now }));
+  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 100_000_000 };
+  const bus = resources.use(await openBus({ servers: nats.url, name: 'test', topology }));
+  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
+  const url = `http://127.0.0.1:${gateway.port}`;
+
+  const started = { apiKey: '' };
+  const test: TestGateway = {
+    ...{ nats, database, bus, url, shiftMs: 0 },
+    get apiKey() {
+      return started.apiKey;
+    },
+    call: (path, options = {}) => call(url + path, { token: started.apiKey, ...options }),
+    announce: (contract) => actions.put(contract.name, contract),
+    async createKey(tenantId, name) {
+      const path = `/admin/tenants/${tenantId}`;
+      await call(url + path, { method: 'PUT', token: ADMIN_KEY });
+      return (await call(`${url}${path}/keys`, { token: ADMIN_KEY, body: { name } })).json;
+    },
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+  await test.announce(SIMULATE);
+  started.apiKey = (await test.createKey(TENANT, 'test key')).api_key;
+  const owned = resources.move();
+  return test;
+}
+
+async function call(url: string, options: CallOptions): Promise<Answer> {
+  const { body, token, headers = {} } = options;
+  const response = await fetch(url, {
+    method: options.method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json');
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson ? JSON.parse(text) : undefined,
+  };
+}

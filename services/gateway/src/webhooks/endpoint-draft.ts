@@ -1,0 +1,101 @@
+import { type InputError, WEBHOOK_EVENT_TYPES, type WebhookEventType } from '@errand/contracts';
+import { z } from 'zod';
+import { type BasicAuth, readEndpointUrl } from './endpoint-url.ts';
+import { secretHeaderErrors } from './secret-headers.ts';
+
+/** An endpoint with its secrets in plain text, as it is only while a request is being answered. */
+export interface EndpointDraft {
+  readonly url: string;
+  readonly method: 'POST' | 'GET';
+  readonly description: string;
+  readonly enabled: boolean;
+  readonly event_types: WebhookEventType[];
+  readonly basic_auth: BasicAuth | null;
+  /** By lower-case name. */
+  readonly secret_headers: Readonly<Record<string, string>>;
+  /** `whsec_` and the key in base64. */
+  readonly signing_secret: string;
+}
+
+const noControls = /^\P{Cc}*$/u;
+const BasicAuthBody = z.strictObject({
+  username: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(noControls)
+    .regex(/^[^:]*$/, 'must not hold a colon'),
+  password: z.string().max(1_024).regex(noControls),
+});
+
+const members = {
+  url: z.string().min(1).max(2_048),
+  method: z.enum(['POST', 'GET']),
+  description: z.string().max(500),
+  enabled: z.boolean(),
+  event_types: z
+    .array(z.enum(WEBHOOK_EVENT_TYPES))
+    .min(1)
+    .transform((types) => [...new Set(types)]),
+  basic_auth: BasicAuthBody.nullable(),
+  /** Null takes a header away. */
+  secret_headers: z.record(z.string(), z.string().nullable()),
+  signing_secret: z.string().refine(isSigningSecret, 'must be whsec_ and 24-64 bytes in base64'),
+};
+export const ChangeBody = z.strictObject(members).partial();
+export const CreateBody = ChangeBody.extend({ url: members.url });
+export type ChangeBody = z.infer<typeof ChangeBody>;
+
+/**
+ * A draft with a body's changes made and checked as a whole, since members depend on each other: placeholders on
+ * the method, an Authorization header on basic auth.
+ */
+export function changeDraft(
+  draft: EndpointDraft,
+  change: ChangeBody,
+  options: { allowHttp: boolean },
+): { kind: 'draft'; draft: EndpointDraft } | { kind: 'invalid'; errors: InputError[] } {
+  const { url: changedUrl, basic_auth, secret_headers, ...plain } = change;
+  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined));
+  const changed: EndpointDraft = { ...draft, ...given };
+  const errors: InputError[] = [];
+  const read = readEndpointUrl(changedUrl ?? draft.url, { ...options, method: changed.method });
+  if (read.kind === 'invalid') errors.push(read.error);
+  const inUrl = read.kind === 'url' ? read.basicAuth : undefined;
+  if (inUrl && basic_auth) {
+    errors.push({ pointer: '#/basic_auth', code: 'duplicate', detail: 'is in the URL too' });
+  }
+  if (inUrl && !BasicAuthBody.safeParse(inUrl).success) {
+    errors.push({ pointer: '#/url', code: 'format', detail: 'holds a user that basic auth does not allow' });
+  }
+  const basicAuth = inUrl ?? (basic_auth === undefined ? draft.basic_auth : basic_auth);
+  const headers = mergeHeaders(draft.secret_headers, secret_headers ?? {});
+  errors.push(...secretHeaderErrors(headers, { hasBasicAuth: basicAuth !== null }));
+  if (read.kind === 'invalid' || errors.length > 0) return { kind: 'invalid', errors };
+  return {
+    kind: 'draft',
+    draft: { ...changed, url: read.url, basic_auth: basicAuth, secret_headers: lowerCased(headers) },
+  };
+}
+
+/** Given names keep their case, so that an error points to what the caller sent. */
+function mergeHeaders(
+  known: Readonly<Record<string, string>>,
+  change: Readonly<Record<string, string | null>>,
+): Record<string, string> {
+  const touched = new Set(Object.keys(change).map((name) => name.toLowerCase()));
+  const kept = Object.entries(known).filter(([name]) => !touched.has(name));
+  const set = Object.entries(change).filter((entry): entry is [string, string] => entry[1] !== null);
+  return Object.fromEntries([...kept, ...set]);
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** Standard Webhooks: the key is 24 to 64 bytes. */
+function isSigningSecret(text: string): boolean {
+  const base64 = /^whsec_(.+)$/.exec(text)?.[1] ?? '';
+  const key = Buffer.from(base64, 'base64');
+  return key.length >= 24 && key.length <= 64 && key.toString('base64') === base64;
+}

@@ -1,0 +1,63 @@
+import type { InputError } from '@errand/contracts';
+
+/** What a URL with `user:pass@` in it says apart from where to call. */
+export interface BasicAuth {
+  readonly username: string;
+  readonly password: string;
+}
+
+export type EndpointUrl =
+  | { readonly kind: 'url'; readonly url: string; readonly basicAuth: BasicAuth | undefined }
+  | { readonly kind: 'invalid'; readonly error: InputError };
+
+const PLACEHOLDERS = /<(?:JOB_ID|STATUS|ACTION|TENANT_ID)>/g;
+const PARTS = /^(https?):\/\/(?:([^/?]*)@)?([^/?@]+)([/?].*)?$/i;
+const POINTER = '#/url';
+
+/**
+ * Reads the URL of a webhook endpoint. Text between scheme and host that names a user is taken out of it: stored
+ * URLs hold no secrets of that kind. The URL of a GET may hold placeholders in its path and query.
+ */
+export function readEndpointUrl(
+  text: string,
+  options: { method: 'POST' | 'GET'; allowHttp: boolean },
+): EndpointUrl {
+  // A backslash is a slash to some readers and not to others, so the host would depend on the reader.
+  if (/[\s\\\p{Cc}]/u.test(text)) return invalid('format', 'must not hold spaces, controls or backslashes');
+  if (text.includes('#')) return invalid('fragment', 'must not have a fragment');
+  const [, scheme, user, host, rest = ''] = PARTS.exec(text) ?? [];
+  if (!scheme || !host) return invalid('format', 'must be an absolute URL with a host');
+  if (scheme.toLowerCase() !== 'https' && !options.allowHttp)
+    return invalid('scheme', 'must begin with https');
+  const filled = options.method === 'GET' ? rest.replaceAll(PLACEHOLDERS, 'x') : rest;
+  const unknown = /<[^>]*>?|>/.exec(filled)?.[0];
+  if (unknown !== undefined) return invalid('unknown_placeholder', unknownDetail(unknown, options.method));
+  if (!URL.canParse(`${scheme}://${host}${filled}`)) return invalid('format', 'must be a valid URL');
+  const basicAuth = user === undefined ? undefined : basicAuthOf(user);
+  if (basicAuth === null) return invalid('format', 'holds a user that is not percent-encoded UTF-8');
+  return { kind: 'url', url: `${scheme}://${host}${rest}`, basicAuth };
+}
+
+function unknownDetail(placeholder: string, method: 'POST' | 'GET'): string {
+  const shown = placeholder.slice(0, 40);
+  return method === 'GET'
+    ? `${shown} is none of <JOB_ID>, <STATUS>, <ACTION> and <TENANT_ID>`
+    : `${shown} is only filled in for the method GET`;
+}
+
+/** Null for text that cannot be decoded. */
+function basicAuthOf(user: string): BasicAuth | null {
+  const colon = user.indexOf(':');
+  try {
+    return {
+      username: decodeURIComponent(colon === -1 ? user : user.slice(0, colon)),
+      password: colon === -1 ? '' : decodeURIComponent(user.slice(colon + 1)),
+    };
+  } catch {
+    return null;
+  }
+}
+
+function invalid(code: string, detail: string): EndpointUrl {
+  return { kind: 'invalid', error: { pointer: POINTER, code, detail } };
+}
