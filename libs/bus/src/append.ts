@@ -114,7 +114,8 @@ export function createAppender(
   return { append, close: () => publisher.close() };
 }
 
-function guardOf(request: AppendRequest): MsgHdrs {
+/** The headers that make the server refuse an append on any other version of the job. */
+export function guardOf(request: AppendRequest): MsgHdrs {
   const guard = headers();
   guard.set(GUARD_SEQUENCE, String(request.expectedVersion));
   guard.set(GUARD_SUBJECT, jobSubjects(request.ref));

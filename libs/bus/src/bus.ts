@@ -2,6 +2,7 @@ import type { TopologySettings } from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Appender, createAppender } from './append.ts';
+import { type BatchAppender, createBatchAppender } from './append-batch.ts';
 import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
@@ -11,7 +12,14 @@ import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
 
 /** A service's way to the log: connected, provisioned, ready to append and to read. */
-export interface Bus extends Appender, JobReader, StoredEvents, Timers, DeadLetters, AsyncDisposable {
+export interface Bus
+  extends Appender,
+    BatchAppender,
+    JobReader,
+    StoredEvents,
+    Timers,
+    DeadLetters,
+    AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
   isConnected(): boolean;
@@ -32,6 +40,7 @@ export async function openBus(
   return {
     nc,
     append: appender.append,
+    ...createBatchAppender(nc, appender.append),
     readJob: createJobReader(jsm, isConnected).readJob,
     ...createStoredEvents(nc, onReconnected),
     ...createTimers(nc),
