@@ -15,7 +15,10 @@ export interface Attempt<Input, Resource extends string> {
   readonly metadata: Readonly<Record<string, string>>;
   /** Counts from 1. */
   readonly attempt: number;
-  /** Aborted when nobody waits for this attempt any more: it timed out, was superseded, or the process stops. */
+  /**
+   * Aborted when nobody waits for this attempt any more: it timed out, its job was canceled, expired or is run
+   * elsewhere, or the process stops. Whatever is returned after that is thrown away.
+   */
   readonly signal: AbortSignal;
   /** Tells callers how far the work is: 0-100. Calls in quick succession are merged. */
   progress(percent: number, message?: string): void;
@@ -33,8 +36,12 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   resource?: Resource;
   input: Input;
   result: Result;
-  /** Attempts begun in all, the first one counted. Default 3. */
-  retry?: { maxAttempts: number };
+  /**
+   * `maxAttempts` counts all attempts begun, the first one too (default 3). The wait before the second attempt is
+   * `firstDelayMs` (default 1,000), each later one twice the one before, at most `maxDelayMs` (default 300,000); each
+   * is shortened at random by up to a half.
+   */
+  retry?: { maxAttempts?: number; firstDelayMs?: number; maxDelayMs?: number };
   /** For one attempt. Default 600,000. */
   timeoutMs?: number;
   /** Attempts of this action at once in one executor. Default 4. */
@@ -49,6 +56,11 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
 
 export interface Action {
   readonly contract: ActionContract;
+  readonly retry: {
+    readonly maxAttempts: number;
+    readonly firstDelayMs: number;
+    readonly maxDelayMs: number;
+  };
   readonly concurrency: number;
   readonly thread: 'main' | 'worker';
   readonly input: z.ZodType;
@@ -68,6 +80,7 @@ export function defineAction<
   if (RESERVED_ACTION_NAMES.includes(options.name)) {
     throw new Error(`an action may not be called ${options.name}: the API uses that word itself`);
   }
+  const { maxAttempts = 3, firstDelayMs = 1_000, maxDelayMs = 300_000 } = options.retry ?? {};
   const contract = ActionContract.parse({
     name: options.name,
     version: options.version ?? '1',
@@ -75,11 +88,12 @@ export function defineAction<
     resource: options.resource ?? '',
     input_schema: z.toJSONSchema(options.input, { io: 'input' }),
     result_schema: z.toJSONSchema(options.result, { io: 'output' }),
-    max_attempts: options.retry?.maxAttempts ?? 3,
+    max_attempts: maxAttempts,
     timeout_ms: options.timeoutMs ?? 600_000,
   });
   return {
     contract,
+    retry: { maxAttempts, firstDelayMs, maxDelayMs },
     concurrency: options.concurrency ?? 4,
     thread: options.thread ?? 'main',
     input: options.input,

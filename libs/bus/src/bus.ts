@@ -6,6 +6,7 @@ import { type BatchAppender, createBatchAppender } from './append-batch.ts';
 import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
+import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
 import { provision } from './provision.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
@@ -19,6 +20,7 @@ export interface Bus
     StoredEvents,
     Timers,
     DeadLetters,
+    ExecutorPresence,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -44,6 +46,7 @@ export async function openBus(
     readJob: createJobReader(jsm, isConnected).readJob,
     ...createStoredEvents(nc, onReconnected),
     ...createTimers(nc),
+    ...createExecutorPresence(nc),
     ...createDeadLetters(nc, jsm),
     isConnected,
     close: appender.close,

@@ -1,24 +1,31 @@
-import { ACK_WAIT_MS, JOBS_STREAM, type RecordedEvent } from '@errand/contracts';
+import { type ConsumerSpec, eventSubject, type RecordedEvent } from '@errand/contracts';
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
-import { decodeEvent, type Unreadable } from './event-codec.ts';
+import { decodeEvent, encodeEvent, type Unreadable } from './event-codec.ts';
 
 export interface BatchOptions {
-  /** Name of a durable consumer of JOBS. */
-  consumer: string;
+  consumer: ConsumerSpec;
   /** Most events in one batch. */
   maxBatch: number;
-  /** Must have made the batch durable when it resolves: the events are acknowledged then and not before. */
-  handle: (batch: RecordedEvent[]) => Promise<void>;
-  /** Told of events that cannot be read. They are parked, so that they block nothing. */
+  /**
+   * Must have made the batch durable when it resolves: the events are acknowledged then and not before. Events that
+   * never can be are given back with the reason; they are parked.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a handler that refuses nothing need not say so.
+  handle: (batch: RecordedEvent[]) => Promise<readonly RefusedEvent[] | void>;
+  /** Told of events that cannot be read or were refused. They are parked, so that they block nothing. */
   onUnreadable: (event: Unreadable) => void;
   /** Told each time a batch failed. It is tried again in place, ever less often, until it succeeds. */
   onError: (error: unknown) => void;
   signal: AbortSignal;
 }
 
-const HEARTBEAT_MS = ACK_WAIT_MS / 3;
+export interface RefusedEvent {
+  readonly recorded: RecordedEvent;
+  readonly reason: string;
+}
+
 const MAX_RETRY_PAUSE_MS = 5_000;
 
 /**
@@ -31,7 +38,8 @@ export async function consumeBatches(nc: NatsConnection, options: BatchOptions):
     consumeRedrives(nc, {
       ...options,
       handle: async (recorded) => {
-        await options.handle([recorded]);
+        const [refused] = (await options.handle([recorded])) ?? [];
+        if (refused) await parkRefused(nc, refused, options);
         return { kind: 'done' };
       },
     }),
@@ -40,7 +48,7 @@ export async function consumeBatches(nc: NatsConnection, options: BatchOptions):
 
 async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promise<void> {
   const { signal, maxBatch } = options;
-  const consumer = await jetstream(nc).consumers.get(JOBS_STREAM, options.consumer);
+  const consumer = await jetstream(nc).consumers.get(options.consumer.stream, options.consumer.name);
   const messages = await consumer.consume({ max_messages: maxBatch * 2, idle_heartbeat: 1_000 });
   const stop = () => void messages.close();
   signal.addEventListener('abort', stop, { once: true });
@@ -78,7 +86,7 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
     await handleBatch(nc, batch, options);
   }
   await reading;
-  if (!signal.aborted) throw new Error(`the consumer ${options.consumer} ended`);
+  if (!signal.aborted) throw new Error(`the consumer ${options.consumer.name} ended`);
 }
 
 async function handleBatch(nc: NatsConnection, batch: JsMsg[], options: BatchOptions): Promise<void> {
@@ -90,11 +98,12 @@ async function handleBatch(nc: NatsConnection, batch: JsMsg[], options: BatchOpt
   }
   const heartbeat = setInterval(() => {
     for (const { message } of readable) message.working();
-  }, HEARTBEAT_MS);
+  }, options.consumer.ackWaitMs / 3);
   try {
     for (let tries = 0; !options.signal.aborted; tries++) {
       try {
-        await options.handle(readable.map(({ recorded }) => recorded));
+        const refused = await options.handle(readable.map(({ recorded }) => recorded));
+        for (const each of refused ?? []) await parkRefused(nc, each, options);
         for (const { message } of readable) message.ack();
         return;
       } catch (error) {
@@ -115,12 +124,20 @@ async function park(
 ): Promise<void> {
   options.onUnreadable(event);
   try {
-    await parkUnreadable(nc, options.consumer, event, message.data);
+    await parkUnreadable(nc, options.consumer.name, event, message.data);
     message.ack();
   } catch (error) {
     // Not parked, so not settled: it is delivered again.
     options.onError(error);
   }
+}
+
+async function parkRefused(nc: NatsConnection, refused: RefusedEvent, options: BatchOptions): Promise<void> {
+  const { recorded, reason } = refused;
+  const subject = eventSubject(recorded.ref, recorded.event.type);
+  const unreadable = { kind: 'unreadable', subject, version: recorded.version, reason } as const;
+  options.onUnreadable(unreadable);
+  await parkUnreadable(nc, options.consumer.name, unreadable, encodeEvent(recorded.event));
 }
 
 /** Wakes one waiter; a notification that nobody awaits is kept for the next one. */

@@ -1,4 +1,4 @@
-import { JOBS_STREAM, type RecordedEvent } from '@errand/contracts';
+import type { RecordedEvent } from '@errand/contracts';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
@@ -10,7 +10,7 @@ export interface Work {
   readonly deliveryCount: number;
 }
 
-export interface WorkOptions extends Omit<PullOptions, 'stream' | 'handle'> {
+export interface WorkOptions extends Omit<PullOptions, 'handle'> {
   /** Called with at most `slots` events at a time, each renewed with the server until the promise settles. */
   handle: (work: Work) => Promise<Verdict>;
   /** Told of events that cannot be read. They are parked, so that they block nothing. */
@@ -23,18 +23,17 @@ export interface WorkOptions extends Omit<PullOptions, 'stream' | 'handle'> {
  * @throws when the consumer is gone; the process should start anew, which provisions it again.
  */
 export async function consumeWork(nc: NatsConnection, options: WorkOptions): Promise<void> {
-  const handle = async (work: Work): Promise<Verdict> => options.handle(work);
+  const { handle } = options;
   await Promise.all([
     pullMessages(nc, {
       ...options,
-      stream: JOBS_STREAM,
       handle: async (message) => {
         const decoded = decodeEvent(message);
         if (decoded.kind === 'event') {
           return handle({ recorded: decoded.recorded, deliveryCount: message.info.deliveryCount });
         }
         options.onUnreadable(decoded);
-        await parkUnreadable(nc, options.consumer, decoded, message.data);
+        await parkUnreadable(nc, options.consumer.name, decoded, message.data);
         return { kind: 'done' };
       },
     }),

@@ -1,4 +1,9 @@
-import { executorConsumer, PROJECTION_CONSUMER, type RecordedEvent } from '@errand/contracts';
+import {
+  type ConsumerSpec,
+  executorConsumer,
+  PROJECTION_CONSUMER,
+  type RecordedEvent,
+} from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -24,10 +29,10 @@ afterAll(async () => {
 
 let actions = 0;
 /** A consumer of its own for each test. */
-async function newAction(): Promise<{ action: string; consumer: string }> {
+async function newAction(): Promise<{ action: string; consumer: ConsumerSpec }> {
   const action = `action_${actions++}`;
-  await provisionConsumer(bus.nc, executorConsumer(action));
-  return { action, consumer: executorConsumer(action).name };
+  await provisionConsumer(bus.nc, executorConsumer(action, 30_000));
+  return { action, consumer: executorConsumer(action, 30_000) };
 }
 
 async function request(action: string): Promise<string> {
@@ -37,7 +42,7 @@ async function request(action: string): Promise<string> {
 }
 
 function work(
-  consumer: string,
+  consumer: ConsumerSpec,
   slots: number,
   handle: (work: Work) => Promise<Verdict>,
   onUnreadable: (event: Unreadable) => void = () => {},
@@ -173,7 +178,7 @@ describe('batches', () => {
     const all = Promise.withResolvers<void>();
     let failures = 2;
     const consuming = consumeBatches(bus.nc, {
-      consumer: PROJECTION_CONSUMER.name,
+      consumer: PROJECTION_CONSUMER,
       maxBatch: 100,
       signal: stop.signal,
       onUnreadable: () => {},

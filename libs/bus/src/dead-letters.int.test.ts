@@ -26,7 +26,7 @@ async function publishNonsense(action: string): Promise<string> {
 }
 
 test('what the executor and the projection cannot read is parked for each of them, and blocks neither', async () => {
-  const executor = executorConsumer('poisoned');
+  const executor = executorConsumer('poisoned', 30_000);
   await provisionConsumer(bus.nc, executor);
   await provisionConsumer(bus.nc, PROJECTION_CONSUMER);
   const jobId = await publishNonsense('poisoned');
@@ -40,7 +40,7 @@ test('what the executor and the projection cannot read is parked for each of the
   const running = [
     consumeWork(bus.nc, {
       ...common,
-      consumer: executor.name,
+      consumer: executor,
       slots: 1,
       handle: async ({ recorded }) => {
         worked.resolve(recorded);
@@ -49,7 +49,7 @@ test('what the executor and the projection cannot read is parked for each of the
     }),
     consumeBatches(bus.nc, {
       ...common,
-      consumer: PROJECTION_CONSUMER.name,
+      consumer: PROJECTION_CONSUMER,
       maxBatch: 10,
       handle: async (batch) => {
         if (batch.length > 0) batched.resolve(batch[0]);
@@ -70,7 +70,7 @@ test('what the executor and the projection cannot read is parked for each of the
 });
 
 test('a redriven event reaches its consumer and is no longer parked', async () => {
-  const executor = executorConsumer('redriven');
+  const executor = executorConsumer('redriven', 30_000);
   await provisionConsumer(bus.nc, executor);
   // Parked as if an older program could not read what this one can.
   const ref = newJob('redriven');
@@ -91,7 +91,7 @@ test('a redriven event reaches its consumer and is no longer parked', async () =
   const deliveries: { version: number; deliveryCount: number }[] = [];
   const twice = Promise.withResolvers<void>();
   const working = consumeWork(bus.nc, {
-    consumer: executor.name,
+    consumer: executor,
     slots: 1,
     signal: stop.signal,
     onUnreadable: () => {},

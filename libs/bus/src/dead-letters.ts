@@ -1,5 +1,6 @@
 import {
   ALL_DEAD_LETTERS,
+  type ConsumerSpec,
   DEAD_LETTERS_STREAM,
   deadLetterSubject,
   type RecordedEvent,
@@ -102,25 +103,23 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
 export function consumeRedrives(
   nc: NatsConnection,
   options: {
-    consumer: string;
+    consumer: ConsumerSpec;
     handle: (recorded: RecordedEvent) => Promise<Verdict>;
     onUnreadable: (event: Unreadable) => void;
     onError: (error: unknown) => void;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const { stream, name } = redriveConsumer(options.consumer);
   return pullMessages(nc, {
     ...options,
-    stream,
-    consumer: name,
+    consumer: redriveConsumer(options.consumer.name),
     slots: 1,
     handle: async ({ headers: about, data }) => {
       const subject = about?.get(SUBJECT) ?? '';
       const decoded = decodeEvent({ subject, seq: Number(about?.get(VERSION)), data });
       if (decoded.kind === 'event') return options.handle(decoded.recorded);
       options.onUnreadable(decoded);
-      await parkUnreadable(nc, options.consumer, decoded, data);
+      await parkUnreadable(nc, options.consumer.name, decoded, data);
       return { kind: 'done' };
     },
   });

@@ -1,7 +1,7 @@
 export type { AppendOutcome, AppendRequest } from './append.ts';
 export { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buckets.ts';
 export { type Bus, openBus } from './bus.ts';
-export { consumeBatches } from './consume-batches.ts';
+export { consumeBatches, type RefusedEvent } from './consume-batches.ts';
 export { consumeWork, type Work } from './consume-work.ts';
 export type { DeadLetter } from './dead-letters.ts';
 export { EventTooLarge, LogUnavailable, UnfitServer } from './errors.ts';

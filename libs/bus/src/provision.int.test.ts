@@ -16,7 +16,7 @@ afterAll(() => nats?.[Symbol.asyncDispose]());
 test('ten processes may provision an empty server at once', async () => {
   const buses = await Promise.all(Array.from({ length: 10 }, () => openTestBus(nats.url)));
   await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, PROJECTION_CONSUMER)));
-  await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, executorConsumer('add'))));
+  await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, executorConsumer('add', 30_000))));
   const [first] = buses;
   if (!first) throw new Error('no bus');
   const jsm = await jetstreamManager(first.nc);

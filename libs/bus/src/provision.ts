@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
-  ACK_WAIT_MS,
   BUCKET_TTL_MS,
   BUCKETS,
   type ConsumerSpec,
@@ -45,7 +44,7 @@ export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec):
       durable_name: each.name,
       filter_subjects: [...each.filterSubjects],
       ack_policy: AckPolicy.Explicit,
-      ack_wait: ACK_WAIT_MS * 1_000_000,
+      ack_wait: each.ackWaitMs * 1_000_000,
       max_ack_pending: each.maxAckPending,
       max_deliver: -1,
     });

@@ -1,4 +1,4 @@
-import { ACK_WAIT_MS } from '@errand/contracts';
+import type { ConsumerSpec } from '@errand/contracts';
 import { type Consumer, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { JS, jsCode } from './errors.ts';
@@ -13,9 +13,7 @@ export type Verdict =
   | { kind: 'leave' };
 
 export interface PullOptions {
-  stream: string;
-  /** Name of a durable consumer of that stream. */
-  consumer: string;
+  consumer: ConsumerSpec;
   /** How many messages may be worked on at once. */
   slots: number;
   /** Called with at most `slots` messages at a time, each renewed with the server until the promise settles. */
@@ -26,7 +24,6 @@ export interface PullOptions {
   signal: AbortSignal;
 }
 
-const HEARTBEAT_MS = ACK_WAIT_MS / 3;
 const AGAIN_AFTER_ERROR_MS = 1_000;
 
 /**
@@ -37,7 +34,8 @@ const AGAIN_AFTER_ERROR_MS = 1_000;
 export async function pullMessages(nc: NatsConnection, options: PullOptions): Promise<void> {
   const { signal } = options;
   const running = new Set<Promise<void>>();
-  const consumer = await jetstream(nc).consumers.get(options.stream, options.consumer);
+  const { stream, name } = options.consumer;
+  const consumer = await jetstream(nc).consumers.get(stream, name);
   while (!signal.aborted) {
     const free = options.slots - running.size;
     if (free === 0) {
@@ -81,7 +79,7 @@ async function pull(
 }
 
 async function workOn(message: JsMsg, options: PullOptions): Promise<void> {
-  const heartbeat = setInterval(() => message.working(), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => message.working(), options.consumer.ackWaitMs / 3);
   try {
     settle(message, await options.handle(message));
   } catch (error) {

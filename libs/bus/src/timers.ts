@@ -33,15 +33,13 @@ export function createTimers(nc: NatsConnection): Timers {
 /** Handles the ends of waits. An end may come twice, and after its job has moved on. */
 export function consumeDueTimers(
   nc: NatsConnection,
-  options: Omit<PullOptions, 'stream' | 'consumer' | 'handle'> & {
+  options: Omit<PullOptions, 'consumer' | 'handle'> & {
     handle: (ref: JobRef) => Promise<Verdict>;
   },
 ): Promise<void> {
-  const { stream, name } = TIMERS_CONSUMER;
   return pullMessages(nc, {
     ...options,
-    stream,
-    consumer: name,
+    consumer: TIMERS_CONSUMER,
     handle: async (message) => {
       const ref = refOfDueTimer(message.subject);
       return ref ? options.handle(ref) : { kind: 'done' };

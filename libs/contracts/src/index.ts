@@ -19,6 +19,7 @@ export {
   ALL_JOB_EVENTS,
   deadLetterSubject,
   eventSubject,
+  executorSubject,
   jobSubjects,
   jobSubjectsOfAnyAction,
   LANES,
@@ -34,7 +35,6 @@ export {
 } from './subjects.ts';
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
 export {
-  ACK_WAIT_MS,
   BUCKET_TTL_MS,
   BUCKETS,
   type BucketName,

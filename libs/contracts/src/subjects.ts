@@ -12,6 +12,7 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   timers.due.<tenant_id>.<action>.<job_id>      the end of a wait
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
+ *   executors.<executor_id>                       asks one executor whether it holds a job
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -121,6 +122,11 @@ export function deadLetterSubject(consumer: string): string {
 
 export function redriveSubject(consumer: string): string {
   return `redrive.${consumer}`;
+}
+
+/** Where one executor answers. Its id is of letters, digits, `_` and `-`. */
+export function executorSubject(executorId: string): string {
+  return `executors.${executorId.replace(/[^A-Za-z0-9_-]/g, '-')}`;
 }
 
 function prefixOf(ref: JobRef): string {

@@ -30,11 +30,8 @@ export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 /** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
 export const MIN_NATS_VERSION = '2.12.0';
 
-/**
- * An unacknowledged event is delivered again after this time, so it is the lease of an executor on its job. Whoever
- * works on an event says so every third of it.
- */
-export const ACK_WAIT_MS = 30_000;
+/** How long a consumer but an executor's may keep a message before it is delivered again. */
+const ACK_WAIT_MS = 30_000;
 
 /** For how long a parked event can be looked at and redriven. */
 const DEAD_LETTER_DAYS = 30;
@@ -96,6 +93,8 @@ export interface ConsumerSpec {
   readonly filterSubjects: readonly string[];
   /** How many messages all replicas together may hold unacknowledged; at the limit delivery stops. */
   readonly maxAckPending: number;
+  /** An unacknowledged message is delivered again after this time. Whoever works on one says so every third of it. */
+  readonly ackWaitMs: number;
 }
 
 export const PROJECTION_CONSUMER: ConsumerSpec = {
@@ -103,6 +102,7 @@ export const PROJECTION_CONSUMER: ConsumerSpec = {
   name: 'projection',
   filterSubjects: [ALL_JOB_EVENTS],
   maxAckPending: 10_000,
+  ackWaitMs: ACK_WAIT_MS,
 };
 
 export const WEBHOOKS_CONSUMER: ConsumerSpec = {
@@ -110,6 +110,7 @@ export const WEBHOOKS_CONSUMER: ConsumerSpec = {
   name: 'webhooks',
   filterSubjects: ALL_ENDINGS,
   maxAckPending: 5_000,
+  ackWaitMs: ACK_WAIT_MS,
 };
 
 /** Waits that are over, shared by all executors. */
@@ -118,15 +119,20 @@ export const TIMERS_CONSUMER: ConsumerSpec = {
   name: 'timers',
   filterSubjects: [ALL_DUE_TIMERS],
   maxAckPending: 1_000,
+  ackWaitMs: ACK_WAIT_MS,
 };
 
-/** One consumer per action, shared by its executors. They pull for free slots only, so pending means running. */
-export function executorConsumer(action: string): ConsumerSpec {
+/**
+ * One consumer per action, shared by its executors. They pull for free slots only, so pending means running, and its
+ * ack wait is the lease of an executor on a job.
+ */
+export function executorConsumer(action: string, leaseMs: number): ConsumerSpec {
   return {
     stream: JOBS_STREAM,
     name: `executor-${action}`,
     filterSubjects: workOf(action),
     maxAckPending: 10_000,
+    ackWaitMs: leaseMs,
   };
 }
 
@@ -137,6 +143,7 @@ export function redriveConsumer(consumer: string): ConsumerSpec {
     name: `redrive-${consumer}`,
     filterSubjects: [redriveSubject(consumer)],
     maxAckPending: 100,
+    ackWaitMs: ACK_WAIT_MS,
   };
 }
 

@@ -1,0 +1,38 @@
+import { executorSubject } from '@errand/contracts';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+/*
+ * A delivered request may belong to a job that another executor is running: the server delivers again what it forgot
+ * to have been acknowledged, or what was not renewed in time. So that executor is asked.
+ */
+
+export interface ExecutorPresence {
+  /** Answers, for this executor, who asks whether it holds a job. Returns the way to stop. */
+  answerHolds(executorId: string, holds: (jobId: string) => boolean): () => void;
+  /** Whether an executor says that it holds a job. One that is gone, paused or unreachable does not. */
+  askHolds(executorId: string, jobId: string): Promise<boolean>;
+}
+
+/** An executor that does not answer for this long cannot be relied upon. */
+const ANSWER_MS = 1_000;
+
+export function createExecutorPresence(nc: NatsConnection): ExecutorPresence {
+  return {
+    answerHolds(executorId, holds) {
+      const subscription = nc.subscribe(executorSubject(executorId), {
+        callback: (error, message) => {
+          if (!error) message.respond(holds(message.string()) ? 'yes' : 'no');
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
+    async askHolds(executorId, jobId) {
+      try {
+        const answer = await nc.request(executorSubject(executorId), jobId, { timeout: ANSWER_MS });
+        return answer.string() === 'yes';
+      } catch {
+        return false;
+      }
+    },
+  };
+}
