@@ -25,6 +25,9 @@ export interface PullOptions {
 }
 
 const AGAIN_AFTER_ERROR_MS = 1_000;
+/** The shortest that the server grants. */
+const PULL_MS = 1_000;
+const STOPPING_NAK_MS = 250;
 
 /**
  * Works through a consumer, pulling for free slots only: this process never holds a message that it is not working
@@ -50,7 +53,10 @@ export async function pullMessages(nc: NatsConnection, options: PullOptions): Pr
   await Promise.all(running);
 }
 
-/** One request for `count` messages, open until all have come or 30 s have passed. */
+/**
+ * One request for `count` messages, open until all have come or a second has passed. A stop lets it run out: a request
+ * that is closed loses what is on its way, and that would come again only after the ack wait.
+ */
 async function pull(
   consumer: Consumer,
   count: number,
@@ -58,18 +64,11 @@ async function pull(
   onMessage: (message: JsMsg) => void,
 ): Promise<void> {
   try {
-    const messages = await consumer.fetch({ max_messages: count, expires: 30_000, idle_heartbeat: 1_000 });
-    const stop = () => void messages.close();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      for await (const message of messages) {
-        // What arrives during a stop goes back at once rather than after the ack wait.
-        if (signal.aborted) message.nak();
-        else onMessage(message);
-      }
-    } finally {
-      signal.removeEventListener('abort', stop);
+    const options = { max_messages: count, expires: PULL_MS, idle_heartbeat: PULL_MS / 2 };
+    for await (const message of await consumer.fetch(options)) {
+      // What arrives during a stop goes back, after a while or this very request would get it again.
+      if (signal.aborted) message.nak(STOPPING_NAK_MS);
+      else onMessage(message);
     }
   } catch (error) {
     if (jsCode(error) === JS.consumerNotFound || jsCode(error) === JS.streamNotFound) throw error;

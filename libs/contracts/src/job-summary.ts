@@ -10,7 +10,7 @@ export type JobStatus = z.infer<typeof JobStatus>;
 /** Days for which a job's summary can be read after the job was requested. */
 export const SUMMARY_RETENTION_DAYS = 7;
 
-const links = z.object({ status: z.string(), job: z.string() });
+const links = z.object({ status: z.string(), job: z.string(), events: z.string(), cancel: z.string() });
 
 /** The 202 answer of a run. */
 export const RunAccepted = z.object({

@@ -18,6 +18,7 @@ export type ApiKey = z.infer<typeof ApiKey>;
  * leaves a record whose job does not exist yet; the next use of the key requests it.
  */
 export const IdempotencyRecord = z.object({
+  /** Of a batch the id of its first item's job, from which the others follow. */
   job_id: JobId,
   /** SHA-256 of the request's path and body, in hex. */
   fingerprint: z.string(),

@@ -157,7 +157,7 @@ export const BUCKETS = {
   tenants: 'tenants',
   /** `<tenant_id>.<endpoint_id>` → WebhookEndpoint. */
   webhookEndpoints: 'webhook_endpoints',
-  /** SHA-256 of tenant, action and Idempotency-Key, in hex → IdempotencyRecord. */
+  /** SHA-256 of tenant, kind of request, path and Idempotency-Key, in hex → IdempotencyRecord. */
   idempotency: 'idempotency',
 } as const;
 export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];

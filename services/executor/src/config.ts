@@ -4,6 +4,23 @@ export const settings = {
   ...PROCESS_SETTINGS,
   ...OPS_SETTINGS,
   ...BUS_SETTINGS,
+  leaseMs: integer({
+    env: 'ERRAND_LEASE_MS',
+    description:
+      'How long a job waits for its executor to show that it lives before another one takes it; the same for all executors',
+    unit: 'ms',
+    default: 30_000,
+    min: 1_000,
+    max: 600_000,
+  }),
+  finishGraceMs: integer({
+    env: 'ERRAND_EXECUTOR_FINISH_GRACE_MS',
+    description: 'How long a stop lets attempts finish before it hands their jobs to other executors',
+    unit: 'ms',
+    default: 500,
+    min: 0,
+    max: 600_000,
+  }),
   progressIntervalMs: integer({
     env: 'ERRAND_EXECUTOR_PROGRESS_INTERVAL_MS',
     description: 'Least time between two progress events of one job; what comes sooner is merged',

@@ -19,8 +19,11 @@ export interface AttemptHooks {
 
 export type AttemptOutcome =
   | { kind: 'succeeded'; result: unknown }
-  /** `cause` is for the executor's log only: it may hold what a caller must not see. */
-  | { kind: 'failed'; error: JobFault; cause?: string };
+  /**
+   * `permanent` says that another attempt would fail in the same way. `cause` is for the executor's log only: it may
+   * hold what a caller must not see.
+   */
+  | { kind: 'failed'; error: JobFault; permanent: boolean; cause?: string };
 
 /** Runs an action once, between its input schema and its result schema. Never throws. */
 export async function executeAttempt(
@@ -41,9 +44,13 @@ export async function executeAttempt(
   return { kind: 'succeeded', result: result.data };
 }
 
+/** Faults of Errand's own that may pass by themselves. */
+const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out'];
+
 export function failed(code: FaultCode, details?: unknown[], cause?: string): AttemptOutcome {
   const error = { code, message: FAULT_CODES[code], ...(details ? { details } : {}) };
-  return { kind: 'failed', error, ...(cause === undefined ? {} : { cause }) };
+  const permanent = !PASSING.includes(code);
+  return { kind: 'failed', error, permanent, ...(cause === undefined ? {} : { cause }) };
 }
 
 function faultOf(error: unknown): AttemptOutcome {
@@ -51,6 +58,7 @@ function faultOf(error: unknown): AttemptOutcome {
     const { code, message, details } = error;
     return {
       kind: 'failed',
+      permanent: true,
       error: {
         code: code.slice(0, 100) || 'action_failed',
         message: message.slice(0, 2_000),

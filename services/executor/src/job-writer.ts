@@ -14,6 +14,16 @@ export interface JobWriter {
    * @throws EventTooLarge
    */
   write(command: Command, options?: { persist: boolean }): Promise<WriteOutcome>;
+  /**
+   * The same without a second decision: a lost race is told.
+   * @throws LogUnavailable
+   */
+  writeOnce(command: Command): Promise<WriteOutcome | { kind: 'conflict' }>;
+  /**
+   * Reads the job, unless this version has been seen by the time that earlier calls are served.
+   * @throws LogUnavailable
+   */
+  catchUp(version: number): Promise<void>;
 }
 
 export type WriteOutcome =
@@ -34,37 +44,51 @@ export function createJobWriter(options: {
   let state = options.state;
   let queue: Promise<unknown> = Promise.resolve();
 
-  async function decideAndAppend(command: Command, persist: boolean): Promise<WriteOutcome> {
+  async function decideAndAppend(
+    command: Command,
+    persist: boolean,
+  ): Promise<WriteOutcome | { kind: 'conflict' }> {
+    const decision = decide(command, state);
+    if (decision.kind === 'rejected') return decision;
+    const event = toJobEvent(decision.fact, {
+      id: randomUUIDv7(),
+      jobId: ref.jobId,
+      source: '/errand/executor',
+      timeMs: Date.now(),
+      traceparent,
+    });
+    // The same event is appended again after silence: its id tells whether an earlier try was stored.
+    const append = () => bus.append({ ref, event, expectedVersion: state?.version ?? 0 });
+    const outcome = await (persist ? persistently(append, signal) : append());
+    if (outcome.kind === 'conflict') return outcome;
+    const recorded = { ref, version: outcome.version, event };
+    state = evolve(state, recorded);
+    return { kind: 'written', recorded };
+  }
+
+  async function write(command: Command, persist: boolean): Promise<WriteOutcome> {
     for (;;) {
-      const decision = decide(command, state);
-      if (decision.kind === 'rejected') return decision;
-      const event = toJobEvent(decision.fact, {
-        id: randomUUIDv7(),
-        jobId: ref.jobId,
-        source: '/errand/executor',
-        timeMs: Date.now(),
-        traceparent,
-      });
-      // The same event is appended again after silence: its id tells whether an earlier try was stored.
-      const append = () => bus.append({ ref, event, expectedVersion: state?.version ?? 0 });
-      const outcome = await (persist ? persistently(append, signal) : append());
-      if (outcome.kind === 'appended') {
-        const recorded = { ref, version: outcome.version, event };
-        state = evolve(state, recorded);
-        return { kind: 'written', recorded };
-      }
-      const events = await (persist ? persistently(() => bus.readJob(ref), signal) : bus.readJob(ref));
-      state = foldJob(events);
+      const outcome = await decideAndAppend(command, persist);
+      if (outcome.kind !== 'conflict') return outcome;
+      const read = () => bus.readJob(ref);
+      state = foldJob(await (persist ? persistently(read, signal) : read()));
     }
+  }
+
+  function inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const result = queue.then(call);
+    queue = result.catch(() => {});
+    return result;
   }
 
   return {
     state: () => state,
-    write(command, { persist } = { persist: false }) {
-      const result = queue.then(() => decideAndAppend(command, persist));
-      queue = result.catch(() => {});
-      return result;
-    },
+    write: (command, { persist } = { persist: false }) => inTurn(() => write(command, persist)),
+    writeOnce: (command) => inTurn(() => decideAndAppend(command, false)),
+    catchUp: (version) =>
+      inTurn(async () => {
+        if ((state?.version ?? 0) < version) state = foldJob(await bus.readJob(ref));
+      }),
   };
 }
 

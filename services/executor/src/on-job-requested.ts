@@ -1,6 +1,6 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
-import { ACK_WAIT_MS, type JobEventOf, type RecordedEvent } from '@errand/contracts';
+import type { JobEventOf, RecordedEvent } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import type { AttemptRunner } from './attempt-runner.ts';
@@ -11,41 +11,52 @@ export interface ExecutorDeps {
   readonly bus: Bus;
   readonly log: Logger;
   readonly executorId: string;
+  readonly leaseMs: number;
   readonly progressIntervalMs: number;
   /** Jobs at work in this process. */
   readonly atWork: Set<string>;
-  /** Fires when attempts under way must be given up. */
+  /** Fires when attempts under way must be handed to other executors. */
   readonly giveUp: AbortSignal;
   readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
   readonly onAttemptEnded: (action: string, outcome: string, durationMs: number) => void;
 }
 
+export interface Target {
+  readonly action: Action;
+  readonly runner: AttemptRunner;
+}
+
 /**
- * Runs the job that an event asks for, if it is still to be run, and settles the event only when the job's ending
- * is in the log. An event may come twice: its executor died, or the server forgot that it was settled.
+ * Runs the job that an event asks for, if it is still to be run, and settles the event only when what follows is in
+ * the log or on its way there by a timer. An event may come twice: its executor died, or the server forgot that it was
+ * settled.
  *
- *   the job is …                                      what follows
- *   queued                                            an attempt
- *   running, its newest event older than the lease    an attempt: whoever ran it is gone
- *   running, here or elsewhere                        another look when the lease may be over
- *   ended                                             nothing
+ *   the job …                                           what follows
+ *   is queued                                           an attempt
+ *   waits for a time to come                            its timer is set, if it was not
+ *   runs here, or on an executor that says so           another look after the lease
+ *   runs on an executor that is gone, or paused         an attempt, which fences the other one
+ *   has ended                                           nothing
  */
-export async function onJobRequested(
-  work: Work,
-  target: { action: Action; runner: AttemptRunner },
-  deps: ExecutorDeps,
-): Promise<Verdict> {
+export async function onJobRequested(work: Work, target: Target, deps: ExecutorDeps): Promise<Verdict> {
   const { ref } = work.recorded;
   const { jobId } = ref;
-  if (deps.atWork.has(jobId)) return { kind: 'again', afterMs: ACK_WAIT_MS };
+  const later: Verdict = { kind: 'again', afterMs: deps.leaseMs };
+  if (deps.atWork.has(jobId)) return later;
   deps.atWork.add(jobId);
   try {
     const events = await eventsOf(work, deps.bus);
     const request = events.find(isRequest);
     const state = foldJob(events);
     if (!request || !state) return { kind: 'done' };
-    const leaseLeftMs = leaseLeft(state, deps.now());
-    if (leaseLeftMs > 0) return { kind: 'again', afterMs: leaseLeftMs };
+    if (await runsElsewhere(state, deps)) return later;
+    const { status, nextAt } = state.phase.value;
+    if (status === 'queued' && nextAt !== null) {
+      await deps.bus.scheduleDue(ref, Date.parse(nextAt));
+      return { kind: 'done' };
+    }
     const writer = createJobWriter({
       bus: deps.bus,
       ref,
@@ -65,10 +76,11 @@ async function eventsOf(work: Work, bus: Bus): Promise<RecordedEvent[]> {
   return isFirst ? [work.recorded] : bus.readJob(work.recorded.ref);
 }
 
-/** How long the executor that runs a job still has before it counts as gone, in milliseconds; 0 if nobody runs it. */
-function leaseLeft(state: JobState, nowMs: number): number {
-  if (state.phase.value.status !== 'running') return 0;
-  return Math.max(0, Date.parse(state.updatedAt) + ACK_WAIT_MS - nowMs);
+async function runsElsewhere(state: JobState, deps: ExecutorDeps): Promise<boolean> {
+  const { executorId } = state.attempt.value;
+  if (state.phase.value.status !== 'running' || executorId === null) return false;
+  if (executorId === deps.executorId) return false;
+  return deps.bus.askHolds(executorId, state.jobId);
 }
 
 export type RecordedRequest = RecordedEvent & { event: JobEventOf<'JobRequested'> };

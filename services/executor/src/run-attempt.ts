@@ -1,78 +1,145 @@
-import type { Action } from '@errand/actions';
-import { EventTooLarge, type Verdict } from '@errand/bus';
+import { EventTooLarge, LogUnavailable, type Verdict } from '@errand/bus';
 import { FAULT_CODES } from '@errand/contracts';
-import type { Command } from '@errand/domain';
-import type { AttemptRunner } from './attempt-runner.ts';
+import { type Command, retryDelayMs } from '@errand/domain';
+import type { Logger } from '@errand/runtime';
+import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
 import type { AttemptOutcome } from './execute-attempt.ts';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
-import type { ExecutorDeps, RecordedRequest } from './on-job-requested.ts';
+import type { ExecutorDeps, RecordedRequest, Target } from './on-job-requested.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 
-/** One attempt from JobStarted to the job's ending, or to the moment at which it turns out to be somebody else's. */
-export async function runAttempt(options: {
-  writer: JobWriter;
-  request: RecordedRequest;
-  target: { action: Action; runner: AttemptRunner };
-  deps: ExecutorDeps;
-}): Promise<Verdict> {
-  const { writer, request, target, deps } = options;
-  const { contract } = target.action;
-  const { executorId } = deps;
-  const before = request.version;
-  const start = await writer.write({ type: 'startAttempt', executorId, maxAttempts: contract.max_attempts });
+/*
+ * One attempt, from JobStarted to what its outcome leads to:
+ *
+ *   the attempt …                                        is written as      the event is
+ *   returned a result                                    JobSucceeded       settled
+ *   failed for good, or was the last one allowed         JobFailed          settled
+ *   failed otherwise                                     JobRetrying        settled, once the timer is set
+ *   was stopped because cancel was requested             JobCanceled        settled
+ *   was stopped because it is run elsewhere, or ended    nothing            left to the other executor, or settled
+ *   was stopped because this process stops               nothing            given back at once
+ */
+
+interface AttemptContext {
+  readonly writer: JobWriter;
+  readonly request: RecordedRequest;
+  readonly target: Target;
+  readonly deps: ExecutorDeps;
+}
+
+type Outcome = AttemptOutcome | { kind: 'interrupted' };
+
+export async function runAttempt(context: AttemptContext): Promise<Verdict> {
+  const { writer, request, deps } = context;
+  const { ref } = request;
+  const log = deps.log.child({ job_id: ref.jobId, tenant_id: ref.tenantId, action: ref.action });
+  const onError = (err: unknown) => log.warn({ err }, 'job_not_read');
+  const watch = watchAttempt({ bus: deps.bus, ref, writer, onError });
+  try {
+    return await startAndRun(context, watch, log);
+  } finally {
+    watch.close();
+  }
+}
+
+async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog: Logger): Promise<Verdict> {
+  const { writer, target, deps } = context;
+  const { maxAttempts } = target.action.retry;
+  const start = await writer.writeOnce({ type: 'startAttempt', executorId: deps.executorId, maxAttempts });
+  // Not as it was known to be: another executor may run it, so it has to be looked at anew.
+  if (start.kind === 'conflict') return { kind: 'again', afterMs: 0 };
   if (start.kind === 'rejected') return verdictOf(start);
   const { event } = start.recorded;
-  // Every allowed attempt was begun already: that was the ending.
+  // Nothing to run: every allowed attempt was begun already, or cancel was requested. That was the ending.
   if (event.type !== 'JobStarted') return { kind: 'done' };
-
   const { attempt } = event.data;
-  const ids = { ...request.ref, attempt };
-  const log = deps.log.child({ job_id: ids.jobId, tenant_id: ids.tenantId, action: ids.action, attempt });
-  const superseded = new AbortController();
+  const log = jobLog.child({ attempt });
+  watch.begin(attempt);
+  const began = performance.now();
+  const outcome = await run(context, { attempt, watch, log });
+  const durationMs = performance.now() - began;
+  const result = outcomeName(outcome, watch);
+  const cause = outcome.kind === 'failed' ? outcome.cause : undefined;
+  log.info({ outcome: result, duration_ms: durationMs, cause }, 'attempt_ended');
+  deps.onAttemptEnded(target.action.contract.name, result, durationMs);
+  return conclude(context, { outcome, attempt, durationMs, watch });
+}
+
+async function run(
+  { writer, request, target, deps }: AttemptContext,
+  { attempt, watch, log }: { attempt: number; watch: AttemptWatch; log: Logger },
+): Promise<Outcome> {
   const progress = createProgressReporter(deps.progressIntervalMs, async (value) => {
     try {
       const outcome = await writer.write({ type: 'reportProgress', attempt, ...value });
-      if (outcome.kind === 'rejected') superseded.abort();
+      if (outcome.kind === 'rejected') watch.stop('superseded');
     } catch (err) {
       log.warn({ err }, 'progress_not_written');
     }
   });
-  const began = performance.now();
   const { input, resource, metadata } = request.event.data;
+  const { jobId, tenantId } = request.ref;
   const outcome = await target.runner.run(
-    { jobId: ids.jobId, tenantId: ids.tenantId, input, resource, metadata, attempt },
+    { jobId, tenantId, input, resource, metadata, attempt },
     {
-      signal: AbortSignal.any([superseded.signal, deps.giveUp]),
+      signal: AbortSignal.any([watch.signal, deps.giveUp]),
       progress: progress.report,
       log: (message, fields) => log.info({ ...fields }, message),
     },
   );
   await progress.stop();
-  const durationMs = performance.now() - began;
-  const result = outcome.kind === 'interrupted' ? outcome.kind : codeOf(outcome);
-  log.info(
-    { outcome: result, duration_ms: durationMs, requested_version: before, cause: causeOf(outcome) },
-    'attempt_ended',
-  );
-  deps.onAttemptEnded(contract.name, result, durationMs);
-  if (outcome.kind === 'interrupted')
-    return superseded.signal.aborted ? { kind: 'leave' } : { kind: 'again', afterMs: 0 };
-  return verdictOf(await writeEnding(writer, { outcome, attempt, durationMs }));
+  return outcome;
 }
 
-async function writeEnding(
+/** Writes what the outcome leads to and tells what becomes of the event. */
+async function conclude(
+  context: AttemptContext,
+  ended: { outcome: Outcome; attempt: number; durationMs: number; watch: AttemptWatch },
+): Promise<Verdict> {
+  const { writer, request, target, deps } = context;
+  const { outcome, attempt, durationMs, watch } = ended;
+  if (outcome.kind === 'interrupted') {
+    if (watch.signal.reason === 'canceled') {
+      return verdictOf(await writer.write({ type: 'stopAttempt', attempt }, { persist: true }));
+    }
+    // Read when the signal fired: the job is run elsewhere, or has ended.
+    if (watch.signal.aborted) return verdictOf({ kind: 'rejected', reason: standing(writer) });
+    return { kind: 'again', afterMs: 0 };
+  }
+  if (outcome.kind === 'succeeded') {
+    const { result } = outcome;
+    return verdictOf(await writeResult(writer, { type: 'succeedAttempt', attempt, result, durationMs }));
+  }
+  const { error, permanent } = outcome;
+  const delayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
+  if (delayMs === undefined) {
+    const command: Command = { type: 'failAttempt', attempt, error, durationMs };
+    return verdictOf(await writer.write(command, { persist: true }));
+  }
+  const retryAtMs = deps.now() + delayMs;
+  const retryAt = new Date(retryAtMs).toISOString();
+  const written = await writer.write({ type: 'retryAttempt', attempt, error, retryAt }, { persist: true });
+  if (written.kind === 'written' && written.recorded.event.type === 'JobRetrying') {
+    try {
+      await deps.bus.scheduleDue(request.ref, retryAtMs);
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error;
+      // The event comes again, finds the job waiting, and sets the timer.
+      return { kind: 'again', afterMs: 1_000 };
+    }
+  }
+  return verdictOf(written);
+}
+
+async function writeResult(
   writer: JobWriter,
-  ending: { outcome: AttemptOutcome; attempt: number; durationMs: number },
+  command: Extract<Command, { type: 'succeedAttempt' }>,
 ): Promise<WriteOutcome> {
-  const { outcome, attempt, durationMs } = ending;
-  const command: Command =
-    outcome.kind === 'succeeded'
-      ? { type: 'succeedAttempt', attempt, result: outcome.result, durationMs }
-      : { type: 'failAttempt', attempt, error: outcome.error, durationMs };
   try {
     return await writer.write(command, { persist: true });
   } catch (error) {
     if (!(error instanceof EventTooLarge)) throw error;
+    const { attempt, durationMs } = command;
     const fault = {
       code: 'result_too_large',
       message: FAULT_CODES.result_too_large,
@@ -89,10 +156,13 @@ function verdictOf(outcome: WriteOutcome): Verdict {
     : { kind: 'done' };
 }
 
-function codeOf(outcome: AttemptOutcome): string {
-  return outcome.kind === 'succeeded' ? 'succeeded' : outcome.error.code;
+function standing(writer: JobWriter): 'already_ended' | 'not_the_current_attempt' {
+  const status = writer.state()?.phase.value.status;
+  return status === 'queued' || status === 'running' ? 'not_the_current_attempt' : 'already_ended';
 }
 
-function causeOf(outcome: AttemptOutcome | { kind: 'interrupted' }): string | undefined {
-  return outcome.kind === 'failed' ? outcome.cause : undefined;
+function outcomeName(outcome: Outcome, watch: AttemptWatch): string {
+  if (outcome.kind === 'succeeded') return 'succeeded';
+  if (outcome.kind === 'failed') return outcome.error.code;
+  return watch.signal.aborted ? String(watch.signal.reason) : 'handed_over';
 }

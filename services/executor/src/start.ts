@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Action } from '@errand/actions';
-import { type Bus, consumeWork, openBus, provisionConsumer } from '@errand/bus';
-import { executorConsumer } from '@errand/contracts';
+import { type Bus, consumeDueTimers, consumeWork, openBus, provisionConsumer } from '@errand/bus';
+import { executorConsumer, TIMERS_CONSUMER } from '@errand/contracts';
 import { Counter, createOps, Histogram, type Ops, type ServiceContext, serveHttp } from '@errand/runtime';
 import { announceActions } from './announce-actions.ts';
-import { type AttemptRunner, createAttemptRunner } from './attempt-runner.ts';
+import { createAttemptRunner } from './attempt-runner.ts';
 import type { ExecutorConfig } from './config.ts';
 import { loadActions } from './load-actions.ts';
-import { type ExecutorDeps, onJobRequested } from './on-job-requested.ts';
+import { type ExecutorDeps, onJobRequested, type Target } from './on-job-requested.ts';
+import { onTimerDue } from './on-timer-due.ts';
+
+/** How many jobs whose wait is over are looked at at once. */
+const TIMER_SLOTS = 32;
 
 /** Starts an executor of the given modules' actions: requests of the log become started and ended jobs. */
 export async function startExecutor(
@@ -44,23 +47,34 @@ export async function startExecutor(
     bus,
     log,
     executorId: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
+    leaseMs: config.leaseMs,
     progressIntervalMs: config.progressIntervalMs,
     atWork: new Set(),
     giveUp: giveUp.signal,
     now: Date.now,
+    random: Math.random,
     onAttemptEnded: metrics.attemptEnded,
   };
 
-  const consumers = targets.map(({ action }) => executorConsumer(action.contract.name));
-  for (const consumer of consumers) await provisionConsumer(bus.nc, consumer);
+  const stopAnswering = bus.answerHolds(deps.executorId, (jobId) => deps.atWork.has(jobId));
+  resources.defer(stopAnswering);
+  const consumers = targets.map(({ action }) => executorConsumer(action.contract.name, config.leaseMs));
+  for (const consumer of [...consumers, TIMERS_CONSUMER]) await provisionConsumer(bus.nc, consumer);
   // Announced last: a gateway that knows the action finds somebody to run it.
   await announceActions(
     bus,
     targets.map(({ action }) => action),
   );
-  const working = Promise.all(
-    targets.map((target) => workOn({ target, bus, deps, stopping, unreadable: metrics.unreadable })),
-  ).catch(fail);
+  const onError = (err: unknown) => log.error({ err }, 'work_failed');
+  const working = Promise.all([
+    ...targets.map((target) => workOn({ target, bus, deps, stopping, unreadable: metrics.unreadable })),
+    consumeDueTimers(bus.nc, {
+      slots: TIMER_SLOTS,
+      signal: stopping,
+      onError,
+      handle: (ref) => onTimerDue(ref, { bus, signal: stopping }),
+    }),
+  ]).catch(fail);
   consuming = true;
   log.info({ actions: targets.map(({ action }) => action.contract.name) }, 'actions_announced');
 
@@ -69,17 +83,12 @@ export async function startExecutor(
     opsPort: http.port,
     async [Symbol.asyncDispose]() {
       stop.abort();
-      const patience = setTimeout(() => giveUp.abort(), shutdownGraceMs);
+      const patience = setTimeout(() => giveUp.abort(), config.finishGraceMs);
       await working;
       clearTimeout(patience);
       await started[Symbol.asyncDispose]();
     },
   };
-}
-
-interface Target {
-  readonly action: Action;
-  readonly runner: AttemptRunner;
 }
 
 async function loadTargets(modules: readonly string[]): Promise<Target[]> {
@@ -101,7 +110,7 @@ function workOn(options: {
 }): Promise<void> {
   const { target, bus, deps, stopping, unreadable } = options;
   return consumeWork(bus.nc, {
-    consumer: executorConsumer(target.action.contract.name).name,
+    consumer: executorConsumer(target.action.contract.name, deps.leaseMs),
     slots: target.action.concurrency,
     signal: stopping,
     handle: (work) => onJobRequested(work, target, deps),

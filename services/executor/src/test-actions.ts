@@ -20,6 +20,7 @@ export const misbehave = defineAction({
   input: z.object({ how: z.enum(['throw', 'refuse', 'lie', 'flood', 'hang']) }),
   result: z.object({ ok: z.union([z.boolean(), z.string()]) }),
   timeoutMs: 300,
+  retry: { maxAttempts: 1 },
   run: async ({ input }) => {
     switch (input.how) {
       case 'throw':
@@ -44,6 +45,7 @@ export const busy = defineAction({
   input,
   result: z.object({ ok: z.boolean() }),
   timeoutMs: 1_000,
+  retry: { maxAttempts: 1 },
   concurrency: 2,
   thread: 'worker',
   run: ({ input: { how }, progress }) => {
@@ -51,6 +53,32 @@ export const busy = defineAction({
     if (how === 'exit') process.exit(3);
     while (how === 'spin') Math.random();
     return { ok: true };
+  },
+});
+
+/** Fails until the attempt that its input names. */
+export const flaky = defineAction({
+  name: 'flaky',
+  input: z.object({ succeeds_at: z.number() }),
+  result: z.object({ attempt: z.number() }),
+  retry: { maxAttempts: 3, firstDelayMs: 50, maxDelayMs: 100 },
+  run: ({ input, attempt }) => {
+    if (attempt < input.succeeds_at) throw new Error('not yet');
+    return { attempt };
+  },
+});
+
+/** Is fenced in every way while it runs: it ends when a test wants it to. */
+export const stubborn = defineAction({
+  name: 'stubborn',
+  input: z.object({}),
+  result: z.object({}),
+  thread: 'worker',
+  run: ({ progress }) => {
+    progress(1, 'running');
+    const until = Date.now() + 20_000;
+    while (Date.now() < until) Math.random();
+    return {};
   },
 });
 

@@ -27,4 +27,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       cancel_version bigint not null,
       cancel_requested_by text
     ) partition by range (job_id)`.execute(db);
+  // A tenant's jobs are listed by id, newest first, partition by partition.
+  await sql`create index job_summary_tenant on job_summary (tenant_id, job_id)`.execute(db);
 }

@@ -1,0 +1,93 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { type Bus, openBus } from '@errand/bus';
+import { type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
+import { foldJob, isEnded, type JobState } from '@errand/domain';
+import { REQUEST } from '@errand/domain/testing';
+import { createLogger, parseConfig } from '@errand/runtime';
+import { waitUntil } from '@errand/testkit';
+import { settings } from './config.ts';
+import { startExecutor } from './start.ts';
+
+/* Test-only: executors of the test actions, and jobs for them. */
+
+const MODULES = [new URL('./test-actions.ts', import.meta.url).href];
+
+export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
+
+/** A failure of the executor itself fails the test through an unhandled rejection. */
+export function startTestExecutor(natsUrl: string, env: Record<string, string> = {}): Promise<TestExecutor> {
+  const config = parseConfig(settings, { NATS_URL: natsUrl, ERRAND_OPS_PORT: '0', ...env });
+  return startExecutor(config, {
+    log: createLogger({ service: 'executor', level: 'silent' }),
+    signal: new AbortController().signal,
+    fail: (error) => void Promise.reject(error),
+    modules: MODULES,
+  });
+}
+
+export function openExecutorTestBus(servers: string): Promise<Bus> {
+  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  return openBus({ servers, name: 'test', topology });
+}
+
+export interface TestJobs {
+  append(ref: JobRef, expectedVersion: number, fact: JobFact, traceparent?: string): Promise<number>;
+  request(
+    action: string,
+    input: unknown,
+    options?: { traceparent?: string; startAfter?: string },
+  ): Promise<JobRef>;
+  newRef(action: string): JobRef;
+  typesOf(ref: JobRef): Promise<string[]>;
+  stateWhen(ref: JobRef, holds: (state: JobState) => boolean): Promise<JobState>;
+  ended(ref: JobRef): Promise<JobState>;
+}
+
+export function testJobs(bus: Bus): TestJobs {
+  const jobs: TestJobs = {
+    async append(ref, expectedVersion, fact, traceparent) {
+      const about = { jobId: ref.jobId, source: '/errand/test', timeMs: Date.now(), traceparent } as const;
+      const event = toJobEvent(fact, { id: randomUUIDv7(), ...about });
+      const outcome = await bus.append({ ref, event, expectedVersion });
+      if (outcome.kind !== 'appended') throw new Error(outcome.kind);
+      return outcome.version;
+    },
+    async request(action, input, { traceparent, startAfter } = {}) {
+      const ref = jobs.newRef(action);
+      const after = startAfter === undefined ? {} : { start_after: startAfter };
+      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, input, ...after };
+      await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
+      return ref;
+    },
+    newRef: (action) => ({ tenantId: 'acme', action, jobId: randomUUIDv7() }),
+    typesOf: async (ref) => (await bus.readJob(ref)).map(({ event }) => event.type),
+    stateWhen: (ref, holds) =>
+      waitUntil(
+        async () => {
+          const state = foldJob(await bus.readJob(ref));
+          return state && holds(state) ? state : undefined;
+        },
+        { timeoutMs: 20_000, intervalMs: 20 },
+      ),
+    ended: (ref) => jobs.stateWhen(ref, (state) => isEnded(state.phase.value.status)),
+  };
+  return jobs;
+}
+
+/** How many attempts an executor has ended so, by its own metrics. */
+export async function attemptsEnded(
+  executor: TestExecutor,
+  action: string,
+  outcome: string,
+): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${executor.opsPort}/metrics`)).text();
+  const line = metrics
+    .split('\n')
+    .find(
+      (each) =>
+        each.startsWith('errand_attempt_duration_seconds_count') &&
+        each.includes(`action="${action}"`) &&
+        each.includes(`outcome="${outcome}"`),
+    );
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
