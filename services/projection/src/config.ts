@@ -20,6 +20,14 @@ export const settings = {
     min: 1,
     max: 5_000,
   }),
+  deadlineSweepMs: integer({
+    env: 'ERRAND_PROJECTION_DEADLINE_SWEEP_MS',
+    description: 'How often jobs are looked for whose start_by or finish_by has passed',
+    unit: 'ms',
+    default: 1_000,
+    min: 50,
+    max: 600_000,
+  }),
   retentionSweepMs: integer({
     env: 'ERRAND_PROJECTION_RETENTION_SWEEP_MS',
     description: 'How often partitions of expired summaries are looked for and dropped',

@@ -81,6 +81,6 @@ test('events of a job whose summary has expired are passed over', async () => {
     ...recorded,
     ref,
   }));
-  expect(await project(replicas[0], events, Date.now() + 8 * 86_400_000)).toEqual({ jobs: 0 });
+  expect(await project(replicas[0], events, Date.now() + 8 * 86_400_000)).toEqual({ jobs: 0, refused: [] });
   expect(await stateInTable(ref.jobId)).toBeUndefined();
 });

@@ -67,6 +67,23 @@ export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Pr
     on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(db);
 }
 
+/** Jobs that have not ended, as far as the table knows, and have a deadline behind them. */
+export async function findOverdue(
+  db: Db,
+  wanted: { nowMs: number; limit: number },
+): Promise<{ tenantId: string; action: string; jobId: string }[]> {
+  // Deadlines are RFC 3339 text of one length, so they sort as the times that they are.
+  const now = new Date(wanted.nowMs).toISOString();
+  const { rows } = await sql<{ tenantId: string; action: string; jobId: string }>`
+    select tenant_id as "tenantId", action, job_id as "jobId" from job_summary
+    where status in ('queued', 'running') and (request->>'finish_by') <= ${now}
+    union
+    select tenant_id, action, job_id from job_summary
+    where status = 'queued' and attempt_number = 0 and (request->>'start_by') <= ${now}
+    limit ${wanted.limit}`.execute(db);
+  return rows;
+}
+
 function updateStatement(): string {
   const registers = Object.entries(REGISTERS);
   const merged = registers.flatMap(([version, values]) => [

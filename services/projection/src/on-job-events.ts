@@ -1,3 +1,4 @@
+import type { RefusedEvent } from '@errand/bus';
 import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, expiresAtMs, type JobState } from '@errand/domain';
 import type { DailyPartitions, Db } from '@errand/postgres';
@@ -5,12 +6,36 @@ import { mergeJobSummaries } from './job-summary-table.ts';
 
 /**
  * Takes a batch of events into the read model: one change per job, one statement for all. Durable when it resolves.
- * Events of jobs whose summary has expired are passed over.
+ * Events of jobs whose summary has expired are passed over; events that Postgres will never take are given back.
  */
 export async function onJobEvents(
   batch: readonly RecordedEvent[],
   deps: { db: Db; partitions: DailyPartitions; nowMs: number },
-): Promise<{ jobs: number }> {
+): Promise<{ jobs: number; refused: RefusedEvent[] }> {
+  try {
+    return { jobs: await project(batch, deps), refused: [] };
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const [recorded] = batch;
+    if (recorded && batch.length === 1) {
+      return { jobs: 0, refused: [{ recorded, reason: `Postgres refuses it: ${error.message}` }] };
+    }
+  }
+  // One bad event must not keep the others out.
+  let jobs = 0;
+  const refused: RefusedEvent[] = [];
+  for (const recorded of batch) {
+    const single = await onJobEvents([recorded], deps);
+    jobs += single.jobs;
+    refused.push(...single.refused);
+  }
+  return { jobs, refused };
+}
+
+async function project(
+  batch: readonly RecordedEvent[],
+  deps: { db: Db; partitions: DailyPartitions; nowMs: number },
+): Promise<number> {
   const jobs = new Map<string, JobState>();
   for (const recorded of batch) {
     const { jobId } = recorded.ref;
@@ -19,5 +44,11 @@ export async function onJobEvents(
   }
   await deps.partitions.ensureFor(jobs.keys());
   await mergeJobSummaries(deps.db, [...jobs.values()]);
-  return { jobs: jobs.size };
+  return jobs.size;
+}
+
+/** SQLSTATE classes 22 and 23: the data itself is at fault, and will be the next time. */
+function isRefusal(error: unknown): error is Error {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code.startsWith('22') || code.startsWith('23');
 }

@@ -3,7 +3,9 @@ import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
 import { Counter, createOps, type ServiceContext, serveHttp } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
+import { expireOverdue } from './expire-overdue.ts';
 import { onJobEvents } from './on-job-events.ts';
+import { repeatedly } from './repeatedly.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -60,7 +62,7 @@ export async function startProjection(
 
   consuming = true;
   const projecting = consumeBatches(bus.nc, {
-    consumer: PROJECTION_CONSUMER.name,
+    consumer: PROJECTION_CONSUMER,
     maxBatch: config.maxBatch,
     signal: stopping,
     onError: (err) => log.error({ err }, 'batch_failed'),
@@ -70,30 +72,36 @@ export async function startProjection(
     },
     handle: async (batch) => {
       const began = performance.now();
-      const { jobs } = await onJobEvents(batch, { db, partitions, nowMs: now() });
-      projected.inc(batch.length);
+      const { jobs, refused } = await onJobEvents(batch, { db, partitions, nowMs: now() });
+      projected.inc(batch.length - refused.length);
       log.debug({ events: batch.length, jobs, duration_ms: performance.now() - began }, 'events_projected');
+      return refused;
     },
   }).catch(fail);
 
-  const dropExpired = async () => {
+  const dropExpired = repeatedly(config.retentionSweepMs, stopping, async () => {
     try {
       const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
       if (dropped.length > 0) log.info({ dropped }, 'expired_summaries_dropped');
     } catch (err) {
       log.error({ err }, 'retention_failed');
     }
-  };
-  const sweep = setInterval(dropExpired, config.retentionSweepMs);
-  const firstSweep = dropExpired();
+  });
+  const expireJobs = repeatedly(config.deadlineSweepMs, stopping, async () => {
+    try {
+      const expired = await expireOverdue({ db, bus, nowMs: now() });
+      if (expired > 0) log.info({ expired }, 'overdue_jobs_expired');
+    } catch (err) {
+      log.warn({ err }, 'deadline_sweep_failed');
+    }
+  });
 
   const started = resources.move();
   return {
     opsPort: http.port,
     async [Symbol.asyncDispose]() {
-      clearInterval(sweep);
       stop.abort();
-      await Promise.all([projecting, firstSweep]);
+      await Promise.all([projecting, dropExpired, expireJobs]);
       await started[Symbol.asyncDispose]();
     },
   };
