@@ -111,7 +111,7 @@ function consume(
 ): Promise<void> {
   const { intake, bus, now, metrics, wake, log, signal } = options;
   return consumeBatches(bus.nc, {
-    consumer: WEBHOOKS_CONSUMER.name,
+    consumer: WEBHOOKS_CONSUMER,
     maxBatch: MAX_BATCH,
     signal,
     onError: (err) => log.error({ err }, 'batch_failed'),
