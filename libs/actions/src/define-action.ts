@@ -2,7 +2,7 @@ import { ActionContract, RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { z } from 'zod';
 
 /** The path parameters of a resource such as `designs/{design_id}`, as a type. */
-export type ResourceParameters<R extends string> = R extends `${string}{${infer Name}}${infer Rest}`
+type ResourceParameters<R extends string> = R extends `${string}{${infer Name}}${infer Rest}`
   ? { readonly [K in Name]: string } & ResourceParameters<Rest>
   : unknown;
 

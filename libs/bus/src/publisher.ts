@@ -1,7 +1,7 @@
 import { createInbox, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 
 /** What the server said of one publish. */
-export type Ack =
+type Ack =
   | { kind: 'stored'; sequence: number }
   | { kind: 'refused'; code: number; description: string }
   /** Nobody listens: no leader, or JetStream is not up. */

@@ -18,7 +18,7 @@ export const Metadata = z
   .record(z.string().min(1).max(64), z.string().max(500))
   .refine((entries) => Object.keys(entries).length <= 20, 'must have at most 20 entries');
 
-export const JobRequested = z.object({
+const JobRequested = z.object({
   tenant_id: TenantId,
   action: ActionName,
   action_version: z.string(),
@@ -38,31 +38,31 @@ export const JobRequested = z.object({
   retry_of: JobId.optional(),
 });
 
-export const JobStarted = z.object({ attempt, executor_id: z.string() });
+const JobStarted = z.object({ attempt, executor_id: z.string() });
 
-export const JobProgressed = z.object({
+const JobProgressed = z.object({
   attempt,
   percent: z.number().min(0).max(100),
   message: z.string().max(500).optional(),
 });
 
-export const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
+const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
 
-export const JobDue = z.object({ reason: z.enum(['retry', 'start_after']) });
+const JobDue = z.object({ reason: z.enum(['retry', 'start_after']) });
 
-export const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
+const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
 
-export const JobSucceeded = z.object({ attempt, result: z.unknown(), duration_ms: z.number().min(0) });
+const JobSucceeded = z.object({ attempt, result: z.unknown(), duration_ms: z.number().min(0) });
 
-export const JobFailed = z.object({
+const JobFailed = z.object({
   attempt: z.int().min(0),
   error: JobFault,
   duration_ms: z.number().min(0),
 });
 
-export const JobCanceled = z.object({ by: z.string() });
+const JobCanceled = z.object({ by: z.string() });
 
-export const JobExpired = z.object({ deadline: z.enum(['start_by', 'finish_by']) });
+const JobExpired = z.object({ deadline: z.enum(['start_by', 'finish_by']) });
 
 const envelope = {
   specversion: z.literal('1.0'),

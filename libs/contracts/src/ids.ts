@@ -17,7 +17,7 @@ export const JobId = z.string().regex(UUID_V7, 'must be a lower-case UUIDv7');
 export type JobId = z.infer<typeof JobId>;
 
 /** An event's id: a lower-case UUIDv7. It is also the `webhook-id` of every delivery of that event. */
-export const EventId = JobId;
+export const EventId = z.string().regex(UUID_V7, 'must be a lower-case UUIDv7');
 
 /** Where a job lives. With `action` unknown, `'*'` finds it under whichever action it has. */
 export interface JobRef {

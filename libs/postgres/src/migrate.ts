@@ -1,11 +1,11 @@
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Db } from './connect.ts';
-import * as jobSummary from './migrations/001-job-summary.ts';
-import * as webhooks from './migrations/002-webhooks.ts';
+import { createJobSummary } from './migrations/001-job-summary.ts';
+import { createWebhooks } from './migrations/002-webhooks.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
-  '001-job-summary': jobSummary,
-  '002-webhooks': webhooks,
+  '001-job-summary': { up: createJobSummary },
+  '002-webhooks': { up: createWebhooks },
 };
 
 /**

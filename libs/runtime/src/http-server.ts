@@ -1,27 +1,53 @@
-import type { Server } from 'node:http';
-import { serve } from '@hono/node-server';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener, RequestError } from '@hono/node-server';
 
 export interface HttpServer extends AsyncDisposable {
   /** The port it listens on, also where 0 was asked for. */
   readonly port: number;
 }
 
+/** Malformed, too slow to arrive, or with headers that are too large. */
+export type BrokenRequestStatus = 400 | 408 | 431;
+
+export interface HttpServerOptions {
+  fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers requests that cannot be given to `fetch`. Default: no body. */
+  onBrokenRequest?: (status: BrokenRequestStatus) => Response;
+  host: string;
+  port: number;
+  /** How long requests under way may take after the server was told to stop, in milliseconds. */
+  graceMs: number;
+}
+
+const STATUS_OF: Record<string, BrokenRequestStatus> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
 /**
  * Serves until disposed; requests under way are then answered, up to `graceMs`.
  * @throws when the address is taken, with the system's `code` (EADDRINUSE).
  */
-export async function serveHttp(options: {
-  fetch: (request: Request) => Response | Promise<Response>;
-  host: string;
-  port: number;
-  graceMs: number;
-}): Promise<HttpServer> {
+export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   const { fetch, host, port, graceMs } = options;
-  const listening = Promise.withResolvers<number>();
-  const server = serve({ fetch, hostname: host, port }, (info) => listening.resolve(info.port)) as Server;
+  const answerBroken = options.onBrokenRequest ?? ((status) => new Response(null, { status }));
+  const listener = getRequestListener(fetch, {
+    hostname: host,
+    errorHandler: (error) =>
+      error instanceof RequestError ? answerBroken(400) : new Response(null, { status: 500 }),
+  });
+  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    void writeRaw(socket, answerBroken(STATUS_OF[error.code ?? ''] ?? 400));
+  });
+  const listening = Promise.withResolvers<void>();
   server.once('error', listening.reject);
+  server.listen(port, host, listening.resolve);
+  await listening.promise;
   return {
-    port: await listening.promise,
+    port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -30,4 +56,13 @@ export async function serveHttp(options: {
       clearTimeout(force);
     },
   };
+}
+
+/** For what the HTTP parser could not read there is no response object, only the connection. */
+async function writeRaw(socket: Duplex, response: Response): Promise<void> {
+  const body = await response.text();
+  if (!socket.writable) return void socket.destroy();
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const length = `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n`;
+  socket.end(`HTTP/1.1 ${response.status} Bad Request\r\n${headers}${length}\r\n${body}`);
 }

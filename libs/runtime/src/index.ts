@@ -1,5 +1,5 @@
 export { ConfigError, type ConfigOf, parseConfig, type Setting, type Settings } from './config.ts';
-export { type HttpServer, serveHttp } from './http-server.ts';
+export { type BrokenRequestStatus, type HttpServer, serveHttp } from './http-server.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { Counter, createOps, Gauge, Histogram, type Ops } from './ops-routes.ts';
 export { runService, type ServiceContext } from './run-service.ts';

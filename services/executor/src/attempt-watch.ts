@@ -3,7 +3,7 @@ import { type JobRef, jobSubjects, storedSubject } from '@errand/contracts';
 import type { JobWriter } from './job-writer.ts';
 
 /** Why an attempt under way is of no use any more. */
-export type StopReason = 'canceled' | 'superseded';
+type StopReason = 'canceled' | 'superseded';
 
 export interface AttemptWatch {
   /** Fires with a StopReason as its reason. */

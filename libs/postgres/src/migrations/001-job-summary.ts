@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-export async function up(db: Kysely<unknown>): Promise<void> {
+export async function createJobSummary(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table job_summary (
       job_id uuid primary key,

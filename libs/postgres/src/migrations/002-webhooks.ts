@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-export async function up(db: Kysely<unknown>): Promise<void> {
+export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table webhook_message (
       event_id uuid primary key,
