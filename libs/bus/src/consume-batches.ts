@@ -30,7 +30,7 @@ const MAX_RETRY_PAUSE_MS = 5_000;
 
 /**
  * Handles a consumer's events in batches: whatever has arrived while the last batch was at work, so batches grow
- * with the load and an idle system waits for nothing. Resolves once stopped; an unfinished batch is delivered again.
+ * with the load and an idle system waits for nothing. Resolves once stopped; what is not finished then is given back.
  */
 export async function consumeBatches(nc: NatsConnection, options: BatchOptions): Promise<void> {
   await Promise.all([
@@ -86,6 +86,8 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
     await handleBatch(nc, batch, options);
   }
   await reading;
+  // Another process need not wait for the ack wait to be over.
+  for (const message of arrived) message.nak();
   if (!signal.aborted) throw new Error(`the consumer ${options.consumer.name} ended`);
 }
 
@@ -111,6 +113,7 @@ async function handleBatch(nc: NatsConnection, batch: JsMsg[], options: BatchOpt
         await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), options.signal);
       }
     }
+    for (const { message } of readable) message.nak();
   } finally {
     clearInterval(heartbeat);
   }
