@@ -19,6 +19,8 @@ interface Waiting {
   deadlineMs: number;
 }
 
+const SWEEP_MS = 50;
+
 /**
  * Publishes to a stream and resolves with the server's word, in about a third of the client time of `js.publish`:
  * one inbox for all replies and one timer for all deadlines, rather than one of each per message.
@@ -42,21 +44,26 @@ export function createPublisher(nc: NatsConnection, ackTimeoutMs: number): Publi
     },
   });
 
-  const sweep = setInterval(() => {
+  // Runs only while something is waiting: an idle process has nothing to wake up for.
+  let sweep: NodeJS.Timeout | undefined;
+  const sweepOverdue = () => {
     const now = performance.now();
     // Insertion order is deadline order, so the first that is not due ends the sweep.
     for (const [id, entry] of waiting) {
       if (entry.deadlineMs > now) break;
       settle(id, { kind: 'silent' });
     }
-  }, 50);
-  sweep.unref();
+    if (waiting.size > 0) return;
+    clearInterval(sweep);
+    sweep = undefined;
+  };
 
   return {
     publish(subject, data, headers) {
       const id = (counter++).toString(36);
       const { promise, resolve } = Promise.withResolvers<Ack>();
       waiting.set(id, { resolve, deadlineMs: performance.now() + ackTimeoutMs });
+      sweep ??= setInterval(sweepOverdue, SWEEP_MS).unref();
       try {
         nc.publish(subject, data, { reply: inbox + id, headers });
       } catch {

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
@@ -38,9 +38,21 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     errorHandler: (error) =>
       error instanceof RequestError ? answerBroken(400) : new Response(null, { status: 500 }),
   });
-  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  const answering = new WeakSet<Duplex>();
+  const server = createServer((incoming, outgoing) => {
+    const { socket } = incoming;
+    answering.add(socket);
+    outgoing.once('close', () => {
+      answering.delete(socket);
+      // A connection that is kept alive would hold up the stop until its client closes it.
+      if (!server.listening) setImmediate(() => server.closeIdleConnections());
+    });
+    void listener(incoming, outgoing);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    void writeRaw(socket, answerBroken(STATUS_OF[error.code ?? ''] ?? 400));
+    // A second answer in the middle of another one would be read as a part of that.
+    if (!socket.writable || answering.has(socket)) socket.destroy();
+    else void writeRaw(socket, answerBroken(STATUS_OF[error.code ?? ''] ?? 400));
   });
   const listening = Promise.withResolvers<void>();
   server.once('error', listening.reject);
@@ -61,8 +73,8 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
 /** For what the HTTP parser could not read there is no response object, only the connection. */
 async function writeRaw(socket: Duplex, response: Response): Promise<void> {
   const body = await response.text();
-  if (!socket.writable) return void socket.destroy();
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const length = `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n`;
-  socket.end(`HTTP/1.1 ${response.status} Bad Request\r\n${headers}${length}\r\n${body}`);
+  const line = `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status]}\r\n`;
+  socket.end(`${line}${headers}${length}\r\n${body}`);
 }

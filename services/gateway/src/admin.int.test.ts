@@ -1,5 +1,6 @@
-import { openBucket } from '@errand/bus';
-import { ApiKey, BUCKETS } from '@errand/contracts';
+import { randomUUIDv7 } from 'node:crypto';
+import { consumeBatches, openBucket, provisionConsumer } from '@errand/bus';
+import { ApiKey, BUCKETS, PROJECTION_CONSUMER } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
 
@@ -67,4 +68,52 @@ test('admin routes take the admin key only', async () => {
   for (const token of [gateway.apiKey, `${ADMIN_KEY}x`, null]) {
     expect((await gateway.call(path, { token })).status).toBe(401);
   }
+});
+
+test('dead letters are listed page by page, and one that is redriven is gone', async () => {
+  expect((await admin('/admin/dead-letters')).json).toEqual({ dead_letters: [], next_after: null });
+  const stop = new AbortController();
+  const jobId = randomUUIDv7();
+  const subject = `jobs.acme.simulate.${jobId}.requested.fast`;
+  // Only a foreign writer gets something unreadable into the log.
+  for (const body of ['one', 'two']) await gateway.bus.nc.request(subject, body);
+  await provisionConsumer(gateway.bus.nc, PROJECTION_CONSUMER);
+  const parked = () => admin('/admin/dead-letters');
+  const consuming = consumeBatches(gateway.bus.nc, {
+    ...{ consumer: PROJECTION_CONSUMER, maxBatch: 10, signal: stop.signal },
+    ...{ handle: async () => {}, onError: () => {}, onUnreadable: () => {} },
+  });
+  await expect.poll(async () => (await parked()).json.dead_letters.length).toBe(2);
+  stop.abort();
+  await consuming;
+
+  const first = await admin('/admin/dead-letters?limit=1');
+  const [letter] = first.json.dead_letters;
+  expect(letter).toEqual({
+    id: expect.any(Number),
+    ...{ consumer: PROJECTION_CONSUMER.name, subject, version: expect.any(Number), body: 'one' },
+    reason: 'the body is not JSON',
+    parked_at: expect.stringMatching(/^20.*Z$/),
+  });
+  expect(first.json.next_after).toBe(letter.id);
+  const second = await admin(`/admin/dead-letters?limit=5&after=${letter.id}`);
+  expect(second.json).toMatchObject({ dead_letters: [{ body: 'two' }], next_after: null });
+
+  const redrive = () => admin(`/admin/dead-letters/${letter.id}/redrive`, { method: 'POST' });
+  const redriven = await redrive();
+  expect([redriven.status, redriven.json]).toEqual([202, { id: letter.id }]);
+  expect((await parked()).json.dead_letters).toMatchObject([{ body: 'two' }]);
+  const again = await redrive();
+  expect([again.status, again.json.code]).toEqual([404, 'unknown_dead_letter']);
+});
+
+test('dead letters are for the admin key, and wrong parameters are named', async () => {
+  expect((await gateway.call('/admin/dead-letters')).status).toBe(401);
+  expect((await gateway.call('/admin/dead-letters/1/redrive', { method: 'POST' })).status).toBe(401);
+  const answer = await admin('/admin/dead-letters?after=x&limit=0');
+  expect(answer.json.errors.map(({ parameter }: { parameter: string }) => parameter)).toEqual([
+    'after',
+    'limit',
+  ]);
+  expect((await admin('/admin/dead-letters/x/redrive', { method: 'POST' })).status).toBe(404);
 });

@@ -1,45 +1,62 @@
-import type { Bus, WatchedBucket } from '@errand/bus';
-import type { ApiKey, Tenant } from '@errand/contracts';
-import type { Logger, Ops, SecretBox } from '@errand/runtime';
+import type { Bucket, Bus, WatchedBucket } from '@errand/bus';
+import type { ApiKey, IdempotencyRecord, Tenant } from '@errand/contracts';
+import { Gauge, type Logger, type Ops, type SecretBox } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import type { GatewayConfig } from './config.ts';
+import { createHeartbeat } from './heartbeat.ts';
+import { createIdempotency } from './idempotency.ts';
+import type { JobList } from './job-list.ts';
 import type { JobStore } from './job-store.ts';
-import { createLookup } from './lookup.ts';
+import { createJobWatch, type JobWatch } from './job-watch.ts';
+import { createLookup, type Lookup } from './lookup.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
 import { problemOf, Refusal } from './problem.ts';
+import { cancelActionJob, cancelJob } from './routes/cancel-job.ts';
 import { changeWebhook } from './routes/change-webhook.ts';
 import { createKey } from './routes/create-key.ts';
 import { createWebhook } from './routes/create-webhook.ts';
 import { deleteKey } from './routes/delete-key.ts';
 import { deleteWebhook } from './routes/delete-webhook.ts';
 import { getAction } from './routes/get-action.ts';
+import { getEvents } from './routes/get-events.ts';
 import { getJob } from './routes/get-job.ts';
 import { getStatus } from './routes/get-status.ts';
 import { getWebhook } from './routes/get-webhook.ts';
 import { listActions } from './routes/list-actions.ts';
+import { listDeadLetters } from './routes/list-dead-letters.ts';
+import { listJobs } from './routes/list-jobs.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listWebhooks } from './routes/list-webhooks.ts';
 import { putTenant } from './routes/put-tenant.ts';
+import { redriveDeadLetter } from './routes/redrive-dead-letter.ts';
+import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
+import { runBatch } from './routes/run-batch.ts';
 import type { EndpointBucket } from './webhooks/endpoint-store.ts';
 
 export interface AppDeps {
   readonly config: GatewayConfig;
   readonly bus: Bus;
   readonly store: JobStore;
+  readonly list: JobList;
   readonly catalogue: ActionCatalogue;
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
   readonly endpoints: EndpointBucket;
+  readonly idempotencyRecords: Bucket<IdempotencyRecord>;
   readonly box: SecretBox;
   readonly ops: Ops;
   readonly log: Logger;
   readonly now: () => number;
+  /** Aborted when no more requests are to be waited for. */
+  readonly stopping: AbortSignal;
 }
 
 const HOUR_MS = 3_600_000;
+/** What an event's headers may take of a message. */
+const EVENT_HEADERS_BYTES = 1_024;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type Method = (typeof METHODS)[number];
 
@@ -53,16 +70,8 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   const tenants = createLookup(tenantBucket);
   const { adminKey } = config;
   const { asTenant, asAdmin } = createAuthenticator({ adminKey, keys: createLookup(keys), tenants });
-  const shared = {
-    ...deps,
-    ...{ maxBodyBytes: config.maxBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
-    appendTimeoutMs: config.appendTimeoutMs,
-    jobMaxLifeMs: config.jobMaxLifeHours * HOUR_MS,
-    logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
-    allowHttp: config.webhooksAllowHttp,
-    endpointsPerTenant: config.webhookEndpointsPerTenant,
-    tenants,
-  };
+  const shared = sharedBy(deps, tenants);
+  measureWaits(ops, shared.watch);
 
   for (const path of ['/healthz', '/readyz', '/metrics']) {
     mount(app, path, { GET: (c) => ops.routes.fetch(c.req.raw) });
@@ -75,8 +84,14 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
     GET: asAdmin(listKeys(shared)),
   });
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
+  mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
+  mount(app, '/admin/dead-letters/:id/redrive', { POST: asAdmin(redriveDeadLetter(shared)) });
 
   const tenant = '/v2/tenants/:tenant_id';
+  mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });
+  mount(app, `${tenant}/jobs/:job_id/cancel`, { POST: asTenant(cancelJob(shared)) });
+  mount(app, `${tenant}/jobs/:job_id/retry`, { POST: asTenant(retryJob(shared)) });
+  mount(app, `${tenant}/jobs/:job_id/events`, { GET: asTenant(getEvents(shared)) });
   mount(app, `${tenant}/jobs/:job_id`, { GET: asTenant(getJob(shared)) });
   mount(app, `${tenant}/actions`, { GET: asTenant(listActions(shared)) });
   mount(app, `${tenant}/actions/:name`, { GET: asTenant(getAction(shared)) });
@@ -89,12 +104,52 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
     PATCH: asTenant(changeWebhook(shared)),
     DELETE: asTenant(deleteWebhook(shared)),
   });
-  mountActions(app, { run: asTenant(runAction(shared)), status: asTenant(getStatus(shared)) });
+  mountActions(app, [
+    { verb: 'run', method: 'POST', handler: asTenant(runAction(shared)) },
+    { verb: 'run-batch', method: 'POST', handler: asTenant(runBatch(shared)) },
+    { verb: 'status', method: 'GET', handler: asTenant(getStatus(shared)) },
+    { verb: 'cancel', method: 'POST', handler: asTenant(cancelActionJob(shared)) },
+  ]);
 
   return recordExchanges({
     log,
     metrics: ops.metrics,
     handle: (request, exchange) => app.fetch(request, exchange),
+  });
+}
+
+/** What routes take of each other's world. */
+function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
+  const { config, bus, now } = deps;
+  const { maxBodyBytes, bodyTimeoutMs } = config;
+  return {
+    ...deps,
+    ...{ tenants, maxBodyBytes, bodyTimeoutMs },
+    batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs },
+    maxEventBytes: () => (bus.nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - EVENT_HEADERS_BYTES,
+    appendTimeoutMs: config.appendTimeoutMs,
+    maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
+    defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
+    logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
+    allowHttp: config.webhooksAllowHttp,
+    endpointsPerTenant: config.webhookEndpointsPerTenant,
+    watch: createJobWatch(bus, deps.stopping),
+    heartbeat: createHeartbeat(config.eventsHeartbeatMs),
+    idempotency: createIdempotency({
+      ...{ bus, now, records: deps.idempotencyRecords },
+      takeoverMs: config.idempotencyTakeoverMs,
+    }),
+  };
+}
+
+function measureWaits({ metrics }: Ops, watch: JobWatch): void {
+  new Gauge({
+    name: 'errand_job_waits',
+    help: 'Requests and streams that wait for their jobs',
+    registers: [metrics],
+    collect() {
+      this.set(watch.size());
+    },
   });
 }
 
@@ -112,12 +167,16 @@ function mount(app: Hono<Env>, path: string, handlers: Partial<Record<Method, Ha
   }
 }
 
-/** Resources are as deep as their actions say, so runs and status calls are told by their last word. */
-function mountActions(app: Hono<Env>, handlers: { run: Handler; status: Handler }): void {
-  const kinds = [
-    { verb: 'run', method: 'POST', handler: handlers.run },
-    { verb: 'status', method: 'GET', handler: handlers.status },
-  ].map((kind) => ({ ...kind, refuse: refuseMethod(kind.method), suffix: `/${kind.verb}` }));
+/** Resources are as deep as their actions say, so what is wanted of an action is told by the last word. */
+function mountActions(
+  app: Hono<Env>,
+  handlers: readonly { verb: string; method: Method; handler: Handler }[],
+): void {
+  const kinds = handlers.map((kind) => ({
+    ...kind,
+    refuse: refuseMethod(kind.method),
+    suffix: `/${kind.verb}`,
+  }));
   app.on([...METHODS], '/v2/tenants/:tenant_id/*', (c) => {
     const { path } = c.req;
     const kind = kinds.find(({ suffix }) => path.endsWith(suffix));

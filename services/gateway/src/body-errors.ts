@@ -4,17 +4,29 @@ import { fragmentOf, pointerToken } from './input-errors.ts';
 import { Refusal } from './problem.ts';
 
 /**
- * Reads a body of the API's own by its schema. `base` is where the value is in the request's body.
+ * Reads a body of the API's own by its schema.
  * @throws Refusal invalid_input, which names every wrong member
  */
-export function parseBody<T>(schema: z.ZodType<T>, value: unknown, base = ''): T {
+export function parseBody<T>(schema: z.ZodType<T>, value: unknown): T {
+  const checked = checkBody(schema, value);
+  if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+  return checked.value;
+}
+
+/** The same without throwing. `base` is where the value is in the request's body. */
+export function checkBody<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  base = '',
+): { kind: 'valid'; value: T } | { kind: 'invalid'; errors: InputError[] } {
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new Refusal('invalid_input', { errors: bodyErrorsOf(parsed.error.issues, value, base) });
+  return parsed.success
+    ? { kind: 'valid', value: parsed.data }
+    : { kind: 'invalid', errors: bodyErrorsOf(parsed.error.issues, value, base) };
 }
 
 /** Zod's issues under the same codes as those of action inputs. */
-function bodyErrorsOf(issues: readonly z.core.$ZodIssue[], value: unknown, base = ''): InputError[] {
+function bodyErrorsOf(issues: readonly z.core.$ZodIssue[], value: unknown, base: string): InputError[] {
   return issues.slice(0, 100).flatMap((issue) => {
     const path = base + issue.path.map(pointerToken).join('');
     if (issue.code === 'unrecognized_keys') {
@@ -41,6 +53,9 @@ function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
   return at === undefined;
 }
 
+/** What of a value is too small or too large; the words are those of JSON Schema. */
+const SIZE_OF: Record<string, string> = { string: '_length', array: '_items' };
+
 function codeOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -48,11 +63,13 @@ function codeOf(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return 'enum';
     case 'too_small':
-      return issue.origin === 'string' ? 'min_length' : 'minimum';
+      return `min${SIZE_OF[issue.origin] ?? 'imum'}`;
     case 'too_big':
-      return issue.origin === 'string' ? 'max_length' : 'maximum';
+      return `max${SIZE_OF[issue.origin] ?? 'imum'}`;
     case 'invalid_key':
       return 'invalid_property_name';
+    case 'custom':
+      return typeof issue.params?.code === 'string' ? issue.params.code : 'invalid';
     default:
       return 'invalid';
   }

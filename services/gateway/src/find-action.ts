@@ -1,3 +1,4 @@
+import type { JobState } from '@errand/domain';
 import type { ActionCatalogue, CatalogueEntry } from './action-catalogue.ts';
 import { type ActionPath, matchResource, parseActionPath, rawPathOf } from './action-path.ts';
 import type { Ctx } from './middleware/exchange.ts';
@@ -22,4 +23,11 @@ export async function findAction(c: Ctx, catalogue: ActionCatalogue): Promise<Ad
   if (match.kind === 'mismatched') throw new Refusal('unknown_action');
   if (match.kind === 'invalid') throw new Refusal('invalid_input', { errors: match.errors });
   return { entry, path, resource: match.parameters };
+}
+
+/** @throws Refusal unknown_job for a job of another resource than the path names. */
+export function assertSameResource(state: JobState, resource: Record<string, string>): void {
+  const requested = state.request.value?.data.resource ?? {};
+  const same = Object.entries(resource).every(([name, value]) => requested[name] === value);
+  if (!same) throw new Refusal('unknown_job');
 }

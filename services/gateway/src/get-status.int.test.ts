@@ -1,8 +1,14 @@
-import { JobSummary, toJobEvent } from '@errand/contracts';
-import { foldJob } from '@errand/domain';
-import { createDailyPartitions, migrate, openDatabase, rowOfState } from '@errand/postgres';
+import { type JobFact, JobSummary } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import {
+  RUN_PATH,
+  SIMULATE,
+  STARTED,
+  SUCCEEDED,
+  startTestGateway,
+  type TestGateway,
+} from './test-gateway.ts';
+import { openReadModel } from './test-read-model.ts';
 
 let gateway: TestGateway;
 
@@ -16,21 +22,14 @@ afterAll(async () => {
 
 const run = async () => (await gateway.call(RUN_PATH, { body: { tilt_deg: 30 } })).json;
 
-async function append(jobId: string, version: number, fact: Parameters<typeof toJobEvent>[0]) {
-  const event = toJobEvent(fact, {
-    id: crypto.randomUUID().replace(/^(.{14})./, '$17'),
-    ...{ jobId, source: '/errand/executor', timeMs: Date.now() },
-  });
-  const ref = { tenantId: TENANT, action: 'simulate', jobId };
-  const outcome = await gateway.bus.append({ ref, event, expectedVersion: version });
-  if (outcome.kind !== 'appended') throw new Error('lost a race that nobody else runs');
-  return outcome.version;
+async function append(jobId: string, version: number, fact: JobFact) {
+  const appended = await gateway.append(jobId, version, fact);
+  if (appended === undefined) throw new Error('lost a race that nobody else runs');
+  return appended;
 }
 
-const start = (jobId: string, version: number) =>
-  append(jobId, version, { type: 'JobStarted', data: { attempt: 1, executor_id: 'e-1' } });
-const succeed = (jobId: string, version: number) =>
-  append(jobId, version, { type: 'JobSucceeded', data: { attempt: 1, result: { kwh: 7 }, duration_ms: 5 } });
+const start = (jobId: string, version: number) => append(jobId, version, STARTED);
+const succeed = (jobId: string, version: number) => append(jobId, version, SUCCEEDED);
 
 test('a run is found at once, with no projection and no table', async () => {
   const accepted = await run();
@@ -115,42 +114,25 @@ test('410 once the summary is older than seven days', async () => {
 });
 
 test('rows and log are merged, an ended row answers alone, and min_version goes past it', async () => {
-  const db = openDatabase({ url: gateway.database.url, name: 'test', poolSize: 2 });
-  try {
-    await migrate(db);
-    const { job_id, links, version } = await run();
-    await createDailyPartitions(db, 'job_summary').ensureFor([job_id]);
-    const store = async (change: (row: ReturnType<typeof rowOfState>) => object = () => ({})) => {
-      const state = foldJob(await gateway.bus.readJob({ tenantId: TENANT, jobId: job_id }));
-      if (!state) throw new Error('the job is not in the log');
-      const row = rowOfState(state);
-      const { request, progress, result, errors } = row;
-      const json = Object.entries({ request, progress, result, errors }).map(([column, value]) => [
-        column,
-        JSON.stringify(value),
-      ]);
-      await db.deleteFrom('job_summary').execute();
-      const values = { ...row, ...Object.fromEntries(json), ...change(row) };
-      await db.insertInto('job_summary').values(values).execute();
-    };
-    await store();
-    const started = await start(job_id, version);
-    // The store may still be resting after its failures without a table.
-    await expect.poll(async () => (await gateway.call(links.status)).json.version).toBe(started);
-    await succeed(job_id, started);
-    await store(() => ({ result: '"of the row"' }));
-    await expect.poll(async () => (await gateway.call(links.status)).json.results).toBe('of the row');
+  await using readModel = openReadModel(gateway);
+  await readModel.migrate();
+  const { job_id, links, version } = await run();
+  const store = (change?: Parameters<typeof readModel.project>[1]) => readModel.project(job_id, change);
+  await store();
+  const started = await start(job_id, version);
+  // The store may still be resting after its failures without a table.
+  await expect.poll(async () => (await gateway.call(links.status)).json.version).toBe(started);
+  await succeed(job_id, started);
+  await store(() => ({ result: '"of the row"' }));
+  await expect.poll(async () => (await gateway.call(links.status)).json.results).toBe('of the row');
 
-    await store((row) => ({ result: '"of an older row"', version: row.version - 1, outcome_version: 1 }));
-    const newest = `${links.status}&min_version=${started + 1}`;
-    expect((await gateway.call(newest)).json).toMatchObject({ version: started + 1, results: { kwh: 7 } });
+  await store((row) => ({ result: '"of an older row"', version: row.version - 1, outcome_version: 1 }));
+  const newest = `${links.status}&min_version=${started + 1}`;
+  expect((await gateway.call(newest)).json).toMatchObject({ version: started + 1, results: { kwh: 7 } });
 
-    await store(() => ({ request_version: 0, request: 'null', created_at: null, result: '1' }));
-    expect((await gateway.call(links.status)).json.metadata).toEqual({});
+  await store(() => ({ request_version: 0, request: 'null', created_at: null, result: '1' }));
+  expect((await gateway.call(links.status)).json.metadata).toEqual({});
 
-    await store(() => ({ tenant_id: 'other' }));
-    expect((await gateway.call(links.status)).status).toBe(404);
-  } finally {
-    await db.destroy();
-  }
+  await store(() => ({ tenant_id: 'other' }));
+  expect((await gateway.call(links.status)).status).toBe(404);
 });

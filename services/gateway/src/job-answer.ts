@@ -1,38 +1,57 @@
 import type { JobSummary } from '@errand/contracts';
-import { isEnded, type JobState, summarize } from '@errand/domain';
+import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from './action-catalogue.ts';
-import { fillResource } from './action-path.ts';
 import { answer, answerEmpty } from './answer.ts';
+import { summaryOf } from './job-summary.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 
+interface JobAnswerDeps {
+  readonly catalogue: ActionCatalogue;
+  readonly now: () => number;
+}
+
 /** The answer to a status call: the summary, or 304 if the caller has this version already. */
-export function answerJob(
+export function answerJob(c: Ctx, state: JobState, deps: JobAnswerDeps): Response {
+  return isKnownVersion(c.req.raw.headers.get('if-none-match'), state.version)
+    ? answerEmpty(c, 304, headersOf(summarized(state, deps), deps.now()))
+    : answerSummary(c, state, { ...deps, status: 200 });
+}
+
+/** The summary of a job that was asked for or changed. */
+export function answerSummary(
   c: Ctx,
   state: JobState,
-  deps: { catalogue: ActionCatalogue; now: () => number },
+  options: JobAnswerDeps & { status: 200 | 202; headers?: Record<string, string> },
 ): Response {
-  const entry = deps.catalogue.peek(state.action);
-  const summary = summarize(state, {
-    maxAttempts: entry?.contract.max_attempts ?? null,
-    linksOf: () => {
-      const job = `/v2/tenants/${state.tenantId}/jobs/${state.jobId}`;
-      const resource = entry && fillResource(entry.template, state.request.value?.data.resource ?? {});
-      const action = `/v2/tenants/${state.tenantId}${resource}/${state.action}`;
-      return { job, status: resource === undefined ? job : `${action}/status?job_id=${state.jobId}` };
-    },
+  const summary = summarized(state, options);
+  const headers = { ...headersOf(summary, options.now()), ...options.headers };
+  return answer(c, { status: options.status, body: summary, headers });
+}
+
+/** RFC 9110, 13.1.2: whether any tag of the list, compared weakly, or a star names the version. */
+export function isKnownVersion(ifNoneMatch: string | null, version: number): boolean {
+  if (ifNoneMatch === null) return false;
+  return ifNoneMatch.split(',').some((tag) => {
+    const sent = tag.trim();
+    return sent === '*' || sent === etagOf(version) || sent === `"${version}"`;
   });
+}
+
+function summarized(state: JobState, { catalogue }: JobAnswerDeps): JobSummary {
+  const summary = summaryOf(state, catalogue);
   if (!summary) throw new Refusal('unknown_job');
-  const headers = headersOf(summary, deps.now());
-  return isKnown(c.req.raw.headers.get('if-none-match'), headers.etag)
-    ? answerEmpty(c, 304, headers)
-    : answer(c, { status: 200, body: summary, headers });
+  return summary;
+}
+
+function etagOf(version: number): string {
+  return `W/"${version}"`;
 }
 
 function headersOf(summary: JobSummary, nowMs: number) {
   const ageMs = nowMs - Date.parse(summary.created_at);
   return {
-    etag: `W/"${summary.version}"`,
+    etag: etagOf(summary.version),
     'cache-control': 'private, no-cache',
     ...(isEnded(summary.status) ? {} : { 'retry-after': String(pollAfterS(ageMs)) }),
   };
@@ -42,14 +61,4 @@ function headersOf(summary: JobSummary, nowMs: number) {
 function pollAfterS(ageMs: number): number {
   if (ageMs < 60_000) return 1;
   return ageMs < 300_000 ? 2 : 5;
-}
-
-/** RFC 9110, 13.1.2: any tag of the list, compared weakly, or a star. */
-function isKnown(ifNoneMatch: string | null, etag: string): boolean {
-  if (ifNoneMatch === null) return false;
-  const opaque = etag.slice(2);
-  return ifNoneMatch.split(',').some((tag) => {
-    const sent = tag.trim();
-    return sent === '*' || sent === etag || sent === opaque;
-  });
 }

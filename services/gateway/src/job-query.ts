@@ -1,19 +1,22 @@
 import { type InputError, JobId, uuidV7TimeMs } from '@errand/contracts';
 import { expiresAtMs } from '@errand/domain';
 import { Refusal } from './problem.ts';
+import { queriedWaitS } from './wait-preference.ts';
 
-/** Which job a status call asks for, and from which version on the caller wants it. */
+/** Which job a call asks for, from which version on the caller wants it, and how long it is ready to wait. */
 export interface JobQuery {
   readonly jobId: string;
+  /** 0 without one. */
   readonly minVersion: number;
+  readonly waitS: number;
 }
 
 /**
- * Checks a job's id and the optional `min_version`.
+ * Checks a job's id and the optional `min_version` and `wait`.
  * @throws Refusal invalid_input, and job_expired for an id whose job was requested longer ago than summaries are kept
  */
 export function readJobQuery(
-  sent: { jobId: string | undefined; minVersion: string | undefined },
+  sent: { jobId: string | undefined; minVersion?: string | undefined; wait?: string | undefined },
   nowMs: number,
 ): JobQuery {
   const errors: InputError[] = [];
@@ -24,7 +27,11 @@ export function readJobQuery(
   if (sent.minVersion !== undefined && !/^\d{1,15}$/.test(sent.minVersion)) {
     errors.push({ parameter: 'min_version', code: 'type', detail: 'must be a whole number' });
   }
-  if (errors.length > 0 || !sent.jobId) throw new Refusal('invalid_input', { errors });
+  const wait = queriedWaitS(sent.wait);
+  if (wait.kind === 'invalid') errors.push(wait.error);
+  if (errors.length > 0 || !sent.jobId || wait.kind === 'invalid') {
+    throw new Refusal('invalid_input', { errors });
+  }
   if (expiresAtMs(uuidV7TimeMs(sent.jobId)) <= nowMs) throw new Refusal('job_expired');
-  return { jobId: sent.jobId, minVersion: Number(sent.minVersion ?? 0) };
+  return { jobId: sent.jobId, minVersion: Number(sent.minVersion ?? 0), waitS: wait.seconds };
 }

@@ -1,6 +1,6 @@
 import { EventTooLarge, LogUnavailable } from '@errand/bus';
 import type { InputError, Problem } from '@errand/contracts';
-import type { Logger } from '@errand/runtime';
+import type { BrokenRequestStatus, Logger } from '@errand/runtime';
 import type { Ctx } from './middleware/exchange.ts';
 
 /*
@@ -19,6 +19,11 @@ const PROBLEMS = {
   invalid_json: { status: 400, title: 'Not JSON', detail: 'The body is not JSON.' },
   not_an_object: { status: 400, title: 'Not an object', detail: 'The body must be a JSON object.' },
   nested_too_deeply: { status: 400, title: 'Nested too deeply', detail: 'The body is nested too deeply.' },
+  malformed_request: {
+    status: 400,
+    title: 'Malformed request',
+    detail: 'The request is not one that HTTP allows.',
+  },
   incomplete_body: { status: 400, title: 'Incomplete body', detail: 'The body ended before its end.' },
   unauthorized: {
     status: 401,
@@ -30,6 +35,7 @@ const PROBLEMS = {
   unknown_tenant: { status: 404, title: 'Not found', detail: 'There is no such tenant.' },
   unknown_action: { status: 404, title: 'Not found', detail: 'There is no such action at this path.' },
   unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job here.' },
+  unknown_dead_letter: { status: 404, title: 'Not found', detail: 'There is no such dead letter.' },
   unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
   method_not_allowed: {
@@ -37,8 +43,19 @@ const PROBLEMS = {
     title: 'Method not allowed',
     detail: 'This path does not take this method.',
   },
+  slow_request: { status: 408, title: 'Request timeout', detail: 'The request took too long to arrive.' },
   slow_body: { status: 408, title: 'Request timeout', detail: 'The body took too long to arrive.' },
   too_many_endpoints: { status: 409, title: 'Limit reached', detail: 'The tenant has all its endpoints.' },
+  already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
+  not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
+  input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
+  idempotency_in_flight: {
+    status: 409,
+    title: 'Conflict',
+    detail: 'A request with this Idempotency-Key is still under way. Send it again in a moment.',
+    headers: { 'retry-after': '1' },
+  },
+  events_gone: { status: 410, title: 'Gone', detail: "The log no longer holds the job's events." },
   job_expired: { status: 410, title: 'Gone', detail: "The job's summary is no longer kept." },
   too_large: { status: 413, title: 'Too large', detail: 'The body is larger than this API takes.' },
   unsupported_media_type: {
@@ -51,6 +68,16 @@ const PROBLEMS = {
     title: 'Invalid input',
     detail: 'Some inputs are wrong; errors names each of them.',
   },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Key reused',
+    detail: 'This Idempotency-Key was used for another request.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Headers too large',
+    detail: 'The headers are larger than this API takes.',
+  },
   internal_error: {
     status: 500,
     title: 'Internal error',
@@ -60,6 +87,12 @@ const PROBLEMS = {
     status: 503,
     title: 'Unavailable',
     detail: 'The log did not answer, so nothing is promised. Try again.',
+    headers: { 'retry-after': '2' },
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The database did not answer in time. Try again.',
     headers: { 'retry-after': '2' },
   },
   bad_contract: {
@@ -102,17 +135,32 @@ export function problemOf(error: unknown, c: Ctx, log: Logger): Response {
   return problem(c, 'internal_error');
 }
 
-/** An RFC 9457 answer. */
+/** The answer to a request that HTTP could not make sense of, so that no route ever saw it. */
+export function problemOfBrokenRequest(status: BrokenRequestStatus): Response {
+  const code = ({ 400: 'malformed_request', 408: 'slow_request', 431: 'headers_too_large' } as const)[status];
+  const requestId = crypto.randomUUID();
+  return problemResponse(code, { requestId, instance: `urn:uuid:${requestId}` });
+}
+
 function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Response {
-  const kind: ProblemKind = PROBLEMS[code];
   c.env.code = code;
+  return problemResponse(code, c.env, options);
+}
+
+/** An RFC 9457 answer. */
+function problemResponse(
+  code: ProblemCode,
+  request: { requestId: string; instance: string },
+  options: RefusalOptions = {},
+): Response {
+  const kind: ProblemKind = PROBLEMS[code];
   const body: Problem = {
     type: `urn:errand:problem:${code}`,
     title: kind.title,
     status: kind.status,
     code,
     detail: options.detail ?? kind.detail,
-    instance: c.env.instance,
+    instance: request.instance,
     ...(options.errors ? { errors: options.errors } : {}),
   };
   return new Response(JSON.stringify(body), {
@@ -120,7 +168,7 @@ function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Respo
     headers: {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
-      'x-request-id': c.env.requestId,
+      'x-request-id': request.requestId,
       ...kind.headers,
       ...options.headers,
     },

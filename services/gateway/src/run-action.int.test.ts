@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Problem, RunAccepted } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -22,6 +24,8 @@ test('a run is accepted with 202, a status link and a version', async () => {
   expect(accepted.links).toEqual({
     status: `/v2/tenants/acme/designs/d-1/simulate/status?job_id=${accepted.job_id}`,
     job: `/v2/tenants/acme/jobs/${accepted.job_id}`,
+    events: `/v2/tenants/acme/jobs/${accepted.job_id}/events`,
+    cancel: `/v2/tenants/acme/jobs/${accepted.job_id}/cancel`,
   });
   expect(answer.headers.get('location')).toBe(accepted.links.status);
   expect(answer.headers.get('retry-after')).toBe('1');
@@ -85,6 +89,62 @@ test('422 names wrong job options under _job', async () => {
     '#/_job/metadata/a',
     '#/_job/priority',
   ]);
+});
+
+test('wrong inputs and wrong job options are named together', async () => {
+  const answer = await run({ tilt_deg: 91, _job: { webhook: {}, colour: 'red', start_by_s: 0 } });
+  const found = answer.json.errors.map(
+    (each: { pointer: string; code: string }) => `${each.pointer} ${each.code}`,
+  );
+  expect(found.sort()).toEqual([
+    '#/_job/colour unknown_property',
+    '#/_job/start_by_s minimum',
+    '#/_job/webhook unsupported',
+    '#/tilt_deg maximum',
+  ]);
+});
+
+test('a job may start later and must end in time', async () => {
+  const startAfter = new Date(Date.now() + 3_600_000).toISOString();
+  const _job = { start_after: startAfter, start_by_s: 60, finish_by_s: 120 };
+  const { status, json } = await run({ tilt_deg: 1, _job });
+  expect(status).toBe(202);
+  const [recorded] = await gateway.bus.readJob({ tenantId: TENANT, jobId: json.job_id });
+  const shifted = (seconds: number) => new Date(Date.parse(startAfter) + seconds * 1_000).toISOString();
+  expect(recorded?.event.data).toMatchObject({
+    start_after: startAfter,
+    start_by: shifted(60),
+    finish_by: shifted(120),
+  });
+  expect((await gateway.call(json.links.job)).json.attempt.next_at).toBe(startAfter);
+});
+
+test('a job that could outlive the log is 422', async () => {
+  const answer = await run({ tilt_deg: 1, _job: { finish_by_s: 48 * 3_600 } });
+  expect([answer.status, answer.json.errors]).toMatchObject([422, [{ pointer: '#/_job/finish_by_s' }]]);
+});
+
+test('validate_only checks a run and writes nothing', async () => {
+  const dry = (body: unknown, value = 'true') =>
+    gateway.call(`${RUN_PATH}?validate_only=${value}`, { body, headers: { 'idempotency-key': 'dry' } });
+  const checked = await dry({ tilt_deg: 1 });
+  expect([checked.status, checked.json]).toEqual([200, { valid: true }]);
+  expect((await dry({ tilt_deg: 91 })).json.errors).toMatchObject([{ pointer: '#/tilt_deg' }]);
+  expect((await dry({ tilt_deg: 1 }, 'maybe')).json.errors).toMatchObject([{ parameter: 'validate_only' }]);
+  const asked = await dry({ tilt_deg: 1 }, 'false');
+  expect([asked.status, asked.headers.get('idempotency-replayed')]).toEqual([202, null]);
+});
+
+test.each([
+  ['400 Bad Request', 'malformed_request', 'host: a b'],
+  ['431 Request Header Fields Too Large', 'headers_too_large', `x: ${'x'.repeat(20_000)}`],
+])('%s for what HTTP itself does not allow', async (line, code, header) => {
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  socket.write(`GET /healthz HTTP/1.1\r\n${header}\r\nconnection: close\r\n\r\n`);
+  const [head, body] = (await text(socket)).split('\r\n\r\n');
+  expect(head).toContain(`HTTP/1.1 ${line}`);
+  expect(head).toContain('application/problem+json');
+  expect(Problem.parse(JSON.parse(body ?? ''))).toMatchObject({ status: Number(line.slice(0, 3)), code });
 });
 
 test.each([

@@ -1,11 +1,13 @@
-import { type Bus, openBus } from '@errand/bus';
-import { ApiKey, BUCKETS, Tenant, WebhookEndpoint } from '@errand/contracts';
+import { type Bus, openBucket, openBus } from '@errand/bus';
+import { ApiKey, BUCKETS, IdempotencyRecord, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import { ConfigError, createOps, createSecretBox, type ServiceContext, serveHttp } from '@errand/runtime';
 import { openActionCatalogue } from './action-catalogue.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
+import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
+import { problemOfBrokenRequest } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 
 export interface GatewayContext extends ServiceContext {
@@ -52,14 +54,25 @@ export async function startGateway(
   resources.defer(() => keys.close());
   const endpoints = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
   resources.defer(() => endpoints.close());
+  const stop = new AbortController();
   const app = createApp({
     ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log, now },
+    stopping: AbortSignal.any([signal, stop.signal]),
+    idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
     store: createJobStore(db, log),
+    list: createJobList(db, log),
     box: createSecretBox(config.secretKey),
     ops: createOps({ service: 'gateway', checks: { nats: bus.isConnected } }),
   });
   const { host, port, shutdownGraceMs } = config;
-  const http = resources.use(await serveHttp({ fetch: app, host, port, graceMs: shutdownGraceMs }));
+  const http = resources.use(
+    await serveHttp({
+      ...{ fetch: app, host, port, graceMs: shutdownGraceMs },
+      onBrokenRequest: problemOfBrokenRequest,
+    }),
+  );
+  // Disposed of first: who is waiting is answered, so that the server can close.
+  resources.defer(() => stop.abort());
   log.info({ host, port: http.port }, 'listening');
   const started = resources.move();
   return { port: http.port, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };

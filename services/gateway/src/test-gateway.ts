@@ -1,6 +1,7 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { defineAction } from '@errand/actions';
 import { type Bus, openBucket, openBus } from '@errand/bus';
-import { ActionContract, BUCKETS } from '@errand/contracts';
+import { ActionContract, BUCKETS, type JobFact, toJobEvent } from '@errand/contracts';
 import { createLogger, parseConfig } from '@errand/runtime';
 import { createTestDatabase, startTestNats, type TestDatabase, type TestNats } from '@errand/testkit';
 import { z } from 'zod';
@@ -25,6 +26,17 @@ export const SIMULATE = defineAction({
   retry: { maxAttempts: 3 },
   run: () => ({ kwh: 7 }),
 }).contract;
+
+export const STARTED: JobFact = { type: 'JobStarted', data: { attempt: 1, executor_id: 'e-1' } };
+export const SUCCEEDED: JobFact = {
+  type: 'JobSucceeded',
+  data: { attempt: 1, result: { kwh: 7 }, duration_ms: 5 },
+};
+
+/** How far an attempt has come. */
+export function progressed(percent: number): JobFact {
+  return { type: 'JobProgressed', data: { attempt: 1, percent } };
+}
 
 interface CallOptions {
   method?: string;
@@ -56,6 +68,8 @@ export interface TestGateway extends AsyncDisposable {
   shiftMs: number;
   call(path: string, options?: CallOptions): Promise<Answer>;
   announce(contract: ActionContract): Promise<void>;
+  /** Writes an event of a job of SIMULATE as an executor would; undefined when another one was first. */
+  append(jobId: string, expectedVersion: number, fact: JobFact): Promise<number | undefined>;
   /** A new key, of TENANT unless told otherwise. */
   createKey(tenantId: string, name: string): Promise<{ key_id: string; api_key: string }>;
 }
@@ -95,6 +109,12 @@ export async function startTestGateway(overrides: Partial<GatewayConfig> = {}): 
     },
     call: (path, options = {}) => call(url + path, { token: started.apiKey, ...options }),
     announce: (contract) => actions.put(contract.name, contract),
+    async append(jobId, expectedVersion, fact) {
+      const ref = { tenantId: TENANT, action: 'simulate', jobId };
+      const envelope = { id: randomUUIDv7(), jobId, source: '/errand/executor', timeMs: Date.now() } as const;
+      const outcome = await bus.append({ ref, event: toJobEvent(fact, envelope), expectedVersion });
+      return outcome.kind === 'appended' ? outcome.version : undefined;
+    },
     async createKey(tenantId, name) {
       const path = `/admin/tenants/${tenantId}`;
       await call(url + path, { method: 'PUT', token: ADMIN_KEY });
@@ -125,6 +145,6 @@ async function call(url: string, options: CallOptions): Promise<Answer> {
     status: response.status,
     headers: response.headers,
     text,
-    json: isJson ? JSON.parse(text) : undefined,
+    json: isJson && text !== '' ? JSON.parse(text) : undefined,
   };
 }

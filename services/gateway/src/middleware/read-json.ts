@@ -10,8 +10,8 @@ const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 export interface JsonBody {
   readonly body: Record<string, unknown>;
-  /** Characters of its JSON. */
-  readonly length: number;
+  /** The JSON as it came. */
+  readonly text: string;
 }
 
 /**
@@ -25,11 +25,20 @@ export async function readJsonObject(c: Ctx, limits: BodyLimits): Promise<JsonBo
     throw new Refusal('unsupported_media_type');
   }
   const text = await readText(c.req.raw, limits);
-  const value = parse(text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Refusal('not_an_object');
-  }
-  return { body: value as Record<string, unknown>, length: text.length };
+  const body = parse(text);
+  if (!isObject(body)) throw new Refusal('not_an_object');
+  return { body, text };
+}
+
+/** The same for requests that need no body: one that is empty counts as an empty object. */
+export async function readOptionalJsonObject(c: Ctx, limits: BodyLimits): Promise<JsonBody> {
+  const { headers } = c.req.raw;
+  const length = headers.get('content-length') ?? (headers.has('transfer-encoding') ? 'unknown' : '0');
+  return length === '0' ? { body: {}, text: '' } : readJsonObject(c, limits);
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 async function readText(request: Request, limits: BodyLimits): Promise<string> {

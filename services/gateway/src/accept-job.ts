@@ -1,0 +1,136 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { Bus } from '@errand/bus';
+import type { RunAccepted } from '@errand/contracts';
+import { isEnded, type JobState } from '@errand/domain';
+import { type AcceptedJob, findAccepted } from './accepted-job.ts';
+import type { ActionCatalogue } from './action-catalogue.ts';
+import { rawPathOf } from './action-path.ts';
+import { answer } from './answer.ts';
+import { type FindJobDeps, findJob } from './find-job.ts';
+import type { Idempotency } from './idempotency.ts';
+import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
+import { answerSummary } from './job-answer.ts';
+import { jobLinks } from './job-links.ts';
+import type { JobOrder } from './job-order.ts';
+import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
+import type { Caller } from './middleware/authenticate.ts';
+import type { Ctx } from './middleware/exchange.ts';
+import { Refusal } from './problem.ts';
+import { jobRequestOf } from './request-job.ts';
+import { traceParentOf } from './trace-parent.ts';
+import { preferredWaitS } from './wait-preference.ts';
+
+export interface AcceptJobDeps extends FindJobDeps {
+  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append'>;
+  readonly catalogue: ActionCatalogue;
+  readonly idempotency: Idempotency;
+  readonly watch: JobWatch;
+  readonly appendTimeoutMs: number;
+}
+
+/** An order that came over HTTP. */
+interface SentOrder {
+  readonly order: JobOrder;
+  readonly caller: Caller;
+  /** What the request is, since a key means something to one kind only. */
+  readonly kind: 'run' | 'retry';
+  /** The body as it was sent. */
+  readonly text: string;
+  readonly nowMs: number;
+  /** Undefined if the contract has no place for it. */
+  readonly actionPath: string | undefined;
+}
+
+/**
+ * Requests a job, once for each Idempotency-Key, and answers 202 when the log has acknowledged it; 200 with the summary
+ * if the caller prefers to wait and the job ends in that time.
+ */
+export async function acceptJob(c: Ctx, deps: AcceptJobDeps, sent: SentOrder): Promise<Response> {
+  const { order, caller, actionPath } = sent;
+  const waitS = preferredWaitS(c.req.raw.headers.get('prefer'));
+  const { value: job, replayed } = await requestOnce(c, deps, sent);
+  c.env.jobId = job.jobId;
+  const { tenantId } = caller;
+  const links = jobLinks({ tenantId, jobId: job.jobId }, actionPath);
+  const headers = {
+    location: links.status,
+    ...(waitS === undefined ? {} : { 'preference-applied': `wait=${waitS}` }),
+    ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
+  };
+  const wanted = { tenantId, jobId: job.jobId, action: order.contract.name, minVersion: 0 };
+  const ended = waitS ? await awaitEnding(c, deps, { wanted, waitS }) : undefined;
+  if (ended) return answerSummary(c, ended, { ...deps, status: 200, headers });
+  const accepted: RunAccepted = {
+    job_id: job.jobId,
+    status: 'queued',
+    version: job.version,
+    action: order.contract.name,
+    created_at: job.createdAt,
+    links,
+  };
+  return answer(c, { status: 202, body: accepted, headers: { ...headers, 'retry-after': '1' } });
+}
+
+async function requestOnce(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  sent: SentOrder,
+): Promise<{ value: AcceptedJob; replayed: boolean }> {
+  const { caller, kind, order, text } = sent;
+  const { tenantId } = caller;
+  const { headers, url } = c.req.raw;
+  const key = readIdempotencyKey(headers.get('idempotency-key'));
+  if (key === undefined) {
+    // Ids are of the real time: they sort jobs and name partitions.
+    const value = await request(c, deps, { ...sent, jobId: randomUUIDv7() });
+    if (!value) throw new Error('the id of a new job is taken');
+    return { value, replayed: false };
+  }
+  const path = rawPathOf(url);
+  const action = order.contract.name;
+  return deps.idempotency.once({
+    name: recordNameOf({ tenantId, kind, path, key }),
+    fingerprint: fingerprintOf(path, text),
+    request: ({ job_id: jobId }) => request(c, deps, { ...sent, jobId }),
+    find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
+  });
+}
+
+/** Undefined when there is a job of that id. */
+async function request(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  sent: SentOrder & { jobId: string },
+): Promise<AcceptedJob | undefined> {
+  const { order, caller, jobId, nowMs } = sent;
+  c.env.jobId = jobId;
+  const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
+  const { appendTimeoutMs } = deps;
+  try {
+    const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
+    const outcome = await deps.bus.append(append);
+    if (outcome.kind === 'conflict') return undefined;
+    return { jobId, version: outcome.version, createdAt: append.event.time };
+  } catch (error) {
+    // JSON.parse takes deeper nesting than JSON.stringify can write.
+    throw error instanceof RangeError ? new Refusal('nested_too_deeply') : error;
+  }
+}
+
+/** The job's state if it ends in time. A job that was accepted stays so, whatever becomes of reading it. */
+async function awaitEnding(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  { wanted, waitS }: { wanted: Parameters<typeof findJob>[1]; waitS: number },
+): Promise<JobState | undefined> {
+  const hasEnded = (state: JobState) => isEnded(state.phase.value.status);
+  try {
+    const state = await awaitJob(deps.watch, wanted, {
+      ...{ signal: c.req.raw.signal, timeoutMs: waitS * 1_000, wakesOn: isEnding, isEnough: hasEnded },
+      read: () => findJob(deps, wanted),
+    });
+    return hasEnded(state) ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}

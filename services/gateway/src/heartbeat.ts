@@ -1,0 +1,24 @@
+/** Beats for any number of listeners with one timer, which runs only while there are any. */
+export interface Heartbeat {
+  /** Returns the way to stop listening. */
+  onBeat(beat: () => void): () => void;
+}
+
+export function createHeartbeat(everyMs: number): Heartbeat {
+  const beats = new Set<() => void>();
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    onBeat(beat) {
+      beats.add(beat);
+      timer ??= setInterval(() => {
+        for (const each of beats) each();
+      }, everyMs);
+      return () => {
+        beats.delete(beat);
+        if (beats.size > 0) return;
+        clearInterval(timer);
+        timer = undefined;
+      };
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { openBucket, openBus } from '@errand/bus';
+import { BUCKETS, IdempotencyRecord } from '@errand/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fingerprintOf, recordNameOf } from './idempotency-key.ts';
+import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await startTestGateway();
+});
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+});
+
+const BODY = '{"tilt_deg": 30}';
+const run = (key: string, options = {}) =>
+  gateway.call(RUN_PATH, { body: BODY, headers: { 'idempotency-key': key }, ...options });
+
+/** Leaves the record that a gateway leaves which dies before it asks for the job. */
+async function leaveRecord(key: string, ageMs: number): Promise<IdempotencyRecord> {
+  const record = {
+    job_id: randomUUIDv7(),
+    fingerprint: fingerprintOf(RUN_PATH, BODY),
+    created_at: new Date(Date.now() - ageMs).toISOString(),
+  };
+  const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
+  await bucket.put(recordNameOf({ tenantId: TENANT, kind: 'run', path: RUN_PATH, key }), record);
+  return record;
+}
+
+test('a run that is sent again is answered with the same body, and the job is one', async () => {
+  const first = await run('same');
+  const second = await run('"same"');
+  expect([first.status, second.status]).toEqual([202, 202]);
+  expect(second.json).toEqual(first.json);
+  expect(second.headers.get('location')).toBe(first.headers.get('location'));
+  expect(first.headers.get('idempotency-replayed')).toBeNull();
+  expect(second.headers.get('idempotency-replayed')).toBe('true');
+});
+
+test('what is answered again is the first answer, whatever became of the job meanwhile', async () => {
+  const first = await run('moved');
+  await gateway.call(first.json.links.cancel, { method: 'POST' });
+  expect((await run('moved')).json).toEqual(first.json);
+});
+
+test('fifty callers at once with one key get one job or are told to wait', async () => {
+  const answers = await Promise.all(Array.from({ length: 50 }, () => run('crowd')));
+  const accepted = answers.filter(({ status }) => status === 202);
+  const others = answers.filter(({ status }) => status !== 202);
+  expect(new Set(accepted.map(({ json }) => json.job_id)).size).toBe(1);
+  expect(accepted.filter(({ headers }) => !headers.get('idempotency-replayed')).length).toBe(1);
+  for (const { status, json, headers } of others) {
+    expect([status, json.code, headers.get('retry-after')]).toEqual([409, 'idempotency_in_flight', '1']);
+  }
+  expect((await run('crowd')).status).toBe(202);
+});
+
+test('a key that comes with another body is 422, and the same key elsewhere is another key', async () => {
+  const first = await run('reused');
+  const other = await run('reused', { body: '{"tilt_deg": 31}' });
+  expect([other.status, other.json.code]).toEqual([422, 'idempotency_key_reused']);
+  const elsewhere = await gateway.call(RUN_PATH.replace('d-1', 'd-2'), {
+    body: BODY,
+    headers: { 'idempotency-key': 'reused' },
+  });
+  expect(elsewhere.status).toBe(202);
+  expect(elsewhere.json.job_id).not.toBe(first.json.job_id);
+});
+
+test('a key that is none is 422', async () => {
+  for (const key of ['""', 'a b', 'x'.repeat(256)]) {
+    const answer = await run(key);
+    expect([answer.status, answer.json.errors]).toMatchObject([422, [{ parameter: 'Idempotency-Key' }]]);
+  }
+});
+
+test('a request that is refused uses up no key', async () => {
+  expect((await run('refused', { body: '{"tilt_deg": 91}' })).status).toBe(422);
+  expect((await run('refused')).status).toBe(202);
+});
+
+test('a record whose job is not there yet is in flight until it is old, and is then completed', async () => {
+  await leaveRecord('young', 1_000);
+  const young = await run('young');
+  expect([young.status, young.json.code]).toEqual([409, 'idempotency_in_flight']);
+
+  const record = await leaveRecord('old', 11_000);
+  const completed = await run('old');
+  expect([completed.status, completed.json.job_id]).toEqual([202, record.job_id]);
+  expect(completed.headers.get('idempotency-replayed')).toBeNull();
+  const again = await run('old');
+  expect([again.json, again.headers.get('idempotency-replayed')]).toEqual([completed.json, 'true']);
+});
+
+test('many who complete the same record make one job', async () => {
+  const record = await leaveRecord('orphan', 11_000);
+  const answers = await Promise.all(Array.from({ length: 20 }, () => run('orphan')));
+  const accepted = answers.filter(({ status }) => status === 202);
+  expect(accepted.length).toBeGreaterThan(0);
+  for (const { json } of accepted) expect(json.job_id).toBe(record.job_id);
+  const events = await gateway.bus.readJob({ tenantId: TENANT, jobId: record.job_id });
+  expect(events.map(({ event }) => event.type)).toEqual(['JobRequested']);
+});
+
+test('where log and read model have forgotten the job, the record still answers', async () => {
+  const { json } = await run('ancient');
+  gateway.shiftMs = 49 * 3_600_000;
+  try {
+    await gateway.bus.readJob({ tenantId: TENANT, jobId: json.job_id });
+    const record = await leaveRecord('forgotten', 0);
+    const forgotten = await run('forgotten');
+    expect([forgotten.status, forgotten.json.job_id]).toEqual([202, record.job_id]);
+    expect([forgotten.json.version, forgotten.headers.get('idempotency-replayed')]).toEqual([0, 'true']);
+    expect((await run('ancient')).json).toEqual(json);
+  } finally {
+    gateway.shiftMs = 0;
+  }
+});
+
+test('a run that the log refused can be sent again at once', async () => {
+  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 1_000_000 };
+  const provision = async (jobsMaxBytes: number) => {
+    const bus = await openBus({
+      servers: gateway.nats.url,
+      name: 'test',
+      topology: { ...topology, jobsMaxBytes },
+    });
+    await bus[Symbol.asyncDispose]();
+  };
+  await provision(1_000_000);
+  const filling = JSON.stringify({ tilt_deg: 1, anything: 'x'.repeat(100_000) });
+  await expect.poll(async () => (await gateway.call(RUN_PATH, { body: filling })).status).toBe(503);
+  const big = { body: filling };
+  expect((await run('full', big)).json.code).toBe('log_unavailable');
+  expect((await run('full', big)).json.code).toBe('log_unavailable');
+  await provision(100_000_000);
+  const completed = await run('full', big);
+  expect([completed.status, completed.headers.get('idempotency-replayed')]).toEqual([202, null]);
+  expect((await run('full', big)).json).toEqual(completed.json);
+});

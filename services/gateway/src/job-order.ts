@@ -1,0 +1,70 @@
+import type { ActionContract, InputError } from '@errand/contracts';
+import type { CatalogueEntry } from './action-catalogue.ts';
+import { checkBody } from './body-errors.ts';
+import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-times.ts';
+import { Refusal } from './problem.ts';
+
+/** A job that may be requested: all of it has been checked. */
+export interface JobOrder {
+  readonly contract: ActionContract;
+  readonly resource: Record<string, string>;
+  readonly input: unknown;
+  readonly metadata: Record<string, string>;
+  readonly times: JobTimes;
+  readonly source: 'api' | 'retry';
+  readonly retryOf?: string;
+}
+
+export type CheckedOrder =
+  | { readonly kind: 'order'; readonly order: JobOrder }
+  | { readonly kind: 'invalid'; readonly errors: InputError[] };
+
+/** What is to be checked an input with. */
+export interface OrderContext extends JobLife {
+  readonly entry: CatalogueEntry;
+  readonly resource: Record<string, string>;
+  readonly nowMs: number;
+}
+
+/**
+ * Splits a run's body into the action's input and the options under `_job`, both checked. Takes the options out of
+ * the body that it is given. `length` is the number of characters of its JSON.
+ * @throws Refusal bad_contract, nested_too_deeply
+ */
+export function checkRunBody(
+  body: Record<string, unknown>,
+  length: number,
+  context: OrderContext,
+): CheckedOrder {
+  let sent: unknown = {};
+  if (Object.hasOwn(body, '_job')) {
+    sent = body._job;
+    delete body._job;
+  }
+  const timed = checkOptions(sent, context);
+  const inputErrors = checkInput(context.entry, body, length);
+  if (timed.kind === 'invalid') return { kind: 'invalid', errors: [...timed.errors, ...inputErrors] };
+  if (inputErrors.length > 0) return { kind: 'invalid', errors: inputErrors };
+  const { entry, resource } = context;
+  const { metadata, times } = timed;
+  const order = { contract: entry.contract, resource, input: body, metadata, times, source: 'api' } as const;
+  return { kind: 'order', order };
+}
+
+function checkOptions(sent: unknown, life: JobLife & { nowMs: number }) {
+  const options = checkBody(JobOptions, sent, '/_job');
+  if (options.kind === 'invalid') return options;
+  const timed = jobTimesOf(options.value, life);
+  return timed.kind === 'invalid' ? timed : { ...timed, metadata: options.value.metadata ?? {} };
+}
+
+/** @throws Refusal bad_contract, nested_too_deeply */
+export function checkInput(entry: CatalogueEntry, input: unknown, length: number): InputError[] {
+  if (!entry.validate) throw new Refusal('bad_contract');
+  try {
+    return entry.validate(input, length);
+  } catch (error) {
+    // A schema that refers to itself is followed as deep as the input goes.
+    throw error instanceof RangeError ? new Refusal('nested_too_deeply') : error;
+  }
+}

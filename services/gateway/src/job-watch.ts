@@ -1,0 +1,174 @@
+import type { Bus, StoredEvent } from '@errand/bus';
+import { type JobEventType, jobSubjectsOfAnyAction, storedSubject } from '@errand/contracts';
+import type { JobState } from '@errand/domain';
+import { createTurns } from './turns.ts';
+
+/*
+ * Waiting for a job without asking again and again. The log tells what it has stored; that is a hint which can be
+ * lost, so it only says when to read. A waiter subscribes first, reads the job, and then sleeps until
+ *
+ *   a hint arrives           it reads again; hints that arrive meanwhile are one further read
+ *   the connection is back   it reads again, since hints were lost
+ *   a read has failed        it reads again in a moment
+ *   its time is over         it answers with what it knows
+ *   the caller is gone, or this process stops: the same
+ *
+ * At rest a waiter is one subscription and one timer. Thousands may be woken by one reconnection or by a batch that ends,
+ * so the reads of those who are woken take turns: all at once they would outlast the log's patience.
+ */
+
+type Wake = 'stored' | 'nudged' | 'timeout' | 'aborted';
+
+const READS_AT_ONCE = 64;
+const READ_AGAIN_MS = 500;
+
+/** What happens to one job, from the moment of its making until it is disposed of. */
+export interface JobChanges extends Disposable {
+  /** Resolves with the reason to look again, at once if there was one since the last call. */
+  next(): Promise<Wake>;
+  /**
+   * Reads in turn with the other waiters. Undefined when the wait is over before that, and when the read has failed:
+   * then `next` tells of something stored again in a moment.
+   */
+  read<T>(call: () => Promise<T>): Promise<T | undefined>;
+  /** Wakes the waiter for a reason of its owner. */
+  nudge(): void;
+  /** Whether anything was stored, wanted or not, since the last read that succeeded. */
+  isStale(): boolean;
+}
+
+interface FollowOptions {
+  /** Aborted when the caller is gone. */
+  readonly signal: AbortSignal;
+  /** How long to wait in all, in milliseconds; undefined: without end. */
+  readonly timeoutMs?: number;
+  /** Which stored events are a reason to wake. Default: any. */
+  readonly wakesOn?: (stored: StoredEvent) => boolean;
+}
+
+export interface JobWatch {
+  follow(job: { tenantId: string; jobId: string }, options: FollowOptions): JobChanges;
+  /** How many are followed at this moment. */
+  size(): number;
+}
+
+/** `stopping` ends all waits of this process. */
+export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal): JobWatch {
+  const inTurn = createTurns(READS_AT_ONCE);
+  const open = new Set<() => void>();
+  stopping.addEventListener('abort', () => {
+    for (const abort of open) abort();
+  });
+  return {
+    size: () => open.size,
+    follow({ tenantId, jobId }, { signal, timeoutMs, wakesOn = () => true }) {
+      const wakes = createWakes();
+      let isStale = false;
+      const unsubscribe = bus.onStored(storedSubject(jobSubjectsOfAnyAction(tenantId, jobId)), {
+        onEvent: (stored) => {
+          isStale = true;
+          if (wakesOn(stored)) wakes.give('stored');
+        },
+        onGap: () => {
+          isStale = true;
+          wakes.give('stored');
+        },
+      });
+      const abort = () => wakes.give('aborted');
+      const timer = timeoutMs === undefined ? undefined : setTimeout(wakes.give, timeoutMs, 'timeout');
+      let again: NodeJS.Timeout | undefined;
+      signal.addEventListener('abort', abort, { once: true });
+      open.add(abort);
+      if (signal.aborted || stopping.aborted) abort();
+      return {
+        next: wakes.next,
+        async read(call) {
+          try {
+            const reading = inTurn(async () => {
+              if (wakes.isOver()) return undefined;
+              isStale = false;
+              return call();
+            });
+            return await Promise.race([reading, wakes.over]);
+          } catch {
+            isStale = true;
+            clearTimeout(again);
+            again = setTimeout(wakes.give, READ_AGAIN_MS, 'stored');
+            return undefined;
+          }
+        },
+        nudge: () => wakes.give('nudged'),
+        isStale: () => isStale,
+        [Symbol.dispose]() {
+          unsubscribe();
+          clearTimeout(timer);
+          clearTimeout(again);
+          signal.removeEventListener('abort', abort);
+          open.delete(abort);
+          abort();
+        },
+      };
+    },
+  };
+}
+
+/** Reasons to wake, each kept until it is told; the two that end a wait are kept for ever. */
+function createWakes() {
+  const reasons = new Set<Wake>();
+  const over = Promise.withResolvers<undefined>();
+  let wake = () => {};
+  return {
+    over: over.promise,
+    isOver: () => reasons.has('aborted') || reasons.has('timeout'),
+    give(reason: Wake): void {
+      reasons.add(reason);
+      if (reason === 'aborted' || reason === 'timeout') over.resolve(undefined);
+      wake();
+    },
+    async next(): Promise<Wake> {
+      for (;;) {
+        if (reasons.has('aborted')) return 'aborted';
+        if (reasons.has('timeout')) return 'timeout';
+        if (reasons.delete('stored')) return 'stored';
+        if (reasons.delete('nudged')) return 'nudged';
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+  };
+}
+
+/**
+ * Resolves with the job's state as soon as it is enough, or with the newest one known when the time is over, the
+ * caller is gone or the process stops.
+ * @throws what the first read throws; later reads may fail, which costs this waiter nothing but time.
+ */
+export async function awaitJob(
+  watch: JobWatch,
+  job: { tenantId: string; jobId: string },
+  options: FollowOptions & { read: () => Promise<JobState>; isEnough: (state: JobState) => boolean },
+): Promise<JobState> {
+  const { read, isEnough } = options;
+  using changes = watch.follow(job, options);
+  let state = await read();
+  while (!isEnough(state)) {
+    const wake = await changes.next();
+    if (wake === 'aborted') break;
+    if (wake === 'timeout') return changes.isStale() ? read().catch(() => state) : state;
+    state = (await changes.read(read)) ?? state;
+  }
+  return state;
+}
+
+const ENDINGS: ReadonlySet<JobEventType> = new Set([
+  'JobSucceeded',
+  'JobFailed',
+  'JobCanceled',
+  'JobExpired',
+]);
+
+/** Whether no event of the job can follow. */
+export function isEnding({ type }: { readonly type: JobEventType }): boolean {
+  return ENDINGS.has(type);
+}

@@ -1,0 +1,62 @@
+import type { StoredEvent } from '@errand/bus';
+import { isEnded, type JobState } from '@errand/domain';
+import type { ActionCatalogue } from './action-catalogue.ts';
+import { assertSameResource } from './find-action.ts';
+import { type FindJobDeps, findJob } from './find-job.ts';
+import { answerJob, isKnownVersion } from './job-answer.ts';
+import type { JobQuery } from './job-query.ts';
+import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
+import type { Ctx } from './middleware/exchange.ts';
+
+export interface LookUpDeps extends FindJobDeps {
+  readonly catalogue: ActionCatalogue;
+  readonly watch: JobWatch;
+}
+
+/**
+ * Answers with a job's summary: as it is, or, where the caller waits, as soon as it has something for the caller. That
+ * is another version than the one of If-None-Match, the version of min_version, or without either the job's end.
+ */
+export async function lookUpJob(
+  c: Ctx,
+  deps: LookUpDeps,
+  wanted: {
+    tenantId: string;
+    query: JobQuery;
+    action: string | undefined;
+    resource: Record<string, string>;
+  },
+): Promise<Response> {
+  const { tenantId, query, action, resource } = wanted;
+  const { jobId, minVersion, waitS } = query;
+  c.env.jobId = jobId;
+  const read = async () => {
+    const state = await findJob(deps, { tenantId, jobId, action, minVersion });
+    assertSameResource(state, resource);
+    return state;
+  };
+  const state = waitS === 0 ? await read() : await waitFor(c, deps, { query, tenantId, read });
+  return answerJob(c, state, deps);
+}
+
+function waitFor(
+  c: Ctx,
+  deps: LookUpDeps,
+  wanted: { query: JobQuery; tenantId: string; read: () => Promise<JobState> },
+): Promise<JobState> {
+  const { jobId, minVersion, waitS } = wanted.query;
+  const known = c.req.raw.headers.get('if-none-match');
+  const wantsVersion = known !== null || minVersion > 0;
+  const isWanted = (version: number) => version >= minVersion && !isKnownVersion(known, version);
+  return awaitJob(
+    deps.watch,
+    { tenantId: wanted.tenantId, jobId },
+    {
+      read: wanted.read,
+      signal: c.req.raw.signal,
+      timeoutMs: waitS * 1_000,
+      isEnough: (state) => isEnded(state.phase.value.status) || (wantsVersion && isWanted(state.version)),
+      wakesOn: (stored: StoredEvent) => isEnding(stored) || (wantsVersion && isWanted(stored.version)),
+    },
+  );
+}

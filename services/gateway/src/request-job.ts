@@ -1,0 +1,47 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { AppendRequest } from '@errand/bus';
+import { toJobEvent } from '@errand/contracts';
+import { decide } from '@errand/domain';
+import type { JobOrder } from './job-order.ts';
+import type { Caller } from './middleware/authenticate.ts';
+
+/** Who asks for a job, when, and how long the log may take to acknowledge it. */
+export interface RequestOrigin {
+  readonly caller: Caller;
+  readonly nowMs: number;
+  readonly traceparent: string | undefined;
+  readonly appendTimeoutMs: number;
+}
+
+/** The append that makes an ordered job exist, as the first event under its id. */
+export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrigin): AppendRequest {
+  const { contract, resource, input, metadata, times, source, retryOf } = order;
+  const { tenantId, name } = origin.caller;
+  const decision = decide(
+    {
+      type: 'requestJob',
+      request: {
+        tenant_id: tenantId,
+        action: contract.name,
+        action_version: contract.version,
+        ...{ resource, input, metadata, source },
+        requested_by: name,
+        ...times,
+        ...(retryOf === undefined ? {} : { retry_of: retryOf }),
+      },
+    },
+    undefined,
+  );
+  if (decision.kind === 'rejected') throw new Error(`a new job was rejected: ${decision.reason}`);
+  return {
+    ref: { tenantId, action: contract.name, jobId },
+    event: toJobEvent(decision.fact, {
+      ...{ jobId, traceparent: origin.traceparent, timeMs: origin.nowMs },
+      id: randomUUIDv7(),
+      source: '/errand/gateway',
+    }),
+    expectedVersion: 0,
+    lane: 'fast',
+    deadlineMs: origin.appendTimeoutMs,
+  };
+}

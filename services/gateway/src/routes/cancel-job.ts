@@ -1,0 +1,104 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { type Bus, LogUnavailable } from '@errand/bus';
+import { toJobEvent } from '@errand/contracts';
+import { decide, evolve, foldJob, isEnded, type JobState } from '@errand/domain';
+import { z } from 'zod';
+import type { ActionCatalogue } from '../action-catalogue.ts';
+import { parseBody } from '../body-errors.ts';
+import { assertSameResource, findAction } from '../find-action.ts';
+import { type FindJobDeps, findJob } from '../find-job.ts';
+import { answerSummary } from '../job-answer.ts';
+import { readJobQuery } from '../job-query.ts';
+import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
+import type { Ctx } from '../middleware/exchange.ts';
+import { type BodyLimits, readOptionalJsonObject } from '../middleware/read-json.ts';
+import { Refusal } from '../problem.ts';
+
+export interface CancelJobDeps extends FindJobDeps, BodyLimits {
+  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append'>;
+  readonly catalogue: ActionCatalogue;
+  readonly appendTimeoutMs: number;
+}
+
+const Body = z.strictObject({ reason: z.string().max(500).optional() });
+
+interface Cancellation {
+  readonly jobId: string;
+  readonly action: string | undefined;
+  readonly caller: Caller;
+  readonly resource: Record<string, string>;
+}
+
+/** POST …/jobs/{job_id}/cancel: 200 for a job that is canceled, 202 for one whose executor is asked to stop. */
+export function cancelJob(deps: CancelJobDeps): TenantHandler {
+  return (c, caller) => {
+    const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
+    return cancel(c, deps, { jobId, caller, action: undefined, resource: {} });
+  };
+}
+
+/** POST …/{action}/cancel?job_id=…: the same for a job of this very action and resource. */
+export function cancelActionJob(deps: CancelJobDeps): TenantHandler {
+  return async (c, caller) => {
+    const { entry, resource } = await findAction(c, deps.catalogue);
+    const { jobId } = readJobQuery({ jobId: c.req.query('job_id') }, deps.now());
+    return cancel(c, deps, { jobId, caller, action: entry.contract.name, resource });
+  };
+}
+
+async function cancel(c: Ctx, deps: CancelJobDeps, cancellation: Cancellation): Promise<Response> {
+  c.env.jobId = cancellation.jobId;
+  const { reason } = parseBody(Body, (await readOptionalJsonObject(c, deps)).body);
+  const giveUpAt = performance.now() + deps.appendTimeoutMs;
+  while (performance.now() < giveUpAt) {
+    const done = await tryCancel(deps, cancellation, reason);
+    if (done) return answerSummary(c, done.state, { ...deps, status: done.status });
+  }
+  throw new LogUnavailable('the job changed each time before it could be canceled');
+}
+
+/** Undefined when another event came first. */
+async function tryCancel(
+  deps: CancelJobDeps,
+  cancellation: Cancellation,
+  reason: string | undefined,
+): Promise<{ state: JobState; status: 200 | 202 } | undefined> {
+  const { jobId, caller } = cancellation;
+  const state = await readJob(deps, cancellation);
+  const command = {
+    type: 'cancelJob',
+    by: caller.name,
+    ...(reason === undefined ? {} : { reason }),
+  } as const;
+  const decision = decide(command, state);
+  if (decision.kind === 'rejected') {
+    if (decision.reason === 'cancel_already_requested') return { state, status: 202 };
+    throw new Refusal('already_ended', { detail: `The job has ended: ${state.phase.value.status}.` });
+  }
+  const event = toJobEvent(decision.fact, {
+    ...{ id: randomUUIDv7(), jobId, source: '/errand/gateway', timeMs: deps.now() },
+  });
+  const ref = { tenantId: state.tenantId, action: state.action, jobId };
+  const append = { ref, event, expectedVersion: state.version, deadlineMs: deps.appendTimeoutMs };
+  const outcome = await deps.bus.append(append);
+  if (outcome.kind === 'conflict') return undefined;
+  const changed = evolve(state, { ref, version: outcome.version, event });
+  return { state: changed, status: isEnded(changed.phase.value.status) ? 200 : 202 };
+}
+
+/** The job as the log has it. One that the log has forgotten can only have ended, or be unknown. */
+async function readJob(deps: CancelJobDeps, cancellation: Cancellation): Promise<JobState> {
+  const { jobId, action, caller, resource } = cancellation;
+  const { tenantId } = caller;
+  const logged = foldJob(
+    await deps.bus.readJob({ tenantId, jobId, ...(action === undefined ? {} : { action }) }),
+  );
+  if (logged?.request.value) {
+    assertSameResource(logged, resource);
+    return logged;
+  }
+  const found = await findJob(deps, { tenantId, jobId, action, minVersion: 0 });
+  assertSameResource(found, resource);
+  const { status } = found.phase.value;
+  throw new Refusal('already_ended', { detail: `The log no longer holds the job, which is ${status}.` });
+}

@@ -1,0 +1,28 @@
+import type { Bus } from '@errand/bus';
+import type { InputError } from '@errand/contracts';
+import { answer } from '../answer.ts';
+import type { Handler } from '../middleware/authenticate.ts';
+import { Refusal } from '../problem.ts';
+
+const MAX_LIMIT = 200;
+const DEFAULT_LIMIT = '50';
+
+/** GET /admin/dead-letters: events that a consumer could not read, oldest first. */
+export function listDeadLetters({ bus }: { bus: Pick<Bus, 'listDeadLetters'> }): Handler {
+  return async (c) => {
+    const { after = '0', limit = DEFAULT_LIMIT } = c.req.query();
+    const errors: InputError[] = [];
+    if (!/^\d{1,15}$/.test(after)) {
+      errors.push({ parameter: 'after', code: 'type', detail: 'must be the id of a dead letter' });
+    }
+    if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
+      const detail = `must be a whole number from 1 to ${MAX_LIMIT}`;
+      errors.push({ parameter: 'limit', code: 'invalid_parameter', detail });
+    }
+    if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+    const found = await bus.listDeadLetters({ afterId: Number(after), limit: Number(limit) });
+    const deadLetters = found.map(({ parkedAt, ...letter }) => ({ ...letter, parked_at: parkedAt }));
+    const nextAfter = found.length === Number(limit) ? (found.at(-1)?.id ?? null) : null;
+    return answer(c, { status: 200, body: { dead_letters: deadLetters, next_after: nextAfter } });
+  };
+}

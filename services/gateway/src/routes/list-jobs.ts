@@ -1,0 +1,24 @@
+import type { ActionCatalogue } from '../action-catalogue.ts';
+import { answer } from '../answer.ts';
+import type { JobList } from '../job-list.ts';
+import { summaryOf } from '../job-summary.ts';
+import { cursorOf, readListQuery } from '../list-query.ts';
+import type { TenantHandler } from '../middleware/authenticate.ts';
+import { Refusal } from '../problem.ts';
+
+/** GET …/jobs: a tenant's jobs, newest first, as the read model has them. */
+export function listJobs(deps: {
+  list: JobList;
+  catalogue: ActionCatalogue;
+  now: () => number;
+}): TenantHandler {
+  return async (c, { tenantId }) => {
+    const parameters = new URL(c.req.url).searchParams;
+    const read = readListQuery(parameters, deps.now());
+    if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
+    const { states, nextBelowId } = await deps.list.page(tenantId, read.query);
+    const jobs = states.flatMap((state) => summaryOf(state, deps.catalogue) ?? []);
+    const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
+    return answer(c, { status: 200, body: { jobs, next_cursor: nextCursor } });
+  };
+}

@@ -1,0 +1,17 @@
+import type { Bus } from '@errand/bus';
+import { answer } from '../answer.ts';
+import type { Handler } from '../middleware/authenticate.ts';
+import { Refusal } from '../problem.ts';
+
+/**
+ * POST /admin/dead-letters/{id}/redrive: 202 once the event is on its way to its consumer again. One that still cannot
+ * be read comes back as another dead letter.
+ */
+export function redriveDeadLetter({ bus }: { bus: Pick<Bus, 'redrive'> }): Handler {
+  return async (c) => {
+    const sent = c.req.param('id') ?? '';
+    const id = /^[1-9]\d{0,14}$/.test(sent) ? Number(sent) : undefined;
+    if (id === undefined || !(await bus.redrive(id))) throw new Refusal('unknown_dead_letter');
+    return answer(c, { status: 202, body: { id } });
+  };
+}

@@ -1,0 +1,116 @@
+import type { InputError, RunAccepted } from '@errand/contracts';
+import { type AcceptBatchDeps, acceptBatch } from '../accept-batch.ts';
+import type { AcceptedJob } from '../accepted-job.ts';
+import type { ActionCatalogue } from '../action-catalogue.ts';
+import { answer } from '../answer.ts';
+import { type BatchItem, batchErrors, checkBatchBody } from '../batch-order.ts';
+import { isDryRun } from '../dry-run.ts';
+import { type AddressedAction, findAction } from '../find-action.ts';
+import { jobLinks } from '../job-links.ts';
+import type { JobOrder } from '../job-order.ts';
+import type { JobLife } from '../job-times.ts';
+import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
+import type { Ctx } from '../middleware/exchange.ts';
+import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
+import { Refusal } from '../problem.ts';
+import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
+import { traceParentOf } from '../trace-parent.ts';
+
+export interface RunBatchDeps extends AcceptBatchDeps, JobLife {
+  readonly catalogue: ActionCatalogue;
+  readonly batchLimits: BodyLimits;
+  readonly appendTimeoutMs: number;
+  /** The most bytes that the JSON of one event may have. */
+  readonly maxEventBytes: () => number;
+}
+
+type ItemAnswer =
+  | { index: number; job_id: string; version: number; links: RunAccepted['links'] }
+  | { index: number; errors: InputError[] };
+
+/**
+ * POST …/{action}/run-batch: requests a job for each item that is right, all of them or, with 503, an unknown number.
+ * 202 tells of each item what became of it; 422 that no item is right.
+ */
+export function runBatch(deps: RunBatchDeps): TenantHandler {
+  return async (c, caller) => {
+    const addressed = await findAction(c, deps.catalogue);
+    const dryRun = isDryRun(c);
+    const { body, text } = await readJsonObject(c, deps.batchLimits);
+    const origin = originOf(c, deps, caller);
+    const items = checkItems(deps, { body, text, addressed, origin });
+    const orders = items.filter((item) => item.kind === 'order');
+    const wrong = items.length - orders.length;
+    if (orders.length === 0 || (dryRun && wrong > 0)) {
+      throw new Refusal('invalid_input', { errors: batchErrors(items) });
+    }
+    if (dryRun) return answer(c, { status: 200, body: { valid: true } });
+    const { value: jobs, replayed } = await acceptBatch(c, deps, {
+      tenantId: caller.tenantId,
+      action: addressed.entry.contract.name,
+      indexes: orders.map(({ index }) => index),
+      appendsOf: (jobIdOf) => orders.map(({ index, order }) => jobRequestOf(order, jobIdOf(index), origin)),
+      text,
+    });
+    const jobAt = new Map(orders.map(({ index }, place) => [index, jobs[place]]));
+    const { tenantId } = caller;
+    const told = items.map((item) =>
+      itemAnswer(item, jobAt.get(item.index), { tenantId, actionPath: addressed.path.prefix }),
+    );
+    return answer(c, {
+      status: 202,
+      body: { accepted: orders.length, rejected: wrong, items: told },
+      headers: replayed ? { 'idempotency-replayed': 'true' } : {},
+    });
+  };
+}
+
+function originOf(c: Ctx, deps: RunBatchDeps, caller: Caller): RequestOrigin {
+  const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
+  return { caller, nowMs: deps.now(), traceparent, appendTimeoutMs: deps.appendTimeoutMs };
+}
+
+/** An item whose event the log could not take is found out here, since half a batch cannot be taken back. */
+function checkItems(
+  deps: RunBatchDeps,
+  sent: { body: Record<string, unknown>; text: string; addressed: AddressedAction; origin: RequestOrigin },
+): BatchItem[] {
+  const { body, text, addressed, origin } = sent;
+  const { entry, resource } = addressed;
+  const { maxLifeMs, defaultLifeMs } = deps;
+  const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs };
+  return checkBatchBody(body, text.length, context).map((item) => {
+    if (item.kind === 'invalid') return item;
+    const error = eventError(item.order, origin, deps.maxEventBytes());
+    return error ? { index: item.index, kind: 'invalid', errors: [error] } : item;
+  });
+}
+
+function eventError(order: JobOrder, origin: RequestOrigin, maxBytes: number): InputError | undefined {
+  // Any id will do to measure with.
+  const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
+  try {
+    if (Buffer.byteLength(JSON.stringify(event)) <= maxBytes) return undefined;
+    return { pointer: '#', code: 'too_large', detail: 'is larger than one event may be' };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { pointer: '#', code: 'nested_too_deeply', detail: 'is nested too deeply' };
+  }
+}
+
+function itemAnswer(
+  item: BatchItem,
+  job: AcceptedJob | undefined,
+  place: { tenantId: string; actionPath: string },
+): ItemAnswer {
+  const { index } = item;
+  if (item.kind === 'invalid') return { index, errors: item.errors };
+  if (!job) throw new Error('an accepted item has no job');
+  const { jobId, version } = job;
+  return {
+    index,
+    job_id: jobId,
+    version,
+    links: jobLinks({ tenantId: place.tenantId, jobId }, place.actionPath),
+  };
+}

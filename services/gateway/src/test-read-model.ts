@@ -1,0 +1,42 @@
+import { foldJob } from '@errand/domain';
+import { createDailyPartitions, type Db, migrate, openDatabase, rowOfState } from '@errand/postgres';
+import { TENANT, type TestGateway } from './test-gateway.ts';
+
+/* Test-only: what the projection would make of a job, or what it would be if it came late or went wrong. */
+
+export interface TestReadModel extends AsyncDisposable {
+  readonly db: Db;
+  /** Writes the row of a job from the log, with columns changed. */
+  project(jobId: string, change?: (row: ReturnType<typeof rowOfState>) => object): Promise<void>;
+}
+
+/** Without a table until `migrate` is called. */
+export function openReadModel(gateway: TestGateway): TestReadModel & { migrate(): Promise<void> } {
+  const db = openDatabase({ url: gateway.database.url, name: 'test', poolSize: 2 });
+  return {
+    db,
+    migrate: () => migrate(db),
+    async project(jobId, change = () => ({})) {
+      const state = foldJob(await gateway.bus.readJob({ tenantId: TENANT, jobId }));
+      if (!state) throw new Error('the job is not in the log');
+      const row = rowOfState(state);
+      const { request, progress, result, errors } = row;
+      const json = Object.entries({ request, progress, result, errors }).map(([column, value]) => [
+        column,
+        JSON.stringify(value),
+      ]);
+      const values = { ...row, ...Object.fromEntries(json), ...change(row) };
+      await createDailyPartitions(db, 'job_summary').ensureFor([jobId]);
+      await db.deleteFrom('job_summary').where('job_id', '=', jobId).execute();
+      await db.insertInto('job_summary').values(values).execute();
+    },
+    [Symbol.asyncDispose]: () => db.destroy(),
+  };
+}
+
+/** Makes the log forget a job, as it does when its events are too old. */
+export async function forget(gateway: TestGateway, jobId: string): Promise<void> {
+  const filter = `jobs.${TENANT}.*.${jobId}.>`;
+  const answer = await gateway.bus.nc.request('$JS.API.STREAM.PURGE.JOBS', JSON.stringify({ filter }));
+  if (!answer.json<{ success?: boolean }>().success) throw new Error(answer.string());
+}
