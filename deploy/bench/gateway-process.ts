@@ -1,4 +1,7 @@
-/* A gateway under measurement: tells its port and, when asked, the CPU time that it has used. */
+/*
+ * A gateway under measurement: tells its port and, when asked, the CPU time that it has used (`cpu`), or its memory after
+ * a full collection (`memory`, which takes --expose-gc).
+ */
 import { settings, startGateway } from '@errand/gateway';
 import { runService } from '@errand/runtime';
 
@@ -11,7 +14,10 @@ await runService({
   start: async (config, context) => {
     const append = process.argv[2] === 'none' ? { append: acknowledge } : {};
     const gateway = await startGateway(config, { ...context, ...append });
-    process.on('message', () => process.send?.(process.cpuUsage()));
+    process.on('message', (asked) => {
+      if (asked === 'memory') globalThis.gc?.();
+      process.send?.(asked === 'memory' ? process.memoryUsage() : process.cpuUsage());
+    });
     process.send?.({ port: gateway.port });
     return gateway;
   },

@@ -3,13 +3,36 @@
  * line, one line of JSON for scripts. Figures are compared within one run only: machines differ and drift.
  */
 import { benchAccept } from './accept.ts';
+import { benchIdle } from './idle.ts';
+import { benchLatency } from './latency.ts';
+import { benchTakeover } from './takeover.ts';
+import { benchWaiters } from './waiters.ts';
 
 const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> = {
   accept: {
     about: 'accepted runs per second of one gateway, against the same gateway without its append',
     run: benchAccept,
   },
+  latency: {
+    about: 'from a run to the caller that knows its end, one at a time, against BullMQ',
+    run: benchLatency,
+  },
+  takeover: {
+    about: "from the end of a running job's executor, by SIGKILL or SIGTERM, to the job's next attempt",
+    run: benchTakeover,
+  },
+  waiters: {
+    about: 'what 5,000 callers that wait cost a gateway, at rest and when all their jobs end',
+    run: benchWaiters,
+  },
+  idle: {
+    about: 'CPU and memory of each process of a system that has nothing to do',
+    run: benchIdle,
+  },
 };
+
+// An exit takes the processes of a benchmark with it; the default action of a signal would leave them.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const name = process.argv[2];
 const benchmark = name === undefined ? undefined : BENCHMARKS[name];

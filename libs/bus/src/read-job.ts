@@ -6,10 +6,18 @@ import { decodeEvent } from './event-codec.ts';
 export interface JobReader {
   /**
    * The newest event of each type that a job has, as of this moment: what the leader has acknowledged is in it.
-   * Empty for a job that the log does not hold. Give no action to find the job under any.
+   * Empty for a job that the log does not hold. Give no action to find the job under any. With `atLeast`, a version
+   * that the log is known to hold, it is as of that version or later, and costs half.
    * @throws LogUnavailable
    */
-  readJob(job: { tenantId: string; jobId: string; action?: string }): Promise<RecordedEvent[]>;
+  readJob(job: WantedEvents): Promise<RecordedEvent[]>;
+}
+
+interface WantedEvents {
+  tenantId: string;
+  jobId: string;
+  action?: string;
+  atLeast?: number;
 }
 
 const CATCH_UP_MS = 3_000;
@@ -19,12 +27,7 @@ const CATCH_UP_MS = 3_000;
  * asked beside it for the job's last event, and the read is repeated until it reaches that far.
  */
 export function createJobReader(jsm: JetStreamManager, isConnected: () => boolean): JobReader {
-  async function readJob(job: {
-    tenantId: string;
-    jobId: string;
-    action?: string;
-  }): Promise<RecordedEvent[]> {
-    const { tenantId, jobId, action } = job;
+  async function readJob({ tenantId, jobId, action, atLeast }: WantedEvents): Promise<RecordedEvent[]> {
     if (!isConnected()) throw new LogUnavailable('the connection to the log is lost');
     const filter =
       action === undefined
@@ -33,12 +36,12 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
     const giveUpAt = performance.now() + CATCH_UP_MS;
     try {
       const [last, first] = await Promise.all([
-        jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: filter }),
+        atLeast ?? lastVersion(jsm, filter),
         readReplica(jsm, filter),
       ]);
-      if (!last) return [];
+      if (last === undefined) return [];
       let events = first;
-      for (let tries = 0; newestOf(events) < last.seq; tries++) {
+      for (let tries = 0; newestOf(events) < last; tries++) {
         if (performance.now() > giveUpAt) throw new LogUnavailable('the replica read lags behind its leader');
         // An event stored between the two answers is there by now; only a replica that lags is worth a pause.
         if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -54,6 +57,10 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
     }
   }
   return { readJob };
+}
+
+async function lastVersion(jsm: JetStreamManager, filter: string): Promise<number | undefined> {
+  return (await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: filter }))?.seq;
 }
 
 function readReplica(jsm: JetStreamManager, filter: string): Promise<StoredMsg[]> {

@@ -58,7 +58,7 @@ export async function acceptJob(c: Ctx, deps: AcceptJobDeps, sent: SentOrder): P
     ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
   };
   const wanted = { tenantId, jobId: job.jobId, action: order.contract.name, minVersion: 0 };
-  const ended = waitS ? await awaitEnding(c, deps, { wanted, waitS }) : undefined;
+  const ended = waitS ? await awaitEnding(c, deps, { wanted, waitS, version: job.version }) : undefined;
   if (ended) return answerSummary(c, ended, { ...deps, status: 200, headers });
   const accepted: RunAccepted = {
     job_id: job.jobId,
@@ -121,13 +121,13 @@ async function request(
 async function awaitEnding(
   c: Ctx,
   deps: AcceptJobDeps,
-  { wanted, waitS }: { wanted: Parameters<typeof findJob>[1]; waitS: number },
+  { wanted, waitS, version }: { wanted: Parameters<typeof findJob>[1]; waitS: number; version: number },
 ): Promise<JobState | undefined> {
   const hasEnded = (state: JobState) => isEnded(state.phase.value.status);
   try {
     const state = await awaitJob(deps.watch, wanted, {
       ...{ signal: c.req.raw.signal, timeoutMs: waitS * 1_000, wakesOn: isEnding, isEnough: hasEnded },
-      read: () => findJob(deps, wanted),
+      ...{ atLeast: version, read: (atLeast: number | undefined) => findJob(deps, { ...wanted, atLeast }) },
     });
     return hasEnded(state) ? state : undefined;
   } catch {

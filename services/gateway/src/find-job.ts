@@ -12,6 +12,8 @@ export interface WantedJob {
   readonly action: string | undefined;
   /** The version that the caller has already seen. */
   readonly minVersion: number;
+  /** A version that the log is known to hold. */
+  readonly atLeast?: number | undefined;
 }
 
 export interface FindJobDeps {
@@ -33,9 +35,15 @@ export interface FindJobDeps {
  *   other or none     no answer      LogUnavailable
  *   no answer         has nothing    LogUnavailable for a job older than the log's memory, else unknown_job
  *
+ * Whoever knows of a version in the log need not ask for the row, which can only be older.
+ *
  * @throws LogUnavailable, Refusal unknown_job
  */
 export async function findJob(deps: FindJobDeps, wanted: WantedJob): Promise<JobState> {
+  if (wanted.atLeast !== undefined) {
+    const told = await readLog(deps, wanted, undefined);
+    if (told && isComplete(told)) return told;
+  }
   const stored = await deps.store.find(wanted.jobId);
   const row = stored.kind === 'row' ? stored.state : undefined;
   if (row && !belongs(row, wanted)) throw new Refusal('unknown_job');
@@ -61,7 +69,14 @@ async function readLog(
   const { tenantId, jobId } = wanted;
   // The subjects hold the tenant and the action, so a job of another one is simply not found there.
   const action = wanted.action ?? row?.action;
-  return foldJob(await bus.readJob({ tenantId, jobId, ...(action === undefined ? {} : { action }) }));
+  const { atLeast } = wanted;
+  return foldJob(
+    await bus.readJob({
+      ...{ tenantId, jobId },
+      ...(action === undefined ? {} : { action }),
+      ...(atLeast === undefined ? {} : { atLeast }),
+    }),
+  );
 }
 
 function belongs(state: JobState, wanted: WantedJob): boolean {

@@ -35,6 +35,8 @@ export interface JobChanges extends Disposable {
   nudge(): void;
   /** Whether anything was stored, wanted or not, since the last read that succeeded. */
   isStale(): boolean;
+  /** The newest version that the log told to have stored; undefined if none, and once hints were lost. */
+  told(): number | undefined;
 }
 
 interface FollowOptions {
@@ -64,13 +66,16 @@ export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal
     follow({ tenantId, jobId }, { signal, timeoutMs, wakesOn = () => true }) {
       const wakes = createWakes();
       let isStale = false;
+      let told: number | undefined;
       const unsubscribe = bus.onStored(storedSubject(jobSubjectsOfAnyAction(tenantId, jobId)), {
         onEvent: (stored) => {
           isStale = true;
+          told = Math.max(told ?? 0, stored.version);
           if (wakesOn(stored)) wakes.give('stored');
         },
         onGap: () => {
           isStale = true;
+          told = undefined;
           wakes.give('stored');
         },
       });
@@ -99,6 +104,7 @@ export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal
         },
         nudge: () => wakes.give('nudged'),
         isStale: () => isStale,
+        told: () => told,
         [Symbol.dispose]() {
           unsubscribe();
           clearTimeout(timer);
@@ -141,17 +147,22 @@ function createWakes() {
 
 /**
  * Resolves with the job's state as soon as it is enough, or with the newest one known when the time is over, the
- * caller is gone or the process stops.
+ * caller is gone or the process stops. `atLeast` is a version that the log is known to hold already.
  * @throws what the first read throws; later reads may fail, which costs this waiter nothing but time.
  */
 export async function awaitJob(
   watch: JobWatch,
   job: { tenantId: string; jobId: string },
-  options: FollowOptions & { read: () => Promise<JobState>; isEnough: (state: JobState) => boolean },
+  options: FollowOptions & {
+    read: (atLeast: number | undefined) => Promise<JobState>;
+    isEnough: (state: JobState) => boolean;
+    atLeast?: number;
+  },
 ): Promise<JobState> {
-  const { read, isEnough } = options;
+  const { isEnough } = options;
   using changes = watch.follow(job, options);
-  let state = await read();
+  const read = () => options.read(changes.told());
+  let state = await options.read(options.atLeast);
   while (!isEnough(state)) {
     const wake = await changes.next();
     if (wake === 'aborted') break;

@@ -30,8 +30,8 @@ export async function lookUpJob(
   const { tenantId, query, action, resource } = wanted;
   const { jobId, minVersion, waitS } = query;
   c.env.jobId = jobId;
-  const read = async () => {
-    const state = await findJob(deps, { tenantId, jobId, action, minVersion });
+  const read = async (atLeast?: number) => {
+    const state = await findJob(deps, { tenantId, jobId, action, minVersion, atLeast });
     assertSameResource(state, resource);
     return state;
   };
@@ -42,7 +42,7 @@ export async function lookUpJob(
 function waitFor(
   c: Ctx,
   deps: LookUpDeps,
-  wanted: { query: JobQuery; tenantId: string; read: () => Promise<JobState> },
+  wanted: { query: JobQuery; tenantId: string; read: (atLeast?: number) => Promise<JobState> },
 ): Promise<JobState> {
   const { jobId, minVersion, waitS } = wanted.query;
   const known = c.req.raw.headers.get('if-none-match');
