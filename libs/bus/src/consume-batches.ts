@@ -1,6 +1,7 @@
 import { type ConsumerSpec, eventSubject, type RecordedEvent } from '@errand/contracts';
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { askPatiently } from './ask-patiently.ts';
 import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
 import { decodeEvent, encodeEvent, type Unreadable } from './event-codec.ts';
 
@@ -48,7 +49,8 @@ export async function consumeBatches(nc: NatsConnection, options: BatchOptions):
 
 async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promise<void> {
   const { signal, maxBatch } = options;
-  const consumer = await jetstream(nc).consumers.get(options.consumer.stream, options.consumer.name);
+  const { stream, name } = options.consumer;
+  const consumer = await askPatiently(() => jetstream(nc).consumers.get(stream, name));
   const messages = await consumer.consume({ max_messages: maxBatch * 2, idle_heartbeat: 1_000 });
   const stop = () => void messages.close();
   signal.addEventListener('abort', stop, { once: true });

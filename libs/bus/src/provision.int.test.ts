@@ -1,5 +1,6 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { executorConsumer, JOBS_STREAM, PROJECTION_CONSUMER } from '@errand/contracts';
-import { startTestNats, type TestNats } from '@errand/testkit';
+import { startTestCluster, startTestNats, type TestNats } from '@errand/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBus } from './bus.ts';
@@ -43,4 +44,18 @@ test.each(['2.9.10', '2.10.27', '2.11.99'])(
 
 test.each(['2.12.0', '2.15.1', '3.0.0', '2.14.0-beta.1'])('server %s is accepted', (version) => {
   expect(() => assertVersion(version)).not.toThrow();
+});
+
+test('a process may provision while a cluster elects its leaders', async () => {
+  await using cluster = await startTestCluster();
+  const servers = cluster.urls.join(',');
+  const topology = { ...TOPOLOGY, replicas: 3 };
+  await using first = await openBus({ servers, name: 'test', topology });
+  const jsm = await jetstreamManager(first.nc);
+  const leader = (await jsm.streams.info(JOBS_STREAM)).cluster?.leader ?? '';
+  // The nodes are called n1, n2, n3, in the order of the list. What this one leads has to elect another one.
+  await cluster.nodes[Number(leader.slice(1)) - 1]?.kill();
+  await using second = await openBus({ servers, name: 'test', topology });
+  await provisionConsumer(second.nc, PROJECTION_CONSUMER);
+  expect(await second.readJob({ tenantId: 'acme', jobId: randomUUIDv7() })).toEqual([]);
 });

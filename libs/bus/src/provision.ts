@@ -8,13 +8,17 @@ import {
   streams,
   type TopologySettings,
 } from '@errand/contracts';
-import { AckPolicy, type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  type JetStreamManagerOptions,
+  jetstream,
+  jetstreamManager,
+  type StreamConfig,
+} from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { askPatiently } from './ask-patiently.ts';
 import { JS, jsCode, UnfitServer } from './errors.ts';
-
-/** A wide consumer over a long stream takes the server longer to make than the client's usual patience. */
-const API_TIMEOUT_MS = 30_000;
 
 /**
  * Makes the streams and the buckets what the topology says, whoever else is doing so at the same moment.
@@ -22,31 +26,29 @@ const API_TIMEOUT_MS = 30_000;
  */
 export async function provision(nc: NatsConnection, settings: TopologySettings): Promise<void> {
   assertVersion(nc.info?.version ?? 'unknown');
-  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: API_TIMEOUT_MS });
-  for (const stream of streams(settings)) await provisionStream(jsm, stream);
-  const kvm = new Kvm(nc);
+  for (const stream of streams(settings)) await provisionStream(nc, stream);
   for (const bucket of Object.values(BUCKETS)) {
     const ttl = BUCKET_TTL_MS[bucket];
-    await kvm.create(bucket, {
-      history: 1,
-      replicas: settings.replicas,
-      ...(ttl === undefined ? {} : { ttl }),
-    });
+    const config = { history: 1, replicas: settings.replicas, ...(ttl === undefined ? {} : { ttl }) };
+    await askPatiently((options) => new Kvm(jetstream(nc, options)).create(bucket, { ...config }));
   }
 }
 
 /** Makes a durable consumer of JOBS what its spec says, and the one that brings back what it could not read. */
 export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec): Promise<void> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: API_TIMEOUT_MS });
   for (const each of [spec, redriveConsumer(spec.name)]) {
-    // The server treats a repeated creation of the same durable as an update, so racing processes agree.
-    await jsm.consumers.add(each.stream, {
+    const config = {
       durable_name: each.name,
       filter_subjects: [...each.filterSubjects],
       ack_policy: AckPolicy.Explicit,
       ack_wait: each.ackWaitMs * 1_000_000,
       max_ack_pending: each.maxAckPending,
       max_deliver: -1,
+    };
+    // The server treats a repeated creation of the same durable as an update, so racing processes agree.
+    await askPatiently(async (options) => {
+      const jsm = await jetstreamManager(nc, options);
+      return jsm.consumers.add(each.stream, { ...config });
     });
   }
 }
@@ -63,16 +65,19 @@ export function assertVersion(version: string): void {
 }
 
 async function provisionStream(
-  jsm: JetStreamManager,
+  nc: NatsConnection,
   wanted: ReturnType<typeof streams>[number],
 ): Promise<void> {
   const config = { ...wanted, subjects: [...wanted.subjects] } as Partial<StreamConfig> & { name: string };
-  const stored = await addStream(jsm, config);
+  const stored = await askPatiently((options) => addStream(nc, options, config));
   const differing = Object.entries(config).filter(
     ([key, value]) => !isDeepStrictEqual(stored[key as keyof StreamConfig], value),
   );
   if (differing.length === 0) return;
-  const updated = await jsm.streams.update(wanted.name, { ...stored, ...config });
+  const updated = await askPatiently(async (options) => {
+    const jsm = await jetstreamManager(nc, options);
+    return jsm.streams.update(wanted.name, { ...stored, ...config });
+  });
   for (const [key, value] of differing) {
     const echoed = updated.config[key as keyof StreamConfig];
     if (isDeepStrictEqual(echoed, value)) continue;
@@ -81,9 +86,11 @@ async function provisionStream(
 }
 
 async function addStream(
-  jsm: JetStreamManager,
+  nc: NatsConnection,
+  options: JetStreamManagerOptions,
   config: Partial<StreamConfig> & { name: string },
 ): Promise<StreamConfig> {
+  const jsm = await jetstreamManager(nc, options);
   try {
     return (await jsm.streams.add(config)).config;
   } catch (error) {

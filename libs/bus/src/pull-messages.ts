@@ -1,6 +1,7 @@
 import type { ConsumerSpec } from '@errand/contracts';
 import { type Consumer, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { askPatiently } from './ask-patiently.ts';
 import { JS, jsCode } from './errors.ts';
 
 /** What is to become of a delivered message. */
@@ -38,7 +39,7 @@ export async function pullMessages(nc: NatsConnection, options: PullOptions): Pr
   const { signal } = options;
   const running = new Set<Promise<void>>();
   const { stream, name } = options.consumer;
-  const consumer = await jetstream(nc).consumers.get(stream, name);
+  const consumer = await askPatiently(() => jetstream(nc).consumers.get(stream, name));
   while (!signal.aborted) {
     const free = options.slots - running.size;
     if (free === 0) {

@@ -1,0 +1,50 @@
+/** How large a run of the fault harness is, and what it runs against. */
+export interface FaultForm {
+  readonly name: string;
+  /** 1, or 3 for a cluster with as many copies of everything. */
+  readonly natsServers: 1 | 3;
+  readonly jobs: number;
+  /** Jobs are asked for over this time. */
+  readonly spreadMs: number;
+  /** Every so often a service's process is killed or paused. */
+  readonly faultEveryMs: number;
+  /** How often NATS, or the server that leads JOBS, is killed. */
+  readonly natsKills: number;
+  /** How many jobs kill their executor once, and how many do so in every attempt. */
+  readonly crashes: { readonly once: number; readonly always: number };
+  /** How long all jobs may take to end once nothing is disturbed any more. */
+  readonly settleMs: number;
+}
+
+/** The lease of the harness's executors: short, so that pauses outlast it. */
+export const LEASE_MS = 3_000;
+
+export const FULL: FaultForm = {
+  name: 'full',
+  natsServers: 1,
+  jobs: 2_000,
+  spreadMs: 150_000,
+  faultEveryMs: 2_000,
+  natsKills: 2,
+  crashes: { once: 8, always: 3 },
+  settleMs: 75_000,
+};
+
+export const CLUSTER: FaultForm = {
+  ...FULL,
+  name: 'cluster',
+  natsServers: 3,
+  jobs: 1_000,
+  spreadMs: 130_000,
+  natsKills: 5,
+  crashes: { once: 4, always: 2 },
+};
+
+export const SHORT: FaultForm = {
+  ...FULL,
+  name: 'short',
+  jobs: 200,
+  spreadMs: 20_000,
+  natsKills: 1,
+  crashes: { once: 2, always: 1 },
+};

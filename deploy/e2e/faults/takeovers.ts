@@ -1,0 +1,57 @@
+import type { RecordedEvent } from '@errand/contracts';
+import { executorPid } from './executor-pid.ts';
+
+/** A time for which a process was dead or paused, or a server away, in Unix time. */
+export interface Absence {
+  /** Undefined for a server, which all need. */
+  readonly pid?: number;
+  readonly fromMs: number;
+  /** Infinity where it has not come back. */
+  readonly toMs: number;
+}
+
+export interface AttemptCounts {
+  /** Attempts begun in place of one that was still under way as far as the log knew. */
+  readonly takeovers: number;
+  /** Those of them whose job was taken from an executor that was there all the time. */
+  readonly needless: number;
+  /** Attempts begun after a failed one. */
+  readonly retries: number;
+  readonly highest: number;
+}
+
+/** Counts the attempts of all jobs, whose events may come in any order. */
+export function countAttempts(
+  jobs: Iterable<readonly RecordedEvent[]>,
+  absences: readonly Absence[],
+): AttemptCounts {
+  let takeovers = 0;
+  let needless = 0;
+  let retries = 0;
+  let highest = 0;
+  for (const events of jobs) {
+    let running: { pid: number | undefined; fromMs: number } | undefined;
+    for (const { event } of events.toSorted((a, b) => a.version - b.version)) {
+      if (event.type === 'JobRetrying') running = undefined;
+      if (event.type !== 'JobStarted') continue;
+      const { attempt, executor_id: executorId } = event.data;
+      const atMs = Date.parse(event.time);
+      if (running) takeovers += 1;
+      else if (attempt > 1) retries += 1;
+      if (running && !wasAway(absences, { ...running, toMs: atMs })) needless += 1;
+      highest = Math.max(highest, attempt);
+      running = { pid: executorPid(executorId), fromMs: atMs };
+    }
+  }
+  return { takeovers, needless, retries, highest };
+}
+
+function wasAway(
+  absences: readonly Absence[],
+  { pid, fromMs, toMs }: { pid: number | undefined; fromMs: number; toMs: number },
+): boolean {
+  return absences.some(
+    (absence) =>
+      (absence.pid === undefined || absence.pid === pid) && absence.fromMs <= toMs && absence.toMs >= fromMs,
+  );
+}
