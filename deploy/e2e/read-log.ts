@@ -31,7 +31,8 @@ export async function readWholeLog(bus: Bus): Promise<RecordedEvent[]> {
     stream: JOBS_STREAM,
     name: `e2e-${randomUUID()}`,
     filterSubjects: [ALL_JOB_EVENTS],
-    maxAckPending: 10_000, ackWaitMs: 30_000
+    maxAckPending: 10_000,
+    ackWaitMs: 30_000,
   };
   await provisionConsumer(bus.nc, consumer);
   const events = new Map<number, RecordedEvent>();

@@ -2,14 +2,26 @@ import {
   BUS_SETTINGS,
   ConfigError,
   type ConfigOf,
+  flag,
   integer,
   OPS_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,
+  type Setting,
   text,
 } from '@errand/runtime';
 import { z } from 'zod';
+import { isCidr } from './address-rules.ts';
+
+/** Subnets in CIDR notation, separated by commas; `none` for none. */
+function cidrs(about: { env: string; description: string }): Setting<readonly string[]> {
+  const schema = z
+    .string()
+    .transform((list) => (list.trim() === 'none' ? [] : list.split(',').map((cidr) => cidr.trim())))
+    .refine((list) => list.every(isCidr), 'must be subnets such as 10.0.0.0/8,fd00::/8, or none');
+  return { ...about, default: 'none', schema };
+}
 
 export const settings = {
   ...PROCESS_SETTINGS,
@@ -25,6 +37,28 @@ export const settings = {
     }),
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
   },
+  allowHttp: flag({
+    env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
+    description: 'Accepts webhook URLs without TLS, for tries on one machine',
+    default: false,
+  }),
+  allowCidrs: cidrs({
+    env: 'ERRAND_WEBHOOKS_ALLOW_CIDRS',
+    description: 'Subnets that webhooks may reach although they are not public, separated by commas',
+  }),
+  denyCidrs: cidrs({
+    env: 'ERRAND_WEBHOOKS_DENY_CIDRS',
+    description: 'Subnets that webhooks never reach, whatever else allows it, separated by commas',
+  }),
+  dns: {
+    ...text({
+      env: 'ERRAND_WEBHOOKS_DNS',
+      description:
+        'resolver asks the name servers directly; system reads the hosts file and search domains too, but slow names hold up other work',
+      default: 'resolver',
+    }),
+    schema: z.enum(['resolver', 'system'], { error: 'must be resolver or system' }),
+  } satisfies Setting<'resolver' | 'system'>,
   attemptTimeoutMs: integer({
     env: 'ERRAND_WEBHOOKS_ATTEMPT_TIMEOUT_MS',
     description: 'How long one attempt may take, from connecting to the end of the answer',

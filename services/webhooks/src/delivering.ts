@@ -1,15 +1,20 @@
 import type { Db } from '@errand/postgres';
 import { createSecretBox, type Logger } from '@errand/runtime';
+import { createAddressRules } from './address-rules.ts';
 import { attemptDelivery } from './attempt-delivery.ts';
 import type { WebhooksConfig } from './config.ts';
 import type { AttemptResult, DueDelivery } from './delivery-table.ts';
 import { startDispatcher } from './dispatcher.ts';
+import { createEgress } from './egress.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Metrics } from './metrics.ts';
 import { createSecretsOpener } from './open-secrets.ts';
 import { createRecorder } from './record-results.ts';
+import { createHostResolver, createNameServerQuery, createSystemQuery } from './resolve-host.ts';
 import type { RetrySchedule } from './retry-schedule.ts';
 import { createSender } from './send.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface Delivering extends AsyncDisposable {
   /** Says that there are deliveries to attempt. */
@@ -39,6 +44,7 @@ export function startDelivering(
     connections: concurrency,
     maxResponseBytes,
     keptResponseBytes,
+    connect: egressOf(config),
   });
   const openSecrets = createSecretsOpener(createSecretBox(config.secretKey));
   const recorder = createRecorder(db, (err) => log.error({ err }, 'results_not_stored'));
@@ -77,6 +83,16 @@ export function startDelivering(
       await stopped;
     },
   };
+}
+
+function egressOf(config: WebhooksConfig) {
+  const { allowHttp, allowCidrs, denyCidrs, dns, attemptTimeoutMs } = config;
+  return createEgress({
+    allowHttp,
+    rules: createAddressRules({ allowCidrs, denyCidrs }),
+    resolve: createHostResolver(dns === 'system' ? createSystemQuery() : createNameServerQuery()),
+    connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, attemptTimeoutMs),
+  });
 }
 
 /** What became of an attempt, in one word. */

@@ -8,7 +8,7 @@
  *   any other status         failed         http_status
  *   no answer                failed         timeout, dns_failed, connection_refused, connection_closed, tls_failed,
  *                                           invalid_response, connection_failed
- *   not asked                failed         secret_unreadable, invalid_request
+ *   not asked                failed         secret_unreadable, invalid_request, address_blocked, scheme_blocked
  */
 
 /** One attempt as it went. */
@@ -33,7 +33,9 @@ type ErrorCode =
   | 'invalid_response'
   | 'connection_failed'
   | 'secret_unreadable'
-  | 'invalid_request';
+  | 'invalid_request'
+  | 'address_blocked'
+  | 'scheme_blocked';
 
 const MIN_RETRY_AFTER_MS = 1_000;
 const MAX_RETRY_AFTER_MS = 86_400_000;
@@ -66,12 +68,18 @@ function retryAfterMs(header: string | null, nowMs: number): number | null {
 /** Codes of Node and undici → ours. */
 const ERROR_CODES: Record<string, ErrorCode> = {
   secret_unreadable: 'secret_unreadable',
+  address_blocked: 'address_blocked',
+  scheme_blocked: 'scheme_blocked',
   TimeoutError: 'timeout',
   ETIMEDOUT: 'timeout',
   UND_ERR_CONNECT_TIMEOUT: 'timeout',
   UND_ERR_HEADERS_TIMEOUT: 'timeout',
   UND_ERR_BODY_TIMEOUT: 'timeout',
   ENOTFOUND: 'dns_failed',
+  ENODATA: 'dns_failed',
+  ESERVFAIL: 'dns_failed',
+  EREFUSED: 'dns_failed',
+  ETIMEOUT: 'dns_failed',
   EAI_AGAIN: 'dns_failed',
   ECONNREFUSED: 'connection_refused',
   ECONNRESET: 'connection_closed',

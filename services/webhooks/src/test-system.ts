@@ -42,7 +42,13 @@ export async function openTestSystem(servers: { natsUrl: string; databaseUrl: st
   const endpoints = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
   const db = openDatabase({ url: databaseUrl, name: 'test', poolSize: 2 });
   const log = createLogger({ service: 'test', level: process.env.ERRAND_LOG_LEVEL ?? 'silent' });
-  const env = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, ERRAND_SECRET_KEY: SECRET_KEY };
+  const env = {
+    DATABASE_URL: databaseUrl,
+    NATS_URL: natsUrl,
+    ERRAND_SECRET_KEY: SECRET_KEY,
+    ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+    ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
+  };
   return {
     env,
     bus,
