@@ -11,6 +11,7 @@ import { provision } from './provision.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
+import { createWebhookHints, type WebhookHints } from './webhook-hints.ts';
 
 /** A service's way to the log: connected, provisioned, ready to append and to read. */
 export interface Bus
@@ -21,6 +22,7 @@ export interface Bus
     Timers,
     DeadLetters,
     ExecutorPresence,
+    WebhookHints,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -48,6 +50,7 @@ export async function openBus(
     ...createTimers(nc),
     ...createExecutorPresence(nc),
     ...createDeadLetters(nc, jsm),
+    ...createWebhookHints(nc),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

@@ -31,6 +31,7 @@ export {
   storedOfAction,
   storedSubject,
   timerSubjects,
+  WEBHOOK_HINTS,
   workOf,
 } from './subjects.ts';
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
@@ -53,8 +54,10 @@ export {
   WEBHOOKS_CONSUMER,
 } from './topology.ts';
 export {
+  WEBHOOK_EVENT_FILTERS,
   WEBHOOK_EVENT_TYPES,
   WebhookEndpoint,
+  type WebhookEventFilter,
   type WebhookEventType,
   webhookEventTypeOf,
 } from './webhook-endpoint.ts';

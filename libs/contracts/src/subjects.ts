@@ -13,6 +13,8 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
  *   executors.<executor_id>                       asks one executor whether it holds a job
+ *   webhooks.hints                                names endpoints that have something to be sent
+ *   webhooks.commands.<command>                   asks the webhooks service to do something
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -45,6 +47,7 @@ export const ALL_TIMERS = 'timers.>';
 export const ALL_DUE_TIMERS = 'timers.due.>';
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
+export const WEBHOOK_HINTS = 'webhooks.hints';
 
 /** What an action's executors read: requests and waits that are over, in every lane. */
 export function workOf(action: string): string[] {

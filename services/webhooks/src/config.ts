@@ -83,21 +83,30 @@ export const settings = {
     min: 0,
     max: 65_536,
   }),
-  concurrency: integer({
-    env: 'ERRAND_WEBHOOKS_CONCURRENCY',
+  slots: integer({
+    env: 'ERRAND_WEBHOOKS_SLOTS',
     description: 'Most attempts of this process under way at once',
     unit: 'attempts',
-    default: 64,
-    min: 1,
-    max: 5_000,
+    default: 1_000,
+    min: 4,
+    max: 20_000,
   }),
-  pollIntervalMs: integer({
-    env: 'ERRAND_WEBHOOKS_POLL_INTERVAL_MS',
-    description: 'How often due retries and the deliveries that other processes took in are looked for',
+  sweepIntervalMs: integer({
+    env: 'ERRAND_WEBHOOKS_SWEEP_INTERVAL_MS',
+    description: 'How often due deliveries are looked for that nobody told of',
     unit: 'ms',
-    default: 500,
+    default: 2_000,
     min: 10,
     max: 60_000,
+  }),
+  leaseMs: integer({
+    env: 'ERRAND_WEBHOOKS_LEASE_MS',
+    description:
+      'How long the endpoints of a process that died wait for another one; renewed each third of it',
+    unit: 'ms',
+    default: 15_000,
+    min: 300,
+    max: 300_000,
   }),
   deliveryLifeHours: integer({
     env: 'ERRAND_WEBHOOKS_DELIVERY_LIFE_HOURS',

@@ -55,7 +55,13 @@ export async function openTestSystem(servers: { natsUrl: string; databaseUrl: st
     endpoints,
     db,
     start(overrides = {}, context = {}) {
-      const config = { ...parseConfig(settings, env), ...TOPOLOGY, opsPort: 0, pollIntervalMs: 50 };
+      const config = {
+        ...parseConfig(settings, env),
+        ...TOPOLOGY,
+        opsPort: 0,
+        sweepIntervalMs: 50,
+        leaseMs: 600,
+      };
       const fail = (error: unknown) => {
         throw error;
       };
