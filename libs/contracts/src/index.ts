@@ -18,6 +18,7 @@ export {
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
   deadLetterSubject,
+  endingsOf,
   eventSubject,
   executorSubject,
   jobSubjects,
@@ -32,6 +33,7 @@ export {
   storedSubject,
   timerSubjects,
   WEBHOOK_HINTS,
+  webhookCommandSubject,
   workOf,
 } from './subjects.ts';
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
@@ -53,6 +55,12 @@ export {
   type TopologySettings,
   WEBHOOKS_CONSUMER,
 } from './topology.ts';
+export {
+  WEBHOOK_COMMANDS,
+  type WebhookAnswer,
+  type WebhookCommand,
+  type WebhookRequest,
+} from './webhook-commands.ts';
 export {
   WEBHOOK_EVENT_FILTERS,
   WEBHOOK_EVENT_TYPES,

@@ -38,10 +38,15 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
+const ENDINGS = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const;
+
 /** The four events that end a job, of every tenant and action. */
-export const ALL_ENDINGS = (['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const).map(
-  (type) => `jobs.*.*.*.${TOKEN_OF[type]}`,
-);
+export const ALL_ENDINGS = ENDINGS.map((type) => `jobs.*.*.*.${TOKEN_OF[type]}`);
+
+/** The same, of one tenant. */
+export function endingsOf(tenantId: string): string[] {
+  return ENDINGS.map((type) => `jobs.${TenantId.parse(tenantId)}.*.*.${TOKEN_OF[type]}`);
+}
 
 export const ALL_TIMERS = 'timers.>';
 export const ALL_DUE_TIMERS = 'timers.due.>';
@@ -125,6 +130,11 @@ export function deadLetterSubject(consumer: string): string {
 
 export function redriveSubject(consumer: string): string {
   return `redrive.${consumer}`;
+}
+
+/** Where the webhooks service takes a command. */
+export function webhookCommandSubject(command: string): string {
+  return `webhooks.commands.${command}`;
 }
 
 /** Where one executor answers. Its id is of letters, digits, `_` and `-`. */

@@ -1,5 +1,5 @@
 import type { WebhookEndpoint } from '@errand/contracts';
-import { composeRequest, loggedHeaders } from './compose-request.ts';
+import { composeRequest, loggedHeaders, type Message } from './compose-request.ts';
 import type { AttemptResult, DueDelivery } from './delivery-table.ts';
 import type { OpenedSecrets } from './open-secrets.ts';
 import { type Exchange, type Outcome, outcomeOf } from './outcome.ts';
@@ -31,7 +31,7 @@ export async function attemptDelivery(
   const began = performance.now();
   const attempt = delivery.attempts + 1;
   const { exchange, requestHeaders } = await sendAttempt(
-    { delivery, endpoint, attempt, nowMs: startedMs },
+    { message: delivery, endpoint, attempt, nowMs: startedMs },
     deps,
   );
   if (exchange.kind === 'abandoned') return undefined;
@@ -54,14 +54,14 @@ export async function attemptDelivery(
 
 /** One exchange with an endpoint, and what was sent. */
 export async function sendAttempt(
-  options: { delivery: DueDelivery; endpoint: WebhookEndpoint; attempt: number; nowMs: number },
+  options: { message: Message; endpoint: WebhookEndpoint; attempt: number; nowMs: number },
   deps: Pick<AttemptDeps, 'sender' | 'openSecrets'>,
 ): Promise<{ exchange: Exchange | { kind: 'abandoned' }; requestHeaders: Record<string, string> }> {
-  const { delivery, endpoint, attempt, nowMs } = options;
+  const { message, endpoint, attempt, nowMs } = options;
   let requestHeaders: Record<string, string> = {};
   try {
     const secrets = deps.openSecrets(endpoint);
-    const request = composeRequest({ endpoint, secrets, message: delivery, attempt, nowMs });
+    const request = composeRequest({ endpoint, secrets, message, attempt, nowMs });
     requestHeaders = loggedHeaders(request, secrets);
     return { exchange: await deps.sender.send(endpoint.endpoint_id, request), requestHeaders };
   } catch (error) {

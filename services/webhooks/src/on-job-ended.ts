@@ -48,18 +48,26 @@ export async function onJobEnded(batch: readonly RecordedEvent[], deps: IntakeDe
       .filter((endpoint) => !deps.states.isDisabled(endpoint));
     return endpoints.length === 0 ? [] : [{ ending, endpoints }];
   });
-  const candidates = await mapParallel(wanted, ({ ending, endpoints }) => fanOut(ending, endpoints, deps));
-  const fanOuts = candidates.filter(({ endpointIds }) => endpointIds.length > 0);
+  const fanOuts = await messagesFor(wanted, deps);
   if (fanOuts.length === 0) return [];
   const eventIds = fanOuts.map(({ message }) => message.event_id);
   for (const partitions of deps.partitions) await partitions.ensureFor(eventIds);
   return insertFanOuts(deps.db, fanOuts, deps.nowMs);
 }
 
+/** What is to be told to whom: one message for each ending that still has an endpoint once metadata is known. */
+export async function messagesFor(
+  wanted: readonly { ending: RecordedEvent; endpoints: readonly WebhookEndpoint[] }[],
+  deps: Pick<IntakeDeps, 'bus' | 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
+): Promise<FanOut[]> {
+  const fanOuts = await mapParallel(wanted, ({ ending, endpoints }) => fanOut(ending, endpoints, deps));
+  return fanOuts.filter(({ endpointIds }) => endpointIds.length > 0);
+}
+
 async function fanOut(
   ending: RecordedEvent,
   endpoints: readonly WebhookEndpoint[],
-  deps: IntakeDeps,
+  deps: Pick<IntakeDeps, 'bus' | 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
 ): Promise<FanOut> {
   const job = foldJob(await deps.bus.readJob(ending.ref));
   const contract = deps.actions.peek(ending.ref.action);

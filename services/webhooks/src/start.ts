@@ -2,6 +2,7 @@ import { type Bus, consumeBatches, openBus, provisionConsumer, watchBucket } fro
 import { ActionContract, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
 import { createOps, type ServiceContext, serveHttp } from '@errand/runtime';
+import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
 import { type Delivering, startDelivering } from './delivering.ts';
 import { createEndpointStates } from './endpoint-states.ts';
@@ -78,7 +79,11 @@ export async function startWebhooks(
   const { publicUrl } = config;
   const lifeMs = config.deliveryLifeHours * HOUR_MS;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
-  const consumed = consume({ intake, bus, now, metrics, found: delivering.found, log, signal: stopping });
+  const { found } = delivering;
+  resources.use(
+    startCommands({ ...intake, bus, sending, found, now, log, intervalMs: config.sweepIntervalMs }),
+  );
+  const consumed = consume({ intake, bus, now, metrics, found, log, signal: stopping });
   consuming = true;
   consumed.catch(context.fail);
   resources.defer(async () => {

@@ -11,6 +11,7 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       status text not null,
       body text not null
     ) partition by range (event_id)`.execute(db);
+  await sql`create index webhook_message_job on webhook_message (job_id)`.execute(db);
   await sql`
     create table webhook_delivery (
       event_id uuid not null,
@@ -25,6 +26,8 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       updated_at timestamptz not null,
       primary key (event_id, endpoint_id)
     ) partition by range (event_id)`.execute(db);
+  // The delivery log of an endpoint, newest or oldest first.
+  await sql`create index webhook_delivery_endpoint on webhook_delivery (endpoint_id, event_id)`.execute(db);
   // Work is found per endpoint, so that the backlog of one costs the search for another nothing.
   await sql`
     create index webhook_delivery_pending on webhook_delivery (shard, endpoint_id, due_at, event_id)
