@@ -1,7 +1,7 @@
 import { WEBHOOK_HINTS } from '@errand/contracts';
 import type { NatsConnection } from '@nats-io/transport-node';
 
-export interface EndpointHint {
+interface EndpointHint {
   readonly tenantId: string;
   readonly endpointId: string;
 }

@@ -39,7 +39,7 @@ const NOT_PUBLIC_V4 = [
 const GLOBAL_V6 = '2000::/3';
 const NOT_PUBLIC_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20'];
 
-export type AddressClass = 'public' | 'allowed' | 'blocked';
+type AddressClass = 'public' | 'allowed' | 'blocked';
 
 export interface AddressRules {
   /** What is not an address is blocked, and so is an address with a zone. */

@@ -51,7 +51,7 @@ export interface Cursor {
   readonly dueAtText: string;
 }
 
-export interface Lane<D extends Row> extends LaneKey {
+interface Lane<D extends Row> extends LaneKey {
   readonly state: LaneState;
   page: D[];
   /** There may be due rows that are not in the page. */

@@ -11,7 +11,7 @@ const TENANT_SHARE = 0.25;
 const ORIGIN_SHARE = 0.25;
 const SLOW_SHARE = 0.5;
 
-export interface Holder {
+interface Holder {
   readonly tenantId: string;
   readonly origin: string;
   readonly slow: boolean;
