@@ -52,6 +52,7 @@ export async function startSystem(servers: { natsUrl: string; databaseUrl: strin
     ERRAND_SECRET_KEY: randomBytes(32).toString('base64'),
     ERRAND_PUBLIC_URL: url,
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+    ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
   };
   const services = SERVICES.map((name, index): Supervised => {
     const port = String(ports[index]);

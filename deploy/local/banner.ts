@@ -21,7 +21,8 @@ Errand is ready.
   key     ${facts.api_key}
   data    ${folder.path} (logs in logs/, the admin key in local.json)
 
-For local use only: webhook URLs may be plain http and receivers may be on this machine; and the log is not
+For local use only: webhook URLs may be plain http and lead to this machine (127.0.0.0/8, ::1), which a real
+system refuses unless ERRAND_WEBHOOKS_ALLOW_HTTP and ERRAND_WEBHOOKS_ALLOW_CIDRS say otherwise; and the log is not
 synced to disk at each write, so runs survive the death of any process, but not a power failure.
 
 List the actions:

@@ -22,7 +22,7 @@ export interface ServiceFacts {
   ports: Record<ServiceName, number>;
 }
 
-/** The environment of one service. Local receivers of webhooks have no TLS, so http is allowed. */
+/** The environment of one service. Webhooks may go to receivers on this machine, which have no TLS. */
 export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<string, string> {
   return {
     NATS_URL: facts.natsUrl,
@@ -34,6 +34,8 @@ export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<strin
     ERRAND_OPS_PORT: String(facts.ports[name]),
     ERRAND_PUBLIC_URL: gatewayUrl(facts.ports),
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+    ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
+    ERRAND_WEBHOOKS_DNS: 'system',
   };
 }
 

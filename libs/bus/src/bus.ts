@@ -8,9 +8,12 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
 import { provision } from './provision.ts';
+import { createEndingsReader, type EndingsReader } from './read-endings.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
+import { createWebhookCommands, type WebhookCommands } from './webhook-commands.ts';
+import { createWebhookHints, type WebhookHints } from './webhook-hints.ts';
 
 /** A service's way to the log: connected, provisioned, ready to append and to read. */
 export interface Bus
@@ -21,6 +24,9 @@ export interface Bus
     Timers,
     DeadLetters,
     ExecutorPresence,
+    WebhookHints,
+    WebhookCommands,
+    EndingsReader,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -48,6 +54,9 @@ export async function openBus(
     ...createTimers(nc),
     ...createExecutorPresence(nc),
     ...createDeadLetters(nc, jsm),
+    ...createWebhookHints(nc),
+    ...createWebhookCommands(nc),
+    ...createEndingsReader(nc, jsm),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

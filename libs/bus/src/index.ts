@@ -10,3 +10,4 @@ export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';
 export type { StoredEvent } from './stored-events.ts';
 export { consumeDueTimers } from './timers.ts';
+export type { WebhookHandlers } from './webhook-commands.ts';

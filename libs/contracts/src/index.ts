@@ -18,6 +18,7 @@ export {
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
   deadLetterSubject,
+  endingsOf,
   eventSubject,
   executorSubject,
   jobSubjects,
@@ -31,6 +32,8 @@ export {
   storedOfAction,
   storedSubject,
   timerSubjects,
+  WEBHOOK_HINTS,
+  webhookCommandSubject,
   workOf,
 } from './subjects.ts';
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
@@ -53,8 +56,16 @@ export {
   WEBHOOKS_CONSUMER,
 } from './topology.ts';
 export {
+  WEBHOOK_COMMANDS,
+  type WebhookAnswer,
+  type WebhookCommand,
+  type WebhookRequest,
+} from './webhook-commands.ts';
+export {
+  WEBHOOK_EVENT_FILTERS,
   WEBHOOK_EVENT_TYPES,
   WebhookEndpoint,
+  type WebhookEventFilter,
   type WebhookEventType,
   webhookEventTypeOf,
 } from './webhook-endpoint.ts';

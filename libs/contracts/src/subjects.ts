@@ -13,6 +13,8 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
  *   executors.<executor_id>                       asks one executor whether it holds a job
+ *   webhooks.hints                                names endpoints that have something to be sent
+ *   webhooks.commands.<command>                   asks the webhooks service to do something
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -36,15 +38,21 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
+const ENDINGS = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const;
+
 /** The four events that end a job, of every tenant and action. */
-export const ALL_ENDINGS = (['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const).map(
-  (type) => `jobs.*.*.*.${TOKEN_OF[type]}`,
-);
+export const ALL_ENDINGS = ENDINGS.map((type) => `jobs.*.*.*.${TOKEN_OF[type]}`);
+
+/** The same, of one tenant. */
+export function endingsOf(tenantId: string): string[] {
+  return ENDINGS.map((type) => `jobs.${TenantId.parse(tenantId)}.*.*.${TOKEN_OF[type]}`);
+}
 
 export const ALL_TIMERS = 'timers.>';
 export const ALL_DUE_TIMERS = 'timers.due.>';
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
+export const WEBHOOK_HINTS = 'webhooks.hints';
 
 /** What an action's executors read: requests and waits that are over, in every lane. */
 export function workOf(action: string): string[] {
@@ -122,6 +130,11 @@ export function deadLetterSubject(consumer: string): string {
 
 export function redriveSubject(consumer: string): string {
   return `redrive.${consumer}`;
+}
+
+/** Where the webhooks service takes a command. */
+export function webhookCommandSubject(command: string): string {
+  return `webhooks.commands.${command}`;
 }
 
 /** Where one executor answers. Its id is of letters, digits, `_` and `-`. */

@@ -113,13 +113,13 @@ export const WEBHOOKS_CONSUMER: ConsumerSpec = {
   ackWaitMs: ACK_WAIT_MS,
 };
 
-/** Waits that are over, shared by all executors. */
+/** Waits that are over, shared by all executors. Short, so that one that dies with such an end delays the job little. */
 export const TIMERS_CONSUMER: ConsumerSpec = {
   stream: TIMERS_STREAM,
   name: 'timers',
   filterSubjects: [ALL_DUE_TIMERS],
   maxAckPending: 1_000,
-  ackWaitMs: ACK_WAIT_MS,
+  ackWaitMs: 5_000,
 };
 
 /**

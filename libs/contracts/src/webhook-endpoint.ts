@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { Instant, type JobEventType } from './events.ts';
-import { TenantId } from './ids.ts';
+import { Instant, type JobEventType, Metadata } from './events.ts';
+import { ActionName, TenantId } from './ids.ts';
 
 export const WEBHOOK_EVENT_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
@@ -17,6 +17,10 @@ export function webhookEventTypeOf(type: JobEventType): WebhookEventType | undef
   return EVENT_TYPE_OF[type];
 }
 
+/** What an endpoint may ask for: one type of event, or all of them. */
+export const WEBHOOK_EVENT_FILTERS = [...WEBHOOK_EVENT_TYPES, 'job.*'] as const;
+export type WebhookEventFilter = (typeof WEBHOOK_EVENT_FILTERS)[number];
+
 /** A secret under AES-256-GCM, as `libs/runtime` seals it. */
 const Sealed = z.string();
 
@@ -31,9 +35,23 @@ export const WebhookEndpoint = z.object({
   method: z.enum(['POST', 'GET']),
   description: z.string().max(500),
   enabled: z.boolean(),
-  event_types: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1),
+  /** An event must fit this list and the two filters below, where they are set. */
+  event_types: z.array(z.enum(WEBHOOK_EVENT_FILTERS)).min(1),
+  /** Names of the actions whose jobs it wants to hear of; absent for all. */
+  actions: z.array(ActionName).min(1).optional(),
+  /** What a job's metadata must hold, each value literally. */
+  metadata: Metadata.optional(),
+  /** Most attempts begun in a second; absent for no limit. */
+  max_rps: z.int().min(1).max(10_000).optional(),
+  /** Most attempts under way at once; absent for 16. */
+  max_concurrency: z.int().min(1).max(64).optional(),
   /** Base64 key material of the Standard Webhooks signature, sealed. */
   signing_secret: Sealed,
+  /** Secrets that were replaced, sealed as `signing_secret` was: requests are signed with them too until they expire. */
+  previous_signing_secrets: z
+    .array(z.object({ secret: Sealed, expires_at: Instant }))
+    .max(3)
+    .optional(),
   basic_auth: z.object({ username: z.string(), password: Sealed }).nullable(),
   /** Header name → sealed value. */
   secret_headers: z.record(z.string(), Sealed),

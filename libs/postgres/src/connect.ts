@@ -1,7 +1,15 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { JobSummaryTable } from './schema/job-summary.ts';
-import type { WebhookAttemptTable, WebhookDeliveryTable, WebhookMessageTable } from './schema/webhooks.ts';
+import type {
+  WebhookAttemptTable,
+  WebhookDeliveryTable,
+  WebhookEndpointStateTable,
+  WebhookMessageTable,
+  WebhookOwnerTable,
+  WebhookReplayTable,
+  WebhookShardTable,
+} from './schema/webhooks.ts';
 
 /** Every table, each written by one service only. */
 export interface Database {
@@ -9,6 +17,10 @@ export interface Database {
   webhook_message: WebhookMessageTable;
   webhook_delivery: WebhookDeliveryTable;
   webhook_attempt: WebhookAttemptTable;
+  webhook_endpoint_state: WebhookEndpointStateTable;
+  webhook_shard: WebhookShardTable;
+  webhook_owner: WebhookOwnerTable;
+  webhook_replay: WebhookReplayTable;
 }
 
 export type Db = Kysely<Database>;

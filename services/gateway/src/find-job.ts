@@ -31,8 +31,7 @@ export interface FindJobDeps {
  *   row               log            answer
  *   ended             not asked      row
  *   other or none     answers        both, merged; unknown_job if neither has it
- *   complete          no answer      row
- *   other or none     no answer      LogUnavailable
+ *   other or none     no answer      LogUnavailable: an older version than one already told must not be answered
  *   no answer         has nothing    LogUnavailable for a job older than the log's memory, else unknown_job
  *
  * Whoever knows of a version in the log need not ask for the row, which can only be older.
@@ -48,13 +47,7 @@ export async function findJob(deps: FindJobDeps, wanted: WantedJob): Promise<Job
   const row = stored.kind === 'row' ? stored.state : undefined;
   if (row && !belongs(row, wanted)) throw new Refusal('unknown_job');
   if (row && isFinal(row) && row.version >= wanted.minVersion) return row;
-  let logged: JobState | undefined;
-  try {
-    logged = await readLog(deps, wanted, row);
-  } catch (error) {
-    if (row && isComplete(row)) return row;
-    throw error;
-  }
+  const logged = await readLog(deps, wanted, row);
   const state = row && logged ? mergeJobStates(row, logged) : (logged ?? row);
   if (state && isComplete(state)) return state;
   throw nothingKnown(deps, wanted, stored);

@@ -1,8 +1,8 @@
 import type { WebhookEndpoint } from '@errand/contracts';
-import { composeRequest } from './compose-request.ts';
+import { composeRequest, loggedHeaders, type Message } from './compose-request.ts';
 import type { AttemptResult, DueDelivery } from './delivery-table.ts';
 import type { OpenedSecrets } from './open-secrets.ts';
-import { type Exchange, outcomeOf } from './outcome.ts';
+import { type Exchange, type Outcome, outcomeOf } from './outcome.ts';
 import { nextAttempt, type RetrySchedule } from './retry-schedule.ts';
 import type { Sender } from './send.ts';
 
@@ -14,62 +14,82 @@ export interface AttemptDeps {
   readonly random: () => number;
 }
 
+export interface Attempted {
+  /** To be stored. */
+  readonly result: AttemptResult;
+  readonly outcome: Outcome;
+  readonly endedMs: number;
+}
+
 /** Tries once to deliver; undefined if the attempt was cut off by a stop and counts for nothing. */
 export async function attemptDelivery(
   delivery: DueDelivery,
   endpoint: WebhookEndpoint,
   deps: AttemptDeps,
-): Promise<AttemptResult | undefined> {
+): Promise<Attempted | undefined> {
   const startedMs = deps.now();
   const began = performance.now();
   const attempt = delivery.attempts + 1;
-  const exchange = await sendAttempt({ delivery, endpoint, attempt, nowMs: startedMs }, deps);
+  const { exchange, requestHeaders } = await sendAttempt(
+    { message: delivery, endpoint, attempt, nowMs: startedMs },
+    deps,
+  );
   if (exchange.kind === 'abandoned') return undefined;
-  const { event_id, endpoint_id } = delivery;
-  const nowMs = deps.now();
-  const attempted = {
-    event_id,
-    endpoint_id,
+  const endedMs = deps.now();
+  const outcome = outcomeOf(exchange, endedMs);
+  const result = {
+    event_id: delivery.event_id,
+    endpoint_id: delivery.endpoint_id,
     attempt,
     startedMs,
     durationMs: performance.now() - began,
     status: exchange.status,
+    errorCode: outcome.kind === 'delivered' ? null : outcome.errorCode,
+    requestHeaders,
     response: exchange.kind === 'answered' ? exchange.response : null,
+    ...whatBecomesOf(delivery, outcome, { attempt, endedMs, deps }),
   };
-  const outcome = outcomeOf(exchange, nowMs);
-  if (outcome.kind === 'delivered') {
-    return { ...attempted, errorCode: null, state: 'delivered', dueMs: null };
+  return { result, outcome, endedMs };
+}
+
+/** One exchange with an endpoint, and what was sent. */
+export async function sendAttempt(
+  options: { message: Message; endpoint: WebhookEndpoint; attempt: number; nowMs: number },
+  deps: Pick<AttemptDeps, 'sender' | 'openSecrets'>,
+): Promise<{ exchange: Exchange | { kind: 'abandoned' }; requestHeaders: Record<string, string> }> {
+  const { message, endpoint, attempt, nowMs } = options;
+  let requestHeaders: Record<string, string> = {};
+  try {
+    const secrets = deps.openSecrets(endpoint);
+    const request = composeRequest({ endpoint, secrets, message, attempt, nowMs });
+    requestHeaders = loggedHeaders(request, secrets);
+    return { exchange: await deps.sender.send(endpoint.endpoint_id, request), requestHeaders };
+  } catch (error) {
+    // Secrets that do not open; sending itself does not throw.
+    return { exchange: { kind: 'broken', status: null, error }, requestHeaders };
   }
-  const { errorCode, notBeforeMs } = outcome;
-  const expiresAtMs = delivery.expires_at.getTime();
+}
+
+function whatBecomesOf(
+  delivery: DueDelivery,
+  outcome: Outcome,
+  { attempt, endedMs, deps }: { attempt: number; endedMs: number; deps: AttemptDeps },
+): Pick<AttemptResult, 'state' | 'dueMs'> {
+  if (outcome.kind === 'delivered') return { state: 'delivered', dueMs: null };
+  if (outcome.final) return { state: 'failed', dueMs: null };
   const next = nextAttempt(deps.schedule, {
-    attempt,
-    nowMs,
-    expiresAtMs,
-    notBeforeMs,
+    attempt: attempt - delivery.schedule_offset,
+    nowMs: endedMs,
+    expiresAtMs: delivery.expires_at.getTime(),
+    notBeforeMs: outcome.notBeforeMs,
     random: deps.random(),
   });
   switch (next.kind) {
     case 'at':
-      return { ...attempted, errorCode, state: 'pending', dueMs: next.timeMs };
+      return { state: 'pending', dueMs: next.timeMs };
     case 'exhausted':
-      return { ...attempted, errorCode, state: 'failed', dueMs: null };
+      return { state: 'failed', dueMs: null };
     case 'expired':
-      return { ...attempted, errorCode, state: 'expired', dueMs: null };
-  }
-}
-
-async function sendAttempt(
-  options: { delivery: DueDelivery; endpoint: WebhookEndpoint; attempt: number; nowMs: number },
-  deps: AttemptDeps,
-): Promise<Exchange | { kind: 'abandoned' }> {
-  const { delivery, endpoint, attempt, nowMs } = options;
-  try {
-    const secrets = deps.openSecrets(endpoint);
-    const request = composeRequest({ endpoint, secrets, message: delivery, attempt, nowMs });
-    return await deps.sender.send(endpoint.endpoint_id, request);
-  } catch (error) {
-    // Secrets that do not open; sending itself does not throw.
-    return { kind: 'broken', status: null, error };
+      return { state: 'expired', dueMs: null };
   }
 }

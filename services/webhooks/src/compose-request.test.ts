@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
-import { composeRequest } from './compose-request.ts';
+import { composeRequest, loggedHeaders } from './compose-request.ts';
 import type { OpenedSecrets } from './open-secrets.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
@@ -20,7 +20,7 @@ function compose(
 ) {
   return composeRequest({
     endpoint: { url: 'https://a.example/hook', method: 'POST', ...endpoint },
-    secrets: { signingSecret: SECRET, basicAuth: null, headers: {}, ...secrets },
+    secrets: { signingSecret: SECRET, previousSecrets: [], basicAuth: null, headers: {}, ...secrets },
     message,
     attempt: 3,
     nowMs,
@@ -75,10 +75,36 @@ test("a GET's signature is over the empty body", () => {
 test('what fills a placeholder is percent-encoded', () => {
   const request = composeRequest({
     endpoint: { url: 'https://a.example/?s=<STATUS>', method: 'GET' },
-    secrets: { signingSecret: SECRET, basicAuth: null, headers: {} },
+    secrets: { signingSecret: SECRET, previousSecrets: [], basicAuth: null, headers: {} },
     message: { ...message, status: 'a b&c=$&' },
     attempt: 1,
     nowMs: 0,
   });
   expect(request.url).toBe('https://a.example/?s=a%20b%26c%3D%24%26');
+});
+
+test('while a secret is being replaced, who knows either one can verify, until the old one expires', () => {
+  const old = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+  const nowMs = Date.now();
+  const during = compose({}, { previousSecrets: [{ secret: old, expiresMs: nowMs + 1 }] }, nowMs);
+  for (const secret of [SECRET, old]) new Webhook(secret).verify(message.body, during.headers);
+  const after = compose({}, { previousSecrets: [{ secret: old, expiresMs: nowMs }] }, nowMs);
+  new Webhook(SECRET).verify(message.body, after.headers);
+  expect(() => new Webhook(old).verify(message.body, after.headers)).toThrow();
+});
+
+test('the log keeps the names of secret headers and no secret', () => {
+  const secrets = {
+    signingSecret: SECRET,
+    previousSecrets: [],
+    basicAuth: { username: 'me', password: 'pa55' },
+    headers: { 'X-Key': 's3cret' },
+  };
+  const headers = loggedHeaders(compose({}, secrets), secrets);
+  expect(headers).toMatchObject({
+    authorization: '[redacted]',
+    'X-Key': '[redacted]',
+    'errand-attempt': '3',
+  });
+  expect(JSON.stringify(headers)).not.toMatch(/s3cret|bWU6cGE1NQ/);
 });

@@ -45,11 +45,35 @@ export function composeRequest(options: {
     'user-agent': 'errand-webhooks/1',
     'webhook-id': id,
     'webhook-timestamp': String(timestampS),
-    'webhook-signature': signatureOf(secrets.signingSecret, { id, timestampS, body: body ?? '' }),
+    'webhook-signature': liveSecrets(secrets, nowMs)
+      .map((secret) => signatureOf(secret, { id, timestampS, body: body ?? '' }))
+      .join(' '),
     'errand-attempt': String(attempt),
   };
   const url = endpoint.method === 'GET' ? fillTemplate(endpoint.url, message) : endpoint.url;
   return { method: endpoint.method, url, headers, body };
+}
+
+/** The current secret, and those before it that are still in their grace period. */
+function liveSecrets(secrets: OpenedSecrets, nowMs: number): string[] {
+  const previous = secrets.previousSecrets.filter(({ expiresMs }) => expiresMs > nowMs);
+  return [secrets.signingSecret, ...previous.map(({ secret }) => secret)];
+}
+
+const BLANKED = '[redacted]';
+
+/** A request's headers as the delivery log keeps them. */
+export function loggedHeaders(request: OutgoingRequest, secrets: OpenedSecrets): Record<string, string> {
+  const secret = new Set([
+    'authorization',
+    ...Object.keys(secrets.headers).map((name) => name.toLowerCase()),
+  ]);
+  return Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      secret.has(name.toLowerCase()) ? BLANKED : value,
+    ]),
+  );
 }
 
 /** RFC 7617, with user name and password as UTF-8. */

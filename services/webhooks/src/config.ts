@@ -2,14 +2,26 @@ import {
   BUS_SETTINGS,
   ConfigError,
   type ConfigOf,
+  flag,
   integer,
   OPS_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,
+  type Setting,
   text,
 } from '@errand/runtime';
 import { z } from 'zod';
+import { isCidr } from './address-rules.ts';
+
+/** Subnets in CIDR notation, separated by commas; `none` for none. */
+function cidrs(about: { env: string; description: string }): Setting<readonly string[]> {
+  const schema = z
+    .string()
+    .transform((list) => (list.trim() === 'none' ? [] : list.split(',').map((cidr) => cidr.trim())))
+    .refine((list) => list.every(isCidr), 'must be subnets such as 10.0.0.0/8,fd00::/8, or none');
+  return { ...about, default: 'none', schema };
+}
 
 export const settings = {
   ...PROCESS_SETTINGS,
@@ -25,6 +37,28 @@ export const settings = {
     }),
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
   },
+  allowHttp: flag({
+    env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
+    description: 'Accepts webhook URLs without TLS, for tries on one machine',
+    default: false,
+  }),
+  allowCidrs: cidrs({
+    env: 'ERRAND_WEBHOOKS_ALLOW_CIDRS',
+    description: 'Subnets that webhooks may reach although they are not public, separated by commas',
+  }),
+  denyCidrs: cidrs({
+    env: 'ERRAND_WEBHOOKS_DENY_CIDRS',
+    description: 'Subnets that webhooks never reach, whatever else allows it, separated by commas',
+  }),
+  dns: {
+    ...text({
+      env: 'ERRAND_WEBHOOKS_DNS',
+      description:
+        'resolver asks the name servers directly; system reads the hosts file and search domains too, but slow names hold up other work',
+      default: 'resolver',
+    }),
+    schema: z.enum(['resolver', 'system'], { error: 'must be resolver or system' }),
+  } satisfies Setting<'resolver' | 'system'>,
   attemptTimeoutMs: integer({
     env: 'ERRAND_WEBHOOKS_ATTEMPT_TIMEOUT_MS',
     description: 'How long one attempt may take, from connecting to the end of the answer',
@@ -49,21 +83,30 @@ export const settings = {
     min: 0,
     max: 65_536,
   }),
-  concurrency: integer({
-    env: 'ERRAND_WEBHOOKS_CONCURRENCY',
+  slots: integer({
+    env: 'ERRAND_WEBHOOKS_SLOTS',
     description: 'Most attempts of this process under way at once',
     unit: 'attempts',
-    default: 64,
-    min: 1,
-    max: 5_000,
+    default: 1_000,
+    min: 4,
+    max: 20_000,
   }),
-  pollIntervalMs: integer({
-    env: 'ERRAND_WEBHOOKS_POLL_INTERVAL_MS',
-    description: 'How often due retries and the deliveries that other processes took in are looked for',
+  sweepIntervalMs: integer({
+    env: 'ERRAND_WEBHOOKS_SWEEP_INTERVAL_MS',
+    description: 'How often due deliveries are looked for that nobody told of',
     unit: 'ms',
-    default: 500,
+    default: 2_000,
     min: 10,
     max: 60_000,
+  }),
+  leaseMs: integer({
+    env: 'ERRAND_WEBHOOKS_LEASE_MS',
+    description:
+      'How long the endpoints of a process that died wait for another one; renewed each third of it',
+    unit: 'ms',
+    default: 15_000,
+    min: 300,
+    max: 300_000,
   }),
   deliveryLifeHours: integer({
     env: 'ERRAND_WEBHOOKS_DELIVERY_LIFE_HOURS',

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { Db, DeliveryState } from '@errand/postgres';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Message } from './compose-request.ts';
+import { shardOf } from './shard.ts';
 
 /*
- * Every statement on webhook_message, webhook_delivery and webhook_attempt. Rows travel as one array per column, so
- * a statement has the same text, and few parameters, for any number of rows.
+ * What is written to webhook_message, webhook_delivery and webhook_attempt while events come in and attempts are made.
+ * Rows travel as one array per column, so a statement has the same text, and few parameters, for any number of rows.
  */
 
 /** An event and the endpoints that are to hear of it. */
@@ -22,7 +22,11 @@ export interface DueDelivery extends Message {
   endpoint_id: string;
   /** Attempts made so far. */
   attempts: number;
+  /** How many of them the retry schedule does not count. */
+  schedule_offset: number;
   expires_at: Date;
+  /** In Postgres' own words, with all its digits. */
+  due_at_text: string;
 }
 
 /** What an attempt makes of its delivery. */
@@ -35,17 +39,25 @@ export interface AttemptResult {
   durationMs: number;
   status: number | null;
   errorCode: string | null;
+  /** As sent, secrets blanked out. */
+  requestHeaders: Record<string, string>;
   response: string | null;
   state: DeliveryState;
   /** When it is tried again; null once it is not pending any more. */
   dueMs: number | null;
 }
 
+/** A delivery that was made. */
+export interface Inserted {
+  tenant_id: string;
+  endpoint_id: string;
+}
+
 /**
- * Stores messages and their deliveries in one statement; resolves with the number of deliveries. An event that is
+ * Stores messages and their deliveries in one statement; resolves with the deliveries that are new. An event that is
  * already there changes nothing, whatever became of its deliveries. Partitions must exist.
  */
-export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: number): Promise<number> {
+export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: number): Promise<Inserted[]> {
   // In one order for all, so that two processes which insert the same events never wait for each other in a circle.
   const sorted = [...fanOuts].sort((a, b) => (a.message.event_id < b.message.event_id ? -1 : 1));
   const messages = sorted.map(({ message }) => message);
@@ -53,7 +65,7 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
     endpointIds.map((endpointId) => ({ message, endpointId, dueMs, expiresMs })),
   );
   const now = timestamp(nowMs);
-  const { numAffectedRows } = await sql`
+  const { rows } = await sql<Inserted>`
     with fresh as (
       insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body)
       select * from unnest(
@@ -76,22 +88,8 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
       ${deliveries.map((row) => timestamp(row.dueMs))}::timestamptz[],
       ${deliveries.map((row) => timestamp(row.expiresMs))}::timestamptz[]
     ) as wanted (event_id, endpoint_id, shard, due_at, expires_at) using (event_id)
-    on conflict do nothing`.execute(db);
-  return Number(numAffectedRows ?? 0);
-}
-
-/** Pending deliveries that are due and not yet expired, the longest due first. */
-export async function findDue(
-  db: Db,
-  wanted: { nowMs: number; limit: number; exceptEndpointIds: readonly string[] },
-): Promise<DueDelivery[]> {
-  const now = timestamp(wanted.nowMs);
-  const { rows } = await sql<DueDelivery>`
-    select event_id, endpoint_id, attempts, expires_at, m.tenant_id, m.job_id, m.action, m.status, m.body
-    from webhook_delivery d join webhook_message m using (event_id)
-    where d.state = 'pending' and d.due_at <= ${now}::timestamptz and d.expires_at > ${now}::timestamptz
-      and d.endpoint_id <> all (${wanted.exceptEndpointIds}::text[])
-    order by d.due_at limit ${wanted.limit}`.execute(db);
+    on conflict do nothing
+    returning tenant_id, endpoint_id`.execute(db);
   return rows;
 }
 
@@ -110,10 +108,12 @@ export async function recordAttempts(db: Db, results: readonly AttemptResult[]):
         ${results.map((row) => Math.round(row.durationMs))}::int[],
         ${results.map((row) => row.status)}::int[],
         ${results.map((row) => row.errorCode)}::text[],
+        ${results.map((row) => JSON.stringify(row.requestHeaders))}::text[],
         ${results.map((row) => row.response)}::text[],
         ${results.map((row) => row.state)}::text[],
         ${results.map((row) => (row.dueMs === null ? null : timestamp(row.dueMs)))}::timestamptz[]
-      ) as r (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, response, state, due_at)
+      ) as r (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers, response,
+        state, due_at)
     ), changed as (
       update webhook_delivery d
       set state = r.state, attempts = r.attempt, due_at = coalesce(r.due_at, d.due_at),
@@ -122,33 +122,44 @@ export async function recordAttempts(db: Db, results: readonly AttemptResult[]):
       where d.event_id = r.event_id and d.endpoint_id = r.endpoint_id
         and d.state = 'pending' and d.attempts = r.attempt - 1)
     insert into webhook_attempt
-      (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, response)
-    select event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, response from result
+      (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, request_headers, response)
+    select event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers::json, response
+    from result
     on conflict do nothing`.execute(db);
 }
 
 /** Cancels whatever an endpoint has pending; resolves with the number of deliveries. */
 export async function cancelPending(db: Db, endpointId: string, nowMs: number): Promise<number> {
-  const { numAffectedRows } = await sql`
-    update webhook_delivery set state = 'canceled', updated_at = ${timestamp(nowMs)}::timestamptz
-    where state = 'pending' and shard = ${shardOf(endpointId)} and endpoint_id = ${endpointId}`.execute(db);
-  return Number(numAffectedRows ?? 0);
+  const wanted = sql`shard = ${shardOf(endpointId)} and endpoint_id = ${endpointId}`;
+  return endPending(db, { state: 'canceled', wanted, nowMs });
 }
 
 /** Gives up what is past its life, also where nothing may be sent; resolves with the number of deliveries. */
 export async function expirePending(db: Db, nowMs: number): Promise<number> {
-  const now = timestamp(nowMs);
-  const { numAffectedRows } = await sql`
-    update webhook_delivery set state = 'expired', updated_at = ${now}::timestamptz
-    where state = 'pending' and due_at <= ${now}::timestamptz and expires_at <= ${now}::timestamptz`.execute(
-    db,
-  );
-  return Number(numAffectedRows ?? 0);
+  return endPending(db, {
+    state: 'expired',
+    wanted: sql`expires_at <= ${timestamp(nowMs)}::timestamptz`,
+    nowMs,
+  });
 }
 
-/** 0-255: the first byte of the id's SHA-256. */
-function shardOf(endpointId: string): number {
-  return createHash('sha256').update(endpointId).digest()[0] ?? 0;
+const END_AT_ONCE = 5_000;
+
+/** Ends pending deliveries, a limited number in each statement: there may be a million of them. */
+async function endPending(
+  db: Db,
+  { state, wanted, nowMs }: { state: DeliveryState; wanted: RawBuilder<unknown>; nowMs: number },
+): Promise<number> {
+  for (let ended = 0; ; ) {
+    const { numAffectedRows } = await sql`
+      update webhook_delivery set state = ${state}, updated_at = ${timestamp(nowMs)}::timestamptz
+      where state = 'pending' and (event_id, endpoint_id) in (
+        select event_id, endpoint_id from webhook_delivery
+        where state = 'pending' and ${wanted} limit ${END_AT_ONCE})`.execute(db);
+    const count = Number(numAffectedRows ?? 0);
+    ended += count;
+    if (count < END_AT_ONCE) return ended;
+  }
 }
 
 function timestamp(ms: number): string {

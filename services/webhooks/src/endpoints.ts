@@ -1,5 +1,6 @@
 import { watchBucket } from '@errand/bus';
 import { BUCKETS, WebhookEndpoint, type WebhookEventType } from '@errand/contracts';
+import { wantsEvent } from './wants-event.ts';
 
 type Connection = Parameters<typeof watchBucket>[0];
 
@@ -7,9 +8,12 @@ type Connection = Parameters<typeof watchBucket>[0];
 export interface Endpoints {
   find(tenantId: string, endpointId: string): WebhookEndpoint | undefined;
   /** The enabled endpoints of a tenant that want to hear of an event that happened at the given time. */
-  wanting(event: { tenantId: string; type: WebhookEventType; timeMs: number }): WebhookEndpoint[];
-  /** Ids of those that are switched off. */
-  disabledIds(): readonly string[];
+  wanting(event: {
+    tenantId: string;
+    type: WebhookEventType;
+    action: string;
+    timeMs: number;
+  }): WebhookEndpoint[];
   /**
    * Resolves when memory holds whatever was stored at the time of the call.
    * @throws LogUnavailable
@@ -24,7 +28,6 @@ const CLOCK_TOLERANCE_MS = 5_000;
 /** Resolves when all endpoints are in memory. */
 export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
   const ofTenant = new Map<string, Map<string, WebhookEndpoint>>();
-  const disabled = new Set<string>();
 
   const onChange = (key: string, endpoint: WebhookEndpoint | undefined) => {
     const [tenantId = '', endpointId = ''] = key.split('.');
@@ -33,21 +36,18 @@ export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
     else known.delete(endpointId);
     if (known.size > 0) ofTenant.set(tenantId, known);
     else ofTenant.delete(tenantId);
-    if (endpoint?.enabled === false) disabled.add(endpointId);
-    else disabled.delete(endpointId);
   };
   const bucket = await watchBucket(nc, BUCKETS.webhookEndpoints, WebhookEndpoint, onChange);
 
   return {
     find: (tenantId, endpointId) => ofTenant.get(tenantId)?.get(endpointId),
-    wanting: ({ tenantId, type, timeMs }) =>
+    wanting: ({ tenantId, timeMs, ...event }) =>
       [...(ofTenant.get(tenantId)?.values() ?? [])].filter(
         (endpoint) =>
           endpoint.enabled &&
-          endpoint.event_types.includes(type) &&
+          wantsEvent(endpoint, event) &&
           Date.parse(endpoint.created_at) <= timeMs + CLOCK_TOLERANCE_MS,
       ),
-    disabledIds: () => [...disabled],
     caughtUp: () => bucket.caughtUp(),
     close: () => bucket.close(),
   };

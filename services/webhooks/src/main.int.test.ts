@@ -30,7 +30,13 @@ afterAll(async () => {
 });
 
 function startProcess(): ChildProcess {
-  const env = { ...process.env, ...system.env, ERRAND_OPS_PORT: '0', ERRAND_LOG_LEVEL: 'silent' };
+  const env = {
+    ...process.env,
+    ...system.env,
+    ERRAND_OPS_PORT: '0',
+    ERRAND_LOG_LEVEL: 'silent',
+    ERRAND_WEBHOOKS_LEASE_MS: '600',
+  };
   return spawn(process.execPath, [MAIN], { env, stdio: 'inherit' });
 }
 

@@ -34,9 +34,14 @@ export function createMetrics(registry: Ops['metrics']) {
       help: 'Stored messages that are not events',
       registers,
     }),
-    dispatching: new Gauge({
-      name: 'errand_webhook_dispatching',
-      help: '1 in the process that sends, 0 in those that stand by',
+    shards: new Gauge({
+      name: 'errand_webhook_shards',
+      help: 'Shards of endpoints, of 256, that this process sends for',
+      registers,
+    }),
+    underWay: new Gauge({
+      name: 'errand_webhook_attempts_under_way',
+      help: 'Attempts that this process has under way',
       registers,
     }),
   };

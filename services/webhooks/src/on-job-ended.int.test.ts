@@ -24,6 +24,7 @@ beforeAll(async () => {
     db: system.db,
     bus: system.bus,
     endpoints,
+    states: { isDisabled: ({ url }) => url === 'https://disabled.example' },
     actions: { peek: () => undefined, caughtUp: async () => {} },
     partitions: (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>
       createDailyPartitions(system.db, table),
@@ -64,7 +65,7 @@ test('endpoints are looked up only when memory holds all that the bucket has', a
       current = true;
     },
   };
-  expect(await onJobEnded([ending], { ...deps, endpoints: lagging })).toBe(1);
+  expect(await onJobEnded([ending], { ...deps, endpoints: lagging })).toHaveLength(1);
 });
 
 test('an ending makes one delivery for each endpoint, however often and however close together it comes', async () => {
@@ -75,12 +76,30 @@ test('an ending makes one delivery for each endpoint, however often and however 
     onJobEnded([...batch, ...batch], deps),
     onJobEnded(batch.toReversed(), deps),
   ]);
-  expect(counts[0] + counts[1]).toBe(40);
-  expect(await onJobEnded(batch, deps)).toBe(0);
+  expect(counts[0].length + counts[1].length).toBe(40);
+  expect(await onJobEnded(batch, deps)).toEqual([]);
 });
 
 test('an ending that is older than the delivery log is passed over', async () => {
   await system.addEndpoint({ tenant_id: 'old', url: 'https://a.example' });
   const ending = await anEnding('old');
-  expect(await onJobEnded([ending], { ...deps, nowMs: Date.now() + 31 * DAY_MS })).toBe(0);
+  expect(await onJobEnded([ending], { ...deps, nowMs: Date.now() + 31 * DAY_MS })).toEqual([]);
+});
+
+test('paused and disabled endpoints and those whose filters do not fit get no delivery', async () => {
+  const url = 'https://a.example';
+  const wanted = await system.addEndpoint({
+    tenant_id: 'f',
+    url,
+    event_types: ['job.*'],
+    metadata: { order: '7' },
+  });
+  await system.addEndpoint({ tenant_id: 'f', url, enabled: false });
+  await system.addEndpoint({ tenant_id: 'f', url: 'https://disabled.example' });
+  await system.addEndpoint({ tenant_id: 'f', url, event_types: ['job.failed'] });
+  await system.addEndpoint({ tenant_id: 'f', url, actions: ['another_action'] });
+  await system.addEndpoint({ tenant_id: 'f', url, metadata: { order: '8' } });
+  expect(await onJobEnded([await anEnding('f')], deps)).toEqual([
+    { tenant_id: 'f', endpoint_id: wanted.endpoint_id },
+  ]);
 });

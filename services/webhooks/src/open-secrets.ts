@@ -4,6 +4,8 @@ import type { SecretBox } from '@errand/runtime';
 /** An endpoint's secrets in the clear. They live in memory only and are never logged. */
 export interface OpenedSecrets {
   signingSecret: string;
+  /** Those it has replaced. */
+  previousSecrets: { secret: string; expiresMs: number }[];
   basicAuth: { username: string; password: string } | null;
   headers: Record<string, string>;
 }
@@ -37,6 +39,10 @@ function openSecrets(box: SecretBox, endpoint: WebhookEndpoint): OpenedSecrets {
   try {
     return {
       signingSecret: open(endpoint.signing_secret, 'signing_secret'),
+      previousSecrets: (endpoint.previous_signing_secrets ?? []).map(({ secret, expires_at }) => ({
+        secret: open(secret, 'signing_secret'),
+        expiresMs: Date.parse(expires_at),
+      })),
       basicAuth: basic_auth && {
         username: basic_auth.username,
         password: open(basic_auth.password, 'basic_auth.password'),

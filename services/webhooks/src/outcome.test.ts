@@ -6,11 +6,8 @@ const NOW_MS = Date.parse('2026-01-01T00:00:00.000Z');
 const answered = (status: number, retryAfter: string | null = null) =>
   outcomeOf({ kind: 'answered', status, retryAfter, response: '' }, NOW_MS);
 const broken = (error: unknown) => outcomeOf({ kind: 'broken', status: null, error }, NOW_MS);
-const failed = (errorCode: string, notBeforeMs: number | null = null) => ({
-  kind: 'failed',
-  errorCode,
-  notBeforeMs,
-});
+const failed = (errorCode: string, notBeforeMs: number | null = null) =>
+  expect.objectContaining({ kind: 'failed', errorCode, notBeforeMs, final: errorCode === 'gone' });
 
 test.each([200, 201, 204, 299])('%d is delivered', (status) => {
   expect(answered(status)).toEqual({ kind: 'delivered' });
@@ -20,7 +17,7 @@ test.each([301, 302, 304, 307, 308])('%d is a redirect, which is a failure', (st
   expect(answered(status)).toEqual(failed('redirect'));
 });
 
-test.each([400, 401, 404, 410, 500, 502])('%d is a failure whose Retry-After is not heard', (status) => {
+test.each([400, 401, 404, 500, 502])('%d is a failure whose Retry-After is not heard', (status) => {
   expect(answered(status, '7')).toEqual(failed('http_status'));
 });
 
@@ -34,6 +31,20 @@ test.each([429, 503])(
     expect(answered(status, 'soon')).toEqual(failed('http_status'));
   },
 );
+
+test('410 ends the delivery and holds the endpoint for 60 s', () => {
+  expect(answered(410)).toEqual(failed('gone', NOW_MS + 60_000));
+});
+
+test.each([
+  [429, true],
+  [500, true],
+  [503, true],
+  [400, false],
+  [410, false],
+])('%d is a sign of overload: %s', (status, overloaded) => {
+  expect(answered(status)).toMatchObject({ overloaded });
+});
 
 test('whatever Retry-After says, it holds for a second to a day', () => {
   const headers = fc.oneof(fc.nat().map(String), fc.bigInt({ min: 0n }).map(String), fc.string());
@@ -55,6 +66,10 @@ test.each([
   [{ code: 'ERR_TLS_CERT_ALTNAME_INVALID' }, 'tls_failed'],
   [{ code: 'HPE_INVALID_CONSTANT' }, 'invalid_response'],
   [new DOMException('late', 'TimeoutError'), 'timeout'],
+  [{ code: 'ENODATA' }, 'dns_failed'],
+  [{ code: 'ETIMEOUT' }, 'dns_failed'],
+  [{ code: 'address_blocked' }, 'address_blocked'],
+  [{ code: 'scheme_blocked' }, 'scheme_blocked'],
   [{ code: 'secret_unreadable' }, 'secret_unreadable'],
   [new Error('?'), 'connection_failed'],
   [undefined, 'connection_failed'],

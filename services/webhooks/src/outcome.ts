@@ -1,3 +1,5 @@
+import { GONE_PAUSE_MS } from './endpoint-state.ts';
+
 /*
  * What one exchange means.
  *
@@ -5,10 +7,11 @@
  *   2xx, read in time        delivered
  *   3xx                      failed         redirect            never followed
  *   429, 503                 failed         http_status         with Retry-After: not before then
+ *   410                      failed         gone                this delivery for good; the lane pauses 60 s
  *   any other status         failed         http_status
  *   no answer                failed         timeout, dns_failed, connection_refused, connection_closed, tls_failed,
  *                                           invalid_response, connection_failed
- *   not asked                failed         secret_unreadable, invalid_request
+ *   not asked                failed         secret_unreadable, invalid_request, address_blocked, scheme_blocked
  */
 
 /** One attempt as it went. */
@@ -19,12 +22,22 @@ export type Exchange =
 
 export type Outcome =
   | { kind: 'delivered' }
-  | { kind: 'failed'; errorCode: ErrorCode; notBeforeMs: number | null };
+  | {
+      kind: 'failed';
+      errorCode: ErrorCode;
+      /** Nothing may be sent to the endpoint before this time; null if it may. */
+      notBeforeMs: number | null;
+      /** No further attempt can mend it. */
+      final: boolean;
+      /** Fewer calls at once may mend it. */
+      overloaded: boolean;
+    };
 
 /** Persisted with each failed attempt. */
 type ErrorCode =
   | 'redirect'
   | 'http_status'
+  | 'gone'
   | 'timeout'
   | 'dns_failed'
   | 'connection_refused'
@@ -33,7 +46,9 @@ type ErrorCode =
   | 'invalid_response'
   | 'connection_failed'
   | 'secret_unreadable'
-  | 'invalid_request';
+  | 'invalid_request'
+  | 'address_blocked'
+  | 'scheme_blocked';
 
 const MIN_RETRY_AFTER_MS = 1_000;
 const MAX_RETRY_AFTER_MS = 86_400_000;
@@ -41,17 +56,25 @@ const MAX_RETRY_AFTER_MS = 86_400_000;
 /** Judges an attempt that ended at `nowMs`. */
 export function outcomeOf(exchange: Exchange, nowMs: number): Outcome {
   if (exchange.kind === 'broken') {
-    return { kind: 'failed', errorCode: errorCodeOf(exchange.error), notBeforeMs: null };
+    const errorCode = errorCodeOf(exchange.error);
+    return failed(errorCode, { overloaded: errorCode === 'timeout' });
   }
   const { status, retryAfter } = exchange;
   if (status >= 200 && status < 300) return { kind: 'delivered' };
-  if (status >= 300 && status < 400) return { kind: 'failed', errorCode: 'redirect', notBeforeMs: null };
+  if (status >= 300 && status < 400) return failed('redirect');
+  if (status === 410) return failed('gone', { final: true, notBeforeMs: nowMs + GONE_PAUSE_MS });
   const asked = status === 429 || status === 503 ? retryAfterMs(retryAfter, nowMs) : null;
-  return {
-    kind: 'failed',
-    errorCode: 'http_status',
+  return failed('http_status', {
     notBeforeMs: asked === null ? null : nowMs + asked,
-  };
+    overloaded: status === 429 || status >= 500,
+  });
+}
+
+function failed(
+  errorCode: ErrorCode,
+  over: { notBeforeMs?: number | null; final?: boolean; overloaded?: boolean } = {},
+): Outcome {
+  return { kind: 'failed', errorCode, notBeforeMs: null, final: false, overloaded: false, ...over };
 }
 
 /** Retry-After (RFC 9110, 10.2.3), seconds or a date, within 1 s to 24 h; null for none or nonsense. */
@@ -66,12 +89,18 @@ function retryAfterMs(header: string | null, nowMs: number): number | null {
 /** Codes of Node and undici → ours. */
 const ERROR_CODES: Record<string, ErrorCode> = {
   secret_unreadable: 'secret_unreadable',
+  address_blocked: 'address_blocked',
+  scheme_blocked: 'scheme_blocked',
   TimeoutError: 'timeout',
   ETIMEDOUT: 'timeout',
   UND_ERR_CONNECT_TIMEOUT: 'timeout',
   UND_ERR_HEADERS_TIMEOUT: 'timeout',
   UND_ERR_BODY_TIMEOUT: 'timeout',
   ENOTFOUND: 'dns_failed',
+  ENODATA: 'dns_failed',
+  ESERVFAIL: 'dns_failed',
+  EREFUSED: 'dns_failed',
+  ETIMEOUT: 'dns_failed',
   EAI_AGAIN: 'dns_failed',
   ECONNREFUSED: 'connection_refused',
   ECONNRESET: 'connection_closed',

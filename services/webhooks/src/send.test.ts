@@ -2,9 +2,22 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createAddressRules } from './address-rules.ts';
+import { createEgress } from './egress.ts';
 import { createSender, type Sender } from './send.ts';
 
-const LIMITS = { timeoutMs: 200, maxResponseBytes: 65_536, keptResponseBytes: 4, connections: 2 };
+const LIMITS = {
+  timeoutMs: 200,
+  maxResponseBytes: 65_536,
+  keptResponseBytes: 4,
+  connections: 2,
+  connect: createEgress({
+    allowHttp: true,
+    rules: createAddressRules({ allowCidrs: ['127.0.0.0/8'], denyCidrs: [] }),
+    resolve: async () => [],
+    connectTimeoutMs: 200,
+  }),
+};
 
 let server: Server;
 let sender: Sender;

@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { OutgoingRequest } from './compose-request.ts';
 import type { Exchange } from './outcome.ts';
 
@@ -18,6 +18,8 @@ export interface SenderOptions {
   keptResponseBytes: number;
   /** Most connections to one endpoint. */
   connections: number;
+  /** Makes every connection; it decides where to. */
+  connect: buildConnector.connector;
 }
 
 /** Endpoints whose connections are kept; the one that was used the longest ago makes room. */
@@ -74,12 +76,18 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
-function openPool(origin: string, { connections, timeoutMs }: SenderOptions): Pool {
+/** After this time a connection that is in use gives way to one whose name is looked up again. */
+const CONNECTION_LIFE_MS = 300_000;
+
+function openPool(origin: string, { connections, connect }: SenderOptions): Pool {
   return new Pool(origin, {
     connections,
     pipelining: 1,
     allowH2: false,
-    connectTimeout: timeoutMs,
+    connect,
+    clientTtl: CONNECTION_LIFE_MS,
+    keepAliveTimeout: 10_000,
+    keepAliveMaxTimeout: 60_000,
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: 16_384,

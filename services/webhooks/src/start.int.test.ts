@@ -212,5 +212,5 @@ test('readiness and metrics are served', async () => {
   expect((await fetch(`${base}/readyz`)).status).toBe(200);
   const metrics = await (await fetch(`${base}/metrics`)).text();
   expect(metrics).toMatch(/errand_webhook_attempt_duration_seconds_count\{.*outcome="delivered".*\} \d/);
-  expect(metrics).toMatch(/errand_webhook_dispatching\{.*\} 1/);
+  expect(metrics).toMatch(/errand_webhook_shards\{.*\} 256/);
 });

@@ -2,12 +2,15 @@ import { type Bus, consumeBatches, openBus, provisionConsumer, watchBucket } fro
 import { ActionContract, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
 import { createOps, type ServiceContext, serveHttp } from '@errand/runtime';
+import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
-import { startDelivering } from './delivering.ts';
+import { type Delivering, startDelivering } from './delivering.ts';
+import { createEndpointStates } from './endpoint-states.ts';
 import { watchEndpoints } from './endpoints.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type IntakeDeps, onJobEnded } from './on-job-ended.ts';
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry-schedule.ts';
+import { createSending } from './sending.ts';
 import { startSweeping } from './sweep.ts';
 
 const DAY_MS = 86_400_000;
@@ -29,8 +32,12 @@ export async function startWebhooks(
   const stop = new AbortController();
   const stopping = AbortSignal.any([context.signal, stop.signal]);
   await using resources = new AsyncDisposableStack();
-  const open = openerOf(config, log);
-  const db = open(config.databasePoolSize, 30_000);
+  const db = openDatabase({
+    url: config.databaseUrl,
+    name: 'errand-webhooks',
+    poolSize: config.databasePoolSize,
+    onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
+  });
   resources.defer(() => db.destroy());
   const bus = resources.use(await connectTo(config, { log, signal: stopping }));
   let consuming = false;
@@ -57,15 +64,26 @@ export async function startWebhooks(
     createDailyPartitions(db, table),
   );
   const retentionMs = config.retentionDays * DAY_MS;
-  const openSession = () => open(1, 5_000);
+  const states = createEndpointStates(db, now, ({ key, kind, state }) => {
+    const ids = { tenant_id: key.tenantId, endpoint_id: key.endpointId };
+    const about = { failing_since_ms: state.failingSinceMs, reason: state.disabledReason };
+    log.warn({ ...ids, ...about }, `webhook_endpoint_${kind}`);
+  });
+  // Intake must know from the first event on which endpoints are disabled.
+  await states.load([], new Set());
+  const sending = createSending(config);
   const delivering = resources.use(
-    startDelivering(config, { db, openSession, endpoints, schedule, now, log, metrics }),
+    startDelivering(config, { db, bus, endpoints, states, sending, schedule, now, log, metrics }),
   );
   resources.use(startSweeping({ db, partitions, retentionMs, now, log, metrics }));
   const { publicUrl } = config;
   const lifeMs = config.deliveryLifeHours * HOUR_MS;
-  const intake = { db, bus, endpoints, actions, partitions, publicUrl, lifeMs, retentionMs };
-  const consumed = consume({ intake, bus, now, metrics, wake: delivering.wake, log, signal: stopping });
+  const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
+  const { found } = delivering;
+  resources.use(
+    startCommands({ ...intake, bus, sending, found, now, log, intervalMs: config.sweepIntervalMs }),
+  );
+  const consumed = consume({ intake, bus, now, metrics, found, log, signal: stopping });
   consuming = true;
   consumed.catch(context.fail);
   resources.defer(async () => {
@@ -76,17 +94,6 @@ export async function startWebhooks(
 
   const started = resources.move();
   return { opsPort: http.port, [Symbol.asyncDispose]: () => started.disposeAsync() };
-}
-
-function openerOf(config: WebhooksConfig, log: ServiceContext['log']) {
-  return (poolSize: number, statementTimeoutMs: number) =>
-    openDatabase({
-      url: config.databaseUrl,
-      name: 'errand-webhooks',
-      poolSize,
-      statementTimeoutMs,
-      onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
-    });
 }
 
 function connectTo(config: WebhooksConfig, { log, signal }: Pick<ServiceContext, 'log' | 'signal'>) {
@@ -106,10 +113,10 @@ function consume(
     bus: Bus;
     now: () => number;
     metrics: Metrics;
-    wake: () => void;
+    found: Delivering['found'];
   } & Pick<ServiceContext, 'log' | 'signal'>,
 ): Promise<void> {
-  const { intake, bus, now, metrics, wake, log, signal } = options;
+  const { intake, bus, now, metrics, found, log, signal } = options;
   return consumeBatches(bus.nc, {
     consumer: WEBHOOKS_CONSUMER,
     maxBatch: MAX_BATCH,
@@ -122,10 +129,10 @@ function consume(
     handle: async (batch) => {
       const began = performance.now();
       const deliveries = await onJobEnded(batch, { ...intake, nowMs: now() });
-      if (deliveries > 0) wake();
-      metrics.accepted.inc(deliveries);
+      found(deliveries);
+      metrics.accepted.inc(deliveries.length);
       const duration_ms = performance.now() - began;
-      log.debug({ events: batch.length, deliveries, duration_ms }, 'endings_taken_in');
+      log.debug({ events: batch.length, deliveries: deliveries.length, duration_ms }, 'endings_taken_in');
     },
   });
 }

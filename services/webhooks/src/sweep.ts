@@ -2,6 +2,7 @@ import type { DailyPartitions, Db } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { expirePending } from './delivery-table.ts';
 import type { Metrics } from './metrics.ts';
+import { repeat } from './repeat.ts';
 
 const EXPIRY_INTERVAL_MS = 60_000;
 const RETENTION_INTERVAL_MS = 3_600_000;
@@ -37,27 +38,5 @@ export function startSweeping(deps: {
     async [Symbol.asyncDispose]() {
       await Promise.all(repeats.map((stop) => stop()));
     },
-  };
-}
-
-/** Does something now and at each interval, never twice at once; the returned function stops it. */
-function repeat(
-  work: () => Promise<void>,
-  intervalMs: number,
-  onError: (error: unknown) => void,
-): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  const run = () => {
-    running ??= work()
-      .catch(onError)
-      .finally(() => {
-        running = undefined;
-      });
-  };
-  run();
-  const timer = setInterval(run, intervalMs);
-  return async () => {
-    clearInterval(timer);
-    await running;
   };
 }

@@ -42,14 +42,26 @@ export async function openTestSystem(servers: { natsUrl: string; databaseUrl: st
   const endpoints = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
   const db = openDatabase({ url: databaseUrl, name: 'test', poolSize: 2 });
   const log = createLogger({ service: 'test', level: process.env.ERRAND_LOG_LEVEL ?? 'silent' });
-  const env = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, ERRAND_SECRET_KEY: SECRET_KEY };
+  const env = {
+    DATABASE_URL: databaseUrl,
+    NATS_URL: natsUrl,
+    ERRAND_SECRET_KEY: SECRET_KEY,
+    ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+    ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
+  };
   return {
     env,
     bus,
     endpoints,
     db,
     start(overrides = {}, context = {}) {
-      const config = { ...parseConfig(settings, env), ...TOPOLOGY, opsPort: 0, pollIntervalMs: 50 };
+      const config = {
+        ...parseConfig(settings, env),
+        ...TOPOLOGY,
+        opsPort: 0,
+        sweepIntervalMs: 50,
+        leaseMs: 600,
+      };
       const fail = (error: unknown) => {
         throw error;
       };

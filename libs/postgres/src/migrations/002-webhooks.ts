@@ -11,6 +11,7 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       status text not null,
       body text not null
     ) partition by range (event_id)`.execute(db);
+  await sql`create index webhook_message_job on webhook_message (job_id)`.execute(db);
   await sql`
     create table webhook_delivery (
       event_id uuid not null,
@@ -19,17 +20,22 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       shard smallint not null,
       state text not null,
       attempts int not null,
+      schedule_offset int not null default 0,
       due_at timestamptz not null,
       expires_at timestamptz not null,
       updated_at timestamptz not null,
       primary key (event_id, endpoint_id)
     ) partition by range (event_id)`.execute(db);
+  // The delivery log of an endpoint, newest or oldest first.
+  await sql`create index webhook_delivery_endpoint on webhook_delivery (endpoint_id, event_id)`.execute(db);
   // Work is found per endpoint, so that the backlog of one costs the search for another nothing.
   await sql`
-    create index webhook_delivery_pending on webhook_delivery (shard, endpoint_id, due_at)
+    create index webhook_delivery_pending on webhook_delivery (shard, endpoint_id, due_at, event_id)
     where state = 'pending'`.execute(db);
   await sql`
-    create index webhook_delivery_due on webhook_delivery (due_at) where state = 'pending'`.execute(db);
+    create index webhook_delivery_expiry on webhook_delivery (expires_at) where state = 'pending'`.execute(
+    db,
+  );
   await sql`
     create table webhook_attempt (
       event_id uuid not null,
@@ -39,7 +45,65 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       duration_ms int not null,
       status int,
       error_code text,
+      request_headers json not null,
       response text,
       primary key (event_id, endpoint_id, attempt)
     ) partition by range (event_id)`.execute(db);
+  await sql`
+    create table webhook_endpoint_state (
+      endpoint_id text primary key,
+      tenant_id text not null,
+      shard smallint not null,
+      state text not null,
+      failing_since timestamptz,
+      failed_attempts int not null,
+      last_success_at timestamptz,
+      last_failure_at timestamptz,
+      gone_at timestamptz,
+      disabled_at timestamptz,
+      disabled_reason text,
+      disabled_record timestamptz,
+      breaker text not null,
+      probe_step int not null,
+      next_probe_at timestamptz,
+      updated_at timestamptz not null
+    )`.execute(db);
+  await sql`create index webhook_endpoint_state_shard on webhook_endpoint_state (shard)`.execute(db);
+  await createShards(db);
+  await sql`
+    create table webhook_replay (
+      replay_id uuid primary key,
+      tenant_id text not null,
+      endpoint_id text not null,
+      since timestamptz not null,
+      until timestamptz not null,
+      which text not null,
+      dry_run boolean not null,
+      state text not null,
+      phase text not null,
+      cursor text,
+      matched int not null,
+      scheduled int not null,
+      error text,
+      created_at timestamptz not null,
+      updated_at timestamptz not null
+    )`.execute(db);
+  await sql`
+    create index webhook_replay_running on webhook_replay (created_at) where state = 'running'`.execute(db);
+}
+
+/** Who sends for which endpoints: a lease for each of 256 shards, and who is there to take one. */
+async function createShards(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table webhook_shard (
+      shard smallint primary key,
+      owner text,
+      expires_at timestamptz
+    )`.execute(db);
+  await sql`insert into webhook_shard (shard) select generate_series(0, 255)`.execute(db);
+  await sql`
+    create table webhook_owner (
+      owner text primary key,
+      expires_at timestamptz not null
+    )`.execute(db);
 }

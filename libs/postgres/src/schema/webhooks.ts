@@ -32,6 +32,8 @@ export interface WebhookDeliveryTable {
   state: DeliveryState;
   /** Attempts made so far. */
   attempts: number;
+  /** Of these, how many belong to earlier rounds: a redelivery begins the retry schedule anew. */
+  schedule_offset: number;
   due_at: Timestamp;
   expires_at: Timestamp;
   updated_at: Timestamp;
@@ -49,6 +51,71 @@ export interface WebhookAttemptTable {
   status: number | null;
   /** Why it failed, or null. */
   error_code: string | null;
+  /** What was sent, with the values of secret headers blanked out. Written as JSON text. */
+  request_headers: ColumnType<Record<string, string>, string, string>;
   /** The first 4 KiB of the answer, as text. */
   response: string | null;
+}
+
+export type EndpointHealth = 'active' | 'failing' | 'disabled';
+
+/** How an endpoint is doing. Written by the process that sends for it; absent until its first attempt. */
+export interface WebhookEndpointStateTable {
+  endpoint_id: string;
+  tenant_id: string;
+  shard: number;
+  state: EndpointHealth;
+  /** The first failure after the last success. */
+  failing_since: Timestamp | null;
+  /** Attempts that failed since then. */
+  failed_attempts: number;
+  last_success_at: Timestamp | null;
+  last_failure_at: Timestamp | null;
+  /** When it first answered 410, if nothing else came since. */
+  gone_at: Timestamp | null;
+  disabled_at: Timestamp | null;
+  disabled_reason: 'gone' | 'failing' | null;
+  /** `updated_at` of the record that was disabled: another one is not. */
+  disabled_record: Timestamp | null;
+  breaker: 'closed' | 'open' | 'half_open';
+  probe_step: number;
+  next_probe_at: Timestamp | null;
+  updated_at: Timestamp;
+}
+
+/** A lease: who sends for the endpoints of a shard. No delivery is lost or doubled for ever if two believe that they do. */
+export interface WebhookShardTable {
+  shard: number;
+  owner: string | null;
+  expires_at: Timestamp | null;
+}
+
+/** The processes that take a share of the shards. */
+export interface WebhookOwnerTable {
+  owner: string;
+  expires_at: Timestamp;
+}
+
+/** Deliveries to be made again, or for the first time, from what the table and the event log hold. */
+export interface WebhookReplayTable {
+  replay_id: string;
+  tenant_id: string;
+  endpoint_id: string;
+  since: Timestamp;
+  until: Timestamp;
+  which: 'failed' | 'expired' | 'missed' | 'all';
+  /** Counts only. */
+  dry_run: boolean;
+  state: 'running' | 'done' | 'failed';
+  /** First the deliveries that exist, then the events that have none. */
+  phase: 'deliveries' | 'log';
+  /** Where the phase has got to: an event id, then a version of the log. */
+  cursor: string | null;
+  /** Deliveries found. */
+  matched: number;
+  /** Of these, how many were made pending. */
+  scheduled: number;
+  error: string | null;
+  created_at: Timestamp;
+  updated_at: Timestamp;
 }

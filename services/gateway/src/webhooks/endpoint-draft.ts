@@ -1,4 +1,4 @@
-import { type InputError, WEBHOOK_EVENT_TYPES, type WebhookEventType } from '@errand/contracts';
+import { type InputError, WEBHOOK_EVENT_TYPES, type WebhookEventFilter } from '@errand/contracts';
 import { z } from 'zod';
 import { type BasicAuth, readEndpointUrl } from './endpoint-url.ts';
 import { secretHeaderErrors } from './secret-headers.ts';
@@ -9,7 +9,7 @@ export interface EndpointDraft {
   readonly method: 'POST' | 'GET';
   readonly description: string;
   readonly enabled: boolean;
-  readonly event_types: WebhookEventType[];
+  readonly event_types: WebhookEventFilter[];
   readonly basic_auth: BasicAuth | null;
   /** By lower-case name. */
   readonly secret_headers: Readonly<Record<string, string>>;

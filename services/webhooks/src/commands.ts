@@ -1,0 +1,58 @@
+import type { Bus, WebhookHandlers } from '@errand/bus';
+import type { Logger } from '@errand/runtime';
+import type { Delivering } from './delivering.ts';
+import { repeat } from './repeat.ts';
+import { type ReplayDeps, replayPage, startReplay } from './replay.ts';
+import { redeliver } from './replay-table.ts';
+import type { Sending } from './sending.ts';
+import { testEndpoint } from './test-endpoint.ts';
+
+/** Answers what the service is asked to do, and works on replays, until disposed. */
+export function startCommands(
+  deps: ReplayDeps & {
+    bus: Bus;
+    sending: Sending;
+    found: Delivering['found'];
+    log: Logger;
+    intervalMs: number;
+  },
+): AsyncDisposable {
+  const { db, bus, endpoints, now, lifeMs, found, log } = deps;
+  let stopped = false;
+
+  async function workOnReplays(): Promise<void> {
+    while (!stopped) {
+      const replay = await replayPage(deps);
+      if (!replay) return;
+      found([replay]);
+    }
+  }
+
+  const handlers: WebhookHandlers = {
+    test: (request) => testEndpoint(request, deps),
+    async redeliver({ tenant_id, event_id, endpoint_id }) {
+      const nowMs = now();
+      const wanted = { tenantId: tenant_id, eventId: event_id, endpointId: endpoint_id };
+      const row = await redeliver(db, { ...wanted, nowMs, expiresMs: nowMs + lifeMs });
+      if (!row) return { kind: 'refused', code: 'unknown_delivery' };
+      found([{ tenant_id, endpoint_id }]);
+      return { kind: 'scheduled', attempts: row.attempts, due_at: new Date(nowMs).toISOString() };
+    },
+    async replay(request) {
+      await endpoints.caughtUp();
+      if (!endpoints.find(request.tenant_id, request.endpoint_id)) {
+        return { kind: 'refused', code: 'unknown_endpoint' };
+      }
+      return { kind: 'started', replay_id: await startReplay(db, request, now()) };
+    },
+  };
+  const stopAnswering = bus.answerWebhooks(handlers, (err) => log.error({ err }, 'command_failed'));
+  const stopReplays = repeat(workOnReplays, deps.intervalMs, (err) => log.error({ err }, 'replay_failed'));
+  return {
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      stopAnswering();
+      await stopReplays();
+    },
+  };
+}

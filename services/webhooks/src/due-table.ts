@@ -1,0 +1,81 @@
+import type { Db } from '@errand/postgres';
+import { sql } from 'kysely';
+import type { DueDelivery } from './delivery-table.ts';
+import type { Cursor } from './lane-scheduler.ts';
+
+/*
+ * How work is found. Both statements go through the index of pending deliveries (shard, endpoint, due, event) only
+ * where they have to: the first one jumps from endpoint to endpoint, so it costs as much as there are endpoints with
+ * something pending, however many rows each has; the second one reads a page of each of some endpoints.
+ */
+
+export interface EndpointWithWork {
+  shard: number;
+  endpoint_id: string;
+  tenant_id: string;
+  /** When its next delivery is due, which may be in the future. */
+  due_at: Date;
+}
+
+/** The endpoints of some shards that have anything pending. */
+export async function findEndpoints(db: Db, shards: readonly number[]): Promise<EndpointWithWork[]> {
+  const { rows } = await sql<EndpointWithWork>`
+    with recursive endpoint (shard, endpoint_id) as (
+      select owned.shard, (
+        select d.endpoint_id from webhook_delivery d where d.state = 'pending' and d.shard = owned.shard
+        order by d.endpoint_id limit 1)
+      from unnest(${[...shards]}::smallint[]) as owned (shard)
+      union all
+      select e.shard, (
+        select d.endpoint_id from webhook_delivery d
+        where d.state = 'pending' and d.shard = e.shard and d.endpoint_id > e.endpoint_id
+        order by d.endpoint_id limit 1)
+      from endpoint e where e.endpoint_id is not null)
+    select e.shard, e.endpoint_id, oldest.tenant_id, oldest.due_at
+    from endpoint e cross join lateral (
+      select d.tenant_id, d.due_at from webhook_delivery d
+      where d.state = 'pending' and d.shard = e.shard and d.endpoint_id = e.endpoint_id
+      order by d.due_at limit 1) oldest
+    where e.endpoint_id is not null`.execute(db);
+  return rows;
+}
+
+export interface PageWanted {
+  readonly shard: number;
+  readonly endpointId: string;
+  readonly limit: number;
+  readonly after: Cursor | null;
+}
+
+const FIRST: Cursor = { dueAtText: '-infinity', eventId: '00000000-0000-0000-0000-000000000000' };
+
+/** Pages of due deliveries, each the longest due first, in the order in which they are wanted. */
+export async function readPages(
+  db: Db,
+  wanted: readonly PageWanted[],
+  nowMs: number,
+): Promise<DueDelivery[][]> {
+  const now = new Date(nowMs).toISOString();
+  const { rows } = await sql<DueDelivery & { page: number }>`
+    select wanted.page, d.event_id, wanted.endpoint_id, d.attempts, d.schedule_offset, d.expires_at, d.due_at_text,
+      m.tenant_id, m.job_id, m.action, m.status, m.body
+    from unnest(
+      ${wanted.map(({ shard }) => shard)}::smallint[],
+      ${wanted.map(({ endpointId }) => endpointId)}::text[],
+      ${wanted.map(({ limit }) => limit)}::int[],
+      ${wanted.map(({ after }) => (after ?? FIRST).dueAtText)}::timestamptz[],
+      ${wanted.map(({ after }) => (after ?? FIRST).eventId)}::uuid[]
+    ) with ordinality as wanted (shard, endpoint_id, most, after_due, after_id, page)
+    cross join lateral (
+      select d.event_id, d.attempts, d.schedule_offset, d.expires_at, d.due_at, d.due_at::text as due_at_text
+      from webhook_delivery d
+      where d.state = 'pending' and d.shard = wanted.shard and d.endpoint_id = wanted.endpoint_id
+        and d.due_at <= ${now}::timestamptz and d.expires_at > ${now}::timestamptz
+        and (d.due_at, d.event_id) > (wanted.after_due, wanted.after_id)
+      order by d.due_at, d.event_id limit wanted.most) d
+    join webhook_message m using (event_id)
+    order by wanted.page, d.due_at, d.event_id`.execute(db);
+  const pages: DueDelivery[][] = wanted.map(() => []);
+  for (const { page, ...delivery } of rows) pages[page - 1]?.push(delivery);
+  return pages;
+}

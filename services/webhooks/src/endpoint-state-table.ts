@@ -1,0 +1,87 @@
+import type { Db } from '@errand/postgres';
+import { sql } from 'kysely';
+import { type Breaker, CLOSED } from './breaker.ts';
+import type { EndpointState } from './endpoint-state.ts';
+import type { LaneKey } from './lane-scheduler.ts';
+
+/** The states of the endpoints of some shards, by endpoint id; and those of all disabled ones. */
+export async function loadStates(db: Db, shards: readonly number[]): Promise<Map<string, EndpointState>> {
+  const rows = await db
+    .selectFrom('webhook_endpoint_state')
+    .selectAll()
+    .where((eb) =>
+      eb.or([eb('state', '=', 'disabled'), eb('shard', 'in', shards.length > 0 ? [...shards] : [-1])]),
+    )
+    .execute();
+  return new Map(
+    rows.map((row) => [
+      row.endpoint_id,
+      {
+        state: row.state,
+        failingSinceMs: msOf(row.failing_since),
+        failedAttempts: row.failed_attempts,
+        lastSuccessMs: msOf(row.last_success_at),
+        lastFailureMs: msOf(row.last_failure_at),
+        goneMs: msOf(row.gone_at),
+        disabledMs: msOf(row.disabled_at),
+        disabledReason: row.disabled_reason,
+        disabledRecordMs: msOf(row.disabled_record),
+        breaker: breakerOf(row),
+      },
+    ]),
+  );
+}
+
+/** Stores states, in one statement. */
+export async function saveStates(
+  db: Db,
+  states: readonly { key: LaneKey; state: EndpointState }[],
+  nowMs: number,
+): Promise<void> {
+  if (states.length === 0) return;
+  const rows = states.map(({ key, state }) => ({
+    endpoint_id: key.endpointId,
+    tenant_id: key.tenantId,
+    shard: key.shard,
+    state: state.state,
+    failing_since: timestamp(state.failingSinceMs),
+    failed_attempts: state.failedAttempts,
+    last_success_at: timestamp(state.lastSuccessMs),
+    last_failure_at: timestamp(state.lastFailureMs),
+    gone_at: timestamp(state.goneMs),
+    disabled_at: timestamp(state.disabledMs),
+    disabled_reason: state.disabledReason,
+    disabled_record: timestamp(state.disabledRecordMs),
+    breaker: state.breaker.kind,
+    probe_step: state.breaker.kind === 'closed' ? 0 : state.breaker.step,
+    next_probe_at: timestamp(state.breaker.kind === 'open' ? state.breaker.nextProbeMs : null),
+    updated_at: new Date(nowMs).toISOString(),
+  }));
+  await sql`
+    insert into webhook_endpoint_state
+    select * from json_populate_recordset(null::webhook_endpoint_state, ${JSON.stringify(rows)}::json)
+    on conflict (endpoint_id) do update set
+      state = excluded.state, failing_since = excluded.failing_since, failed_attempts = excluded.failed_attempts,
+      last_success_at = excluded.last_success_at, last_failure_at = excluded.last_failure_at,
+      gone_at = excluded.gone_at, disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason,
+      disabled_record = excluded.disabled_record, breaker = excluded.breaker, probe_step = excluded.probe_step,
+      next_probe_at = excluded.next_probe_at, updated_at = excluded.updated_at`.execute(db);
+}
+
+/** A breaker that was half open begins with a probe again. */
+function breakerOf(row: {
+  breaker: Breaker['kind'];
+  probe_step: number;
+  next_probe_at: Date | null;
+}): Breaker {
+  if (row.breaker === 'closed') return CLOSED;
+  return { kind: 'open', step: row.probe_step, nextProbeMs: msOf(row.next_probe_at) ?? 0 };
+}
+
+function msOf(time: Date | null): number | null {
+  return time === null ? null : time.getTime();
+}
+
+function timestamp(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

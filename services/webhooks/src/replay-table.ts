@@ -1,0 +1,119 @@
+import type { Database, Db } from '@errand/postgres';
+import { type Selectable, sql } from 'kysely';
+import type { FanOut, Inserted } from './delivery-table.ts';
+import { shardOf } from './shard.ts';
+
+/* What replays and redeliveries read and write. */
+
+export type ReplayRow = Selectable<Database['webhook_replay']>;
+
+/** Makes one delivery pending again, due now, whatever became of it; undefined for one that does not exist. */
+export async function redeliver(
+  db: Db,
+  wanted: { tenantId: string; eventId: string; endpointId: string; nowMs: number; expiresMs: number },
+): Promise<{ attempts: number } | undefined> {
+  return db
+    .updateTable('webhook_delivery')
+    .set((eb) => ({
+      state: 'pending',
+      schedule_offset: eb.ref('attempts'),
+      due_at: timestamp(wanted.nowMs),
+      expires_at: timestamp(wanted.expiresMs),
+      updated_at: timestamp(wanted.nowMs),
+    }))
+    .where('event_id', '=', wanted.eventId)
+    .where('endpoint_id', '=', wanted.endpointId)
+    .where('tenant_id', '=', wanted.tenantId)
+    .returning('attempts')
+    .executeTakeFirst();
+}
+
+/** One page of an endpoint's deliveries in some states, by event id; unless `dryRun` they are pending then. */
+export async function redeliverPage(
+  db: Db,
+  page: {
+    endpointId: string;
+    states: readonly string[];
+    /** Both are event ids: what lies behind the first and before the second. */
+    after: string;
+    before: string;
+    limit: number;
+    dryRun: boolean;
+    nowMs: number;
+    expiresMs: number;
+  },
+): Promise<string[]> {
+  const found = sql<{ event_id: string }>`
+    select event_id from webhook_delivery
+    where endpoint_id = ${page.endpointId} and state = any(${[...page.states]}::text[])
+      and event_id > ${page.after}::uuid and event_id < ${page.before}::uuid
+    order by event_id limit ${page.limit}`;
+  if (page.dryRun) return (await found.execute(db)).rows.map(({ event_id }) => event_id);
+  const { rows } = await sql<{ event_id: string }>`
+    with page as (${found})
+    update webhook_delivery d
+    set state = 'pending', schedule_offset = attempts, due_at = ${timestamp(page.nowMs)}::timestamptz,
+      expires_at = ${timestamp(page.expiresMs)}::timestamptz, updated_at = ${timestamp(page.nowMs)}::timestamptz
+    from page where d.event_id = page.event_id and d.endpoint_id = ${page.endpointId}
+    returning d.event_id`.execute(db);
+  return rows.map(({ event_id }) => event_id).sort();
+}
+
+/** Of these events, those of which the endpoint has a delivery. */
+export async function deliveredEvents(
+  db: Db,
+  endpointId: string,
+  eventIds: readonly string[],
+): Promise<Set<string>> {
+  const { rows } = await sql<{ event_id: string }>`
+    select event_id from webhook_delivery
+    where endpoint_id = ${endpointId} and event_id = any(${[...eventIds]}::uuid[])`.execute(db);
+  return new Set(rows.map(({ event_id }) => event_id));
+}
+
+/** Stores deliveries that an endpoint missed; resolves with those that are new. Partitions must exist. */
+export async function insertMissed(db: Db, endpoint: Inserted, missed: readonly FanOut[]): Promise<number> {
+  if (missed.length === 0) return 0;
+  await db
+    .insertInto('webhook_message')
+    .values(missed.map(({ message }) => message))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const rows = await db
+    .insertInto('webhook_delivery')
+    .values(
+      missed.map(({ message, dueMs, expiresMs }) => ({
+        event_id: message.event_id,
+        endpoint_id: endpoint.endpoint_id,
+        tenant_id: endpoint.tenant_id,
+        shard: shardOf(endpoint.endpoint_id),
+        state: 'pending' as const,
+        attempts: 0,
+        schedule_offset: 0,
+        due_at: timestamp(dueMs),
+        expires_at: timestamp(expiresMs),
+        updated_at: timestamp(dueMs),
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('event_id')
+    .execute();
+  return rows.length;
+}
+
+/** The oldest replay that is not over and that no other process is working on, locked until the transaction ends. */
+export async function takeReplay(trx: Db): Promise<ReplayRow | undefined> {
+  return trx
+    .selectFrom('webhook_replay')
+    .selectAll()
+    .where('state', '=', 'running')
+    .orderBy('created_at')
+    .limit(1)
+    .forUpdate()
+    .skipLocked()
+    .executeTakeFirst();
+}
+
+function timestamp(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,36 @@
+import type { WebhookEndpoint } from '@errand/contracts';
+import { createSecretBox } from '@errand/runtime';
+import { createAddressRules } from './address-rules.ts';
+import type { WebhooksConfig } from './config.ts';
+import { createEgress } from './egress.ts';
+import { createSecretsOpener, type OpenedSecrets } from './open-secrets.ts';
+import { createHostResolver, createNameServerQuery, createSystemQuery } from './resolve-host.ts';
+import { createSender, type Sender } from './send.ts';
+
+/** What every call to an endpoint goes through, be it of a delivery or of a test. */
+export interface Sending {
+  readonly sender: Sender;
+  readonly openSecrets: (endpoint: WebhookEndpoint) => OpenedSecrets;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** As many as an endpoint may have attempts under way. */
+const MAX_CONNECTIONS = 64;
+
+export function createSending(config: WebhooksConfig): Sending {
+  const { allowHttp, allowCidrs, denyCidrs, dns, attemptTimeoutMs } = config;
+  const connect = createEgress({
+    allowHttp,
+    rules: createAddressRules({ allowCidrs, denyCidrs }),
+    resolve: createHostResolver(dns === 'system' ? createSystemQuery() : createNameServerQuery()),
+    connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, attemptTimeoutMs),
+  });
+  const sender = createSender({
+    timeoutMs: attemptTimeoutMs,
+    connections: MAX_CONNECTIONS,
+    maxResponseBytes: config.maxResponseBytes,
+    keptResponseBytes: config.keptResponseBytes,
+    connect,
+  });
+  return { sender, openSecrets: createSecretsOpener(createSecretBox(config.secretKey)) };
+}

@@ -1,0 +1,22 @@
+import type { WebhookEndpoint, WebhookEventType } from '@errand/contracts';
+
+type Filters = Pick<WebhookEndpoint, 'event_types' | 'actions' | 'metadata'>;
+
+/** Whether an endpoint's filters by type and action let an event through. */
+export function wantsEvent(
+  endpoint: Filters,
+  { type, action }: { type: WebhookEventType; action: string },
+): boolean {
+  const { event_types, actions } = endpoint;
+  return (
+    (event_types.includes('job.*') || event_types.includes(type)) &&
+    (actions === undefined || actions.includes(action))
+  );
+}
+
+/** Whether a job's metadata holds all that an endpoint asks for. */
+export function wantsMetadata(endpoint: Filters, metadata: Readonly<Record<string, string>>): boolean {
+  return Object.entries(endpoint.metadata ?? {}).every(
+    ([name, value]) => Object.hasOwn(metadata, name) && metadata[name] === value,
+  );
+}
