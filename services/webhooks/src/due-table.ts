@@ -73,7 +73,9 @@ export async function readPages(
         and d.due_at <= ${now}::timestamptz and d.expires_at > ${now}::timestamptz
         and (d.due_at, d.event_id) > (wanted.after_due, wanted.after_id)
       order by d.due_at, d.event_id limit wanted.most) d
-    join webhook_message m using (event_id)
+    cross join lateral (
+      select tenant_id, job_id, action, status, body from webhook_message
+      where event_id = d.event_id limit 1) m
     order by wanted.page, d.due_at, d.event_id`.execute(db);
   const pages: DueDelivery[][] = wanted.map(() => []);
   for (const { page, ...delivery } of rows) pages[page - 1]?.push(delivery);
