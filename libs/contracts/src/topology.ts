@@ -31,7 +31,7 @@ export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 export const MIN_NATS_VERSION = '2.12.0';
 
 /** How long a consumer but an executor's may keep a message before it is delivered again. */
-const ACK_WAIT_MS = 30_000;
+const ACK_WAIT_MS = 10_000;
 
 /** For how long a parked event can be looked at and redriven. */
 const DEAD_LETTER_DAYS = 30;
