@@ -19,8 +19,10 @@ export interface WebhookCommands {
    * @throws LogUnavailable when no process answers: none runs, or it failed.
    */
   askWebhooks<C extends WebhookCommand>(command: C, request: WebhookRequest<C>): Promise<WebhookAnswer<C>>;
-  /** Answers requests; `onError` is told of handlers that throw. Returns the way to stop. */
-  answerWebhooks(handlers: WebhookHandlers, onError: (error: unknown) => void): () => void;
+  /**
+   * Answers requests, from when it resolves; `onError` is told of handlers that throw. Resolves with the way to stop.
+   */
+  answerWebhooks(handlers: WebhookHandlers, onError: (error: unknown) => void): Promise<() => void>;
 }
 
 /** All processes of the service stand in one queue. */
@@ -41,7 +43,7 @@ export function createWebhookCommands(nc: NatsConnection): WebhookCommands {
         throw new LogUnavailable('the webhooks service did not answer', { cause: error });
       }
     },
-    answerWebhooks(handlers, onError) {
+    async answerWebhooks(handlers, onError) {
       const commands = Object.keys(WEBHOOK_COMMANDS) as WebhookCommand[];
       const subscriptions = commands.map((command) =>
         nc.subscribe(webhookCommandSubject(command), {
@@ -51,6 +53,7 @@ export function createWebhookCommands(nc: NatsConnection): WebhookCommands {
           },
         }),
       );
+      await nc.flush();
       return () => {
         for (const subscription of subscriptions) subscription.unsubscribe();
       };

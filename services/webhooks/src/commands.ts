@@ -8,7 +8,7 @@ import type { Sending } from './sending.ts';
 import { testEndpoint } from './test-endpoint.ts';
 
 /** Answers what the service is asked to do, and works on replays, until disposed. */
-export function startCommands(
+export async function startCommands(
   deps: ReplayDeps & {
     bus: Bus;
     sending: Sending;
@@ -16,7 +16,7 @@ export function startCommands(
     log: Logger;
     intervalMs: number;
   },
-): AsyncDisposable {
+): Promise<AsyncDisposable> {
   const { db, bus, endpoints, now, lifeMs, found, log } = deps;
   let stopped = false;
 
@@ -46,7 +46,7 @@ export function startCommands(
       return { kind: 'started', replay_id: await startReplay(db, request, now()) };
     },
   };
-  const stopAnswering = bus.answerWebhooks(handlers, (err) => log.error({ err }, 'command_failed'));
+  const stopAnswering = await bus.answerWebhooks(handlers, (err) => log.error({ err }, 'command_failed'));
   const stopReplays = repeat(workOnReplays, deps.intervalMs, (err) => log.error({ err }, 'replay_failed'));
   return {
     async [Symbol.asyncDispose]() {

@@ -96,41 +96,23 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
 /**
  * Stores attempts and what they make of their deliveries, in one statement. A delivery that is not as the attempt
  * found it stays as it is: it was canceled, or another process attempted it too.
- *
- * Each row must be found by its key. Postgres would rather read all that is pending and join it, which costs as much
- * as a dead endpoint has waiting: so it is shown neither the words of the partial indexes nor more partitions than needed.
  */
 export async function recordAttempts(db: Db, results: readonly AttemptResult[]): Promise<void> {
-  const eventIds = results.map((row) => row.event_id).sort();
   await sql`
-    with result as (
-      select * from unnest(
-        ${results.map((row) => row.event_id)}::uuid[],
-        ${results.map((row) => row.endpoint_id)}::text[],
-        ${results.map((row) => row.attempt)}::int[],
-        ${results.map((row) => timestamp(row.startedMs))}::timestamptz[],
-        ${results.map((row) => Math.round(row.durationMs))}::int[],
-        ${results.map((row) => row.status)}::int[],
-        ${results.map((row) => row.errorCode)}::text[],
-        ${results.map((row) => JSON.stringify(row.requestHeaders))}::text[],
-        ${results.map((row) => row.response)}::text[],
-        ${results.map((row) => row.state)}::text[],
-        ${results.map((row) => (row.dueMs === null ? null : timestamp(row.dueMs)))}::timestamptz[]
-      ) as r (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers, response,
-        state, due_at)
-    ), changed as (
-      update webhook_delivery d
-      set state = r.state, attempts = r.attempt, due_at = coalesce(r.due_at, d.due_at),
-        updated_at = r.started_at + r.duration_ms * interval '1 millisecond'
-      from result r
-      where d.event_id = r.event_id and d.endpoint_id = r.endpoint_id
-        and d.event_id between ${eventIds[0]}::uuid and ${eventIds.at(-1)}::uuid
-        and d.state || '' = 'pending' and d.attempts = r.attempt - 1)
-    insert into webhook_attempt
-      (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, request_headers, response)
-    select event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers::json, response
-    from result
-    on conflict do nothing`.execute(db);
+    select webhook_record_attempts(
+      ${results.map((row) => row.event_id)}::uuid[],
+      ${results.map((row) => row.endpoint_id)}::text[],
+      ${results.map((row) => row.attempt)}::int[],
+      ${results.map((row) => timestamp(row.startedMs))}::timestamptz[],
+      ${results.map((row) => Math.round(row.durationMs))}::int[],
+      ${results.map((row) => row.status)}::int[],
+      ${results.map((row) => row.errorCode)}::text[],
+      ${results.map((row) => JSON.stringify(row.requestHeaders))}::text[],
+      ${results.map((row) => row.response)}::text[],
+      ${results.map((row) => row.state)}::text[],
+      ${results.map((row) => (row.dueMs === null ? null : timestamp(row.dueMs)))}::timestamptz[])`.execute(
+    db,
+  );
 }
 
 /** Cancels whatever an endpoint has pending; resolves with the number of deliveries. */

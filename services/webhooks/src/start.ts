@@ -81,7 +81,7 @@ export async function startWebhooks(
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
   const { found } = delivering;
   resources.use(
-    startCommands({ ...intake, bus, sending, found, now, log, intervalMs: config.sweepIntervalMs }),
+    await startCommands({ ...intake, bus, sending, found, now, log, intervalMs: config.sweepIntervalMs }),
   );
   const consumed = consume({ intake, bus, now, metrics, found, log, signal: stopping });
   consuming = true;

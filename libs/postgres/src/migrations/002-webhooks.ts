@@ -69,6 +69,7 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       updated_at timestamptz not null
     )`.execute(db);
   await sql`create index webhook_endpoint_state_shard on webhook_endpoint_state (shard)`.execute(db);
+  await createRecording(db);
   await createShards(db);
   await sql`
     create table webhook_replay (
@@ -90,6 +91,34 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
     )`.execute(db);
   await sql`
     create index webhook_replay_running on webhook_replay (created_at) where state = 'running'`.execute(db);
+}
+
+/**
+ * Stores attempts, and what they make of deliveries that are still as the attempt found them. A loop, so that each
+ * delivery is found by its key: given the whole list to join, Postgres may read all that is pending instead, which
+ * costs as much as a dead endpoint has waiting.
+ */
+async function createRecording(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create function webhook_record_attempts(
+      event_ids uuid[], endpoint_ids text[], numbers int[], started timestamptz[], durations_ms int[],
+      statuses int[], error_codes text[], headers text[], responses text[], states text[], due timestamptz[])
+    returns void language plpgsql as $$
+    begin
+      for i in 1 .. cardinality(event_ids) loop
+        update webhook_delivery
+        set state = states[i], attempts = numbers[i], due_at = coalesce(due[i], due_at),
+          updated_at = started[i] + durations_ms[i] * interval '1 millisecond'
+        where event_id = event_ids[i] and endpoint_id = endpoint_ids[i]
+          and state = 'pending' and attempts = numbers[i] - 1;
+      end loop;
+      insert into webhook_attempt
+        (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, request_headers, response)
+      select event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers_text::json, response
+      from unnest(event_ids, endpoint_ids, numbers, started, durations_ms, statuses, error_codes, headers, responses)
+        as r (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers_text, response)
+      on conflict do nothing;
+    end $$`.execute(db);
 }
 
 /** Who sends for which endpoints: a lease for each of 256 shards, and who is there to take one. */
