@@ -341,7 +341,8 @@ test('an attempt that outlasts the grace of a stop is cut off and made again', a
 test('a result is stored once Postgres is back, and nothing is sent twice meanwhile', async () => {
   await using postgres = await startTestPostgres();
   await using own = await openTestSystem({ natsUrl: nats.url, databaseUrl: postgres.url });
-  await using _service = await own.start();
+  // The lease outlasts the outage: a process that loses it forgets what it has sent, and sends that again.
+  await using _service = await own.start({ leaseMs: 60_000 });
   receiver.respond = async () => {
     await postgres.kill();
     return 200;
