@@ -67,7 +67,8 @@ async function cpuOf({ pids }: BenchSystem): Promise<Map<string, number>> {
   return new Map(await Promise.all(seconds));
 }
 
-async function runAndWait(pool: Pool, { adminKey }: BenchSystem): Promise<void> {
+/** One job that does nothing, from its request to the caller's knowledge of its end. */
+export async function runAndWait(pool: Pool, { adminKey }: BenchSystem): Promise<void> {
   const { statusCode, body } = await pool.request({
     path: '/v2/tenants/bench/noop/run',
     method: 'POST',

@@ -7,6 +7,7 @@ import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
 import { benchTakeover } from './takeover.ts';
 import { benchWaiters } from './waiters.ts';
+import { benchWaits } from './waits.ts';
 
 const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> = {
   accept: {
@@ -24,6 +25,10 @@ const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> 
   waiters: {
     about: 'what 5,000 callers that wait cost a gateway, at rest and when all their jobs end',
     run: benchWaiters,
+  },
+  waits: {
+    about: 'how long fresh jobs take beside 100,000 jobs that wait for a retry or a delayed start',
+    run: benchWaits,
   },
   idle: {
     about: 'CPU and memory of each process of a system that has nothing to do',

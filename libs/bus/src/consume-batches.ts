@@ -51,7 +51,11 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
   const { signal, maxBatch } = options;
   const { stream, name } = options.consumer;
   const consumer = await askPatiently(() => jetstream(nc).consumers.get(stream, name));
-  const messages = await consumer.consume({ max_messages: maxBatch * 2, idle_heartbeat: 1_000 });
+  const messages = await consumer.consume({
+    max_messages: maxBatch * 2,
+    idle_heartbeat: 1_000,
+    abort_on_missing_resource: true,
+  });
   const stop = () => void messages.close();
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();

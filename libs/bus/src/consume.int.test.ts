@@ -197,3 +197,32 @@ describe('batches', () => {
     expect(errors.length).toBe(2);
   });
 });
+
+test('work that goes on through a reconnection never exceeds its slots', async () => {
+  const { action, consumer } = await newAction();
+  const gate = Promise.withResolvers<void>();
+  const threeAtWork = calls(3);
+  const all = calls(12);
+  let atWork = 0;
+  let most = 0;
+  const working = work(consumer, 4, async () => {
+    most = Math.max(most, ++atWork);
+    threeAtWork.call();
+    await gate.promise;
+    atWork--;
+    all.call();
+    return { kind: 'done' };
+  });
+  for (let index = 0; index < 3; index++) await request(action);
+  await threeAtWork.reached;
+  await nats.kill();
+  await nats.restart();
+  for (let index = 0; index < 9; index++) {
+    const ref = newJob(action);
+    await bus.append({ ref, event: requested(ref), expectedVersion: 0, deadlineMs: 20_000 });
+  }
+  gate.resolve();
+  await all.reached;
+  await working.stop();
+  expect(most).toBeLessThanOrEqual(4);
+});

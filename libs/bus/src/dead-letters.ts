@@ -57,6 +57,8 @@ export async function parkUnreadable(
   consumer: string,
   event: Unreadable,
   body: Uint8Array,
+  /** Tells one parking from another of the same event, as after a redrive. */
+  occasion = '',
 ): Promise<void> {
   const about = headers();
   about.set(CONSUMER, consumer);
@@ -64,7 +66,7 @@ export async function parkUnreadable(
   about.set(VERSION, String(event.version));
   // A header is one line of plain text.
   about.set(REASON, event.reason.replace(/[^\x20-\x7e]/g, '?').slice(0, 500));
-  const msgID = `${consumer}.${event.version}`;
+  const msgID = `${consumer}.${event.version}.${occasion}`;
   await jetstream(nc).publish(deadLetterSubject(consumer), body, { headers: about, msgID });
 }
 
@@ -114,12 +116,12 @@ export function consumeRedrives(
     ...options,
     consumer: redriveConsumer(options.consumer.name),
     slots: 1,
-    handle: async ({ headers: about, data }) => {
+    handle: async ({ headers: about, data, seq }) => {
       const subject = about?.get(SUBJECT) ?? '';
       const decoded = decodeEvent({ subject, seq: Number(about?.get(VERSION)), data });
       if (decoded.kind === 'event') return options.handle(decoded.recorded);
       options.onUnreadable(decoded);
-      await parkUnreadable(nc, options.consumer.name, decoded, data);
+      await parkUnreadable(nc, options.consumer.name, decoded, data, String(seq));
       return { kind: 'done' };
     },
   });

@@ -15,6 +15,9 @@ export interface ExecutorPresence {
 
 /** An executor that does not answer for this long cannot be relied upon. */
 const ANSWER_MS = 1_000;
+/** After a restart of the server an executor may be a moment later to come back than the one that asks. */
+const RETURN_MS = 3_000;
+const ASK_AGAIN_MS = 250;
 
 export function createExecutorPresence(nc: NatsConnection): ExecutorPresence {
   return {
@@ -27,11 +30,15 @@ export function createExecutorPresence(nc: NatsConnection): ExecutorPresence {
       return () => subscription.unsubscribe();
     },
     async askHolds(executorId, jobId) {
-      try {
-        const answer = await nc.request(executorSubject(executorId), jobId, { timeout: ANSWER_MS });
-        return answer.string() === 'yes';
-      } catch {
-        return false;
+      const giveUpAt = performance.now() + RETURN_MS;
+      for (;;) {
+        try {
+          const answer = await nc.request(executorSubject(executorId), jobId, { timeout: ANSWER_MS });
+          return answer.string() === 'yes';
+        } catch {
+          if (performance.now() > giveUpAt) return false;
+          await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+        }
       }
     },
   };

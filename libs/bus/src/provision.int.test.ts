@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { executorConsumer, JOBS_STREAM, PROJECTION_CONSUMER } from '@errand/contracts';
-import { startTestCluster, startTestNats, type TestNats } from '@errand/testkit';
+import { startTestCluster, startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBus } from './bus.ts';
@@ -57,5 +57,6 @@ test('a process may provision while a cluster elects its leaders', async () => {
   await cluster.nodes[Number(leader.slice(1)) - 1]?.kill();
   await using second = await openBus({ servers, name: 'test', topology });
   await provisionConsumer(second.nc, PROJECTION_CONSUMER);
-  expect(await second.readJob({ tenantId: 'acme', jobId: randomUUIDv7() })).toEqual([]);
+  const read = () => second.readJob({ tenantId: 'acme', jobId: randomUUIDv7() });
+  expect(await waitUntil(read, { timeoutMs: 20_000 })).toEqual([]);
 });

@@ -28,7 +28,8 @@ export interface PullOptions {
 const AGAIN_AFTER_ERROR_MS = 1_000;
 /** The shortest that the server grants. */
 const PULL_MS = 1_000;
-const STOPPING_NAK_MS = 250;
+/** What cannot be worked on goes back, after a while or the same request would get it again. */
+const NOT_NOW_MS = 250;
 
 /**
  * Works through a consumer, pulling for free slots only: this process never holds a message that it is not working
@@ -38,19 +39,29 @@ const STOPPING_NAK_MS = 250;
 export async function pullMessages(nc: NatsConnection, options: PullOptions): Promise<void> {
   const { signal } = options;
   const running = new Set<Promise<void>>();
+  let ended = Promise.withResolvers<void>();
+  const onAbort = () => ended.resolve();
+  signal.addEventListener('abort', onAbort, { once: true });
   const { stream, name } = options.consumer;
   const consumer = await askPatiently(() => jetstream(nc).consumers.get(stream, name));
   while (!signal.aborted) {
     const free = options.slots - running.size;
-    if (free === 0) {
-      await Promise.race([...running, aborted(signal)]);
+    if (free <= 0) {
+      await ended.promise;
+      ended = Promise.withResolvers<void>();
       continue;
     }
     await pull(consumer, free, signal, (message) => {
-      const work = workOn(message, options).finally(() => running.delete(work));
+      // After a reconnection the client asks for the whole request again, so more may come than there are slots.
+      if (signal.aborted || running.size >= options.slots) return message.nak(NOT_NOW_MS);
+      const work = workOn(message, options).finally(() => {
+        running.delete(work);
+        ended.resolve();
+      });
       running.add(work);
     });
   }
+  signal.removeEventListener('abort', onAbort);
   await Promise.all(running);
 }
 
@@ -66,14 +77,18 @@ async function pull(
 ): Promise<void> {
   try {
     const options = { max_messages: count, expires: PULL_MS, idle_heartbeat: PULL_MS / 2 };
-    for await (const message of await consumer.fetch(options)) {
-      // What arrives during a stop goes back, after a while or this very request would get it again.
-      if (signal.aborted) message.nak(STOPPING_NAK_MS);
-      else onMessage(message);
+    const messages = await consumer.fetch(options);
+    // A request that is open when the connection is lost would never end by itself.
+    const overdue = setTimeout(() => void messages.close(), 3 * PULL_MS);
+    try {
+      for await (const message of messages) onMessage(message);
+    } finally {
+      clearTimeout(overdue);
     }
   } catch (error) {
     if (jsCode(error) === JS.consumerNotFound || jsCode(error) === JS.streamNotFound) throw error;
-    // A lost connection, an election, missed heartbeats: the next request finds out.
+    // A lost connection, an election, missed heartbeats: the next request finds out. Or the consumer is gone.
+    if (!signal.aborted) await assertExists(consumer);
     if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -96,6 +111,11 @@ function settle(message: JsMsg, verdict: Verdict): void {
   else if (verdict.kind === 'again') message.nak(Math.round(verdict.afterMs));
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+/** @throws when the server says that there is no such consumer. */
+async function assertExists(consumer: Consumer): Promise<void> {
+  try {
+    await consumer.info();
+  } catch (error) {
+    if (jsCode(error) === JS.consumerNotFound || jsCode(error) === JS.streamNotFound) throw error;
+  }
 }

@@ -16,7 +16,15 @@ const attempt = z.int().min(1);
 /** Up to 20 strings that a caller hangs on a job and gets back with its summary and its webhooks. */
 export const Metadata = z
   .record(z.string().min(1).max(64), z.string().max(500))
-  .refine((entries) => Object.keys(entries).length <= 20, 'must have at most 20 entries');
+  .refine((entries) => Object.keys(entries).length <= 20, 'must have at most 20 entries')
+  // Half of a surrogate pair is JSON to us and not to Postgres.
+  .refine(
+    (entries) =>
+      Object.entries(entries)
+        .flat()
+        .every((text) => text.isWellFormed()),
+    'must be well-formed text',
+  );
 
 const JobRequested = z.object({
   tenant_id: TenantId,

@@ -19,26 +19,33 @@ export function createAttemptRunner(action: Action, moduleUrl: string): AttemptR
   const { timeout_ms } = action.contract;
   return {
     async run(order, hooks) {
-      const timeout = AbortSignal.timeout(timeout_ms);
-      const signal = AbortSignal.any([hooks.signal, timeout]);
-      const work = pool
-        ? pool.run(order, { ...hooks, signal })
-        : executeAttempt(action, order, { ...hooks, signal });
-      // An action that ignores its signal is left behind; its outcome interests nobody any more.
-      const outcome = await Promise.race([work, fired(signal)]);
-      if (outcome.kind !== 'interrupted') return outcome;
-      return timeout.aborted && !hooks.signal.aborted ? failed('timed_out') : outcome;
+      // One controller and one timer, both let go at the end: a composite signal would be kept until its timeout.
+      const stop = new AbortController();
+      const interrupted = Promise.withResolvers<{ kind: 'interrupted' }>();
+      let isTimedOut = false;
+      const onStop = () => {
+        stop.abort(hooks.signal.reason);
+        interrupted.resolve({ kind: 'interrupted' });
+      };
+      const timer = setTimeout(() => {
+        isTimedOut = !hooks.signal.aborted;
+        onStop();
+      }, timeout_ms);
+      hooks.signal.addEventListener('abort', onStop, { once: true });
+      if (hooks.signal.aborted) onStop();
+      try {
+        const own = { ...hooks, signal: stop.signal };
+        const work = pool ? pool.run(order, own) : executeAttempt(action, order, own);
+        // An action that ignores its signal is left behind; its outcome interests nobody any more.
+        const outcome = await Promise.race([work, interrupted.promise]);
+        return outcome.kind === 'interrupted' && isTimedOut ? failed('timed_out') : outcome;
+      } finally {
+        clearTimeout(timer);
+        hooks.signal.removeEventListener('abort', onStop);
+      }
     },
     async [Symbol.asyncDispose]() {
       await pool?.[Symbol.asyncDispose]();
     },
   };
-}
-
-function fired(signal: AbortSignal): Promise<{ kind: 'interrupted' }> {
-  return new Promise((resolve) => {
-    const onAbort = () => resolve({ kind: 'interrupted' });
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

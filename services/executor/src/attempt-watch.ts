@@ -5,6 +5,8 @@ import type { JobWriter } from './job-writer.ts';
 /** Why an attempt under way is of no use any more. */
 type StopReason = 'canceled' | 'superseded';
 
+const LOOK_AGAIN_MS = 1_000;
+
 export interface AttemptWatch {
   /** Fires with a StopReason as its reason. */
   readonly signal: AbortSignal;
@@ -32,6 +34,7 @@ export function watchAttempt(options: {
   const controller = new AbortController();
   let attempt: number | undefined;
   let newestTold = 0;
+  let again: NodeJS.Timeout | undefined;
 
   async function look(version: number): Promise<void> {
     newestTold = Math.max(newestTold, version);
@@ -40,8 +43,9 @@ export function watchAttempt(options: {
     try {
       await writer.catchUp(version);
     } catch (error) {
-      // The next append finds out.
       onError(error);
+      clearTimeout(again);
+      again = setTimeout(() => void look(version), LOOK_AGAIN_MS);
       return;
     }
     const state = writer.state();
@@ -62,6 +66,10 @@ export function watchAttempt(options: {
       void look(newestTold);
     },
     stop: (reason) => controller.abort(reason),
-    close: unsubscribe,
+    close() {
+      clearTimeout(again);
+      attempt = undefined;
+      unsubscribe();
+    },
   };
 }

@@ -67,9 +67,11 @@ export function createJobWriter(options: {
   }
 
   async function write(command: Command, persist: boolean): Promise<WriteOutcome> {
-    for (;;) {
+    for (let conflicts = 0; ; conflicts++) {
       const outcome = await decideAndAppend(command, persist);
       if (outcome.kind !== 'conflict') return outcome;
+      // One is a lost race. Many say that the job has an event which this program cannot read.
+      if (conflicts > 2) await pause(Math.min(MAX_RETRY_PAUSE_MS, 20 * 2 ** conflicts));
       const read = () => bus.readJob(ref);
       state = foldJob(await (persist ? persistently(read, signal) : read()));
     }
@@ -98,7 +100,11 @@ async function persistently<T>(call: () => Promise<T>, signal: AbortSignal): Pro
       return await call();
     } catch (error) {
       if (!(error instanceof LogUnavailable) || signal.aborted) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries)));
+      await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries));
     }
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

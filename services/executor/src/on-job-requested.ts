@@ -50,7 +50,9 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
     const events = await eventsOf(work, deps.bus);
     const request = events.find(isRequest);
     const state = foldJob(events);
-    if (!request || !state) return { kind: 'done' };
+    if (!state) return { kind: 'done' };
+    // Its request cannot be read by this program; perhaps by another one.
+    if (!request) return later;
     if (await runsElsewhere(state, deps)) return later;
     const { status, nextAt } = state.phase.value;
     if (status === 'queued' && nextAt !== null) {

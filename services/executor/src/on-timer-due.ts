@@ -3,6 +3,9 @@ import type { JobRef } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { createJobWriter } from './job-writer.ts';
 
+/** The server's clock and this one need not agree to the millisecond. */
+const CLOCK_SKEW_MS = 1_000;
+
 /**
  * A job's wait is over: JobDue brings it to the executors of its action, if it still waits. Settled when that is in the
  * log; a job that was canceled, has ended or runs already needs nothing.
@@ -10,10 +13,17 @@ import { createJobWriter } from './job-writer.ts';
 export async function onTimerDue(ref: JobRef, deps: { bus: Bus; signal: AbortSignal }): Promise<Verdict> {
   const events = await deps.bus.readJob(ref);
   const request = events.find(({ event }) => event.type === 'JobRequested');
+  const state = foldJob(events);
+  const nextAtMs = Date.parse(state?.phase.value.nextAt ?? '');
+  // The end of an earlier wait, told once more: the job waits for a later time by now.
+  if (nextAtMs > Date.now() + CLOCK_SKEW_MS) {
+    await deps.bus.scheduleDue(ref, nextAtMs);
+    return { kind: 'done' };
+  }
   const writer = createJobWriter({
     ...deps,
     ref,
-    state: foldJob(events),
+    state,
     traceparent: request?.event.traceparent,
   });
   await writer.write({ type: 'wakeJob' });

@@ -27,6 +27,8 @@ interface AttemptContext {
   readonly deps: ExecutorDeps;
 }
 
+const LOOK_ANEW_MS = 50;
+
 type Outcome = AttemptOutcome | { kind: 'interrupted' };
 
 export async function runAttempt(context: AttemptContext): Promise<Verdict> {
@@ -47,7 +49,7 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const { maxAttempts } = target.action.retry;
   const start = await writer.writeOnce({ type: 'startAttempt', executorId: deps.executorId, maxAttempts });
   // Not as it was known to be: another executor may run it, so it has to be looked at anew.
-  if (start.kind === 'conflict') return { kind: 'again', afterMs: 0 };
+  if (start.kind === 'conflict') return { kind: 'again', afterMs: LOOK_ANEW_MS };
   if (start.kind === 'rejected') return verdictOf(start);
   const { event } = start.recorded;
   // Nothing to run: every allowed attempt was begun already, or cancel was requested. That was the ending.

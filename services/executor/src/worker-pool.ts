@@ -24,6 +24,7 @@ const ABORT_GRACE_MS = 1_000;
 export function createWorkerPool(moduleUrl: string, actionName: string): WorkerPool {
   const idle: Worker[] = [];
   const all = new Set<Worker>();
+  const broken = new WeakSet<Worker>();
 
   function take(): Worker {
     const kept = idle.pop();
@@ -38,7 +39,7 @@ export function createWorkerPool(moduleUrl: string, actionName: string): WorkerP
       if (index >= 0) idle.splice(index, 1);
     });
     // An idle thread that dies is only replaced; one at work is heard of by its attempt.
-    worker.on('error', () => {});
+    worker.on('error', () => broken.add(worker));
     return worker;
   }
 
@@ -46,7 +47,8 @@ export function createWorkerPool(moduleUrl: string, actionName: string): WorkerP
     async run(order, hooks) {
       const worker = take();
       const outcome = await runIn(worker, order, hooks);
-      if (outcome.kind === 'interrupted') await worker.terminate();
+      // A thread that failed outside of its action is on its way out, though it may not have ended yet.
+      if (outcome.kind === 'interrupted' || broken.has(worker)) await worker.terminate();
       else if (all.has(worker)) idle.push(worker);
       return outcome;
     },

@@ -16,8 +16,8 @@ export async function expireOverdue(deps: {
   nowMs: number;
 }): Promise<number> {
   const overdue = await findOverdue(deps.db, { nowMs: deps.nowMs, limit: PAGE });
-  const expired = await Promise.all(overdue.map((ref) => expire(ref, deps)));
-  return expired.filter(Boolean).length;
+  const expired = await Promise.allSettled(overdue.map((ref) => expire(ref, deps)));
+  return expired.filter((each) => each.status === 'fulfilled' && each.value).length;
 }
 
 const PAGE = 200;

@@ -67,7 +67,10 @@ export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Pr
     on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(db);
 }
 
-/** Jobs that have not ended, as far as the table knows, and have a deadline behind them. */
+/**
+ * Jobs that have not ended, as far as the table knows, and have a deadline behind them. Drawn at random, so that
+ * jobs which cannot be expired never hide the others.
+ */
 export async function findOverdue(
   db: Db,
   wanted: { nowMs: number; limit: number },
@@ -75,12 +78,13 @@ export async function findOverdue(
   // Deadlines are RFC 3339 text of one length, so they sort as the times that they are.
   const now = new Date(wanted.nowMs).toISOString();
   const { rows } = await sql<{ tenantId: string; action: string; jobId: string }>`
+    select * from (
     select tenant_id as "tenantId", action, job_id as "jobId" from job_summary
     where status in ('queued', 'running') and (request->>'finish_by') <= ${now}
     union
     select tenant_id, action, job_id from job_summary
     where status = 'queued' and attempt_number = 0 and (request->>'start_by') <= ${now}
-    limit ${wanted.limit}`.execute(db);
+    ) overdue order by random() limit ${wanted.limit}`.execute(db);
   return rows;
 }
 

@@ -1,0 +1,74 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { openBus } from '@errand/bus';
+import { Pool } from 'undici';
+import { startBenchSystem } from './bench-system.ts';
+import { runAndWait } from './latency.ts';
+import { percentile, round } from './percentile.ts';
+
+const WAITS = 100_000;
+const WAITS_AT_ONCE = 500;
+const RUNS = 200;
+const WARM_UPS = 50;
+const HOUR_MS = 3_600_000;
+
+/**
+ * What 100,000 waits, as retries and delayed starts leave them, cost the jobs beside them: a job that does nothing is
+ * run and waited for, one at a time, before the waits are set and while they stand.
+ */
+export async function benchWaits(): Promise<object> {
+  await using resources = new AsyncDisposableStack();
+  const executor = fileURLToPath(new URL('./noop-executor.ts', import.meta.url));
+  const system = resources.use(
+    await startBenchSystem([
+      { name: 'gateway' },
+      { name: 'executor', mainFile: executor },
+      { name: 'projection' },
+      { name: 'webhooks' },
+    ]),
+  );
+  const pool = new Pool(system.url, { connections: 1 });
+  resources.defer(() => pool.close());
+  const run = () => runAndWait(pool, system);
+  for (let warmUp = 0; warmUp < WARM_UPS; warmUp++) await run();
+
+  const before = await measure(run);
+  const settingMs = await setWaits(system.nats.url);
+  const beside = await measure(run);
+  const ratio = round(beside.p50_ms / before.p50_ms, 2);
+  console.log(`\n${RUNS} jobs one at a time; ${WAITS} waits were set in ${round(settingMs / 1_000, 1)} s\n`);
+  console.log('                   p50 ms    p99 ms');
+  for (const [label, { p50_ms, p99_ms }] of [
+    ['no waits', before],
+    [`${WAITS} waits`, beside],
+  ] as const) {
+    console.log(`${label.padEnd(16)}${String(p50_ms).padStart(9)}${String(p99_ms).padStart(10)}`);
+  }
+  console.log(`\nratio of p50: ${ratio}\n`);
+  return { waits: WAITS, before, beside, ratio_p50: ratio };
+}
+
+async function measure(run: () => Promise<void>): Promise<{ p50_ms: number; p99_ms: number }> {
+  const took: number[] = [];
+  for (let each = 0; each < RUNS; each++) {
+    const begunMs = performance.now();
+    await run();
+    took.push(performance.now() - begunMs);
+  }
+  return { p50_ms: round(percentile(took, 0.5), 2), p99_ms: round(percentile(took, 0.99), 2) };
+}
+
+async function setWaits(servers: string): Promise<number> {
+  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  await using bus = await openBus({ servers, name: 'bench', topology });
+  const begunMs = performance.now();
+  let left = WAITS;
+  const set = async () => {
+    while (left-- > 0) {
+      const ref = { tenantId: 'bench', action: 'noop', jobId: randomUUIDv7() };
+      await bus.scheduleDue(ref, Date.now() + HOUR_MS);
+    }
+  };
+  await Promise.all(Array.from({ length: WAITS_AT_ONCE }, set));
+  return performance.now() - begunMs;
+}
