@@ -52,7 +52,7 @@ export async function openBus(
     readJob: createJobReader(jsm, isConnected).readJob,
     ...createStoredEvents(nc, onReconnected),
     ...createTimers(nc),
-    ...createExecutorPresence(nc),
+    ...createExecutorPresence(nc, onReconnected),
     ...createDeadLetters(nc, jsm),
     ...createWebhookHints(nc),
     ...createWebhookCommands(nc),

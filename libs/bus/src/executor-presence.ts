@@ -19,7 +19,15 @@ const ANSWER_MS = 1_000;
 const RETURN_MS = 3_000;
 const ASK_AGAIN_MS = 250;
 
-export function createExecutorPresence(nc: NatsConnection): ExecutorPresence {
+/** `onReconnected` registers a callback and returns the way to take it back. */
+export function createExecutorPresence(
+  nc: NatsConnection,
+  onReconnected: (callback: () => void) => () => void,
+): ExecutorPresence {
+  let trustedFromMs = 0;
+  onReconnected(() => {
+    trustedFromMs = performance.now() + RETURN_MS;
+  });
   return {
     answerHolds(executorId, holds) {
       const subscription = nc.subscribe(executorSubject(executorId), {
@@ -30,13 +38,12 @@ export function createExecutorPresence(nc: NatsConnection): ExecutorPresence {
       return () => subscription.unsubscribe();
     },
     async askHolds(executorId, jobId) {
-      const giveUpAt = performance.now() + RETURN_MS;
       for (;;) {
         try {
           const answer = await nc.request(executorSubject(executorId), jobId, { timeout: ANSWER_MS });
           return answer.string() === 'yes';
         } catch {
-          if (performance.now() > giveUpAt) return false;
+          if (performance.now() > trustedFromMs) return false;
           await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
         }
       }
