@@ -28,7 +28,12 @@ export interface WebhookCommands {
 /** All processes of the service stand in one queue. */
 const QUEUE = 'webhooks';
 /** A test waits for the endpoint itself, which may take its whole deadline. */
-const TIMEOUT_MS: Record<WebhookCommand, number> = { test: 65_000, redeliver: 5_000, replay: 5_000 };
+const TIMEOUT_MS: Record<WebhookCommand, number> = {
+  test: 65_000,
+  redeliver: 5_000,
+  replay: 5_000,
+  cancel_replay: 5_000,
+};
 const REFUSED = JSON.stringify({ kind: 'refused', code: 'invalid_request' });
 const FAILED = JSON.stringify({ kind: 'failed' });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { JobFault } from './faults.ts';
 import { ActionName, EventId, JobId, TenantId } from './ids.ts';
+import { JobWebhook } from './job-webhook.ts';
 
 /*
  * What can be said about a job. Each event is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents
@@ -44,6 +45,7 @@ const JobRequested = z.object({
   /** The job expires if it has not ended by then. */
   finish_by: Instant,
   retry_of: JobId.optional(),
+  webhook: JobWebhook.optional(),
 });
 
 const JobStarted = z.object({ attempt, executor_id: z.string() });

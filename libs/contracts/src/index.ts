@@ -12,6 +12,7 @@ export {
 export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
 export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
+export { JobWebhook, WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
 export { InputError, Problem } from './problem.ts';
 export {
   ALL_DEAD_LETTERS,
@@ -56,16 +57,17 @@ export {
   WEBHOOKS_CONSUMER,
 } from './topology.ts';
 export {
+  REPLAY_KINDS,
   WEBHOOK_COMMANDS,
   type WebhookAnswer,
   type WebhookCommand,
   type WebhookRequest,
 } from './webhook-commands.ts';
 export {
+  ENDPOINT_NEWS_TYPES,
+  type EndpointNewsType,
   WEBHOOK_EVENT_FILTERS,
-  WEBHOOK_EVENT_TYPES,
   WebhookEndpoint,
   type WebhookEventFilter,
-  type WebhookEventType,
   webhookEventTypeOf,
 } from './webhook-endpoint.ts';

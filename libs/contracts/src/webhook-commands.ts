@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Instant } from './events.ts';
 import { EventId, TenantId } from './ids.ts';
+import { WEBHOOK_EVENT_TYPES } from './job-webhook.ts';
 
 /*
  * What the webhooks service can be asked to do. Any of its processes answers; an answer says `refused` where the
@@ -9,7 +10,7 @@ import { EventId, TenantId } from './ids.ts';
 
 const Refused = z.object({
   kind: z.literal('refused'),
-  code: z.enum(['invalid_request', 'unknown_endpoint', 'unknown_delivery']),
+  code: z.enum(['invalid_request', 'unknown_endpoint', 'unknown_delivery', 'unknown_replay']),
 });
 
 /** Calls an endpoint with a `webhook.test` event, in the way of all others, and says how it went. */
@@ -37,7 +38,7 @@ const RedeliverAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('scheduled'), attempts: z.int(), due_at: Instant }),
 ]);
 
-const REPLAY_KINDS = ['failed', 'expired', 'missed', 'all'] as const;
+export const REPLAY_KINDS = ['failed', 'expired', 'missed', 'all'] as const;
 
 /**
  * Brings back what an endpoint did not get between two times, as a task that outlives restarts. `missed` are events
@@ -51,6 +52,8 @@ const Replay = z.object({
   /** Absent for now. */
   until: Instant.optional(),
   only: z.enum(REPLAY_KINDS),
+  /** Absent for all types that the endpoint wants. */
+  types: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1).optional(),
   /** Counts and changes nothing. */
   dry_run: z.boolean(),
 });
@@ -59,10 +62,20 @@ const ReplayAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('started'), replay_id: z.string() }),
 ]);
 
+/** Ends a replay where it is: deliveries that it has scheduled go on. */
+const CancelReplay = z.object({ tenant_id: TenantId, endpoint_id: z.string(), replay_id: z.string() });
+const CancelReplayAnswer = z.discriminatedUnion('kind', [
+  Refused,
+  z.object({ kind: z.literal('canceled') }),
+  /** It was over before, canceled or not. */
+  z.object({ kind: z.literal('ended') }),
+]);
+
 export const WEBHOOK_COMMANDS = {
   test: { request: TestEndpoint, answer: TestEndpointAnswer },
   redeliver: { request: Redeliver, answer: RedeliverAnswer },
   replay: { request: Replay, answer: ReplayAnswer },
+  cancel_replay: { request: CancelReplay, answer: CancelReplayAnswer },
 } as const;
 
 export type WebhookCommand = keyof typeof WEBHOOK_COMMANDS;

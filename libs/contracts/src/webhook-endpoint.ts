@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { Instant, type JobEventType, Metadata } from './events.ts';
 import { ActionName, TenantId } from './ids.ts';
-
-export const WEBHOOK_EVENT_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
-export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
+import { WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
 
 const EVENT_TYPE_OF: Partial<Record<JobEventType, WebhookEventType>> = {
   JobSucceeded: 'job.succeeded',
@@ -17,8 +15,17 @@ export function webhookEventTypeOf(type: JobEventType): WebhookEventType | undef
   return EVENT_TYPE_OF[type];
 }
 
-/** What an endpoint may ask for: one type of event, or all of them. */
-export const WEBHOOK_EVENT_FILTERS = [...WEBHOOK_EVENT_TYPES, 'job.*'] as const;
+/** What is said about an endpoint, to the tenant's other endpoints that ask for it. */
+export const ENDPOINT_NEWS_TYPES = ['webhook.failing', 'webhook.disabled', 'webhook.recovered'] as const;
+export type EndpointNewsType = (typeof ENDPOINT_NEWS_TYPES)[number];
+
+/** What an endpoint may ask for: single types of event, all endings of jobs, all news of other endpoints. */
+export const WEBHOOK_EVENT_FILTERS = [
+  ...WEBHOOK_EVENT_TYPES,
+  'job.*',
+  ...ENDPOINT_NEWS_TYPES,
+  'webhook.*',
+] as const;
 export type WebhookEventFilter = (typeof WEBHOOK_EVENT_FILTERS)[number];
 
 /** A secret under AES-256-GCM, as `libs/runtime` seals it. */

@@ -3,7 +3,7 @@ import type { Logger } from '@errand/runtime';
 import type { Delivering } from './delivering.ts';
 import { repeat } from './repeat.ts';
 import { type ReplayDeps, replayPage, startReplay } from './replay.ts';
-import { redeliver } from './replay-table.ts';
+import { cancelReplay, redeliver } from './replay-table.ts';
 import type { Sending } from './sending.ts';
 import { testEndpoint } from './test-endpoint.ts';
 
@@ -45,6 +45,7 @@ export async function startCommands(
       }
       return { kind: 'started', replay_id: await startReplay(db, request, now()) };
     },
+    cancel_replay: (request) => cancelReplay(db, request, now()),
   };
   const stopAnswering = await bus.answerWebhooks(handlers, (err) => log.error({ err }, 'command_failed'));
   const stopReplays = repeat(workOnReplays, deps.intervalMs, (err) => log.error({ err }, 'replay_failed'));

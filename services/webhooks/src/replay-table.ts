@@ -1,3 +1,4 @@
+import type { WebhookAnswer, WebhookRequest } from '@errand/contracts';
 import type { Database, Db } from '@errand/postgres';
 import { type Selectable, sql } from 'kysely';
 import type { FanOut, Inserted } from './delivery-table.ts';
@@ -112,6 +113,33 @@ export async function takeReplay(trx: Db): Promise<ReplayRow | undefined> {
     .forUpdate()
     .skipLocked()
     .executeTakeFirst();
+}
+
+/** Ends a replay that goes on; a page that is being worked on is finished first. */
+export async function cancelReplay(
+  db: Db,
+  request: WebhookRequest<'cancel_replay'>,
+  nowMs: number,
+): Promise<WebhookAnswer<'cancel_replay'>> {
+  const { replay_id, endpoint_id, tenant_id } = request;
+  return db.transaction().execute(async (trx) => {
+    const replay = await trx
+      .selectFrom('webhook_replay')
+      .select('state')
+      .where(sql<string>`replay_id::text`, '=', replay_id)
+      .where('endpoint_id', '=', endpoint_id)
+      .where('tenant_id', '=', tenant_id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (!replay) return { kind: 'refused', code: 'unknown_replay' };
+    if (replay.state !== 'running') return { kind: 'ended' };
+    await trx
+      .updateTable('webhook_replay')
+      .set({ state: 'canceled', updated_at: timestamp(nowMs) })
+      .where(sql<string>`replay_id::text`, '=', replay_id)
+      .execute();
+    return { kind: 'canceled' };
+  });
 }
 
 function timestamp(ms: number): string {

@@ -106,7 +106,7 @@ export interface WebhookReplayTable {
   which: 'failed' | 'expired' | 'missed' | 'all';
   /** Counts only. */
   dry_run: boolean;
-  state: 'running' | 'done' | 'failed';
+  state: 'running' | 'done' | 'failed' | 'canceled';
   /** First the deliveries that exist, then the events that have none. */
   phase: 'deliveries' | 'log';
   /** Where the phase has got to: an event id, then a version of the log. */

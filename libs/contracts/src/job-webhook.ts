@@ -1,0 +1,14 @@
+import { z } from 'zod';
+
+export const WEBHOOK_EVENT_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
+export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
+
+/**
+ * Where the caller of one run wants to be told of its end, beside the tenant's endpoints. The URL is part of the log:
+ * it holds no credentials.
+ */
+export const JobWebhook = z.object({
+  url: z.string().max(2048),
+  events: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1),
+});
+export type JobWebhook = z.infer<typeof JobWebhook>;
