@@ -7,11 +7,13 @@ import { batchJobId } from './batch-job-ids.ts';
 import type { FindJobDeps } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
+import type { LogRoom } from './log-room.ts';
 import type { Ctx } from './middleware/exchange.ts';
 
 export interface AcceptBatchDeps extends FindJobDeps {
   readonly bus: FindJobDeps['bus'] & Pick<Bus, 'appendBatch'>;
   readonly idempotency: Idempotency;
+  readonly room: LogRoom;
 }
 
 /** The orders of a batch that are to become jobs. */
@@ -61,6 +63,7 @@ async function request(
   sent: SentBatch,
   record: IdempotencyRecord,
 ): Promise<AcceptedJob[]> {
+  deps.room.admitRun();
   const appends = sent.appendsOf((index) => batchJobId(record.job_id, index));
   const outcomes = await deps.bus.appendBatch(appends);
   const jobs: AcceptedJob[] = [];
