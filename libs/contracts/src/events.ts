@@ -6,7 +6,8 @@ import { JobWebhook } from './job-webhook.ts';
 /*
  * What can be said about a job. Each event is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents
  * reader can replay the log. A published schema is never edited, only added to; readers ignore what they do
- * not know.
+ * not know, and go on writing after it. So a new type may say more about a job but never that it has ended: the
+ * endings are these four for good.
  */
 
 /** An RFC 3339 instant in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`. */
@@ -110,6 +111,18 @@ export interface RecordedEvent {
   readonly version: number;
   readonly event: JobEvent;
 }
+
+/**
+ * An event that the log holds and this program cannot read. Its subject still tells the type; undefined for a type
+ * that a later program made up.
+ */
+export interface UnreadEvent {
+  readonly version: number;
+  readonly type: JobEventType | undefined;
+}
+
+/** What the log holds of a job: what can be read of it, and `unread` where there is more. */
+export type JobHistory = RecordedEvent[] & { readonly unread?: readonly UnreadEvent[] };
 
 /** Puts a fact into its envelope. `id` is a UUIDv7 that the writer keeps while it retries one append. */
 export function toJobEvent(

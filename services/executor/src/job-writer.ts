@@ -70,7 +70,7 @@ export function createJobWriter(options: {
     for (let conflicts = 0; ; conflicts++) {
       const outcome = await decideAndAppend(command, persist);
       if (outcome.kind !== 'conflict') return outcome;
-      // One is a lost race. Many say that the job has an event which this program cannot read.
+      // One is a lost race. Many are a job that others write to without a pause.
       if (conflicts > 2) await pause(Math.min(MAX_RETRY_PAUSE_MS, 20 * 2 ** conflicts));
       const read = () => bus.readJob(ref);
       state = foldJob(await (persist ? persistently(read, signal) : read()));
