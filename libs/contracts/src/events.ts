@@ -49,6 +49,7 @@ const JobRequested = z.object({
   webhook: JobWebhook.optional(),
 });
 
+/** The same attempt may start more than once: what is handed over has not failed. */
 const JobStarted = z.object({ attempt, executor_id: z.string() });
 
 const JobProgressed = z.object({
@@ -59,7 +60,11 @@ const JobProgressed = z.object({
 
 const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
 
-const JobDue = z.object({ reason: z.enum(['retry', 'start_after']) });
+const JobDue = z.object({
+  reason: z.enum(['retry', 'start_after']),
+  /** The executor that stopped while it ran an attempt, and gave the job back: that attempt is begun anew. */
+  handed_over_by: z.string().optional(),
+});
 
 const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
 

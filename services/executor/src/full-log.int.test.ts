@@ -42,10 +42,10 @@ async function resizeLog(maxBytes: number): Promise<void> {
 
 /** A job whose attempt times out while the log takes nothing. */
 async function endedInVain() {
-  const ref = await jobs.request('busy', { how: 'spin' });
-  await jobs.stateWhen(ref, (state) => state.progress.value !== null);
+  const ref = await jobs.request('linger', {});
+  await jobs.stateWhen(ref, (state) => state.phase.value.status === 'running');
   await resizeLog(1);
-  await waitUntil(async () => (await attemptsEnded(executor, 'busy', 'timed_out')) === 1);
+  await waitUntil(async () => (await attemptsEnded(executor, 'linger', 'timed_out')) === 1);
   expect(foldJob(await bus.readJob(ref))?.phase.value.status).toBe('running');
   return ref;
 }

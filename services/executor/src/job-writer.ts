@@ -15,8 +15,9 @@ export interface JobWriter {
    */
   write(command: Command, options?: { persist: boolean }): Promise<WriteOutcome>;
   /**
-   * The same without a second decision: a lost race is told.
-   * @throws LogUnavailable
+   * The same without a second decision: a lost race is told. It goes on through outages: what was written and not
+   * acknowledged would be somebody's, and nobody's.
+   * @throws LogUnavailable once the signal has fired
    */
   writeOnce(command: Command): Promise<WriteOutcome | { kind: 'conflict' }>;
   /**
@@ -86,7 +87,7 @@ export function createJobWriter(options: {
   return {
     state: () => state,
     write: (command, { persist } = { persist: false }) => inTurn(() => write(command, persist)),
-    writeOnce: (command) => inTurn(() => decideAndAppend(command, false)),
+    writeOnce: (command) => inTurn(() => decideAndAppend(command, true)),
     catchUp: (version) =>
       inTurn(async () => {
         if ((state?.version ?? 0) < version) state = foldJob(await bus.readJob(ref));

@@ -44,7 +44,7 @@ export const busy = defineAction({
   name: 'busy',
   input,
   result: z.object({ ok: z.boolean() }),
-  timeoutMs: 1_000,
+  timeoutMs: 3_000,
   retry: { maxAttempts: 1 },
   concurrency: 2,
   thread: 'worker',
@@ -92,4 +92,14 @@ export const wait = defineAction({
     progress(1, 'waiting');
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
   },
+});
+
+/** Times out, late enough for a test to do something about it first. */
+export const linger = defineAction({
+  name: 'linger',
+  input: z.object({}),
+  result: z.object({}),
+  timeoutMs: 3_000,
+  retry: { maxAttempts: 1 },
+  run: () => new Promise<Record<string, never>>(() => {}),
 });

@@ -37,8 +37,8 @@ async function writeLater(ref: JobRef, token: string): Promise<void> {
 }
 
 test('a job whose newest event is of an unknown type ends all the same', async () => {
-  const ref = await jobs.request('busy', { how: 'spin' });
-  await jobs.stateWhen(ref, (state) => state.progress.value !== null);
+  const ref = await jobs.request('linger', {});
+  await jobs.stateWhen(ref, (state) => state.phase.value.status === 'running');
   await writeLater(ref, 'annotated');
   const state = await jobs.ended(ref);
   expect(state.outcome.value.errors).toMatchObject([{ code: 'timed_out' }]);
