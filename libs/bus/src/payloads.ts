@@ -133,16 +133,21 @@ async function sendChunks(publisher: Publisher, subject: string, payload: NewPay
     lastSequence = ack.sequence;
   }
 
-  for await (const chunk of intoChunks(body, CHUNK_BYTES)) {
-    signal?.throwIfAborted();
-    bytes += chunk.length;
-    chunks += 1;
-    if (bytes > maxBytes) throw new PayloadTooLarge(maxBytes);
-    hash.update(chunk);
-    if (onTheirWay.length >= WINDOW) await awaitOldest();
-    onTheirWay.push(publisher.publish(subject, chunk, headers()));
+  try {
+    for await (const chunk of intoChunks(body, CHUNK_BYTES)) {
+      signal?.throwIfAborted();
+      bytes += chunk.length;
+      chunks += 1;
+      if (bytes > maxBytes) throw new PayloadTooLarge(maxBytes);
+      hash.update(chunk);
+      if (onTheirWay.length >= WINDOW) await awaitOldest();
+      onTheirWay.push(publisher.publish(subject, chunk, headers()));
+    }
+    while (onTheirWay.length > 0) await awaitOldest();
+  } finally {
+    // A chunk that is stored after the others were removed would stay.
+    await Promise.all(onTheirWay);
   }
-  while (onTheirWay.length > 0) await awaitOldest();
   return { bytes, chunks, digest: hash.digest(), firstSequence };
 }
 

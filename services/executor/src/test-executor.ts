@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
-import { type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
+import { type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { createLogger, parseConfig } from '@errand/runtime';
@@ -10,7 +10,7 @@ import { startExecutor } from './start.ts';
 
 /* Test-only: executors of the test actions, and jobs for them. */
 
-const MODULES = [new URL('./test-actions.ts', import.meta.url).href];
+const MODULES = ['./test-actions.ts', './test-files.ts'].map((file) => new URL(file, import.meta.url).href);
 
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
@@ -35,7 +35,7 @@ export interface TestJobs {
   request(
     action: string,
     input: unknown,
-    options?: { traceparent?: string; startAfter?: string },
+    options?: { traceparent?: string; startAfter?: string; inputRef?: PayloadRef },
   ): Promise<JobRef>;
   newRef(action: string): JobRef;
   typesOf(ref: JobRef): Promise<string[]>;
@@ -52,10 +52,11 @@ export function testJobs(bus: Bus): TestJobs {
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
-    async request(action, input, { traceparent, startAfter } = {}) {
+    async request(action, input, { traceparent, startAfter, inputRef } = {}) {
       const ref = jobs.newRef(action);
       const after = startAfter === undefined ? {} : { start_after: startAfter };
-      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, input, ...after };
+      const asked = inputRef ? { input: undefined, input_ref: inputRef } : { input };
+      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, ...asked, ...after };
       await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
       return ref;
     },

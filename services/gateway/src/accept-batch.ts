@@ -21,7 +21,7 @@ export interface SentBatch {
   /** Places in the batch, each of which has a job id of its own. */
   readonly indexes: readonly number[];
   /** The appends under the ids of one batch, in the order of `indexes`. */
-  readonly appendsOf: (jobIdOf: (index: number) => string) => AppendRequest[];
+  readonly appendsOf: (jobIdOf: (index: number) => string) => Promise<AppendRequest[]>;
   /** The body as it was sent. */
   readonly text: string;
 }
@@ -61,7 +61,7 @@ async function request(
   sent: SentBatch,
   record: IdempotencyRecord,
 ): Promise<AcceptedJob[]> {
-  const appends = sent.appendsOf((index) => batchJobId(record.job_id, index));
+  const appends = await sent.appendsOf((index) => batchJobId(record.job_id, index));
   const outcomes = await deps.bus.appendBatch(appends);
   const jobs: AcceptedJob[] = [];
   for (const [place, { ref, event }] of appends.entries()) {
