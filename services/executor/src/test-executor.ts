@@ -15,13 +15,17 @@ const MODULES = ['./test-actions.ts', './test-files.ts'].map((file) => new URL(f
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
 /** A failure of the executor itself fails the test through an unhandled rejection. */
-export function startTestExecutor(natsUrl: string, env: Record<string, string> = {}): Promise<TestExecutor> {
+export function startTestExecutor(
+  natsUrl: string,
+  env: Record<string, string> = {},
+  modules: readonly string[] = MODULES,
+): Promise<TestExecutor> {
   const config = parseConfig(settings, { NATS_URL: natsUrl, ERRAND_OPS_PORT: '0', ...env });
   return startExecutor(config, {
     log: createLogger({ service: 'executor', level: 'silent' }),
     signal: new AbortController().signal,
     fail: (error) => void Promise.reject(error),
-    modules: MODULES,
+    modules,
   });
 }
 
