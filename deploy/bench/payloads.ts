@@ -44,7 +44,7 @@ async function make(system: BenchSystem, bytes: number) {
   const ran = await fetch(`${system.url}/v2/tenants/bench/file/run`, {
     method: 'POST',
     headers: { ...headers, prefer: 'wait=60' },
-    body: JSON.stringify({ bytes }),
+    body: JSON.stringify({ bytes: String(bytes) }),
   });
   const { status, results } = (await ran.json()) as {
     status: string;

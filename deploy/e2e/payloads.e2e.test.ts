@@ -87,7 +87,7 @@ function sha256(pieces: Iterable<Uint8Array>): string {
 }
 
 test('a file whose executor is killed in the middle of it is whole by the next attempt, and never a part of it', async () => {
-  const job = await run('file', { bytes: 12 * MB + 5, stop_at: 6 * MB });
+  const job = await run('file', { bytes: String(12 * MB + 5), stop_at: String(6 * MB) });
   await waitUntil(
     async () => ((await (await call(job.links.status)).json()) as JobSummary).progress?.message,
   );

@@ -1,12 +1,14 @@
 /**
  * Cuts pieces of any size into chunks of one size; only the last may be shorter, and none is empty. A chunk shares no
- * memory with a piece, so whoever made the piece may use its memory again.
+ * memory with a piece, so whoever made the piece may use its memory again. `allocate` gives the memory of each chunk:
+ * `chunkBytes` that nobody uses any more.
  */
 export async function* intoChunks(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   chunkBytes: number,
+  allocate: () => Uint8Array = () => new Uint8Array(chunkBytes),
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let chunk = Buffer.allocUnsafeSlow(chunkBytes);
+  let chunk = allocate();
   let filled = 0;
   for await (const piece of pieces) {
     let taken = 0;
@@ -17,7 +19,7 @@ export async function* intoChunks(
       filled += part.length;
       if (filled < chunkBytes) continue;
       yield chunk;
-      chunk = Buffer.allocUnsafeSlow(chunkBytes);
+      chunk = allocate();
       filled = 0;
     }
   }

@@ -117,36 +117,41 @@ interface SentChunks {
 async function sendChunks(publisher: Publisher, subject: string, payload: NewPayload): Promise<SentChunks> {
   const { body, maxBytes = Number.POSITIVE_INFINITY, signal } = payload;
   const hash = createHash('sha256');
-  const onTheirWay: ReturnType<Publisher['publish']>[] = [];
+  const onTheirWay: { chunk: Uint8Array; acked: ReturnType<Publisher['publish']> }[] = [];
+  // Memory of chunks that were stored is used again: left to the collector, it would pile up faster than it is freed.
+  const free: Uint8Array[] = [];
+  const allocate = () => free.pop() ?? new Uint8Array(CHUNK_BYTES);
   let bytes = 0;
   let chunks = 0;
   let firstSequence = 0;
   let lastSequence = 0;
 
   async function awaitOldest(): Promise<void> {
-    const ack = await onTheirWay.shift();
+    const oldest = onTheirWay.shift();
+    const ack = await oldest?.acked;
     if (ack?.kind !== 'stored') throw refused(ack);
     // Chunks that passed each other would be read in the order in which they arrived.
     if (ack.sequence <= lastSequence)
       throw new LogUnavailable('the chunks of a payload arrived out of order');
     if (firstSequence === 0) firstSequence = ack.sequence;
     lastSequence = ack.sequence;
+    if (oldest?.chunk.length === CHUNK_BYTES) free.push(oldest.chunk);
   }
 
   try {
-    for await (const chunk of intoChunks(body, CHUNK_BYTES)) {
+    for await (const chunk of intoChunks(body, CHUNK_BYTES, allocate)) {
       signal?.throwIfAborted();
       bytes += chunk.length;
       chunks += 1;
       if (bytes > maxBytes) throw new PayloadTooLarge(maxBytes);
       hash.update(chunk);
       if (onTheirWay.length >= WINDOW) await awaitOldest();
-      onTheirWay.push(publisher.publish(subject, chunk, headers()));
+      onTheirWay.push({ chunk, acked: publisher.publish(subject, chunk, headers()) });
     }
     while (onTheirWay.length > 0) await awaitOldest();
   } finally {
     // A chunk that is stored after the others were removed would stay.
-    await Promise.all(onTheirWay);
+    await Promise.all(onTheirWay.map(({ acked }) => acked));
   }
   return { bytes, chunks, digest: hash.digest(), firstSequence };
 }

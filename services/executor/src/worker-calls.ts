@@ -4,8 +4,8 @@ import type { AttemptHooks } from './execute-attempt.ts';
 
 /*
  * What an attempt in a worker thread asks of the executor, which alone is connected to the log. A file crosses piece by
- * piece, each only when the executor wants it and its memory handed over, so neither side ever holds more of it than
- * one piece. A file on disk between them would need space, and somebody to remove it after a kill -9.
+ * piece, each only when the executor wants it. The memory of a piece is handed over, and back with the next wish, so
+ * there is one piece of it all the time. A file on disk between them would need space, and somebody to remove it after a kill -9.
  *
  *   worker                      executor
  *   call (save, read)     ──▶
@@ -18,7 +18,9 @@ export type FromCaller =
   | { kind: 'call'; call: number; asks: { name: 'read'; jobId: string } | ({ name: 'save' } & FileHead) }
   | { kind: 'piece'; call: number; piece: { bytes: Uint8Array<ArrayBuffer> } | 'end' | 'failed' };
 
-export type ToCaller = { kind: 'want'; call: number } | { kind: 'answer'; call: number; answer: Answer };
+export type ToCaller =
+  | { kind: 'want'; call: number; memory?: ArrayBuffer | undefined }
+  | { kind: 'answer'; call: number; answer: Answer };
 
 type FileHead = { contentType: string; filename?: string };
 type Answer =
@@ -37,7 +39,7 @@ export function createCaller(
   interface Open {
     resolve(value: PayloadRef | OtherJob): void;
     reject(error: unknown): void;
-    pieces?: AsyncIterator<Uint8Array<ArrayBuffer>>;
+    pieces?: Pieces;
     /** What the body threw: the caller gets that very error. */
     bodyError?: { error: unknown };
   }
@@ -46,7 +48,7 @@ export function createCaller(
 
   function ask<T extends PayloadRef | OtherJob>(
     asks: Extract<FromCaller, { kind: 'call' }>['asks'],
-    pieces?: AsyncIterator<Uint8Array<ArrayBuffer>>,
+    pieces?: Pieces,
   ): Promise<T> {
     const call = ++calls;
     return new Promise<PayloadRef | OtherJob>((resolve, reject) => {
@@ -55,9 +57,9 @@ export function createCaller(
     }) as Promise<T>;
   }
 
-  async function sendPiece(call: number, asked: Open): Promise<void> {
+  async function sendPiece(call: number, asked: Open, memory: ArrayBuffer): Promise<void> {
     try {
-      const next = await asked.pieces?.next();
+      const next = await asked.pieces?.next(memory);
       if (!next || next.done) return post({ kind: 'piece', call, piece: 'end' });
       post({ kind: 'piece', call, piece: { bytes: next.value } }, [next.value.buffer]);
     } catch (error) {
@@ -76,9 +78,12 @@ export function createCaller(
     onMessage(message) {
       const asked = open.get(message.call);
       if (!asked) return;
-      if (message.kind === 'want') return void sendPiece(message.call, asked);
+      if (message.kind === 'want') {
+        const memory = message.memory ?? new ArrayBuffer(PIECE_BYTES);
+        return void sendPiece(message.call, asked, memory);
+      }
       open.delete(message.call);
-      asked.pieces?.return?.().catch(() => {});
+      asked.pieces?.return().catch(() => {});
       if ('ok' in message.answer) asked.resolve(message.answer.ok);
       else asked.reject(asked.bodyError ? asked.bodyError.error : errorOf(message.answer.failed));
     },
@@ -88,22 +93,25 @@ export function createCaller(
 /** The executor's side of one attempt. */
 export function createCallee(
   hooks: Calls,
-  post: (message: ToCaller) => void,
+  post: (message: ToCaller, transfer?: ArrayBuffer[]) => void,
 ): Disposable & { onMessage(message: FromCaller): void } {
   type Piece = Extract<FromCaller, { kind: 'piece' }>['piece'];
   const wanted = new Map<number, (piece: Piece) => void>();
   let isOver = false;
 
   async function* bodyOf(call: number): AsyncGenerator<Uint8Array> {
+    let memory: ArrayBuffer | undefined;
     for (;;) {
       const { promise, resolve } = Promise.withResolvers<Piece>();
       if (isOver) throw new Error('the attempt is over');
       wanted.set(call, resolve);
-      post({ kind: 'want', call });
+      post({ kind: 'want', call, memory }, memory ? [memory] : []);
       const piece = await promise;
       if (piece === 'end') return;
       if (piece === 'failed') throw new Error('the file ended before its end');
       yield piece.bytes;
+      // Who asks for the next piece has done with this one.
+      memory = piece.bytes.buffer;
     }
   }
 
@@ -132,11 +140,20 @@ export function createCallee(
   };
 }
 
-/** Pieces of a bearable size whose memory belongs to nobody else. */
-async function* ownedPieces(body: ResultFile['body']): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+type Pieces = AsyncGenerator<Uint8Array<ArrayBuffer>, void, ArrayBuffer>;
+
+/**
+ * Pieces of a bearable size, each in the memory that is given when it is asked for. The first wish starts the generator,
+ * and what it gives is lost, so that one has memory of its own.
+ */
+async function* ownedPieces(body: ResultFile['body']): Pieces {
+  let memory = new ArrayBuffer(PIECE_BYTES);
   for await (const piece of body) {
     for (let from = 0; from < piece.length; from += PIECE_BYTES) {
-      yield new Uint8Array(piece.subarray(from, from + PIECE_BYTES));
+      const part = piece.subarray(from, from + PIECE_BYTES);
+      const owned = new Uint8Array(memory, 0, part.length);
+      owned.set(part);
+      memory = yield owned;
     }
   }
 }

@@ -67,7 +67,9 @@ function runIn(
 ): Promise<AttemptOutcome | { kind: 'interrupted' }> {
   const { promise, resolve } = Promise.withResolvers<AttemptOutcome | { kind: 'interrupted' }>();
   let ending: NodeJS.Timeout | undefined;
-  const callee = createCallee(hooks, (message) => worker.postMessage(message satisfies ToWorker));
+  const callee = createCallee(hooks, (message, transfer = []) =>
+    worker.postMessage(message satisfies ToWorker, transfer),
+  );
   const onMessage = (message: FromWorker) => {
     if (message.kind === 'progress') hooks.progress(message.percent, message.message);
     else if (message.kind === 'log') hooks.log(message.message, message.fields);

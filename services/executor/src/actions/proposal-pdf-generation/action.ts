@@ -41,8 +41,10 @@ async function simulationOf({
   Attempt<ProposalInput, typeof RESOURCE>,
   'input' | 'resource' | 'readResult'
 >): Promise<PerformanceResult> {
-  if ('result' in input.simulation) return input.simulation.result;
-  const job = await readResult(input.simulation.job_id);
+  const { job_id: jobId, result: given } = input.simulation;
+  if (given) return given;
+  if (jobId === undefined) throw new Error('the schema lets no simulation without either through');
+  const job = await readResult(jobId);
   if (job.kind === 'unknown') throw invalid('There is no such job, or the log no longer holds it.');
   if (job.kind === 'not_succeeded') throw invalid(`The job is ${job.status}, not succeeded.`);
   if (job.kind === 'not_json' || job.action !== SIMULATION)

@@ -3,17 +3,22 @@ import { z } from 'zod';
 import { performanceResult } from '../performance-simulation/result.ts';
 import { line, paragraphs } from './printable-text.ts';
 
+// One object rather than a union, so that a wrong id is named as the id that it is.
 const simulation = z
-  .union([
-    z.strictObject({
-      job_id: JobId.meta({
-        description:
-          'A performance_simulation job of this very design that has succeeded within the last days.',
-      }),
+  .strictObject({
+    job_id: JobId.optional().meta({
+      description:
+        'A performance_simulation job of this very design that has succeeded within the last days.',
     }),
-    z.strictObject({ result: performanceResult }),
-  ])
-  .meta({ description: 'What the design yields: a job that found it out, or its result.' });
+    result: performanceResult.optional().meta({ description: 'What such a job came to.' }),
+  })
+  .refine(({ job_id, result }) => (job_id === undefined) !== (result === undefined), {
+    error: 'must have either job_id or result',
+  })
+  .meta({
+    description: 'What the design yields: a job that found it out, or its result.',
+    oneOf: [{ required: ['job_id'] }, { required: ['result'] }],
+  });
 
 const addressLines = z.array(line(100)).min(1).max(6);
 
