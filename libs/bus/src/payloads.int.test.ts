@@ -14,7 +14,7 @@ let nats: TestNats;
 let bus: Bus;
 beforeAll(async () => {
   nats = await startTestNats();
-  bus = await openTestBus(nats.url);
+  bus = await openTestBus(nats.url, 2_000);
 });
 afterAll(async () => {
   await bus?.[Symbol.asyncDispose]();

@@ -10,7 +10,10 @@ import { startExecutor } from './start.ts';
 
 /* Test-only: executors of the test actions, and jobs for them. */
 
-const MODULES = ['./test-actions.ts', './test-files.ts'].map((file) => new URL(file, import.meta.url).href);
+const MODULES = [
+  new URL('./test-actions.ts', import.meta.url).href,
+  new URL('./test-files.ts', import.meta.url).href,
+];
 
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 

@@ -22,6 +22,8 @@ export interface RunBatchDeps extends AcceptBatchDeps, StoreInputDeps, JobLife {
   readonly bus: AcceptBatchDeps['bus'] & StoreInputDeps['bus'];
   readonly catalogue: ActionCatalogue;
   readonly batchLimits: BodyLimits;
+  /** The most bytes that the JSON of one input may have, which are those of a run's body. */
+  readonly maxBodyBytes: number;
   readonly appendTimeoutMs: number;
   /** The most bytes that the JSON of one event may have. */
   readonly maxEventBytes: () => number;
@@ -112,7 +114,7 @@ function checkItems(
 function eventError(
   order: JobOrder,
   origin: RequestOrigin,
-  deps: Pick<RunBatchDeps, 'maxEventBytes' | 'inlinePayloadBytes'>,
+  deps: Pick<RunBatchDeps, 'maxEventBytes' | 'inlinePayloadBytes' | 'maxBodyBytes'>,
 ): InputError | undefined {
   // Any id will do to measure with.
   const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
@@ -120,8 +122,8 @@ function eventError(
     const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
     const isApart = inputBytes > deps.inlinePayloadBytes;
     const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
-    if (eventBytes <= deps.maxEventBytes()) return undefined;
-    return { pointer: '#', code: 'too_large', detail: 'is larger than one event may be' };
+    if (inputBytes <= deps.maxBodyBytes && eventBytes <= deps.maxEventBytes()) return undefined;
+    return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { pointer: '#', code: 'nested_too_deeply', detail: 'is nested too deeply' };

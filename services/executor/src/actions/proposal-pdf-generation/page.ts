@@ -20,10 +20,10 @@ const FOOT = 64;
 const PARAGRAPH_GAP = 7;
 
 const FACES = {
-  regular: fontFile('400Regular/Inter_400Regular'),
-  bold: fontFile('600SemiBold/Inter_600SemiBold'),
+  regular: fileURLToPath(import.meta.resolve('@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf')),
+  bold: fileURLToPath(import.meta.resolve('@expo-google-fonts/inter/600SemiBold/Inter_600SemiBold.ttf')),
 };
-export type Face = keyof typeof FACES;
+type Face = keyof typeof FACES;
 
 /** An A4 document whose bytes follow from what is drawn alone. */
 export function openPdf(about: { title: string; author: string; date: string }): Pdf {
@@ -55,7 +55,7 @@ export function widthOf(pdf: Pdf): number {
 }
 
 /** The room for blocks on an empty page. */
-export function pageRoom(pdf: Pdf): number {
+function pageRoom(pdf: Pdf): number {
   return pdf.page.height - pdf.page.margins.top - pdf.page.margins.bottom;
 }
 
@@ -146,8 +146,4 @@ function boxOf({ width, tabular }: { width: number } & TextStyle) {
 
 function style(pdf: Pdf, { face = 'regular', size = 10, colour = COLOURS.ink }: TextStyle): void {
   pdf.font(face).fontSize(size).fillColor(colour);
-}
-
-function fontFile(path: string): string {
-  return fileURLToPath(import.meta.resolve(`@expo-google-fonts/inter/${path}.ttf`));
 }

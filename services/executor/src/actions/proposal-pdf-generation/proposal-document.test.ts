@@ -29,12 +29,10 @@ test('long texts and long tables go on over as many pages as they need', async (
   expect(longTable.pages).toBeGreaterThan(short.pages + 3);
 });
 
-test('its pages are A4 and it is called as it should be', async () => {
+test('its pages are A4', async () => {
   const { bytes, pages } = await pdfOf({});
   const text = bytes.toString('latin1');
   expect(text.match(/\/MediaBox \[0 0 595.28 841.89\]/g)).toHaveLength(pages);
-  const title = Buffer.from('Your solar energy proposal', 'utf16le').swap16().toString('latin1');
-  expect(text).toContain(`/Title (\xfe\xff${title})`);
 });
 
 test('a design that yields nothing has its proposal too', async () => {

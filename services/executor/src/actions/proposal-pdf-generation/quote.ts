@@ -1,6 +1,6 @@
 import type { ProposalInput } from './input.ts';
 
-export interface QuoteLine {
+interface QuoteLine {
   readonly description: string;
   readonly quantity: number;
   readonly unit: string;
@@ -33,7 +33,7 @@ export function quoteOf(price: ProposalInput['price']): Quote {
 }
 
 /** Digits after the point that the currency is paid in; 2 for one that is not known. */
-export function coinDigits(currency: string): number {
+function coinDigits(currency: string): number {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency });
   return format.resolvedOptions().maximumFractionDigits ?? 2;
 }
