@@ -20,8 +20,10 @@ import { jobRequestOf } from './request-job.ts';
 import { type StoreInputDeps, storeInput } from './store-input.ts';
 import { traceParentOf } from './trace-parent.ts';
 import { preferredWaitS } from './wait-preference.ts';
+import type { EndpointDeps } from './webhooks/endpoint-store.ts';
+import { ensureJobSigner } from './webhooks/job-signer.ts';
 
-export interface AcceptJobDeps extends FindJobDeps, StoreInputDeps {
+export interface AcceptJobDeps extends FindJobDeps, EndpointDeps, StoreInputDeps {
   readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append' | 'putPayload'>;
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
@@ -114,6 +116,8 @@ async function request(
     const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
     const order = await storeInput(deps, sent.order, { tenantId, jobId, bytes });
     const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
+    // Whoever calls the webhook must find what to sign with.
+    if (order.webhook) await ensureJobSigner(deps, caller.tenantId);
     const outcome = await deps.bus.append(append);
     if (outcome.kind === 'conflict') return undefined;
     return { jobId, version: outcome.version, createdAt: append.event.time };

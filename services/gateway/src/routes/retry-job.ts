@@ -51,6 +51,7 @@ export function retryJob(deps: Deps): TenantHandler {
       ...(inputRef ? { inputRef } : {}),
       source: 'retry',
       retryOf: jobId,
+      webhook: request.webhook,
     };
     const actionPath = `/v2/tenants/${tenantId}${resource}/${request.action}`;
     const sent = { text: sentText, inputBytes: Buffer.byteLength(json), nowMs, actionPath };
