@@ -1,9 +1,25 @@
-import { BUS_SETTINGS, type ConfigOf, integer, OPS_SETTINGS, PROCESS_SETTINGS } from '@errand/runtime';
+import {
+  BUS_SETTINGS,
+  type ConfigOf,
+  integer,
+  OPS_SETTINGS,
+  PAYLOAD_SETTINGS,
+  PROCESS_SETTINGS,
+} from '@errand/runtime';
 
 export const settings = {
   ...PROCESS_SETTINGS,
   ...OPS_SETTINGS,
   ...BUS_SETTINGS,
+  ...PAYLOAD_SETTINGS,
+  maxResultBytes: integer({
+    env: 'ERRAND_MAX_RESULT_BYTES',
+    description: 'Largest result of a job, a file or JSON; a job with a larger one fails',
+    unit: 'bytes',
+    default: 67_108_864,
+    min: 1_024,
+    max: 1_073_741_824,
+  }),
   leaseMs: integer({
     env: 'ERRAND_LEASE_MS',
     description:

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
-import { type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
+import { type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { createLogger, parseConfig } from '@errand/runtime';
@@ -10,18 +10,25 @@ import { startExecutor } from './start.ts';
 
 /* Test-only: executors of the test actions, and jobs for them. */
 
-const MODULES = [new URL('./test-actions.ts', import.meta.url).href];
+const MODULES = [
+  new URL('./test-actions.ts', import.meta.url).href,
+  new URL('./test-files.ts', import.meta.url).href,
+];
 
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
 /** A failure of the executor itself fails the test through an unhandled rejection. */
-export function startTestExecutor(natsUrl: string, env: Record<string, string> = {}): Promise<TestExecutor> {
+export function startTestExecutor(
+  natsUrl: string,
+  env: Record<string, string> = {},
+  modules: readonly string[] = MODULES,
+): Promise<TestExecutor> {
   const config = parseConfig(settings, { NATS_URL: natsUrl, ERRAND_OPS_PORT: '0', ...env });
   return startExecutor(config, {
     log: createLogger({ service: 'executor', level: 'silent' }),
     signal: new AbortController().signal,
     fail: (error) => void Promise.reject(error),
-    modules: MODULES,
+    modules,
   });
 }
 
@@ -35,7 +42,7 @@ export interface TestJobs {
   request(
     action: string,
     input: unknown,
-    options?: { traceparent?: string; startAfter?: string },
+    options?: { traceparent?: string; startAfter?: string; inputRef?: PayloadRef },
   ): Promise<JobRef>;
   newRef(action: string): JobRef;
   typesOf(ref: JobRef): Promise<string[]>;
@@ -52,10 +59,11 @@ export function testJobs(bus: Bus): TestJobs {
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
-    async request(action, input, { traceparent, startAfter } = {}) {
+    async request(action, input, { traceparent, startAfter, inputRef } = {}) {
       const ref = jobs.newRef(action);
       const after = startAfter === undefined ? {} : { start_after: startAfter };
-      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, input, ...after };
+      const asked = inputRef ? { input: undefined, input_ref: inputRef } : { input };
+      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, ...asked, ...after };
       await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
       return ref;
     },

@@ -7,8 +7,13 @@ test('a thread that failed outside of its action runs no further attempt', async
   await using pool = createWorkerPool(MODULE, 'busy');
   const run = (how: string) => {
     const order = { jobId: 'j', tenantId: 't', input: { how }, resource: {}, metadata: {}, attempt: 1 };
-    const hooks = { signal: new AbortController().signal, progress: () => {}, log: () => {} };
-    return pool.run(order, hooks);
+    return pool.run(order, {
+      signal: new AbortController().signal,
+      progress: () => {},
+      log: () => {},
+      saveResult: () => Promise.reject(new Error('saves nothing')),
+      readResult: () => Promise.reject(new Error('reads nothing')),
+    });
   };
   for (let falls = 0; falls < 3; falls++) {
     expect(await run('fall')).toMatchObject({ kind: 'failed', error: { code: 'action_failed' } });
