@@ -8,6 +8,7 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
 import { provision } from './provision.ts';
+import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
@@ -27,6 +28,7 @@ export interface Bus
     WebhookHints,
     WebhookCommands,
     EndingsReader,
+    AuditReader,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -57,6 +59,7 @@ export async function openBus(
     ...createWebhookHints(nc),
     ...createWebhookCommands(nc),
     ...createEndingsReader(nc, jsm),
+    ...createAuditReader(nc, jsm),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

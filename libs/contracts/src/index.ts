@@ -18,6 +18,7 @@ export {
   ALL_DEAD_LETTERS,
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
+  auditSubjects,
   deadLetterSubject,
   endingsOf,
   eventSubject,
@@ -39,11 +40,13 @@ export {
 } from './subjects.ts';
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
 export {
+  AUDIT_STREAM,
   BUCKET_TTL_MS,
   BUCKETS,
   type BucketName,
   type ConsumerSpec,
   DEAD_LETTERS_STREAM,
+  DEFAULT_TOPOLOGY,
   executorConsumer,
   IDEMPOTENCY_DAYS,
   JOBS_STREAM,

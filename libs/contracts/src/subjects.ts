@@ -8,6 +8,7 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>
  *   jobs.<tenant_id>.<action>.<job_id>.<event>
  *   stored.<a jobs subject>                       what JOBS has stored, told to whoever listens
+ *   audit.<tenant_id>.<action>.<event>            a copy for the long log, `requested` and `due` with their lane
  *   timers.wait.<tenant_id>.<action>.<job_id>     a wait, kept by the server
  *   timers.due.<tenant_id>.<action>.<job_id>      the end of a wait
  *   dead_letters.<consumer>                       what a consumer could not read
@@ -94,6 +95,29 @@ export function refOfSubject(subject: string): JobRef | undefined {
 /** Where JOBS tells that it has stored an event of this subject, or of one that this subject's wildcards cover. */
 export function storedSubject(subject: string): string {
   return `stored.${subject}`;
+}
+
+/** How a job's event is filed in the long log, as a subject transform: the job id is left out. */
+export const AUDIT_TRANSFORM = {
+  src: 'jobs.*.*.*.>',
+  dest: 'audit.{{wildcard(1)}}.{{wildcard(2)}}.>',
+} as const;
+
+/** Subjects of the long log that hold a tenant's, an action's or some types' events; what is not given is any. */
+export function auditSubjects(wanted: {
+  tenantId?: string | undefined;
+  action?: string | undefined;
+  types?: readonly JobEventType[] | undefined;
+}): string[] {
+  const tenant = wanted.tenantId === undefined ? '*' : TenantId.parse(wanted.tenantId);
+  const action = wanted.action === undefined ? '*' : ActionName.parse(wanted.action);
+  const prefix = `audit.${tenant}.${action}`;
+  if (!wanted.types) return [`${prefix}.>`];
+  return wanted.types.map((type) =>
+    type === 'JobRequested' || type === 'JobDue'
+      ? `${prefix}.${TOKEN_OF[type]}.*`
+      : `${prefix}.${TOKEN_OF[type]}`,
+  );
 }
 
 /** The stored events of one type of every job of an action. */

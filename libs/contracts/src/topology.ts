@@ -5,6 +5,7 @@ import {
   ALL_JOB_EVENTS,
   ALL_REDRIVES,
   ALL_TIMERS,
+  AUDIT_TRANSFORM,
   redriveSubject,
   storedSubject,
   workOf,
@@ -21,9 +22,23 @@ export interface TopologySettings {
   jobsMaxAgeHours: number;
   /** How large JOBS may grow, in bytes. Beyond it the log refuses appends and the gateway answers 503. */
   jobsMaxBytes: number;
+  /** How long AUDIT keeps an event, in days. */
+  auditMaxAgeDays: number;
+  /** How large AUDIT may grow, in bytes, before its oldest events go; 0 for no limit. */
+  auditMaxBytes: number;
 }
 
+/** What fits one server. The services' own defaults are the same. */
+export const DEFAULT_TOPOLOGY: TopologySettings = {
+  replicas: 1,
+  jobsMaxAgeHours: 48,
+  jobsMaxBytes: 10_000_000_000,
+  auditMaxAgeDays: 90,
+  auditMaxBytes: 0,
+};
+
 export const JOBS_STREAM = 'JOBS';
+export const AUDIT_STREAM = 'AUDIT';
 export const TIMERS_STREAM = 'TIMERS';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 
@@ -44,6 +59,8 @@ const HOUR_NS = 3_600_000_000_000;
  *
  *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. What it
  *                 has stored it also tells to whoever listens at that moment (`storedSubject`), without the body.
+ *   AUDIT         the same events for long, under subjects without job ids: a subject costs the server memory, so JOBS
+ *                 is kept short and this one, of a few subjects, is not. It follows JOBS within a fraction of a second.
  *   TIMERS        waits. A message on `timers.wait.…` is published by the server itself, at its time, on
  *                 `timers.due.…`. A stream of its own, since schedules cannot be kept by one that refuses when full.
  *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
@@ -65,6 +82,15 @@ export function streams(settings: TopologySettings) {
       max_bytes: settings.jobsMaxBytes,
       allow_atomic: true,
       republish: { src: ALL_JOB_EVENTS, dest: storedSubject(ALL_JOB_EVENTS), headers_only: true },
+    },
+    {
+      ...common,
+      name: AUDIT_STREAM,
+      sources: [{ name: JOBS_STREAM, subject_transforms: [AUDIT_TRANSFORM] }],
+      compression: 's2',
+      discard: 'old',
+      max_age: settings.auditMaxAgeDays * 24 * HOUR_NS,
+      max_bytes: settings.auditMaxBytes === 0 ? -1 : settings.auditMaxBytes,
     },
     {
       ...common,

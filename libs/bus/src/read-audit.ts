@@ -1,0 +1,160 @@
+import { AUDIT_STREAM, auditSubjects, type JobEventType, type RecordedEvent } from '@errand/contracts';
+import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { LogUnavailable } from './errors.ts';
+import { decodeEvent, type Unreadable } from './event-codec.ts';
+
+/** One event as the long log holds it. */
+export interface AuditEntry {
+  /** Its place in the long log, which counts on its own. */
+  readonly position: number;
+  /** Its body as stored. */
+  readonly data: Uint8Array;
+  readonly decoded: { kind: 'event'; recorded: RecordedEvent } | Unreadable;
+}
+
+export interface AuditPage {
+  readonly entries: AuditEntry[];
+  /** To go on after this page. */
+  readonly position: number;
+  /** How many matching entries the log held behind this page when it was read. */
+  readonly remaining: number;
+}
+
+export interface AuditQuery {
+  tenantId?: string | undefined;
+  action?: string | undefined;
+  types?: readonly JobEventType[] | undefined;
+  /** Entries up to this position are passed over. */
+  afterPosition?: number | undefined;
+  /** Entries that were filed before this time, Unix milliseconds, are passed over, unless `afterPosition` is given. */
+  sinceMs?: number | undefined;
+  /** Entries in a page at most. Default 1,000. */
+  pageSize?: number | undefined;
+}
+
+export interface AuditReader {
+  /**
+   * The long log page by page, oldest first, up to the end that it has when a page comes back with none remaining. The
+   * next page is read while the caller works on one.
+   * @throws LogUnavailable
+   */
+  readAudit(query: AuditQuery): AsyncGenerator<AuditPage, void, undefined>;
+  /** The version of the newest event that the long log has taken over from JOBS; 0 for none. @throws LogUnavailable */
+  auditVersion(): Promise<number>;
+}
+
+const PAGE_SIZE = 1_000;
+const FETCH_MS = 5_000;
+const INACTIVE_NS = 30_000_000_000;
+/** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */
+const SOURCE_HEADER = 'Nats-Stream-Source';
+
+export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): AuditReader {
+  return {
+    readAudit: (query) => readPages(nc, jsm, query),
+    async auditVersion() {
+      try {
+        const { state } = await jsm.streams.info(AUDIT_STREAM);
+        if (state.messages === 0) return 0;
+        const last = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state.last_seq });
+        return last ? (sourceOf(last.header)?.version ?? 0) : 0;
+      } catch (error) {
+        throw new LogUnavailable('the log did not answer', { cause: error });
+      }
+    },
+  };
+}
+
+/** A consumer of its own for each read, which the server forgets by itself should the deletion get lost. */
+async function* readPages(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  query: AuditQuery,
+): AsyncGenerator<AuditPage, void, undefined> {
+  const pageSize = query.pageSize ?? PAGE_SIZE;
+  let position = query.afterPosition ?? 0;
+  const info = await orUnavailable(() => jsm.consumers.add(AUDIT_STREAM, consumerOf(query)));
+  try {
+    const consumer = await orUnavailable(() => jetstream(nc).consumers.get(AUDIT_STREAM, info.name));
+    let remaining = info.num_pending;
+    let delivered = 0;
+    const fetchPage = async () => {
+      const messages: JsMsg[] = [];
+      const wanted = Math.min(pageSize, remaining);
+      for await (const message of await consumer.fetch({ max_messages: wanted, expires: FETCH_MS })) {
+        delivered++;
+        // Nothing is sent twice by such a consumer: what is lost on its way is missing for good.
+        if (message.info.deliverySequence !== delivered) throw new Error('an entry was lost on its way');
+        messages.push(message);
+        remaining = message.info.pending;
+      }
+      if (messages.length < wanted) throw new Error('the server announced more entries than it sent');
+      return { messages, remaining };
+    };
+    let ahead = remaining > 0 ? [fetchPage()] : [];
+    for (let [next] = ahead; next !== undefined; [next] = ahead) {
+      const wanted = next;
+      const page = await orUnavailable(() => wanted);
+      ahead = page.remaining > 0 ? [fetchPage()] : [];
+      // A caller that stops early leaves this one to fail on a consumer that is gone.
+      for (const each of ahead) each.catch(() => {});
+      position = page.messages.at(-1)?.seq ?? position;
+      yield { entries: page.messages.map(entryOf), position, remaining: page.remaining };
+    }
+  } finally {
+    await jsm.consumers.delete(AUDIT_STREAM, info.name).catch(() => {});
+  }
+}
+
+function consumerOf(query: AuditQuery) {
+  const common = {
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: INACTIVE_NS,
+    filter_subjects: auditSubjects(query),
+  };
+  if (query.afterPosition !== undefined) {
+    return {
+      ...common,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: query.afterPosition + 1,
+    };
+  }
+  if (query.sinceMs !== undefined) {
+    return {
+      ...common,
+      deliver_policy: DeliverPolicy.StartTime,
+      opt_start_time: new Date(query.sinceMs).toISOString(),
+    };
+  }
+  return { ...common, deliver_policy: DeliverPolicy.All };
+}
+
+function entryOf(message: JsMsg): AuditEntry {
+  const { seq: position, data } = message;
+  const source = sourceOf(message.headers);
+  const decoded = source
+    ? decodeEvent({ subject: source.subject, seq: source.version, data })
+    : ({
+        kind: 'unreadable',
+        subject: message.subject,
+        version: 0,
+        reason: 'it does not say which event it is a copy of',
+      } as const);
+  return { position, data, decoded };
+}
+
+function sourceOf(headers: { get(name: string): string } | undefined) {
+  const [, version, , , subject] = headers?.get(SOURCE_HEADER).split(' ') ?? [];
+  return version === undefined || subject === undefined ? undefined : { version: Number(version), subject };
+}
+
+async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw new LogUnavailable('the log did not answer', { cause: error });
+  }
+}
