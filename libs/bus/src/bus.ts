@@ -10,6 +10,7 @@ import { createExecutorPresence, type ExecutorPresence } from './executor-presen
 import { provision } from './provision.ts';
 import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
+import { createHistoryReader, type HistoryReader } from './read-history.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
@@ -29,6 +30,7 @@ export interface Bus
     WebhookCommands,
     EndingsReader,
     AuditReader,
+    HistoryReader,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -60,6 +62,7 @@ export async function openBus(
     ...createWebhookCommands(nc),
     ...createEndingsReader(nc, jsm),
     ...createAuditReader(nc, jsm),
+    ...createHistoryReader(nc, jsm),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

@@ -66,14 +66,29 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
   };
 }
 
-/** A consumer of its own for each read, which the server forgets by itself should the deletion get lost. */
 async function* readPages(
   nc: NatsConnection,
   jsm: JetStreamManager,
   query: AuditQuery,
 ): AsyncGenerator<AuditPage, void, undefined> {
-  const pageSize = query.pageSize ?? PAGE_SIZE;
   let position = query.afterPosition ?? 0;
+  for await (const { messages, remaining } of auditMessages(nc, jsm, query)) {
+    position = messages.at(-1)?.seq ?? position;
+    yield { entries: messages.map(entryOf), position, remaining };
+  }
+}
+
+/**
+ * The messages themselves, page by page; without their bodies where these are not wanted. A consumer of its own for each
+ * read, which the server forgets by itself should the deletion get lost.
+ * @throws LogUnavailable
+ */
+export async function* auditMessages(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  query: AuditQuery & { headersOnly?: boolean },
+): AsyncGenerator<{ messages: JsMsg[]; remaining: number }, void, undefined> {
+  const pageSize = query.pageSize ?? PAGE_SIZE;
   const info = await orUnavailable(() => jsm.consumers.add(AUDIT_STREAM, consumerOf(query)));
   try {
     const consumer = await orUnavailable(() => jetstream(nc).consumers.get(AUDIT_STREAM, info.name));
@@ -99,21 +114,21 @@ async function* readPages(
       ahead = page.remaining > 0 ? [fetchPage()] : [];
       // A caller that stops early leaves this one to fail on a consumer that is gone.
       for (const each of ahead) each.catch(() => {});
-      position = page.messages.at(-1)?.seq ?? position;
-      yield { entries: page.messages.map(entryOf), position, remaining: page.remaining };
+      yield page;
     }
   } finally {
     await jsm.consumers.delete(AUDIT_STREAM, info.name).catch(() => {});
   }
 }
 
-function consumerOf(query: AuditQuery) {
+function consumerOf(query: AuditQuery & { headersOnly?: boolean }) {
   const common = {
     ack_policy: AckPolicy.None,
     mem_storage: true,
     num_replicas: 1,
     inactive_threshold: INACTIVE_NS,
     filter_subjects: auditSubjects(query),
+    headers_only: query.headersOnly ?? false,
   };
   if (query.afterPosition !== undefined) {
     return {
@@ -146,7 +161,8 @@ function entryOf(message: JsMsg): AuditEntry {
   return { position, data, decoded };
 }
 
-function sourceOf(headers: { get(name: string): string } | undefined) {
+/** The event that an entry is a copy of. */
+export function sourceOf(headers: { get(name: string): string } | undefined) {
   const [, version, , , subject] = headers?.get(SOURCE_HEADER).split(' ') ?? [];
   return version === undefined || subject === undefined ? undefined : { version: Number(version), subject };
 }

@@ -34,6 +34,7 @@ import { redriveDeadLetter } from './routes/redrive-dead-letter.ts';
 import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
 import { runBatch } from './routes/run-batch.ts';
+import { createTurns } from './turns.ts';
 import type { EndpointBucket } from './webhooks/endpoint-store.ts';
 
 export interface AppDeps {
@@ -57,6 +58,8 @@ export interface AppDeps {
 const HOUR_MS = 3_600_000;
 /** What an event's headers may take of a message. */
 const EVENT_HEADERS_BYTES = 1_024;
+/** Each goes through up to half a million entries. */
+const AUDIT_READS_AT_ONCE = 2;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type Method = (typeof METHODS)[number];
 
@@ -131,6 +134,9 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
     defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
     logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
+    auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
+    historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
+    inAuditTurn: createTurns(AUDIT_READS_AT_ONCE),
     allowHttp: config.webhooksAllowHttp,
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     watch: createJobWatch(bus, deps.stopping),
