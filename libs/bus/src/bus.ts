@@ -12,8 +12,11 @@ import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
 import { createHistoryReader, type HistoryReader } from './read-history.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
+import { createLinkReader, type LinkReader } from './read-links.ts';
+import { createStandings, type Standings } from './standings.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
+import { createVerifyCommand, type VerifyCommand } from './verify-command.ts';
 import { createWebhookCommands, type WebhookCommands } from './webhook-commands.ts';
 import { createWebhookHints, type WebhookHints } from './webhook-hints.ts';
 
@@ -31,6 +34,9 @@ export interface Bus
     EndingsReader,
     AuditReader,
     HistoryReader,
+    LinkReader,
+    Standings,
+    VerifyCommand,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -63,6 +69,9 @@ export async function openBus(
     ...createEndingsReader(nc, jsm),
     ...createAuditReader(nc, jsm),
     ...createHistoryReader(nc, jsm),
+    ...createLinkReader(nc, jsm),
+    ...createStandings(jsm),
+    ...createVerifyCommand(nc),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

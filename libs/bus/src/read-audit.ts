@@ -1,8 +1,9 @@
 import { AUDIT_STREAM, auditSubjects, type JobEventType, type RecordedEvent } from '@errand/contracts';
-import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
+import { DeliverPolicy, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from './errors.ts';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
+import { type PulledPage, pullPages } from './pull-pages.ts';
 
 /** One event as the long log holds it. */
 export interface AuditEntry {
@@ -45,8 +46,6 @@ export interface AuditReader {
 }
 
 const PAGE_SIZE = 1_000;
-const FETCH_MS = 5_000;
-const INACTIVE_NS = 30_000_000_000;
 /** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */
 const SOURCE_HEADER = 'Nats-Stream-Source';
 
@@ -78,55 +77,18 @@ async function* readPages(
   }
 }
 
-/**
- * The messages themselves, page by page; without their bodies where these are not wanted. A consumer of its own for each
- * read, which the server forgets by itself should the deletion get lost.
- * @throws LogUnavailable
- */
-export async function* auditMessages(
+/** The messages themselves, page by page; without their bodies where these are not wanted. @throws LogUnavailable */
+export function auditMessages(
   nc: NatsConnection,
   jsm: JetStreamManager,
   query: AuditQuery & { headersOnly?: boolean },
-): AsyncGenerator<{ messages: JsMsg[]; remaining: number }, void, undefined> {
+): AsyncGenerator<PulledPage, void, undefined> {
   const pageSize = query.pageSize ?? PAGE_SIZE;
-  const info = await orUnavailable(() => jsm.consumers.add(AUDIT_STREAM, consumerOf(query)));
-  try {
-    const consumer = await orUnavailable(() => jetstream(nc).consumers.get(AUDIT_STREAM, info.name));
-    let remaining = info.num_pending;
-    let delivered = 0;
-    const fetchPage = async () => {
-      const messages: JsMsg[] = [];
-      const wanted = Math.min(pageSize, remaining);
-      for await (const message of await consumer.fetch({ max_messages: wanted, expires: FETCH_MS })) {
-        delivered++;
-        // Nothing is sent twice by such a consumer: what is lost on its way is missing for good.
-        if (message.info.deliverySequence !== delivered) throw new Error('an entry was lost on its way');
-        messages.push(message);
-        remaining = message.info.pending;
-      }
-      if (messages.length < wanted) throw new Error('the server announced more entries than it sent');
-      return { messages, remaining };
-    };
-    let ahead = remaining > 0 ? [fetchPage()] : [];
-    for (let [next] = ahead; next !== undefined; [next] = ahead) {
-      const wanted = next;
-      const page = await orUnavailable(() => wanted);
-      ahead = page.remaining > 0 ? [fetchPage()] : [];
-      // A caller that stops early leaves this one to fail on a consumer that is gone.
-      for (const each of ahead) each.catch(() => {});
-      yield page;
-    }
-  } finally {
-    await jsm.consumers.delete(AUDIT_STREAM, info.name).catch(() => {});
-  }
+  return pullPages(nc, jsm, { stream: AUDIT_STREAM, config: consumerOf(query), pageSize });
 }
 
 function consumerOf(query: AuditQuery & { headersOnly?: boolean }) {
   const common = {
-    ack_policy: AckPolicy.None,
-    mem_storage: true,
-    num_replicas: 1,
-    inactive_threshold: INACTIVE_NS,
     filter_subjects: auditSubjects(query),
     headers_only: query.headersOnly ?? false,
   };
@@ -165,12 +127,4 @@ function entryOf(message: JsMsg): AuditEntry {
 export function sourceOf(headers: { get(name: string): string } | undefined) {
   const [, version, , , subject] = headers?.get(SOURCE_HEADER).split(' ') ?? [];
   return version === undefined || subject === undefined ? undefined : { version: Number(version), subject };
-}
-
-async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    throw new LogUnavailable('the log did not answer', { cause: error });
-  }
 }

@@ -46,6 +46,8 @@ interface AuditedJob {
   readonly jobId: string;
   /** Nothing of the job was stored before this, Unix milliseconds. */
   readonly sinceMs: number;
+  /** Goes on behind its ending, where nothing should be. */
+  readonly pastEnding?: boolean;
 }
 
 export interface HistoryLimits {
@@ -94,7 +96,7 @@ export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): 
         for (const { event } of found) {
           if (event.type === 'JobRequested') untilMs = Date.parse(event.data.finish_by) + LATE_MS;
         }
-        if (wanted.some(({ headers }) => isEnding(sourceOf(headers)?.subject))) return;
+        if (!job.pastEnding && wanted.some(({ headers }) => isEnding(sourceOf(headers)?.subject))) return;
         if ((messages.at(-1)?.info.timestampNanos ?? 0) / 1e6 > untilMs || remaining === 0) return;
         seen += messages.length;
         if (seen >= limits.maxEntries || performance.now() > giveUpAt) {

@@ -23,6 +23,7 @@ export {
   endingsOf,
   eventSubject,
   executorSubject,
+  jobEventsOf,
   jobSubjects,
   jobSubjectsOfAnyAction,
   LANES,
@@ -34,6 +35,8 @@ export {
   storedOfAction,
   storedSubject,
   timerSubjects,
+  typeOfSubject,
+  VERIFY_SUBJECT,
   WEBHOOK_HINTS,
   webhookCommandSubject,
   workOf,
@@ -59,6 +62,14 @@ export {
   type TopologySettings,
   WEBHOOKS_CONSUMER,
 } from './topology.ts';
+export {
+  FINDING_KINDS,
+  type FindingKind,
+  VerifyAnswer,
+  type VerifyFinding,
+  VerifyReport,
+  VerifyRequest,
+} from './verify-command.ts';
 export {
   REPLAY_KINDS,
   WEBHOOK_COMMANDS,

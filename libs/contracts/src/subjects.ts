@@ -16,6 +16,7 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   executors.<executor_id>                       asks one executor whether it holds a job
  *   webhooks.hints                                names endpoints that have something to be sent
  *   webhooks.commands.<command>                   asks the webhooks service to do something
+ *   projection.commands.verify                    asks the projection to compare what is known with the log
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -53,6 +54,7 @@ export const ALL_TIMERS = 'timers.>';
 export const ALL_DUE_TIMERS = 'timers.due.>';
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
+export const VERIFY_SUBJECT = 'projection.commands.verify';
 export const WEBHOOK_HINTS = 'webhooks.hints';
 
 /** What an action's executors read: requests and waits that are over, in every lane. */
@@ -74,6 +76,11 @@ export function jobSubjects(ref: JobRef): string {
   return `${prefixOf(ref)}.>`;
 }
 
+/** All events of one tenant, or of all. For reading only: it is not a guard. */
+export function jobEventsOf(tenantId: string | undefined): string {
+  return tenantId === undefined ? ALL_JOB_EVENTS : `jobs.${TenantId.parse(tenantId)}.>`;
+}
+
 /** All events of a job whose action is not known. For reading only: it is not a guard. */
 export function jobSubjectsOfAnyAction(tenantId: string, jobId: string): string {
   return `jobs.${TenantId.parse(tenantId)}.*.${JobId.parse(jobId)}.>`;
@@ -90,6 +97,11 @@ export function refOfSubject(subject: string): JobRef | undefined {
   };
   if (!ref.tenantId.success || !ref.action.success || !ref.jobId.success) return undefined;
   return { tenantId: ref.tenantId.data, action: ref.action.data, jobId: ref.jobId.data };
+}
+
+/** The type that a subject tells, or undefined for a subject that no writer of ours builds. */
+export function typeOfSubject(subject: string): JobEventType | undefined {
+  return TYPE_OF.get(subject.split('.')[4] ?? '');
 }
 
 /** Where JOBS tells that it has stored an event of this subject, or of one that this subject's wildcards cover. */

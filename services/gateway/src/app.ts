@@ -34,6 +34,7 @@ import { redriveDeadLetter } from './routes/redrive-dead-letter.ts';
 import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
 import { runBatch } from './routes/run-batch.ts';
+import { verify } from './routes/verify.ts';
 import { createTurns } from './turns.ts';
 import type { EndpointBucket } from './webhooks/endpoint-store.ts';
 
@@ -87,6 +88,7 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
     GET: asAdmin(listKeys(shared)),
   });
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
+  mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
   mount(app, '/admin/dead-letters/:id/redrive', { POST: asAdmin(redriveDeadLetter(shared)) });
 

@@ -49,6 +49,7 @@ const PROBLEMS = {
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
+  verify_running: { status: 409, title: 'Conflict', detail: 'A comparison is under way already.' },
   idempotency_in_flight: {
     status: 409,
     title: 'Conflict',
