@@ -8,6 +8,7 @@ export { EventTooLarge, HistoryOutOfReach, LogUnavailable, UnfitServer } from '.
 export type { Unreadable } from './event-codec.ts';
 export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';
+export type { AuditEntry, AuditPage } from './read-audit.ts';
 export type { HistoryLimits } from './read-history.ts';
 export type { StoredLink } from './read-links.ts';
 export type { ConsumerStanding } from './standings.ts';

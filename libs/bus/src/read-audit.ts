@@ -9,8 +9,13 @@ import { type PulledPage, pullPages } from './pull-pages.ts';
 export interface AuditEntry {
   /** Its place in the long log, which counts on its own. */
   readonly position: number;
+  /** When it was filed there, Unix milliseconds. Grows with the position. */
+  readonly filedMs: number;
+  /** Of the event that it is a copy of; 0 if it does not say. */
+  readonly version: number;
   /** Its body as stored. */
   readonly data: Uint8Array;
+  /** Read when it is first asked for: whoever wants the body alone need not pay for it. */
   readonly decoded: { kind: 'event'; recorded: RecordedEvent } | Unreadable;
 }
 
@@ -45,6 +50,7 @@ export interface AuditReader {
   auditVersion(): Promise<number>;
 }
 
+const NO_SOURCE = 'it does not say which event it is a copy of';
 const PAGE_SIZE = 1_000;
 /** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */
 const SOURCE_HEADER = 'Nats-Stream-Source';
@@ -112,15 +118,19 @@ function consumerOf(query: AuditQuery & { headersOnly?: boolean }) {
 function entryOf(message: JsMsg): AuditEntry {
   const { seq: position, data } = message;
   const source = sourceOf(message.headers);
-  const decoded = source
-    ? decodeEvent({ subject: source.subject, seq: source.version, data })
-    : ({
-        kind: 'unreadable',
-        subject: message.subject,
-        version: 0,
-        reason: 'it does not say which event it is a copy of',
-      } as const);
-  return { position, data, decoded };
+  let decoded: AuditEntry['decoded'] | undefined;
+  return {
+    position,
+    filedMs: Math.floor(message.info.timestampNanos / 1e6),
+    version: source?.version ?? 0,
+    data,
+    get decoded() {
+      decoded ??= source
+        ? decodeEvent({ subject: source.subject, seq: source.version, data })
+        : { kind: 'unreadable', subject: message.subject, version: 0, reason: NO_SOURCE };
+      return decoded;
+    },
+  };
 }
 
 /** The event that an entry is a copy of. */

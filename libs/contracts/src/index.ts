@@ -1,6 +1,13 @@
 export { ActionContract, RESERVED_ACTION_NAMES } from './action-contract.ts';
 export {
+  AUDIT_EXPORT_FORMAT,
+  AuditExportHeader,
+  AuditExportLine,
+  AuditExportManifest,
+} from './audit-export.ts';
+export {
   Instant,
+  JOB_EVENT_TYPES,
   JobEvent,
   type JobEventOf,
   type JobEventType,

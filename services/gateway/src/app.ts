@@ -19,6 +19,7 @@ import { createKey } from './routes/create-key.ts';
 import { createWebhook } from './routes/create-webhook.ts';
 import { deleteKey } from './routes/delete-key.ts';
 import { deleteWebhook } from './routes/delete-webhook.ts';
+import { exportAudit } from './routes/export-audit.ts';
 import { getAction } from './routes/get-action.ts';
 import { getEvents } from './routes/get-events.ts';
 import { getJob } from './routes/get-job.ts';
@@ -88,6 +89,7 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
     GET: asAdmin(listKeys(shared)),
   });
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
+  mount(app, '/admin/audit', { GET: asAdmin(exportAudit(shared)) });
   mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
   mount(app, '/admin/dead-letters/:id/redrive', { POST: asAdmin(redriveDeadLetter(shared)) });
