@@ -5,7 +5,7 @@ import { CannotRun } from './gateway.ts';
 import { cancelRebuild, projectionStatus, rebuildProjection } from './projection.ts';
 import { verify } from './verify.ts';
 
-export const USAGE = `usage: errand <command> [options]
+const USAGE = `usage: errand <command> [options]
 
   verify [--since <time>] [--tenant <id>]     compare everything with the log
   audit export [--from <time>] [--to <time>] [--tenant <id>] [--action <name>]
@@ -82,7 +82,7 @@ export async function runCommand(args: readonly string[], world: Omit<World, 'js
     const { json, help: _, ...given } = values;
     const words = positionals.slice(name.split(' ').length);
     if (words.length !== (command.words ?? 0))
-      throw new CannotRun(`${name} takes ${command.words ?? 0} words more`);
+      throw new CannotRun(`${name} takes ${command.words ?? 0} more words`);
     for (const option of Object.keys(given)) {
       if (!command.options.includes(option)) throw new CannotRun(`${name} has no option --${option}`);
     }

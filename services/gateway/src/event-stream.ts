@@ -75,7 +75,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
 }
 
 /** Events newer than a version, oldest first. */
-export function eventsAfter(events: readonly RecordedEvent[], version: number): RecordedEvent[] {
+function eventsAfter(events: readonly RecordedEvent[], version: number): RecordedEvent[] {
   return events.filter((each) => each.version > version).toSorted((a, b) => a.version - b.version);
 }
 

@@ -8,7 +8,7 @@ import { evolve, isEnded, type JobState } from '@errand/domain';
  * differ, so hardly a job joins behind that line.
  */
 
-export type Step =
+type Step =
   /** The job goes on. */
   | { readonly kind: 'open' }
   /** The event ended its job, which is forgotten with this. */
