@@ -83,8 +83,11 @@ test.each([
   expect(collected).toEqual(versions);
 });
 
-test('a stream of a job of long ago tells all of it and ends', async () => {
-  const { job, versions } = await runOldJob(1_200);
+test.each([
+  ['in the hot log', runJob],
+  ['of long ago', runOldJob],
+])('a stream of a long history %s tells all of it and ends', async (_, run) => {
+  const { job, versions } = await run(1_200);
   const headers = { accept: 'text/event-stream' };
   const { text } = await gateway.call(job.links.events, { headers });
   const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
