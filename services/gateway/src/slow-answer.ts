@@ -1,7 +1,6 @@
 import type { Ctx } from './middleware/exchange.ts';
 
-const SOON_MS = 20_000;
-const BEAT_MS = 10_000;
+const PACE = { soonMs: 20_000, beatMs: 10_000 };
 const encoder = new TextEncoder();
 
 /**
@@ -9,9 +8,9 @@ const encoder = new TextEncoder();
  * 20 seconds is answered as ever, errors too. From then on the answer is a 200 whose body begins with spaces, which JSON
  * allows, one every 10 seconds; if the call fails after that, the body ends in the middle.
  */
-export async function answerSlowly(c: Ctx, body: Promise<unknown>): Promise<Response> {
+export async function answerSlowly(c: Ctx, body: Promise<unknown>, pace = PACE): Promise<Response> {
   const { promise: soon, resolve } = Promise.withResolvers<'late'>();
-  const timer = setTimeout(resolve, SOON_MS, 'late');
+  const timer = setTimeout(resolve, pace.soonMs, 'late');
   const headers = {
     'content-type': 'application/json',
     'cache-control': 'no-store',
@@ -26,7 +25,7 @@ export async function answerSlowly(c: Ctx, body: Promise<unknown>): Promise<Resp
   let beating: NodeJS.Timeout | undefined;
   const stream = new ReadableStream<Uint8Array>({
     async start(controller) {
-      beating = setInterval(() => controller.enqueue(encoder.encode(' ')), BEAT_MS);
+      beating = setInterval(() => controller.enqueue(encoder.encode(' ')), pace.beatMs);
       try {
         const text = JSON.stringify(await body);
         controller.enqueue(encoder.encode(text));
