@@ -138,7 +138,7 @@ test('a healthy system has no findings, and everything was looked at in more tha
   expect(report.passes).toBeGreaterThan(1);
 });
 
-test('jobs that go on while they are looked at are not findings', async () => {
+test('jobs that go on while they are looked at are not findings', { timeout: 120_000 }, async () => {
   const stop = new AbortController();
   const load = Array.from({ length: 8 }, async () => {
     while (!stop.signal.aborted) await runJob('busy');
