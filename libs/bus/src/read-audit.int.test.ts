@@ -90,3 +90,18 @@ test('a read leaves no consumer behind, whether it went to the end or not', asyn
   for await (const _ of bus.readAudit({ pageSize: 1 })) break;
   expect((await jsm.streams.info(AUDIT_STREAM)).state.consumer_count).toBe(0);
 });
+
+test('a read whose consumer the server has forgotten goes on behind the last page', async () => {
+  await runJob();
+  await runJob();
+  const jsm = await jetstreamManager(bus.nc);
+  const all = await readAll({});
+  const read: number[] = [];
+  for await (const page of bus.readAudit({ pageSize: 2 })) {
+    read.push(...page.entries.map(({ position }) => position));
+    for await (const { name } of jsm.consumers.list(AUDIT_STREAM))
+      await jsm.consumers.delete(AUDIT_STREAM, name);
+  }
+  expect(read).toEqual(all.map(({ position }) => position));
+  expect((await jsm.streams.info(AUDIT_STREAM)).state.consumer_count).toBe(0);
+});
