@@ -303,11 +303,10 @@ test('a wait that is long over is told', async () => {
   expect(findings).toMatchObject([{ kind: 'job_stuck', samples: [{ id: ref.jobId }] }]);
 });
 
-test('a second request at the same time is told that one is at it, and one that nobody waits for is given up', async () => {
-  const gone = new AbortController();
+test('a second request at the same time is told that one is at it', async () => {
   const answers = await Promise.all([
     bus.askVerify({}, new AbortController().signal),
-    bus.askVerify({}, gone.signal),
+    bus.askVerify({}, new AbortController().signal),
   ]);
   expect(answers.map(({ kind }) => kind).sort()).toEqual(['busy', 'verified']);
 });
