@@ -16,6 +16,7 @@ const REFUSED = [
   ['libs/postgres/src/a.ts', '@nats-io/jetstream'],
   ['libs/runtime/src/a.ts', '@errand/contracts'],
   ['libs/actions/src/a.ts', '@errand/bus'],
+  ['libs/cli/src/a.ts', '@errand/bus'],
   ['services/gateway/src/a.ts', '@errand/executor'],
   ['services/gateway/src/routes/b.ts', '@nats-io/transport-node'],
   ['services/executor/src/a.ts', '../../gateway/src/app.ts'],

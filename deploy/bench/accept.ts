@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBucket, openBus } from '@errand/bus';
-import { ActionContract, BUCKETS } from '@errand/contracts';
+import { ActionContract, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { ACTION_MODULES } from '@errand/executor';
 import { startNatsServer } from '@errand/local-servers';
 import autocannon from 'autocannon';
@@ -56,7 +56,7 @@ export async function benchAccept(): Promise<object> {
 
 /** The gateway checks inputs against the real contract of the simulation; nobody runs the jobs. */
 async function announce(natsUrl: string): Promise<void> {
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  const topology = DEFAULT_TOPOLOGY;
   await using bus = await openBus({ servers: natsUrl, name: 'bench', topology });
   const [moduleUrl] = ACTION_MODULES;
   const { performanceSimulation } = await import(String(moduleUrl));

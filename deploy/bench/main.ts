@@ -3,9 +3,11 @@
  * line, one line of JSON for scripts. Figures are compared within one run only: machines differ and drift.
  */
 import { benchAccept } from './accept.ts';
+import { benchAudit } from './audit.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
 import { benchPayloads } from './payloads.ts';
+import { benchSizing } from './sizing.ts';
 import { benchTakeover } from './takeover.ts';
 import { benchWaiters } from './waiters.ts';
 import { benchWaits } from './waits.ts';
@@ -34,6 +36,14 @@ const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> 
   waits: {
     about: 'how long fresh jobs take beside 100,000 jobs that wait for a retry or a delayed start',
     run: benchWaits,
+  },
+  audit: {
+    about: 'what verify and an export take for a million events, and how memory grows by it',
+    run: benchAudit,
+  },
+  sizing: {
+    about: 'memory and disk of nats-server for a million jobs, and its recovery after a kill -9',
+    run: benchSizing,
   },
   idle: {
     about: 'CPU and memory of each process of a system that has nothing to do',

@@ -1,6 +1,13 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBucket, openBus } from '@errand/bus';
-import { ActionContract, BUCKETS, type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
+import {
+  ActionContract,
+  BUCKETS,
+  DEFAULT_TOPOLOGY,
+  type JobFact,
+  type JobRef,
+  toJobEvent,
+} from '@errand/contracts';
 import { noop } from './noop-action.ts';
 
 const TENANT_ID = 'bench';
@@ -20,7 +27,7 @@ export interface QueuedJobs extends AsyncDisposable {
 
 /** Announces the action and appends the requests of `count` jobs of the tenant `bench`. */
 export async function queueJobs(natsUrl: string, count: number): Promise<QueuedJobs> {
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  const topology = DEFAULT_TOPOLOGY;
   const bus = await openBus({ servers: natsUrl, name: 'bench', topology });
   const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
   await bucket.put(noop.contract.name, noop.contract);

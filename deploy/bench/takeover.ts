@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Bus, openBus, type StoredEvent } from '@errand/bus';
-import { type JobRef, jobSubjects, storedSubject, toJobEvent } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY, type JobRef, jobSubjects, storedSubject, toJobEvent } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { freePort, startNatsServer } from '@errand/local-servers';
 import { executorPid } from '../e2e/faults/executor-pid.ts';
@@ -50,7 +50,7 @@ export async function benchTakeover(): Promise<object> {
     executors.push(resources.use(await startExecutor({ name, natsUrl: nats.url, dir })));
   }
   await Promise.all(executors.map((executor) => executor.ready()));
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  const topology = DEFAULT_TOPOLOGY;
   const bus = resources.use(await openBus({ servers: nats.url, name: 'bench', topology }));
   const figures: { way: Way; takeoversMs: number[] }[] = [];
   for (const way of WAYS) {

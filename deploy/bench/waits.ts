@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { openBus } from '@errand/bus';
+import { DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { Pool } from 'undici';
 import { startBenchSystem } from './bench-system.ts';
 import { runAndWait } from './latency.ts';
@@ -59,7 +60,7 @@ async function measure(run: () => Promise<void>): Promise<{ p50_ms: number; p99_
 }
 
 async function setWaits(servers: string): Promise<number> {
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  const topology = DEFAULT_TOPOLOGY;
   await using bus = await openBus({ servers, name: 'bench', topology });
   const begunMs = performance.now();
   let left = WAITS;

@@ -1,6 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
-import { eventSubject, type JobRef, type RecordedEvent, toJobEvent } from '@errand/contracts';
+import {
+  DEFAULT_TOPOLOGY,
+  eventSubject,
+  type JobRef,
+  type RecordedEvent,
+  toJobEvent,
+} from '@errand/contracts';
 import { startTestCluster, type TestCluster, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkChains, isEnding, type StoredEvent, type WrittenEvent } from './chain-check.ts';
@@ -26,7 +32,7 @@ const KILLS = numberOf('ERRAND_CHAIN_KILLS', 1);
 const SECONDS = numberOf('ERRAND_CHAIN_SECONDS', 0);
 const TIMEOUT_MS = 120_000 + JOBS * 100 + SECONDS * 1_000;
 
-const TOPOLOGY = { replicas: 3, jobsMaxAgeHours: 48, jobsMaxBytes: 1_000_000_000 };
+const TOPOLOGY = { ...DEFAULT_TOPOLOGY, replicas: 3 };
 
 let cluster: TestCluster;
 const buses: Bus[] = [];

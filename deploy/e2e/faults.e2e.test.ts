@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Bus, openBus } from '@errand/bus';
 import type { JobSummary, RecordedEvent } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
 import { type Db, openDatabase, stateOfRow } from '@errand/postgres';
 import {
@@ -29,7 +30,7 @@ const JOBS = Number(process.env.ERRAND_FAULTS_JOBS || 200);
 const LANES = 4;
 const TAKEOVER_MS = 150_000;
 /** What the services provision; another reader must not change it. */
-const TOPOLOGY = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+const TOPOLOGY = DEFAULT_TOPOLOGY;
 
 const resources = new AsyncDisposableStack();
 let nats: TestNats;

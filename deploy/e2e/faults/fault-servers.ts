@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBus } from '@errand/bus';
 import type { TopologySettings } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { startTestCluster, startTestNats, startTestPostgres } from '@errand/testkit';
 import { createLeaderChaos } from '../leader-chaos.ts';
 
@@ -18,7 +19,7 @@ const AWAY_MS = 1_000;
 
 /** What the services provision; another client must not change it. */
 export function topologyOf(replicas: number): TopologySettings {
-  return { replicas, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  return { ...DEFAULT_TOPOLOGY, replicas };
 }
 
 export async function startFaultServers(natsServers: 1 | 3): Promise<FaultServers> {

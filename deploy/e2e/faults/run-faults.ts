@@ -5,6 +5,7 @@ import { type Bus, openBus } from '@errand/bus';
 import { type Db, openDatabase } from '@errand/postgres';
 import { type Chaos, startChaos } from './chaos.ts';
 import { type Client, createClient } from './client.ts';
+import { runErrandChecks } from './errand-checks.ts';
 import { countRows, readSummaries, readWhenQuiet } from './evidence.ts';
 import * as faultActions from './fault-actions.ts';
 import { type FaultReport, reportOf } from './fault-report.ts';
@@ -61,7 +62,11 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   const maxAttempts = new Map(
     Object.values(faultActions).map(({ contract: { name, max_attempts } }) => [name, max_attempts]),
   );
-  const violations = [...reading.violations, ...checkPromises({ ledger, log, rows, summaries, maxAttempts })];
+  const violations = [
+    ...reading.violations,
+    ...checkPromises({ ledger, log, rows, summaries, maxAttempts }),
+    ...(await runErrandChecks({ ...stage.fleet, dir, say })),
+  ];
   const report = await reportOf({
     form,
     seed,

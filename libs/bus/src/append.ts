@@ -38,7 +38,7 @@ export interface Appender {
   close(): void;
 }
 
-const GUARD_SEQUENCE = 'Nats-Expected-Last-Subject-Sequence';
+export const GUARD_SEQUENCE = 'Nats-Expected-Last-Subject-Sequence';
 const GUARD_SUBJECT = 'Nats-Expected-Last-Subject-Sequence-Subject';
 
 /**

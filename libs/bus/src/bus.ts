@@ -10,10 +10,15 @@ import { createExecutorPresence, type ExecutorPresence } from './executor-presen
 import { createLogFill, type LogFill } from './log-fill.ts';
 import { createPayloads, type Payloads } from './payloads.ts';
 import { provision } from './provision.ts';
+import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
+import { createHistoryReader, type HistoryReader } from './read-history.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
+import { createLinkReader, type LinkReader } from './read-links.ts';
+import { createStandings, type Standings } from './standings.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
+import { createVerifyCommand, type VerifyCommand } from './verify-command.ts';
 import { createWebhookCommands, type WebhookCommands } from './webhook-commands.ts';
 import { createWebhookHints, type WebhookHints } from './webhook-hints.ts';
 
@@ -31,6 +36,11 @@ export interface Bus
     EndingsReader,
     LogFill,
     Payloads,
+    AuditReader,
+    HistoryReader,
+    LinkReader,
+    Standings,
+    VerifyCommand,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -69,6 +79,11 @@ export async function openBus(
     ...createEndingsReader(nc, jsm),
     ...createLogFill(jsm),
     ...payloads,
+    ...createAuditReader(nc, jsm),
+    ...createHistoryReader(nc, jsm),
+    ...createLinkReader(nc, jsm),
+    ...createStandings(jsm),
+    ...createVerifyCommand(nc),
     isConnected,
     close,
     async [Symbol.asyncDispose]() {

@@ -40,6 +40,13 @@ export class PayloadBroken extends Error {
   readonly retryable = false;
 }
 
+/** The long log would have to be read further than its reader allows. Asking again is of no use. */
+export class HistoryOutOfReach extends Error {
+  override name = 'HistoryOutOfReach';
+  readonly code = 'history_out_of_reach';
+  readonly retryable = false;
+}
+
 /** The server cannot carry the log: too old, or a stream that is not what was asked for. */
 export class UnfitServer extends Error {
   override name = 'UnfitServer';

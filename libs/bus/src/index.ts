@@ -4,11 +4,23 @@ export { type Bus, openBus } from './bus.ts';
 export { consumeBatches, type RefusedEvent } from './consume-batches.ts';
 export { consumeWork, type Work } from './consume-work.ts';
 export type { DeadLetter } from './dead-letters.ts';
-export { EventTooLarge, LogUnavailable, PayloadBroken, PayloadTooLarge, UnfitServer } from './errors.ts';
+export {
+  EventTooLarge,
+  HistoryOutOfReach,
+  LogUnavailable,
+  PayloadBroken,
+  PayloadTooLarge,
+  UnfitServer,
+} from './errors.ts';
 export type { Unreadable } from './event-codec.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads.ts';
 export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';
+export type { AuditEntry, AuditPage } from './read-audit.ts';
+export type { HistoryLimits } from './read-history.ts';
+export type { StoredLink } from './read-links.ts';
+export type { ConsumerStanding } from './standings.ts';
 export type { StoredEvent } from './stored-events.ts';
 export { consumeDueTimers } from './timers.ts';
+export type { VerifyHandler } from './verify-command.ts';
 export type { WebhookHandlers } from './webhook-commands.ts';

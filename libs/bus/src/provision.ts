@@ -68,7 +68,8 @@ async function provisionStream(
   nc: NatsConnection,
   wanted: ReturnType<typeof streams>[number],
 ): Promise<void> {
-  const config = { ...wanted, subjects: [...wanted.subjects] } as Partial<StreamConfig> & { name: string };
+  // Copied, since the client writes into what it is given.
+  const config = structuredClone(wanted) as unknown as Partial<StreamConfig> & { name: string };
   const stored = await askPatiently((options) => addStream(nc, options, config));
   const differing = Object.entries(config).filter(
     ([key, value]) => !isDeepStrictEqual(stored[key as keyof StreamConfig], value),

@@ -1,10 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY, type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
 import { type Bus, openBus } from './bus.ts';
 
 /* Test-only: a bus with little patience, and events to put on it. */
 
-export const TOPOLOGY = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 100_000_000 };
+export const TOPOLOGY = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
 
 export function openTestBus(servers: string, ackTimeoutMs = 500): Promise<Bus> {
   return openBus({ servers, name: 'test', topology: TOPOLOGY, ackTimeoutMs });

@@ -116,6 +116,7 @@ export const JobEvent = z.discriminatedUnion('type', [
 ]);
 export type JobEvent = z.infer<typeof JobEvent>;
 export type JobEventType = JobEvent['type'];
+export const JOB_EVENT_TYPES: readonly JobEventType[] = JobEvent.options.map(({ shape }) => shape.type.value);
 export type JobEventOf<T extends JobEventType> = Extract<JobEvent, { type: T }>;
 
 /** What happened, before it has an envelope: the output of a decision. */

@@ -1,6 +1,13 @@
 export { ActionContract, RESERVED_ACTION_NAMES } from './action-contract.ts';
 export {
+  AUDIT_EXPORT_FORMAT,
+  AuditExportHeader,
+  AuditExportLine,
+  AuditExportManifest,
+} from './audit-export.ts';
+export {
   Instant,
+  JOB_EVENT_TYPES,
   JobEvent,
   type JobEventOf,
   type JobEventType,
@@ -21,10 +28,12 @@ export {
   ALL_DEAD_LETTERS,
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
+  auditSubjects,
   deadLetterSubject,
   endingsOf,
   eventSubject,
   executorSubject,
+  jobEventsOf,
   jobSubjects,
   jobSubjectsOfAnyAction,
   LANES,
@@ -37,17 +46,20 @@ export {
   storedSubject,
   timerSubjects,
   typeOfSubject,
+  VERIFY_SUBJECT,
   WEBHOOK_HINTS,
   webhookCommandSubject,
   workOf,
 } from './subjects.ts';
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
 export {
+  AUDIT_STREAM,
   BUCKET_TTL_MS,
   BUCKETS,
   type BucketName,
   type ConsumerSpec,
   DEAD_LETTERS_STREAM,
+  DEFAULT_TOPOLOGY,
   executorConsumer,
   IDEMPOTENCY_DAYS,
   JOBS_STREAM,
@@ -63,6 +75,14 @@ export {
   type TopologySettings,
   WEBHOOKS_CONSUMER,
 } from './topology.ts';
+export {
+  FINDING_KINDS,
+  type FindingKind,
+  VerifyAnswer,
+  type VerifyFinding,
+  VerifyReport,
+  VerifyRequest,
+} from './verify-command.ts';
 export {
   REPLAY_KINDS,
   WEBHOOK_COMMANDS,

@@ -8,6 +8,7 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>
  *   jobs.<tenant_id>.<action>.<job_id>.<event>
  *   stored.<a jobs subject>                       what JOBS has stored, told to whoever listens
+ *   audit.<tenant_id>.<action>.<event>            a copy for the long log, `requested` and `due` with their lane
  *   timers.wait.<tenant_id>.<action>.<job_id>     a wait, kept by the server
  *   timers.due.<tenant_id>.<action>.<job_id>      the end of a wait
  *   dead_letters.<consumer>                       what a consumer could not read
@@ -15,6 +16,7 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   executors.<executor_id>                       asks one executor whether it holds a job
  *   webhooks.hints                                names endpoints that have something to be sent
  *   webhooks.commands.<command>                   asks the webhooks service to do something
+ *   projection.commands.verify                    asks the projection to compare what is known with the log
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -52,6 +54,7 @@ export const ALL_TIMERS = 'timers.>';
 export const ALL_DUE_TIMERS = 'timers.due.>';
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
+export const VERIFY_SUBJECT = 'projection.commands.verify';
 export const WEBHOOK_HINTS = 'webhooks.hints';
 
 /** What an action's executors read: requests and waits that are over, in every lane. */
@@ -73,6 +76,11 @@ export function jobSubjects(ref: JobRef): string {
   return `${prefixOf(ref)}.>`;
 }
 
+/** All events of one tenant, or of all. For reading only: it is not a guard. */
+export function jobEventsOf(tenantId: string | undefined): string {
+  return tenantId === undefined ? ALL_JOB_EVENTS : `jobs.${TenantId.parse(tenantId)}.>`;
+}
+
 /** All events of a job whose action is not known. For reading only: it is not a guard. */
 export function jobSubjectsOfAnyAction(tenantId: string, jobId: string): string {
   return `jobs.${TenantId.parse(tenantId)}.*.${JobId.parse(jobId)}.>`;
@@ -91,9 +99,37 @@ export function refOfSubject(subject: string): JobRef | undefined {
   return { tenantId: ref.tenantId.data, action: ref.action.data, jobId: ref.jobId.data };
 }
 
+/** The type that a subject tells, or undefined for a subject that no writer of ours builds. */
+export function typeOfSubject(subject: string): JobEventType | undefined {
+  return TYPE_OF.get(subject.split('.')[4] ?? '');
+}
+
 /** Where JOBS tells that it has stored an event of this subject, or of one that this subject's wildcards cover. */
 export function storedSubject(subject: string): string {
   return `stored.${subject}`;
+}
+
+/** How a job's event is filed in the long log, as a subject transform: the job id is left out. */
+export const AUDIT_TRANSFORM = {
+  src: 'jobs.*.*.*.>',
+  dest: 'audit.{{wildcard(1)}}.{{wildcard(2)}}.>',
+} as const;
+
+/** Subjects of the long log that hold a tenant's, an action's or some types' events; what is not given is any. */
+export function auditSubjects(wanted: {
+  tenantId?: string | undefined;
+  action?: string | undefined;
+  types?: readonly JobEventType[] | undefined;
+}): string[] {
+  const tenant = wanted.tenantId === undefined ? '*' : TenantId.parse(wanted.tenantId);
+  const action = wanted.action === undefined ? '*' : ActionName.parse(wanted.action);
+  const prefix = `audit.${tenant}.${action}`;
+  if (!wanted.types) return [`${prefix}.>`];
+  return wanted.types.map((type) =>
+    type === 'JobRequested' || type === 'JobDue'
+      ? `${prefix}.${TOKEN_OF[type]}.*`
+      : `${prefix}.${TOKEN_OF[type]}`,
+  );
 }
 
 /** The stored events of one type of every job of an action. */
@@ -110,11 +146,6 @@ export function parseStoredSubject(subject: string): { ref: JobRef; type: JobEve
   const ref = refOfSubject(stored);
   const type = typeOfSubject(stored);
   return ref && type && { ref, type };
-}
-
-/** What an event says, by its subject alone; undefined for a type that this program does not know. */
-export function typeOfSubject(subject: string): JobEventType | undefined {
-  return TYPE_OF.get(subject.split('.')[4] ?? '');
 }
 
 /** The wait of a job; publishing to it again replaces the wait. `due` is where the server tells its end. */

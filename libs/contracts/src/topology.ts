@@ -6,6 +6,7 @@ import {
   ALL_JOB_EVENTS,
   ALL_REDRIVES,
   ALL_TIMERS,
+  AUDIT_TRANSFORM,
   redriveSubject,
   storedSubject,
   workOf,
@@ -24,9 +25,23 @@ export interface TopologySettings {
   jobsMaxBytes: number;
   /** How large all payloads together may grow, in bytes. Beyond it none is taken. Default 5 GB. */
   payloadsMaxBytes?: number;
+  /** How long AUDIT keeps an event, in days. */
+  auditMaxAgeDays: number;
+  /** How large AUDIT may grow, in bytes, before its oldest events go; 0 for no limit. */
+  auditMaxBytes: number;
 }
 
+/** What fits one server. The services' own defaults are the same. */
+export const DEFAULT_TOPOLOGY: TopologySettings = {
+  replicas: 1,
+  jobsMaxAgeHours: 48,
+  jobsMaxBytes: 10_000_000_000,
+  auditMaxAgeDays: 90,
+  auditMaxBytes: 0,
+};
+
 export const JOBS_STREAM = 'JOBS';
+export const AUDIT_STREAM = 'AUDIT';
 export const TIMERS_STREAM = 'TIMERS';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 
@@ -53,6 +68,8 @@ const HOUR_NS = HOUR_MS * MS_NS;
  *
  *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. What it
  *                 has stored it also tells to whoever listens at that moment (`storedSubject`), without the body.
+ *   AUDIT         the same events for long, under subjects without job ids: a subject costs the server memory, so JOBS
+ *                 is kept short and this one, of a few subjects, is not. It follows JOBS within a fraction of a second.
  *   TIMERS        waits. A message on `timers.wait.…` is published by the server itself, at its time, on
  *                 `timers.due.…`. A stream of its own, since schedules cannot be kept by one that refuses when full.
  *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
@@ -75,6 +92,15 @@ export function streams(settings: TopologySettings) {
       max_bytes: settings.jobsMaxBytes,
       allow_atomic: true,
       republish: { src: ALL_JOB_EVENTS, dest: storedSubject(ALL_JOB_EVENTS), headers_only: true },
+    },
+    {
+      ...common,
+      name: AUDIT_STREAM,
+      sources: [{ name: JOBS_STREAM, subject_transforms: [AUDIT_TRANSFORM] }],
+      compression: 's2',
+      discard: 'old',
+      max_age: settings.auditMaxAgeDays * 24 * HOUR_NS,
+      max_bytes: settings.auditMaxBytes === 0 ? -1 : settings.auditMaxBytes,
     },
     {
       ...common,

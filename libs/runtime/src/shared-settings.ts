@@ -40,6 +40,22 @@ export const BUS_SETTINGS = {
     min: 1_000_000,
     max: Number.MAX_SAFE_INTEGER,
   }),
+  auditMaxAgeDays: integer({
+    env: 'ERRAND_AUDIT_MAX_AGE_DAYS',
+    description: 'How long the audit log keeps every event',
+    unit: 'days',
+    default: 90,
+    min: 8,
+    max: 36_500,
+  }),
+  auditMaxBytes: integer({
+    env: 'ERRAND_AUDIT_MAX_BYTES',
+    description: 'How large the audit log may grow before its oldest events go; 0 for no limit',
+    unit: 'bytes',
+    default: 0,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+  }),
 };
 
 /** For services that read or write inputs and results. */

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
-import { type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY, type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { createLogger, parseConfig } from '@errand/runtime';
@@ -33,7 +33,7 @@ export function startTestExecutor(
 }
 
 export function openExecutorTestBus(servers: string): Promise<Bus> {
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 10_000_000_000 };
+  const topology = DEFAULT_TOPOLOGY;
   return openBus({ servers, name: 'test', topology });
 }
 

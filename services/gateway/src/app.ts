@@ -17,6 +17,7 @@ import { problemOf, Refusal } from './problem.ts';
 import { cancelActionJob, cancelJob } from './routes/cancel-job.ts';
 import { createKey } from './routes/create-key.ts';
 import { deleteKey } from './routes/delete-key.ts';
+import { exportAudit } from './routes/export-audit.ts';
 import { getAction } from './routes/get-action.ts';
 import { getEvents } from './routes/get-events.ts';
 import { getJob } from './routes/get-job.ts';
@@ -31,6 +32,8 @@ import { redriveDeadLetter } from './routes/redrive-dead-letter.ts';
 import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
 import { runBatch } from './routes/run-batch.ts';
+import { verify } from './routes/verify.ts';
+import { createTurns } from './turns.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 import type { DeliveryLog } from './webhooks/delivery-log.ts';
 import type { EndpointHealthStore } from './webhooks/endpoint-health.ts';
@@ -63,6 +66,8 @@ export interface AppDeps {
 const HOUR_MS = 3_600_000;
 /** What an event's headers may take of a message. */
 const EVENT_HEADERS_BYTES = 1_024;
+/** Each goes through up to half a million entries. */
+const AUDIT_READS_AT_ONCE = 2;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type Method = (typeof METHODS)[number];
 
@@ -90,6 +95,8 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
     GET: asAdmin(listKeys(shared)),
   });
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
+  mount(app, '/admin/audit', { GET: asAdmin(exportAudit(shared)) });
+  mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
   mount(app, '/admin/dead-letters/:id/redrive', { POST: asAdmin(redriveDeadLetter(shared)) });
 
@@ -132,6 +139,9 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
     defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
     logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
+    auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
+    historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
+    inAuditTurn: createTurns(AUDIT_READS_AT_ONCE),
     allowHttp: config.webhooksAllowHttp,
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),

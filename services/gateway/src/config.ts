@@ -98,6 +98,23 @@ export const settings = {
     min: 100,
     max: 600_000,
   }),
+  historyMaxEntries: integer({
+    env: 'ERRAND_HISTORY_MAX_ENTRIES',
+    description:
+      'How many entries of the audit log are passed over for the history of a job that has left the log; beyond it 503',
+    unit: 'entries',
+    default: 500_000,
+    min: 1_000,
+    max: 100_000_000,
+  }),
+  historyTimeoutMs: integer({
+    env: 'ERRAND_HISTORY_TIMEOUT_MS',
+    description: 'How long the audit log is read for the history of one job; beyond it 503',
+    unit: 'ms',
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+  }),
   eventsHeartbeatMs: integer({
     env: 'ERRAND_EVENTS_HEARTBEAT_MS',
     description: 'How often a stream of events tells that it is alive',

@@ -21,7 +21,7 @@ const progressed = (version: number) =>
 const canceled = (version: number) => recorded(version, { type: 'JobCanceled', data: { by: 'test' } });
 
 /** A stream of a job whose log the test writes, and the count of reads of that log. */
-function openStream(first: RecordedEvent[]) {
+function openStream(pages: RecordedEvent[]) {
   let tell = () => {};
   const watch = createJobWatch(
     {
@@ -32,14 +32,19 @@ function openStream(first: RecordedEvent[]) {
     },
     new AbortController().signal,
   );
-  const log = { events: first, reads: 0, isDown: false };
+  const log = { events: pages, reads: 0, isDown: false };
   const changes = watch.follow(ref, { signal: new AbortController().signal });
   const read = async () => {
     log.reads++;
     if (log.isDown) throw new Error('down');
     return log.events;
   };
-  const reader = eventStream({ changes, first, read, after: 0 }).getReader();
+  const readPage = async (after: number) => ({
+    events: pages.filter(({ version }) => version > after).slice(0, 2),
+    hasMore: pages.some(({ version }) => version > after + 2),
+  });
+  const first = { events: pages.slice(0, 2), hasMore: pages.length > 2 };
+  const reader = eventStream({ changes, first, readPage, read, after: 0 }).getReader();
   const next = async () => new TextDecoder().decode((await reader.read()).value);
   const ids = async () => [...(await next()).matchAll(/^id: (\d+)$/gm)].map(([, id]) => id);
   return {
@@ -58,6 +63,19 @@ test('events come as frames whose data is one line', async () => {
   const data = lines.filter((line) => line.startsWith('data: ')).map((line) => JSON.parse(line.slice(6)));
   expect(data).toMatchObject([{ version: 1 }, { version: 2, data: { message: 'a\nb' } }]);
   expect(lines.length).toBe(11);
+});
+
+test('what had happened comes page by page, and is not read again as the newest', async () => {
+  const { ids, log, reader } = openStream([
+    started,
+    progressed(2),
+    progressed(3),
+    progressed(4),
+    canceled(5),
+  ]);
+  expect([await ids(), await ids(), await ids()]).toEqual([['1', '2'], ['3', '4'], ['5']]);
+  expect((await reader.read()).done).toBe(true);
+  expect(log.reads).toBe(0);
 });
 
 test('while nobody reads, nothing is read from the log', async () => {

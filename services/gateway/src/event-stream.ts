@@ -10,8 +10,9 @@ import { isEnding, type JobChanges } from './job-watch.ts';
  *   id, event, data               each event, oldest first; the stream ends behind an ending
  *   :                             now and then, so that nobody takes the connection for dead
  *
- * Nothing is queued for a reader: it gets what is the newest of each type when it is ready for more. So one that is slow
- * misses progress that was superseded meanwhile, and never an ending.
+ * Nothing is queued for a reader. It gets all that had happened when it came, page by page, and from then on what is
+ * the newest of each type when it is ready for more. So one that is slow misses progress that was superseded meanwhile,
+ * and never an ending.
  */
 
 const encoder = new TextEncoder();
@@ -21,8 +22,10 @@ export interface EventStreamOptions {
   /** The stream disposes of it when it ends or its reader is gone. */
   readonly changes: JobChanges;
   /** What was read after `changes` began. */
-  readonly first: readonly RecordedEvent[];
-  /** Reads the job's events again. */
+  readonly first: { readonly events: readonly RecordedEvent[]; readonly hasMore: boolean };
+  /** Reads on behind a version while there is more. */
+  readonly readPage: (after: number) => Promise<EventStreamOptions['first']>;
+  /** Reads the newest event of each type. */
   readonly read: () => Promise<readonly RecordedEvent[]>;
   /** The version that the reader has seen already. */
   readonly after: number;
@@ -30,7 +33,7 @@ export interface EventStreamOptions {
 
 export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
   const { changes, read } = options;
-  let events = options.first;
+  let { events, hasMore } = options.first;
   let sent = options.after;
   let head = HEAD;
 
@@ -43,6 +46,10 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
         head = '';
         sent = fresh.at(-1)?.version ?? sent;
         return piece;
+      }
+      if (hasMore) {
+        ({ events, hasMore } = await options.readPage(sent));
+        continue;
       }
       if (events.some(({ event }) => isEnding(event))) return undefined;
       const wake = await changes.next();
@@ -68,7 +75,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
 }
 
 /** Events newer than a version, oldest first. */
-export function eventsAfter(events: readonly RecordedEvent[], version: number): RecordedEvent[] {
+function eventsAfter(events: readonly RecordedEvent[], version: number): RecordedEvent[] {
   return events.filter((each) => each.version > version).toSorted((a, b) => a.version - b.version);
 }
 

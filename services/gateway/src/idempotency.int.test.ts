@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { openBucket, openBus } from '@errand/bus';
-import { BUCKETS, IdempotencyRecord } from '@errand/contracts';
+import { BUCKETS, DEFAULT_TOPOLOGY, IdempotencyRecord } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fingerprintOf, recordNameOf } from './idempotency-key.ts';
 import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -119,7 +119,7 @@ test('a record older than the log is no proof of its job: without the read model
 });
 
 test('a run that the log refused can be sent again at once', async () => {
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 1_000_000 };
+  const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 1_000_000 };
   const provision = async (jobsMaxBytes: number) => {
     const bus = await openBus({
       servers: gateway.nats.url,

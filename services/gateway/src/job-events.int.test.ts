@@ -1,4 +1,5 @@
 import type { RunAccepted } from '@errand/contracts';
+import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   progressed,
@@ -8,7 +9,7 @@ import {
   startTestGateway,
   type TestGateway,
 } from './test-gateway.ts';
-import { forget, openReadModel } from './test-read-model.ts';
+import { forget, forgetAudit, openReadModel } from './test-read-model.ts';
 
 let gateway: TestGateway;
 
@@ -180,12 +181,14 @@ test('a stream survives an outage of the log and tells what was stored behind it
   expect((await stream.rest()).map(({ id, event }) => [id, event])).toEqual([[ended, 'JobCanceled']]);
 });
 
-test('410 where the log no longer holds the events of a job that has a summary', async () => {
+test('410 where neither log holds the events of a job that has a summary', async () => {
   await using readModel = openReadModel(gateway);
   await readModel.migrate();
-  const { job_id, links } = await run();
+  const { job_id, version, links } = await run();
   await readModel.project(job_id);
+  await waitUntil(async () => (await gateway.bus.auditVersion()) >= version);
   await forget(gateway, job_id);
+  await forgetAudit(gateway);
   for (const accept of ['application/json', 'text/event-stream']) {
     // The store may still be resting after its failures without a table.
     await expect

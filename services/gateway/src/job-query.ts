@@ -16,7 +16,13 @@ export interface JobQuery {
  * @throws Refusal invalid_input, and job_expired for an id whose job was requested longer ago than summaries are kept
  */
 export function readJobQuery(
-  sent: { jobId: string | undefined; minVersion?: string | undefined; wait?: string | undefined },
+  sent: {
+    jobId: string | undefined;
+    minVersion?: string | undefined;
+    wait?: string | undefined;
+    /** The job is looked for in the long log, so its age does not matter here. */
+    mayHaveExpired?: true;
+  },
   nowMs: number,
 ): JobQuery {
   const errors: InputError[] = [];
@@ -32,6 +38,7 @@ export function readJobQuery(
   if (errors.length > 0 || !sent.jobId || wait.kind === 'invalid') {
     throw new Refusal('invalid_input', { errors });
   }
-  if (expiresAtMs(uuidV7TimeMs(sent.jobId)) <= nowMs) throw new Refusal('job_expired');
+  if (!sent.mayHaveExpired && expiresAtMs(uuidV7TimeMs(sent.jobId)) <= nowMs)
+    throw new Refusal('job_expired');
   return { jobId: sent.jobId, minVersion: Number(sent.minVersion ?? 0), waitS: wait.seconds };
 }

@@ -1,4 +1,5 @@
 import { openBus } from '@errand/bus';
+import { DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { expect, test } from 'vitest';
 import { RUN_PATH, STARTED, SUCCEEDED, startTestGateway, TENANT } from './test-gateway.ts';
 
@@ -7,7 +8,7 @@ const ALMOST_A_TENTH = 98_000;
 test('runs are refused while there is still room for what becomes of the jobs that run', async () => {
   await using gateway = await startTestGateway();
   const resize = async (jobsMaxBytes: number) => {
-    const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes };
+    const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes };
     await using _ = await openBus({ servers: gateway.nats.url, name: 'test', topology });
   };
   await resize(1_000_000);
@@ -50,7 +51,7 @@ test('a key whose run was refused for want of room can be used again', async () 
   await using gateway = await startTestGateway({ runsPercent: 1 });
   const run = (anything: string, key: string) =>
     gateway.call(RUN_PATH, { body: { tilt_deg: 30, anything }, headers: { 'idempotency-key': key } });
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 1_000_000 };
+  const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 1_000_000 };
   const small = await openBus({ servers: gateway.nats.url, name: 'test', topology });
   let used = 0;
   await expect

@@ -1,4 +1,4 @@
-import { EventTooLarge, LogUnavailable } from '@errand/bus';
+import { EventTooLarge, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
 import type { InputError, Problem } from '@errand/contracts';
 import type { BrokenRequestStatus, Logger } from '@errand/runtime';
 import type { Ctx } from './middleware/exchange.ts';
@@ -58,11 +58,17 @@ const PROBLEMS = {
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
+  verify_running: { status: 409, title: 'Conflict', detail: 'A comparison is under way already.' },
   idempotency_in_flight: {
     status: 409,
     title: 'Conflict',
     detail: 'A request with this Idempotency-Key is still under way. Send it again in a moment.',
     headers: { 'retry-after': '1' },
+  },
+  history_out_of_reach: {
+    status: 503,
+    title: 'Out of reach',
+    detail: 'The job lies too far back among too many others to be found in the time that a request has.',
   },
   events_gone: { status: 410, title: 'Gone', detail: "The log no longer holds the job's events." },
   result_gone: { status: 410, title: 'Gone', detail: "The job's result is no longer kept." },
@@ -154,6 +160,7 @@ export class Refusal extends Error {
 export function problemOf(error: unknown, c: Ctx, log: Logger): Response {
   if (error instanceof Refusal) return problem(c, error.code, error.options);
   if (error instanceof EventTooLarge) return problem(c, 'too_large');
+  if (error instanceof HistoryOutOfReach) return problem(c, 'history_out_of_reach');
   if (error instanceof LogUnavailable) {
     c.env.reason = error.message;
     return problem(c, 'log_unavailable');

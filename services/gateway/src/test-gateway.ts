@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { defineAction } from '@errand/actions';
 import { type Bus, openBucket, openBus } from '@errand/bus';
-import { ActionContract, BUCKETS, type JobFact, toJobEvent } from '@errand/contracts';
+import { ActionContract, BUCKETS, DEFAULT_TOPOLOGY, type JobFact, toJobEvent } from '@errand/contracts';
 import { createLogger, parseConfig } from '@errand/runtime';
 import { createTestDatabase, startTestNats, type TestDatabase, type TestNats } from '@errand/testkit';
 import { z } from 'zod';
@@ -96,7 +96,7 @@ export async function startTestGateway(overrides: Partial<GatewayConfig> = {}): 
   };
   const now = () => Date.now() + test.shiftMs;
   const gateway = resources.use(await startGateway(config, { log, signal: stop.signal, fail, now }));
-  const topology = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 100_000_000 };
+  const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
   const bus = resources.use(await openBus({ servers: nats.url, name: 'test', topology }));
   const actions = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
   const url = `http://127.0.0.1:${gateway.port}`;
@@ -140,7 +140,7 @@ async function call(url: string, options: CallOptions): Promise<Answer> {
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json');
+  const isJson = /\b(problem\+)?json\b/.test(response.headers.get('content-type') ?? '');
   return {
     status: response.status,
     headers: response.headers,

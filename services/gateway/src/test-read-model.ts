@@ -35,8 +35,16 @@ export function openReadModel(gateway: TestGateway): TestReadModel & { migrate()
 }
 
 /** Makes the log forget a job, as it does when its events are too old. */
-export async function forget(gateway: TestGateway, jobId: string): Promise<void> {
-  const filter = `jobs.${TENANT}.*.${jobId}.>`;
-  const answer = await gateway.bus.nc.request('$JS.API.STREAM.PURGE.JOBS', JSON.stringify({ filter }));
+export function forget(gateway: TestGateway, jobId: string): Promise<void> {
+  return purge(gateway, 'JOBS', `jobs.${TENANT}.*.${jobId}.>`);
+}
+
+/** Makes the long log forget all of the tenant's jobs. */
+export function forgetAudit(gateway: TestGateway): Promise<void> {
+  return purge(gateway, 'AUDIT', `audit.${TENANT}.>`);
+}
+
+async function purge(gateway: TestGateway, stream: string, filter: string): Promise<void> {
+  const answer = await gateway.bus.nc.request(`$JS.API.STREAM.PURGE.${stream}`, JSON.stringify({ filter }));
   if (!answer.json<{ success?: boolean }>().success) throw new Error(answer.string());
 }

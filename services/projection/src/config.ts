@@ -36,6 +36,31 @@ export const settings = {
     min: 1_000,
     max: 86_400_000,
   }),
+  verifyMaxOpenJobs: integer({
+    env: 'ERRAND_VERIFY_MAX_OPEN_JOBS',
+    description:
+      'How many unfinished jobs verify holds in memory; where more are unfinished it reads the log again',
+    unit: 'jobs',
+    default: 50_000,
+    min: 1,
+    max: 10_000_000,
+  }),
+  verifyGraceMs: integer({
+    env: 'ERRAND_VERIFY_GRACE_MS',
+    description: 'How long verify takes what should have happened to be under way',
+    unit: 'ms',
+    default: 60_000,
+    min: 0,
+    max: 86_400_000,
+  }),
+  verifySecondLookMs: integer({
+    env: 'ERRAND_VERIFY_SECOND_LOOK_MS',
+    description: 'How long verify waits before it looks again at deliveries that do not get on',
+    unit: 'ms',
+    default: 20_000,
+    min: 0,
+    max: 600_000,
+  }),
 };
 
 export type ProjectionConfig = ConfigOf<typeof settings>;

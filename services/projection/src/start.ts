@@ -6,6 +6,7 @@ import type { ProjectionConfig } from './config.ts';
 import { expireOverdue } from './expire-overdue.ts';
 import { onJobEvents } from './on-job-events.ts';
 import { repeatedly } from './repeatedly.ts';
+import { answerVerify } from './verify/answer-verify.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -95,6 +96,8 @@ export async function startProjection(
       log.warn({ err }, 'deadline_sweep_failed');
     }
   });
+
+  resources.defer(await answerVerify({ db, bus, config, log, now, stopping }));
 
   const started = resources.move();
   return {

@@ -2,6 +2,7 @@ import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { type Bucket, type Bus, openBucket, openBus } from '@errand/bus';
 import {
   BUCKETS,
+  DEFAULT_TOPOLOGY,
   type JobFact,
   type JobRef,
   type JobWebhook,
@@ -17,7 +18,7 @@ import { startWebhooks, type WebhooksContext } from './start.ts';
 
 export const SIGNING_SECRET = `whsec_${randomBytes(32).toString('base64')}`;
 const SECRET_KEY = randomBytes(32).toString('base64');
-const TOPOLOGY = { replicas: 1, jobsMaxAgeHours: 48, jobsMaxBytes: 100_000_000 };
+const TOPOLOGY = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
 
 export interface TestSystem extends AsyncDisposable {
   /** By which the service finds its servers and its key. */

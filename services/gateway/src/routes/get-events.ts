@@ -1,51 +1,48 @@
-import type { RecordedEvent } from '@errand/contracts';
+import type { InputError } from '@errand/contracts';
 import { answer, answerEmpty } from '../answer.ts';
-import { type EventStreamOptions, eventStream, eventsAfter } from '../event-stream.ts';
+import { type EventStreamOptions, eventStream } from '../event-stream.ts';
 import { eventView } from '../event-view.ts';
-import { type FindJobDeps, findJob } from '../find-job.ts';
 import type { Heartbeat } from '../heartbeat.ts';
+import { type JobHistoryDeps, readHistoryPage, type WantedHistory } from '../job-history.ts';
 import { readJobQuery } from '../job-query.ts';
 import { isEnding, type JobWatch } from '../job-watch.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
 import { Refusal } from '../problem.ts';
 
-export interface GetEventsDeps extends FindJobDeps {
+export interface GetEventsDeps extends JobHistoryDeps {
   readonly watch: JobWatch;
   readonly heartbeat: Heartbeat;
 }
 
+const MAX_LIMIT = 1_000;
+
 /**
- * GET …/jobs/{job_id}/events: the newest event of each type that the log holds of a job, or, for a caller that accepts
- * text/event-stream, these and all that follow. A stream that has nothing more to tell is answered with 204, upon which
- * browsers do not come again.
+ * GET …/jobs/{job_id}/events: all that has happened to a job, oldest first, page by page; or, for a caller that accepts
+ * text/event-stream, all that has happened and all that follows. A stream that has nothing more to tell is answered
+ * with 204, upon which browsers do not come again.
  */
 export function getEvents(deps: GetEventsDeps): TenantHandler {
   return async (c, { tenantId }) => {
-    const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
+    const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, deps.now());
     c.env.jobId = jobId;
-    const after = readAfter(c);
-    const job = { tenantId, jobId };
-    let action: string | undefined;
-    const read = async () => {
-      const events = await readEvents(deps, { ...job, ...(action === undefined ? {} : { action }) });
-      // With its action known the log finds the job faster.
-      action = events[0]?.ref.action;
-      return events;
-    };
+    const { after, limit } = readPlace(c);
+    const job: WantedHistory = { tenantId, jobId };
     if (c.req.method === 'HEAD' || !/\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')) {
-      const events = await read();
-      const version = Math.max(...events.map((each) => each.version));
+      const { events, hasMore, version } = await readHistoryPage(deps, job, { after, limit });
+      const nextAfter = hasMore ? (events.at(-1)?.version ?? null) : null;
       return answer(c, {
         status: 200,
-        body: { events: eventsAfter(events, after).map(eventView), version },
+        body: { events: events.map(eventView), version, next_after: nextAfter },
       });
     }
     const changes = deps.watch.follow(job, { signal: c.req.raw.signal });
     try {
-      const first = await read();
-      const isOver = first.some(({ event }) => isEnding(event)) && eventsAfter(first, after).length === 0;
-      if (!isOver) return answerStream(c, deps, { changes, first, read, after });
+      const readPage = (behind: number) => readHistoryPage(deps, job, { after: behind, limit });
+      const first = await readPage(after);
+      const isOver = first.events.length === 0 && (await hasEnded(deps, job));
+      const read = () => deps.bus.readJob(job);
+      if (!isOver) return answerStream(c, deps, { changes, first, readPage, read, after });
       changes[Symbol.dispose]();
       return answerEmpty(c, 204);
     } catch (error) {
@@ -53,6 +50,13 @@ export function getEvents(deps: GetEventsDeps): TenantHandler {
       throw error;
     }
   };
+}
+
+/** Asked of a job behind whose last event a reader is. */
+async function hasEnded(deps: GetEventsDeps, job: WantedHistory): Promise<boolean> {
+  const newest = await deps.bus.readJob(job);
+  // What JOBS has forgotten is long over.
+  return newest.length === 0 || newest.some(({ event }) => isEnding(event));
 }
 
 function answerStream(c: Ctx, deps: GetEventsDeps, options: EventStreamOptions): Response {
@@ -76,23 +80,20 @@ function answerStream(c: Ctx, deps: GetEventsDeps, options: EventStreamOptions):
   });
 }
 
-/** The version that the caller has seen: where a browser goes on, or where the caller says. */
-function readAfter(c: Ctx): number {
+/** The version that the caller has seen: where a browser goes on, or where the caller says; and the size of a page. */
+function readPlace(c: Ctx): { after: number; limit: number } {
   const header = c.req.header('last-event-id');
   const sent = header ?? c.req.query('after') ?? '0';
-  if (/^\d{1,15}$/.test(sent)) return Number(sent);
-  const parameter = header === undefined ? 'after' : 'Last-Event-ID';
-  const detail = 'must be the version of an event';
-  throw new Refusal('invalid_input', { errors: [{ parameter, code: 'type', detail }] });
-}
-
-/** @throws Refusal unknown_job, events_gone for a job of which the log holds nothing any more; LogUnavailable */
-async function readEvents(
-  deps: GetEventsDeps,
-  job: { tenantId: string; jobId: string; action?: string },
-): Promise<RecordedEvent[]> {
-  const events = await deps.bus.readJob(job);
-  if (events.length > 0) return events;
-  await findJob(deps, { action: undefined, ...job, minVersion: 0 });
-  throw new Refusal('events_gone');
+  const limit = c.req.query('limit') ?? String(MAX_LIMIT);
+  const errors: InputError[] = [];
+  if (!/^\d{1,15}$/.test(sent)) {
+    const parameter = header === undefined ? 'after' : 'Last-Event-ID';
+    errors.push({ parameter, code: 'type', detail: 'must be the version of an event' });
+  }
+  if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
+    const detail = `must be a whole number from 1 to ${MAX_LIMIT}`;
+    errors.push({ parameter: 'limit', code: 'invalid_parameter', detail });
+  }
+  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+  return { after: Number(sent), limit: Number(limit) };
 }

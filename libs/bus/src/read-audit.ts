@@ -1,0 +1,140 @@
+import { AUDIT_STREAM, auditSubjects, type JobEventType, type RecordedEvent } from '@errand/contracts';
+import { DeliverPolicy, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { LogUnavailable } from './errors.ts';
+import { decodeEvent, type Unreadable } from './event-codec.ts';
+import { type PulledPage, pullPages } from './pull-pages.ts';
+
+/** One event as the long log holds it. */
+export interface AuditEntry {
+  /** Its place in the long log, which counts on its own. */
+  readonly position: number;
+  /** When it was filed there, Unix milliseconds. Grows with the position. */
+  readonly filedMs: number;
+  /** Of the event that it is a copy of; 0 if it does not say. */
+  readonly version: number;
+  /** Its body as stored. */
+  readonly data: Uint8Array;
+  /** Read when it is first asked for: whoever wants the body alone need not pay for it. */
+  readonly decoded: { kind: 'event'; recorded: RecordedEvent } | Unreadable;
+}
+
+export interface AuditPage {
+  readonly entries: AuditEntry[];
+  /** To go on after this page. */
+  readonly position: number;
+  /** How many matching entries the log held behind this page when it was read. */
+  readonly remaining: number;
+}
+
+export interface AuditQuery {
+  tenantId?: string | undefined;
+  action?: string | undefined;
+  types?: readonly JobEventType[] | undefined;
+  /** Entries up to this position are passed over. */
+  afterPosition?: number | undefined;
+  /** Entries that were filed before this time, Unix milliseconds, are passed over, unless `afterPosition` is given. */
+  sinceMs?: number | undefined;
+  /** Entries in a page at most. Default 1,000. */
+  pageSize?: number | undefined;
+}
+
+export interface AuditReader {
+  /**
+   * The long log page by page, oldest first, up to the end that it has when a page comes back with none remaining. The
+   * next page is read while the caller works on one.
+   * @throws LogUnavailable
+   */
+  readAudit(query: AuditQuery): AsyncGenerator<AuditPage, void, undefined>;
+  /** The version of the newest event that the long log has taken over from JOBS; 0 for none. @throws LogUnavailable */
+  auditVersion(): Promise<number>;
+}
+
+const NO_SOURCE = 'it does not say which event it is a copy of';
+const PAGE_SIZE = 1_000;
+/** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */
+const SOURCE_HEADER = 'Nats-Stream-Source';
+
+export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): AuditReader {
+  return {
+    readAudit: (query) => readPages(nc, jsm, query),
+    async auditVersion() {
+      try {
+        const { state } = await jsm.streams.info(AUDIT_STREAM);
+        if (state.messages === 0) return 0;
+        const last = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state.last_seq });
+        return last ? (sourceOf(last.header)?.version ?? 0) : 0;
+      } catch (error) {
+        throw new LogUnavailable('the log did not answer', { cause: error });
+      }
+    },
+  };
+}
+
+async function* readPages(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  query: AuditQuery,
+): AsyncGenerator<AuditPage, void, undefined> {
+  let position = query.afterPosition ?? 0;
+  for await (const { messages, remaining } of auditMessages(nc, jsm, query)) {
+    position = messages.at(-1)?.seq ?? position;
+    yield { entries: messages.map(entryOf), position, remaining };
+  }
+}
+
+/** The messages themselves, page by page; without their bodies where these are not wanted. @throws LogUnavailable */
+export function auditMessages(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  query: AuditQuery & { headersOnly?: boolean },
+): AsyncGenerator<PulledPage, void, undefined> {
+  const pageSize = query.pageSize ?? PAGE_SIZE;
+  return pullPages(nc, jsm, { stream: AUDIT_STREAM, config: consumerOf(query), pageSize });
+}
+
+function consumerOf(query: AuditQuery & { headersOnly?: boolean }) {
+  const common = {
+    filter_subjects: auditSubjects(query),
+    headers_only: query.headersOnly ?? false,
+  };
+  if (query.afterPosition !== undefined) {
+    return {
+      ...common,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: query.afterPosition + 1,
+    };
+  }
+  if (query.sinceMs !== undefined) {
+    return {
+      ...common,
+      deliver_policy: DeliverPolicy.StartTime,
+      opt_start_time: new Date(query.sinceMs).toISOString(),
+    };
+  }
+  return { ...common, deliver_policy: DeliverPolicy.All };
+}
+
+function entryOf(message: JsMsg): AuditEntry {
+  const { seq: position, data } = message;
+  const source = sourceOf(message.headers);
+  let decoded: AuditEntry['decoded'] | undefined;
+  return {
+    position,
+    filedMs: Math.floor(message.info.timestampNanos / 1e6),
+    version: source?.version ?? 0,
+    data,
+    get decoded() {
+      decoded ??= source
+        ? decodeEvent({ subject: source.subject, seq: source.version, data })
+        : { kind: 'unreadable', subject: message.subject, version: 0, reason: NO_SOURCE };
+      return decoded;
+    },
+  };
+}
+
+/** The event that an entry is a copy of. */
+export function sourceOf(headers: { get(name: string): string } | undefined) {
+  const [, version, , , subject] = headers?.get(SOURCE_HEADER).split(' ') ?? [];
+  return version === undefined || subject === undefined ? undefined : { version: Number(version), subject };
+}

@@ -1,0 +1,3 @@
+export { type AuditCheck, checkAudit } from './check-audit.ts';
+export { createGateway } from './gateway.ts';
+export { runCommand } from './run-command.ts';

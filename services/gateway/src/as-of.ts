@@ -1,0 +1,28 @@
+import type { RecordedEvent } from '@errand/contracts';
+import { z } from 'zod';
+import { Refusal } from './problem.ts';
+
+/** A moment of the past: a version of the log, or a time. */
+export type AsOf = { readonly version: number } | { readonly timeMs: number };
+
+const Time = z.iso.datetime({ offset: true });
+/** A caller's clock may be ahead by this much. */
+const AHEAD_MS = 60_000;
+
+/** @throws Refusal invalid_input */
+export function readAsOf(sent: string, nowMs: number): AsOf {
+  if (/^[1-9]\d{0,14}$/.test(sent)) return { version: Number(sent) };
+  const timeMs = Time.safeParse(sent).success ? Date.parse(sent) : Number.NaN;
+  if (Number.isNaN(timeMs)) throw refused('format', 'must be a version or an RFC 3339 time');
+  if (timeMs > nowMs + AHEAD_MS) throw refused('invalid_parameter', 'must not lie in the future');
+  return { timeMs };
+}
+
+/** Whether an event had happened by then. */
+export function hadHappened({ event, version }: RecordedEvent, asOf: AsOf): boolean {
+  return 'version' in asOf ? version <= asOf.version : Date.parse(event.time) <= asOf.timeMs;
+}
+
+function refused(code: string, detail: string): Refusal {
+  return new Refusal('invalid_input', { errors: [{ parameter: 'as_of', code, detail }] });
+}

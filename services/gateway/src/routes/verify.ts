@@ -1,0 +1,41 @@
+import { type Bus, LogUnavailable } from '@errand/bus';
+import type { VerifyReport, VerifyRequest } from '@errand/contracts';
+import { createAdminQuery } from '../admin-query.ts';
+import type { Handler } from '../middleware/authenticate.ts';
+import { Refusal } from '../problem.ts';
+import { answerSlowly } from '../slow-answer.ts';
+
+/**
+ * GET /admin/verify[?since=&tenant=]: has the projection compare everything with the log, and answers with what does not
+ * hold. It ends when the caller goes away.
+ */
+export function verify({ bus }: { bus: Pick<Bus, 'askVerify'> }): Handler {
+  return (c) => {
+    const query = createAdminQuery(c.req.query());
+    const sinceMs = query.time('since');
+    const tenantId = query.tenant();
+    query.check(['since', 'tenant']);
+    const request: VerifyRequest = {
+      ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
+      ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
+    };
+    return answerSlowly(c, ask(bus, request, c.req.raw.signal));
+  };
+}
+
+async function ask(
+  bus: Pick<Bus, 'askVerify'>,
+  request: VerifyRequest,
+  signal: AbortSignal,
+): Promise<VerifyReport> {
+  const answer = await bus.askVerify(request, signal);
+  switch (answer.kind) {
+    case 'verified':
+      return answer.report;
+    case 'busy':
+      throw new Refusal('verify_running');
+    case 'refused':
+    case 'failed':
+      throw new LogUnavailable('the projection could not verify');
+  }
+}

@@ -1,0 +1,78 @@
+import type { StoredLink } from '@errand/bus';
+import { createChainWalk } from './chain-walk.ts';
+import { forEachParallel, type VerifyRun } from './verify-context.ts';
+
+/** Versions that JOBS should hold and does not, if an event ever was there. */
+export interface Gaps {
+  has(version: number): boolean;
+}
+
+const MAX_JOBS = 200_000;
+const MAX_GAPS = 10_000;
+const MAX_UNKNOWN = 20_000;
+
+/**
+ * Checks that each event of JOBS follows the one that its writer had seen. The log never changes, so one look is enough.
+ * @throws LogUnavailable
+ */
+export async function checkChain(run: VerifyRun): Promise<Gaps> {
+  const { bus } = run.deps;
+  const { firstVersion, lastVersion } = await bus.jobsRange();
+  const walk = createChainWalk({ firstVersion, maxJobs: MAX_JOBS });
+  const gaps: { from: number; to: number }[] = [];
+  const unknown: StoredLink[] = [];
+  let previous = firstVersion - 1;
+  const passTo = (version: number) => {
+    if (version > previous + 1) {
+      if (gaps.length < MAX_GAPS) gaps.push({ from: previous + 1, to: version - 1 });
+      else run.counts.unconfirmed++;
+    }
+    previous = Math.max(previous, version);
+  };
+  for await (const links of bus.readLinks(run.tenantId)) {
+    run.signal.throwIfAborted();
+    for (const link of links) {
+      passTo(link.version);
+      run.checked.links++;
+      const verdict = walk(link);
+      if (verdict.kind === 'broken') reportBroken(run, link, verdict.detail);
+      else if (verdict.kind === 'unknown' && unknown.length < MAX_UNKNOWN) unknown.push(link);
+      else if (verdict.kind === 'unknown') run.counts.unconfirmed++;
+    }
+  }
+  passTo(lastVersion + 1);
+  await forEachParallel(run, unknown, (link) => lookUp(run, link));
+  // What has left JOBS by its age meanwhile may have done so before it was read.
+  const keptFrom = (await bus.jobsRange()).firstVersion;
+  // Other tenants' events lie between those of one.
+  return { has: (version) => run.tenantId === undefined && version >= keptFrom && isWithin(gaps, version) };
+}
+
+/** The event that the link names must be there, and nothing of the job between the two. */
+async function lookUp(run: VerifyRun, link: StoredLink): Promise<void> {
+  const { bus } = run.deps;
+  const expected = link.expectedVersion ?? 0;
+  const [before, after] = await bus.readLinksFrom(link.ref, expected, 2);
+  if (before?.version === expected && after?.version === link.version) return;
+  if (expected < (await bus.jobsRange()).firstVersion) return;
+  const found = before?.version === link.version ? 'which is not there' : `and follows ${before?.version}`;
+  reportBroken(run, link, `it was to follow ${expected}, ${found}`);
+}
+
+function reportBroken(run: VerifyRun, link: StoredLink, detail: string): void {
+  run.findings.add('chain_broken', {
+    id: link.ref.jobId,
+    detail: `${link.type} at ${link.version}: ${detail}`,
+  });
+}
+
+function isWithin(gaps: readonly { from: number; to: number }[], version: number): boolean {
+  let low = 0;
+  let high = gaps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((gaps[middle]?.to ?? 0) < version) low = middle + 1;
+    else high = middle;
+  }
+  return (gaps[low]?.from ?? Number.POSITIVE_INFINITY) <= version;
+}

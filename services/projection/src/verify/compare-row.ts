@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { RecordedEvent } from '@errand/contracts';
+import { foldJob, type JobState } from '@errand/domain';
+
+/** The groups of columns that are set together. */
+const GROUPS = ['request', 'phase', 'attempt', 'progress', 'outcome', 'cancelRequested'] as const;
+type Group = (typeof GROUPS)[number] | 'version' | 'job';
+
+/** The groups in which a row is not what the log folds to. */
+export function differingGroups(row: JobState, folded: JobState): Group[] {
+  const state = asStored(folded);
+  const differing: Group[] = GROUPS.filter((group) => !isDeepStrictEqual(row[group], state[group]));
+  if (row.tenantId !== state.tenantId || row.action !== state.action) differing.push('job');
+  if (row.version !== state.version || row.updatedAt !== state.updatedAt) differing.push('version');
+  return differing;
+}
+
+/**
+ * The same for a row of a job that goes on meanwhile. Each group must be what the log made of it at the version that the
+ * group has, and that version must not be older than what the row is known to have passed.
+ */
+export function groupsAgainstHistory(
+  row: JobState,
+  events: readonly RecordedEvent[],
+  passedVersion: number,
+): Group[] {
+  const upTo = (version: number) => {
+    const state = foldJob(events.filter((each) => each.version <= version));
+    return state && asStored(state);
+  };
+  const passed = upTo(passedVersion);
+  const differing: Group[] = GROUPS.filter((group) => {
+    const { version } = row[group];
+    // A group that no event has set is as a job begins.
+    const told = (version === 0 ? passed : upTo(version))?.[group];
+    return !isDeepStrictEqual(row[group], told) || version < (passed?.[group].version ?? 0);
+  });
+  const newest = upTo(row.version);
+  if (row.tenantId !== newest?.tenantId || row.action !== newest.action) differing.push('job');
+  const isAhead = row.version >= (passed?.version ?? 0);
+  if (!isAhead || row.version !== newest?.version || row.updatedAt !== newest.updatedAt) {
+    differing.push('version');
+  }
+  return differing;
+}
+
+/** A state as a row gives it back: times with milliseconds, and no result that is not JSON. */
+function asStored(state: JobState): JobState {
+  const { request, phase, attempt, outcome } = state;
+  const value = request.value && { ...request.value, requestedAt: inMs(request.value.requestedAt) };
+  const { status, nextAt, finishedAt } = phase.value;
+  return {
+    ...state,
+    updatedAt: inMs(state.updatedAt),
+    request: { ...request, value },
+    phase: {
+      ...phase,
+      value: { status, nextAt: nextAt && inMs(nextAt), finishedAt: finishedAt && inMs(finishedAt) },
+    },
+    attempt: {
+      ...attempt,
+      value: { ...attempt.value, startedAt: attempt.value.startedAt && inMs(attempt.value.startedAt) },
+    },
+    outcome: { ...outcome, value: { ...outcome.value, result: outcome.value.result ?? null } },
+  };
+}
+
+function inMs(time: string): string {
+  return new Date(time).toISOString();
+}

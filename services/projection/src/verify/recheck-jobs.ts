@@ -1,0 +1,93 @@
+import { HistoryOutOfReach } from '@errand/bus';
+import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
+import { groupsAgainstHistory } from './compare-row.ts';
+import { historyFaults } from './history-faults.ts';
+import { readRows } from './stored-rows.ts';
+import { forEachParallel, passedVersion, type Suspect, type VerifyRun } from './verify-context.ts';
+
+/** Of one job, going through the long log. */
+const LIMITS = { maxEntries: 1_000_000, maxMs: 15_000 };
+const CLOCK_TOLERANCE_MS = 10_000;
+/** How long the read model may take to pass what was read of the log. */
+const PASS_MS = 30_000;
+const AT_ONCE = 200;
+
+/**
+ * Looks at suspects a second time, each with all of its events and its row once that has passed them. What was under way
+ * the first time is cleared; the rest are findings.
+ * @throws LogUnavailable
+ */
+export async function recheckJobs(run: VerifyRun): Promise<void> {
+  const suspects = [...run.suspects.values()];
+  for (let from = 0; from < suspects.length; from += AT_ONCE) {
+    await recheckSome(run, suspects.slice(from, from + AT_ONCE));
+  }
+}
+
+async function recheckSome(run: VerifyRun, suspects: readonly Suspect[]): Promise<void> {
+  const histories = new Map<Suspect, RecordedEvent[]>();
+  await forEachParallel(run, suspects, async (suspect) => {
+    const events = await readAll(run, suspect);
+    if (!events) run.counts.unconfirmed++;
+    else histories.set(suspect, events);
+  });
+  const passed = Math.max(0, ...[...histories.values()].flat().map(({ version }) => version));
+  if (!(await hasPassed(run, passed))) {
+    run.counts.unconfirmed += histories.size;
+    return;
+  }
+  const rows = await readRows(
+    run.deps.db,
+    suspects.map(({ jobId }) => jobId),
+  );
+  await forEachParallel(run, histories, async ([suspect, before]) => {
+    const { jobId } = suspect;
+    for (const { kind, detail } of historyFaults(before)) run.findings.add(kind, { id: jobId, detail });
+    if (uuidV7TimeMs(jobId) < run.rowsSinceMs || before.length === 0) return;
+    const row = rows.get(jobId);
+    if (!row) return run.findings.add('row_missing', { id: jobId, detail: `${before.length} events` });
+    const newest = Math.max(...before.map(({ version }) => version));
+    // Behind the row there may be more by then.
+    const events = row.version > newest ? ((await readAll(run, suspect)) ?? before) : before;
+    const groups = groupsAgainstHistory(row, events, newest);
+    if (groups.length === 0) return;
+    const detail = `${groups.join(', ')}; row at ${row.version}, log at ${newest}`;
+    run.findings.add('row_differs', { id: jobId, detail, groups });
+  });
+}
+
+/** All events of a job, or undefined where they are out of reach. Empty: there are none. */
+async function readAll(run: VerifyRun, suspect: Suspect): Promise<RecordedEvent[] | undefined> {
+  const { bus } = run.deps;
+  const { tenantId, action, jobId } = suspect;
+  const newest = await bus.readJob({ tenantId, action, jobId });
+  const request = newest.find(({ event }) => event.type === 'JobRequested');
+  const events = new Map<number, RecordedEvent>(newest.map((each) => [each.version, each]));
+  try {
+    const pages = request
+      ? bus.readHistory(suspect, {
+          // Of two requests only the later one is among the newest.
+          fromVersion: suspect.isStray ? 1 : request.version,
+          toVersion: Math.max(...events.keys()),
+        })
+      : bus.readAuditedHistory(
+          { tenantId, action, jobId, sinceMs: uuidV7TimeMs(jobId) - CLOCK_TOLERANCE_MS, pastEnding: true },
+          LIMITS,
+        );
+    for await (const page of pages) for (const each of page) events.set(each.version, each);
+  } catch (error) {
+    if (error instanceof HistoryOutOfReach) return undefined;
+    throw error;
+  }
+  return [...events.values()].sort((a, b) => a.version - b.version);
+}
+
+async function hasPassed(run: VerifyRun, version: number): Promise<boolean> {
+  const giveUpAt = performance.now() + PASS_MS;
+  while ((await passedVersion(run.deps)) < version) {
+    if (performance.now() > giveUpAt) return false;
+    run.signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return true;
+}

@@ -1,0 +1,109 @@
+import type { Bus } from '@errand/bus';
+import {
+  JOBS_STREAM,
+  PROJECTION_CONSUMER,
+  SUMMARY_RETENTION_DAYS,
+  type VerifyRequest,
+  type WebhookEndpoint,
+} from '@errand/contracts';
+import type { Db } from '@errand/postgres';
+import { createFindings, type Findings } from './findings.ts';
+
+export interface VerifyDeps {
+  readonly db: Db;
+  readonly bus: Bus;
+  /** Every tenant's endpoints, as they are at the moment of the call. */
+  readonly readEndpoints: () => Promise<WebhookEndpoint[]>;
+  readonly now: () => number;
+  /** How many open jobs are held in memory; where more are open the log is read more often. */
+  readonly maxOpenJobs: number;
+  /** For how long what should have happened may be under way. */
+  readonly graceMs: number;
+  /** Between the two looks at deliveries that do not get on. */
+  readonly secondLookMs: number;
+}
+
+export interface Suspect {
+  readonly tenantId: string;
+  readonly action: string;
+  readonly jobId: string;
+  /** An event of it came where it does not belong, so all of its history is to be read. */
+  readonly isStray: boolean;
+}
+
+/** What one run of verify knows. */
+export interface VerifyRun {
+  readonly deps: VerifyDeps;
+  readonly tenantId: string | undefined;
+  readonly startedMs: number;
+  readonly sinceMs: number;
+  /** Rows of older jobs may be gone. */
+  readonly rowsSinceMs: number;
+  readonly asOfVersion: number;
+  readonly signal: AbortSignal;
+  readonly findings: Findings;
+  readonly checked: { jobs: number; events: number; rows: number; links: number; deliveries: number };
+  readonly counts: { passes: number; unreadable: number; unconfirmed: number };
+  /** Jobs to be looked at again, by id. */
+  readonly suspects: Map<string, Suspect>;
+  suspect(suspect: Suspect): void;
+}
+
+const DAY_MS = 86_400_000;
+/** Rows expire while they are compared. */
+const EXPIRY_MARGIN_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
+const MAX_SUSPECTS = 10_000;
+
+/** @throws LogUnavailable */
+export async function beginVerify(
+  deps: VerifyDeps,
+  request: VerifyRequest,
+  signal: AbortSignal,
+): Promise<VerifyRun> {
+  const startedMs = deps.now();
+  const oldestMs = startedMs - SUMMARY_RETENTION_DAYS * DAY_MS + EXPIRY_MARGIN_MS;
+  const sinceMs = request.since === undefined ? oldestMs : Date.parse(request.since);
+  const suspects = new Map<string, Suspect>();
+  const counts = { passes: 0, unreadable: 0, unconfirmed: 0 };
+  return {
+    deps,
+    tenantId: request.tenant_id,
+    startedMs,
+    sinceMs,
+    // Rows are counted by whole minutes.
+    rowsSinceMs: Math.ceil(Math.max(sinceMs, oldestMs) / MINUTE_MS) * MINUTE_MS,
+    asOfVersion: Math.min(await deps.bus.auditVersion(), await passedVersion(deps)),
+    signal,
+    findings: createFindings(),
+    checked: { jobs: 0, events: 0, rows: 0, links: 0, deliveries: 0 },
+    counts,
+    suspects,
+    suspect(suspect) {
+      const known = suspects.get(suspect.jobId);
+      if (!known && suspects.size >= MAX_SUSPECTS) counts.unconfirmed++;
+      else suspects.set(suspect.jobId, { ...suspect, isStray: suspect.isStray || known?.isStray === true });
+    },
+  };
+}
+
+/** Every event up to this version is in the read model. @throws LogUnavailable */
+export async function passedVersion({ bus }: Pick<VerifyDeps, 'bus'>): Promise<number> {
+  return (await bus.standingOf({ stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name }))?.ackFloor ?? 0;
+}
+
+/** Calls for each item, a few at a time, until the run is given up. */
+export async function forEachParallel<T>(
+  run: Pick<VerifyRun, 'signal'>,
+  items: Iterable<T>,
+  call: (item: T) => Promise<void>,
+): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  const work = async () => {
+    for (let next = rest.next(); !next.done; next = rest.next()) {
+      run.signal.throwIfAborted();
+      await call(next.value);
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, work));
+}
