@@ -7,6 +7,7 @@ import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
+import { createProjectionCommands, type ProjectionCommands } from './projection-commands.ts';
 import { provision } from './provision.ts';
 import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
@@ -27,6 +28,7 @@ export interface Bus
     ExecutorPresence,
     WebhookHints,
     WebhookCommands,
+    ProjectionCommands,
     EndingsReader,
     AuditReader,
     AsyncDisposable {
@@ -58,6 +60,7 @@ export async function openBus(
     ...createDeadLetters(nc, jsm),
     ...createWebhookHints(nc),
     ...createWebhookCommands(nc),
+    ...createProjectionCommands(nc),
     ...createEndingsReader(nc, jsm),
     ...createAuditReader(nc, jsm),
     isConnected,

@@ -6,6 +6,7 @@ export { consumeWork, type Work } from './consume-work.ts';
 export type { DeadLetter } from './dead-letters.ts';
 export { EventTooLarge, LogUnavailable, UnfitServer } from './errors.ts';
 export type { Unreadable } from './event-codec.ts';
+export type { ProjectionHandlers } from './projection-commands.ts';
 export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';
 export type { StoredEvent } from './stored-events.ts';

@@ -15,6 +15,13 @@ export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAY
 export { JobWebhook, WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
 export { InputError, Problem } from './problem.ts';
 export {
+  PROJECTION_COMMANDS,
+  type ProjectionAnswer,
+  type ProjectionCommand,
+  type ProjectionRequest,
+  RebuildProgress,
+} from './projection-commands.ts';
+export {
   ALL_DEAD_LETTERS,
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
@@ -28,6 +35,7 @@ export {
   LANES,
   type Lane,
   parseStoredSubject,
+  projectionCommandSubject,
   redriveSubject,
   refOfDueTimer,
   refOfSubject,

@@ -16,6 +16,7 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   executors.<executor_id>                       asks one executor whether it holds a job
  *   webhooks.hints                                names endpoints that have something to be sent
  *   webhooks.commands.<command>                   asks the webhooks service to do something
+ *   projection.commands.<command>                 asks the projection service
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -159,6 +160,11 @@ export function redriveSubject(consumer: string): string {
 /** Where the webhooks service takes a command. */
 export function webhookCommandSubject(command: string): string {
   return `webhooks.commands.${command}`;
+}
+
+/** Where the projection service takes a command. */
+export function projectionCommandSubject(command: string): string {
+  return `projection.commands.${command}`;
 }
 
 /** Where one executor answers. Its id is of letters, digits, `_` and `-`. */
