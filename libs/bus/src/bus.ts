@@ -12,6 +12,7 @@ import { provision } from './provision.ts';
 import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
+import { createLogReader, type LogReader } from './read-log.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
 import { createWebhookCommands, type WebhookCommands } from './webhook-commands.ts';
@@ -31,6 +32,7 @@ export interface Bus
     ProjectionCommands,
     EndingsReader,
     AuditReader,
+    LogReader,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -63,6 +65,7 @@ export async function openBus(
     ...createProjectionCommands(nc),
     ...createEndingsReader(nc, jsm),
     ...createAuditReader(nc, jsm),
+    ...createLogReader(nc, jsm),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

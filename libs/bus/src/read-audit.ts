@@ -1,8 +1,8 @@
 import { AUDIT_STREAM, auditSubjects, type JobEventType, type RecordedEvent } from '@errand/contracts';
-import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { LogUnavailable } from './errors.ts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
+import { orUnavailable, readPages } from './read-pages.ts';
 
 /** One event as the long log holds it. */
 export interface AuditEntry {
@@ -45,95 +45,41 @@ export interface AuditReader {
 }
 
 const PAGE_SIZE = 1_000;
-const FETCH_MS = 5_000;
-const INACTIVE_NS = 30_000_000_000;
 /** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */
 const SOURCE_HEADER = 'Nats-Stream-Source';
 
 export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): AuditReader {
   return {
-    readAudit: (query) => readPages(nc, jsm, query),
-    async auditVersion() {
-      try {
+    async *readAudit(query) {
+      const pages = readPages(nc, jsm, {
+        stream: AUDIT_STREAM,
+        filterSubjects: auditSubjects(query),
+        from: startOf(query),
+        pageSize: query.pageSize ?? PAGE_SIZE,
+        read: entryOf,
+      });
+      for await (const { messages, remaining } of pages) {
+        const entries = messages.map(({ read }) => read);
+        yield { entries, position: entries.at(-1)?.position ?? 0, remaining };
+      }
+    },
+    auditVersion: () =>
+      orUnavailable(async () => {
         const { state } = await jsm.streams.info(AUDIT_STREAM);
         if (state.messages === 0) return 0;
         const last = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state.last_seq });
         return last ? (sourceOf(last.header)?.version ?? 0) : 0;
-      } catch (error) {
-        throw new LogUnavailable('the log did not answer', { cause: error });
-      }
-    },
+      }),
   };
 }
 
-/** A consumer of its own for each read, which the server forgets by itself should the deletion get lost. */
-async function* readPages(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
-  query: AuditQuery,
-): AsyncGenerator<AuditPage, void, undefined> {
-  const pageSize = query.pageSize ?? PAGE_SIZE;
-  let position = query.afterPosition ?? 0;
-  const info = await orUnavailable(() => jsm.consumers.add(AUDIT_STREAM, consumerOf(query)));
-  try {
-    const consumer = await orUnavailable(() => jetstream(nc).consumers.get(AUDIT_STREAM, info.name));
-    let remaining = info.num_pending;
-    let delivered = 0;
-    const fetchPage = async () => {
-      const messages: JsMsg[] = [];
-      const wanted = Math.min(pageSize, remaining);
-      for await (const message of await consumer.fetch({ max_messages: wanted, expires: FETCH_MS })) {
-        delivered++;
-        // Nothing is sent twice by such a consumer: what is lost on its way is missing for good.
-        if (message.info.deliverySequence !== delivered) throw new Error('an entry was lost on its way');
-        messages.push(message);
-        remaining = message.info.pending;
-      }
-      if (messages.length < wanted) throw new Error('the server announced more entries than it sent');
-      return { messages, remaining };
-    };
-    let ahead = remaining > 0 ? [fetchPage()] : [];
-    for (let [next] = ahead; next !== undefined; [next] = ahead) {
-      const wanted = next;
-      const page = await orUnavailable(() => wanted);
-      ahead = page.remaining > 0 ? [fetchPage()] : [];
-      // A caller that stops early leaves this one to fail on a consumer that is gone.
-      for (const each of ahead) each.catch(() => {});
-      position = page.messages.at(-1)?.seq ?? position;
-      yield { entries: page.messages.map(entryOf), position, remaining: page.remaining };
-    }
-  } finally {
-    await jsm.consumers.delete(AUDIT_STREAM, info.name).catch(() => {});
-  }
+function startOf({ afterPosition, sinceMs }: AuditQuery) {
+  if (afterPosition !== undefined) return { afterPosition };
+  return sinceMs === undefined ? undefined : { sinceMs };
 }
 
-function consumerOf(query: AuditQuery) {
-  const common = {
-    ack_policy: AckPolicy.None,
-    mem_storage: true,
-    num_replicas: 1,
-    inactive_threshold: INACTIVE_NS,
-    filter_subjects: auditSubjects(query),
-  };
-  if (query.afterPosition !== undefined) {
-    return {
-      ...common,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: query.afterPosition + 1,
-    };
-  }
-  if (query.sinceMs !== undefined) {
-    return {
-      ...common,
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: new Date(query.sinceMs).toISOString(),
-    };
-  }
-  return { ...common, deliver_policy: DeliverPolicy.All };
-}
-
-function entryOf(message: JsMsg): AuditEntry {
-  const { seq: position, data } = message;
+function entryOf(message: Msg, position: number): AuditEntry {
+  const { data } = message;
   const source = sourceOf(message.headers);
   const decoded = source
     ? decodeEvent({ subject: source.subject, seq: source.version, data })
@@ -149,12 +95,4 @@ function entryOf(message: JsMsg): AuditEntry {
 function sourceOf(headers: { get(name: string): string } | undefined) {
   const [, version, , , subject] = headers?.get(SOURCE_HEADER).split(' ') ?? [];
   return version === undefined || subject === undefined ? undefined : { version: Number(version), subject };
-}
-
-async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    throw new LogUnavailable('the log did not answer', { cause: error });
-  }
 }
