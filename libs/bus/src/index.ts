@@ -9,6 +9,7 @@ export type { Unreadable } from './event-codec.ts';
 export type { ProjectionHandlers } from './projection-commands.ts';
 export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';
+export type { AuditEntry } from './read-audit.ts';
 export type { StoredEvent } from './stored-events.ts';
 export { consumeDueTimers } from './timers.ts';
 export type { WebhookHandlers } from './webhook-commands.ts';

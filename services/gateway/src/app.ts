@@ -30,6 +30,7 @@ import { listJobs } from './routes/list-jobs.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listWebhooks } from './routes/list-webhooks.ts';
 import { putTenant } from './routes/put-tenant.ts';
+import { cancelRebuild, getRebuild, startRebuild } from './routes/rebuild-projection.ts';
 import { redriveDeadLetter } from './routes/redrive-dead-letter.ts';
 import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
@@ -86,6 +87,11 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
   mount(app, '/admin/dead-letters/:id/redrive', { POST: asAdmin(redriveDeadLetter(shared)) });
+  mount(app, '/admin/projections/job_summary/rebuild', {
+    POST: asAdmin(startRebuild(shared)),
+    GET: asAdmin(getRebuild(shared)),
+  });
+  mount(app, '/admin/projections/job_summary/rebuild/cancel', { POST: asAdmin(cancelRebuild(shared)) });
 
   const tenant = '/v2/tenants/:tenant_id';
   mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });

@@ -38,6 +38,7 @@ const PROBLEMS = {
   unknown_dead_letter: { status: 404, title: 'Not found', detail: 'There is no such dead letter.' },
   unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
+  unknown_rebuild: { status: 404, title: 'Not found', detail: 'There was no rebuild yet.' },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
@@ -46,6 +47,8 @@ const PROBLEMS = {
   slow_request: { status: 408, title: 'Request timeout', detail: 'The request took too long to arrive.' },
   slow_body: { status: 408, title: 'Request timeout', detail: 'The body took too long to arrive.' },
   too_many_endpoints: { status: 409, title: 'Limit reached', detail: 'The tenant has all its endpoints.' },
+  rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is under way.' },
+  no_rebuild_running: { status: 409, title: 'Conflict', detail: 'No rebuild is under way.' },
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
