@@ -5,6 +5,7 @@
 import { benchAccept } from './accept.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
+import { benchRebuild } from './rebuild.ts';
 import { benchTakeover } from './takeover.ts';
 import { benchWaiters } from './waiters.ts';
 import { benchWaits } from './waits.ts';
@@ -17,6 +18,10 @@ const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> 
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against BullMQ',
     run: benchLatency,
+  },
+  rebuild: {
+    about: 'the read model made again under load from a log of 1,000,000 events, against a COPY of its rows',
+    run: benchRebuild,
   },
   takeover: {
     about: "from the end of a running job's executor, by SIGKILL or SIGTERM, to the job's next attempt",

@@ -13,10 +13,17 @@ const DAY_MS = 86_400_000;
 export interface History {
   readonly events: number;
   readonly jobs: number;
+  /** Some of the jobs, as they ended. */
+  readonly sample: { jobId: string; status: string; version: number }[];
 }
 
+const SAMPLE_EVERY = 100;
+
 interface OpenJob {
+  readonly index: number;
   readonly ref: JobRef;
+  /** How it ends. */
+  readonly status: string;
   readonly facts: JobFact[];
   timeMs: number;
   version: number;
@@ -31,6 +38,7 @@ export async function writeHistory(
   wanted: { tenantId: string; action: string; events: number },
 ): Promise<History> {
   const open: OpenJob[] = [];
+  const sample: History['sample'] = [];
   let planned = 0;
   let jobs = 0;
   let events = 0;
@@ -41,7 +49,7 @@ export async function writeHistory(
       planned += job.facts.length;
       open.push(job);
     }
-    if (open.length === 0) return { events, jobs };
+    if (open.length === 0) return { events, jobs, sample };
     // The first ones go to the back, so that a job's events are far apart.
     const turn = open.splice(0, BATCH);
     const requests = turn.map((job) => ({
@@ -55,6 +63,9 @@ export async function writeHistory(
       if (outcome?.kind !== 'appended') throw new Error('an event of a history was not appended');
       job.version = outcome.version;
       if (job.facts.length > 0) open.push(job);
+      else if (job.index % SAMPLE_EVERY === 0) {
+        sample.push({ jobId: job.ref.jobId, status: job.status, version: job.version });
+      }
     }
     events += turn.length;
   }
@@ -64,7 +75,7 @@ function planJob({ tenantId, action }: { tenantId: string; action: string }, ind
   const timeMs = Date.now() - (((index * 7_919) % 1_000) / 1_000) * DAYS * DAY_MS - 60_000;
   const jobId = `${uuidV7Floor(timeMs).slice(0, 13)}${randomUUIDv7().slice(13)}`;
   const dice = (index * 37) % 100;
-  const steps: JobFact[] = [requestOf({ tenantId, action, index, timeMs }), started(1)];
+  const steps: JobFact[] = [requestOf({ tenantId, action, index }), started(1)];
   if (dice % 10 === 3) {
     const error = { code: 'busy', message: 'The supplier did not answer in time.' };
     const retry_at = new Date(timeMs + 4_000).toISOString();
@@ -79,20 +90,31 @@ function planJob({ tenantId, action }: { tenantId: string; action: string }, ind
     steps.push({ type: 'JobProgressed', data: { attempt, percent, message: `month ${percent}` } });
   }
   steps.push(...endingOf(dice, attempt, index));
-  return { ref: { tenantId, action, jobId }, facts: steps, timeMs, version: 0 };
+  return {
+    index,
+    ref: { tenantId, action, jobId },
+    status: statusOf(dice),
+    facts: steps,
+    timeMs,
+    version: 0,
+  };
 }
 
-function requestOf(job: { tenantId: string; action: string; index: number; timeMs: number }): JobFact {
-  const { tenantId, action, index, timeMs } = job;
+function requestOf(job: { tenantId: string; action: string; index: number }): JobFact {
+  const { tenantId, action, index } = job;
   return {
     type: 'JobRequested',
     data: {
       ...{ tenant_id: tenantId, action, action_version: '1', resource: {} },
-      input: { location: { latitude: 39.74, longitude: -105.18 }, arrays: [{ dc_kw: 6, tilt_deg: index % 45 }] },
+      input: {
+        location: { latitude: 39.74, longitude: -105.18 },
+        arrays: [{ dc_kw: 6, tilt_deg: index % 45 }],
+      },
       metadata: { order: String(index) },
       source: 'api',
       requested_by: 'bench',
-      finish_by: new Date(timeMs + DAY_MS).toISOString(),
+      // Nothing expires them while they are written.
+      finish_by: new Date(Date.now() + DAY_MS).toISOString(),
     },
   };
 }
@@ -101,6 +123,12 @@ const started = (attempt: number): JobFact => ({
   type: 'JobStarted',
   data: { attempt, executor_id: 'executor-1' },
 });
+
+function statusOf(dice: number): string {
+  if (dice < 85) return 'succeeded';
+  if (dice < 93) return 'failed';
+  return dice >= 97 ? 'expired' : 'canceled';
+}
 
 function endingOf(dice: number, attempt: number, index: number): JobFact[] {
   if (dice < 85) {

@@ -1,6 +1,7 @@
 import type { TopologySettings } from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { type AckFloors, createAckFloors } from './ack-floor.ts';
 import { type Appender, createAppender } from './append.ts';
 import { type BatchAppender, createBatchAppender } from './append-batch.ts';
 import { type ConnectOptions, connectBus } from './connect.ts';
@@ -33,6 +34,7 @@ export interface Bus
     EndingsReader,
     AuditReader,
     LogReader,
+    AckFloors,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -66,6 +68,7 @@ export async function openBus(
     ...createEndingsReader(nc, jsm),
     ...createAuditReader(nc, jsm),
     ...createLogReader(nc, jsm),
+    ...createAckFloors(jsm),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

@@ -4,6 +4,8 @@ import { Gauge, type Logger, type Ops, type SecretBox } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import type { GatewayConfig } from './config.ts';
+import type { EndingsTable } from './feed/endings-table.ts';
+import { createFeed } from './feed/feed.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createIdempotency } from './idempotency.ts';
 import type { JobList } from './job-list.ts';
@@ -21,6 +23,7 @@ import { deleteKey } from './routes/delete-key.ts';
 import { deleteWebhook } from './routes/delete-webhook.ts';
 import { getAction } from './routes/get-action.ts';
 import { getEvents } from './routes/get-events.ts';
+import { getFeed } from './routes/get-feed.ts';
 import { getJob } from './routes/get-job.ts';
 import { getStatus } from './routes/get-status.ts';
 import { getWebhook } from './routes/get-webhook.ts';
@@ -42,6 +45,7 @@ export interface AppDeps {
   readonly bus: Bus;
   readonly store: JobStore;
   readonly list: JobList;
+  readonly endings: EndingsTable;
   readonly catalogue: ActionCatalogue;
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
@@ -94,6 +98,7 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   mount(app, '/admin/projections/job_summary/rebuild/cancel', { POST: asAdmin(cancelRebuild(shared)) });
 
   const tenant = '/v2/tenants/:tenant_id';
+  mount(app, `${tenant}/events`, { GET: asTenant(getFeed(shared)) });
   mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });
   mount(app, `${tenant}/jobs/:job_id/cancel`, { POST: asTenant(cancelJob(shared)) });
   mount(app, `${tenant}/jobs/:job_id/retry`, { POST: asTenant(retryJob(shared)) });
@@ -141,6 +146,8 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     watch: createJobWatch(bus, deps.stopping),
     heartbeat: createHeartbeat(config.eventsHeartbeatMs),
+    feed: createFeed({ bus, table: deps.endings, now, stopping: deps.stopping }),
+    feedHeartbeatMs: config.eventsHeartbeatMs,
     idempotency: createIdempotency({
       ...{ bus, now, records: deps.idempotencyRecords },
       takeoverMs: config.idempotencyTakeoverMs,

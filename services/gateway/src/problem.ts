@@ -60,6 +60,12 @@ const PROBLEMS = {
   },
   events_gone: { status: 410, title: 'Gone', detail: "The log no longer holds the job's events." },
   job_expired: { status: 410, title: 'Gone', detail: "The job's summary is no longer kept." },
+  cursor_expired: {
+    status: 410,
+    title: 'Gone',
+    detail:
+      'Endings behind this cursor may no longer be kept. Begin anew without after, or with after=latest.',
+  },
   too_large: { status: 413, title: 'Too large', detail: 'The body is larger than this API takes.' },
   unsupported_media_type: {
     status: 415,

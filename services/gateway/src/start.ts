@@ -5,6 +5,7 @@ import { ConfigError, createOps, createSecretBox, type ServiceContext, serveHttp
 import { openActionCatalogue } from './action-catalogue.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
+import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { problemOfBrokenRequest } from './problem.ts';
@@ -61,6 +62,7 @@ export async function startGateway(
     idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
     store: createJobStore(db, log),
     list: createJobList(db, log),
+    endings: createEndingsTable(db, log),
     box: createSecretBox(config.secretKey),
     ops: createOps({ service: 'gateway', checks: { nats: bus.isConnected } }),
   });
