@@ -11,6 +11,7 @@ import { createIdempotency } from './idempotency.ts';
 import type { JobList } from './job-list.ts';
 import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
+import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
@@ -142,6 +143,7 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
     defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
     logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
+    longLog: createLongLog(bus, { maxEntries: config.longLogMaxEntries, maxMs: config.longLogMaxMs }),
     allowHttp: config.webhooksAllowHttp,
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     watch: createJobWatch(bus, deps.stopping),
