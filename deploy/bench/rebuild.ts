@@ -13,7 +13,7 @@ import { startTraffic } from './status-traffic.ts';
 import { writeHistory } from './write-history.ts';
 
 const EVENTS = Number(process.env.ERRAND_BENCH_EVENTS || 1_000_000);
-const RUNS_PER_S = 200;
+const RUNS_PER_S = Number(process.env.ERRAND_BENCH_RUNS_PER_S || 200);
 const WARM_UP_MS = 3_000;
 const REBUILD_PATH = '/admin/projections/job_summary/rebuild';
 const OVER_MS = 900_000;
@@ -46,7 +46,7 @@ export async function benchRebuild(): Promise<object> {
 
   const history = await writeHistory(bus, { tenantId: 'bench', action: 'nobody_runs_it', events: EVENTS });
   console.log(`\n${history.events} events of ${history.jobs} jobs are in the log`);
-  await untilProjected(bus);
+  await untilAtRest(bus);
   const idleMb = await residentMb(system.pids.projection as number);
 
   const traffic = await startTraffic({ system, runsPerS: RUNS_PER_S, endedJobs: history.sample });
@@ -56,7 +56,7 @@ export async function benchRebuild(): Promise<object> {
   const underLoad = await rebuildNow(system);
   await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
   const answers = await traffic.stop();
-  await untilProjected(bus);
+  await untilAtRest(bus);
   const peakMb = await residentMb(system.pids.projection as number);
   const compared = await compareWithLog(bus, db);
   const atRest = await rebuildNow(system);
@@ -110,13 +110,16 @@ async function rebuildNow(system: BenchSystem): Promise<Figures> {
   return { events: done.events, seconds: round(seconds, 1), events_per_s: Math.round(done.events / seconds) };
 }
 
-async function untilProjected(bus: Bus): Promise<void> {
-  await waitUntil(
-    async () => {
-      const answer = await bus.nc.request('$JS.API.CONSUMER.INFO.JOBS.projection', '');
-      const info = answer.json<{ num_pending: number; num_ack_pending: number }>();
-      return info.num_pending === 0 && info.num_ack_pending === 0;
-    },
-    { timeoutMs: OVER_MS, intervalMs: 500 },
-  );
+/** Until every job has ended and every event is in the table. */
+async function untilAtRest(bus: Bus): Promise<void> {
+  for (const consumer of ['executor-noop', 'projection']) {
+    await waitUntil(
+      async () => {
+        const answer = await bus.nc.request(`$JS.API.CONSUMER.INFO.JOBS.${consumer}`, '', { timeout: 5_000 });
+        const info = answer.json<{ num_pending: number; num_ack_pending: number }>();
+        return info.num_pending === 0 && info.num_ack_pending === 0;
+      },
+      { timeoutMs: OVER_MS, intervalMs: 500 },
+    );
+  }
 }

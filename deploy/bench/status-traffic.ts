@@ -22,7 +22,7 @@ export interface Answers {
 }
 
 const READERS = 4;
-const CONNECTIONS = 32;
+const RUN_CONNECTIONS = 32;
 const SAMPLES = 5;
 /** Of the jobs that were run these many newest are asked about. */
 const RECENT = 2_000;
@@ -37,7 +37,9 @@ export async function startTraffic(options: {
   endedJobs: readonly EndedJob[];
 }): Promise<{ stop(): Promise<Answers> }> {
   const { system, runsPerS, endedJobs } = options;
-  const pool = new Pool(system.url, { connections: CONNECTIONS });
+  const pool = new Pool(system.url, { connections: RUN_CONNECTIONS });
+  // Readers do not queue behind runs.
+  const readerPool = new Pool(system.url, { connections: READERS });
   const headers = { authorization: `Bearer ${system.adminKey}`, 'content-type': 'application/json' };
   const answers: Answers = { runs: 0, compared: 0, unavailable: 0, wrong: 0, samples: [] };
   const run: { jobId: string; seen: EndedJob }[] = [];
@@ -64,7 +66,7 @@ export async function startTraffic(options: {
 
   async function ask(jobId: string): Promise<EndedJob | undefined> {
     const path = `/v2/tenants/bench/jobs/${jobId}`;
-    const answer = await pool.request({ method: 'GET', path, headers });
+    const answer = await readerPool.request({ method: 'GET', path, headers });
     const body = await answer.body.json();
     if (answer.statusCode === 503) {
       answers.unavailable++;
@@ -116,7 +118,7 @@ export async function startTraffic(options: {
       clearInterval(timer);
       stopped = true;
       await Promise.all([...readers, ...running]);
-      await pool.close();
+      await Promise.all([pool.close(), readerPool.close()]);
       return answers;
     },
   };

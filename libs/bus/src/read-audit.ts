@@ -13,7 +13,7 @@ export interface AuditEntry {
   readonly decoded: { kind: 'event'; recorded: RecordedEvent } | Unreadable;
 }
 
-export interface AuditPage {
+interface AuditPage {
   readonly entries: AuditEntry[];
   /** To go on after this page. */
   readonly position: number;

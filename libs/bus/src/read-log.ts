@@ -6,7 +6,7 @@ import type { AuditEntry } from './read-audit.ts';
 import { orUnavailable, readPages } from './read-pages.ts';
 
 /** How far the log reaches. Versions count from 1. */
-export interface LogReach {
+interface LogReach {
   /** Of the newest event, 0 if there never was one. */
   readonly lastVersion: number;
   /** Of the oldest event that is still there, undefined if none is. */

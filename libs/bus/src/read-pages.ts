@@ -8,7 +8,7 @@ import { LogUnavailable } from './errors.ts';
  * would make it larger than a page may be. The next page is on its way while the caller works on one.
  */
 
-export interface StoredMessage<T> {
+interface StoredMessage<T> {
   /** Its place in the stream. */
   readonly position: number;
   readonly read: T;

@@ -40,9 +40,9 @@ export const settings = {
     env: 'ERRAND_PROJECTION_REBUILD_PAGE',
     description: 'Most events that a rebuild folds at once; more is faster and takes more memory',
     unit: 'events',
-    default: 5_000,
+    default: 20_000,
     min: 1,
-    max: 50_000,
+    max: 100_000,
   }),
   retentionSweepMs: integer({
     env: 'ERRAND_PROJECTION_RETENTION_SWEEP_MS',

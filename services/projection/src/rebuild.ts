@@ -35,10 +35,12 @@ export interface RebuildDeps {
   readonly bus: Pick<Bus, 'readAudit' | 'auditVersion' | 'readLog' | 'logReach'>;
   readonly now: () => number;
   readonly signal: AbortSignal;
-  /** Events in a page. Larger ones fold more of a job's events before its row is written, and take more memory. */
+  /** Events that are folded at once. More of them hold more of a job's, so its row is written less often. */
   readonly pageSize: number;
 }
 
+/** Pages of the log that are folded together. Each is of some megabytes at most, however large its events are. */
+const PAGES_AT_ONCE = 4;
 /** What may be left to be read while writers are locked out. */
 const MAX_TAIL = 10_000;
 /** Clocks that differ must not make a job's first events too old to be read. */
@@ -68,6 +70,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
   }
   await createPageTable(db);
   const writer = createPageWriter(session, now);
+  const readSize = Math.ceil(pageSize / PAGES_AT_ONCE);
   const beganAt = performance.now();
   const eventsBefore = row.events;
   let { position, version, events, skipped } = row;
@@ -108,9 +111,11 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       const reached = await bus.auditVersion();
       const sinceMs = row.started_at.getTime() - SUMMARY_RETENTION_DAYS * DAY_MS - SLACK_MS;
       const from = position > 0 ? { afterPosition: position } : { sinceMs };
-      for await (const page of bus.readAudit({ ...from, pageSize })) {
-        const decoded = page.entries.map((entry) => entry.decoded);
-        await writePage({ ...page, decoded, version: Math.max(version, newestOf(decoded)) });
+      for await (const page of gather(
+        decodedPages(bus.readAudit({ ...from, pageSize: readSize })),
+        pageSize,
+      )) {
+        await writePage({ ...page, version: Math.max(version, newestOf(page.decoded)) });
       }
       version = Math.max(version, reached);
     },
@@ -121,7 +126,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       if (firstVersion !== undefined && firstVersion > version + 1) {
         throw new LogUnavailable('the long log is behind what the log still holds');
       }
-      for await (const page of bus.readLog({ afterVersion: version, pageSize })) {
+      for await (const page of gather(bus.readLog({ afterVersion: version, pageSize: readSize }), pageSize)) {
         await writePage({ ...page, position });
       }
     },
@@ -148,6 +153,29 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       });
     },
   };
+}
+
+async function* decodedPages(pages: ReturnType<Bus['readAudit']>) {
+  for await (const { entries, position, remaining } of pages) {
+    yield { decoded: entries.map((entry) => entry.decoded), position, remaining };
+  }
+}
+
+/** Several pages as one. The last one's other members count. */
+async function* gather<P extends { decoded: AuditEntry['decoded'][]; remaining: number }>(
+  pages: AsyncIterable<P>,
+  maxEvents: number,
+): AsyncGenerator<P, void, undefined> {
+  let decoded: AuditEntry['decoded'][] = [];
+  let gathered = 0;
+  for await (const page of pages) {
+    decoded = decoded.concat(page.decoded);
+    gathered++;
+    if (decoded.length < maxEvents && gathered < PAGES_AT_ONCE && page.remaining > 0) continue;
+    yield { ...page, decoded };
+    decoded = [];
+    gathered = 0;
+  }
 }
 
 function recordedOf(decoded: readonly AuditEntry['decoded'][]): RecordedEvent[] {

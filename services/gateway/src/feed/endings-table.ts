@@ -15,7 +15,7 @@ export interface Ending {
   readonly metadata: Record<string, string>;
 }
 
-export interface EndingsQuery {
+interface EndingsQuery {
   readonly tenantId: string;
   /** Versions above this one, and up to that one. */
   readonly above: number;
