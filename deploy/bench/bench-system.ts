@@ -19,6 +19,7 @@ export interface BenchSystem extends AsyncDisposable {
   /** Lets a caller do everything in the tenant `bench`. */
   readonly adminKey: string;
   readonly nats: RunningNats;
+  readonly databaseUrl: string;
   /** By name: the services that were asked for, `nats` and `postgres`. */
   readonly pids: Readonly<Record<string, number>>;
   readonly processes: ReadonlyMap<ServiceName, ChildProcess>;
@@ -77,6 +78,7 @@ export async function startBenchSystem(services: readonly ServiceStart[]): Promi
   const started = resources.move();
   return {
     ...{ url, adminKey, nats, processes },
+    databaseUrl: postgres.url,
     pids: { ...pids, nats: nats.pid, postgres: postgres.pid },
     [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
   };

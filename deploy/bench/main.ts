@@ -7,12 +7,15 @@ import { benchAudit } from './audit.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
 import { benchPayloads } from './payloads.ts';
+import { benchRebuild } from './rebuild.ts';
 import { benchSizing } from './sizing.ts';
 import { benchTakeover } from './takeover.ts';
 import { benchWaiters } from './waiters.ts';
 import { benchWaits } from './waits.ts';
+import { benchWebhooksIsolation } from './webhooks-isolation.ts';
+import { benchWebhooksThroughput } from './webhooks-throughput.ts';
 
-const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> = {
+const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[]) => Promise<object> }> = {
   accept: {
     about: 'accepted runs per second of one gateway, against the same gateway without its append',
     run: benchAccept,
@@ -25,6 +28,10 @@ const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> 
     about: 'memory and time that a file of 50 MiB takes, from an action to a caller',
     run: benchPayloads,
   },
+  rebuild: {
+    about: 'the read model made again under load from a log of 1,000,000 events, against a COPY of its rows',
+    run: benchRebuild,
+  },
   takeover: {
     about: "from the end of a running job's executor, by SIGKILL or SIGTERM, to the job's next attempt",
     run: benchTakeover,
@@ -36,6 +43,15 @@ const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> 
   waits: {
     about: 'how long fresh jobs take beside 100,000 jobs that wait for a retry or a delayed start',
     run: benchWaits,
+  },
+  'webhooks-isolation': {
+    about:
+      'what one dead and 100 hanging endpoints cost 200 healthy ones; --rows <n> deliveries wait for the dead one',
+    run: benchWebhooksIsolation,
+  },
+  'webhooks-throughput': {
+    about: 'deliveries per second and CPU of one webhooks process, against the same POSTs by undici alone',
+    run: benchWebhooksThroughput,
   },
   audit: {
     about: 'what verify and an export take for a million events, and how memory grows by it',
@@ -57,9 +73,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const name = process.argv[2];
 const benchmark = name === undefined ? undefined : BENCHMARKS[name];
 if (benchmark) {
-  console.log(JSON.stringify({ benchmark: name, ...(await benchmark.run()) }));
+  console.log(JSON.stringify({ benchmark: name, ...(await benchmark.run(process.argv.slice(3))) }));
 } else {
   console.log('usage: npm run bench <name>\n');
-  for (const [key, { about }] of Object.entries(BENCHMARKS)) console.log(`  ${key.padEnd(12)} ${about}`);
+  for (const [key, { about }] of Object.entries(BENCHMARKS)) console.log(`  ${key.padEnd(20)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
 }

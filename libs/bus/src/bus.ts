@@ -1,6 +1,7 @@
 import type { TopologySettings } from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { type AckFloors, createAckFloors } from './ack-floor.ts';
 import { type Appender, createAppender } from './append.ts';
 import { type BatchAppender, createBatchAppender } from './append-batch.ts';
 import { type ConnectOptions, connectBus } from './connect.ts';
@@ -9,12 +10,14 @@ import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
 import { createLogFill, type LogFill } from './log-fill.ts';
 import { createPayloads, type Payloads } from './payloads.ts';
+import { createProjectionCommands, type ProjectionCommands } from './projection-commands.ts';
 import { provision } from './provision.ts';
 import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
 import { createHistoryReader, type HistoryReader } from './read-history.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
 import { createLinkReader, type LinkReader } from './read-links.ts';
+import { createLogReader, type LogReader } from './read-log.ts';
 import { createStandings, type Standings } from './standings.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
@@ -33,6 +36,7 @@ export interface Bus
     ExecutorPresence,
     WebhookHints,
     WebhookCommands,
+    ProjectionCommands,
     EndingsReader,
     LogFill,
     Payloads,
@@ -41,6 +45,8 @@ export interface Bus
     LinkReader,
     Standings,
     VerifyCommand,
+    LogReader,
+    AckFloors,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -76,6 +82,7 @@ export async function openBus(
     ...createDeadLetters(nc, jsm),
     ...createWebhookHints(nc),
     ...createWebhookCommands(nc),
+    ...createProjectionCommands(nc),
     ...createEndingsReader(nc, jsm),
     ...createLogFill(jsm),
     ...payloads,
@@ -84,6 +91,8 @@ export async function openBus(
     ...createLinkReader(nc, jsm),
     ...createStandings(jsm),
     ...createVerifyCommand(nc),
+    ...createLogReader(nc, jsm),
+    ...createAckFloors(jsm),
     isConnected,
     close,
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,5 @@
 import { JobEvent, type RecordedEvent, refOfSubject } from '@errand/contracts';
+import { isPlainEvent } from './plain-event.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -31,7 +32,7 @@ export function decodeEvent(message: {
   } catch {
     return unreadable('the body is not JSON');
   }
-  const parsed = JobEvent.safeParse(json);
+  const parsed = isPlainEvent(json) ? { success: true as const, data: json } : JobEvent.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return unreadable(`not an event: ${issue?.path.join('.')}: ${issue?.message}`);

@@ -14,6 +14,7 @@ export {
 } from './errors.ts';
 export type { Unreadable } from './event-codec.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads.ts';
+export type { ProjectionHandlers } from './projection-commands.ts';
 export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';
 export type { AuditEntry, AuditPage } from './read-audit.ts';

@@ -1,9 +1,10 @@
 import { AUDIT_STREAM, auditSubjects, type JobEventType, type RecordedEvent } from '@errand/contracts';
-import { DeliverPolicy, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from './errors.ts';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
 import { type PulledPage, pullPages } from './pull-pages.ts';
+import { readPages } from './read-pages.ts';
 
 /** One event as the long log holds it. */
 export interface AuditEntry {
@@ -57,7 +58,19 @@ const SOURCE_HEADER = 'Nats-Stream-Source';
 
 export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): AuditReader {
   return {
-    readAudit: (query) => readPages(nc, jsm, query),
+    async *readAudit(query) {
+      const pages = readPages(nc, jsm, {
+        stream: AUDIT_STREAM,
+        filterSubjects: auditSubjects(query),
+        from: startOf(query),
+        pageSize: query.pageSize ?? PAGE_SIZE,
+        read: entryOf,
+      });
+      for await (const { messages, remaining } of pages) {
+        const entries = messages.map(({ read }) => read);
+        yield { entries, position: entries.at(-1)?.position ?? 0, remaining };
+      }
+    },
     async auditVersion() {
       try {
         const { state } = await jsm.streams.info(AUDIT_STREAM);
@@ -69,18 +82,6 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
       }
     },
   };
-}
-
-async function* readPages(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
-  query: AuditQuery,
-): AsyncGenerator<AuditPage, void, undefined> {
-  let position = query.afterPosition ?? 0;
-  for await (const { messages, remaining } of auditMessages(nc, jsm, query)) {
-    position = messages.at(-1)?.seq ?? position;
-    yield { entries: messages.map(entryOf), position, remaining };
-  }
 }
 
 /** The messages themselves, page by page; without their bodies where these are not wanted. @throws LogUnavailable */
@@ -115,13 +116,18 @@ function consumerOf(query: AuditQuery & { headersOnly?: boolean }) {
   return { ...common, deliver_policy: DeliverPolicy.All };
 }
 
-function entryOf(message: JsMsg): AuditEntry {
-  const { seq: position, data } = message;
+function startOf({ afterPosition, sinceMs }: AuditQuery) {
+  if (afterPosition !== undefined) return { afterPosition };
+  return sinceMs === undefined ? undefined : { sinceMs };
+}
+
+function entryOf(message: Msg, position: number, filedMs: number): AuditEntry {
+  const { data } = message;
   const source = sourceOf(message.headers);
   let decoded: AuditEntry['decoded'] | undefined;
   return {
     position,
-    filedMs: Math.floor(message.info.timestampNanos / 1e6),
+    filedMs,
     version: source?.version ?? 0,
     data,
     get decoded() {

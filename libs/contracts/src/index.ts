@@ -25,6 +25,13 @@ export { JobWebhook, WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-we
 export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './payload-ref.ts';
 export { InputError, Problem } from './problem.ts';
 export {
+  PROJECTION_COMMANDS,
+  type ProjectionAnswer,
+  type ProjectionCommand,
+  type ProjectionRequest,
+  RebuildProgress,
+} from './projection-commands.ts';
+export {
   ALL_DEAD_LETTERS,
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
@@ -39,6 +46,7 @@ export {
   LANES,
   type Lane,
   parseStoredSubject,
+  projectionCommandSubject,
   redriveSubject,
   refOfDueTimer,
   refOfSubject,

@@ -16,7 +16,7 @@ import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
  *   executors.<executor_id>                       asks one executor whether it holds a job
  *   webhooks.hints                                names endpoints that have something to be sent
  *   webhooks.commands.<command>                   asks the webhooks service to do something
- *   projection.commands.verify                    asks the projection to compare what is known with the log
+ *   projection.commands.<command>                 asks the projection service
  */
 
 export const LANES = ['fast', 'bulk'] as const;
@@ -86,17 +86,15 @@ export function jobSubjectsOfAnyAction(tenantId: string, jobId: string): string 
   return `jobs.${TenantId.parse(tenantId)}.*.${JobId.parse(jobId)}.>`;
 }
 
+/** The tokens of a job's subject, each as its schema wants it. In one expression, since whoever reads the log asks for each event. */
+const JOB_SUBJECT =
+  /^jobs\.([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]{0,63})\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:\.|$)/;
+
 /** The job that a subject belongs to, or undefined for a subject that no writer of ours builds. */
 export function refOfSubject(subject: string): JobRef | undefined {
-  const [root, tenantId, action, jobId] = subject.split('.');
-  if (root !== 'jobs') return undefined;
-  const ref = {
-    tenantId: TenantId.safeParse(tenantId),
-    action: ActionName.safeParse(action),
-    jobId: JobId.safeParse(jobId),
-  };
-  if (!ref.tenantId.success || !ref.action.success || !ref.jobId.success) return undefined;
-  return { tenantId: ref.tenantId.data, action: ref.action.data, jobId: ref.jobId.data };
+  const [, tenantId, action, jobId] = JOB_SUBJECT.exec(subject) ?? [];
+  if (tenantId === undefined || action === undefined || jobId === undefined) return undefined;
+  return { tenantId, action, jobId };
 }
 
 /** The type that a subject tells, or undefined for a subject that no writer of ours builds. */
@@ -171,6 +169,11 @@ export function redriveSubject(consumer: string): string {
 /** Where the webhooks service takes a command. */
 export function webhookCommandSubject(command: string): string {
   return `webhooks.commands.${command}`;
+}
+
+/** Where the projection service takes a command. */
+export function projectionCommandSubject(command: string): string {
+  return `projection.commands.${command}`;
 }
 
 /** Where one executor answers. Its id is of letters, digits, `_` and `-`. */

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { JobSummaryTable } from './schema/job-summary.ts';
+import type { ProjectionRebuildTable } from './schema/projection-rebuild.ts';
 import type {
   WebhookAttemptTable,
   WebhookDeliveryTable,
@@ -14,6 +15,9 @@ import type {
 /** Every table, each written by one service only. */
 export interface Database {
   job_summary: JobSummaryTable;
+  /** What a rebuild makes; it takes the place of job_summary. */
+  job_summary_rebuild: JobSummaryTable;
+  projection_rebuild: ProjectionRebuildTable;
   webhook_message: WebhookMessageTable;
   webhook_delivery: WebhookDeliveryTable;
   webhook_attempt: WebhookAttemptTable;
@@ -40,6 +44,12 @@ export interface DatabaseOptions {
 
 const INT8 = 20;
 
+/** Stream sequences stay far below 2^53. */
+export const int8AsNumber: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: string) =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
+};
+
 /** A pool of connections. It connects when first used, so it can be opened while Postgres is down. */
 export function openDatabase(options: DatabaseOptions): Db {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
@@ -52,10 +62,7 @@ export function openDatabase(options: DatabaseOptions): Db {
     // The server's word is the better one; this is for a server that says nothing any more.
     query_timeout: statementTimeoutMs + 1_000,
     keepAlive: true,
-    types: {
-      // Stream sequences stay far below 2^53.
-      getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')),
-    },
+    types: int8AsNumber,
   });
   pool.on('error', (error) => options.onError?.(error));
   // A connection that breaks while it is lent out fails its query and tells of it a second time, to nobody else.

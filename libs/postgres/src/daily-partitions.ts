@@ -13,6 +13,10 @@ const DAY_MS = 86_400_000;
 export interface DailyPartitions {
   /** Makes sure that rows with these ids have a partition each. Costs nothing for days seen before. */
   ensureFor(ids: Iterable<string>): Promise<void>;
+  /** The same inside of a transaction of the caller's, who holds the lock of `lockPartitions`. */
+  ensureWithin(trx: Db, ids: Iterable<string>): Promise<void>;
+  /** Believes in no partition any more: the table has been replaced, or an answer of Postgres says so. */
+  forget(): void;
   /** Drops every partition whose last moment is before the given time; resolves with their names. */
   dropBefore(timeMs: number): Promise<string[]>;
 }
@@ -20,28 +24,28 @@ export interface DailyPartitions {
 export function createDailyPartitions(db: Db, table: keyof Database): DailyPartitions {
   const existing = new Set<number>();
 
-  async function create(day: number): Promise<void> {
+  async function create(trx: Db, day: number): Promise<void> {
     const name = sql.table(
       `${table}_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '')}`,
     );
     const from = sql.lit(uuidV7Floor(day * DAY_MS));
     const to = sql.lit(uuidV7Floor((day + 1) * DAY_MS));
-    await inLock(db, async (trx) => {
-      await sql`create table if not exists ${name} partition of ${sql.table(table)}
-        for values from (${from}) to (${to})`.execute(trx);
-    });
+    await sql`create table if not exists ${name} partition of ${sql.table(table)}
+      for values from (${from}) to (${to})`.execute(trx);
   }
 
   return {
     async ensureFor(ids) {
-      const days = new Set<number>();
-      for (const id of ids) days.add(Math.floor(uuidV7TimeMs(id) / DAY_MS));
-      for (const day of days) {
+      for (const day of daysOf(ids)) {
         if (existing.has(day)) continue;
-        await create(day);
+        await inLock(db, (trx) => create(trx, day));
         existing.add(day);
       }
     },
+    async ensureWithin(trx, ids) {
+      for (const day of daysOf(ids)) if (!existing.has(day)) await create(trx, day);
+    },
+    forget: () => existing.clear(),
     async dropBefore(timeMs) {
       const { rows } = await sql<{ name: string }>`
         select child.relname as name from pg_inherits
@@ -59,6 +63,12 @@ export function createDailyPartitions(db: Db, table: keyof Database): DailyParti
   };
 }
 
+function daysOf(ids: Iterable<string>): Set<number> {
+  const days = new Set<number>();
+  for (const id of ids) days.add(Math.floor(uuidV7TimeMs(id) / DAY_MS));
+  return days;
+}
+
 /** The first moment after the day that a partition's name tells; infinite for other tables. */
 function endOfDayMs(name: string): number {
   const [, year, month, day] = /_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
@@ -70,7 +80,12 @@ function endOfDayMs(name: string): number {
 async function inLock(db: Db, change: (trx: Db) => Promise<void>): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await sql`set local lock_timeout = '5s'`.execute(trx);
-    await sql`select pg_advisory_xact_lock(hashtext('errand_partitions'))`.execute(trx);
+    await lockPartitions(trx);
     await change(trx);
   });
+}
+
+/** Nobody else makes or drops partitions until the transaction ends. */
+export async function lockPartitions(trx: Db): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('errand_partitions'))`.execute(trx);
 }

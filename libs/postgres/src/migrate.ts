@@ -2,10 +2,12 @@ import { type Migration, Migrator } from 'kysely/migration';
 import type { Db } from './connect.ts';
 import { createJobSummary } from './migrations/001-job-summary.ts';
 import { createWebhooks } from './migrations/002-webhooks.ts';
+import { createProjectionRebuild } from './migrations/003-projection-rebuild.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
   '002-webhooks': { up: createWebhooks },
+  '003-projection-rebuild': { up: createProjectionRebuild },
 };
 
 /**

@@ -4,12 +4,15 @@ import { Gauge, type Logger, type Ops, type SecretBox } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import type { GatewayConfig } from './config.ts';
+import type { EndingsTable } from './feed/endings-table.ts';
+import { createFeed } from './feed/feed.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createIdempotency } from './idempotency.ts';
 import type { JobList } from './job-list.ts';
 import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
 import type { LogRoom } from './log-room.ts';
+import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
@@ -20,6 +23,7 @@ import { deleteKey } from './routes/delete-key.ts';
 import { exportAudit } from './routes/export-audit.ts';
 import { getAction } from './routes/get-action.ts';
 import { getEvents } from './routes/get-events.ts';
+import { getFeed } from './routes/get-feed.ts';
 import { getJob } from './routes/get-job.ts';
 import { getResult } from './routes/get-result.ts';
 import { getStatus } from './routes/get-status.ts';
@@ -28,6 +32,7 @@ import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { listJobs } from './routes/list-jobs.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { putTenant } from './routes/put-tenant.ts';
+import { cancelRebuild, getRebuild, startRebuild } from './routes/rebuild-projection.ts';
 import { redriveDeadLetter } from './routes/redrive-dead-letter.ts';
 import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
@@ -46,6 +51,7 @@ export interface AppDeps {
   readonly bus: Bus;
   readonly store: JobStore;
   readonly list: JobList;
+  readonly endings: EndingsTable;
   readonly catalogue: ActionCatalogue;
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
@@ -99,8 +105,14 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
   mount(app, '/admin/dead-letters/:id/redrive', { POST: asAdmin(redriveDeadLetter(shared)) });
+  mount(app, '/admin/projections/job_summary/rebuild', {
+    POST: asAdmin(startRebuild(shared)),
+    GET: asAdmin(getRebuild(shared)),
+  });
+  mount(app, '/admin/projections/job_summary/rebuild/cancel', { POST: asAdmin(cancelRebuild(shared)) });
 
   const tenant = '/v2/tenants/:tenant_id';
+  mount(app, `${tenant}/events`, { GET: asTenant(getFeed(shared)) });
   mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });
   mount(app, `${tenant}/jobs/:job_id/cancel`, { POST: asTenant(cancelJob(shared)) });
   mount(app, `${tenant}/jobs/:job_id/retry`, { POST: asTenant(retryJob(shared)) });
@@ -142,11 +154,14 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
     historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
     inAuditTurn: createTurns(AUDIT_READS_AT_ONCE),
+    longLog: createLongLog(bus, { maxEntries: config.longLogMaxEntries, maxMs: config.longLogMaxMs }),
     allowHttp: config.webhooksAllowHttp,
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
     watch: createJobWatch(bus, deps.stopping),
     heartbeat: createHeartbeat(config.eventsHeartbeatMs),
+    feed: createFeed({ bus, table: deps.endings, now, stopping: deps.stopping }),
+    feedHeartbeatMs: config.eventsHeartbeatMs,
     idempotency: createIdempotency({
       ...{ bus, now, records: deps.idempotencyRecords },
       takeoverMs: config.idempotencyTakeoverMs,

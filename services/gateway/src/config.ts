@@ -74,6 +74,24 @@ export const settings = {
     min: 50,
     max: 30_000,
   }),
+  longLogMaxEntries: integer({
+    env: 'ERRAND_LONG_LOG_MAX_ENTRIES',
+    description:
+      'How much of the audit log is read for one old job while the read model is away; beyond it 503',
+    unit: 'events',
+    default: 50_000,
+    min: 1_000,
+    max: 10_000_000,
+  }),
+  longLogMaxMs: integer({
+    env: 'ERRAND_LONG_LOG_MAX_MS',
+    description:
+      'How long the audit log is read for one old job while the read model is away, waiting included',
+    unit: 'ms',
+    default: 3_000,
+    min: 100,
+    max: 60_000,
+  }),
   jobMaxLifeHours: integer({
     env: 'ERRAND_JOB_MAX_LIFE_HOURS',
     description: 'Longest time from a request to the end of its job; shorter than ERRAND_JOBS_MAX_AGE_HOURS',

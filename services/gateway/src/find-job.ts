@@ -2,7 +2,8 @@ import type { Bus } from '@errand/bus';
 import { LogUnavailable } from '@errand/bus';
 import { uuidV7TimeMs } from '@errand/contracts';
 import { foldJob, isEnded, type JobState, mergeJobStates } from '@errand/domain';
-import type { JobStore, StoredJob } from './job-store.ts';
+import type { JobStore } from './job-store.ts';
+import type { LongLog } from './long-log.ts';
 import { Refusal } from './problem.ts';
 
 export interface WantedJob {
@@ -22,6 +23,7 @@ export interface FindJobDeps {
   readonly now: () => number;
   /** How long the log keeps a job's events. */
   readonly logKeepsMs: number;
+  readonly longLog: LongLog;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface FindJobDeps {
  *   ended             not asked      row
  *   other or none     answers        both, merged; unknown_job if neither has it
  *   other or none     no answer      LogUnavailable: an older version than one already told must not be answered
- *   no answer         has nothing    LogUnavailable for a job older than the log's memory, else unknown_job
+ *   no answer         has nothing    the long log for a job older than the log's memory, else unknown_job
  *
  * Whoever knows of a version in the log need not ask for the row, which can only be older.
  *
@@ -50,7 +52,11 @@ export async function findJob(deps: FindJobDeps, wanted: WantedJob): Promise<Job
   const logged = await readLog(deps, wanted, row);
   const state = row && logged ? mergeJobStates(row, logged) : (logged ?? row);
   if (state && isComplete(state)) return state;
-  throw nothingKnown(deps, wanted, stored);
+  // Without the row it is not known that there never was such a job, if the log may have forgotten it.
+  const outlivedTheLog = uuidV7TimeMs(wanted.jobId) + deps.logKeepsMs <= deps.now();
+  const old = stored.kind === 'unavailable' && outlivedTheLog ? await deps.longLog.find(wanted) : undefined;
+  if (old && isComplete(old)) return old;
+  throw new Refusal('unknown_job');
 }
 
 async function readLog(
@@ -88,11 +94,4 @@ function isFinal(state: JobState): boolean {
   const { status } = state.phase.value;
   const attempted = status === 'succeeded' || status === 'failed';
   return isComplete(state) && isEnded(status) && (!attempted || state.attempt.version > 0);
-}
-
-function nothingKnown(deps: FindJobDeps, wanted: WantedJob, stored: StoredJob): Error {
-  const outlivedTheLog = uuidV7TimeMs(wanted.jobId) + deps.logKeepsMs <= deps.now();
-  return stored.kind === 'unavailable' && outlivedTheLog
-    ? new LogUnavailable('Postgres does not answer and the log no longer holds the job')
-    : new Refusal('unknown_job');
 }

@@ -2,7 +2,7 @@ import type { JobState } from '@errand/domain';
 import { type Db, type JobSummaryRow, stateOfRow } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 
-export type StoredJob =
+type StoredJob =
   | { readonly kind: 'row'; readonly state: JobState }
   | { readonly kind: 'none' }
   /** Postgres did not answer, so it is not known whether there is a row. */

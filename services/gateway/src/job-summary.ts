@@ -9,10 +9,17 @@ export function summaryOf(state: JobState, catalogue: ActionCatalogue): JobSumma
   const entry = catalogue.peek(state.action);
   return summarize(state, {
     maxAttempts: entry?.contract.max_attempts ?? null,
-    linksOf: () => {
-      const resource = entry && fillResource(entry.template, state.request.value?.data.resource ?? {});
-      const tenant = `/v2/tenants/${state.tenantId}`;
-      return jobLinks(state, resource === undefined ? undefined : `${tenant}${resource}/${state.action}`);
-    },
+    linksOf: () => linksOf({ ...state, resource: state.request.value?.data.resource ?? {} }, catalogue),
   });
+}
+
+/** Where a job is asked about, as far as its action is known here. */
+export function linksOf(
+  job: { tenantId: string; jobId: string; action: string; resource: Record<string, string> },
+  catalogue: ActionCatalogue,
+): JobSummary['links'] {
+  const entry = catalogue.peek(job.action);
+  const resource = entry && fillResource(entry.template, job.resource);
+  const path = resource === undefined ? undefined : `/v2/tenants/${job.tenantId}${resource}/${job.action}`;
+  return jobLinks(job, path);
 }

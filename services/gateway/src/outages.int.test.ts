@@ -1,5 +1,9 @@
+import { consumeBatches, provisionConsumer } from '@errand/bus';
+import { PROJECTION_CONSUMER } from '@errand/contracts';
+import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import { forget } from './test-read-model.ts';
 
 let gateway: TestGateway;
 
@@ -33,16 +37,48 @@ test('a body that does not end is given up with 408', async () => {
   expect([response.status, await response.json()]).toMatchObject([408, { code: 'slow_body' }]);
 });
 
-test('a job that only Postgres could still know is 503 and not 404', async () => {
+test('a job that only the long log still knows is answered from there, and one that nobody knows is 404', async () => {
   const { json } = await run();
-  const unknown = json.links.job.replace(/.{4}$/, '0000');
+  const { events, job: path } = json.links;
+  expect((await gateway.call(`${path}/cancel`, { method: 'POST' })).status).toBe(200);
+  await waitUntil(async () => (await gateway.bus.auditVersion()) > json.version);
+  const before = await gateway.call(path);
+  await forget(gateway, json.job_id);
   gateway.shiftMs = 3 * 86_400_000;
   try {
-    expect((await gateway.call(unknown)).status).toBe(503);
+    expect(await gateway.call(path)).toMatchObject({ status: 200, json: before.json });
+    expect(events).toContain(json.job_id);
+    expect((await gateway.call(path.replace(/.{4}$/, '0000'))).status).toBe(404);
   } finally {
     gateway.shiftMs = 0;
   }
-  expect((await gateway.call(unknown)).status).toBe(404);
+});
+
+test('the list and the feed are 503 problems without Postgres, with a time to come again', async () => {
+  await provisionConsumer(gateway.bus.nc, PROJECTION_CONSUMER);
+  const { json } = await run();
+  const stop = new AbortController();
+  // As if the projection had settled everything.
+  await consumeBatches(gateway.bus.nc, {
+    consumer: PROJECTION_CONSUMER,
+    maxBatch: 100,
+    signal: stop.signal,
+    onError: (error) => stop.abort(error),
+    onUnreadable: () => {},
+    handle: async (batch) => {
+      if (batch.some(({ ref }) => ref.jobId === json.job_id)) stop.abort();
+    },
+  });
+  await waitUntil(async () => (await gateway.bus.ackFloor(PROJECTION_CONSUMER)) >= json.version);
+  for (const path of ['jobs', 'events']) {
+    const answer = await gateway.call(`/v2/tenants/acme/${path}`);
+    expect([answer.status, answer.json.code, answer.headers.get('retry-after')]).toEqual([
+      503,
+      'database_unavailable',
+      '2',
+    ]);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  }
 });
 
 test('without the log every call that needs it is 503, and all recover with it', async () => {

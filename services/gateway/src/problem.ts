@@ -41,6 +41,7 @@ const PROBLEMS = {
   unknown_delivery: { status: 404, title: 'Not found', detail: 'There is no such delivery.' },
   unknown_replay: { status: 404, title: 'Not found', detail: 'There is no such replay of this endpoint.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
+  unknown_rebuild: { status: 404, title: 'Not found', detail: 'There was no rebuild yet.' },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
@@ -55,6 +56,8 @@ const PROBLEMS = {
     detail: 'Three replaced signing secrets are still valid. Wait for one to expire, or send grace_s 0.',
   },
   replay_ended: { status: 409, title: 'Conflict', detail: 'The replay is over.' },
+  rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is under way.' },
+  no_rebuild_running: { status: 409, title: 'Conflict', detail: 'No rebuild is under way.' },
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
@@ -73,6 +76,12 @@ const PROBLEMS = {
   events_gone: { status: 410, title: 'Gone', detail: "The log no longer holds the job's events." },
   result_gone: { status: 410, title: 'Gone', detail: "The job's result is no longer kept." },
   job_expired: { status: 410, title: 'Gone', detail: "The job's summary is no longer kept." },
+  cursor_expired: {
+    status: 410,
+    title: 'Gone',
+    detail:
+      'Endings behind this cursor may no longer be kept. Begin anew without after, or with after=latest.',
+  },
   too_large: { status: 413, title: 'Too large', detail: 'The body is larger than this API takes.' },
   unsupported_media_type: {
     status: 415,

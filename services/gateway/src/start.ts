@@ -5,6 +5,7 @@ import { ConfigError, createOps, createSecretBox, type ServiceContext, serveHttp
 import { openActionCatalogue } from './action-catalogue.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
+import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { watchLogRoom } from './log-room.ts';
@@ -71,6 +72,7 @@ export async function startGateway(
     health: createEndpointHealth(db, log),
     deliveries: createDeliveryLog(db, log),
     replays: createReplayLog(db, log),
+    endings: createEndingsTable(db, log),
     box: createSecretBox(config.secretKey),
     ...{ ops, room },
   });

@@ -28,6 +28,22 @@ export const settings = {
     min: 50,
     max: 600_000,
   }),
+  rebuildLookMs: integer({
+    env: 'ERRAND_PROJECTION_REBUILD_LOOK_MS',
+    description: 'How often it is looked for a rebuild that another process has left behind',
+    unit: 'ms',
+    default: 5_000,
+    min: 50,
+    max: 600_000,
+  }),
+  rebuildPage: integer({
+    env: 'ERRAND_PROJECTION_REBUILD_PAGE',
+    description: 'Most events that a rebuild folds at once; more is faster and takes more memory',
+    unit: 'events',
+    default: 20_000,
+    min: 1,
+    max: 100_000,
+  }),
   retentionSweepMs: integer({
     env: 'ERRAND_PROJECTION_RETENTION_SWEEP_MS',
     description: 'How often partitions of expired summaries are looked for and dropped',

@@ -1,5 +1,5 @@
 import type { JobState } from '@errand/domain';
-import { type Db, rowOfState } from '@errand/postgres';
+import { copyLine, type Db, type DbSession, rowOfState } from '@errand/postgres';
 import { sql } from 'kysely';
 
 /*
@@ -65,6 +65,40 @@ export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Pr
     select ${sql.raw(fresh.join())} from unnest(${sql.join(arrays)}) as fresh (${sql.raw(COLUMNS.join())})
     order by job_id
     on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(db);
+}
+
+/** Where rows wait for their merge. It belongs to a session and is empty after each transaction. */
+const PAGE_TABLE = 'job_summary_page';
+
+export async function createPageTable(db: Db): Promise<void> {
+  await sql`
+    create temporary table ${sql.table(PAGE_TABLE)} (like job_summary_rebuild)
+    on commit delete rows`.execute(db);
+}
+
+/** The same merge for thousands of jobs, into the table of a rebuild. `trx` is the session's open transaction. */
+export async function mergeByCopy(
+  { copyInto }: Pick<DbSession, 'copyInto'>,
+  trx: Db,
+  states: readonly JobState[],
+): Promise<void> {
+  if (states.length === 0) return;
+  await copyInto(PAGE_TABLE, COLUMNS, states.map(lineOf).join(''));
+  await sql`
+    insert into job_summary_rebuild as old (${sql.raw(COLUMNS.join())})
+    select ${sql.raw(COLUMNS.join())} from ${sql.table(PAGE_TABLE)}
+    order by job_id
+    on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(trx);
+  await sql`truncate ${sql.table(PAGE_TABLE)}`.execute(trx);
+}
+
+function lineOf(state: JobState): string {
+  const row = rowOfState(state);
+  return copyLine(
+    COLUMNS.map((column) =>
+      COLUMN_TYPES[column] === 'json' ? JSON.stringify(row[column]) : (row[column] as string | number | null),
+    ),
+  );
 }
 
 /**

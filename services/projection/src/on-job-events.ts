@@ -15,6 +15,8 @@ export async function onJobEvents(
   try {
     return { jobs: await project(batch, deps), refused: [] };
   } catch (error) {
+    // A rebuild may have put another table in the place of the one whose partitions are known.
+    deps.partitions.forget();
     if (!isRefusal(error)) throw error;
     const [recorded] = batch;
     if (recorded && batch.length === 1) {
@@ -48,7 +50,13 @@ async function project(
 }
 
 /** SQLSTATE classes 22 and 23: the data itself is at fault, and will be the next time. */
-function isRefusal(error: unknown): error is Error {
+export function isRefusal(error: unknown): error is Error {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return code.startsWith('22') || code.startsWith('23');
+  return (code.startsWith('22') || code.startsWith('23')) && !isPartitionMissing(error);
+}
+
+/** The one refusal of class 23 that is no fault of the data: a check violation which names no constraint. */
+function isPartitionMissing(error: unknown): boolean {
+  const { code, constraint } = error as { code?: string; constraint?: string };
+  return code === '23514' && constraint === undefined;
 }

@@ -5,6 +5,7 @@ import { Counter, createOps, type ServiceContext, serveHttp } from '@errand/runt
 import type { ProjectionConfig } from './config.ts';
 import { expireOverdue } from './expire-overdue.ts';
 import { onJobEvents } from './on-job-events.ts';
+import { createRebuilds } from './rebuilds.ts';
 import { repeatedly } from './repeatedly.ts';
 import { answerVerify } from './verify/answer-verify.ts';
 
@@ -98,13 +99,24 @@ export async function startProjection(
   });
 
   resources.defer(await answerVerify({ db, bus, config, log, now, stopping }));
+  const { databaseUrl, rebuildPage: pageSize } = config;
+  const onSwapped = () => partitions.forget();
+  const rebuilds = createRebuilds({
+    ...{ db, databaseUrl, pageSize, bus, log, now, onSwapped },
+    signal: stopping,
+  });
+  const stopAnswering = await bus.answerProjection(rebuilds.handlers, (err) =>
+    log.error({ err }, 'command_failed'),
+  );
+  resources.defer(stopAnswering);
+  const rebuilding = repeatedly(config.rebuildLookMs, stopping, rebuilds.look);
 
   const started = resources.move();
   return {
     opsPort: http.port,
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all([projecting, dropExpired, expireJobs]);
+      await Promise.all([projecting, dropExpired, expireJobs, rebuilding, rebuilds.look()]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -1,0 +1,58 @@
+import { ALL_JOB_EVENTS, JOBS_STREAM } from '@errand/contracts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { decodeEvent } from './event-codec.ts';
+import type { AuditEntry } from './read-audit.ts';
+import { orUnavailable, readPages } from './read-pages.ts';
+
+/** How far the log reaches. Versions count from 1. */
+interface LogReach {
+  /** Of the newest event, 0 if there never was one. */
+  readonly lastVersion: number;
+  /** Of the oldest event that is still there, undefined if none is. */
+  readonly firstVersion: number | undefined;
+}
+
+export interface LogReader {
+  /**
+   * Every event of every job behind a version, oldest first, up to the end that the log has when a page comes back with
+   * none remaining.
+   * @throws LogUnavailable
+   */
+  readLog(query: {
+    afterVersion: number;
+    pageSize: number;
+  }): AsyncGenerator<
+    { decoded: AuditEntry['decoded'][]; version: number; remaining: number },
+    void,
+    undefined
+  >;
+  /** As of this moment: what the leader has acknowledged is in it. @throws LogUnavailable */
+  logReach(): Promise<LogReach>;
+}
+
+export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogReader {
+  return {
+    async *readLog({ afterVersion, pageSize }) {
+      const pages = readPages(nc, jsm, {
+        stream: JOBS_STREAM,
+        filterSubjects: [ALL_JOB_EVENTS],
+        from: { afterPosition: afterVersion },
+        pageSize,
+        read: ({ subject, data }, seq) => decodeEvent({ subject, seq, data }),
+      });
+      for await (const { messages, remaining } of pages) {
+        const version = messages.at(-1)?.position ?? afterVersion;
+        yield { decoded: messages.map(({ read }) => read), version, remaining };
+      }
+    },
+    logReach: () =>
+      orUnavailable(async () => {
+        const { state } = await jsm.streams.info(JOBS_STREAM);
+        return {
+          lastVersion: state.last_seq,
+          firstVersion: state.messages === 0 ? undefined : state.first_seq,
+        };
+      }),
+  };
+}

@@ -1,0 +1,151 @@
+import type { Bus } from '@errand/bus';
+import type { JobStatus } from '@errand/contracts';
+import { endingsOf, PROJECTION_CONSUMER, storedSubject, type WebhookEventType } from '@errand/contracts';
+import { createTurns } from '../turns.ts';
+import type { Ending, EndingsTable } from './endings-table.ts';
+import type { FeedCursor } from './feed-cursor.ts';
+
+/*
+ * A tenant's endings in the order of the log, from the read model. Rows are written out of order, so what is shown ends
+ * where the projection has settled everything: it acknowledges an event after its row is committed, hence every ending up
+ * to the acknowledgement floor of its consumer is in the table, asked for before the table is read. Versions are places in
+ * the log, the same in whichever table, so a cursor outlives restarts and rebuilds.
+ *
+ * The floor may go back when servers crash; a reader that is beyond it waits until it has come there again. An event that
+ * was parked and is redriven comes behind readers that have passed its place: the one ending that a feed may leave out.
+ */
+
+export interface FeedPage {
+  readonly endings: Ending[];
+  /** Behind the last of them, or behind everything that there is when these are all. */
+  readonly next: FeedCursor;
+}
+
+export interface FeedRead {
+  readonly tenantId: string;
+  /** Behind version 0 are the endings that are not older than its time. */
+  readonly after: FeedCursor;
+  readonly types: readonly WebhookEventType[];
+  readonly limit: number;
+}
+
+export interface Feed {
+  /** Behind everything that can be shown at this moment. @throws LogUnavailable */
+  latest(): Promise<FeedCursor>;
+  /** @throws LogUnavailable, Refusal database_unavailable */
+  read(wanted: FeedRead): Promise<FeedPage>;
+  /** Tells when there may be more to read. */
+  follow(tenantId: string, signal: AbortSignal): FeedChanges;
+}
+
+export interface FeedChanges extends Disposable {
+  /**
+   * Resolves once the table has what was stored since the last call, or now and then, since hints get lost; `over` once
+   * the time is, the caller is gone or the process stops.
+   */
+  next(untilMs: number): Promise<'look' | 'over'>;
+}
+
+interface FeedDeps {
+  readonly bus: Pick<Bus, 'ackFloor' | 'onStored'>;
+  readonly table: EndingsTable;
+  readonly now: () => number;
+  readonly stopping: AbortSignal;
+}
+
+/** How old the floor may be that is answered from; so the server is asked twenty times a second at most. */
+const FLOOR_AGE_MS = 50;
+const LOOK_ANYWAY_MS = 10_000;
+const READS_AT_ONCE = 8;
+
+export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
+  const inTurn = createTurns(READS_AT_ONCE);
+  const floor = createFloor(bus);
+  return {
+    async latest() {
+      return { version: await floor(), atMs: now() };
+    },
+    read: ({ tenantId, after, types, limit }) =>
+      inTurn(async () => {
+        const atMs = now();
+        const upTo = await floor();
+        const statuses = types.map((type) => type.slice('job.'.length) as JobStatus);
+        const above = after.version;
+        const sinceMs = above === 0 ? after.atMs : undefined;
+        const endings = await table.read({ tenantId, above, upTo, sinceMs, statuses, limit });
+        const last = endings.at(-1);
+        if (last && endings.length === limit) {
+          return { endings, next: { version: last.version, atMs: last.finishedAt.getTime() } };
+        }
+        return { endings, next: upTo > after.version ? { version: upTo, atMs } : after };
+      }),
+    follow(tenantId, signal) {
+      const over = AbortSignal.any([signal, stopping]);
+      let told = 0;
+      let hintsLost = false;
+      let wake = () => {};
+      const stopListening = endingsOf(tenantId).map((subject) =>
+        bus.onStored(storedSubject(subject), {
+          onEvent: ({ version }) => {
+            told = Math.max(told, version);
+            wake();
+          },
+          onGap: () => {
+            hintsLost = true;
+            wake();
+          },
+        }),
+      );
+      /** Resolves when something happens, or after a time. */
+      const pause = (ms: number) =>
+        new Promise<void>((resolve) => {
+          const done = () => {
+            clearTimeout(timer);
+            over.removeEventListener('abort', done);
+            resolve();
+          };
+          const timer = setTimeout(done, ms);
+          over.addEventListener('abort', done, { once: true });
+          wake = done;
+        });
+      return {
+        async next(untilMs) {
+          const lookAt = performance.now() + LOOK_ANYWAY_MS;
+          for (;;) {
+            const nowMs = performance.now();
+            if (over.aborted || nowMs >= untilMs) return 'over';
+            if (nowMs >= lookAt || hintsLost) {
+              hintsLost = false;
+              return 'look';
+            }
+            if (told > 0 && (await floor()) >= told) {
+              told = 0;
+              return 'look';
+            }
+            await pause(Math.min(told > 0 ? FLOOR_AGE_MS : LOOK_ANYWAY_MS, untilMs - nowMs, lookAt - nowMs));
+          }
+        },
+        [Symbol.dispose]() {
+          for (const stop of stopListening) stop();
+          wake();
+        },
+      };
+    },
+  };
+}
+
+/** The projection's floor, asked for once for all who want to know it at the same time. */
+function createFloor(bus: Pick<Bus, 'ackFloor'>): () => Promise<number> {
+  let asked: Promise<number> | undefined;
+  let askedAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (!asked || performance.now() - askedAt > FLOOR_AGE_MS) {
+      askedAt = performance.now();
+      asked = bus.ackFloor(PROJECTION_CONSUMER);
+      asked.catch(() => {
+        askedAt = Number.NEGATIVE_INFINITY;
+      });
+    }
+    return asked;
+  };
+}

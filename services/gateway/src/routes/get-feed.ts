@@ -1,0 +1,97 @@
+import { SUMMARY_RETENTION_DAYS } from '@errand/contracts';
+import type { ActionCatalogue } from '../action-catalogue.ts';
+import { answer } from '../answer.ts';
+import type { Ending } from '../feed/endings-table.ts';
+import type { Feed, FeedPage, FeedRead } from '../feed/feed.ts';
+import { feedCursorText } from '../feed/feed-cursor.ts';
+import { readFeedQuery } from '../feed/feed-query.ts';
+import { feedStream } from '../feed/feed-stream.ts';
+import { linksOf } from '../job-summary.ts';
+import type { TenantHandler } from '../middleware/authenticate.ts';
+
+export interface GetFeedDeps {
+  readonly feed: Feed;
+  readonly catalogue: ActionCatalogue;
+  readonly now: () => number;
+  /** The longest life of a job. */
+  readonly maxLifeMs: number;
+  readonly feedHeartbeatMs: number;
+}
+
+const RETENTION_MS = SUMMARY_RETENTION_DAYS * 86_400_000;
+/** Whoever begins at the oldest ending gets that far before its cursor expires. */
+const HEAD_START_MS = 600_000;
+
+/**
+ * GET …/events: every ending of the tenant's jobs, in the order of the log, each once. As pages, the next of which is
+ * waited for if wanted, or, for a caller that accepts text/event-stream, as a stream without end.
+ */
+export function getFeed(deps: GetFeedDeps): TenantHandler {
+  const { feed, catalogue } = deps;
+  return async (c, { tenantId }) => {
+    // A summary goes 7 days after its job was requested, so an ending is kept for that less the job's life.
+    const keptSinceMs = deps.now() - RETENTION_MS + deps.maxLifeMs;
+    const query = readFeedQuery(new URL(c.req.url).searchParams, {
+      lastEventId: c.req.header('last-event-id'),
+      keptSinceMs,
+    });
+    const beginning = { version: 0, atMs: keptSinceMs + HEAD_START_MS };
+    const after = query.after === 'latest' ? await feed.latest() : (query.after ?? beginning);
+    const wanted: FeedRead = { tenantId, after, types: query.types, limit: query.limit };
+    const viewOf = (ending: Ending) => endingView(tenantId, ending, catalogue);
+    const isStream = c.req.method !== 'HEAD' && /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
+    if (!isStream) {
+      const waitMs = c.req.method === 'HEAD' ? 0 : query.waitS * 1_000;
+      const { endings, next } = await readPatiently(feed, { wanted, waitMs, signal: c.req.raw.signal });
+      return answer(c, { status: 200, body: { events: endings.map(viewOf), next: feedCursorText(next) } });
+    }
+    const changes = feed.follow(tenantId, c.req.raw.signal);
+    try {
+      const first = await feed.read(wanted);
+      const heartbeatMs = deps.feedHeartbeatMs;
+      return new Response(feedStream({ feed, changes, wanted, first, heartbeatMs, viewOf }), {
+        headers: {
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          // Tells nginx not to hold events back.
+          'x-accel-buffering': 'no',
+          'x-request-id': c.env.requestId,
+        },
+      });
+    } catch (error) {
+      changes[Symbol.dispose]();
+      throw error;
+    }
+  };
+}
+
+/** The next page that has any endings, or an empty one when the time is over. */
+async function readPatiently(
+  feed: Feed,
+  { wanted, waitMs, signal }: { wanted: FeedRead; waitMs: number; signal: AbortSignal },
+): Promise<FeedPage> {
+  if (waitMs === 0) return feed.read(wanted);
+  const untilMs = performance.now() + waitMs;
+  using changes = feed.follow(wanted.tenantId, signal);
+  let page = await feed.read(wanted);
+  while (page.endings.length === 0) {
+    if ((await changes.next(untilMs)) === 'over') break;
+    page = await feed.read({ ...wanted, after: page.next });
+  }
+  return page;
+}
+
+function endingView(tenantId: string, ending: Ending, catalogue: ActionCatalogue) {
+  const { jobId, action, version, status, finishedAt, resource, metadata } = ending;
+  return {
+    type: `job.${status}`,
+    version,
+    job_id: jobId,
+    action,
+    resource,
+    status,
+    metadata,
+    finished_at: finishedAt.toISOString(),
+    links: linksOf({ tenantId, jobId, action, resource }, catalogue),
+  };
+}

@@ -1,0 +1,76 @@
+import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
+import { evolve, expiresAtMs, type JobState } from '@errand/domain';
+import { createDailyPartitions, type Db, type DbSession } from '@errand/postgres';
+import { sql } from 'kysely';
+import { mergeByCopy } from './job-summary-table.ts';
+import { isRefusal } from './on-job-events.ts';
+
+export interface PageWriter {
+  /**
+   * Folds events into the new table and calls `record` in the same transaction, with how many of them Postgres refuses
+   * for good: these are left out.
+   */
+  write(events: readonly RecordedEvent[], record: (trx: Db, refused: number) => Promise<void>): Promise<void>;
+  /** The same in a transaction of the caller's, who holds the lock of partitions; a refusal is thrown. */
+  writeWithin(trx: Db, events: readonly RecordedEvent[]): Promise<void>;
+}
+
+/** Events of jobs whose summary has expired are passed over. */
+export function createPageWriter(session: DbSession, now: () => number): PageWriter {
+  const partitions = createDailyPartitions(session.db, 'job_summary_rebuild');
+
+  async function merge(states: readonly JobState[], record: (trx: Db) => Promise<void>): Promise<void> {
+    await partitions.ensureFor(states.map(({ jobId }) => jobId));
+    await session.db.transaction().execute(async (trx) => {
+      // What a crash of Postgres takes, it takes together with the place up to which it was written.
+      await sql`set local synchronous_commit = off`.execute(trx);
+      await mergeByCopy(session, trx, states);
+      await record(trx);
+    });
+  }
+
+  /** Writes what Postgres takes; resolves with how many events it does not. A merge may be repeated. */
+  async function mergeWhatFits(events: readonly RecordedEvent[]): Promise<number> {
+    try {
+      await merge(fold(events, now()), async () => {});
+      return 0;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (events.length === 1) return 1;
+      const half = Math.ceil(events.length / 2);
+      return (await mergeWhatFits(events.slice(0, half))) + (await mergeWhatFits(events.slice(half)));
+    }
+  }
+
+  return {
+    async write(events, record) {
+      try {
+        await merge(fold(events, now()), (trx) => record(trx, 0));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        const refused = await mergeWhatFits(events);
+        await merge([], (trx) => record(trx, refused));
+      }
+    },
+    async writeWithin(trx, events) {
+      const states = fold(events, now());
+      await partitions.ensureWithin(
+        trx,
+        states.map(({ jobId }) => jobId),
+      );
+      await mergeByCopy(session, trx, states);
+    },
+  };
+}
+
+/** What each job is known to be after these events, sorted by job, so that rows go to neighbouring places. */
+function fold(events: readonly RecordedEvent[], nowMs: number): JobState[] {
+  const jobs = new Map<string, JobState>();
+  for (const recorded of events) {
+    const { jobId } = recorded.ref;
+    const known = jobs.get(jobId);
+    if (known === undefined && expiresAtMs(uuidV7TimeMs(jobId)) <= nowMs) continue;
+    jobs.set(jobId, evolve(known, recorded));
+  }
+  return [...jobs.values()].sort((a, b) => (a.jobId < b.jobId ? -1 : 1));
+}
