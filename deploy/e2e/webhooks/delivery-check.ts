@@ -15,6 +15,8 @@ export function pairOf(eventId: string, endpointId: string): Pair {
 interface DeliveryViolation {
   readonly kind:
     | 'not_received'
+    /** The worst: the table tells of a request that nobody got. */
+    | 'delivered_but_not_received'
     | 'received_unasked'
     | 'no_delivery'
     | 'not_delivered'
