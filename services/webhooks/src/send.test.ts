@@ -102,3 +102,27 @@ test('an endpoint that moves to another origin is called there', async () => {
   moved.close();
   expect(exchange).toMatchObject({ kind: 'answered', response: 'new' });
 });
+
+test('an endpoint that sends informational answers without end is given up at once', async () => {
+  answer = (_, response) => {
+    const chat = setInterval(() => response.writeProcessing(), 1);
+    response.on('close', () => clearInterval(chat));
+  };
+  const patient = createSender({ ...LIMITS, timeoutMs: 60_000 });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const sent = await patient.send('endpoint', { method: 'POST', url, headers: {}, body: '{}' });
+  expect(sent).toMatchObject({ kind: 'broken', error: { code: 'HPE_TOO_MANY_INFORMATIONAL' } });
+  await patient.destroy();
+});
+
+test('a request that waits for a connection ends at the timeout too', async () => {
+  const never = createSender({ ...LIMITS, connect: () => {} });
+  const sent = await never.send('endpoint', {
+    method: 'POST',
+    url: 'http://127.0.0.1:1/',
+    headers: {},
+    body: '',
+  });
+  expect(sent).toMatchObject({ kind: 'broken', status: null, error: { name: 'TimeoutError' } });
+  await never.destroy();
+});

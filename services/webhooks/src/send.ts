@@ -59,12 +59,16 @@ export function createSender(options: SenderOptions): Sender {
       const { method, headers, body } = request;
       const pool = poolOf(endpointId, origin);
       // undici's own limits are for silence; an endpoint that drips would never reach them.
-      const signal = AbortSignal.timeout(options.timeoutMs);
-      const call = () => pool.request({ path: pathname + search, method, headers, body, signal });
-      const answer = await call().catch((error: unknown) => {
+      const deadline = AbortSignal.timeout(options.timeoutMs);
+      const chatter = limitChatter();
+      const signal = AbortSignal.any([deadline, chatter.signal]);
+      const { onInfo } = chatter;
+      const call = () => pool.request({ path: pathname + search, method, headers, body, signal, onInfo });
+      const called = call().catch((error: unknown) => {
         if (!sockets.wasClosed(error)) throw error;
         return call();
       });
+      const answer = await orAborted(called, deadline);
       status = answer.statusCode;
       const retryAfter = answer.headers['retry-after'];
       const response = await readCapped(answer.body, options);
@@ -83,6 +87,36 @@ export function createSender(options: SenderOptions): Sender {
       pools.clear();
     },
   };
+}
+
+/** Informational answers (1xx) that an endpoint may send before its answer. */
+const MAX_CHATTER = 16;
+
+/** Ends an exchange with an endpoint that sends informational answers without end. */
+function limitChatter() {
+  const controller = new AbortController();
+  let heard = 0;
+  return {
+    signal: controller.signal,
+    onInfo() {
+      heard++;
+      if (heard <= MAX_CHATTER) return;
+      const error = new Error('the endpoint sends informational answers only');
+      controller.abort(Object.assign(error, { code: 'HPE_TOO_MANY_INFORMATIONAL' }));
+    },
+  };
+}
+
+/** undici heeds a signal only once it has a connection, so what waits for one ends by this. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** After this time a connection that is in use gives way to one whose name is looked up again. */
