@@ -1,4 +1,4 @@
-import { type Action, type Attempt, PermanentError } from '@errand/actions';
+import { type Action, type Attempt, PermanentError, type ValueIssue } from '@errand/actions';
 import { FAULT_CODES, type FaultCode, type JobFault } from '@errand/contracts';
 
 /** One attempt as plain data, so that it can cross into a worker thread. */
@@ -9,6 +9,7 @@ export interface AttemptOrder {
   readonly resource: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
   readonly attempt: number;
+  readonly traceparent: string | undefined;
 }
 
 export interface AttemptHooks {
@@ -73,7 +74,7 @@ function faultOf(error: unknown): AttemptOutcome {
   );
 }
 
-function detailsOf(error: { issues: { path: PropertyKey[]; code?: string; message: string }[] }): unknown[] {
+function detailsOf(error: { issues: readonly ValueIssue[] }): unknown[] {
   return error.issues.slice(0, 100).map(({ path, code, message }) => ({
     pointer: `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`,
     code,

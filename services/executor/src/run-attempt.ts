@@ -82,7 +82,7 @@ async function run(
   const { input, resource, metadata } = request.event.data;
   const { jobId, tenantId } = request.ref;
   const outcome = await target.runner.run(
-    { jobId, tenantId, input, resource, metadata, attempt },
+    { jobId, tenantId, input, resource, metadata, attempt, traceparent: request.event.traceparent },
     {
       signal: AbortSignal.any([watch.signal, deps.giveUp]),
       progress: progress.report,

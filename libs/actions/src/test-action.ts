@@ -1,0 +1,91 @@
+import type { z } from 'zod';
+import type { DefinedAction, ResourceParameters, ValueIssue } from './define-action.ts';
+import { PermanentError } from './errors.ts';
+
+export interface TestOptions {
+  signal?: AbortSignal;
+  /** Counts from 1, which it is unless told. */
+  attempt?: number;
+  metadata?: Record<string, string>;
+  tenantId?: string;
+}
+
+/** Parameters are wanted where the resource has some. */
+type TestArguments<Resource extends string> =
+  unknown extends ResourceParameters<Resource>
+    ? [options?: TestOptions]
+    : [options: TestOptions & { resource: ResourceParameters<Resource> }];
+
+export interface ProgressCall {
+  percent: number;
+  message?: string;
+}
+
+export interface TestFault {
+  /** `action_failed` for an error that is no PermanentError. */
+  code: string;
+  message: string;
+  details: unknown[];
+  /** Whether the job would fail without another attempt. */
+  permanent: boolean;
+  /** What the action threw. */
+  cause?: unknown;
+}
+
+export type Tested<Result> = { progress: ProgressCall[]; logged: string[] } & (
+  | { result: Result; error?: undefined }
+  | { result?: undefined; error: TestFault }
+);
+
+/**
+ * Runs an action once, as an executor does but without servers: between its input schema and its result schema, with
+ * everything that it reports collected. Never rejects for what the action does. The action's timeout is not applied.
+ */
+export async function testAction<Resource extends string, Input extends z.ZodType, Result extends z.ZodType>(
+  action: DefinedAction<Resource, Input, Result>,
+  input: z.input<Input>,
+  ...[options]: TestArguments<Resource>
+): Promise<Tested<z.output<Result>>> {
+  const progress: ProgressCall[] = [];
+  const logged: string[] = [];
+  const told = { progress, logged };
+  const { resource = {} } = (options ?? {}) as { resource?: Record<string, string> };
+  const parsed = action.input.safeParse(input);
+  if (!parsed.success) return { ...told, error: unfit('invalid_input', parsed.error.issues) };
+  let returned: unknown;
+  try {
+    returned = await action.run({
+      jobId: '00000000-0000-7000-8000-000000000000',
+      tenantId: options?.tenantId ?? 'test',
+      input: parsed.data,
+      resource,
+      metadata: options?.metadata ?? {},
+      attempt: options?.attempt ?? 1,
+      signal: options?.signal ?? new AbortController().signal,
+      progress: (percent, message) =>
+        void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
+      log: (message) => void logged.push(message),
+    });
+  } catch (error) {
+    return { ...told, error: faultOf(error) };
+  }
+  const result = action.result.safeParse(returned);
+  return result.success
+    ? { ...told, result: result.data as z.output<Result> }
+    : { ...told, error: unfit('invalid_result', result.error.issues) };
+}
+
+function unfit(code: string, issues: readonly ValueIssue[]): TestFault {
+  const details = issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
+  const message = details.map((detail) => `${detail.path}: ${detail.message}`).join('; ');
+  return { code, message, details, permanent: true };
+}
+
+function faultOf(cause: unknown): TestFault {
+  if (cause instanceof PermanentError) {
+    const { code, message, details } = cause;
+    return { code, message, details, permanent: true, cause };
+  }
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return { code: 'action_failed', message, details: [], permanent: false, cause };
+}
