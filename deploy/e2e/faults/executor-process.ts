@@ -1,4 +1,5 @@
 /* An executor of the fault actions, in a process of its own. */
+import { join } from 'node:path';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
 
@@ -6,5 +7,5 @@ await runService({
   name: 'executor',
   settings,
   start: (config, context) =>
-    startExecutor(config, { ...context, modules: [new URL('./fault-actions.ts', import.meta.url).href] }),
+    startExecutor({ ...config, actions: [join(import.meta.dirname, 'fault-actions.ts')] }, context),
 });
