@@ -1,5 +1,5 @@
 /* An executor under measurement: the real one, with an action that does nothing. */
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
 
@@ -7,5 +7,8 @@ await runService({
   name: 'executor',
   settings,
   start: (config, context) =>
-    startExecutor({ ...config, actions: [join(import.meta.dirname, 'noop-action.ts')] }, context),
+    startExecutor(
+      { ...config, actions: [fileURLToPath(new URL('./noop-action.ts', import.meta.url))] },
+      context,
+    ),
 });

@@ -1,5 +1,5 @@
 /* An executor under measurement: the real one, with an action that it is taken away from. */
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
 
@@ -7,5 +7,8 @@ await runService({
   name: 'executor',
   settings,
   start: (config, context) =>
-    startExecutor({ ...config, actions: [join(import.meta.dirname, 'takeover-action.ts')] }, context),
+    startExecutor(
+      { ...config, actions: [fileURLToPath(new URL('./takeover-action.ts', import.meta.url))] },
+      context,
+    ),
 });

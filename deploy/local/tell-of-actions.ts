@@ -54,7 +54,7 @@ export async function tellOfActions(options: {
 }
 
 /** The lines for people. */
-export function wordsOf(line: ActionLine, tenantUrl: string): string[] {
+function wordsOf(line: ActionLine, tenantUrl: string): string[] {
   if (line.msg === 'action_file_broken')
     return (line.reason ?? '').split('\n').map((text) => `broken: ${text}`);
   if (line.msg !== 'actions_announced') return [];

@@ -1,5 +1,5 @@
 /* An executor of the fault actions, in a process of its own. */
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
 
@@ -7,5 +7,8 @@ await runService({
   name: 'executor',
   settings,
   start: (config, context) =>
-    startExecutor({ ...config, actions: [join(import.meta.dirname, 'fault-actions.ts')] }, context),
+    startExecutor(
+      { ...config, actions: [fileURLToPath(new URL('./fault-actions.ts', import.meta.url))] },
+      context,
+    ),
 });

@@ -13,7 +13,7 @@ interface Served {
 }
 
 /** What a replacement changed. */
-export interface Replaced {
+interface Replaced {
   readonly begun: readonly LoadedAction[];
   /** Names. */
   readonly withdrawn: readonly string[];

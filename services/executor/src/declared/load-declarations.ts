@@ -9,7 +9,7 @@ import { declaredAction } from './declared-action.ts';
 import { type Mistake, type Place, placeOf } from './yaml-places.ts';
 
 /** Thrown with a line for each mistake in an actions.yaml: file, line, column, path and what is wrong. */
-export class BadDeclarations extends Error {
+class BadDeclarations extends Error {
   override name = 'BadDeclarations';
   readonly code = 'bad_declarations';
   readonly retryable = false;
