@@ -33,6 +33,20 @@ test('create takes a key once', async () => {
   expect(await bucket.get('once')).toEqual(tenant('once'));
 });
 
+test('changes that meet are all made, and nothing is made of an absent key', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  await bucket.put('counted', { ...tenant('counted'), created_at: '2026-01-01T00:00:00.000Z' });
+  const later = (stored: Tenant): Tenant => ({
+    ...stored,
+    created_at: new Date(Date.parse(stored.created_at) + 1).toISOString(),
+  });
+  await Promise.all(Array.from({ length: 20 }, () => bucket.change('counted', later)));
+  expect((await bucket.get('counted'))?.created_at).toBe('2026-01-01T00:00:00.020Z');
+  await bucket.delete('counted');
+  expect(await bucket.change('counted', later)).toBeUndefined();
+  expect(await bucket.get('counted')).toBeUndefined();
+});
+
 test('a watched bucket holds what was there and follows what changes', async () => {
   const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
   await bucket.put('before', tenant('before'));

@@ -1,7 +1,7 @@
 import type { BucketName } from '@errand/contracts';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { LogUnavailable } from './errors.ts';
+import { JS, jsCode, LogUnavailable } from './errors.ts';
 
 /** What a stored value is checked with when it is read: a zod schema fits. */
 interface Schema<T> {
@@ -15,6 +15,12 @@ export interface Bucket<T> {
   put(key: string, value: T): Promise<void>;
   /** Writes only if the key is absent; false if it was there. */
   create(key: string, value: T): Promise<boolean>;
+  /**
+   * Makes another value of the stored one, and does so again when another writer was faster, so that no change is lost.
+   * Resolves with what is stored then; undefined for a key that is absent, of which nothing is made. Nothing is
+   * written where `make` returns what it was given.
+   */
+  change(key: string, make: (stored: T) => T): Promise<T | undefined>;
   delete(key: string): Promise<void>;
 }
 
@@ -101,10 +107,31 @@ function bucketOf<T>(kv: KV, schema: Schema<T>): Bucket<T> {
         throw new LogUnavailable('the bucket did not take the key', { cause: error });
       }
     },
+    async change(key, make) {
+      for (;;) {
+        const entry = await answered(kv.get(key));
+        const stored = entry?.operation === 'PUT' ? read(schema, entry) : undefined;
+        if (!entry || stored === undefined) return undefined;
+        const made = make(stored);
+        if (made === stored || (await putAfter(kv, entry, JSON.stringify(made)))) return made;
+      }
+    },
     async delete(key) {
       await answered(kv.delete(key));
     },
   };
+}
+
+/** Writes only if the entry is still the newest of its key; false if it is not. */
+async function putAfter(kv: KV, entry: KvEntry, value: string): Promise<boolean> {
+  try {
+    await kv.update(entry.key, value, entry.revision);
+    return true;
+  } catch (error) {
+    const code = jsCode(error);
+    if (code === JS.wrongLastSequence || code === JS.wrongLastSequenceInFlight) return false;
+    throw new LogUnavailable('the bucket did not take the value', { cause: error });
+  }
 }
 
 /** A value that does not fit its schema counts as absent: one bad entry must not stop a service. */

@@ -66,6 +66,7 @@ export {
 export {
   ENDPOINT_NEWS_TYPES,
   type EndpointNewsType,
+  JOB_WEBHOOKS_RECORD,
   WEBHOOK_EVENT_FILTERS,
   WebhookEndpoint,
   type WebhookEventFilter,

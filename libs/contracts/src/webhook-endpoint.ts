@@ -15,6 +15,12 @@ export function webhookEventTypeOf(type: JobEventType): WebhookEventType | undef
   return EVENT_TYPE_OF[type];
 }
 
+/**
+ * The endpoint id of the record whose signing secrets a tenant's per-job webhooks carry. It is in the bucket before
+ * the first such job is accepted, and is itself told of nothing.
+ */
+export const JOB_WEBHOOKS_RECORD = 'job';
+
 /** What is said about an endpoint, to the tenant's other endpoints that ask for it. */
 export const ENDPOINT_NEWS_TYPES = ['webhook.failing', 'webhook.disabled', 'webhook.recovered'] as const;
 export type EndpointNewsType = (typeof ENDPOINT_NEWS_TYPES)[number];

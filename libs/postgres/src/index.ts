@@ -3,4 +3,11 @@ export { createDailyPartitions, type DailyPartitions } from './daily-partitions.
 export { type JobSummaryRow, rowOfState, stateOfRow } from './job-summary-rows.ts';
 export { migrate, migratePatiently } from './migrate.ts';
 export type { JobSummaryTable } from './schema/job-summary.ts';
-export { DELIVERY_STATES, type DeliveryState, type EndpointHealth } from './schema/webhooks.ts';
+export {
+  type AttemptTrigger,
+  DELIVERY_STATES,
+  type DeliveryState,
+  type EndpointHealth,
+  type RoundTrigger,
+} from './schema/webhooks.ts';
+export { shardOf } from './webhook-shard.ts';

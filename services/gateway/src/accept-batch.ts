@@ -8,8 +8,10 @@ import type { FindJobDeps } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
 import type { Ctx } from './middleware/exchange.ts';
+import type { EndpointDeps } from './webhooks/endpoint-store.ts';
+import { ensureJobSigner } from './webhooks/job-signer.ts';
 
-export interface AcceptBatchDeps extends FindJobDeps {
+export interface AcceptBatchDeps extends FindJobDeps, EndpointDeps {
   readonly bus: FindJobDeps['bus'] & Pick<Bus, 'appendBatch'>;
   readonly idempotency: Idempotency;
 }
@@ -24,6 +26,8 @@ export interface SentBatch {
   readonly appendsOf: (jobIdOf: (index: number) => string) => AppendRequest[];
   /** The body as it was sent. */
   readonly text: string;
+  /** Whether any of the orders asks for a webhook. */
+  readonly hasWebhooks: boolean;
 }
 
 /** How many jobs are looked for at the same time. */
@@ -62,6 +66,7 @@ async function request(
   record: IdempotencyRecord,
 ): Promise<AcceptedJob[]> {
   const appends = sent.appendsOf((index) => batchJobId(record.job_id, index));
+  if (sent.hasWebhooks) await ensureJobSigner(deps, sent.tenantId);
   const outcomes = await deps.bus.appendBatch(appends);
   const jobs: AcceptedJob[] = [];
   for (const [place, { ref, event }] of appends.entries()) {

@@ -19,8 +19,10 @@ import { Refusal } from './problem.ts';
 import { jobRequestOf } from './request-job.ts';
 import { traceParentOf } from './trace-parent.ts';
 import { preferredWaitS } from './wait-preference.ts';
+import type { EndpointDeps } from './webhooks/endpoint-store.ts';
+import { ensureJobSigner } from './webhooks/job-signer.ts';
 
-export interface AcceptJobDeps extends FindJobDeps {
+export interface AcceptJobDeps extends FindJobDeps, EndpointDeps {
   readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append'>;
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
@@ -108,6 +110,8 @@ async function request(
   const { appendTimeoutMs } = deps;
   try {
     const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
+    // Whoever calls the webhook must find what to sign with.
+    if (order.webhook) await ensureJobSigner(deps, caller.tenantId);
     const outcome = await deps.bus.append(append);
     if (outcome.kind === 'conflict') return undefined;
     return { jobId, version: outcome.version, createdAt: append.event.time };

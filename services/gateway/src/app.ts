@@ -14,27 +14,27 @@ import { createAuthenticator, type Handler } from './middleware/authenticate.ts'
 import { type Env, recordExchanges } from './middleware/exchange.ts';
 import { problemOf, Refusal } from './problem.ts';
 import { cancelActionJob, cancelJob } from './routes/cancel-job.ts';
-import { changeWebhook } from './routes/change-webhook.ts';
 import { createKey } from './routes/create-key.ts';
-import { createWebhook } from './routes/create-webhook.ts';
 import { deleteKey } from './routes/delete-key.ts';
-import { deleteWebhook } from './routes/delete-webhook.ts';
 import { getAction } from './routes/get-action.ts';
 import { getEvents } from './routes/get-events.ts';
 import { getJob } from './routes/get-job.ts';
 import { getStatus } from './routes/get-status.ts';
-import { getWebhook } from './routes/get-webhook.ts';
 import { listActions } from './routes/list-actions.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { listJobs } from './routes/list-jobs.ts';
 import { listKeys } from './routes/list-keys.ts';
-import { listWebhooks } from './routes/list-webhooks.ts';
 import { putTenant } from './routes/put-tenant.ts';
 import { redriveDeadLetter } from './routes/redrive-dead-letter.ts';
 import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
 import { runBatch } from './routes/run-batch.ts';
+import { webhookRoutes } from './webhook-routes.ts';
+import type { DeliveryLog } from './webhooks/delivery-log.ts';
+import type { EndpointHealthStore } from './webhooks/endpoint-health.ts';
 import type { EndpointBucket } from './webhooks/endpoint-store.ts';
+import type { ReplayLog } from './webhooks/replay-log.ts';
+import { createTestAllowance } from './webhooks/test-allowance.ts';
 
 export interface AppDeps {
   readonly config: GatewayConfig;
@@ -45,6 +45,9 @@ export interface AppDeps {
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
   readonly endpoints: EndpointBucket;
+  readonly health: EndpointHealthStore;
+  readonly deliveries: DeliveryLog;
+  readonly replays: ReplayLog;
   readonly idempotencyRecords: Bucket<IdempotencyRecord>;
   readonly box: SecretBox;
   readonly ops: Ops;
@@ -95,15 +98,7 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   mount(app, `${tenant}/jobs/:job_id`, { GET: asTenant(getJob(shared)) });
   mount(app, `${tenant}/actions`, { GET: asTenant(listActions(shared)) });
   mount(app, `${tenant}/actions/:name`, { GET: asTenant(getAction(shared)) });
-  mount(app, `${tenant}/webhooks`, {
-    POST: asTenant(createWebhook(shared)),
-    GET: asTenant(listWebhooks(shared)),
-  });
-  mount(app, `${tenant}/webhooks/:endpoint_id`, {
-    GET: asTenant(getWebhook(shared)),
-    PATCH: asTenant(changeWebhook(shared)),
-    DELETE: asTenant(deleteWebhook(shared)),
-  });
+  for (const [path, handlers] of webhookRoutes(asTenant, shared)) mount(app, tenant + path, handlers);
   mountActions(app, [
     { verb: 'run', method: 'POST', handler: asTenant(runAction(shared)) },
     { verb: 'run-batch', method: 'POST', handler: asTenant(runBatch(shared)) },
@@ -133,6 +128,7 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
     allowHttp: config.webhooksAllowHttp,
     endpointsPerTenant: config.webhookEndpointsPerTenant,
+    testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
     watch: createJobWatch(bus, deps.stopping),
     heartbeat: createHeartbeat(config.eventsHeartbeatMs),
     idempotency: createIdempotency({

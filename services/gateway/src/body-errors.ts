@@ -1,6 +1,6 @@
 import type { InputError } from '@errand/contracts';
 import { fragmentOf, pointerToken } from '@errand/json-schema';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { Refusal } from './problem.ts';
 
 /**
@@ -23,6 +23,16 @@ export function checkBody<T>(
   return parsed.success
     ? { kind: 'valid', value: parsed.data }
     : { kind: 'invalid', errors: bodyErrorsOf(parsed.error.issues, value, base) };
+}
+
+const EmptyBody = z.strictObject({});
+
+/**
+ * Reads the body of a request that has nothing to say.
+ * @throws Refusal invalid_input, which names every member
+ */
+export function parseEmptyBody(value: unknown): void {
+  parseBody(EmptyBody, value);
 }
 
 /** Zod's issues under the same codes as those of action inputs. */

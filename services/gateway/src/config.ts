@@ -103,6 +103,15 @@ export const settings = {
     min: 1,
     max: 10_000,
   }),
+  webhookTestsPerMinute: integer({
+    env: 'ERRAND_WEBHOOK_TESTS_PER_MINUTE',
+    description:
+      'How many test calls of webhook endpoints a tenant may make in a minute, in each gateway process',
+    unit: 'calls',
+    default: 10,
+    min: 1,
+    max: 10_000,
+  }),
   webhooksAllowHttp: flag({
     env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
     description: 'Accepts webhook URLs without TLS, for tries on one machine',

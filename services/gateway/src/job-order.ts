@@ -1,8 +1,9 @@
-import type { ActionContract, InputError } from '@errand/contracts';
+import type { ActionContract, InputError, JobWebhook } from '@errand/contracts';
 import type { CatalogueEntry } from './action-catalogue.ts';
 import { checkBody } from './body-errors.ts';
 import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-times.ts';
 import { Refusal } from './problem.ts';
+import { readJobWebhook } from './webhooks/job-webhook.ts';
 
 /** A job that may be requested: all of it has been checked. */
 export interface JobOrder {
@@ -13,14 +14,21 @@ export interface JobOrder {
   readonly times: JobTimes;
   readonly source: 'api' | 'retry';
   readonly retryOf?: string;
+  readonly webhook?: JobWebhook | undefined;
 }
 
 export type CheckedOrder =
   | { readonly kind: 'order'; readonly order: JobOrder }
   | { readonly kind: 'invalid'; readonly errors: InputError[] };
 
+/** What options of a run may be. */
+export interface OrderLimits extends JobLife {
+  /** Whether webhooks may be called without TLS. */
+  readonly allowHttp: boolean;
+}
+
 /** What is to be checked an input with. */
-export interface OrderContext extends JobLife {
+export interface OrderContext extends OrderLimits {
   readonly entry: CatalogueEntry;
   readonly resource: Record<string, string>;
   readonly nowMs: number;
@@ -41,21 +49,34 @@ export function checkRunBody(
     sent = body._job;
     delete body._job;
   }
-  const timed = checkOptions(sent, context);
+  const options = checkOptions(sent, context);
   const inputErrors = checkInput(context.entry, body, length);
-  if (timed.kind === 'invalid') return { kind: 'invalid', errors: [...timed.errors, ...inputErrors] };
+  if (options.kind === 'invalid') return { kind: 'invalid', errors: [...options.errors, ...inputErrors] };
   if (inputErrors.length > 0) return { kind: 'invalid', errors: inputErrors };
   const { entry, resource } = context;
-  const { metadata, times } = timed;
-  const order = { contract: entry.contract, resource, input: body, metadata, times, source: 'api' } as const;
-  return { kind: 'order', order };
+  const { metadata, times, webhook } = options;
+  const { contract } = entry;
+  return {
+    kind: 'order',
+    order: { contract, resource, input: body, metadata, times, source: 'api', webhook },
+  };
 }
 
-function checkOptions(sent: unknown, life: JobLife & { nowMs: number }) {
+type CheckedOptions =
+  | ({ readonly kind: 'options' } & Pick<JobOrder, 'metadata' | 'times' | 'webhook'>)
+  | { readonly kind: 'invalid'; readonly errors: InputError[] };
+
+function checkOptions(sent: unknown, limits: OrderLimits & { nowMs: number }): CheckedOptions {
   const options = checkBody(JobOptions, sent, '/_job');
   if (options.kind === 'invalid') return options;
-  const timed = jobTimesOf(options.value, life);
-  return timed.kind === 'invalid' ? timed : { ...timed, metadata: options.value.metadata ?? {} };
+  const { metadata = {}, webhook: asked } = options.value;
+  const timed = jobTimesOf(options.value, limits);
+  const webhook = asked && readJobWebhook(asked, limits);
+  if (timed.kind === 'invalid' || webhook?.kind === 'invalid') {
+    const errors = [timed, webhook].flatMap((each) => (each?.kind === 'invalid' ? each.errors : []));
+    return { kind: 'invalid', errors };
+  }
+  return { kind: 'options', metadata, times: timed.times, webhook: webhook?.webhook };
 }
 
 /** @throws Refusal bad_contract, nested_too_deeply */

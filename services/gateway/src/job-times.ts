@@ -1,5 +1,6 @@
 import { type InputError, Metadata } from '@errand/contracts';
 import { z } from 'zod';
+import { JobWebhookOption } from './webhooks/job-webhook.ts';
 
 const wholeSeconds = z.int().min(1);
 const unsupported = z
@@ -19,7 +20,7 @@ export const JobOptions = z.strictObject({
   start_by_s: wholeSeconds.optional(),
   finish_by_s: wholeSeconds.optional(),
   priority: unsupported,
-  webhook: unsupported,
+  webhook: JobWebhookOption.optional(),
 });
 export type JobOptions = z.infer<typeof JobOptions>;
 

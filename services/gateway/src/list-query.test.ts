@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { cursorOf, readListQuery } from './list-query.ts';
+import { readListQuery } from './list-query.ts';
+import { cursorOf } from './query-reader.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 const WEEK_AGO = idAt(Date.UTC(2026, 0, 24, 12) + 1);

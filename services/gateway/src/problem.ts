@@ -37,6 +37,8 @@ const PROBLEMS = {
   unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job here.' },
   unknown_dead_letter: { status: 404, title: 'Not found', detail: 'There is no such dead letter.' },
   unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
+  unknown_delivery: { status: 404, title: 'Not found', detail: 'There is no such delivery.' },
+  unknown_replay: { status: 404, title: 'Not found', detail: 'There is no such replay of this endpoint.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
   method_not_allowed: {
     status: 405,
@@ -46,6 +48,12 @@ const PROBLEMS = {
   slow_request: { status: 408, title: 'Request timeout', detail: 'The request took too long to arrive.' },
   slow_body: { status: 408, title: 'Request timeout', detail: 'The body took too long to arrive.' },
   too_many_endpoints: { status: 409, title: 'Limit reached', detail: 'The tenant has all its endpoints.' },
+  too_many_secrets: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'Three replaced signing secrets are still valid. Wait for one to expire, or send grace_s 0.',
+  },
+  replay_ended: { status: 409, title: 'Conflict', detail: 'The replay is over.' },
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
@@ -73,6 +81,11 @@ const PROBLEMS = {
     title: 'Key reused',
     detail: 'This Idempotency-Key was used for another request.',
   },
+  too_many_tests: {
+    status: 429,
+    title: 'Too many tests',
+    detail: 'The tenant has made all its test calls of this minute.',
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',
@@ -93,6 +106,12 @@ const PROBLEMS = {
     status: 503,
     title: 'Unavailable',
     detail: 'The database did not answer in time. Try again.',
+    headers: { 'retry-after': '2' },
+  },
+  webhooks_unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The webhooks service did not answer. Try again.',
     headers: { 'retry-after': '2' },
   },
   bad_contract: {

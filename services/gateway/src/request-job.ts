@@ -15,7 +15,7 @@ export interface RequestOrigin {
 
 /** The append that makes an ordered job exist, as the first event under its id. */
 export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrigin): AppendRequest {
-  const { contract, resource, input, metadata, times, source, retryOf } = order;
+  const { contract, resource, input, metadata, times, source, retryOf, webhook } = order;
   const { tenantId, name } = origin.caller;
   const decision = decide(
     {
@@ -28,6 +28,7 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
         requested_by: name,
         ...times,
         ...(retryOf === undefined ? {} : { retry_of: retryOf }),
+        ...(webhook === undefined ? {} : { webhook }),
       },
     },
     undefined,

@@ -99,7 +99,7 @@ test('wrong inputs and wrong job options are named together', async () => {
   expect(found.sort()).toEqual([
     '#/_job/colour unknown_property',
     '#/_job/start_by_s minimum',
-    '#/_job/webhook unsupported',
+    '#/_job/webhook/url required',
     '#/tilt_deg maximum',
   ]);
 });

@@ -29,6 +29,7 @@ export async function watchSettledBucket<T>(
     get: (key) => connected(() => bucket.get(key)),
     put: (key, value) => settled(() => bucket.put(key, value)),
     create: (key, value) => settled(() => bucket.create(key, value)),
+    change: (key, make) => settled(() => bucket.change(key, make)),
     delete: (key) => settled(() => bucket.delete(key)),
   };
 }

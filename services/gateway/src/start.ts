@@ -9,6 +9,9 @@ import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { problemOfBrokenRequest } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
+import { createDeliveryLog } from './webhooks/delivery-log.ts';
+import { createEndpointHealth } from './webhooks/endpoint-health.ts';
+import { createReplayLog } from './webhooks/replay-log.ts';
 
 export interface GatewayContext extends ServiceContext {
   /** The wall clock, in milliseconds. */
@@ -61,6 +64,9 @@ export async function startGateway(
     idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
     store: createJobStore(db, log),
     list: createJobList(db, log),
+    health: createEndpointHealth(db, log),
+    deliveries: createDeliveryLog(db, log),
+    replays: createReplayLog(db, log),
     box: createSecretBox(config.secretKey),
     ops: createOps({ service: 'gateway', checks: { nats: bus.isConnected } }),
   });

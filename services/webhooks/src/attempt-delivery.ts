@@ -1,14 +1,12 @@
-import type { WebhookEndpoint } from '@errand/contracts';
-import { composeRequest, loggedHeaders, type Message } from './compose-request.ts';
+import type { AttemptTrigger } from '@errand/postgres';
+import { composeRequest, loggedHeaders, type Message, type RequestTrigger } from './compose-request.ts';
 import type { AttemptResult, DueDelivery } from './delivery-table.ts';
-import type { OpenedSecrets } from './open-secrets.ts';
 import { type Exchange, type Outcome, outcomeOf } from './outcome.ts';
 import { nextAttempt, type RetrySchedule } from './retry-schedule.ts';
-import type { Sender } from './send.ts';
+import type { Sending } from './sending.ts';
+import type { Target } from './target.ts';
 
-export interface AttemptDeps {
-  readonly sender: Sender;
-  readonly openSecrets: (endpoint: WebhookEndpoint) => OpenedSecrets;
+export interface AttemptDeps extends Sending {
   readonly schedule: RetrySchedule;
   readonly now: () => number;
   readonly random: () => number;
@@ -24,14 +22,15 @@ export interface Attempted {
 /** Tries once to deliver; undefined if the attempt was cut off by a stop and counts for nothing. */
 export async function attemptDelivery(
   delivery: DueDelivery,
-  endpoint: WebhookEndpoint,
+  { target, probe }: { target: Target; probe: boolean },
   deps: AttemptDeps,
 ): Promise<Attempted | undefined> {
   const startedMs = deps.now();
   const began = performance.now();
   const attempt = delivery.attempts + 1;
+  const trigger: AttemptTrigger = probe ? 'probe' : delivery.trigger;
   const { exchange, requestHeaders } = await sendAttempt(
-    { message: delivery, endpoint, attempt, nowMs: startedMs },
+    { message: delivery, target, attempt, trigger, nowMs: startedMs },
     deps,
   );
   if (exchange.kind === 'abandoned') return undefined;
@@ -41,6 +40,7 @@ export async function attemptDelivery(
     event_id: delivery.event_id,
     endpoint_id: delivery.endpoint_id,
     attempt,
+    trigger,
     startedMs,
     durationMs: performance.now() - began,
     status: exchange.status,
@@ -52,20 +52,20 @@ export async function attemptDelivery(
   return { result, outcome, endedMs };
 }
 
-/** One exchange with an endpoint, and what was sent. */
+/** One exchange, and what was sent. */
 export async function sendAttempt(
-  options: { message: Message; endpoint: WebhookEndpoint; attempt: number; nowMs: number },
-  deps: Pick<AttemptDeps, 'sender' | 'openSecrets'>,
+  options: { message: Message; target: Target; attempt: number; trigger: RequestTrigger; nowMs: number },
+  deps: Sending,
 ): Promise<{ exchange: Exchange | { kind: 'abandoned' }; requestHeaders: Record<string, string> }> {
-  const { message, endpoint, attempt, nowMs } = options;
+  const { target } = options;
   let requestHeaders: Record<string, string> = {};
   try {
-    const secrets = deps.openSecrets(endpoint);
-    const request = composeRequest({ endpoint, secrets, message, attempt, nowMs });
+    const secrets = deps.openSecrets(target.secretsOf);
+    const request = composeRequest({ ...options, secrets });
     requestHeaders = loggedHeaders(request, secrets);
-    return { exchange: await deps.sender.send(endpoint.endpoint_id, request), requestHeaders };
+    return { exchange: await deps.sender.send(target.endpointId, request), requestHeaders };
   } catch (error) {
-    // Secrets that do not open; sending itself does not throw.
+    // Secrets that are missing or do not open; sending itself does not throw.
     return { exchange: { kind: 'broken', status: null, error }, requestHeaders };
   }
 }

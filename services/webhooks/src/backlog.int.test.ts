@@ -1,11 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { createDailyPartitions, type Db, migrate, openDatabase } from '@errand/postgres';
+import { createDailyPartitions, type Db, migrate, openDatabase, shardOf } from '@errand/postgres';
 import { createTestDatabase, type TestDatabase } from '@errand/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expirePending, insertFanOuts, recordAttempts } from './delivery-table.ts';
 import { findEndpoints, readPages } from './due-table.ts';
-import { shardOf } from './shard.ts';
 
 /* What the backlog of a dead endpoint costs the statements that serve the others: counted in rows that are read. */
 
@@ -36,7 +35,7 @@ beforeAll(async () => {
       ...{ event_id, tenant_id: 'acme', job_id: randomUUIDv7(), action: 'a', type: 'job.succeeded' },
       ...{ status: 'succeeded', body: '{}' },
     },
-    endpointIds: HEALTHY,
+    to: HEALTHY.map((endpointId) => ({ endpointId, url: null })),
     dueMs: Date.now(),
     expiresMs: Date.now() + DAY_MS,
   }));
@@ -72,6 +71,7 @@ const result = (event_id: string, endpoint_id: string) => ({
     event_id,
     endpoint_id,
     attempt: 1,
+    trigger: 'auto' as const,
     startedMs: Date.now(),
     durationMs: 1,
     status: 200,
@@ -86,7 +86,7 @@ test.each(['before Postgres knows the table', 'after'])(
     if (when === 'after') await sql`analyze`.execute(db);
     const shards = Array.from({ length: 256 }, (_, shard) => shard);
     const pages = [...HEALTHY, 'whe_dead'].map((endpointId) => ({
-      ...{ shard: shardOf(endpointId), endpointId, after: null },
+      ...{ shard: shardOf(endpointId), endpointId, after: null, fresh: endpointId === 'whe_dead' ? 0 : 24 },
       limit: endpointId === 'whe_dead' ? 1 : 32,
     }));
     const results = HEALTHY.flatMap((endpointId) => eventIds.map((eventId) => result(eventId, endpointId)));

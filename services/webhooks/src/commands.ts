@@ -7,6 +7,9 @@ import { cancelReplay, redeliver } from './replay-table.ts';
 import type { Sending } from './sending.ts';
 import { testEndpoint } from './test-endpoint.ts';
 
+/** How often it is looked for replays that are due. */
+const REPLAY_INTERVAL_MS = 250;
+
 /** Answers what the service is asked to do, and works on replays, until disposed. */
 export async function startCommands(
   deps: ReplayDeps & {
@@ -14,7 +17,6 @@ export async function startCommands(
     sending: Sending;
     found: Delivering['found'];
     log: Logger;
-    intervalMs: number;
   },
 ): Promise<AsyncDisposable> {
   const { db, bus, endpoints, now, lifeMs, found, log } = deps;
@@ -48,7 +50,7 @@ export async function startCommands(
     cancel_replay: (request) => cancelReplay(db, request, now()),
   };
   const stopAnswering = await bus.answerWebhooks(handlers, (err) => log.error({ err }, 'command_failed'));
-  const stopReplays = repeat(workOnReplays, deps.intervalMs, (err) => log.error({ err }, 'replay_failed'));
+  const stopReplays = repeat(workOnReplays, REPLAY_INTERVAL_MS, (err) => log.error({ err }, 'replay_failed'));
   return {
     async [Symbol.asyncDispose]() {
       stopped = true;

@@ -14,15 +14,16 @@ const message = {
 };
 
 function compose(
-  endpoint: { url?: string; method?: 'POST' | 'GET' } = {},
+  target: { url?: string; method?: 'POST' | 'GET' } = {},
   secrets: Partial<OpenedSecrets> = {},
   nowMs = Date.now(),
 ) {
   return composeRequest({
-    endpoint: { url: 'https://a.example/hook', method: 'POST', ...endpoint },
+    target: { endpointId: 'whe_1', url: 'https://a.example/hook', method: 'POST', ...target },
     secrets: { signingSecret: SECRET, previousSecrets: [], basicAuth: null, headers: {}, ...secrets },
     message,
     attempt: 3,
+    trigger: 'auto',
     nowMs,
   });
 }
@@ -34,7 +35,9 @@ test('a POST carries the body as it was stored, and a signature over it', () => 
     'content-type': 'application/json',
     'user-agent': 'errand-webhooks/1',
     'webhook-id': message.event_id,
+    'errand-delivery': `${message.event_id}.whe_1`,
     'errand-attempt': '3',
+    'errand-trigger': 'auto',
   });
   expect(new Webhook(SECRET).verify(message.body, request.headers)).toEqual({ ä: 1 });
 });
@@ -74,10 +77,11 @@ test("a GET's signature is over the empty body", () => {
 
 test('what fills a placeholder is percent-encoded', () => {
   const request = composeRequest({
-    endpoint: { url: 'https://a.example/?s=<STATUS>', method: 'GET' },
+    target: { endpointId: 'whe_1', url: 'https://a.example/?s=<STATUS>', method: 'GET' },
     secrets: { signingSecret: SECRET, previousSecrets: [], basicAuth: null, headers: {} },
     message: { ...message, status: 'a b&c=$&' },
     attempt: 1,
+    trigger: 'auto',
     nowMs: 0,
   });
   expect(request.url).toBe('https://a.example/?s=a%20b%26c%3D%24%26');

@@ -1,18 +1,23 @@
-import type { WebhookEndpoint } from '@errand/contracts';
+import type { AttemptTrigger } from '@errand/postgres';
 import type { OpenedSecrets } from './open-secrets.ts';
 import { signatureOf } from './signature.ts';
+import type { Target } from './target.ts';
 
 /** What is told, the same on every attempt. */
 export interface Message {
   event_id: string;
   tenant_id: string;
-  job_id: string;
-  action: string;
+  /** This and the next two are of the job that ended, null for news of an endpoint. */
+  job_id: string | null;
+  action: string | null;
   /** The job's status word. */
-  status: string;
+  status: string | null;
   /** JSON. */
   body: string;
 }
+
+/** Why a request is made. A test belongs to no delivery. */
+export type RequestTrigger = AttemptTrigger | 'test';
 
 /** One HTTP request, ready to send. */
 export interface OutgoingRequest {
@@ -27,15 +32,16 @@ export interface OutgoingRequest {
  * body, so what is signed is the empty text. `webhook-id` is that of the event, and thus the same on every attempt.
  */
 export function composeRequest(options: {
-  endpoint: Pick<WebhookEndpoint, 'url' | 'method'>;
+  target: Pick<Target, 'endpointId' | 'url' | 'method'>;
   secrets: OpenedSecrets;
   message: Message;
   /** Counts from 1. */
   attempt: number;
+  trigger: RequestTrigger;
   nowMs: number;
 }): OutgoingRequest {
-  const { endpoint, secrets, message, attempt, nowMs } = options;
-  const body = endpoint.method === 'POST' ? message.body : null;
+  const { target, secrets, message, nowMs } = options;
+  const body = target.method === 'POST' ? message.body : null;
   const timestampS = Math.floor(nowMs / 1_000);
   const id = message.event_id;
   const headers = {
@@ -48,10 +54,12 @@ export function composeRequest(options: {
     'webhook-signature': liveSecrets(secrets, nowMs)
       .map((secret) => signatureOf(secret, { id, timestampS, body: body ?? '' }))
       .join(' '),
-    'errand-attempt': String(attempt),
+    'errand-delivery': `${id}.${target.endpointId}`,
+    'errand-attempt': String(options.attempt),
+    'errand-trigger': options.trigger,
   };
-  const url = endpoint.method === 'GET' ? fillTemplate(endpoint.url, message) : endpoint.url;
-  return { method: endpoint.method, url, headers, body };
+  const url = target.method === 'GET' ? fillTemplate(target.url, message) : target.url;
+  return { method: target.method, url, headers, body };
 }
 
 /** The current secret, and those before it that are still in their grace period. */
@@ -85,7 +93,7 @@ function basicAuthOf(credentials: { username: string; password: string }): strin
 const PLACEHOLDER = /(?:<|%3C)(JOB_ID|STATUS|ACTION|TENANT_ID)(?:>|%3E)/gi;
 
 function fillTemplate(url: string, message: Message): string {
-  const values: Record<string, string> = {
+  const values: Record<string, string | null> = {
     JOB_ID: message.job_id,
     STATUS: message.status,
     ACTION: message.action,

@@ -108,6 +108,15 @@ export const settings = {
     min: 300,
     max: 300_000,
   }),
+  replayBacklog: integer({
+    env: 'ERRAND_WEBHOOKS_REPLAY_BACKLOG',
+    description:
+      'How many deliveries an endpoint may have pending for a replay to add to them; above it replays wait',
+    unit: 'deliveries',
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+  }),
   deliveryLifeHours: integer({
     env: 'ERRAND_WEBHOOKS_DELIVERY_LIFE_HOURS',
     description: 'How long after its event a delivery is given up',

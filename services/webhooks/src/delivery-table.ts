@@ -1,17 +1,28 @@
-import type { Db, DeliveryState } from '@errand/postgres';
+import {
+  type AttemptTrigger,
+  type Db,
+  type DeliveryState,
+  type RoundTrigger,
+  shardOf,
+} from '@errand/postgres';
 import { type RawBuilder, sql } from 'kysely';
 import type { Message } from './compose-request.ts';
-import { shardOf } from './shard.ts';
 
 /*
  * What is written to webhook_message, webhook_delivery and webhook_attempt while events come in and attempts are made.
  * Rows travel as one array per column, so a statement has the same text, and few parameters, for any number of rows.
  */
 
-/** An event and the endpoints that are to hear of it. */
+/** Who is to hear of an event: an endpoint, or the URL of a job's own webhook, with the lane made up for it. */
+export interface Addressee {
+  endpointId: string;
+  url: string | null;
+}
+
+/** An event and those who are to hear of it. */
 export interface FanOut {
   message: Message & { type: string };
-  endpointIds: readonly string[];
+  to: readonly Addressee[];
   /** When the first attempt is due, Unix milliseconds. */
   dueMs: number;
   expiresMs: number;
@@ -24,9 +35,18 @@ export interface DueDelivery extends Message {
   attempts: number;
   /** How many of them the retry schedule does not count. */
   schedule_offset: number;
+  /** What began this round of attempts. */
+  trigger: RoundTrigger;
+  /** Of a job's own webhook; null for that of its endpoint. */
+  url: string | null;
   expires_at: Date;
   /** In Postgres' own words, with all its digits. */
   due_at_text: string;
+}
+
+/** A delivery's name, unique among all. */
+export function idOf({ event_id, endpoint_id }: { event_id: string; endpoint_id: string }): string {
+  return `${event_id}.${endpoint_id}`;
 }
 
 /** What an attempt makes of its delivery. */
@@ -35,6 +55,7 @@ export interface AttemptResult {
   endpoint_id: string;
   /** Counts from 1. */
   attempt: number;
+  trigger: AttemptTrigger;
   startedMs: number;
   durationMs: number;
   status: number | null;
@@ -54,19 +75,20 @@ export interface Inserted {
 }
 
 /**
- * Stores messages and their deliveries in one statement; resolves with the deliveries that are new. An event that is
- * already there changes nothing, whatever became of its deliveries. Partitions must exist.
+ * Stores messages and their deliveries in one statement; resolves with the deliveries that are new. One that is
+ * already there stays as it is, whatever became of it. Whether the message is there says nothing: a replay for one
+ * endpoint may have stored it before the event came in for the others. Partitions must exist.
  */
 export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: number): Promise<Inserted[]> {
   // In one order for all, so that two processes which insert the same events never wait for each other in a circle.
   const sorted = [...fanOuts].sort((a, b) => (a.message.event_id < b.message.event_id ? -1 : 1));
   const messages = sorted.map(({ message }) => message);
-  const deliveries = sorted.flatMap(({ message, endpointIds, dueMs, expiresMs }) =>
-    endpointIds.map((endpointId) => ({ message, endpointId, dueMs, expiresMs })),
+  const deliveries = sorted.flatMap(({ message, to, dueMs, expiresMs }) =>
+    to.map(({ endpointId, url }) => ({ message, endpointId, url, dueMs, expiresMs })),
   );
   const now = timestamp(nowMs);
   const { rows } = await sql<Inserted>`
-    with fresh as (
+    with stored as (
       insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body)
       select * from unnest(
         ${messages.map((row) => row.event_id)}::uuid[],
@@ -76,18 +98,19 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
         ${messages.map((row) => row.type)}::text[],
         ${messages.map((row) => row.status)}::text[],
         ${messages.map((row) => row.body)}::text[])
-      on conflict do nothing
-      returning event_id, tenant_id)
+      on conflict do nothing)
     insert into webhook_delivery
-      (event_id, endpoint_id, tenant_id, shard, state, attempts, due_at, expires_at, updated_at)
-    select event_id, endpoint_id, tenant_id, shard, 'pending', 0, due_at, expires_at, ${now}::timestamptz
-    from fresh join unnest(
+      (event_id, endpoint_id, tenant_id, shard, url, state, attempts, due_at, expires_at, updated_at)
+    select event_id, endpoint_id, tenant_id, shard, url, 'pending', 0, due_at, expires_at, ${now}::timestamptz
+    from unnest(
       ${deliveries.map((row) => row.message.event_id)}::uuid[],
+      ${deliveries.map((row) => row.message.tenant_id)}::text[],
       ${deliveries.map((row) => row.endpointId)}::text[],
       ${deliveries.map((row) => shardOf(row.endpointId))}::smallint[],
+      ${deliveries.map((row) => row.url)}::text[],
       ${deliveries.map((row) => timestamp(row.dueMs))}::timestamptz[],
       ${deliveries.map((row) => timestamp(row.expiresMs))}::timestamptz[]
-    ) as wanted (event_id, endpoint_id, shard, due_at, expires_at) using (event_id)
+    ) as wanted (event_id, tenant_id, endpoint_id, shard, url, due_at, expires_at)
     on conflict do nothing
     returning tenant_id, endpoint_id`.execute(db);
   return rows;
@@ -103,6 +126,7 @@ export async function recordAttempts(db: Db, results: readonly AttemptResult[]):
       ${results.map((row) => row.event_id)}::uuid[],
       ${results.map((row) => row.endpoint_id)}::text[],
       ${results.map((row) => row.attempt)}::int[],
+      ${results.map((row) => row.trigger)}::text[],
       ${results.map((row) => timestamp(row.startedMs))}::timestamptz[],
       ${results.map((row) => Math.round(row.durationMs))}::int[],
       ${results.map((row) => row.status)}::int[],

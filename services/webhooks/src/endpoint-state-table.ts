@@ -2,7 +2,7 @@ import type { Db } from '@errand/postgres';
 import { sql } from 'kysely';
 import { type Breaker, CLOSED } from './breaker.ts';
 import type { EndpointState } from './endpoint-state.ts';
-import type { LaneKey } from './lane-scheduler.ts';
+import type { LaneKey } from './lane-pages.ts';
 
 /** The states of the endpoints of some shards, by endpoint id; and those of all disabled ones. */
 export async function loadStates(db: Db, shards: readonly number[]): Promise<Map<string, EndpointState>> {

@@ -66,6 +66,13 @@ test('a change of the record after the disabling takes it back', () => {
   expect(attempt(disabled, 70_000, { ok: true }).state).toBe('disabled');
 });
 
+test('what has no record of its own is never disabled', () => {
+  const about = { recordMs: null };
+  let state = NEW_ENDPOINT;
+  for (let hours = 0; hours <= 240; hours++) state = attempt(state, hours * HOUR_MS, about);
+  expect(state).toMatchObject({ state: 'failing', failedAttempts: 241, disabledMs: null });
+});
+
 test('there is news after an hour, two and a half days and four days, at the disabling and at the recovery', () => {
   let state = NEW_ENDPOINT;
   const news: [number, string][] = [];
@@ -83,6 +90,10 @@ test('there is news after an hour, two and a half days and four days, at the dis
   ]);
   const failing = failTimes([0, 2 * HOUR_MS]);
   expect(newsBetween(failing, attempt(failing, 3 * HOUR_MS, { ok: true }))).toBe('recovered');
+  const gone = { gone: true };
+  const disabled = attempt(attempt(NEW_ENDPOINT, 0, gone), 61_000, gone);
+  expect(disabled.state).toBe('disabled');
+  expect(newsBetween(disabled, { ...NEW_ENDPOINT, lastSuccessMs: 1 })).toBe('recovered');
   const blip = failTimes([0, 1_000]);
   expect(newsBetween(blip, attempt(blip, 2_000, { ok: true }))).toBeUndefined();
 });

@@ -52,8 +52,8 @@ export interface Observed {
   /** It answered 410. */
   readonly gone: boolean;
   readonly nowMs: number;
-  /** `updated_at` of the record that was called. */
-  readonly recordMs: number;
+  /** `updated_at` of the record that was called; null if there is none that could be disabled. */
+  readonly recordMs: number | null;
   /** The lane's breaker after this. */
   readonly breaker: Breaker;
 }
@@ -61,7 +61,7 @@ export interface Observed {
 /** What one attempt makes of an endpoint. */
 export function afterAttempt(state: EndpointState, observed: Observed): EndpointState {
   const { ok, gone, nowMs, recordMs, breaker } = observed;
-  if (state.state === 'disabled' && state.disabledRecordMs === recordMs) return { ...state, breaker };
+  if (isDisabled(state, recordMs)) return { ...state, breaker };
   if (ok) return { ...NEW_ENDPOINT, lastSuccessMs: nowMs, lastFailureMs: state.lastFailureMs, breaker };
   // What was disabled and has been changed since begins anew.
   const before = state.state === 'disabled' ? { ...NEW_ENDPOINT, lastSuccessMs: state.lastSuccessMs } : state;
@@ -74,7 +74,7 @@ export function afterAttempt(state: EndpointState, observed: Observed): Endpoint
     goneMs: gone ? (before.goneMs ?? nowMs) : null,
     breaker,
   };
-  const reason = reasonToDisable(failing, nowMs);
+  const reason = recordMs === null ? undefined : reasonToDisable(failing, nowMs);
   if (!reason) return failing;
   return {
     ...failing,
@@ -94,7 +94,7 @@ function reasonToDisable(state: EndpointState, nowMs: number): 'gone' | 'failing
 }
 
 /** Whether nothing may be sent to a record. */
-export function isDisabled(state: EndpointState | undefined, recordMs: number): boolean {
+export function isDisabled(state: EndpointState | undefined, recordMs: number | null): boolean {
   return state?.state === 'disabled' && state.disabledRecordMs === recordMs;
 }
 
@@ -105,6 +105,7 @@ export function newsBetween(
 ): 'disabled' | 'recovered' | 'failing' | undefined {
   if (after.state === 'disabled') return before.state === 'disabled' ? undefined : 'disabled';
   if (after.state === 'active') {
+    if (before.state === 'disabled') return 'recovered';
     return (before.lastFailureMs ?? 0) - (before.failingSinceMs ?? Number.POSITIVE_INFINITY) >=
       (WARN_AFTER_MS[0] ?? 0)
       ? 'recovered'

@@ -1,6 +1,9 @@
+import { randomUUIDv7 } from 'node:crypto';
 import type { WebhookEndpoint } from '@errand/contracts';
-import type { Db } from '@errand/postgres';
+import { type DailyPartitions, type Db, shardOf } from '@errand/postgres';
 import type { Breaker } from './breaker.ts';
+import { type FanOut, insertFanOuts } from './delivery-table.ts';
+import type { EndpointNews } from './endpoint-news.ts';
 import {
   afterAttempt,
   type EndpointState,
@@ -10,10 +13,14 @@ import {
   type Observed,
 } from './endpoint-state.ts';
 import { loadStates, saveStates } from './endpoint-state-table.ts';
-import type { LaneKey } from './lane-scheduler.ts';
-import { shardOf } from './shard.ts';
+import type { LaneKey } from './lane-pages.ts';
 
-/** How endpoints are doing: those of this process's shards, and which ones are disabled anywhere. */
+/*
+ * How endpoints are doing. News follows from two states; it is stored together with the second one, so a process
+ * that dies before has told nobody, and whoever goes on from the first state finds the same news again.
+ */
+
+/** The states of the endpoints of this process's shards, and which ones are disabled anywhere. */
 export interface EndpointStates {
   /** Reads what is stored of shards that are new to this process, and which endpoints of others' are disabled. */
   load(gained: readonly number[], owned: ReadonlySet<number>): Promise<void>;
@@ -29,56 +36,89 @@ export interface EndpointStates {
 /** A success of a healthy endpoint is worth a write this often. */
 const SUCCESS_WRITE_MS = 60_000;
 
-export type OnNews = (news: {
-  key: LaneKey;
-  kind: 'failing' | 'disabled' | 'recovered';
-  state: EndpointState;
-}) => void;
+export interface EndpointStatesDeps {
+  readonly db: Db;
+  /** Of the three webhook tables. */
+  readonly partitions: readonly DailyPartitions[];
+  readonly now: () => number;
+  /** Hears of news when it comes up, which may be again after a crash. */
+  readonly onNews: (news: EndpointNews) => void;
+  /** What is told to others, exactly once; undefined if nobody wants to know. */
+  readonly fanOutOf: (news: EndpointNews) => FanOut | undefined;
+}
 
-export function createEndpointStates(db: Db, now: () => number, onNews: OnNews): EndpointStates {
+export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
+  const { db, now } = deps;
   const known = new Map<string, EndpointState>();
   const stored = new Map<string, number>();
   const dirty = new Map<string, LaneKey>();
+  let untold: EndpointNews[] = [];
 
   function observe(key: LaneKey, observed: Observed): void {
     const before = known.get(key.endpointId) ?? NEW_ENDPOINT;
-    const after = afterAttempt(before, observed);
-    known.set(key.endpointId, after);
-    const kind = newsBetween(before, after);
-    if (kind) onNews({ key, kind, state: after });
+    const state = afterAttempt(before, observed);
+    known.set(key.endpointId, state);
+    const kind = newsBetween(before, state);
+    if (kind) {
+      const news = { eventId: randomUUIDv7(), key, kind, before, state, atMs: observed.nowMs };
+      untold.push(news);
+      deps.onNews(news);
+    }
     const same =
-      before.state === 'active' && after.state === 'active' && before.breaker.kind === after.breaker.kind;
+      before.state === 'active' && state.state === 'active' && before.breaker.kind === state.breaker.kind;
     if (same && observed.nowMs - (stored.get(key.endpointId) ?? 0) < SUCCESS_WRITE_MS) return;
     dirty.set(key.endpointId, key);
   }
 
   async function flush(): Promise<void> {
     const keys = [...dirty.values()];
+    const news = untold;
     dirty.clear();
+    untold = [];
     const states = keys.map((key) => ({ key, state: known.get(key.endpointId) ?? NEW_ENDPOINT }));
     try {
-      await saveStates(db, states, now());
+      await store(states, news);
       for (const { endpointId } of keys) stored.set(endpointId, now());
     } catch (error) {
       for (const key of keys) dirty.set(key.endpointId, key);
+      untold.unshift(...news);
       throw error;
     }
   }
 
+  async function store(states: Parameters<typeof saveStates>[1], news: readonly EndpointNews[]) {
+    const fanOuts = news.flatMap((each) => deps.fanOutOf(each) ?? []);
+    if (fanOuts.length === 0) return saveStates(db, states, now());
+    const eventIds = fanOuts.map(({ message }) => message.event_id);
+    for (const partitions of deps.partitions) await partitions.ensureFor(eventIds);
+    await db.transaction().execute(async (trx) => {
+      await saveStates(trx, states, now());
+      await insertFanOuts(trx, fanOuts, now());
+    });
+  }
+
+  function forgetShards(shards: ReadonlySet<number>): void {
+    for (const [endpointId, key] of dirty) if (shards.has(key.shard)) dirty.delete(endpointId);
+    untold = untold.filter(({ key }) => !shards.has(key.shard));
+  }
+
   return {
     async load(gained, owned) {
-      for (const [endpointId, state] of await loadStates(db, gained)) {
+      const states = await loadStates(db, gained);
+      // What is stored counts, and news follows from that: another process may have been here.
+      const anew = new Set(gained);
+      forgetShards(anew);
+      for (const endpointId of known.keys()) if (anew.has(shardOf(endpointId))) known.delete(endpointId);
+      for (const [endpointId, state] of states) {
         const shard = shardOf(endpointId);
         // Of its own shards this process knows more than is stored.
-        if (gained.includes(shard) || !owned.has(shard)) known.set(endpointId, state);
+        if (anew.has(shard) || !owned.has(shard)) known.set(endpointId, state);
       }
     },
     breakerOf: ({ endpointId }) => (known.get(endpointId) ?? NEW_ENDPOINT).breaker,
     isDisabled: ({ endpoint_id, updated_at }) => isDisabled(known.get(endpoint_id), Date.parse(updated_at)),
     observe,
     flush,
-    forgetShards(shards) {
-      for (const [endpointId, key] of dirty) if (shards.has(key.shard)) dirty.delete(endpointId);
-    },
+    forgetShards,
   };
 }

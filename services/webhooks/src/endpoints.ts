@@ -1,12 +1,20 @@
 import { watchBucket } from '@errand/bus';
-import { BUCKETS, WebhookEndpoint, type WebhookEventType } from '@errand/contracts';
-import { wantsEvent } from './wants-event.ts';
+import {
+  BUCKETS,
+  type EndpointNewsType,
+  JOB_WEBHOOKS_RECORD,
+  WebhookEndpoint,
+  type WebhookEventType,
+} from '@errand/contracts';
+import { wantsEvent, wantsNews } from './wants-event.ts';
 
 type Connection = Parameters<typeof watchBucket>[0];
 
 /** Every tenant's endpoints, held in memory and followed live. */
 export interface Endpoints {
   find(tenantId: string, endpointId: string): WebhookEndpoint | undefined;
+  /** The record with the secrets by which the webhooks of a tenant's jobs are signed: itself not an endpoint. */
+  signerOfJobs(tenantId: string): WebhookEndpoint | undefined;
   /** The enabled endpoints of a tenant that want to hear of an event that happened at the given time. */
   wanting(event: {
     tenantId: string;
@@ -14,6 +22,8 @@ export interface Endpoints {
     action: string;
     timeMs: number;
   }): WebhookEndpoint[];
+  /** The enabled endpoints of a tenant that want to hear what becomes of the others. */
+  wantingNews(tenantId: string, type: EndpointNewsType): WebhookEndpoint[];
   /**
    * Resolves when memory holds whatever was stored at the time of the call.
    * @throws LogUnavailable
@@ -28,9 +38,15 @@ const CLOCK_TOLERANCE_MS = 5_000;
 /** Resolves when all endpoints are in memory. */
 export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
   const ofTenant = new Map<string, Map<string, WebhookEndpoint>>();
+  const signers = new Map<string, WebhookEndpoint>();
 
   const onChange = (key: string, endpoint: WebhookEndpoint | undefined) => {
     const [tenantId = '', endpointId = ''] = key.split('.');
+    if (endpointId === JOB_WEBHOOKS_RECORD) {
+      if (endpoint) signers.set(tenantId, endpoint);
+      else signers.delete(tenantId);
+      return;
+    }
     const known = ofTenant.get(tenantId) ?? new Map<string, WebhookEndpoint>();
     if (endpoint) known.set(endpointId, endpoint);
     else known.delete(endpointId);
@@ -39,15 +55,18 @@ export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
   };
   const bucket = await watchBucket(nc, BUCKETS.webhookEndpoints, WebhookEndpoint, onChange);
 
+  const enabledOf = (tenantId: string) =>
+    [...(ofTenant.get(tenantId)?.values() ?? [])].filter(({ enabled }) => enabled);
+
   return {
     find: (tenantId, endpointId) => ofTenant.get(tenantId)?.get(endpointId),
+    signerOfJobs: (tenantId) => signers.get(tenantId),
     wanting: ({ tenantId, timeMs, ...event }) =>
-      [...(ofTenant.get(tenantId)?.values() ?? [])].filter(
+      enabledOf(tenantId).filter(
         (endpoint) =>
-          endpoint.enabled &&
-          wantsEvent(endpoint, event) &&
-          Date.parse(endpoint.created_at) <= timeMs + CLOCK_TOLERANCE_MS,
+          wantsEvent(endpoint, event) && Date.parse(endpoint.created_at) <= timeMs + CLOCK_TOLERANCE_MS,
       ),
+    wantingNews: (tenantId, type) => enabledOf(tenantId).filter((endpoint) => wantsNews(endpoint, type)),
     caughtUp: () => bucket.caughtUp(),
     close: () => bucket.close(),
   };

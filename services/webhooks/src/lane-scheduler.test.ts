@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { CLOSED } from './breaker.ts';
-import { createLaneScheduler, type LaneKey, type Row, type Send } from './lane-scheduler.ts';
+import type { LaneKey, Row } from './lane-pages.ts';
+import { createLaneScheduler, type Send } from './lane-scheduler.ts';
 
 /* A store, a network and a clock that exist in this file only; the scheduler and the lanes are the real ones. */
 
@@ -61,13 +62,17 @@ function simulate(slots: number) {
       for (const sent of sends) send(sent);
       for (const read of reads) {
         const endpoint = of(read.lane);
-        const count = Math.min(endpoint.backlog, read.limit - read.passOver.size);
-        endpoint.backlog -= count;
-        endpoint.rowsRead += count;
-        const rows = Array.from({ length: count }, () => ({ event_id: `${made++}`, due_at_text: '' }));
+        const rowsOf = (most: number) => {
+          const count = Math.max(0, Math.min(endpoint.backlog, most));
+          endpoint.backlog -= count;
+          endpoint.rowsRead += count;
+          return Array.from({ length: count }, () => ({ event_id: `${made++}`, due_at_text: '' }));
+        };
         // As a table would answer, where the rows to pass over are still pending.
-        const seen = [...read.passOver].map((event_id) => ({ event_id, due_at_text: '' }));
-        scheduler.readDone(read, read.after ? rows : [...seen, ...rows], nowMs);
+        const seen = read.after ? [] : [...read.passOver].map((event_id) => ({ event_id, due_at_text: '' }));
+        const newest = rowsOf(read.fresh - read.passOver.size);
+        const oldest = [...seen, ...rowsOf(read.limit - seen.length)];
+        scheduler.readDone(read, { oldest, newest }, nowMs);
       }
     }
   }

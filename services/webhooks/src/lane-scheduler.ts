@@ -7,10 +7,19 @@ import {
   endAttempt,
   isSlow,
   type LaneLimits,
-  type LaneState,
   roomAtMs,
   roomOf,
 } from './lane.ts';
+import {
+  clear,
+  type Lane,
+  type LaneKey,
+  type Page,
+  type Read,
+  type Row,
+  readFor,
+  takeIn,
+} from './lane-pages.ts';
 import { createSlots, type Slots } from './slots.ts';
 import { createTurns, type Turns } from './turns.ts';
 
@@ -20,61 +29,15 @@ import { createTurns, type Turns } from './turns.ts';
  * with a million rows gets no more turns than one with a few.
  *
  *   a lane that                      waits for
- *   has no rows in memory            a page of them: at most twice what it may have under way, 1 for a probe
+ *   has no rows in memory            a page of them, see lane-pages.ts
  *   has an open breaker, no tokens   its time; its rows are not read meanwhile
  *   is at a share of the slots       the end of any attempt that holds one of that share
  *   has nothing due                  `found`, or the time of a retry that it has made itself
  */
 
 const QUANTUM = 4;
-const MAX_PAGE = 64;
 /** Lanes that have been idle for this long are forgotten, with what they have learnt. */
 const IDLE_MS = 300_000;
-/** How long a read may begin behind the last row of the one before, rather than at the oldest row. */
-const CURSOR_LIFE_MS = 10_000;
-
-export interface LaneKey {
-  readonly endpointId: string;
-  readonly tenantId: string;
-  readonly shard: number;
-}
-
-/** A delivery as far as the scheduler knows it. */
-export interface Row {
-  readonly event_id: string;
-  /** As text that sorts like the column, for the next read to begin behind. */
-  readonly due_at_text: string;
-}
-
-export interface Cursor {
-  readonly eventId: string;
-  readonly dueAtText: string;
-}
-
-interface Lane<D extends Row> extends LaneKey {
-  readonly state: LaneState;
-  page: D[];
-  /** There may be due rows that are not in the page. */
-  hasMore: boolean;
-  /** When the next retry that this lane knows of is due; infinite for none. */
-  dueAtMs: number;
-  reading: boolean;
-  foundWhileReading: boolean;
-  cursor: Cursor | null;
-  cursorAtMs: number;
-  deficit: number;
-  slow: boolean;
-  origin: string;
-  usedAtMs: number;
-}
-
-export interface Read<D extends Row> {
-  readonly lane: Lane<D>;
-  readonly limit: number;
-  readonly after: Cursor | null;
-  /** Rows that the read may still see as they were before. */
-  readonly passOver: ReadonlySet<string>;
-}
 
 export interface Send<D extends Row> {
   readonly lane: Lane<D>;
@@ -82,14 +45,14 @@ export interface Send<D extends Row> {
   readonly probe: boolean;
 }
 
-interface SchedulerSources {
-  /** What holds for an endpoint now; undefined if nothing may be sent to it. */
-  readonly limitsOf: (key: LaneKey) => (LaneLimits & { origin: string }) | undefined;
+interface SchedulerSources<D extends Row> {
+  /** What holds for an endpoint now, given what would be sent next; undefined if nothing may be sent to it. */
+  readonly limitsOf: (key: LaneKey, next: D | undefined) => (LaneLimits & { origin: string }) | undefined;
   /** The breaker that a lane begins with: what was stored of it. */
   readonly breakerOf: (key: LaneKey) => Breaker;
 }
 
-export interface SchedulerOptions extends SchedulerSources {
+interface SchedulerOptions<D extends Row> extends SchedulerSources<D> {
   readonly slots: number;
 }
 
@@ -102,7 +65,7 @@ export interface LaneScheduler<D extends Row> {
   found(key: LaneKey, dueMs: number, nowMs: number): void;
   /** What to send and what to read now. Each must be followed by its end. */
   next(nowMs: number): { sends: Send<D>[]; reads: Read<D>[] };
-  readDone(read: Read<D>, rows: readonly D[], nowMs: number): void;
+  readDone(read: Read<D>, page: Page<D>, nowMs: number): void;
   /** The rows could not be read; they will be found again. */
   readFailed(read: Read<D>): void;
   /** An attempt is over and its result stored. `dueMs` is when it is to be repeated, null for never. */
@@ -117,13 +80,13 @@ export interface LaneScheduler<D extends Row> {
   wakeAtMs(): number;
 }
 
-interface Work<D extends Row> extends SchedulerSources {
+interface Work<D extends Row> extends SchedulerSources<D> {
   readonly lanes: Map<string, Lane<D>>;
   readonly pool: Slots;
   readonly turns: Turns<Lane<D>>;
 }
 
-export function createLaneScheduler<D extends Row>(options: SchedulerOptions): LaneScheduler<D> {
+export function createLaneScheduler<D extends Row>(options: SchedulerOptions<D>): LaneScheduler<D> {
   const { limitsOf, breakerOf } = options;
   const lanes = new Map<string, Lane<D>>();
   const turns = createTurns<Lane<D>>();
@@ -166,8 +129,8 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions): L
       }
       return out;
     },
-    readDone(read, rows, nowMs) {
-      takeIn(read, rows, nowMs);
+    readDone(read, page, nowMs) {
+      takeIn(read, page, nowMs);
       if (isKnown(work, read.lane)) turns.enter(read.lane);
     },
     readFailed({ lane }) {
@@ -175,7 +138,7 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions): L
       lane.hasMore = false;
     },
     ended({ lane, delivery }, result) {
-      const limits = limitsOf(lane) ?? { maxConcurrency: 1, maxRps: null };
+      const limits = limitsOf(lane, undefined) ?? { maxConcurrency: 1, maxRps: null };
       endAttempt(lane.state, limits, { ...result, eventId: delivery.event_id });
       if (result.dueMs !== null) lane.dueAtMs = Math.min(lane.dueAtMs, result.dueMs);
       freed(lane);
@@ -218,6 +181,7 @@ function laneOf<D extends Row>(work: Work<D>, key: LaneKey, nowMs: number): Lane
     state: createLaneState(nowMs, work.breakerOf(key)),
     page: [],
     hasMore: false,
+    behind: false,
     dueAtMs: Number.POSITIVE_INFINITY,
     reading: false,
     foundWhileReading: false,
@@ -230,13 +194,6 @@ function laneOf<D extends Row>(work: Work<D>, key: LaneKey, nowMs: number): Lane
   };
   work.lanes.set(endpointId, lane);
   return lane;
-}
-
-/** Drops what is in memory; the rows are still in the table. */
-function clear<D extends Row>(lane: Lane<D>): void {
-  lane.page = [];
-  lane.hasMore = false;
-  lane.cursor = null;
 }
 
 function classify<D extends Row>({ pool, turns }: Work<D>, lane: Lane<D>, nowMs: number): void {
@@ -253,7 +210,7 @@ function visit<D extends Row>(
   lane: Lane<D>,
   { nowMs, out }: { nowMs: number; out: { sends: Send<D>[]; reads: Read<D>[] } },
 ): void {
-  const limits = work.limitsOf(lane);
+  const limits = work.limitsOf(lane, lane.page[0]);
   if (!limits) {
     clear(lane);
     return;
@@ -289,40 +246,6 @@ function visit<D extends Row>(
     work.turns.wakeAt(lane, roomAtMs(lane.state, limits, nowMs));
   }
   work.turns.wakeAt(lane, lane.dueAtMs);
-}
-
-/** The read that a lane needs next. Under an open breaker that is one row, once its probe's time has come. */
-function readFor<D extends Row>(
-  lane: Lane<D>,
-  limits: LaneLimits,
-  { room, nowMs }: { room: number; nowMs: number },
-): Read<D> | undefined {
-  const open = lane.state.breaker.kind === 'open';
-  if (open && room === 0 && lane.page.length > 0) {
-    clear(lane);
-    lane.hasMore = true;
-  }
-  if (!lane.hasMore || lane.reading || (open && (room === 0 || lane.page.length > 0))) return undefined;
-  const want = open ? 1 : Math.min(MAX_PAGE, 2 * Math.min(lane.state.concurrency, limits.maxConcurrency));
-  if (lane.page.length * 2 >= want) return undefined;
-  const passOver = new Set([...lane.state.underWay.keys(), ...lane.page.map((row) => row.event_id)]);
-  if (open || nowMs - lane.cursorAtMs > CURSOR_LIFE_MS) lane.cursor = null;
-  lane.reading = true;
-  lane.foundWhileReading = false;
-  // Without a cursor the rows to pass over may be the first that are found.
-  return { lane, limit: want + passOver.size, after: lane.cursor, passOver };
-}
-
-function takeIn<D extends Row>(read: Read<D>, rows: readonly D[], nowMs: number): void {
-  const { lane } = read;
-  lane.reading = false;
-  lane.page.push(...rows.filter((row) => !read.passOver.has(row.event_id)));
-  const last = rows.at(-1);
-  const full = rows.length >= read.limit && last !== undefined;
-  lane.cursor = full ? { eventId: last.event_id, dueAtText: last.due_at_text } : null;
-  if (full && !read.after) lane.cursorAtMs = nowMs;
-  // A read that began behind other rows has not seen what came in before them.
-  lane.hasMore = full || lane.foundWhileReading || read.after !== null;
 }
 
 /** A lane may have been woken for a share that it did not use up: the next one that waits for it is woken too. */

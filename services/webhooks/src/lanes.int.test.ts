@@ -61,6 +61,12 @@ async function deliverAnother(): Promise<void> {
   await reached(eventId, 'delivered', 1);
 }
 
+/** How many shards a service says that it has. */
+async function shardsOf({ opsPort }: { opsPort: number }): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
+  return Number(/^errand_webhook_shards\{.*\} (\d+)$/m.exec(metrics)?.[1]);
+}
+
 test('the time of the next attempt survives a restart', async () => {
   let aheadMs = 0;
   const context = { now: () => Date.now() + aheadMs, schedule: threeAttempts(HOUR_MS) };
@@ -198,16 +204,31 @@ test('a service whose leases were taken away sends nothing more until it gets th
   await sql`update webhook_shard set owner = 'somebody', expires_at = now() + interval '1 hour'`.execute(
     system.db,
   );
-  const shards = async () => {
-    const metrics = await (await fetch(`http://127.0.0.1:${service.opsPort}/metrics`)).text();
-    return Number(/^errand_webhook_shards\{.*\} (\d+)$/m.exec(metrics)?.[1]);
-  };
-  await waitUntil(async () => (await shards()) === 0);
+  await waitUntil(async () => (await shardsOf(service)) === 0);
   const { eventId } = await system.endJob(tenantId);
   await waitUntil(async () => (await delivery(eventId))?.state === 'pending');
   await sql`update webhook_shard set expires_at = now()`.execute(system.db);
   await reached(eventId, 'delivered', 1);
   expect(receiver.requests).toHaveLength(2);
+});
+
+test('an attempt that outlasts the loss of its shard is not made a second time when the shard is back', async () => {
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  await using service = await system.start({ leaseMs: 3_000, attemptTimeoutMs: 60_000 });
+  const gate = Promise.withResolvers<number>();
+  receiver.respond = () => (receiver.requests.length === 1 ? gate.promise : 200);
+  const { eventId } = await system.endJob(tenantId);
+  await receiver.waitFor(() => true);
+  await sql`update webhook_shard set owner = 'somebody', expires_at = now() + interval '1 hour'`.execute(
+    system.db,
+  );
+  await waitUntil(async () => (await shardsOf(service)) === 0);
+  await sql`update webhook_shard set expires_at = now()`.execute(system.db);
+  await deliverAnother();
+  expect(callsOf(eventId)).toHaveLength(1);
+  gate.resolve(200);
+  await reached(eventId, 'delivered', 1);
+  expect(callsOf(eventId)).toHaveLength(1);
 });
 
 test('two services share the endpoints between them', async () => {
@@ -341,8 +362,8 @@ test('an attempt that outlasts the grace of a stop is cut off and made again', a
 test('a result is stored once Postgres is back, and nothing is sent twice meanwhile', async () => {
   await using postgres = await startTestPostgres();
   await using own = await openTestSystem({ natsUrl: nats.url, databaseUrl: postgres.url });
-  // The lease outlasts the outage: a process that loses it forgets what it has sent, and sends that again.
-  await using _service = await own.start({ leaseMs: 60_000 });
+  // Far shorter than the outage: the shards are lost meanwhile, and taken again.
+  await using _service = await own.start({ leaseMs: 300 });
   receiver.respond = async () => {
     await postgres.kill();
     return 200;

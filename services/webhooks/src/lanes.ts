@@ -1,12 +1,15 @@
 import type { WebhookEndpoint } from '@errand/contracts';
-import type { Db } from '@errand/postgres';
+import { type Db, shardOf } from '@errand/postgres';
 import type { Attempted } from './attempt-delivery.ts';
-import { type AttemptResult, cancelPending, type DueDelivery } from './delivery-table.ts';
-import { findEndpoints, readPages } from './due-table.ts';
+import { type CancelGoneDeps, createCancelGone } from './cancel-gone.ts';
+import { type AttemptResult, type DueDelivery, idOf } from './delivery-table.ts';
+import { createDueReader } from './due-reader.ts';
+import { findEndpoints } from './due-table.ts';
 import type { EndpointStates } from './endpoint-states.ts';
 import type { Endpoints } from './endpoints.ts';
-import { createLaneScheduler, type LaneKey, type Read, type Send } from './lane-scheduler.ts';
-import { shardOf } from './shard.ts';
+import type { LaneKey } from './lane-pages.ts';
+import { createLaneScheduler, type LaneScheduler, type Send } from './lane-scheduler.ts';
+import { isJobLane, type Target, targetOf } from './target.ts';
 
 /*
  * Sends what is due for the endpoints of this process's shards. The scheduler decides; here its reads and sends are
@@ -16,14 +19,16 @@ import { shardOf } from './shard.ts';
  *   enabled               what its lane allows
  *   paused, disabled      nothing: what it has pending waits until it expires
  *   not known             its pending deliveries canceled, once the bucket confirms it
+ *   the lane of jobs' own webhooks
+ *                         what its lane allows
  *
  * A delivery keeps its slot until its result is stored, so while Postgres is away no more are sent than there are
- * slots. That a delivery is being sent is known to this process only: one that dies leaves nothing to clean up.
+ * slots. That a delivery is being sent is known to this process only: one that dies leaves nothing to clean up, and one
+ * that loses its leases for a while passes over what it still has in hand when it gets them back.
  */
 
 const DEFAULT_CONCURRENCY = 16;
-/** Lanes whose pages are read by one statement. */
-const PAGES_AT_ONCE = 64;
+const MAX_TIMER_MS = 60_000;
 
 export interface Lanes {
   /** Says that an endpoint has something due. Others than those of this process's shards are passed over. */
@@ -37,35 +42,39 @@ export interface Lanes {
   stop(): Promise<void>;
 }
 
-export interface LanesDeps {
+export interface LanesDeps extends CancelGoneDeps {
   readonly db: Db;
   readonly endpoints: Endpoints;
-  readonly states: EndpointStates;
+  readonly states: Pick<EndpointStates, 'breakerOf' | 'isDisabled' | 'observe'>;
   readonly slots: number;
   readonly owns: (shard: number) => boolean;
   /** Makes one attempt; undefined if it was cut off. */
-  readonly attempt: (delivery: DueDelivery, endpoint: WebhookEndpoint) => Promise<Attempted | undefined>;
+  readonly attempt: (
+    delivery: DueDelivery,
+    how: { target: Target; probe: boolean },
+  ) => Promise<Attempted | undefined>;
   /** Resolves once the result is durable; rejects if that is given up. */
   readonly record: (result: AttemptResult, delivery: DueDelivery) => Promise<void>;
-  readonly now: () => number;
   readonly random: () => number;
-  readonly onCanceled: (canceled: { tenantId: string; endpointId: string; deliveries: number }) => void;
-  readonly onError: (error: unknown) => void;
 }
 
 export function startLanes(deps: LanesDeps): Lanes {
   const { now } = deps;
   const scheduler = createLaneScheduler<DueDelivery>({
     slots: deps.slots,
-    limitsOf: (key) => limitsOf(deps, key),
+    limitsOf: (key, next) => limitsOf(deps, key, next),
     breakerOf: (key) => deps.states.breakerOf(key),
   });
-  const underWay = new Map<Promise<void>, number>();
-  const confirming = new Set<string>();
-  let wanted: Read<DueDelivery>[] = [];
-  let reading = false;
-  let stopped = false;
+  const inHand = new Set<string>();
+  const tasks = createTasks(() => pump());
+  const reader = createDueReader({
+    ...{ db: deps.db, now, scheduler, inHand },
+    onPages: () => pump(),
+    onReading: (reading) => tasks.track(NO_SHARD, reading.catch(deps.onError)),
+  });
+  const cancelGone = createCancelGone(deps);
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   let pumping = false;
 
   /** Lets the scheduler decide, once for all that has happened until the end of this turn of the event loop. */
@@ -76,109 +85,24 @@ export function startLanes(deps: LanesDeps): Lanes {
       pumping = false;
       if (stopped) return;
       const { sends, reads } = scheduler.next(now());
-      for (const send of sends) track(send.lane.shard, deliver(send));
-      wanted.push(...reads);
-      if (!reading && wanted.length > 0) track(-1, readAll());
+      for (const send of sends) {
+        tasks.track(send.lane.shard, deliver(send, { ...deps, scheduler, inHand }).catch(deps.onError));
+      }
+      reader.read(reads);
       clearTimeout(timer);
       const waitMs = Math.min(scheduler.wakeAtMs() - now(), MAX_TIMER_MS);
       timer = setTimeout(pump, Math.max(1, waitMs));
     });
   }
 
-  function track(shard: number, work: Promise<void>): void {
-    const tracked = work.catch(deps.onError).finally(() => {
-      underWay.delete(tracked);
-      pump();
-    });
-    underWay.set(tracked, shard);
-  }
-
-  async function deliver(send: Send<DueDelivery>): Promise<void> {
-    const { lane, delivery } = send;
-    let attempted: Attempted | undefined;
-    try {
-      const endpoint = deps.endpoints.find(lane.tenantId, lane.endpointId);
-      attempted = endpoint && (await deps.attempt(delivery, endpoint));
-      if (!endpoint || !attempted) return scheduler.abandoned(send);
-      const { outcome, endedMs, result } = attempted;
-      await deps.record(result, delivery);
-      const failed = outcome.kind === 'failed' ? outcome : undefined;
-      scheduler.ended(send, {
-        nowMs: endedMs,
-        random: deps.random(),
-        ok: failed === undefined,
-        timedOut: failed?.errorCode === 'timeout',
-        overloaded: failed?.overloaded ?? false,
-        holdUntilMs: failed?.notBeforeMs ?? null,
-        dueMs: result.dueMs,
-      });
-      deps.states.observe(lane, {
-        ok: failed === undefined,
-        gone: failed?.errorCode === 'gone',
-        nowMs: endedMs,
-        recordMs: Date.parse(endpoint.updated_at),
-        breaker: lane.state.breaker,
-      });
-    } catch (error) {
-      scheduler.abandoned(send);
-      throw error;
-    }
-  }
-
-  /** Reads pages until none is wanted; those that are wanted meanwhile go together into the next statement. */
-  async function readAll(): Promise<void> {
-    reading = true;
-    try {
-      while (wanted.length > 0 && !stopped) {
-        const reads = wanted.slice(0, PAGES_AT_ONCE);
-        wanted = wanted.slice(PAGES_AT_ONCE);
-        try {
-          const pages = await readPages(
-            deps.db,
-            reads.map(({ lane, limit, after }) => ({ ...keyOf(lane), limit, after })),
-            now(),
-          );
-          for (const [index, read] of reads.entries()) scheduler.readDone(read, pages[index] ?? [], now());
-        } catch (error) {
-          for (const read of reads) scheduler.readFailed(read);
-          throw error;
-        }
-        pump();
-      }
-    } finally {
-      reading = false;
-    }
-  }
-
   function found(key: LaneKey, dueMs: number): void {
     if (stopped || !deps.owns(key.shard)) return;
-    if (!deps.endpoints.find(key.tenantId, key.endpointId)) return void confirmGone(key);
+    if (!isJobLane(key.endpointId) && !deps.endpoints.find(key.tenantId, key.endpointId)) {
+      return void cancelGone(key);
+    }
     scheduler.found(key, dueMs, now());
     pump();
   }
-
-  /** Memory may lag behind the bucket, so what it does not know is not yet gone. */
-  async function confirmGone({ tenantId, endpointId }: LaneKey): Promise<void> {
-    if (confirming.has(endpointId)) return;
-    confirming.add(endpointId);
-    try {
-      await deps.endpoints.caughtUp();
-      if (deps.endpoints.find(tenantId, endpointId)) return;
-      const deliveries = await cancelPending(deps.db, endpointId, now());
-      deps.onCanceled({ tenantId, endpointId, deliveries });
-    } catch (error) {
-      // Found again by the next sweep.
-      deps.onError(error);
-    } finally {
-      confirming.delete(endpointId);
-    }
-  }
-
-  const over = async (shards?: ReadonlySet<number>) => {
-    await Promise.all(
-      [...underWay].filter(([, shard]) => !shards || shards.has(shard)).map(([work]) => work),
-    );
-  };
 
   return {
     get inUse() {
@@ -194,36 +118,100 @@ export function startLanes(deps: LanesDeps): Lanes {
     },
     async forgetShards(shards) {
       scheduler.forgetShards(shards);
-      await over(shards);
+      await tasks.over(shards);
     },
     async stop() {
       stopped = true;
+      reader.stop();
       clearTimeout(timer);
-      await over();
+      await tasks.over();
     },
   };
 }
 
-const MAX_TIMER_MS = 60_000;
+/** Makes an attempt, stores its result and tells it to the scheduler; its slot is taken until then. */
+async function deliver(
+  send: Send<DueDelivery>,
+  deps: LanesDeps & { scheduler: LaneScheduler<DueDelivery>; inHand: Set<string> },
+): Promise<void> {
+  const { scheduler, inHand } = deps;
+  const { lane, delivery, probe } = send;
+  const id = idOf(delivery);
+  inHand.add(id);
+  try {
+    const { tenantId, endpointId } = lane;
+    const target = targetOf({ tenantId, endpointId, url: delivery.url }, deps.endpoints);
+    const attempted = target && (await deps.attempt(delivery, { target, probe }));
+    if (!target || !attempted) return scheduler.abandoned(send);
+    const { outcome, endedMs, result } = attempted;
+    await deps.record(result, delivery);
+    const failed = outcome.kind === 'failed' ? outcome : undefined;
+    const gone = failed?.errorCode === 'gone';
+    const ofJobs = delivery.url !== null;
+    scheduler.ended(send, {
+      nowMs: endedMs,
+      random: deps.random(),
+      ok: failed === undefined,
+      timedOut: failed?.errorCode === 'timeout',
+      overloaded: failed?.overloaded ?? false,
+      // One job's URL that is gone says nothing about those of others.
+      holdUntilMs: gone && ofJobs ? null : (failed?.notBeforeMs ?? null),
+      dueMs: result.dueMs,
+    });
+    deps.states.observe(lane, {
+      ok: failed === undefined,
+      gone: gone && !ofJobs,
+      nowMs: endedMs,
+      recordMs: ofJobs || !target.secretsOf ? null : Date.parse(target.secretsOf.updated_at),
+      breaker: lane.state.breaker,
+    });
+  } catch (error) {
+    scheduler.abandoned(send);
+    throw error;
+  } finally {
+    inHand.delete(id);
+  }
+}
 
-const origins = new WeakMap<WebhookEndpoint, string>();
+const NO_SHARD = -1;
 
-function limitsOf({ endpoints, states }: LanesDeps, { tenantId, endpointId }: LaneKey) {
-  const endpoint = endpoints.find(tenantId, endpointId);
-  if (!endpoint?.enabled || states.isDisabled(endpoint)) return undefined;
-  const origin = origins.get(endpoint) ?? originOf(endpoint.url);
-  origins.set(endpoint, origin);
+/** Keeps what is under way, by shard; `onEnd` is called after each end. */
+function createTasks(onEnd: () => void) {
+  const underWay = new Map<Promise<void>, number>();
   return {
-    maxConcurrency: endpoint.max_concurrency ?? DEFAULT_CONCURRENCY,
-    maxRps: endpoint.max_rps ?? null,
-    origin,
+    /** What is tracked must not reject. */
+    track(shard: number, work: Promise<void>): void {
+      const tracked = work.finally(() => {
+        underWay.delete(tracked);
+        onEnd();
+      });
+      underWay.set(tracked, shard);
+    },
+    /** Resolves when what was under way of these shards, or of all, has ended. */
+    async over(shards?: ReadonlySet<number>): Promise<void> {
+      const works = [...underWay].filter(([, shard]) => !shards || shards.has(shard));
+      await Promise.all(works.map(([work]) => work));
+    },
   };
 }
 
-function originOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url;
+const hosts = new WeakMap<WebhookEndpoint, string>();
+
+function limitsOf({ endpoints, states }: LanesDeps, key: LaneKey, next: DueDelivery | undefined) {
+  if (isJobLane(key.endpointId)) {
+    return { maxConcurrency: DEFAULT_CONCURRENCY, maxRps: null, origin: next?.url ? hostOf(next.url) : '' };
+  }
+  const endpoint = endpoints.find(key.tenantId, key.endpointId);
+  if (!endpoint?.enabled || states.isDisabled(endpoint)) return undefined;
+  const host = hosts.get(endpoint) ?? hostOf(endpoint.url);
+  hosts.set(endpoint, host);
+  return {
+    maxConcurrency: endpoint.max_concurrency ?? DEFAULT_CONCURRENCY,
+    maxRps: endpoint.max_rps ?? null,
+    origin: host,
+  };
 }
 
-function keyOf({ shard, endpointId, tenantId }: LaneKey): LaneKey {
-  return { shard, endpointId, tenantId };
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url;
 }

@@ -80,6 +80,17 @@ test('an ending makes one delivery for each endpoint, however often and however 
   expect(await onJobEnded(batch, deps)).toEqual([]);
 });
 
+test('what a replay has stored of an ending for one endpoint keeps it from no other', async () => {
+  const first = await system.addEndpoint({ tenant_id: 'replayed', url: 'https://a.example' });
+  const second = await system.addEndpoint({ tenant_id: 'replayed', url: 'https://b.example' });
+  const ending = await anEnding('replayed');
+  const stored = await onJobEnded([ending], { ...deps, endpoints: { ...endpoints, wanting: () => [first] } });
+  expect(stored).toHaveLength(1);
+  expect(await onJobEnded([ending], deps)).toEqual([
+    { tenant_id: 'replayed', endpoint_id: second.endpoint_id },
+  ]);
+});
+
 test('an ending that is older than the delivery log is passed over', async () => {
   await system.addEndpoint({ tenant_id: 'old', url: 'https://a.example' });
   const ending = await anEnding('old');

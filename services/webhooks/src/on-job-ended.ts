@@ -1,6 +1,7 @@
 import type { Bus } from '@errand/bus';
 import {
   type ActionContract,
+  type JobWebhook,
   type RecordedEvent,
   uuidV7TimeMs,
   type WebhookEndpoint,
@@ -9,9 +10,10 @@ import {
 import { foldJob } from '@errand/domain';
 import type { DailyPartitions, Db } from '@errand/postgres';
 import { composeMessage } from './compose-message.ts';
-import { type FanOut, type Inserted, insertFanOuts } from './delivery-table.ts';
+import { type Addressee, type FanOut, type Inserted, insertFanOuts } from './delivery-table.ts';
 import type { EndpointStates } from './endpoint-states.ts';
 import type { Endpoints } from './endpoints.ts';
+import { jobLaneId } from './target.ts';
 import { wantsMetadata } from './wants-event.ts';
 
 export interface IntakeDeps {
@@ -31,8 +33,16 @@ export interface IntakeDeps {
 /** How many jobs are read from the log at once. */
 const PARALLEL_READS = 32;
 
+/** An ending, and who may want to hear of it. */
+interface Wanted {
+  readonly ending: RecordedEvent;
+  readonly endpoints: readonly WebhookEndpoint[];
+  /** Whether the job's own webhook is looked at too. */
+  readonly ownWebhook: boolean;
+}
+
 /**
- * Turns endings into deliveries, one for each endpoint that wants to hear of them. Durable when it resolves with
+ * Turns endings into deliveries, one for each endpoint that wants to hear of them and one for the job's own webhook. Durable when it resolves with
  * those that are new; an ending that comes again changes nothing. Passed over: endings of which nobody wants to hear, and
  * those older than the delivery log.
  */
@@ -46,7 +56,9 @@ export async function onJobEnded(batch: readonly RecordedEvent[], deps: IntakeDe
     const endpoints = deps.endpoints
       .wanting({ tenantId, action, type, timeMs: Date.parse(ending.event.time) })
       .filter((endpoint) => !deps.states.isDisabled(endpoint));
-    return endpoints.length === 0 ? [] : [{ ending, endpoints }];
+    // The record is there before a tenant's first job with a webhook; others need no look into the log.
+    const ownWebhook = deps.endpoints.signerOfJobs(tenantId) !== undefined;
+    return endpoints.length === 0 && !ownWebhook ? [] : [{ ending, endpoints, ownWebhook }];
   });
   const fanOuts = await messagesFor(wanted, deps);
   if (fanOuts.length === 0) return [];
@@ -55,33 +67,45 @@ export async function onJobEnded(batch: readonly RecordedEvent[], deps: IntakeDe
   return insertFanOuts(deps.db, fanOuts, deps.nowMs);
 }
 
-/** What is to be told to whom: one message for each ending that still has an endpoint once metadata is known. */
+/** What is to be told to whom: one message for each ending of which anybody still wants to hear once its job is read. */
 export async function messagesFor(
-  wanted: readonly { ending: RecordedEvent; endpoints: readonly WebhookEndpoint[] }[],
+  wanted: readonly Wanted[],
   deps: Pick<IntakeDeps, 'bus' | 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
 ): Promise<FanOut[]> {
-  const fanOuts = await mapParallel(wanted, ({ ending, endpoints }) => fanOut(ending, endpoints, deps));
-  return fanOuts.filter(({ endpointIds }) => endpointIds.length > 0);
+  const fanOuts = await mapParallel(wanted, (each) => fanOut(each, deps));
+  return fanOuts.filter(({ to }) => to.length > 0);
 }
 
 async function fanOut(
-  ending: RecordedEvent,
-  endpoints: readonly WebhookEndpoint[],
+  { ending, endpoints, ownWebhook }: Wanted,
   deps: Pick<IntakeDeps, 'bus' | 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
 ): Promise<FanOut> {
   const job = foldJob(await deps.bus.readJob(ending.ref));
   const contract = deps.actions.peek(ending.ref.action);
-  const metadata = job?.request.value?.data.metadata ?? {};
+  const request = job?.request.value?.data;
+  const metadata = request?.metadata ?? {};
+  const message = composeMessage(ending, { job, contract, publicUrl: deps.publicUrl });
   const eventMs = Date.parse(ending.event.time);
   return {
-    message: composeMessage(ending, { job, contract, publicUrl: deps.publicUrl }),
-    endpointIds: endpoints
-      .filter((endpoint) => wantsMetadata(endpoint, metadata))
-      .map(({ endpoint_id }) => endpoint_id),
+    message,
+    to: [
+      ...endpoints
+        .filter((endpoint) => wantsMetadata(endpoint, metadata))
+        .map(({ endpoint_id }) => ({ endpointId: endpoint_id, url: null })),
+      ...(ownWebhook ? ownAddressee(message, request?.webhook) : []),
+    ],
     // Due at once, and the oldest event first; a writer's clock that is ahead must not hold it back.
     dueMs: Math.min(eventMs, deps.nowMs),
     expiresMs: eventMs + deps.lifeMs,
   };
+}
+
+function ownAddressee(
+  { tenant_id, type }: { tenant_id: string; type: string },
+  webhook: JobWebhook | undefined,
+): Addressee[] {
+  if (!webhook?.events.some((event) => event === type)) return [];
+  return [{ endpointId: jobLaneId(tenant_id, webhook.url), url: webhook.url }];
 }
 
 async function mapParallel<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {

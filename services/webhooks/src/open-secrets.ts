@@ -17,13 +17,23 @@ class SecretUnreadable extends Error {
   readonly retryable = true;
 }
 
+/** The tenant has no record by which its jobs' webhooks are signed. */
+class SecretMissing extends Error {
+  override name = 'SecretMissing';
+  readonly code = 'secret_missing';
+  readonly retryable = true;
+}
+
 /**
  * Opens endpoints' secrets, each stored record once: an endpoint that changes is a new record.
- * The returned function throws SecretUnreadable.
+ * The returned function throws SecretUnreadable, and SecretMissing where there is no record.
  */
-export function createSecretsOpener(box: SecretBox): (endpoint: WebhookEndpoint) => OpenedSecrets {
+export function createSecretsOpener(
+  box: SecretBox,
+): (endpoint: WebhookEndpoint | undefined) => OpenedSecrets {
   const opened = new WeakMap<WebhookEndpoint, OpenedSecrets>();
   return (endpoint) => {
+    if (!endpoint) throw new SecretMissing('the tenant has no secret for the webhooks of its jobs');
     const known = opened.get(endpoint);
     if (known) return known;
     const secrets = openSecrets(box, endpoint);

@@ -11,7 +11,8 @@ import { GONE_PAUSE_MS } from './endpoint-state.ts';
  *   any other status         failed         http_status
  *   no answer                failed         timeout, dns_failed, connection_refused, connection_closed, tls_failed,
  *                                           invalid_response, connection_failed
- *   not asked                failed         secret_unreadable, invalid_request, address_blocked, scheme_blocked
+ *   not asked                failed         secret_unreadable, secret_missing, invalid_request, address_blocked,
+ *                                           scheme_blocked
  */
 
 /** One attempt as it went. */
@@ -46,6 +47,7 @@ type ErrorCode =
   | 'invalid_response'
   | 'connection_failed'
   | 'secret_unreadable'
+  | 'secret_missing'
   | 'invalid_request'
   | 'address_blocked'
   | 'scheme_blocked';
@@ -89,6 +91,7 @@ function retryAfterMs(header: string | null, nowMs: number): number | null {
 /** Codes of Node and undici → ours. */
 const ERROR_CODES: Record<string, ErrorCode> = {
   secret_unreadable: 'secret_unreadable',
+  secret_missing: 'secret_missing',
   address_blocked: 'address_blocked',
   scheme_blocked: 'scheme_blocked',
   TimeoutError: 'timeout',

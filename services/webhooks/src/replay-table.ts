@@ -1,8 +1,7 @@
-import type { WebhookAnswer, WebhookRequest } from '@errand/contracts';
-import type { Database, Db } from '@errand/postgres';
+import { EventId, type WebhookAnswer, type WebhookRequest } from '@errand/contracts';
+import { type Database, type Db, shardOf } from '@errand/postgres';
 import { type Selectable, sql } from 'kysely';
 import type { FanOut, Inserted } from './delivery-table.ts';
-import { shardOf } from './shard.ts';
 
 /* What replays and redeliveries read and write. */
 
@@ -18,6 +17,7 @@ export async function redeliver(
     .set((eb) => ({
       state: 'pending',
       schedule_offset: eb.ref('attempts'),
+      trigger: 'manual',
       due_at: timestamp(wanted.nowMs),
       expires_at: timestamp(wanted.expiresMs),
       updated_at: timestamp(wanted.nowMs),
@@ -35,6 +35,8 @@ export async function redeliverPage(
   page: {
     endpointId: string;
     states: readonly string[];
+    /** Of their events; null for all. */
+    types: readonly string[] | null;
     /** Both are event ids: what lies behind the first and before the second. */
     after: string;
     before: string;
@@ -45,15 +47,17 @@ export async function redeliverPage(
   },
 ): Promise<string[]> {
   const found = sql<{ event_id: string }>`
-    select event_id from webhook_delivery
+    select event_id from webhook_delivery d
     where endpoint_id = ${page.endpointId} and state = any(${[...page.states]}::text[])
       and event_id > ${page.after}::uuid and event_id < ${page.before}::uuid
+      and (${page.types === null} or exists (
+        select from webhook_message m where m.event_id = d.event_id and m.type = any(${page.types}::text[])))
     order by event_id limit ${page.limit}`;
   if (page.dryRun) return (await found.execute(db)).rows.map(({ event_id }) => event_id);
   const { rows } = await sql<{ event_id: string }>`
     with page as (${found})
     update webhook_delivery d
-    set state = 'pending', schedule_offset = attempts, due_at = ${timestamp(page.nowMs)}::timestamptz,
+    set state = 'pending', schedule_offset = attempts, trigger = 'replay', due_at = ${timestamp(page.nowMs)}::timestamptz,
       expires_at = ${timestamp(page.expiresMs)}::timestamptz, updated_at = ${timestamp(page.nowMs)}::timestamptz
     from page where d.event_id = page.event_id and d.endpoint_id = ${page.endpointId}
     returning d.event_id`.execute(db);
@@ -91,6 +95,7 @@ export async function insertMissed(db: Db, endpoint: Inserted, missed: readonly 
         state: 'pending' as const,
         attempts: 0,
         schedule_offset: 0,
+        trigger: 'replay' as const,
         due_at: timestamp(dueMs),
         expires_at: timestamp(expiresMs),
         updated_at: timestamp(dueMs),
@@ -102,17 +107,40 @@ export async function insertMissed(db: Db, endpoint: Inserted, missed: readonly 
   return rows.length;
 }
 
-/** The oldest replay that is not over and that no other process is working on, locked until the transaction ends. */
-export async function takeReplay(trx: Db): Promise<ReplayRow | undefined> {
+/** How many deliveries an endpoint has pending, counted up to `most`. */
+export async function countPending(db: Db, endpointId: string, most: number): Promise<number> {
+  const { rows } = await sql<{ pending: number }>`
+    select count(*)::int as pending from (
+      select from webhook_delivery
+      where state = 'pending' and shard = ${shardOf(endpointId)} and endpoint_id = ${endpointId}
+      limit ${most}) as counted`.execute(db);
+  return rows[0]?.pending ?? 0;
+}
+
+/**
+ * The replay that is not over, has been due longest, and that no other process is working on; locked until the
+ * transaction ends.
+ */
+export async function takeReplay(trx: Db, nowMs: number): Promise<ReplayRow | undefined> {
   return trx
     .selectFrom('webhook_replay')
     .selectAll()
     .where('state', '=', 'running')
-    .orderBy('created_at')
+    .where('due_at', '<=', new Date(nowMs))
+    .orderBy('due_at')
     .limit(1)
     .forUpdate()
     .skipLocked()
     .executeTakeFirst();
+}
+
+/** Lets other replays go first until a time. */
+export async function postponeReplay(db: Db, replayId: string, dueMs: number): Promise<void> {
+  await db
+    .updateTable('webhook_replay')
+    .set({ due_at: timestamp(dueMs) })
+    .where('replay_id', '=', replayId)
+    .execute();
 }
 
 /** Ends a replay that goes on; a page that is being worked on is finished first. */
@@ -122,11 +150,13 @@ export async function cancelReplay(
   nowMs: number,
 ): Promise<WebhookAnswer<'cancel_replay'>> {
   const { replay_id, endpoint_id, tenant_id } = request;
+  // What is no id at all is refused by Postgres with an error.
+  if (!EventId.safeParse(replay_id).success) return { kind: 'refused', code: 'unknown_replay' };
   return db.transaction().execute(async (trx) => {
     const replay = await trx
       .selectFrom('webhook_replay')
       .select('state')
-      .where(sql<string>`replay_id::text`, '=', replay_id)
+      .where('replay_id', '=', replay_id)
       .where('endpoint_id', '=', endpoint_id)
       .where('tenant_id', '=', tenant_id)
       .forUpdate()
@@ -136,7 +166,7 @@ export async function cancelReplay(
     await trx
       .updateTable('webhook_replay')
       .set({ state: 'canceled', updated_at: timestamp(nowMs) })
-      .where(sql<string>`replay_id::text`, '=', replay_id)
+      .where('replay_id', '=', replay_id)
       .execute();
     return { kind: 'canceled' };
   });

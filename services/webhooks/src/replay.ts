@@ -9,7 +9,15 @@ import {
 } from '@errand/contracts';
 import type { Db } from '@errand/postgres';
 import { type IntakeDeps, messagesFor } from './on-job-ended.ts';
-import { deliveredEvents, insertMissed, type ReplayRow, redeliverPage, takeReplay } from './replay-table.ts';
+import {
+  countPending,
+  deliveredEvents,
+  insertMissed,
+  postponeReplay,
+  type ReplayRow,
+  redeliverPage,
+  takeReplay,
+} from './replay-table.ts';
 import { wantsEvent } from './wants-event.ts';
 
 /*
@@ -20,16 +28,24 @@ import { wantsEvent } from './wants-event.ts';
  *   deliveries   failed, expired, all    deliveries that exist and ended in such a way are pending again
  *   log          missed, all             events that the endpoint wants and has no delivery of get one
  *
- * Paused and disabled endpoints may be replayed: what comes of it waits for them.
+ * Replays go on in turn, a page each, and only as far as their endpoint keeps up: while it has `replayBacklog`
+ * deliveries pending, its replays wait and others go on. So do those of paused and disabled endpoints, for which
+ * deliveries would only expire. Counting (`dry_run`) waits for nothing.
  */
 
 const PAGE = 200;
+/** How soon it is looked again whether an endpoint has kept up. */
+const PACE_MS = 250;
 /** An event is stored a little after its own time, by the clocks of two machines. */
 const CLOCK_TOLERANCE_MS = 5_000;
 
 export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
   readonly bus: Pick<Bus, 'readJob' | 'readEndings'>;
   readonly now: () => number;
+  /** Deliveries that an endpoint has pending at most for a replay to add to them. */
+  readonly replayBacklog: number;
+  /** How long a replay waits that could not go on. */
+  readonly retryMs: number;
 }
 
 /** Writes a replay down; it is worked on from then on. Resolves with its id. */
@@ -45,6 +61,7 @@ export async function startReplay(db: Db, request: WebhookRequest<'replay'>, now
       since: request.since,
       until: request.until ?? now,
       which: request.only,
+      types: request.types ?? null,
       dry_run: request.dry_run,
       state: 'running',
       phase: request.only === 'missed' ? 'log' : 'deliveries',
@@ -52,6 +69,7 @@ export async function startReplay(db: Db, request: WebhookRequest<'replay'>, now
       matched: 0,
       scheduled: 0,
       error: null,
+      due_at: now,
       created_at: now,
       updated_at: now,
     })
@@ -61,6 +79,8 @@ export async function startReplay(db: Db, request: WebhookRequest<'replay'>, now
 
 /** What a page makes of its replay. */
 interface Progress extends Pick<ReplayRow, 'state' | 'phase' | 'cursor' | 'error'> {
+  /** When it goes on. */
+  readonly dueMs: number;
   /** Deliveries that the page found. */
   readonly matched: number;
   readonly scheduled: number;
@@ -68,52 +88,88 @@ interface Progress extends Pick<ReplayRow, 'state' | 'phase' | 'cursor' | 'error
 
 /** Works on one page of one replay; resolves with the replay, or undefined if there is nothing to do. */
 export async function replayPage(deps: ReplayDeps): Promise<ReplayRow | undefined> {
-  return deps.db.transaction().execute(async (trx) => {
-    const replay = await takeReplay(trx);
-    if (!replay) return undefined;
-    const endpoint = deps.endpoints.find(replay.tenant_id, replay.endpoint_id);
-    const progress = endpoint ? await workOn(trx, replay, { endpoint, deps }) : GONE(replay);
-    const { matched, scheduled, ...changed } = progress;
-    await trx
-      .updateTable('webhook_replay')
-      .set({
-        ...changed,
-        matched: replay.matched + matched,
-        scheduled: replay.scheduled + scheduled,
-        updated_at: new Date(deps.now()).toISOString(),
-      })
-      .where('replay_id', '=', replay.replay_id)
-      .execute();
-    return replay;
-  });
+  const { db, now } = deps;
+  let taken: ReplayRow | undefined;
+  try {
+    return await db.transaction().execute(async (trx) => {
+      const replay = await takeReplay(trx, now());
+      if (!replay) return undefined;
+      taken = replay;
+      const { matched, scheduled, dueMs, ...changed } = await workOn(trx, replay, deps);
+      await trx
+        .updateTable('webhook_replay')
+        .set({
+          ...changed,
+          matched: replay.matched + matched,
+          scheduled: replay.scheduled + scheduled,
+          due_at: new Date(dueMs).toISOString(),
+          updated_at: new Date(now()).toISOString(),
+        })
+        .where('replay_id', '=', replay.replay_id)
+        .execute();
+      return replay;
+    });
+  } catch (error) {
+    // One that cannot be read from the log must not keep the others from going on.
+    if (taken) await postponeReplay(db, taken.replay_id, now() + deps.retryMs);
+    throw error;
+  }
 }
 
-const GONE = ({ phase, cursor }: ReplayRow): Progress => ({
-  ...{ state: 'failed', phase, cursor, error: 'unknown_endpoint' },
-  matched: 0,
-  scheduled: 0,
-});
-
-type Work = { endpoint: WebhookEndpoint; deps: ReplayDeps };
-
-function workOn(trx: Db, replay: ReplayRow, work: Work): Promise<Progress> {
-  return replay.phase === 'deliveries' ? replayDeliveries(trx, replay, work) : replayLog(trx, replay, work);
-}
-
-async function replayDeliveries(trx: Db, replay: ReplayRow, { deps }: Work): Promise<Progress> {
+async function workOn(trx: Db, replay: ReplayRow, deps: ReplayDeps): Promise<Progress> {
+  const { phase, cursor, dry_run } = replay;
+  const unchanged = { state: 'running', phase, cursor, error: null, matched: 0, scheduled: 0 } as const;
   const nowMs = deps.now();
+  const endpoint = await endpointOf(replay, deps);
+  if (!endpoint) return { ...unchanged, state: 'failed', error: 'unknown_endpoint', dueMs: nowMs };
+  let room = PAGE;
+  if (!dry_run) {
+    if (!endpoint.enabled || deps.states.isDisabled(endpoint)) {
+      return { ...unchanged, dueMs: nowMs + deps.retryMs };
+    }
+    const pending = await countPending(trx, endpoint.endpoint_id, deps.replayBacklog);
+    room = Math.min(PAGE, deps.replayBacklog - pending);
+    if (room <= 0) return { ...unchanged, dueMs: nowMs + PACE_MS };
+  }
+  const work = { endpoint, limit: room, nowMs, deps };
+  const progress =
+    phase === 'deliveries' ? await replayDeliveries(trx, replay, work) : await replayLog(trx, replay, work);
+  return { ...progress, dueMs: nowMs };
+}
+
+/** Memory may lag behind the process that has taken the replay in. */
+async function endpointOf({ tenant_id, endpoint_id }: ReplayRow, { endpoints }: ReplayDeps) {
+  const known = endpoints.find(tenant_id, endpoint_id);
+  if (known) return known;
+  await endpoints.caughtUp();
+  return endpoints.find(tenant_id, endpoint_id);
+}
+
+interface Work {
+  readonly endpoint: WebhookEndpoint;
+  /** Most deliveries or events of this page. */
+  readonly limit: number;
+  readonly nowMs: number;
+  readonly deps: ReplayDeps;
+}
+
+type Paged = Omit<Progress, 'dueMs'>;
+
+async function replayDeliveries(trx: Db, replay: ReplayRow, work: Work): Promise<Paged> {
+  const { limit, nowMs, deps } = work;
   const found = await redeliverPage(trx, {
     endpointId: replay.endpoint_id,
     states: replay.which === 'all' ? ['delivered', 'failed', 'expired', 'canceled'] : [replay.which],
     after: replay.cursor ?? uuidV7Floor(replay.since.getTime()),
     before: uuidV7Floor(replay.until.getTime() + 1),
-    limit: PAGE,
+    types: replay.types,
+    limit,
     dryRun: replay.dry_run,
     nowMs,
     expiresMs: nowMs + deps.lifeMs,
   });
   const counted = { matched: found.length, scheduled: replay.dry_run ? 0 : found.length, error: null };
-  if (found.length === PAGE) {
+  if (found.length === limit) {
     return { ...counted, state: 'running', phase: 'deliveries', cursor: found.at(-1) ?? null };
   }
   return replay.which === 'all'
@@ -121,19 +177,20 @@ async function replayDeliveries(trx: Db, replay: ReplayRow, { deps }: Work): Pro
     : { ...counted, state: 'done', phase: 'deliveries', cursor: null };
 }
 
-async function replayLog(trx: Db, replay: ReplayRow, { endpoint, deps }: Work): Promise<Progress> {
+async function replayLog(trx: Db, replay: ReplayRow, work: Work): Promise<Paged> {
+  const { endpoint, limit, deps } = work;
   const [sinceMs, untilMs] = [replay.since.getTime(), replay.until.getTime()];
   const { events, lastVersion, atEnd } = await deps.bus.readEndings({
     tenantId: replay.tenant_id,
     sinceMs: sinceMs - CLOCK_TOLERANCE_MS,
     afterVersion: replay.cursor === null ? null : Number(replay.cursor),
-    max: PAGE,
+    max: limit,
   });
   const inTime = events.filter(({ event }) => {
     const timeMs = Date.parse(event.time);
-    return timeMs >= sinceMs && timeMs <= untilMs;
+    return timeMs >= sinceMs && timeMs <= untilMs && hasType(event, replay.types);
   });
-  const missed = await missedOf(trx, inTime, { endpoint, deps });
+  const missed = await missedOf(trx, inTime, work);
   const scheduled = replay.dry_run ? 0 : await insertMissed(trx, endpoint, missed);
   const last = events.at(-1);
   const over = atEnd || (last !== undefined && Date.parse(last.event.time) > untilMs + CLOCK_TOLERANCE_MS);
@@ -147,7 +204,11 @@ async function replayLog(trx: Db, replay: ReplayRow, { endpoint, deps }: Work): 
   };
 }
 
-async function missedOf(trx: Db, events: readonly RecordedEvent[], { endpoint, deps }: Work) {
+function hasType({ type }: RecordedEvent['event'], types: readonly string[] | null): boolean {
+  return types === null || types.some((wanted) => wanted === webhookEventTypeOf(type));
+}
+
+async function missedOf(trx: Db, events: readonly RecordedEvent[], { endpoint, nowMs, deps }: Work) {
   const wanted = events.filter(({ ref, event }) => {
     const type = webhookEventTypeOf(event.type);
     return type !== undefined && wantsEvent(endpoint, { type, action: ref.action });
@@ -157,9 +218,8 @@ async function missedOf(trx: Db, events: readonly RecordedEvent[], { endpoint, d
   for (const partitions of deps.partitions) await partitions.ensureFor(eventIds);
   const known = await deliveredEvents(trx, endpoint.endpoint_id, eventIds);
   const missing = wanted.filter(({ event }) => !known.has(event.id));
-  const nowMs = deps.now();
   const fanOuts = await messagesFor(
-    missing.map((ending) => ({ ending, endpoints: [endpoint] })),
+    missing.map((ending) => ({ ending, endpoints: [endpoint], ownWebhook: false })),
     { ...deps, nowMs },
   );
   return fanOuts.map((fanOut) => ({ ...fanOut, dueMs: nowMs, expiresMs: nowMs + deps.lifeMs }));

@@ -1,9 +1,13 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { OutgoingRequest } from './compose-request.ts';
 import type { Exchange } from './outcome.ts';
+import { watchReusedSockets } from './reused-sockets.ts';
 
 export interface Sender {
-  /** One HTTP exchange, never a redirect's second. It does not throw; `abandoned` says that `destroy` cut it off. */
+  /**
+   * One HTTP exchange, never a redirect's second. A request that is lost since the endpoint closes an idle connection
+   * at that moment is sent again, once. It does not throw; `abandoned` says that `destroy` cut it off.
+   */
   send(endpointId: string, request: OutgoingRequest): Promise<Exchange | { kind: 'abandoned' }>;
   /** Cuts off what is under way and closes all connections. */
   destroy(): Promise<void>;
@@ -28,13 +32,17 @@ const MAX_POOLS = 1_000;
 /** Keeps one pool of connections per endpoint, so that none waits behind another's. */
 export function createSender(options: SenderOptions): Sender {
   const pools = new Map<string, { origin: string; pool: Pool }>();
+  const sockets = watchReusedSockets(options.connect);
   let destroyed = false;
 
   function poolOf(endpointId: string, origin: string): Pool {
     const known = pools.get(endpointId);
     pools.delete(endpointId);
     if (known && known.origin !== origin) closeQuietly(known.pool);
-    const entry = known?.origin === origin ? known : { origin, pool: openPool(origin, options) };
+    const entry =
+      known?.origin === origin
+        ? known
+        : { origin, pool: openPool(origin, { ...options, connect: sockets.connect }) };
     pools.set(endpointId, entry);
     const [oldest] = pools;
     if (pools.size > MAX_POOLS && oldest) {
@@ -49,13 +57,13 @@ export function createSender(options: SenderOptions): Sender {
     try {
       const { origin, pathname, search } = new URL(request.url);
       const { method, headers, body } = request;
-      const answer = await poolOf(endpointId, origin).request({
-        path: pathname + search,
-        method,
-        headers,
-        body,
-        // undici's own limits are for silence; an endpoint that drips would never reach them.
-        signal: AbortSignal.timeout(options.timeoutMs),
+      const pool = poolOf(endpointId, origin);
+      // undici's own limits are for silence; an endpoint that drips would never reach them.
+      const signal = AbortSignal.timeout(options.timeoutMs);
+      const call = () => pool.request({ path: pathname + search, method, headers, body, signal });
+      const answer = await call().catch((error: unknown) => {
+        if (!sockets.wasClosed(error)) throw error;
+        return call();
       });
       status = answer.statusCode;
       const retryAfter = answer.headers['retry-after'];
@@ -70,6 +78,7 @@ export function createSender(options: SenderOptions): Sender {
     send,
     async destroy() {
       destroyed = true;
+      sockets.stop();
       await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()));
       pools.clear();
     },

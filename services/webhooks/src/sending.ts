@@ -10,7 +10,7 @@ import { createSender, type Sender } from './send.ts';
 /** What every call to an endpoint goes through, be it of a delivery or of a test. */
 export interface Sending {
   readonly sender: Sender;
-  readonly openSecrets: (endpoint: WebhookEndpoint) => OpenedSecrets;
+  readonly openSecrets: (endpoint: WebhookEndpoint | undefined) => OpenedSecrets;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;

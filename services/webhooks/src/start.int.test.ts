@@ -25,7 +25,7 @@ beforeAll(async () => {
   nats = await startTestNats();
   database = await createTestDatabase();
   system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
-  service = await system.start({ attemptTimeoutMs: 200 });
+  service = await system.start({ attemptTimeoutMs: 1_500 });
 });
 
 afterAll(async () => {
@@ -101,6 +101,21 @@ test('an ending reaches the endpoint with basic auth, secret headers and a valid
   });
   await ended(eventId, 'delivered');
   expect(await attempts(eventId)).toMatchObject([{ attempt: 1, status: 200, error_code: null }]);
+});
+
+test('while a secret is being replaced, requests verify with either one, and after its grace not with the old one', async () => {
+  const [recent, expired] = [8, 9].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
+  if (!recent || !expired) throw new Error('two secrets were made');
+  const previous = [
+    { secret: recent, expiresMs: Date.now() + 3_600_000 },
+    { secret: expired, expiresMs: Date.now() - 1 },
+  ];
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url }, { previous });
+  await system.endJob(tenantId);
+  const { body, headers } = await receiver.waitFor(() => true);
+  const verify = (secret: string) => new Webhook(secret).verify(body, headers as Record<string, string>);
+  expect(verify(SIGNING_SECRET)).toEqual(verify(recent));
+  expect(() => verify(expired)).toThrow();
 });
 
 test('an ending reaches a GET endpoint through its URL template', async () => {

@@ -5,7 +5,8 @@ import { createOps, type ServiceContext, serveHttp } from '@errand/runtime';
 import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
 import { type Delivering, startDelivering } from './delivering.ts';
-import { createEndpointStates } from './endpoint-states.ts';
+import { fanOutOfNews } from './endpoint-news.ts';
+import { createEndpointStates, type EndpointStates } from './endpoint-states.ts';
 import { watchEndpoints } from './endpoints.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type IntakeDeps, onJobEnded } from './on-job-ended.ts';
@@ -64,10 +65,17 @@ export async function startWebhooks(
     createDailyPartitions(db, table),
   );
   const retentionMs = config.retentionDays * DAY_MS;
-  const states = createEndpointStates(db, now, ({ key, kind, state }) => {
-    const ids = { tenant_id: key.tenantId, endpoint_id: key.endpointId };
-    const about = { failing_since_ms: state.failingSinceMs, reason: state.disabledReason };
-    log.warn({ ...ids, ...about }, `webhook_endpoint_${kind}`);
+  const lifeMs = config.deliveryLifeHours * HOUR_MS;
+  const states: EndpointStates = createEndpointStates({
+    db,
+    partitions,
+    now,
+    onNews: ({ key, kind, state }) => {
+      const ids = { tenant_id: key.tenantId, endpoint_id: key.endpointId };
+      const about = { failing_since_ms: state.failingSinceMs, reason: state.disabledReason };
+      log.warn({ ...ids, ...about }, `webhook_endpoint_${kind}`);
+    },
+    fanOutOf: (news) => fanOutOfNews(news, { endpoints, states, lifeMs }),
   });
   // Intake must know from the first event on which endpoints are disabled.
   await states.load([], new Set());
@@ -77,11 +85,14 @@ export async function startWebhooks(
   );
   resources.use(startSweeping({ db, partitions, retentionMs, now, log, metrics }));
   const { publicUrl } = config;
-  const lifeMs = config.deliveryLifeHours * HOUR_MS;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
   const { found } = delivering;
   resources.use(
-    await startCommands({ ...intake, bus, sending, found, now, log, intervalMs: config.sweepIntervalMs }),
+    await startCommands({
+      ...{ ...intake, bus, sending, found, now, log },
+      replayBacklog: config.replayBacklog,
+      retryMs: config.sweepIntervalMs,
+    }),
   );
   const consumed = consume({ intake, bus, now, metrics, found, log, signal: stopping });
   consuming = true;

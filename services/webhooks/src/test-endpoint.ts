@@ -4,6 +4,7 @@ import { sendAttempt } from './attempt-delivery.ts';
 import type { Endpoints } from './endpoints.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Sending } from './sending.ts';
+import { targetOfEndpoint } from './target.ts';
 
 /**
  * Calls an endpoint once with a `webhook.test` event: the same request, signature and gate as any delivery, so a test
@@ -29,7 +30,10 @@ export async function testEndpoint(
     body: JSON.stringify({ type: 'webhook.test', timestamp, data: { tenant_id, endpoint_id } }),
   };
   const began = performance.now();
-  const sent = await sendAttempt({ message, endpoint, attempt: 1, nowMs }, deps.sending);
+  const sent = await sendAttempt(
+    { message, target: targetOfEndpoint(endpoint), attempt: 1, trigger: 'test', nowMs },
+    deps.sending,
+  );
   const { exchange, requestHeaders } = sent;
   if (exchange.kind === 'abandoned') throw new Error('stopped during a test');
   const outcome = outcomeOf(exchange, deps.now());

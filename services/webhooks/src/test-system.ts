@@ -1,6 +1,13 @@
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { type Bucket, type Bus, openBucket, openBus } from '@errand/bus';
-import { BUCKETS, type JobFact, type JobRef, toJobEvent, WebhookEndpoint } from '@errand/contracts';
+import {
+  BUCKETS,
+  type JobFact,
+  type JobRef,
+  type JobWebhook,
+  toJobEvent,
+  WebhookEndpoint,
+} from '@errand/contracts';
 import { type Db, openDatabase } from '@errand/postgres';
 import { createLogger, createSecretBox, parseConfig } from '@errand/runtime';
 import { settings, type WebhooksConfig } from './config.ts';
@@ -24,11 +31,23 @@ export interface TestSystem extends AsyncDisposable {
     context?: Pick<WebhooksContext, 'now' | 'schedule'>,
   ): Promise<AsyncDisposable & { opsPort: number }>;
   /** Writes a whole job into the log; resolves with the id of its ending. */
-  endJob(tenantId: string, ending?: JobFact): Promise<{ eventId: string; jobId: string }>;
+  endJob(
+    tenantId: string,
+    ending?: JobFact,
+    webhook?: JobWebhook,
+  ): Promise<{ eventId: string; jobId: string }>;
   addEndpoint(
     endpoint: Pick<WebhookEndpoint, 'tenant_id' | 'url'> & Partial<WebhookEndpoint>,
-    secrets?: { password?: string; headers?: Record<string, string>; sealingKey?: string },
+    secrets?: TestSecrets,
   ): Promise<WebhookEndpoint>;
+}
+
+interface TestSecrets {
+  password?: string;
+  headers?: Record<string, string>;
+  sealingKey?: string;
+  /** Signing secrets that were replaced. */
+  previous?: { secret: string; expiresMs: number }[];
 }
 
 const SUCCEEDED: JobFact = {
@@ -70,7 +89,7 @@ export async function openTestSystem(servers: { natsUrl: string; databaseUrl: st
         { log, fail, signal: new AbortController().signal, schedule: threeAttempts(0), ...context },
       );
     },
-    endJob: (tenantId, ending = SUCCEEDED) => endJob(bus, tenantId, ending),
+    endJob: (tenantId, ending = SUCCEEDED, webhook = undefined) => endJob(bus, { tenantId, ending, webhook }),
     async addEndpoint(endpoint, secrets = {}) {
       const record = sealedEndpoint(endpoint, secrets);
       await endpoints.put(`${record.tenant_id}.${record.endpoint_id}`, record);
@@ -87,7 +106,10 @@ export function threeAttempts(waitMs: number): { waitsMs: number[]; jitter: numb
   return { waitsMs: [0, waitMs, waitMs], jitter: 0 };
 }
 
-async function endJob(bus: Bus, tenantId: string, ending: JobFact) {
+async function endJob(
+  bus: Bus,
+  { tenantId, ending, webhook }: { tenantId: string; ending: JobFact; webhook: JobWebhook | undefined },
+) {
   const ref: JobRef = { tenantId, action: 'render', jobId: randomUUIDv7() };
   const requested: JobFact = {
     type: 'JobRequested',
@@ -101,6 +123,7 @@ async function endJob(bus: Bus, tenantId: string, ending: JobFact) {
       source: 'api',
       requested_by: 'test',
       finish_by: new Date(Date.now() + 3_600_000).toISOString(),
+      ...(webhook ? { webhook } : {}),
     },
   };
   const started: JobFact = { type: 'JobStarted', data: { attempt: 1, executor_id: 'test' } };
@@ -118,7 +141,7 @@ async function endJob(bus: Bus, tenantId: string, ending: JobFact) {
 
 function sealedEndpoint(
   endpoint: Pick<WebhookEndpoint, 'tenant_id' | 'url'> & Partial<WebhookEndpoint>,
-  secrets: { password?: string; headers?: Record<string, string>; sealingKey?: string },
+  secrets: TestSecrets,
 ): WebhookEndpoint {
   const endpointId = endpoint.endpoint_id ?? `whe_${randomUUIDv7().replaceAll('-', '')}`;
   const box = createSecretBox(secrets.sealingKey ?? SECRET_KEY);
@@ -131,6 +154,10 @@ function sealedEndpoint(
     enabled: true,
     event_types: ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'],
     signing_secret: seal(SIGNING_SECRET, 'signing_secret'),
+    previous_signing_secrets: (secrets.previous ?? []).map(({ secret, expiresMs }) => ({
+      secret: seal(secret, 'signing_secret'),
+      expires_at: new Date(expiresMs).toISOString(),
+    })),
     basic_auth:
       secrets.password === undefined
         ? null

@@ -1,8 +1,8 @@
-import type { WebhookEndpoint, WebhookEventType } from '@errand/contracts';
+import type { EndpointNewsType, WebhookEndpoint, WebhookEventType } from '@errand/contracts';
 
 type Filters = Pick<WebhookEndpoint, 'event_types' | 'actions' | 'metadata'>;
 
-/** Whether an endpoint's filters by type and action let an event through. */
+/** Whether an endpoint's filters by type and action let the ending of a job through. */
 export function wantsEvent(
   endpoint: Filters,
   { type, action }: { type: WebhookEventType; action: string },
@@ -12,6 +12,11 @@ export function wantsEvent(
     (event_types.includes('job.*') || event_types.includes(type)) &&
     (actions === undefined || actions.includes(action))
   );
+}
+
+/** Whether an endpoint asks for news of others. Its filters for jobs say nothing about them. */
+export function wantsNews({ event_types }: Filters, type: EndpointNewsType): boolean {
+  return event_types.includes('webhook.*') || event_types.includes(type);
 }
 
 /** Whether a job's metadata holds all that an endpoint asks for. */

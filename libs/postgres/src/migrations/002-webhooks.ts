@@ -5,10 +5,10 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
     create table webhook_message (
       event_id uuid primary key,
       tenant_id text not null,
-      job_id uuid not null,
-      action text not null,
+      job_id uuid,
+      action text,
       type text not null,
-      status text not null,
+      status text,
       body text not null
     ) partition by range (event_id)`.execute(db);
   await sql`create index webhook_message_job on webhook_message (job_id)`.execute(db);
@@ -21,6 +21,8 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       state text not null,
       attempts int not null,
       schedule_offset int not null default 0,
+      trigger text not null default 'auto',
+      url text,
       due_at timestamptz not null,
       expires_at timestamptz not null,
       updated_at timestamptz not null,
@@ -41,6 +43,7 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       event_id uuid not null,
       endpoint_id text not null,
       attempt int not null,
+      trigger text not null,
       started_at timestamptz not null,
       duration_ms int not null,
       status int,
@@ -79,6 +82,7 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       since timestamptz not null,
       until timestamptz not null,
       which text not null,
+      types text[],
       dry_run boolean not null,
       state text not null,
       phase text not null,
@@ -86,11 +90,12 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
       matched int not null,
       scheduled int not null,
       error text,
+      due_at timestamptz not null default now(),
       created_at timestamptz not null,
       updated_at timestamptz not null
     )`.execute(db);
   await sql`
-    create index webhook_replay_running on webhook_replay (created_at) where state = 'running'`.execute(db);
+    create index webhook_replay_running on webhook_replay (due_at) where state = 'running'`.execute(db);
 }
 
 /**
@@ -101,7 +106,7 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
 async function createRecording(db: Kysely<unknown>): Promise<void> {
   await sql`
     create function webhook_record_attempts(
-      event_ids uuid[], endpoint_ids text[], numbers int[], started timestamptz[], durations_ms int[],
+      event_ids uuid[], endpoint_ids text[], numbers int[], triggers text[], started timestamptz[], durations_ms int[],
       statuses int[], error_codes text[], headers text[], responses text[], states text[], due timestamptz[])
     returns void language plpgsql as $$
     begin
@@ -113,10 +118,12 @@ async function createRecording(db: Kysely<unknown>): Promise<void> {
           and state = 'pending' and attempts = numbers[i] - 1;
       end loop;
       insert into webhook_attempt
-        (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, request_headers, response)
-      select event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers_text::json, response
-      from unnest(event_ids, endpoint_ids, numbers, started, durations_ms, statuses, error_codes, headers, responses)
-        as r (event_id, endpoint_id, attempt, started_at, duration_ms, status, error_code, headers_text, response)
+        (event_id, endpoint_id, attempt, trigger, started_at, duration_ms, status, error_code, request_headers, response)
+      select event_id, endpoint_id, attempt, trigger, started_at, duration_ms, status, error_code, headers_text::json,
+        response
+      from unnest(
+        event_ids, endpoint_ids, numbers, triggers, started, durations_ms, statuses, error_codes, headers, responses)
+        as r (event_id, endpoint_id, attempt, trigger, started_at, duration_ms, status, error_code, headers_text, response)
       on conflict do nothing;
     end $$`.execute(db);
 }

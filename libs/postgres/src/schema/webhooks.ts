@@ -1,23 +1,31 @@
 import type { ColumnType } from 'kysely';
 
 type Timestamp = ColumnType<Date, string, string>;
+type Defaulted<T> = ColumnType<T, T | undefined, T>;
 
 /** What an event tells its receivers, fixed at fan-out so that every attempt sends the same bytes. */
 export interface WebhookMessageTable {
   event_id: string;
   tenant_id: string;
-  job_id: string;
-  action: string;
+  /** This and the next are of the job that ended, null for news of an endpoint. */
+  job_id: string | null;
+  action: string | null;
   /** Such as `job.succeeded`. */
   type: string;
   /** The job's status word, for URL templates. */
-  status: string;
+  status: string | null;
   /** The JSON body of a POST. */
   body: string;
 }
 
 export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'expired', 'canceled'] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** What began a round of attempts: the event itself, a redelivery or a replay. */
+export type RoundTrigger = 'auto' | 'manual' | 'replay';
+
+/** Why an attempt was made: what began its round, unless it was an open breaker's probe. */
+export type AttemptTrigger = RoundTrigger | 'probe';
 
 /**
  * One event for one endpoint. No state says "being sent": a result is written only if `attempts` is still what the
@@ -34,6 +42,9 @@ export interface WebhookDeliveryTable {
   attempts: number;
   /** Of these, how many belong to earlier rounds: a redelivery begins the retry schedule anew. */
   schedule_offset: number;
+  trigger: Defaulted<RoundTrigger>;
+  /** Where a job's own webhook goes; null for deliveries to an endpoint, whose record tells. */
+  url: string | null;
   due_at: Timestamp;
   expires_at: Timestamp;
   updated_at: Timestamp;
@@ -45,6 +56,7 @@ export interface WebhookAttemptTable {
   endpoint_id: string;
   /** Counts from 1. */
   attempt: number;
+  trigger: AttemptTrigger;
   started_at: Timestamp;
   duration_ms: number;
   /** HTTP status, or null when no answer came. */
@@ -104,6 +116,8 @@ export interface WebhookReplayTable {
   since: Timestamp;
   until: Timestamp;
   which: 'failed' | 'expired' | 'missed' | 'all';
+  /** Of events; null for all. */
+  types: string[] | null;
   /** Counts only. */
   dry_run: boolean;
   state: 'running' | 'done' | 'failed' | 'canceled';
@@ -116,6 +130,8 @@ export interface WebhookReplayTable {
   /** Of these, how many were made pending. */
   scheduled: number;
   error: string | null;
+  /** When it is worked on next. */
+  due_at: ColumnType<Date, string | undefined, string>;
   created_at: Timestamp;
   updated_at: Timestamp;
 }

@@ -1,19 +1,16 @@
-import { randomBytes, randomUUIDv7 } from 'node:crypto';
+import { randomUUIDv7 } from 'node:crypto';
 import { WEBHOOK_EVENT_TYPES } from '@errand/contracts';
-import type { SecretBox } from '@errand/runtime';
 import { answer } from '../answer.ts';
 import { parseBody } from '../body-errors.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
-import { CreateBody, changeDraft } from '../webhooks/endpoint-draft.ts';
+import { CreateBody, changeDraft, type EndpointDraft } from '../webhooks/endpoint-draft.ts';
 import { endpointView, sealDraft } from '../webhooks/endpoint-secrets.ts';
-import { type EndpointBucket, endpointKey, endpointsOf } from '../webhooks/endpoint-store.ts';
+import { type EndpointDeps, endpointKey, endpointsOf } from '../webhooks/endpoint-store.ts';
+import { newSigningSecret } from '../webhooks/signing-secret.ts';
 
-export interface WriteWebhookDeps extends BodyLimits {
-  readonly endpoints: EndpointBucket;
-  readonly box: SecretBox;
-  readonly now: () => number;
+export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
   readonly allowHttp: boolean;
   readonly endpointsPerTenant: number;
 }
@@ -29,28 +26,30 @@ export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
         detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
       });
     }
-    const at = new Date(deps.now()).toISOString();
+    const nowMs = deps.now();
+    const at = new Date(nowMs).toISOString();
     const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
     const owner = { tenant_id: tenantId, endpoint_id: endpointId, created_at: at, updated_at: at };
     const endpoint = sealDraft(deps.box, checked.draft, owner);
     await deps.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
     return answer(c, {
       status: 201,
-      body: { ...endpointView(deps.box, endpoint), signing_secret: checked.draft.signing_secret },
+      body: { ...endpointView(deps.box, endpoint, nowMs), signing_secret: checked.draft.signing_secret },
       headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
     });
   };
 }
 
-function emptyDraft() {
+function emptyDraft(): EndpointDraft {
   return {
     url: '',
-    method: 'POST' as const,
+    method: 'POST',
     description: '',
     enabled: true,
     event_types: [...WEBHOOK_EVENT_TYPES],
+    ...{ actions: null, metadata: null, max_rps: null, max_concurrency: null },
     basic_auth: null,
     secret_headers: {},
-    signing_secret: `whsec_${randomBytes(32).toString('base64')}`,
+    signing_secret: newSigningSecret(),
   };
 }

@@ -1,13 +1,17 @@
-import type { SecretBox } from '@errand/runtime';
 import { answer } from '../answer.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
+import type { EndpointHealthStore } from '../webhooks/endpoint-health.ts';
 import { endpointView } from '../webhooks/endpoint-secrets.ts';
-import { type EndpointBucket, readEndpoint } from '../webhooks/endpoint-store.ts';
+import { type EndpointDeps, readEndpoint } from '../webhooks/endpoint-store.ts';
 
-/** GET …/webhooks/{endpoint_id}: one endpoint without its secrets. */
-export function getWebhook(deps: { endpoints: EndpointBucket; box: SecretBox }): TenantHandler {
+const MAX_PENDING_COUNTED = 10_000;
+
+/** GET …/webhooks/{endpoint_id}: one endpoint without its secrets, and how it is doing, null if Postgres does not say. */
+export function getWebhook(deps: EndpointDeps & { health: EndpointHealthStore }): TenantHandler {
   return async (c, { tenantId }) => {
     const endpoint = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-    return answer(c, { status: 200, body: endpointView(deps.box, endpoint) });
+    const health = await deps.health.of([endpoint], MAX_PENDING_COUNTED);
+    const view = endpointView(deps.box, endpoint, deps.now());
+    return answer(c, { status: 200, body: { ...view, health: health?.get(endpoint.endpoint_id) ?? null } });
   };
 }

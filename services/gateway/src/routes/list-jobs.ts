@@ -2,9 +2,10 @@ import type { ActionCatalogue } from '../action-catalogue.ts';
 import { answer } from '../answer.ts';
 import type { JobList } from '../job-list.ts';
 import { summaryOf } from '../job-summary.ts';
-import { cursorOf, readListQuery } from '../list-query.ts';
+import { readListQuery } from '../list-query.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import { Refusal } from '../problem.ts';
+import { cursorOf } from '../query-reader.ts';
 
 /** GET …/jobs: a tenant's jobs, newest first, as the read model has them. */
 export function listJobs(deps: {

@@ -1,13 +1,22 @@
-import type { SecretBox } from '@errand/runtime';
 import { answer } from '../answer.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
+import type { EndpointHealthStore } from '../webhooks/endpoint-health.ts';
 import { endpointView } from '../webhooks/endpoint-secrets.ts';
-import { type EndpointBucket, endpointsOf } from '../webhooks/endpoint-store.ts';
+import { type EndpointDeps, endpointsOf } from '../webhooks/endpoint-store.ts';
 
-/** GET …/webhooks: the tenant's endpoints, oldest first, without their secrets. */
-export function listWebhooks(deps: { endpoints: EndpointBucket; box: SecretBox }): TenantHandler {
-  return (c, { tenantId }) => {
-    const webhooks = endpointsOf(deps.endpoints, tenantId).map((each) => endpointView(deps.box, each));
+/** Less than for one endpoint: a tenant may have many of them. */
+const MAX_PENDING_COUNTED = 1_000;
+
+/** GET …/webhooks: the tenant's endpoints, oldest first, as each is answered alone. */
+export function listWebhooks(deps: EndpointDeps & { health: EndpointHealthStore }): TenantHandler {
+  return async (c, { tenantId }) => {
+    const endpoints = endpointsOf(deps.endpoints, tenantId);
+    const health = await deps.health.of(endpoints, MAX_PENDING_COUNTED);
+    const nowMs = deps.now();
+    const webhooks = endpoints.map((each) => ({
+      ...endpointView(deps.box, each, nowMs),
+      health: health?.get(each.endpoint_id) ?? null,
+    }));
     return answer(c, { status: 200, body: { webhooks } });
   };
 }

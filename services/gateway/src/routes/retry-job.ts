@@ -42,6 +42,7 @@ export function retryJob(deps: Deps): TenantHandler {
       times: timesOf(deps, nowMs),
       source: 'retry',
       retryOf: jobId,
+      webhook: request.webhook,
     };
     const actionPath = `/v2/tenants/${tenantId}${resource}/${request.action}`;
     return acceptJob(c, deps, { order, caller, kind: 'retry', text, nowMs, actionPath });

@@ -2,21 +2,20 @@ import { type AcceptJobDeps, acceptJob } from '../accept-job.ts';
 import { answer } from '../answer.ts';
 import { isDryRun } from '../dry-run.ts';
 import { findAction } from '../find-action.ts';
-import { checkRunBody } from '../job-order.ts';
-import type { JobLife } from '../job-times.ts';
+import { checkRunBody, type OrderLimits } from '../job-order.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 
 /** POST …/{action}/run: 202 once the log has acknowledged the job's request, and not before. */
-export function runAction(deps: AcceptJobDeps & BodyLimits & JobLife): TenantHandler {
+export function runAction(deps: AcceptJobDeps & BodyLimits & OrderLimits): TenantHandler {
   return async (c, caller) => {
     const { entry, path, resource } = await findAction(c, deps.catalogue);
     const dryRun = isDryRun(c);
     const { body, text } = await readJsonObject(c, deps);
-    const { maxLifeMs, defaultLifeMs } = deps;
+    const { maxLifeMs, defaultLifeMs, allowHttp } = deps;
     const nowMs = deps.now();
-    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs };
+    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, allowHttp };
     const checked = checkRunBody(body, text.length, context);
     if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
     if (dryRun) return answer(c, { status: 200, body: { valid: true } });

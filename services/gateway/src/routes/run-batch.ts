@@ -7,8 +7,7 @@ import { type BatchItem, batchErrors, checkBatchBody } from '../batch-order.ts';
 import { isDryRun } from '../dry-run.ts';
 import { type AddressedAction, findAction } from '../find-action.ts';
 import { jobLinks } from '../job-links.ts';
-import type { JobOrder } from '../job-order.ts';
-import type { JobLife } from '../job-times.ts';
+import type { JobOrder, OrderLimits } from '../job-order.ts';
 import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
@@ -16,7 +15,7 @@ import { Refusal } from '../problem.ts';
 import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
 import { traceParentOf } from '../trace-parent.ts';
 
-export interface RunBatchDeps extends AcceptBatchDeps, JobLife {
+export interface RunBatchDeps extends AcceptBatchDeps, OrderLimits {
   readonly catalogue: ActionCatalogue;
   readonly batchLimits: BodyLimits;
   readonly appendTimeoutMs: number;
@@ -51,6 +50,7 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
       indexes: orders.map(({ index }) => index),
       appendsOf: (jobIdOf) => orders.map(({ index, order }) => jobRequestOf(order, jobIdOf(index), origin)),
       text,
+      hasWebhooks: orders.some(({ order }) => order.webhook !== undefined),
     });
     const jobAt = new Map(orders.map(({ index }, place) => [index, jobs[place]]));
     const { tenantId } = caller;
@@ -77,8 +77,8 @@ function checkItems(
 ): BatchItem[] {
   const { body, text, addressed, origin } = sent;
   const { entry, resource } = addressed;
-  const { maxLifeMs, defaultLifeMs } = deps;
-  const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs };
+  const { maxLifeMs, defaultLifeMs, allowHttp } = deps;
+  const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs, allowHttp };
   return checkBatchBody(body, text.length, context).map((item) => {
     if (item.kind === 'invalid') return item;
     const error = eventError(item.order, origin, deps.maxEventBytes());

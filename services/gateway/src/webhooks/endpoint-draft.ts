@@ -1,7 +1,13 @@
-import { type InputError, WEBHOOK_EVENT_TYPES, type WebhookEventFilter } from '@errand/contracts';
+import {
+  type InputError,
+  WEBHOOK_EVENT_FILTERS,
+  WebhookEndpoint,
+  type WebhookEventFilter,
+} from '@errand/contracts';
 import { z } from 'zod';
 import { type BasicAuth, readEndpointUrl } from './endpoint-url.ts';
 import { secretHeaderErrors } from './secret-headers.ts';
+import { SigningSecret } from './signing-secret.ts';
 
 /** An endpoint with its secrets in plain text, as it is only while a request is being answered. */
 export interface EndpointDraft {
@@ -10,6 +16,14 @@ export interface EndpointDraft {
   readonly description: string;
   readonly enabled: boolean;
   readonly event_types: WebhookEventFilter[];
+  /** Null for the jobs of all actions. */
+  readonly actions: string[] | null;
+  /** Null for jobs with any metadata. */
+  readonly metadata: Record<string, string> | null;
+  /** Null for no limit. */
+  readonly max_rps: number | null;
+  /** Null for what the webhooks service allows each endpoint. */
+  readonly max_concurrency: number | null;
   readonly basic_auth: BasicAuth | null;
   /** By lower-case name. */
   readonly secret_headers: Readonly<Record<string, string>>;
@@ -28,19 +42,23 @@ const BasicAuthBody = z.strictObject({
   password: z.string().max(1_024).regex(noControls),
 });
 
+const MAX_LISTED = 100;
+const stored = WebhookEndpoint.shape;
+
 const members = {
   url: z.string().min(1).max(2_048),
   method: z.enum(['POST', 'GET']),
   description: z.string().max(500),
   enabled: z.boolean(),
-  event_types: z
-    .array(z.enum(WEBHOOK_EVENT_TYPES))
-    .min(1)
-    .transform((types) => [...new Set(types)]),
+  event_types: z.array(z.enum(WEBHOOK_EVENT_FILTERS)).min(1).max(MAX_LISTED),
+  actions: stored.actions.unwrap().max(MAX_LISTED).nullable(),
+  metadata: stored.metadata.unwrap().nullable(),
+  max_rps: stored.max_rps.unwrap().nullable(),
+  max_concurrency: stored.max_concurrency.unwrap().nullable(),
   basic_auth: BasicAuthBody.nullable(),
   /** Null takes a header away. */
   secret_headers: z.record(z.string(), z.string().nullable()),
-  signing_secret: z.string().refine(isSigningSecret, 'must be whsec_ and 24-64 bytes in base64'),
+  signing_secret: SigningSecret,
 };
 export const ChangeBody = z.strictObject(members).partial();
 export const CreateBody = ChangeBody.extend({ url: members.url });
@@ -48,7 +66,7 @@ export type ChangeBody = z.infer<typeof ChangeBody>;
 
 /**
  * A draft with a body's changes made and checked as a whole, since members depend on each other: placeholders on
- * the method, an Authorization header on basic auth.
+ * the method, and so do the types of event, an Authorization header on basic auth.
  */
 export function changeDraft(
   draft: EndpointDraft,
@@ -58,7 +76,7 @@ export function changeDraft(
   const { url: changedUrl, basic_auth, secret_headers, ...plain } = change;
   const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined));
   const changed: EndpointDraft = { ...draft, ...given };
-  const errors: InputError[] = [];
+  const errors = newsErrors(changed);
   const read = readEndpointUrl(changedUrl ?? draft.url, { ...options, method: changed.method });
   if (read.kind === 'invalid') errors.push(read.error);
   const inUrl = read.kind === 'url' ? read.basicAuth : undefined;
@@ -74,8 +92,25 @@ export function changeDraft(
   if (read.kind === 'invalid' || errors.length > 0) return { kind: 'invalid', errors };
   return {
     kind: 'draft',
-    draft: { ...changed, url: read.url, basic_auth: basicAuth, secret_headers: lowerCased(headers) },
+    draft: {
+      ...changed,
+      url: read.url,
+      event_types: [...new Set(changed.event_types)],
+      actions: changed.actions && [...new Set(changed.actions)],
+      basic_auth: basicAuth,
+      secret_headers: lowerCased(headers),
+    },
   };
+}
+
+/** What a GET can say is about a job, and news of other endpoints are about none. */
+function newsErrors({ method, event_types }: EndpointDraft): InputError[] {
+  if (method === 'POST') return [];
+  return event_types.flatMap((type, index) =>
+    type.startsWith('webhook.')
+      ? [{ pointer: `#/event_types/${index}`, code: 'not_allowed', detail: 'needs the method POST' }]
+      : [],
+  );
 }
 
 /** Given names keep their case, so that an error points to what the caller sent. */
@@ -91,11 +126,4 @@ function mergeHeaders(
 
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-/** Standard Webhooks: the key is 24 to 64 bytes. */
-function isSigningSecret(text: string): boolean {
-  const base64 = /^whsec_(.+)$/.exec(text)?.[1] ?? '';
-  const key = Buffer.from(base64, 'base64');
-  return key.length >= 24 && key.length <= 64 && key.toString('base64') === base64;
 }

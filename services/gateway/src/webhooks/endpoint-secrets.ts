@@ -1,6 +1,7 @@
 import type { WebhookEndpoint } from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
 import type { EndpointDraft } from './endpoint-draft.ts';
+import { livePrevious } from './signing-secret.ts';
 
 /*
  * Each secret is sealed for the very place at which it is stored. The service that calls the endpoints opens them
@@ -10,14 +11,15 @@ import type { EndpointDraft } from './endpoint-draft.ts';
 
 type Owner = Pick<WebhookEndpoint, 'tenant_id' | 'endpoint_id'>;
 
-/** The stored form of a draft. */
+/** The stored form of a draft. What a draft does not speak of, such as secrets that were replaced, stays the owner's. */
 export function sealDraft(
   box: SecretBox,
   draft: EndpointDraft,
-  owner: Owner & Pick<WebhookEndpoint, 'created_at' | 'updated_at'>,
+  owner: Owner & Pick<WebhookEndpoint, 'created_at' | 'updated_at' | 'previous_signing_secrets'>,
 ): WebhookEndpoint {
   const seal = (plain: string, field: string) => box.seal(plain, contextOf(owner, field));
-  const { basic_auth } = draft;
+  const { basic_auth, actions, metadata, max_rps, max_concurrency } = draft;
+  const { previous_signing_secrets } = owner;
   return {
     endpoint_id: owner.endpoint_id,
     tenant_id: owner.tenant_id,
@@ -26,6 +28,11 @@ export function sealDraft(
     description: draft.description,
     enabled: draft.enabled,
     event_types: draft.event_types,
+    ...(actions === null ? {} : { actions }),
+    ...(metadata === null ? {} : { metadata }),
+    ...(max_rps === null ? {} : { max_rps }),
+    ...(max_concurrency === null ? {} : { max_concurrency }),
+    ...(previous_signing_secrets === undefined ? {} : { previous_signing_secrets }),
     signing_secret: seal(draft.signing_secret, 'signing_secret'),
     basic_auth: basic_auth && {
       username: basic_auth.username,
@@ -48,6 +55,10 @@ export function openEndpoint(box: SecretBox, endpoint: WebhookEndpoint): Endpoin
   const { url, method, description, enabled, event_types, basic_auth } = endpoint;
   return {
     ...{ url, method, description, enabled, event_types },
+    actions: endpoint.actions ?? null,
+    metadata: endpoint.metadata ?? null,
+    max_rps: endpoint.max_rps ?? null,
+    max_concurrency: endpoint.max_concurrency ?? null,
     signing_secret: open(endpoint.signing_secret, 'signing_secret'),
     basic_auth: basic_auth && {
       username: basic_auth.username,
@@ -63,18 +74,21 @@ export function openEndpoint(box: SecretBox, endpoint: WebhookEndpoint): Endpoin
 }
 
 /** An endpoint as callers read it: of each secret a fingerprint only, null for one that does not open. */
-export function endpointView(box: SecretBox, endpoint: WebhookEndpoint) {
-  const { signing_secret, basic_auth, secret_headers, ...open } = endpoint;
-  const fingerprint = (sealed: string, field: string) => {
-    try {
-      return box.fingerprint(box.open(sealed, contextOf(endpoint, field)));
-    } catch {
-      return null;
-    }
-  };
+export function endpointView(box: SecretBox, endpoint: WebhookEndpoint, nowMs: number) {
+  const { basic_auth, secret_headers } = endpoint;
+  const fingerprint = createFingerprint(box, endpoint);
   return {
-    ...open,
-    signing_secret_fingerprint: fingerprint(signing_secret, 'signing_secret'),
+    endpoint_id: endpoint.endpoint_id,
+    tenant_id: endpoint.tenant_id,
+    url: endpoint.url,
+    method: endpoint.method,
+    description: endpoint.description,
+    enabled: endpoint.enabled,
+    event_types: endpoint.event_types,
+    actions: endpoint.actions ?? null,
+    metadata: endpoint.metadata ?? null,
+    max_rps: endpoint.max_rps ?? null,
+    max_concurrency: endpoint.max_concurrency ?? null,
     basic_auth: basic_auth && {
       username: basic_auth.username,
       password_fingerprint: fingerprint(basic_auth.password, 'basic_auth.password'),
@@ -83,7 +97,42 @@ export function endpointView(box: SecretBox, endpoint: WebhookEndpoint) {
       name,
       fingerprint: fingerprint(sealed, `secret_headers.${name}`),
     })),
+    ...signerView(box, endpoint, nowMs),
+    created_at: endpoint.created_at,
+    updated_at: endpoint.updated_at,
   };
+}
+
+/** What callers read of the secrets that an endpoint's requests are signed with. */
+export function signerView(box: SecretBox, endpoint: WebhookEndpoint, nowMs: number) {
+  const fingerprint = createFingerprint(box, endpoint);
+  return {
+    signing_secret_fingerprint: fingerprint(endpoint.signing_secret, 'signing_secret'),
+    previous_signing_secrets: livePrevious(endpoint, nowMs).map(({ secret, expires_at }) => ({
+      fingerprint: fingerprint(secret, 'signing_secret'),
+      expires_at,
+    })),
+  };
+}
+
+function createFingerprint(box: SecretBox, owner: Owner) {
+  return (sealed: string, field: string): string | null => {
+    try {
+      return box.fingerprint(box.open(sealed, contextOf(owner, field)));
+    } catch {
+      return null;
+    }
+  };
+}
+
+/** A signing secret, sealed for its endpoint. */
+export function sealSigningSecret(box: SecretBox, plain: string, owner: Owner): string {
+  return box.seal(plain, contextOf(owner, 'signing_secret'));
+}
+
+/** Whether an endpoint's own signing secret is this one. */
+export function isSigningSecretOf(box: SecretBox, plain: string, endpoint: WebhookEndpoint): boolean {
+  return box.open(endpoint.signing_secret, contextOf(endpoint, 'signing_secret')) === plain;
 }
 
 function contextOf(owner: Owner, field: string): string[] {

@@ -1,10 +1,19 @@
 import type { WatchedBucket } from '@errand/bus';
 import type { WebhookEndpoint } from '@errand/contracts';
+import type { SecretBox } from '@errand/runtime';
 import { Refusal } from '../problem.ts';
 
 const ENDPOINT_ID = /^whe_[0-9a-f]{32}$/;
 
 export type EndpointBucket = WatchedBucket<WebhookEndpoint>;
+
+/** What reads and writes endpoints. */
+export interface EndpointDeps {
+  readonly endpoints: EndpointBucket;
+  /** Seals their secrets. */
+  readonly box: SecretBox;
+  readonly now: () => number;
+}
 
 /** The bucket's key of an endpoint. */
 export function endpointKey(tenantId: string, endpointId: string): string {
@@ -24,10 +33,30 @@ export async function readEndpoint(
   return endpoint;
 }
 
+/**
+ * Changes a stored endpoint, however many do so at once; `make` may run several times. Readers tell versions of an
+ * endpoint apart by `updated_at`, so it never stands still.
+ * @throws Refusal unknown_endpoint, and whatever `make` throws
+ */
+export async function changeEndpoint(
+  endpoints: EndpointBucket,
+  { tenant_id, endpoint_id }: Pick<WebhookEndpoint, 'tenant_id' | 'endpoint_id'>,
+  { make, nowMs }: { make: (stored: WebhookEndpoint) => WebhookEndpoint; nowMs: number },
+): Promise<WebhookEndpoint> {
+  const changed = await endpoints.change(endpointKey(tenant_id, endpoint_id), (stored) => {
+    const made = make(stored);
+    if (made === stored) return stored;
+    const updatedAtMs = Math.max(nowMs, Date.parse(stored.updated_at) + 1);
+    return { ...made, updated_at: new Date(updatedAtMs).toISOString() };
+  });
+  if (!changed) throw new Refusal('unknown_endpoint');
+  return changed;
+}
+
 /** A tenant's endpoints, oldest first. */
 export function endpointsOf(endpoints: EndpointBucket, tenantId: string): WebhookEndpoint[] {
   return [...endpoints.entries()]
-    .filter(([, endpoint]) => endpoint.tenant_id === tenantId)
+    .filter(([, { tenant_id, endpoint_id }]) => tenant_id === tenantId && ENDPOINT_ID.test(endpoint_id))
     .map(([, endpoint]) => endpoint)
     .sort((a, b) => (a.endpoint_id < b.endpoint_id ? -1 : 1));
 }

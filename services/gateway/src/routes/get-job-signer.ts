@@ -1,0 +1,12 @@
+import { answer } from '../answer.ts';
+import type { TenantHandler } from '../middleware/authenticate.ts';
+import type { EndpointDeps } from '../webhooks/endpoint-store.ts';
+import { jobSignerView, readJobSigner } from '../webhooks/job-signer.ts';
+
+/** GET …/webhooks/job: what the webhooks of the tenant's runs are signed with, by fingerprint. */
+export function getJobSigner({ endpoints, box, now }: EndpointDeps): TenantHandler {
+  return async (c, { tenantId }) => {
+    const signer = await readJobSigner(endpoints, tenantId);
+    return answer(c, { status: 200, body: jobSignerView(box, signer, now()) });
+  };
+}

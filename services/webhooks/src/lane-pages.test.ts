@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { createLaneState } from './lane.ts';
+import { type Lane, type Row, readFor, takeIn } from './lane-pages.ts';
+
+const LIMITS = { maxConcurrency: 16, maxRps: null };
+
+function laneWithWork(): Lane<Row> {
+  return {
+    ...{ endpointId: 'e', tenantId: 't', shard: 0, state: createLaneState(0), page: [], hasMore: true },
+    ...{ behind: false, dueAtMs: 0, reading: false, foundWhileReading: false, cursor: null, cursorAtMs: 0 },
+    ...{ deficit: 0, slow: false, origin: '', usedAtMs: 0 },
+  };
+}
+
+const rows = (...names: string[]) => names.map((name) => ({ event_id: name, due_at_text: name }));
+const numbered = (from: number, count: number) =>
+  rows(...Array.from({ length: count }, (_, index) => `${from + index}`));
+
+function read(lane: Lane<Row>, nowMs = 1) {
+  const wanted = readFor(lane, LIMITS, { room: 4, nowMs });
+  if (!wanted) throw new Error('nothing is wanted');
+  return wanted;
+}
+
+/** A lane whose first read did not see all. */
+function laneBehind() {
+  const lane = laneWithWork();
+  const first = read(lane);
+  expect(first).toMatchObject({ limit: 8, fresh: 0, after: null });
+  takeIn(first, { oldest: numbered(0, 8), newest: [] }, 1);
+  lane.page = [];
+  return lane;
+}
+
+test('behind a backlog, three of four rows are the newest ones and come first, and one is of the oldest', () => {
+  const lane = laneBehind();
+  const second = read(lane);
+  expect(second).toMatchObject({ limit: 2, fresh: 6, after: { eventId: '7' } });
+  takeIn(second, { oldest: numbered(8, 2), newest: rows('z', 'y', 'x', 'w', 'v', 'u') }, 1);
+  expect(lane.page.map(({ event_id }) => event_id)).toEqual(['z', 'y', 'x', 'w', 'v', 'u', '8', '9']);
+  expect(lane.hasMore).toBe(true);
+});
+
+test('where the newest rows meet the oldest, each is taken once', () => {
+  const lane = laneBehind();
+  takeIn(read(lane), { oldest: rows('8', '9'), newest: rows('9', '8') }, 1);
+  expect(lane.page.map(({ event_id }) => event_id)).toEqual(['9', '8']);
+});
+
+test('rows under way are passed over at both ends, and leave no room unused', () => {
+  const lane = laneBehind();
+  lane.state.underWay.set('z', { startedMs: 1, probe: false });
+  const second = read(lane, 11_000);
+  expect(second).toMatchObject({ limit: 3, fresh: 7, after: null });
+  takeIn(second, { oldest: rows('0', '1', 'z'), newest: rows('z', 'y') }, 11_000);
+  expect(lane.page.map(({ event_id }) => event_id)).toEqual(['y', '0', '1']);
+});
+
+test('a lane that has caught up reads the oldest only, and reads again before it takes all for seen', () => {
+  const lane = laneBehind();
+  takeIn(read(lane), { oldest: rows('8'), newest: rows('8') }, 1);
+  expect(lane.hasMore).toBe(true);
+  lane.page = [];
+  const last = read(lane);
+  expect(last).toMatchObject({ limit: 8, fresh: 0, after: null });
+  takeIn(last, { oldest: [], newest: [] }, 1);
+  expect(lane.hasMore).toBe(false);
+});
+
+test('under an open breaker one row is read', () => {
+  const lane = laneBehind();
+  lane.state.breaker = { kind: 'open', step: 0, nextProbeMs: 0 };
+  expect(read(lane)).toMatchObject({ limit: 1, fresh: 0, after: null });
+});

@@ -1,0 +1,132 @@
+import type { LaneLimits, LaneState } from './lane.ts';
+
+/*
+ * The rows that a lane has in memory, and what it reads next: at most twice what it may have under way.
+ *
+ *   the breaker       the last read        the next one
+ *   closed            saw all that is due  the rows that have been due longest
+ *                     did not              a quarter of those, and three quarters of the newest: what has just
+ *                                          happened does not wait for a backlog, which still gets shorter
+ *   open              -                    one row, once the probe's time has come
+ *
+ * Reads of the oldest rows go on behind one another; every 10 s one begins at the oldest again, for what has come in
+ * before.
+ */
+
+const MAX_PAGE = 64;
+const FRESH_SHARE = 0.75;
+/** How long a read may begin behind the last row of the one before, rather than at the oldest row. */
+const CURSOR_LIFE_MS = 10_000;
+
+export interface LaneKey {
+  readonly endpointId: string;
+  readonly tenantId: string;
+  readonly shard: number;
+}
+
+/** A delivery as far as the scheduler knows it. */
+export interface Row {
+  readonly event_id: string;
+  /** As text that sorts like the column, for the next read to begin behind. */
+  readonly due_at_text: string;
+}
+
+export interface Cursor {
+  readonly eventId: string;
+  readonly dueAtText: string;
+}
+
+export interface Lane<D extends Row> extends LaneKey {
+  readonly state: LaneState;
+  page: D[];
+  /** There may be due rows that are not in the page. */
+  hasMore: boolean;
+  /** The last read did not reach the newest rows. */
+  behind: boolean;
+  /** When the next retry that this lane knows of is due; infinite for none. */
+  dueAtMs: number;
+  reading: boolean;
+  foundWhileReading: boolean;
+  cursor: Cursor | null;
+  cursorAtMs: number;
+  deficit: number;
+  slow: boolean;
+  origin: string;
+  usedAtMs: number;
+}
+
+export interface Read<D extends Row> {
+  readonly lane: Lane<D>;
+  /** Most of the oldest rows. */
+  readonly limit: number;
+  readonly after: Cursor | null;
+  /** Most of the newest rows. */
+  readonly fresh: number;
+  /** Rows that the read may still see as they were before. */
+  readonly passOver: ReadonlySet<string>;
+}
+
+/** What a read found; a row may be in both. */
+export interface Page<D extends Row> {
+  /** The longest due first. */
+  readonly oldest: readonly D[];
+  /** The newest first. */
+  readonly newest: readonly D[];
+}
+
+/** The read that a lane needs next, if any. */
+export function readFor<D extends Row>(
+  lane: Lane<D>,
+  limits: LaneLimits,
+  { room, nowMs }: { room: number; nowMs: number },
+): Read<D> | undefined {
+  const open = lane.state.breaker.kind === 'open';
+  if (open && room === 0 && lane.page.length > 0) {
+    clear(lane);
+    lane.hasMore = true;
+  }
+  if (!lane.hasMore || lane.reading || (open && (room === 0 || lane.page.length > 0))) return undefined;
+  const want = open ? 1 : Math.min(MAX_PAGE, 2 * Math.min(lane.state.concurrency, limits.maxConcurrency));
+  if (lane.page.length * 2 >= want) return undefined;
+  const passOver = new Set([...lane.state.underWay.keys(), ...lane.page.map((row) => row.event_id)]);
+  if (open || nowMs - lane.cursorAtMs > CURSOR_LIFE_MS) lane.cursor = null;
+  lane.reading = true;
+  lane.foundWhileReading = false;
+  const fresh = lane.behind && !open ? Math.floor(want * FRESH_SHARE) : 0;
+  // The rows to pass over may be the first that are found, at either end.
+  return {
+    lane,
+    limit: want - fresh + (lane.cursor ? 0 : passOver.size),
+    after: lane.cursor,
+    fresh: fresh > 0 ? fresh + passOver.size : 0,
+    passOver,
+  };
+}
+
+export function takeIn<D extends Row>(
+  { lane, passOver, after, limit }: Read<D>,
+  { oldest, newest }: Page<D>,
+  nowMs: number,
+): void {
+  lane.reading = false;
+  const taken = new Set(passOver);
+  for (const row of [...newest, ...oldest]) {
+    if (taken.has(row.event_id)) continue;
+    taken.add(row.event_id);
+    lane.page.push(row);
+  }
+  const last = oldest.at(-1);
+  const full = oldest.length >= limit && last !== undefined;
+  lane.behind = full;
+  lane.cursor = full ? { eventId: last.event_id, dueAtText: last.due_at_text } : null;
+  if (full && !after) lane.cursorAtMs = nowMs;
+  // A read that began behind other rows has not seen what came in before them.
+  lane.hasMore = full || lane.foundWhileReading || after !== null;
+}
+
+/** Drops what is in memory; the rows are still in the table. */
+export function clear<D extends Row>(lane: Lane<D>): void {
+  lane.page = [];
+  lane.hasMore = false;
+  lane.cursor = null;
+}

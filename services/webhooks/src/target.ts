@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import type { WebhookEndpoint } from '@errand/contracts';
+import type { DueDelivery } from './delivery-table.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { LaneKey } from './lane-pages.ts';
+
+/*
+ * Where a delivery goes. One to an endpoint goes where the endpoint's record says. One of a job's own webhook carries
+ * its URL; it has no endpoint, so a lane is made up for it: one for each tenant and origin, whose id begins with
+ * `whj_`. It is signed with the secrets that the tenant has for all its jobs.
+ */
+
+export interface Target {
+  /** By which its lane and its connections are kept. */
+  readonly endpointId: string;
+  readonly url: string;
+  readonly method: 'POST' | 'GET';
+  /** The record whose secrets it carries; undefined if the tenant's jobs have none. */
+  readonly secretsOf: WebhookEndpoint | undefined;
+}
+
+const JOB_LANE_PREFIX = 'whj_';
+const JOB_LANE_HASH_LENGTH = 32;
+
+export function jobLaneId(tenantId: string, url: string): string {
+  const origin = URL.canParse(url) ? new URL(url).origin : url;
+  const hash = createHash('sha256').update(`${tenantId} ${origin}`).digest('hex');
+  return `${JOB_LANE_PREFIX}${hash.slice(0, JOB_LANE_HASH_LENGTH)}`;
+}
+
+export function isJobLane(endpointId: string): boolean {
+  return endpointId.startsWith(JOB_LANE_PREFIX);
+}
+
+/** Undefined if the endpoint is not known. */
+export function targetOf(
+  { tenantId, endpointId, url }: Pick<LaneKey, 'tenantId' | 'endpointId'> & Pick<DueDelivery, 'url'>,
+  endpoints: Pick<Endpoints, 'find' | 'signerOfJobs'>,
+): Target | undefined {
+  if (url !== null) {
+    return { endpointId, url, method: 'POST', secretsOf: endpoints.signerOfJobs(tenantId) };
+  }
+  const endpoint = endpoints.find(tenantId, endpointId);
+  return endpoint && targetOfEndpoint(endpoint);
+}
+
+export function targetOfEndpoint(endpoint: WebhookEndpoint): Target {
+  const { endpoint_id, url, method } = endpoint;
+  return { endpointId: endpoint_id, url, method, secretsOf: endpoint };
+}
