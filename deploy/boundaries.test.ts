@@ -8,6 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 const REFUSED = [
   ['libs/contracts/src/a.ts', '@errand/domain'],
   ['libs/contracts/src/b.ts', 'node:fs'],
+  ['libs/client/src/a.ts', '@errand/contracts'],
+  ['libs/client/src/b.ts', 'node:crypto'],
   ['libs/domain/src/a.ts', 'node:crypto'],
   ['libs/domain/src/b.ts', '@errand/bus'],
   ['libs/bus/src/a.ts', '@errand/postgres'],
@@ -23,6 +25,7 @@ const REFUSED = [
 
 const ALLOWED = [
   ['libs/contracts/src/c.ts', 'zod'],
+  ['libs/client/src/c.ts', './verify-webhook.ts'],
   ['libs/domain/src/c.ts', '@errand/contracts'],
   ['libs/bus/src/c.ts', '@nats-io/jetstream'],
   ['services/gateway/src/routes/c.ts', '../problem.ts'],

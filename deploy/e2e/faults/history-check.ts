@@ -92,8 +92,12 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
       const { error, retry_at: retryAt } = event.data;
       return [{ type: 'retryAttempt', attempt: event.data.attempt, error, retryAt }];
     }
-    case 'JobDue':
-      return [{ type: 'wakeJob' }];
+    case 'JobDue': {
+      const { handed_over_by: executorId } = event.data;
+      return [
+        executorId === undefined ? { type: 'wakeJob' } : { type: 'handOverAttempt', attempt, executorId },
+      ];
+    }
     case 'JobCancelRequested': {
       const { by, reason } = event.data;
       return [{ type: 'cancelJob', by, ...(reason === undefined ? {} : { reason }) }];

@@ -26,6 +26,12 @@ test('an attempt after a failed one is a retry', () => {
   expect(counts).toEqual({ takeovers: 0, needless: 0, retries: 1, highest: 2 });
 });
 
+test('an attempt that was handed over and is begun anew is neither', () => {
+  const handedOver: JobFact = { type: 'JobDue', data: { reason: 'retry', handed_over_by: 'host-7-0a' } };
+  const counts = countAttempts([record([requested, started(1, 7), handedOver, started(1, 8)])], []);
+  expect(counts).toEqual({ takeovers: 0, needless: 0, retries: 0, highest: 1 });
+});
+
 test.each([
   ['nothing was away', []],
   ['another process was away', [{ pid: 8, fromMs: atMs(0), toMs: atMs(9) }]],

@@ -31,19 +31,26 @@ export function countAttempts(
   let highest = 0;
   for (const events of jobs) {
     let running: { pid: number | undefined; fromMs: number } | undefined;
+    let failed = false;
     for (const { event } of events.toSorted((a, b) => a.version - b.version)) {
-      if (event.type === 'JobRetrying') running = undefined;
+      if (event.type === 'JobRetrying') failed = true;
+      if (event.type === 'JobRetrying' || isHandOver(event)) running = undefined;
       if (event.type !== 'JobStarted') continue;
       const { attempt, executor_id: executorId } = event.data;
       const atMs = Date.parse(event.time);
       if (running) takeovers += 1;
-      else if (attempt > 1) retries += 1;
+      else if (failed) retries += 1;
       if (running && !wasAway(absences, { ...running, toMs: atMs })) needless += 1;
       highest = Math.max(highest, attempt);
       running = { pid: executorPid(executorId), fromMs: atMs };
+      failed = false;
     }
   }
   return { takeovers, needless, retries, highest };
+}
+
+function isHandOver(event: RecordedEvent['event']): boolean {
+  return event.type === 'JobDue' && event.data.handed_over_by !== undefined;
 }
 
 function wasAway(

@@ -14,7 +14,7 @@ export interface Attempt<Input, Resource extends string> {
   readonly input: Input;
   readonly resource: ResourceParameters<Resource>;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Counts from 1. */
+  /** Counts from 1. One that an executor hands over as it stops is begun anew elsewhere, under its number. */
   readonly attempt: number;
   /** The caller's W3C trace context, to be sent along to whatever this attempt calls. */
   readonly traceparent?: string | undefined;
@@ -40,7 +40,7 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   input: Input;
   result: Result;
   /**
-   * `maxAttempts` counts all attempts begun, the first one too (default 3). The wait before the second attempt is
+   * `maxAttempts` counts all attempts that fail or whose executor dies, the first one too (default 3). The wait before the second attempt is
    * `firstDelayMs` (default 1,000), each later one twice the one before, at most `maxDelayMs` (default 300,000); each
    * is shortened at random by up to a half.
    */

@@ -131,6 +131,27 @@ describe('reading a job', () => {
     expect(await bus.readJob({ ...ref, tenantId: 'other' })).toEqual([]);
   });
 
+  test('tells of events that it cannot read, so that the next one can be appended after them', async () => {
+    const { ref, version } = await appendRequest();
+    const later = { ...started(ref), type: 'JobPaused', data: { until: 'noon' } };
+    const subject = `jobs.acme.add.${ref.jobId}.paused`;
+    const { seq } = await jetstream(bus.nc).publish(subject, JSON.stringify(later));
+    const history = await bus.readJob(ref);
+    expect(history.map((recorded) => recorded.version)).toEqual([version]);
+    expect(history.unread).toEqual([{ version: seq, type: undefined }]);
+    const expectedVersion = foldJob(history)?.version ?? 0;
+    const next = await bus.append({ ref, event: started(ref), expectedVersion });
+    expect(next.kind).toBe('appended');
+  });
+
+  test('knows by its subject an ending that it cannot read', async () => {
+    const { ref } = await appendRequest();
+    const { seq } = await jetstream(bus.nc).publish(`jobs.acme.add.${ref.jobId}.succeeded`, '{}');
+    const history = await bus.readJob(ref);
+    expect(history.unread).toEqual([{ version: seq, type: 'JobSucceeded' }]);
+    expect(foldJob(history)?.phase.value.status).toBe('succeeded');
+  });
+
   test('passes over what is not an event', async () => {
     const { ref } = await appendRequest();
     await jetstream(bus.nc).publish(`jobs.acme.add.${ref.jobId}.started`, 'not json');

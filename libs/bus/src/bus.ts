@@ -7,6 +7,7 @@ import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
+import { createLogFill, type LogFill } from './log-fill.ts';
 import { provision } from './provision.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
@@ -27,6 +28,7 @@ export interface Bus
     WebhookHints,
     WebhookCommands,
     EndingsReader,
+    LogFill,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -57,6 +59,7 @@ export async function openBus(
     ...createWebhookHints(nc),
     ...createWebhookCommands(nc),
     ...createEndingsReader(nc, jsm),
+    ...createLogFill(jsm),
     isConnected,
     close: appender.close,
     async [Symbol.asyncDispose]() {

@@ -5,7 +5,7 @@ import {
   type RecordedEvent,
 } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus } from './bus.ts';
 import { consumeBatches } from './consume-batches.ts';
@@ -225,4 +225,39 @@ test('work that goes on through a reconnection never exceeds its slots', async (
   await all.reached;
   await working.stop();
   expect(most).toBeLessThanOrEqual(4);
+});
+
+describe('a consumer that is deleted', () => {
+  const options = { onUnreadable: () => {}, onError: () => {}, signal: new AbortController().signal };
+  const deleteConsumer = async ({ stream, name }: ConsumerSpec) => {
+    const jsm = await jetstreamManager(bus.nc);
+    await jsm.consumers.delete(stream, name);
+  };
+
+  test('ends the work on it with an error', async () => {
+    const { action, consumer } = await newAction();
+    const worked = calls(1);
+    const handle = async (): Promise<Verdict> => {
+      worked.call();
+      return { kind: 'done' };
+    };
+    const done = consumeWork(bus.nc, { ...options, consumer, slots: 1, handle });
+    const ended = expect(done).rejects.toThrow();
+    await request(action);
+    await worked.reached;
+    await deleteConsumer(consumer);
+    await ended;
+  });
+
+  test('ends its batches with an error', async () => {
+    const { action, consumer } = await newAction();
+    const handled = calls(1);
+    const handle = async () => void handled.call();
+    const done = consumeBatches(bus.nc, { ...options, consumer, maxBatch: 10, handle });
+    const ended = expect(done).rejects.toThrow();
+    await request(action);
+    await handled.reached;
+    await deleteConsumer(consumer);
+    await ended;
+  });
 });

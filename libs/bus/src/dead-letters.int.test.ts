@@ -1,5 +1,5 @@
 import { executorConsumer, PROJECTION_CONSUMER, type RecordedEvent } from '@errand/contracts';
-import { startTestNats, type TestNats } from '@errand/testkit';
+import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from './bus.ts';
@@ -110,4 +110,30 @@ test('a redriven event reaches its consumer and is no longer parked', async () =
   expect(deliveries.map((each) => each.version)).toEqual([version, version]);
   expect(deliveries.map((each) => each.deliveryCount).toSorted()).toEqual([1, 2]);
   expect(await bus.redrive(letter.id)).toBe(false);
+});
+
+test('an event that is redriven and still cannot be read is parked again', async () => {
+  const executor = executorConsumer('hopeless', 30_000);
+  await provisionConsumer(bus.nc, executor);
+  await publishNonsense('hopeless');
+  const stop = new AbortController();
+  const working = consumeWork(bus.nc, {
+    consumer: executor,
+    slots: 1,
+    signal: stop.signal,
+    onUnreadable: () => {},
+    onError: () => {},
+    handle: async () => ({ kind: 'done' }),
+  });
+  const parked = async (afterId: number) =>
+    (await bus.listDeadLetters({ afterId, limit: 100 })).find(({ consumer }) => consumer === executor.name);
+  let letter = await waitUntil(() => parked(0));
+  for (let redrives = 0; redrives < 2; redrives++) {
+    const { id, ...about } = letter;
+    expect(await bus.redrive(id)).toBe(true);
+    letter = await waitUntil(() => parked(id));
+    expect(letter).toMatchObject({ ...about, parkedAt: expect.any(String) });
+  }
+  stop.abort();
+  await working;
 });

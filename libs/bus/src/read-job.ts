@@ -1,4 +1,12 @@
-import { JOBS_STREAM, jobSubjects, jobSubjectsOfAnyAction, type RecordedEvent } from '@errand/contracts';
+import {
+  JOBS_STREAM,
+  type JobHistory,
+  jobSubjects,
+  jobSubjectsOfAnyAction,
+  type RecordedEvent,
+  typeOfSubject,
+  type UnreadEvent,
+} from '@errand/contracts';
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { LogUnavailable } from './errors.ts';
 import { decodeEvent } from './event-codec.ts';
@@ -6,11 +14,12 @@ import { decodeEvent } from './event-codec.ts';
 export interface JobReader {
   /**
    * The newest event of each type that a job has, as of this moment: what the leader has acknowledged is in it.
+   * What cannot be read of it is named in `unread`, since it counts as an event to whoever appends the next one.
    * Empty for a job that the log does not hold. Give no action to find the job under any. With `atLeast`, a version
    * that the log is known to hold, it is as of that version or later, and costs half.
    * @throws LogUnavailable
    */
-  readJob(job: WantedEvents): Promise<RecordedEvent[]>;
+  readJob(job: WantedEvents): Promise<JobHistory>;
 }
 
 interface WantedEvents {
@@ -27,7 +36,7 @@ const CATCH_UP_MS = 3_000;
  * asked beside it for the job's last event, and the read is repeated until it reaches that far.
  */
 export function createJobReader(jsm: JetStreamManager, isConnected: () => boolean): JobReader {
-  async function readJob({ tenantId, jobId, action, atLeast }: WantedEvents): Promise<RecordedEvent[]> {
+  async function readJob({ tenantId, jobId, action, atLeast }: WantedEvents): Promise<JobHistory> {
     if (!isConnected()) throw new LogUnavailable('the connection to the log is lost');
     const filter =
       action === undefined
@@ -47,16 +56,24 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
         if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20));
         events = await readReplica(jsm, filter);
       }
-      return events.flatMap((message) => {
-        const decoded = decodeEvent(message);
-        return decoded.kind === 'event' ? [decoded.recorded] : [];
-      });
+      return historyOf(events);
     } catch (error) {
       if (error instanceof LogUnavailable) throw error;
       throw new LogUnavailable('the log did not answer', { cause: error });
     }
   }
   return { readJob };
+}
+
+function historyOf(messages: StoredMsg[]): JobHistory {
+  const readable: RecordedEvent[] = [];
+  const unread: UnreadEvent[] = [];
+  for (const message of messages) {
+    const decoded = decodeEvent(message);
+    if (decoded.kind === 'event') readable.push(decoded.recorded);
+    else unread.push({ version: message.seq, type: typeOfSubject(message.subject) });
+  }
+  return unread.length === 0 ? readable : Object.assign(readable, { unread });
 }
 
 async function lastVersion(jsm: JetStreamManager, filter: string): Promise<number | undefined> {

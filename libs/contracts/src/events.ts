@@ -6,7 +6,8 @@ import { JobWebhook } from './job-webhook.ts';
 /*
  * What can be said about a job. Each event is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents
  * reader can replay the log. A published schema is never edited, only added to; readers ignore what they do
- * not know.
+ * not know, and go on writing after it. So a new type may say more about a job but never that it has ended: the
+ * endings are these four for good.
  */
 
 /** An RFC 3339 instant in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`. */
@@ -48,6 +49,7 @@ const JobRequested = z.object({
   webhook: JobWebhook.optional(),
 });
 
+/** The same attempt may start more than once: what is handed over has not failed. */
 const JobStarted = z.object({ attempt, executor_id: z.string() });
 
 const JobProgressed = z.object({
@@ -58,7 +60,11 @@ const JobProgressed = z.object({
 
 const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
 
-const JobDue = z.object({ reason: z.enum(['retry', 'start_after']) });
+const JobDue = z.object({
+  reason: z.enum(['retry', 'start_after']),
+  /** The executor that stopped while it ran an attempt, and gave the job back: that attempt is begun anew. */
+  handed_over_by: z.string().optional(),
+});
 
 const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
 
@@ -110,6 +116,18 @@ export interface RecordedEvent {
   readonly version: number;
   readonly event: JobEvent;
 }
+
+/**
+ * An event that the log holds and this program cannot read. Its subject still tells the type; undefined for a type
+ * that a later program made up.
+ */
+export interface UnreadEvent {
+  readonly version: number;
+  readonly type: JobEventType | undefined;
+}
+
+/** What the log holds of a job: what can be read of it, and `unread` where there is more. */
+export type JobHistory = RecordedEvent[] & { readonly unread?: readonly UnreadEvent[] };
 
 /** Puts a fact into its envelope. `id` is a UUIDv7 that the writer keeps while it retries one append. */
 export function toJobEvent(

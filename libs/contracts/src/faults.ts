@@ -15,7 +15,7 @@ export const FAULT_CODES = {
   action_failed: 'The action failed.',
   /** One attempt took longer than the action's timeout. */
   timed_out: 'The action did not finish in time.',
-  /** Every allowed attempt was begun and none came to an end, as when an action kills its executor. */
+  /** Every allowed attempt was begun and the last one came to no end, as when an action kills its executor. */
   attempts_exhausted: 'No attempt came to an end.',
 } as const;
 export type FaultCode = keyof typeof FAULT_CODES;

@@ -5,9 +5,11 @@ export {
   type JobEventOf,
   type JobEventType,
   type JobFact,
+  type JobHistory,
   Metadata,
   type RecordedEvent,
   toJobEvent,
+  type UnreadEvent,
 } from './events.ts';
 export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
 export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
@@ -33,6 +35,7 @@ export {
   storedOfAction,
   storedSubject,
   timerSubjects,
+  typeOfSubject,
   WEBHOOK_HINTS,
   webhookCommandSubject,
   workOf,

@@ -108,8 +108,13 @@ export function storedOfAction(
 export function parseStoredSubject(subject: string): { ref: JobRef; type: JobEventType } | undefined {
   const stored = subject.startsWith('stored.') ? subject.slice('stored.'.length) : '';
   const ref = refOfSubject(stored);
-  const type = TYPE_OF.get(stored.split('.')[4] ?? '');
+  const type = typeOfSubject(stored);
   return ref && type && { ref, type };
+}
+
+/** What an event says, by its subject alone; undefined for a type that this program does not know. */
+export function typeOfSubject(subject: string): JobEventType | undefined {
+  return TYPE_OF.get(subject.split('.')[4] ?? '');
 }
 
 /** The wait of a job; publishing to it again replaces the wait. `due` is where the server tells its end. */

@@ -53,6 +53,7 @@ export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
       data: fc.record({ attempt, error: fault, retry_at: fc.constant('2026-01-01T01:00:00.000Z') }),
     }),
     fc.constant<JobFact>({ type: 'JobDue', data: { reason: 'retry' } }),
+    fc.constant<JobFact>({ type: 'JobDue', data: { reason: 'retry', handed_over_by: 'e' } }),
     fc.constant<JobFact>({ type: 'JobCancelRequested', data: { by: 'key' } }),
     fc.record({
       type: fc.constant('JobSucceeded' as const),
@@ -82,6 +83,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     result: fc.jsonValue(),
     durationMs: fc.nat(),
   }),
+  fc.record({ type: fc.constant('handOverAttempt' as const), attempt, executorId: fc.constant('e') }),
   fc.constant<Command>({ type: 'wakeJob' }),
   fc.constant<Command>({ type: 'cancelJob', by: 'key' }),
   fc.record({ type: fc.constant('stopAttempt' as const), attempt }),

@@ -13,6 +13,7 @@ const error = { code: 'broken', message: 'It broke.' };
 const retryAt = '2026-01-01T00:01:00.000Z';
 const retrying: JobFact = { type: 'JobRetrying', data: { attempt: 1, error, retry_at: retryAt } };
 const cancelRequested: JobFact = { type: 'JobCancelRequested', data: { by: 'amy' } };
+const handedOver: JobFact = { type: 'JobDue', data: { reason: 'retry', handed_over_by: 'e' } };
 const canceled = (by: string): JobFact => ({ type: 'JobCanceled', data: { by } });
 const later: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_after: retryAt } };
 const impatient: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_by: retryAt } };
@@ -24,6 +25,7 @@ const progress: Command = { type: 'reportProgress', attempt: 1, percent: 5 };
 const succeed: Command = { type: 'succeedAttempt', attempt: 1, result: 1, durationMs: 1 };
 const fail: Command = { type: 'failAttempt', attempt: 1, error, durationMs: 1 };
 const retry: Command = { type: 'retryAttempt', attempt: 1, error, retryAt };
+const handOver: Command = { type: 'handOverAttempt', attempt: 1, executorId: 'e' };
 const stop: Command = { type: 'stopAttempt', attempt: 1 };
 const wake: Command = { type: 'wakeJob' };
 const cancel: Command = { type: 'cancelJob', by: 'bob', reason: 'wrong roof' };
@@ -52,6 +54,32 @@ describe('allowed', () => {
       { type: 'JobFailed', data: { attempt: 1, error, duration_ms: 1 } },
     ],
     ['a retry of the current attempt', [requested, started(1)], retry, retrying],
+    ['handing over the current attempt', [requested, started(1)], handOver, handedOver],
+    ['the same attempt anew, once handed over', [requested, started(1), handedOver], start, started(1)],
+    [
+      'the same attempt anew, once handed over after a failure',
+      [requested, started(1), retrying, dueFor('retry'), started(2), handedOver],
+      start,
+      started(2),
+    ],
+    [
+      'the next attempt of a job that failed after it was handed over',
+      [requested, started(1), handedOver, started(1), retrying, dueFor('retry')],
+      start,
+      started(2),
+    ],
+    [
+      'the next attempt of a job that nobody finished after it was handed over',
+      [requested, started(1), handedOver, started(1)],
+      start,
+      started(2),
+    ],
+    [
+      'handing over a canceled attempt ends it',
+      [requested, started(1), cancelRequested],
+      handOver,
+      canceled('amy'),
+    ],
     ['the end of a wait for the next attempt', [requested, started(1), retrying], wake, dueFor('retry')],
     ['the end of a wait for the first attempt', [later], wake, dueFor('start_after')],
     ['canceling a queued job, at once', [requested], cancel, canceled('bob')],
@@ -106,7 +134,7 @@ describe('refused', () => {
     expect(given(facts, command)).toEqual({ kind: 'rejected', reason });
   });
 
-  const ofAttempt = [progress, succeed, fail, retry, stop];
+  const ofAttempt = [progress, succeed, fail, retry, handOver, stop];
   test.each(ofAttempt)('$type of an earlier attempt', (command) => {
     const decision = given([requested, started(1), started(2), cancelRequested], command);
     expect(decision).toEqual({ kind: 'rejected', reason: 'not_the_current_attempt' });

@@ -6,6 +6,7 @@ import { isEnded, type JobState } from './job.ts';
  *
  *   command          queued                   running
  *   startAttempt     JobStarted               JobStarted, of the next attempt: the executor went away
+ *   handOverAttempt  -                        JobDue: the executor stops
  *   reportProgress   -                        JobProgressed
  *   succeedAttempt   -                        JobSucceeded
  *   failAttempt      -                        JobFailed
@@ -15,8 +16,11 @@ import { isEnded, type JobState } from './job.ts';
  *   cancelJob        JobCanceled              JobCancelRequested
  *   expireJob        JobExpired, if overdue   JobExpired, if overdue
  *
- * Commands that name an attempt hold for the current one only. Where cancel was requested, startAttempt and
- * retryAttempt lead to JobCanceled; where every attempt was begun, startAttempt leads to JobFailed.
+ * Commands that name an attempt hold for the current one only. Where cancel was requested, startAttempt,
+ * retryAttempt and handOverAttempt lead to JobCanceled.
+ *
+ * Attempts are numbered by what used them up: a failure, or an executor that went away without a word. One that was
+ * handed over is begun anew under its number. Where the last one allowed is used up, startAttempt leads to JobFailed.
  *
  * A decision holds for the version it was made on: the append is guarded by that version, so whoever lost a race
  * reads again and decides again.
@@ -29,6 +33,7 @@ export type Command =
   | { type: 'succeedAttempt'; attempt: number; result: unknown; durationMs: number }
   | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number }
   | { type: 'retryAttempt'; attempt: number; error: JobFault; retryAt: string }
+  | { type: 'handOverAttempt'; attempt: number; executorId: string }
   | { type: 'stopAttempt'; attempt: number }
   | { type: 'wakeJob' }
   | { type: 'cancelJob'; by: string; reason?: string }
@@ -72,6 +77,7 @@ export function decide(command: Command, state: JobState | undefined): Decision 
     case 'succeedAttempt':
     case 'failAttempt':
     case 'retryAttempt':
+    case 'handOverAttempt':
     case 'stopAttempt':
       return isCurrentAttempt(command.attempt, state)
         ? ofAttempt(command, state)
@@ -105,6 +111,10 @@ function ofAttempt(command: OfAttempt, state: JobState): Decision {
       const { error, retryAt } = command;
       return fact({ type: 'JobRetrying', data: { attempt, error, retry_at: retryAt } });
     }
+    case 'handOverAttempt': {
+      if (cancelRequestedBy !== null) return canceled(cancelRequestedBy);
+      return fact({ type: 'JobDue', data: { reason: 'retry', handed_over_by: command.executorId } });
+    }
     case 'stopAttempt':
       return cancelRequestedBy === null ? rejected('cancel_not_requested') : canceled(cancelRequestedBy);
   }
@@ -113,11 +123,17 @@ function ofAttempt(command: OfAttempt, state: JobState): Decision {
 function startAttempt(command: Extract<Command, { type: 'startAttempt' }>, state: JobState): Decision {
   const previous = state.attempt.value.number;
   if (state.cancelRequested.value !== null) return canceled(state.cancelRequested.value);
-  if (previous >= command.maxAttempts) {
+  const attempt = wasHandedOver(state) ? previous : previous + 1;
+  if (attempt > command.maxAttempts) {
     const error = { code: 'attempts_exhausted', message: FAULT_CODES.attempts_exhausted };
     return fact({ type: 'JobFailed', data: { attempt: previous, error, duration_ms: 0 } });
   }
-  return fact({ type: 'JobStarted', data: { attempt: previous + 1, executor_id: command.executorId } });
+  return fact({ type: 'JobStarted', data: { attempt, executor_id: command.executorId } });
+}
+
+/** Begun, no longer running, and no failure told since. */
+function wasHandedOver({ phase, attempt, outcome }: JobState): boolean {
+  return phase.value.status === 'queued' && attempt.version > 0 && outcome.version < attempt.version;
 }
 
 function wakeJob(state: JobState): Decision {

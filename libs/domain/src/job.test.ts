@@ -1,3 +1,4 @@
+import type { UnreadEvent } from '@errand/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyFacts, REF, REQUEST, record } from './arbitrary-history.ts';
@@ -27,6 +28,27 @@ describe('the fold of a job', () => {
         },
       ),
     );
+  });
+
+  test('counts an event that cannot be read, and takes its word for it that the job has ended', () => {
+    const [requested, started] = record([
+      { type: 'JobRequested', data: REQUEST },
+      { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } },
+    ]);
+    if (!requested || !started) throw new Error('nothing recorded');
+    const withUnread = (type: UnreadEvent['type'], version = 99) =>
+      foldJob(Object.assign([requested, started], { unread: [{ version, type }] }));
+    const state = foldJob([requested, started]);
+    expect(withUnread(undefined)).toEqual({ ...state, version: 99 });
+    expect(withUnread('JobProgressed', 1)).toEqual(state);
+    const endings = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const;
+    expect(endings.map((type) => withUnread(type)?.phase.value.status)).toEqual([
+      'succeeded',
+      'failed',
+      'canceled',
+      'expired',
+    ]);
+    expect(foldJob(Object.assign([], { unread: [{ version: 9, type: undefined }] }))).toBeUndefined();
   });
 
   test('may be split over two readers that merge what each has seen', () => {

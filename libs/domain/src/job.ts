@@ -1,4 +1,11 @@
-import type { JobEventOf, JobFault, JobStatus, RecordedEvent } from '@errand/contracts';
+import type {
+  JobEventOf,
+  JobEventType,
+  JobFault,
+  JobStatus,
+  RecordedEvent,
+  UnreadEvent,
+} from '@errand/contracts';
 
 /*
  * A job is a handful of registers. Each event sets some of them, and in every register the newest event wins:
@@ -18,6 +25,9 @@ import type { JobEventOf, JobFault, JobStatus, RecordedEvent } from '@errand/con
  * "Newest" means the higher version, so folding is commutative, associative and idempotent: events may arrive in
  * any order, twice, or split over processes that merge what each has seen. And since an event of one type sets the
  * same registers each time, the last event of each type is as good as the whole history.
+ *
+ * An event that this program cannot read counts, so that the next one can be appended after it, and sets nothing; but
+ * one whose subject says that it ends the job sets the phase, or an ended job would be ended again.
  *
  * Which event may follow which is not decided here but in decide.ts, before an event is written.
  */
@@ -61,10 +71,13 @@ export function evolve(state: JobState | undefined, recorded: RecordedEvent): Jo
   return state === undefined ? seen : mergeJobStates(state, seen);
 }
 
-/** Folds any number of events of one job, in any order. Undefined for none. */
-export function foldJob(events: Iterable<RecordedEvent>): JobState | undefined {
+/** Folds any number of events of one job, in any order. Undefined if none can be read. */
+export function foldJob(
+  events: Iterable<RecordedEvent> & { readonly unread?: readonly UnreadEvent[] },
+): JobState | undefined {
   let state: JobState | undefined;
   for (const recorded of events) state = evolve(state, recorded);
+  for (const unread of events.unread ?? []) state &&= passOver(state, unread);
   return state;
 }
 
@@ -103,6 +116,21 @@ export function isEnded(status: JobStatus | null): boolean {
 
 function newer<T>(a: Register<T>, b: Register<T>): Register<T> {
   return a.version >= b.version ? a : b;
+}
+
+const STATUS_AFTER: Partial<Record<JobEventType, JobStatus>> = {
+  JobSucceeded: 'succeeded',
+  JobFailed: 'failed',
+  JobCanceled: 'canceled',
+  JobExpired: 'expired',
+};
+
+function passOver(state: JobState, { version, type }: UnreadEvent): JobState {
+  const status = type && STATUS_AFTER[type];
+  const phase = status
+    ? newer(state.phase, { version, value: { status, nextAt: null, finishedAt: null } })
+    : state.phase;
+  return { ...state, version: Math.max(state.version, version), phase };
 }
 
 const WAITING = { nextAt: null, finishedAt: null };

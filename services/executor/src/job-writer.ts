@@ -15,8 +15,9 @@ export interface JobWriter {
    */
   write(command: Command, options?: { persist: boolean }): Promise<WriteOutcome>;
   /**
-   * The same without a second decision: a lost race is told.
-   * @throws LogUnavailable
+   * The same without a second decision: a lost race is told. It goes on through outages: what was written and not
+   * acknowledged would be somebody's, and nobody's.
+   * @throws LogUnavailable once the signal has fired
    */
   writeOnce(command: Command): Promise<WriteOutcome | { kind: 'conflict' }>;
   /**
@@ -70,7 +71,7 @@ export function createJobWriter(options: {
     for (let conflicts = 0; ; conflicts++) {
       const outcome = await decideAndAppend(command, persist);
       if (outcome.kind !== 'conflict') return outcome;
-      // One is a lost race. Many say that the job has an event which this program cannot read.
+      // One is a lost race. Many are a job that others write to without a pause.
       if (conflicts > 2) await pause(Math.min(MAX_RETRY_PAUSE_MS, 20 * 2 ** conflicts));
       const read = () => bus.readJob(ref);
       state = foldJob(await (persist ? persistently(read, signal) : read()));
@@ -86,7 +87,7 @@ export function createJobWriter(options: {
   return {
     state: () => state,
     write: (command, { persist } = { persist: false }) => inTurn(() => write(command, persist)),
-    writeOnce: (command) => inTurn(() => decideAndAppend(command, false)),
+    writeOnce: (command) => inTurn(() => decideAndAppend(command, true)),
     catchUp: (version) =>
       inTurn(async () => {
         if ((state?.version ?? 0) < version) state = foldJob(await bus.readJob(ref));

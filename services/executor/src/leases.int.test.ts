@@ -122,16 +122,23 @@ describe('a job that runs here', () => {
     expect((await jobs.ended(ref)).phase.value.status).toBe('canceled');
   });
 
-  test('is run elsewhere at once when its executor stops', async () => {
+  test('is run elsewhere when its executor stops, more often than it may fail', async () => {
     const { ref } = await running('wait');
-    await using other = await startTestExecutor(nats.url, SHORT_LEASE);
-    await executor[Symbol.asyncDispose]();
-    const state = await jobs.stateWhen(ref, (each) => each.attempt.value.number === 2);
-    expect(state.phase.value.status).toBe('running');
-    expect(other.opsPort).toBeGreaterThan(0);
-    await jobs
-      .append(ref, state.version, { type: 'JobCancelRequested', data: { by: 'test' } })
-      .catch(() => {});
+    let state = foldJob(await bus.readJob(ref));
+    for (let handOvers = 0; handOvers < 3; handOvers++) {
+      const before = state?.attempt.value.executorId;
+      const next = await startTestExecutor(nats.url, SHORT_LEASE);
+      await executor[Symbol.asyncDispose]();
+      executor = next;
+      state = await jobs.stateWhen(
+        ref,
+        ({ phase, attempt }) => phase.value.status === 'running' && attempt.value.executorId !== before,
+      );
+      expect(state.attempt.value.number).toBe(1);
+    }
+    const version = state?.version ?? 0;
+    await jobs.append(ref, version, { type: 'JobCancelRequested', data: { by: 'test' } });
+    expect((await jobs.ended(ref)).phase.value.status).toBe('canceled');
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
-import type { JobEventOf, RecordedEvent } from '@errand/contracts';
+import type { JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import type { AttemptRunner } from './attempt-runner.ts';
@@ -73,7 +73,7 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
 }
 
 /** A request that comes for the first time is all there is to know, unless the append of its start says otherwise. */
-async function eventsOf(work: Work, bus: Bus): Promise<RecordedEvent[]> {
+async function eventsOf(work: Work, bus: Bus): Promise<JobHistory> {
   const isFirst = work.deliveryCount === 1 && work.recorded.event.type === 'JobRequested';
   return isFirst ? [work.recorded] : bus.readJob(work.recorded.ref);
 }

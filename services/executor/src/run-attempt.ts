@@ -17,7 +17,7 @@ import { createProgressReporter } from './progress-reporter.ts';
  *   failed otherwise                                     JobRetrying        settled, once the timer is set
  *   was stopped because cancel was requested             JobCanceled        settled
  *   was stopped because it is run elsewhere, or ended    nothing            left to the other executor, or settled
- *   was stopped because this process stops               nothing            given back at once
+ *   was stopped because this process stops               JobDue             settled: JobDue is what others take up
  */
 
 interface AttemptContext {
@@ -106,7 +106,7 @@ async function conclude(
     }
     // Read when the signal fired: the job is run elsewhere, or has ended.
     if (watch.signal.aborted) return verdictOf({ kind: 'rejected', reason: standing(writer) });
-    return { kind: 'again', afterMs: 0 };
+    return handOver(context, attempt);
   }
   if (outcome.kind === 'succeeded') {
     const { result } = outcome;
@@ -131,6 +131,19 @@ async function conclude(
     }
   }
   return verdictOf(written);
+}
+
+/**
+ * Says that the attempt was given back. Without that, as when the log does not answer, it looks to the next executor
+ * as if this one had died, which uses the attempt up.
+ */
+async function handOver({ writer, deps }: AttemptContext, attempt: number): Promise<Verdict> {
+  try {
+    return verdictOf(await writer.write({ type: 'handOverAttempt', attempt, executorId: deps.executorId }));
+  } catch (error) {
+    if (!(error instanceof LogUnavailable)) throw error;
+    return { kind: 'again', afterMs: 0 };
+  }
 }
 
 async function writeResult(

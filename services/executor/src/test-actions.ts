@@ -37,20 +37,26 @@ export const misbehave = defineAction({
   },
 });
 
-const input = z.object({ how: z.enum(['spin', 'exit', 'answer']) });
+const input = z.object({ how: z.enum(['spin', 'exit', 'fall', 'answer']) });
 
-/** Keeps a processor busy for ever, takes its thread down, or answers. */
+/** Keeps a processor busy for ever, takes its thread down, at once or from outside of the action, or answers. */
 export const busy = defineAction({
   name: 'busy',
   input,
   result: z.object({ ok: z.boolean() }),
-  timeoutMs: 1_000,
+  timeoutMs: 5_000,
   retry: { maxAttempts: 1 },
   concurrency: 2,
   thread: 'worker',
   run: ({ input: { how }, progress }) => {
     progress(1);
     if (how === 'exit') process.exit(3);
+    if (how === 'fall') {
+      setImmediate(() => {
+        throw new Error('out of nowhere');
+      });
+      return new Promise<{ ok: boolean }>(() => {});
+    }
     while (how === 'spin') Math.random();
     return { ok: true };
   },
@@ -92,4 +98,14 @@ export const wait = defineAction({
     progress(1, 'waiting');
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
   },
+});
+
+/** Times out, late enough for a test to do something about it first. */
+export const linger = defineAction({
+  name: 'linger',
+  input: z.object({}),
+  result: z.object({}),
+  timeoutMs: 3_000,
+  retry: { maxAttempts: 1 },
+  run: () => new Promise<Record<string, never>>(() => {}),
 });

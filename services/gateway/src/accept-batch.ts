@@ -7,6 +7,7 @@ import { batchJobId } from './batch-job-ids.ts';
 import type { FindJobDeps } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
+import type { LogRoom } from './log-room.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import type { EndpointDeps } from './webhooks/endpoint-store.ts';
 import { ensureJobSigner } from './webhooks/job-signer.ts';
@@ -14,6 +15,7 @@ import { ensureJobSigner } from './webhooks/job-signer.ts';
 export interface AcceptBatchDeps extends FindJobDeps, EndpointDeps {
   readonly bus: FindJobDeps['bus'] & Pick<Bus, 'appendBatch'>;
   readonly idempotency: Idempotency;
+  readonly room: LogRoom;
 }
 
 /** The orders of a batch that are to become jobs. */
@@ -65,6 +67,7 @@ async function request(
   sent: SentBatch,
   record: IdempotencyRecord,
 ): Promise<AcceptedJob[]> {
+  deps.room.admitRun();
   const appends = sent.appendsOf((index) => batchJobId(record.job_id, index));
   if (sent.hasWebhooks) await ensureJobSigner(deps, sent.tenantId);
   const outcomes = await deps.bus.appendBatch(appends);

@@ -13,6 +13,7 @@ import { answerSummary } from './job-answer.ts';
 import { jobLinks } from './job-links.ts';
 import type { JobOrder } from './job-order.ts';
 import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
+import type { LogRoom } from './log-room.ts';
 import type { Caller } from './middleware/authenticate.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
@@ -27,6 +28,7 @@ export interface AcceptJobDeps extends FindJobDeps, EndpointDeps {
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
   readonly watch: JobWatch;
+  readonly room: LogRoom;
   readonly appendTimeoutMs: number;
 }
 
@@ -106,6 +108,7 @@ async function request(
 ): Promise<AcceptedJob | undefined> {
   const { order, caller, jobId, nowMs } = sent;
   c.env.jobId = jobId;
+  deps.room.admitRun();
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   const { appendTimeoutMs } = deps;
   try {

@@ -9,6 +9,7 @@ import { createIdempotency } from './idempotency.ts';
 import type { JobList } from './job-list.ts';
 import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
+import type { LogRoom } from './log-room.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
@@ -51,6 +52,7 @@ export interface AppDeps {
   readonly idempotencyRecords: Bucket<IdempotencyRecord>;
   readonly box: SecretBox;
   readonly ops: Ops;
+  readonly room: LogRoom;
   readonly log: Logger;
   readonly now: () => number;
   /** Aborted when no more requests are to be waited for. */

@@ -168,3 +168,12 @@ test('of a cancel and an ending that race, one wins, and the answer is what the 
   expect(Object.values(seen).reduce((sum, count) => sum + count, 0)).toBe(RACES);
   expect(Object.keys(seen).sort()).toEqual(possible);
 });
+
+test('a job is canceled although its newest event is of a type that this version does not know', async () => {
+  const { job_id, version, links } = await run();
+  const subject = `jobs.${TENANT}.simulate.${job_id}.annotated`;
+  const stored = (await gateway.bus.nc.request(subject, '{"type":"JobAnnotated"}')).json<{ seq: number }>();
+  expect((await gateway.call(links.status)).json).toMatchObject({ status: 'queued', version: stored.seq });
+  expect(stored.seq).toBeGreaterThan(version);
+  expect((await cancel(links.cancel)).json.status).toBe('canceled');
+});

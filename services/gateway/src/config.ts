@@ -55,6 +55,15 @@ export const settings = {
     min: 50,
     max: 60_000,
   }),
+  runsPercent: integer({
+    env: 'ERRAND_JOBS_RUNS_PERCENT',
+    description:
+      'How much of ERRAND_JOBS_MAX_BYTES runs may fill; beyond it they are refused with 503, so that jobs can end',
+    unit: '%',
+    default: 85,
+    min: 1,
+    max: 100,
+  }),
   statusDatabaseTimeoutMs: integer({
     env: 'ERRAND_STATUS_DATABASE_TIMEOUT_MS',
     description: 'How long a status call waits for Postgres before it is answered from the log alone',

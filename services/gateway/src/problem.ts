@@ -102,6 +102,12 @@ const PROBLEMS = {
     detail: 'The log did not answer, so nothing is promised. Try again.',
     headers: { 'retry-after': '2' },
   },
+  log_nearly_full: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The log has room for the jobs that are in it, and for no more. Try again later.',
+    headers: { 'retry-after': '30' },
+  },
   database_unavailable: {
     status: 503,
     title: 'Unavailable',

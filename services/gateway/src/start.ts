@@ -7,6 +7,7 @@ import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
+import { watchLogRoom } from './log-room.ts';
 import { problemOfBrokenRequest } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 import { createDeliveryLog } from './webhooks/delivery-log.ts';
@@ -57,6 +58,9 @@ export async function startGateway(
   resources.defer(() => keys.close());
   const endpoints = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
   resources.defer(() => endpoints.close());
+  const ops = createOps({ service: 'gateway', checks: { nats: bus.isConnected } });
+  const { runsPercent } = config;
+  const room = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
   const stop = new AbortController();
   const app = createApp({
     ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log, now },
@@ -68,7 +72,7 @@ export async function startGateway(
     deliveries: createDeliveryLog(db, log),
     replays: createReplayLog(db, log),
     box: createSecretBox(config.secretKey),
-    ops: createOps({ service: 'gateway', checks: { nats: bus.isConnected } }),
+    ...{ ops, room },
   });
   const { host, port, shutdownGraceMs } = config;
   const http = resources.use(

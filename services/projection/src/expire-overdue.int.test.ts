@@ -3,6 +3,7 @@ import { type Bus, openBus } from '@errand/bus';
 import { type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
 import { foldJob, isEnded } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
+import { openDatabase } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
 import {
   createTestDatabase,
@@ -13,6 +14,7 @@ import {
 } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settings } from './config.ts';
+import { expireOverdue } from './expire-overdue.ts';
 import { startProjection } from './start.ts';
 
 let nats: TestNats;
@@ -103,4 +105,21 @@ test('an event that Postgres will never take is parked, and the others of its ba
     { consumer: 'projection', reason: expect.stringContaining('Postgres refuses it') },
   ]);
   expect(letters[0]?.subject).toContain(bad.jobId);
+});
+
+test('a job that cannot be expired keeps no other one from it', async () => {
+  const overdue = await Promise.all([1, 2].map(() => request({ finish_by: inMs(3_600_000) })));
+  const [bad, good] = overdue.map(({ ref }) => ref);
+  if (!bad || !good) throw new Error('nothing requested');
+  const db = openDatabase({ url: database.url, name: 'test', poolSize: 2 });
+  const failing: Pick<Bus, 'append' | 'readJob'> = {
+    append: bus.append,
+    readJob: (job) => (job.jobId === bad.jobId ? Promise.reject(new Error('unreadable')) : bus.readJob(job)),
+  };
+  const ids = [bad.jobId, good.jobId];
+  const rows = () => db.selectFrom('job_summary').select('job_id').where('job_id', 'in', ids).execute();
+  await waitUntil(async () => (await rows()).length === 2);
+  await expireOverdue({ db, bus: failing, nowMs: Date.now() + 7_200_000 });
+  await db.destroy();
+  expect(await endingOf(good)).toMatchObject({ type: 'JobExpired' });
 });

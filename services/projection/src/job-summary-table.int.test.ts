@@ -1,10 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { foldJob } from '@errand/domain';
-import { anyFacts, record } from '@errand/domain/testing';
+import { anyFacts, REQUEST, record } from '@errand/domain/testing';
 import { createDailyPartitions, type Db, migrate, openDatabase, stateOfRow } from '@errand/postgres';
 import { createTestDatabase, type TestDatabase } from '@errand/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findOverdue } from './job-summary-table.ts';
 import { onJobEvents } from './on-job-events.ts';
 
 let database: TestDatabase;
@@ -83,4 +84,23 @@ test('events of a job whose summary has expired are passed over', async () => {
   }));
   expect(await project(replicas[0], events, Date.now() + 8 * 86_400_000)).toEqual({ jobs: 0, refused: [] });
   expect(await stateInTable(ref.jobId)).toBeUndefined();
+});
+
+test('overdue jobs are drawn in any order, so that those which cannot be expired hide no others', async () => {
+  const [db] = replicas;
+  if (!db) throw new Error('no database');
+  const jobs = Array.from({ length: 3 }, () => randomUUIDv7());
+  const finish_by = '2020-01-01T00:00:00.000Z';
+  for (const jobId of jobs) {
+    const [requested] = record([{ type: 'JobRequested', data: { ...REQUEST, finish_by } }]);
+    if (!requested) throw new Error('nothing recorded');
+    await project(db, [{ ...requested, ref: { ...requested.ref, jobId } }]);
+  }
+  const drawn = new Set<string>();
+  for (let draws = 0; draws < 200 && drawn.size < jobs.length; draws++) {
+    const found = await findOverdue(db, { nowMs: Date.parse('2020-01-02T00:00:00Z'), limit: 1 });
+    expect(found.length).toBe(1);
+    for (const { jobId } of found) drawn.add(jobId);
+  }
+  expect([...drawn].toSorted()).toEqual(jobs.toSorted());
 });

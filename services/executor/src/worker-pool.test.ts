@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { createWorkerPool } from './worker-pool.ts';
+
+const MODULE = new URL('./test-actions.ts', import.meta.url).href;
+
+test('a thread that failed outside of its action runs no further attempt', async () => {
+  await using pool = createWorkerPool(MODULE, 'busy');
+  const run = (how: string) => {
+    const order = { jobId: 'j', tenantId: 't', input: { how }, resource: {}, metadata: {}, attempt: 1 };
+    const hooks = { signal: new AbortController().signal, progress: () => {}, log: () => {} };
+    return pool.run(order, hooks);
+  };
+  for (let falls = 0; falls < 3; falls++) {
+    expect(await run('fall')).toMatchObject({ kind: 'failed', error: { code: 'action_failed' } });
+    expect(await run('answer')).toEqual({ kind: 'succeeded', result: { ok: true } });
+  }
+}, 60_000);
