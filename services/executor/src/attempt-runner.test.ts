@@ -23,7 +23,7 @@ test('an attempt that has ended leaves nothing behind, however long its timeout'
       return {};
     },
   });
-  await using runner = createAttemptRunner(action, '');
+  await using runner = createAttemptRunner(action, undefined);
   const { signal } = new AbortController();
   for (let attempts = 0; attempts < 20; attempts++) {
     const outcome = await runner.run(ORDER, { signal, progress: () => {}, log: () => {} });

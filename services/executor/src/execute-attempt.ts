@@ -9,7 +9,7 @@ export interface AttemptOrder {
   readonly resource: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
   readonly attempt: number;
-  readonly traceparent: string | undefined;
+  readonly traceparent?: string | undefined;
 }
 
 export interface AttemptHooks {

@@ -1,10 +1,12 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { moduleCode, newCodeVersion } from './module-code.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
-const MODULE = new URL('./test-actions.ts', import.meta.url).href;
+const CODE = moduleCode(newCodeVersion(import.meta.dirname), join(import.meta.dirname, 'test-actions.ts'));
 
 test('a thread that failed outside of its action runs no further attempt', async () => {
-  await using pool = createWorkerPool(MODULE, 'busy');
+  await using pool = createWorkerPool(CODE, 'busy');
   const run = (how: string) => {
     const order = { jobId: 'j', tenantId: 't', input: { how }, resource: {}, metadata: {}, attempt: 1 };
     const hooks = { signal: new AbortController().signal, progress: () => {}, log: () => {} };
