@@ -12,7 +12,11 @@ const UNAVAILABLE = 503;
  * over a long stream takes the server long to make. The call must do no harm when it is made twice.
  * @throws the server's answer, if that is an error; the last failure when there was none in time
  */
-export async function askPatiently<T>(call: (options: JetStreamManagerOptions) => Promise<T>): Promise<T> {
+export async function askPatiently<T>(
+  call: (options: JetStreamManagerOptions) => Promise<T>,
+  /** Ends the patience. */
+  signal?: AbortSignal,
+): Promise<T> {
   const beganAt = performance.now();
   for (;;) {
     const soFarMs = performance.now() - beganAt;
@@ -20,7 +24,7 @@ export async function askPatiently<T>(call: (options: JetStreamManagerOptions) =
       return await call({ checkAPI: false, timeout: Math.max(SHORTEST_TIMEOUT_MS, Math.round(soFarMs / 2)) });
     } catch (error) {
       const isAnswer = error instanceof JetStreamApiError && error.status !== UNAVAILABLE;
-      if (isAnswer || soFarMs > GIVE_UP_MS) throw error;
+      if (isAnswer || soFarMs > GIVE_UP_MS || signal?.aborted) throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }

@@ -1,9 +1,9 @@
 import { type ConsumerSpec, eventSubject, type RecordedEvent } from '@errand/contracts';
-import { type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { askPatiently } from './ask-patiently.ts';
 import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
 import { decodeEvent, encodeEvent, type Unreadable } from './event-codec.ts';
+import { findConsumer } from './find-consumer.ts';
 
 export interface BatchOptions {
   consumer: ConsumerSpec;
@@ -49,8 +49,8 @@ export async function consumeBatches(nc: NatsConnection, options: BatchOptions):
 
 async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promise<void> {
   const { signal, maxBatch } = options;
-  const { stream, name } = options.consumer;
-  const consumer = await askPatiently(() => jetstream(nc).consumers.get(stream, name));
+  const consumer = await findConsumer(nc, options.consumer, signal);
+  if (!consumer) return;
   const messages = await consumer.consume({
     max_messages: maxBatch * 2,
     idle_heartbeat: 1_000,

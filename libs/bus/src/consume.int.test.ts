@@ -261,3 +261,23 @@ describe('a consumer that is deleted', () => {
     await ended;
   });
 });
+
+test('work and batches that begin while the server is away end when they are stopped', async () => {
+  const { consumer } = await newAction();
+  await nats.kill();
+  await expect.poll(bus.isConnected).toBe(false);
+  const stop = new AbortController();
+  const options = { onUnreadable: () => {}, onError: () => {}, signal: stop.signal };
+  const working = [
+    consumeWork(bus.nc, { ...options, consumer, slots: 1, handle: async () => ({ kind: 'done' }) }),
+    consumeBatches(bus.nc, {
+      ...options,
+      consumer: PROJECTION_CONSUMER,
+      maxBatch: 1,
+      handle: async () => {},
+    }),
+  ];
+  stop.abort();
+  await Promise.all(working);
+  await nats.restart();
+});

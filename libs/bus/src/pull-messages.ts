@@ -1,8 +1,8 @@
 import type { ConsumerSpec } from '@errand/contracts';
-import { type Consumer, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { askPatiently } from './ask-patiently.ts';
 import { JS, jsCode } from './errors.ts';
+import { findConsumer } from './find-consumer.ts';
 
 /** What is to become of a delivered message. */
 export type Verdict =
@@ -42,9 +42,8 @@ export async function pullMessages(nc: NatsConnection, options: PullOptions): Pr
   let ended = Promise.withResolvers<void>();
   const onAbort = () => ended.resolve();
   signal.addEventListener('abort', onAbort, { once: true });
-  const { stream, name } = options.consumer;
-  const consumer = await askPatiently(() => jetstream(nc).consumers.get(stream, name));
-  while (!signal.aborted) {
+  const consumer = await findConsumer(nc, options.consumer, signal);
+  while (consumer && !signal.aborted) {
     const free = options.slots - running.size;
     if (free <= 0) {
       await ended.promise;
