@@ -5,6 +5,7 @@
 import { benchAccept } from './accept.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
+import { benchPayloads } from './payloads.ts';
 import { benchTakeover } from './takeover.ts';
 import { benchWaiters } from './waiters.ts';
 import { benchWaits } from './waits.ts';
@@ -17,6 +18,10 @@ const BENCHMARKS: Record<string, { about: string; run: () => Promise<object> }> 
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against BullMQ',
     run: benchLatency,
+  },
+  payloads: {
+    about: 'memory and time that a file of 50 MiB takes, from an action to a caller',
+    run: benchPayloads,
   },
   takeover: {
     about: "from the end of a running job's executor, by SIGKILL or SIGTERM, to the job's next attempt",

@@ -1,6 +1,7 @@
 import type { ActionContract } from '@errand/contracts';
 import type { z } from 'zod';
 import { assertDefinition, jsonSchemasOf } from './check-definition.ts';
+import { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 
 /** The path parameters of a resource such as `designs/{design_id}`, as a type. */
 export type ResourceParameters<R extends string> = R extends `${string}{${infer Name}}${infer Rest}`
@@ -27,7 +28,20 @@ export interface Attempt<Input, Resource extends string> {
   progress(percent: number, message?: string): void;
   /** Writes a line to the executor's log, with the job's ids. */
   log(message: string, fields?: Record<string, unknown>): void;
+  /**
+   * Stores a file, which becomes the job's result when `run` returns what this resolves to.
+   * @throws PermanentError result_too_large; an Error when it could not be stored, which another attempt may
+   */
+  saveResult(file: ResultFile): Promise<SavedResult>;
+  /**
+   * Reads the result of another job of the same tenant.
+   * @throws when the log does not answer, for another attempt to try
+   */
+  readResult(jobId: string): Promise<OtherJob>;
 }
+
+/** What `run` returns, by its result schema. */
+type Returned<Result extends z.ZodType> = Result extends typeof FileResult ? SavedResult : z.input<Result>;
 
 export interface ActionOptions<Resource extends string, Input extends z.ZodType, Result extends z.ZodType> {
   /** snake_case; the last path word before `/run`. */
@@ -38,6 +52,7 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   /** The path under the tenant, such as `designs/{design_id}`. Default: none, an action of the tenant. */
   resource?: Resource;
   input: Input;
+  /** FileResult for an action that returns what `saveResult` gave it. */
   result: Result;
   /**
    * `maxAttempts` counts all attempts that fail or whose executor dies, the first one too (default 3). The wait before the second attempt is
@@ -54,7 +69,7 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
    * the executor from telling the log that it lives. Default `main`.
    */
   thread?: 'main' | 'worker';
-  run(attempt: Attempt<z.output<Input>, Resource>): Promise<z.input<Result>> | z.input<Result>;
+  run(attempt: Attempt<z.output<Input>, Resource>): Promise<Returned<Result>> | Returned<Result>;
 }
 
 /** Says what a value is wrong in. Every zod schema is one. */
@@ -81,6 +96,8 @@ export interface Action {
   readonly thread: 'main' | 'worker';
   readonly input: ValueSchema;
   readonly result: ValueSchema;
+  /** Whether `run` returns what `saveResult` gave it, rather than a value of `result`. */
+  readonly returnsFile: boolean;
   readonly run: (attempt: Attempt<unknown, string>) => Promise<unknown>;
 }
 
@@ -118,6 +135,7 @@ export function defineAction<
     thread: options.thread ?? 'main',
     input: options.input,
     result: options.result,
+    returnsFile: Object.is(options.result, FileResult),
     // The executor parses the input with this action's own schema before it calls.
     run: async (attempt) => options.run(attempt as Attempt<z.output<Input>, Resource>),
   };

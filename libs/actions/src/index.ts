@@ -10,9 +10,11 @@ export {
   type ValueSchema,
 } from './define-action.ts';
 export { PermanentError } from './errors.ts';
+export { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 export {
   type ProgressCall,
   type Tested,
+  type TestedFile,
   type TestFault,
   type TestOptions,
   testAction,

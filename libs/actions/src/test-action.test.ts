@@ -2,6 +2,7 @@ import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { defineAction } from './define-action.ts';
 import { PermanentError } from './errors.ts';
+import { FileResult } from './result-file.ts';
 import { testAction } from './test-action.ts';
 
 const greet = defineAction({
@@ -62,4 +63,32 @@ test('resource parameters are wanted where the action has some, and only there',
     testAction(greet, { how: 'badly' }, { resource }),
   ];
   expect(calls).toBeTypeOf('function');
+});
+
+test('a file is read to its end, and other jobs are what the test says', async () => {
+  const report = defineAction({
+    name: 'report',
+    input: z.object({ job_id: z.string(), forged: z.boolean().default(false) }),
+    result: FileResult,
+    async run({ input, saveResult, readResult }) {
+      const other = await readResult(input.job_id);
+      const body = [Buffer.from('it is '), Buffer.from(other.kind)];
+      const saved = await saveResult({ contentType: 'text/plain', filename: 'a.txt', body });
+      return input.forged ? { ...saved } : saved;
+    },
+  });
+  const { result, files } = await testAction(
+    report,
+    { job_id: 'j' },
+    { readResult: () => ({ kind: 'not_json' }) },
+  );
+  expect(result).toMatchObject({ bytes: 14, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(files).toEqual([
+    { contentType: 'text/plain', filename: 'a.txt', content: Buffer.from('it is not_json') },
+  ]);
+  const { error } = await testAction(report, { job_id: 'j', forged: true });
+  expect(error).toMatchObject({
+    code: 'invalid_result',
+    details: [{ message: 'must be what saveResult returned' }],
+  });
 });

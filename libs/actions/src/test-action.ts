@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { DefinedAction, ResourceParameters, ValueIssue } from './define-action.ts';
 import { PermanentError } from './errors.ts';
+import type { FileResult, OtherJob, ResultFile, SavedResult } from './result-file.ts';
 
 export interface TestOptions {
   signal?: AbortSignal;
@@ -8,7 +10,12 @@ export interface TestOptions {
   attempt?: number;
   metadata?: Record<string, string>;
   tenantId?: string;
+  /** What the action reads of other jobs. Default: there are none. */
+  readResult?: (jobId: string) => OtherJob;
 }
+
+/** What `run` returns: of a file, what `saveResult` gave. */
+type ResultOf<Result extends z.ZodType> = Result extends typeof FileResult ? SavedResult : z.output<Result>;
 
 /** Parameters are wanted where the resource has some. */
 type TestArguments<Resource extends string> =
@@ -32,7 +39,14 @@ export interface TestFault {
   cause?: unknown;
 }
 
-export type Tested<Result> = { progress: ProgressCall[]; logged: string[] } & (
+/** A file that was saved, read to its end. */
+export interface TestedFile {
+  contentType: string;
+  filename?: string;
+  content: Uint8Array;
+}
+
+export type Tested<Result> = { progress: ProgressCall[]; logged: string[]; files: TestedFile[] } & (
   | { result: Result; error?: undefined }
   | { result?: undefined; error: TestFault }
 );
@@ -45,13 +59,14 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
   action: DefinedAction<Resource, Input, Result>,
   input: z.input<Input>,
   ...[options]: TestArguments<Resource>
-): Promise<Tested<z.output<Result>>> {
+): Promise<Tested<ResultOf<Result>>> {
   const progress: ProgressCall[] = [];
   const logged: string[] = [];
-  const told = { progress, logged };
+  const files = new Map<unknown, TestedFile>();
+  const told = () => ({ progress, logged, files: [...files.values()] });
   const { resource = {} } = (options ?? {}) as { resource?: Record<string, string> };
   const parsed = action.input.safeParse(input);
-  if (!parsed.success) return { ...told, error: unfit('invalid_input', parsed.error.issues) };
+  if (!parsed.success) return { ...told(), error: unfit('invalid_input', parsed.error.issues) };
   let returned: unknown;
   try {
     returned = await action.run({
@@ -65,14 +80,35 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
       progress: (percent, message) =>
         void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
       log: (message) => void logged.push(message),
+      async saveResult(file) {
+        const content = await contentOf(file);
+        const saved = { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
+        const { contentType, filename } = file;
+        files.set(saved, { contentType, content, ...(filename === undefined ? {} : { filename }) });
+        return saved;
+      },
+      readResult: async (jobId) => options?.readResult?.(jobId) ?? { kind: 'unknown' },
     });
   } catch (error) {
-    return { ...told, error: faultOf(error) };
+    return { ...told(), error: faultOf(error) };
+  }
+  if (action.returnsFile) {
+    if (files.has(returned)) return { ...told(), result: returned as ResultOf<Result> };
+    return {
+      ...told(),
+      error: unfit('invalid_result', [{ path: [], message: 'must be what saveResult returned' }]),
+    };
   }
   const result = action.result.safeParse(returned);
   return result.success
-    ? { ...told, result: result.data as z.output<Result> }
-    : { ...told, error: unfit('invalid_result', result.error.issues) };
+    ? { ...told(), result: result.data as ResultOf<Result> }
+    : { ...told(), error: unfit('invalid_result', result.error.issues) };
+}
+
+async function contentOf({ body }: ResultFile): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 function unfit(code: string, issues: readonly ValueIssue[]): TestFault {

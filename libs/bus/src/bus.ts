@@ -8,6 +8,7 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
 import { createLogFill, type LogFill } from './log-fill.ts';
+import { createPayloads, type Payloads } from './payloads.ts';
 import { provision } from './provision.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
@@ -29,6 +30,7 @@ export interface Bus
     WebhookCommands,
     EndingsReader,
     LogFill,
+    Payloads,
     AsyncDisposable {
   readonly nc: NatsConnection;
   /** Whether the server can be reached at this moment. */
@@ -46,7 +48,13 @@ export async function openBus(
   await provisionPatiently(nc, options);
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
   const { ackTimeoutMs } = options;
-  const appender = createAppender(nc, jsm, ackTimeoutMs === undefined ? {} : { ackTimeoutMs });
+  const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
+  const appender = createAppender(nc, jsm, patience);
+  const payloads = createPayloads(nc, jsm, patience);
+  const close = () => {
+    appender.close();
+    payloads.close();
+  };
   return {
     nc,
     append: appender.append,
@@ -60,10 +68,11 @@ export async function openBus(
     ...createWebhookCommands(nc),
     ...createEndingsReader(nc, jsm),
     ...createLogFill(jsm),
+    ...payloads,
     isConnected,
-    close: appender.close,
+    close,
     async [Symbol.asyncDispose]() {
-      appender.close();
+      close();
       // Flushes acks that are still buffered; a server that is gone must not hold up a stop.
       await Promise.race([nc.drain().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 2_000))]);
       await nc.close();

@@ -21,6 +21,25 @@ export class EventTooLarge extends Error {
   }
 }
 
+/** More bytes came than the limit for a payload allows. Nothing of it can be read. */
+export class PayloadTooLarge extends Error {
+  override name = 'PayloadTooLarge';
+  readonly code = 'payload_too_large';
+  readonly retryable = false;
+  readonly maxBytes: number;
+  constructor(maxBytes: number) {
+    super(`a payload exceeds the limit of ${maxBytes} bytes`);
+    this.maxBytes = maxBytes;
+  }
+}
+
+/** What is stored is not what was put: a part is missing or differs. */
+export class PayloadBroken extends Error {
+  override name = 'PayloadBroken';
+  readonly code = 'payload_broken';
+  readonly retryable = false;
+}
+
 /** The server cannot carry the log: too old, or a stream that is not what was asked for. */
 export class UnfitServer extends Error {
   override name = 'UnfitServer';

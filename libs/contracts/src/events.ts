@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { JobFault } from './faults.ts';
 import { ActionName, EventId, JobId, TenantId } from './ids.ts';
 import { JobWebhook } from './job-webhook.ts';
+import { PayloadRef } from './payload-ref.ts';
 
 /*
  * What can be said about a job. Each event is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents
@@ -34,7 +35,10 @@ const JobRequested = z.object({
   action_version: z.string(),
   /** The path parameters of the action's resource, such as `{design_id: 'd-1'}`. */
   resource: z.record(z.string(), z.string()),
-  input: z.unknown(),
+  /** Absent where there is an `input_ref`. */
+  input: z.unknown().optional(),
+  /** The input as JSON, where it is too large for an event. */
+  input_ref: PayloadRef.optional(),
   metadata: Metadata,
   source: z.enum(['api', 'ui', 'schedule', 'retry']),
   /** The name of the API key that asked. */
@@ -68,7 +72,14 @@ const JobDue = z.object({
 
 const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
 
-const JobSucceeded = z.object({ attempt, result: z.unknown(), duration_ms: z.number().min(0) });
+const JobSucceeded = z.object({
+  attempt,
+  /** Absent where there is a `result_ref`. */
+  result: z.unknown().optional(),
+  /** The result as a file, or as JSON that is too large for an event. */
+  result_ref: PayloadRef.optional(),
+  duration_ms: z.number().min(0),
+});
 
 const JobFailed = z.object({
   attempt: z.int().min(0),

@@ -9,8 +9,10 @@ export const FAULT_CODES = {
   invalid_input: 'The input does not fit the action.',
   /** The action returned something that its own result schema refuses. */
   invalid_result: 'The action returned a result that does not fit its own schema.',
-  /** The result is larger than one event may be. */
-  result_too_large: 'The result is larger than the log accepts.',
+  /** The input was stored apart from the request and cannot be read any more. */
+  input_gone: "The job's input can no longer be read.",
+  /** The result is larger than the executor's limit. */
+  result_too_large: 'The result is larger than a result may be.',
   /** The action threw an error of its own; its text stays in the executor's log. */
   action_failed: 'The action failed.',
   /** One attempt took longer than the action's timeout. */

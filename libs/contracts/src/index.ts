@@ -15,6 +15,7 @@ export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
 export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
 export { JobWebhook, WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
+export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './payload-ref.ts';
 export { InputError, Problem } from './problem.ts';
 export {
   ALL_DEAD_LETTERS,
@@ -51,7 +52,10 @@ export {
   IDEMPOTENCY_DAYS,
   JOBS_STREAM,
   MIN_NATS_VERSION,
+  PAYLOADS_BUCKET,
   PROJECTION_CONSUMER,
+  payloadLifeMs,
+  payloadSubjects,
   redriveConsumer,
   streams,
   TIMERS_CONSUMER,

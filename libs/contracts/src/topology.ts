@@ -1,3 +1,4 @@
+import { SUMMARY_RETENTION_DAYS } from './job-summary.ts';
 import {
   ALL_DEAD_LETTERS,
   ALL_DUE_TIMERS,
@@ -21,11 +22,17 @@ export interface TopologySettings {
   jobsMaxAgeHours: number;
   /** How large JOBS may grow, in bytes. Beyond it the log refuses appends and the gateway answers 503. */
   jobsMaxBytes: number;
+  /** How large all payloads together may grow, in bytes. Beyond it none is taken. Default 5 GB. */
+  payloadsMaxBytes?: number;
 }
 
 export const JOBS_STREAM = 'JOBS';
 export const TIMERS_STREAM = 'TIMERS';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
+
+/** The object store of inputs and results that are too large for an event. */
+export const PAYLOADS_BUCKET = 'payloads';
+const PAYLOADS_MAX_BYTES = 5_000_000_000;
 
 /** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
 export const MIN_NATS_VERSION = '2.12.0';
@@ -37,7 +44,9 @@ const ACK_WAIT_MS = 10_000;
 const DEAD_LETTER_DAYS = 30;
 const DEAD_LETTERS_MAX_BYTES = 1_000_000_000;
 
-const HOUR_NS = 3_600_000_000_000;
+const HOUR_MS = 3_600_000;
+const MS_NS = 1_000_000;
+const HOUR_NS = HOUR_MS * MS_NS;
 
 /**
  * Every stream there is.
@@ -46,6 +55,7 @@ const HOUR_NS = 3_600_000_000_000;
  *                 has stored it also tells to whoever listens at that moment (`storedSubject`), without the body.
  *   TIMERS        waits. A message on `timers.wait.…` is published by the server itself, at its time, on
  *                 `timers.due.…`. A stream of its own, since schedules cannot be kept by one that refuses when full.
+ *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
  *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
  */
 export function streams(settings: TopologySettings) {
@@ -84,7 +94,27 @@ export function streams(settings: TopologySettings) {
       max_age: DEAD_LETTER_DAYS * 24 * HOUR_NS,
       max_bytes: DEAD_LETTERS_MAX_BYTES,
     },
+    {
+      ...common,
+      name: `OBJ_${PAYLOADS_BUCKET}`,
+      subjects: [payloadSubjects.chunksOf('>'), payloadSubjects.metaOf('>')],
+      discard: 'new',
+      max_age: payloadLifeMs(settings) * MS_NS,
+      max_bytes: settings.payloadsMaxBytes ?? PAYLOADS_MAX_BYTES,
+      allow_rollup_hdrs: true,
+    },
   ] as const;
+}
+
+/** Where an object of the payloads lies; the token is the id of its chunks, or its name in padded base64url. */
+export const payloadSubjects = {
+  chunksOf: (token: string) => `$O.${PAYLOADS_BUCKET}.C.${token}`,
+  metaOf: (token: string) => `$O.${PAYLOADS_BUCKET}.M.${token}`,
+};
+
+/** For how long a payload is kept: as long as the summary that names it, and as the log that may run it. */
+export function payloadLifeMs({ jobsMaxAgeHours }: Pick<TopologySettings, 'jobsMaxAgeHours'>): number {
+  return Math.max(SUMMARY_RETENTION_DAYS * 24, jobsMaxAgeHours) * HOUR_MS;
 }
 
 export interface ConsumerSpec {

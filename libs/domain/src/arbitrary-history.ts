@@ -1,4 +1,10 @@
-import { type JobEvent, type JobFact, type RecordedEvent, toJobEvent } from '@errand/contracts';
+import {
+  type JobEvent,
+  type JobFact,
+  type PayloadRef,
+  type RecordedEvent,
+  toJobEvent,
+} from '@errand/contracts';
 import fc from 'fast-check';
 import { type Command, decide } from './decide.ts';
 import { evolve, type JobState } from './job.ts';
@@ -36,6 +42,17 @@ export function record(facts: readonly JobFact[]): RecordedEvent[] {
 const attempt = fc.integer({ min: 1, max: 4 });
 const fault = fc.record({ code: fc.constantFrom('a', 'b'), message: fc.string() });
 
+const result: fc.Arbitrary<{ result?: unknown; result_ref?: PayloadRef }> = fc.oneof(
+  fc.record({ result: fc.jsonValue() }),
+  fc.record({ result: fc.record({ 'errand:result_ref': fc.jsonValue() }) }),
+  fc.constant({
+    result_ref: {
+      ...{ bucket: 'payloads', key: 'acme/j/1', bytes: 3, sha256: 'ab'.repeat(32) },
+      content_type: 'application/pdf',
+    },
+  }),
+);
+
 /** Any facts in any order, also such as no writer would decide. */
 export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
   fc.oneof(
@@ -57,7 +74,10 @@ export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
     fc.constant<JobFact>({ type: 'JobCancelRequested', data: { by: 'key' } }),
     fc.record({
       type: fc.constant('JobSucceeded' as const),
-      data: fc.record({ attempt, result: fc.jsonValue(), duration_ms: fc.nat() }),
+      data: fc.tuple(attempt, result, fc.nat()).map(([number, outcome, duration_ms]) => ({
+        ...{ attempt: number, duration_ms },
+        ...outcome,
+      })),
     }),
     fc.record({
       type: fc.constant('JobFailed' as const),
@@ -77,12 +97,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     attempt,
     percent: fc.integer({ min: 0, max: 100 }),
   }),
-  fc.record({
-    type: fc.constant('succeedAttempt' as const),
-    attempt,
-    result: fc.jsonValue(),
-    durationMs: fc.nat(),
-  }),
+  fc.tuple(attempt, result, fc.nat()).map(([number, { result: inline, result_ref: ref }, durationMs]) => ({
+    type: 'succeedAttempt' as const,
+    attempt: number,
+    ...(ref ? { resultRef: ref } : { result: inline }),
+    durationMs,
+  })),
   fc.record({ type: fc.constant('handOverAttempt' as const), attempt, executorId: fc.constant('e') }),
   fc.constant<Command>({ type: 'wakeJob' }),
   fc.constant<Command>({ type: 'cancelJob', by: 'key' }),

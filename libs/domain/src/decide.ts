@@ -1,4 +1,10 @@
-import { FAULT_CODES, type JobEventOf, type JobFact, type JobFault } from '@errand/contracts';
+import {
+  FAULT_CODES,
+  type JobEventOf,
+  type JobFact,
+  type JobFault,
+  type PayloadRef,
+} from '@errand/contracts';
 import { isEnded, type JobState } from './job.ts';
 
 /*
@@ -30,7 +36,8 @@ export type Command =
   | { type: 'requestJob'; request: JobEventOf<'JobRequested'>['data'] }
   | { type: 'startAttempt'; executorId: string; maxAttempts: number }
   | { type: 'reportProgress'; attempt: number; percent: number; message?: string }
-  | { type: 'succeedAttempt'; attempt: number; result: unknown; durationMs: number }
+  /** With a `resultRef` the result lies there, and `result` is not written. */
+  | { type: 'succeedAttempt'; attempt: number; result?: unknown; resultRef?: PayloadRef; durationMs: number }
   | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number }
   | { type: 'retryAttempt'; attempt: number; error: JobFault; retryAt: string }
   | { type: 'handOverAttempt'; attempt: number; executorId: string }
@@ -99,8 +106,9 @@ function ofAttempt(command: OfAttempt, state: JobState): Decision {
       });
     }
     case 'succeedAttempt': {
-      const { result, durationMs } = command;
-      return fact({ type: 'JobSucceeded', data: { attempt, result, duration_ms: durationMs } });
+      const { result, resultRef, durationMs } = command;
+      const outcome = resultRef ? { result_ref: resultRef } : { result };
+      return fact({ type: 'JobSucceeded', data: { attempt, ...outcome, duration_ms: durationMs } });
     }
     case 'failAttempt': {
       const { error, durationMs } = command;

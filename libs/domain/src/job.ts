@@ -3,6 +3,7 @@ import type {
   JobEventType,
   JobFault,
   JobStatus,
+  PayloadRef,
   RecordedEvent,
   UnreadEvent,
 } from '@errand/contracts';
@@ -54,7 +55,8 @@ export interface JobState {
   }>;
   readonly attempt: Register<{ number: number; startedAt: string | null; executorId: string | null }>;
   readonly progress: Register<{ percent: number; message: string | null; updatedAt: string } | null>;
-  readonly outcome: Register<{ result: unknown; errors: JobFault[] }>;
+  /** `resultRef` says where the result lies that is not here. */
+  readonly outcome: Register<{ result: unknown; resultRef?: PayloadRef; errors: JobFault[] }>;
   /** Who asked for the job to be canceled. */
   readonly cancelRequested: Register<string | null>;
 }
@@ -153,9 +155,9 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
   const set = <T>(value: T): Register<T> => ({ version, value });
   const phase = (status: JobStatus, nextAt: string | null = null, finishedAt: string | null = null) =>
     set({ status, nextAt, finishedAt });
-  const ended = (status: JobStatus, result: unknown, errors: JobFault[]) => ({
+  const ended = (status: JobStatus, errors: JobFault[]) => ({
     phase: phase(status, null, at),
-    outcome: set({ result, errors }),
+    outcome: set({ result: null, errors }),
   });
   switch (event.type) {
     case 'JobRequested': {
@@ -183,18 +185,21 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
       return { phase: phase('queued') };
     case 'JobCancelRequested':
       return { cancelRequested: set(event.data.by) };
-    case 'JobSucceeded':
+    case 'JobSucceeded': {
+      const { result, result_ref: ref } = event.data;
       return {
-        ...ended('succeeded', event.data.result, []),
+        phase: phase('succeeded', null, at),
+        outcome: set(ref ? { result: null, resultRef: ref, errors: [] } : { result, errors: [] }),
         progress: set({ percent: 100, message: null, updatedAt: at }),
       };
+    }
     case 'JobFailed':
-      return ended('failed', null, [event.data.error]);
+      return ended('failed', [event.data.error]);
     case 'JobCanceled':
-      return ended('canceled', null, []);
+      return ended('canceled', []);
     case 'JobExpired': {
       const { deadline } = event.data;
-      return ended('expired', null, [{ code: 'expired', message: `The job's ${deadline} passed.` }]);
+      return ended('expired', [{ code: 'expired', message: `The job's ${deadline} passed.` }]);
     }
   }
 }

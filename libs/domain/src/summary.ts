@@ -1,4 +1,4 @@
-import { type JobSummary, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
+import { type JobSummary, type ResultLink, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import type { JobState } from './job.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,6 +20,8 @@ export function summarize(
   const { status, nextAt, finishedAt } = state.phase.value;
   if (request === null || status === null) return undefined;
   const progress = state.progress.value;
+  const links = context.linksOf(state);
+  const expiresAt = new Date(expiresAtMs(Date.parse(request.requestedAt))).toISOString();
   return {
     job_id: state.jobId,
     tenant_id: state.tenantId,
@@ -34,7 +36,7 @@ export function summarize(
       updated_at: progress.updatedAt,
     },
     attempt: { number: state.attempt.value.number, max: context.maxAttempts, next_at: nextAt },
-    results: state.outcome.value.result,
+    results: resultsOf(state, { url: `${links.job}/result`, expiresAt }),
     errors: state.outcome.value.errors,
     metadata: request.data.metadata,
     source: request.data.source,
@@ -44,7 +46,16 @@ export function summarize(
     started_at: state.attempt.value.startedAt,
     finished_at: finishedAt,
     updated_at: state.updatedAt,
-    expires_at: new Date(expiresAtMs(Date.parse(request.requestedAt))).toISOString(),
-    links: context.linksOf(state),
+    expires_at: expiresAt,
+    links,
   };
+}
+
+/** The result itself, or how to download it. */
+function resultsOf(state: JobState, download: { url: string; expiresAt: string }): unknown {
+  const { result, resultRef } = state.outcome.value;
+  if (!resultRef) return result;
+  const { bytes, sha256, content_type, filename = null } = resultRef;
+  const { url, expiresAt: expires_at } = download;
+  return { url, bytes, sha256, content_type, filename, expires_at } satisfies ResultLink;
 }

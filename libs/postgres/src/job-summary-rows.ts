@@ -1,3 +1,4 @@
+import type { PayloadRef } from '@errand/contracts';
 import type { JobRequest, JobState } from '@errand/domain';
 import type { Selectable } from 'kysely';
 import type { JobSummaryTable } from './schema/job-summary.ts';
@@ -28,7 +29,7 @@ export function stateOfRow(row: JobSummaryRow): JobState {
       value: { number: row.attempt_number, startedAt: iso(row.started_at), executorId: row.executor_id },
     },
     progress: { version: row.progress_version, value: row.progress },
-    outcome: { version: row.outcome_version, value: { result: row.result, errors: row.errors } },
+    outcome: { version: row.outcome_version, value: { ...resultOf(row.result), errors: row.errors } },
     cancelRequested: { version: row.cancel_version, value: row.cancel_requested_by },
   };
 }
@@ -56,7 +57,7 @@ export function rowOfState(state: JobState) {
     progress_version: progress.version,
     progress: progress.value,
     outcome_version: outcome.version,
-    result: outcome.value.result ?? null,
+    result: storedResult(outcome.value),
     errors: outcome.value.errors,
     cancel_version: cancelRequested.version,
     cancel_requested_by: cancelRequested.value,
@@ -65,4 +66,25 @@ export function rowOfState(state: JobState) {
 
 function iso(date: Date | null): string | null {
   return date === null ? null : date.toISOString();
+}
+
+/*
+ * The column holds the result, or one of these in its place: where the result lies, or a result that would itself
+ * look like one of these.
+ */
+const REF = 'errand:result_ref';
+const LITERAL = 'errand:result';
+
+function storedResult({ result = null, resultRef }: JobState['outcome']['value']): unknown {
+  if (resultRef) return { [REF]: resultRef };
+  return hasOwn(result, REF) || hasOwn(result, LITERAL) ? { [LITERAL]: result } : result;
+}
+
+function resultOf(stored: unknown): { result: unknown; resultRef?: PayloadRef } {
+  if (hasOwn(stored, REF)) return { result: null, resultRef: stored[REF] as PayloadRef };
+  return { result: hasOwn(stored, LITERAL) ? stored[LITERAL] : stored };
+}
+
+function hasOwn<K extends string>(value: unknown, key: K): value is Record<K, unknown> {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
 }

@@ -8,6 +8,7 @@ export { flag, integer, secret, text } from './setting-kinds.ts';
 export {
   BUS_SETTINGS,
   OPS_SETTINGS,
+  PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,

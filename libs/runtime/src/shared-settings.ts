@@ -32,6 +32,27 @@ export const BUS_SETTINGS = {
     min: 1_000_000,
     max: Number.MAX_SAFE_INTEGER,
   }),
+  payloadsMaxBytes: integer({
+    env: 'ERRAND_PAYLOADS_MAX_BYTES',
+    description: 'How large the store of large inputs and results may grow; beyond it none is taken',
+    unit: 'bytes',
+    default: 5_000_000_000,
+    min: 1_000_000,
+    max: Number.MAX_SAFE_INTEGER,
+  }),
+};
+
+/** For services that read or write inputs and results. */
+export const PAYLOAD_SETTINGS = {
+  inlinePayloadBytes: integer({
+    env: 'ERRAND_INLINE_PAYLOAD_BYTES',
+    description:
+      'Largest input or result, as JSON, that is kept inside its event; larger ones are stored apart',
+    unit: 'bytes',
+    default: 262_144,
+    min: 0,
+    max: 524_288,
+  }),
 };
 
 export const POSTGRES_SETTINGS = {

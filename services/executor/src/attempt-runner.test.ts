@@ -5,6 +5,7 @@ import { defineAction } from '@errand/actions';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { createAttemptRunner } from './attempt-runner.ts';
+import { idleHooks } from './test-hooks.ts';
 
 const ORDER = { jobId: 'j', tenantId: 't', input: {}, resource: {}, metadata: {}, attempt: 1 };
 
@@ -26,7 +27,7 @@ test('an attempt that has ended leaves nothing behind, however long its timeout'
   await using runner = createAttemptRunner(action, undefined);
   const { signal } = new AbortController();
   for (let attempts = 0; attempts < 20; attempts++) {
-    const outcome = await runner.run(ORDER, { signal, progress: () => {}, log: () => {} });
+    const outcome = await runner.run(ORDER, idleHooks(signal));
     expect(outcome.kind).toBe('succeeded');
   }
   expect(getEventListeners(signal, 'abort').length).toBe(0);

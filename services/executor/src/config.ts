@@ -4,6 +4,7 @@ import {
   flag,
   integer,
   OPS_SETTINGS,
+  PAYLOAD_SETTINGS,
   PROCESS_SETTINGS,
   type Setting,
 } from '@errand/runtime';
@@ -43,6 +44,15 @@ export const settings = {
     description:
       'Whether an executor starts without the action files that are broken or absent instead of refusing to start; for development',
     default: false,
+  }),
+  ...PAYLOAD_SETTINGS,
+  maxResultBytes: integer({
+    env: 'ERRAND_MAX_RESULT_BYTES',
+    description: 'Largest result of a job, a file or JSON; a job with a larger one fails',
+    unit: 'bytes',
+    default: 67_108_864,
+    min: 1_024,
+    max: 1_073_741_824,
   }),
   leaseMs: integer({
     env: 'ERRAND_LEASE_MS',

@@ -1,5 +1,19 @@
-import { type Action, type Attempt, PermanentError, type ValueIssue } from '@errand/actions';
-import { FAULT_CODES, type FaultCode, type JobFault } from '@errand/contracts';
+import {
+  type Action,
+  type Attempt,
+  type OtherJob,
+  PermanentError,
+  type ResultFile,
+  type ValueIssue,
+} from '@errand/actions';
+import {
+  ContentType,
+  FAULT_CODES,
+  type FaultCode,
+  FileName,
+  type JobFault,
+  type PayloadRef,
+} from '@errand/contracts';
 
 /** One attempt as plain data, so that it can cross into a worker thread. */
 export interface AttemptOrder {
@@ -16,10 +30,14 @@ export interface AttemptHooks {
   readonly signal: AbortSignal;
   progress(percent: number, message?: string): void;
   log(message: string, fields?: Record<string, unknown>): void;
+  /** @throws PermanentError for a file that is too large */
+  saveResult(file: ResultFile): Promise<PayloadRef>;
+  readResult(jobId: string): Promise<OtherJob>;
 }
 
 export type AttemptOutcome =
-  | { kind: 'succeeded'; result: unknown }
+  /** With a `resultRef` the result is a file that lies there. */
+  | { kind: 'succeeded'; result?: unknown; resultRef?: PayloadRef }
   /**
    * `permanent` says that another attempt would fail in the same way. `cause` is for the executor's log only: it may
    * hold what a caller must not see.
@@ -34,15 +52,37 @@ export async function executeAttempt(
 ): Promise<AttemptOutcome> {
   const input = action.input.safeParse(order.input);
   if (!input.success) return failed('invalid_input', detailsOf(input.error));
+  // What was saved in this attempt: a ref of another one, or one that an action made up, is not here.
+  const saved = new Map<unknown, PayloadRef>();
+  const saveResult: Attempt<unknown, string>['saveResult'] = async (file) => {
+    const ref = await hooks.saveResult(checkedFile(file));
+    const result = { bytes: ref.bytes, sha256: ref.sha256 };
+    saved.set(result, ref);
+    return result;
+  };
   let returned: unknown;
   try {
-    returned = await action.run({ ...order, ...hooks, input: input.data } as Attempt<unknown, string>);
+    returned = await action.run({ ...order, ...hooks, saveResult, input: input.data });
   } catch (error) {
     return faultOf(error);
+  }
+  if (action.returnsFile) {
+    const resultRef = saved.get(returned);
+    if (resultRef) return { kind: 'succeeded', resultRef };
+    return failed('invalid_result', [{ detail: 'must be what saveResult returned' }]);
   }
   const result = action.result.safeParse(returned);
   if (!result.success) return failed('invalid_result', detailsOf(result.error));
   return { kind: 'succeeded', result: result.data };
+}
+
+/** @throws PermanentError */
+function checkedFile(file: ResultFile): ResultFile {
+  const { contentType, filename } = file;
+  const isNamed = filename === undefined || FileName.safeParse(filename).success;
+  if (isNamed && ContentType.safeParse(contentType).success) return file;
+  const details = [{ content_type: contentType, filename }];
+  throw new PermanentError('invalid_result', 'The file has a name or a type that it may not have.', details);
 }
 
 /** Faults of Errand's own that may pass by themselves. */

@@ -16,7 +16,7 @@ let jobs: TestJobs;
 let executor: TestExecutor;
 beforeAll(async () => {
   nats = await startTestNats();
-  executor = await startTestExecutor(nats.url);
+  executor = await startTestExecutor(nats.url, { ERRAND_MAX_RESULT_BYTES: '2000000' });
   bus = await openExecutorTestBus(nats.url);
   jobs = testJobs(bus);
 });
@@ -59,7 +59,7 @@ describe('a job fails, and its executor lives on,', () => {
     ['when its input passed the gateway but not the action', 'add', { a: 'one', b: 2 }, 'invalid_input'],
     ['when the action throws', 'misbehave', { how: 'throw' }, 'action_failed'],
     ['when the action returns what its own schema refuses', 'misbehave', { how: 'lie' }, 'invalid_result'],
-    ['when the result is larger than an event may be', 'misbehave', { how: 'flood' }, 'result_too_large'],
+    ['when the result is larger than results may be', 'misbehave', { how: 'flood' }, 'result_too_large'],
     ['when the action takes longer than its timeout', 'misbehave', { how: 'hang' }, 'timed_out'],
     ['when a worker thread never comes back', 'busy', { how: 'spin' }, 'timed_out'],
     ['when a worker thread dies', 'busy', { how: 'exit' }, 'action_failed'],

@@ -95,7 +95,8 @@ export function createJobWriter(options: {
   };
 }
 
-async function persistently<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+/** Makes a call until the log has answered it, or the signal has fired. */
+export async function persistently<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await call();

@@ -3,6 +3,7 @@ import type { Bus, Verdict, Work } from '@errand/bus';
 import type { JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
+import type { PayloadLimits } from './attempt-payloads.ts';
 import type { AttemptRunner } from './attempt-runner.ts';
 import { createJobWriter } from './job-writer.ts';
 import { runAttempt } from './run-attempt.ts';
@@ -13,6 +14,7 @@ export interface ExecutorDeps {
   readonly executorId: string;
   readonly leaseMs: number;
   readonly progressIntervalMs: number;
+  readonly limits: PayloadLimits;
   /** Jobs at work in this process. */
   readonly atWork: Set<string>;
   /** Fires when attempts under way must be handed to other executors. */

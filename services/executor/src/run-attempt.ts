@@ -1,10 +1,11 @@
-import { EventTooLarge, LogUnavailable, type Verdict } from '@errand/bus';
+import { EventTooLarge, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
 import { FAULT_CODES } from '@errand/contracts';
 import { type Command, retryDelayMs } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
+import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
-import type { AttemptOutcome } from './execute-attempt.ts';
-import type { JobWriter, WriteOutcome } from './job-writer.ts';
+import { type AttemptOutcome, failed } from './execute-attempt.ts';
+import { type JobWriter, persistently, type WriteOutcome } from './job-writer.ts';
 import type { ExecutorDeps, RecordedRequest, Target } from './on-job-requested.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 
@@ -47,6 +48,7 @@ export async function runAttempt(context: AttemptContext): Promise<Verdict> {
 async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog: Logger): Promise<Verdict> {
   const { writer, target, deps } = context;
   const { maxAttempts } = target.action.retry;
+  const loaded = await loadInput(deps.bus, context.request.event.data);
   const start = await writer.writeOnce({ type: 'startAttempt', executorId: deps.executorId, maxAttempts });
   // Not as it was known to be: another executor may run it, so it has to be looked at anew.
   if (start.kind === 'conflict') return { kind: 'again', afterMs: LOOK_ANEW_MS };
@@ -58,7 +60,7 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const log = jobLog.child({ attempt });
   watch.begin(attempt);
   const began = performance.now();
-  const outcome = await run(context, { attempt, watch, log });
+  const outcome = await run(context, { attempt, loaded, watch, log });
   const durationMs = performance.now() - began;
   const result = outcomeName(outcome, watch);
   const cause = outcome.kind === 'failed' ? outcome.cause : undefined;
@@ -69,8 +71,9 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
 
 async function run(
   { writer, request, target, deps }: AttemptContext,
-  { attempt, watch, log }: { attempt: number; watch: AttemptWatch; log: Logger },
+  { attempt, loaded, watch, log }: { attempt: number; loaded: LoadedInput; watch: AttemptWatch; log: Logger },
 ): Promise<Outcome> {
+  if (loaded.kind === 'gone') return failed('input_gone');
   const progress = createProgressReporter(deps.progressIntervalMs, async (value) => {
     try {
       const outcome = await writer.write({ type: 'reportProgress', attempt, ...value });
@@ -79,16 +82,28 @@ async function run(
       log.warn({ err }, 'progress_not_written');
     }
   });
-  const { input, resource, metadata } = request.event.data;
+  const { resource, metadata } = request.event.data;
   const { jobId, tenantId } = request.ref;
+  const over = new AbortController();
+  const signal = AbortSignal.any([watch.signal, deps.giveUp]);
   const outcome = await target.runner.run(
-    { jobId, tenantId, input, resource, metadata, attempt, traceparent: request.event.traceparent },
     {
-      signal: AbortSignal.any([watch.signal, deps.giveUp]),
+      jobId,
+      tenantId,
+      input: loaded.input,
+      resource,
+      metadata,
+      attempt,
+      traceparent: request.event.traceparent,
+    },
+    {
+      ...payloadHooks({ ...deps, ref: request.ref, signal: AbortSignal.any([signal, over.signal]) }),
+      signal,
       progress: progress.report,
       log: (message, fields) => log.info({ ...fields }, message),
     },
   );
+  over.abort(new Error('the attempt is over'));
   await progress.stop();
   return outcome;
 }
@@ -109,8 +124,7 @@ async function conclude(
     return handOver(context, attempt);
   }
   if (outcome.kind === 'succeeded') {
-    const { result } = outcome;
-    return verdictOf(await writeResult(writer, { type: 'succeedAttempt', attempt, result, durationMs }));
+    return verdictOf(await writeResult(context, { outcome, attempt, durationMs }));
   }
   const { error, permanent } = outcome;
   const delayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
@@ -147,18 +161,22 @@ async function handOver({ writer, deps }: AttemptContext, attempt: number): Prom
 }
 
 async function writeResult(
-  writer: JobWriter,
-  command: Extract<Command, { type: 'succeedAttempt' }>,
+  { writer, request, deps }: AttemptContext,
+  ended: { outcome: Extract<Outcome, { kind: 'succeeded' }>; attempt: number; durationMs: number },
 ): Promise<WriteOutcome> {
+  const { outcome, attempt, durationMs } = ended;
+  const { result } = outcome;
   try {
-    return await writer.write(command, { persist: true });
+    const store = () => storeLargeResult(deps.bus, request.ref, { result, limits: deps.limits });
+    const resultRef = outcome.resultRef ?? (await persistently(store, deps.giveUp));
+    const found = resultRef ? { resultRef } : { result };
+    return await writer.write({ type: 'succeedAttempt', attempt, ...found, durationMs }, { persist: true });
   } catch (error) {
-    if (!(error instanceof EventTooLarge)) throw error;
-    const { attempt, durationMs } = command;
+    if (!(error instanceof EventTooLarge) && !(error instanceof PayloadTooLarge)) throw error;
     const fault = {
       code: 'result_too_large',
       message: FAULT_CODES.result_too_large,
-      details: [{ bytes: error.bytes, max_bytes: error.maxBytes }],
+      details: [{ max_bytes: error.maxBytes }],
     };
     return writer.write({ type: 'failAttempt', attempt, error: fault, durationMs }, { persist: true });
   }

@@ -51,6 +51,7 @@ export async function startExecutor(
     executorId: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
     leaseMs: config.leaseMs,
     progressIntervalMs: config.progressIntervalMs,
+    limits: config,
     atWork: new Set(),
     giveUp: giveUp.signal,
     now: Date.now,

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type Bus, openBus } from '@errand/bus';
-import { type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
+import { type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { createLogger, parseConfig } from '@errand/runtime';
@@ -11,7 +11,9 @@ import { startExecutor } from './start.ts';
 
 /* Test-only: executors of the test actions, and jobs for them. */
 
-const ACTIONS = fileURLToPath(new URL('./test-actions.ts', import.meta.url));
+const ACTIONS = ['test-actions.ts', 'test-files.ts']
+  .map((name) => fileURLToPath(new URL(name, import.meta.url)))
+  .join();
 
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
@@ -40,7 +42,7 @@ export interface TestJobs {
   request(
     action: string,
     input: unknown,
-    options?: { traceparent?: string; startAfter?: string },
+    options?: { traceparent?: string; startAfter?: string; inputRef?: PayloadRef },
   ): Promise<JobRef>;
   newRef(action: string): JobRef;
   typesOf(ref: JobRef): Promise<string[]>;
@@ -57,10 +59,11 @@ export function testJobs(bus: Bus): TestJobs {
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
-    async request(action, input, { traceparent, startAfter } = {}) {
+    async request(action, input, { traceparent, startAfter, inputRef } = {}) {
       const ref = jobs.newRef(action);
       const after = startAfter === undefined ? {} : { start_after: startAfter };
-      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, input, ...after };
+      const asked = inputRef ? { input: undefined, input_ref: inputRef } : { input };
+      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, ...asked, ...after };
       await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
       return ref;
     },

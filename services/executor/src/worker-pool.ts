@@ -1,15 +1,17 @@
 import { Worker } from 'node:worker_threads';
 import { type AttemptHooks, type AttemptOrder, type AttemptOutcome, failed } from './execute-attempt.ts';
 import type { ModuleCode } from './module-code.ts';
+import { createCallee, type FromCaller, type ToCaller } from './worker-calls.ts';
 
-/** What a worker thread is told: run this, or stop it. */
-export type ToWorker = { kind: 'run'; order: AttemptOrder } | { kind: 'abort' };
+/** What a worker thread is told: run this, stop it, or what it asked for. */
+export type ToWorker = { kind: 'run'; order: AttemptOrder } | { kind: 'abort' } | ToCaller;
 
 /** What a worker thread says. */
 export type FromWorker =
   | { kind: 'progress'; percent: number; message?: string }
   | { kind: 'log'; message: string; fields?: Record<string, unknown> }
-  | { kind: 'outcome'; outcome: AttemptOutcome };
+  | { kind: 'outcome'; outcome: AttemptOutcome }
+  | FromCaller;
 
 export interface WorkerPool extends AsyncDisposable {
   run(order: AttemptOrder, hooks: AttemptHooks): Promise<AttemptOutcome | { kind: 'interrupted' }>;
@@ -66,10 +68,14 @@ function runIn(
 ): Promise<AttemptOutcome | { kind: 'interrupted' }> {
   const { promise, resolve } = Promise.withResolvers<AttemptOutcome | { kind: 'interrupted' }>();
   let ending: NodeJS.Timeout | undefined;
+  const callee = createCallee(hooks, (message, transfer = []) =>
+    worker.postMessage(message satisfies ToWorker, transfer),
+  );
   const onMessage = (message: FromWorker) => {
     if (message.kind === 'progress') hooks.progress(message.percent, message.message);
     else if (message.kind === 'log') hooks.log(message.message, message.fields);
-    else resolve(message.outcome);
+    else if (message.kind === 'outcome') resolve(message.outcome);
+    else callee.onMessage(message);
   };
   const onError = (error: Error) => resolve(failed('action_failed', undefined, error.stack));
   const onExit = (code: number) =>
@@ -83,6 +89,7 @@ function runIn(
   worker.postMessage({ kind: 'run', order } satisfies ToWorker);
   return promise.finally(() => {
     clearTimeout(ending);
+    callee[Symbol.dispose]();
     worker.off('message', onMessage).off('error', onError).off('exit', onExit);
     hooks.signal.removeEventListener('abort', onAbort);
   });

@@ -25,7 +25,7 @@ export interface SentBatch {
   /** Places in the batch, each of which has a job id of its own. */
   readonly indexes: readonly number[];
   /** The appends under the ids of one batch, in the order of `indexes`. */
-  readonly appendsOf: (jobIdOf: (index: number) => string) => AppendRequest[];
+  readonly appendsOf: (jobIdOf: (index: number) => string) => Promise<AppendRequest[]>;
   /** The body as it was sent. */
   readonly text: string;
   /** Whether any of the orders asks for a webhook. */
@@ -68,7 +68,7 @@ async function request(
   record: IdempotencyRecord,
 ): Promise<AcceptedJob[]> {
   deps.room.admitRun();
-  const appends = sent.appendsOf((index) => batchJobId(record.job_id, index));
+  const appends = await sent.appendsOf((index) => batchJobId(record.job_id, index));
   if (sent.hasWebhooks) await ensureJobSigner(deps, sent.tenantId);
   const outcomes = await deps.bus.appendBatch(appends);
   const jobs: AcceptedJob[] = [];

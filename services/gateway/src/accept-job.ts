@@ -18,13 +18,14 @@ import type { Caller } from './middleware/authenticate.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 import { jobRequestOf } from './request-job.ts';
+import { type StoreInputDeps, storeInput } from './store-input.ts';
 import { traceParentOf } from './trace-parent.ts';
 import { preferredWaitS } from './wait-preference.ts';
 import type { EndpointDeps } from './webhooks/endpoint-store.ts';
 import { ensureJobSigner } from './webhooks/job-signer.ts';
 
-export interface AcceptJobDeps extends FindJobDeps, EndpointDeps {
-  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append'>;
+export interface AcceptJobDeps extends FindJobDeps, EndpointDeps, StoreInputDeps {
+  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append' | 'putPayload'>;
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
   readonly watch: JobWatch;
@@ -40,6 +41,8 @@ interface SentOrder {
   readonly kind: 'run' | 'retry';
   /** The body as it was sent. */
   readonly text: string;
+  /** The size of the input's JSON, where that did not come in this request. */
+  readonly inputBytes?: number;
   readonly nowMs: number;
   /** Undefined if the contract has no place for it. */
   readonly actionPath: string | undefined;
@@ -106,12 +109,15 @@ async function request(
   deps: AcceptJobDeps,
   sent: SentOrder & { jobId: string },
 ): Promise<AcceptedJob | undefined> {
-  const { order, caller, jobId, nowMs } = sent;
+  const { caller, jobId, nowMs } = sent;
   c.env.jobId = jobId;
   deps.room.admitRun();
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   const { appendTimeoutMs } = deps;
   try {
+    const { tenantId } = caller;
+    const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
+    const order = await storeInput(deps, sent.order, { tenantId, jobId, bytes });
     const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
     // Whoever calls the webhook must find what to sign with.
     if (order.webhook) await ensureJobSigner(deps, caller.tenantId);

@@ -1,5 +1,5 @@
 import type { Bucket, Bus, WatchedBucket } from '@errand/bus';
-import type { ApiKey, IdempotencyRecord, Tenant } from '@errand/contracts';
+import { type ApiKey, type IdempotencyRecord, payloadLifeMs, type Tenant } from '@errand/contracts';
 import { Gauge, type Logger, type Ops, type SecretBox } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { ActionCatalogue } from './action-catalogue.ts';
@@ -20,6 +20,7 @@ import { deleteKey } from './routes/delete-key.ts';
 import { getAction } from './routes/get-action.ts';
 import { getEvents } from './routes/get-events.ts';
 import { getJob } from './routes/get-job.ts';
+import { getResult } from './routes/get-result.ts';
 import { getStatus } from './routes/get-status.ts';
 import { listActions } from './routes/list-actions.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
@@ -96,6 +97,7 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });
   mount(app, `${tenant}/jobs/:job_id/cancel`, { POST: asTenant(cancelJob(shared)) });
   mount(app, `${tenant}/jobs/:job_id/retry`, { POST: asTenant(retryJob(shared)) });
+  mount(app, `${tenant}/jobs/:job_id/result`, { GET: asTenant(getResult(shared)) });
   mount(app, `${tenant}/jobs/:job_id/events`, { GET: asTenant(getEvents(shared)) });
   mount(app, `${tenant}/jobs/:job_id`, { GET: asTenant(getJob(shared)) });
   mount(app, `${tenant}/actions`, { GET: asTenant(listActions(shared)) });
@@ -124,6 +126,8 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     ...{ tenants, maxBodyBytes, bodyTimeoutMs },
     batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs },
     maxEventBytes: () => (bus.nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - EVENT_HEADERS_BYTES,
+    inlinePayloadBytes: config.inlinePayloadBytes,
+    payloadLifeMs: payloadLifeMs(config),
     appendTimeoutMs: config.appendTimeoutMs,
     maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
     defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,

@@ -3,6 +3,7 @@ import {
   type ConfigOf,
   flag,
   integer,
+  PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,
@@ -12,6 +13,7 @@ import {
 export const settings = {
   ...PROCESS_SETTINGS,
   ...BUS_SETTINGS,
+  ...PAYLOAD_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...SEALING_KEY_SETTING,
   port: integer({

@@ -6,6 +6,6 @@ import type { RecordedEvent } from '@errand/contracts';
  */
 export function eventView({ event, version }: RecordedEvent): object {
   if (event.type !== 'JobRequested') return { ...event, version };
-  const { input: _, ...data } = event.data;
+  const { input: _, input_ref: __, ...data } = event.data;
   return { ...event, data, version };
 }

@@ -2,6 +2,7 @@ import type { JobSummary } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import { answer, answerEmpty } from './answer.ts';
+import { hasTag } from './has-tag.ts';
 import { summaryOf } from './job-summary.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
@@ -29,13 +30,9 @@ export function answerSummary(
   return answer(c, { status: options.status, body: summary, headers });
 }
 
-/** RFC 9110, 13.1.2: whether any tag of the list, compared weakly, or a star names the version. */
+/** Whether the tags that a caller sent name the version. */
 export function isKnownVersion(ifNoneMatch: string | null, version: number): boolean {
-  if (ifNoneMatch === null) return false;
-  return ifNoneMatch.split(',').some((tag) => {
-    const sent = tag.trim();
-    return sent === '*' || sent === etagOf(version) || sent === `"${version}"`;
-  });
+  return hasTag(ifNoneMatch, etagOf(version));
 }
 
 function summarized(state: JobState, { catalogue }: JobAnswerDeps): JobSummary {

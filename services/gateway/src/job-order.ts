@@ -1,4 +1,4 @@
-import type { ActionContract, InputError, JobWebhook } from '@errand/contracts';
+import type { ActionContract, InputError, JobWebhook, PayloadRef } from '@errand/contracts';
 import type { CatalogueEntry } from './action-catalogue.ts';
 import { checkBody } from './body-errors.ts';
 import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-times.ts';
@@ -10,6 +10,8 @@ export interface JobOrder {
   readonly contract: ActionContract;
   readonly resource: Record<string, string>;
   readonly input: unknown;
+  /** Where the input lies, once it is stored apart from the event. */
+  readonly inputRef?: PayloadRef;
   readonly metadata: Record<string, string>;
   readonly times: JobTimes;
   readonly source: 'api' | 'retry';

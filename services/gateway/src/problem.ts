@@ -35,6 +35,7 @@ const PROBLEMS = {
   unknown_tenant: { status: 404, title: 'Not found', detail: 'There is no such tenant.' },
   unknown_action: { status: 404, title: 'Not found', detail: 'There is no such action at this path.' },
   unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job here.' },
+  no_result: { status: 404, title: 'Not found', detail: 'The job has ended without a result.' },
   unknown_dead_letter: { status: 404, title: 'Not found', detail: 'There is no such dead letter.' },
   unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
   unknown_delivery: { status: 404, title: 'Not found', detail: 'There is no such delivery.' },
@@ -64,6 +65,7 @@ const PROBLEMS = {
     headers: { 'retry-after': '1' },
   },
   events_gone: { status: 410, title: 'Gone', detail: "The log no longer holds the job's events." },
+  result_gone: { status: 410, title: 'Gone', detail: "The job's result is no longer kept." },
   job_expired: { status: 410, title: 'Gone', detail: "The job's summary is no longer kept." },
   too_large: { status: 413, title: 'Too large', detail: 'The body is larger than this API takes.' },
   unsupported_media_type: {

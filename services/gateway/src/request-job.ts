@@ -15,7 +15,8 @@ export interface RequestOrigin {
 
 /** The append that makes an ordered job exist, as the first event under its id. */
 export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrigin): AppendRequest {
-  const { contract, resource, input, metadata, times, source, retryOf, webhook } = order;
+  const { contract, resource, metadata, times, source, retryOf, webhook } = order;
+  const asked = order.inputRef ? { input_ref: order.inputRef } : { input: order.input };
   const { tenantId, name } = origin.caller;
   const decision = decide(
     {
@@ -24,7 +25,8 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
         tenant_id: tenantId,
         action: contract.name,
         action_version: contract.version,
-        ...{ resource, input, metadata, source },
+        ...{ resource, metadata, source },
+        ...asked,
         requested_by: name,
         ...times,
         ...(retryOf === undefined ? {} : { retry_of: retryOf }),

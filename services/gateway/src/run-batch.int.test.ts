@@ -80,7 +80,7 @@ test('a thousand items are a thousand jobs', async () => {
   expect((await gateway.call(items[999]?.links.status ?? '')).json.metadata).toEqual({ tilt: '9' });
 });
 
-test('an item that is larger than an event may be is told so, and costs the others nothing', async () => {
+test('an item that is larger than a run may be is told so, and costs the others nothing', async () => {
   const huge = { tilt_deg: 1, anything: 'x'.repeat(2_100_000) };
   const { json } = await runBatch([huge, right(1)]);
   expect(json.items[0]).toMatchObject({ index: 0, errors: [{ pointer: '#', code: 'too_large' }] });

@@ -30,6 +30,7 @@ export function declaredAction(declared: Declared): Action {
     thread: 'main',
     input: valueSchema(declaration.input),
     result: valueSchema(declaration.result),
+    returnsFile: false,
     run,
   };
 }

@@ -52,6 +52,8 @@ export function runOnce(action: Action, given: Partial<Attempt<unknown, string>>
     progress: (percent, message) =>
       void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
     log: (message, fields) => void logged.push({ message, fields }),
+    saveResult: () => Promise.reject(new Error('declared actions save no files')),
+    readResult: async () => ({ kind: 'unknown' }),
     ...given,
   });
   return { progress, logged, result };

@@ -1,4 +1,6 @@
-import type { JobEventOf } from '@errand/contracts';
+import { text } from 'node:stream/consumers';
+import { type Bus, PayloadBroken } from '@errand/bus';
+import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
 import { foldJob, isEnded } from '@errand/domain';
 import { z } from 'zod';
 import { type AcceptJobDeps, acceptJob } from '../accept-job.ts';
@@ -12,7 +14,13 @@ import type { TenantHandler } from '../middleware/authenticate.ts';
 import { type BodyLimits, readOptionalJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 
-type Deps = AcceptJobDeps & BodyLimits & JobLife;
+type Deps = AcceptJobDeps &
+  BodyLimits &
+  JobLife & {
+    readonly bus: Pick<Bus, 'openPayload'>;
+    /** For how long a payload is kept after it was stored. */
+    readonly payloadLifeMs: number;
+  };
 
 const Body = z.strictObject({});
 
@@ -24,7 +32,7 @@ export function retryJob(deps: Deps): TenantHandler {
   return async (c, caller) => {
     const nowMs = deps.now();
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, nowMs);
-    const { body, text } = await readOptionalJsonObject(c, deps);
+    const { body, text: sentText } = await readOptionalJsonObject(c, deps);
     parseBody(Body, body);
     const { tenantId } = caller;
     const request = await readRequest(deps, { tenantId, jobId });
@@ -32,20 +40,22 @@ export function retryJob(deps: Deps): TenantHandler {
     const entry = await deps.catalogue.find(request.action);
     const resource = entry && fillResource(entry.template, request.resource);
     if (!entry || resource === undefined) throw new Refusal('unknown_action');
-    const errors = checkInput(entry, request.input, JSON.stringify(request.input).length);
+    const times = timesOf(deps, nowMs);
+    const { input, json, inputRef } = await readInput(deps, request, times);
+    const errors = checkInput(entry, input, json.length);
     if (errors.length > 0) throw new Refusal('invalid_input', { errors });
     const order: JobOrder = {
       contract: entry.contract,
       resource: request.resource,
-      input: request.input,
-      metadata: request.metadata,
-      times: timesOf(deps, nowMs),
+      ...{ input, times, metadata: request.metadata },
+      ...(inputRef ? { inputRef } : {}),
       source: 'retry',
       retryOf: jobId,
       webhook: request.webhook,
     };
     const actionPath = `/v2/tenants/${tenantId}${resource}/${request.action}`;
-    return acceptJob(c, deps, { order, caller, kind: 'retry', text, nowMs, actionPath });
+    const sent = { text: sentText, inputBytes: Buffer.byteLength(json), nowMs, actionPath };
+    return acceptJob(c, deps, { order, caller, kind: 'retry', ...sent });
   };
 }
 
@@ -60,11 +70,33 @@ async function readRequest(
   if (state && requested?.type === 'JobRequested') {
     const { status } = state.phase.value;
     if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
-    if (requested.data.input !== undefined) return requested.data;
+    if (requested.data.input !== undefined || requested.data.input_ref) return requested.data;
   } else {
     await findJob(deps, { ...job, action: undefined, minVersion: 0 });
   }
   throw new Refusal('input_gone');
+}
+
+/**
+ * The input, and where it may stay: a stored one that outlives the new job is shared by both, any other is stored anew.
+ * @throws Refusal input_gone; LogUnavailable
+ */
+async function readInput(
+  { bus, payloadLifeMs }: Deps,
+  { input, input_ref: ref }: JobEventOf<'JobRequested'>['data'],
+  times: JobOrder['times'],
+): Promise<{ input: unknown; json: string; inputRef?: PayloadRef }> {
+  if (!ref) return { input, json: JSON.stringify(input) };
+  try {
+    const opened = await bus.openPayload(ref);
+    if (opened.kind === 'gone') throw new Refusal('input_gone');
+    const json = await text(opened.body);
+    const goneAtMs = uuidV7TimeMs(ref.key.slice(ref.key.lastIndexOf('/') + 1)) + payloadLifeMs;
+    const isShared = goneAtMs > Date.parse(times.finish_by);
+    return { input: JSON.parse(json), json, ...(isShared ? { inputRef: ref } : {}) };
+  } catch (error) {
+    throw error instanceof PayloadBroken ? new Refusal('input_gone') : error;
+  }
 }
 
 function timesOf(deps: Deps, nowMs: number): JobOrder['times'] {

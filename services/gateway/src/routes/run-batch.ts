@@ -1,3 +1,4 @@
+import type { AppendRequest } from '@errand/bus';
 import type { InputError, RunAccepted } from '@errand/contracts';
 import { type AcceptBatchDeps, acceptBatch } from '../accept-batch.ts';
 import type { AcceptedJob } from '../accepted-job.ts';
@@ -13,11 +14,15 @@ import type { Ctx } from '../middleware/exchange.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
+import { type StoreInputDeps, storeInput } from '../store-input.ts';
 import { traceParentOf } from '../trace-parent.ts';
 
-export interface RunBatchDeps extends AcceptBatchDeps, OrderLimits {
+export interface RunBatchDeps extends AcceptBatchDeps, StoreInputDeps, OrderLimits {
+  readonly bus: AcceptBatchDeps['bus'] & StoreInputDeps['bus'];
   readonly catalogue: ActionCatalogue;
   readonly batchLimits: BodyLimits;
+  /** The most bytes that the JSON of one input may have, which are those of a run's body. */
+  readonly maxBodyBytes: number;
   readonly appendTimeoutMs: number;
   /** The most bytes that the JSON of one event may have. */
   readonly maxEventBytes: () => number;
@@ -48,7 +53,7 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
       tenantId: caller.tenantId,
       action: addressed.entry.contract.name,
       indexes: orders.map(({ index }) => index),
-      appendsOf: (jobIdOf) => orders.map(({ index, order }) => jobRequestOf(order, jobIdOf(index), origin)),
+      appendsOf: (jobIdOf) => appendsOf(deps, orders, { jobIdOf, origin, text }),
       text,
       hasWebhooks: orders.some(({ order }) => order.webhook !== undefined),
     });
@@ -65,12 +70,32 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
   };
 }
 
+async function appendsOf(
+  deps: RunBatchDeps,
+  orders: readonly Extract<BatchItem, { kind: 'order' }>[],
+  sent: { jobIdOf: (index: number) => string; origin: RequestOrigin; text: string },
+): Promise<AppendRequest[]> {
+  const { jobIdOf, origin, text } = sent;
+  const { tenantId } = origin.caller;
+  // No item is larger than all of them: a batch without a large one is not measured item by item.
+  const bytes = Buffer.byteLength(text);
+  const appends: AppendRequest[] = [];
+  for (const { index, order } of orders) {
+    const jobId = jobIdOf(index);
+    appends.push(jobRequestOf(await storeInput(deps, order, { tenantId, jobId, bytes }), jobId, origin));
+  }
+  return appends;
+}
+
 function originOf(c: Ctx, deps: RunBatchDeps, caller: Caller): RequestOrigin {
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   return { caller, nowMs: deps.now(), traceparent, appendTimeoutMs: deps.appendTimeoutMs };
 }
 
-/** An item whose event the log could not take is found out here, since half a batch cannot be taken back. */
+/**
+ * An item whose event the log could not take is found out here, since half a batch cannot be taken back. A large input
+ * is not in its event.
+ */
 function checkItems(
   deps: RunBatchDeps,
   sent: { body: Record<string, unknown>; text: string; addressed: AddressedAction; origin: RequestOrigin },
@@ -81,17 +106,24 @@ function checkItems(
   const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs, allowHttp };
   return checkBatchBody(body, text.length, context).map((item) => {
     if (item.kind === 'invalid') return item;
-    const error = eventError(item.order, origin, deps.maxEventBytes());
+    const error = eventError(item.order, origin, deps);
     return error ? { index: item.index, kind: 'invalid', errors: [error] } : item;
   });
 }
 
-function eventError(order: JobOrder, origin: RequestOrigin, maxBytes: number): InputError | undefined {
+function eventError(
+  order: JobOrder,
+  origin: RequestOrigin,
+  deps: Pick<RunBatchDeps, 'maxEventBytes' | 'inlinePayloadBytes' | 'maxBodyBytes'>,
+): InputError | undefined {
   // Any id will do to measure with.
   const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
   try {
-    if (Buffer.byteLength(JSON.stringify(event)) <= maxBytes) return undefined;
-    return { pointer: '#', code: 'too_large', detail: 'is larger than one event may be' };
+    const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
+    const isApart = inputBytes > deps.inlinePayloadBytes;
+    const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
+    if (inputBytes <= deps.maxBodyBytes && eventBytes <= deps.maxEventBytes()) return undefined;
+    return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { pointer: '#', code: 'nested_too_deeply', detail: 'is nested too deeply' };

@@ -19,6 +19,8 @@ test('reports a percentage and a name for each month and returns what its result
     signal: new AbortController().signal,
     progress: (percent, message) => reported.push([percent, message]),
     log: () => {},
+    saveResult: () => Promise.reject(new Error('not a file')),
+    readResult: () => Promise.resolve({ kind: 'unknown' }),
   });
   expect(reported).toHaveLength(12);
   expect(reported[0]).toEqual([8, 'January done']);

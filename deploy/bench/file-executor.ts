@@ -1,0 +1,12 @@
+/* An executor under measurement: the real one, with an action that makes files, beside its own. */
+import { fileURLToPath } from 'node:url';
+import { settings, startExecutor } from '@errand/executor';
+import { runService } from '@errand/runtime';
+
+const actions = ['shipped', fileURLToPath(new URL('./file-action.ts', import.meta.url))];
+
+await runService({
+  name: 'executor',
+  settings,
+  start: (config, context) => startExecutor({ ...config, actions }, context),
+});

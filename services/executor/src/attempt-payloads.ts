@@ -1,0 +1,107 @@
+import { buffer } from 'node:stream/consumers';
+import { type OtherJob, PermanentError } from '@errand/actions';
+import { type Bus, PayloadBroken, PayloadTooLarge } from '@errand/bus';
+import {
+  FAULT_CODES,
+  type JobEventOf,
+  JobId,
+  type JobRef,
+  JSON_TYPE,
+  type PayloadRef,
+} from '@errand/contracts';
+import { foldJob } from '@errand/domain';
+import type { AttemptHooks } from './execute-attempt.ts';
+
+/** What becomes of large inputs and results: sizes in bytes, of JSON or of a file. */
+export interface PayloadLimits {
+  readonly inlinePayloadBytes: number;
+  readonly maxResultBytes: number;
+}
+
+export type LoadedInput = { readonly kind: 'input'; readonly input: unknown } | { readonly kind: 'gone' };
+
+/**
+ * A request's input, wherever it lies.
+ * @throws LogUnavailable
+ */
+export async function loadInput(bus: Bus, data: JobEventOf<'JobRequested'>['data']): Promise<LoadedInput> {
+  if (!data.input_ref) return { kind: 'input', input: data.input };
+  const loaded = await loadJson(bus, data.input_ref);
+  return loaded.kind === 'gone' ? loaded : { kind: 'input', input: loaded.json };
+}
+
+/** What an attempt may ask of the log and the payloads. Nothing is stored once the signal has fired. */
+export function payloadHooks(options: {
+  bus: Bus;
+  ref: JobRef;
+  signal: AbortSignal;
+  limits: PayloadLimits;
+}): Pick<AttemptHooks, 'saveResult' | 'readResult'> {
+  const { bus, ref, signal, limits } = options;
+  const { tenantId, jobId } = ref;
+  return {
+    async saveResult(file) {
+      const { contentType, filename, body } = file;
+      const maxBytes = limits.maxResultBytes;
+      try {
+        const about = { tenantId, jobId, contentType, filename, maxBytes, signal };
+        return await bus.putPayload({ ...about, body });
+      } catch (error) {
+        if (!(error instanceof PayloadTooLarge)) throw error;
+        const details = [{ max_bytes: maxBytes }];
+        throw new PermanentError('result_too_large', FAULT_CODES.result_too_large, details);
+      }
+    },
+    readResult: (otherId) => readResult(bus, { tenantId, jobId: otherId }),
+  };
+}
+
+/**
+ * Stores a result that is too large for an event; undefined for one that is not.
+ * @throws LogUnavailable, PayloadTooLarge
+ */
+export async function storeLargeResult(
+  bus: Bus,
+  ref: JobRef,
+  { result, limits }: { result: unknown; limits: PayloadLimits },
+): Promise<PayloadRef | undefined> {
+  const json = Buffer.from(JSON.stringify(result) ?? 'null');
+  if (json.length <= limits.inlinePayloadBytes) return undefined;
+  const { tenantId, jobId } = ref;
+  const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes };
+  return bus.putPayload({ ...about, body: [json] });
+}
+
+/** The tenant is the asking job's own, so that no action reads another one's. */
+async function readResult(bus: Bus, job: { tenantId: string; jobId: string }): Promise<OtherJob> {
+  // The id comes from a caller and becomes a word of a subject.
+  if (!JobId.safeParse(job.jobId).success) return { kind: 'unknown' };
+  const state = foldJob(await bus.readJob(job));
+  const status = state?.phase.value.status;
+  const request = state?.request.value;
+  if (!state || !status || !request) return { kind: 'unknown' };
+  if (status !== 'succeeded') return { kind: 'not_succeeded', status };
+  const { action } = state;
+  const { resource } = request.data;
+  const { result, resultRef } = state.outcome.value;
+  if (!resultRef) return { kind: 'succeeded', action, resource, result };
+  if (resultRef.content_type !== JSON_TYPE) return { kind: 'not_json' };
+  const loaded = await loadJson(bus, resultRef);
+  return loaded.kind === 'gone'
+    ? { kind: 'unknown' }
+    : { kind: 'succeeded', action, resource, result: loaded.json };
+}
+
+async function loadJson(
+  bus: Bus,
+  ref: PayloadRef,
+): Promise<{ kind: 'json'; json: unknown } | { kind: 'gone' }> {
+  try {
+    const opened = await bus.openPayload(ref);
+    if (opened.kind === 'gone') return opened;
+    return { kind: 'json', json: JSON.parse((await buffer(opened.body)).toString('utf8')) };
+  } catch (error) {
+    if (error instanceof PayloadBroken) return { kind: 'gone' };
+    throw error;
+  }
+}

@@ -1,0 +1,35 @@
+import type { Bus } from '@errand/bus';
+import { JSON_TYPE } from '@errand/contracts';
+import type { JobOrder } from './job-order.ts';
+import { Refusal } from './problem.ts';
+
+export interface StoreInputDeps {
+  readonly bus: Pick<Bus, 'putPayload'>;
+  readonly inlinePayloadBytes: number;
+}
+
+/**
+ * The order as it can be requested: an input that is too large for an event is stored apart. `bytes` is the size of what
+ * it came in, so that small ones are not written as JSON to be measured. What is stored for a job that is then not
+ * requested is removed by age.
+ * @throws LogUnavailable, Refusal nested_too_deeply
+ */
+export async function storeInput(
+  deps: StoreInputDeps,
+  order: JobOrder,
+  { tenantId, jobId, bytes }: { tenantId: string; jobId: string; bytes: number },
+): Promise<JobOrder> {
+  if (order.inputRef || bytes <= deps.inlinePayloadBytes) return order;
+  const json = jsonOf(order.input);
+  if (json.length <= deps.inlinePayloadBytes) return order;
+  const inputRef = await deps.bus.putPayload({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
+  return { ...order, inputRef };
+}
+
+function jsonOf(input: unknown): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(input));
+  } catch (error) {
+    throw error instanceof RangeError ? new Refusal('nested_too_deeply') : error;
+  }
+}
