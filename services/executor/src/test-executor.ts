@@ -11,8 +11,8 @@ import { startExecutor } from './start.ts';
 
 /* Test-only: executors of the test actions, and jobs for them. */
 
-const ACTIONS = ['test-actions.ts', 'test-files.ts']
-  .map((name) => fileURLToPath(new URL(name, import.meta.url)))
+const ACTIONS = [new URL('./test-actions.ts', import.meta.url), new URL('./test-files.ts', import.meta.url)]
+  .map((url) => fileURLToPath(url))
   .join();
 
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
