@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBucket, openBus } from '@errand/bus';
 import { ActionContract, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
-import { ACTION_MODULES } from '@errand/executor';
+import { SHIPPED_ACTIONS } from '@errand/executor';
 import { startNatsServer } from '@errand/local-servers';
 import autocannon from 'autocannon';
 import { type BenchGateway, startBenchGateway } from './bench-gateway.ts';
@@ -58,8 +58,9 @@ export async function benchAccept(): Promise<object> {
 async function announce(natsUrl: string): Promise<void> {
   const topology = DEFAULT_TOPOLOGY;
   await using bus = await openBus({ servers: natsUrl, name: 'bench', topology });
-  const [moduleUrl] = ACTION_MODULES;
-  const { performanceSimulation } = await import(String(moduleUrl));
+  const { performanceSimulation } = await import(
+    join(SHIPPED_ACTIONS, 'performance-simulation', 'action.ts')
+  );
   const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
   await bucket.put('performance_simulation', performanceSimulation.contract);
 }

@@ -1,4 +1,5 @@
 /* An executor under measurement: the real one, with an action that does nothing. */
+import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
 
@@ -6,5 +7,8 @@ await runService({
   name: 'executor',
   settings,
   start: (config, context) =>
-    startExecutor(config, { ...context, modules: [new URL('./noop-action.ts', import.meta.url).href] }),
+    startExecutor(
+      { ...config, actions: [fileURLToPath(new URL('./noop-action.ts', import.meta.url))] },
+      context,
+    ),
 });

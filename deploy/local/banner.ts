@@ -8,9 +8,14 @@ export const SAMPLE_INPUT = {
   inverter: { ac_kw: 3.8 },
 };
 
+/** Under which the paths of actions are. */
+export function tenantUrlOf({ url, tenant_id }: LocalFacts): string {
+  return `${url}/v2/tenants/${tenant_id}`;
+}
+
 /** What the terminal shows when all is ready, with lines to copy into a shell. */
 export function banner(facts: LocalFacts, folder: DataFolder): string {
-  const tenantUrl = `${facts.url}/v2/tenants/${facts.tenant_id}`;
+  const tenantUrl = tenantUrlOf(facts);
   const auth = `-H 'authorization: Bearer ${facts.api_key}'`;
   const actionUrl = `${tenantUrl}/designs/d-1/performance_simulation`;
   return `

@@ -53,3 +53,15 @@ export const demoTargetSettings = {
   apiKey: text({ env: 'ERRAND_API_KEY', description: 'API key, needed beside ERRAND_URL' }),
   tenantId: text({ env: 'ERRAND_TENANT', description: "The key's tenant", default: 'local' }),
 };
+
+/** Where an author's actions are when nothing else is said. */
+const DEV_ACTIONS = './actions';
+
+/** What `npm run dev` tells the executor: to follow the author's files closely and to bear what is half written. */
+export function devActionEnv(env: NodeJS.ProcessEnv): Record<string, string> {
+  return {
+    ERRAND_ACTIONS: env.ERRAND_ACTIONS || `shipped,${DEV_ACTIONS}`,
+    ERRAND_ACTIONS_WATCH_MS: env.ERRAND_ACTIONS_WATCH_MS || '250',
+    ERRAND_ACTIONS_TOLERATE_BROKEN: 'true',
+  };
+}

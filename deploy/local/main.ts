@@ -1,18 +1,22 @@
 import { parseConfig } from '@errand/runtime';
-import { alreadyRunning, banner } from './banner.ts';
-import { givenBy, localSettings } from './config.ts';
+import { alreadyRunning, banner, tenantUrlOf } from './banner.ts';
+import { devActionEnv, givenBy, localSettings } from './config.ts';
 import { createCrew } from './crew.ts';
 import { dataFolderAt, makeDataFolder, readJson } from './data-folder.ts';
 import { lockFolder } from './folder-lock.ts';
 import { createLocalFiles, type LocalFile } from './local-file.ts';
 import { startSystem } from './start-system.ts';
 import { onStopSignals } from './stop-signals.ts';
+import { tellOfActions } from './tell-of-actions.ts';
 
 /**
  * `npm start`: the whole system on this machine, until Ctrl-C. Exit codes: 0 stopped as told, 1 could not start or
  * go on, 2 wrong configuration, 130 killed by a second Ctrl-C.
+ *
+ * `npm run dev` is the same with the word `dev`: the executor follows the action files in `./actions` as they are
+ * written, and what becomes of them is told on the terminal.
  */
-async function main(env: NodeJS.ProcessEnv): Promise<number> {
+async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
   const config = parseConfig(localSettings, env);
   const folder = dataFolderAt(config.dataDir);
   await makeDataFolder(folder);
@@ -50,6 +54,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
     folder,
     port: config.port,
     given: givenBy(env),
+    actionEnv: isDev ? devActionEnv(env) : {},
     crew,
     say: (line) => stopping.signal.aborted || console.log(line),
     signal: stopping.signal,
@@ -58,6 +63,13 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
     .then(async (facts) => {
       await files.publish(facts);
       console.log(banner(facts, folder));
+      if (isDev)
+        await tellOfActions({
+          logFile: folder.logFile('executor'),
+          tenantUrl: tenantUrlOf(facts),
+          signal: stopping.signal,
+          say: (line) => console.log(line),
+        });
     })
     .catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
 
@@ -73,7 +85,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 process.exit(
-  await main(process.env).catch((error: unknown) => {
+  await main(process.env, process.argv[2] === 'dev').catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error);
     return (error as { code?: string }).code === 'config_error' ? 2 : 1;
   }),

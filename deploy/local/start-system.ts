@@ -21,6 +21,7 @@ export interface SystemOptions {
   folder: DataFolder;
   /** 0 takes a free one. */
   port: number;
+  actionEnv: Record<string, string>;
   given: Given;
   crew: Crew;
   say: Say;
@@ -31,7 +32,7 @@ export interface SystemOptions {
 
 /** Starts servers and services, in this order, and resolves to the facts when every one of them is ready. */
 export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
-  const { folder, given, crew, say, signal, onRefused } = options;
+  const { folder, given, actionEnv, crew, say, signal, onRefused } = options;
   await stopOrphans(folder, say);
   const ports = await settlePorts(folder, options.port);
   const secrets = await loadSecrets(folder.secretsFile);
@@ -46,7 +47,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
     natsUrl: given.natsUrl,
     postgresUrl: given.postgresUrl,
   });
-  const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports };
+  const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports, actionEnv };
   await startServices({ folder, facts, crew, say, onRefused });
   const probed = SERVICES.map((name) => ({
     name,

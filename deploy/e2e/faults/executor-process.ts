@@ -1,4 +1,5 @@
 /* An executor of the fault actions, in a process of its own. */
+import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
 
@@ -6,5 +7,8 @@ await runService({
   name: 'executor',
   settings,
   start: (config, context) =>
-    startExecutor(config, { ...context, modules: [new URL('./fault-actions.ts', import.meta.url).href] }),
+    startExecutor(
+      { ...config, actions: [fileURLToPath(new URL('./fault-actions.ts', import.meta.url))] },
+      context,
+    ),
 });

@@ -49,3 +49,42 @@ test.each(['sums', 'sums/{}', '/sums/{id}', 'sums/{id}/more', '{id}'])('%j is no
     'must look like designs/{design_id}',
   );
 });
+
+test.each<[string, object, string]>([
+  ['a misspelt option', { timeoutms: 5 }, 'timeoutms: no such option; there are name, version'],
+  [
+    'a misspelt retry option',
+    { retry: { attempts: 5 } },
+    'attempts: no such option of retry; there are maxAttempts',
+  ],
+  ['no attempts', { retry: { maxAttempts: 0 } }, 'retry.maxAttempts Too small'],
+  ['a timeout that a timer cannot hold', { timeoutMs: 2 ** 31 }, 'timeoutMs Too big'],
+  ['a concurrency of none', { concurrency: 0 }, 'concurrency Too small'],
+  ['a thread of its own kind', { thread: 'fork' }, 'thread Invalid option'],
+  ['no run', { run: undefined }, 'run is missing'],
+  ['an input that is no schema', { input: { type: 'object' } }, 'input must be a zod schema'],
+  ['a repeated parameter', { resource: 'a/{id}/b/{id}' }, 'resource names a parameter twice'],
+  [
+    'an input that JSON cannot carry',
+    { input: z.object({ at: z.date() }) },
+    'input cannot be told to callers',
+  ],
+  ['a result that JSON cannot carry', { result: z.bigint() }, 'result cannot be told to callers'],
+  ['an input that is no object', { input: z.array(z.string()) }, 'input must describe an object'],
+  ['an input with the member of job options', { input: z.object({ _job: z.string() }) }, 'no member _job'],
+])('%s is refused when the action is defined', (_, wrong, words) => {
+  const options = { ...common, name: 'add', ...wrong } as unknown as Parameters<typeof defineAction>[0];
+  expect(() => defineAction(options)).toThrow(words);
+});
+
+test('all mistakes are named at once, under the name of the action', () => {
+  const options = { name: 'add', timeoutMs: -1, input: common.input } as never;
+  expect(() => defineAction(options)).toThrow(
+    /^action "add": .*result is missing.*timeoutMs.*run is missing/s,
+  );
+  expect(() => defineAction(undefined as never)).toThrow('action without a name: must be an object');
+});
+
+test('an author needs no import but one', async () => {
+  expect(await import('./index.ts')).toHaveProperty('z.object');
+});

@@ -1,9 +1,10 @@
-import { ActionContract, RESERVED_ACTION_NAMES } from '@errand/contracts';
-import { z } from 'zod';
+import type { ActionContract } from '@errand/contracts';
+import type { z } from 'zod';
+import { assertDefinition, jsonSchemasOf } from './check-definition.ts';
 import { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 
 /** The path parameters of a resource such as `designs/{design_id}`, as a type. */
-type ResourceParameters<R extends string> = R extends `${string}{${infer Name}}${infer Rest}`
+export type ResourceParameters<R extends string> = R extends `${string}{${infer Name}}${infer Rest}`
   ? { readonly [K in Name]: string } & ResourceParameters<Rest>
   : unknown;
 
@@ -16,6 +17,8 @@ export interface Attempt<Input, Resource extends string> {
   readonly metadata: Readonly<Record<string, string>>;
   /** Counts from 1. One that an executor hands over as it stops is begun anew elsewhere, under its number. */
   readonly attempt: number;
+  /** The caller's W3C trace context, to be sent along to whatever this attempt calls. */
+  readonly traceparent?: string | undefined;
   /**
    * Aborted when nobody waits for this attempt any more: it timed out, its job was canceled, expired or is run
    * elsewhere, or the process stops. Whatever is returned after that is thrown away.
@@ -37,6 +40,7 @@ export interface Attempt<Input, Resource extends string> {
   readResult(jobId: string): Promise<OtherJob>;
 }
 
+/** What `run` returns, by its result schema. */
 type Returned<Result extends z.ZodType> = Result extends typeof FileResult ? SavedResult : z.input<Result>;
 
 export interface ActionOptions<Resource extends string, Input extends z.ZodType, Result extends z.ZodType> {
@@ -68,6 +72,19 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   run(attempt: Attempt<z.output<Input>, Resource>): Promise<Returned<Result>> | Returned<Result>;
 }
 
+/** Says what a value is wrong in. Every zod schema is one. */
+export interface ValueSchema {
+  safeParse(
+    value: unknown,
+  ): { success: true; data: unknown } | { success: false; error: { issues: readonly ValueIssue[] } };
+}
+
+export interface ValueIssue {
+  readonly path: readonly PropertyKey[];
+  readonly code?: string | undefined;
+  readonly message: string;
+}
+
 export interface Action {
   readonly contract: ActionContract;
   readonly retry: {
@@ -77,38 +94,42 @@ export interface Action {
   };
   readonly concurrency: number;
   readonly thread: 'main' | 'worker';
-  readonly input: z.ZodType;
-  readonly result: z.ZodType;
+  readonly input: ValueSchema;
+  readonly result: ValueSchema;
   /** Whether `run` returns what `saveResult` gave it, rather than a value of `result`. */
   readonly returnsFile: boolean;
   readonly run: (attempt: Attempt<unknown, string>) => Promise<unknown>;
 }
 
+/** An action that still knows the types it was defined with. */
+export interface DefinedAction<Resource extends string, Input extends z.ZodType, Result extends z.ZodType>
+  extends Action {
+  readonly contract: ActionContract & { readonly resource: Resource };
+  readonly input: Input;
+  readonly result: Result;
+}
+
 /**
  * Describes an action: what it takes, what it gives, how it runs.
- * @throws at once when the name is reserved, the resource malformed, or a schema has no JSON Schema.
+ * @throws BadDefinition at once, naming everything that is wrong with it.
  */
 export function defineAction<
-  const Resource extends string,
-  Input extends z.ZodType,
-  Result extends z.ZodType,
->(options: ActionOptions<Resource, Input, Result>): Action {
-  if (RESERVED_ACTION_NAMES.includes(options.name)) {
-    throw new Error(`an action may not be called ${options.name}: the API uses that word itself`);
-  }
+  const Resource extends string = '',
+  Input extends z.ZodType = z.ZodType,
+  Result extends z.ZodType = z.ZodType,
+>(options: ActionOptions<Resource, Input, Result>): DefinedAction<Resource, Input, Result> {
+  assertDefinition(options);
   const { maxAttempts = 3, firstDelayMs = 1_000, maxDelayMs = 300_000 } = options.retry ?? {};
-  const contract = ActionContract.parse({
-    name: options.name,
-    version: options.version ?? '1',
-    description: options.description ?? '',
-    resource: options.resource ?? '',
-    input_schema: z.toJSONSchema(options.input, { io: 'input' }),
-    result_schema: z.toJSONSchema(options.result, { io: 'output' }),
-    max_attempts: maxAttempts,
-    timeout_ms: options.timeoutMs ?? 600_000,
-  });
   return {
-    contract,
+    contract: {
+      name: options.name,
+      version: options.version ?? '1',
+      description: options.description ?? '',
+      resource: options.resource ?? ('' as Resource),
+      ...jsonSchemasOf(options),
+      max_attempts: maxAttempts,
+      timeout_ms: options.timeoutMs ?? 600_000,
+    },
     retry: { maxAttempts, firstDelayMs, maxDelayMs },
     concurrency: options.concurrency ?? 4,
     thread: options.thread ?? 'main',

@@ -1,3 +1,21 @@
-export { type Action, type ActionOptions, type Attempt, defineAction } from './define-action.ts';
+export { z } from 'zod';
+export { BadDefinition } from './check-definition.ts';
+export {
+  type Action,
+  type ActionOptions,
+  type Attempt,
+  type DefinedAction,
+  defineAction,
+  type ValueIssue,
+  type ValueSchema,
+} from './define-action.ts';
 export { PermanentError } from './errors.ts';
 export { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
+export {
+  type ProgressCall,
+  type Tested,
+  type TestedFile,
+  type TestFault,
+  type TestOptions,
+  testAction,
+} from './test-action.ts';

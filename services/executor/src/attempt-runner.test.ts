@@ -5,15 +5,9 @@ import { defineAction } from '@errand/actions';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { createAttemptRunner } from './attempt-runner.ts';
+import { idleHooks } from './test-hooks.ts';
 
 const ORDER = { jobId: 'j', tenantId: 't', input: {}, resource: {}, metadata: {}, attempt: 1 };
-
-const NOTHING_ELSE = {
-  progress: () => {},
-  log: () => {},
-  saveResult: () => Promise.reject(new Error('saves nothing')),
-  readResult: () => Promise.reject(new Error('reads nothing')),
-};
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -30,10 +24,10 @@ test('an attempt that has ended leaves nothing behind, however long its timeout'
       return {};
     },
   });
-  await using runner = createAttemptRunner(action, '');
+  await using runner = createAttemptRunner(action, undefined);
   const { signal } = new AbortController();
   for (let attempts = 0; attempts < 20; attempts++) {
-    const outcome = await runner.run(ORDER, { ...NOTHING_ELSE, signal });
+    const outcome = await runner.run(ORDER, idleHooks(signal));
     expect(outcome.kind).toBe('succeeded');
   }
   expect(getEventListeners(signal, 'abort').length).toBe(0);

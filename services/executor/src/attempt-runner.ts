@@ -6,6 +6,7 @@ import {
   executeAttempt,
   failed,
 } from './execute-attempt.ts';
+import type { ModuleCode } from './module-code.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
 /** Runs attempts of one action, here or in worker threads. */
@@ -14,8 +15,9 @@ export interface AttemptRunner extends AsyncDisposable {
   run(order: AttemptOrder, hooks: AttemptHooks): Promise<AttemptOutcome | { kind: 'interrupted' }>;
 }
 
-export function createAttemptRunner(action: Action, moduleUrl: string): AttemptRunner {
-  const pool = action.thread === 'worker' ? createWorkerPool(moduleUrl, action.contract.name) : undefined;
+/** `code` is for an action that wants threads. */
+export function createAttemptRunner(action: Action, code: ModuleCode | undefined): AttemptRunner {
+  const pool = action.thread === 'worker' && code ? createWorkerPool(code, action.contract.name) : undefined;
   const { timeout_ms } = action.contract;
   return {
     async run(order, hooks) {

@@ -3,20 +3,21 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { executeAttempt } from './execute-attempt.ts';
-import { loadActions } from './load-actions.ts';
+import { actionsOf } from './exported-actions.ts';
+import { importCode, type ModuleCode } from './module-code.ts';
 import { createCaller } from './worker-calls.ts';
 import type { FromWorker, ToWorker } from './worker-pool.ts';
 
-const { moduleUrl, actionName } = workerData as { moduleUrl: string; actionName: string };
+const { code, actionName } = workerData as { code: ModuleCode; actionName: string };
 const port = parentPort;
 if (!port) throw new Error('attempt-worker.ts runs in a worker thread only');
 const say = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const { onMessage, ...calls } = createCaller(say);
 
 // Orders that come before the module has loaded wait here.
-const action = loadActions(moduleUrl).then((actions) => {
-  const found = actions.find(({ contract }) => contract.name === actionName);
-  if (!found) throw new Error(`${moduleUrl} exports no action ${actionName}`);
+const action = importCode(code).then((exported) => {
+  const found = actionsOf(exported).find(({ contract }) => contract.name === actionName);
+  if (!found) throw new Error(`${code.url} exports no action ${actionName}`);
   return found;
 });
 

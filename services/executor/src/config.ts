@@ -1,16 +1,50 @@
 import {
   BUS_SETTINGS,
   type ConfigOf,
+  flag,
   integer,
   OPS_SETTINGS,
   PAYLOAD_SETTINGS,
   PROCESS_SETTINGS,
+  type Setting,
 } from '@errand/runtime';
+import { z } from 'zod';
+
+const actions: Setting<string[]> = {
+  env: 'ERRAND_ACTIONS',
+  description:
+    'Where actions are: folders, modules and actions.yaml files, separated by commas; `shipped` is those that come with Errand',
+  default: 'shipped',
+  schema: z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== ''),
+    )
+    .refine((places) => places.length > 0, 'must name a folder or a file') as unknown as z.ZodType<string[]>,
+};
 
 export const settings = {
   ...PROCESS_SETTINGS,
   ...OPS_SETTINGS,
   ...BUS_SETTINGS,
+  actions,
+  actionsWatchMs: integer({
+    env: 'ERRAND_ACTIONS_WATCH_MS',
+    description: 'How often action files are looked at for changes, which are then loaded; 0 never',
+    unit: 'ms',
+    default: 1_000,
+    min: 0,
+    max: 3_600_000,
+  }),
+  actionsTolerateBroken: flag({
+    env: 'ERRAND_ACTIONS_TOLERATE_BROKEN',
+    description:
+      'Whether an executor starts without the action files that are broken or absent instead of refusing to start; for development',
+    default: false,
+  }),
   ...PAYLOAD_SETTINGS,
   maxResultBytes: integer({
     env: 'ERRAND_MAX_RESULT_BYTES',

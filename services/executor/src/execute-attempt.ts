@@ -1,4 +1,11 @@
-import { type Action, type Attempt, type OtherJob, PermanentError, type ResultFile } from '@errand/actions';
+import {
+  type Action,
+  type Attempt,
+  type OtherJob,
+  PermanentError,
+  type ResultFile,
+  type ValueIssue,
+} from '@errand/actions';
 import {
   ContentType,
   FAULT_CODES,
@@ -16,6 +23,7 @@ export interface AttemptOrder {
   readonly resource: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
   readonly attempt: number;
+  readonly traceparent?: string | undefined;
 }
 
 export interface AttemptHooks {
@@ -106,7 +114,7 @@ function faultOf(error: unknown): AttemptOutcome {
   );
 }
 
-function detailsOf(error: { issues: { path: PropertyKey[]; code?: string; message: string }[] }): unknown[] {
+function detailsOf(error: { issues: readonly ValueIssue[] }): unknown[] {
   return error.issues.slice(0, 100).map(({ path, code, message }) => ({
     pointer: `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`,
     code,

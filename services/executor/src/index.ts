@@ -1,3 +1,3 @@
-export { ACTION_MODULES } from './action-modules.ts';
+export { SHIPPED_ACTIONS } from './action-files.ts';
 export { type ExecutorConfig, settings } from './config.ts';
 export { startExecutor } from './start.ts';

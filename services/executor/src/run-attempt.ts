@@ -87,7 +87,15 @@ async function run(
   const over = new AbortController();
   const signal = AbortSignal.any([watch.signal, deps.giveUp]);
   const outcome = await target.runner.run(
-    { jobId, tenantId, input: loaded.input, resource, metadata, attempt },
+    {
+      jobId,
+      tenantId,
+      input: loaded.input,
+      resource,
+      metadata,
+      attempt,
+      traceparent: request.event.traceparent,
+    },
     {
       ...payloadHooks({ ...deps, ref: request.ref, signal: AbortSignal.any([signal, over.signal]) }),
       signal,

@@ -1,29 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Bus, consumeDueTimers, consumeWork, openBus, provisionConsumer } from '@errand/bus';
-import { executorConsumer, TIMERS_CONSUMER } from '@errand/contracts';
+import { consumeDueTimers, openBus, provisionConsumer } from '@errand/bus';
+import { TIMERS_CONSUMER } from '@errand/contracts';
 import { Counter, createOps, Histogram, type Ops, type ServiceContext, serveHttp } from '@errand/runtime';
-import { announceActions } from './announce-actions.ts';
-import { createAttemptRunner } from './attempt-runner.ts';
 import type { ExecutorConfig } from './config.ts';
-import { loadActions } from './load-actions.ts';
-import { type ExecutorDeps, onJobRequested, type Target } from './on-job-requested.ts';
+import { followActions } from './follow-actions.ts';
+import type { ExecutorDeps } from './on-job-requested.ts';
 import { onTimerDue } from './on-timer-due.ts';
+import { serveActions } from './serve-actions.ts';
 
 /** How many jobs whose wait is over are looked at at once. */
 const TIMER_SLOTS = 32;
 
-/** Starts an executor of the given modules' actions: requests of the log become started and ended jobs. */
+/**
+ * Starts an executor of the actions that the configuration names: requests of the log become started and ended jobs.
+ * @throws ConfigError when an action file is broken.
+ */
 export async function startExecutor(
   config: ExecutorConfig,
-  { log, signal, fail, modules }: ServiceContext & { modules: readonly string[] },
+  { log, signal, fail }: ServiceContext,
 ): Promise<AsyncDisposable & { opsPort: number }> {
   const stop = new AbortController();
   const giveUp = new AbortController();
   const stopping = AbortSignal.any([signal, stop.signal]);
   await using resources = new AsyncDisposableStack();
-  const targets = await loadTargets(modules);
-  for (const { runner } of targets) resources.use(runner);
+  // A start that fails half-way leaves nothing at work.
+  resources.defer(() => stop.abort());
   const bus = resources.use(
     await openBus({
       servers: config.natsUrl,
@@ -59,25 +61,30 @@ export async function startExecutor(
 
   const stopAnswering = bus.answerHolds(deps.executorId, (jobId) => deps.atWork.has(jobId));
   resources.defer(stopAnswering);
-  const consumers = targets.map(({ action }) => executorConsumer(action.contract.name, config.leaseMs));
-  for (const consumer of [...consumers, TIMERS_CONSUMER]) await provisionConsumer(bus.nc, consumer);
-  // Announced last: a gateway that knows the action finds somebody to run it.
-  await announceActions(
-    bus,
-    targets.map(({ action }) => action),
-  );
-  const onError = (err: unknown) => log.error({ err }, 'work_failed');
-  const working = Promise.all([
-    ...targets.map((target) => workOn({ target, bus, deps, stopping, unreadable: metrics.unreadable })),
-    consumeDueTimers(bus.nc, {
-      slots: TIMER_SLOTS,
-      signal: stopping,
-      onError,
-      handle: (ref) => onTimerDue(ref, { bus, signal: stopping }),
-    }),
-  ]).catch(fail);
+  await provisionConsumer(bus.nc, TIMERS_CONSUMER);
+  const served = serveActions({ bus, deps, stopping, fail, onUnreadable: () => metrics.unreadable.inc() });
+  const { ended: followed } = await followActions({
+    places: config.actions,
+    intervalMs: config.actionsWatchMs,
+    toleratesBroken: config.actionsTolerateBroken,
+    log,
+    signal: stopping,
+    async onActions(loaded) {
+      const { begun, withdrawn } = await served.replace(loaded);
+      const announced = begun.map(({ action: { contract }, file }) => {
+        const { name, resource } = contract;
+        return { name, path: [resource, name, 'run'].filter((part) => part !== '').join('/'), file };
+      });
+      log.info({ announced, withdrawn }, 'actions_announced');
+    },
+  });
+  const timing = consumeDueTimers(bus.nc, {
+    slots: TIMER_SLOTS,
+    signal: stopping,
+    onError: (err) => log.error({ err }, 'work_failed'),
+    handle: (ref) => onTimerDue(ref, { bus, signal: stopping }),
+  }).catch(fail);
   consuming = true;
-  log.info({ actions: targets.map(({ action }) => action.contract.name) }, 'actions_announced');
 
   const started = resources.move();
   return {
@@ -85,42 +92,12 @@ export async function startExecutor(
     async [Symbol.asyncDispose]() {
       stop.abort();
       const patience = setTimeout(() => giveUp.abort(), config.finishGraceMs);
-      await working;
+      await Promise.all([followed, timing]);
+      await served.idle();
       clearTimeout(patience);
       await started[Symbol.asyncDispose]();
     },
   };
-}
-
-async function loadTargets(modules: readonly string[]): Promise<Target[]> {
-  const targets: Target[] = [];
-  for (const moduleUrl of modules) {
-    for (const action of await loadActions(moduleUrl)) {
-      targets.push({ action, runner: createAttemptRunner(action, moduleUrl) });
-    }
-  }
-  return targets;
-}
-
-function workOn(options: {
-  target: Target;
-  bus: Bus;
-  deps: ExecutorDeps;
-  stopping: AbortSignal;
-  unreadable: Counter;
-}): Promise<void> {
-  const { target, bus, deps, stopping, unreadable } = options;
-  return consumeWork(bus.nc, {
-    consumer: executorConsumer(target.action.contract.name, deps.leaseMs),
-    slots: target.action.concurrency,
-    signal: stopping,
-    handle: (work) => onJobRequested(work, target, deps),
-    onUnreadable: (event) => {
-      unreadable.inc();
-      deps.log.error({ ...event }, 'unreadable_event');
-    },
-    onError: (err) => deps.log.error({ err }, 'work_failed'),
-  });
 }
 
 function createMetrics(ops: Ops) {

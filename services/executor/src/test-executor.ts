@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { type Bus, openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
@@ -10,25 +11,24 @@ import { startExecutor } from './start.ts';
 
 /* Test-only: executors of the test actions, and jobs for them. */
 
-const MODULES = [
-  new URL('./test-actions.ts', import.meta.url).href,
-  new URL('./test-files.ts', import.meta.url).href,
-];
+const ACTIONS = [new URL('./test-actions.ts', import.meta.url), new URL('./test-files.ts', import.meta.url)]
+  .map((url) => fileURLToPath(url))
+  .join();
 
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
 /** A failure of the executor itself fails the test through an unhandled rejection. */
-export function startTestExecutor(
-  natsUrl: string,
-  env: Record<string, string> = {},
-  modules: readonly string[] = MODULES,
-): Promise<TestExecutor> {
-  const config = parseConfig(settings, { NATS_URL: natsUrl, ERRAND_OPS_PORT: '0', ...env });
+export function startTestExecutor(natsUrl: string, env: Record<string, string> = {}): Promise<TestExecutor> {
+  const config = parseConfig(settings, {
+    NATS_URL: natsUrl,
+    ERRAND_OPS_PORT: '0',
+    ERRAND_ACTIONS: ACTIONS,
+    ...env,
+  });
   return startExecutor(config, {
     log: createLogger({ service: 'executor', level: 'silent' }),
     signal: new AbortController().signal,
     fail: (error) => void Promise.reject(error),
-    modules,
   });
 }
 

@@ -1,19 +1,16 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { moduleCode, newCodeVersion } from './module-code.ts';
+import { idleHooks } from './test-hooks.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
-const MODULE = new URL('./test-actions.ts', import.meta.url).href;
+const CODE = moduleCode(newCodeVersion(import.meta.dirname), join(import.meta.dirname, 'test-actions.ts'));
 
 test('a thread that failed outside of its action runs no further attempt', async () => {
-  await using pool = createWorkerPool(MODULE, 'busy');
+  await using pool = createWorkerPool(CODE, 'busy');
   const run = (how: string) => {
     const order = { jobId: 'j', tenantId: 't', input: { how }, resource: {}, metadata: {}, attempt: 1 };
-    return pool.run(order, {
-      signal: new AbortController().signal,
-      progress: () => {},
-      log: () => {},
-      saveResult: () => Promise.reject(new Error('saves nothing')),
-      readResult: () => Promise.reject(new Error('reads nothing')),
-    });
+    return pool.run(order, idleHooks(new AbortController().signal));
   };
   for (let falls = 0; falls < 3; falls++) {
     expect(await run('fall')).toMatchObject({ kind: 'failed', error: { code: 'action_failed' } });

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type AttemptHooks, type AttemptOrder, type AttemptOutcome, failed } from './execute-attempt.ts';
+import type { ModuleCode } from './module-code.ts';
 import { createCallee, type FromCaller, type ToCaller } from './worker-calls.ts';
 
 /** What a worker thread is told: run this, stop it, or what it asked for. */
@@ -23,7 +24,7 @@ const ABORT_GRACE_MS = 1_000;
  * Runs attempts in threads of their own, one at a time in each. Threads are kept for the next attempt; one that died
  * or was ended is replaced. How many there are follows from how many attempts run at once.
  */
-export function createWorkerPool(moduleUrl: string, actionName: string): WorkerPool {
+export function createWorkerPool(code: ModuleCode, actionName: string): WorkerPool {
   const idle: Worker[] = [];
   const all = new Set<Worker>();
   const broken = new WeakSet<Worker>();
@@ -32,7 +33,7 @@ export function createWorkerPool(moduleUrl: string, actionName: string): WorkerP
     const kept = idle.pop();
     if (kept) return kept;
     const worker = new Worker(new URL('./attempt-worker.ts', import.meta.url), {
-      workerData: { moduleUrl, actionName },
+      workerData: { code, actionName },
     });
     all.add(worker);
     worker.once('exit', () => {

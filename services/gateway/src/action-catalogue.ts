@@ -1,8 +1,8 @@
 import { type Bus, LogUnavailable, watchBucket } from '@errand/bus';
 import { ActionContract, ActionName, BUCKETS } from '@errand/contracts';
+import { compileSchema, type Validator } from '@errand/json-schema';
 import type { Logger } from '@errand/runtime';
 import { parseResourceTemplate, type ResourceTemplate } from './action-path.ts';
-import { compileInputSchema, type InputValidator } from './input-validator.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 
 /** An action as the gateway serves it, prepared once for all requests. */
@@ -10,7 +10,7 @@ export interface CatalogueEntry {
   readonly contract: ActionContract;
   readonly template: ResourceTemplate;
   /** Undefined for a schema that does not compile: such an action is known but cannot be run. */
-  readonly validate: InputValidator | undefined;
+  readonly validate: Validator | undefined;
 }
 
 export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
@@ -62,9 +62,9 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
   };
 }
 
-function compile(contract: ActionContract, log: Logger): InputValidator | undefined {
+function compile(contract: ActionContract, log: Logger): Validator | undefined {
   try {
-    return compileInputSchema(contract.input_schema);
+    return compileSchema(contract.input_schema);
   } catch (err) {
     log.error({ err, action: contract.name, action_version: contract.version }, 'bad_contract');
     return undefined;

@@ -1,6 +1,6 @@
 import type { InputError } from '@errand/contracts';
+import { fragmentOf, pointerToken } from '@errand/json-schema';
 import { z } from 'zod';
-import { fragmentOf, pointerToken } from './input-errors.ts';
 import { Refusal } from './problem.ts';
 
 /**

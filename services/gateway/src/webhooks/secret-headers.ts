@@ -1,5 +1,5 @@
 import type { InputError } from '@errand/contracts';
-import { fragmentOf, pointerToken } from '../input-errors.ts';
+import { fragmentOf, pointerToken } from '@errand/json-schema';
 
 const MAX_HEADERS = 20;
 const MAX_VALUE_BYTES = 4_096;

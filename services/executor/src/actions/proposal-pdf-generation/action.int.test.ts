@@ -4,7 +4,6 @@ import type { Bus } from '@errand/bus';
 import { REQUEST } from '@errand/domain/testing';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ACTION_MODULES } from '../../action-modules.ts';
 import {
   openExecutorTestBus,
   startTestExecutor,
@@ -20,7 +19,7 @@ let jobs: TestJobs;
 let executor: TestExecutor;
 beforeAll(async () => {
   nats = await startTestNats();
-  executor = await startTestExecutor(nats.url, {}, ACTION_MODULES);
+  executor = await startTestExecutor(nats.url, { ERRAND_ACTIONS: 'shipped' });
   bus = await openExecutorTestBus(nats.url);
   jobs = testJobs(bus);
 });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { compileInputSchema } from './input-validator.ts';
+import { compileSchema, schemaMistakes } from './compile-schema.ts';
 
 /** As an executor announces it. */
 function validatorOf(schema: z.ZodType) {
-  const validate = compileInputSchema(z.toJSONSchema(schema, { io: 'input' }));
+  const validate = compileSchema(z.toJSONSchema(schema, { io: 'input' }));
   return (input: unknown) => validate(input, 100);
 }
 const named = (errors: ReturnType<ReturnType<typeof validatorOf>>) =>
@@ -89,7 +89,7 @@ test('at most 100 errors are named', () => {
 });
 
 test('of a large input the first error is named', () => {
-  const validate = compileInputSchema(z.toJSONSchema(z.object({ list: z.array(z.number()) })));
+  const validate = compileSchema(z.toJSONSchema(z.object({ list: z.array(z.number()) })));
   expect(validate({ list: Array(100_000).fill('x') }, 400_000)).toHaveLength(1);
 });
 
@@ -103,7 +103,7 @@ test.each([
   ['an unknown type', { type: 'thing' }],
   ['a dangling reference', { $ref: '#/$defs/nowhere' }],
 ])('%s does not compile', (_, schema) => {
-  expect(() => compileInputSchema(schema)).toThrow();
+  expect(() => compileSchema(schema)).toThrow();
 });
 
 test('whatever the input, it is accepted or each error has a pointer, a code and a detail, none twice', () => {
@@ -124,4 +124,21 @@ test('whatever the input, it is accepted or each error has a pointer, a code and
       }
     }),
   );
+});
+
+test.each<[string, Record<string, unknown>, string[][]]>([
+  ['nothing', { type: 'object', properties: { pattern: { type: 'string', pattern: '^a+$' } } }, []],
+  ['data that looks like a pattern', { properties: { default: {} }, default: { pattern: '(?=x)' } }, []],
+  [
+    'types',
+    { type: 'thing', properties: { a: { minLength: -1 } } },
+    [['type'], ['properties', 'a', 'minLength']],
+  ],
+  ['patterns', { properties: { 'a/b': { pattern: '(?=x)y' } } }, [['properties', 'a/b', 'pattern']]],
+  ['pattern names', { patternProperties: { '(': {} } }, [['patternProperties', '(']]],
+  ['references', { $ref: '#/$defs/nowhere' }, [[]]],
+])('mistakes in a schema are told by their place: %s', (_, schema, paths) => {
+  const found = schemaMistakes(schema).map(({ path }) => path);
+  expect(found).toHaveLength(paths.length);
+  expect(found).toEqual(expect.arrayContaining(paths));
 });

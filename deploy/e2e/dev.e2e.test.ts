@@ -1,0 +1,129 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { waitUntil } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts';
+
+/* An author at work: files are written while `npm run dev` runs. The tests go through it in order. */
+
+let dev: DevSystem;
+const save = async (name: string, text: string) => {
+  const path = join(dev.folder, 'actions', name);
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, text);
+};
+
+beforeAll(async () => {
+  dev = await startDevSystem(await createDevFolder(), {});
+});
+afterAll(() => dev?.[Symbol.asyncDispose]());
+
+/** Answers its version once the file of its input is there. */
+const slow = (version: number, resource: string) => `
+import { access } from 'node:fs/promises';
+import { defineAction, z } from '@errand/actions';
+export const slow = defineAction({
+  name: 'slow',
+  resource: '${resource}',
+  input: z.object({ gate: z.string() }),
+  result: z.object({ version: z.number() }),
+  async run({ input }): Promise<{ version: number }> {
+    while (!(await access(input.gate).then(() => true, () => false))) await new Promise((next) => setTimeout(next, 20));
+    return { version: ${version} };
+  },
+});
+`;
+
+test('saving a file in a folder that was not there makes its action answer', async () => {
+  await save('slow.ts', slow(1, 'olds/{old}'));
+  await dev.says('loaded slow of actions/slow.ts');
+  expect(await dev.run('olds/1/slow', { gate: dev.folder })).toMatchObject({
+    status: 'succeeded',
+    results: { version: 1 },
+  });
+});
+
+test('a saved change has its route at once, and a job under way ends with the code that it began with', async () => {
+  const gate = join(dev.folder, 'gate');
+  const { body: began } = await dev.call('olds/1/slow/run', { gate });
+  await waitUntil(async () => (await dev.call(`jobs/${began.job_id}`)).body.status === 'running');
+  await save('slow.ts', slow(2, 'news/{new}'));
+  await dev.says('/news/{new}/slow/run');
+  await waitUntil(async () => (await dev.call('olds/1/slow/run', { gate })).status === 404);
+  expect(await dev.run('news/1/slow', { gate: dev.folder })).toMatchObject({ results: { version: 2 } });
+  expect((await dev.call(`jobs/${began.job_id}`)).body.status).toBe('running');
+  await writeFile(gate, '');
+  const summary = await waitUntil(async () => {
+    const { body } = await dev.call(`jobs/${began.job_id}`);
+    return body.finished_at ? body : undefined;
+  });
+  expect(summary).toMatchObject({ status: 'succeeded', results: { version: 1 }, attempt: { number: 1 } });
+});
+
+const threaded = (text: string) => `
+import { defineAction, z } from '@errand/actions';
+import { word } from './parts/word.ts';
+export const threaded = defineAction({
+  name: 'threaded',
+  input: z.object({}),
+  result: z.object({ word: z.string() }),
+  thread: 'worker',
+  run: () => ({ word }),
+});
+${text}`;
+
+test('a file that is broken keeps its last good version, in new threads too, and is told with its line', async () => {
+  await save('parts/word.ts', "export const word: string = 'first';\n");
+  await save('threaded.ts', threaded(''));
+  await dev.says('loaded threaded of actions/threaded.ts');
+  await save('parts/word.ts', "export const word: string = 'never';\n\nexport const = 1;\n");
+  await dev.says('broken: actions/parts/word.ts:3: ');
+  expect(await dev.run('threaded', {})).toMatchObject({ results: { word: 'first' } });
+  await save('parts/word.ts', "export const word: string = 'second';\n");
+  await dev.says('loaded threaded of actions/threaded.ts');
+  expect(await dev.run('threaded', {})).toMatchObject({ results: { word: 'second' } });
+});
+
+test.each([
+  ['what it throws', `\nthrow new Error('not today');`, 'broken: actions/threaded.ts:12: not today'],
+  ['an import of nothing', `\nimport './nowhere.ts';`, 'broken: actions/threaded.ts: Cannot find module'],
+  [
+    'a wrong definition',
+    `defineAction({ name: 'a', timeoutms: 1 } as never);`,
+    'broken: actions/threaded.ts:11: action "a": ',
+  ],
+])('of a broken file is told %s', async (_, text, words) => {
+  await save('threaded.ts', threaded(text));
+  await dev.says(words);
+});
+
+test('JavaScript that is broken is told with its line, too', async () => {
+  await save('plain.js', `export const a = 1;\nexport const b = ;\n`);
+  await dev.says('broken: actions/plain.js:2: ');
+});
+
+test('two files may not define the same action', async () => {
+  await save('twin.ts', slow(3, 'twins/{twin}'));
+  await dev.says('twin.ts: there is an action slow in');
+  expect((await dev.call('twins/1/slow/run', { gate: dev.folder })).status).toBe(404);
+});
+
+test('an action whose file is gone has no route', async () => {
+  await rm(join(dev.folder, 'actions', 'twin.ts'));
+  await rm(join(dev.folder, 'actions', 'slow.ts'));
+  await dev.says('gone: slow');
+  await waitUntil(async () => (await dev.call('news/1/slow/run', { gate: dev.folder })).status === 404);
+});
+
+test('actions.yaml is followed, and its mistakes are told by line, column and path', async () => {
+  const yaml = (words: string) => `actions:\n  say:\n    command: { argv: [echo, '${words}'] }\n`;
+  await save('actions.yaml', yaml('"first"'));
+  await dev.says('loaded say of actions/actions.yaml');
+  expect(await dev.run('say', {})).toMatchObject({ results: 'first' });
+  await save('actions.yaml', `${yaml('"second"')}    timeout: 5\n`);
+  await dev.says('broken: actions/actions.yaml:4:5: actions.say.timeout: is not a known word here');
+  expect(await dev.run('say', {})).toMatchObject({ results: 'first' });
+  await save('actions.yaml', yaml('"third"'));
+  await dev.says('loaded say of actions/actions.yaml');
+  expect(await dev.run('say', {})).toMatchObject({ results: 'third' });
+});

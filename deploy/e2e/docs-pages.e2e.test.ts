@@ -1,0 +1,129 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from '@errand/local-servers';
+import { waitUntil } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts';
+
+/*
+ * The pages for authors as a reader follows them: files are written as their code blocks say, then the blocks of
+ * commands are run. A block's info string says which it is: `ts file=actions/hello.ts`, `sh run`, `sh background`.
+ */
+
+interface Block {
+  readonly info: string;
+  readonly text: string;
+}
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more,./examples/python' };
+
+let dev: DevSystem;
+let port: number;
+let background: ChildProcess | undefined;
+let pages: { actions: Block[]; wrap: Block[] };
+
+async function blocksOf(page: string): Promise<Block[]> {
+  const text = await readFile(join(ROOT, 'docs', page), 'utf8');
+  // The pages name a port; here it may be taken.
+  const own = text.replaceAll('9100', String(port));
+  return [...own.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(([, info = '', body = '']) => ({
+    info,
+    text: body,
+  }));
+}
+
+async function writeFiles(folder: string, blocks: readonly Block[]): Promise<void> {
+  for (const { info, text } of blocks) {
+    const [, path] = /file=(\S+)/.exec(info) ?? [];
+    if (path === undefined) continue;
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+}
+
+/** What the commands of a page print, in one shell with all of them. */
+async function runCommands(blocks: readonly Block[]): Promise<string> {
+  const commands = blocks.filter(({ info }) => info === 'sh run').map(({ text }) => text);
+  const script = ['set -euo pipefail', ...commands].join('\n');
+  const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: dev.folder });
+  return stdout;
+}
+
+beforeAll(async () => {
+  port = await freePort();
+  pages = { actions: await blocksOf('actions.md'), wrap: await blocksOf('wrap-an-endpoint.md') };
+  const folder = await createDevFolder();
+  await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
+  await writeFiles(folder, [...pages.actions, ...pages.wrap]);
+  const command = pages.wrap.find(({ info }) => info === 'sh background')?.text.trim();
+  background = spawn('bash', ['-c', `${command?.replace(' python3', ' exec python3')}`], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
+  dev = await startDevSystem(folder, ENV);
+});
+afterAll(async () => {
+  background?.kill();
+  await dev?.[Symbol.asyncDispose]();
+});
+
+test('the page on actions leads to a job that has succeeded', async () => {
+  expect(JSON.parse(await runCommands(pages.actions))).toMatchObject({
+    status: 'succeeded',
+    results: { text: 'Good day, Ada' },
+  });
+});
+
+test('the page on wrapping leads to a quote of the endpoint', async () => {
+  await waitUntil(async () => (await fetch(`http://127.0.0.1:${port}/`)).status === 501);
+  expect(JSON.parse(await runCommands(pages.wrap))).toMatchObject({
+    status: 'succeeded',
+    results: { price_eur: 10_200 },
+  });
+});
+
+test('a refusal of the endpoint ends the job at once, with what callers may see of it', async () => {
+  expect(await dev.run('customers/c-1/quote', { size_kw: 101 })).toMatchObject({
+    status: 'failed',
+    attempt: { number: 1 },
+    errors: [{ code: 'endpoint_refused', details: [{ status: 422, answer: [{ field: 'size_kw' }] }] }],
+  });
+});
+
+test('wrong inputs of a declared action are named before a job is made of them', async () => {
+  const { status, body } = await dev.call('customers/c-1/quote/run', { size_kw: 0 });
+  expect(status).toBe(422);
+  expect(body.errors).toMatchObject([{ pointer: '#/size_kw', code: 'exclusive_minimum' }]);
+});
+
+test('the Python program answers, with progress on the way, and can refuse for good', async () => {
+  for (const action of ['primes', 'count_primes']) {
+    expect(await dev.run(action, { below: 1_000_000 })).toMatchObject({
+      status: 'succeeded',
+      results: { primes: 78_498 },
+      progress: { percent: 100 },
+    });
+  }
+  expect(await dev.run('count_primes', { below: 13 })).toMatchObject({
+    status: 'failed',
+    attempt: { number: 1 },
+    errors: [{ code: 'unlucky', message: 'Thirteen is refused.' }],
+  });
+});
+
+test('no log holds the secret of the endpoint', async () => {
+  expect(await readFile(join(dev.folder, '.errand', 'logs', 'executor.log'), 'utf8')).not.toContain('s3cret');
+});
+
+test.each([
+  ['actions.md', 'actions/hello.ts', 'hello/hello.ts'],
+  ['actions.md', 'actions/hello.test.ts', 'hello/hello.test.ts'],
+  ['wrap-an-endpoint.md', 'actions/actions.yaml', 'http/actions.yaml'],
+])('of %s, %s is the example %s', async (page, file, example) => {
+  const shown = (await blocksOf(page)).find(({ info }) => info.endsWith(`file=${file}`))?.text;
+  const text = await readFile(join(ROOT, 'examples', example), 'utf8');
+  expect(shown).toBe(text.replaceAll('9100', String(port)));
+});

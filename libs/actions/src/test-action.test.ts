@@ -1,0 +1,94 @@
+import { expect, expectTypeOf, test } from 'vitest';
+import { z } from 'zod';
+import { defineAction } from './define-action.ts';
+import { PermanentError } from './errors.ts';
+import { FileResult } from './result-file.ts';
+import { testAction } from './test-action.ts';
+
+const greet = defineAction({
+  name: 'greet',
+  resource: 'people/{person}',
+  input: z.object({ word: z.string().default('Hello'), how: z.enum(['well', 'throw', 'refuse', 'lie']) }),
+  result: z.object({ text: z.string() }),
+  run: ({ input, resource, progress, log, attempt, signal }) => {
+    progress(50, 'halfway');
+    progress(75);
+    log('greeting');
+    if (input.how === 'throw') throw new Error('no voice');
+    if (input.how === 'refuse') throw new PermanentError('rude', 'Not to them.', [{ who: resource.person }]);
+    if (input.how === 'lie') return { text: 7 as unknown as string };
+    return { text: `${input.word}, ${resource.person} (${attempt}${signal.aborted ? ', stopped' : ''})` };
+  },
+});
+const resource = { person: 'Ada' };
+
+test('an action is run once, between its schemas, and what it reports is collected', async () => {
+  const { result, error, progress, logged } = await testAction(greet, { how: 'well' }, { resource });
+  expectTypeOf(result).toEqualTypeOf<{ text: string } | undefined>();
+  expect(error).toBeUndefined();
+  expect(result).toEqual({ text: 'Hello, Ada (1)' });
+  expect(progress).toEqual([{ percent: 50, message: 'halfway' }, { percent: 75 }]);
+  expect(logged).toEqual(['greeting']);
+});
+
+test('attempt and signal are the ones given', async () => {
+  const options = { resource, attempt: 3, signal: AbortSignal.abort() };
+  const { result } = await testAction(greet, { how: 'well' }, options);
+  expect(result?.text).toBe('Hello, Ada (3, stopped)');
+});
+
+test.each([
+  ['throw', { code: 'action_failed', message: 'no voice', permanent: false }],
+  ['refuse', { code: 'rude', message: 'Not to them.', permanent: true, details: [{ who: 'Ada' }] }],
+  ['lie', { code: 'invalid_result', permanent: true, details: [{ path: 'text' }] }],
+] as const)('what goes wrong by %s is an error, not a rejection', async (how, error) => {
+  expect(await testAction(greet, { how }, { resource })).toMatchObject({ error });
+});
+
+test('a wrong input does not reach the action', async () => {
+  const tested = await testAction(greet, { how: 'badly' as 'well' }, { resource });
+  expect(tested).toMatchObject({
+    error: { code: 'invalid_input', details: [{ path: 'how' }] },
+    progress: [],
+  });
+});
+
+test('resource parameters are wanted where the action has some, and only there', () => {
+  const plain = defineAction({ name: 'plain', input: z.object({}), result: z.object({}), run: () => ({}) });
+  const calls = () => [
+    testAction(plain, {}),
+    // @ts-expect-error: greet needs the person
+    testAction(greet, { how: 'well' }),
+    // @ts-expect-error: how is one of four words
+    testAction(greet, { how: 'badly' }, { resource }),
+  ];
+  expect(calls).toBeTypeOf('function');
+});
+
+test('a file is read to its end, and other jobs are what the test says', async () => {
+  const report = defineAction({
+    name: 'report',
+    input: z.object({ job_id: z.string(), forged: z.boolean().default(false) }),
+    result: FileResult,
+    async run({ input, saveResult, readResult }) {
+      const other = await readResult(input.job_id);
+      const body = [Buffer.from('it is '), Buffer.from(other.kind)];
+      const saved = await saveResult({ contentType: 'text/plain', filename: 'a.txt', body });
+      return input.forged ? { ...saved } : saved;
+    },
+  });
+  const { result, files } = await testAction(
+    report,
+    { job_id: 'j' },
+    { readResult: () => ({ kind: 'not_json' }) },
+  );
+  expect(result).toMatchObject({ bytes: 14, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(files).toEqual([
+    { contentType: 'text/plain', filename: 'a.txt', content: Buffer.from('it is not_json') },
+  ]);
+  const { error } = await testAction(report, { job_id: 'j', forged: true });
+  expect(error).toMatchObject({
+    code: 'invalid_result',
+    details: [{ message: 'must be what saveResult returned' }],
+  });
+});

@@ -1,0 +1,68 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { RESERVED_ACTION_NAMES } from '@errand/contracts';
+import { schemaMistakes } from '@errand/json-schema';
+import type { CommandCall, Declaration, HttpCall } from './declaration.ts';
+import { headerMistakes } from './headers.ts';
+import { parametersOf, urlMistakes } from './url-template.ts';
+import type { Mistake } from './yaml-places.ts';
+
+/** One declared action, with what surrounds it. */
+export interface Declared {
+  readonly name: string;
+  readonly declaration: Declaration;
+  /** Of the file; relative paths start there. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What a well-formed declaration is wrong in all the same. Paths start at the declaration. */
+export function checkDeclaration({ name, declaration, folder, env }: Declared): Mistake[] {
+  const { http, command } = declaration;
+  const mistakes = [...schemaMistakesIn(declaration, 'input'), ...schemaMistakesIn(declaration, 'result')];
+  if (RESERVED_ACTION_NAMES.includes(name)) {
+    mistakes.push({ path: [], message: 'the API uses that word itself' });
+  }
+  const parameters = parametersOf(declaration.resource);
+  if (new Set(parameters).size < parameters.length) {
+    mistakes.push({ path: ['resource'], message: 'names a parameter twice' });
+  }
+  const { type, properties } = declaration.input as { type?: unknown; properties?: object };
+  if (type !== undefined && type !== 'object') {
+    mistakes.push({ path: ['input', 'type'], message: "must be object, since a run's body is one" });
+  }
+  if (properties && Object.hasOwn(properties, '_job')) {
+    const message = 'the API keeps the options of the job there';
+    mistakes.push({ path: ['input', 'properties', '_job'], message });
+  }
+  if (http) mistakes.push(...under('http', httpMistakes(http, declaration, env)));
+  if (command) mistakes.push(...under('command', commandMistakes(command, folder)));
+  return mistakes;
+}
+
+function schemaMistakesIn(declaration: Declaration, member: 'input' | 'result'): Mistake[] {
+  return schemaMistakes(declaration[member]).map(({ path, detail }) => ({
+    path: [member, ...path],
+    message: detail,
+  }));
+}
+
+function httpMistakes(call: HttpCall, declaration: Declaration, env: Declared['env']): Mistake[] {
+  const mistakes = [...urlMistakes(call.url, declaration), ...headerMistakes(call.headers, env)];
+  for (const status of call.permanent.filter((each) => call.retry_on.includes(each))) {
+    mistakes.push({ path: ['permanent'], message: `${status} is under retry_on, too` });
+  }
+  if (call.method === 'GET' && call.body !== undefined) {
+    mistakes.push({ path: ['body'], message: 'a GET has none; put what is needed into the url' });
+  }
+  return mistakes;
+}
+
+function commandMistakes({ cwd }: CommandCall, folder: string): Mistake[] {
+  const isFolder = statSync(resolve(folder, cwd), { throwIfNoEntry: false })?.isDirectory();
+  return isFolder ? [] : [{ path: ['cwd'], message: `there is no folder ${resolve(folder, cwd)}` }];
+}
+
+function under(key: string, mistakes: readonly Mistake[]): Mistake[] {
+  return mistakes.map(({ path, message }) => ({ path: [key, ...path], message }));
+}

@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { waitUntil } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestFile, runOnce, type TestFile } from './test-declarations.ts';
+
+let file: TestFile;
+beforeAll(async () => {
+  file = await createTestFile({ SEEN: 'yes', UNSEEN: 'no' });
+});
+afterAll(() => file[Symbol.asyncDispose]());
+
+/** An action that runs a script of the shell. */
+function script(text: string, ...more: string[]) {
+  return file.one(`actions:
+  work:
+    command:
+      argv: [sh, -c, ${JSON.stringify(text)}]
+${more.map((line) => `      ${line}`).join('\n')}
+`);
+}
+
+const isAlive = (pid: number) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('a command reads the job on stdin and writes its result to stdout', async () => {
+  const { result } = runOnce(await script('cat'), {
+    jobId: 'job-1',
+    input: { n: 1 },
+    resource: { id: 'r' },
+    attempt: 2,
+  });
+  expect(await result).toEqual({
+    job_id: 'job-1',
+    tenant_id: 'acme',
+    attempt: 2,
+    resource: { id: 'r' },
+    metadata: {},
+    input: { n: 1 },
+  });
+});
+
+test('a command that reads nothing may be sent much', async () => {
+  expect(await runOnce(await script('echo 1'), { input: { text: 'x'.repeat(1_000_000) } }).result).toBe(1);
+});
+
+test('lines with a percentage are progress, others are logged', async () => {
+  const text = `printf '{"percent": 40, "message": "halfway"}\\nhello\\n{"a":1}\\n{"percent":50}' >&2; echo null`;
+  const run = runOnce(await script(text));
+  expect(await run.result).toBeNull();
+  expect(run.progress).toEqual([{ percent: 40, message: 'halfway' }, { percent: 50 }]);
+  expect(run.logged.map(({ fields }) => fields)).toEqual([{ line: 'hello' }, { line: '{"a":1}' }]);
+});
+
+test('a flood of lines is read, and the log is spared', async () => {
+  const run = runOnce(await script('yes | head -n 5000 >&2; printf %0100000d 1 >&2; echo 1'));
+  expect(await run.result).toBe(1);
+  expect(run.logged).toHaveLength(1_001);
+});
+
+test('the environment holds PATH and what was asked for', async () => {
+  const action = await script('echo "[\\"$SEEN\\",\\"$UNSEEN\\",\\"$PWD\\"]"', 'env: [SEEN]');
+  expect(await runOnce(action).result).toEqual(['yes', '', file.folder]);
+});
+
+test('the exit code for good makes a permanent error of what was written', async () => {
+  const said = '{"code":"too_steep","message":"Too steep.","details":[1]}';
+  await expect(runOnce(await script(`echo '${said}'; exit 65`)).result).rejects.toMatchObject({
+    name: 'PermanentError',
+    code: 'too_steep',
+    message: 'Too steep.',
+    details: [1],
+  });
+  const other = await script('exit 9', 'permanent_exit_code: 9');
+  await expect(runOnce(other).result).rejects.toMatchObject({ code: 'command_refused' });
+});
+
+test.each([
+  [
+    'another exit code',
+    'echo oh no >&2; exit 3',
+    { name: 'Error', message: 'the command ended with code 3: oh no' },
+  ],
+  ['a signal', 'kill -9 $$', { name: 'Error', message: 'the command ended with SIGKILL: ' }],
+  ['what is no JSON', 'echo hello', { code: 'invalid_output' }],
+  ['too much output', 'yes', { code: 'output_too_large', details: [{ max_output_bytes: 1_048_576 }] }],
+])('%s is an error', async (_, text, error) => {
+  await expect(runOnce(await script(text)).result).rejects.toMatchObject(error);
+});
+
+test('a program that is not there is an error', async () => {
+  const action = await file.one('actions: { a: { command: { argv: [no-such-program] } } }');
+  await expect(runOnce(action).result).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('a stop ends the whole group, also what does not want to end', async () => {
+  const pids = join(file.folder, 'pids');
+  const text = `trap '' TERM; (trap '' TERM; sleep 600) & echo "$$ $!" > ${pids}; echo '{"percent":1}' >&2; sleep 600 & wait; wait`;
+  const stop = new AbortController();
+  const run = runOnce(await script(text, 'kill_grace_s: 0.2'), { signal: stop.signal });
+  const failed = expect(run.result).rejects.toMatchObject({ message: 'the command ended with SIGKILL: ' });
+  await waitUntil(() => run.progress.length > 0);
+  const found = (await readFile(pids, 'utf8')).trim().split(' ').map(Number);
+  expect(found.map(isAlive)).toEqual([true, true]);
+  stop.abort();
+  await failed;
+  await waitUntil(() => !found.some(isAlive));
+});
+
+test('what a command leaves running ends with it', async () => {
+  const pidFile = join(file.folder, 'left');
+  expect(await runOnce(await script(`sleep 600 & echo $! > ${pidFile}; echo 1`)).result).toBe(1);
+  const pid = Number(await readFile(pidFile, 'utf8'));
+  await waitUntil(() => !isAlive(pid));
+});

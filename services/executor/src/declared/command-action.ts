@@ -1,0 +1,84 @@
+import { resolve } from 'node:path';
+import { type Action, PermanentError } from '@errand/actions';
+import type { Declared } from './check-declaration.ts';
+import type { CommandCall } from './declaration.ts';
+import { factsOf } from './http-action.ts';
+import { type ProcessGroup, startProcessGroup } from './process-group.ts';
+import { listenTo } from './said-lines.ts';
+
+/*
+ * An attempt is one process, which leads a group of its own:
+ *
+ *   stdin    one JSON object: job_id, tenant_id, attempt, resource, metadata, traceparent, input
+ *   stdout   the result as JSON, when it ends with 0; {code, message, details} when it ends with permanent_exit_code
+ *   stderr   lines; those like {"percent": 40, "message": "…"} are progress, others are logged
+ *
+ *   it ends with 0                            the result
+ *   with permanent_exit_code                  the job fails
+ *   otherwise, or by a signal                 another attempt
+ *   it writes more than max_output_bytes      the group is killed, the job fails
+ *   the attempt is stopped or times out       the group gets SIGTERM, and SIGKILL after kill_grace_s
+ */
+
+export function commandRun(call: CommandCall, { folder, env }: Declared): Action['run'] {
+  // PATH finds the program; everything else is passed on only where it is asked for.
+  const passed = Object.fromEntries(
+    ['PATH', ...call.env].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
+  const cwd = resolve(folder, call.cwd);
+  return async (attempt) => {
+    attempt.signal.throwIfAborted();
+    const group = startProcessGroup(call.argv, { cwd, env: passed });
+    const onAbort = () => group.end(call.kill_grace_s * 1_000);
+    attempt.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const said = listenTo(group.child.stderr, attempt);
+      const output = collect(group, call);
+      group.child.stdin.end(JSON.stringify(factsOf(attempt)));
+      const { code, signal } = await group.closed;
+      const text = output();
+      if (code === 0) return resultIn(text);
+      if (code === call.permanent_exit_code) throw refusalIn(text);
+      throw new Error(`the command ended with ${signal ?? `code ${code}`}: ${said.lastLine()}`);
+    } finally {
+      attempt.signal.removeEventListener('abort', onAbort);
+    }
+  };
+}
+
+/** Gathers what a process writes to stdout, up to the limit, at which the group ends. */
+function collect(group: ProcessGroup, call: CommandCall): () => string {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  group.child.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= call.max_output_bytes) chunks.push(chunk);
+    else group.end(0);
+  });
+  return () => {
+    if (bytes <= call.max_output_bytes) return Buffer.concat(chunks).toString('utf8');
+    const limit = [{ max_output_bytes: call.max_output_bytes }];
+    throw new PermanentError('output_too_large', 'The command wrote more than it may.', limit);
+  };
+}
+
+function resultIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new PermanentError('invalid_output', 'The command did not write its result as JSON.');
+  }
+}
+
+/** Whatever it wrote, the job fails for good; without a readable reason with a general one. */
+function refusalIn(text: string): PermanentError {
+  let said: { code?: unknown; message?: unknown; details?: unknown } | null = null;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    // Told below.
+  }
+  const code = typeof said?.code === 'string' ? said.code : 'command_refused';
+  const message = typeof said?.message === 'string' ? said.message : 'The command refused the job.';
+  return new PermanentError(code, message, Array.isArray(said?.details) ? said.details : []);
+}

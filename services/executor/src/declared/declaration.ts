@@ -1,0 +1,78 @@
+import { ActionContract, ActionName } from '@errand/contracts';
+import { z } from 'zod';
+
+/*
+ * What an actions.yaml may say. docs/actions-yaml is its reference for people:
+ *
+ *   actions:
+ *     <name>:
+ *       …                 what callers see, and how it is retried
+ *       http:  { … }      either: the action is a call of an HTTP endpoint
+ *       command: { … }    or: the action is a process
+ */
+
+const pointer = z.string().regex(/^(\/([^~/]|~[01])*)*$/, 'must be a JSON pointer such as /a/b');
+/** A pointer at a value, or an object whose members are such. */
+const mapping = z.union([pointer, z.record(z.string(), pointer)], {
+  error: 'must be a JSON pointer such as /a/b, or a map of names to pointers',
+});
+export type Mapping = z.infer<typeof mapping>;
+
+/** Node's timers hold no more. */
+const seconds = z.number().min(0.001).max(2_147_483);
+const status = z.int().min(300).max(599);
+const bytes = z.int().min(1).max(67_108_864);
+const jsonSchema = z.record(z.string(), z.unknown(), { error: 'must be a JSON Schema, which is a map' });
+
+const HttpCall = z.strictObject({
+  method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+  url: z.string().min(1).max(2_000),
+  headers: z.record(z.string(), z.string()).default({}),
+  body: mapping.optional(),
+  response: mapping.default(''),
+  error_details: pointer.optional(),
+  retry_on: z.array(status).default([]),
+  permanent: z.array(status).default([]),
+  max_response_bytes: bytes.default(1_048_576),
+});
+export type HttpCall = z.infer<typeof HttpCall>;
+
+const CommandCall = z.strictObject({
+  argv: z.array(z.string(), { error: 'must be a list of words; no shell takes them apart' }).min(1),
+  cwd: z.string().default('.'),
+  env: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable')).default([]),
+  permanent_exit_code: z.int().min(1).max(255).default(65),
+  max_output_bytes: bytes.default(1_048_576),
+  kill_grace_s: z.number().min(0).max(60).default(2),
+});
+export type CommandCall = z.infer<typeof CommandCall>;
+
+const Declaration = z
+  .strictObject({
+    version: z
+      .union([z.string(), z.number()])
+      .transform(String)
+      .pipe(ActionContract.shape.version)
+      .default('1'),
+    description: ActionContract.shape.description.default(''),
+    resource: ActionContract.shape.resource.default(''),
+    input: jsonSchema.default({ type: 'object' }),
+    result: jsonSchema.default({}),
+    timeout_s: seconds.default(600),
+    concurrency: z.int().min(1).max(10_000).default(4),
+    retry: z
+      .strictObject({
+        max_attempts: z.int().min(1).default(3),
+        first_delay_s: seconds.default(1),
+        max_delay_s: seconds.default(300),
+      })
+      .prefault({}),
+    http: HttpCall.optional(),
+    command: CommandCall.optional(),
+  })
+  .refine(({ http, command }) => (http === undefined) !== (command === undefined), {
+    error: 'must have http or command, and not both',
+  });
+export type Declaration = z.infer<typeof Declaration>;
+
+export const Declarations = z.strictObject({ actions: z.record(ActionName, Declaration) });

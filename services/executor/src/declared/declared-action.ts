@@ -1,0 +1,57 @@
+import type { Action, ValueSchema } from '@errand/actions';
+import { compileSchema } from '@errand/json-schema';
+import type { Declared } from './check-declaration.ts';
+import { commandRun } from './command-action.ts';
+import { httpRun } from './http-action.ts';
+
+/** An action out of a declaration that has been checked. */
+export function declaredAction(declared: Declared): Action {
+  const { name, declaration } = declared;
+  const { retry, http, command } = declaration;
+  const run = http ? httpRun(http, declared.env) : command && commandRun(command, declared);
+  if (!run) throw new Error(`${name} is neither http nor command`);
+  return {
+    contract: {
+      name,
+      version: declaration.version,
+      description: declaration.description,
+      resource: declaration.resource,
+      input_schema: declaration.input,
+      result_schema: declaration.result,
+      max_attempts: retry.max_attempts,
+      timeout_ms: Math.ceil(declaration.timeout_s * 1_000),
+    },
+    retry: {
+      maxAttempts: retry.max_attempts,
+      firstDelayMs: retry.first_delay_s * 1_000,
+      maxDelayMs: retry.max_delay_s * 1_000,
+    },
+    concurrency: declaration.concurrency,
+    thread: 'main',
+    input: valueSchema(declaration.input),
+    result: valueSchema(declaration.result),
+    returnsFile: false,
+    run,
+  };
+}
+
+function valueSchema(schema: Record<string, unknown>): ValueSchema {
+  const validate = compileSchema(schema);
+  return {
+    safeParse(value) {
+      const errors = validate(value, JSON.stringify(value)?.length ?? 0);
+      if (errors.length === 0) return { success: true, data: value };
+      const issues = errors.map(({ pointer = '#', code, detail }) => ({
+        path: pathOf(pointer),
+        code,
+        message: detail,
+      }));
+      return { success: false, error: { issues } };
+    },
+  };
+}
+
+function pathOf(fragment: string): string[] {
+  const tokens = decodeURIComponent(fragment).split('/').slice(1);
+  return tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+}

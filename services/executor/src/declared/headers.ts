@@ -1,0 +1,56 @@
+import type { Declared } from './check-declaration.ts';
+import type { Mistake } from './yaml-places.ts';
+
+const SECRET = /\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}/g;
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is shown as it is written
+export const FORM = '${secret:NAME}';
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** Visible ASCII, spaces and tabs: nothing that could end a header's line. */
+const VALUE = /^[\x20-\x7e\t]*$/;
+
+/** Said by every call, or by the connection. */
+const TAKEN = [
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'idempotency-key',
+  'keep-alive',
+  'te',
+  'traceparent',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
+export function headerMistakes(headers: Readonly<Record<string, string>>, env: Declared['env']): Mistake[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    const wrong = (message: string) => ({ path: ['headers', name], message });
+    const mistakes: Mistake[] = [];
+    if (!NAME.test(name)) mistakes.push(wrong('is no name of a header'));
+    if (TAKEN.includes(name.toLowerCase())) mistakes.push(wrong('is set by Errand itself'));
+    const missing = [...value.matchAll(SECRET)]
+      .map(([, variable = '']) => variable)
+      .filter((each) => !env[each]);
+    for (const variable of missing) mistakes.push(wrong(`the environment has no ${variable}`));
+    if (value.replaceAll(SECRET, '').includes('${')) mistakes.push(wrong(`${FORM} is the only form`));
+    // What the value is may be secret, so it is not shown.
+    if (!VALUE.test(fill(value, env))) mistakes.push(wrong('has characters that a header cannot hold'));
+    return mistakes;
+  });
+}
+
+/** The headers with their secrets, in lower case. */
+export function filledHeaders(
+  headers: Readonly<Record<string, string>>,
+  env: Declared['env'],
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), fill(value, env)]),
+  );
+}
+
+function fill(value: string, env: Declared['env']): string {
+  return value.replaceAll(SECRET, (_, variable: string) => env[variable] ?? '');
+}

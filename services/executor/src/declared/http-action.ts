@@ -1,0 +1,122 @@
+import { type Action, type Attempt, PermanentError } from '@errand/actions';
+import { Agent, type Dispatcher, request } from 'undici';
+import type { Declared } from './check-declaration.ts';
+import type { HttpCall } from './declaration.ts';
+import { filledHeaders } from './headers.ts';
+import { mapValue } from './mapping.ts';
+import { fillUrl } from './url-template.ts';
+
+/*
+ * An attempt is one exchange with the endpoint:
+ *
+ *   it answers 2xx with JSON                     the result
+ *   408, 425, 429, 5xx, or a status of retry_on  another attempt
+ *   any other status, redirects too              the job fails
+ *   nothing, or what is no JSON                  another attempt
+ *   more than max_response_bytes                 the job fails
+ *
+ * Private addresses are allowed: the file is the operator's own.
+ */
+
+const PASSING = [408, 425, 429];
+const CONNECT_MS = 10_000;
+
+/**
+ * The attempt's signal is the timeout of the whole exchange, however slow the endpoint. A connection serves one
+ * exchange: one that was kept could be closed under the next.
+ */
+const agent = new Agent({
+  connect: { timeout: CONNECT_MS },
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  pipelining: 0,
+  allowH2: false,
+});
+
+export function httpRun(call: HttpCall, env: Declared['env']): Action['run'] {
+  const headers = filledHeaders(call.headers, env);
+  return async (attempt) => {
+    const sent = bodyOf(call, attempt);
+    const type = sent === null ? {} : { 'content-type': 'application/json' };
+    const {
+      statusCode,
+      body,
+      headers: answered,
+    } = await request(urlOf(call, attempt), {
+      method: call.method,
+      headers: { accept: 'application/json', ...type, ...headers, ...ownHeaders(attempt) },
+      body: sent,
+      signal: attempt.signal,
+      dispatcher: agent,
+    });
+    const text = await readBounded(body, call.max_response_bytes);
+    if (statusCode >= 200 && statusCode < 300) {
+      if (text === undefined) {
+        const limit = [{ max_response_bytes: call.max_response_bytes }];
+        throw new PermanentError('response_too_large', "The endpoint's answer is too large.", limit);
+      }
+      const encoding = answered['content-encoding'] ?? 'identity';
+      if (encoding !== 'identity') throw new Error(`the endpoint answered with content-encoding ${encoding}`);
+      return mapValue(call.response, text === '' ? null : JSON.parse(text));
+    }
+    if (isPassing(statusCode, call)) throw new Error(`the endpoint answered ${statusCode}`);
+    throw new PermanentError('endpoint_refused', `The endpoint answered ${statusCode}.`, [
+      { status: statusCode, ...detailsOf(text, call) },
+    ]);
+  };
+}
+
+/** The key is the job's id: an endpoint that knows it does the work of a repeated attempt once. */
+function ownHeaders({ jobId, traceparent }: Attempt<unknown, string>): Record<string, string> {
+  return {
+    'accept-encoding': 'identity',
+    'idempotency-key': jobId,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+function urlOf(call: HttpCall, { input, resource }: Attempt<unknown, string>): string {
+  return fillUrl(call.url, { ...(input as object), ...(resource as object) });
+}
+
+function bodyOf(call: HttpCall, attempt: Attempt<unknown, string>): string | null {
+  if (call.method === 'GET' || (call.method === 'DELETE' && call.body === undefined)) return null;
+  return JSON.stringify(mapValue(call.body ?? '/input', factsOf(attempt))) ?? null;
+}
+
+/** What a mapping may point at, and what a command reads. */
+export function factsOf(attempt: Attempt<unknown, string>): Record<string, unknown> {
+  const { jobId, tenantId, attempt: number, resource, metadata, input, traceparent } = attempt;
+  return { job_id: jobId, tenant_id: tenantId, attempt: number, resource, metadata, traceparent, input };
+}
+
+function isPassing(status: number, { retry_on, permanent }: HttpCall): boolean {
+  if (permanent.includes(status)) return false;
+  return status >= 500 || PASSING.includes(status) || retry_on.includes(status);
+}
+
+/** What of a refusal callers may see is for the declaration to say. */
+function detailsOf(text = '', { error_details }: HttpCall): object {
+  if (error_details === undefined) return {};
+  try {
+    const answer = mapValue(error_details, JSON.parse(text));
+    return answer === undefined ? {} : { answer };
+  } catch {
+    return {};
+  }
+}
+
+/** Undefined for a body that is larger; the rest of it is not read. */
+async function readBounded(
+  body: Dispatcher.ResponseData['body'],
+  maxBytes: number,
+): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

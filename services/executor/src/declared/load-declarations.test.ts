@@ -1,0 +1,174 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the form of a secret is what is tested */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestFile, type TestFile } from './test-declarations.ts';
+
+let file: TestFile;
+beforeAll(async () => {
+  file = await createTestFile({ TOKEN: 'tok-1' });
+});
+afterAll(() => file[Symbol.asyncDispose]());
+
+/** The mistakes that a file is refused for, as `line:column path: message`. */
+async function mistakesIn(yaml: string): Promise<string[]> {
+  const error = await file.load(yaml).then(
+    () => new Error('was taken'),
+    (reason: Error) => reason,
+  );
+  return error.message.split('\n').map((line) => line.replace(/^.*?actions\.yaml:/, ''));
+}
+
+const http = (more: string) => `actions:
+  quote:
+    resource: customers/{customer_id}
+    input:
+      type: object
+      properties: { size: { type: integer }, list: { type: array }, note: { type: string } }
+      required: [size, list]
+    http:
+      ${more}
+`;
+
+test('a declared action tells callers what its file says, and nothing of its calls', async () => {
+  const action = await file.one(`actions:
+  quote:
+    version: 2
+    description: Quotes.
+    resource: customers/{customer_id}
+    input: { type: object, required: [size] }
+    timeout_s: 0.5
+    retry: { max_attempts: 5, first_delay_s: 2 }
+    concurrency: 7
+    http:
+      url: http://127.0.0.1:1/internal
+      headers: { authorization: 'Bearer \${secret:TOKEN}' }
+`);
+  expect(action.contract).toEqual({
+    name: 'quote',
+    version: '2',
+    description: 'Quotes.',
+    resource: 'customers/{customer_id}',
+    input_schema: { type: 'object', required: ['size'] },
+    result_schema: {},
+    max_attempts: 5,
+    timeout_ms: 500,
+  });
+  expect(action).toMatchObject({ retry: { maxAttempts: 5, firstDelayMs: 2_000, maxDelayMs: 300_000 } });
+  expect(action.concurrency).toBe(7);
+  expect(JSON.stringify(action)).not.toContain('tok-1');
+});
+
+test('inputs and results are checked with the schemas of the file', async () => {
+  const action = await file.one(http('url: http://127.0.0.1/'));
+  expect(action.input.safeParse({ size: 1, list: [] })).toEqual({
+    success: true,
+    data: { size: 1, list: [] },
+  });
+  expect(action.input.safeParse({ size: 'x', list: [] })).toMatchObject({
+    success: false,
+    error: { issues: [{ path: ['size'], code: 'type' }] },
+  });
+});
+
+test('every mistake is named at once with its line, column and path', async () => {
+  const mistakes = await mistakesIn(`actions:
+  Quote: { command: { argv: [x] } }
+  jobs: { command: { argv: [x] } }
+  scan:
+    timeout: 5
+    retry: { max_attempts: 0 }
+    command:
+      argv: echo hello
+  both: { http: { url: http://x/ }, command: { argv: [x] } }
+  none: {}
+  half: { http: {} }
+`);
+  expect(mistakes).toEqual([
+    '2:3: actions.Quote: must be snake_case, at most 64 characters',
+    '5:5: actions.scan.timeout: is not a known word here',
+    expect.stringMatching(/^6:28: actions\.scan\.retry\.max_attempts: Too small/),
+    '8:13: actions.scan.command.argv: must be a list of words; no shell takes them apart',
+    '9:3: actions.both: must have http or command, and not both',
+    '10:3: actions.none: must have http or command, and not both',
+    '11:11: actions.half.http.url: is missing',
+  ]);
+});
+
+test.each([
+  ['a file that is no YAML', 'actions:\n  a: [\n', /^3:1: /],
+  ['a key that comes twice', 'actions:\n  a: { command: { argv: [x] } }\n  a: 1\n', /^3:3: .*unique/],
+  ['an empty file', '', /^1:1: /],
+  [
+    'a word of the API',
+    'actions:\n  jobs: { command: { argv: [x] } }\n',
+    /^2:3: actions\.jobs: the API uses/,
+  ],
+  [
+    'a schema with a wrong type',
+    http('url: http://x/').replace('type: integer', 'type: int'),
+    /^6:35: actions\.quote\.input\.properties\.size\.type: /,
+  ],
+  [
+    'an input that is no object',
+    'actions:\n  a: { input: { type: string }, command: { argv: [x] } }\n',
+    /^2:23: actions\.a\.input\.type: must be object/,
+  ],
+  [
+    'a folder that is not there',
+    'actions:\n  a: { command: { argv: [x], cwd: nowhere } }\n',
+    /^2:35: actions\.a\.command\.cwd: there is no folder/,
+  ],
+  [
+    'a repeated parameter',
+    'actions:\n  a: { resource: "a/{b}/c/{b}", command: { argv: [x] } }\n',
+    /names a parameter twice/,
+  ],
+  ['a URL without a scheme', http('url: x/y'), /^9:12: actions\.quote\.http\.url: must begin/],
+  ['a parameter for a host', http('url: http://{customer_id}/'), /may not be part of the host/],
+  ['credentials in a URL', http('url: http://a:b@x/'), /may hold no credentials/],
+  ['an unknown parameter', http('url: http://x/{nobody}'), /\{nobody\} is neither/],
+  ['a parameter that may be absent', http('url: http://x/{note}'), /\{note\} must be required/],
+  ['a parameter that is a list', http('url: http://x/{list}'), /\{list\} must be of type/],
+  [
+    'a secret that is not set',
+    http("{ url: 'http://x/', headers: { a: '${secret:NOPE}' } }"),
+    /^9:41: actions\.quote\.http\.headers\.a: the environment has no NOPE/,
+  ],
+  ['another form of secret', http("{ url: 'http://x/', headers: { a: '${TOKEN}' } }"), /is the only form/],
+  ['a header of our own', http("{ url: 'http://x/', headers: { Host: a } }"), /is set by Errand itself/],
+  [
+    'a header of two lines',
+    http('{ url: "http://x/", headers: { a: "b\\r\\nc: d" } }'),
+    /characters that a header cannot hold/,
+  ],
+  [
+    'a status of two minds',
+    http("{ url: 'http://x/', retry_on: [500], permanent: [500] }"),
+    /500 is under retry_on, too/,
+  ],
+  ['a body for a GET', http("{ url: 'http://x/', method: GET, body: /input }"), /a GET has none/],
+  [
+    'a mapping that is no pointer',
+    http("{ url: 'http://x/', response: data }"),
+    /must be a JSON pointer such as/,
+  ],
+])('%s is refused', async (_, yaml, words) => {
+  const mistakes = await mistakesIn(yaml);
+  expect(mistakes).toHaveLength(1);
+  expect(mistakes[0]).toMatch(words);
+});
+
+test('aliases that would grow without end are refused', async () => {
+  const bomb = ['a: &a [1,1,1,1,1,1,1,1,1]'];
+  for (const [from, to] of ['ab', 'bc', 'cd', 'de'])
+    bomb.push(`${to}: &${to} [${Array(9).fill(`*${from}`).join()}]`);
+  expect((await mistakesIn(bomb.join('\n')))[0]).toMatch(/^1:1: .*alias/);
+});
+
+test('no message shows a secret', async () => {
+  const yaml = http("{ url: 'http://x/{nobody}', headers: { a: '${secret:TOKEN}\\n' } }")
+    .replace("'$", '"$')
+    .replace("n' } }", 'n" } }');
+  const mistakes = await mistakesIn(yaml);
+  expect(mistakes.length).toBeGreaterThan(0);
+  expect(mistakes.join()).not.toContain('tok-1');
+});

@@ -1,0 +1,12 @@
+import type { AttemptHooks } from './execute-attempt.ts';
+
+/** Test-only: the hooks of an attempt that reports to nobody, stores nothing and finds no other job. */
+export function idleHooks(signal: AbortSignal): AttemptHooks {
+  return {
+    signal,
+    progress: () => {},
+    log: () => {},
+    saveResult: () => Promise.reject(new Error('stores nothing')),
+    readResult: async () => ({ kind: 'unknown' }),
+  };
+}
