@@ -40,7 +40,7 @@ export const settings = {
     env: 'ERRAND_PROJECTION_REBUILD_PAGE',
     description: 'Most events that a rebuild folds at once; more is faster and takes more memory',
     unit: 'events',
-    default: 20_000,
+    default: 10_000,
     min: 1,
     max: 100_000,
   }),

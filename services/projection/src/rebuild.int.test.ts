@@ -1,6 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
-import { type RebuildProgress, type RecordedEvent, toJobEvent, uuidV7Floor } from '@errand/contracts';
+import {
+  PROJECTION_CONSUMER,
+  type RebuildProgress,
+  type RecordedEvent,
+  toJobEvent,
+  uuidV7Floor,
+} from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { anyFacts, REQUEST } from '@errand/domain/testing';
 import { type Db, openDatabase, openSession, stateOfRow } from '@errand/postgres';
@@ -16,6 +22,8 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settings } from './config.ts';
+import { rebuild as rebuildTable } from './rebuild.ts';
+import { beginRebuild } from './rebuild-row.ts';
 import { startProjection } from './start.ts';
 
 const TIMEOUT_MS = 180_000;
@@ -225,6 +233,33 @@ test(
     expect(await rowsInTable()).toEqual(before);
     expect((await rebuild()).kind).toBe('started');
     await untilOver('done');
+    expect(await rowsInTable()).toEqual(foldedRows());
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'what the projection settles between the last page and the swap is in the new table',
+  async () => {
+    await using session = await openSession({ url: database.url, name: 'test' });
+    await sql`select pg_advisory_lock(hashtext('errand_rebuild'), hashtext('job_summary'))`.execute(
+      session.db,
+    );
+    const row = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: Date.now() });
+    if (!row) throw new Error('another rebuild is under way');
+    let isInterrupted = false;
+    const readLog: Bus['readLog'] = async function* (query) {
+      yield* bus.readLog(query);
+      if (isInterrupted) return;
+      isInterrupted = true;
+      await appendJobs(5);
+      await untilComplete();
+      const { lastVersion } = await bus.logReach();
+      await waitUntil(async () => (await bus.ackFloor(PROJECTION_CONSUMER)) >= lastVersion);
+    };
+    const signal = new AbortController().signal;
+    await rebuildTable(row, { session, bus: { ...bus, readLog }, now: Date.now, signal, pageSize: 1_000 });
+    expect(isInterrupted).toBe(true);
     expect(await rowsInTable()).toEqual(foldedRows());
   },
   TIMEOUT_MS,
