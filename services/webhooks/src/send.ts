@@ -54,27 +54,26 @@ export function createSender(options: SenderOptions): Sender {
 
   async function send(endpointId: string, request: OutgoingRequest) {
     let status: number | null = null;
+    const limits = limitExchange(options.timeoutMs);
     try {
       const { origin, pathname, search } = new URL(request.url);
       const { method, headers, body } = request;
       const pool = poolOf(endpointId, origin);
-      // undici's own limits are for silence; an endpoint that drips would never reach them.
-      const deadline = AbortSignal.timeout(options.timeoutMs);
-      const chatter = limitChatter();
-      const signal = AbortSignal.any([deadline, chatter.signal]);
-      const { onInfo } = chatter;
+      const { signal, onInfo } = limits;
       const call = () => pool.request({ path: pathname + search, method, headers, body, signal, onInfo });
       const called = call().catch((error: unknown) => {
         if (!sockets.wasClosed(error)) throw error;
         return call();
       });
-      const answer = await orAborted(called, deadline);
+      const answer = await orAborted(called, signal);
       status = answer.statusCode;
       const retryAfter = answer.headers['retry-after'];
       const response = await readCapped(answer.body, options);
       return { kind: 'answered', status, response, retryAfter: single(retryAfter) } as const;
     } catch (error) {
       return destroyed ? ({ kind: 'abandoned' } as const) : ({ kind: 'broken', status, error } as const);
+    } finally {
+      limits.clear();
     }
   }
 
@@ -92,9 +91,14 @@ export function createSender(options: SenderOptions): Sender {
 /** Informational answers (1xx) that an endpoint may send before its answer. */
 const MAX_CHATTER = 16;
 
-/** Ends an exchange with an endpoint that sends informational answers without end. */
-function limitChatter() {
+/**
+ * Ends an exchange at its deadline, and one with an endpoint that sends informational answers without end. undici's own
+ * limits are for silence; an endpoint that drips would never reach them. One controller that its timer holds on to: a
+ * signal composed of others may be collected, and then never fires.
+ */
+function limitExchange(timeoutMs: number) {
   const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new DOMException('', 'TimeoutError')), timeoutMs);
   let heard = 0;
   return {
     signal: controller.signal,
@@ -104,6 +108,7 @@ function limitChatter() {
       const error = new Error('the endpoint sends informational answers only');
       controller.abort(Object.assign(error, { code: 'HPE_TOO_MANY_INFORMATIONAL' }));
     },
+    clear: () => clearTimeout(timer),
   };
 }
 
