@@ -22,7 +22,7 @@ export const REQUEST: Extract<JobEvent, { type: 'JobRequested' }>['data'] = {
   metadata: { order: '7' },
   source: 'api',
   requested_by: 'key',
-  finish_by: '2026-01-02T00:00:00.000Z',
+  finish_by: '2126-01-02T00:00:00.000Z',
 };
 
 /** Puts facts into a log: versions grow, with gaps, as they do where jobs share a stream. */
