@@ -1,7 +1,6 @@
 import { PROJECTION_COMMANDS, type TopologySettings, WEBHOOK_COMMANDS } from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type AckFloors, createAckFloors } from './ack-floor.ts';
 import { type Appender, createAppender } from './append.ts';
 import { type BatchAppender, createBatchAppender } from './append-batch.ts';
 import { type Commands, createCommands } from './commands.ts';
@@ -43,7 +42,6 @@ export interface Bus
     Standings,
     VerifyCommand,
     LogReader,
-    AckFloors,
     AsyncDisposable {
   readonly nc: NatsConnection;
   readonly askWebhooks: Commands<typeof WEBHOOK_COMMANDS>['ask'];
@@ -107,7 +105,6 @@ export async function openBus(
     ...createStandings(jsm),
     ...createVerifyCommand(nc),
     ...createLogReader(nc, jsm),
-    ...createAckFloors(jsm),
     isConnected,
     close,
     async [Symbol.asyncDispose]() {
