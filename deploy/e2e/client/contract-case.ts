@@ -53,6 +53,15 @@ export async function collect<T>(items: AsyncIterable<T>, atMost = Number.POSITI
   return taken;
 }
 
+/** Looks again and again, until there is something. */
+export async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 function stable(value: unknown): string | undefined {
   return JSON.stringify(value, (_, member) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)

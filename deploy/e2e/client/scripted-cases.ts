@@ -1,5 +1,5 @@
 import type { Errand, ErrandOptions } from '@errand/client';
-import { assert, assertEqual, type Cases, collect, failureOf, type World } from './contract-case.ts';
+import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
 import type { SeenRequest } from './script.ts';
 
 /* What the client does about servers and networks that fail it. */
@@ -23,16 +23,8 @@ function scripted({ sdk, targets }: World, script: string, options: Partial<Erra
   return { errand, seen };
 }
 
-async function seenUntil(
-  seen: Scripted['seen'],
-  isEnough: (requests: SeenRequest[]) => boolean,
-): Promise<SeenRequest[]> {
-  for (;;) {
-    const requests = await seen();
-    if (isEnough(requests)) return requests;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const seenUntil = (seen: Scripted['seen'], isEnough: (requests: SeenRequest[]) => boolean) =>
+  until(async () => isEnough(await seen()) || undefined);
 
 const keysOf = (requests: readonly SeenRequest[]) =>
   requests.map(({ headers }) => headers['idempotency-key']);

@@ -6,7 +6,8 @@ import { SCRIPTS } from './scripts.ts';
 
 /**
  * A real server that misbehaves as asked. The tenant of a client says how: `<script>.<anything>` follows one of the
- * scripts, and `GET /seen/<tenant>` tells what has been seen of that tenant. Pages of any origin may call it.
+ * scripts, and `GET /seen/<tenant>` tells what has been seen of that tenant. `/hook` takes
+ * webhooks. Pages of any origin may call it.
  */
 export interface ScriptedServer extends AsyncDisposable {
   readonly url: string;
@@ -25,6 +26,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value);
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
+    if (request.url === '/hook') return response.writeHead(204).end();
     const [, prefix, , tenant = '', ...words] = (request.url ?? '').split('/');
     if (prefix === 'seen')
       return sendJson(response, 200, seen.get((request.url ?? '').split('/')[2] ?? '') ?? []);

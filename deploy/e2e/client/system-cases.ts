@@ -1,5 +1,5 @@
 import type { AcceptedJob } from '@errand/client';
-import { assert, assertEqual, type Cases, collect, failureOf, type World } from './contract-case.ts';
+import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
 
 /* What the client does with a system that works. */
 
@@ -143,9 +143,11 @@ const jobs: Cases = {
     }
     const list = () =>
       errand.jobs({ metadata, pageSize: 1, action: 'shout', status: ['succeeded', 'failed'] });
-    let listed = await collect(list());
     // The read model follows the log.
-    while (listed.length < 3) listed = await collect(list());
+    const listed = await until(async () => {
+      const found = await collect(list());
+      return found.length === 3 ? found : undefined;
+    });
     assertEqual(
       listed.map(({ job_id }) => job_id),
       ids,
@@ -220,7 +222,7 @@ const results: Cases = {
 const webhooks: Cases = {
   'an endpoint is made, changed, paused, tried, asked about and deleted': async ({ errand, targets }) => {
     const hooks = errand.webhooks;
-    const made = await hooks.create({ url: `${targets.deadUrl}/hook`, event_types: ['job.failed'] });
+    const made = await hooks.create({ url: `${targets.scriptedUrl}/hook`, event_types: ['job.failed'] });
     const id = made.endpoint_id;
     assert(made.signing_secret.startsWith('whsec_'), 'a secret');
     assertEqual((await hooks.change(id, { description: 'd' })).description, 'd');
@@ -249,14 +251,12 @@ const webhooks: Cases = {
     const hooks = errand.webhooks;
     const { signing_secret } = await hooks.rotateJobSecret({ graceS: 0 });
     assert(signing_secret.startsWith('whsec_'), 'a secret');
-    const webhook = { url: `${targets.deadUrl}/hook`, events: ['job.succeeded' as const] };
+    const webhook = { url: `${targets.scriptedUrl}/hook`, events: ['job.succeeded' as const] };
     const job = await errand.run('shout', { text: 'a' }, { resource: { room: '1' }, webhook });
     await errand.wait(job);
-    let [delivery] = await hooks.deliveriesOfJob(job);
-    while (!delivery) [delivery] = await hooks.deliveriesOfJob(job);
-    let attempts = await hooks.attempts(delivery.delivery_id);
-    while (attempts.length === 0) attempts = await hooks.attempts(delivery.delivery_id);
-    assertEqual(attempts.at(-1)?.number, 1);
+    const delivery = await until(async () => (await hooks.deliveriesOfJob(job)).at(0));
+    const attempt = await until(async () => (await hooks.attempts(delivery.delivery_id)).at(0));
+    assertEqual([attempt.number, attempt.status], [1, 204]);
     assertEqual((await hooks.delivery(delivery.delivery_id)).job_id, job.job_id);
     assertEqual((await hooks.redeliver(delivery.delivery_id)).delivery_id, delivery.delivery_id);
   },
