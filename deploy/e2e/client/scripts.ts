@@ -26,9 +26,12 @@ function event(version: number, type: string): string {
   return `id: ${version}\nevent: ${type}\ndata: ${JSON.stringify({ type, version, data: { text: 'ä€🎉' } })}\n\n`;
 }
 
-/** Sends text and ends the connection once it is on its way, without the end that HTTP wants. */
+/** Long enough for a caller to have read: some runtimes throw away what came right before a broken connection. */
+const READ_MS = 50;
+
+/** Sends text and then ends the connection without the end that HTTP wants. */
 function cut(response: ServerResponse, text: string | Buffer): void {
-  response.write(text, () => response.destroy());
+  response.write(text, () => setTimeout(() => response.destroy(), READ_MS));
 }
 
 export const SCRIPTS: Readonly<Record<string, Script>> = {
