@@ -14,7 +14,8 @@ import { z } from 'zod';
 
 /** Origins as browsers send them, separated by commas; `none` for none, `*` for all. */
 function origins(about: { env: string; description: string }): Setting<readonly string[]> {
-  const isOrigin = (text: string) => text === '*' || (URL.canParse(text) && new URL(text).origin === text);
+  const isOrigin = (text: string) =>
+    text === '*' || (!text.includes('*') && URL.canParse(text) && new URL(text).origin === text);
   const schema = z
     .string()
     .transform((list) => (list.trim() === 'none' ? [] : list.split(',').map((each) => each.trim())))
