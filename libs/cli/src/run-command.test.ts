@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
+import { createClient } from './client.ts';
 import { createGateway } from './gateway.ts';
 import { runCommand } from './run-command.ts';
 
@@ -11,6 +12,7 @@ async function run(args: string[], env: Record<string, string> = {}) {
   const said: string[] = [];
   const code = await runCommand(args, {
     gateway: () => createGateway(env),
+    client: (place) => createClient(env, place),
     stdout,
     say: (line) => said.push(line),
   });
@@ -38,6 +40,10 @@ test.each([
 test('what is missing of its world is named', async () => {
   expect((await run(['verify'])).said).toContain('ERRAND_URL');
   expect((await run(['verify'], { ERRAND_URL: 'http://127.0.0.1:1' })).said).toContain('ERRAND_ADMIN_KEY');
+  const url = 'http://127.0.0.1:1';
+  expect((await run(['types'])).said).toContain('--url');
+  expect((await run(['types', '--url', url])).said).toContain('--tenant');
+  expect((await run(['types'], { ERRAND_URL: url, ERRAND_TENANT: 't' })).said).toContain('ERRAND_API_KEY');
   const unreachable = await run(['verify'], { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_ADMIN_KEY: 'k' });
   expect(unreachable).toMatchObject({ code: 2, said: expect.stringContaining('cannot be reached') });
   expect(await run(['audit', 'check', '/nowhere/file'])).toMatchObject({

@@ -3,6 +3,7 @@ import { checkAuditFile, exportAudit } from './audit.ts';
 import type { ExitCode, World } from './command.ts';
 import { CannotRun } from './gateway.ts';
 import { cancelRebuild, projectionStatus, rebuildProjection } from './projection.ts';
+import { writeTypes } from './types.ts';
 import { verify } from './verify.ts';
 
 const USAGE = `usage: errand <command> [options]
@@ -15,11 +16,14 @@ const USAGE = `usage: errand <command> [options]
   projection rebuild [--wait]                 make the read model again from the log
   projection status
   projection cancel
+  types [--url <url>] [--tenant <id>] [--out <file>]
+                                              write the types of a tenant's actions, in TypeScript
 
   --json      answer with JSON
   --help      say this
 
-ERRAND_URL is the address of the gateway, ERRAND_ADMIN_KEY its admin key.
+ERRAND_URL is the address of the gateway, ERRAND_ADMIN_KEY its admin key. For types, ERRAND_API_KEY is a key of the
+tenant, and ERRAND_TENANT may name it.
 
 exit code   0 all is well · 1 something is wrong with what was looked at · 2 it could not run
 `;
@@ -29,7 +33,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
   wait: { type: 'boolean' },
   ...Object.fromEntries(
-    ['since', 'from', 'to', 'tenant', 'action', 'type', 'anchor', 'out'].map((name) => [
+    ['since', 'from', 'to', 'tenant', 'action', 'type', 'anchor', 'out', 'url'].map((name) => [
       name,
       { type: 'string' },
     ]),
@@ -65,6 +69,10 @@ const COMMANDS: Record<
     run: (world, values) => rebuildProjection(world, { wait: values.wait !== undefined }),
   },
   'projection status': { options: [], run: (world) => projectionStatus(world) },
+  types: {
+    options: ['url', 'tenant', 'out'],
+    run: (world, { url, tenant, out }) => writeTypes(world, { url, tenant, out }),
+  },
   'projection cancel': { options: [], run: (world) => cancelRebuild(world) },
 };
 

@@ -1,0 +1,65 @@
+/** A signal for one exchange: aborted by the caller's own, or when its time is over. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  /** Whether it was the time. */
+  readonly isOver: () => boolean;
+  /** Begins the time anew, or takes the limit away with undefined. */
+  readonly extend: (timeoutMs: number | undefined) => void;
+  readonly abort: () => void;
+  /** Lets go of the timer and the caller's signal; must be called. */
+  readonly release: () => void;
+}
+
+/** A longer one fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * One controller and a timer that is held, since a signal made of others may be collected before it fires, as
+ * `AbortSignal.any` of `AbortSignal.timeout` is in Node 20.
+ */
+export function startDeadline(timeoutMs: number | undefined, caller?: AbortSignal): Deadline {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  const abort = () => controller.abort(caller?.reason);
+  const extend = (ms: number | undefined) => {
+    clearTimeout(timer);
+    if (ms === undefined) return;
+    timer = setTimeout(
+      () => {
+        isOver = true;
+        controller.abort();
+      },
+      Math.min(ms, LONGEST_TIMER_MS),
+    );
+  };
+  if (caller?.aborted) abort();
+  else caller?.addEventListener('abort', abort, { once: true });
+  extend(timeoutMs);
+  return {
+    signal: controller.signal,
+    isOver: () => isOver,
+    extend,
+    abort: () => controller.abort(),
+    release() {
+      clearTimeout(timer);
+      caller?.removeEventListener('abort', abort);
+    },
+  };
+}
+
+/** Rejects with the signal's reason as soon as it is aborted. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}

@@ -1,0 +1,106 @@
+import type { EndingType } from './feed.ts';
+import { idOf, type JobRef } from './job.ts';
+import { instantOf, listOf } from './list-jobs.ts';
+import { createPages, type Pages } from './pages.ts';
+import { path } from './path.ts';
+import type { CallOptions } from './run.ts';
+import type { Transport } from './transport.ts';
+import type {
+  Delivery,
+  DeliveryAttempt,
+  DeliveryStatus,
+  Redelivery,
+  Replay,
+  ReplayKind,
+  StartedReplay,
+} from './webhook-endpoint.ts';
+
+export interface DeliveryFilter extends CallOptions {
+  readonly status?: DeliveryStatus | readonly DeliveryStatus[] | undefined;
+  readonly type?: string | readonly string[] | undefined;
+  readonly job?: JobRef | undefined;
+  readonly since?: Date | string | undefined;
+  readonly until?: Date | string | undefined;
+  /** At most 200; default 50. */
+  readonly pageSize?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+export interface ReplayOptions extends CallOptions {
+  readonly since: Date | string;
+  /** Default: now. */
+  readonly until?: Date | string | undefined;
+  readonly only: ReplayKind;
+  readonly types?: readonly EndingType[] | undefined;
+  /** Counts only. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What was told to whom, and telling it again. Only what reads is made again after a failure. */
+export interface Deliveries {
+  /** Newest first, also of an endpoint that was deleted. */
+  deliveries(endpointId: string, filter?: DeliveryFilter): Pages<Delivery>;
+  delivery(deliveryId: string, options?: CallOptions): Promise<Delivery>;
+  /** Newest first, the last hundred. */
+  attempts(deliveryId: string, options?: CallOptions): Promise<DeliveryAttempt[]>;
+  deliveriesOfJob(job: JobRef, options?: CallOptions): Promise<Delivery[]>;
+  redeliver(deliveryId: string, options?: CallOptions): Promise<Redelivery>;
+  replay(endpointId: string, options: ReplayOptions): Promise<StartedReplay>;
+  /** Newest first, the last hundred. */
+  replays(endpointId: string, options?: CallOptions): Promise<Replay[]>;
+  getReplay(endpointId: string, replayId: string, options?: CallOptions): Promise<Replay>;
+  /** @throws ErrandError `replay_ended` */
+  cancelReplay(endpointId: string, replayId: string, options?: CallOptions): Promise<void>;
+}
+
+export function createDeliveries(transport: Transport): Deliveries {
+  const get = <T>(route: string, options?: CallOptions) =>
+    transport.json<T>({ method: 'GET', path: route, signal: options?.signal });
+  const post = <T>(route: string, options?: CallOptions, body?: unknown) =>
+    transport.json<T>({
+      ...{ method: 'POST', path: route, signal: options?.signal },
+      ...(body === undefined ? {} : { body }),
+    });
+  return {
+    deliveries: (endpointId, filter = {}) => deliveryPages(transport, endpointId, filter),
+    delivery: (id, options) => get(path`/deliveries/${id}`, options),
+    async attempts(id, options) {
+      const route = path`/deliveries/${id}/attempts`;
+      return (await get<{ attempts: DeliveryAttempt[] }>(route, options)).attempts;
+    },
+    async deliveriesOfJob(job, options) {
+      const route = path`/jobs/${idOf(job)}/deliveries`;
+      return (await get<{ deliveries: Delivery[] }>(route, options)).deliveries;
+    },
+    redeliver: (id, options) => post(path`/deliveries/${id}/redeliver`, options),
+    replay: (endpointId, options) =>
+      post(path`/webhooks/${endpointId}/replays`, options, {
+        ...{ since: instantOf(options.since), until: instantOf(options.until), only: options.only },
+        ...{ types: options.types, dry_run: options.dryRun },
+      }),
+    async replays(endpointId, options) {
+      const route = path`/webhooks/${endpointId}/replays`;
+      return (await get<{ replays: Replay[] }>(route, options)).replays;
+    },
+    getReplay: (endpointId, replayId, options) =>
+      get(path`/webhooks/${endpointId}/replays/${replayId}`, options),
+    cancelReplay: (endpointId, replayId, options) =>
+      post(path`/webhooks/${endpointId}/replays/${replayId}/cancel`, options),
+  };
+}
+
+function deliveryPages(transport: Transport, endpointId: string, filter: DeliveryFilter): Pages<Delivery> {
+  const { status, type, job, since, until, pageSize, signal } = filter;
+  const query = {
+    ...{ status: listOf(status), type: listOf(type), job_id: job && idOf(job), limit: pageSize },
+    ...{ since: instantOf(since), until: instantOf(until) },
+  };
+  const route = path`/webhooks/${endpointId}/deliveries`;
+  return createPages(async (cursor) => {
+    const { deliveries, next_cursor } = await transport.json<{
+      deliveries: Delivery[];
+      next_cursor: string | null;
+    }>({ method: 'GET', path: route, query: { ...query, cursor }, signal });
+    return { items: deliveries, nextCursor: next_cursor };
+  }, filter.cursor);
+}

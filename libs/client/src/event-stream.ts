@@ -1,0 +1,101 @@
+import { sleep } from './deadline.ts';
+import { ErrandError } from './errors.ts';
+import { countRetries } from './retry.ts';
+import { createMessageParser, type ServerSentMessage } from './server-sent-events.ts';
+import { type ApiRequest, failureOf, type OpenAnswer, type Transport } from './transport.ts';
+
+/*
+ * A stream of events that outlives its connections. Whatever ends one – a cut, silence, an end in the middle of an
+ * event, a server that stops – the next one goes on behind the last complete event, by Last-Event-ID. Only a stream that
+ * is cut time and again without getting on, or that is refused, ends with an error.
+ */
+
+interface StreamedEvents {
+  readonly path: string;
+  readonly query?: ApiRequest['query'];
+  /** Behind which event to begin. */
+  readonly lastId: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Called with each place from which the stream could go on. */
+  readonly onPlace?: (lastId: string) => void;
+}
+
+interface StreamedEvent {
+  readonly id: string;
+  readonly json: unknown;
+}
+
+/** Ends when the server says that nothing more will come (204). The reader may leave at any time. */
+export async function* streamEvents(
+  transport: Transport,
+  wanted: StreamedEvents,
+): AsyncGenerator<StreamedEvent, void, void> {
+  const retries = countRetries(transport.retry);
+  let { lastId } = wanted;
+  let retryMs = 0;
+  for (;;) {
+    let failure: unknown;
+    try {
+      const answer = await transport.open(requestOf(wanted, lastId));
+      if (answer.response.status === 204) return answer.deadline.release();
+      for await (const message of readMessages(answer, transport.streamIdleMs, wanted.signal)) {
+        retryMs = message.retryMs ?? retryMs;
+        const isPlace = message.lastId !== '' && message.lastId !== lastId;
+        if (isPlace) {
+          lastId = message.lastId;
+          wanted.onPlace?.(lastId);
+        }
+        if (isPlace || message.retryMs === undefined) retries.reset();
+        if (message.data !== undefined) yield { id: message.lastId, json: readData(message.data) };
+      }
+      failure = new ErrandError('stream_cut', { detail: 'the stream of events was cut', retryable: true });
+    } catch (error) {
+      failure = error;
+    }
+    await retries.next(failure, wanted.signal);
+    await sleep(retryMs * Math.random(), wanted.signal);
+  }
+}
+
+function requestOf({ path, query, signal }: StreamedEvents, lastId: string | undefined): ApiRequest {
+  const place: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
+  return {
+    ...{ method: 'GET', path, signal },
+    ...(query === undefined ? {} : { query }),
+    headers: { accept: 'text/event-stream', ...place },
+  };
+}
+
+/** Blocks as they come. Silence that is longer than the server's heartbeat is a cut. */
+async function* readMessages(
+  { response, deadline }: OpenAnswer,
+  idleMs: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ServerSentMessage, void, void> {
+  const reader = response.body?.getReader();
+  const parse = createMessageParser();
+  const decoder = new TextDecoder();
+  try {
+    while (reader) {
+      deadline.extend(idleMs);
+      const { done, value } = await reader.read();
+      // A reader that is busy with an event takes as long as it likes.
+      deadline.extend(undefined);
+      if (done) return;
+      yield* parse(decoder.decode(value, { stream: true }));
+    }
+  } catch (error) {
+    throw failureOf(error, deadline, signal);
+  } finally {
+    deadline.abort();
+    deadline.release();
+  }
+}
+
+function readData(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw new ErrandError('invalid_response', { detail: 'an event of the stream is not JSON', cause });
+  }
+}

@@ -1,0 +1,42 @@
+import type { JobStatus, JobSummary } from './job.ts';
+import { createPages, type Pages } from './pages.ts';
+import type { Transport } from './transport.ts';
+
+export interface JobFilter {
+  /** Any of these; and so on for each filter. */
+  readonly status?: JobStatus | readonly JobStatus[] | undefined;
+  readonly action?: string | readonly string[] | undefined;
+  readonly source?: string | readonly string[] | undefined;
+  readonly createdAfter?: Date | string | undefined;
+  readonly createdBefore?: Date | string | undefined;
+  /** Entries that a job's metadata must have, all of them. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** At most 200; default 50. */
+  readonly pageSize?: number | undefined;
+  readonly cursor?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The tenant's jobs of the last 7 days, newest first. What has just been requested may be missing for a moment. */
+export function listJobs(transport: Transport, filter: JobFilter = {}): Pages<JobSummary> {
+  const { status, action, source, createdAfter, createdBefore, metadata = {}, pageSize, signal } = filter;
+  const query = {
+    ...{ status: listOf(status), action: listOf(action), source: listOf(source), limit: pageSize },
+    ...{ created_after: instantOf(createdAfter), created_before: instantOf(createdBefore) },
+    ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`metadata.${key}`, value])),
+  };
+  return createPages(async (cursor) => {
+    const { jobs, next_cursor } = await transport.json<{ jobs: JobSummary[]; next_cursor: string | null }>({
+      ...{ method: 'GET', path: '/jobs', query: { ...query, cursor }, signal },
+    });
+    return { items: jobs, nextCursor: next_cursor };
+  }, filter.cursor);
+}
+
+export function listOf(values: string | readonly string[] | undefined): string | undefined {
+  return typeof values === 'string' ? values : values?.join(',');
+}
+
+export function instantOf(time: Date | string | undefined): string | undefined {
+  return time instanceof Date ? time.toISOString() : time;
+}

@@ -1,0 +1,37 @@
+import { ErrandError, type InputError } from './errors.ts';
+import { readRetryAfter } from './retry.ts';
+
+const MAY_PASS: readonly number[] = [408, 429, 502, 503, 504];
+/** Refusals that are about this very moment, and one that is not although its status says so. */
+const PASSING = 'idempotency_in_flight';
+const LASTING = 'history_out_of_reach';
+
+/** An error answer as an error. Problems (RFC 9457) bring a code and a reason; other answers are named by their status. */
+export async function readProblem(response: Response): Promise<ErrandError> {
+  const { status, headers } = response;
+  if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
+    await response.body?.cancel();
+    const detail = 'the server redirects; check the url that the client was made with';
+    return new ErrandError('unexpected_redirect', { detail, status: status || undefined });
+  }
+  const problem = fieldsOf(await response.text());
+  const code = typeof problem.code === 'string' ? problem.code : `http_${status}`;
+  const detail = typeof problem.detail === 'string' ? problem.detail : `the server answered ${status}`;
+  return new ErrandError(code, {
+    ...{ detail, status },
+    errors: Array.isArray(problem.errors) ? (problem.errors as InputError[]) : [],
+    retryable: code === PASSING || (MAY_PASS.includes(status) && code !== LASTING),
+    retryAfterMs: readRetryAfter(headers.get('retry-after'), Date.now()),
+    requestId:
+      headers.get('x-request-id') ?? (typeof problem.instance === 'string' ? problem.instance : undefined),
+  });
+}
+
+function fieldsOf(text: string): Record<string, unknown> {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,66 @@
+import { sleep } from './deadline.ts';
+import { ErrandError } from './errors.ts';
+
+/** How often and how long a call is made again that failed in a way that may pass. */
+export interface RetryPolicy {
+  /** Attempts at one call, the first one included. Default 5; 1 makes no call twice. */
+  readonly maxAttempts: number;
+  /** No attempt begins later than this after the first one began. Default 60,000. */
+  readonly maxTimeMs: number;
+  /** Longest pause before the second attempt; it doubles each time. Default 250. */
+  readonly baseDelayMs: number;
+  /** Longest pause, unless the server asks for a longer one. Default 8,000. */
+  readonly maxDelayMs: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = {
+  maxAttempts: 5,
+  maxTimeMs: 60_000,
+  baseDelayMs: 250,
+  maxDelayMs: 8_000,
+};
+
+/** Counts the attempts at one thing. */
+export interface Retries {
+  /** Sleeps until the next attempt is due. @throws the error where it cannot pass, or no attempt is left */
+  next(error: unknown, signal?: AbortSignal): Promise<void>;
+  /** Something got on: counting begins anew. */
+  reset(): void;
+}
+
+export function countRetries(policy: RetryPolicy): Retries {
+  let failures = 0;
+  let sinceMs = performance.now();
+  return {
+    async next(error, signal) {
+      if (!(error instanceof ErrandError) || !error.retryable) throw error;
+      failures += 1;
+      const delayMs = delayAfter(failures, error.retryAfterMs, policy);
+      const isLate = performance.now() - sinceMs + delayMs > policy.maxTimeMs;
+      if (failures >= policy.maxAttempts || isLate) throw error;
+      await sleep(delayMs, signal);
+    },
+    reset() {
+      failures = 0;
+      sinceMs = performance.now();
+    },
+  };
+}
+
+/**
+ * Half of the pause is random, so that callers who failed together do not come back together. A server that names a time
+ * gets at least that.
+ */
+function delayAfter(failures: number, retryAfterMs: number | undefined, policy: RetryPolicy): number {
+  const longest = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failures - 1));
+  const jittered = longest * (0.5 + Math.random() / 2);
+  return retryAfterMs === undefined ? jittered : retryAfterMs + jittered;
+}
+
+/** Milliseconds from a Retry-After header: seconds, or a date (RFC 9110, 10.2.3). Undefined for anything else. */
+export function readRetryAfter(header: string | null, nowMs: number): number | undefined {
+  const text = header?.trim() ?? '';
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
+  const atMs = /^[A-Z]/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
+}
