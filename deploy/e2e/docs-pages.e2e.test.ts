@@ -22,13 +22,18 @@ const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more
 
 let dev: DevSystem;
 let port: number;
+let receiverPort: number;
 let background: ChildProcess | undefined;
-let pages: { actions: Block[]; wrap: Block[]; call: Block[] };
+let pages: { actions: Block[]; wrap: Block[]; call: Block[]; receive: Block[] };
+
+/** The pages name ports; here they may be taken. */
+function onOwnPorts(text: string): string {
+  return text.replaceAll('9100', String(port)).replaceAll('9200', String(receiverPort));
+}
 
 async function blocksOf(page: string): Promise<Block[]> {
   const text = await readFile(join(ROOT, 'docs', page), 'utf8');
-  // The pages name a port; here it may be taken.
-  const own = text.replaceAll('9100', String(port));
+  const own = onOwnPorts(text);
   return [...own.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(([, info = '', body = '']) => ({
     info,
     text: body,
@@ -53,17 +58,18 @@ async function runCommands(blocks: readonly Block[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  port = await freePort();
+  [port, receiverPort] = [await freePort(), await freePort()];
   pages = {
     actions: await blocksOf('actions.md'),
     wrap: await blocksOf('wrap-an-endpoint.md'),
     call: await blocksOf('call-from-code.md'),
+    receive: await blocksOf('receive-webhooks.md'),
   };
   const folder = await createDevFolder();
   await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
   // A caller's packages are those of the repository.
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  await writeFiles(folder, [...pages.actions, ...pages.wrap, ...pages.call]);
+  await writeFiles(folder, Object.values(pages).flat());
   const command = pages.wrap.find(({ info }) => info === 'sh background')?.text.trim();
   background = spawn('bash', ['-c', `${command?.replace(' python3', ' exec python3')}`], {
     cwd: folder,
@@ -96,6 +102,13 @@ test('the page on calls leads to a result, and to types that the compiler agrees
   const said = await runCommands(pages.call);
   expect(said).toMatch(/JobRequested\n.*JobSucceeded\n.*ac_kwh/s);
   expect(said.trim().split('\n').at(-1)).toBe('succeeded true');
+});
+
+test('the page on webhooks leads to calls that are verified, and each event is handled once', async () => {
+  const said = await runCommands(pages.receive);
+  expect(JSON.parse(said)).toMatchObject({ outcome: 'delivered', status: 204 });
+  const told = (await readFile(join(dev.folder, 'told.txt'), 'utf8')).trim().split('\n');
+  expect(told.map((line) => line.split(' ')[0])).toEqual(['webhook.test', 'job.succeeded']);
 });
 
 test('a refusal of the endpoint ends the job at once, with what callers may see of it', async () => {
@@ -135,9 +148,10 @@ test.each([
   ['actions.md', 'actions/hello.ts', 'hello/hello.ts'],
   ['actions.md', 'actions/hello.test.ts', 'hello/hello.test.ts'],
   ['actions.md', 'own-executor/main.ts', 'own-executor/main.ts'],
+  ['receive-webhooks.md', 'receive.mts', 'receiver/receive.mts'],
   ['wrap-an-endpoint.md', 'actions/actions.yaml', 'http/actions.yaml'],
 ])('of %s, %s is the example %s', async (page, file, example) => {
   const shown = (await blocksOf(page)).find(({ info }) => info.endsWith(`file=${file}`))?.text;
   const text = await readFile(join(ROOT, 'examples', example), 'utf8');
-  expect(shown).toBe(text.replaceAll('9100', String(port)));
+  expect(shown).toBe(onOwnPorts(text));
 });
