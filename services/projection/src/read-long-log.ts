@@ -1,0 +1,135 @@
+import type { AuditEntry, AuditPage, Bus } from '@errand/bus';
+import type { Db } from '@errand/postgres';
+import { createJobGatherer, type GatherLimits, type JobGatherer, type LogPlace } from './gather-jobs.ts';
+import { isRefusal } from './on-job-events.ts';
+import type { PageWriter } from './rebuild-pages.ts';
+
+/*
+ * The long log on its way into the table of a rebuild. Jobs are written whole where that works, while the next ones are
+ * read. It does not where Postgres refuses one, be it for what an event holds or because the job has a row: then it is not
+ * known which event is at fault, so what was read since the place reached is read again and folded event by event, up to
+ * where that happened.
+ */
+
+/** Pages are short: what is made of an event is garbage before it is looked at as something that stays. */
+const READ_PAGE = 1_000;
+/** Of events as stored. */
+const HELD_BYTES = 32_000_000;
+const WRITTEN_BYTES = 8_000_000;
+/** What a crash loses, in pages. */
+const BEHIND_PAGES = 10;
+
+export interface LongLogDeps {
+  readonly bus: Pick<Bus, 'readAudit'>;
+  readonly writer: PageWriter;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+  readonly pageSize: number;
+  /** Where to begin if `place` is the beginning, Unix milliseconds. */
+  readonly sinceMs: number;
+  /** Writes a place down, together with what lies before it. */
+  readonly record: (trx: Db, place: LogPlace, remaining: number) => Promise<void>;
+}
+
+/**
+ * Reads from a place to the end of the long log and resolves with the place there.
+ * @throws RebuildEnded; LogUnavailable; what Postgres throws
+ */
+export async function readLongLog(from: LogPlace, deps: LongLogDeps): Promise<LogPlace> {
+  const limits = {
+    maxJobs: deps.pageSize,
+    maxBytes: HELD_BYTES,
+    maxBehind: deps.pageSize * BEHIND_PAGES,
+  };
+  let place = from;
+  // Whoever goes on after a crash meets rows of jobs that were behind the place.
+  let eventwiseTo = from.position > 0 ? from.position + limits.maxBehind + deps.pageSize : 0;
+  for (;;) {
+    if (place.position < eventwiseTo) place = await readByEvent(place, eventwiseTo, deps);
+    const read = await readByJob(place, limits, deps);
+    place = read.place;
+    if (read.kind === 'end') return place;
+    eventwiseTo = read.refusedUpTo;
+  }
+}
+
+type ByJob =
+  | { readonly kind: 'end'; readonly place: LogPlace }
+  | { readonly kind: 'refused'; readonly place: LogPlace; readonly refusedUpTo: number };
+
+async function readByJob(from: LogPlace, limits: GatherLimits, deps: LongLogDeps): Promise<ByJob> {
+  const { writer, now, signal, pageSize } = deps;
+  const jobs = createJobGatherer(from, limits);
+  let place = from;
+  let drainedAt = from.events;
+  let writing = Promise.resolve();
+
+  /** Resolves when the write before this one has ended. */
+  async function write(remaining: number): Promise<void> {
+    await writing;
+    signal.throwIfAborted();
+    const drained = jobs.drain();
+    const toRead = jobs.readTo.events - drained.place.events + remaining;
+    drainedAt = jobs.readTo.events;
+    writing = writer
+      .writeJobs(drained, (trx) => deps.record(trx, drained.place, toRead))
+      .then(() => {
+        place = drained.place;
+      });
+    // Looked at before the next one.
+    writing.catch(() => {});
+  }
+
+  try {
+    for await (const page of pagesBehind(from, deps)) {
+      takePage(jobs, page, now());
+      if (page.remaining === 0) jobs.letGo();
+      const isEnough = jobs.readTo.events - drainedAt >= pageSize || jobs.readyBytes >= WRITTEN_BYTES;
+      if (isEnough || page.remaining === 0) await write(page.remaining);
+    }
+    await writing;
+    return { kind: 'end', place };
+  } catch (error) {
+    // None may go on in a session that is used by others then.
+    await writing.catch(() => {});
+    if (!isRefusal(error)) throw error;
+    return { kind: 'refused', place, refusedUpTo: jobs.readTo.position };
+  }
+}
+
+function takePage(jobs: JobGatherer, { entries }: AuditPage, nowMs: number): void {
+  for (const { decoded, position, data, version } of entries) {
+    if (decoded.kind === 'unreadable') jobs.skip({ position, version });
+    else jobs.take({ recorded: decoded.recorded, position, bytes: data.length }, nowMs);
+  }
+}
+
+/** Up to a position or to the end of the log. */
+async function readByEvent(from: LogPlace, upTo: number, deps: LongLogDeps): Promise<LogPlace> {
+  let place = from;
+  for await (const { entries, position, remaining } of pagesBehind(from, deps)) {
+    deps.signal.throwIfAborted();
+    const readable = entries.flatMap(({ decoded }) => (decoded.kind === 'event' ? [decoded.recorded] : []));
+    const before = place;
+    await deps.writer.write(readable, async (trx, refused) => {
+      place = {
+        position,
+        version: Math.max(before.version, versionOf(entries.at(-1))),
+        events: before.events + entries.length,
+        skipped: before.skipped + entries.length - readable.length + refused,
+      };
+      await deps.record(trx, place, remaining);
+    });
+    if (position >= upTo) break;
+  }
+  return place;
+}
+
+function pagesBehind({ position }: LogPlace, { bus, pageSize, sinceMs }: LongLogDeps) {
+  const from = position > 0 ? { afterPosition: position } : { sinceMs };
+  return bus.readAudit({ ...from, pageSize: Math.min(pageSize, READ_PAGE) });
+}
+
+function versionOf(entry: AuditEntry | undefined): number {
+  return entry?.version ?? 0;
+}
