@@ -12,7 +12,7 @@ export {
   PayloadTooLarge,
   UnfitServer,
 } from './errors.ts';
-export type { Unreadable } from './event-codec.ts';
+export { decodeText, type Unreadable } from './event-codec.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads.ts';
 export type { ProjectionHandlers } from './projection-commands.ts';
 export { provisionConsumer } from './provision.ts';

@@ -22,6 +22,7 @@ export interface PageOf<T> {
 
 export interface PagesQuery<T> {
   stream: string;
+  /** None: everything, at less cost to the server than by a filter that says so. */
   filterSubjects: string[];
   /** Where to begin: behind a position, at a time (Unix milliseconds), or at the beginning. */
   from: { afterPosition: number } | { sinceMs: number } | undefined;

@@ -1,5 +1,7 @@
-import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
-import { evolve, expiresAtMs, isEnded, type JobState, mergeJobStates } from '@errand/domain';
+import { type AuditEntry, decodeText } from '@errand/bus';
+import { type JobRef, refOfSubject, typeOfSubject, uuidV7TimeMs } from '@errand/contracts';
+import { expiresAtMs, foldJob, type JobState, mergeJobStates } from '@errand/domain';
+import { summaryLine } from './job-summary-table.ts';
 
 /*
  * A job's events lie close together in the log as a rule. So jobs are held until they end, and each row is written once.
@@ -7,6 +9,9 @@ import { evolve, expiresAtMs, isEnded, type JobState, mergeJobStates } from '@er
  *
  * What is held is not written, so everything counts as read only up to the first event of the oldest job held. Jobs are
  * held in the order of their first events, hence that is the one let go first.
+ *
+ * Events are held as text and read when their job is written: a million objects that live for a while cost more than
+ * what is done with them.
  */
 
 /** A place in the log with what lies before it. */
@@ -21,123 +26,149 @@ export interface LogPlace {
 
 export interface GatherLimits {
   readonly maxJobs: number;
-  /** Of their events as stored. */
-  readonly maxBytes: number;
+  /** Of their events' texts. */
+  readonly maxLength: number;
   /** How many events may come behind the first one of a job that is held. */
   readonly maxBehind: number;
 }
 
-interface GatheredJobs {
-  /** Jobs from their requests on. They have no row unless the log holds a request twice or was read before. */
-  readonly fresh: JobState[];
+export interface GatheredJobs {
+  /** Jobs that are written for the first time: these have no row unless the log holds a request twice. */
+  readonly fresh: { readonly ids: string[]; readonly lines: string[] };
   /** What later events tell of other jobs, each job once. */
   readonly later: JobState[];
-  /** Once those are written, everything before it is. */
+  /** Once all of this is written, everything before it is. */
   readonly place: LogPlace;
 }
 
 export interface JobGatherer {
-  /** Events in the order of the log. One of a job whose summary has expired by `nowMs` is passed over. */
-  take(event: GatheredEvent, nowMs: number): void;
-  /** What cannot be read. */
-  skip(event: Pick<GatheredEvent, 'position'> & { version: number }): void;
-  /** All that is let go so far. */
+  /** Entries in the order of the log. One of a job whose summary has expired by `nowMs` is passed over. */
+  take(entry: Pick<AuditEntry, 'position' | 'version' | 'subject' | 'text'>, nowMs: number): void;
+  /** All that has been let go. */
   drain(): GatheredJobs;
   /** Lets go of everything. */
   letGo(): void;
-  /** Behind the last event. */
+  /** Behind the last event; `skipped` as of the last drain. */
   readonly readTo: LogPlace;
-  /** Of the events of jobs that wait to be drained. */
-  readonly readyBytes: number;
-}
-
-interface GatheredEvent {
-  readonly recorded: RecordedEvent;
-  readonly position: number;
-  readonly bytes: number;
+  /** Of the texts that wait to be drained. */
+  readonly readyLength: number;
 }
 
 interface HeldJob {
-  state: JobState;
-  bytes: number;
+  readonly ref: JobRef;
   readonly isFresh: boolean;
-  readonly from: LogPlace;
+  readonly from: Omit<LogPlace, 'skipped'>;
+  readonly events: { readonly position: number; readonly version: number; readonly text: string }[];
+  length: number;
 }
+
+const ENDINGS: ReadonlySet<string | undefined> = new Set([
+  'JobSucceeded',
+  'JobFailed',
+  'JobCanceled',
+  'JobExpired',
+]);
 
 export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGatherer {
   const held = new Map<string, HeldJob>();
-  let fresh: JobState[] = [];
-  let later = new Map<string, JobState>();
-  let heldBytes = 0;
-  let readyBytes = 0;
-  let { position, version, events, skipped } = from;
-  const place = (): LogPlace => ({ position, version, events, skipped });
+  let ready: HeldJob[] = [];
+  let heldLength = 0;
+  let readyLength = 0;
+  let { position, version, events } = from;
+  /** Positions of what cannot be read. */
+  const unreadable: number[] = [];
 
-  function release(jobId: string, { state, bytes, isFresh }: HeldJob): void {
-    held.delete(jobId);
-    heldBytes -= bytes;
-    readyBytes += bytes;
-    if (isFresh) {
-      fresh.push(state);
-      return;
-    }
-    const known = later.get(jobId);
-    later.set(jobId, known ? mergeJobStates(known, state) : state);
+  function hold(ref: JobRef, isFresh: boolean): HeldJob {
+    const job = { ref, isFresh, from: { position, version, events }, events: [], length: 0 };
+    held.set(ref.jobId, job);
+    return job;
+  }
+
+  function release(job: HeldJob): void {
+    held.delete(job.ref.jobId);
+    heldLength -= job.length;
+    readyLength += job.length;
+    ready.push(job);
   }
 
   function releaseOldest(): void {
-    for (const [jobId, job] of held) {
+    for (const job of held.values()) {
       const isWithin =
         held.size <= limits.maxJobs &&
-        heldBytes <= limits.maxBytes &&
+        heldLength <= limits.maxLength &&
         events - job.from.events <= limits.maxBehind;
       if (isWithin) return;
-      release(jobId, job);
+      release(job);
     }
   }
 
+  function stateOf({ ref, events: texts }: HeldJob): JobState | undefined {
+    return foldJob(
+      texts.flatMap((each) => {
+        const decoded = decodeText(ref, each);
+        if (decoded.kind === 'event') return [decoded.recorded];
+        unreadable.push(each.position);
+        return [];
+      }),
+    );
+  }
+
+  function placeBefore(place: Omit<LogPlace, 'skipped'>): LogPlace {
+    const skipped = unreadable.filter((each) => each <= place.position).length;
+    return { ...place, skipped: from.skipped + skipped };
+  }
+
   return {
-    take({ recorded, bytes, position: itsPosition }, nowMs) {
-      const { jobId } = recorded.ref;
-      let job = held.get(jobId);
-      if (job) {
-        job.state = evolve(job.state, recorded);
-        job.bytes += bytes;
-        heldBytes += bytes;
-      } else if (expiresAtMs(uuidV7TimeMs(jobId)) > nowMs) {
-        const isFresh = recorded.event.type === 'JobRequested';
-        job = { state: evolve(undefined, recorded), bytes, isFresh, from: place() };
-        held.set(jobId, job);
-        heldBytes += bytes;
-      }
-      position = itsPosition;
-      version = Math.max(version, recorded.version);
+    take(entry, nowMs) {
+      const ref = refOfSubject(entry.subject);
+      const type = typeOfSubject(entry.subject);
+      let job = ref && held.get(ref.jobId);
+      if (!ref) unreadable.push(entry.position);
+      else if (!job && expiresAtMs(uuidV7TimeMs(ref.jobId)) > nowMs) job = hold(ref, type === 'JobRequested');
+      ({ position } = entry);
+      version = Math.max(version, entry.version);
       events++;
-      if (job && isEnded(job.state.phase.value.status)) release(jobId, job);
+      if (job) {
+        const { text } = entry;
+        job.events.push({ position, version: entry.version, text });
+        job.length += text.length;
+        heldLength += text.length;
+        if (ENDINGS.has(type)) release(job);
+      }
       releaseOldest();
     },
-    skip(event) {
-      position = event.position;
-      version = Math.max(version, event.version);
-      events++;
-      skipped++;
-    },
     drain() {
+      const fresh: GatheredJobs['fresh'] = { ids: [], lines: [] };
+      const later = new Map<string, JobState>();
+      for (const job of ready) {
+        const state = stateOf(job);
+        if (!state) continue;
+        const { jobId } = job.ref;
+        if (job.isFresh) {
+          fresh.ids.push(jobId);
+          fresh.lines.push(summaryLine(state));
+          continue;
+        }
+        const known = later.get(jobId);
+        later.set(jobId, known ? mergeJobStates(known, state) : state);
+      }
+      ready = [];
+      readyLength = 0;
       const [oldest] = held.values();
-      const drained = { fresh, later: [...later.values()], place: oldest?.from ?? place() };
-      fresh = [];
-      later = new Map();
-      readyBytes = 0;
-      return drained;
+      return {
+        fresh,
+        later: [...later.values()],
+        place: placeBefore(oldest?.from ?? { position, version, events }),
+      };
     },
     letGo() {
-      for (const [jobId, job] of held) release(jobId, job);
+      for (const job of held.values()) release(job);
     },
     get readTo() {
-      return place();
+      return placeBefore({ position, version, events });
     },
-    get readyBytes() {
-      return readyBytes;
+    get readyLength() {
+      return readyLength;
     },
   };
 }

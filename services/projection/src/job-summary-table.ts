@@ -84,7 +84,7 @@ export async function mergeByCopy(
   states: readonly JobState[],
 ): Promise<void> {
   if (states.length === 0) return;
-  await copyInto(PAGE_TABLE, COLUMNS, linesOf(states));
+  await copyInto(PAGE_TABLE, COLUMNS, states.map(summaryLine).join(''));
   await sql`
     insert into ${sql.table(NEW_TABLE)} as old (${sql.raw(COLUMNS.join())})
     select ${sql.raw(COLUMNS.join())} from ${sql.table(PAGE_TABLE)}
@@ -93,19 +93,16 @@ export async function mergeByCopy(
   await sql`truncate ${sql.table(PAGE_TABLE)}`.execute(trx);
 }
 
-/** Jobs that have no row in the table of a rebuild yet, in the session's open transaction. Refused if one has. */
+/** Lines of jobs that have no row in the table of a rebuild yet, in the session's open transaction. Refused if one has. */
 export async function copyNewJobs(
   { copyInto }: Pick<DbSession, 'copyInto'>,
-  states: readonly JobState[],
+  lines: readonly string[],
 ): Promise<void> {
-  if (states.length > 0) await copyInto(NEW_TABLE, COLUMNS, linesOf(states));
+  if (lines.length > 0) await copyInto(NEW_TABLE, COLUMNS, lines.join(''));
 }
 
-function linesOf(states: readonly JobState[]): string {
-  return states.map(lineOf).join('');
-}
-
-function lineOf(state: JobState): string {
+/** A row in COPY's text format. */
+export function summaryLine(state: JobState): string {
   const row = rowOfState(state);
   return copyLine(
     COLUMNS.map((column) =>

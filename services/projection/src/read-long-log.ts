@@ -1,6 +1,6 @@
-import type { AuditEntry, AuditPage, Bus } from '@errand/bus';
+import type { AuditEntry, Bus } from '@errand/bus';
 import type { Db } from '@errand/postgres';
-import { createJobGatherer, type GatherLimits, type JobGatherer, type LogPlace } from './gather-jobs.ts';
+import { createJobGatherer, type GatherLimits, type LogPlace } from './gather-jobs.ts';
 import { isRefusal } from './on-job-events.ts';
 import type { PageWriter } from './rebuild-pages.ts';
 
@@ -12,10 +12,10 @@ import type { PageWriter } from './rebuild-pages.ts';
  */
 
 /** Pages are short: what is made of an event is garbage before it is looked at as something that stays. */
-const READ_PAGE = 1_000;
-/** Of events as stored. */
-const HELD_BYTES = 32_000_000;
-const WRITTEN_BYTES = 8_000_000;
+const READ_PAGE = 250;
+/** Of events' texts. */
+const HELD_LENGTH = 32_000_000;
+const WRITTEN_LENGTH = 8_000_000;
 /** What a crash loses, in pages. */
 const BEHIND_PAGES = 10;
 
@@ -38,7 +38,7 @@ export interface LongLogDeps {
 export async function readLongLog(from: LogPlace, deps: LongLogDeps): Promise<LogPlace> {
   const limits = {
     maxJobs: deps.pageSize,
-    maxBytes: HELD_BYTES,
+    maxLength: HELD_LENGTH,
     maxBehind: deps.pageSize * BEHIND_PAGES,
   };
   let place = from;
@@ -82,9 +82,10 @@ async function readByJob(from: LogPlace, limits: GatherLimits, deps: LongLogDeps
 
   try {
     for await (const page of pagesBehind(from, deps)) {
-      takePage(jobs, page, now());
+      const nowMs = now();
+      for (const entry of page.entries) jobs.take(entry, nowMs);
       if (page.remaining === 0) jobs.letGo();
-      const isEnough = jobs.readTo.events - drainedAt >= pageSize || jobs.readyBytes >= WRITTEN_BYTES;
+      const isEnough = jobs.readTo.events - drainedAt >= pageSize || jobs.readyLength >= WRITTEN_LENGTH;
       if (isEnough || page.remaining === 0) await write(page.remaining);
     }
     await writing;
@@ -94,13 +95,6 @@ async function readByJob(from: LogPlace, limits: GatherLimits, deps: LongLogDeps
     await writing.catch(() => {});
     if (!isRefusal(error)) throw error;
     return { kind: 'refused', place, refusedUpTo: jobs.readTo.position };
-  }
-}
-
-function takePage(jobs: JobGatherer, { entries }: AuditPage, nowMs: number): void {
-  for (const { decoded, position, data, version } of entries) {
-    if (decoded.kind === 'unreadable') jobs.skip({ position, version });
-    else jobs.take({ recorded: decoded.recorded, position, bytes: data.length }, nowMs);
   }
 }
 

@@ -2,6 +2,7 @@ import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, expiresAtMs, type JobState } from '@errand/domain';
 import { createDailyPartitions, type Db, type DbSession } from '@errand/postgres';
 import { sql } from 'kysely';
+import type { GatheredJobs } from './gather-jobs.ts';
 import { copyNewJobs, mergeByCopy } from './job-summary-table.ts';
 import { isRefusal } from './on-job-events.ts';
 
@@ -15,10 +16,7 @@ export interface PageWriter {
    * Writes jobs that have no row yet, and merges what is known of others, in one transaction with what `record` does.
    * @throws the refusal of Postgres, of any of them; see `isRefusal`
    */
-  writeJobs(
-    jobs: { fresh: readonly JobState[]; later: readonly JobState[] },
-    record: (trx: Db) => Promise<void>,
-  ): Promise<void>;
+  writeJobs(jobs: Pick<GatheredJobs, 'fresh' | 'later'>, record: (trx: Db) => Promise<void>): Promise<void>;
   /** The same as `write` in a transaction of the caller's, who holds the lock of partitions; a refusal is thrown. */
   writeWithin(trx: Db, events: readonly RecordedEvent[]): Promise<void>;
 }
@@ -28,20 +26,20 @@ export function createPageWriter(session: DbSession, now: () => number): PageWri
   const partitions = createDailyPartitions(session.db, 'job_summary_rebuild');
 
   async function writeJobs(
-    { fresh, later }: { fresh: readonly JobState[]; later: readonly JobState[] },
+    { fresh, later }: Pick<GatheredJobs, 'fresh' | 'later'>,
     record: (trx: Db) => Promise<void>,
   ): Promise<void> {
-    for (const states of [fresh, later]) await partitions.ensureFor(states.map(({ jobId }) => jobId));
+    await partitions.ensureFor([...fresh.ids, ...later.map(({ jobId }) => jobId)]);
     await session.db.transaction().execute(async (trx) => {
       // What a crash of Postgres takes, it takes together with the place up to which it was written.
       await sql`set local synchronous_commit = off`.execute(trx);
-      await copyNewJobs(session, fresh);
+      await copyNewJobs(session, fresh.lines);
       await mergeByCopy(session, trx, later);
       await record(trx);
     });
   }
-  const merge = (later: readonly JobState[], record: (trx: Db) => Promise<void>) =>
-    writeJobs({ fresh: [], later }, record);
+  const merge = (later: JobState[], record: (trx: Db) => Promise<void>) =>
+    writeJobs({ fresh: { ids: [], lines: [] }, later }, record);
 
   /** Writes what Postgres takes; resolves with how many events it does not. A merge may be repeated. */
   async function mergeWhatFits(events: readonly RecordedEvent[]): Promise<number> {
