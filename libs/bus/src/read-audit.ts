@@ -1,10 +1,8 @@
 import { AUDIT_STREAM, auditSubjects, type JobEventType, type RecordedEvent } from '@errand/contracts';
-import { DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { LogUnavailable } from './errors.ts';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
-import { type PulledPage, pullPages } from './pull-pages.ts';
-import { readPages } from './read-pages.ts';
+import { orUnavailable, type PageOf, readPages } from './read-pages.ts';
 
 /** One event as the long log holds it. */
 export interface AuditEntry {
@@ -66,7 +64,7 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
     async *readAudit(query) {
       const pages = readPages(nc, jsm, {
         stream: AUDIT_STREAM,
-        filterSubjects: isNarrow(query) ? auditSubjects(query) : [],
+        filterSubjects: filterOf(query),
         from: startOf(query),
         pageSize: query.pageSize ?? PAGE_SIZE,
         read: (message, position, filedMs) => new FiledEvent(message, position, filedMs),
@@ -76,54 +74,40 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
         yield { entries, position: entries.at(-1)?.position ?? 0, remaining };
       }
     },
-    async auditVersion() {
-      try {
+    auditVersion: () =>
+      orUnavailable(async () => {
         const { state } = await jsm.streams.info(AUDIT_STREAM);
         if (state.messages === 0) return 0;
         const last = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state.last_seq });
         return last ? (sourceOf(last.header)?.version ?? 0) : 0;
-      } catch (error) {
-        throw new LogUnavailable('the log did not answer', { cause: error });
-      }
-    },
+      }),
   };
 }
 
-/** The messages themselves, page by page; without their bodies where these are not wanted. @throws LogUnavailable */
-export function auditMessages(
+interface AuditSource {
+  readonly filedMs: number;
+  /** Of the event that an entry is a copy of, undefined if it does not say. */
+  readonly subject: string | undefined;
+}
+
+/** What each entry is a copy of, without its body, page by page. @throws LogUnavailable */
+export function readAuditSources(
   nc: NatsConnection,
   jsm: JetStreamManager,
-  query: AuditQuery & { headersOnly?: boolean },
-): AsyncGenerator<PulledPage, void, undefined> {
-  const pageSize = query.pageSize ?? PAGE_SIZE;
-  return pullPages(nc, jsm, { stream: AUDIT_STREAM, config: consumerOf(query), pageSize });
-}
-
-function consumerOf(query: AuditQuery & { headersOnly?: boolean }) {
-  const common = {
-    filter_subjects: auditSubjects(query),
-    headers_only: query.headersOnly ?? false,
-  };
-  if (query.afterPosition !== undefined) {
-    return {
-      ...common,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: query.afterPosition + 1,
-    };
-  }
-  if (query.sinceMs !== undefined) {
-    return {
-      ...common,
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: new Date(query.sinceMs).toISOString(),
-    };
-  }
-  return { ...common, deliver_policy: DeliverPolicy.All };
+  query: AuditQuery & { pageSize: number },
+): AsyncGenerator<PageOf<AuditSource>, void, undefined> {
+  return readPages(nc, jsm, {
+    ...{ stream: AUDIT_STREAM, headersOnly: true, pageSize: query.pageSize },
+    filterSubjects: filterOf(query),
+    from: startOf(query),
+    read: ({ headers }, _, filedMs) => ({ filedMs, subject: sourceOf(headers)?.subject }),
+  });
 }
 
 /** A filter that everything passes costs the server as much as one that matters. */
-function isNarrow({ tenantId, action, types }: AuditQuery): boolean {
-  return tenantId !== undefined || action !== undefined || types !== undefined;
+function filterOf(query: AuditQuery): string[] {
+  const isNarrow = [query.tenantId, query.action, query.types].some((each) => each !== undefined);
+  return isNarrow ? auditSubjects(query) : [];
 }
 
 function startOf({ afterPosition, sinceMs }: AuditQuery) {

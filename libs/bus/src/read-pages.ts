@@ -27,6 +27,8 @@ export interface PagesQuery<T> {
   /** Where to begin: behind a position, at a time (Unix milliseconds), or at the beginning. */
   from: { afterPosition: number } | { sinceMs: number } | undefined;
   pageSize: number;
+  /** Leaves the bodies out. */
+  headersOnly?: boolean;
   /** Takes what is wanted of a message, on its arrival, stored at `storedMs` (Unix). Must not throw. */
   read: (message: Msg, position: number, storedMs: number) => T;
 }
@@ -91,13 +93,14 @@ async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: P
   };
 }
 
-function consumerOf({ filterSubjects, from }: PagesQuery<unknown>) {
+function consumerOf({ filterSubjects, from, headersOnly = false }: PagesQuery<unknown>) {
   const common = {
     ack_policy: AckPolicy.None,
     mem_storage: true,
     num_replicas: 1,
     inactive_threshold: INACTIVE_NS,
     filter_subjects: filterSubjects,
+    headers_only: headersOnly,
   };
   if (from === undefined) return { ...common, deliver_policy: DeliverPolicy.All };
   if ('afterPosition' in from) {

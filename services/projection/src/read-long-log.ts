@@ -12,7 +12,7 @@ import type { PageWriter } from './rebuild-pages.ts';
  */
 
 /** Pages are short: what is made of an event is garbage before it is looked at as something that stays. */
-const READ_PAGE = 250;
+const READ_PAGE = 500;
 /** Of events' texts. */
 const HELD_LENGTH = 32_000_000;
 const WRITTEN_LENGTH = 8_000_000;
