@@ -45,6 +45,7 @@ export {
   jobSubjectsOfAnyAction,
   LANES,
   type Lane,
+  parseJobSubject,
   parseStoredSubject,
   projectionCommandSubject,
   redriveSubject,

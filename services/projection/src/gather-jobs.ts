@@ -1,5 +1,5 @@
 import { type AuditEntry, decodeText } from '@errand/bus';
-import { type JobRef, refOfSubject, typeOfSubject, uuidV7TimeMs } from '@errand/contracts';
+import { type JobRef, parseJobSubject, uuidV7TimeMs } from '@errand/contracts';
 import { expiresAtMs, foldJob, type JobState, mergeJobStates } from '@errand/domain';
 import { summaryLine } from './job-summary-table.ts';
 
@@ -10,8 +10,8 @@ import { summaryLine } from './job-summary-table.ts';
  * What is held is not written, so everything counts as read only up to the first event of the oldest job held. Jobs are
  * held in the order of their first events, hence that is the one let go first.
  *
- * Events are held as text and read when their job is written: a million objects that live for a while cost more than
- * what is done with them.
+ * Events are held as text and read when their job is let go, which is a row from then on: objects that live for a while
+ * cost more than all that is done with them.
  */
 
 /** A place in the log with what lies before it. */
@@ -44,13 +44,13 @@ export interface GatheredJobs {
 export interface JobGatherer {
   /** Entries in the order of the log. One of a job whose summary has expired by `nowMs` is passed over. */
   take(entry: Pick<AuditEntry, 'position' | 'version' | 'subject' | 'text'>, nowMs: number): void;
-  /** All that has been let go. */
+  /** All that was let go since the last time. */
   drain(): GatheredJobs;
   /** Lets go of everything. */
   letGo(): void;
-  /** Behind the last event; `skipped` as of the last drain. */
+  /** Behind the last event, without what cannot be read in jobs that are held. */
   readonly readTo: LogPlace;
-  /** Of the texts that wait to be drained. */
+  /** Characters of what waits to be drained, roughly. */
   readonly readyLength: number;
 }
 
@@ -71,7 +71,8 @@ const ENDINGS: ReadonlySet<string | undefined> = new Set([
 
 export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGatherer {
   const held = new Map<string, HeldJob>();
-  let ready: HeldJob[] = [];
+  let fresh: GatheredJobs['fresh'] = { ids: [], lines: [] };
+  let later = new Map<string, JobState>();
   let heldLength = 0;
   let readyLength = 0;
   let { position, version, events } = from;
@@ -87,8 +88,19 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
   function release(job: HeldJob): void {
     held.delete(job.ref.jobId);
     heldLength -= job.length;
-    readyLength += job.length;
-    ready.push(job);
+    const state = stateOf(job);
+    if (!state) return;
+    const { jobId } = state;
+    if (!job.isFresh) {
+      const known = later.get(jobId);
+      later.set(jobId, known ? mergeJobStates(known, state) : state);
+      readyLength += job.length;
+      return;
+    }
+    const line = summaryLine(state);
+    readyLength += line.length;
+    fresh.ids.push(jobId);
+    fresh.lines.push(line);
   }
 
   function releaseOldest(): void {
@@ -120,8 +132,7 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
 
   return {
     take(entry, nowMs) {
-      const ref = refOfSubject(entry.subject);
-      const type = typeOfSubject(entry.subject);
+      const { ref, type } = parseJobSubject(entry.subject) ?? {};
       let job = ref && held.get(ref.jobId);
       if (!ref) unreadable.push(entry.position);
       else if (!job && expiresAtMs(uuidV7TimeMs(ref.jobId)) > nowMs) job = hold(ref, type === 'JobRequested');
@@ -138,28 +149,13 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
       releaseOldest();
     },
     drain() {
-      const fresh: GatheredJobs['fresh'] = { ids: [], lines: [] };
-      const later = new Map<string, JobState>();
-      for (const job of ready) {
-        const state = stateOf(job);
-        if (!state) continue;
-        const { jobId } = job.ref;
-        if (job.isFresh) {
-          fresh.ids.push(jobId);
-          fresh.lines.push(summaryLine(state));
-          continue;
-        }
-        const known = later.get(jobId);
-        later.set(jobId, known ? mergeJobStates(known, state) : state);
-      }
-      ready = [];
-      readyLength = 0;
       const [oldest] = held.values();
-      return {
-        fresh,
-        later: [...later.values()],
-        place: placeBefore(oldest?.from ?? { position, version, events }),
-      };
+      const place = placeBefore(oldest?.from ?? { position, version, events });
+      const drained = { fresh, later: [...later.values()], place };
+      fresh = { ids: [], lines: [] };
+      later = new Map();
+      readyLength = 0;
+      return drained;
     },
     letGo() {
       for (const job of held.values()) release(job);

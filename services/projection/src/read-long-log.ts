@@ -13,9 +13,10 @@ import type { PageWriter } from './rebuild-pages.ts';
 
 /** Pages are short: what is made of an event is garbage before it is looked at as something that stays. */
 const READ_PAGE = 500;
-/** Of events' texts. */
+/** Characters of events that are held. */
 const HELD_LENGTH = 32_000_000;
-const WRITTEN_LENGTH = 8_000_000;
+/** Characters of rows that are written at once. */
+const WRITTEN_LENGTH = 4_000_000;
 /** What a crash loses, in pages. */
 const BEHIND_PAGES = 10;
 
