@@ -29,7 +29,16 @@ export interface LongLogDeps {
   /** Where to begin if `place` is the beginning, Unix milliseconds. */
   readonly sinceMs: number;
   /** Writes a place down, together with what lies before it. */
-  readonly record: (trx: Db, place: LogPlace, remaining: number) => Promise<void>;
+  readonly record: (trx: Db, progress: ReadProgress) => Promise<void>;
+}
+
+export interface ReadProgress {
+  /** Everything before it is written. */
+  readonly place: LogPlace;
+  /** Events behind the place. */
+  readonly remaining: number;
+  /** Events that were read, also those of jobs that are held. */
+  readonly read: number;
 }
 
 /**
@@ -70,10 +79,15 @@ async function readByJob(from: LogPlace, limits: GatherLimits, deps: LongLogDeps
     await writing;
     signal.throwIfAborted();
     const drained = jobs.drain();
-    const toRead = jobs.readTo.events - drained.place.events + remaining;
-    drainedAt = jobs.readTo.events;
+    const { events: read } = jobs.readTo;
+    drainedAt = read;
+    const progress = {
+      place: drained.place,
+      remaining: read - drained.place.events + remaining,
+      read,
+    };
     writing = writer
-      .writeJobs(drained, (trx) => deps.record(trx, drained.place, toRead))
+      .writeJobs(drained, (trx) => deps.record(trx, progress))
       .then(() => {
         place = drained.place;
       });
@@ -113,7 +127,7 @@ async function readByEvent(from: LogPlace, upTo: number, deps: LongLogDeps): Pro
         events: before.events + entries.length,
         skipped: before.skipped + entries.length - readable.length + refused,
       };
-      await deps.record(trx, place, remaining);
+      await deps.record(trx, { place, remaining, read: place.events });
     });
     if (position >= upTo) break;
   }

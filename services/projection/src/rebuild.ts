@@ -4,7 +4,7 @@ import { type RecordedEvent, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import type { Db, DbSession } from '@errand/postgres';
 import type { LogPlace } from './gather-jobs.ts';
 import { createPageTable } from './job-summary-table.ts';
-import { readLongLog } from './read-long-log.ts';
+import { type ReadProgress, readLongLog } from './read-long-log.ts';
 import { createPageWriter } from './rebuild-pages.ts';
 import { type RebuildRow, recordProgress } from './rebuild-row.ts';
 import {
@@ -74,9 +74,9 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
   const eventsBefore = row.events;
   let place: LogPlace = placeOf(row);
 
-  const record = (trx: Db, reached: LogPlace, remaining: number) => {
+  const record = (trx: Db, { place: reached, remaining, read }: ReadProgress) => {
     const seconds = (performance.now() - beganAt) / 1_000;
-    const events_per_s = (reached.events - eventsBefore) / seconds;
+    const events_per_s = (read - eventsBefore) / seconds;
     return recordProgress(trx, row.rebuild_id, { ...reached, remaining, events_per_s, error: null });
   };
 
@@ -103,7 +103,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
         const reached = behind(place, page, readable.length);
         await writer.write(readable, async (trx, refused) => {
           place = { ...reached, skipped: reached.skipped + refused };
-          await record(trx, place, page.remaining);
+          await record(trx, { place, remaining: page.remaining, read: place.events });
         });
       }
     },
