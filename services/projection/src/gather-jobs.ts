@@ -75,9 +75,9 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
   let later = new Map<string, JobState>();
   let heldLength = 0;
   let readyLength = 0;
-  let { position, version, events } = from;
-  /** Positions of what cannot be read. */
-  const unreadable: number[] = [];
+  let { position, version, events, skipped } = from;
+  /** Positions of what cannot be read, and is not counted in `skipped` yet. */
+  let unreadable: number[] = [];
 
   function hold(ref: JobRef, isFresh: boolean): HeldJob {
     const job = { ref, isFresh, from: { position, version, events }, events: [], length: 0 };
@@ -126,8 +126,8 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
   }
 
   function placeBefore(place: Omit<LogPlace, 'skipped'>): LogPlace {
-    const skipped = unreadable.filter((each) => each <= place.position).length;
-    return { ...place, skipped: from.skipped + skipped };
+    const before = unreadable.filter((each) => each <= place.position).length;
+    return { ...place, skipped: skipped + before };
   }
 
   return {
@@ -152,6 +152,8 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
       const [oldest] = held.values();
       const place = placeBefore(oldest?.from ?? { position, version, events });
       const drained = { fresh, later: [...later.values()], place };
+      ({ skipped } = place);
+      unreadable = unreadable.filter((each) => each > place.position);
       fresh = { ids: [], lines: [] };
       later = new Map();
       readyLength = 0;

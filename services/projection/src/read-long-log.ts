@@ -13,11 +13,13 @@ import type { PageWriter } from './rebuild-pages.ts';
 
 /** Pages are short: what is made of an event is garbage before it is looked at as something that stays. */
 const READ_PAGE = 500;
+/** Those that are folded event by event: more events hold more of a job's, whose row is then written less often. */
+const FOLDED_PAGE = 2_500;
 /** Characters of events that are held. */
 const HELD_LENGTH = 32_000_000;
 /** Characters of rows that are written at once. */
 const WRITTEN_LENGTH = 4_000_000;
-/** What a crash loses, in pages. */
+/** How far the place written down may lie behind, in pages of the setting: as much is read again after a crash. */
 const BEHIND_PAGES = 10;
 
 export interface LongLogDeps {
@@ -96,13 +98,14 @@ async function readByJob(from: LogPlace, limits: GatherLimits, deps: LongLogDeps
   }
 
   try {
-    for await (const page of pagesBehind(from, deps)) {
+    for await (const page of pagesBehind(from, READ_PAGE, deps)) {
       const nowMs = now();
       for (const entry of page.entries) jobs.take(entry, nowMs);
-      if (page.remaining === 0) jobs.letGo();
       const isEnough = jobs.readTo.events - drainedAt >= pageSize || jobs.readyLength >= WRITTEN_LENGTH;
-      if (isEnough || page.remaining === 0) await write(page.remaining);
+      if (isEnough) await write(page.remaining);
     }
+    jobs.letGo();
+    await write(0);
     await writing;
     return { kind: 'end', place };
   } catch (error) {
@@ -116,7 +119,7 @@ async function readByJob(from: LogPlace, limits: GatherLimits, deps: LongLogDeps
 /** Up to a position or to the end of the log. */
 async function readByEvent(from: LogPlace, upTo: number, deps: LongLogDeps): Promise<LogPlace> {
   let place = from;
-  for await (const { entries, position, remaining } of pagesBehind(from, deps)) {
+  for await (const { entries, position, remaining } of pagesBehind(from, FOLDED_PAGE, deps)) {
     deps.signal.throwIfAborted();
     const readable = entries.flatMap(({ decoded }) => (decoded.kind === 'event' ? [decoded.recorded] : []));
     const before = place;
@@ -134,9 +137,9 @@ async function readByEvent(from: LogPlace, upTo: number, deps: LongLogDeps): Pro
   return place;
 }
 
-function pagesBehind({ position }: LogPlace, { bus, pageSize, sinceMs }: LongLogDeps) {
+function pagesBehind({ position }: LogPlace, size: number, { bus, pageSize, sinceMs }: LongLogDeps) {
   const from = position > 0 ? { afterPosition: position } : { sinceMs };
-  return bus.readAudit({ ...from, pageSize: Math.min(pageSize, READ_PAGE) });
+  return bus.readAudit({ ...from, pageSize: Math.min(pageSize, size) });
 }
 
 function versionOf(entry: AuditEntry | undefined): number {
