@@ -8,7 +8,7 @@ import { type BenchSystem, startBenchSystem, stopProcess } from './bench-system.
 import { compareWithLog } from './compare-with-log.ts';
 import { copyRows } from './copy-rows.ts';
 import { round } from './percentile.ts';
-import { residentMb } from './process-usage.ts';
+import { cpuSeconds, residentMb } from './process-usage.ts';
 import { startTraffic } from './status-traffic.ts';
 import { writeHistory } from './write-history.ts';
 
@@ -57,41 +57,61 @@ export async function benchRebuild(): Promise<object> {
   await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
   const answers = await traffic.stop();
   await untilAtRest(bus);
-  const peakMb = await residentMb(system.pids.projection as number);
   const compared = await compareWithLog(bus, db);
+  const cpuBefore = await cpuOf(system);
   const atRest = await rebuildNow(system);
+  const cpuAfter = await cpuOf(system);
+  const peakMb = await residentMb(system.pids.projection as number);
   const comparedAgain = await compareWithLog(bus, db);
   // It would take the table of the COPY for one that a rebuild has left behind.
   const projection = system.processes.get('projection');
   if (projection) await stopProcess(projection);
   const copied = await copyRows(system.databaseUrl, db);
-  const copyEventsPerS = Math.round(atRest.events / copied.seconds);
-  const ratio = round(atRest.events_per_s / copyEventsPerS, 3);
+  const { events } = atRest;
+  const ratio = round(copied.seconds / atRest.seconds, 3);
+  const ratioIndexesAfter = round(copied.seconds_indexes_after / atRest.seconds, 3);
+  const usedBy = (name: string) => (cpuAfter[name] ?? 0) - (cpuBefore[name] ?? 0);
+  const cpuUs = PROCESSES.map((name) => [name, round((usedBy(name) / events) * 1e6, 1)]);
 
-  console.log(`\nunder ${RUNS_PER_S} runs/s   ${line(underLoad)}`);
-  console.log(`at rest            ${line(atRest)}`);
+  console.log(`\nunder ${RUNS_PER_S} runs/s   ${line(underLoad, compared.jobs)}`);
+  console.log(`at rest            ${line(atRest, copied.rows)}`);
+  console.log(`COPY of its rows   ${line({ events, seconds: copied.seconds }, copied.rows)}`);
+  const indexedAfter = { events, seconds: copied.seconds_indexes_after };
+  console.log(`  indexed after it ${line(indexedAfter, copied.rows)}`);
   console.log(
-    `COPY of its rows   ${copied.rows} rows in ${round(copied.seconds, 1)} s = ${copyEventsPerS} events/s`,
+    `time of the COPY / time of the rebuild at rest: ${ratio}; indexed after it ${ratioIndexesAfter}`,
   );
-  console.log(`ratio at rest / COPY: ${ratio}`);
+  console.log(`CPU at rest, us an event: ${cpuUs.map((each) => each.join(' ')).join(', ')}`);
   console.log(`status answers: ${JSON.stringify(answers)}`);
   console.log(`rows that differ from the fold: ${compared.differing} and ${comparedAgain.differing}`);
   console.log(
-    `projection's memory, MB: ${round(idleMb.peak, 0)} at most before, ${round(peakMb.peak, 0)} after\n`,
+    `projection's memory, MB: at most (VmHWM) ${round(idleMb.peak, 0)} before, ${round(peakMb.peak, 0)} in all\n`,
   );
   return {
     ...{ history_events: history.events, under_load: underLoad, at_rest: atRest, copy: copied, ratio },
+    ...{ ratio_indexes_after: ratioIndexesAfter, cpu_us_per_event: Object.fromEntries(cpuUs) },
     ...{ answers, compared, compared_again: comparedAgain, peak_mb: round(peakMb.peak, 0) },
   };
 }
 
-const line = (figures: Figures) =>
-  `${figures.events} events in ${figures.seconds} s = ${figures.events_per_s} events/s`;
+/** Those that a rebuild keeps busy. */
+const PROCESSES = ['projection', 'nats', 'postgres'];
+
+/** Seconds that each has used so far. */
+async function cpuOf(system: BenchSystem): Promise<Record<string, number>> {
+  const used = PROCESSES.map(async (name) => [name, await cpuSeconds(system.pids[name] as number)] as const);
+  return Object.fromEntries(await Promise.all(used));
+}
 
 interface Figures {
   events: number;
   seconds: number;
-  events_per_s: number;
+}
+
+/** A rebuild and a COPY that end with the same rows are told by the same measures. */
+function line({ events, seconds }: Figures, rows: number): string {
+  const perS = (count: number) => Math.round(count / seconds);
+  return `${events} events, ${rows} rows in ${seconds} s = ${perS(events)} events/s, ${perS(rows)} rows/s`;
 }
 
 async function rebuildNow(system: BenchSystem): Promise<Figures> {
@@ -107,7 +127,7 @@ async function rebuildNow(system: BenchSystem): Promise<Figures> {
     { timeoutMs: OVER_MS, intervalMs: 500 },
   );
   const seconds = (Date.parse(done.ended_at ?? '') - Date.parse(done.started_at)) / 1_000;
-  return { events: done.events, seconds: round(seconds, 1), events_per_s: Math.round(done.events / seconds) };
+  return { events: done.events, seconds: round(seconds, 1) };
 }
 
 /** Until every job has ended and every event is in the table. */

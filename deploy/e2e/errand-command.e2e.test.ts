@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VerifyReport } from '@errand/contracts';
-import { openDatabase } from '@errand/postgres';
+import { openDatabase, openSession } from '@errand/postgres';
 import { createTestDatabase, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Caller, createCaller } from './caller.ts';
 import { type System, startSystem } from './system.ts';
@@ -105,4 +106,39 @@ test('an export holds until a byte of it is changed, and a wrong key is said to 
   expect(piped.stdout.split('\n')[1]).toContain('JobSucceeded');
   const wrong = await errand('audit', 'export', '--from', 'yesterday');
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('from must be an RFC 3339 time')]);
+});
+
+test('a read model that has lost a row is made again, one rebuild at a time, which can be canceled', async () => {
+  const projection = async (...args: string[]) => {
+    const { code, stdout, stderr } = await errand('projection', ...args);
+    return [code, stdout.trimEnd(), stderr.trimEnd()];
+  };
+  const jobId = await runJob();
+  const db = openDatabase({ url: databaseUrl, name: 'test', poolSize: 1 });
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => db.destroy());
+  const isInTable = () =>
+    db.selectFrom('job_summary').select('version').where('job_id', '=', jobId).executeTakeFirst();
+  await waitUntil(async () => (await isInTable()) !== undefined);
+  expect(await projection('status')).toEqual([0, 'none', '']);
+  expect(await projection('cancel')).toEqual([1, '', 'no rebuild is under way']);
+
+  await db.deleteFrom('job_summary').where('job_id', '=', jobId).execute();
+  const [code, last] = await projection('rebuild', '--wait');
+  expect([code, last]).toEqual([0, expect.stringMatching(/^done: (\d+) of \1 events, 100 %$/)]);
+  expect(await isInTable()).toBeDefined();
+  expect(await projection('status')).toEqual([0, last, '']);
+
+  // A rebuild waits for this lock before it writes its first row.
+  await using blocking = await openSession({ url: databaseUrl, name: 'test' });
+  await sql`select pg_advisory_lock(hashtext('errand_partitions'))`.execute(blocking.db);
+  expect(await projection('rebuild')).toEqual([0, expect.stringMatching(/^reading: 0 of /), '']);
+  expect(await projection('rebuild')).toEqual([1, '', 'a rebuild is under way already']);
+  const status = await errand('projection', 'status', '--json');
+  expect(JSON.parse(status.stdout)).toMatchObject({ state: 'reading', error: null });
+  expect(await projection('cancel')).toEqual([0, expect.stringMatching(/^canceled: /), '']);
+  expect(await projection('cancel')).toEqual([1, '', 'no rebuild is under way']);
+  await sql`select pg_advisory_unlock(hashtext('errand_partitions'))`.execute(blocking.db);
+  expect((await projection('rebuild', '--wait'))[0]).toBe(0);
+  expect(await isInTable()).toBeDefined();
 });

@@ -1,4 +1,4 @@
-import { JobEvent, type RecordedEvent, refOfSubject } from '@errand/contracts';
+import { JobEvent, type JobRef, type RecordedEvent, refOfSubject } from '@errand/contracts';
 import { isPlainEvent } from './plain-event.ts';
 
 const encoder = new TextEncoder();
@@ -22,13 +22,22 @@ export function decodeEvent(message: {
   seq: number;
   data: Uint8Array;
 }): { kind: 'event'; recorded: RecordedEvent } | Unreadable {
-  const { subject, seq: version } = message;
-  const unreadable = (reason: string): Unreadable => ({ kind: 'unreadable', subject, version, reason });
+  const { subject, seq: version, data } = message;
   const ref = refOfSubject(subject);
-  if (!ref) return unreadable('the subject names no job');
+  if (!ref) return { kind: 'unreadable', subject, version, reason: 'the subject names no job' };
+  const decoded = decodeText(ref, { version, text: decoder.decode(data) });
+  return decoded.kind === 'event' ? decoded : { ...decoded, subject };
+}
+
+/** The same for a stored message's body as text, of the job that its subject names. */
+export function decodeText(
+  ref: JobRef,
+  { version, text }: { version: number; text: string },
+): { kind: 'event'; recorded: RecordedEvent } | Omit<Unreadable, 'subject'> {
+  const unreadable = (reason: string) => ({ kind: 'unreadable' as const, version, reason });
   let json: unknown;
   try {
-    json = JSON.parse(decoder.decode(message.data));
+    json = JSON.parse(text);
   } catch {
     return unreadable('the body is not JSON');
   }

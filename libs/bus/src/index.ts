@@ -13,7 +13,7 @@ export {
   PayloadTooLarge,
   UnfitServer,
 } from './errors.ts';
-export type { Unreadable } from './event-codec.ts';
+export { decodeText, type Unreadable } from './event-codec.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads.ts';
 export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';

@@ -1,10 +1,8 @@
 import { AUDIT_STREAM, auditSubjects, type JobEventType, type RecordedEvent } from '@errand/contracts';
-import { DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { LogUnavailable } from './errors.ts';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
-import { type PulledPage, pullPages } from './pull-pages.ts';
-import { readPages } from './read-pages.ts';
+import { orUnavailable, type PageOf, readPages } from './read-pages.ts';
 
 /** One event as the long log holds it. */
 export interface AuditEntry {
@@ -14,8 +12,12 @@ export interface AuditEntry {
   readonly filedMs: number;
   /** Of the event that it is a copy of; 0 if it does not say. */
   readonly version: number;
+  /** Of the event that it is a copy of; its own if it does not say. */
+  readonly subject: string;
   /** Its body as stored. */
   readonly data: Uint8Array;
+  /** The same, read when it is asked for. */
+  readonly text: string;
   /** Read when it is first asked for: whoever wants the body alone need not pay for it. */
   readonly decoded: { kind: 'event'; recorded: RecordedEvent } | Unreadable;
 }
@@ -53,6 +55,7 @@ export interface AuditReader {
 
 const NO_SOURCE = 'it does not say which event it is a copy of';
 const PAGE_SIZE = 1_000;
+const decoder = new TextDecoder();
 /** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */
 const SOURCE_HEADER = 'Nats-Stream-Source';
 
@@ -61,59 +64,50 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
     async *readAudit(query) {
       const pages = readPages(nc, jsm, {
         stream: AUDIT_STREAM,
-        filterSubjects: auditSubjects(query),
+        filterSubjects: filterOf(query),
         from: startOf(query),
         pageSize: query.pageSize ?? PAGE_SIZE,
-        read: entryOf,
+        read: (message, position, filedMs) => new FiledEvent(message, position, filedMs),
       });
       for await (const { messages, remaining } of pages) {
         const entries = messages.map(({ read }) => read);
         yield { entries, position: entries.at(-1)?.position ?? 0, remaining };
       }
     },
-    async auditVersion() {
-      try {
+    auditVersion: () =>
+      orUnavailable(async () => {
         const { state } = await jsm.streams.info(AUDIT_STREAM);
         if (state.messages === 0) return 0;
         const last = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state.last_seq });
         return last ? (sourceOf(last.header)?.version ?? 0) : 0;
-      } catch (error) {
-        throw new LogUnavailable('the log did not answer', { cause: error });
-      }
-    },
+      }),
   };
 }
 
-/** The messages themselves, page by page; without their bodies where these are not wanted. @throws LogUnavailable */
-export function auditMessages(
+interface AuditSource {
+  readonly filedMs: number;
+  /** Of the event that an entry is a copy of, undefined if it does not say. */
+  readonly subject: string | undefined;
+}
+
+/** What each entry is a copy of, without its body, page by page. @throws LogUnavailable */
+export function readAuditSources(
   nc: NatsConnection,
   jsm: JetStreamManager,
-  query: AuditQuery & { headersOnly?: boolean },
-): AsyncGenerator<PulledPage, void, undefined> {
-  const pageSize = query.pageSize ?? PAGE_SIZE;
-  return pullPages(nc, jsm, { stream: AUDIT_STREAM, config: consumerOf(query), pageSize });
+  query: AuditQuery & { pageSize: number },
+): AsyncGenerator<PageOf<AuditSource>, void, undefined> {
+  return readPages(nc, jsm, {
+    ...{ stream: AUDIT_STREAM, headersOnly: true, pageSize: query.pageSize },
+    filterSubjects: filterOf(query),
+    from: startOf(query),
+    read: ({ headers }, _, filedMs) => ({ filedMs, subject: sourceOf(headers)?.subject }),
+  });
 }
 
-function consumerOf(query: AuditQuery & { headersOnly?: boolean }) {
-  const common = {
-    filter_subjects: auditSubjects(query),
-    headers_only: query.headersOnly ?? false,
-  };
-  if (query.afterPosition !== undefined) {
-    return {
-      ...common,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: query.afterPosition + 1,
-    };
-  }
-  if (query.sinceMs !== undefined) {
-    return {
-      ...common,
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: new Date(query.sinceMs).toISOString(),
-    };
-  }
-  return { ...common, deliver_policy: DeliverPolicy.All };
+/** A filter that everything passes costs the server as much as one that matters. */
+function filterOf(query: AuditQuery): string[] {
+  const isNarrow = [query.tenantId, query.action, query.types].some((each) => each !== undefined);
+  return isNarrow ? auditSubjects(query) : [];
 }
 
 function startOf({ afterPosition, sinceMs }: AuditQuery) {
@@ -121,22 +115,36 @@ function startOf({ afterPosition, sinceMs }: AuditQuery) {
   return sinceMs === undefined ? undefined : { sinceMs };
 }
 
-function entryOf(message: Msg, position: number, filedMs: number): AuditEntry {
-  const { data } = message;
-  const source = sourceOf(message.headers);
-  let decoded: AuditEntry['decoded'] | undefined;
-  return {
-    position,
-    filedMs,
-    version: source?.version ?? 0,
-    data,
-    get decoded() {
-      decoded ??= source
-        ? decodeEvent({ subject: source.subject, seq: source.version, data })
-        : { kind: 'unreadable', subject: message.subject, version: 0, reason: NO_SOURCE };
-      return decoded;
-    },
-  };
+/** Holds no more of the message than what it tells. */
+class FiledEvent implements AuditEntry {
+  readonly position: number;
+  readonly filedMs: number;
+  readonly version: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  #decoded: AuditEntry['decoded'] | undefined;
+
+  constructor(message: Msg, position: number, filedMs: number) {
+    const source = sourceOf(message.headers);
+    this.position = position;
+    this.filedMs = filedMs;
+    this.version = source?.version ?? 0;
+    this.subject = source?.subject ?? message.subject;
+    this.data = message.data;
+  }
+
+  get text(): string {
+    return decoder.decode(this.data);
+  }
+
+  get decoded(): AuditEntry['decoded'] {
+    const { subject, version: seq, data } = this;
+    this.#decoded ??=
+      seq === 0
+        ? { kind: 'unreadable', subject, version: 0, reason: NO_SOURCE }
+        : decodeEvent({ subject, seq, data });
+    return this.#decoded;
+  }
 }
 
 /** The event that an entry is a copy of. */

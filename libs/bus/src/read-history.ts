@@ -10,7 +10,7 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { HistoryOutOfReach, LogUnavailable } from './errors.ts';
 import { decodeEvent } from './event-codec.ts';
-import { auditMessages, sourceOf } from './read-audit.ts';
+import { readAuditSources, sourceOf } from './read-audit.ts';
 
 /*
  * All that ever happened to one job, its progress too, oldest first.
@@ -84,20 +84,17 @@ export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): 
       let seen = 0;
       let untilMs = Number.POSITIVE_INFINITY;
       const query = { tenantId: job.tenantId, action: job.action, sinceMs: job.sinceMs };
-      for await (const { messages, remaining } of auditMessages(nc, jsm, {
-        ...query,
-        pageSize: HEADERS_PAGE_SIZE,
-        headersOnly: true,
-      })) {
-        const wanted = messages.filter(({ headers }) => isOf(job.jobId, sourceOf(headers)?.subject));
-        const events = await Promise.all(wanted.map(({ seq }) => readEntry(jsm, seq)));
+      const pages = readAuditSources(nc, jsm, { ...query, pageSize: HEADERS_PAGE_SIZE });
+      for await (const { messages, remaining } of pages) {
+        const wanted = messages.filter(({ read }) => isOf(job.jobId, read.subject));
+        const events = await Promise.all(wanted.map(({ position }) => readEntry(jsm, position)));
         const found = events.flat();
         if (found.length > 0) yield found;
         for (const { event } of found) {
           if (event.type === 'JobRequested') untilMs = Date.parse(event.data.finish_by) + LATE_MS;
         }
-        if (!job.pastEnding && wanted.some(({ headers }) => isEnding(sourceOf(headers)?.subject))) return;
-        if ((messages.at(-1)?.info.timestampNanos ?? 0) / 1e6 > untilMs || remaining === 0) return;
+        if (!job.pastEnding && wanted.some(({ read }) => isEnding(read.subject))) return;
+        if ((messages.at(-1)?.read.filedMs ?? 0) > untilMs || remaining === 0) return;
         seen += messages.length;
         if (seen >= limits.maxEntries || performance.now() > giveUpAt) {
           throw new HistoryOutOfReach(`${seen} entries of the long log were passed over`);

@@ -10,7 +10,7 @@ import {
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { GUARD_SEQUENCE } from './append.ts';
-import { orUnavailable, pullPages } from './pull-pages.ts';
+import { orUnavailable, readPages } from './read-pages.ts';
 
 /** One stored event of JOBS and the one that its writer had seen before it. */
 export interface StoredLink {
@@ -35,14 +35,12 @@ const PAGE_SIZE = 5_000;
 export function createLinkReader(nc: NatsConnection, jsm: JetStreamManager): LinkReader {
   return {
     async *readLinks(tenantId) {
-      const config = { filter_subjects: [jobEventsOf(tenantId)], headers_only: true };
-      for await (const { messages } of pullPages(nc, jsm, {
-        stream: JOBS_STREAM,
-        config,
-        pageSize: PAGE_SIZE,
-      })) {
-        yield messages.flatMap(({ subject, seq, headers }) => linkOf(subject, seq, headers));
-      }
+      const pages = readPages(nc, jsm, {
+        ...{ stream: JOBS_STREAM, headersOnly: true, pageSize: PAGE_SIZE, from: undefined },
+        filterSubjects: tenantId === undefined ? [] : [jobEventsOf(tenantId)],
+        read: ({ subject, headers }, version) => linkOf(subject, version, headers),
+      });
+      for await (const { messages } of pages) yield messages.flatMap(({ read }) => read);
     },
     readLinksFrom: (ref, seq, batch) =>
       orUnavailable(async () => {

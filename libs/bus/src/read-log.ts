@@ -1,4 +1,4 @@
-import { ALL_JOB_EVENTS, JOBS_STREAM } from '@errand/contracts';
+import { JOBS_STREAM } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent } from './event-codec.ts';
@@ -36,7 +36,7 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
     async *readLog({ afterVersion, pageSize }) {
       const pages = readPages(nc, jsm, {
         stream: JOBS_STREAM,
-        filterSubjects: [ALL_JOB_EVENTS],
+        filterSubjects: [],
         from: { afterPosition: afterVersion },
         pageSize,
         read: ({ subject, data }, seq) => decodeEvent({ subject, seq, data }),

@@ -22,10 +22,13 @@ export interface PageOf<T> {
 
 export interface PagesQuery<T> {
   stream: string;
+  /** None: everything, at less cost to the server than by a filter that says so. */
   filterSubjects: string[];
   /** Where to begin: behind a position, at a time (Unix milliseconds), or at the beginning. */
   from: { afterPosition: number } | { sinceMs: number } | undefined;
   pageSize: number;
+  /** Leaves the bodies out. */
+  headersOnly?: boolean;
   /** Takes what is wanted of a message, on its arrival, stored at `storedMs` (Unix). Must not throw. */
   read: (message: Msg, position: number, storedMs: number) => T;
 }
@@ -90,13 +93,14 @@ async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: P
   };
 }
 
-function consumerOf({ filterSubjects, from }: PagesQuery<unknown>) {
+function consumerOf({ filterSubjects, from, headersOnly = false }: PagesQuery<unknown>) {
   const common = {
     ack_policy: AckPolicy.None,
     mem_storage: true,
     num_replicas: 1,
     inactive_threshold: INACTIVE_NS,
     filter_subjects: filterSubjects,
+    headers_only: headersOnly,
   };
   if (from === undefined) return { ...common, deliver_policy: DeliverPolicy.All };
   if ('afterPosition' in from) {

@@ -47,6 +47,7 @@ export {
   jobSubjectsOfAnyAction,
   LANES,
   type Lane,
+  parseJobSubject,
   parseStoredSubject,
   redriveSubject,
   refOfDueTimer,

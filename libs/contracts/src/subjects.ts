@@ -88,13 +88,20 @@ export function jobSubjectsOfAnyAction(tenantId: string, jobId: string): string 
 
 /** The tokens of a job's subject, each as its schema wants it. In one expression, since whoever reads the log asks for each event. */
 const JOB_SUBJECT =
-  /^jobs\.([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]{0,63})\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:\.|$)/;
+  /^jobs\.([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]{0,63})\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:\.([^.]*)|$)/;
 
 /** The job that a subject belongs to, or undefined for a subject that no writer of ours builds. */
 export function refOfSubject(subject: string): JobRef | undefined {
-  const [, tenantId, action, jobId] = JOB_SUBJECT.exec(subject) ?? [];
+  return parseJobSubject(subject)?.ref;
+}
+
+/** The same with the event's type where the subject tells one. */
+export function parseJobSubject(
+  subject: string,
+): { ref: JobRef; type: JobEventType | undefined } | undefined {
+  const [, tenantId, action, jobId, token = ''] = JOB_SUBJECT.exec(subject) ?? [];
   if (tenantId === undefined || action === undefined || jobId === undefined) return undefined;
-  return { tenantId, action, jobId };
+  return { ref: { tenantId, action, jobId }, type: TYPE_OF.get(token) };
 }
 
 /** The type that a subject tells, or undefined for a subject that no writer of ours builds. */

@@ -38,7 +38,8 @@ export const settings = {
   }),
   rebuildPage: integer({
     env: 'ERRAND_PROJECTION_REBUILD_PAGE',
-    description: 'Most events that a rebuild folds at once; more is faster and takes more memory',
+    description:
+      'Most events that a rebuild writes at once, and most unfinished jobs that it holds; more takes more memory',
     unit: 'events',
     default: 10_000,
     min: 1,

@@ -67,12 +67,13 @@ export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Pr
     on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(db);
 }
 
+const NEW_TABLE = 'job_summary_rebuild';
 /** Where rows wait for their merge. It belongs to a session and is empty after each transaction. */
 const PAGE_TABLE = 'job_summary_page';
 
 export async function createPageTable(db: Db): Promise<void> {
   await sql`
-    create temporary table ${sql.table(PAGE_TABLE)} (like job_summary_rebuild)
+    create temporary table ${sql.table(PAGE_TABLE)} (like ${sql.table(NEW_TABLE)})
     on commit delete rows`.execute(db);
 }
 
@@ -83,16 +84,25 @@ export async function mergeByCopy(
   states: readonly JobState[],
 ): Promise<void> {
   if (states.length === 0) return;
-  await copyInto(PAGE_TABLE, COLUMNS, states.map(lineOf).join(''));
+  await copyInto(PAGE_TABLE, COLUMNS, states.map(summaryLine).join(''));
   await sql`
-    insert into job_summary_rebuild as old (${sql.raw(COLUMNS.join())})
+    insert into ${sql.table(NEW_TABLE)} as old (${sql.raw(COLUMNS.join())})
     select ${sql.raw(COLUMNS.join())} from ${sql.table(PAGE_TABLE)}
     order by job_id
     on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(trx);
   await sql`truncate ${sql.table(PAGE_TABLE)}`.execute(trx);
 }
 
-function lineOf(state: JobState): string {
+/** Lines of jobs that have no row in the table of a rebuild yet, in the session's open transaction. Refused if one has. */
+export async function copyNewJobs(
+  { copyInto }: Pick<DbSession, 'copyInto'>,
+  lines: readonly string[],
+): Promise<void> {
+  if (lines.length > 0) await copyInto(NEW_TABLE, COLUMNS, lines.join(''));
+}
+
+/** A row in COPY's text format. */
+export function summaryLine(state: JobState): string {
   const row = rowOfState(state);
   return copyLine(
     COLUMNS.map((column) =>

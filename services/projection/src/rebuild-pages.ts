@@ -2,7 +2,8 @@ import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, expiresAtMs, type JobState } from '@errand/domain';
 import { createDailyPartitions, type Db, type DbSession } from '@errand/postgres';
 import { sql } from 'kysely';
-import { mergeByCopy } from './job-summary-table.ts';
+import type { GatheredJobs } from './gather-jobs.ts';
+import { copyNewJobs, mergeByCopy } from './job-summary-table.ts';
 import { isRefusal } from './on-job-events.ts';
 
 export interface PageWriter {
@@ -11,7 +12,12 @@ export interface PageWriter {
    * for good: these are left out.
    */
   write(events: readonly RecordedEvent[], record: (trx: Db, refused: number) => Promise<void>): Promise<void>;
-  /** The same in a transaction of the caller's, who holds the lock of partitions; a refusal is thrown. */
+  /**
+   * Writes jobs that have no row yet, and merges what is known of others, in one transaction with what `record` does.
+   * @throws the refusal of Postgres, of any of them; see `isRefusal`
+   */
+  writeJobs(jobs: Pick<GatheredJobs, 'fresh' | 'later'>, record: (trx: Db) => Promise<void>): Promise<void>;
+  /** The same as `write` in a transaction of the caller's, who holds the lock of partitions; a refusal is thrown. */
   writeWithin(trx: Db, events: readonly RecordedEvent[]): Promise<void>;
 }
 
@@ -19,15 +25,21 @@ export interface PageWriter {
 export function createPageWriter(session: DbSession, now: () => number): PageWriter {
   const partitions = createDailyPartitions(session.db, 'job_summary_rebuild');
 
-  async function merge(states: readonly JobState[], record: (trx: Db) => Promise<void>): Promise<void> {
-    await partitions.ensureFor(states.map(({ jobId }) => jobId));
+  async function writeJobs(
+    { fresh, later }: Pick<GatheredJobs, 'fresh' | 'later'>,
+    record: (trx: Db) => Promise<void>,
+  ): Promise<void> {
+    await partitions.ensureFor([...fresh.ids, ...later.map(({ jobId }) => jobId)]);
     await session.db.transaction().execute(async (trx) => {
       // What a crash of Postgres takes, it takes together with the place up to which it was written.
       await sql`set local synchronous_commit = off`.execute(trx);
-      await mergeByCopy(session, trx, states);
+      await copyNewJobs(session, fresh.lines);
+      await mergeByCopy(session, trx, later);
       await record(trx);
     });
   }
+  const merge = (later: JobState[], record: (trx: Db) => Promise<void>) =>
+    writeJobs({ fresh: { ids: [], lines: [] }, later }, record);
 
   /** Writes what Postgres takes; resolves with how many events it does not. A merge may be repeated. */
   async function mergeWhatFits(events: readonly RecordedEvent[]): Promise<number> {
@@ -43,6 +55,7 @@ export function createPageWriter(session: DbSession, now: () => number): PageWri
   }
 
   return {
+    writeJobs,
     async write(events, record) {
       try {
         await merge(fold(events, now()), (trx) => record(trx, 0));

@@ -1,8 +1,10 @@
 import type { AuditEntry, Bus } from '@errand/bus';
 import { LogUnavailable } from '@errand/bus';
 import { type RecordedEvent, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
-import type { DbSession } from '@errand/postgres';
+import type { Db, DbSession } from '@errand/postgres';
+import type { LogPlace } from './gather-jobs.ts';
 import { createPageTable } from './job-summary-table.ts';
+import { type ReadProgress, readLongLog } from './read-long-log.ts';
 import { createPageWriter } from './rebuild-pages.ts';
 import { type RebuildRow, recordProgress } from './rebuild-row.ts';
 import {
@@ -26,7 +28,7 @@ import {
  * locked out, hence it is in the log as it is read after that. So nothing is taken over from the table in use, and there
  * need be none.
  *
- * Each page and the place behind it are one transaction: whoever takes a rebuild over goes on there.
+ * What is written and the place up to which everything is are one transaction: whoever takes a rebuild over goes on there.
  */
 
 export interface RebuildDeps {
@@ -35,12 +37,10 @@ export interface RebuildDeps {
   readonly bus: Pick<Bus, 'readAudit' | 'auditVersion' | 'readLog' | 'logReach'>;
   readonly now: () => number;
   readonly signal: AbortSignal;
-  /** Events that are folded at once. More of them hold more of a job's, so its row is written less often. */
+  /** Events that are written at once, and jobs that are held until they end, so that each row is written once. */
   readonly pageSize: number;
 }
 
-/** Pages of the log that are folded together. Each is of some megabytes at most, however large its events are. */
-const PAGES_AT_ONCE = 4;
 /** What may be left to be read while writers are locked out. */
 const MAX_TAIL = 10_000;
 /** Clocks that differ must not make a job's first events too old to be read. */
@@ -70,38 +70,15 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
   }
   await createPageTable(db);
   const writer = createPageWriter(session, now);
-  const readSize = Math.ceil(pageSize / PAGES_AT_ONCE);
   const beganAt = performance.now();
   const eventsBefore = row.events;
-  let { position, version, events, skipped } = row;
+  let place: LogPlace = placeOf(row);
 
-  async function writePage(page: {
-    decoded: AuditEntry['decoded'][];
-    position: number;
-    version: number;
-    remaining: number;
-  }): Promise<void> {
-    signal.throwIfAborted();
-    const readable = recordedOf(page.decoded);
+  const record = (trx: Db, { place: reached, remaining, read }: ReadProgress) => {
     const seconds = (performance.now() - beganAt) / 1_000;
-    await writer.write(readable, async (trx, refused) => {
-      const progress = {
-        position: page.position,
-        version: page.version,
-        events: events + page.decoded.length,
-        skipped: skipped + page.decoded.length - readable.length + refused,
-      };
-      await recordProgress(trx, row.rebuild_id, {
-        ...progress,
-        remaining: page.remaining,
-        events_per_s: (progress.events - eventsBefore) / seconds,
-        error: null,
-      });
-      skipped = progress.skipped;
-    });
-    ({ position, version } = page);
-    events += page.decoded.length;
-  }
+    const events_per_s = (read - eventsBefore) / seconds;
+    return recordProgress(trx, row.rebuild_id, { ...reached, remaining, events_per_s, error: null });
+  };
 
   return {
     recordState: (state: 'indexing' | 'catching_up') => recordProgress(db, row.rebuild_id, { state }),
@@ -110,24 +87,24 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       // What it has by now is read below, or was filed too long ago to matter.
       const reached = await bus.auditVersion();
       const sinceMs = row.started_at.getTime() - SUMMARY_RETENTION_DAYS * DAY_MS - SLACK_MS;
-      const from = position > 0 ? { afterPosition: position } : { sinceMs };
-      for await (const page of gather(
-        decodedPages(bus.readAudit({ ...from, pageSize: readSize })),
-        pageSize,
-      )) {
-        await writePage({ ...page, version: Math.max(version, newestOf(page.decoded)) });
-      }
-      version = Math.max(version, reached);
+      const read = await readLongLog(place, { bus, writer, now, signal, pageSize, sinceMs, record });
+      place = { ...read, version: Math.max(read.version, reached) };
     },
 
     /** Up to the end of the log. */
     async readOn(): Promise<void> {
       const { firstVersion } = await bus.logReach();
-      if (firstVersion !== undefined && firstVersion > version + 1) {
+      if (firstVersion !== undefined && firstVersion > place.version + 1) {
         throw new LogUnavailable('the long log is behind what the log still holds');
       }
-      for await (const page of gather(bus.readLog({ afterVersion: version, pageSize: readSize }), pageSize)) {
-        await writePage({ ...page, position });
+      for await (const page of bus.readLog({ afterVersion: place.version, pageSize })) {
+        signal.throwIfAborted();
+        const readable = recordedOf(page.decoded);
+        const reached = behind(place, page, readable.length);
+        await writer.write(readable, async (trx, refused) => {
+          place = { ...reached, skipped: reached.skipped + refused };
+          await record(trx, { place, remaining: page.remaining, read: place.events });
+        });
       }
     },
 
@@ -137,14 +114,15 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       return db.transaction().execute(async (trx) => {
         await lockOutWriters(trx);
         const { lastVersion } = await bus.logReach();
-        if (lastVersion - version > MAX_TAIL) return false;
-        for await (const page of bus.readLog({ afterVersion: version, pageSize: MAX_TAIL })) {
+        if (lastVersion - place.version > MAX_TAIL) return false;
+        let end = place;
+        for await (const page of bus.readLog({ afterVersion: place.version, pageSize: MAX_TAIL })) {
           const readable = recordedOf(page.decoded);
           await writer.writeWithin(trx, readable);
-          events += page.decoded.length;
-          skipped += page.decoded.length - readable.length;
+          end = behind(end, page, readable.length);
           if (page.version >= lastVersion) break;
         }
+        const { events, skipped } = end;
         const ended_at = new Date(now()).toISOString();
         const done = { state: 'done', remaining: 0, events, skipped, ended_at, error: null } as const;
         await recordProgress(trx, row.rebuild_id, done);
@@ -155,35 +133,22 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
   };
 }
 
-async function* decodedPages(pages: ReturnType<Bus['readAudit']>) {
-  for await (const { entries, position, remaining } of pages) {
-    yield { decoded: entries.map((entry) => entry.decoded), position, remaining };
-  }
+function placeOf({ position, version, events, skipped }: RebuildRow): LogPlace {
+  return { position, version, events, skipped };
 }
 
-/** Several pages as one. The last one's other members count. */
-async function* gather<P extends { decoded: AuditEntry['decoded'][]; remaining: number }>(
-  pages: AsyncIterable<P>,
-  maxEvents: number,
-): AsyncGenerator<P, void, undefined> {
-  let decoded: AuditEntry['decoded'][] = [];
-  let gathered = 0;
-  for await (const page of pages) {
-    decoded = decoded.concat(page.decoded);
-    gathered++;
-    if (decoded.length < maxEvents && gathered < PAGES_AT_ONCE && page.remaining > 0) continue;
-    yield { ...page, decoded };
-    decoded = [];
-    gathered = 0;
-  }
+/** Behind a page of the log, so many of whose events could be read. */
+function behind(
+  { position, events, skipped }: LogPlace,
+  { decoded, version }: { decoded: readonly AuditEntry['decoded'][]; version: number },
+  readable: number,
+): LogPlace {
+  return {
+    ...{ position, version },
+    ...{ events: events + decoded.length, skipped: skipped + decoded.length - readable },
+  };
 }
 
 function recordedOf(decoded: readonly AuditEntry['decoded'][]): RecordedEvent[] {
   return decoded.flatMap((each) => (each.kind === 'event' ? [each.recorded] : []));
-}
-
-function newestOf(decoded: readonly AuditEntry['decoded'][]): number {
-  const last = decoded.at(-1);
-  if (last === undefined) return 0;
-  return last.kind === 'event' ? last.recorded.version : last.version;
 }
