@@ -8,6 +8,7 @@ import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
+import { createRequestsReader, type RequestsReader } from './job-requests.ts';
 import { createLogFill, type LogFill } from './log-fill.ts';
 import { createPayloads, type Payloads } from './payloads.ts';
 import { createProjectionCommands, type ProjectionCommands } from './projection-commands.ts';
@@ -30,6 +31,7 @@ export interface Bus
   extends Appender,
     BatchAppender,
     JobReader,
+    RequestsReader,
     StoredEvents,
     Timers,
     DeadLetters,
@@ -76,6 +78,7 @@ export async function openBus(
     append: appender.append,
     ...createBatchAppender(nc, appender.append),
     readJob: createJobReader(jsm, isConnected).readJob,
+    ...createRequestsReader(jsm, isConnected),
     ...createStoredEvents(nc, onReconnected),
     ...createTimers(nc),
     ...createExecutorPresence(nc, onReconnected),

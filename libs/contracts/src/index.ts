@@ -50,6 +50,7 @@ export {
   redriveSubject,
   refOfDueTimer,
   refOfSubject,
+  requestSubjects,
   storedOfAction,
   storedSubject,
   timerSubjects,
