@@ -95,7 +95,7 @@ function simulate(slots: number) {
       while (nowMs < untilMs) {
         if (nowMs >= sweepAtMs) {
           for (const { key, backlog } of endpoints.values())
-            if (backlog > 0) scheduler.found(key, nowMs, nowMs);
+            if (backlog > 0) scheduler.found(key, { dueMs: nowMs, fresh: false }, nowMs);
           scheduler.tick(nowMs);
           sweepAtMs = nowMs + sweepMs;
         }

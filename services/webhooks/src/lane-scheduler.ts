@@ -61,8 +61,8 @@ export interface LaneScheduler<D extends Row> {
   /** Attempts under way. */
   readonly inUse: number;
   lanes(): IterableIterator<Lane<D>>;
-  /** An endpoint has a delivery that is due at `dueMs`. */
-  found(key: LaneKey, dueMs: number, nowMs: number): void;
+  /** An endpoint has a delivery that is due at `dueMs`; `fresh` if it has just come in. */
+  found(key: LaneKey, due: { dueMs: number; fresh: boolean }, nowMs: number): void;
   /** What to send and what to read now. Each must be followed by its end. */
   next(nowMs: number): { sends: Send<D>[]; reads: Read<D>[] };
   readDone(read: Read<D>, page: Page<D>, nowMs: number): void;
@@ -107,7 +107,7 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions<D>)
     },
     lanes: () => lanes.values(),
     wakeAtMs: () => turns.earliestMs(),
-    found(key, dueMs, nowMs) {
+    found(key, { dueMs, fresh }, nowMs) {
       const lane = laneOf(work, key, nowMs);
       if (dueMs > nowMs) {
         lane.dueAtMs = Math.min(lane.dueAtMs, dueMs);
@@ -116,6 +116,7 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions<D>)
       }
       lane.hasMore = true;
       lane.foundWhileReading = true;
+      if (fresh) lane.freshFound = true;
       turns.enter(lane);
     },
     next(nowMs) {
@@ -182,6 +183,9 @@ function laneOf<D extends Row>(work: Work<D>, key: LaneKey, nowMs: number): Lane
     page: [],
     hasMore: false,
     behind: false,
+    freshFound: false,
+    newestSeen: null,
+    newestRead: '',
     dueAtMs: Number.POSITIVE_INFINITY,
     reading: false,
     foundWhileReading: false,

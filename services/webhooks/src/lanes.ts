@@ -95,12 +95,12 @@ export function startLanes(deps: LanesDeps): Lanes {
     });
   }
 
-  function found(key: LaneKey, dueMs: number): void {
+  function found(key: LaneKey, due: { dueMs: number; fresh: boolean }): void {
     if (stopped || !deps.owns(key.shard)) return;
     if (!isJobLane(key.endpointId) && !deps.endpoints.find(key.tenantId, key.endpointId)) {
       return void cancelGone(key);
     }
-    scheduler.found(key, dueMs, now());
+    scheduler.found(key, due, now());
     pump();
   }
 
@@ -108,11 +108,13 @@ export function startLanes(deps: LanesDeps): Lanes {
     get inUse() {
       return scheduler.inUse;
     },
-    found: ({ tenantId, endpointId }) => found({ tenantId, endpointId, shard: shardOf(endpointId) }, 0),
+    found: ({ tenantId, endpointId }) =>
+      found({ tenantId, endpointId, shard: shardOf(endpointId) }, { dueMs: 0, fresh: true }),
     async sweep(shards) {
       scheduler.tick(now());
       for (const { shard, endpoint_id, tenant_id, due_at } of await findEndpoints(deps.db, shards)) {
-        found({ shard, endpointId: endpoint_id, tenantId: tenant_id }, due_at.getTime());
+        const dueMs = due_at.getTime();
+        found({ shard, endpointId: endpoint_id, tenantId: tenant_id }, { dueMs, fresh: false });
       }
       pump();
     },
