@@ -7,6 +7,7 @@ const LIMITS = { maxConcurrency: 16, maxRps: null };
 function laneWithWork(): Lane<Row> {
   return {
     ...{ endpointId: 'e', tenantId: 't', shard: 0, state: createLaneState(0), page: [], hasMore: true },
+    storing: new Set(),
     ...{ behind: false, dueAtMs: 0, reading: false, foundWhileReading: false, cursor: null, cursorAtMs: 0 },
     ...{
       freshFound: false,

@@ -40,6 +40,8 @@ export interface Cursor {
 export interface Lane<D extends Row> extends LaneKey {
   readonly state: LaneState;
   page: D[];
+  /** Ids of events whose attempt is over and its result not stored yet. */
+  readonly storing: Set<string>;
   /** There may be due rows that are not in the page. */
   hasMore: boolean;
   /** The last read did not reach the newest rows. */
@@ -95,7 +97,8 @@ export function readFor<D extends Row>(
   if (!lane.hasMore || lane.reading || (open && (room === 0 || lane.page.length > 0))) return undefined;
   const want = open ? 1 : Math.min(MAX_PAGE, 2 * Math.min(lane.state.concurrency, limits.maxConcurrency));
   if (lane.page.length * 2 >= want) return undefined;
-  const passOver = new Set([...lane.state.underWay.keys(), ...lane.page.map((row) => row.event_id)]);
+  const inPage = lane.page.map((row) => row.event_id);
+  const passOver = new Set([...lane.state.underWay.keys(), ...lane.storing, ...inPage]);
   if (open || nowMs - lane.cursorAtMs > CURSOR_LIFE_MS) {
     lane.cursor = null;
     lane.freshFound = true;
