@@ -58,7 +58,7 @@ export async function readPages(
   nowMs: number,
 ): Promise<Page<DueDelivery>[]> {
   const now = new Date(nowMs).toISOString();
-  const columns = sql`d.event_id, d.attempts, d.schedule_offset, d.trigger, d.url, d.expires_at, d.due_at`;
+  const columns = sql`d.event_id, d.attempts, d.schedule_offset, d.trigger, d.url, d.expires_at`;
   const due = sql`
     webhook_delivery d
     where d.state = 'pending' and d.shard = wanted.shard and d.endpoint_id = wanted.endpoint_id
@@ -75,10 +75,10 @@ export async function readPages(
       ${wanted.map(({ after }) => (after ?? FIRST).eventId)}::uuid[]
     ) with ordinality as wanted (shard, endpoint_id, most, fresh, after_due, after_id, page)
     cross join lateral (
-      (select false as newest, ${columns} from ${due} and (d.due_at, d.event_id) > (wanted.after_due, wanted.after_id)
+      (select false as newest, ${columns}, d.due_at from ${due} and (d.due_at, d.event_id) > (wanted.after_due, wanted.after_id)
         order by d.due_at, d.event_id limit wanted.most)
       union all
-      (select true, ${columns} from ${due} order by d.due_at desc, d.event_id desc limit wanted.fresh)) d
+      (select true, ${columns}, d.due_at from ${due} order by d.due_at desc, d.event_id desc limit wanted.fresh)) d
     cross join lateral (
       select tenant_id, job_id, action, status, body from webhook_message
       where event_id = d.event_id limit 1) m
