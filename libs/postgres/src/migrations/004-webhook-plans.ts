@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
  * A partition grows from nothing to 100,000 rows between two looks of Postgres, which may then believe for a minute
  * that nothing is pending. Whatever index holds pending rows looks empty to it, and is read from end to end instead of
  * being searched. So the statements of deliveries are left one way that is right at any size: an index that is not
- * theirs has a condition that theirs does not imply, and a row is found by its key.
+ * theirs has a condition that theirs does not imply, and rows are named by their key.
  */
 export async function settleWebhookPlans(db: Kysely<unknown>): Promise<void> {
   await sql`drop index webhook_delivery_expiry`.execute(db);
@@ -20,25 +20,30 @@ export async function settleWebhookPlans(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Stores attempts, and what they make of deliveries that are still as the attempt found them. A loop, so that each
- * delivery is found by its key: given the whole list to join, Postgres may read all that is pending instead, which
- * costs as much as a dead endpoint has waiting. `case` keeps it from the index of what is pending; and a plan that was
- * made while the table was small and is kept must not read all of it.
+ * Stores attempts, and what they make of deliveries that are still as the attempt found them. Besides the join, the rows
+ * are named by their events, so that however Postgres joins, it reads no others; `lowest` and `highest` spare it the
+ * partitions of other days, and `case` keeps it from the index of what is pending, which holds a dead endpoint's
+ * backlog. A plan that was made while the table was small and is kept must not read all
+ * of it, nor compare each row with each result.
  */
 async function settleRecording(db: Kysely<unknown>): Promise<void> {
   await sql`
     create or replace function webhook_record_attempts(
       event_ids uuid[], endpoint_ids text[], numbers int[], triggers text[], started timestamptz[], durations_ms int[],
       statuses int[], error_codes text[], headers text[], responses text[], states text[], due timestamptz[])
-    returns void language plpgsql set enable_seqscan = off as $$
+    returns void language plpgsql set enable_seqscan = off set enable_nestloop = off as $$
+    declare
+      lowest uuid := (select id from unnest(event_ids) id order by id limit 1);
+      highest uuid := (select id from unnest(event_ids) id order by id desc limit 1);
     begin
-      for i in 1 .. cardinality(event_ids) loop
-        update webhook_delivery
-        set state = states[i], attempts = numbers[i], due_at = coalesce(due[i], due_at),
-          updated_at = started[i] + durations_ms[i] * interval '1 millisecond'
-        where event_id = event_ids[i] and endpoint_id = endpoint_ids[i]
-          and case state when 'pending' then attempts end = numbers[i] - 1;
-      end loop;
+      update webhook_delivery d
+      set state = r.state, attempts = r.attempt, due_at = coalesce(r.due_at, d.due_at),
+        updated_at = r.started_at + r.duration_ms * interval '1 millisecond'
+      from unnest(event_ids, endpoint_ids, numbers, started, durations_ms, states, due)
+        as r (event_id, endpoint_id, attempt, started_at, duration_ms, state, due_at)
+      where d.event_id = r.event_id and d.endpoint_id = r.endpoint_id
+        and d.event_id = any(event_ids) and d.event_id >= lowest and d.event_id <= highest
+        and case d.state when 'pending' then d.attempts end = r.attempt - 1;
       insert into webhook_attempt
         (event_id, endpoint_id, attempt, trigger, started_at, duration_ms, status, error_code, request_headers, response)
       select event_id, endpoint_id, attempt, trigger, started_at, duration_ms, status, error_code, headers_text::json,
