@@ -27,7 +27,7 @@ export const FULL: WebhookFaultForm = {
   killing: { forMs: 60_000, everyMs: 2_000 },
   awayMs: 30_000,
   pauseMs: 5_000,
-  leaseMs: 15_000,
+  leaseMs: 6_000,
   settleMs: 120_000,
 };
 

@@ -8,6 +8,7 @@ import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
+import { createRequestsReader, type RequestsReader } from './job-requests.ts';
 import { createLogFill, type LogFill } from './log-fill.ts';
 import { createPayloads, type Payloads } from './payloads.ts';
 import { provision } from './provision.ts';
@@ -28,6 +29,7 @@ export interface Bus
   extends Appender,
     BatchAppender,
     JobReader,
+    RequestsReader,
     StoredEvents,
     Timers,
     DeadLetters,
@@ -89,6 +91,7 @@ export async function openBus(
     append: appender.append,
     ...createBatchAppender(nc, appender.append),
     readJob: createJobReader(jsm, isConnected).readJob,
+    ...createRequestsReader(jsm, isConnected),
     ...createStoredEvents(nc, onReconnected),
     ...createTimers(nc),
     ...createExecutorPresence(nc, onReconnected),

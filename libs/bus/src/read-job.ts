@@ -46,7 +46,7 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
     try {
       const [last, first] = await Promise.all([
         atLeast ?? lastVersion(jsm, filter),
-        readReplica(jsm, filter),
+        readReplica(jsm, [filter]),
       ]);
       if (last === undefined) return [];
       let events = first;
@@ -54,7 +54,7 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
         if (performance.now() > giveUpAt) throw new LogUnavailable('the replica read lags behind its leader');
         // An event stored between the two answers is there by now; only a replica that lags is worth a pause.
         if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-        events = await readReplica(jsm, filter);
+        events = await readReplica(jsm, [filter]);
       }
       return historyOf(events);
     } catch (error) {
@@ -80,7 +80,8 @@ async function lastVersion(jsm: JetStreamManager, filter: string): Promise<numbe
   return (await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: filter }))?.seq;
 }
 
-function readReplica(jsm: JetStreamManager, filter: string): Promise<StoredMsg[]> {
+/** The last message of each subject that one of the filters fits. */
+export function readReplica(jsm: JetStreamManager, filters: string[]): Promise<StoredMsg[]> {
   const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
   const found: StoredMsg[] = [];
   // The iterator form of this call keeps its subscription and its timer for five seconds after each read.
@@ -89,7 +90,7 @@ function readReplica(jsm: JetStreamManager, filter: string): Promise<StoredMsg[]
     else if (done.err) reject(done.err);
     else resolve(found);
   };
-  jsm.direct.getLastMessagesFor(JOBS_STREAM, { multi_last: [filter], callback }).catch(reject);
+  jsm.direct.getLastMessagesFor(JOBS_STREAM, { multi_last: filters, callback }).catch(reject);
   return promise;
 }
 

@@ -52,6 +52,7 @@ export {
   redriveSubject,
   refOfDueTimer,
   refOfSubject,
+  requestSubjects,
   storedOfAction,
   storedSubject,
   timerSubjects,

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { eventSubject, jobSubjects, jobSubjectsOfAnyAction, refOfSubject, workOf } from './subjects.ts';
+import {
+  eventSubject,
+  jobSubjects,
+  jobSubjectsOfAnyAction,
+  refOfSubject,
+  requestSubjects,
+  workOf,
+} from './subjects.ts';
 
 const ref = { tenantId: 'acme', action: 'render', jobId: '01890000-0000-7000-8000-000000000001' };
 
@@ -35,6 +42,7 @@ test.each(['*', '>', 'a.b', '', 'a b', 'a\n', 'é', 'x'.repeat(65)])(
   (tenantId) => {
     expect(() => eventSubject({ ...ref, tenantId }, 'JobStarted')).toThrow();
     expect(() => jobSubjects({ ...ref, tenantId })).toThrow();
+    expect(() => requestSubjects({ ...ref, tenantId })).toThrow();
     expect(() => jobSubjectsOfAnyAction(tenantId, ref.jobId)).toThrow();
   },
 );
@@ -43,6 +51,7 @@ test.each(['*', '01890000-0000-4000-8000-000000000001', '01890000-0000-7000-8000
   'the job id %j is refused',
   (jobId) => {
     expect(() => jobSubjects({ ...ref, jobId })).toThrow();
+    expect(() => requestSubjects({ ...ref, jobId })).toThrow();
   },
 );
 

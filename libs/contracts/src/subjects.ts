@@ -76,6 +76,11 @@ export function jobSubjects(ref: JobRef): string {
   return `${prefixOf(ref)}.>`;
 }
 
+/** What asked for one job, in whichever lane. For reading only: it is not a guard. */
+export function requestSubjects(ref: JobRef): string {
+  return `${prefixOf(ref)}.${TOKEN_OF.JobRequested}.*`;
+}
+
 /** All events of one tenant, or of all. For reading only: it is not a guard. */
 export function jobEventsOf(tenantId: string | undefined): string {
   return tenantId === undefined ? ALL_JOB_EVENTS : `jobs.${TenantId.parse(tenantId)}.>`;

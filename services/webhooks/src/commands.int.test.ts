@@ -1,42 +1,16 @@
-import {
-  createTestDatabase,
-  type Receiver,
-  startReceiver,
-  startTestNats,
-  type TestDatabase,
-  type TestNats,
-  waitUntil,
-} from '@errand/testkit';
+import { waitUntil } from '@errand/testkit';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openTestSystem, SIGNING_SECRET, type TestSystem, threeAttempts } from './test-system.ts';
+import { expect, test } from 'vitest';
+import {
+  receiver,
+  SIGNING_SECRET,
+  startForEachTest,
+  system,
+  tenantId,
+  threeAttempts,
+} from './test-system.ts';
 
-let nats: TestNats;
-let database: TestDatabase;
-let system: TestSystem;
-let receiver: Receiver;
-let tenantId: string;
-
-beforeAll(async () => {
-  nats = await startTestNats();
-});
-
-afterAll(async () => {
-  await nats[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
-  receiver = await startReceiver();
-  tenantId = `t-${crypto.randomUUID()}`;
-});
-
-afterEach(async () => {
-  await receiver[Symbol.asyncDispose]();
-  await system[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+startForEachTest();
 
 const deliveries = (endpointId: string) =>
   system.db

@@ -104,7 +104,7 @@ export const settings = {
     description:
       'How long the endpoints of a process that died wait for another one; renewed each third of it',
     unit: 'ms',
-    default: 15_000,
+    default: 6_000,
     min: 300,
     max: 300_000,
   }),

@@ -57,32 +57,15 @@ export async function readPages(
   wanted: readonly PageWanted[],
   nowMs: number,
 ): Promise<Page<DueDelivery>[]> {
-  const now = new Date(nowMs).toISOString();
-  const columns = sql`d.event_id, d.attempts, d.schedule_offset, d.trigger, d.url, d.expires_at, d.due_at`;
-  const due = sql`
-    webhook_delivery d
-    where d.state = 'pending' and d.shard = wanted.shard and d.endpoint_id = wanted.endpoint_id
-      and d.due_at <= ${now}::timestamptz and d.expires_at > ${now}::timestamptz`;
   const { rows } = await sql<DueDelivery & { page: number; newest: boolean }>`
-    select wanted.page, d.newest, ${columns}, d.due_at::text as due_at_text, wanted.endpoint_id,
-      m.tenant_id, m.job_id, m.action, m.status, m.body
-    from unnest(
+    select * from webhook_due_pages(
       ${wanted.map(({ shard }) => shard)}::smallint[],
       ${wanted.map(({ endpointId }) => endpointId)}::text[],
       ${wanted.map(({ limit }) => limit)}::int[],
       ${wanted.map(({ fresh }) => fresh)}::int[],
       ${wanted.map(({ after }) => (after ?? FIRST).dueAtText)}::timestamptz[],
-      ${wanted.map(({ after }) => (after ?? FIRST).eventId)}::uuid[]
-    ) with ordinality as wanted (shard, endpoint_id, most, fresh, after_due, after_id, page)
-    cross join lateral (
-      (select false as newest, ${columns} from ${due} and (d.due_at, d.event_id) > (wanted.after_due, wanted.after_id)
-        order by d.due_at, d.event_id limit wanted.most)
-      union all
-      (select true, ${columns} from ${due} order by d.due_at desc, d.event_id desc limit wanted.fresh)) d
-    cross join lateral (
-      select tenant_id, job_id, action, status, body from webhook_message
-      where event_id = d.event_id limit 1) m
-    order by wanted.page, d.due_at, d.event_id`.execute(db);
+      ${wanted.map(({ after }) => (after ?? FIRST).eventId)}::uuid[],
+      ${new Date(nowMs).toISOString()}::timestamptz)`.execute(db);
   const pages = wanted.map(() => ({ oldest: [] as DueDelivery[], newest: [] as DueDelivery[] }));
   for (const { page, newest, ...delivery } of rows)
     pages[page - 1]?.[newest ? 'newest' : 'oldest'].push(delivery);

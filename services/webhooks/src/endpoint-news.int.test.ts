@@ -1,48 +1,15 @@
 import { createDailyPartitions, migrate } from '@errand/postgres';
-import {
-  createTestDatabase,
-  type Receiver,
-  startReceiver,
-  startTestNats,
-  type TestDatabase,
-  type TestNats,
-  waitUntil,
-} from '@errand/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { waitUntil } from '@errand/testkit';
+import { expect, test } from 'vitest';
 import { CLOSED } from './breaker.ts';
 import { fanOutOfNews } from './endpoint-news.ts';
 import { createEndpointStates, type EndpointStates } from './endpoint-states.ts';
 import { watchEndpoints } from './endpoints.ts';
-import { openTestSystem, type TestSystem } from './test-system.ts';
+import { receiver, startForEachTest, system, tenantId } from './test-system.ts';
 
 const HOUR_MS = 3_600_000;
 
-let nats: TestNats;
-let database: TestDatabase;
-let system: TestSystem;
-let receiver: Receiver;
-let tenantId: string;
-
-beforeAll(async () => {
-  nats = await startTestNats();
-});
-
-afterAll(async () => {
-  await nats[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
-  receiver = await startReceiver();
-  tenantId = `t-${crypto.randomUUID()}`;
-});
-
-afterEach(async () => {
-  await receiver[Symbol.asyncDispose]();
-  await system[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+startForEachTest();
 
 const newsAt = (path: string) =>
   receiver.requests.filter(({ url }) => url === path).map(({ body }) => JSON.parse(body));

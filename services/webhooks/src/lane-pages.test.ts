@@ -7,8 +7,17 @@ const LIMITS = { maxConcurrency: 16, maxRps: null };
 function laneWithWork(): Lane<Row> {
   return {
     ...{ endpointId: 'e', tenantId: 't', shard: 0, state: createLaneState(0), page: [], hasMore: true },
+    storing: new Set(),
     ...{ behind: false, dueAtMs: 0, reading: false, foundWhileReading: false, cursor: null, cursorAtMs: 0 },
-    ...{ deficit: 0, slow: false, origin: '', usedAtMs: 0 },
+    ...{
+      freshFound: false,
+      newestSeen: null,
+      newestRead: '',
+      deficit: 0,
+      slow: false,
+      origin: '',
+      usedAtMs: 0,
+    },
   };
 }
 
@@ -39,6 +48,43 @@ test('behind a backlog, three of four rows are the newest ones and come first, a
   takeIn(second, { oldest: numbered(8, 2), newest: rows('z', 'y', 'x', 'w', 'v', 'u') }, 1);
   expect(lane.page.map(({ event_id }) => event_id)).toEqual(['z', 'y', 'x', 'w', 'v', 'u', '8', '9']);
   expect(lane.hasMore).toBe(true);
+});
+
+test('the newest rows are read after something was found, until they reach what was there before', () => {
+  const lane = laneBehind();
+  const give = (newest: string[]) => {
+    lane.page = [];
+    const wanted = read(lane);
+    takeIn(wanted, { oldest: numbered(8, wanted.limit), newest: rows(...newest) }, 1);
+    return wanted.fresh;
+  };
+  expect(give(['m', 'l', 'k', 'j', 'i', 'h'])).toBe(6);
+  expect(give([])).toBe(0);
+  lane.freshFound = true;
+  expect(give(['z', 'y', 'x', 'w', 'v', 'u'])).toBe(6);
+  expect(give(['t', 's', 'r', 'q', 'p', 'o'])).toBe(6);
+  expect(give(['n', 'm', 'g', 'f', 'e', 'd'])).toBe(6);
+  expect(give([])).toBe(0);
+  lane.freshFound = true;
+  expect(give(['z', 'c', 'b', 'a', '9', '8'])).toBe(6);
+  expect(give([])).toBe(0);
+});
+
+test('what is found while the newest rows are read lets them be read once more', () => {
+  const lane = laneBehind();
+  const second = read(lane);
+  lane.freshFound = true;
+  lane.foundWhileReading = true;
+  takeIn(second, { oldest: numbered(8, 2), newest: rows('m', 'l', 'k', 'j', 'i', 'h') }, 1);
+  lane.page = [];
+  expect(read(lane).fresh).toBe(6);
+});
+
+test('every ten seconds the newest rows are looked at, whether or not anything was found', () => {
+  const lane = laneBehind();
+  takeIn(read(lane), { oldest: numbered(8, 2), newest: rows('m', 'l', 'k', 'j', 'i', 'h') }, 1);
+  lane.page = [];
+  expect(read(lane, 10_002)).toMatchObject({ fresh: 6, limit: 2, after: null });
 });
 
 test('where the newest rows meet the oldest, each is taken once', () => {

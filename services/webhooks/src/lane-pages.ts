@@ -5,12 +5,13 @@ import type { LaneLimits, LaneState } from './lane.ts';
  *
  *   the breaker       the last read        the next one
  *   closed            saw all that is due  the rows that have been due longest
- *                     did not              a quarter of those, and three quarters of the newest: what has just
+ *                     did not              the same; after something was found, a quarter of those and three quarters
+ *                                          of the newest, until they reach what was there before: what has just
  *                                          happened does not wait for a backlog, which still gets shorter
  *   open              -                    one row, once the probe's time has come
  *
  * Reads of the oldest rows go on behind one another; every 10 s one begins at the oldest again, for what has come in
- * before.
+ * before, and looks at the newest ones, for what nobody told of.
  */
 
 const MAX_PAGE = 64;
@@ -39,10 +40,18 @@ export interface Cursor {
 export interface Lane<D extends Row> extends LaneKey {
   readonly state: LaneState;
   page: D[];
+  /** Ids of events whose attempt is over and its result not stored yet. */
+  readonly storing: Set<string>;
   /** There may be due rows that are not in the page. */
   hasMore: boolean;
   /** The last read did not reach the newest rows. */
   behind: boolean;
+  /** While it is behind: there may be rows newer than `newestSeen`. */
+  freshFound: boolean;
+  /** The newest row that is known to be part of the backlog, by its `due_at_text`; null before one was read. */
+  newestSeen: string | null;
+  /** The newest row that was read. */
+  newestRead: string;
   /** When the next retry that this lane knows of is due; infinite for none. */
   dueAtMs: number;
   reading: boolean;
@@ -88,11 +97,15 @@ export function readFor<D extends Row>(
   if (!lane.hasMore || lane.reading || (open && (room === 0 || lane.page.length > 0))) return undefined;
   const want = open ? 1 : Math.min(MAX_PAGE, 2 * Math.min(lane.state.concurrency, limits.maxConcurrency));
   if (lane.page.length * 2 >= want) return undefined;
-  const passOver = new Set([...lane.state.underWay.keys(), ...lane.page.map((row) => row.event_id)]);
-  if (open || nowMs - lane.cursorAtMs > CURSOR_LIFE_MS) lane.cursor = null;
+  const inPage = lane.page.map((row) => row.event_id);
+  const passOver = new Set([...lane.state.underWay.keys(), ...lane.storing, ...inPage]);
+  if (open || nowMs - lane.cursorAtMs > CURSOR_LIFE_MS) {
+    lane.cursor = null;
+    lane.freshFound = true;
+  }
   lane.reading = true;
   lane.foundWhileReading = false;
-  const fresh = lane.behind && !open ? Math.floor(want * FRESH_SHARE) : 0;
+  const fresh = lane.behind && lane.freshFound && !open ? Math.floor(want * FRESH_SHARE) : 0;
   // The rows to pass over may be the first that are found, at either end.
   return {
     lane,
@@ -104,11 +117,12 @@ export function readFor<D extends Row>(
 }
 
 export function takeIn<D extends Row>(
-  { lane, passOver, after, limit }: Read<D>,
+  { lane, passOver, after, limit, fresh }: Read<D>,
   { oldest, newest }: Page<D>,
   nowMs: number,
 ): void {
   lane.reading = false;
+  if (fresh > 0) noteNewest(lane, newest, fresh);
   const taken = new Set(passOver);
   for (const row of [...newest, ...oldest]) {
     if (taken.has(row.event_id)) continue;
@@ -117,11 +131,24 @@ export function takeIn<D extends Row>(
   }
   const last = oldest.at(-1);
   const full = oldest.length >= limit && last !== undefined;
+  if (full !== lane.behind) {
+    lane.freshFound = full;
+    lane.newestSeen = null;
+  }
   lane.behind = full;
   lane.cursor = full ? { eventId: last.event_id, dueAtText: last.due_at_text } : null;
   if (full && !after) lane.cursorAtMs = nowMs;
   // A read that began behind other rows has not seen what came in before them.
   lane.hasMore = full || lane.foundWhileReading || after !== null;
+}
+
+/** Once the newest rows reach what was there before, all that are newer have been read. */
+function noteNewest<D extends Row>(lane: Lane<D>, newest: readonly D[], most: number): void {
+  const seen = lane.newestSeen;
+  for (const { due_at_text } of newest) if (due_at_text > lane.newestRead) lane.newestRead = due_at_text;
+  if (seen !== null && newest.length >= most && newest.every((row) => row.due_at_text > seen)) return;
+  lane.newestSeen = lane.newestRead;
+  lane.freshFound = lane.foundWhileReading;
 }
 
 /** Drops what is in memory; the rows are still in the table. */

@@ -19,7 +19,7 @@ interface Endpoint {
 
 const TIMEOUT_MS = 15_000;
 
-function simulate(slots: number) {
+function simulate(slots: number, storeMs = 0) {
   const endpoints = new Map<string, Endpoint>();
   const events: { timeMs: number; happen: () => void }[] = [];
   let nowMs = 0;
@@ -51,7 +51,8 @@ function simulate(slots: number) {
       // A failed delivery is due again behind the others, which the backlog stands for.
       if (!ok) endpoint.backlog++;
       const failed = { timedOut, overloaded: timedOut, holdUntilMs: null };
-      scheduler.ended(sent, { nowMs, random: random(), ok, ...failed, dueMs: null });
+      scheduler.answered(sent, { nowMs, random: random(), ok, ...failed });
+      later(nowMs + storeMs, () => scheduler.stored(sent, null));
     });
   }
 
@@ -95,7 +96,7 @@ function simulate(slots: number) {
       while (nowMs < untilMs) {
         if (nowMs >= sweepAtMs) {
           for (const { key, backlog } of endpoints.values())
-            if (backlog > 0) scheduler.found(key, nowMs, nowMs);
+            if (backlog > 0) scheduler.found(key, { dueMs: nowMs, fresh: false }, nowMs);
           scheduler.tick(nowMs);
           sweepAtMs = nowMs + sweepMs;
         }
@@ -211,4 +212,15 @@ test('lanes of a shard that is given up begin nothing more, and give their slots
   endpoint.backlog = 0;
   system.run(20_000);
   expect([endpoint.calls, system.scheduler.inUse]).toEqual([5, 0]);
+});
+
+test('an attempt that is answered makes room in its lane, and keeps its slot until its result is stored', () => {
+  const system = simulate(100, 10_000);
+  const endpoint = system.add('e', { answer: FAST, backlog: 1_000, tenantId: 'acme' });
+  system.run(5_000);
+  expect([endpoint.calls, system.scheduler.inUse]).toEqual([25, 25]);
+  expect(endpoint.mostUnderWay).toBeLessThanOrEqual(16);
+  endpoint.backlog = 0;
+  system.run(60_000);
+  expect(system.scheduler.inUse).toBe(0);
 });

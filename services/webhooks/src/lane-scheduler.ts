@@ -33,6 +33,9 @@ import { createTurns, type Turns } from './turns.ts';
  *   has an open breaker, no tokens   its time; its rows are not read meanwhile
  *   is at a share of the slots       the end of any attempt that holds one of that share
  *   has nothing due                  `found`, or the time of a retry that it has made itself
+ *
+ * An attempt that is answered makes room in its lane; its slot is taken until its result is stored, so no more results
+ * wait for Postgres than there are slots.
  */
 
 const QUANTUM = 4;
@@ -58,18 +61,20 @@ interface SchedulerOptions<D extends Row> extends SchedulerSources<D> {
 
 /** Whose turn it is, decided. See the head of this file. */
 export interface LaneScheduler<D extends Row> {
-  /** Attempts under way. */
+  /** Slots that are taken. */
   readonly inUse: number;
   lanes(): IterableIterator<Lane<D>>;
-  /** An endpoint has a delivery that is due at `dueMs`. */
-  found(key: LaneKey, dueMs: number, nowMs: number): void;
+  /** An endpoint has a delivery that is due at `dueMs`; `fresh` if it has just come in. */
+  found(key: LaneKey, due: { dueMs: number; fresh: boolean }, nowMs: number): void;
   /** What to send and what to read now. Each must be followed by its end. */
   next(nowMs: number): { sends: Send<D>[]; reads: Read<D>[] };
   readDone(read: Read<D>, page: Page<D>, nowMs: number): void;
   /** The rows could not be read; they will be found again. */
   readFailed(read: Read<D>): void;
-  /** An attempt is over and its result stored. `dueMs` is when it is to be repeated, null for never. */
-  ended(send: Send<D>, result: Omit<Ended, 'eventId'> & { dueMs: number | null }): void;
+  /** An attempt is over. */
+  answered(send: Send<D>, result: Omit<Ended, 'eventId'>): void;
+  /** Its result is stored. `dueMs` is when it is to be repeated, null for never. */
+  stored(send: Send<D>, dueMs: number | null): void;
   /** An attempt was cut off, or its result could not be stored. */
   abandoned(send: Send<D>): void;
   /** Begins nothing more for these shards; what is under way goes on. */
@@ -107,7 +112,7 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions<D>)
     },
     lanes: () => lanes.values(),
     wakeAtMs: () => turns.earliestMs(),
-    found(key, dueMs, nowMs) {
+    found(key, { dueMs, fresh }, nowMs) {
       const lane = laneOf(work, key, nowMs);
       if (dueMs > nowMs) {
         lane.dueAtMs = Math.min(lane.dueAtMs, dueMs);
@@ -116,6 +121,7 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions<D>)
       }
       lane.hasMore = true;
       lane.foundWhileReading = true;
+      if (fresh) lane.freshFound = true;
       turns.enter(lane);
     },
     next(nowMs) {
@@ -137,15 +143,21 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions<D>)
       lane.reading = false;
       lane.hasMore = false;
     },
-    ended({ lane, delivery }, result) {
+    answered({ lane, delivery }, result) {
       const limits = limitsOf(lane, undefined) ?? { maxConcurrency: 1, maxRps: null };
       endAttempt(lane.state, limits, { ...result, eventId: delivery.event_id });
-      if (result.dueMs !== null) lane.dueAtMs = Math.min(lane.dueAtMs, result.dueMs);
-      freed(lane);
+      lane.storing.add(delivery.event_id);
       classify(work, lane, result.nowMs);
+      if (isKnown(work, lane)) turns.enter(lane);
+    },
+    stored({ lane, delivery }, dueMs) {
+      lane.storing.delete(delivery.event_id);
+      if (dueMs !== null) lane.dueAtMs = Math.min(lane.dueAtMs, dueMs);
+      freed(lane);
     },
     abandoned({ lane, delivery }) {
       abandonAttempt(lane.state, delivery.event_id);
+      lane.storing.delete(delivery.event_id);
       freed(lane);
     },
     forgetShards(shards) {
@@ -166,7 +178,8 @@ function isKnown<D extends Row>({ lanes }: Work<D>, lane: Lane<D>): boolean {
 
 function isIdle<D extends Row>(lane: Lane<D>): boolean {
   const { underWay, breaker } = lane.state;
-  const busy = underWay.size > 0 || lane.hasMore || lane.page.length > 0 || lane.reading;
+  const busy =
+    underWay.size > 0 || lane.storing.size > 0 || lane.hasMore || lane.page.length > 0 || lane.reading;
   return !busy && breaker.kind === 'closed';
 }
 
@@ -180,8 +193,12 @@ function laneOf<D extends Row>(work: Work<D>, key: LaneKey, nowMs: number): Lane
     shard,
     state: createLaneState(nowMs, work.breakerOf(key)),
     page: [],
+    storing: new Set(),
     hasMore: false,
     behind: false,
+    freshFound: false,
+    newestSeen: null,
+    newestRead: '',
     dueAtMs: Number.POSITIVE_INFINITY,
     reading: false,
     foundWhileReading: false,
@@ -199,7 +216,7 @@ function laneOf<D extends Row>(work: Work<D>, key: LaneKey, nowMs: number): Lane
 function classify<D extends Row>({ pool, turns }: Work<D>, lane: Lane<D>, nowMs: number): void {
   const slow = isSlow(lane.state, nowMs);
   if (slow === lane.slow) return;
-  pool.reclassify(lane.state.underWay.size, slow);
+  pool.reclassify(lane.state.underWay.size + lane.storing.size, slow);
   lane.slow = slow;
   if (!slow && pool.hasRoom('slow')) turns.wakeParked('slow');
 }
@@ -216,7 +233,7 @@ function visit<D extends Row>(
     return;
   }
   // Slots are given back to the origin that they were taken from.
-  if (lane.state.underWay.size === 0) lane.origin = limits.origin;
+  if (lane.state.underWay.size + lane.storing.size === 0) lane.origin = limits.origin;
   lane.usedAtMs = nowMs;
   if (lane.dueAtMs <= nowMs) {
     lane.dueAtMs = Number.POSITIVE_INFINITY;

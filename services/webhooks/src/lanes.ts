@@ -86,7 +86,8 @@ export function startLanes(deps: LanesDeps): Lanes {
       if (stopped) return;
       const { sends, reads } = scheduler.next(now());
       for (const send of sends) {
-        tasks.track(send.lane.shard, deliver(send, { ...deps, scheduler, inHand }).catch(deps.onError));
+        const delivering = deliver(send, { ...deps, scheduler, inHand, onAnswered: pump });
+        tasks.track(send.lane.shard, delivering.catch(deps.onError));
       }
       reader.read(reads);
       clearTimeout(timer);
@@ -95,12 +96,12 @@ export function startLanes(deps: LanesDeps): Lanes {
     });
   }
 
-  function found(key: LaneKey, dueMs: number): void {
+  function found(key: LaneKey, due: { dueMs: number; fresh: boolean }): void {
     if (stopped || !deps.owns(key.shard)) return;
     if (!isJobLane(key.endpointId) && !deps.endpoints.find(key.tenantId, key.endpointId)) {
       return void cancelGone(key);
     }
-    scheduler.found(key, dueMs, now());
+    scheduler.found(key, due, now());
     pump();
   }
 
@@ -108,11 +109,13 @@ export function startLanes(deps: LanesDeps): Lanes {
     get inUse() {
       return scheduler.inUse;
     },
-    found: ({ tenantId, endpointId }) => found({ tenantId, endpointId, shard: shardOf(endpointId) }, 0),
+    found: ({ tenantId, endpointId }) =>
+      found({ tenantId, endpointId, shard: shardOf(endpointId) }, { dueMs: 0, fresh: true }),
     async sweep(shards) {
       scheduler.tick(now());
       for (const { shard, endpoint_id, tenant_id, due_at } of await findEndpoints(deps.db, shards)) {
-        found({ shard, endpointId: endpoint_id, tenantId: tenant_id }, due_at.getTime());
+        const dueMs = due_at.getTime();
+        found({ shard, endpointId: endpoint_id, tenantId: tenant_id }, { dueMs, fresh: false });
       }
       pump();
     },
@@ -129,10 +132,14 @@ export function startLanes(deps: LanesDeps): Lanes {
   };
 }
 
-/** Makes an attempt, stores its result and tells it to the scheduler; its slot is taken until then. */
+/** Makes an attempt and stores its result, and tells the scheduler of both. */
 async function deliver(
   send: Send<DueDelivery>,
-  deps: LanesDeps & { scheduler: LaneScheduler<DueDelivery>; inHand: Set<string> },
+  deps: LanesDeps & {
+    scheduler: LaneScheduler<DueDelivery>;
+    inHand: Set<string>;
+    onAnswered: () => void;
+  },
 ): Promise<void> {
   const { scheduler, inHand } = deps;
   const { lane, delivery, probe } = send;
@@ -144,11 +151,10 @@ async function deliver(
     const attempted = target && (await deps.attempt(delivery, { target, probe }));
     if (!target || !attempted) return scheduler.abandoned(send);
     const { outcome, endedMs, result } = attempted;
-    await deps.record(result, delivery);
     const failed = outcome.kind === 'failed' ? outcome : undefined;
     const gone = failed?.errorCode === 'gone';
     const ofJobs = delivery.url !== null;
-    scheduler.ended(send, {
+    scheduler.answered(send, {
       nowMs: endedMs,
       random: deps.random(),
       ok: failed === undefined,
@@ -156,8 +162,10 @@ async function deliver(
       overloaded: failed?.overloaded ?? false,
       // One job's URL that is gone says nothing about those of others.
       holdUntilMs: gone && ofJobs ? null : (failed?.notBeforeMs ?? null),
-      dueMs: result.dueMs,
     });
+    deps.onAnswered();
+    await deps.record(result, delivery);
+    scheduler.stored(send, result.dueMs);
     deps.states.observe(lane, {
       ok: failed === undefined,
       gone: gone && !ofJobs,

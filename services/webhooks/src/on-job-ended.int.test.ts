@@ -114,3 +114,12 @@ test('paused and disabled endpoints and those whose filters do not fit get no de
     { tenant_id: 'f', endpoint_id: wanted.endpoint_id },
   ]);
 });
+
+test('a job whose request the read of many does not find is read by itself', async () => {
+  await system.addEndpoint({ tenant_id: 'lagging', url: 'https://a.example', metadata: { order: '7' } });
+  const lagging = {
+    ...system.bus,
+    readRequests: async (refs: readonly unknown[]) => refs.map(() => undefined),
+  };
+  expect(await onJobEnded([await anEnding('lagging')], { ...deps, bus: lagging })).toHaveLength(1);
+});

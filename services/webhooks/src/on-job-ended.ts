@@ -1,13 +1,14 @@
 import type { Bus } from '@errand/bus';
 import {
   type ActionContract,
+  type JobRef,
   type JobWebhook,
   type RecordedEvent,
   uuidV7TimeMs,
   type WebhookEndpoint,
   webhookEventTypeOf,
 } from '@errand/contracts';
-import { foldJob } from '@errand/domain';
+import { foldJob, type JobState } from '@errand/domain';
 import type { DailyPartitions, Db } from '@errand/postgres';
 import { composeMessage } from './compose-message.ts';
 import { type Addressee, type FanOut, type Inserted, insertFanOuts } from './delivery-table.ts';
@@ -18,7 +19,7 @@ import { wantsMetadata } from './wants-event.ts';
 
 export interface IntakeDeps {
   readonly db: Db;
-  readonly bus: Pick<Bus, 'readJob'>;
+  readonly bus: Pick<Bus, 'readJob' | 'readRequests'>;
   readonly endpoints: Endpoints;
   readonly states: Pick<EndpointStates, 'isDisabled'>;
   readonly actions: { peek(action: string): ActionContract | undefined; caughtUp(): Promise<void> };
@@ -30,7 +31,7 @@ export interface IntakeDeps {
   readonly nowMs: number;
 }
 
-/** How many jobs are read from the log at once. */
+/** How many jobs are read from the log at once where each is read by itself. */
 const PARALLEL_READS = 32;
 
 /** An ending, and who may want to hear of it. */
@@ -72,15 +73,31 @@ export async function messagesFor(
   wanted: readonly Wanted[],
   deps: Pick<IntakeDeps, 'bus' | 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
 ): Promise<FanOut[]> {
-  const fanOuts = await mapParallel(wanted, (each) => fanOut(each, deps));
+  const jobs = await jobsOf(
+    wanted.map(({ ending }) => ending.ref),
+    deps.bus,
+  );
+  const fanOuts = wanted.map((each, index) => fanOut(each, jobs[index], deps));
   return fanOuts.filter(({ to }) => to.length > 0);
 }
 
-async function fanOut(
+/**
+ * What the log knows of jobs besides their endings, in their order: what they were asked to do, since an ending says the
+ * rest. One whose request is not found is read by itself, from a replica that does not lag.
+ */
+async function jobsOf(refs: readonly JobRef[], bus: IntakeDeps['bus']): Promise<(JobState | undefined)[]> {
+  const requests = refs.length === 0 ? [] : await bus.readRequests(refs);
+  return mapParallel(refs, async (ref, index) => {
+    const request = requests[index];
+    return foldJob(request ? [request] : await bus.readJob(ref));
+  });
+}
+
+function fanOut(
   { ending, endpoints, ownWebhook }: Wanted,
-  deps: Pick<IntakeDeps, 'bus' | 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
-): Promise<FanOut> {
-  const job = foldJob(await deps.bus.readJob(ending.ref));
+  job: JobState | undefined,
+  deps: Pick<IntakeDeps, 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
+): FanOut {
   const contract = deps.actions.peek(ending.ref.action);
   const request = job?.request.value?.data;
   const metadata = request?.metadata ?? {};
@@ -108,11 +125,14 @@ function ownAddressee(
   return [{ endpointId: jobLaneId(tenant_id, webhook.url), url: webhook.url }];
 }
 
-async function mapParallel<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
+async function mapParallel<T, R>(
+  items: readonly T[],
+  map: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   const remaining = items.entries();
   const work = async () => {
-    for (const [index, item] of remaining) results[index] = await map(item);
+    for (const [index, item] of remaining) results[index] = await map(item, index);
   };
   await Promise.all(Array.from({ length: PARALLEL_READS }, work));
   return results;

@@ -1,49 +1,16 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { JobFact, WebhookRequest } from '@errand/contracts';
 import { createDailyPartitions, migrate } from '@errand/postgres';
-import {
-  createTestDatabase,
-  type Receiver,
-  startReceiver,
-  startTestNats,
-  type TestDatabase,
-  type TestNats,
-  waitUntil,
-} from '@errand/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { waitUntil } from '@errand/testkit';
+import { expect, test } from 'vitest';
 import { watchEndpoints } from './endpoints.ts';
 import { replayPage, startReplay } from './replay.ts';
-import { openTestSystem, type TestSystem } from './test-system.ts';
+import { receiver, startForEachTest, system, tenantId } from './test-system.ts';
 
 const EPOCH = '2020-01-01T00:00:00.000Z';
 const CANCELED: JobFact = { type: 'JobCanceled', data: { by: 'test' } };
 
-let nats: TestNats;
-let database: TestDatabase;
-let system: TestSystem;
-let receiver: Receiver;
-let tenantId: string;
-
-beforeAll(async () => {
-  nats = await startTestNats();
-});
-
-afterAll(async () => {
-  await nats[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
-  receiver = await startReceiver();
-  tenantId = `t-${crypto.randomUUID()}`;
-});
-
-afterEach(async () => {
-  await receiver[Symbol.asyncDispose]();
-  await system[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+startForEachTest();
 
 const requestOf = (endpointId: string, about: Partial<WebhookRequest<'replay'>> = {}) => ({
   ...{ tenant_id: tenantId, endpoint_id: endpointId, since: EPOCH, only: 'missed' as const, dry_run: false },

@@ -40,7 +40,7 @@ const PACE_MS = 250;
 const CLOCK_TOLERANCE_MS = 5_000;
 
 export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
-  readonly bus: Pick<Bus, 'readJob' | 'readEndings'>;
+  readonly bus: Pick<Bus, 'readJob' | 'readRequests' | 'readEndings'>;
   readonly now: () => number;
   /** Deliveries that an endpoint has pending at most for a replay to add to them. */
   readonly replayBacklog: number;

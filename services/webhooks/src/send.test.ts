@@ -126,3 +126,21 @@ test('a request that waits for a connection ends at the timeout too', async () =
   expect(sent).toMatchObject({ kind: 'broken', status: null, error: { name: 'TimeoutError' } });
   await never.destroy();
 });
+
+test('a request that was given up while it waited for a connection is not sent later', async () => {
+  const bodies: string[] = [];
+  let hangs = true;
+  answer = async (request, response) => {
+    for await (const chunk of request) bodies.push(`${chunk}`);
+    if (!hangs) response.end();
+  };
+  const narrow = createSender({ ...LIMITS, connections: 1 });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const call = (body: string) => narrow.send('endpoint', { method: 'POST', url, headers: {}, body });
+  const sent = await Promise.all([call('first'), call('second')]);
+  expect(sent.map(({ kind }) => kind)).toEqual(['broken', 'broken']);
+  hangs = false;
+  expect(await call('third')).toMatchObject({ kind: 'answered' });
+  expect(bodies).toEqual(['first', 'third']);
+  await narrow.destroy();
+});

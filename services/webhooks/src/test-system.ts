@@ -11,6 +11,15 @@ import {
 } from '@errand/contracts';
 import { type Db, openDatabase } from '@errand/postgres';
 import { createLogger, createSecretBox, parseConfig } from '@errand/runtime';
+import {
+  createTestDatabase,
+  type Receiver,
+  startReceiver,
+  startTestNats,
+  type TestDatabase,
+  type TestNats,
+} from '@errand/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { settings, type WebhooksConfig } from './config.ts';
 import { startWebhooks, type WebhooksContext } from './start.ts';
 
@@ -55,6 +64,34 @@ const SUCCEEDED: JobFact = {
   type: 'JobSucceeded',
   data: { attempt: 1, result: { kwh: 1 }, duration_ms: 5 },
 };
+
+let database: TestDatabase;
+/** Of the file and of the test that runs; see `startForEachTest`. */
+export let nats: TestNats;
+export let system: TestSystem;
+export let receiver: Receiver;
+export let tenantId: string;
+
+/** Gives each test of a file a database, a system, a receiver and a tenant of its own; the log is one for all. */
+export function startForEachTest(): void {
+  beforeAll(async () => {
+    nats = await startTestNats();
+  });
+  afterAll(async () => {
+    await nats[Symbol.asyncDispose]();
+  });
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
+    receiver = await startReceiver();
+    tenantId = `t-${crypto.randomUUID()}`;
+  });
+  afterEach(async () => {
+    await receiver[Symbol.asyncDispose]();
+    await system[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  });
+}
 
 export async function openTestSystem(servers: { natsUrl: string; databaseUrl: string }): Promise<TestSystem> {
   const { natsUrl, databaseUrl } = servers;
