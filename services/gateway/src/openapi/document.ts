@@ -66,6 +66,7 @@ const INFO = {
   description:
     'Every error is `application/problem+json` (RFC 9457) with a stable `code`. A path that is here with another method ' +
     'answers 405, `HEAD` is answered as `GET`, and `X-Request-Id` is taken over if it is 1-128 of `A-Z a-z 0-9 . _ ~ -`.',
+  contact: { name: 'The operators of this server' },
   license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
 };
 

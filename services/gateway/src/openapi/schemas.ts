@@ -12,16 +12,17 @@ let unnamed = 0;
 
 /** Gives a schema a name in the document, by which all others that hold it refer to it. */
 export function named<T extends z.ZodType>(id: string, schema: T): T {
-  const known = registry.get(schema)?.id;
-  if (known !== undefined && known !== id) throw new Error(`${id} is in the document as ${known}`);
-  if (known === undefined) registry.add(schema, { id });
+  const name = registry.get(schema)?.id;
+  if (name !== undefined && name !== id) throw new Error(`${id} is in the document as ${name}`);
+  if (name === undefined) registry.add(schema, { id });
   return schema;
 }
 
 /** A schema as the document has it where it is used: a reference if it has a name, else all of it, once it is written. */
 export function schemaOf(schema: z.ZodType): Schema {
-  const known = registry.get(schema)?.id;
-  if (known !== undefined) return refTo(known);
+  const name = registry.get(schema)?.id;
+  if (name !== undefined) return refTo(name);
+  if (known) throw new Error('the schemas of the document have been written');
   unnamed += 1;
   const id = `(${unnamed})`;
   registry.add(schema, { id });
@@ -34,8 +35,20 @@ export function refTo(id: string): Schema {
 
 const PREFIX = '#/components/schemas/';
 
+interface WrittenSchemas {
+  readonly components: Record<string, Schema>;
+  readonly inlined: <T>(value: T) => T;
+}
+
 /** The schemas that have names, by these, and a function that puts those that have none where they are referred to. */
-export function writeSchemas(): { components: Record<string, Schema>; inlined: <T>(value: T) => T } {
+export function writeSchemas(): WrittenSchemas {
+  known ??= write();
+  return known;
+}
+
+let known: WrittenSchemas | undefined;
+
+function write(): WrittenSchemas {
   const { schemas } = z.toJSONSchema(registry, {
     // Also for answers, which are open: members can be added to them.
     io: 'input',
