@@ -25,16 +25,16 @@ export function actionSchemasOf(
   { pascalName, summary }: { pascalName: string; summary: Schema },
 ): ActionSchemas {
   const [runId, resultId, summaryId] = [`${pascalName}Run`, `${pascalName}Result`, `${pascalName}Job`];
-  const input = embedSchema(runId, usable(contract.input_schema));
-  const result = embedSchema(resultId, usable(contract.result_schema));
+  const known = checked(contract);
+  const input = embedSchema(runId, known.input);
+  const result = embedSchema(resultId, known.result);
   const properties = {
     ...(summary.properties as Schema),
     action: { const: contract.name },
     results: { anyOf: [refTo(resultId), refTo('ResultLink'), { type: 'null' }] },
   };
-  const example = exampleOf(contract.input_schema);
   return {
-    ...{ pascalName, runId, summaryId, example },
+    ...{ pascalName, runId, summaryId, example: known.example },
     components: {
       ...input,
       ...result,
@@ -56,6 +56,25 @@ export function placeOf({ resource, name }: ActionContract): { path: string; par
     return `/{${parameter}}`;
   });
   return { path: `${TENANT}${path.join('')}/${name}`, parameters };
+}
+
+interface CheckedContract {
+  readonly input: Record<string, unknown>;
+  readonly result: Record<string, unknown>;
+  readonly example: unknown;
+}
+
+/** Compiling schemas takes tens of milliseconds, which another action's change need not cost again. */
+const contracts = new WeakMap<ActionContract, CheckedContract>();
+
+function checked(contract: ActionContract): CheckedContract {
+  let known = contracts.get(contract);
+  if (!known) {
+    const { input_schema: input, result_schema: result } = contract;
+    known = { input: usable(input), result: usable(result), example: exampleOf(input) };
+    contracts.set(contract, known);
+  }
+  return known;
 }
 
 /** A schema that is none says nothing. */
