@@ -12,7 +12,7 @@ export interface RandomRequest {
 }
 
 /** Ids that exist are told by such marks. */
-const KNOWN = ['job_id', 'endpoint_id', 'delivery_id', 'replay_id', 'key_id'] as const;
+const KNOWN = ['job_id', 'endpoint_id', 'delivery_id', 'replay_id', 'key_id', 'file'] as const;
 export type Known = (typeof KNOWN)[number];
 
 export function markOf(name: Known, index: number): string {
@@ -70,8 +70,10 @@ export function arbitraryRequest(
       (entries) =>
         Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<string, string>,
     );
-  const schema = requestBody?.content['application/json']?.schema;
-  const bodyArbitrary = schema ? body(arbitraryValue(schema, { schemas, hints })) : fc.constant(NO_BODY);
+  const media = requestBody?.content['application/json'];
+  const bodyArbitrary = media
+    ? body(arbitraryValue(media.schema, { schemas, hints }), exampleOf(media.example, hints))
+    : fc.constant(NO_BODY);
 
   return fc
     .record({
@@ -91,12 +93,34 @@ function keysOf({ security }: Operation): RandomRequest['key'][] {
   return [...Array<RandomRequest['key']>(20).fill(right), 'admin', 'tenant', 'wrong', 'none'];
 }
 
+/** The document's own example, which must not make the system call anybody else. */
+function exampleOf(example: Json | undefined, hints: Hints): fc.Arbitrary<unknown> {
+  if (!example) return fc.constant({});
+  return fc.record(
+    Object.fromEntries(
+      Object.entries(example).map(([name, value]) => [
+        name,
+        (name === 'url' && hints(name)) || fc.constant(value),
+      ]),
+    ),
+  );
+}
+
 function hintsOf({ tenantId, urls }: { tenantId: string; urls: readonly string[] }): Hints {
   const known = (name: Known) => fc.nat({ max: 99 }).map((index) => markOf(name, index));
   const hints: Record<string, fc.Arbitrary<unknown>> = {
     ...Object.fromEntries(KNOWN.map((name) => [name, known(name)])),
     tenant_id: fc.constantFrom(...Array(20).fill(tenantId), 'another'),
     url: fc.constantFrom(...urls),
+    design_id: fc.constantFrom('e2e', 'e2e', 'd-1', 'd/2 %'),
+    signing_secret: fc.constantFrom(`whsec_${'A'.repeat(32)}`, `whsec_${'B'.repeat(32)}`, 'whsec_no'),
+    secret_headers: fc.constantFrom(
+      {},
+      { 'x-secret': 'one' },
+      { 'X-Secret': null },
+      { host: 'x' },
+      { 'a b': 'c' },
+    ),
     // Longer waits are tested where they are promised; here each would hold a connection.
     wait: fc.constantFrom(0, 1),
     name: fc.constantFrom('performance_simulation', 'proposal_pdf_generation', 'other'),
@@ -161,12 +185,13 @@ interface SentBody {
 const NO_BODY: SentBody = { body: undefined, headers: {} };
 const JSON_HEADERS = { 'content-type': 'application/json' };
 
-function body(valid: fc.Arbitrary<unknown>): fc.Arbitrary<SentBody> {
+function body(valid: fc.Arbitrary<unknown>, example: fc.Arbitrary<unknown>): fc.Arbitrary<SentBody> {
   const sent = (text: string, headers: Record<string, string> = JSON_HEADERS) => ({ body: text, headers });
   const asJson = (value: unknown) => sent(JSON.stringify(value) ?? 'null');
   return fc.oneof(
-    { weight: 10, arbitrary: valid.map(asJson) },
-    { weight: 5, arbitrary: valid.chain(mutated).map(asJson) },
+    { weight: 7, arbitrary: valid.map(asJson) },
+    { weight: 6, arbitrary: example.map(asJson) },
+    { weight: 6, arbitrary: fc.oneof(valid, example).chain(mutated).map(asJson) },
     { weight: 2, arbitrary: fc.jsonValue({ maxDepth: 3 }).map(asJson) },
     {
       weight: 3,

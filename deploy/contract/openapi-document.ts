@@ -12,7 +12,10 @@ export type Json = { readonly [key: string]: unknown };
 interface OperationObject {
   readonly operationId: string;
   readonly parameters?: readonly ParameterObject[];
-  readonly requestBody?: { readonly required: boolean; readonly content: Record<string, { schema: Json }> };
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Record<string, { schema: Json; example?: Json }>;
+  };
   readonly responses: Readonly<Record<string, ResponseObject | { readonly $ref: string }>>;
   readonly security: readonly Json[];
 }
