@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { brotliCompressSync, constants } from 'node:zlib';
 
 /*
- * Puts Scalar's page for OpenAPI documents into the gateway: `node deploy/vendor-scalar.ts`. As a dependency it would
+ * Puts Scalar's page for OpenAPI documents into the gateway: `npm run vendor:scalar`. As a dependency it would
  * bring three hundred packages; what a browser needs of it is one file.
  */
 

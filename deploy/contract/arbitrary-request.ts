@@ -15,7 +15,7 @@ export interface RandomRequest {
 const KNOWN = ['job_id', 'endpoint_id', 'delivery_id', 'replay_id', 'key_id', 'file'] as const;
 export type Known = (typeof KNOWN)[number];
 
-export function markOf(name: Known, index: number): string {
+function markOf(name: Known, index: number): string {
   return `{{${name}:${index}}}`;
 }
 

@@ -32,7 +32,7 @@ test('clients of two generators are well typed, run, wait and read a typed resul
   const optional = '--default-non-nullable=false';
   const first = await runTool('openapi-typescript', ['.generated/openapi.json', optional, '--output', typed]);
   expect(first.code, first.output).toBe(0);
-  const second = await runTool('openapi-ts', ['--file', 'openapi-ts.config.mjs']);
+  const second = await runTool('openapi-ts', ['--file', 'openapi-ts.config.json']);
   expect(second.code, second.output).toBe(0);
   const checked = await runTool('tsc', ['--project', '.']);
   expect(checked.code, checked.output).toBe(0);

@@ -31,7 +31,7 @@ addEventListener('DOMContentLoaded', () => {
 });
 `;
 
-/** Made by `deploy/vendor-scalar.ts`. */
+/** Made by `npm run vendor:scalar`. */
 const SCALAR = join(import.meta.dirname, '..', 'vendor', 'scalar.js.br');
 
 /** The one that shows a document, after the one that tells it which. */

@@ -1,5 +1,4 @@
 import { ActionName, JobId, TenantId } from '@errand/contracts';
-import { z } from 'zod';
 import { inHeader, inPath, inQuery, type Parameter } from './operation.ts';
 import type { Schema } from './schemas.ts';
 
@@ -54,5 +53,3 @@ export const prefer = inHeader(
 export const traceparent = inHeader('traceparent', 'W3C Trace Context, handed on to whatever runs the job.');
 export const ifNoneMatch = inHeader('If-None-Match', 'Tags that the caller has: 304 if it is one of them.');
 export const lastEventId = inHeader('Last-Event-ID', 'Where a stream goes on; outdoes `after`.');
-
-export const Links = z.record(z.string(), z.string());
