@@ -40,7 +40,10 @@ interface Playwright {
   };
 }
 
-test.skipIf(!existsSync(CHROMIUM))(
+const hasChromium = existsSync(CHROMIUM);
+if (!hasChromium) console.log(`SKIPPED: the page needs a Chromium to be looked at, and ${CHROMIUM} is none`);
+
+test.skipIf(!hasChromium)(
   'the page shows the operations, asks no other origin for anything and violates no policy',
   async () => {
     const { chromium } = createRequire(join(TOOLS, 'package.json'))('playwright-core') as Playwright;
