@@ -47,7 +47,7 @@ export default defineConfig({
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
           fileParallelism: false,
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           hookTimeout: 180_000,
         },
       },
