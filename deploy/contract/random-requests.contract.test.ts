@@ -93,6 +93,8 @@ test('10,000 random requests find no 5xx, no hang, and no answer that the docume
     statuses,
     never,
   });
+  // At once, so that a run that is cut off has told what it found.
+  if (violations.size > 0) console.log('violations', JSON.stringify([...violations], null, 1));
   expect(Object.fromEntries(violations)).toEqual({});
   expect(never.filter((id) => !NEVER_BY_CHANCE.includes(id))).toEqual([]);
   expect(requests.length).toBeGreaterThanOrEqual(REQUESTS);
