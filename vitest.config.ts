@@ -4,6 +4,7 @@ const GLOBAL_SETUP = './libs/testkit/src/global-setup.ts';
 const UNIT = '**/*.test.ts';
 const INTEGRATION = '**/*.int.test.ts';
 const E2E = 'deploy/e2e/**/*.e2e.test.ts';
+const CONTRACT = 'deploy/contract/**/*.contract.test.ts';
 const NEVER = ['**/node_modules/**', '**/.errand/**'];
 
 export default defineConfig({
@@ -13,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [UNIT],
-          exclude: [...NEVER, INTEGRATION, E2E],
+          exclude: [...NEVER, INTEGRATION, E2E, CONTRACT],
         },
       },
       {
@@ -36,6 +37,17 @@ export default defineConfig({
           globalSetup: GLOBAL_SETUP,
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'contract',
+          include: [CONTRACT],
+          exclude: NEVER,
+          globalSetup: GLOBAL_SETUP,
+          fileParallelism: false,
+          testTimeout: 600_000,
           hookTimeout: 180_000,
         },
       },

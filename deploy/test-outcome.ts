@@ -14,7 +14,12 @@ export interface TestOutcome {
 }
 
 /** How the files of each project end; the first that fits a file is its project. */
-const FILE_ENDINGS = { integration: '.int.test.ts', e2e: '.e2e.test.ts', unit: '.test.ts' } as const;
+const FILE_ENDINGS = {
+  integration: '.int.test.ts',
+  e2e: '.e2e.test.ts',
+  contract: '.contract.test.ts',
+  unit: '.test.ts',
+} as const;
 
 export type TestProjectName = keyof typeof FILE_ENDINGS;
 

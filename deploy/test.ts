@@ -27,7 +27,7 @@ async function main(words: string[]): Promise<number> {
   }
   const projects = words.filter(isTestProject);
   if (projects.length === 0 || projects.length < words.length) {
-    console.error('usage: node deploy/test.ts (unit | integration | e2e)... | containers');
+    console.error('usage: node deploy/test.ts (unit | integration | e2e | contract)... | containers');
     return 2;
   }
   return runProjects(projects, {});

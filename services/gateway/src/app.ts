@@ -23,9 +23,11 @@ import { createKey } from './routes/create-key.ts';
 import { deleteKey } from './routes/delete-key.ts';
 import { exportAudit } from './routes/export-audit.ts';
 import { getAction } from './routes/get-action.ts';
+import { getDocs, getDocsFile } from './routes/get-docs.ts';
 import { getEvents } from './routes/get-events.ts';
 import { getFeed } from './routes/get-feed.ts';
 import { getJob } from './routes/get-job.ts';
+import { getOpenapi } from './routes/get-openapi.ts';
 import { getResult } from './routes/get-result.ts';
 import { getStatus } from './routes/get-status.ts';
 import { listActions } from './routes/list-actions.ts';
@@ -80,6 +82,17 @@ type Method = (typeof METHODS)[number];
 
 /** The whole HTTP API as one function of a request. */
 export function createApp(deps: AppDeps): (request: Request) => Promise<Response> {
+  const { log, ops } = deps;
+  const app = createRouter(deps);
+  return recordExchanges({
+    log,
+    metrics: ops.metrics,
+    handle: (request, exchange) => app.fetch(request, exchange),
+  });
+}
+
+/** Every path of the API with its handlers. */
+export function createRouter(deps: AppDeps): Hono<Env> {
   const { config, tenantBucket, keys, log, ops } = deps;
   const app = new Hono<Env>();
   app.notFound((c) => problemOf(new Refusal('unknown_route'), c, log));
@@ -94,6 +107,9 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   for (const path of ['/healthz', '/readyz', '/metrics']) {
     mount(app, path, { GET: (c) => ops.routes.fetch(c.req.raw) });
   }
+  mount(app, '/openapi.json', { GET: getOpenapi(deps) });
+  mount(app, '/docs', { GET: getDocs() });
+  mount(app, '/docs/:file', { GET: getDocsFile() });
   mount(app, '/admin/tenants/:tenant_id', {
     PUT: asAdmin(putTenant({ tenants: tenantBucket, now: deps.now })),
   });
@@ -131,12 +147,7 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
     { verb: 'status', method: 'GET', handler: asTenant(getStatus(shared)) },
     { verb: 'cancel', method: 'POST', handler: asTenant(cancelActionJob(shared)) },
   ]);
-
-  return recordExchanges({
-    log,
-    metrics: ops.metrics,
-    handle: (request, exchange) => app.fetch(request, exchange),
-  });
+  return app;
 }
 
 /** What routes take of each other's world. */

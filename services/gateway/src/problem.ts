@@ -147,6 +147,11 @@ const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+/** The status that a code is answered with. */
+export function problemStatus(code: ProblemCode): number {
+  return PROBLEMS[code].status;
+}
+
 interface RefusalOptions {
   detail?: string;
   errors?: InputError[];

@@ -20,7 +20,7 @@ export interface CancelJobDeps extends FindJobDeps, BodyLimits {
   readonly appendTimeoutMs: number;
 }
 
-const Body = z.strictObject({ reason: z.string().max(500).optional() });
+export const CancelBody = z.strictObject({ reason: z.string().max(500).optional() });
 
 interface Cancellation {
   readonly jobId: string;
@@ -48,7 +48,7 @@ export function cancelActionJob(deps: CancelJobDeps): TenantHandler {
 
 async function cancel(c: Ctx, deps: CancelJobDeps, cancellation: Cancellation): Promise<Response> {
   c.env.jobId = cancellation.jobId;
-  const { reason } = parseBody(Body, (await readOptionalJsonObject(c, deps)).body);
+  const { reason } = parseBody(CancelBody, (await readOptionalJsonObject(c, deps)).body);
   const giveUpAt = performance.now() + deps.appendTimeoutMs;
   while (performance.now() < giveUpAt) {
     const done = await tryCancel(deps, cancellation, reason);

@@ -9,7 +9,7 @@ import type { Handler } from '../middleware/authenticate.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 
-const Body = z.strictObject({ name: ApiKey.shape.name });
+export const KeyBody = z.strictObject({ name: ApiKey.shape.name });
 
 /** POST /admin/tenants/{tenant_id}/keys: a new key. Its token is in this answer and nowhere else. */
 export function createKey(
@@ -20,7 +20,7 @@ export function createKey(
     const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
     if (!known) throw new Refusal('unknown_tenant');
     c.env.tenantId = tenantId;
-    const { name } = parseBody(Body, (await readJsonObject(c, deps)).body);
+    const { name } = parseBody(KeyBody, (await readJsonObject(c, deps)).body);
     const token = `errand_${randomBytes(32).toString('base64url')}`;
     const keyId = hash('sha256', token, 'hex');
     const key: ApiKey = { tenant_id: tenantId, name, created_at: new Date(deps.now()).toISOString() };

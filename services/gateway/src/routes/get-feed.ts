@@ -1,4 +1,12 @@
-import { SUMMARY_RETENTION_DAYS } from '@errand/contracts';
+import {
+  ActionName,
+  Instant,
+  JobId,
+  JobSummary,
+  SUMMARY_RETENTION_DAYS,
+  WEBHOOK_EVENT_TYPES,
+} from '@errand/contracts';
+import { z } from 'zod';
 import type { ActionCatalogue } from '../action-catalogue.ts';
 import { answer } from '../answer.ts';
 import type { Ending } from '../feed/endings-table.ts';
@@ -80,6 +88,18 @@ async function readPatiently(
   }
   return page;
 }
+
+export const EndingView = z.object({
+  type: z.enum(WEBHOOK_EVENT_TYPES),
+  version: z.int(),
+  job_id: JobId,
+  action: ActionName,
+  resource: z.record(z.string(), z.string()),
+  status: z.enum(['succeeded', 'failed', 'canceled', 'expired']),
+  metadata: z.record(z.string(), z.string()),
+  finished_at: Instant,
+  links: JobSummary.shape.links,
+});
 
 function endingView(tenantId: string, ending: Ending, catalogue: ActionCatalogue) {
   const { jobId, action, version, status, finishedAt, resource, metadata } = ending;

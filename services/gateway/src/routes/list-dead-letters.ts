@@ -1,11 +1,22 @@
 import type { Bus } from '@errand/bus';
-import type { InputError } from '@errand/contracts';
+import { type InputError, Instant } from '@errand/contracts';
+import { z } from 'zod';
 import { answer } from '../answer.ts';
 import type { Handler } from '../middleware/authenticate.ts';
 import { Refusal } from '../problem.ts';
 
 const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = '50';
+
+export const DeadLetterView = z.object({
+  id: z.int(),
+  consumer: z.string(),
+  subject: z.string(),
+  version: z.int(),
+  reason: z.string(),
+  body: z.string().meta({ description: 'As text, cut after 4 KiB.' }),
+  parked_at: Instant,
+});
 
 /** GET /admin/dead-letters: events that a consumer could not read, oldest first. */
 export function listDeadLetters({ bus }: { bus: Pick<Bus, 'listDeadLetters'> }): Handler {

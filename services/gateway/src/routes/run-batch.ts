@@ -1,5 +1,6 @@
 import type { AppendRequest } from '@errand/bus';
-import type { InputError, RunAccepted } from '@errand/contracts';
+import { InputError, JobId, RunAccepted } from '@errand/contracts';
+import { z } from 'zod';
 import { type AcceptBatchDeps, acceptBatch } from '../accept-batch.ts';
 import type { AcceptedJob } from '../accepted-job.ts';
 import type { ActionCatalogue } from '../action-catalogue.ts';
@@ -28,9 +29,23 @@ export interface RunBatchDeps extends AcceptBatchDeps, StoreInputDeps, OrderLimi
   readonly maxEventBytes: () => number;
 }
 
-type ItemAnswer =
-  | { index: number; job_id: string; version: number; links: RunAccepted['links'] }
-  | { index: number; errors: InputError[] };
+const ItemAnswer = z.union([
+  z.object({
+    index: z.int().min(0),
+    job_id: JobId,
+    version: z.int(),
+    links: RunAccepted.shape.links,
+  }),
+  z.object({ index: z.int().min(0), errors: z.array(InputError) }),
+]);
+type ItemAnswer = z.infer<typeof ItemAnswer>;
+
+/** What became of each item of a batch. */
+export const BatchAnswer = z.object({
+  accepted: z.int(),
+  rejected: z.int(),
+  items: z.array(ItemAnswer),
+});
 
 /**
  * POST …/{action}/run-batch: requests a job for each item that is right, all of them or, with 503, an unknown number.

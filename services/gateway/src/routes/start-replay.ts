@@ -10,7 +10,7 @@ import { type EndpointBucket, readEndpoint } from '../webhooks/endpoint-store.ts
 import { replayLinks } from '../webhooks/replay-log.ts';
 
 const Time = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());
-const Body = z.strictObject({
+export const ReplayBody = z.strictObject({
   since: Time,
   until: Time.optional(),
   only: z.enum(REPLAY_KINDS),
@@ -24,7 +24,7 @@ export function startReplay(
 ): TenantHandler {
   return async (c, { tenantId }) => {
     const { endpoint_id } = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-    const { until, types, ...body } = parseBody(Body, (await readJsonObject(c, deps)).body);
+    const { until, types, ...body } = parseBody(ReplayBody, (await readJsonObject(c, deps)).body);
     const errors = timeErrors(body.since, until, deps.now());
     if (errors.length > 0) throw new Refusal('invalid_input', { errors });
     const request = {

@@ -1,3 +1,4 @@
+import { WEBHOOK_COMMANDS } from '@errand/contracts';
 import { answer } from '../answer.ts';
 import { parseEmptyBody } from '../body-errors.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
@@ -6,6 +7,9 @@ import { Refusal } from '../problem.ts';
 import { type AskDeps, askWebhooks } from '../webhooks/ask-webhooks.ts';
 import { type EndpointBucket, readEndpoint } from '../webhooks/endpoint-store.ts';
 import type { TestAllowance } from '../webhooks/test-allowance.ts';
+
+/** How the call went. */
+export const TestAnswer = WEBHOOK_COMMANDS.test.answer.options[1].omit({ kind: true });
 
 /** POST …/webhooks/{endpoint_id}/test: calls the endpoint with a `webhook.test` event and answers how that went. */
 export function testWebhook(

@@ -1,26 +1,26 @@
-import { uuidV7TimeMs, type WebhookEndpoint } from '@errand/contracts';
+import { Instant, uuidV7TimeMs, type WebhookEndpoint } from '@errand/contracts';
 import { type Db, type EndpointHealth, shardOf } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { sql } from 'kysely';
+import { z } from 'zod';
 
 /** How an endpoint is doing. Times are RFC 3339. */
-export interface HealthView {
-  readonly state: 'active' | 'failing' | 'disabled' | 'paused';
-  /** The first failure after the last success. */
-  readonly failing_since: string | null;
-  readonly disabled_reason: 'gone' | 'failing' | null;
-  /** When an endpoint that is out of service for the moment is tried again. */
-  readonly next_probe_at: string | null;
-  readonly last_success_at: string | null;
-  readonly last_failure_at: string | null;
-  readonly backlog: {
-    /** Deliveries that wait, counted up to a limit. */
-    readonly pending: number;
-    readonly pending_is_capped: boolean;
-    /** Time of the oldest event among those that were counted. */
-    readonly oldest_at: string | null;
-  };
-}
+export const HealthView = z.object({
+  state: z.enum(['active', 'failing', 'disabled', 'paused']),
+  failing_since: Instant.nullable().meta({ description: 'The first failure after the last success.' }),
+  disabled_reason: z.enum(['gone', 'failing']).nullable(),
+  next_probe_at: Instant.nullable().meta({
+    description: 'When an endpoint that is out of service for the moment is tried again.',
+  }),
+  last_success_at: Instant.nullable(),
+  last_failure_at: Instant.nullable(),
+  backlog: z.object({
+    pending: z.int().meta({ description: 'Deliveries that wait, counted up to a limit.' }),
+    pending_is_capped: z.boolean(),
+    oldest_at: Instant.nullable().meta({ description: 'Of those that were counted.' }),
+  }),
+});
+export type HealthView = z.infer<typeof HealthView>;
 
 export interface EndpointHealthStore {
   /** By endpoint id; undefined when Postgres does not answer. Backlogs are counted up to `maxPending`. */

@@ -1,5 +1,6 @@
-import type { WebhookEndpoint } from '@errand/contracts';
+import { Instant, TenantId, WebhookEndpoint } from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
+import { z } from 'zod';
 import type { EndpointDraft } from './endpoint-draft.ts';
 import { livePrevious } from './signing-secret.ts';
 
@@ -73,8 +74,38 @@ export function openEndpoint(box: SecretBox, endpoint: WebhookEndpoint): Endpoin
   };
 }
 
+const Fingerprint = z.string().nullable().meta({ description: 'Null for a secret that cannot be opened.' });
+
+/** What callers read of signing secrets. */
+export const SignerView = z.object({
+  signing_secret_fingerprint: Fingerprint,
+  previous_signing_secrets: z.array(z.object({ fingerprint: Fingerprint, expires_at: Instant })),
+});
+
+const stored = WebhookEndpoint.shape;
+export const EndpointView = z.object({
+  endpoint_id: z.string(),
+  tenant_id: TenantId,
+  url: z.string(),
+  ...{ method: stored.method, description: stored.description, enabled: stored.enabled },
+  event_types: stored.event_types,
+  actions: stored.actions.unwrap().nullable(),
+  metadata: stored.metadata.unwrap().nullable(),
+  max_rps: stored.max_rps.unwrap().nullable(),
+  max_concurrency: stored.max_concurrency.unwrap().nullable(),
+  basic_auth: z.object({ username: z.string(), password_fingerprint: Fingerprint }).nullable(),
+  secret_headers: z.array(z.object({ name: z.string(), fingerprint: Fingerprint })),
+  ...SignerView.shape,
+  created_at: Instant,
+  updated_at: Instant,
+});
+
 /** An endpoint as callers read it: of each secret a fingerprint only, null for one that does not open. */
-export function endpointView(box: SecretBox, endpoint: WebhookEndpoint, nowMs: number) {
+export function endpointView(
+  box: SecretBox,
+  endpoint: WebhookEndpoint,
+  nowMs: number,
+): z.infer<typeof EndpointView> {
   const { basic_auth, secret_headers } = endpoint;
   const fingerprint = createFingerprint(box, endpoint);
   return {
@@ -104,7 +135,11 @@ export function endpointView(box: SecretBox, endpoint: WebhookEndpoint, nowMs: n
 }
 
 /** What callers read of the secrets that an endpoint's requests are signed with. */
-export function signerView(box: SecretBox, endpoint: WebhookEndpoint, nowMs: number) {
+export function signerView(
+  box: SecretBox,
+  endpoint: WebhookEndpoint,
+  nowMs: number,
+): z.infer<typeof SignerView> {
   const fingerprint = createFingerprint(box, endpoint);
   return {
     signing_secret_fingerprint: fingerprint(endpoint.signing_secret, 'signing_secret'),

@@ -1,7 +1,14 @@
-import { JOB_WEBHOOKS_RECORD, WEBHOOK_EVENT_TYPES, type WebhookEndpoint } from '@errand/contracts';
+import {
+  Instant,
+  JOB_WEBHOOKS_RECORD,
+  TenantId,
+  WEBHOOK_EVENT_TYPES,
+  type WebhookEndpoint,
+} from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
+import { z } from 'zod';
 import { Refusal } from '../problem.ts';
-import { sealSigningSecret, signerView } from './endpoint-secrets.ts';
+import { SignerView, sealSigningSecret, signerView } from './endpoint-secrets.ts';
 import { type EndpointBucket, type EndpointDeps, endpointKey } from './endpoint-store.ts';
 import { newSigningSecret } from './signing-secret.ts';
 
@@ -47,8 +54,19 @@ export async function ensureJobSigner(
   });
 }
 
+export const JobSignerView = z.object({
+  tenant_id: TenantId,
+  ...SignerView.shape,
+  created_at: Instant,
+  updated_at: Instant,
+});
+
 /** A tenant's signer as callers read it. */
-export function jobSignerView(box: SecretBox, signer: WebhookEndpoint, nowMs: number) {
+export function jobSignerView(
+  box: SecretBox,
+  signer: WebhookEndpoint,
+  nowMs: number,
+): z.infer<typeof JobSignerView> {
   const { tenant_id, created_at, updated_at } = signer;
   return { tenant_id, ...signerView(box, signer, nowMs), created_at, updated_at };
 }

@@ -97,6 +97,15 @@ export const performanceInput = z
     // Bounds that failed above leave the sum without a meaning.
     if (issues.length > 0) return;
     for (const issue of impossibleMonths(value)) issues.push({ code: 'custom', input: value, ...issue });
+  })
+  .meta({
+    examples: [
+      {
+        location: { latitude: 39.74, longitude: -105.18, elevation_m: 1_829, utc_offset_h: -7 },
+        arrays: [{ dc_kw: 4, tilt_deg: 20, azimuth_deg: 180 }],
+        inverter: { ac_kw: 3.8 },
+      },
+    ],
   });
 
 export type PerformanceInput = z.output<typeof performanceInput>;

@@ -75,18 +75,34 @@ const price = z.strictObject({
 const section = z.strictObject({ heading: line(120), text: paragraphs(50_000) });
 
 /** All that a proposal says, beside what the simulation adds to it. */
-export const proposalInput = z.strictObject({
-  simulation,
-  customer,
-  company,
-  title: line(80).default('Your solar energy proposal'),
-  number: line(40).meta({ description: "The company's own number of the proposal." }),
-  issued_on: z.iso.date(),
-  valid_until: z.iso.date().optional(),
-  introduction: paragraphs(20_000).optional(),
-  system: system.default({}),
-  price,
-  sections: z.array(section).max(30).default([]).meta({ description: 'Texts that follow, in this order.' }),
-});
+export const proposalInput = z
+  .strictObject({
+    simulation,
+    customer,
+    company,
+    title: line(80).default('Your solar energy proposal'),
+    number: line(40).meta({ description: "The company's own number of the proposal." }),
+    issued_on: z.iso.date(),
+    valid_until: z.iso.date().optional(),
+    introduction: paragraphs(20_000).optional(),
+    system: system.default({}),
+    price,
+    sections: z.array(section).max(30).default([]).meta({ description: 'Texts that follow, in this order.' }),
+  })
+  .meta({
+    examples: [
+      {
+        simulation: { job_id: '0199a000-0000-7000-8000-000000000000' },
+        customer: {
+          name: 'Zoë Müller–Łódź',
+          address_lines: ['Ul. Świętego Jana 12', '31-017 Kraków', 'Poland'],
+        },
+        company: { name: 'Sonnenwerk' },
+        number: '2026-0117',
+        issued_on: '2026-11-23',
+        price: { currency: 'EUR', tax_pct: 23, items: [{ description: 'Everything', unit_price: 7_300 }] },
+      },
+    ],
+  });
 
 export type ProposalInput = z.output<typeof proposalInput>;

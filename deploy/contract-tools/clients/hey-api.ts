@@ -1,0 +1,35 @@
+import { client } from '../.generated/hey-api/client.gen.ts';
+import {
+  getJob,
+  getPerformanceSimulationStatus,
+  runPerformanceSimulation,
+} from '../.generated/hey-api/sdk.gen.ts';
+
+/* Runs a job, waits and reads its typed result, by a client that @hey-api/openapi-ts makes. */
+
+const { BASE_URL: baseUrl = '', API_KEY: auth = '', TENANT_ID: tenant_id = '' } = process.env;
+client.setConfig({ baseUrl, auth });
+const path = { tenant_id, design_id: 'd-1' };
+
+const run = await runPerformanceSimulation({
+  path,
+  headers: { 'Idempotency-Key': 'hey-api' },
+  body: {
+    location: { latitude: 39.74, longitude: -105.18, elevation_m: 1_829, utc_offset_h: -7 },
+    arrays: [{ dc_kw: 4, tilt_deg: 20, azimuth_deg: 180 }],
+    inverter: { ac_kw: 3.8 },
+    _job: { metadata: { made_by: 'hey-api' } },
+  },
+});
+if (!run.data || !('job_id' in run.data)) throw new Error(`not accepted: ${JSON.stringify(run.error)}`);
+
+const { job_id } = run.data;
+const status = await getPerformanceSimulationStatus({ path, query: { job_id, wait: 60 } });
+const results = status.data?.results;
+if (!results || !('annual' in results)) throw new Error(`no result: ${JSON.stringify(status.error)}`);
+const kwh: number = results.annual.ac_kwh;
+const months: number[] = results.monthly.map(({ ac_kwh }) => ac_kwh);
+
+const refused = await getJob({ path: { tenant_id, job_id: '019c2f3e-0000-7000-8000-000000000000' } });
+const code: string | undefined = refused.error?.code;
+console.log(JSON.stringify({ job_id, status: status.data?.status, kwh, months: months.length, code }));

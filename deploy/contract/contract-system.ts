@@ -1,0 +1,39 @@
+import { createTestDatabase, startTestNats, waitUntil } from '@errand/testkit';
+import { type Caller, createCaller } from '../e2e/caller.ts';
+import { type System, startSystem } from '../e2e/system.ts';
+
+/** A whole system, thrown away afterwards, and what it says of itself. */
+export interface ContractSystem extends AsyncDisposable {
+  readonly system: System;
+  readonly caller: Caller;
+  /** Of the caller's tenant. */
+  readonly apiKey: string;
+  /** The text of /openapi.json with the actions of the executor. */
+  readonly document: string;
+}
+
+export async function startContractSystem(tenantId: string): Promise<ContractSystem> {
+  await using resources = new AsyncDisposableStack();
+  const nats = resources.use(await startTestNats());
+  const database = resources.use(await createTestDatabase());
+  const system = resources.use(await startSystem({ natsUrl: nats.url, databaseUrl: database.url }));
+  const caller = resources.use(await createCaller(system, tenantId));
+  const apiKey = await createKey(system, tenantId);
+  const document = await waitUntil(async () => {
+    const text = await (await fetch(`${system.url}/openapi.json`)).text();
+    return text.includes('/proposal_pdf_generation/run') && text.includes('/performance_simulation/run')
+      ? text
+      : undefined;
+  });
+  const owned = resources.move();
+  return { system, caller, apiKey, document, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
+}
+
+async function createKey({ url, adminKey }: System, tenantId: string): Promise<string> {
+  const answer = await fetch(`${url}/admin/tenants/${tenantId}/keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'contract' }),
+  });
+  return ((await answer.json()) as { api_key: string }).api_key;
+}

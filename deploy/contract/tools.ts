@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Programs that others made. They and what they bring are not among the workspaces. */
+export const TOOLS = join(import.meta.dirname, '..', 'contract-tools');
+const GENERATED = join(TOOLS, '.generated');
+
+interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Runs one of the tools; resolves also when it fails. */
+export function runTool(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  return run(join(TOOLS, 'node_modules', '.bin', name), args, env);
+}
+
+/** Runs a script of the tools' folder under this Node. */
+export function runScript(path: string, env: Record<string, string>): Promise<Ran> {
+  return run(process.execPath, [path], env);
+}
+
+function run(file: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
+  return new Promise((resolve) => {
+    const options = { cwd: TOOLS, env: { ...process.env, ...env }, maxBuffer: 64 * 1_024 * 1_024 };
+    execFile(file, args, options, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, output: (stdout + stderr).trim() });
+    });
+  });
+}
+
+/** Puts the document where the tools look for it, and removes what they made of another one. */
+export async function writeDocument(text: string): Promise<void> {
+  await rm(GENERATED, { recursive: true, force: true });
+  await mkdir(GENERATED);
+  await writeFile(join(GENERATED, 'openapi.json'), text);
+}

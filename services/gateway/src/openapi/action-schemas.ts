@@ -1,0 +1,113 @@
+import type { ActionContract } from '@errand/contracts';
+import { schemaMistakes } from '@errand/json-schema';
+import { JobOptions } from '../job-times.ts';
+import { embedSchema } from './embed-schema.ts';
+import { exampleOf } from './example.ts';
+import { TENANT } from './parameters.ts';
+import { named, refTo, type Schema } from './schemas.ts';
+
+named('JobOptions', JobOptions);
+
+/** What the document has of an action's contract. */
+export interface ActionSchemas {
+  readonly pascalName: string;
+  /** Name of the component that is the body of a run. */
+  readonly runId: string;
+  /** Name of the component that is a summary with this action's results. */
+  readonly summaryId: string;
+  readonly components: Readonly<Record<string, Schema>>;
+  readonly example: unknown;
+}
+
+/** `summary` is the schema of the summary of any job. */
+export function actionSchemasOf(
+  contract: ActionContract,
+  { pascalName, summary }: { pascalName: string; summary: Schema },
+): ActionSchemas {
+  const [runId, resultId, summaryId] = [`${pascalName}Run`, `${pascalName}Result`, `${pascalName}Job`];
+  const known = checked(contract);
+  const input = embedSchema(runId, known.input);
+  const result = embedSchema(resultId, known.result);
+  const properties = {
+    ...(summary.properties as Schema),
+    action: { const: contract.name },
+    results: { anyOf: [refTo(resultId), refTo('ResultLink'), { type: 'null' }] },
+  };
+  return {
+    ...{ pascalName, runId, summaryId, example: known.example },
+    components: {
+      ...input,
+      ...result,
+      [runId]: withJobOptions(input[runId] ?? {}, input),
+      [summaryId]: { ...summary, properties },
+    },
+  };
+}
+
+/** The path of an action's resource in the document. No two of its parameters have the same name there. */
+export function placeOf({ resource, name }: ActionContract): { path: string; parameters: string[] } {
+  const parameters: string[] = [];
+  const words = resource.split('/').filter((word) => word !== '');
+  const path = words.map((word) => {
+    if (!word.startsWith('{')) return `/${word}`;
+    let parameter = word.slice(1, -1);
+    while (parameter === 'tenant_id' || parameters.includes(parameter)) parameter = `resource_${parameter}`;
+    parameters.push(parameter);
+    return `/{${parameter}}`;
+  });
+  return { path: `${TENANT}${path.join('')}/${name}`, parameters };
+}
+
+interface CheckedContract {
+  readonly input: Record<string, unknown>;
+  readonly result: Record<string, unknown>;
+  readonly example: unknown;
+}
+
+/** Compiling schemas takes tens of milliseconds, which another action's change need not cost again. */
+const contracts = new WeakMap<ActionContract, CheckedContract>();
+
+function checked(contract: ActionContract): CheckedContract {
+  let known = contracts.get(contract);
+  if (!known) {
+    const { input_schema: input, result_schema: result } = contract;
+    known = { input: usable(input), result: usable(result), example: exampleOf(input) };
+    contracts.set(contract, known);
+  }
+  return known;
+}
+
+/** A schema that is none says nothing. */
+function usable(schema: Record<string, unknown>): Record<string, unknown> {
+  return schemaMistakes(schema).length === 0 ? schema : { type: 'object' };
+}
+
+const MAX_DEPTH = 5;
+
+/** An input's schema that takes `_job` too, wherever it is closed to members that it does not name. */
+function withJobOptions(schema: Schema, components: Record<string, Schema>): Schema {
+  return { ...opened(schema, components, 0), type: 'object' };
+}
+
+function opened(schema: Schema, components: Record<string, Schema>, depth: number): Schema {
+  if (depth > MAX_DEPTH) return schema;
+  const branch = (each: unknown) =>
+    typeof each === 'object' && each !== null ? opened(each as Schema, components, depth + 1) : each;
+  const { $ref, ...rest } = schema;
+  const target = typeof $ref === 'string' ? components[$ref.slice($ref.lastIndexOf('/') + 1)] : undefined;
+  const changed: Record<string, unknown> = { ...rest };
+  if (target) changed.allOf = [branch(target), ...((rest.allOf as unknown[] | undefined) ?? []).map(branch)];
+  else if ($ref !== undefined) changed.$ref = $ref;
+  for (const key of target ? ['anyOf', 'oneOf'] : ['allOf', 'anyOf', 'oneOf']) {
+    if (Array.isArray(rest[key])) changed[key] = rest[key].map(branch);
+  }
+  const isClosed = rest.additionalProperties !== undefined || rest.unevaluatedProperties !== undefined;
+  if (depth === 0 || isClosed) {
+    changed.properties = { ...(rest.properties as Schema | undefined), _job: refTo('JobOptions') };
+  }
+  if (typeof rest.maxProperties === 'number') changed.maxProperties = rest.maxProperties + 1;
+  if (rest.propertyNames !== undefined) {
+    changed.propertyNames = { anyOf: [{ const: '_job' }, rest.propertyNames] };
+  }
+  return changed;
+}

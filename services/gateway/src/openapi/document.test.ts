@@ -1,0 +1,202 @@
+import type { ActionContract } from '@errand/contracts';
+import { compileSchema } from '@errand/json-schema';
+import { createLogger, createOps } from '@errand/runtime';
+import { expect, test } from 'vitest';
+import { parseResourceTemplate } from '../action-path.ts';
+import { type AppDeps, createRouter } from '../app.ts';
+import { openapiDocument } from './document.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into documents of many shapes.
+type Json = any;
+
+const CONTRACT: ActionContract = {
+  name: 'simulate',
+  version: '1',
+  description: 'Simulates a design',
+  resource: 'designs/{design_id}',
+  input_schema: {
+    type: 'object',
+    properties: { tilt_deg: { type: 'number', minimum: 0, maximum: 90 }, name: { type: 'string' } },
+    required: ['tilt_deg'],
+    additionalProperties: false,
+  },
+  result_schema: { type: 'object', properties: { kwh: { type: 'number' } }, required: ['kwh'] },
+  max_attempts: 3,
+  timeout_ms: 1_000,
+};
+
+function documentOf(...changes: Partial<ActionContract>[]): Json {
+  const contracts = changes.map((change) => ({ ...CONTRACT, ...change }));
+  return openapiDocument(
+    contracts.map((contract) => ({
+      ...{ contract, template: parseResourceTemplate(contract.resource), validate: undefined },
+    })),
+  );
+}
+
+test('every route of the API is in the document, with its methods, and nothing else is', async () => {
+  const log = createLogger({ service: 'gateway', level: 'silent' });
+  const contract = CONTRACT;
+  const entry = { contract, template: parseResourceTemplate(contract.resource), validate: undefined };
+  const router = createRouter({
+    ...{ log, now: Date.now, ops: createOps({ service: 'gateway', checks: {} }) },
+    ...{ config: { adminKey: 'k' }, stopping: new AbortController().signal },
+    catalogue: { find: () => entry, peek: () => entry, list: () => [entry] },
+  } as unknown as AppDeps);
+  const allowed = async (path: string) => {
+    const env = { requestId: 'r', instance: 'r' };
+    const answer = await router.request(path, { method: 'OPTIONS' }, env);
+    return answer.headers.get('allow')?.split(', ') ?? [];
+  };
+  const document = documentOf({});
+
+  const served: string[] = [];
+  for (const path of new Set(router.routes.map((route) => route.path))) {
+    const isAction = path.endsWith('/*');
+    const paths = isAction
+      ? ['run', 'run-batch', 'status', 'cancel'].map(
+          (verb) => `/v2/tenants/{tenant_id}/designs/{design_id}/simulate/${verb}`,
+        )
+      : [path.replaceAll(/:(\w+)/g, '{$1}')];
+    for (const each of paths) {
+      for (const method of await allowed(each)) served.push(`${method} ${each}`);
+    }
+  }
+  const described = Object.entries<Json>(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.toSorted()).toEqual(served.toSorted());
+});
+
+test('all references lead somewhere, and no two operations have the same id', () => {
+  const document = documentOf({}, { name: 'other', resource: '' });
+  for (const ref of refsOf(document)) expect(at(document, ref), ref).toBeDefined();
+  const ids = [...operationsOf(document)].map(({ operationId }) => operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('names that would be the same in the document are told apart', () => {
+  const document = documentOf(
+    { name: 'a_b', resource: '' },
+    { name: 'a__b', resource: '' },
+    { name: 'x', resource: 'tenants/{tenant_id}/tenants/{tenant_id}' },
+  );
+  const ids = [...operationsOf(document)].map(({ operationId }) => operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  const path =
+    '/v2/tenants/{tenant_id}/tenants/{resource_tenant_id}/tenants/{resource_resource_tenant_id}/x/run';
+  expect(Object.keys(document.paths)).toContain(path);
+});
+
+test('an action whose paths are those of something else is left out', () => {
+  const document = documentOf({ name: 'cancel', resource: 'jobs/{job_id}/' }, { name: 'jobs', resource: '' });
+  expect(Object.keys(document.paths)).toContain('/v2/tenants/{tenant_id}/jobs/{job_id}/cancel/run');
+  const clash = documentOf({ name: 'x', resource: 'a/{b}' }, { name: 'x', resource: 'a/{c}' });
+  expect(Object.keys(clash.paths).filter((path) => path.endsWith('/x/run'))).toHaveLength(1);
+});
+
+test('definitions, bases and references of an action resolve in the document', () => {
+  const node = { type: 'object', properties: { next: { $ref: '#/$defs/no de' } } };
+  const document = documentOf({
+    input_schema: {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      $id: 'https://example.org/tree',
+      type: 'object',
+      properties: {
+        head: { $ref: '#/$defs/no%20de' },
+        self: { $ref: 'https://example.org/tree#' },
+        sibling: { $ref: '#/properties/head' },
+      },
+      $defs: { 'no de': node },
+    },
+  });
+  for (const ref of refsOf(document)) expect(at(document, ref), ref).toBeDefined();
+  const { properties } = document.components.schemas.SimulateRun;
+  expect(properties.head).toEqual({ $ref: '#/components/schemas/SimulateRun_no_de' });
+  expect(properties.self).toEqual({ $ref: '#/components/schemas/SimulateRun' });
+  const validate = validatorOf(document, 'SimulateRun');
+  expect(validate({ head: { next: { next: {} } }, _job: { metadata: { a: 'b' } } })).toBe(true);
+  expect(validate({ head: { next: { next: 1 } } })).toBe(false);
+});
+
+test.each([
+  ['is no schema', { type: 'nothing' }],
+  [
+    'has keywords of other standards',
+    { type: 'object', discriminator: 'x', 'x-y': 1, nullable: true, xml: 3 },
+  ],
+  [
+    'has a pattern that browsers do not take',
+    { type: 'object', properties: { a: { pattern: '\\A(?i)x\\z' } } },
+  ],
+  ['refers to what is not there', { type: 'object', properties: { a: { $ref: 'https://example.org/b' } } }],
+  ['has a boolean for a member', { type: 'object', properties: { a: true, b: false } }],
+])('an action whose input schema %s leaves the document whole', (_, input_schema) => {
+  const document = documentOf({ input_schema });
+  for (const ref of refsOf(document)) expect(at(document, ref), ref).toBeDefined();
+  expect(document.components.schemas.SimulateRun.type).toBe('object');
+  expect(JSON.stringify(document.components.schemas.SimulateRun)).not.toMatch(
+    /discriminator|nullable|xml|\(\?i\)/,
+  );
+});
+
+test.each([
+  ['at its root', { type: 'object', properties: { a: { type: 'string' } }, additionalProperties: false }],
+  [
+    'in its branches',
+    {
+      anyOf: [
+        { type: 'object', properties: { a: { type: 'string' } }, additionalProperties: false },
+        { $ref: '#/$defs/b' },
+      ],
+      $defs: { b: { type: 'object', properties: { b: {} }, required: ['b'], unevaluatedProperties: false } },
+    },
+  ],
+  [
+    'by the names of its members',
+    { type: 'object', propertyNames: { pattern: '^[a-z]$' }, maxProperties: 1 },
+  ],
+])('an input that is closed %s takes _job as well', (_, input_schema) => {
+  const validate = validatorOf(documentOf({ input_schema }), 'SimulateRun');
+  expect(validate({ a: 'x', _job: { metadata: { a: 'b' } } })).toBe(true);
+  expect(validate({ a: 'x', _job: { unknown: true } })).toBe(false);
+  expect(validate({ a: 'x', more: 1, most: 2 })).toBe(false);
+});
+
+test("an example is the author's, or made from the schema, and always one that the action takes", () => {
+  const exampleOf = (input_schema: Json) => {
+    const path = '/v2/tenants/{tenant_id}/designs/{design_id}/simulate/run';
+    return documentOf({ input_schema }).paths[path].post.requestBody.content['application/json'].example;
+  };
+  const given = { tilt_deg: 7 };
+  expect(exampleOf({ ...CONTRACT.input_schema, examples: [{ tilt_deg: -1 }, given] })).toEqual(given);
+  expect(exampleOf(CONTRACT.input_schema)).toEqual({ tilt_deg: 45, name: 'x' });
+  const unguessable = {
+    type: 'object',
+    properties: { a: { pattern: '^q{7}$', type: 'string' } },
+    required: ['a'],
+  };
+  expect(exampleOf(unguessable)).toBeUndefined();
+});
+
+function* operationsOf(document: Json): Generator<Json> {
+  for (const methods of Object.values<Json>({ ...document.paths, ...document.webhooks })) {
+    yield* Object.values<Json>(methods);
+  }
+}
+
+function refsOf(value: Json): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const own = typeof value.$ref === 'string' ? [value.$ref] : [];
+  return [...own, ...Object.values(value).flatMap(refsOf)];
+}
+
+function at(document: Json, ref: string): Json {
+  const tokens = ref.split('/').slice(1);
+  return tokens.reduce((value, token) => value?.[decodeURIComponent(token)], document);
+}
+
+function validatorOf({ components }: Json, id: string): (value: unknown) => boolean {
+  const validate = compileSchema({ $ref: `#/components/schemas/${id}`, components });
+  return (value) => validate(value, 0).length === 0;
+}

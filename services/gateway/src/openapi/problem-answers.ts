@@ -1,0 +1,55 @@
+import { Problem } from '@errand/contracts';
+import { type ProblemCode, problemStatus } from '../problem.ts';
+import type { HeaderName, Operation } from './operation.ts';
+import { named, refTo, type Schema } from './schemas.ts';
+
+named('Problem', Problem);
+
+const ANY: readonly ProblemCode[] = [
+  ...(['malformed_request', 'slow_request', 'headers_too_large', 'internal_error'] as const),
+];
+const WITH_KEY: Record<Operation['key'], readonly ProblemCode[]> = {
+  none: [],
+  admin: ['unauthorized'],
+  tenant: ['unauthorized', 'unknown_tenant', 'log_unavailable'],
+};
+const WITH_BODY: readonly ProblemCode[] = [
+  ...(['invalid_json', 'not_an_object', 'incomplete_body', 'slow_body', 'too_large'] as const),
+  ...(['unsupported_media_type', 'invalid_input'] as const),
+];
+const WITH_ID: readonly ProblemCode[] = ['invalid_input'];
+
+const HEADERS: Record<number, readonly HeaderName[]> = {
+  401: ['WWW-Authenticate'],
+  409: ['Retry-After'],
+  429: ['Retry-After'],
+  503: ['Retry-After'],
+};
+
+/** One status with all codes that an operation may answer it with. `name` is the same for the same of both. */
+export interface ProblemAnswer {
+  readonly name: string;
+  readonly status: number;
+  readonly description: string;
+  readonly headers: readonly HeaderName[];
+  readonly schema: Schema;
+}
+
+/** The errors that an operation may answer with. */
+export function problemAnswersOf({ key, body, parameters = [], problems = [] }: Operation): ProblemAnswer[] {
+  const names = parameters.map(({ name }) => name);
+  const codes = new Set([
+    ...[...ANY, ...WITH_KEY[key], ...(body ? WITH_BODY : []), ...problems],
+    ...(names.includes('job_id') ? WITH_ID : []),
+  ]);
+  const byStatus = Map.groupBy([...codes].sort(), problemStatus);
+  return [...byStatus].map(([status, known]) => ({
+    name: [`Problem${status}`, ...known].join('.'),
+    status,
+    description: known.map((code) => `\`${code}\``).join(', '),
+    headers: HEADERS[status] ?? [],
+    schema: {
+      allOf: [refTo('Problem'), { properties: { status: { const: status }, code: { enum: known } } }],
+    },
+  }));
+}
