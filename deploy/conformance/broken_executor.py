@@ -1,4 +1,4 @@
-"""The executor of examples/python-executor with one rule broken, which CONFORMANCE_BREAK names. For tests only."""
+"""The executor of examples/python-executor broken in the ways that CONFORMANCE_BREAK names. For tests only."""
 
 import os
 import sys
@@ -104,5 +104,104 @@ def shape():
     job_log.instant = lambda seconds: str(seconds)
 
 
-globals()[os.environ["CONFORMANCE_BREAK"]]()
+def blind():
+    """Neither guards its appends nor hears what others write."""
+    guard()
+    deaf()
+
+
+def short():
+    """Makes consumers that are not as they should be."""
+    make_consumer = Executor.make_consumer
+    Executor.make_consumer = lambda self, *args: make_consumer(self, *args[:-1], 9)
+
+
+def inline():
+    """Writes large results into events."""
+    executor.INLINE_BYTES = 10_000_000
+
+
+def quiet():
+    """Tells no progress."""
+    executor.Attempt.progress = lambda self, *_: None
+
+
+def faint():
+    """Gives an attempt up when its result conflicts."""
+    append = executor.append
+
+    def once(nats, job, kind, data):
+        stored = append(nats, job, kind, data)
+        if kind == "JobSucceeded" and not stored:
+            raise RuntimeError("a conflict")
+        return stored
+
+    executor.append = once
+
+
+def hopeful():
+    """Tries again what has failed for good."""
+    executor.PermanentError = ZeroDivisionError
+
+
+def endless():
+    """Lets attempts take as long as they want."""
+    follow = Executor.follow
+
+    def without_timeout(self, job, action, attempt, began):
+        contract = {**action["contract"], "timeout_ms": 1e9}
+        return follow(self, job, {**action, "contract": contract}, attempt, began)
+
+    Executor.follow = without_timeout
+
+
+def again():
+    """Announces what is announced already."""
+    Executor.announce = lambda self, contract: self.nats.api(f"$KV.actions.{contract['name']}", contract)
+
+
+def immortal():
+    """Counts no attempts."""
+    run_job = Executor.run_job
+
+    def uncounted(self, job, action, events):
+        contract = {**action["contract"], "max_attempts": 99}
+        return run_job(self, job, {**action, "contract": contract}, events)
+
+    Executor.run_job = uncounted
+
+
+def hoard():
+    """Asks for more than it has slots for."""
+    def work(self, stream, durable, handle):
+        pull = executor.json.dumps({"batch": 20, "expires": 1_000_000_000}).encode()
+        while not self.stopping.is_set():
+            taken = []
+            try:
+                for message in self.nats.request_many(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}", pull):
+                    if message.status or len(taken) == 20:
+                        break
+                    taken.append(message)
+                    self.held.add(message.reply)
+            except executor.queue.Empty:
+                pass
+            for message in taken:
+                self.settle(message, handle)
+
+    Executor.work = work
+
+
+def grabbing():
+    """Acknowledges what was taken over by another one."""
+    run_attempt = Executor.run_attempt
+    Executor.run_attempt = lambda self, *args: run_attempt(self, *args) or b"+ACK"
+
+
+def timid():
+    """Takes no job over."""
+    Executor.holds_elsewhere = lambda self, job: True
+
+
+for name in os.environ["CONFORMANCE_BREAK"].split(","):
+    globals()[name]()
 conformance_actions.main()
