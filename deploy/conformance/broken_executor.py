@@ -127,7 +127,8 @@ def quiet():
 
 
 def faint():
-    """Gives an attempt up when its result conflicts."""
+    """Gives an attempt up when its result conflicts, which it finds out only then."""
+    deaf()
     append = executor.append
 
     def once(nats, job, kind, data):
