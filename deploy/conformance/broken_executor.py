@@ -1,6 +1,7 @@
 """The executor of examples/python-executor broken in the ways that CONFORMANCE_BREAK names. For tests only."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -201,6 +202,16 @@ def grabbing():
 def timid():
     """Takes no job over."""
     Executor.holds_elsewhere = lambda self, job: True
+
+
+def selfish():
+    """Lets no copy beside the first one work. A lock that is gone with its process."""
+    lock = socket.socket(socket.AF_UNIX)
+    try:
+        lock.bind("\0errand-" + os.environ["NATS_URL"])
+        Executor.lock = lock
+    except OSError:
+        Executor.work = lambda self, *_: self.stopping.wait()
 
 
 for name in os.environ["CONFORMANCE_BREAK"].split(","):

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 
 /** One running copy of the executor under test: a command, and all processes that it started. */
-export interface Copy {
+interface Copy {
   readonly exited: Promise<void>;
   signal(name: NodeJS.Signals): void;
 }
