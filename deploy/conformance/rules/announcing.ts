@@ -8,7 +8,7 @@ import {
 } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { storedMessage } from '../logged-events.ts';
-import { must, type ProcessStage, type Rule, RuleBroken, type Stage } from '../rule.ts';
+import { must, type ProcessStage, type Rule, RuleBroken, RuleSkipped, type Stage } from '../rule.ts';
 import { consumerInfo, workOfAction } from '../standings.ts';
 import { ACTIONS, LIMITS } from '../wanted-actions.ts';
 
@@ -118,6 +118,11 @@ async function holdsWhatItRuns({ bus, play, patienceMs }: Stage): Promise<string
 }
 
 async function renews({ bus, play, leaseMs }: Stage): Promise<string> {
+  if (2.5 * leaseMs >= LIMITS.timeout_ms) {
+    throw new RuleSkipped(
+      `a lease of ${leaseMs} ms is too long for this: start it with ERRAND_LEASE_MS=2000`,
+    );
+  }
   const job = await play.request('conformance_sleep', { ms: 2.5 * leaseMs });
   let again = 0;
   const events = await play.until(job, 'a result', async (seen) => {
