@@ -9,7 +9,7 @@ export const FileName = z
   .min(1)
   .max(200)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
-  .regex(/^[^\u0000-\u001f\u007f/\\]*$/, 'must have no slash, backslash or control character');
+  .regex(/^[^\x00-\x1f\x7f/\\]*$/, 'must have no slash, backslash or control character');
 
 /** A media type such as `application/pdf`, with nothing in it that could end a header. */
 export const ContentType = z

@@ -1,0 +1,60 @@
+import type { Bus } from '@errand/bus';
+import { JOBS_STREAM } from '@errand/contracts';
+import { waitUntil } from '@errand/testkit';
+import { RuleBroken, type Stage } from './rule.ts';
+
+/** What JetStream tells of a consumer, as far as the tests look at it. */
+export interface ConsumerInfo {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly delivered: { readonly stream_seq: number };
+  readonly num_ack_pending: number;
+  readonly num_redelivered: number;
+  readonly num_pending: number;
+}
+
+/** Undefined for a consumer that there is not. */
+export async function consumerInfo(
+  bus: Bus,
+  stream: string,
+  name: string,
+): Promise<ConsumerInfo | undefined> {
+  const answer = await bus.nc.request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', { timeout: 2_000 });
+  const info = answer.json<ConsumerInfo & { error?: unknown }>();
+  return info.error ? undefined : info;
+}
+
+/** What the executors of an action are at. */
+export async function workOfAction(bus: Bus, action: string): Promise<ConsumerInfo> {
+  const info = await consumerInfo(bus, JOBS_STREAM, `executor-${action}`);
+  if (!info) throw new RuleBroken(`there is no consumer executor-${action}`);
+  return info;
+}
+
+/**
+ * Resolves when a consumer has been given everything up to a sequence and has settled all of it.
+ * @throws RuleBroken when that does not come in time.
+ */
+export async function untilSettled(
+  { bus, patienceMs }: Stage,
+  consumer: { stream: string; name: string },
+  sequence: number,
+): Promise<void> {
+  let last = 'nothing';
+  try {
+    await waitUntil(
+      async () => {
+        const info = await consumerInfo(bus, consumer.stream, consumer.name);
+        if (!info) return false;
+        last = `delivered up to ${info.delivered.stream_seq}, ${info.num_ack_pending} not acknowledged`;
+        return info.delivered.stream_seq >= sequence && info.num_ack_pending === 0;
+      },
+      { timeoutMs: patienceMs },
+    );
+  } catch (cause) {
+    throw new RuleBroken(`${consumer.name} has not settled ${sequence}: ${last}`, { cause });
+  }
+}
+
+export function executorOf(action: string): { stream: string; name: string } {
+  return { stream: JOBS_STREAM, name: `executor-${action}` };
+}

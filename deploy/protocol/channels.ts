@@ -1,0 +1,120 @@
+import {
+  BUCKETS,
+  deadLetterSubject,
+  eventSubject,
+  executorSubject,
+  JOB_EVENT_TYPES,
+  type JobEventType,
+  payloadSubjects,
+  redriveSubject,
+  storedSubject,
+  timerSubjects,
+} from '@errand/contracts';
+
+/** A place where messages of one kind are sent: a subject with words in braces, and what they stand for. */
+export interface Channel {
+  readonly address: string;
+  readonly description: string;
+  /** Names of messages. */
+  readonly messages: readonly string[];
+}
+
+const PARAMETERS: Record<string, string> = {
+  tenant_id: 'A tenant: 1-64 letters, digits, `_` or `-`.',
+  action: 'An action: snake_case, at most 64 characters.',
+  job_id: 'A job: a lower-case UUIDv7.',
+  lane: '`fast` or `bulk`.',
+  event: 'The type of the event as in its own subject, with its lane where it has one.',
+  executor_id: 'One run of one executor: letters, digits, `_` and `-`.',
+  consumer: '`executor-` and the name of an action.',
+  chunks_id: 'A UUIDv7 of the object, the last part of its key.',
+  name: "The object's key in base64url, padded.",
+};
+
+/** Stands for the words that a subject is built of, which are checked. */
+const SAMPLE = { tenantId: 'tenant', action: 'action', jobId: '019b0000-0000-7000-8000-000000000000' };
+
+const ABOUT: Record<JobEventType, string> = {
+  JobRequested: 'A job is wanted. The first event of every job; executors run what it asks for.',
+  JobStarted: 'An attempt has begun, on the executor that it names.',
+  JobProgressed: 'How far the attempt is.',
+  JobRetrying: 'The attempt failed and another one is to begin at `retry_at`.',
+  JobDue: 'A wait is over, or an attempt was handed over: the job is to be run by whoever gets this.',
+  JobCancelRequested: 'Somebody wants the job to end. Whoever runs it stops and writes JobCanceled.',
+  JobSucceeded: 'An ending: the result is there.',
+  JobFailed: 'An ending: no attempt will follow.',
+  JobCanceled: 'An ending: the job was stopped, or never begun, because somebody wanted it.',
+  JobExpired: 'An ending: a deadline of the job passed.',
+};
+
+/** Every channel that an executor reads or writes, by its id. */
+export function channels(): Record<string, Channel> {
+  const events = JOB_EVENT_TYPES.map((type) => {
+    const address = templated(eventSubject(SAMPLE, type)).replace(/\.fast$/, '.{lane}');
+    return [channelOf(type), { address, description: ABOUT[type], messages: [type] }] as const;
+  });
+  const { wait, due } = timerSubjects(SAMPLE);
+  return {
+    ...Object.fromEntries(events),
+    storedEvents: {
+      address: storedSubject('jobs.{tenant_id}.{action}.{job_id}.{event}'),
+      description:
+        'JOBS tells that it has stored an event. A hint without a body, lost while nobody listens.',
+      messages: ['StoredHint'],
+    },
+    announcements: {
+      address: `$KV.${BUCKETS.actions}.{action}`,
+      description: 'The key-value bucket of contracts: the newest message of a subject is what is announced.',
+      messages: ['Announcement'],
+    },
+    waits: {
+      address: templated(wait),
+      description: "A job's wait. Publishing again replaces it. The server tells its end on its target.",
+      messages: ['Wait'],
+    },
+    waitsOver: { address: templated(due), description: 'The end of a wait.', messages: ['WaitOver'] },
+    presence: {
+      address: executorSubject('executor_id').replace('executor_id', '{executor_id}'),
+      description: 'Asks one executor whether it holds a job.',
+      messages: ['HoldsQuestion'],
+    },
+    deadLetters: {
+      address: deadLetterSubject('{consumer}'),
+      description: 'What a consumer could not read, as it was, with headers that say where it stood and why.',
+      messages: ['DeadLetter'],
+    },
+    redrives: {
+      address: redriveSubject('{consumer}'),
+      description: 'A dead letter on its way back to its consumer, by the hand of an operator.',
+      messages: ['DeadLetter'],
+    },
+    payloadChunks: {
+      address: payloadSubjects.chunksOf('{chunks_id}'),
+      description: 'The pieces of a payload, in order. The object store of ADR-20.',
+      messages: ['PayloadChunk'],
+    },
+    payloadDescriptions: {
+      address: payloadSubjects.metaOf('{name}'),
+      description: 'What the pieces are, written last: without it there is no payload.',
+      messages: ['PayloadDescription'],
+    },
+  };
+}
+
+/** The channel of a type of event. */
+export function channelOf(type: JobEventType): string {
+  return type.charAt(0).toLowerCase() + type.slice(1);
+}
+
+/** What the words in braces of an address stand for. */
+export function parametersOf(address: string): Record<string, { description: string }> {
+  const names = [...address.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  return Object.fromEntries(names.map((name) => [name, { description: PARAMETERS[name] ?? '' }]));
+}
+
+function templated(subject: string): string {
+  return subject
+    .replace(`.${SAMPLE.tenantId}.`, '.{tenant_id}.')
+    .replace(`.${SAMPLE.action}.`, '.{action}.')
+    .replace(SAMPLE.jobId, '{job_id}');
+}

@@ -1,0 +1,14 @@
+/** Headers of NATS that the protocol uses, and those of its own, by what they are for. */
+export const HEADERS = {
+  guardSequence: 'Nats-Expected-Last-Subject-Sequence',
+  guardSubject: 'Nats-Expected-Last-Subject-Sequence-Subject',
+  messageId: 'Nats-Msg-Id',
+  schedule: 'Nats-Schedule',
+  scheduleTarget: 'Nats-Schedule-Target',
+  ttl: 'Nats-TTL',
+  rollup: 'Nats-Rollup',
+  parkedFor: 'Errand-Consumer',
+  parkedSubject: 'Errand-Subject',
+  parkedVersion: 'Errand-Version',
+  parkedReason: 'Errand-Reason',
+} as const;

@@ -1,0 +1,47 @@
+import { z } from '@errand/actions';
+import { ActionContract, JobEvent, JobFault, PayloadRef } from '@errand/contracts';
+
+/** JSON Schema 2020-12 for files of their own; AsyncAPI's tools read draft 7. */
+export type Dialect = 'draft-2020-12' | 'draft-7';
+
+export type JsonSchema = Record<string, unknown>;
+
+/** What a writer puts into its events; `type` says which schema holds for the whole. */
+const Envelope = JobEvent.options[0].extend({ type: z.string(), data: z.record(z.string(), z.unknown()) });
+
+const DESCRIBED: Record<string, { schema: z.ZodType; description: string }> = {
+  Envelope: {
+    schema: Envelope,
+    description: 'What all events have in common, those of types to come as well: a CloudEvent 1.0.',
+  },
+  ActionContract: {
+    schema: ActionContract,
+    description: 'What an executor announces of an action, in the bucket `actions` under its name.',
+  },
+  JobFault: { schema: JobFault, description: 'Why a job did not succeed, as callers read it.' },
+  PayloadRef: { schema: PayloadRef, description: 'Where an input or a result lies that no event holds.' },
+};
+
+/**
+ * The protocol's schemas by name, one for each type of event among them. They let members pass that they do not know:
+ * a published schema is only added to.
+ */
+export function protocolSchemas(dialect: Dialect): Record<string, JsonSchema> {
+  const events = JobEvent.options.map((option) => {
+    const type = option.shape.type.value;
+    return [type, schemaOf(option, { dialect, title: type, description: `The event ${type}.` })] as const;
+  });
+  const others = Object.entries(DESCRIBED).map(
+    ([title, { schema, description }]) => [title, schemaOf(schema, { dialect, title, description })] as const,
+  );
+  return Object.fromEntries([...events, ...others]);
+}
+
+function schemaOf(
+  schema: z.ZodType,
+  { dialect, title, description }: { dialect: Dialect; title: string; description: string },
+): JsonSchema {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', target: dialect });
+  // Within an AsyncAPI document the document says what its schemas are.
+  return { ...(dialect === 'draft-7' ? {} : { $schema }), title, description, ...rest };
+}
