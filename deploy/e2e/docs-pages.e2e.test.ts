@@ -121,6 +121,7 @@ test('no log holds the secret of the endpoint', async () => {
 test.each([
   ['actions.md', 'actions/hello.ts', 'hello/hello.ts'],
   ['actions.md', 'actions/hello.test.ts', 'hello/hello.test.ts'],
+  ['actions.md', 'own-executor/main.ts', 'own-executor/main.ts'],
   ['wrap-an-endpoint.md', 'actions/actions.yaml', 'http/actions.yaml'],
 ])('of %s, %s is the example %s', async (page, file, example) => {
   const shown = (await blocksOf(page)).find(({ info }) => info.endsWith(`file=${file}`))?.text;

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { JobSummary, Problem, RunAccepted } from '@errand/contracts';
 import type { CallReceiver } from './call-receiver.ts';
 import { checkCalls, type Registered, SECRET_HEADER } from './check-calls.ts';
+import { redact } from './credentials.ts';
 import { demoDesign, wrongDesign } from './design.ts';
 import { followJob } from './follow-job.ts';
 import type { DemoTarget } from './target.ts';
 import { createTenantApi, type TenantApi } from './tenant-api.ts';
-import { redact } from './webhook-check.ts';
 import { yieldChart } from './yield-chart.ts';
 
 const ACTION_PATH = '/designs/demo-1/performance_simulation';

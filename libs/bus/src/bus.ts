@@ -1,16 +1,15 @@
-import type { TopologySettings } from '@errand/contracts';
+import { PROJECTION_COMMANDS, type TopologySettings, WEBHOOK_COMMANDS } from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type AckFloors, createAckFloors } from './ack-floor.ts';
 import { type Appender, createAppender } from './append.ts';
 import { type BatchAppender, createBatchAppender } from './append-batch.ts';
+import { type Commands, createCommands } from './commands.ts';
 import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
 import { createLogFill, type LogFill } from './log-fill.ts';
 import { createPayloads, type Payloads } from './payloads.ts';
-import { createProjectionCommands, type ProjectionCommands } from './projection-commands.ts';
 import { provision } from './provision.ts';
 import { type AuditReader, createAuditReader } from './read-audit.ts';
 import { createEndingsReader, type EndingsReader } from './read-endings.ts';
@@ -22,7 +21,6 @@ import { createStandings, type Standings } from './standings.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
 import { createVerifyCommand, type VerifyCommand } from './verify-command.ts';
-import { createWebhookCommands, type WebhookCommands } from './webhook-commands.ts';
 import { createWebhookHints, type WebhookHints } from './webhook-hints.ts';
 
 /** A service's way to the log: connected, provisioned, ready to append and to read. */
@@ -35,8 +33,6 @@ export interface Bus
     DeadLetters,
     ExecutorPresence,
     WebhookHints,
-    WebhookCommands,
-    ProjectionCommands,
     EndingsReader,
     LogFill,
     Payloads,
@@ -46,12 +42,27 @@ export interface Bus
     Standings,
     VerifyCommand,
     LogReader,
-    AckFloors,
     AsyncDisposable {
   readonly nc: NatsConnection;
+  readonly askWebhooks: Commands<typeof WEBHOOK_COMMANDS>['ask'];
+  readonly answerWebhooks: Commands<typeof WEBHOOK_COMMANDS>['answer'];
+  readonly askProjection: Commands<typeof PROJECTION_COMMANDS>['ask'];
+  readonly answerProjection: Commands<typeof PROJECTION_COMMANDS>['answer'];
   /** Whether the server can be reached at this moment. */
   isConnected(): boolean;
 }
+
+/** A test waits for the endpoint itself, which may take its whole deadline. */
+const WEBHOOKS = {
+  service: 'webhooks',
+  commands: WEBHOOK_COMMANDS,
+  timeoutMs: { test: 65_000, redeliver: 5_000, replay: 5_000, cancel_replay: 5_000 },
+};
+const PROJECTION = {
+  service: 'projection',
+  commands: PROJECTION_COMMANDS,
+  timeoutMs: { rebuild: 10_000, rebuild_status: 5_000, cancel_rebuild: 10_000 },
+};
 
 /**
  * Connects and makes sure that the topology stands, however long the server takes to come up.
@@ -67,6 +78,8 @@ export async function openBus(
   const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
   const appender = createAppender(nc, jsm, patience);
   const payloads = createPayloads(nc, jsm, patience);
+  const webhooks = createCommands(nc, WEBHOOKS);
+  const projection = createCommands(nc, PROJECTION);
   const close = () => {
     appender.close();
     payloads.close();
@@ -81,8 +94,8 @@ export async function openBus(
     ...createExecutorPresence(nc, onReconnected),
     ...createDeadLetters(nc, jsm),
     ...createWebhookHints(nc),
-    ...createWebhookCommands(nc),
-    ...createProjectionCommands(nc),
+    ...{ askWebhooks: webhooks.ask, answerWebhooks: webhooks.answer },
+    ...{ askProjection: projection.ask, answerProjection: projection.answer },
     ...createEndingsReader(nc, jsm),
     ...createLogFill(jsm),
     ...payloads,
@@ -92,7 +105,6 @@ export async function openBus(
     ...createStandings(jsm),
     ...createVerifyCommand(nc),
     ...createLogReader(nc, jsm),
-    ...createAckFloors(jsm),
     isConnected,
     close,
     async [Symbol.asyncDispose]() {

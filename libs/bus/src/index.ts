@@ -1,6 +1,7 @@
 export type { AppendOutcome, AppendRequest } from './append.ts';
 export { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buckets.ts';
 export { type Bus, openBus } from './bus.ts';
+export type { ProjectionHandlers, WebhookHandlers } from './commands.ts';
 export { consumeBatches, type RefusedEvent } from './consume-batches.ts';
 export { consumeWork, type Work } from './consume-work.ts';
 export type { DeadLetter } from './dead-letters.ts';
@@ -14,7 +15,6 @@ export {
 } from './errors.ts';
 export type { Unreadable } from './event-codec.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads.ts';
-export type { ProjectionHandlers } from './projection-commands.ts';
 export { provisionConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';
 export type { AuditEntry, AuditPage } from './read-audit.ts';
@@ -24,4 +24,3 @@ export type { ConsumerStanding } from './standings.ts';
 export type { StoredEvent } from './stored-events.ts';
 export { consumeDueTimers } from './timers.ts';
 export type { VerifyHandler } from './verify-command.ts';
-export type { WebhookHandlers } from './webhook-commands.ts';

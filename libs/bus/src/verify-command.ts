@@ -1,5 +1,6 @@
 import { VERIFY_SUBJECT, VerifyAnswer, VerifyRequest } from '@errand/contracts';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { readJson } from './commands.ts';
 import { LogUnavailable } from './errors.ts';
 
 /*
@@ -86,13 +87,5 @@ async function answer(
     message.respond(JSON.stringify({ kind: 'failed' }));
   } finally {
     clearInterval(beating);
-  }
-}
-
-function readJson(message: Msg): unknown {
-  try {
-    return message.json();
-  } catch {
-    return undefined;
   }
 }

@@ -5,6 +5,7 @@ export {
   AuditExportLine,
   AuditExportManifest,
 } from './audit-export.ts';
+export type { CommandAnswer, CommandRequest, CommandSet } from './commands.ts';
 export {
   Instant,
   JOB_EVENT_TYPES,
@@ -36,6 +37,7 @@ export {
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
   auditSubjects,
+  commandSubject,
   deadLetterSubject,
   endingsOf,
   eventSubject,
@@ -46,7 +48,6 @@ export {
   LANES,
   type Lane,
   parseStoredSubject,
-  projectionCommandSubject,
   redriveSubject,
   refOfDueTimer,
   refOfSubject,
@@ -56,7 +57,6 @@ export {
   typeOfSubject,
   VERIFY_SUBJECT,
   WEBHOOK_HINTS,
-  webhookCommandSubject,
   workOf,
 } from './subjects.ts';
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';

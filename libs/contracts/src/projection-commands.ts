@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { CommandAnswer, CommandRequest } from './commands.ts';
 import { Instant } from './events.ts';
 
 /*
@@ -56,9 +57,5 @@ export const PROJECTION_COMMANDS = {
 } as const;
 
 export type ProjectionCommand = keyof typeof PROJECTION_COMMANDS;
-export type ProjectionRequest<C extends ProjectionCommand> = z.infer<
-  (typeof PROJECTION_COMMANDS)[C]['request']
->;
-export type ProjectionAnswer<C extends ProjectionCommand> = z.infer<
-  (typeof PROJECTION_COMMANDS)[C]['answer']
->;
+export type ProjectionRequest<C extends ProjectionCommand> = CommandRequest<typeof PROJECTION_COMMANDS, C>;
+export type ProjectionAnswer<C extends ProjectionCommand> = CommandAnswer<typeof PROJECTION_COMMANDS, C>;

@@ -54,7 +54,7 @@ export const ALL_TIMERS = 'timers.>';
 export const ALL_DUE_TIMERS = 'timers.due.>';
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
-export const VERIFY_SUBJECT = 'projection.commands.verify';
+export const VERIFY_SUBJECT = commandSubject('projection', 'verify');
 export const WEBHOOK_HINTS = 'webhooks.hints';
 
 /** What an action's executors read: requests and waits that are over, in every lane. */
@@ -166,14 +166,9 @@ export function redriveSubject(consumer: string): string {
   return `redrive.${consumer}`;
 }
 
-/** Where the webhooks service takes a command. */
-export function webhookCommandSubject(command: string): string {
-  return `webhooks.commands.${command}`;
-}
-
-/** Where the projection service takes a command. */
-export function projectionCommandSubject(command: string): string {
-  return `projection.commands.${command}`;
+/** Where a service takes a command. */
+export function commandSubject(service: string, command: string): string {
+  return `${service}.commands.${command}`;
 }
 
 /** Where one executor answers. Its id is of letters, digits, `_` and `-`. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { CommandAnswer, CommandRequest } from './commands.ts';
 import { Instant } from './events.ts';
 import { EventId, TenantId } from './ids.ts';
 import { WEBHOOK_EVENT_TYPES } from './job-webhook.ts';
@@ -79,5 +80,5 @@ export const WEBHOOK_COMMANDS = {
 } as const;
 
 export type WebhookCommand = keyof typeof WEBHOOK_COMMANDS;
-export type WebhookRequest<C extends WebhookCommand> = z.infer<(typeof WEBHOOK_COMMANDS)[C]['request']>;
-export type WebhookAnswer<C extends WebhookCommand> = z.infer<(typeof WEBHOOK_COMMANDS)[C]['answer']>;
+export type WebhookRequest<C extends WebhookCommand> = CommandRequest<typeof WEBHOOK_COMMANDS, C>;
+export type WebhookAnswer<C extends WebhookCommand> = CommandAnswer<typeof WEBHOOK_COMMANDS, C>;

@@ -8,7 +8,8 @@ import { importCode, type ModuleCode, moduleCode, newCodeVersion } from './modul
 
 export interface LoadedAction {
   readonly action: Action;
-  readonly file: string;
+  /** Absent for one that was not read from a file. */
+  readonly file?: string;
   /** For running it in a thread. Absent for declared actions, which have no code of their own. */
   readonly code?: ModuleCode;
 }
@@ -43,7 +44,7 @@ export async function loadPlace(place: ActionPlace): Promise<FileOutcome[]> {
 }
 
 /** A gateway compiles the input's schema; one that it could not compile would be a route that answers nothing but 500. */
-function assertServable(actions: readonly Action[]): void {
+export function assertServable(actions: readonly Action[]): void {
   for (const { contract } of actions) {
     const [mistake] = schemaMistakes(contract.input_schema);
     if (!mistake) continue;

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { Action } from '@errand/actions';
 import { consumeDueTimers, openBus, provisionConsumer } from '@errand/bus';
 import { TIMERS_CONSUMER } from '@errand/contracts';
 import { Counter, createOps, Histogram, type Ops, type ServiceContext, serveHttp } from '@errand/runtime';
 import type { ExecutorConfig } from './config.ts';
 import { followActions } from './follow-actions.ts';
+import type { LoadedAction } from './load-actions.ts';
 import type { ExecutorDeps } from './on-job-requested.ts';
 import { onTimerDue } from './on-timer-due.ts';
 import { serveActions } from './serve-actions.ts';
@@ -13,12 +15,14 @@ import { serveActions } from './serve-actions.ts';
 const TIMER_SLOTS = 32;
 
 /**
- * Starts an executor of the actions that the configuration names: requests of the log become started and ended jobs.
+ * Starts an executor of the actions that the configuration names, or of those that are given: requests of the log become
+ * started and ended jobs.
  * @throws ConfigError when an action file is broken.
  */
 export async function startExecutor(
   config: ExecutorConfig,
   { log, signal, fail }: ServiceContext,
+  given?: readonly Action[],
 ): Promise<AsyncDisposable & { opsPort: number }> {
   const stop = new AbortController();
   const giveUp = new AbortController();
@@ -63,21 +67,23 @@ export async function startExecutor(
   resources.defer(stopAnswering);
   await provisionConsumer(bus.nc, TIMERS_CONSUMER);
   const served = serveActions({ bus, deps, stopping, fail, onUnreadable: () => metrics.unreadable.inc() });
-  const { ended: followed } = await followActions({
-    places: config.actions,
-    intervalMs: config.actionsWatchMs,
-    toleratesBroken: config.actionsTolerateBroken,
-    log,
-    signal: stopping,
-    async onActions(loaded) {
-      const { begun, withdrawn } = await served.replace(loaded);
-      const announced = begun.map(({ action: { contract }, file }) => {
-        const { name, resource } = contract;
-        return { name, path: [resource, name, 'run'].filter((part) => part !== '').join('/'), file };
-      });
-      log.info({ announced, withdrawn }, 'actions_announced');
-    },
-  });
+  const onActions = async (loaded: readonly LoadedAction[]) => {
+    const { begun, withdrawn } = await served.replace(loaded);
+    const announced = begun.map(({ action: { contract }, file }) => {
+      const { name, resource } = contract;
+      return { name, path: [resource, name, 'run'].filter((part) => part !== '').join('/'), file };
+    });
+    log.info({ announced, withdrawn }, 'actions_announced');
+  };
+  const follow = () =>
+    followActions({
+      places: config.actions,
+      intervalMs: config.actionsWatchMs,
+      toleratesBroken: config.actionsTolerateBroken,
+      ...{ log, signal: stopping, onActions },
+    });
+  if (given) await onActions(given.map((action) => ({ action })));
+  const followed = given ? undefined : (await follow()).ended;
   const timing = consumeDueTimers(bus.nc, {
     slots: TIMER_SLOTS,
     signal: stopping,

@@ -1,6 +1,6 @@
-import { type Bus, LogUnavailable } from '@errand/bus';
+import { type Bus, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
 import { uuidV7TimeMs } from '@errand/contracts';
-import { evolve, isEnded, type JobState } from '@errand/domain';
+import { evolve, type JobState } from '@errand/domain';
 import { createTurns } from './turns.ts';
 
 export interface LongLog {
@@ -18,28 +18,22 @@ const CLOCK_TOLERANCE_MS = 10_000;
 
 /** For when the read model is away: it answers for few jobs, slowly, and rather not at all than wrongly. */
 export function createLongLog(
-  bus: Pick<Bus, 'readAudit'>,
+  bus: Pick<Bus, 'readAuditedHistory'>,
   limits: { maxEntries: number; maxMs: number },
 ): LongLog {
   const inTurn = createTurns(READS_AT_ONCE);
   return {
-    find: ({ tenantId, jobId, action }) => {
+    find: (job) => {
       const giveUpAt = performance.now() + limits.maxMs;
       return inTurn(async () => {
-        const sinceMs = uuidV7TimeMs(jobId) - CLOCK_TOLERANCE_MS;
+        const known = { ...job, sinceMs: uuidV7TimeMs(job.jobId) - CLOCK_TOLERANCE_MS };
+        const reach = { maxEntries: limits.maxEntries, maxMs: giveUpAt - performance.now() };
         let state: JobState | undefined;
-        let read = 0;
-        for await (const { entries, remaining } of bus.readAudit({ tenantId, action, sinceMs })) {
-          for (const { decoded } of entries) {
-            if (decoded.kind !== 'event' || decoded.recorded.ref.jobId !== jobId) continue;
-            state = evolve(state, decoded.recorded);
-          }
-          read += entries.length;
-          if (state && isEnded(state.phase.value.status)) return state;
-          if (remaining === 0) return state;
-          if (read >= limits.maxEntries || performance.now() > giveUpAt) {
-            throw new LogUnavailable(`the job is not among ${read} entries of the long log`);
-          }
+        try {
+          for await (const page of bus.readAuditedHistory(known, reach)) state = page.reduce(evolve, state);
+        } catch (error) {
+          if (!(error instanceof HistoryOutOfReach)) throw error;
+          throw new LogUnavailable('the job is not within reach in the long log', { cause: error });
         }
         return state;
       });

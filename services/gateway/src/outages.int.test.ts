@@ -69,7 +69,10 @@ test('the list and the feed are 503 problems without Postgres, with a time to co
       if (batch.some(({ ref }) => ref.jobId === json.job_id)) stop.abort();
     },
   });
-  await waitUntil(async () => (await gateway.bus.ackFloor(PROJECTION_CONSUMER)) >= json.version);
+  await waitUntil(async () => {
+    const standing = await gateway.bus.standingOf(PROJECTION_CONSUMER);
+    return standing && standing.ackFloor >= json.version;
+  });
   for (const path of ['jobs', 'events']) {
     const answer = await gateway.call(`/v2/tenants/acme/${path}`);
     expect([answer.status, answer.json.code, answer.headers.get('retry-after')]).toEqual([

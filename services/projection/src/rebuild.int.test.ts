@@ -255,7 +255,7 @@ test(
       await appendJobs(5);
       await untilComplete();
       const { lastVersion } = await bus.logReach();
-      await waitUntil(async () => (await bus.ackFloor(PROJECTION_CONSUMER)) >= lastVersion);
+      await waitUntil(async () => (await bus.standingOf(PROJECTION_CONSUMER))?.ackFloor === lastVersion);
     };
     const signal = new AbortController().signal;
     await rebuildTable(row, { session, bus: { ...bus, readLog }, now: Date.now, signal, pageSize: 1_000 });

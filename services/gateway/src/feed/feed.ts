@@ -1,4 +1,4 @@
-import type { Bus } from '@errand/bus';
+import { type Bus, LogUnavailable } from '@errand/bus';
 import type { JobStatus } from '@errand/contracts';
 import { endingsOf, PROJECTION_CONSUMER, storedSubject, type WebhookEventType } from '@errand/contracts';
 import { createTurns } from '../turns.ts';
@@ -47,7 +47,7 @@ export interface FeedChanges extends Disposable {
 }
 
 interface FeedDeps {
-  readonly bus: Pick<Bus, 'ackFloor' | 'onStored'>;
+  readonly bus: Pick<Bus, 'standingOf' | 'onStored'>;
   readonly table: EndingsTable;
   readonly now: () => number;
   readonly stopping: AbortSignal;
@@ -135,17 +135,23 @@ export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
 }
 
 /** The projection's floor, asked for once for all who want to know it at the same time. */
-function createFloor(bus: Pick<Bus, 'ackFloor'>): () => Promise<number> {
+function createFloor(bus: Pick<Bus, 'standingOf'>): () => Promise<number> {
   let asked: Promise<number> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   return () => {
     if (!asked || performance.now() - askedAt > FLOOR_AGE_MS) {
       askedAt = performance.now();
-      asked = bus.ackFloor(PROJECTION_CONSUMER);
+      asked = readFloor(bus);
       asked.catch(() => {
         askedAt = Number.NEGATIVE_INFINITY;
       });
     }
     return asked;
   };
+}
+
+async function readFloor(bus: Pick<Bus, 'standingOf'>): Promise<number> {
+  const standing = await bus.standingOf(PROJECTION_CONSUMER);
+  if (!standing) throw new LogUnavailable('no projection has run yet');
+  return standing.ackFloor;
 }
