@@ -1,21 +1,18 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { createGateway } from './gateway.ts';
 import { runCommand } from './run-command.ts';
 
 async function run(args: string[], env: Record<string, string> = {}) {
   const stdout = new PassThrough();
-  const said: string[] = [];
+  const stderr = new PassThrough();
   const code = await runCommand(args, {
-    gateway: () => createGateway(env),
-    stdout,
-    say: (line) => said.push(line),
+    ...{ env: { HOME: '/nowhere', ...env }, folder: '/nowhere', stdin: Readable.from([]), stdout, stderr },
+    ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
   });
-  stdout.end();
-  return { code, said: said.join('\n'), out: String(stdout.read() ?? '') };
+  return { code, said: String(stderr.read() ?? ''), out: String(stdout.read() ?? '') };
 }
 
 test('--help says how it is used; nothing at all is answered the same, as a mistake', async () => {
@@ -24,12 +21,19 @@ test('--help says how it is used; nothing at all is answered the same, as a mist
 });
 
 test.each([
-  [['fly'], 'there is no command fly'],
-  [['audit'], 'there is no command audit'],
-  [['verify', '--wait'], 'verify has no option --wait'],
-  [['verify', 'all'], 'verify takes 0 more words'],
-  [['audit', 'check'], 'audit check takes 1 more words'],
-  [['verify', '--colour'], '--colour'],
+  [['fly'], "unknown command 'fly'"],
+  [['verfy'], 'Did you mean verify?'],
+  [['audit', 'chekc'], 'Did you mean check?'],
+  [['audit'], 'usage: errand audit'],
+  [['verify', '--wait'], "unknown option '--wait'"],
+  [['verify', '--tenat', 'a'], 'Did you mean --tenant?'],
+  [['verify', 'all'], "too many arguments for 'verify'"],
+  [['audit', 'check'], "missing required argument 'file'"],
+  [['wait', 'soon'], 'It must be the id of a job'],
+  [['run', 'hello', '--metadata', 'blue'], 'It must be name=value'],
+  [['run', 'hello', '--start-after', 'soon'], 'It must be a time such as'],
+  [['jobs', '--limit', 'many'], 'It must be a whole number'],
+  [['config', 'get', 'colour'], 'Allowed choices are url, tenant, api_key, admin_key'],
 ])('%j is refused with its reason', async (args, reason) => {
   const { code, said } = await run(args, { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_ADMIN_KEY: 'k' });
   expect([code, said]).toEqual([2, expect.stringContaining(reason)]);
