@@ -45,7 +45,7 @@ export function exitCodeOf({ code, status }: ErrandError): ExitCode {
 /** How a failure ends a command and what is said of it; undefined for a bug. */
 export function failureOf(
   error: unknown,
-): { exitCode: ExitCode; lines: readonly string[]; json: unknown } | undefined {
+): { exitCode: ExitCode; lines: readonly string[]; json: object } | undefined {
   if (error instanceof ErrandError) {
     const { code, status, detail, errors, requestId } = error;
     const lines = [detail, ...errors.map(inputErrorLine)];
@@ -54,8 +54,8 @@ export function failureOf(
   }
   if (error instanceof CommandFailed) {
     const { exitCode, lines, cause } = error;
-    const json =
-      cause instanceof ErrandError ? failureOf(cause)?.json : { code: error.code, detail: lines.join('\n') };
+    const told = cause instanceof ErrandError ? failureOf(cause)?.json : undefined;
+    const json = { code: error.code, ...told, detail: lines.join('\n') };
     return { exitCode, lines, json };
   }
   if (error instanceof CannotRun) {

@@ -1,6 +1,6 @@
 import { isEnded, type JobSummary } from '@errand/client';
 import { briefly, facts, pairs, plain } from './text.ts';
-import { spanOf, whenIs } from './times.ts';
+import { durationOf, whenIs } from './times.ts';
 
 /** A job for people, a line for each thing that is known of it. */
 export function jobText(job: JobSummary, nowMs: number): string {
@@ -25,7 +25,7 @@ export function jobText(job: JobSummary, nowMs: number): string {
 
 /** How long the newest attempt took; empty before its end. */
 export function tookOf({ started_at: started, finished_at: finished }: JobSummary): string {
-  return started && finished ? spanOf(Date.parse(finished) - Date.parse(started)) : '';
+  return started && finished ? durationOf(Date.parse(finished) - Date.parse(started)) : '';
 }
 
 function resultOf(job: JobSummary): string | undefined {

@@ -1,14 +1,19 @@
 import { Command } from 'commander';
 import type { Bind, Surroundings } from './command.ts';
 import { addActions } from './commands/actions.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addEvents } from './commands/events.ts';
 import { addFeed } from './commands/feed.ts';
 import { addJob } from './commands/job.ts';
 import { addJobs } from './commands/jobs.ts';
+import { addKeys } from './commands/keys.ts';
+import { addListen } from './commands/listen.ts';
 import { addOperate } from './commands/operate.ts';
 import { addRun } from './commands/run.ts';
+import { addSigner } from './commands/signer.ts';
 import { addWait } from './commands/wait.ts';
+import { addWebhooks } from './commands/webhooks.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { SETTING_NAMES, SETTINGS } from './settings.ts';
 
@@ -37,11 +42,18 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addJobs(program, bind, now);
   addEvents(program, bind);
   addFeed(program, bind);
+  program.commandsGroup('Webhooks:');
+  addWebhooks(program, bind, now);
+  addSigner(program, bind);
+  addListen(program, bind);
   program.commandsGroup('Around them:');
   addActions(program, bind);
   addConfig(program, bind);
+  addCompletion(program, bind);
   program.commandsGroup('Operators, with the admin key:');
+  addKeys(program, bind);
   addOperate(program, bind);
+  program.commandsGroup('');
   return program;
 }
 

@@ -5,6 +5,11 @@ const STEPS: readonly (readonly [unit: string, ms: number])[] = [
   ['s', 1_000],
 ];
 
+/** `3 min`, `2 d`; below ten seconds with a tenth, `0.4 s`. */
+export function durationOf(ms: number): string {
+  return ms < 10_000 ? `${(Math.max(0, ms) / 1_000).toFixed(1)} s` : spanOf(ms);
+}
+
 /** `3 min`, `2 d`; below a second `0 s`. */
 export function spanOf(ms: number): string {
   const [unit, unitMs] = STEPS.find(([, each]) => ms >= each) ?? ['s', 1_000];
