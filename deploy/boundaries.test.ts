@@ -29,6 +29,7 @@ const REFUSED = [
 const ALLOWED = [
   ['libs/contracts/src/c.ts', 'zod'],
   ['libs/client/src/c.ts', './verify-webhook.ts'],
+  ['libs/cli/src/c.ts', '@errand/client'],
   ['libs/domain/src/c.ts', '@errand/contracts'],
   ['libs/bus/src/c.ts', '@nats-io/jetstream'],
   ['libs/json-schema/src/c.ts', '@errand/contracts'],

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts';
 
 /*
- * The pages for authors as a reader follows them: files are written as their code blocks say, then the blocks of
+ * The pages for authors and callers as a reader follows them: files are written as their code blocks say, then the blocks of
  * commands are run. A block's info string says which it is: `ts file=actions/hello.ts`, `sh run`, `sh background`.
  */
 
@@ -23,7 +23,7 @@ const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more
 let dev: DevSystem;
 let port: number;
 let background: ChildProcess | undefined;
-let pages: { actions: Block[]; wrap: Block[] };
+let pages: { actions: Block[]; wrap: Block[]; call: Block[] };
 
 async function blocksOf(page: string): Promise<Block[]> {
   const text = await readFile(join(ROOT, 'docs', page), 'utf8');
@@ -54,10 +54,16 @@ async function runCommands(blocks: readonly Block[]): Promise<string> {
 
 beforeAll(async () => {
   port = await freePort();
-  pages = { actions: await blocksOf('actions.md'), wrap: await blocksOf('wrap-an-endpoint.md') };
+  pages = {
+    actions: await blocksOf('actions.md'),
+    wrap: await blocksOf('wrap-an-endpoint.md'),
+    call: await blocksOf('call-from-code.md'),
+  };
   const folder = await createDevFolder();
   await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
-  await writeFiles(folder, [...pages.actions, ...pages.wrap]);
+  // A caller's packages are those of the repository.
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  await writeFiles(folder, [...pages.actions, ...pages.wrap, ...pages.call]);
   const command = pages.wrap.find(({ info }) => info === 'sh background')?.text.trim();
   background = spawn('bash', ['-c', `${command?.replace(' python3', ' exec python3')}`], {
     cwd: folder,
@@ -83,6 +89,13 @@ test('the page on wrapping leads to a quote of the endpoint', async () => {
     status: 'succeeded',
     results: { price_eur: 10_200 },
   });
+});
+
+test('the page on calls leads to a result, and to types that the compiler agrees with', async () => {
+  expect(pages.call.every(({ info }) => /^(sh run|ts file=\S+)$/.test(info))).toBe(true);
+  const said = await runCommands(pages.call);
+  expect(said).toMatch(/JobRequested\n[^]*JobSucceeded\n[^]*ac_kwh/);
+  expect(said.trim().split('\n').at(-1)).toBe('succeeded true');
 });
 
 test('a refusal of the endpoint ends the job at once, with what callers may see of it', async () => {

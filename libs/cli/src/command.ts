@@ -21,14 +21,20 @@ export interface Surroundings {
   readonly now: () => number;
 }
 
+/** Whose gateway, and which tenant of it. */
+export interface Place {
+  readonly url?: string | undefined;
+  readonly tenant?: string | undefined;
+}
+
 /** What a command is given of the world. */
 export interface World extends Surroundings {
   /** Read when it is first needed: some commands need none. @throws CannotRun */
   readonly settings: () => Promise<Settings>;
   /** With the admin key. @throws CannotRun */
   readonly gateway: () => Promise<Gateway>;
-  /** The tenant's client. @throws CannotRun */
-  readonly errand: () => Promise<Errand>;
+  /** The tenant's client; `place` goes before the settings. @throws CannotRun */
+  readonly errand: (place?: Place) => Promise<Errand>;
   readonly profile: string | undefined;
   /** One line for people, on stderr. */
   readonly say: (line: string) => void;

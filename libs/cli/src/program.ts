@@ -12,6 +12,7 @@ import { addListen } from './commands/listen.ts';
 import { addOperate } from './commands/operate.ts';
 import { addRun } from './commands/run.ts';
 import { addSigner } from './commands/signer.ts';
+import { addTypes } from './commands/types.ts';
 import { addWait } from './commands/wait.ts';
 import { addWebhooks } from './commands/webhooks.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -48,6 +49,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addListen(program, bind);
   program.commandsGroup('Around them:');
   addActions(program, bind);
+  addTypes(program, bind);
   addConfig(program, bind);
   addCompletion(program, bind);
   program.commandsGroup('Operators, with the admin key:');

@@ -42,6 +42,10 @@ test.each([
 test('what is missing of its world is named', async () => {
   expect((await run(['verify'])).said).toContain('ERRAND_URL');
   expect((await run(['verify'], { ERRAND_URL: 'http://127.0.0.1:1' })).said).toContain('ERRAND_ADMIN_KEY');
+  const url = 'http://127.0.0.1:1';
+  expect((await run(['types'])).said).toContain('ERRAND_URL');
+  expect((await run(['types', '--url', url])).said).toContain('ERRAND_TENANT');
+  expect((await run(['types'], { ERRAND_URL: url, ERRAND_TENANT: 't' })).said).toContain('ERRAND_API_KEY');
   const unreachable = await run(['verify'], { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_ADMIN_KEY: 'k' });
   expect(unreachable).toMatchObject({ code: 2, said: expect.stringContaining('cannot be reached') });
   expect(await run(['audit', 'check', '/nowhere/file'])).toMatchObject({

@@ -67,8 +67,11 @@ function createWorld(
       const { url, admin_key: key } = needSettings(known, 'url', 'admin_key');
       return createGateway({ url, key, keyName: known.admin_key?.from ?? '' });
     },
-    async errand() {
-      const { url, tenant, api_key: apiKey } = needSettings(await settings(), 'url', 'tenant', 'api_key');
+    async errand(place = {}) {
+      const given = Object.entries(place).filter(([, value]) => value !== undefined);
+      const over = given.map(([name, value]) => [name, { value, from: `--${name}` }]);
+      const known = { ...(await settings()), ...Object.fromEntries(over) };
+      const { url, tenant, api_key: apiKey } = needSettings(known, 'url', 'tenant', 'api_key');
       return createErrand({ url, tenant, apiKey });
     },
   };

@@ -37,7 +37,7 @@ export async function downloadResult<R>(
   const length = headers.get('content-length');
   const sha256 = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(headers.get('etag') ?? '')?.[1] ?? null;
   const stream = () => checkedStream(answer, { sha256, idleMs: transport.streamIdleMs, signal });
-  const arrayBuffer = () => new Response(stream()).arrayBuffer();
+  const arrayBuffer = () => readAll(stream());
   return {
     contentType: headers.get('content-type') ?? 'application/octet-stream',
     filename: filenameOf(headers.get('content-disposition') ?? ''),
@@ -83,6 +83,17 @@ function checkedStream(
     },
     { highWaterMark: 0 },
   );
+}
+
+/** Of a stream that fails, a Response in a browser tells but a `network error`. */
+async function readAll(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<ArrayBuffer> {
+  const reader = stream.getReader();
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(pieces).arrayBuffer();
+    pieces.push(value);
+  }
 }
 
 function assertWhole(digest: Sha256, sha256: string | null): void {

@@ -25,9 +25,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Parameters of the action's path, wanted where it has any. */
-type ResourceOption<T extends ActionTypes> =
-  Record<string, never> extends T['resource']
+/** Parameters of the action's path, wanted where it has any; where nothing is known of them, they may be given. */
+type ResourceOption<T extends ActionTypes> = [keyof T['resource']] extends [never]
+  ? { readonly resource?: undefined }
+  : string extends keyof T['resource']
     ? { readonly resource?: T['resource'] | undefined }
     : { readonly resource: T['resource'] };
 

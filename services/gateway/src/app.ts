@@ -14,6 +14,7 @@ import { createJobWatch, type JobWatch } from './job-watch.ts';
 import type { LogRoom } from './log-room.ts';
 import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
+import { allowOrigins } from './middleware/allow-origins.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
 import { problemOf, Refusal } from './problem.ts';
@@ -111,6 +112,8 @@ export function createApp(deps: AppDeps): (request: Request) => Promise<Response
   });
   mount(app, '/admin/projections/job_summary/rebuild/cancel', { POST: asAdmin(cancelRebuild(shared)) });
 
+  // Costs every request, so it is not there for nothing.
+  if (config.corsOrigins.length > 0) app.use('/v2/*', allowOrigins(config.corsOrigins));
   const tenant = '/v2/tenants/:tenant_id';
   mount(app, `${tenant}/events`, { GET: asTenant(getFeed(shared)) });
   mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });

@@ -7,8 +7,21 @@ import {
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,
+  type Setting,
   secret,
 } from '@errand/runtime';
+import { z } from 'zod';
+
+/** Origins as browsers send them, separated by commas; `none` for none, `*` for all. */
+function origins(about: { env: string; description: string }): Setting<readonly string[]> {
+  const isOrigin = (text: string) =>
+    text === '*' || (!text.includes('*') && URL.canParse(text) && new URL(text).origin === text);
+  const schema = z
+    .string()
+    .transform((list) => (list.trim() === 'none' ? [] : list.split(',').map((each) => each.trim())))
+    .refine((list) => list.every(isOrigin), 'must be origins such as https://app.example.com, *, or none');
+  return { ...about, default: 'none', schema };
+}
 
 export const settings = {
   ...PROCESS_SETTINGS,
@@ -25,6 +38,10 @@ export const settings = {
     max: 65_535,
   }),
   adminKey: secret({ env: 'ERRAND_ADMIN_KEY', description: 'Bearer token that may do everything' }),
+  corsOrigins: origins({
+    env: 'ERRAND_CORS_ORIGINS',
+    description: 'Origins whose pages may call the API from browsers, separated by commas; * for all',
+  }),
   maxBodyBytes: integer({
     env: 'ERRAND_MAX_BODY_BYTES',
     description: 'Largest request body; larger ones are refused with 413',

@@ -1,0 +1,49 @@
+import { defineAction, FileResult, PermanentError, z } from '@errand/actions';
+
+/* What the suite's system can do. The file is copied to where a developer keeps actions. */
+
+export const shout = defineAction({
+  name: 'shout',
+  resource: 'rooms/{room}',
+  input: z.object({ text: z.string() }),
+  result: z.object({ text: z.string() }),
+  run: ({ input }) => ({ text: input.text.toUpperCase() }),
+});
+
+/** Naps until it is canceled. */
+export const nap = defineAction({
+  name: 'nap',
+  input: z.object({}),
+  result: z.object({}),
+  concurrency: 16,
+  run: ({ signal, progress }) => {
+    progress(10, 'asleep');
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  },
+});
+
+export const refuse = defineAction({
+  name: 'refuse',
+  input: z.object({}),
+  result: z.object({}),
+  run: () => {
+    throw new PermanentError('too_steep', 'The roof is too steep.');
+  },
+});
+
+export const large = defineAction({
+  name: 'large',
+  input: z.object({ bytes: z.int() }),
+  result: z.object({ text: z.string() }),
+  run: ({ input }) => ({ text: 'x'.repeat(input.bytes) }),
+});
+
+export const file = defineAction({
+  name: 'file',
+  input: z.object({}),
+  result: FileResult,
+  run: ({ saveResult }) => {
+    const body = Array.from({ length: 40 }, () => new TextEncoder().encode('a;b\n'.repeat(5_000)));
+    return saveResult({ contentType: 'text/csv', filename: 'größe.csv', body });
+  },
+});

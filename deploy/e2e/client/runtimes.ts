@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { access } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+import type { Targets } from './contract-case.ts';
+import type { CaseOutcome } from './contract-suite.ts';
+
+/* Where the suite runs: each takes it as one ES module. */
+
+const CHROMIUM = process.env.ERRAND_TEST_CHROMIUM || '/usr/bin/chromium';
+const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const SUITE_MS = 110_000;
+
+/** In a process of Node, or of a runtime that takes its `--input-type=module -e`. */
+export async function runInNode(node: string, suiteFile: string, targets: Targets): Promise<CaseOutcome[]> {
+  const script = `const { runSuite } = await import(process.argv[1]);
+    console.log(JSON.stringify(await runSuite(JSON.parse(process.argv[2]))));`;
+  const args = ['--input-type=module', '-e', script, '--', suiteFile, JSON.stringify(targets)];
+  const { stdout } = await promisify(execFile)(node, args, { timeout: SUITE_MS, maxBuffer: 10_000_000 });
+  return JSON.parse(stdout) as CaseOutcome[];
+}
+
+/** What the given node is, or undefined where there is none. */
+export async function nodeVersion(node: string): Promise<string | undefined> {
+  try {
+    return (await promisify(execFile)(node, ['--version'])).stdout.trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why no browser can be had, or undefined. */
+export async function whyNoChromium(): Promise<string | undefined> {
+  try {
+    await access(CHROMIUM);
+    return undefined;
+  } catch {
+    return `there is no ${CHROMIUM}; set ERRAND_TEST_CHROMIUM, or apt-get install chromium`;
+  }
+}
+
+/** The origin of the page that the suite runs in, and the page. */
+export interface TestPage extends AsyncDisposable {
+  readonly origin: string;
+}
+
+/** Serves an empty page and the suite's module. */
+export async function servePage(suiteCode: string): Promise<TestPage> {
+  const server = createServer((request, response) => {
+    const isSuite = request.url === '/suite.js';
+    response.setHeader('content-type', isSuite ? 'text/javascript' : 'text/html');
+    response.end(isSuite ? suiteCode : '<!doctype html><title>suite</title>');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** In a page of headless Chromium, whose origin is another one than those that it calls. */
+export async function runInChromium(origin: string, targets: Targets): Promise<CaseOutcome[]> {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+  try {
+    const page = await browser.newPage();
+    await page.goto(origin);
+    // As text: what loads this file rewrites imports inside of functions.
+    const json = await page.evaluate<string>(
+      `import('/suite.js').then(({ runSuite }) => runSuite(${JSON.stringify(targets)})).then(JSON.stringify)`,
+    );
+    return JSON.parse(json) as CaseOutcome[];
+  } finally {
+    await browser.close();
+  }
+}

@@ -1,0 +1,291 @@
+import type { Errand, ErrandOptions } from '@errand/client';
+import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
+import type { SeenRequest } from './script.ts';
+
+/* What the client does about servers and networks that fail it. */
+
+const JOB = '019a5b1c-0000-7000-8000-000000000001';
+const FAST = { baseDelayMs: 5, maxDelayMs: 10 };
+
+interface Scripted {
+  readonly errand: Errand;
+  readonly seen: () => Promise<SeenRequest[]>;
+}
+
+function scripted({ sdk, targets }: World, script: string, options: Partial<ErrandOptions> = {}): Scripted {
+  const tenant = `${script}.${Math.random().toString(36).slice(2)}`;
+  const url = targets.scriptedUrl;
+  const errand = sdk.createErrand({
+    ...{ url, tenant, apiKey: 'k', timeoutMs: 10_000, ...options },
+    retry: { ...FAST, ...options.retry },
+  });
+  const seen = async () => (await (await fetch(`${url}/seen/${tenant}`)).json()) as SeenRequest[];
+  return { errand, seen };
+}
+
+const seenUntil = (seen: Scripted['seen'], isEnough: (requests: SeenRequest[]) => boolean) =>
+  until(async () => isEnough(await seen()) || undefined);
+
+const keysOf = (requests: readonly SeenRequest[]) =>
+  requests.map(({ headers }) => headers['idempotency-key']);
+
+/** A run that is accepted after failures, all of whose attempts had one key. */
+const runsThrough = (script: string, attempts: number) => async (world: World) => {
+  const { errand, seen } = scripted(world, script);
+  assertEqual((await errand.run('shout', { text: 'a' })).job_id, JOB);
+  const requests = await seen();
+  assertEqual(requests.length, attempts, 'attempts');
+  assertEqual(new Set(keysOf(requests)).size, 1, 'keys');
+  assert(String(keysOf(requests)[0]).length >= 32, 'a random key');
+  assert(
+    requests.every(({ body }) => body === '{"text":"a"}'),
+    'the same body',
+  );
+};
+
+const retries: Cases = {
+  'a run is sent again after 503, with the key that it had': runsThrough('busy_twice', 3),
+  'a run is sent again when the connection breaks, with the key that it had': runsThrough('hang_up', 3),
+  'a run is sent again when its answer breaks off': runsThrough('half_answer', 2),
+  'a run whose key is still in flight is sent again': runsThrough('in_flight', 2),
+
+  'each run has a key of its own, or the one that its caller gives': async (world) => {
+    const { errand, seen } = scripted(world, 'busy_twice');
+    await errand.run('shout', {});
+    await errand.run('shout', {});
+    await errand.run('shout', {}, { idempotencyKey: 'mine' });
+    const [, , first, second, third] = keysOf(await seen());
+    assert(first !== second, 'another key');
+    assertEqual(third, 'mine');
+  },
+
+  'Retry-After in seconds is waited for': async (world) => {
+    const { errand, seen } = scripted(world, 'patience_s');
+    await errand.run('shout', {});
+    const [first, second] = await seen();
+    assert(first && second && second.atMs - first.atMs >= 990, 'came back too early');
+  },
+
+  'Retry-After as a date is waited for': async (world) => {
+    const { errand, seen } = scripted(world, 'patience_date');
+    await errand.run('shout', {});
+    const [first, second] = await seen();
+    // A date has no parts of a second: two seconds ahead is at least one.
+    assert(first && second && second.atMs - first.atMs >= 990, 'came back too early');
+  },
+
+  'a Retry-After beyond the time for retries is given up at once': async (world) => {
+    const { errand, seen } = scripted(world, 'patience_hour');
+    const { code, status, retryable, retryAfterMs } = await failureOf(errand.run('shout', {}));
+    assertEqual([code, status, retryable, retryAfterMs], ['log_nearly_full', 503, true, 3_600_000]);
+    assertEqual((await seen()).length, 1);
+  },
+
+  'no more attempts are made than the policy has, and the last answer is the error': async (world) => {
+    const { errand, seen } = scripted(world, 'busy', { retry: { maxAttempts: 3 } });
+    const { code, detail, requestId, retryable, name } = await failureOf(errand.status(JOB));
+    assertEqual(
+      [code, detail, requestId, retryable, name],
+      ['log_unavailable', 'said log_unavailable', 'r-1', true, 'ErrandError'],
+    );
+    assertEqual((await seen()).length, 3);
+  },
+
+  'what may do something twice is not sent again': async (world) => {
+    const { errand, seen } = scripted(world, 'busy');
+    await failureOf(errand.webhooks.create({ url: 'https://example.com' }));
+    await failureOf(errand.webhooks.test('whe_1'));
+    await failureOf(errand.webhooks.redeliver('1.2'));
+    await failureOf(errand.webhooks.delete('whe_1'));
+    assertEqual((await seen()).length, 4);
+  },
+
+  'a refusal that will not pass is not sent again': async (world) => {
+    const { errand, seen } = scripted(world, 'out_of_reach');
+    const { code, retryable } = await failureOf(errand.status(JOB));
+    assertEqual([code, retryable], ['history_out_of_reach', false]);
+    assertEqual((await seen()).length, 1);
+  },
+
+  'an answer of a proxy is an error with its status, and passes': async (world) => {
+    const { errand } = scripted(world, 'proxy');
+    assertEqual(await errand.actions(), []);
+    const strict = scripted(world, 'proxy', { retry: { maxAttempts: 1 } });
+    assertEqual((await failureOf(strict.errand.actions())).code, 'http_502');
+  },
+
+  'an answer that is not JSON is an error': async (world) => {
+    assertEqual((await failureOf(scripted(world, 'html').errand.actions())).code, 'invalid_response');
+  },
+
+  'a server that is not there is a network error': async ({ sdk, targets }) => {
+    const errand = sdk.createErrand({
+      url: targets.deadUrl,
+      tenant: 't',
+      apiKey: 'k',
+      retry: { maxAttempts: 2, ...FAST },
+    });
+    const { code, status, retryable } = await failureOf(errand.status(JOB));
+    assertEqual([code, status, retryable], ['network_error', undefined, true]);
+  },
+
+  'a server that says nothing is a timeout, and asked again': async (world) => {
+    const { errand, seen } = scripted(world, 'silent', { timeoutMs: 100, retry: { maxAttempts: 2 } });
+    const { code, retryable } = await failureOf(errand.status(JOB));
+    assertEqual([code, retryable], ['timeout', true]);
+    assertEqual((await seen()).length, 2);
+  },
+
+  'a redirect is refused, so the key goes nowhere else': async (world) => {
+    const { errand } = scripted(world, 'elsewhere');
+    const { code, retryable } = await failureOf(errand.actions());
+    assertEqual([code, retryable], ['unexpected_redirect', false]);
+  },
+
+  'a resource is percent-encoded, and its path is asked for again when it has moved': async (world) => {
+    const { errand, seen } = scripted(world, 'moved');
+    const options = { resource: { hall: 'a/b ü' } };
+    await errand.run('shout', {}, options);
+    await errand.run('shout', {}, options);
+    assertEqual((await seen()).length, 5);
+    assertEqual((await failureOf(errand.run('shout', {}, { resource: { other: '1' } }))).name, 'TypeError');
+    for (const hall of ['', '.', '..']) {
+      assertEqual((await failureOf(errand.run('shout', {}, { resource: { hall } }))).name, 'TypeError');
+    }
+    assertEqual((await seen()).length, 5);
+  },
+};
+
+const streams: Cases = {
+  'events go on behind the last whole one after every kind of cut': async (world) => {
+    const { errand, seen } = scripted(world, 'cut_events', { streamIdleMs: 200 });
+    const events = await collect(errand.events(JOB));
+    assertEqual(
+      events.map(({ version }) => version),
+      [1, 2, 3, 4],
+    );
+    assertEqual(events[1]?.data, { text: 'ä€🎉' });
+    const places = (await seen()).map(({ headers }) => headers['last-event-id'] ?? null);
+    assertEqual(places, [null, '1', '2', '2', '2']);
+  },
+
+  'events begin behind the version that is asked for': async (world) => {
+    const { errand, seen } = scripted(world, 'told_all');
+    assertEqual(await collect(errand.events(JOB, { after: 7 })), []);
+    const [request] = await seen();
+    assertEqual([request?.path, request?.headers['last-event-id']], [`/jobs/${JOB}/events`, '7']);
+  },
+
+  'events of an unknown job are an error at once': async (world) => {
+    const { errand, seen } = scripted(world, 'no_job');
+    assertEqual((await failureOf(collect(errand.events(JOB)))).code, 'unknown_job');
+    assertEqual((await seen()).length, 1);
+  },
+
+  'a stream that is always cut ends as an error': async (world) => {
+    const { errand, seen } = scripted(world, 'always_cut', { retry: { maxAttempts: 3 } });
+    const { code, retryable } = await failureOf(collect(errand.events(JOB)));
+    assert(['stream_cut', 'network_error'].includes(code) && retryable, `code is ${code}`);
+    assertEqual((await seen()).length, 3);
+  },
+
+  'a reader that leaves a stream closes its connection': async (world) => {
+    const { errand, seen } = scripted(world, 'endless');
+    assertEqual((await collect(errand.events(JOB), 1)).length, 1);
+    await seenUntil(seen, ([request]) => request?.wasLeft === true);
+  },
+
+  'a signal ends a stream with its reason': async (world) => {
+    const { errand, seen } = scripted(world, 'endless');
+    const controller = new AbortController();
+    const events = errand.events(JOB, { signal: controller.signal });
+    await events.next();
+    const next = events.next();
+    controller.abort(new Error('enough'));
+    assertEqual((await failureOf(next)).message, 'enough');
+    await seenUntil(seen, ([request]) => request?.wasLeft === true);
+  },
+
+  'a feed goes on behind a heartbeat, and its endings carry their cursors': async (world) => {
+    const { errand, seen } = scripted(world, 'feed');
+    const feed = errand.feed({ after: 'latest', types: ['job.failed', 'job.expired'] });
+    assertEqual(feed.cursor, undefined);
+    const endings = await collect(feed, 2);
+    assertEqual(
+      endings.map(({ job_id, cursor }) => [job_id, cursor]),
+      [
+        ['c2', 'c2'],
+        ['c4', 'c4'],
+      ],
+    );
+    assertEqual(feed.cursor, 'c4');
+    const [first, second] = await seen();
+    const asked = '/events?after=latest&types=job.failed%2Cjob.expired';
+    // Last-Event-ID outdoes the query.
+    assertEqual([first?.path, second?.path], [asked, asked]);
+    assertEqual(second?.headers['last-event-id'], 'c3');
+  },
+};
+
+const waits: Cases = {
+  'a wait tells of each newer version, and resolves with a failed job as a value': async (world) => {
+    const { errand, seen } = scripted(world, 'slow_job');
+    const versions: number[] = [];
+    const job = await errand.wait(JOB, { onUpdate: ({ version }) => versions.push(version) });
+    assertEqual([job.status, versions], ['failed', [1, 2, 3]]);
+    assert(
+      (await seen()).slice(1).every(({ path }) => /wait=[1-9]/.test(path)),
+      'the server is asked to wait',
+    );
+  },
+
+  'a wait is ended by its signal, with its reason': async (world) => {
+    const { errand, seen } = scripted(world, 'silent');
+    const controller = new AbortController();
+    const waiting = failureOf(errand.wait(JOB, { signal: controller.signal }));
+    await seenUntil(seen, ({ length }) => length === 1);
+    controller.abort(new Error('enough'));
+    assertEqual((await waiting).message, 'enough');
+    await seenUntil(seen, ([request]) => request?.wasLeft === true);
+  },
+
+  'a wait is ended by its time, as an error of its own': async (world) => {
+    const { code, retryable } = await failureOf(
+      scripted(world, 'silent').errand.wait(JOB, { timeoutMs: 50 }),
+    );
+    assertEqual([code, retryable], ['wait_timeout', true]);
+  },
+
+  'a signal that was aborted before sends nothing': async (world) => {
+    const { errand, seen } = scripted(world, 'silent');
+    const signal = AbortSignal.abort(new Error('never'));
+    assertEqual((await failureOf(errand.run('shout', {}, { signal }))).message, 'never');
+    assertEqual(await seen(), []);
+  },
+
+  'a cancel whose answer got lost is still a cancel': async (world) => {
+    const { kind, job } = await scripted(world, 'ended_meanwhile').errand.cancel(JOB);
+    assertEqual([kind, job.status], ['canceled', 'canceled']);
+  },
+};
+
+const downloads: Cases = {
+  'a result is what its SHA-256 says, with its name and size': async (world) => {
+    const result = await scripted(world, 'whole_file').errand.result(JOB);
+    const { contentType, filename, bytes } = result;
+    assertEqual([contentType, filename, bytes], ['text/plain', 'ä.txt', 15]);
+    assertEqual(new TextDecoder().decode(await result.arrayBuffer()), 'the whole of it');
+  },
+
+  'a result that is something else is refused': async (world) => {
+    const result = await scripted(world, 'wrong_file').errand.result(JOB);
+    assertEqual((await failureOf(result.arrayBuffer())).code, 'broken_download');
+  },
+
+  'a result that ends early is refused': async (world) => {
+    const result = await scripted(world, 'short_file').errand.result(JOB);
+    assertEqual((await failureOf(result.arrayBuffer())).code, 'broken_download');
+  },
+};
+
+export const SCRIPTED_CASES: Cases = { ...retries, ...streams, ...waits, ...downloads };

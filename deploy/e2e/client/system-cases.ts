@@ -1,0 +1,280 @@
+import type { AcceptedJob } from '@errand/client';
+import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
+
+/* What the client does with a system that works. */
+
+const shout = ({ errand }: World, text: string): Promise<AcceptedJob> =>
+  errand.run('shout', { text }, { resource: { room: 'a/b ü' } });
+
+const tag = () => Math.random().toString(36).slice(2);
+
+const jobs: Cases = {
+  'a job is run, waited for and unwrapped': async (world) => {
+    const { errand, sdk } = world;
+    const accepted = await shout(world, 'hey');
+    assertEqual(accepted.status, 'queued');
+    const job = await errand.wait(accepted);
+    assertEqual([job.status, job.resource], ['succeeded', { room: 'a/b ü' }]);
+    assertEqual(sdk.unwrap(job), { text: 'HEY' });
+    const status = await errand.status(accepted.job_id);
+    assertEqual([status.version, sdk.isEnded(status)], [job.version, true]);
+  },
+
+  'a job that failed is a value, and an error when it is unwrapped': async ({ errand, sdk }) => {
+    const job = await errand.wait(await errand.run('refuse', {}));
+    assertEqual(
+      [job.status, job.errors],
+      ['failed', [{ code: 'too_steep', message: 'The roof is too steep.', details: [] }]],
+    );
+    const failure = await failureOf((async () => sdk.unwrap(job))());
+    assert(failure instanceof sdk.JobFailedError, 'JobFailedError');
+    assertEqual([failure.job.job_id, failure.code], [job.job_id, 'job_failed']);
+  },
+
+  'the same key and input are the same job, another input is refused': async ({ errand }) => {
+    const options = { resource: { room: '1' }, idempotencyKey: tag() };
+    const first = await errand.run('shout', { text: 'a' }, options);
+    assertEqual((await errand.run('shout', { text: 'a' }, options)).job_id, first.job_id);
+    assertEqual(
+      (await failureOf(errand.run('shout', { text: 'b' }, options))).code,
+      'idempotency_key_reused',
+    );
+  },
+
+  'wrong inputs are named, before a job is made of them or without one': async ({ errand }) => {
+    const resource = { room: '1' };
+    const { code, status, errors, retryable, requestId } = await failureOf(
+      errand.run('shout', {}, { resource }),
+    );
+    assertEqual([code, status, retryable, errors[0]?.pointer], ['invalid_input', 422, false, '#/text']);
+    assert(requestId, 'a request id');
+    const invalid = await errand.validate('shout', { text: 7 }, { resource });
+    assertEqual(invalid.kind === 'invalid' && invalid.errors[0]?.pointer, '#/text');
+    assertEqual(await errand.validate('shout', { text: 'a' }, { resource }), { kind: 'valid' });
+  },
+
+  'a wrong key, an unknown action and an unknown job are errors of their own': async ({
+    errand,
+    sdk,
+    targets,
+  }) => {
+    const stranger = sdk.createErrand({ ...targets, apiKey: 'wrong' });
+    assertEqual((await failureOf(stranger.actions())).code, 'unauthorized');
+    assertEqual((await failureOf(errand.run('nothing', {}))).code, 'unknown_action');
+    const unknown = '019a5b1c-0000-7000-8000-000000000001';
+    const { code, status } = await failureOf(errand.status(unknown));
+    assert([404, 410].includes(status ?? 0), `code is ${code}`);
+  },
+
+  'a batch tells of each item': async (world) => {
+    const { errand } = world;
+    const items = [{ input: { text: 'a' }, metadata: { of: 'batch' } }, { input: {} }];
+    const batch = await errand.runBatch('shout', items, { resource: { room: '1' } });
+    assertEqual([batch.accepted, batch.rejected], [1, 1]);
+    const [first, second] = batch.items;
+    assert(first && 'job_id' in first && second && 'errors' in second, 'one of each');
+    const job = await errand.wait(first);
+    assertEqual([job.results, job.metadata], [{ text: 'A' }, { of: 'batch' }]);
+  },
+
+  'a job is canceled once, and one that has ended is told to be too late': async (world) => {
+    const { errand } = world;
+    const job = await errand.run('nap', {});
+    for await (const { type } of errand.events(job)) if (type === 'JobStarted') break;
+    assertEqual((await errand.cancel(job, { reason: 'no need' })).kind, 'requested');
+    assertEqual((await errand.wait(job)).status, 'canceled');
+    assertEqual((await errand.cancel(job)).kind, 'canceled');
+    const done = await errand.wait(await shout(world, 'a'));
+    assertEqual((await errand.cancel(done)).kind, 'too_late');
+  },
+
+  'a job that waits for its time is canceled at once': async ({ errand }) => {
+    const startAfter = new Date(Date.now() + 3_600_000);
+    const job = await errand.run('nap', {}, { startAfter, metadata: { a: 'b' } });
+    assertEqual((await errand.cancel(job)).kind, 'canceled');
+  },
+
+  'events are told to the end, each once, and from a version on': async (world) => {
+    const job = await shout(world, 'a');
+    const events = await collect(world.errand.events(job));
+    const types = events.map(({ type }) => type);
+    assertEqual([types[0], types.at(-1)], ['JobRequested', 'JobSucceeded']);
+    const after = events[0]?.version ?? 0;
+    const rest = await collect(world.errand.events(job, { after }));
+    assertEqual(
+      rest.map(({ id }) => id),
+      events.slice(1).map(({ id }) => id),
+    );
+    assertEqual(await collect(world.errand.events(job, { after: events.at(-1)?.version })), []);
+  },
+
+  'a wait tells of progress': async ({ errand }) => {
+    const percents: (number | undefined)[] = [];
+    const controller = new AbortController();
+    const job = await errand.run('nap', {});
+    const waiting = failureOf(
+      errand.wait(job, {
+        signal: controller.signal,
+        onUpdate: ({ progress }) => {
+          percents.push(progress?.percent);
+          if (progress) controller.abort(new Error('seen'));
+        },
+      }),
+    );
+    assertEqual((await waiting).message, 'seen');
+    assertEqual(percents.at(-1), 10);
+    await errand.cancel(job);
+  },
+
+  'a retry is a new job of the old one': async (world) => {
+    const { errand } = world;
+    const first = await errand.wait(await shout(world, 'again'));
+    const second = await errand.wait(await errand.retry(first));
+    assertEqual([second.retry_of, second.results], [first.job_id, { text: 'AGAIN' }]);
+  },
+
+  'jobs are listed over pages, newest first, by what they have': async ({ errand }) => {
+    const metadata = { tag: tag() };
+    const ids: string[] = [];
+    for (const text of ['a', 'b', 'c']) {
+      const { job_id } = await errand.run('shout', { text }, { resource: { room: '1' }, metadata });
+      await errand.wait(job_id);
+      ids.unshift(job_id);
+    }
+    const list = () =>
+      errand.jobs({ metadata, pageSize: 1, action: 'shout', status: ['succeeded', 'failed'] });
+    // The read model follows the log.
+    const listed = await until(async () => {
+      const found = await collect(list());
+      return found.length === 3 ? found : undefined;
+    });
+    assertEqual(
+      listed.map(({ job_id }) => job_id),
+      ids,
+    );
+    const [page] = await collect(list().pages(), 1);
+    assertEqual([page?.items.length, typeof page?.nextCursor], [1, 'string']);
+  },
+
+  'the feed tells of endings from a cursor on': async (world) => {
+    const { errand } = world;
+    const feed = errand.feed({ after: 'latest' });
+    const first = await shoutUntilTold(world, feed);
+    const second = await errand.wait(await shout(world, 'b'));
+    const [next] = await collect(errand.feed({ after: first.cursor }), 1);
+    assert(next && next.version > first.version, 'behind the cursor');
+    for await (const { job_id, type } of errand.feed({ after: first.cursor })) {
+      if (job_id !== second.job_id) continue;
+      assertEqual(type, 'job.succeeded');
+      break;
+    }
+  },
+};
+
+/** The feed begins when it is read, so jobs are run until it has told of one. */
+async function shoutUntilTold(world: World, feed: ReturnType<World['errand']['feed']>) {
+  const endings = feed[Symbol.asyncIterator]();
+  const told = endings.next();
+  const isTold = told.then(() => true);
+  for (let isOver = false; !isOver; ) {
+    const job = await shout(world, 'a');
+    const ended = world.errand.wait(job).then(() => false);
+    isOver = await Promise.race([isTold, ended]);
+  }
+  const { value } = await told;
+  await endings.return?.();
+  return value as { cursor: string; version: number };
+}
+
+const results: Cases = {
+  'a small result is downloaded as JSON': async (world) => {
+    const job = await world.errand.wait(await shout(world, 'a'));
+    const result = await world.errand.result(job);
+    assertEqual([result.contentType, result.filename], ['application/json', null]);
+    assert(result.sha256, 'a SHA-256 is there');
+    assertEqual(await result.json(), { text: 'A' });
+  },
+
+  'a large result is a link, and downloaded whole': async ({ errand }) => {
+    const job = await errand.wait(await errand.run('large', { bytes: 3_000_000 }));
+    assertEqual((job.results as { content_type: string }).content_type, 'application/json');
+    const { text } = (await (await errand.result(job)).json()) as { text: string };
+    assertEqual(text.length, 3_000_000);
+  },
+
+  'a file is streamed with its name': async ({ errand }) => {
+    const job = await errand.wait(await errand.run('file', {}));
+    const result = await errand.result(job);
+    assertEqual([result.contentType, result.filename], ['text/csv', 'größe.csv']);
+    const reader = result.stream().getReader();
+    let bytes = 0;
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read())
+      bytes += piece.value.length;
+    assertEqual(bytes, result.bytes);
+  },
+
+  'a job without a result is an error': async ({ errand }) => {
+    const job = await errand.wait(await errand.run('refuse', {}));
+    assertEqual((await failureOf(errand.result(job))).code, 'no_result');
+  },
+};
+
+const webhooks: Cases = {
+  'an endpoint is made, changed, paused, tried, asked about and deleted': async ({ errand, targets }) => {
+    const hooks = errand.webhooks;
+    const made = await hooks.create({ url: `${targets.scriptedUrl}/hook`, event_types: ['job.failed'] });
+    const id = made.endpoint_id;
+    assert(made.signing_secret.startsWith('whsec_'), 'a secret');
+    assertEqual((await hooks.change(id, { description: 'd' })).description, 'd');
+    assertEqual([(await hooks.pause(id)).enabled, (await hooks.resume(id)).enabled], [false, true]);
+    assertEqual((await hooks.get(id)).health?.state, 'active');
+    assert(
+      (await hooks.list()).some(({ endpoint_id }) => endpoint_id === id),
+      'is listed',
+    );
+    const rotated = await hooks.rotateSecret(id, { graceS: 60 });
+    assert(rotated.signing_secret !== made.signing_secret, 'another secret');
+    assertEqual(rotated.previous_signing_secrets.length, 1);
+    assertEqual(await collect(hooks.deliveries(id, { status: 'pending' })), []);
+    const replay = await hooks.replay(id, {
+      since: new Date(Date.now() - 60_000),
+      only: 'missed',
+      dryRun: true,
+    });
+    assertEqual((await hooks.getReplay(id, replay.replay_id)).dry_run, true);
+    assertEqual((await hooks.replays(id)).length, 1);
+    assertEqual(await hooks.delete(id), undefined);
+    assertEqual((await failureOf(hooks.get(id))).code, 'unknown_endpoint');
+  },
+
+  'a webhook of a run is delivered, looked up and made again': async ({ errand, targets }) => {
+    const hooks = errand.webhooks;
+    const { signing_secret } = await hooks.rotateJobSecret({ graceS: 0 });
+    assert(signing_secret.startsWith('whsec_'), 'a secret');
+    const webhook = { url: `${targets.scriptedUrl}/hook`, events: ['job.succeeded' as const] };
+    const job = await errand.run('shout', { text: 'a' }, { resource: { room: '1' }, webhook });
+    await errand.wait(job);
+    const delivery = await until(async () => (await hooks.deliveriesOfJob(job)).at(0));
+    const attempt = await until(async () => (await hooks.attempts(delivery.delivery_id)).at(0));
+    assertEqual([attempt.number, attempt.status], [1, 204]);
+    assertEqual((await hooks.delivery(delivery.delivery_id)).job_id, job.job_id);
+    assertEqual((await hooks.redeliver(delivery.delivery_id)).delivery_id, delivery.delivery_id);
+  },
+
+  'a signed call is verified, and a changed one is not': async ({ sdk }) => {
+    const key = crypto.getRandomValues(new Uint8Array(32));
+    const secret = `whsec_${btoa(String.fromCharCode(...key))}`;
+    const body = JSON.stringify({ type: 'webhook.test', timestamp: '2026-01-01T00:00:00Z', data: {} });
+    const timestamp = String(Math.floor(Date.now() / 1_000));
+    const signer = await crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, [
+      'sign',
+    ]);
+    const mac = await crypto.subtle.sign('HMAC', signer, new TextEncoder().encode(`1.${timestamp}.${body}`));
+    const signature = `v1,${btoa(String.fromCharCode(...new Uint8Array(mac)))}`;
+    const headers = { 'webhook-id': '1', 'webhook-timestamp': timestamp, 'webhook-signature': signature };
+    assertEqual((await sdk.verifyWebhook(headers, body, secret)).kind, 'verified');
+    assertEqual((await sdk.verifyWebhook(headers, `${body} `, secret)).kind, 'refused');
+  },
+};
+
+export const SYSTEM_CASES: Cases = { ...jobs, ...results, ...webhooks };
