@@ -13,7 +13,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const { stdin, stdout, stderr } = process;
 process.exitCode = await runCommand(process.argv.slice(2), {
   ...{ env: process.env, folder: process.cwd(), stdin, stdout, stderr },
-  columns: stdout.isTTY && stderr.isTTY ? () => stderr.columns : undefined,
+  columns: stdout.isTTY && stderr.isTTY ? () => stderr.columns || 80 : undefined,
   signal: interrupted.signal,
   now: Date.now,
 });
