@@ -1,4 +1,4 @@
-import { createErrand } from '@errand/client';
+import { createErrand, ErrandError } from '@errand/client';
 import { type Command, CommanderError } from 'commander';
 import type { Bind, Surroundings, World } from './command.ts';
 import { type ExitCode, failureOf } from './exit-codes.ts';
@@ -31,19 +31,24 @@ export async function runCommand(args: readonly string[], surroundings: Surround
   } catch (error) {
     // Commander has said what is wrong, and how it is used.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return tellFailure(error, surroundings, world);
+    return await tellFailure(error, surroundings, world);
   }
 }
 
-function tellFailure(
+async function tellFailure(
   error: unknown,
   { stdout, stderr, signal }: Surroundings,
   world: World | undefined,
-): ExitCode {
+): Promise<ExitCode> {
   const failure = failureOf(error);
   if (!failure && signal.aborted && (error as Error).name === 'AbortError') return 130;
   if (!failure) throw error;
-  stderr.write(`errand: ${failure.lines.join('\n')}\n`);
+  const lines = [...failure.lines];
+  if (error instanceof ErrandError && error.code === 'network_error') {
+    const url = (await world?.settings())?.url;
+    lines[0] = `${url?.value} cannot be reached: ${error.detail} (the address is from ${url?.from})`;
+  }
+  stderr.write(`errand: ${lines.join('\n')}\n`);
   if (world?.json) stdout.write(`${JSON.stringify({ error: failure.json })}\n`);
   return failure.exitCode;
 }
