@@ -1,6 +1,8 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePort } from '@errand/local-servers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClient } from '../client-package/build-client.ts';
@@ -9,7 +11,7 @@ import type { LocalFile } from '../local/local-file.ts';
 import type { Targets } from './client/contract-case.ts';
 import type { CaseOutcome } from './client/contract-suite.ts';
 import {
-  nodeVersion,
+  findSystemNode,
   runInChromium,
   runInNode,
   servePage,
@@ -24,11 +26,10 @@ import { createDevFolder, startDevSystem } from './dev-system.ts';
  * skipped with a word.
  */
 
-const SYSTEM_NODE = process.env.ERRAND_TEST_NODE || '/usr/bin/node';
 const noChromium = await whyNoChromium();
-const systemNode = await nodeVersion(SYSTEM_NODE);
+const systemNode = await findSystemNode();
 if (noChromium) console.log(`SKIPPED: the client in a browser: ${noChromium}`);
-if (!systemNode) console.log(`SKIPPED: the client in the machine's own Node: there is no ${SYSTEM_NODE}`);
+if (!systemNode) console.log("SKIPPED: the client in the machine's own Node: there is none on the PATH");
 
 const resources = new AsyncDisposableStack();
 let dist: string;
@@ -59,6 +60,16 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
+const PROGRAM = `
+import { createErrand, ErrandError } from '@errand/client';
+const errand = createErrand({ url: 'http://localhost', tenant: 't', apiKey: 'k' });
+const job = await errand.run('anything', { a: 1 }, { resource: { b: 'c' } });
+for await (const { version } of errand.events(job)) version.toFixed();
+export const failed = (await errand.wait(job)).status === 'failed' || ErrandError.name === '';
+// @ts-expect-error there is no such option
+createErrand({ url: 'http://localhost', tenant: 't', apiKey: 'k', speed: 1 });
+`;
+
 function expectAllToHold(outcomes: CaseOutcome[]): void {
   expect(outcomes.filter(({ failure }) => failure !== null)).toEqual([]);
   expect(outcomes.length).toBeGreaterThan(40);
@@ -70,12 +81,25 @@ describe('the built client', () => {
     expect(imports).toEqual([]);
   });
 
+  test('has types that a project of its own can use', async () => {
+    const project = join(dist, '..', 'project');
+    await mkdir(join(project, 'node_modules', '@errand'), { recursive: true });
+    await symlink(dist, join(project, 'node_modules', '@errand', 'client'));
+    await writeFile(join(project, 'program.mts'), PROGRAM);
+    const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom,dom.asynciterable'];
+    for (const module of ['nodenext', 'preserve']) {
+      const args = [...options, '--types', '', '--module', module, 'program.mts'];
+      const said = await promisify(execFile)('tsc', args, { cwd: project }).catch((error) => error);
+      expect(said.stdout).toBe('');
+    }
+  });
+
   test('holds all cases in the Node of this repository', async () => {
     expectAllToHold(await runInNode(process.execPath, suiteFile, targets));
   });
 
-  test.skipIf(!systemNode)(`holds all cases in the machine's own Node, ${systemNode}`, async () => {
-    expectAllToHold(await runInNode(SYSTEM_NODE, suiteFile, targets));
+  test.skipIf(!systemNode)(`holds all cases in the machine's own Node, ${systemNode?.version}`, async () => {
+    expectAllToHold(await runInNode(systemNode?.path ?? '', suiteFile, targets));
   });
 
   test.skipIf(noChromium)('holds all cases in a page of headless Chromium, of another origin', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import type { Targets } from './contract-case.ts';
@@ -28,13 +29,17 @@ export async function runInNode(node: string, suiteFile: string, targets: Target
   return JSON.parse(stdout) as CaseOutcome[];
 }
 
-/** What the given node is, or undefined where there is none. */
-export async function nodeVersion(node: string): Promise<string | undefined> {
-  try {
-    return (await promisify(execFile)(node, ['--version'])).stdout.trim();
-  } catch {
-    return undefined;
+/** The Node that this machine has beside the repository's own, and its version; undefined if it has none. */
+export async function findSystemNode(): Promise<{ path: string; version: string } | undefined> {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((each) => !each.includes('node_modules'));
+  for (const path of folders.map((folder) => join(folder, 'node'))) {
+    try {
+      return { path, version: (await promisify(execFile)(path, ['--version'])).stdout.trim() };
+    } catch {
+      // Not in this folder.
+    }
   }
+  return undefined;
 }
 
 /** Why no browser can be had, or undefined. */

@@ -58,7 +58,7 @@ export async function* streamEvents(
 }
 
 function requestOf({ path, query, signal }: StreamedEvents, lastId: string | undefined): ApiRequest {
-  const place = lastId === undefined ? {} : { 'last-event-id': lastId };
+  const place: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
   return {
     ...{ method: 'GET', path, signal },
     ...(query === undefined ? {} : { query }),
