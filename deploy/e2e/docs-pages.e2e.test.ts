@@ -23,7 +23,7 @@ const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more
 let dev: DevSystem;
 let port: number;
 let background: ChildProcess | undefined;
-let pages: { actions: Block[]; wrap: Block[]; call: Block[] };
+let pages: { actions: Block[]; wrap: Block[]; call: Block[]; command: Block[] };
 
 async function blocksOf(page: string): Promise<Block[]> {
   const text = await readFile(join(ROOT, 'docs', page), 'utf8');
@@ -58,12 +58,13 @@ beforeAll(async () => {
     actions: await blocksOf('actions.md'),
     wrap: await blocksOf('wrap-an-endpoint.md'),
     call: await blocksOf('call-from-code.md'),
+    command: await blocksOf('errand-command.md'),
   };
   const folder = await createDevFolder();
   await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
   // A caller's packages are those of the repository.
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  await writeFiles(folder, [...pages.actions, ...pages.wrap, ...pages.call]);
+  await writeFiles(folder, [...pages.actions, ...pages.wrap, ...pages.call, ...pages.command]);
   const command = pages.wrap.find(({ info }) => info === 'sh background')?.text.trim();
   background = spawn('bash', ['-c', `${command?.replace(' python3', ' exec python3')}`], {
     cwd: folder,
@@ -96,6 +97,15 @@ test('the page on calls leads to a result, and to types that the compiler agrees
   const said = await runCommands(pages.call);
   expect(said).toMatch(/JobRequested\n.*JobSucceeded\n.*ac_kwh/s);
   expect(said.trim().split('\n').at(-1)).toBe('succeeded true');
+});
+
+test('the page on the command leads to a job that is told by each of its commands', async () => {
+  const said = await runCommands(pages.command);
+  expect(said).toMatch(/the input is valid\nsucceeded\nTIME [\s\S]*JobRequested[\s\S]*JobSucceeded/);
+  expect(said).toMatch(
+    /\nyield.json: \d+ bytes of application\/json\nJOB [^\n]*\n[^\n]*performance_simulation +succeeded/,
+  );
+  expect(said).toMatch(/\nurl +http:\/\/127.0.0.1:\d+ +\S+\.errand\/local.json\n/);
 });
 
 test('a refusal of the endpoint ends the job at once, with what callers may see of it', async () => {

@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Errand } from '@errand/client';
 import type { ExitCode } from './exit-codes.ts';
 import type { Gateway } from './gateway.ts';
-import type { Settings } from './settings.ts';
+import type { Setting, Settings } from './settings.ts';
 
 /** What the process is given. */
 export interface Surroundings {
@@ -35,6 +35,8 @@ export interface World extends Surroundings {
   readonly gateway: () => Promise<Gateway>;
   /** The tenant's client; `place` goes before the settings. @throws CannotRun */
   readonly errand: (place?: Place) => Promise<Errand>;
+  /** The address of the tenant's client, once there is one. */
+  readonly asked: () => Setting | undefined;
   readonly profile: string | undefined;
   /** One line for people, on stderr. */
   readonly say: (line: string) => void;

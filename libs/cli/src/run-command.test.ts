@@ -5,6 +5,12 @@ import { PassThrough, Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { runCommand } from './run-command.ts';
 
+function written(stream: PassThrough): string {
+  let text = '';
+  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
+  return text;
+}
+
 async function run(args: string[], env: Record<string, string> = {}) {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
@@ -12,7 +18,7 @@ async function run(args: string[], env: Record<string, string> = {}) {
     ...{ env: { HOME: '/nowhere', ...env }, folder: '/nowhere', stdin: Readable.from([]), stdout, stderr },
     ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
   });
-  return { code, said: String(stderr.read() ?? ''), out: String(stdout.read() ?? '') };
+  return { code, said: written(stderr), out: written(stdout) };
 }
 
 test('--help says how it is used; nothing at all is answered the same, as a mistake', async () => {

@@ -4,7 +4,7 @@ import type { Bind, Surroundings, World } from './command.ts';
 import { type ExitCode, failureOf } from './exit-codes.ts';
 import { createGateway } from './gateway.ts';
 import { createProgram } from './program.ts';
-import { needSettings, readSettings, type Settings } from './settings.ts';
+import { needSettings, readSettings, type Setting, type Settings } from './settings.ts';
 
 /** Runs one command; every failure that it knows is said in a line. */
 export async function runCommand(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
@@ -31,21 +31,21 @@ export async function runCommand(args: readonly string[], surroundings: Surround
   } catch (error) {
     // Commander has said what is wrong, and how it is used.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return await tellFailure(error, surroundings, world);
+    return tellFailure(error, surroundings, world);
   }
 }
 
-async function tellFailure(
+function tellFailure(
   error: unknown,
   { stdout, stderr, signal }: Surroundings,
   world: World | undefined,
-): Promise<ExitCode> {
+): ExitCode {
   const failure = failureOf(error);
   if (!failure && signal.aborted && (error as Error).name === 'AbortError') return 130;
   if (!failure) throw error;
   const lines = [...failure.lines];
   if (error instanceof ErrandError && error.code === 'network_error') {
-    const url = (await world?.settings())?.url;
+    const url = world?.asked();
     lines[0] = `${url?.value} cannot be reached: ${error.detail} (the address is from ${url?.from})`;
   }
   stderr.write(`errand: ${lines.join('\n')}\n`);
@@ -59,13 +59,14 @@ function createWorld(
 ): World {
   const { env, folder, stderr } = surroundings;
   let read: Promise<Settings> | undefined;
+  let asked: Setting | undefined;
   const settings = () => {
     read ??= readSettings({ env, folder, profile });
     return read;
   };
   return {
     ...surroundings,
-    ...{ json, profile, settings },
+    ...{ json, profile, settings, asked: () => asked },
     say: (line) => void stderr.write(`${line}\n`),
     async gateway() {
       const known = await settings();
@@ -76,6 +77,7 @@ function createWorld(
       const given = Object.entries(place).filter(([, value]) => value !== undefined);
       const over = given.map(([name, value]) => [name, { value, from: `--${name}` }]);
       const known = { ...(await settings()), ...Object.fromEntries(over) };
+      asked = known.url;
       const { url, tenant, api_key: apiKey } = needSettings(known, 'url', 'tenant', 'api_key');
       return createErrand({ url, tenant, apiKey });
     },
