@@ -13,10 +13,10 @@ export async function askTenant<T>(
   const { url, tenant, api_key: key } = needSettings(await world.settings(), 'url', 'tenant', 'api_key');
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-  const response = await createGateway({ url, key, keyName: 'the API key' }).ask(
+  const response = await createGateway({ url, key, keyName: 'the API key', signal: world.signal }).ask(
     'GET',
     `/v2/tenants/${encodeURIComponent(tenant)}${path}?${search}`,
-    { expected: REFUSALS, signal: world.signal },
+    { expected: REFUSALS },
   );
   return answerOf<T>(response);
 }

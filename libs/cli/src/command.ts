@@ -22,7 +22,7 @@ export interface Surroundings {
 }
 
 /** Whose gateway, and which tenant of it. */
-export interface Place {
+interface Place {
   readonly url?: string | undefined;
   readonly tenant?: string | undefined;
 }
@@ -45,7 +45,7 @@ export interface World extends Surroundings {
 }
 
 /** What a command does with its options and the words behind its name. */
-export type Perform<O> = (world: World, options: O, ...words: string[]) => Promise<ExitCode>;
+type Perform<O> = (world: World, options: O, ...words: string[]) => Promise<ExitCode>;
 
 /**
  * Makes a handler for commander of it. `jsonWhenPiped`: without --json or --no-json, the answer is JSON where stdout is no

@@ -13,16 +13,23 @@ export interface Gateway {
     options?: {
       readonly expected?: readonly number[];
       readonly body?: unknown;
-      readonly signal?: AbortSignal;
     },
   ): Promise<Response>;
 }
 
-/** Asks with one key, which `keyName` names in messages. */
-export function createGateway({ url, key, keyName }: { url: string; key: string; keyName: string }): Gateway {
+interface GatewayOptions {
+  readonly url: string;
+  readonly key: string;
+  /** What the key is called in messages. */
+  readonly keyName: string;
+  readonly signal: AbortSignal;
+}
+
+/** Asks with one key. */
+export function createGateway({ url, key, keyName, signal }: GatewayOptions): Gateway {
   const base = url.replace(/\/+$/, '');
   return {
-    async ask(method, path, { expected = [], body, signal } = {}) {
+    async ask(method, path, { expected = [], body } = {}) {
       let response: Response;
       try {
         response = await fetch(base + path, {
@@ -34,10 +41,10 @@ export function createGateway({ url, key, keyName }: { url: string; key: string;
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           // A key is for the server that it was meant for.
           redirect: 'manual',
-          signal: signal ?? null,
+          signal,
         });
       } catch (error) {
-        if (signal?.aborted) throw signal.reason;
+        if (signal.aborted) throw signal.reason;
         throw new CannotRun(`${url} cannot be reached: ${reasonOf(error)}`);
       }
       if (response.ok || expected.includes(response.status)) return response;

@@ -1,7 +1,7 @@
 import { createErrand, ErrandError } from '@errand/client';
 import { type Command, CommanderError } from 'commander';
 import type { Bind, Surroundings, World } from './command.ts';
-import { type ExitCode, failureOf } from './exit-codes.ts';
+import { CommandFailed, type ExitCode, failureOf } from './exit-codes.ts';
 import { createGateway } from './gateway.ts';
 import { createProgram } from './program.ts';
 import { needSettings, readSettings, type Setting, type Settings } from './settings.ts';
@@ -41,7 +41,8 @@ function tellFailure(
   world: World | undefined,
 ): ExitCode {
   const failure = failureOf(error);
-  if (!failure && signal.aborted && (error as Error).name === 'AbortError') return 130;
+  // What breaks off by Ctrl-C breaks off in many ways, all of which are this one.
+  if (signal.aborted && !(error instanceof CommandFailed)) return 130;
   if (!failure) throw error;
   const lines = [...failure.lines];
   if (error instanceof ErrandError && error.code === 'network_error') {
@@ -71,7 +72,7 @@ function createWorld(
     async gateway() {
       const known = await settings();
       const { url, admin_key: key } = needSettings(known, 'url', 'admin_key');
-      return createGateway({ url, key, keyName: known.admin_key?.from ?? '' });
+      return createGateway({ url, key, keyName: known.admin_key?.from ?? '', signal: surroundings.signal });
     },
     async errand(place = {}) {
       const given = Object.entries(place).filter(([, value]) => value !== undefined);

@@ -91,5 +91,5 @@ async function ask<T>(
   ...[path, body]: [path: string, body?: unknown]
 ): Promise<T> {
   const gateway = await world.gateway();
-  return answerOf<T>(await gateway.ask(method, path, { expected: REFUSALS, body, signal: world.signal }));
+  return answerOf<T>(await gateway.ask(method, path, { expected: REFUSALS, body }));
 }

@@ -27,7 +27,7 @@ export async function rebuildProjection(world: World, { wait }: { wait: boolean 
       return progress.state === 'done' ? 0 : 1;
     }
     world.say(lineOf(progress));
-    await sleep(LOOK_MS);
+    await sleep(LOOK_MS, undefined, { signal: world.signal });
   }
 }
 
