@@ -1,6 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 import { type VerifiedWebhook, verifyWebhook } from '@errand/client';
 import { CannotRun, reasonOf } from './gateway.ts';
 
@@ -37,6 +36,8 @@ const HOP_BY_HOP = [
   'content-length',
 ];
 const FORWARD_TIMEOUT_MS = 15_000;
+/** What Errand sends is far below; more is answered 413 and not shown. */
+const MOST_BODY_BYTES = 1_048_576;
 
 /** Listens on this machine's loopback address only. @throws CannotRun where the port is taken */
 export async function receiveWebhooks(
@@ -68,7 +69,8 @@ async function answerCall(
   response: ServerResponse,
 ): Promise<void> {
   const { method = '', url: path = '/', headers } = request;
-  const body = await buffer(request);
+  const body = await readBody(request);
+  if (!body) return void response.writeHead(413, { connection: 'close' }).end();
   const verified = await verifyWebhook(headers, body, receiving.secrets());
   const isRefused = verified.kind === 'refused';
   const forwarded =
@@ -80,6 +82,18 @@ async function answerCall(
     ...{ method, path, verified, body: body.toString('utf8') },
     ...{ answered: forwarded.status, forwardError: forwarded.error },
   });
+}
+
+/** Undefined for a body that is too large. */
+async function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer> | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > MOST_BODY_BYTES) return undefined;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 /** Passes on the same bytes under the same headers, so that the signature holds there too. */
