@@ -51,9 +51,14 @@ export async function hasTerminal(): Promise<boolean> {
   return code === 0;
 }
 
-export function runInTerminal(env: Readonly<Record<string, string>>, args: readonly string[]): TerminalRun {
+export function runInTerminal(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[],
+  cwd: string,
+): TerminalRun {
   const child = spawn('python3', ['-c', IN_TERMINAL, process.execPath, COMMAND, ...args], {
     env: { PATH: process.env.PATH, ...env },
+    cwd,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let screen = '';
