@@ -24,7 +24,7 @@ let dev: DevSystem;
 let port: number;
 let receiverPort: number;
 let background: ChildProcess | undefined;
-let pages: { actions: Block[]; wrap: Block[]; call: Block[]; receive: Block[] };
+let pages: { actions: Block[]; wrap: Block[]; call: Block[]; receive: Block[]; command: Block[] };
 
 /** The pages name ports; here they may be taken. */
 function onOwnPorts(text: string): string {
@@ -64,6 +64,7 @@ beforeAll(async () => {
     wrap: await blocksOf('wrap-an-endpoint.md'),
     call: await blocksOf('call-from-code.md'),
     receive: await blocksOf('receive-webhooks.md'),
+    command: await blocksOf('errand-command.md'),
   };
   const folder = await createDevFolder();
   await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
@@ -109,6 +110,15 @@ test('the page on webhooks leads to calls that are verified, and each event is h
   expect(JSON.parse(said)).toMatchObject({ outcome: 'delivered', status: 204 });
   const told = (await readFile(join(dev.folder, 'told.txt'), 'utf8')).trim().split('\n');
   expect(told.map((line) => line.split(' ')[0])).toEqual(['webhook.test', 'job.succeeded']);
+});
+
+test('the page on the command leads to a job that is told by each of its commands', async () => {
+  const said = await runCommands(pages.command);
+  expect(said).toMatch(/the input is valid\nsucceeded\nTIME [\s\S]*JobRequested[\s\S]*JobSucceeded/);
+  expect(said).toMatch(
+    /\nyield.json: \d+ bytes of application\/json\nJOB [^\n]*\n[^\n]*performance_simulation +succeeded/,
+  );
+  expect(said).toMatch(/\nurl +http:\/\/127.0.0.1:\d+ +\S+\.errand\/local.json\n/);
 });
 
 test('a refusal of the endpoint ends the job at once, with what callers may see of it', async () => {

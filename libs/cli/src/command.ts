@@ -1,19 +1,62 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Errand } from '@errand/client';
+import type { ExitCode } from './exit-codes.ts';
 import type { Gateway } from './gateway.ts';
+import type { Setting, Settings } from './settings.ts';
 
-/** 0: it is well. 1: something is wrong with what was looked at. 2: it could not run. */
-export type ExitCode = 0 | 1 | 2;
+/** What the process is given. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The folder in which it was called. */
+  readonly folder: string;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  /** Text for people. */
+  readonly stderr: Writable;
+  /** Where stdout and stderr both are a terminal: its width, in characters. */
+  readonly columns: (() => number) | undefined;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+}
+
+/** Whose gateway, and which tenant of it. */
+interface Place {
+  readonly url?: string | undefined;
+  readonly tenant?: string | undefined;
+}
 
 /** What a command is given of the world. */
-export interface World {
-  /** Made when it is first needed: some commands need none. */
-  readonly gateway: () => Gateway;
-  /** A client of one tenant, for commands that callers use. @throws CannotRun */
-  readonly client: (place: { url: string | undefined; tenant: string | undefined }) => Errand;
-  readonly stdout: Writable;
+export interface World extends Surroundings {
+  /** Read when it is first needed: some commands need none. @throws CannotRun */
+  readonly settings: () => Promise<Settings>;
+  /** With the admin key. @throws CannotRun */
+  readonly gateway: () => Promise<Gateway>;
+  /** The tenant's client; `place` goes before the settings. @throws CannotRun */
+  readonly errand: (place?: Place) => Promise<Errand>;
+  /** The address of the tenant's client, once there is one. */
+  readonly asked: () => Setting | undefined;
+  readonly profile: string | undefined;
   /** One line for people, on stderr. */
   readonly say: (line: string) => void;
   /** Answers are wanted as JSON. */
   readonly json: boolean;
+}
+
+/** What a command does with its options and the words behind its name. */
+type Perform<O> = (world: World, options: O, ...words: string[]) => Promise<ExitCode>;
+
+/**
+ * Makes a handler for commander of it. `jsonWhenPiped`: without --json or --no-json, the answer is JSON where stdout is no
+ * terminal.
+ */
+export type Bind = <O>(
+  perform: Perform<O>,
+  how?: { readonly jsonWhenPiped?: boolean },
+) => (...given: unknown[]) => Promise<void>;
+
+/** Writes the answer: one JSON document, or lines for people. */
+export function tell(world: World, json: unknown, text: () => string): void {
+  world.stdout.write(world.json ? `${JSON.stringify(json)}\n` : `${text()}\n`);
 }

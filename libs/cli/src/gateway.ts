@@ -6,30 +6,51 @@ export class CannotRun extends Error {
 }
 
 export interface Gateway {
-  /**
-   * Asks with the admin key; resolves with answers of 2xx and with those whose status is among `expected`.
-   * @throws CannotRun
-   */
-  ask(method: 'GET' | 'POST', path: string, options?: { expected?: readonly number[] }): Promise<Response>;
+  /** Resolves with answers of 2xx and with those whose status is among `expected`. @throws CannotRun */
+  ask(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    options?: {
+      readonly expected?: readonly number[];
+      readonly body?: unknown;
+    },
+  ): Promise<Response>;
 }
 
-/** `env`: ERRAND_URL and ERRAND_ADMIN_KEY. @throws CannotRun where either is missing or wrong */
-export function createGateway(env: Record<string, string | undefined>): Gateway {
-  const { ERRAND_URL: url = '', ERRAND_ADMIN_KEY: key = '' } = env;
-  if (!URL.canParse(url)) {
-    throw new CannotRun('set ERRAND_URL to the address of the gateway, such as http://127.0.0.1:8080');
-  }
-  if (key === '') throw new CannotRun('set ERRAND_ADMIN_KEY to the admin key of the gateway');
+interface GatewayOptions {
+  readonly url: string;
+  readonly key: string;
+  /** What the key is called in messages. */
+  readonly keyName: string;
+  readonly signal: AbortSignal;
+}
+
+/** Asks with one key. */
+export function createGateway({ url, key, keyName, signal }: GatewayOptions): Gateway {
+  const base = url.replace(/\/+$/, '');
   return {
-    async ask(method, path, { expected = [] } = {}) {
+    async ask(method, path, { expected = [], body } = {}) {
       let response: Response;
       try {
-        response = await fetch(new URL(path, url), { method, headers: { authorization: `Bearer ${key}` } });
+        response = await fetch(base + path, {
+          method,
+          headers: {
+            authorization: `Bearer ${key}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          // A key is for the server that it was meant for.
+          redirect: 'manual',
+          signal,
+        });
       } catch (error) {
+        if (signal.aborted) throw signal.reason;
         throw new CannotRun(`${url} cannot be reached: ${reasonOf(error)}`);
       }
       if (response.ok || expected.includes(response.status)) return response;
-      throw new CannotRun(`${url} answered ${response.status}: ${await problemOf(response)}`);
+      const problem =
+        response.status === 401 ? `${keyName} is not one of its keys` : await problemOf(response);
+      throw new CannotRun(`${url} answered ${response.status}: ${problem}`);
     },
   };
 }
@@ -37,12 +58,12 @@ export function createGateway(env: Record<string, string | undefined>): Gateway 
 /** What a failed request or a body that broke off says. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
-async function problemOf(response: Response): Promise<string> {
+/** What the body of a refusal says. */
+export async function problemOf(response: Response): Promise<string> {
   const text = await response.text();
-  if (response.status === 401) return 'ERRAND_ADMIN_KEY is not its admin key';
   try {
     const { detail, errors = [] } = JSON.parse(text) as {
       detail?: string;

@@ -1,23 +1,24 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { createClient } from './client.ts';
-import { createGateway } from './gateway.ts';
 import { runCommand } from './run-command.ts';
+
+function written(stream: PassThrough): string {
+  let text = '';
+  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
+  return text;
+}
 
 async function run(args: string[], env: Record<string, string> = {}) {
   const stdout = new PassThrough();
-  const said: string[] = [];
+  const stderr = new PassThrough();
   const code = await runCommand(args, {
-    gateway: () => createGateway(env),
-    client: (place) => createClient(env, place),
-    stdout,
-    say: (line) => said.push(line),
+    ...{ env: { HOME: '/nowhere', ...env }, folder: '/nowhere', stdin: Readable.from([]), stdout, stderr },
+    ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
   });
-  stdout.end();
-  return { code, said: said.join('\n'), out: String(stdout.read() ?? '') };
+  return { code, said: written(stderr), out: written(stdout) };
 }
 
 test('--help says how it is used; nothing at all is answered the same, as a mistake', async () => {
@@ -26,12 +27,19 @@ test('--help says how it is used; nothing at all is answered the same, as a mist
 });
 
 test.each([
-  [['fly'], 'there is no command fly'],
-  [['audit'], 'there is no command audit'],
-  [['verify', '--wait'], 'verify has no option --wait'],
-  [['verify', 'all'], 'verify takes 0 more words'],
-  [['audit', 'check'], 'audit check takes 1 more words'],
-  [['verify', '--colour'], '--colour'],
+  [['fly'], "unknown command 'fly'"],
+  [['verfy'], 'Did you mean verify?'],
+  [['audit', 'chekc'], 'Did you mean check?'],
+  [['audit'], 'usage: errand audit'],
+  [['verify', '--wait'], "unknown option '--wait'"],
+  [['verify', '--tenat', 'a'], 'Did you mean --tenant?'],
+  [['verify', 'all'], "too many arguments for 'verify'"],
+  [['audit', 'check'], "missing required argument 'file'"],
+  [['wait', 'soon'], 'It must be the id of a job'],
+  [['run', 'hello', '--metadata', 'blue'], 'It must be name=value'],
+  [['run', 'hello', '--start-after', 'soon'], 'It must be a time such as'],
+  [['jobs', '--limit', 'many'], 'It must be a whole number'],
+  [['config', 'get', 'colour'], 'Allowed choices are url, tenant, api_key, admin_key'],
 ])('%j is refused with its reason', async (args, reason) => {
   const { code, said } = await run(args, { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_ADMIN_KEY: 'k' });
   expect([code, said]).toEqual([2, expect.stringContaining(reason)]);
@@ -41,8 +49,8 @@ test('what is missing of its world is named', async () => {
   expect((await run(['verify'])).said).toContain('ERRAND_URL');
   expect((await run(['verify'], { ERRAND_URL: 'http://127.0.0.1:1' })).said).toContain('ERRAND_ADMIN_KEY');
   const url = 'http://127.0.0.1:1';
-  expect((await run(['types'])).said).toContain('--url');
-  expect((await run(['types', '--url', url])).said).toContain('--tenant');
+  expect((await run(['types'])).said).toContain('ERRAND_URL');
+  expect((await run(['types', '--url', url])).said).toContain('ERRAND_TENANT');
   expect((await run(['types'], { ERRAND_URL: url, ERRAND_TENANT: 't' })).said).toContain('ERRAND_API_KEY');
   const unreachable = await run(['verify'], { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_ADMIN_KEY: 'k' });
   expect(unreachable).toMatchObject({ code: 2, said: expect.stringContaining('cannot be reached') });

@@ -1,113 +1,86 @@
-import { parseArgs } from 'node:util';
-import { checkAuditFile, exportAudit } from './audit.ts';
-import type { ExitCode, World } from './command.ts';
-import { CannotRun } from './gateway.ts';
-import { cancelRebuild, projectionStatus, rebuildProjection } from './projection.ts';
-import { writeTypes } from './types.ts';
-import { verify } from './verify.ts';
-
-const USAGE = `usage: errand <command> [options]
-
-  verify [--since <time>] [--tenant <id>]     compare everything with the log
-  audit export [--from <time>] [--to <time>] [--tenant <id>] [--action <name>]
-               [--type <types>] [--anchor <chain>] [--out <file>]
-                                              write the audit log as lines of JSON
-  audit check <file> [--anchor <chain>]       check that such a file is whole
-  projection rebuild [--wait]                 make the read model again from the log
-  projection status
-  projection cancel
-  types [--url <url>] [--tenant <id>] [--out <file>]
-                                              write the types of a tenant's actions, in TypeScript
-
-  --json      answer with JSON
-  --help      say this
-
-ERRAND_URL is the address of the gateway, ERRAND_ADMIN_KEY its admin key. For types, ERRAND_API_KEY is a key of the
-tenant, and ERRAND_TENANT may name it.
-
-exit code   0 all is well · 1 something is wrong with what was looked at · 2 it could not run
-`;
-
-const OPTIONS = {
-  json: { type: 'boolean' },
-  help: { type: 'boolean' },
-  wait: { type: 'boolean' },
-  ...Object.fromEntries(
-    ['since', 'from', 'to', 'tenant', 'action', 'type', 'anchor', 'out', 'url'].map((name) => [
-      name,
-      { type: 'string' },
-    ]),
-  ),
-} as const;
-
-type Values = Record<string, string | undefined>;
-
-/** Each command, the options that it knows and how many words may follow it. */
-const COMMANDS: Record<
-  string,
-  {
-    readonly options: readonly string[];
-    readonly words?: number;
-    readonly run: (world: World, values: Values, words: readonly string[]) => Promise<ExitCode>;
-  }
-> = {
-  verify: {
-    options: ['since', 'tenant'],
-    run: (world, { since, tenant }) => verify(world, { since, tenant }),
-  },
-  'audit export': {
-    options: ['from', 'to', 'tenant', 'action', 'type', 'anchor', 'out'],
-    run: (world, { out, ...query }) => exportAudit(world, { query, out }),
-  },
-  'audit check': {
-    options: ['anchor'],
-    words: 1,
-    run: (world, { anchor }, [file = '']) => checkAuditFile(world, { file, anchor }),
-  },
-  'projection rebuild': {
-    options: ['wait'],
-    run: (world, values) => rebuildProjection(world, { wait: values.wait !== undefined }),
-  },
-  'projection status': { options: [], run: (world) => projectionStatus(world) },
-  types: {
-    options: ['url', 'tenant', 'out'],
-    run: (world, { url, tenant, out }) => writeTypes(world, { url, tenant, out }),
-  },
-  'projection cancel': { options: [], run: (world) => cancelRebuild(world) },
-};
+import { createErrand, ErrandError } from '@errand/client';
+import { type Command, CommanderError } from 'commander';
+import type { Bind, Surroundings, World } from './command.ts';
+import { CommandFailed, type ExitCode, failureOf } from './exit-codes.ts';
+import { createGateway } from './gateway.ts';
+import { createProgram } from './program.ts';
+import { needSettings, readSettings, type Setting, type Settings } from './settings.ts';
 
 /** Runs one command; every failure that it knows is said in a line. */
-export async function runCommand(args: readonly string[], world: Omit<World, 'json'>): Promise<ExitCode> {
-  try {
-    const { values, positionals } = readArgs(args);
-    if (values.help || positionals.length === 0) {
-      world.stdout.write(USAGE);
-      return values.help ? 0 : 2;
-    }
-    const name = [positionals.slice(0, 2).join(' '), positionals[0] ?? ''].find((each) => each in COMMANDS);
-    const command = name === undefined ? undefined : COMMANDS[name];
-    if (name === undefined || !command) throw new CannotRun(`there is no command ${positionals.join(' ')}`);
-    const { json, help: _, ...given } = values;
-    const words = positionals.slice(name.split(' ').length);
-    if (words.length !== (command.words ?? 0))
-      throw new CannotRun(`${name} takes ${command.words ?? 0} more words`);
-    for (const option of Object.keys(given)) {
-      if (!command.options.includes(option)) throw new CannotRun(`${name} has no option --${option}`);
-    }
-    return await command.run({ ...world, json: json === 'true' }, given, words);
-  } catch (error) {
-    if (!(error instanceof CannotRun)) throw error;
-    world.say(`errand: ${error.message}`);
+export async function runCommand(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  let world: World | undefined;
+  const bind: Bind = (perform, { jsonWhenPiped = false } = {}) => {
+    return async (...given) => {
+      const command = given.at(-1) as Command;
+      const { json, profile, ...options } = command.optsWithGlobals();
+      const isJson = (json as boolean | undefined) ?? (jsonWhenPiped && !surroundings.columns);
+      world = createWorld(surroundings, { json: isJson, profile: profile as string | undefined });
+      const words = given.slice(0, -2) as string[];
+      exitCode = await perform(world, options as Parameters<typeof perform>[1], ...words);
+    };
+  };
+  const program = createProgram(bind, surroundings);
+  if (args.length === 0) {
+    program.outputHelp();
     return 2;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has said what is wrong, and how it is used.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return tellFailure(error, surroundings, world);
   }
 }
 
-function readArgs(args: readonly string[]): { values: Values; positionals: string[] } {
-  try {
-    const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-    const texts = Object.entries(values).map(([name, value]) => [name, String(value)]);
-    return { values: Object.fromEntries(texts), positionals };
-  } catch (error) {
-    throw new CannotRun(`${error instanceof Error ? error.message : error}; see errand --help`);
+function tellFailure(
+  error: unknown,
+  { stdout, stderr, signal }: Surroundings,
+  world: World | undefined,
+): ExitCode {
+  const failure = failureOf(error);
+  // What breaks off by Ctrl-C breaks off in many ways, all of which are this one.
+  if (signal.aborted && !(error instanceof CommandFailed)) return 130;
+  if (!failure) throw error;
+  const lines = [...failure.lines];
+  if (error instanceof ErrandError && error.code === 'network_error') {
+    const url = world?.asked();
+    lines[0] = `${url?.value} cannot be reached: ${error.detail} (the address is from ${url?.from})`;
   }
+  stderr.write(`errand: ${lines.join('\n')}\n`);
+  if (world?.json) stdout.write(`${JSON.stringify({ error: failure.json })}\n`);
+  return failure.exitCode;
+}
+
+function createWorld(
+  surroundings: Surroundings,
+  { json, profile }: { json: boolean; profile: string | undefined },
+): World {
+  const { env, folder, stderr } = surroundings;
+  let read: Promise<Settings> | undefined;
+  let asked: Setting | undefined;
+  const settings = () => {
+    read ??= readSettings({ env, folder, profile });
+    return read;
+  };
+  return {
+    ...surroundings,
+    ...{ json, profile, settings, asked: () => asked },
+    say: (line) => void stderr.write(`${line}\n`),
+    async gateway() {
+      const known = await settings();
+      const { url, admin_key: key } = needSettings(known, 'url', 'admin_key');
+      return createGateway({ url, key, keyName: known.admin_key?.from ?? '', signal: surroundings.signal });
+    },
+    async errand(place = {}) {
+      const given = Object.entries(place).filter(([, value]) => value !== undefined);
+      const over = given.map(([name, value]) => [name, { value, from: `--${name}` }]);
+      const known = { ...(await settings()), ...Object.fromEntries(over) };
+      asked = known.url;
+      const { url, tenant, api_key: apiKey } = needSettings(known, 'url', 'tenant', 'api_key');
+      return createErrand({ url, tenant, apiKey });
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ExitCode, World } from './command.ts';
+import type { World } from '../command.ts';
+import type { ExitCode } from '../exit-codes.ts';
 
 const PATH = '/admin/projections/job_summary/rebuild';
 const LOOK_MS = 1_000;
@@ -15,7 +16,7 @@ interface Progress {
 
 /** Starts a rebuild of the read model; with `wait` it follows one to its end. 1 if that end is not that it is done. */
 export async function rebuildProjection(world: World, { wait }: { wait: boolean }): Promise<ExitCode> {
-  const response = await world.gateway().ask('POST', PATH, { expected: [409] });
+  const response = await (await world.gateway()).ask('POST', PATH, { expected: [409] });
   if (response.status === 409) world.say('a rebuild is under way already');
   if (!wait) return response.status === 409 ? 1 : tell(world, (await response.json()) as Progress);
   await response.body?.cancel();
@@ -26,7 +27,7 @@ export async function rebuildProjection(world: World, { wait }: { wait: boolean 
       return progress.state === 'done' ? 0 : 1;
     }
     world.say(lineOf(progress));
-    await sleep(LOOK_MS);
+    await sleep(LOOK_MS, undefined, { signal: world.signal });
   }
 }
 
@@ -36,14 +37,14 @@ export async function projectionStatus(world: World): Promise<ExitCode> {
 
 /** 1 if there is none under way. */
 export async function cancelRebuild(world: World): Promise<ExitCode> {
-  const response = await world.gateway().ask('POST', `${PATH}/cancel`, { expected: [404, 409] });
+  const response = await (await world.gateway()).ask('POST', `${PATH}/cancel`, { expected: [404, 409] });
   if (response.ok) return tell(world, (await response.json()) as Progress);
   world.say('no rebuild is under way');
   return 1;
 }
 
 async function readProgress(world: World): Promise<Progress> {
-  const response = await world.gateway().ask('GET', PATH, { expected: [404] });
+  const response = await (await world.gateway()).ask('GET', PATH, { expected: [404] });
   return response.ok ? ((await response.json()) as Progress) : { state: 'none' };
 }
 

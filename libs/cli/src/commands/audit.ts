@@ -1,9 +1,10 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { checkAudit } from './check-audit.ts';
-import type { ExitCode, World } from './command.ts';
-import { CannotRun, reasonOf } from './gateway.ts';
+import { checkAudit } from '../check-audit.ts';
+import type { World } from '../command.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { CannotRun, reasonOf } from '../gateway.ts';
 
 /** Writes an export to a file, or to stdout without one. 2 if it broke off. */
 export async function exportAudit(
@@ -12,7 +13,7 @@ export async function exportAudit(
 ): Promise<ExitCode> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(options.query)) if (value !== undefined) query.set(name, value);
-  const { body } = await world.gateway().ask('GET', `/admin/audit?${query}`);
+  const { body } = await (await world.gateway()).ask('GET', `/admin/audit?${query}`);
   if (!body) throw new CannotRun('the answer has no body');
   // Its end tells whether all came: what breaks off has no manifest.
   let tail = '';

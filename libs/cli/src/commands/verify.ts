@@ -1,6 +1,7 @@
 import { FINDING_KINDS, VerifyReport } from '@errand/contracts';
-import type { ExitCode, World } from './command.ts';
-import { CannotRun, reasonOf } from './gateway.ts';
+import type { World } from '../command.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { CannotRun, reasonOf } from '../gateway.ts';
 
 /** Has everything compared with the log, and tells what does not hold. 1 if anything does not. */
 export async function verify(
@@ -9,7 +10,7 @@ export async function verify(
 ): Promise<ExitCode> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(options)) if (value !== undefined) query.set(name, value);
-  const response = await world.gateway().ask('GET', `/admin/verify?${query}`);
+  const response = await (await world.gateway()).ask('GET', `/admin/verify?${query}`);
   const report = await readReport(response);
   world.stdout.write(world.json ? `${JSON.stringify(report)}\n` : textOf(report));
   if (report.findings.length > 0) return 1;

@@ -1,0 +1,119 @@
+import { Argument, type Command } from 'commander';
+import { type Bind, tell, type World } from '../command.ts';
+import { type ConfigContent, configPath, readConfigFile, writeConfigFile } from '../config-file.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { CannotRun } from '../gateway.ts';
+import { readText } from '../read-values.ts';
+import { profileName, SETTING_NAMES, SETTINGS, type Setting, type SettingName } from '../settings.ts';
+import { table } from '../text.ts';
+
+const REDACTED_BEYOND = 12;
+
+export function addConfig(program: Command, bind: Bind): void {
+  const config = program
+    .command('config')
+    .description('settings: where the gateway is, and as whom it is asked');
+  const name = () => new Argument('<name>', 'which setting').choices(SETTING_NAMES);
+  config
+    .command('set')
+    .description('keep a setting in the profile')
+    .addArgument(name())
+    .argument('<value>', 'its value; @file, or - for stdin, keeps it out of the list of processes')
+    .action(bind(set));
+  config
+    .command('unset')
+    .description('forget a setting of the profile')
+    .addArgument(name())
+    .action(bind(unset));
+  config
+    .command('get')
+    .description('show the setting that counts')
+    .addArgument(name())
+    .option('--reveal', 'show a secret as it is')
+    .action(bind(get));
+  config
+    .command('list')
+    .description('show all settings that count and where they come from')
+    .option('--reveal', 'show secrets as they are')
+    .action(bind(list));
+  config.command('use').description('make a profile the current one').argument('<profile>').action(bind(use));
+  config
+    .command('path')
+    .description('say where the file is')
+    .action(
+      bind(async (world) => {
+        const path = configPath(world.env);
+        tell(world, { path }, () => path);
+        return 0;
+      }),
+    );
+}
+
+async function set(world: World, _: unknown, name = '', value = ''): Promise<ExitCode> {
+  const text = (await readText(value, world.stdin)).trim();
+  if (text === '') throw new CannotRun(`${name} cannot be empty; errand config unset ${name} forgets it`);
+  if (name === 'url' && !(/^https?:\/\//i.test(text) && URL.canParse(text))) {
+    throw new CannotRun(`'${text}' is no address such as http://127.0.0.1:8080`);
+  }
+  return change(world, (profile) => ({ ...profile, [name]: text }));
+}
+
+async function unset(world: World, _: unknown, name = ''): Promise<ExitCode> {
+  return change(world, (profile) => {
+    const { [name as SettingName]: _gone, ...rest } = profile;
+    return rest;
+  });
+}
+
+type Profile = ConfigContent['profiles'][string];
+
+async function change(world: World, edit: (profile: Profile) => Profile): Promise<ExitCode> {
+  const { path, content } = await readConfigFile(world.env);
+  const name = profileName(world, content.current);
+  const profiles = { ...content.profiles, [name]: edit(content.profiles[name] ?? {}) };
+  await writeConfigFile({ path, content: { ...content, profiles } });
+  tell(world, { path, profile: name }, () => `${path}, profile ${name}`);
+  return 0;
+}
+
+async function use(world: World, _: unknown, profile = ''): Promise<ExitCode> {
+  const { path, content } = await readConfigFile(world.env);
+  if (!(profile in content.profiles)) {
+    const names = Object.keys(content.profiles).join(', ') || 'none yet';
+    throw new CannotRun(`there is no profile ${profile}; there are: ${names}`);
+  }
+  await writeConfigFile({ path, content: { ...content, current: profile } });
+  tell(world, { path, profile }, () => `${profile} is the current profile`);
+  return 0;
+}
+
+async function get(world: World, { reveal }: { reveal?: true }, name = ''): Promise<ExitCode> {
+  const setting = (await world.settings())[name as SettingName];
+  if (!setting) throw new CannotRun(`${name} is not set`);
+  const value = shown(name as SettingName, setting, reveal === true);
+  tell(world, { name, value, from: setting.from }, () => value);
+  return 0;
+}
+
+async function list(world: World, { reveal }: { reveal?: true }): Promise<ExitCode> {
+  const settings = await world.settings();
+  const { content } = await readConfigFile(world.env);
+  const rows = SETTING_NAMES.map((name) => {
+    const setting = settings[name];
+    const value = setting ? shown(name, setting, reveal === true) : null;
+    return { name, value, from: setting?.from ?? null, env: SETTINGS[name].env };
+  });
+  const profiles = Object.keys(content.profiles);
+  const profile = profileName(world, content.current);
+  tell(world, { settings: rows, profile, profiles }, () => {
+    const lines = rows.map(({ name, value, from }) => [name, value ?? '(not set)', from]);
+    return `${table(['SETTING', 'VALUE', 'FROM'], lines)}\n\nprofile ${profile} of: ${profiles.join(', ') || '(none)'}`;
+  });
+  return 0;
+}
+
+/** Enough of a secret to tell it from another. */
+function shown(name: SettingName, { value }: Setting, reveal: boolean): string {
+  if (reveal || !SETTINGS[name].isSecret) return value;
+  return value.length > REDACTED_BEYOND ? `${value.slice(0, 4)}…${value.slice(-3)}` : '…';
+}

@@ -1,0 +1,156 @@
+import type { Delivery, DeliveryStatus, EndingType, ReplayKind } from '@errand/client';
+import { type Command, Option } from 'commander';
+import { type Bind, tell, type World } from '../command.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { CannotRun } from '../gateway.ts';
+import { collectWords, readCount, readJobId, readTime } from '../read-values.ts';
+import { plain, table } from '../text.ts';
+import { local, relative } from '../times.ts';
+
+/** What was told to whom, and telling it again: commands below `webhooks`. */
+export function addDeliveries(webhooks: Command, bind: Bind, now: () => number): void {
+  webhooks
+    .command('deliveries')
+    .description('list what an endpoint was told, newest first')
+    .argument('[endpoint_id]', 'the endpoint; not with --of-job')
+    .option('--of-job <job_id>', 'what was told of this job, to whom', readJobId)
+    .option('--status <names>', 'pending, delivered, failed, expired, canceled', collectWords)
+    .option('--type <names>', 'such as job.failed', collectWords)
+    .option('--job <job_id>', 'of this job', readJobId)
+    .option('--since <time>', 'since this time, or this duration ago', readTime(-1, now))
+    .option('--until <time>', 'until this time, or this duration ago', readTime(-1, now))
+    .option('--limit <count>', 'at most so many', readCount, 20)
+    .action(bind(deliveries));
+  const about = (name: string, description: string) =>
+    webhooks.command(name).description(description).argument('<delivery_id>', 'the delivery');
+  about('attempts', 'list the attempts at a delivery, newest first').action(bind(attempts));
+  about('redeliver', 'deliver it again, at once').action(bind(redeliver));
+  webhooks
+    .command('replay')
+    .description('tell an endpoint of jobs that ended since a time')
+    .argument('<endpoint_id>', 'the endpoint')
+    .requiredOption('--since <time>', 'since this time, or this duration ago', readTime(-1, now))
+    .option('--until <time>', 'until this time, or this duration ago; default: now', readTime(-1, now))
+    .addOption(
+      new Option('--only <kind>', 'which').choices(['missed', 'failed', 'expired', 'all']).default('missed'),
+    )
+    .option('--types <names>', 'such as job.failed', collectWords)
+    .option('--dry-run', 'count only')
+    .action(bind(replay));
+  webhooks
+    .command('replays')
+    .description('list the replays of an endpoint, newest first')
+    .argument('<endpoint_id>', 'the endpoint')
+    .action(bind(replays));
+  webhooks
+    .command('cancel-replay')
+    .description('end a replay; what it has scheduled goes on')
+    .argument('<endpoint_id>', 'the endpoint')
+    .argument('<replay_id>', 'the replay')
+    .action(bind(cancelReplay));
+}
+
+interface DeliveriesOptions {
+  readonly ofJob?: string;
+  readonly status?: DeliveryStatus[];
+  readonly type?: string[];
+  readonly job?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit: number;
+}
+
+async function deliveries(world: World, options: DeliveriesOptions, id?: string): Promise<ExitCode> {
+  const { ofJob, limit, ...filter } = options;
+  const { signal } = world;
+  const { webhooks } = await world.errand();
+  if ((id === undefined) === (ofJob === undefined))
+    throw new CannotRun('give an endpoint_id, or --of-job <job_id>');
+  const found: Delivery[] = [];
+  if (ofJob !== undefined) found.push(...(await webhooks.deliveriesOfJob(ofJob, { signal })));
+  else if (limit > 0) {
+    for await (const delivery of webhooks.deliveries(id ?? '', {
+      ...filter,
+      pageSize: Math.min(limit, 200),
+      signal,
+    })) {
+      if (found.push(delivery) === limit) break;
+    }
+  }
+  tell(world, { deliveries: found }, () =>
+    found.length === 0 ? 'no deliveries' : tableOf(found, world.now()),
+  );
+  return 0;
+}
+
+function tableOf(found: readonly Delivery[], nowMs: number): string {
+  const rows = found.map((each) => [
+    ...[each.delivery_id, each.type, each.status, each.attempts, relative(each.created_at, nowMs)],
+    relative(each.next_attempt_at, nowMs),
+  ]);
+  return table(['DELIVERY', 'TYPE', 'STATUS', 'ATTEMPTS', 'CREATED', 'NEXT ATTEMPT'], rows);
+}
+
+async function attempts(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  const found = await (await world.errand()).webhooks.attempts(id, { signal: world.signal });
+  const rows = found.map((each) => [
+    ...[each.number, local(each.started_at), `${each.duration_ms} ms`, each.status ?? each.error_code],
+    ...[each.trigger, plain(each.response).slice(0, 60)],
+  ]);
+  tell(world, { attempts: found }, () =>
+    rows.length === 0
+      ? 'no attempts yet'
+      : table(['ATTEMPT', 'STARTED', 'TOOK', 'ANSWER', 'TRIGGER', ''], rows),
+  );
+  return 0;
+}
+
+async function redeliver(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  const redelivery = await (await world.errand()).webhooks.redeliver(id, { signal: world.signal });
+  tell(world, redelivery, () => `${redelivery.delivery_id} is due ${local(redelivery.due_at)}`);
+  return 0;
+}
+
+interface ReplayOptions {
+  readonly since: string;
+  readonly until?: string;
+  readonly only: ReplayKind;
+  readonly types?: EndingType[];
+  readonly dryRun?: true;
+}
+
+async function replay(world: World, options: ReplayOptions, id = ''): Promise<ExitCode> {
+  const { since, until, only, types, dryRun } = options;
+  const { webhooks } = await world.errand();
+  const started = await webhooks.replay(id, {
+    ...{ since, until, only, types, dryRun },
+    signal: world.signal,
+  });
+  tell(
+    world,
+    started,
+    () => `replay ${started.replay_id} runs; errand webhooks replays ${id} says how it stands`,
+  );
+  return 0;
+}
+
+async function replays(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  const found = await (await world.errand()).webhooks.replays(id, { signal: world.signal });
+  const rows = found.map((each) => [
+    ...[each.replay_id, each.dry_run ? `${each.state} (dry run)` : each.state, each.only],
+    ...[local(each.since), each.matched, each.scheduled, each.error],
+  ]);
+  tell(world, { replays: found }, () =>
+    rows.length === 0
+      ? 'no replays'
+      : table(['REPLAY', 'STATE', 'ONLY', 'SINCE', 'MATCHED', 'SCHEDULED', 'ERROR'], rows),
+  );
+  return 0;
+}
+
+async function cancelReplay(world: World, _: unknown, endpointId = '', replayId = ''): Promise<ExitCode> {
+  const { webhooks } = await world.errand();
+  await webhooks.cancelReplay(endpointId, replayId, { signal: world.signal });
+  tell(world, { replay_id: replayId, canceled: true }, () => `canceled ${replayId}`);
+  return 0;
+}

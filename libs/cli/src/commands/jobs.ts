@@ -1,0 +1,56 @@
+import type { JobStatus, JobSummary } from '@errand/client';
+import type { Command } from 'commander';
+import { type Bind, tell, type World } from '../command.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { tookOf } from '../job-text.ts';
+import { collectPair, collectWords, readCount, readTime } from '../read-values.ts';
+import { table } from '../text.ts';
+import { relative } from '../times.ts';
+
+interface JobsOptions {
+  readonly status?: JobStatus[];
+  readonly action?: string[];
+  readonly source?: string[];
+  readonly metadata?: Record<string, string>;
+  readonly createdAfter?: string;
+  readonly createdBefore?: string;
+  readonly limit: number;
+}
+
+/** The most that the API gives at once. */
+const MOST_A_PAGE = 200;
+
+export function addJobs(program: Command, bind: Bind, now: () => number): void {
+  program
+    .command('jobs')
+    .description('list jobs of the last 7 days, newest first')
+    .option('--status <names>', 'queued, running, succeeded, failed, canceled, expired', collectWords)
+    .option('--action <names>', 'of these actions', collectWords)
+    .option('--source <names>', 'api, ui, schedule, retry', collectWords)
+    .option('--metadata <name=value>', 'with this entry; once for each', collectPair)
+    .option('--created-after <time>', 'since this time, or this duration ago', readTime(-1, now))
+    .option('--created-before <time>', 'until this time, or this duration ago', readTime(-1, now))
+    .option('--limit <count>', 'at most so many', readCount, 20)
+    .action(bind(jobs));
+}
+
+async function jobs(world: World, { limit, ...filter }: JobsOptions): Promise<ExitCode> {
+  const { signal } = world;
+  const errand = await world.errand();
+  const found: JobSummary[] = [];
+  if (limit > 0) {
+    for await (const job of errand.jobs({ ...filter, pageSize: Math.min(limit, MOST_A_PAGE), signal })) {
+      if (found.push(job) === limit) break;
+    }
+  }
+  tell(world, { jobs: found }, () => (found.length === 0 ? 'no jobs' : tableOf(found, world.now())));
+  return 0;
+}
+
+function tableOf(found: readonly JobSummary[], nowMs: number): string {
+  const rows = found.map((job) => [
+    ...[job.job_id, job.action, job.status, job.progress ? `${job.progress.percent} %` : ''],
+    ...[relative(job.created_at, nowMs), tookOf(job), job.errors[0]?.code ?? ''],
+  ]);
+  return table(['JOB', 'ACTION', 'STATUS', 'PROGRESS', 'CREATED', 'TOOK', 'ERROR'], rows);
+}

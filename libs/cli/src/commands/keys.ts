@@ -1,0 +1,95 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { answerOf, REFUSALS } from '../ask-tenant.ts';
+import { type Bind, tell, type World } from '../command.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { CannotRun } from '../gateway.ts';
+import { table } from '../text.ts';
+import { local } from '../times.ts';
+
+interface Key {
+  readonly key_id: string;
+  readonly tenant_id: string;
+  readonly name: string;
+  readonly created_at: string;
+}
+
+/** Commands about tenants and their keys, which need the admin key. */
+export function addKeys(program: Command, bind: Bind): void {
+  const keys = program.command('keys').description("tenants' API keys");
+  const tenantOption = ['--tenant <id>', 'whose; default: the tenant of the settings', readTenant] as const;
+  keys
+    .command('list')
+    .description('list them, oldest first')
+    .option(...tenantOption)
+    .action(bind(list));
+  keys
+    .command('create')
+    .description('make one; it is shown once')
+    .argument('<name>', 'for people')
+    .option(...tenantOption)
+    .action(bind(create));
+  keys
+    .command('delete')
+    .description('delete one: it stops at once')
+    .argument('<key_id>')
+    .action(bind(remove));
+  const tenants = program.command('tenants').description('tenants');
+  tenants
+    .command('put')
+    .description('make a tenant unless there is one')
+    .argument('<tenant_id>', '', readTenant)
+    .action(bind(put));
+}
+
+/** Its id becomes part of a path. */
+function readTenant(text: string): string {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(text)) {
+    throw new InvalidArgumentError('It must be 1-64 letters, digits, _ or -.');
+  }
+  return text;
+}
+
+async function list(world: World, options: { tenant?: string }): Promise<ExitCode> {
+  const { keys } = await ask<{ keys: Key[] }>(
+    world,
+    'GET',
+    `/admin/tenants/${await tenantOf(world, options)}/keys`,
+  );
+  const rows = keys.map(({ key_id, name, created_at }) => [name, local(created_at), key_id]);
+  tell(world, { keys }, () => (rows.length === 0 ? 'no keys' : table(['NAME', 'CREATED', 'KEY ID'], rows)));
+  return 0;
+}
+
+async function create(world: World, options: { tenant?: string }, name = ''): Promise<ExitCode> {
+  const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
+  const key = await ask<Key & { api_key: string }>(world, 'POST', path, { name });
+  tell(world, key, () => `${key.api_key} (shown here and never again)\nkey id ${key.key_id}`);
+  return 0;
+}
+
+async function remove(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  await ask(world, 'DELETE', `/admin/keys/${encodeURIComponent(id)}`);
+  tell(world, { key_id: id, deleted: true }, () => `deleted ${id}`);
+  return 0;
+}
+
+async function put(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  const tenant = await ask<{ tenant_id: string; created_at: string }>(world, 'PUT', `/admin/tenants/${id}`);
+  tell(world, tenant, () => `${tenant.tenant_id}, made ${local(tenant.created_at)}`);
+  return 0;
+}
+
+async function tenantOf(world: World, { tenant }: { tenant?: string }): Promise<string> {
+  const id = tenant ?? (await world.settings()).tenant?.value;
+  if (id === undefined) throw new CannotRun('give --tenant <id>, or set ERRAND_TENANT');
+  return encodeURIComponent(id);
+}
+
+async function ask<T>(
+  world: World,
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  ...[path, body]: [path: string, body?: unknown]
+): Promise<T> {
+  const gateway = await world.gateway();
+  return answerOf<T>(await gateway.ask(method, path, { expected: REFUSALS, body }));
+}

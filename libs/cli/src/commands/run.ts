@@ -1,0 +1,113 @@
+import { type Errand, ErrandError, type JobOptions } from '@errand/client';
+import type { Command } from 'commander';
+import { type Bind, tell, type World } from '../command.ts';
+import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
+import { CannotRun, reasonOf } from '../gateway.ts';
+import { nearest } from '../nearest.ts';
+import { collectPair, readCount, readDuration, readJson, readTime } from '../read-values.ts';
+import { facts } from '../text.ts';
+import { local } from '../times.ts';
+import { waitAndTell } from './wait.ts';
+
+interface RunOptions extends JobOptions {
+  readonly resource?: Record<string, string>;
+  readonly input?: string;
+  readonly idempotencyKey?: string;
+  readonly webhookUrl?: string;
+  readonly wait?: true;
+  readonly timeout?: number;
+  readonly validateOnly?: true;
+}
+
+export function addRun(program: Command, bind: Bind, now: () => number): void {
+  program
+    .command('run')
+    .description('request a job of an action')
+    .argument('<action>', 'its name; errand actions lists them')
+    .option('--resource <name=value>', "a parameter of the action's path; once for each", collectPair)
+    .option('--input <json>', 'the input: JSON, @file, or - for stdin (default: {})')
+    .option('--metadata <name=value>', 'comes back with the job and in webhooks; once for each', collectPair)
+    .option('--idempotency-key <key>', 'the same key and input are the same job, for 7 days')
+    .option(
+      '--start-after <time>',
+      'no attempt before this time, or this duration from now',
+      readTime(1, now),
+    )
+    .option('--start-by-s <seconds>', 'expires if no attempt has begun by then', readCount)
+    .option('--finish-by-s <seconds>', 'expires if it has not ended by then', readCount)
+    .option('--webhook-url <url>', "is told of this job's end")
+    .option('--validate-only', 'check the input, request nothing')
+    .option('--wait', 'wait for its end, as errand wait does')
+    .option('--timeout <duration>', 'with --wait: give up after this time', readDuration)
+    .action(bind(run, { jsonWhenPiped: true }));
+}
+
+async function run(world: World, options: RunOptions, action = ''): Promise<ExitCode> {
+  const {
+    resource,
+    idempotencyKey,
+    wait,
+    timeout,
+    validateOnly,
+    webhookUrl,
+    signal: _,
+    ...rest
+  } = {
+    ...options,
+    signal: undefined,
+  };
+  const input = rest.input === undefined ? {} : await readJson(rest.input, world.stdin, 'the input');
+  const errand = await world.errand();
+  const { metadata, startAfter, startByS, finishByS } = rest;
+  const given = {
+    ...{ resource: resource ?? {}, metadata, startAfter, startByS, finishByS, signal: world.signal },
+    webhook: webhookUrl === undefined ? undefined : { url: webhookUrl },
+  };
+  if (validateOnly) {
+    const validation = await explained(errand, action, () => errand.validate(action, input, given));
+    tell(world, validation, () =>
+      validation.kind === 'valid'
+        ? 'the input is valid'
+        : ['the input is not valid', ...validation.errors.map(inputErrorLine)].join('\n'),
+    );
+    return validation.kind === 'valid' ? 0 : 3;
+  }
+  const job = await explained(errand, action, () => errand.run(action, input, { ...given, idempotencyKey }));
+  if (wait) {
+    if (!world.json) world.say(`job ${job.job_id}`);
+    return waitAndTell(world, job.job_id, timeout);
+  }
+  tell(world, job, () =>
+    facts({
+      ...{ job: job.job_id, action: job.action, status: job.status, created: local(job.created_at) },
+      'to wait': `errand wait ${job.job_id}`,
+    }),
+  );
+  return 0;
+}
+
+/** Says which names or parameters there are where those that were given are none. */
+async function explained<T>(errand: Errand, action: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    // What the client says of parameters that are not those of the action's path.
+    if (error instanceof TypeError) throw new CannotRun(`${reasonOf(error)}: give --resource name=value`);
+    if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
+    throw await unknownAction(errand, action, error);
+  }
+}
+
+/** An error that names the actions which may have been meant, or the parameters that are missing. */
+export async function unknownAction(errand: Errand, action: string, error: ErrandError): Promise<Error> {
+  const actions = await errand.actions();
+  const known = actions.find(({ name }) => name === action);
+  if (known) {
+    const names = [...known.resource.matchAll(/\{(\w+)\}/g)].map(([, name]) => `--resource ${name}=…`);
+    return new CannotRun(`${action} is at '${known.resource}': give ${names.join(' ')}`);
+  }
+  const names = actions.map(({ name }) => name);
+  const near = nearest(action, names);
+  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are: ${names.join(', ')}`;
+  return new CommandFailed(4, [`there is no action ${action}; ${hint}`], error);
+}

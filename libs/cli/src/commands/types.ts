@@ -1,0 +1,37 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { Bind, World } from '../command.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { CannotRun, reasonOf } from '../gateway.ts';
+
+interface TypesOptions {
+  readonly url?: string;
+  readonly tenant?: string;
+  readonly out?: string;
+}
+
+export function addTypes(program: Command, bind: Bind): void {
+  program
+    .command('types')
+    .description("write the types of the tenant's actions, in TypeScript, for createErrand<Actions>()")
+    .option('--url <url>', 'of the gateway, instead of that of the settings')
+    .option('--tenant <id>', 'instead of that of the settings')
+    .option('--out <file>', 'write them there instead of to stdout')
+    .action(bind(writeTypes));
+}
+
+async function writeTypes(world: World, { url, tenant, out }: TypesOptions): Promise<ExitCode> {
+  // Its generator takes longer to load than most commands take in all.
+  const { actionTypes } = await import('../action-types.ts');
+  const errand = await world.errand({ url, tenant });
+  const text = await actionTypes(await errand.actions({ signal: world.signal }));
+  if (out === undefined) {
+    world.stdout.write(text);
+    return 0;
+  }
+  await writeFile(out, text).catch((error) => {
+    throw new CannotRun(`${out} cannot be written: ${reasonOf(error)}`);
+  });
+  world.say(`wrote ${out}`);
+  return 0;
+}

@@ -1,0 +1,44 @@
+import { isEnded, type JobSummary } from '@errand/client';
+import { briefly, facts, pairs, plain } from './text.ts';
+import { durationOf, whenIs } from './times.ts';
+
+/** A job for people, a line for each thing that is known of it. */
+export function jobText(job: JobSummary, nowMs: number): string {
+  const { progress, attempt } = job;
+  return facts({
+    job: job.job_id,
+    action: `${job.action} ${pairs(job.resource)}`,
+    status: `${job.status}${job.cancel_requested && !isEnded(job) ? ', was asked to stop' : ''}`,
+    progress: progress && `${progress.percent} % ${progress.message ?? ''}`,
+    attempt: attempt.number > 0 ? `${attempt.number}${attempt.max ? ` of ${attempt.max}` : ''}` : undefined,
+    'next attempt': whenIs(attempt.next_at, nowMs),
+    created: whenIs(job.created_at, nowMs),
+    started: whenIs(job.started_at, nowMs),
+    finished: whenIs(job.finished_at, nowMs),
+    took: tookOf(job),
+    errors: job.errors.map(({ code, message }) => `${code}: ${message}`).join('; '),
+    result: resultOf(job),
+    metadata: pairs(job.metadata),
+    'retry of': job.retry_of,
+  });
+}
+
+/** How long the newest attempt took; empty before its end. */
+export function tookOf({ started_at: started, finished_at: finished }: JobSummary): string {
+  return started && finished ? durationOf(Date.parse(finished) - Date.parse(started)) : '';
+}
+
+function resultOf(job: JobSummary): string | undefined {
+  if (job.status !== 'succeeded') return undefined;
+  const { results } = job;
+  if (isLink(results)) {
+    return `${results.bytes} bytes of ${results.content_type}: errand result ${job.job_id} --out ${plain(results.filename ?? 'result')}`;
+  }
+  return briefly(results);
+}
+
+function isLink(
+  results: unknown,
+): results is { url: string; bytes: number; content_type: string; filename: string | null } {
+  return typeof results === 'object' && results !== null && 'sha256' in results && 'url' in results;
+}

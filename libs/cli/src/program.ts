@@ -1,0 +1,73 @@
+import { Command } from 'commander';
+import type { Bind, Surroundings } from './command.ts';
+import { addActions } from './commands/actions.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addConfig } from './commands/config.ts';
+import { addEvents } from './commands/events.ts';
+import { addFeed } from './commands/feed.ts';
+import { addJob } from './commands/job.ts';
+import { addJobs } from './commands/jobs.ts';
+import { addKeys } from './commands/keys.ts';
+import { addListen } from './commands/listen.ts';
+import { addOperate } from './commands/operate.ts';
+import { addRun } from './commands/run.ts';
+import { addSigner } from './commands/signer.ts';
+import { addTypes } from './commands/types.ts';
+import { addWait } from './commands/wait.ts';
+import { addWebhooks } from './commands/webhooks.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { SETTING_NAMES, SETTINGS } from './settings.ts';
+
+/** All commands. It throws CommanderError instead of ending the process. */
+export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surroundings): Command {
+  const program = new Command('errand')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => columns?.() ?? 100,
+      getErrHelpWidth: () => columns?.() ?? 100,
+    })
+    .configureHelp({ showGlobalOptions: true, styleTitle: (title) => title.toLowerCase() })
+    .showHelpAfterError('(--help says how it is used)')
+    .option('--json', 'answer with JSON')
+    .option('--no-json', 'answer with text where the default is JSON')
+    .option('--profile <name>', 'of the settings')
+    .helpOption('--help', 'say this')
+    .addHelpText('after', () => epilogue());
+
+  program.commandsGroup('Jobs:');
+  addRun(program, bind, now);
+  addJob(program, bind);
+  addWait(program, bind);
+  addJobs(program, bind, now);
+  addEvents(program, bind);
+  addFeed(program, bind);
+  program.commandsGroup('Webhooks:');
+  addWebhooks(program, bind, now);
+  addSigner(program, bind);
+  addListen(program, bind);
+  program.commandsGroup('Around them:');
+  addActions(program, bind);
+  addTypes(program, bind);
+  addConfig(program, bind);
+  addCompletion(program, bind);
+  program.commandsGroup('Operators, with the admin key:');
+  addKeys(program, bind);
+  addOperate(program, bind);
+  program.commandsGroup('');
+  return program;
+}
+
+function epilogue(): string {
+  const settings = SETTING_NAMES.map((name) => `  ${SETTINGS[name].env.padEnd(18)}${SETTINGS[name].about}`);
+  const codes = Object.entries(EXIT_CODES).map(([code, about]) => `  ${code.padEnd(5)}${about}`);
+  return [
+    ...[
+      '',
+      'settings, from the environment, errand config, or .errand/local.json of a local system:',
+      ...settings,
+    ],
+    ...['', 'exit codes:', ...codes],
+  ].join('\n');
+}

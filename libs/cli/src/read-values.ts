@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { JobId } from '@errand/contracts';
+import { InvalidArgumentError } from 'commander';
+import { CannotRun, reasonOf } from './gateway.ts';
+
+/*
+ * What the values of options and the words of commands mean. What is thrown here is told with the option's name, as
+ * wrong usage.
+ */
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Milliseconds of `500ms`, `60s`, `5m`, `2h`, `1d`; a bare number counts seconds. */
+export function readDuration(text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError('It must be a duration such as 60s, 5m or 2h.');
+  return Number(amount) * (UNIT_MS[unit] ?? 0);
+}
+
+/** A time as RFC 3339, from one or from a duration: `2h` ago with `sign` -1, from now with 1. */
+export function readTime(sign: -1 | 1, now: () => number): (text: string) => string {
+  return (text) => {
+    if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/.test(text)) {
+      return new Date(now() + sign * readDuration(text)).toISOString();
+    }
+    if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text) || Number.isNaN(Date.parse(text))) {
+      throw new InvalidArgumentError(
+        'It must be a time such as 2026-01-31T12:00:00Z, or a duration such as 2h.',
+      );
+    }
+    return new Date(text).toISOString();
+  };
+}
+
+export function readCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+/** Collects `name=value`, each time that the option is given. */
+export function collectPair(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const cut = text.indexOf('=');
+  if (cut < 1) throw new InvalidArgumentError('It must be name=value.');
+  return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) };
+}
+
+/** Collects `a,b`, each time that the option is given. */
+export function collectWords(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...text.split(',').filter((word) => word !== '')];
+}
+
+export function readJobId(text: string): string {
+  if (!JobId.safeParse(text).success) {
+    throw new InvalidArgumentError('It must be the id of a job, such as run answers and jobs lists.');
+  }
+  return text;
+}
+
+/** The text itself, or that of a file (`@file`), or what stdin has (`-`). @throws CannotRun */
+export async function readText(value: string, stdin: Readable): Promise<string> {
+  if (value === '-') return (await stdin.setEncoding('utf8').toArray()).join('');
+  if (!value.startsWith('@')) return value;
+  try {
+    return await readFile(value.slice(1), 'utf8');
+  } catch (error) {
+    throw new CannotRun(`${value.slice(1)} cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** JSON in one of these ways. `what` names it. @throws CannotRun */
+export async function readJson(value: string, stdin: Readable, what: string): Promise<unknown> {
+  const text = await readText(value, stdin);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CannotRun(`${what} is not JSON: ${reasonOf(error)}`);
+  }
+}

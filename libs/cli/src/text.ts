@@ -1,0 +1,43 @@
+/*
+ * Lines for people. What comes from a server may hold anything, so whatever could steer a terminal is blanked out.
+ */
+
+/** One line without control characters. */
+export function plain(value: unknown): string {
+  return String(value ?? '').replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+}
+
+/** Columns as wide as their widest cell. */
+export function table(head: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const cells = [head, ...rows.map((row) => row.map(plain))];
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** A line for each that has something to say. */
+export function facts(entries: Readonly<Record<string, unknown>>): string {
+  const said = Object.entries(entries).filter(
+    ([, value]) => value !== undefined && value !== null && value !== '',
+  );
+  return table(['', ''], said).split('\n').slice(1).join('\n');
+}
+
+/** `a=1 b=2`; empty for nothing. */
+export function pairs(values: Readonly<Record<string, unknown>> | null | undefined): string {
+  return Object.entries(values ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}
+
+/** JSON in at most so many characters. */
+export function briefly(value: unknown, most = 400): string {
+  const text = JSON.stringify(value) ?? '';
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
