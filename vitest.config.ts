@@ -35,7 +35,8 @@ export default defineConfig({
           include: [E2E],
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
-          fileParallelism: false,
+          // Two whole systems beside each other: most of what they do is to wait.
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
