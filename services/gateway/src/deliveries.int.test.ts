@@ -131,13 +131,32 @@ test('deliveries are picked by status, type, job and time', async () => {
 
 test('a page that looked through its fill without finding enough goes on behind it', async () => {
   const endpointId = await createEndpoint();
-  const rare = await deliveries.deliver(endpointId, { delivery: { state: 'failed' } });
+  const rare = await deliveries.deliver(endpointId, { message: { type: 'job.canceled' } });
   await deliveries.fill(endpointId, 5_000);
-  const first = await list(endpointId, '?status=failed');
+  const first = await list(endpointId, '?type=job.canceled');
   expect(first.json).toMatchObject({ deliveries: [], next_cursor: expect.any(String) });
-  const second = await list(endpointId, `?status=failed&cursor=${first.json.next_cursor}`);
+  const second = await list(endpointId, `?type=job.canceled&cursor=${first.json.next_cursor}`);
   expect(eventsOf(second)).toEqual([rare]);
   expect(second.json.next_cursor).toBeNull();
+});
+
+test('what did not succeed is found without looking through what did, however much that is', async () => {
+  const endpointId = await createEndpoint();
+  const failed = await deliveries.deliver(endpointId, { delivery: { state: 'failed' } });
+  const expired = await deliveries.deliver(endpointId, { delivery: { state: 'expired' } });
+  await deliveries.fill(endpointId, 5_000);
+  for (const [search, found] of [
+    ['?status=failed', [failed]],
+    ['?status=expired,failed', [expired, failed]],
+    ['?status=failed,expired,canceled&type=job.succeeded', [expired, failed]],
+  ] as const) {
+    const page = await list(endpointId, search);
+    expect([eventsOf(page), page.json.next_cursor]).toEqual([found, null]);
+  }
+  const first = await list(endpointId, '?status=expired,failed&limit=1');
+  expect(eventsOf(first)).toEqual([expired]);
+  const second = await list(endpointId, `?status=expired,failed&cursor=${first.json.next_cursor}`);
+  expect(eventsOf(second)).toEqual([failed]);
 });
 
 test('attempts are shown newest first, as they were stored', async () => {

@@ -93,7 +93,7 @@ async function readPage(db: Db, owner: Owner, query: DeliveryQuery) {
   ];
   const source = jobId
     ? ofJob(owner.tenantId, jobId, [...bounds, sql`endpoint_id = ${owner.endpointId}`])
-    : ofEndpoint(owner, bounds);
+    : ofEndpoint(owner, { bounds, statuses });
   const filters = [
     ...(statuses.length > 0 ? [sql`state = any(${statuses}::text[])`] : []),
     ...(types.length > 0 ? [sql`type = any(${types}::text[])`] : []),
@@ -102,7 +102,10 @@ async function readPage(db: Db, owner: Owner, query: DeliveryQuery) {
   const page = rows.slice(0, limit);
   if (rows.length > limit) return { rows: page, nextBelowId: page.at(-1)?.event_id };
   const mayBeShort = filters.length > 0 && !jobId;
-  return { rows: page, nextBelowId: mayBeShort ? await lastScanned(db, owner, bounds) : undefined };
+  return {
+    rows: page,
+    nextBelowId: mayBeShort ? await lastScanned(db, owner, { bounds, statuses }) : undefined,
+  };
 }
 
 type Source = RawBuilder<unknown>;
@@ -122,29 +125,43 @@ const COLUMNS = sql`
   d.event_id, d.endpoint_id, d.state, d.attempts, d.url, d.due_at, d.expires_at, d.updated_at, m.job_id, m.action, m.type`;
 
 /** The newest deliveries of an endpoint, as many as a page looks through. Each finds its message by its key. */
-function ofEndpoint({ tenantId, endpointId }: Owner, bounds: readonly RawBuilder<unknown>[]): Source {
+function ofEndpoint(owner: Owner, scan: Scan): Source {
   return sql`(
     select ${COLUMNS}
-    from (
-      select * from webhook_delivery
-      where endpoint_id = ${endpointId} and ${sql.join(bounds, sql` and `)}
-      order by event_id desc limit ${MAX_SCANNED}
-    ) d
+    from ${scanned(owner, scan)} d
     cross join lateral (select * from webhook_message where event_id = d.event_id limit 1) m
-    where d.tenant_id = ${tenantId})`;
+    where d.tenant_id = ${owner.tenantId})`;
 }
 
 /** Undefined when the page has seen all there are. */
-async function lastScanned(
-  db: Db,
-  { endpointId }: Owner,
-  bounds: readonly RawBuilder<unknown>[],
-): Promise<string | undefined> {
+async function lastScanned(db: Db, owner: Owner, scan: Scan): Promise<string | undefined> {
   const { rows } = await sql<{ event_id: string }>`
-    select event_id from webhook_delivery
-    where endpoint_id = ${endpointId} and ${sql.join(bounds, sql` and `)}
+    select event_id from ${scanned(owner, scan)} d
     order by event_id desc offset ${MAX_SCANNED - 1} limit 1`.execute(db);
   return rows[0]?.event_id;
+}
+
+/** What is looked through for a page. */
+interface Scan {
+  readonly bounds: readonly RawBuilder<unknown>[];
+  /** Empty for all. */
+  readonly statuses: readonly string[];
+}
+
+/** These have an index of their own, so what has another status is not looked through for them. */
+const INDEXED: readonly string[] = ['failed', 'expired', 'canceled'];
+
+function scanned({ endpointId }: Owner, { bounds, statuses }: Scan): Source {
+  const newest = (condition: RawBuilder<unknown>) => sql`(
+    select * from webhook_delivery
+    where endpoint_id = ${endpointId} and ${condition} and ${sql.join(bounds, sql` and `)}
+    order by event_id desc limit ${MAX_SCANNED})`;
+  const indexed = INDEXED.filter((status) => statuses.includes(status));
+  if (indexed.length === 0 || indexed.length < statuses.length) return newest(sql`true`);
+  // Written out, since the index is only for those whose statement says so.
+  const parts = indexed.map((status) => newest(sql`state = ${sql.lit(status)}`));
+  return sql`(
+    select * from (${sql.join(parts, sql` union all `)}) each order by event_id desc limit ${MAX_SCANNED})`;
 }
 
 /** `offset 0` keeps the order of the search, message first, also where Postgres knows nothing of a young partition yet. */
