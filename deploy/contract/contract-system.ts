@@ -16,7 +16,10 @@ export async function startContractSystem(tenantId: string): Promise<ContractSys
   await using resources = new AsyncDisposableStack();
   const nats = resources.use(await startTestNats());
   const database = resources.use(await createTestDatabase());
-  const system = resources.use(await startSystem({ natsUrl: nats.url, databaseUrl: database.url }));
+  // How long verify takes on purpose; a call that takes longer than that counts as hanging.
+  const settings = { ERRAND_VERIFY_SECOND_LOOK_MS: '1000' };
+  const servers = { natsUrl: nats.url, databaseUrl: database.url };
+  const system = resources.use(await startSystem(servers, settings));
   const caller = resources.use(await createCaller(system, tenantId));
   const apiKey = await createKey(system, tenantId);
   const document = await waitUntil(async () => {

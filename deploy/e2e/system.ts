@@ -37,8 +37,14 @@ interface Supervised {
   readonly output: string[];
 }
 
-/** Starts the services and resolves when all are ready. Rejects with what the one that is not ready has said. */
-export async function startSystem(servers: { natsUrl: string; databaseUrl: string }): Promise<System> {
+/**
+ * Starts the services, with `settings` beside their own, and resolves when all are ready. Rejects with what the one that is
+ * not ready has said.
+ */
+export async function startSystem(
+  servers: { natsUrl: string; databaseUrl: string },
+  settings: Readonly<Record<string, string>> = {},
+): Promise<System> {
   const adminKey = randomBytes(24).toString('base64url');
   const ports = await Promise.all(SERVICES.map(() => freePort()));
   const url = `http://127.0.0.1:${ports[0]}`;
@@ -53,6 +59,7 @@ export async function startSystem(servers: { natsUrl: string; databaseUrl: strin
     ERRAND_PUBLIC_URL: url,
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
     ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
+    ...settings,
   };
   const services = SERVICES.map((name, index): Supervised => {
     const port = String(ports[index]);

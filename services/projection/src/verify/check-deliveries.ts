@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { JOBS_STREAM, WEBHOOKS_CONSUMER, type WebhookEndpoint } from '@errand/contracts';
 import { type Ending, endpointsOwed } from './expected-deliveries.ts';
 import {
@@ -72,14 +73,14 @@ export async function startDeliveryCheck(run: VerifyRun): Promise<DeliveryCheck>
 
 /**
  * Finds healthy endpoints whose next delivery is long due and does not change between two looks.
- * @throws LogUnavailable
+ * @throws LogUnavailable; AbortError
  */
 export async function checkStuckDeliveries(run: VerifyRun): Promise<void> {
   const { db, graceMs, now, secondLookMs } = run.deps;
   const look = () => overdueHeads(db, { dueBeforeMs: now() - graceMs, tenantId: run.tenantId });
   const first = await withRecord(run, await look());
   if (first.length === 0) return;
-  await new Promise((resolve) => setTimeout(resolve, secondLookMs));
+  await sleep(secondLookMs, undefined, { signal: run.signal });
   const keys = new Set(first.map(keyOf));
   for (const head of await withRecord(run, await look())) {
     if (!keys.has(keyOf(head))) continue;
