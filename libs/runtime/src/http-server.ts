@@ -26,6 +26,9 @@ const STATUS_OF: Record<string, BrokenRequestStatus> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
+/** Connections that may wait to be taken; Node's 511 is less than a burst of callers, who would then be reset. */
+const BACKLOG = 4_096;
+
 /**
  * Serves until disposed; requests under way are then answered, up to `graceMs`.
  * @throws when the address is taken, with the system's `code` (EADDRINUSE).
@@ -56,7 +59,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   });
   const listening = Promise.withResolvers<void>();
   server.once('error', listening.reject);
-  server.listen(port, host, listening.resolve);
+  server.listen({ port, host, backlog: BACKLOG }, listening.resolve);
   await listening.promise;
   return {
     port: (server.address() as AddressInfo).port,
