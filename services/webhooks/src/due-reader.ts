@@ -29,6 +29,8 @@ export function createDueReader(deps: {
   let stopped = false;
 
   async function readSome(reads: readonly Read<DueDelivery>[]): Promise<void> {
+    // What is in hand now may be over when the rows come, and they as they were before.
+    const inHandBefore = new Set(inHand);
     try {
       const pages = await readPages(
         db,
@@ -39,7 +41,10 @@ export function createDueReader(deps: {
       );
       for (const [index, read] of reads.entries()) {
         const page = pages[index] ?? { oldest: [], newest: [] };
-        const held = [...page.oldest, ...page.newest].filter((row) => inHand.has(idOf(row)));
+        const held = [...page.oldest, ...page.newest].filter((row) => {
+          const id = idOf(row);
+          return inHand.has(id) || inHandBefore.has(id);
+        });
         const passOver = new Set([...read.passOver, ...held.map(({ event_id }) => event_id)]);
         scheduler.readDone({ ...read, passOver }, page, now());
       }

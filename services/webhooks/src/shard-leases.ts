@@ -33,6 +33,8 @@ export function startShardLeases(options: LeaseOptions): ShardLeases {
   const { db, owner, leaseMs, onGained, onLost, onError } = options;
   const owned = new Set<number>();
   const leaving = new Set<number>();
+  /** Let go since the renewal under way was sent: its answer may still count them. */
+  const released = new Set<number>();
   let renewedMs = performance.now();
   let stopped = false;
   let working: Promise<void> | undefined;
@@ -54,11 +56,15 @@ export function startShardLeases(options: LeaseOptions): ShardLeases {
       await onLost(new Set(shards));
       await releaseShards(db, owner, shards);
     } finally {
-      for (const shard of shards) leaving.delete(shard);
+      for (const shard of shards) {
+        leaving.delete(shard);
+        released.add(shard);
+      }
     }
   }
 
   async function renew(): Promise<void> {
+    released.clear();
     const { shards, owners } = await renewShards(db, { owner, leaseMs });
     renewedMs = performance.now();
     const held = new Set(shards);
@@ -67,7 +73,7 @@ export function startShardLeases(options: LeaseOptions): ShardLeases {
     // They belong to somebody else already: nothing to wait for.
     if (lost.length > 0) void onLost(new Set(lost));
     if (stopped) return;
-    await gain(shards.filter((shard) => !owned.has(shard) && !leaving.has(shard)));
+    await gain(shards.filter((shard) => !owned.has(shard) && !leaving.has(shard) && !released.has(shard)));
     const share = Math.ceil(SHARDS / owners);
     const surplus = [...owned].slice(share);
     // Not awaited: leases are renewed while attempts end.
