@@ -1,12 +1,21 @@
-import { connect, type NatsConnection, type Status } from '@nats-io/transport-node';
+import { setTimeout } from 'node:timers/promises';
+import {
+  type ConnectionOptions,
+  connect,
+  errors,
+  type NatsConnection,
+  type Status,
+} from '@nats-io/transport-node';
+import { type ServerAccess, serverAccess } from './server-access.ts';
 
 export interface ConnectOptions {
-  /** One or more server URLs, separated by commas. */
+  /** One or more server URLs, separated by commas, and the files that go with them; see serverAccess. */
   servers: string;
+  access?: ServerAccess;
   /** Shown in the server's monitoring. */
   name: string;
-  /** Told of lost and regained connections. */
-  onStatus?: (status: 'disconnected' | 'reconnected' | 'error', detail: string) => void;
+  /** Told of lost and regained connections, and of why there is none to begin with. */
+  onStatus?: (status: 'unreachable' | 'disconnected' | 'reconnected' | 'error', detail: string) => void;
   /** Gives up waiting for the first connection. */
   signal?: AbortSignal;
 }
@@ -19,21 +28,15 @@ export interface BusConnection {
   onReconnected(callback: () => void): () => void;
 }
 
-/** A NATS connection that comes back for ever: it waits for the first connection and for every later one. */
+const RECONNECT_PAUSE_MS = 250;
+
+/**
+ * A NATS connection that comes back for ever. The first one is waited for as well; why there is none yet is told, each
+ * reason once.
+ * @throws Error when the server does not let this process in, or its address or files cannot be used
+ */
 export async function connectBus(options: ConnectOptions): Promise<BusConnection> {
-  const connecting = connect({
-    servers: options.servers.split(','),
-    name: options.name,
-    // Otherwise the client captures an Error with its stack for each request, which halves its speed.
-    noAsyncTraces: true,
-    waitOnFirstConnect: true,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    // A server that hangs is noticed after two silent pings.
-    pingInterval: 5_000,
-    maxPingOut: 2,
-  });
-  const nc = await orAbort(connecting, options.signal);
+  const nc = await firstConnection(options);
   let connected = true;
   const callbacks = new Set<() => void>();
   void (async () => {
@@ -54,6 +57,36 @@ export async function connectBus(options: ConnectOptions): Promise<BusConnection
       return () => callbacks.delete(callback);
     },
   };
+}
+
+async function firstConnection(options: ConnectOptions): Promise<NatsConnection> {
+  const { servers, access, name, onStatus, signal } = options;
+  const wanted: ConnectionOptions = {
+    ...(await serverAccess(servers, access)),
+    name,
+    // Otherwise the client captures an Error with its stack for each request, which halves its speed.
+    noAsyncTraces: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_PAUSE_MS,
+    // Who is let in no more may be let in again: readiness tells of the time between.
+    ignoreAuthErrorAbort: true,
+    // A server that hangs is noticed after two silent pings.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+  };
+  let told: string | undefined;
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await orAbort(connect(wanted), signal);
+    } catch (error) {
+      if (signal?.aborted || error instanceof errors.AuthorizationError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== told) onStatus?.('unreachable', reason);
+      told = reason;
+    }
+    await setTimeout(RECONNECT_PAUSE_MS, undefined, signal && { signal }).catch(() => {});
+  }
 }
 
 async function orAbort(connecting: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {

@@ -15,6 +15,8 @@ export interface NatsConfig {
   syncAlways: boolean;
   maxPayloadBytes: number;
   cluster?: NatsClusterConfig | undefined;
+  /** Whatever else the server is to be told, such as `authorization` or `tls`. */
+  more?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Returns the configuration file of a JetStream server on 127.0.0.1, as JSON, which its format contains. */
@@ -33,6 +35,7 @@ export function natsConfig(config: NatsConfig): string {
         routes: cluster.peerRoutePorts.map((port) => `nats://127.0.0.1:${port}`),
       },
     }),
+    ...config.more,
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

@@ -24,6 +24,8 @@ export interface NatsServerOptions {
   /** Default: 2 MiB. */
   maxPayloadBytes?: number | undefined;
   cluster?: NatsClusterConfig | undefined;
+  /** Whatever else its configuration is to say, such as `authorization` or `tls`. */
+  more?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface RunningNats extends RunningServer {
@@ -68,6 +70,7 @@ async function writeConfig(
     syncAlways: options.syncAlways ?? false,
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
     cluster: options.cluster,
+    more: options.more,
   });
   await mkdir(storeDir, { recursive: true });
   await writeFile(configFile, config);

@@ -13,6 +13,12 @@ export function secret(about: About & { schema?: z.ZodType<string> }): Setting<s
   return { schema: z.string().min(16, 'must have at least 16 characters'), ...about, secret: true };
 }
 
+/** The path of a file; `none`, the default, for no file. */
+export function file(about: About): Setting<string | undefined> {
+  const schema = z.string().transform((path) => (path === 'none' ? undefined : path));
+  return { ...about, default: 'none', schema: schema as unknown as z.ZodType<string | undefined> };
+}
+
 /** A whole number with its unit and the range in which it makes sense. */
 export function integer(
   about: About & { default: number; unit: string; min: number; max: number },

@@ -1,13 +1,27 @@
 import { z } from 'zod';
-import { integer, secret, text } from './setting-kinds.ts';
+import { file, integer, secret, text } from './setting-kinds.ts';
 
 /** What every service that talks to the log needs. */
 export const BUS_SETTINGS = {
   natsUrl: text({
     env: 'NATS_URL',
-    description: 'NATS server, or several separated by commas',
+    description:
+      'NATS server, or several separated by commas: nats://[user:password@|token@]host:4222, or tls:// to refuse servers without TLS',
     default: 'nats://127.0.0.1:4222',
   }),
+  natsCredsFile: file({
+    env: 'NATS_CREDS_FILE',
+    description: 'Credentials file of NATS (a JWT and its seed), instead of a user in NATS_URL',
+  }),
+  natsCaFile: file({
+    env: 'NATS_CA_FILE',
+    description: 'PEM file of who signed the certificate of NATS; with it, servers without TLS are refused',
+  }),
+  natsCertFile: file({
+    env: 'NATS_CERT_FILE',
+    description: 'PEM file of the certificate that NATS is shown, where it asks for one',
+  }),
+  natsKeyFile: file({ env: 'NATS_KEY_FILE', description: 'PEM file of the key of NATS_CERT_FILE' }),
   replicas: integer({
     env: 'ERRAND_REPLICAS',
     description: 'Copies of each stream and bucket: 1 on one server, 3 in production',

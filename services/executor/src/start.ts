@@ -33,6 +33,7 @@ export async function startExecutor(
   const bus = resources.use(
     await openBus({
       servers: config.natsUrl,
+      access: config,
       name: 'errand-executor',
       topology: config,
       signal: stopping,

@@ -45,6 +45,7 @@ export async function startGateway(
   const bus = resources.use(
     await openBus({
       servers: config.natsUrl,
+      access: config,
       name: 'errand-gateway',
       topology: config,
       signal,

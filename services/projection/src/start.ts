@@ -29,6 +29,7 @@ export async function startProjection(
   const bus = resources.use(
     await openBus({
       servers: config.natsUrl,
+      access: config,
       name: 'errand-projection',
       topology: config,
       signal: stopping,

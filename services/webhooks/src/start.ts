@@ -110,6 +110,7 @@ export async function startWebhooks(
 function connectTo(config: WebhooksConfig, { log, signal }: Pick<ServiceContext, 'log' | 'signal'>) {
   return openBus({
     servers: config.natsUrl,
+    access: config,
     name: 'errand-webhooks',
     topology: config,
     signal,

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { type ConnectionOptions, credsAuthenticator } from '@nats-io/transport-node';
+
+/** How a process proves to NATS who it is, and how it tells that the server is the right one. */
+export interface ServerAccess {
+  /** A credentials file of NATS, with a JWT and its seed. */
+  readonly natsCredsFile?: string | undefined;
+  /** PEM: who has to have signed the server's certificate, instead of the authorities that Node knows. */
+  readonly natsCaFile?: string | undefined;
+  /** PEM, for servers that want to see a certificate: the client's own, and its key. */
+  readonly natsCertFile?: string | undefined;
+  readonly natsKeyFile?: string | undefined;
+}
+
+type Access = Pick<ConnectionOptions, 'servers' | 'user' | 'pass' | 'token' | 'authenticator' | 'tls'>;
+
+/**
+ * What the client has to be told, since it ignores all of a URL but host and port. `servers` are
+ * `nats://[user:password@|token@]host[:port]`, separated by commas; the first user or token holds for all of them.
+ * `tls://`, and any file of TLS, refuses a server without TLS; a server that offers TLS is always asked for it. The
+ * client compares certificates with names only, so a server with TLS is not found by an address.
+ * @throws Error naming the URL or the file that cannot be used, without its secrets
+ */
+export async function serverAccess(servers: string, files: ServerAccess = {}): Promise<Access> {
+  const urls = servers.split(',').map((text) => urlOf(text.trim()));
+  const login = urls.find(({ username }) => username !== '');
+  const { natsCredsFile, natsCaFile, natsCertFile, natsKeyFile } = files;
+  const [creds, ca, cert, key] = await Promise.all(
+    [natsCredsFile, natsCaFile, natsCertFile, natsKeyFile].map((path) => path && readFile(path)),
+  );
+  const isTls = urls.some(({ protocol }) => protocol === 'tls:') || Boolean(ca || cert);
+  return {
+    servers: urls.map(({ host }) => host),
+    ...(login && loginOf(login)),
+    ...(creds && { authenticator: credsAuthenticator(Buffer.from(creds)) }),
+    ...(isTls && {
+      tls: {
+        ...(ca && { ca: String(ca) }),
+        ...(cert && { cert: String(cert) }),
+        ...(key && { key: String(key) }),
+      },
+    }),
+  };
+}
+
+function urlOf(text: string): URL {
+  const whole = text.includes('://') ? text : `nats://${text}`;
+  const url = URL.canParse(whole) ? new URL(whole) : undefined;
+  if (url && ['nats:', 'tls:'].includes(url.protocol) && url.hostname !== '') return url;
+  const shown = text.replace(/\/\/.*@/, '//…@');
+  throw new Error(`NATS_URL: '${shown}' is not a URL such as nats://user:password@host:4222`);
+}
+
+function loginOf({ username, password }: URL): Access {
+  const user = decodeURIComponent(username);
+  return password === '' ? { token: user } : { user, pass: decodeURIComponent(password) };
+}
