@@ -8,8 +8,9 @@ import { promisify } from 'node:util';
 import { isTestProject, type TestProjectName, type TestReport, testOutcome } from './test-outcome.ts';
 
 /**
- * Runs test projects of the vitest configuration: `node deploy/test.ts unit integration e2e`, or `containers`, which
- * is the integration project with its servers from containers. The last line is `N passed, N failed`.
+ * Runs test projects of the vitest configuration: `node deploy/test.ts unit integration e2e`; or `containers`, which
+ * is the integration project with its servers from containers; or `validated`, which is those end-to-end tests that
+ * leave the gateway alive, their callers behind an independent validator. The last line is `N passed, N failed`.
  *
  * | exit code | meaning |
  * |---|---|
@@ -25,9 +26,14 @@ async function main(words: string[]): Promise<number> {
     console.log(`SKIPPED: the container run needs a Docker engine, and none answers: ${reason}`);
     return 3;
   }
+  if (words.length === 1 && words[0] === 'validated') {
+    return runProjects(['e2e'], VALIDATED_ENV, VALIDATED_FILES);
+  }
   const projects = words.filter(isTestProject);
   if (projects.length === 0 || projects.length < words.length) {
-    console.error('usage: node deploy/test.ts (unit | integration | e2e | contract)... | containers');
+    console.error(
+      'usage: node deploy/test.ts (unit | integration | e2e | contract)... | containers | validated',
+    );
     return 2;
   }
   return runProjects(projects, {});
@@ -39,6 +45,12 @@ const CONTAINERS_ENV = {
   TESTCONTAINERS_RYUK_DISABLED: 'true',
 };
 
+// The validator takes 75 calls a second.
+const VALIDATED_ENV = { ERRAND_E2E_VALIDATED: 'true', ERRAND_ROUND_RUNS: '200' };
+const VALIDATED_FILES = ['round', 'feed', 'payloads', 'webhooks-pause', 'client', 'errand-command'].map(
+  (name) => `deploy/e2e/${name}`,
+);
+
 async function whyNoContainers(): Promise<string | undefined> {
   try {
     await promisify(execFile)('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 20_000 });
@@ -49,14 +61,18 @@ async function whyNoContainers(): Promise<string | undefined> {
   }
 }
 
-async function runProjects(projects: TestProjectName[], env: Record<string, string>): Promise<number> {
+async function runProjects(
+  projects: TestProjectName[],
+  env: Record<string, string>,
+  files: readonly string[] = [],
+): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'errand-report-'));
   const reportFile = join(dir, 'report.json');
   try {
     const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
     const chosen = projects.map((project) => `--project=${project}`);
-    const child = spawn(process.execPath, [vitest, 'run', ...chosen, ...reporters], {
+    const child = spawn(process.execPath, [vitest, 'run', ...chosen, ...reporters, ...files], {
       cwd: join(import.meta.dirname, '..'),
       env: { ...process.env, ...env },
       stdio: 'inherit',

@@ -31,7 +31,10 @@ async function main(): Promise<number> {
     if (installed !== 0) return 1;
     await writeFile(STAMP, await lock());
   }
-  return run(process.execPath, [join(import.meta.dirname, '..', 'test.ts'), 'contract']);
+  const test = (project: string) =>
+    run(process.execPath, [join(import.meta.dirname, '..', 'test.ts'), project]);
+  const codes = [await test('validated'), await test('contract')];
+  return Math.max(...codes);
 }
 
 /** A copy of the lock that was installed. */

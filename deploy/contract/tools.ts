@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -39,4 +40,12 @@ export async function writeDocument(text: string): Promise<void> {
   await rm(GENERATED, { recursive: true, force: true });
   await mkdir(GENERATED);
   await writeFile(join(GENERATED, 'openapi.json'), text);
+}
+
+/** Adds a document for one tool among others; resolves to its path below the tools' folder. */
+export async function addDocument(text: string): Promise<string> {
+  const path = `.generated/${randomUUID()}.json`;
+  await mkdir(GENERATED, { recursive: true });
+  await writeFile(join(TOOLS, path), text);
+  return path;
 }

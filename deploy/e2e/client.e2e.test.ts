@@ -7,6 +7,7 @@ import { freePort } from '@errand/local-servers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClient } from '../client-package/build-client.ts';
 import { bundle } from '../client-package/bundle.ts';
+import { validated } from '../contract/validating-proxy.ts';
 import type { LocalFile } from '../local/local-file.ts';
 import type { Targets } from './client/contract-case.ts';
 import type { CaseOutcome } from './client/contract-suite.ts';
@@ -52,8 +53,9 @@ beforeAll(async () => {
   await copyFile(join(import.meta.dirname, 'client', 'actions.ts'), join(folder, 'actions', 'suite.ts'));
   resources.use(await startDevSystem(folder, { ERRAND_CORS_ORIGINS: page.origin }));
   const local = JSON.parse(await readFile(join(folder, '.errand', 'local.json'), 'utf8')) as LocalFile;
+  const front = resources.use(await validated(local.url, ['shout', 'refuse']));
   targets = {
-    ...{ url: local.url, tenant: local.tenant_id, apiKey: local.api_key },
+    ...{ url: front.url, tenant: local.tenant_id, apiKey: local.api_key },
     scriptedUrl: resources.use(await startScriptedServer()).url,
     deadUrl: `http://127.0.0.1:${await freePort()}`,
   };

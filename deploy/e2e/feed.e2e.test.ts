@@ -6,6 +6,7 @@ import { settings as projectionSettings, startProjection } from '@errand/project
 import { createLogger, parseConfig } from '@errand/runtime';
 import { createTestDatabase, startTestNats, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { validated } from '../contract/validating-proxy.ts';
 
 const ENDINGS = Number(process.env.ERRAND_FEED_ENDINGS || 10_000);
 const BATCH = 500;
@@ -42,7 +43,7 @@ beforeAll(async () => {
     ERRAND_EVENTS_HEARTBEAT_MS: '200',
   });
   const gateway = resources.use(await startGateway(gatewayConfig, context('gateway')));
-  url = `http://127.0.0.1:${gateway.port}`;
+  url = resources.use(await validated(`http://127.0.0.1:${gateway.port}`, [])).url;
   bus = resources.use(await openBus({ servers: nats.url, name: 'e2e', topology: DEFAULT_TOPOLOGY }));
   for (const tenant of TENANTS) await admin('PUT', `/admin/tenants/${tenant}`);
 });

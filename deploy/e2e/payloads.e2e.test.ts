@@ -8,6 +8,7 @@ import { freePort } from '@errand/local-servers';
 import { createTestDatabase, startTestNats, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileBlocks } from '../bench/file-action.ts';
+import { validated } from '../contract/validating-proxy.ts';
 import { serviceMainFile } from '../local/services.ts';
 import { SMALL_DESIGN } from './caller.ts';
 import { type Member, startMember } from './faults/member.ts';
@@ -18,6 +19,7 @@ import { type Member, startMember } from './faults/member.ts';
  */
 
 const MB = 1_048_576;
+const ACTIONS = ['file', 'performance_simulation', 'proposal_pdf_generation'];
 const TENANT = 'payloads';
 const adminKey = randomBytes(24).toString('base64url');
 const resources = new AsyncDisposableStack();
@@ -49,7 +51,7 @@ beforeAll(async () => {
   const gateway = await start('gateway', serviceMainFile('gateway'));
   executor = (await start('executor', executorFile)).member;
   await Promise.all([gateway.member.ready(), executor.ready()]);
-  url = `http://127.0.0.1:${gateway.port}`;
+  url = resources.use(await validated(`http://127.0.0.1:${gateway.port}`, ACTIONS)).url;
   const created = await call(`/admin/tenants/${TENANT}`, { method: 'PUT' });
   if (!created.ok) throw new Error(`no tenant: ${created.status}`);
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
+import { type Front, validated } from '../contract/validating-proxy.ts';
 
 const SERVICES = ['gateway', 'executor', 'projection', 'webhooks'] as const;
 type ServiceName = (typeof SERVICES)[number];
@@ -21,6 +22,7 @@ export interface System extends AsyncDisposable {
   ready(): Promise<void>;
 }
 
+const SHIPPED_ACTIONS = ['performance_simulation', 'proposal_pdf_generation'];
 const READY_MS = 60_000;
 const SHORT_LIFE_MS = 1_000;
 const PAUSE_AFTER_SHORT_LIFE_MS = 250;
@@ -70,8 +72,11 @@ export async function startSystem(
   const stopping = new AbortController();
   for (const service of services) supervise(service, stopping.signal);
 
+  let front: Front | undefined;
   const system: System = {
-    url,
+    get url() {
+      return front?.url ?? url;
+    },
     adminKey,
     get restarts() {
       return Object.fromEntries(services.map(({ name, restarts }) => [name, restarts])) as System['restarts'];
@@ -89,10 +94,12 @@ export async function startSystem(
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await Promise.all(services.map(({ child }) => child && end(child)));
+      await front?.[Symbol.asyncDispose]();
     },
   };
   try {
     await system.ready();
+    front = await validated(url, SHIPPED_ACTIONS);
     return system;
   } catch (error) {
     await system[Symbol.asyncDispose]();
