@@ -16,6 +16,7 @@ import { listenTo } from './said-lines.ts';
  *   it ends with 0                            the result
  *   with permanent_exit_code                  the job fails
  *   otherwise, or by a signal                 another attempt
+ *   it cannot be started                      another attempt
  *   it writes more than max_output_bytes      the group is killed, the job fails
  *   the attempt is stopped or times out       the group gets SIGTERM, and SIGKILL after kill_grace_s
  */
@@ -28,18 +29,21 @@ export function commandRun(call: CommandCall, { folder, env }: Declared): Action
   const cwd = resolve(folder, call.cwd);
   return async (attempt) => {
     attempt.signal.throwIfAborted();
-    const group = startProcessGroup(call.argv, { cwd, env: passed });
+    const sent = JSON.stringify(factsOf(attempt));
+    const group = await startProcessGroup(call.argv, { cwd, env: passed });
     const onAbort = () => group.end(call.kill_grace_s * 1_000);
     attempt.signal.addEventListener('abort', onAbort, { once: true });
+    if (attempt.signal.aborted) onAbort();
     try {
       const said = listenTo(group.child.stderr, attempt);
       const output = collect(group, call);
-      group.child.stdin.end(JSON.stringify(factsOf(attempt)));
+      group.child.stdin.end(sent);
       const { code, signal } = await group.closed;
+      const lastLine = said.end();
       const text = output();
       if (code === 0) return resultIn(text);
       if (code === call.permanent_exit_code) throw refusalIn(text);
-      throw new Error(`the command ended with ${signal ?? `code ${code}`}: ${said.lastLine()}`);
+      throw new Error(`the command ended with ${signal ?? `code ${code}`}: ${lastLine}`);
     } finally {
       attempt.signal.removeEventListener('abort', onAbort);
     }
