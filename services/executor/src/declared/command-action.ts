@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Action, PermanentError } from '@errand/actions';
 import type { Declared } from './check-declaration.ts';
 import type { CommandCall } from './declaration.ts';
+import { variableIn } from './environment.ts';
 import { factsOf } from './http-action.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { listenTo } from './said-lines.ts';
@@ -24,7 +25,10 @@ import { listenTo } from './said-lines.ts';
 export function commandRun(call: CommandCall, { folder, env }: Declared): Action['run'] {
   // PATH finds the program; everything else is passed on only where it is asked for.
   const passed = Object.fromEntries(
-    ['PATH', ...call.env].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+    ['PATH', ...call.env].flatMap((name) => {
+      const value = variableIn(env, name);
+      return value === undefined ? [] : [[name, value]];
+    }),
   );
   const cwd = resolve(folder, call.cwd);
   return async (attempt) => {

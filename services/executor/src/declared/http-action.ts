@@ -1,7 +1,7 @@
 import { type Action, type Attempt, PermanentError } from '@errand/actions';
 import { Agent, type Dispatcher, request } from 'undici';
-import type { Declared } from './check-declaration.ts';
 import type { HttpCall } from './declaration.ts';
+import type { Environment } from './environment.ts';
 import { filledHeaders } from './headers.ts';
 import { mapValue } from './mapping.ts';
 import { fillUrl } from './url-template.ts';
@@ -33,7 +33,7 @@ const agent = new Agent({
   allowH2: false,
 });
 
-export function httpRun(call: HttpCall, env: Declared['env']): Action['run'] {
+export function httpRun(call: HttpCall, env: Environment): Action['run'] {
   const headers = filledHeaders(call.headers, env);
   return async (attempt) => {
     const sent = bodyOf(call, attempt);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Declarations } from './declaration.ts';
+import { Declaration } from './declaration.ts';
 import { fillUrl, urlMistakes } from './url-template.ts';
 
 test.each([
@@ -38,9 +38,8 @@ test.each([
 
 /** What a URL is refused for, beside a resource `a/{a}` and an input. */
 function mistakesIn(url: string, input: Record<string, unknown> = {}): string[] {
-  const actions = { one: { resource: 'a/{a}', input, http: { url } } };
-  const { one } = Declarations.parse({ actions }).actions;
-  return one ? urlMistakes(url, one).map(({ message }) => message) : [];
+  const declaration = Declaration.parse({ resource: 'a/{a}', input, http: { url } });
+  return urlMistakes(url, declaration).map(({ message }) => message);
 }
 
 test.each([
