@@ -83,6 +83,12 @@ test('the exit code for good makes a permanent error of what was written', async
   await expect(runOnce(other).result).rejects.toMatchObject({ code: 'command_refused' });
 });
 
+test('details that would be too much for an event are left out', async () => {
+  const said = `printf '{"code":"too_steep","details":["'; printf %0100000d 1; echo '"]}'; exit 65`;
+  const { result } = runOnce(await script(said));
+  await expect(result).rejects.toMatchObject({ code: 'too_steep', details: [] });
+});
+
 test.each([
   [
     'another exit code',
@@ -91,6 +97,7 @@ test.each([
   ],
   ['a signal', 'kill -9 $$', { name: 'Error', message: 'the command ended with SIGKILL: ' }],
   ['what is no JSON', 'echo hello', { code: 'invalid_output' }],
+  ['what is nested too deep', 'yes [ | head -n 5000; yes ] | head -n 5000', { code: 'invalid_output' }],
   ['too much output', 'yes', { code: 'output_too_large', details: [{ max_output_bytes: 1_048_576 }] }],
 ])('%s is an error', async (_, text, error) => {
   await expect(runOnce(await script(text)).result).rejects.toMatchObject(error);

@@ -4,6 +4,7 @@ import type { Declared } from './check-declaration.ts';
 import type { CommandCall } from './declaration.ts';
 import { variableIn } from './environment.ts';
 import { factsOf } from './http-action.ts';
+import { fitsFault, parseOutside } from './outside-json.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { listenTo } from './said-lines.ts';
 
@@ -72,7 +73,7 @@ function collect(group: ProcessGroup, call: CommandCall): () => string {
 
 function resultIn(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseOutside(text);
   } catch {
     throw new PermanentError('invalid_output', 'The command did not write its result as JSON.');
   }
@@ -80,13 +81,16 @@ function resultIn(text: string): unknown {
 
 /** Whatever it wrote, the job fails for good; without a readable reason with a general one. */
 function refusalIn(text: string): PermanentError {
-  let said: { code?: unknown; message?: unknown; details?: unknown } | null = null;
+  let said: unknown;
   try {
-    said = JSON.parse(text);
+    said = parseOutside(text);
   } catch {
     // Told below.
   }
-  const code = typeof said?.code === 'string' ? said.code : 'command_refused';
-  const message = typeof said?.message === 'string' ? said.message : 'The command refused the job.';
-  return new PermanentError(code, message, Array.isArray(said?.details) ? said.details : []);
+  const { code, message, details } = (said ?? {}) as Record<string, unknown>;
+  return new PermanentError(
+    typeof code === 'string' ? code : 'command_refused',
+    typeof message === 'string' ? message : 'The command refused the job.',
+    Array.isArray(details) && fitsFault(details) ? details : [],
+  );
 }
