@@ -69,6 +69,13 @@ test('the page on actions leads to a job that has succeeded', async () => {
   });
 });
 
+test('the file of the page on actions is downloaded as it was made', async () => {
+  const { results } = await dev.run('export_orders', { rows: 2 });
+  expect(results).toMatchObject({ content_type: 'text/csv', filename: 'orders.csv', bytes: 22 });
+  const { url } = results as { url: string };
+  expect(await dev.download(url)).toBe('order;price\n1;10\n2;20\n');
+});
+
 test('the page on wrapping leads to a quote of the endpoint', async () => {
   await waitUntil(async () => (await fetch(`http://127.0.0.1:${port}/`)).status === 501);
   expect(JSON.parse(await runCommands(pages.wrap))).toMatchObject({

@@ -21,9 +21,14 @@ export async function findAction(c: Ctx, catalogue: ActionCatalogue): Promise<Ad
   if (!entry) throw new Refusal('unknown_action');
   c.env.action = path.action;
   const match = matchResource(entry.template, path.resource);
-  if (match.kind === 'mismatched') throw new Refusal('unknown_action');
+  if (match.kind === 'mismatched') throw new Refusal('unknown_action', { detail: whereItIs(entry) });
   if (match.kind === 'invalid') throw new Refusal('invalid_input', { errors: match.errors });
   return { entry, path, resource: match.parameters };
+}
+
+function whereItIs({ contract: { name, resource } }: CatalogueEntry): string {
+  const path = ['', 'v2', 'tenants', '{tenant_id}', ...resource.split('/').filter(Boolean), name].join('/');
+  return `The action is not at this path, but at ${path}.`;
 }
 
 /** What a path says of the job that it is about. */
