@@ -6,7 +6,7 @@ import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts';
-import { type Block, ROOT, readBlocks, writeFiles } from './page-blocks.ts';
+import { type Block, READERS_PATH, ROOT, readBlocks, writeFiles } from './page-blocks.ts';
 
 /*
  * The pages for authors and callers as a reader follows them: files are written as their code blocks say, then the blocks of
@@ -32,7 +32,8 @@ const blocksOf = (page: string) => readBlocks(page, onOwnPorts);
 async function runCommands(blocks: readonly Block[]): Promise<string> {
   const commands = blocks.filter(({ info }) => info === 'sh run').map(({ text }) => text);
   const script = ['set -euo pipefail', ...commands].join('\n');
-  const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: dev.folder });
+  const env = { ...process.env, PATH: READERS_PATH };
+  const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: dev.folder, env });
   return stdout;
 }
 

@@ -3,6 +3,12 @@ import { dirname, join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 
+/** npm puts the repository's own Node first, for what it runs itself; a reader's shell has the machine's. */
+export const READERS_PATH = (process.env.PATH ?? '')
+  .split(':')
+  .filter((folder) => !folder.endsWith('node_modules/.bin'))
+  .join(':');
+
 /** A block of code of a page. Its info string says what it is: `ts file=actions/hello.ts`, `sh run`, `sh background`. */
 export interface Block {
   readonly info: string;

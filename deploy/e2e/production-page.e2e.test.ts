@@ -11,7 +11,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SMALL_DESIGN } from './caller.ts';
 import { type Member, startMember } from './faults/member.ts';
-import { type Block, ROOT, readBlocks } from './page-blocks.ts';
+import { type Block, READERS_PATH, ROOT, readBlocks } from './page-blocks.ts';
 import { writeCertificate } from './production/certificates.ts';
 import { startLoadBalancer } from './production/load-balancer.ts';
 import { type NatsServers, startNatsServers } from './production/nats-servers.ts';
@@ -63,7 +63,7 @@ beforeAll(async () => {
   }
   await writeFile(join(folder, 'design.json'), JSON.stringify(SMALL_DESIGN));
   shellEnv = {
-    PATH: process.env.PATH ?? '',
+    PATH: READERS_PATH,
     HOME: folder,
     NATS_PASSWORD: PASSWORD,
     DATABASE_URL: databaseUrl,
