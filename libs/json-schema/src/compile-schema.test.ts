@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { compileSchema, schemaMistakes } from './compile-schema.ts';
+import { schemaMistakes } from './check-schema.ts';
+import { compileSchema } from './compile-schema.ts';
 
 /** As an executor announces it. */
 function validatorOf(schema: z.ZodType) {
@@ -99,6 +100,9 @@ test('patterns that take exponential time elsewhere are answered', () => {
 });
 
 test.each([
+  ['a promise of an answer', { $async: true }],
+  ['another dialect', { $schema: 'http://json-schema.org/draft-07/schema#' }],
+  ['null for a keyword', { properties: null }],
   ['a lookahead', { properties: { a: { pattern: '(?=x)y' } } }],
   ['an unknown type', { type: 'thing' }],
   ['a dangling reference', { $ref: '#/$defs/nowhere' }],
@@ -126,6 +130,12 @@ test('whatever the input, it is accepted or each error has a pointer, a code and
   );
 });
 
+function nestedSchema(depth: number): Record<string, unknown> {
+  let schema = {};
+  for (let level = 0; level < depth; level++) schema = { items: schema };
+  return schema;
+}
+
 test.each<[string, Record<string, unknown>, string[][]]>([
   ['nothing', { type: 'object', properties: { pattern: { type: 'string', pattern: '^a+$' } } }, []],
   ['data that looks like a pattern', { properties: { default: {} }, default: { pattern: '(?=x)' } }, []],
@@ -137,6 +147,24 @@ test.each<[string, Record<string, unknown>, string[][]]>([
   ['patterns', { properties: { 'a/b': { pattern: '(?=x)y' } } }, [['properties', 'a/b', 'pattern']]],
   ['pattern names', { patternProperties: { '(': {} } }, [['patternProperties', '(']]],
   ['references', { $ref: '#/$defs/nowhere' }, [[]]],
+  ['a promise of an answer', { $async: true }, [['$async']]],
+  ['a member that is called so', { properties: { $async: { type: 'string' } }, default: { $async: 1 } }, []],
+  [
+    'promises inside',
+    { properties: { a: { $async: false } }, $defs: { b: { $async: true } } },
+    [
+      ['properties', 'a', '$async'],
+      ['$defs', 'b', '$async'],
+    ],
+  ],
+  ['a dialect', { $schema: 'http://json-schema.org/draft-07/schema#' }, [['$schema']]],
+  ['its own dialect', { $schema: 'https://json-schema.org/draft/2020-12/schema' }, []],
+  ['null for members', { properties: null }, [['properties']]],
+  ['null for a list', { properties: { a: { required: null } } }, [['properties', 'a', 'required']]],
+  ['null for a schema', { properties: { a: null } }, [['properties', 'a']]],
+  ['numbers', { properties: { a: { default: Number.POSITIVE_INFINITY } } }, [['properties', 'a', 'default']]],
+  ['no numbers', { maximum: Number.NaN, enum: [1, Number.NEGATIVE_INFINITY] }, [['maximum'], ['enum', '1']]],
+  ['what is nested too deeply', nestedSchema(20_000), [[]]],
 ])('mistakes in a schema are told by their place: %s', (_, schema, paths) => {
   const found = schemaMistakes(schema).map(({ path }) => path);
   expect(found).toHaveLength(paths.length);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Problem, RunAccepted } from '@errand/contracts';
@@ -220,15 +221,20 @@ test.each([
   expect(answer.headers.get('allow')).toBe(allow);
 });
 
-test('a contract that does not compile makes its own action answer 503, and no other', async () => {
-  await gateway.announce({
-    ...SIMULATE,
-    name: 'broken',
-    input_schema: { type: 'object', properties: { a: { pattern: '(?=x)y' } } },
-  });
-  const answer = await gateway.call(RUN_PATH.replace('simulate', 'broken'), { body: {} });
+test.each<[string, Record<string, unknown>]>([
+  ['has a pattern that RE2 does not take', { type: 'object', properties: { a: { pattern: '(?=x)y' } } }],
+  ['would answer with a promise', { $async: true, type: 'object', required: ['a'] }],
+  ['is of another dialect', { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' }],
+  ['is none', { properties: null }],
+])('a contract whose schema %s makes its own action answer 503, and no other', async (_, inputSchema) => {
+  const name = `broken_${randomUUID().slice(0, 8)}`;
+  await gateway.announce({ ...SIMULATE, name, input_schema: inputSchema });
+  const path = RUN_PATH.replace('simulate', name);
+  const answer = await gateway.call(path, { body: {} });
   expect([answer.status, answer.json.code]).toEqual([503, 'bad_contract']);
+  expect((await gateway.call(`${path}?validate_only=true`, { body: {} })).status).toBe(503);
   expect((await run({ tilt_deg: 1 })).status).toBe(202);
+  expect((await gateway.call('/openapi.json')).status).toBe(200);
 });
 
 test('a changed contract is in force for the next run', async () => {
