@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { multipleOf } from './multiple-of.ts';
 import { re2 } from './re2-pattern.ts';
 
 const OPTIONS = { verbose: true, strict: false, validateFormats: false, logger: false } as const;
@@ -16,6 +17,7 @@ export interface Compiled {
 export function compile(schema: Record<string, unknown>, { allErrors }: { allErrors: boolean }): Compiled {
   // One instance for each schema, since Ajv keeps every schema that it has seen.
   const ajv = new Ajv2020({ ...OPTIONS, allErrors, validateSchema: false, code: { regExp: re2 as never } });
+  ajv.removeKeyword('multipleOf').addKeyword(multipleOf);
   const validate = ajv.compile(schema);
   return {
     errorsOf(input) {
