@@ -1,6 +1,8 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { multipleOf } from './multiple-of.ts';
 import { re2 } from './re2-pattern.ts';
+import { createRun } from './run.ts';
+import { uniqueItems } from './unique-items.ts';
 
 const OPTIONS = { verbose: true, strict: false, validateFormats: false, logger: false } as const;
 
@@ -15,9 +17,12 @@ export interface Compiled {
  * ends.
  */
 export function compile(schema: Record<string, unknown>, { allErrors }: { allErrors: boolean }): Compiled {
+  const run = createRun();
   // One instance for each schema, since Ajv keeps every schema that it has seen.
   const ajv = new Ajv2020({ ...OPTIONS, allErrors, validateSchema: false, code: { regExp: re2 as never } });
-  ajv.removeKeyword('multipleOf').addKeyword(multipleOf);
+  for (const keyword of [multipleOf, uniqueItems(run)]) {
+    ajv.removeKeyword(String(keyword.keyword)).addKeyword(keyword);
+  }
   const validate = ajv.compile(schema);
   return {
     errorsOf(input) {
@@ -25,6 +30,7 @@ export function compile(schema: Record<string, unknown>, { allErrors }: { allErr
         return validate(input) === true ? [] : (validate.errors ?? []);
       } finally {
         validate.errors = null;
+        run.end();
       }
     },
   };
