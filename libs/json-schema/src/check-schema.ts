@@ -28,13 +28,16 @@ export function examineSchema(schema: Record<string, unknown>): {
       if (mistakes.length > 0) return { mistakes };
     }
     const quick = compile(schema, { allErrors: false });
-    return { mistakes: [], quick };
+    if (quick.endless === undefined) return { mistakes: [], quick };
+    const { path = [] } = [...schemasIn(schema)].find((each) => each.schema === quick.endless) ?? {};
+    return { mistakes: [{ path: [...path, '$ref'], detail: ENDLESS }] };
   } catch (error) {
     const detail = error instanceof RangeError ? TOO_DEEP : (error as Error).message;
     return { mistakes: [{ path: [], detail }] };
   }
 }
 
+const ENDLESS = 'refers to itself without end, at the same value';
 const TOO_DEEP = 'is nested too deeply, or refers to itself without end';
 
 /** JSON has no words for these numbers, so the schema would be another one once it is announced. */
@@ -66,8 +69,8 @@ function formMistakes(schema: Record<string, unknown>): SchemaMistake[] {
   return mistakes.filter(({ path }, index) => mistakes.findIndex((one) => isSame(one.path, path)) === index);
 }
 
-/** It would make a promise of every answer. */
-const REFUSED_KEYWORDS = ['$async'];
+/** The first would make a promise of every answer; the second goes round the memory that keeps checks from taking long. */
+const REFUSED_KEYWORDS = ['$async', '$dynamicRef'];
 
 function keywordMistakes(schema: Record<string, unknown>): SchemaMistake[] {
   return [...schemasIn(schema)].flatMap(({ schema: each, path }) => {

@@ -4,7 +4,8 @@ import { compile } from './compile-checks.ts';
 import { inputErrorsOf } from './input-errors.ts';
 
 /**
- * Returns what is wrong with an input whose JSON had so many characters; empty when nothing is.
+ * Returns what is wrong with an input whose JSON had so many characters; empty when nothing is. Takes time that grows
+ * with the input as it does with the schema, whatever the two are.
  * @throws RangeError for an input that is nested so deeply that the stack ends
  */
 export type Validator = (input: unknown, length: number) => InputError[];
@@ -32,9 +33,11 @@ export function compileSchema(schema: Record<string, unknown>): Validator {
   if (!quick) {
     throw new BadSchema(mistakes.map(({ path, detail }) => [...path, detail].join(' / ')).join('\n'));
   }
-  const thorough = compile(schema, { allErrors: true });
+  let thorough: typeof quick | undefined;
   return (input, length) => {
-    const { errorsOf } = length > ALL_ERRORS_LENGTH ? quick : thorough;
-    return inputErrorsOf(errorsOf(input));
+    const first = quick.errorsOf(input);
+    if (first.length === 0 || length > ALL_ERRORS_LENGTH) return inputErrorsOf(first);
+    thorough ??= compile(schema, { allErrors: true });
+    return inputErrorsOf(thorough.errorsOf(input));
   };
 }

@@ -78,10 +78,14 @@ test('a schema that JSON cannot carry, or that no input can be checked with, is 
         a: { type: number, default: .inf }
     result: { $async: true }
     command: { argv: [x] }
+  loop:
+    input: { $ref: '#' }
+    command: { argv: [x] }
 `);
   expect(mistakes).toEqual([
     '6:37: actions.scan.input.properties.a.default: Infinity is no number in JSON',
     '7:23: actions.scan.result.$async: is not allowed',
+    '10:20: actions.loop.input.$ref: refers to itself without end, at the same value',
   ]);
 });
 
