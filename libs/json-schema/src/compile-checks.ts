@@ -4,6 +4,7 @@ import { multipleOf } from './multiple-of.ts';
 import { re2 } from './re2-pattern.ts';
 import { reference } from './reference.ts';
 import { createRun } from './run.ts';
+import { counting, stepLimit } from './step-limit.ts';
 import { uniqueItems } from './unique-items.ts';
 
 const OPTIONS = { verbose: true, strict: false, validateFormats: false, logger: false } as const;
@@ -16,10 +17,10 @@ export interface Compiled {
 }
 
 /**
- * Compiles a schema that is one, and that has no `$async` and no `$dynamicRef`: to find the first error or
- * every error.
- * @throws for a schema that does not compile. `errorsOf` throws RangeError for what is nested so deeply that the
- * stack ends.
+ * Compiles a schema that is one, and that has no `$async` and no `$dynamicRef`: to find the first error in time that
+ * grows with the input only, or every error within a limit of steps.
+ * @throws for a schema that does not compile. `errorsOf` throws TooManySteps, and RangeError for what is nested so
+ * deeply that the stack ends.
  */
 export function compile(schema: Record<string, unknown>, { allErrors }: { allErrors: boolean }): Compiled {
   const run = createRun();
@@ -36,7 +37,8 @@ export function compile(schema: Record<string, unknown>, { allErrors }: { allErr
   ajv.opts.unevaluated = JSON.stringify(schema).includes('"unevaluated');
   const keywords = [reference(run, inPlace), multipleOf, uniqueItems(run)];
   for (const keyword of keywords) ajv.removeKeyword(String(keyword.keyword)).addKeyword(keyword);
-  const validate = ajv.compile(schema);
+  if (allErrors) ajv.addKeyword(stepLimit(run));
+  const validate = ajv.compile(allErrors ? counting(schema) : schema);
   return {
     endless: inPlace.endless(),
     errorsOf(input) {

@@ -2,6 +2,7 @@ import type { InputError } from '@errand/contracts';
 import { examineSchema } from './check-schema.ts';
 import { compile } from './compile-checks.ts';
 import { inputErrorsOf } from './input-errors.ts';
+import { TooManySteps } from './step-limit.ts';
 
 /**
  * Returns what is wrong with an input whose JSON had so many characters; empty when nothing is. Takes time that grows
@@ -11,8 +12,8 @@ import { inputErrorsOf } from './input-errors.ts';
 export type Validator = (input: unknown, length: number) => InputError[];
 
 /**
- * Of inputs up to this size every error is named, of larger ones the first. Ajv builds all errors before it returns,
- * and a megabyte of wrong items would keep the process from its other requests for seconds.
+ * Of inputs up to this size every error is named, unless there might be too many to look for, of others the first. A
+ * megabyte of wrong items would keep the process from its other requests for seconds.
  */
 const ALL_ERRORS_LENGTH = 131_072;
 
@@ -38,6 +39,11 @@ export function compileSchema(schema: Record<string, unknown>): Validator {
     const first = quick.errorsOf(input);
     if (first.length === 0 || length > ALL_ERRORS_LENGTH) return inputErrorsOf(first);
     thorough ??= compile(schema, { allErrors: true });
-    return inputErrorsOf(thorough.errorsOf(input));
+    try {
+      return inputErrorsOf(thorough.errorsOf(input));
+    } catch (error) {
+      if (error instanceof TooManySteps) return inputErrorsOf(first);
+      throw error;
+    }
   };
 }
