@@ -131,6 +131,12 @@ test('patterns that take exponential time elsewhere are answered', () => {
   expect(named(validate({ a: `${'a'.repeat(5_000)}!` }))).toEqual(['#/a pattern']);
 });
 
+test('patterns are read as JavaScript writes them', () => {
+  const validate = validatorOf(z.object({ a: z.string().regex(/^\u00e9\cJ(?<year>\d{4})\/$/) }));
+  expect(validate({ a: 'é\n2026/' })).toEqual([]);
+  expect(named(validate({ a: 'u00e9' }))).toEqual(['#/a pattern']);
+});
+
 test.each([
   ['a promise of an answer', { $async: true }],
   ['a promise deep inside', { properties: { a: { $ref: '#/x' } }, x: { $async: true } }],
