@@ -33,6 +33,7 @@ const ALLOWED = [
   ['libs/domain/src/c.ts', '@errand/contracts'],
   ['libs/bus/src/c.ts', '@nats-io/jetstream'],
   ['libs/json-schema/src/c.ts', '@errand/contracts'],
+  ['libs/actions/src/c.ts', '@errand/json-schema'],
   ['libs/cli/src/c.ts', '@errand/client'],
   ['examples/c.ts', '@errand/actions'],
   ['services/gateway/src/routes/c.ts', '../problem.ts'],

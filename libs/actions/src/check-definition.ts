@@ -68,7 +68,10 @@ function schemaMistakes(options: { input: z.ZodType; result: z.ZodType }): strin
     ['result', 'output'],
   ] as const) {
     try {
-      const json = z.toJSONSchema(options[member], { io });
+      const json = z.toJSONSchema(options[member], {
+        io,
+        override: ({ zodSchema }) => void mistakes.push(...flagMistakes(zodSchema, member)),
+      });
       if (member === 'input') mistakes.push(...inputMistakes(json));
     } catch (error) {
       mistakes.push(`${member} cannot be told to callers as JSON Schema: ${(error as Error).message}`);
@@ -76,6 +79,22 @@ function schemaMistakes(options: { input: z.ZodType; result: z.ZodType }): strin
   }
   return mistakes;
 }
+
+/** Of these a pattern of JSON Schema means the same without them. */
+const TOLD_FLAGS = /[dgu]/g;
+
+/** A pattern is told to callers without its flags, and would then refuse what the action takes, or the other way round. */
+function flagMistakes(schema: z.core.$ZodType, member: string): string[] {
+  const { checks = [] } = schema._zod.def;
+  const patterns = [schema, ...checks].map(({ _zod }) => (_zod.def as { pattern?: unknown }).pattern);
+  return patterns.flatMap((pattern) => {
+    const lost = pattern instanceof RegExp ? pattern.flags.replaceAll(TOLD_FLAGS, '') : '';
+    if (lost === '') return [];
+    return [`${member} has the pattern ${pattern}, whose flag ${lost} JSON Schema has not: ${WITHOUT_FLAG}`];
+  });
+}
+
+const WITHOUT_FLAG = 'write the pattern so that it needs none, such as [A-Za-z] for [a-z] with i';
 
 /** A run's body is a JSON object, whose member `_job` is for the job's options. */
 function inputMistakes(json: z.core.JSONSchema.BaseSchema): string[] {

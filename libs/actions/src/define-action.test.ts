@@ -71,10 +71,30 @@ test.each<[string, object, string]>([
   ],
   ['a result that JSON cannot carry', { result: z.bigint() }, 'result cannot be told to callers'],
   ['an input that is no object', { input: z.array(z.string()) }, 'input must describe an object'],
+  [
+    'a pattern with a flag that JSON Schema has not',
+    { input: z.object({ a: z.array(z.string().regex(/^[a-z]+$/i)) }) },
+    'input has the pattern /^[a-z]+$/i, whose flag i JSON Schema has not: write the pattern so that it needs none',
+  ],
+  [
+    'a pattern with flags in names and results',
+    { result: z.record(z.string().min(1).regex(/^a.b$/ms), z.string()) },
+    'result has the pattern /^a.b$/ms, whose flag ms JSON Schema has not',
+  ],
   ['an input with the member of job options', { input: z.object({ _job: z.string() }) }, 'no member _job'],
 ])('%s is refused when the action is defined', (_, wrong, words) => {
   const options = { ...common, name: 'add', ...wrong } as unknown as Parameters<typeof defineAction>[0];
   expect(() => defineAction(options)).toThrow(words);
+});
+
+test('patterns may have flags that change nothing for callers', () => {
+  const input = z.object({
+    a: z.string().regex(/^\p{L}+$/u),
+    b: z.email(),
+    c: z.uuid(),
+    d: z.iso.datetime(),
+  });
+  expect(() => defineAction({ ...common, name: 'add', input })).not.toThrow();
 });
 
 test('all mistakes are named at once, under the name of the action', () => {

@@ -53,6 +53,21 @@ test('a wrong input does not reach the action', async () => {
   });
 });
 
+test.each([
+  ['a duration', z.iso.duration()],
+  ['a host name', z.hostname()],
+  ['an emoji', z.emoji()],
+  ['many repetitions', z.string().regex(/^a{1,2000}$/)],
+])('an action is not run whose inputs no gateway could check: %s', async (_, a) => {
+  const action = defineAction({
+    ...{ name: 'never', input: z.object({ a: z.optional(a) }), result: z.object({}) },
+    run: () => ({}),
+  });
+  await expect(testAction(action, {})).rejects.toThrow(
+    /^action "never": no gateway can check its inputs: input_schema \/ properties \/ a \/ pattern \/ RE2 does not take/,
+  );
+});
+
 test('resource parameters are wanted where the action has some, and only there', () => {
   const plain = defineAction({ name: 'plain', input: z.object({}), result: z.object({}), run: () => ({}) });
   const calls = () => [

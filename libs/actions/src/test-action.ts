@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import type { DefinedAction, ResourceParameters, ValueIssue } from './define-action.ts';
+import { BadDefinition } from './check-definition.ts';
+import type { Action, DefinedAction, ResourceParameters, ValueIssue } from './define-action.ts';
 import { PermanentError } from './errors.ts';
 import type { FileResult, OtherJob, ResultFile, SavedResult } from './result-file.ts';
 
@@ -54,12 +55,14 @@ export type Tested<Result> = { progress: ProgressCall[]; logged: string[]; files
 /**
  * Runs an action once, as an executor does but without servers: between its input schema and its result schema, with
  * everything that it reports collected. Never rejects for what the action does. The action's timeout is not applied.
+ * @throws BadDefinition for an action whose inputs no gateway could check
  */
 export async function testAction<Resource extends string, Input extends z.ZodType, Result extends z.ZodType>(
   action: DefinedAction<Resource, Input, Result>,
   input: z.input<Input>,
   ...[options]: TestArguments<Resource>
 ): Promise<Tested<ResultOf<Result>>> {
+  await assertServable(action);
   const progress: ProgressCall[] = [];
   const logged: string[] = [];
   const files = new Map<unknown, TestedFile>();
@@ -103,6 +106,15 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
   return result.success
     ? { ...told(), result: result.data as ResultOf<Result> }
     : { ...told(), error: unfit('invalid_result', result.error.issues) };
+}
+
+async function assertServable({ contract }: Action): Promise<void> {
+  // Threads that run actions load this module too, and have no use for a compiler of schemas.
+  const { schemaMistakes } = await import('@errand/json-schema');
+  const mistakes = schemaMistakes(contract.input_schema);
+  if (mistakes.length === 0) return;
+  const told = mistakes.map(({ path, detail }) => `input_schema / ${[...path, detail].join(' / ')}`);
+  throw new BadDefinition(`action "${contract.name}": no gateway can check its inputs: ${told.join('\n  ')}`);
 }
 
 async function contentOf({ body }: ResultFile): Promise<Buffer> {

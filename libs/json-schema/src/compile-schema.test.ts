@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { compileSchema, schemaMistakes } from './compile-schema.ts';
+import { schemaMistakes } from './check-schema.ts';
+import { compileSchema } from './compile-schema.ts';
 
 /** As an executor announces it. */
 function validatorOf(schema: z.ZodType) {
@@ -55,6 +56,30 @@ test('of a tagged union the branch that the tag names is reported, and else the 
   expect(named(validate({ shape: { kind: 'blob' } }))).toEqual(['#/shape one_of']);
 });
 
+test('of many values of a tagged union only what is wrong is named, in all of them', () => {
+  const site = (type: string, extra: z.ZodType) =>
+    z.object({ type: z.literal(type), area: z.number(), name: z.string(), extra });
+  const sites = z.array(
+    z.discriminatedUnion('type', [
+      site('roof', z.string()),
+      site('ground', z.number()),
+      site('water', z.boolean()),
+      site('facade', z.null()),
+    ]),
+  );
+  const input = {
+    sites: Array.from({ length: 100 }, () => ({ type: 'water', area: 'x', name: 'y', extra: true })),
+  };
+  expect(named(validatorOf(z.object({ sites }))(input))).toEqual(
+    input.sites.map((_, index) => `#/sites/${index}/area type`),
+  );
+});
+
+test('of a value that several branches of a oneOf take, the others say nothing', () => {
+  const validate = compileSchema({ oneOf: [{ type: 'number' }, { minimum: 1 }, { maximum: 3 }] });
+  expect(named(validate(5, 1))).toEqual(['# one_of']);
+});
+
 test('of a union of types the branch of the value’s own type is reported', () => {
   const validate = validatorOf(z.object({ at: z.union([z.string(), z.number().min(3)]) }));
   expect(named(validate({ at: 1 }))).toEqual(['#/at minimum']);
@@ -78,6 +103,14 @@ test('a wrong property name is reported once, at the property', () => {
   expect(named(validate({ by: { A: 1, b: 'x' } }))).toEqual(['#/by/A invalid_property_name', '#/by/b type']);
 });
 
+test('each wrong property name is reported', () => {
+  const validate = validatorOf(z.object({ by: z.record(z.string().max(1), z.number()) }));
+  expect(named(validate({ by: { aa: 1, b: 1, cc: 2 } }))).toEqual([
+    '#/by/aa invalid_property_name',
+    '#/by/cc invalid_property_name',
+  ]);
+});
+
 test('names are escaped as pointers in fragments are', () => {
   const errors = validatorOf(z.strictObject({}))({ 'a/b~c d#é': 1 });
   expect(named(errors)).toEqual(['#/a~1b~0c%20d%23%C3%A9 unknown_property']);
@@ -98,7 +131,20 @@ test('patterns that take exponential time elsewhere are answered', () => {
   expect(named(validate({ a: `${'a'.repeat(5_000)}!` }))).toEqual(['#/a pattern']);
 });
 
+test('patterns are read as JavaScript writes them', () => {
+  const validate = validatorOf(z.object({ a: z.string().regex(/^\u00e9\cJ(?<year>\d{4})\/$/) }));
+  expect(validate({ a: 'é\n2026/' })).toEqual([]);
+  expect(named(validate({ a: 'u00e9' }))).toEqual(['#/a pattern']);
+});
+
 test.each([
+  ['a promise of an answer', { $async: true }],
+  ['a promise deep inside', { properties: { a: { $ref: '#/x' } }, x: { $async: true } }],
+  ['a promise inside data', { properties: { a: { $ref: '#/default' } }, default: { $async: true } }],
+  ['a reference that changes with its surroundings', { properties: { a: { $dynamicRef: '#a' } } }],
+  ['a reference to itself', { $ref: '#' }],
+  ['another dialect', { $schema: 'http://json-schema.org/draft-07/schema#' }],
+  ['null for a keyword', { properties: null }],
   ['a lookahead', { properties: { a: { pattern: '(?=x)y' } } }],
   ['an unknown type', { type: 'thing' }],
   ['a dangling reference', { $ref: '#/$defs/nowhere' }],
@@ -126,6 +172,12 @@ test('whatever the input, it is accepted or each error has a pointer, a code and
   );
 });
 
+function nestedSchema(depth: number): Record<string, unknown> {
+  let schema = {};
+  for (let level = 0; level < depth; level++) schema = { items: schema };
+  return schema;
+}
+
 test.each<[string, Record<string, unknown>, string[][]]>([
   ['nothing', { type: 'object', properties: { pattern: { type: 'string', pattern: '^a+$' } } }, []],
   ['data that looks like a pattern', { properties: { default: {} }, default: { pattern: '(?=x)' } }, []],
@@ -137,6 +189,43 @@ test.each<[string, Record<string, unknown>, string[][]]>([
   ['patterns', { properties: { 'a/b': { pattern: '(?=x)y' } } }, [['properties', 'a/b', 'pattern']]],
   ['pattern names', { patternProperties: { '(': {} } }, [['patternProperties', '(']]],
   ['references', { $ref: '#/$defs/nowhere' }, [[]]],
+  ['a promise of an answer', { $async: true }, [['$async']]],
+  ['a member that is called so', { properties: { $async: { type: 'string' } }, default: { $async: 1 } }, []],
+  [
+    'promises inside',
+    { properties: { a: { $async: false } }, $defs: { b: { $async: true } } },
+    [
+      ['properties', 'a', '$async'],
+      ['$defs', 'b', '$async'],
+    ],
+  ],
+  ['dynamic references', { items: { $dynamicRef: '#x' } }, [['items', '$dynamicRef']]],
+  ['a dialect', { $schema: 'http://json-schema.org/draft-07/schema#' }, [['$schema']]],
+  ['its own dialect', { $schema: 'https://json-schema.org/draft/2020-12/schema' }, []],
+  ['null for members', { properties: null }, [['properties']]],
+  ['null for a list', { properties: { a: { required: null } } }, [['properties', 'a', 'required']]],
+  ['null for a schema', { properties: { a: null } }, [['properties', 'a']]],
+  ['numbers', { properties: { a: { default: Number.POSITIVE_INFINITY } } }, [['properties', 'a', 'default']]],
+  ['no numbers', { maximum: Number.NaN, enum: [1, Number.NEGATIVE_INFINITY] }, [['maximum'], ['enum', '1']]],
+  ['a reference to itself', { $ref: '#' }, [['$ref']]],
+  [
+    'references in a circle',
+    {
+      properties: { a: { $ref: '#/$defs/a' } },
+      $defs: {
+        a: { anyOf: [{ type: 'string' }, { $ref: '#/$defs/b' }] },
+        b: { allOf: [{ $ref: '#/$defs/a' }] },
+      },
+    },
+    [['$defs', 'a', 'anyOf', '1', '$ref']],
+  ],
+  [
+    'references that lead nowhere but on',
+    { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } },
+    [[]],
+  ],
+  ['what is nested too deeply', nestedSchema(20_000), [[]]],
+  ['references that go further in', { properties: { a: { $ref: '#' } }, items: { $ref: '#' } }, []],
 ])('mistakes in a schema are told by their place: %s', (_, schema, paths) => {
   const found = schemaMistakes(schema).map(({ path }) => path);
   expect(found).toHaveLength(paths.length);

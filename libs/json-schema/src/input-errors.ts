@@ -3,7 +3,7 @@ import type { ErrorObject } from 'ajv';
 import { withoutNoise } from './union-errors.ts';
 
 const MAX_ERRORS = 100;
-/** Of more, only the first are looked at: telling noise apart compares errors with each other. */
+/** Of more that are wrong, only the first are looked at. */
 const MAX_EXAMINED = 500;
 
 const CODE_OF: Record<string, string> = {
@@ -16,7 +16,7 @@ const CODE_OF: Record<string, string> = {
 
 /** Names every wrong input by its pointer, code and detail; at most 100. */
 export function inputErrorsOf(ajvErrors: readonly ErrorObject[]): InputError[] {
-  const found = withoutNoise(ajvErrors.slice(0, MAX_EXAMINED)).map(inputErrorOf);
+  const found = withoutNoise(ajvErrors).slice(0, MAX_EXAMINED).map(inputErrorOf);
   const mistyped = new Set(found.filter(({ code }) => code === 'type').map(({ pointer }) => pointer));
   const seen = new Set<string>();
   const kept = found.filter(({ pointer, code }) => {

@@ -8,76 +8,90 @@ import type { ErrorObject } from 'ajv';
  *   anyOf, oneOf                           the errors of the branch that was meant, else the keyword's own
  *   propertyNames, contains                the keyword's own
  *   if                                     the errors of then or else
+ *   $ref                                   the errors of the schema that is referred to
+ *
+ * Errors come after those of what is inside them. So what a keyword's own error is about is the end of what has been
+ * kept so far, as far as it was said by schemas below the keyword.
  */
 
-/** Leaves out the errors that say nothing of their own. Wants errors of Ajv's verbose mode. */
-export function withoutNoise(errors: readonly ErrorObject[]): ErrorObject[] {
-  const dropped = new Set<ErrorObject>();
-  // Inner unions come before the ones around them, so each is settled when an outer one weighs its branches.
-  for (const error of errors) {
-    if (dropped.has(error)) continue;
-    if (error.keyword === 'if') dropped.add(error);
-    if (error.keyword === 'propertyNames' || error.keyword === 'contains') {
-      for (const inner of within(errors, error, [error.schemaPath])) dropped.add(inner);
-    }
-    if (error.keyword === 'anyOf' || error.keyword === 'oneOf') {
-      const branches = branchesOf(errors, error).map((branch) =>
-        branch.filter((inner) => !dropped.has(inner)),
-      );
-      const meant = meantBranch(branches, error.instancePath);
-      for (const inner of branches.flat()) if (!meant?.includes(inner)) dropped.add(inner);
-      if (meant || isExplained(errors, error, dropped)) dropped.add(error);
+/** More than anybody is told of one value, so of more there is no need to go on with. */
+const MAX_REFERRED = 100;
+
+/** What one keyword has to say in the end. */
+interface Said {
+  readonly errors: readonly ErrorObject[];
+  /** The place of the keyword in the schema. */
+  readonly by: string;
+  /** The value that it is about; the errors are there or inside. */
+  readonly about: string;
+}
+
+/** Leaves out the errors that say nothing of their own. Wants errors of Ajv's verbose mode, with references inside. */
+export function withoutNoise(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  return settle(errors, new Map());
+}
+
+type Settled = Map<readonly ErrorObject[], readonly ErrorObject[]>;
+
+function settle(all: readonly ErrorObject[], settled: Settled): readonly ErrorObject[] {
+  const known = settled.get(all);
+  if (known) return known;
+  const said: Said[] = [];
+  for (const error of all) {
+    const { keyword, schemaPath: by, instancePath: about } = error;
+    if (keyword === 'if') continue;
+    if (keyword === '$ref') {
+      const errors = settle(error.params.errors as ErrorObject[], settled);
+      said.push({ errors: errors.slice(0, MAX_REFERRED), by, about });
+    } else if (keyword === 'anyOf' || keyword === 'oneOf') {
+      said.push({ errors: meantBranch(takeInner(said, by), error) ?? [error], by, about });
+    } else {
+      if (keyword === 'propertyNames' || keyword === 'contains') takeInner(said, by);
+      said.push({ errors: [error], by, about });
     }
   }
-  return errors.filter((error) => !dropped.has(error));
+  const kept = said.flatMap(({ errors }) => errors);
+  settled.set(all, kept);
+  return kept;
 }
 
-/** The errors of each branch of a union. A branch that is a reference reports under the schema it refers to. */
-function branchesOf(errors: readonly ErrorObject[], union: ErrorObject): ErrorObject[][] {
-  const branches = Array.isArray(union.schema) ? (union.schema as ({ $ref?: unknown } | boolean)[]) : [];
-  return branches.map((branch, index) => {
-    const paths = [`${union.schemaPath}/${index}`];
-    if (typeof branch === 'object' && typeof branch.$ref === 'string') paths.push(branch.$ref);
-    return within(errors, union, paths);
-  });
-}
-
-function within(errors: readonly ErrorObject[], outer: ErrorObject, schemaPaths: string[]): ErrorObject[] {
-  return errors.filter(
-    (error) =>
-      error !== outer &&
-      isUnder(error.instancePath, outer.instancePath) &&
-      schemaPaths.some((path) => isUnder(error.schemaPath, path)),
-  );
-}
-
-function isUnder(path: string, parent: string): boolean {
-  return path.startsWith(parent) && (path.length === parent.length || path[parent.length] === '/');
-}
-
-/** Whether something inside the value is complained of: a schema that refers to itself reports without its branch. */
-function isExplained(errors: readonly ErrorObject[], union: ErrorObject, dropped: Set<ErrorObject>): boolean {
-  return errors.some(
-    (error) => !dropped.has(error) && error.instancePath.startsWith(`${union.instancePath}/`),
-  );
+/** Takes away what was said below a keyword, in order. */
+function takeInner(said: Said[], keywordPath: string): Said[] {
+  const prefix = `${keywordPath}/`;
+  const start = said.findLastIndex(({ by }) => !by.startsWith(prefix)) + 1;
+  return said.splice(start);
 }
 
 /**
- * The branch whose kind and tag the value has: the only one that complains neither of the value's own type nor of
- * a constant right below it, be it another one or missing. Undefined where none or several are left.
+ * The errors of the branch whose kind and tag the value has: the only one that complains neither of the value's own type
+ * nor of a constant right below it, be it another one or missing. Undefined where none or several are left, and where
+ * too many branches are right.
  */
-function meantBranch(branches: ErrorObject[][], instancePath: string): ErrorObject[] | undefined {
-  const candidates = branches.filter(
-    (branch) => branch.length > 0 && !branch.some((error) => tellsOtherKind(error, instancePath)),
+function meantBranch(inner: readonly Said[], union: ErrorObject): readonly ErrorObject[] | undefined {
+  if (union.keyword === 'oneOf' && union.params.passingSchemas !== null) return undefined;
+  const branches = Map.groupBy(inner, ({ by }) => by.slice(union.schemaPath.length + 1).split('/', 1)[0]);
+  const candidates = [...branches.values()].filter(
+    (branch) => !branch.some((each) => tellsKind(each, union)),
   );
-  return candidates.length === 1 ? candidates[0] : undefined;
+  return candidates.length === 1 ? candidates[0]?.flatMap(({ errors }) => errors) : undefined;
 }
 
-function tellsOtherKind(error: ErrorObject, instancePath: string): boolean {
-  const depth = error.instancePath.slice(instancePath.length).split('/').length - 1;
-  if (error.keyword === 'type' || error.keyword === 'enum') return depth === 0;
-  if (error.keyword === 'required') return depth === 0 && isTag(error, error.params.missingProperty);
-  return error.keyword === 'const' && depth <= 1;
+/** Whether something says that the value is of another kind than a branch is for. */
+function tellsKind({ errors, about }: Said, { instancePath }: ErrorObject): boolean {
+  return !isFurtherIn(about, instancePath) && errors.some((error) => isOfKind(error, instancePath));
+}
+
+function isOfKind(error: ErrorObject, unionPath: string): boolean {
+  const { keyword, instancePath } = error;
+  const isHere = instancePath.length === unionPath.length;
+  if (keyword === 'type' || keyword === 'enum') return isHere;
+  if (keyword === 'required') return isHere && isTag(error, error.params.missingProperty);
+  return keyword === 'const' && !isFurtherIn(instancePath, unionPath);
+}
+
+/** Whether a place is neither the outer one nor right below it. */
+function isFurtherIn(path: string, outer: string): boolean {
+  return path.length > outer.length && path.includes('/', outer.length + 1);
 }
 
 /** Whether the schema that complains wants one certain value for the property. */

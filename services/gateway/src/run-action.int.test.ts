@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Problem, RunAccepted } from '@errand/contracts';
@@ -225,15 +226,52 @@ test.each([
   expect(answer.headers.get('allow')).toBe(allow);
 });
 
-test('a contract that does not compile makes its own action answer 503, and no other', async () => {
+test.each<[string, Record<string, unknown>]>([
+  ['has a pattern that RE2 does not take', { type: 'object', properties: { a: { pattern: '(?=x)y' } } }],
+  ['would answer with a promise', { $async: true, type: 'object', required: ['a'] }],
+  ['refers to itself without end', { $ref: '#' }],
+  ['is of another dialect', { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' }],
+  ['is none', { properties: null }],
+])('a contract whose schema %s makes its own action answer 503, and no other', async (_, inputSchema) => {
+  const name = `broken_${randomUUID().slice(0, 8)}`;
+  await gateway.announce({ ...SIMULATE, name, input_schema: inputSchema });
+  const path = RUN_PATH.replace('simulate', name);
+  const answer = await gateway.call(path, { body: {} });
+  expect([answer.status, answer.json.code]).toEqual([503, 'bad_contract']);
+  expect((await gateway.call(`${path}?validate_only=true`, { body: {} })).status).toBe(503);
+  expect((await run({ tilt_deg: 1 })).status).toBe(202);
+  expect((await gateway.call('/openapi.json')).status).toBe(200);
+});
+
+test('a small input of a recursive union is answered at once, however deep it is and right or wrong', async () => {
+  const branch = (op: string) => ({
+    properties: { args: { type: 'array', items: { $ref: '#/$defs/node' } }, op: { const: op } },
+    required: ['op', 'args'],
+  });
+  const number = {
+    properties: { op: { const: 'num' }, value: { type: 'number' } },
+    required: ['op', 'value'],
+  };
   await gateway.announce({
     ...SIMULATE,
-    name: 'broken',
-    input_schema: { type: 'object', properties: { a: { pattern: '(?=x)y' } } },
+    name: 'calculate',
+    input_schema: {
+      type: 'object',
+      properties: { expr: { $ref: '#/$defs/node' } },
+      $defs: { node: { oneOf: [branch('add'), branch('mul'), number] } },
+    },
   });
-  const answer = await gateway.call(RUN_PATH.replace('simulate', 'broken'), { body: {} });
-  expect([answer.status, answer.json.code]).toEqual([503, 'bad_contract']);
-  expect((await run({ tilt_deg: 1 })).status).toBe(202);
+  const calculate = (value: unknown) => {
+    let expr: unknown = { op: 'num', value };
+    for (let depth = 0; depth < 60; depth++) expr = { op: 'mul', args: [expr] };
+    return gateway.call(RUN_PATH.replace('simulate', 'calculate'), { body: { expr } });
+  };
+  expect((await calculate(1)).status).toBe(202);
+  const wrong = await calculate('one');
+  expect([wrong.status, wrong.json.errors]).toMatchObject([
+    422,
+    [{ pointer: `#/expr${'/args/0'.repeat(60)}/value`, code: 'type' }],
+  ]);
 });
 
 test('a changed contract is in force for the next run', async () => {

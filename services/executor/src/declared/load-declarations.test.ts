@@ -69,6 +69,26 @@ test('inputs and results are checked with the schemas of the file', async () => 
   });
 });
 
+test('a schema that JSON cannot carry, or that no input can be checked with, is refused at its place', async () => {
+  const mistakes = await mistakesIn(`actions:
+  scan:
+    input:
+      type: object
+      properties:
+        a: { type: number, default: .inf }
+    result: { $async: true }
+    command: { argv: [x] }
+  loop:
+    input: { $ref: '#' }
+    command: { argv: [x] }
+`);
+  expect(mistakes).toEqual([
+    '6:37: actions.scan.input.properties.a.default: Infinity is no number in JSON',
+    '7:23: actions.scan.result.$async: is not allowed',
+    '10:20: actions.loop.input.$ref: refers to itself without end, at the same value',
+  ]);
+});
+
 test('every mistake is named at once with its line, column and path', async () => {
   const mistakes = await mistakesIn(`actions:
   Quote: { command: { argv: [x] } }

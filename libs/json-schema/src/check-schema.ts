@@ -1,0 +1,104 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { type Compiled, compile } from './compile-checks.ts';
+import { takesPattern } from './re2-pattern.ts';
+import { schemasIn } from './schemas-in.ts';
+
+/** What a schema is wrong in, and where; empty for one that compiles. */
+export interface SchemaMistake {
+  /** Keys from the schema's root. */
+  readonly path: readonly string[];
+  readonly detail: string;
+}
+
+const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
+
+/** Also for schemas of foreign executors: nothing about them is taken on trust. */
+export function schemaMistakes(schema: Record<string, unknown>): SchemaMistake[] {
+  return examineSchema(schema).mistakes;
+}
+
+/** The mistakes of a schema, or what checks the inputs of one without. */
+export function examineSchema(schema: Record<string, unknown>): {
+  mistakes: SchemaMistake[];
+  quick?: Compiled;
+} {
+  try {
+    for (const find of [numberMistakes, dialectMistakes, formMistakes, keywordMistakes]) {
+      const mistakes = find(schema);
+      if (mistakes.length > 0) return { mistakes };
+    }
+    const quick = compile(schema, { allErrors: false });
+    if (quick.endless === undefined) return { mistakes: [], quick };
+    const { path = [] } = [...schemasIn(schema)].find((each) => each.schema === quick.endless) ?? {};
+    return { mistakes: [{ path: [...path, '$ref'], detail: ENDLESS }] };
+  } catch (error) {
+    const detail = error instanceof RangeError ? TOO_DEEP : (error as Error).message;
+    return { mistakes: [{ path: [], detail }] };
+  }
+}
+
+const ENDLESS = 'refers to itself without end, at the same value';
+const TOO_DEEP = 'is nested too deeply, or refers to itself without end';
+
+/** JSON has no words for these numbers, so the schema would be another one once it is announced. */
+function numberMistakes(value: unknown, path: readonly string[] = []): SchemaMistake[] {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return [{ path, detail: `${value} is no number in JSON` }];
+  }
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, member]) => numberMistakes(member, [...path, key]));
+}
+
+function dialectMistakes({ $schema }: Record<string, unknown>): SchemaMistake[] {
+  if ($schema === undefined || $schema === DIALECT || $schema === `${DIALECT}#`) return [];
+  return [{ path: ['$schema'], detail: `must be ${DIALECT}` }];
+}
+
+let isSchema: ValidateFunction | undefined;
+
+function formMistakes(schema: Record<string, unknown>): SchemaMistake[] {
+  isSchema ??= new Ajv2020({ allErrors: true, validateFormats: false, logger: false }).getSchema(DIALECT);
+  if (!isSchema) throw new Error('Ajv does not know its dialect');
+  if (isSchema(schema)) return [];
+  const mistakes = (isSchema.errors ?? []).map(({ instancePath, message = 'is not valid' }) => ({
+    path: pathOf(instancePath),
+    detail: message,
+  }));
+  isSchema.errors = null;
+  // Applicators repeat what their branches say.
+  return mistakes.filter(({ path }, index) => mistakes.findIndex((one) => isSame(one.path, path)) === index);
+}
+
+/** The first would make a promise of every answer; the second goes round the memory that keeps checks from taking long. */
+const REFUSED_KEYWORDS = ['$async', '$dynamicRef'];
+
+function keywordMistakes(schema: Record<string, unknown>): SchemaMistake[] {
+  return [...schemasIn(schema)].flatMap(({ schema: each, path }) => {
+    const refused = REFUSED_KEYWORDS.filter((keyword) => Object.hasOwn(each, keyword));
+    const { pattern, patternProperties } = each;
+    const patterns = [
+      ...(typeof pattern === 'string' ? [{ path: [...path, 'pattern'], pattern }] : []),
+      ...(typeof patternProperties === 'object' && patternProperties !== null
+        ? Object.keys(patternProperties).map((name) => ({
+            path: [...path, 'patternProperties', name],
+            pattern: name,
+          }))
+        : []),
+    ];
+    return [
+      ...refused.map((keyword) => ({ path: [...path, keyword], detail: 'is not allowed' })),
+      ...patterns
+        .filter((one) => !takesPattern(one.pattern))
+        .map((one) => ({ path: one.path, detail: `RE2 does not take the pattern ${one.pattern}` })),
+    ];
+  });
+}
+
+function pathOf(pointer: string): string[] {
+  const tokens = pointer.split('/').slice(1);
+  return tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((key, index) => key === b[index]);
+}

@@ -1,0 +1,53 @@
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { createInPlaceReferences } from './in-place-references.ts';
+import { multipleOf } from './multiple-of.ts';
+import { re2 } from './re2-pattern.ts';
+import { reference } from './reference.ts';
+import { createRun } from './run.ts';
+import { counting, stepLimit } from './step-limit.ts';
+import { uniqueItems } from './unique-items.ts';
+
+const OPTIONS = { verbose: true, strict: false, validateFormats: false, logger: false } as const;
+
+export interface Compiled {
+  /** What is wrong; empty for a right input. Remembers nothing of it. */
+  readonly errorsOf: (input: unknown) => ErrorObject[];
+  /** The schema whose reference leads to itself without end. */
+  readonly endless: unknown;
+}
+
+/**
+ * Compiles a schema that is one, and that has no `$async` and no `$dynamicRef`: to find the first error in time that
+ * grows with the input only, or every error within a limit of steps.
+ * @throws for a schema that does not compile. `errorsOf` throws TooManySteps, and RangeError for what is nested so
+ * deeply that the stack ends.
+ */
+export function compile(schema: Record<string, unknown>, { allErrors }: { allErrors: boolean }): Compiled {
+  const run = createRun();
+  const inPlace = createInPlaceReferences();
+  // One instance for each schema, since Ajv keeps every schema that it has seen.
+  const ajv = new Ajv2020({
+    ...OPTIONS,
+    allErrors,
+    validateSchema: false,
+    inlineRefs: false,
+    code: { regExp: re2 as never },
+  });
+  // Keeping account of what has been evaluated costs time, and all branches of an anyOf their turn.
+  ajv.opts.unevaluated = JSON.stringify(schema).includes('"unevaluated');
+  const keywords = [reference(run, inPlace), multipleOf, uniqueItems(run)];
+  for (const keyword of keywords) ajv.removeKeyword(String(keyword.keyword)).addKeyword(keyword);
+  if (allErrors) ajv.addKeyword(stepLimit(run));
+  const validate = ajv.compile(allErrors ? counting(schema) : schema);
+  return {
+    endless: inPlace.endless(),
+    errorsOf(input) {
+      try {
+        return validate(input) === true ? [] : (validate.errors ?? []);
+      } finally {
+        validate.errors = null;
+        run.end();
+      }
+    },
+  };
+}

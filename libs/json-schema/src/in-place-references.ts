@@ -1,0 +1,41 @@
+interface Reference {
+  readonly to: unknown;
+  /** The schema that has the `$ref`. */
+  readonly holder: unknown;
+}
+
+/** References that are followed without going further into the value, by the schema that they are followed from. */
+export interface InPlaceReferences {
+  add(from: unknown, reference: Reference): void;
+  /** The holder of a reference that leads to itself again, and so on without end. */
+  endless(): unknown;
+}
+
+export function createInPlaceReferences(): InPlaceReferences {
+  const references = new Map<unknown, Reference[]>();
+  const ending = new Set<unknown>();
+
+  function endlessFrom(from: unknown, above: ReadonlySet<unknown>): unknown {
+    if (ending.has(from)) return undefined;
+    const here = new Set(above).add(from);
+    for (const { to, holder } of references.get(from) ?? []) {
+      const found = here.has(to) ? holder : endlessFrom(to, here);
+      if (found !== undefined) return found;
+    }
+    ending.add(from);
+    return undefined;
+  }
+
+  return {
+    add(from, reference) {
+      references.set(from, [...(references.get(from) ?? []), reference]);
+    },
+    endless() {
+      for (const from of references.keys()) {
+        const found = endlessFrom(from, new Set());
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** Keywords whose values are data and hold no schema. */
+const DATA_KEYWORDS = ['const', 'enum', 'default', 'examples', 'dependentRequired'];
+/** Keywords whose values have schemas under names that are no keywords. */
+const NAMED_SCHEMAS = [
+  'properties',
+  'patternProperties',
+  'dependentSchemas',
+  'dependencies',
+  '$defs',
+  'definitions',
+];
+
+export interface PlacedSchema {
+  readonly schema: Record<string, unknown>;
+  /** Keys from the root. */
+  readonly path: readonly string[];
+}
+
+/**
+ * A schema and all schemas inside it, the outer one first. What lies under an unknown keyword counts as schemas too, since
+ * a reference may lead there.
+ */
+export function* schemasIn(
+  node: unknown,
+  path: readonly string[] = [],
+  areNamed = false,
+): Generator<PlacedSchema> {
+  if (typeof node !== 'object' || node === null) return;
+  const isSchema = !areNamed && !Array.isArray(node);
+  if (isSchema) yield { schema: node as Record<string, unknown>, path };
+  for (const [key, value] of Object.entries(node)) {
+    if (isSchema && DATA_KEYWORDS.includes(key)) continue;
+    yield* schemasIn(value, [...path, key], isSchema && NAMED_SCHEMAS.includes(key));
+  }
+}

@@ -1,0 +1,61 @@
+import { _, type CodeKeywordDefinition, Name } from 'ajv/dist/2020.js';
+import type { Run } from './run.ts';
+import { schemasIn } from './schemas-in.ts';
+
+/** Of no meaning outside: the schemas that have it count what they might complain of. */
+const KEYWORD = 'errand:steps';
+/**
+ * A step is one schema applied to one value, or one thing that it might complain of; deep inside, where errors carry long
+ * paths, it counts once more for so many characters. In the worst case these many take some 50 ms.
+ */
+const MAX_STEPS = 100_000;
+const PATH_LENGTH = 256;
+/** Keywords that may complain of each member without a schema of its own that counts. */
+const FOR_ALL_MEMBERS = [
+  'additionalProperties',
+  'unevaluatedProperties',
+  'patternProperties',
+  'propertyNames',
+  'unevaluatedItems',
+  'contains',
+];
+/** Where the value of the function that Ajv is writing stands, as Ajv calls it. */
+const instancePath = new Name('instancePath');
+
+/** Thrown in the middle of a validation. */
+export class TooManySteps extends Error {
+  override name = 'TooManySteps';
+  readonly code = 'too_many_steps';
+  readonly retryable = false;
+}
+
+/** A copy of a schema that counts its steps. */
+export function counting(schema: Record<string, unknown>): Record<string, unknown> {
+  const copy = structuredClone(schema);
+  for (const { schema: each } of [...schemasIn(copy)]) each[KEYWORD] = true;
+  return copy;
+}
+
+/** Stops a validation by throwing TooManySteps. */
+export function stepLimit(run: Run): CodeKeywordDefinition {
+  let steps = 0;
+  run.atEnd(() => {
+    steps = 0;
+  });
+  function take(count: number, pathLength: number, all: unknown): void {
+    const members = typeof all === 'object' && all !== null ? Object.keys(all).length : 0;
+    steps += (count + members) * (1 + Math.floor(pathLength / PATH_LENGTH));
+    if (steps > MAX_STEPS) throw new TooManySteps();
+  }
+  return {
+    keyword: KEYWORD,
+    before: '$ref',
+    code({ gen, data, parentSchema }) {
+      const wanted = [parentSchema.required, ...Object.values(parentSchema.dependentRequired ?? {})].flat();
+      const looksAtAll = FOR_ALL_MEMBERS.some((keyword) => parentSchema[keyword] !== undefined);
+      const ref = gen.scopeValue('func', { ref: take });
+      const all = looksAtAll ? data : _`null`;
+      gen.code(_`${ref}(${1 + wanted.length}, ${instancePath}.length, ${all})`);
+    },
+  };
+}
