@@ -271,7 +271,7 @@ test.each([
   [
     'a number that JSON has not',
     'actions:\n  a: { result: { const: .inf }, command: { argv: [x] } }\n',
-    /^2:25: \.inf is no number in JSON/,
+    /^2:25: actions\.a\.result\.const: Infinity is no number in JSON/,
   ],
   [
     'an alias of what it stands in',

@@ -29,10 +29,6 @@ export function strangeValues(document: Document, lines: LineCounter): Placed[] 
       found.push(placed(lines, startOf(key), `nothing may be called ${NO_NAME}`));
       return visit.REMOVE;
     },
-    Scalar(_, scalar) {
-      if (typeof scalar.value !== 'number' || Number.isFinite(scalar.value)) return;
-      found.push(placed(lines, startOf(scalar), `${scalar.source} is no number in JSON`));
-    },
   });
   return found;
 }
