@@ -59,6 +59,8 @@ describe('a job fails, and its executor lives on,', () => {
     ['when its input passed the gateway but not the action', 'add', { a: 'one', b: 2 }, 'invalid_input'],
     ['when the action throws', 'misbehave', { how: 'throw' }, 'action_failed'],
     ['when the action returns what its own schema refuses', 'misbehave', { how: 'lie' }, 'invalid_result'],
+    ['when the action returns what JSON cannot hold', 'misbehave', { how: 'count' }, 'invalid_result'],
+    ['when the action tells more than an event can hold', 'misbehave', { how: 'rant' }, 'too_steep'],
     ['when the result is larger than results may be', 'misbehave', { how: 'flood' }, 'result_too_large'],
     ['when the action takes longer than its timeout', 'misbehave', { how: 'hang' }, 'timed_out'],
     ['when a worker thread never comes back', 'busy', { how: 'spin' }, 'timed_out'],

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { type AttemptHooks, type AttemptOrder, type AttemptOutcome, failed } from './execute-attempt.ts';
+import { type AttemptHooks, type AttemptOrder, type AttemptOutcome, failed } from '@errand/actions/execution';
 import type { ModuleCode } from './module-code.ts';
 import { createCallee, type FromCaller, type ToCaller } from './worker-calls.ts';
 
