@@ -84,6 +84,11 @@ describe('a job fails, and its executor lives on,', () => {
     expect(state.outcome.value.errors[0]?.details).toMatchObject([{ pointer: '#/a' }]);
   });
 
+  test('but not by a progress message that is no text', async () => {
+    const state = await jobs.ended(await jobs.request('busy', { how: 'babble' }));
+    expect(state.outcome.value.result).toEqual({ ok: true });
+  });
+
   test('also in threads, which are replaced', async () => {
     await jobs.ended(await jobs.request('busy', { how: 'exit' }));
     const state = await jobs.ended(await jobs.request('busy', { how: 'answer' }));

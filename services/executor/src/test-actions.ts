@@ -41,7 +41,7 @@ export const misbehave = defineAction({
   },
 });
 
-const input = z.object({ how: z.enum(['spin', 'exit', 'fall', 'answer']) });
+const input = z.object({ how: z.enum(['spin', 'exit', 'fall', 'babble', 'answer']) });
 
 /** Keeps a processor busy for ever, takes its thread down, at once or from outside of the action, or answers. */
 export const busy = defineAction({
@@ -54,6 +54,7 @@ export const busy = defineAction({
   thread: 'worker',
   run: ({ input: { how }, progress }) => {
     progress(1);
+    if (how === 'babble') progress(50, 7 as unknown as string);
     if (how === 'exit') process.exit(3);
     if (how === 'fall') {
       setImmediate(() => {
