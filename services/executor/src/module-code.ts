@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import {
   type LoadFnOutput,
   type LoadHookSync,
@@ -6,7 +7,7 @@ import {
   type ResolveHookSync,
   registerHooks,
 } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /*
  * The code of action files is kept in versions, told apart by a query behind the URLs of its modules:
@@ -60,6 +61,34 @@ export function moduleCode(version: CodeVersion, file: string): ModuleCode {
 export async function importCode({ url, version }: ModuleCode): Promise<Record<string, unknown>> {
   if (!versions.has(version.number)) adopt(version);
   return (await import(/* @vite-ignore */ url)) as Record<string, unknown>;
+}
+
+/** Whether a module and all that it led to are on disk as they were loaded, and `now` is of the same file. */
+export async function isUnchanged({ url, version }: ModuleCode, now: ModuleCode): Promise<boolean> {
+  if (fileURLToPath(url) !== fileURLToPath(now.url)) return false;
+  for (const each of reached(url, version)) {
+    const held = version.sources.get(each)?.source;
+    const onDisk = await readFile(fileURLToPath(each)).catch(() => undefined);
+    if (!held || !onDisk?.equals(bytesOf(held))) return false;
+  }
+  return true;
+}
+
+/** The modules of a version that one of them leads to, itself first. */
+function reached(url: string, { resolved }: CodeVersion): Set<string> {
+  const found = new Set([url]);
+  // A set goes on to what is added while it is walked through.
+  for (const each of found) {
+    for (const [key, to] of resolved) if (key.startsWith(`${each} `)) found.add(to);
+  }
+  return found;
+}
+
+function bytesOf(source: Source['source']): Uint8Array {
+  if (typeof source === 'string') return Buffer.from(source);
+  return ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
 }
 
 function adopt(version: CodeVersion): CodeVersion {

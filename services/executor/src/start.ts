@@ -14,6 +14,9 @@ import { serveActions } from './serve-actions.ts';
 /** How many jobs whose wait is over are looked at at once. */
 const TIMER_SLOTS = 32;
 
+/** How long an action's module may take to load. */
+const LOAD_LIMIT_MS = 20_000;
+
 /**
  * Starts an executor of the actions that the configuration names, or of those that are given: requests of the log become
  * started and ended jobs.
@@ -81,6 +84,7 @@ export async function startExecutor(
       places: config.actions,
       intervalMs: config.actionsWatchMs,
       toleratesBroken: config.actionsTolerateBroken,
+      loadLimitMs: LOAD_LIMIT_MS,
       ...{ log, signal: stopping, onActions },
     });
   if (given) await onActions(given.map((action) => ({ action })));
