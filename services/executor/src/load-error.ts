@@ -20,11 +20,20 @@ export async function explainLoadError(
 /** The first place of a stack, or of the line before it, that is in the folder. */
 function placeIn(stack: string, { root }: CodeVersion): string | undefined {
   const folder = fileURLToPath(root);
-  for (const [, path = '', line] of stack.matchAll(/(?:file:\/\/)?(\/[^\s()?:]+)(?:\?errand=\d+)?:(\d+)/g)) {
-    const plain = decodeURI(path);
+  for (const [, path = '', line] of stack.matchAll(/((?:file:\/\/)?\/[^\s()?:]+)(?:\?errand=\d+)?:(\d+)/g)) {
+    const plain = plainPath(path);
     if (plain.startsWith(folder)) return `${shownPath(plain)}:${line}`;
   }
   return undefined;
+}
+
+/** What looks like a URL in a message need not be one. */
+function plainPath(path: string): string {
+  try {
+    return path.startsWith('file:') ? fileURLToPath(path) : path;
+  } catch {
+    return path;
+  }
 }
 
 /** A syntax error in JavaScript does not say where it is to whoever imported it; a check of the file alone does. */
