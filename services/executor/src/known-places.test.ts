@@ -21,7 +21,7 @@ afterEach(() => folder[Symbol.asyncDispose]());
 
 function placesOf(names: readonly string[], options: Partial<PlaceOptions> = {}): KnownPlaces {
   const { signal } = new AbortController();
-  const unlimited = { loadLimitMs: 60_000, toleratesBroken: true, signal };
+  const unlimited = { loadLimitMs: 60_000, maxContractBytes: 1_000_000, toleratesBroken: true, signal };
   return knownPlaces(names, { ...unlimited, ...options });
 }
 
@@ -117,4 +117,16 @@ test('a percent sign in a folder or in a message hides no place of a mistake', a
   const places = placesOf([join(folder.path, '100%')]);
   const { broken } = await places.look();
   expect(broken).toEqual([expect.stringMatching(/100%\/a\.ts:2: file:\/\/\/100%\/sure:1$/)]);
+});
+
+test('a contract that no message can hold is broken, and the other actions are there', async () => {
+  const words = JSON.stringify(Array.from({ length: 2_000 }, (_, index) => `word ${index}`));
+  const large = actionModule('large').replace('z.object({}),', `z.object({ word: z.enum(${words}) }),`);
+  await folder.write('a.ts', large);
+  await folder.write('b.ts', actionModule('b'));
+  const { broken, actions } = await placesOf([folder.path], { maxContractBytes: 5_000 }).look();
+  expect(broken).toEqual([
+    expect.stringMatching(/a\.ts: the schemas of large take \d+ bytes: NATS takes 5000 in a message$/),
+  ]);
+  expect(namesOf(actions)).toEqual(['b']);
 });

@@ -50,6 +50,8 @@ export interface LoadOptions {
   readonly hasNewData: boolean;
   /** How long a module may take; what it waits for at its top level may never come. */
   readonly loadLimitMs: number;
+  /** What a server takes in one message. */
+  readonly maxContractBytes: number;
   readonly signal: AbortSignal;
 }
 
@@ -86,7 +88,7 @@ async function loadFile(
     if (good?.source === source && !options.hasNewData) return { kind: 'kept', file };
     const declared = await loadDeclarations(file, place.folder);
     const actions = declared.map((action) => ({ action, file }));
-    assertServable(declared);
+    assertServable(declared, options.maxContractBytes);
     return { kind: 'loaded', file, good: { actions, source } };
   }
   const code = moduleCode(version, file);
@@ -98,7 +100,7 @@ async function loadFile(
   const exported = await inTime(() => importCode(code), options);
   const actions = actionsOf(exported);
   if (place.isFile && actions.length === 0) throw new Error('exports no action');
-  assertServable(actions);
+  assertServable(actions, options.maxContractBytes);
   return {
     kind: 'loaded',
     file,
@@ -106,7 +108,10 @@ async function loadFile(
   };
 }
 
-/** A gateway compiles the input's schema; one that it could not compile would be a route that answers nothing but 500. */
+/**
+ * A gateway compiles the input's schema; one that it could not compile would be a route that answers nothing but 500.
+ * It reads the contract from one message.
+ */
 export function assertServable(
   actions: readonly Action[],
   maxContractBytes = Number.POSITIVE_INFINITY,
@@ -119,5 +124,10 @@ export function assertServable(
         `the gateway cannot check inputs of ${contract.name}: ${[...path, detail].join(' / ')}`,
       );
     }
+    const bytes = Buffer.byteLength(JSON.stringify(contract));
+    if (bytes <= maxContractBytes) continue;
+    throw new Error(
+      `the schemas of ${contract.name} take ${bytes} bytes: NATS takes ${maxContractBytes} in a message`,
+    );
   }
 }

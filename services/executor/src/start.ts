@@ -16,6 +16,8 @@ const TIMER_SLOTS = 32;
 
 /** How long an action's module may take to load. */
 const LOAD_LIMIT_MS = 20_000;
+/** What the server counts of a message beside a contract. */
+const MESSAGE_MARGIN_BYTES = 1_024;
 
 /**
  * Starts an executor of the actions that the configuration names, or of those that are given: requests of the log become
@@ -85,6 +87,7 @@ export async function startExecutor(
       intervalMs: config.actionsWatchMs,
       toleratesBroken: config.actionsTolerateBroken,
       loadLimitMs: LOAD_LIMIT_MS,
+      maxContractBytes: (bus.nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - MESSAGE_MARGIN_BYTES,
       ...{ log, signal: stopping, onActions },
     });
   if (given) await onActions(given.map((action) => ({ action })));
