@@ -130,3 +130,19 @@ test('a contract that no message can hold is broken, and the other actions are t
   ]);
   expect(namesOf(actions)).toEqual(['b']);
 });
+
+test('a mounted configuration is followed through its links, and threads run the code that the process has', async () => {
+  await folder.write('..v1/a.ts', actionModule('a', { said: 'first' }));
+  await folder.write('..v2/a.ts', actionModule('a', { said: 'second' }));
+  await symlink('..v1', join(folder.path, '..data'));
+  await symlink('..data/a.ts', join(folder.path, 'a.ts'));
+  const places = placesOf([folder.path]);
+  const first = (await places.look()).actions;
+  await symlink('..v2', join(folder.path, '..data_tmp'));
+  await rename(join(folder.path, '..data_tmp'), join(folder.path, '..data'));
+  await rm(join(folder.path, '..v1'), { recursive: true });
+  const { code } = first[0] ?? {};
+  expect(code && [...code.version.sources.keys()]).toEqual([code?.url]);
+  const { actions } = await lookTwice(places);
+  expect(await saidBy(actions, 'a')).toBe('second');
+});

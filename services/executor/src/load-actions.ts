@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import type { Action } from '@errand/actions';
 import { schemaMistakes } from '@errand/json-schema';
 import { type ActionPlace, isDeclarations } from './action-files.ts';
@@ -68,7 +68,8 @@ export async function loadPlace(place: ActionPlace, options: LoadOptions): Promi
     } catch (error) {
       options.signal.throwIfAborted();
       const reason = await explainLoadError(error, { file, version });
-      const unfinished = error instanceof NotInTime ? { unfinished: moduleCode(version, file) } : {};
+      const unfinished =
+        error instanceof NotInTime ? { unfinished: moduleCode(version, await realpath(file)) } : {};
       return { kind: 'broken', file, reason, ...unfinished };
     }
   });
@@ -91,7 +92,7 @@ async function loadFile(
     assertServable(declared, options.maxContractBytes);
     return { kind: 'loaded', file, good: { actions, source } };
   }
-  const code = moduleCode(version, file);
+  const code = moduleCode(version, await realpath(file));
   if (!options.hasNewData) {
     for (const earlier of [good?.source, unfinished]) {
       if (typeof earlier === 'object' && (await isUnchanged(earlier, code))) return { kind: 'kept', file };

@@ -53,6 +53,7 @@ export function newCodeVersion(folder: string): CodeVersion {
   return adopt({ number, root, sources: new Map(), resolved: new Map() });
 }
 
+/** The file by its real path: by the path of a link a thread would look for it anew, and find what it leads to by then. */
 export function moduleCode(version: CodeVersion, file: string): ModuleCode {
   return { version, url: `${pathToFileURL(file).href}?errand=${version.number}` };
 }
