@@ -146,3 +146,17 @@ test('a mounted configuration is followed through its links, and threads run the
   const { actions } = await lookTwice(places);
   expect(await saidBy(actions, 'a')).toBe('second');
 });
+
+test('the modules of a folder are ES modules, whatever its package.json says', async () => {
+  await folder.write('package.json', '{ "type": "commonjs" }');
+  await folder.write('a.js', actionModule('a'));
+  await folder.write('b.js', "exports.b = require('@errand/actions');\n");
+  await folder.write('parts/c.cjs', 'exports.c = 1;\n');
+  await folder.write('c.ts', actionModule('c', { head: "import './parts/c.cjs';" }));
+  const { broken, actions } = await placesOf([folder.path]).look();
+  expect(namesOf(actions)).toEqual(['a']);
+  expect(broken).toEqual([
+    expect.stringMatching(/b\.js:1: exports is not defined in ES module scope/),
+    expect.stringMatching(/c\.ts: .*parts\/c\.cjs is CommonJS, which cannot be loaded anew/),
+  ]);
+});

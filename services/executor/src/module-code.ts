@@ -141,8 +141,20 @@ const load: LoadHookSync = (url, context, next) => {
   if (!version) return next(url, context);
   const held = version.sources.get(url);
   if (held) return { ...held, shortCircuit: true };
-  const loaded = next(url, context);
+  const loaded = next(url, { ...context, format: moduleFormat(url) ?? context.format });
   const { format, source } = loaded;
   if (format && source) version.sources.set(url, { format, source });
   return loaded;
 };
+
+/**
+ * What a folder's code is, whatever its package.json says of it: ES modules. Node holds CommonJS modules in a cache of
+ * its own, where no version of them could be told from another.
+ */
+function moduleFormat(url: string): string | undefined {
+  const path = fileURLToPath(url);
+  if (/\.c[jt]s$/.test(path))
+    throw new Error(`${path} is CommonJS, which cannot be loaded anew: make it an ES module`);
+  if (/\.m?ts$/.test(path)) return 'module-typescript';
+  return /\.m?js$/.test(path) ? 'module' : undefined;
+}
