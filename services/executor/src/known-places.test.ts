@@ -100,6 +100,19 @@ test('data that code may read reloads everything', async () => {
   expect((await lookTwice(places)).actions[0]).not.toBe(before[0]);
 });
 
+test('a file that is emptied and then written keeps its action in between', async () => {
+  await folder.write('a.ts', actionModule('a'));
+  const places = placesOf([folder.path]);
+  await places.look();
+  await folder.write('a.ts', '');
+  expect(await places.look()).toMatchObject({ hasChanged: false });
+  await folder.write('a.ts', actionModule('a', { said: 'written' }));
+  expect(await places.look()).toMatchObject({ hasChanged: false });
+  const { hasChanged, actions } = await places.look();
+  expect(hasChanged).toBe(true);
+  expect(await saidBy(actions, 'a')).toBe('written');
+});
+
 test('a link to nothing is told once and keeps no other file from being followed', async () => {
   await symlink('nowhere.ts', join(folder.path, 'a.ts'));
   await symlink('nowhere', join(folder.path, 'README'));
@@ -112,13 +125,6 @@ test('a link to nothing is told once and keeps no other file from being followed
   expect(await saidBy((await lookTwice(places)).actions, 'b')).toBe('new');
 });
 
-test('a percent sign in a folder or in a message hides no place of a mistake', async () => {
-  await folder.write('100%/a.ts', "\nthrow new Error('file:///100%/sure:1');\n");
-  const places = placesOf([join(folder.path, '100%')]);
-  const { broken } = await places.look();
-  expect(broken).toEqual([expect.stringMatching(/100%\/a\.ts:2: file:\/\/\/100%\/sure:1$/)]);
-});
-
 test('a contract that no message can hold is broken, and the other actions are there', async () => {
   const words = JSON.stringify(Array.from({ length: 2_000 }, (_, index) => `word ${index}`));
   const large = actionModule('large').replace('z.object({}),', `z.object({ word: z.enum(${words}) }),`);
@@ -129,6 +135,13 @@ test('a contract that no message can hold is broken, and the other actions are t
     expect.stringMatching(/a\.ts: the schemas of large take \d+ bytes: NATS takes 5000 in a message$/),
   ]);
   expect(namesOf(actions)).toEqual(['b']);
+});
+
+test('a percent sign in a folder or in a message hides no place of a mistake', async () => {
+  await folder.write('100%/a.ts', "\nthrow new Error('file:///100%/sure:1');\n");
+  const places = placesOf([join(folder.path, '100%')]);
+  const { broken } = await places.look();
+  expect(broken).toEqual([expect.stringMatching(/100%\/a\.ts:2: file:\/\/\/100%\/sure:1$/)]);
 });
 
 test('a mounted configuration is followed through its links, and threads run the code that the process has', async () => {

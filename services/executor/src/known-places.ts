@@ -5,7 +5,8 @@ import { type KnownFile, type LoadedAction, type LoadOptions, loadPlace } from '
 /** What the places of a configuration hold, as far as it has been looked at. */
 export interface KnownPlaces {
   /**
-   * Looks at every place and loads anew what changed since the last look. The first one loads everything. A place that cannot be looked at is broken and
+   * Looks at every place and loads anew what changed since the last look and has kept still for one: a file that is
+   * being written may be half of it. The first look loads everything. A place that cannot be looked at is broken and
    * keeps no other from being looked at.
    */
   look(): Promise<Look>;
@@ -23,6 +24,8 @@ interface KnownPlace {
   readonly name: string;
   /** Of what was loaded last. */
   loaded?: Fingerprint;
+  /** Of the last look. */
+  seen?: Fingerprint;
   /** Why it could not be looked at the last time. */
   trouble?: string;
   readonly files: Map<string, KnownFile>;
@@ -72,7 +75,9 @@ async function lookAt(known: KnownPlace, options: PlaceOptions): Promise<Found> 
 async function refresh(known: KnownPlace, options: PlaceOptions): Promise<Found> {
   const place = await findActionPlace(known.name);
   const mark = place ? await fingerprint(place) : NOTHING;
-  if (isDeepStrictEqual(mark, known.loaded)) return SAME;
+  const keepsStill = known.loaded === undefined || isDeepStrictEqual(mark, known.seen);
+  known.seen = mark;
+  if (!keepsStill || isDeepStrictEqual(mark, known.loaded)) return SAME;
   const hasNewData = mark.data !== known.loaded?.data;
   if (!place) {
     known.loaded = mark;
