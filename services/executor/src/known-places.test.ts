@@ -7,11 +7,14 @@ import type { KnownPlaces, PlaceOptions } from './known-places.ts';
 import type { LoadedAction } from './load-actions.ts';
 import { actionModule, createTestFolder, type TestFolder } from './test-folder.ts';
 import { idleHooks } from './test-hooks.ts';
+import { createWorkerPool } from './worker-pool.ts';
 
 // Loaded by Node itself, as what it loads is: vitest's own imports pass the hooks of versions by.
 const { knownPlaces } = createRequire(import.meta.url)(
   './known-places.ts',
 ) as typeof import('./known-places.ts');
+
+const ORDER = { jobId: 'j', tenantId: 't', input: {}, resource: {}, metadata: {}, attempt: 1 };
 
 let folder: TestFolder;
 beforeEach(async () => {
@@ -37,8 +40,7 @@ const namesOf = (actions: readonly LoadedAction[]) => actions.map(({ action }) =
 async function saidBy(actions: readonly LoadedAction[], name: string): Promise<unknown> {
   const loaded = actions.find(({ action }) => action.contract.name === name);
   if (!loaded) throw new Error(`there is no ${name}`);
-  const order = { jobId: 'j', tenantId: 't', input: {}, resource: {}, metadata: {}, attempt: 1 };
-  const outcome = await executeAttempt(loaded.action, order, idleHooks(new AbortController().signal));
+  const outcome = await executeAttempt(loaded.action, ORDER, idleHooks(new AbortController().signal));
   return outcome.kind === 'succeeded' ? JSON.parse(outcome.json ?? 'null').said : outcome;
 }
 
@@ -155,7 +157,10 @@ test('a mounted configuration is followed through its links, and threads run the
   await rename(join(folder.path, '..data_tmp'), join(folder.path, '..data'));
   await rm(join(folder.path, '..v1'), { recursive: true });
   const { code } = first[0] ?? {};
-  expect(code && [...code.version.sources.keys()]).toEqual([code?.url]);
+  if (!code) throw new Error('it has no code');
+  await using pool = createWorkerPool(code, 'a');
+  const outcome = await pool.run(ORDER, idleHooks(new AbortController().signal));
+  expect(outcome).toEqual({ kind: 'succeeded', json: '{"said":"first"}' });
   const { actions } = await lookTwice(places);
   expect(await saidBy(actions, 'a')).toBe('second');
 });

@@ -12,7 +12,7 @@ export interface KnownPlaces {
   look(): Promise<Look>;
 }
 
-export interface Look {
+interface Look {
   readonly hasChanged: boolean;
   /** Why something could not be loaded, told once. Its last good version stays. */
   readonly broken: readonly string[];
