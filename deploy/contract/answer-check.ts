@@ -47,14 +47,14 @@ export function createAnswerCheck(document: OpenapiDocument) {
   };
 }
 
-function closedSchemas(schemas: Readonly<Record<string, Json>>): Record<string, Json> {
+export function closedSchemas(schemas: Readonly<Record<string, Json>>): Record<string, Json> {
   // A problem is always narrowed by another schema beside it.
   return Object.fromEntries(
     Object.entries(schemas).map(([id, schema]) => [id, id === 'Problem' ? schema : closed(schema)]),
   );
 }
 
-function closed<T>(schema: T): T {
+export function closed<T>(schema: T): T {
   if (Array.isArray(schema)) return schema.map(closed) as T;
   if (typeof schema !== 'object' || schema === null || 'allOf' in schema) return schema;
   const entries = Object.entries(schema).map(([key, value]) => [

@@ -26,7 +26,9 @@ export function arbitraryRequest(
   options: { tenantId: string; urls: readonly string[] },
 ): fc.Arbitrary<RandomRequest> {
   const { schemas } = components;
-  const hints = hintsOf(options);
+  // The actions that there are must go on being there.
+  const actions = operation.operationId === 'deleteAction' ? [] : ACTIONS;
+  const hints = hintsOf({ ...options, actions });
   const wanted = (schema: Json, name: string) => hints(name) ?? arbitraryValue(schema, { schemas, hints });
   const { parameters = [], requestBody } = operation;
   const query = parameters.filter((parameter) => parameter.in === 'query');
@@ -87,6 +89,8 @@ export function arbitraryRequest(
     }));
 }
 
+const ACTIONS = ['performance_simulation', 'proposal_pdf_generation'];
+
 function keysOf({ security }: Operation): RandomRequest['key'][] {
   if (security.length === 0) return ['none', 'tenant', 'wrong'];
   const right = security.some((each) => 'apiKey' in each) ? 'tenant' : 'admin';
@@ -106,7 +110,8 @@ function exampleOf(example: Json | undefined, hints: Hints): fc.Arbitrary<unknow
   );
 }
 
-function hintsOf({ tenantId, urls }: { tenantId: string; urls: readonly string[] }): Hints {
+function hintsOf(options: { tenantId: string; urls: readonly string[]; actions: readonly string[] }): Hints {
+  const { tenantId, urls, actions } = options;
   const known = (name: Known) => fc.nat({ max: 99 }).map((index) => markOf(name, index));
   const hints: Record<string, fc.Arbitrary<unknown>> = {
     ...Object.fromEntries(KNOWN.map((name) => [name, known(name)])),
@@ -123,7 +128,7 @@ function hintsOf({ tenantId, urls }: { tenantId: string; urls: readonly string[]
     ),
     // Longer waits are tested where they are promised; here each would hold a connection.
     wait: fc.constantFrom(0, 0, 0, 0, 1),
-    name: fc.constantFrom('performance_simulation', 'proposal_pdf_generation', 'other'),
+    name: fc.constantFrom(...actions, 'other'),
   };
   return (name) => (Object.hasOwn(hints, name) ? hints[name] : undefined);
 }

@@ -12,8 +12,8 @@ const TENANT = 'random';
 const REQUESTS = Number(process.env.ERRAND_CONTRACT_REQUESTS ?? 10_000);
 const SEED = Number(process.env.ERRAND_CONTRACT_SEED ?? Date.now() % 2 ** 31);
 const AT_ONCE = 16;
-/** No dead letter is there, a replay is over before it can be canceled, and so is nearly every proposal. */
-const NEVER_BY_CHANCE = ['redriveDeadLetter', 'cancelReplay', 'cancelProposalPdfGeneration'];
+/** No dead letter is there, a replay is over before it can be canceled, and so is nearly every proposal; no action may go. */
+const NEVER_BY_CHANCE = ['deleteAction', 'redriveDeadLetter', 'cancelReplay', 'cancelProposalPdfGeneration'];
 /** Beyond this a call counts as hanging. */
 const PATIENCE_MS = 30_000;
 /** As much of an answer is read. */

@@ -228,6 +228,7 @@ async function callAdmin(call: Call): Promise<void> {
   await call('GET /admin/tenants/none/keys');
   await call(`DELETE /admin/keys/${body.key_id}`);
   await call(`DELETE /admin/keys/${body.key_id}`);
+  await call('DELETE /admin/actions/none');
   await call('GET /admin/dead-letters');
   await call('GET /admin/dead-letters?limit=x');
   await call('POST /admin/dead-letters/99/redrive');

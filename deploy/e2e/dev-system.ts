@@ -12,6 +12,8 @@ export interface DevSystem extends AsyncDisposable {
   /** Resolves when it has said the text since the last call. Rejects when it ends before that. */
   says(text: string): Promise<void>;
   call(path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** The text at a link of a result. */
+  download(link: string): Promise<string>;
   /** Requests a job of the action at this path and resolves to its ended summary. */
   run(path: string, input: unknown): Promise<Record<string, unknown>>;
 }
@@ -71,6 +73,10 @@ export async function startDevSystem(folder: string, env: Record<string, string>
     folder,
     says,
     call,
+    async download(link) {
+      const headers = { authorization: `Bearer ${local.api_key}` };
+      return (await fetch(new URL(link, local.url), { headers })).text();
+    },
     async run(path, input) {
       const { status, body } = await call(`${path}/run`, input);
       if (status !== 202) throw new Error(`${path}/run answers ${status}: ${JSON.stringify(body)}`);

@@ -1,23 +1,18 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts';
+import { type Block, ROOT, readBlocks, writeFiles } from './page-blocks.ts';
 
 /*
  * The pages for authors and callers as a reader follows them: files are written as their code blocks say, then the blocks of
  * commands are run. A block's info string says which it is: `ts file=actions/hello.ts`, `sh run`, `sh background`.
  */
 
-interface Block {
-  readonly info: string;
-  readonly text: string;
-}
-
-const ROOT = join(import.meta.dirname, '..', '..');
 const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more,./examples/python' };
 
 let dev: DevSystem;
@@ -31,23 +26,7 @@ function onOwnPorts(text: string): string {
   return text.replaceAll('9100', String(port)).replaceAll('9200', String(receiverPort));
 }
 
-async function blocksOf(page: string): Promise<Block[]> {
-  const text = await readFile(join(ROOT, 'docs', page), 'utf8');
-  const own = onOwnPorts(text);
-  return [...own.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(([, info = '', body = '']) => ({
-    info,
-    text: body,
-  }));
-}
-
-async function writeFiles(folder: string, blocks: readonly Block[]): Promise<void> {
-  for (const { info, text } of blocks) {
-    const [, path] = /file=(\S+)/.exec(info) ?? [];
-    if (path === undefined) continue;
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
-  }
-}
+const blocksOf = (page: string) => readBlocks(page, onOwnPorts);
 
 /** What the commands of a page print, in one shell with all of them. */
 async function runCommands(blocks: readonly Block[]): Promise<string> {
@@ -88,6 +67,13 @@ test('the page on actions leads to a job that has succeeded', async () => {
     status: 'succeeded',
     results: { text: 'Good day, Ada' },
   });
+});
+
+test('the file of the page on actions is downloaded as it was made', async () => {
+  const { results } = await dev.run('export_orders', { rows: 2 });
+  expect(results).toMatchObject({ content_type: 'text/csv', filename: 'orders.csv', bytes: 22 });
+  const { url } = results as { url: string };
+  expect(await dev.download(url)).toBe('order;price\n1;10\n2;20\n');
 });
 
 test('the page on wrapping leads to a quote of the endpoint', async () => {

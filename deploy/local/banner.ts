@@ -22,6 +22,7 @@ export function banner(facts: LocalFacts, folder: DataFolder): string {
 Errand is ready.
 
   url     ${facts.url}
+  docs    ${facts.url}/docs
   tenant  ${facts.tenant_id}
   key     ${facts.api_key}
   data    ${folder.path} (logs in logs/, the admin key in local.json)

@@ -7,14 +7,14 @@ import { lockFolder } from './folder-lock.ts';
 import { createLocalFiles, type LocalFile } from './local-file.ts';
 import { startSystem } from './start-system.ts';
 import { onStopSignals } from './stop-signals.ts';
-import { tellOfActions } from './tell-of-actions.ts';
+import { tellOfExecutor } from './tell-of-executor.ts';
 
 /**
  * `npm start`: the whole system on this machine, until Ctrl-C. Exit codes: 0 stopped as told, 1 could not start or
  * go on, 2 wrong configuration, 130 killed by a second Ctrl-C.
  *
  * `npm run dev` is the same with the word `dev`: the executor follows the action files in `./actions` as they are
- * written, and what becomes of them is told on the terminal.
+ * written, and what becomes of them and of their jobs is told on the terminal.
  */
 async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
   const config = parseConfig(localSettings, env);
@@ -64,7 +64,7 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
       await files.publish(facts);
       console.log(banner(facts, folder));
       if (isDev)
-        await tellOfActions({
+        await tellOfExecutor({
           logFile: folder.logFile('executor'),
           tenantUrl: tenantUrlOf(facts),
           signal: stopping.signal,

@@ -18,6 +18,8 @@ export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
   peek(name: string): CatalogueEntry | undefined;
   /** Sorted by name. */
   list(): CatalogueEntry[];
+  /** Takes back what an executor has announced. */
+  withdraw(name: string): Promise<void>;
 }
 
 /** Follows the contracts that executors announce. A contract is compiled when it arrives or changes. */
@@ -58,6 +60,10 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
       [...prepared.values()]
         .map(({ entry }) => entry)
         .sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1)),
+    async withdraw(name) {
+      await bucket.delete(name);
+      prepared.delete(name);
+    },
     [Symbol.dispose]: () => bucket.close(),
   };
 }

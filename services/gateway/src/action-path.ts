@@ -65,7 +65,7 @@ export function matchResource(template: ResourceTemplate, words: readonly string
       continue;
     }
     if (sent === '') return { kind: 'mismatched' };
-    const value = decode(sent);
+    const value = decodeWord(sent);
     if (value !== undefined && isFit(value)) parameters[part.parameter] = value;
     else {
       const detail = 'must be 1-200 percent-encoded UTF-8 characters without control characters';
@@ -89,7 +89,8 @@ export function fillResource(
   return path;
 }
 
-function decode(word: string): string | undefined {
+/** Undefined for a word that is not percent-encoded UTF-8. */
+export function decodeWord(word: string): string | undefined {
   try {
     return decodeURIComponent(word);
   } catch {

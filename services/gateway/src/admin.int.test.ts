@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { consumeBatches, openBucket, provisionConsumer } from '@errand/bus';
 import { ApiKey, BUCKETS, PROJECTION_CONSUMER } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ADMIN_KEY, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import { ADMIN_KEY, RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
 
 let gateway: TestGateway;
 
@@ -26,6 +26,21 @@ test('a tenant is made once, however often it is put', async () => {
 test('a tenant name that would not fit a subject is 422', async () => {
   const answer = await admin('/admin/tenants/a.b', { method: 'PUT' });
   expect([answer.status, answer.json.errors]).toMatchObject([422, [{ parameter: 'tenant_id' }]]);
+});
+
+test('an action that nobody has any more is withdrawn, and its jobs are not', async () => {
+  await gateway.announce({ ...SIMULATE, name: 'left_over' });
+  const listed = () => gateway.call('/v2/tenants/acme/actions/left_over');
+  await expect.poll(async () => (await listed()).status).toBe(200);
+  const path = RUN_PATH.replace('simulate', 'left_over');
+  const { links } = (await gateway.call(path, { body: { tilt_deg: 3 } })).json;
+  const remove = () => admin('/admin/actions/left_over', { method: 'DELETE' });
+  expect((await remove()).status).toBe(204);
+  expect((await listed()).json.code).toBe('unknown_action');
+  expect((await gateway.call(path, { body: { tilt_deg: 3 } })).json.code).toBe('unknown_action');
+  expect((await gateway.call(links.status)).json.status).toBe('queued');
+  expect((await remove()).json.code).toBe('unknown_action');
+  expect((await gateway.call('/admin/actions/simulate', { method: 'DELETE' })).status).toBe(401);
 });
 
 test('a key is shown once, works, is listed without its token, and stops when it is deleted', async () => {

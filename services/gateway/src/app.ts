@@ -20,6 +20,7 @@ import { type Env, recordExchanges } from './middleware/exchange.ts';
 import { problemOf, Refusal } from './problem.ts';
 import { cancelActionJob, cancelJob } from './routes/cancel-job.ts';
 import { createKey } from './routes/create-key.ts';
+import { deleteAction } from './routes/delete-action.ts';
 import { deleteKey } from './routes/delete-key.ts';
 import { exportAudit } from './routes/export-audit.ts';
 import { getAction } from './routes/get-action.ts';
@@ -117,6 +118,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
     POST: asAdmin(createKey(shared)),
     GET: asAdmin(listKeys(shared)),
   });
+  mount(app, '/admin/actions/:name', { DELETE: asAdmin(deleteAction(shared)) });
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
   mount(app, '/admin/audit', { GET: asAdmin(exportAudit(shared)) });
   mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });

@@ -1,6 +1,7 @@
+import { ActionName } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
 import type { ActionCatalogue, CatalogueEntry } from './action-catalogue.ts';
-import { type ActionPath, matchResource, parseActionPath, rawPathOf } from './action-path.ts';
+import { type ActionPath, decodeWord, matchResource, parseActionPath, rawPathOf } from './action-path.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 
@@ -20,14 +21,53 @@ export async function findAction(c: Ctx, catalogue: ActionCatalogue): Promise<Ad
   if (!entry) throw new Refusal('unknown_action');
   c.env.action = path.action;
   const match = matchResource(entry.template, path.resource);
-  if (match.kind === 'mismatched') throw new Refusal('unknown_action');
+  if (match.kind === 'mismatched') throw new Refusal('unknown_action', { detail: whereItIs(entry) });
   if (match.kind === 'invalid') throw new Refusal('invalid_input', { errors: match.errors });
   return { entry, path, resource: match.parameters };
 }
 
-/** @throws Refusal unknown_job for a job of another resource than the path names. */
-export function assertSameResource(state: JobState, resource: Record<string, string>): void {
-  const requested = state.request.value?.data.resource ?? {};
-  const same = Object.entries(resource).every(([name, value]) => requested[name] === value);
-  if (!same) throw new Refusal('unknown_job');
+function whereItIs({ contract: { name, resource } }: CatalogueEntry): string {
+  const path = ['', 'v2', 'tenants', '{tenant_id}', ...resource.split('/').filter(Boolean), name].join('/');
+  return `The action is not at this path, but at ${path}.`;
+}
+
+/** What a path says of the job that it is about. */
+export interface JobPlace {
+  /** Undefined: whichever the job has. */
+  readonly action: string | undefined;
+  isOf(state: JobState): boolean;
+}
+
+/** Of a path that names the job alone. */
+export const ANY_PLACE: JobPlace = { action: undefined, isOf: () => true };
+
+/**
+ * The place that a status or cancel path names. Jobs outlive the contract that they were run under: an action that is
+ * no longer announced, or lies elsewhere by now, has its jobs where their resource's values are words of the path.
+ * @throws Refusal unknown_action, invalid_input; LogUnavailable for an action that memory does not know.
+ */
+export async function findPlace(c: Ctx, catalogue: ActionCatalogue): Promise<JobPlace> {
+  const path = parseActionPath(rawPathOf(c.req.url));
+  if (!path) throw new Refusal('unknown_route');
+  const { action } = path;
+  if (!ActionName.safeParse(action).success) throw new Refusal('unknown_action');
+  c.env.action = action;
+  const entry = await catalogue.find(action);
+  const match = entry && matchResource(entry.template, path.resource);
+  if (match?.kind === 'invalid') throw new Refusal('invalid_input', { errors: match.errors });
+  const words = new Set(path.resource.map(decodeWord));
+  return {
+    action,
+    isOf(state) {
+      const requested = state.request.value?.data.resource ?? {};
+      return match?.kind === 'matched'
+        ? Object.entries(match.parameters).every(([name, value]) => requested[name] === value)
+        : Object.values(requested).every((value) => words.has(value));
+    },
+  };
+}
+
+/** @throws Refusal unknown_job for a job that is not where the path says. */
+export function assertAt(place: JobPlace, state: JobState): void {
+  if (!place.isOf(state)) throw new Refusal('unknown_job');
 }

@@ -1,4 +1,5 @@
-import { type JobFact, JobSummary } from '@errand/contracts';
+import { openBucket } from '@errand/bus';
+import { ActionContract, BUCKETS, type JobFact, JobSummary } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   RUN_PATH,
@@ -135,4 +136,33 @@ test('rows and log are merged, an ended row answers alone, and min_version goes 
 
   await store(() => ({ tenant_id: 'other' }));
   expect((await gateway.call(links.status)).status).toBe(404);
+});
+
+test('the links of a 202 go on when the action moves, and when it is gone', async () => {
+  await using own = await startTestGateway();
+  const accepted = (await own.call(RUN_PATH, { body: { tilt_deg: 30 } })).json;
+  const { status } = accepted.links;
+  const elsewhere = { ...SIMULATE, resource: 'plans/{plan_id}' };
+  const isServed = async () => (await own.call('/v2/tenants/acme/actions/simulate')).json;
+
+  await own.announce(elsewhere);
+  await expect.poll(async () => (await isServed()).resource).toBe(elsewhere.resource);
+  expect(await own.call(status)).toMatchObject({ status: 200, json: { job_id: accepted.job_id } });
+  expect(await own.call(status.replace('d-1', 'd-2'))).toMatchObject({ status: 404 });
+
+  const actions = await openBucket(own.bus.nc, BUCKETS.actions, ActionContract);
+  await actions.delete('simulate');
+  await expect.poll(async () => (await isServed()).code).toBe('unknown_action');
+  expect(await own.call(status)).toMatchObject({ status: 200, json: { status: 'queued' } });
+  expect(await own.call(status.replace('d-1', 'd-2'))).toMatchObject({ json: { code: 'unknown_job' } });
+  expect(await own.call(status.replace('simulate', 'another'))).toMatchObject({
+    json: { code: 'unknown_job' },
+  });
+  expect(await own.call(status.replace('simulate', 'No'))).toMatchObject({
+    json: { code: 'unknown_action' },
+  });
+
+  const cancel = status.replace('/status?', '/cancel?');
+  expect(await own.call(cancel.replace('d-1', 'd-2'), { method: 'POST' })).toMatchObject({ status: 404 });
+  expect(await own.call(cancel, { method: 'POST' })).toMatchObject({ json: { status: 'canceled' } });
 });

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '@errand/bus';
 import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from './action-catalogue.ts';
-import { assertSameResource } from './find-action.ts';
+import { assertAt, type JobPlace } from './find-action.ts';
 import { type FindJobDeps, findJob } from './find-job.ts';
 import { answerJob, isKnownVersion } from './job-answer.ts';
 import type { JobQuery } from './job-query.ts';
@@ -20,19 +20,14 @@ export interface LookUpDeps extends FindJobDeps {
 export async function lookUpJob(
   c: Ctx,
   deps: LookUpDeps,
-  wanted: {
-    tenantId: string;
-    query: JobQuery;
-    action: string | undefined;
-    resource: Record<string, string>;
-  },
+  wanted: { tenantId: string; query: JobQuery; place: JobPlace },
 ): Promise<Response> {
-  const { tenantId, query, action, resource } = wanted;
+  const { tenantId, query, place } = wanted;
   const { jobId, minVersion, waitS } = query;
   c.env.jobId = jobId;
   const read = async (atLeast?: number) => {
-    const state = await findJob(deps, { tenantId, jobId, action, minVersion, atLeast });
-    assertSameResource(state, resource);
+    const state = await findJob(deps, { tenantId, jobId, action: place.action, minVersion, atLeast });
+    assertAt(place, state);
     return state;
   };
   const state = waitS === 0 ? await read() : await waitFor(c, deps, { query, tenantId, read });

@@ -31,7 +31,11 @@ const PROBLEMS = {
     detail: 'Send a valid API key as Authorization: Bearer <key>.',
     headers: { 'www-authenticate': 'Bearer realm="errand"' },
   },
-  unknown_route: { status: 404, title: 'Not found', detail: 'There is nothing at this path.' },
+  unknown_route: {
+    status: 404,
+    title: 'Not found',
+    detail: 'There is nothing at this path; /docs says what there is.',
+  },
   unknown_tenant: { status: 404, title: 'Not found', detail: 'There is no such tenant.' },
   unknown_action: { status: 404, title: 'Not found', detail: 'There is no such action at this path.' },
   unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job here.' },

@@ -202,6 +202,11 @@ test.each([
   expect([answer.status, answer.json.code]).toEqual([404, code]);
 });
 
+test('an action that is somewhere else is told where', async () => {
+  const { json } = await gateway.call('/v2/tenants/acme/simulate/run', { body: { tilt_deg: 1 } });
+  expect(json.detail).toContain('at /v2/tenants/{tenant_id}/designs/{design_id}/simulate.');
+});
+
 test('path parameters with control characters or of more than 200 characters are 422', async () => {
   for (const sent of ['a%00b', 'x'.repeat(201), '%ff']) {
     const answer = await gateway.call(RUN_PATH.replace('d-1', sent), { body: { tilt_deg: 1 } });

@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { JobFact, WebhookRequest } from '@errand/contracts';
 import { createDailyPartitions, migrate } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { watchEndpoints } from './endpoints.ts';
 import { replayPage, startReplay } from './replay.ts';
@@ -98,6 +99,25 @@ test('a replay of a paused endpoint waits for it, and is looked at no more than 
   expect(await countOf(paused.endpoint_id, 'pending')).toBe(0);
   await system.addEndpoint({ ...paused, enabled: true });
   expect(await untilDone(replayId)).toMatchObject({ state: 'done', scheduled: 3 });
+});
+
+test('a replay makes what it tells again where the tables are as empty as after the loss of Postgres', async () => {
+  const endpoint = await addEndpoint('/hook');
+  {
+    await using _service = await system.start();
+    await endJobs(3);
+    await waitUntil(async () => (await countOf(endpoint.endpoint_id, 'delivered')) === 3);
+  }
+  for (const table of ['webhook_message', 'webhook_delivery', 'webhook_attempt']) {
+    const { rows } = await sql<{ name: string }>`
+      select inhrelid::regclass::text as name from pg_inherits where inhparent = ${table}::regclass`.execute(
+      system.db,
+    );
+    for (const { name } of rows) await sql`drop table ${sql.table(name)}`.execute(system.db);
+  }
+  await using _service = await system.start();
+  expect(await untilDone(await replay(endpoint.endpoint_id))).toMatchObject({ state: 'done', scheduled: 3 });
+  await waitUntil(async () => (await countOf(endpoint.endpoint_id, 'delivered')) === 3);
 });
 
 test('a replay may be of some types of event only, of what was missed and of what was delivered', async () => {

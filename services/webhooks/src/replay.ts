@@ -127,7 +127,8 @@ async function workOn(trx: Db, replay: ReplayRow, deps: ReplayDeps): Promise<Pro
     if (!endpoint.enabled || deps.states.isDisabled(endpoint)) {
       return { ...unchanged, dueMs: nowMs + deps.retryMs };
     }
-    const pending = await countPending(trx, endpoint.endpoint_id, deps.replayBacklog);
+    // Not within the transaction: what that has read keeps a partition from being made.
+    const pending = await countPending(deps.db, endpoint.endpoint_id, deps.replayBacklog);
     room = Math.min(PAGE, deps.replayBacklog - pending);
     if (room <= 0) return { ...unchanged, dueMs: nowMs + PACE_MS };
   }
@@ -214,7 +215,7 @@ async function missedOf(trx: Db, events: readonly RecordedEvent[], { endpoint, n
     return type !== undefined && wantsEvent(endpoint, { type, action: ref.action });
   });
   const eventIds = wanted.map(({ event }) => event.id);
-  // Before the transaction has touched the tables, which would keep a partition from being made.
+  // The transaction has not touched the tables yet, which would keep a partition from being made.
   for (const partitions of deps.partitions) await partitions.ensureFor(eventIds);
   const known = await deliveredEvents(trx, endpoint.endpoint_id, eventIds);
   const missing = wanted.filter(({ event }) => !known.has(event.id));

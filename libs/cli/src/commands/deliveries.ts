@@ -1,4 +1,5 @@
-import type { Delivery, DeliveryStatus, EndingType, ReplayKind } from '@errand/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Delivery, DeliveryStatus, EndingType, Replay, ReplayKind } from '@errand/client';
 import { type Command, Option } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -36,6 +37,7 @@ export function addDeliveries(webhooks: Command, bind: Bind, now: () => number):
     )
     .option('--types <names>', 'such as job.failed', collectWords)
     .option('--dry-run', 'count only')
+    .option('--wait', 'follow it to its end')
     .action(bind(replay));
   webhooks
     .command('replays')
@@ -117,21 +119,39 @@ interface ReplayOptions {
   readonly only: ReplayKind;
   readonly types?: EndingType[];
   readonly dryRun?: true;
+  readonly wait?: true;
 }
 
+const LOOK_MS = 500;
+const ENDS = ['done', 'failed', 'canceled'];
+
+/** With `wait` it is 1 if the replay's end is not that it is done. */
 async function replay(world: World, options: ReplayOptions, id = ''): Promise<ExitCode> {
-  const { since, until, only, types, dryRun } = options;
+  const { since, until, only, types, dryRun, wait } = options;
+  const { signal } = world;
   const { webhooks } = await world.errand();
-  const started = await webhooks.replay(id, {
-    ...{ since, until, only, types, dryRun },
-    signal: world.signal,
-  });
-  tell(
-    world,
-    started,
-    () => `replay ${started.replay_id} runs; errand webhooks replays ${id} says how it stands`,
-  );
-  return 0;
+  const started = await webhooks.replay(id, { since, until, only, types, dryRun, signal });
+  if (!wait) {
+    tell(
+      world,
+      started,
+      () => `replay ${started.replay_id} runs; errand webhooks replays ${id} says how it stands`,
+    );
+    return 0;
+  }
+  for (;;) {
+    const seen = await webhooks.getReplay(id, started.replay_id, { signal });
+    if (ENDS.includes(seen.state)) {
+      tell(world, seen, () => replayText(seen));
+      return seen.state === 'done' ? 0 : 1;
+    }
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+}
+
+function replayText({ replay_id, state, dry_run, matched, scheduled, error }: Replay): string {
+  const counts = dry_run ? `${matched} would be told` : `${matched} found, ${scheduled} to be told`;
+  return `replay ${replay_id} ${state}: ${counts}${error ? ` (${plain(error)})` : ''}`;
 }
 
 async function replays(world: World, _: unknown, id = ''): Promise<ExitCode> {

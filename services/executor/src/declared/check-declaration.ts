@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { RESERVED_ACTION_NAMES } from '@errand/contracts';
+import { ActionName, RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { schemaMistakes } from '@errand/json-schema';
 import type { CommandCall, Declaration, HttpCall } from './declaration.ts';
+import type { Environment } from './environment.ts';
 import { headerMistakes } from './headers.ts';
 import { parametersOf, urlMistakes } from './url-template.ts';
 import type { Mistake } from './yaml-places.ts';
@@ -13,15 +14,23 @@ export interface Declared {
   readonly declaration: Declaration;
   /** Of the file; relative paths start there. */
   readonly folder: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
+}
+
+/** What no action may be called by. */
+export function nameMistakes(name: string): Mistake[] {
+  const wrong = (message: string) => [{ path: [], message, isKey: true }];
+  if (RESERVED_ACTION_NAMES.includes(name)) return wrong('the API uses that word itself');
+  const { error } = ActionName.safeParse(name);
+  return error ? wrong(error.issues[0]?.message ?? error.message) : [];
 }
 
 /** What a well-formed declaration is wrong in all the same. Paths start at the declaration. */
-export function checkDeclaration({ name, declaration, folder, env }: Declared): Mistake[] {
+export function checkDeclaration({ declaration, folder, env }: Omit<Declared, 'name'>): Mistake[] {
   const { http, command } = declaration;
   const mistakes = [...schemaMistakesIn(declaration, 'input'), ...schemaMistakesIn(declaration, 'result')];
-  if (RESERVED_ACTION_NAMES.includes(name)) {
-    mistakes.push({ path: [], message: 'the API uses that word itself' });
+  if ((http === undefined) === (command === undefined)) {
+    mistakes.push({ path: [], message: 'must have http or command, and not both' });
   }
   const parameters = parametersOf(declaration.resource);
   if (new Set(parameters).size < parameters.length) {
@@ -47,7 +56,7 @@ function schemaMistakesIn(declaration: Declaration, member: 'input' | 'result'):
   }));
 }
 
-function httpMistakes(call: HttpCall, declaration: Declaration, env: Declared['env']): Mistake[] {
+function httpMistakes(call: HttpCall, declaration: Declaration, env: Environment): Mistake[] {
   const mistakes = [...urlMistakes(call.url, declaration), ...headerMistakes(call.headers, env)];
   for (const status of call.permanent.filter((each) => call.retry_on.includes(each))) {
     mistakes.push({ path: ['permanent'], message: `${status} is under retry_on, too` });
@@ -59,8 +68,16 @@ function httpMistakes(call: HttpCall, declaration: Declaration, env: Declared['e
 }
 
 function commandMistakes({ cwd }: CommandCall, folder: string): Mistake[] {
-  const isFolder = statSync(resolve(folder, cwd), { throwIfNoEntry: false })?.isDirectory();
-  return isFolder ? [] : [{ path: ['cwd'], message: `there is no folder ${resolve(folder, cwd)}` }];
+  const path = resolve(folder, cwd);
+  return isFolder(path) ? [] : [{ path: ['cwd'], message: `there is no folder ${path}` }];
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function under(key: string, mistakes: readonly Mistake[]): Mistake[] {

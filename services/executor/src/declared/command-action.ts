@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { type Action, PermanentError } from '@errand/actions';
 import type { Declared } from './check-declaration.ts';
 import type { CommandCall } from './declaration.ts';
+import { variableIn } from './environment.ts';
 import { factsOf } from './http-action.ts';
+import { fitsFault, parseOutside } from './outside-json.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { listenTo } from './said-lines.ts';
 
@@ -16,6 +18,7 @@ import { listenTo } from './said-lines.ts';
  *   it ends with 0                            the result
  *   with permanent_exit_code                  the job fails
  *   otherwise, or by a signal                 another attempt
+ *   it cannot be started                      another attempt
  *   it writes more than max_output_bytes      the group is killed, the job fails
  *   the attempt is stopped or times out       the group gets SIGTERM, and SIGKILL after kill_grace_s
  */
@@ -23,23 +26,29 @@ import { listenTo } from './said-lines.ts';
 export function commandRun(call: CommandCall, { folder, env }: Declared): Action['run'] {
   // PATH finds the program; everything else is passed on only where it is asked for.
   const passed = Object.fromEntries(
-    ['PATH', ...call.env].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+    ['PATH', ...call.env].flatMap((name) => {
+      const value = variableIn(env, name);
+      return value === undefined ? [] : [[name, value]];
+    }),
   );
   const cwd = resolve(folder, call.cwd);
   return async (attempt) => {
     attempt.signal.throwIfAborted();
-    const group = startProcessGroup(call.argv, { cwd, env: passed });
+    const sent = JSON.stringify(factsOf(attempt));
+    const group = await startProcessGroup(call.argv, { cwd, env: passed });
     const onAbort = () => group.end(call.kill_grace_s * 1_000);
     attempt.signal.addEventListener('abort', onAbort, { once: true });
+    if (attempt.signal.aborted) onAbort();
     try {
       const said = listenTo(group.child.stderr, attempt);
       const output = collect(group, call);
-      group.child.stdin.end(JSON.stringify(factsOf(attempt)));
+      group.child.stdin.end(sent);
       const { code, signal } = await group.closed;
+      const lastLine = said.end();
       const text = output();
       if (code === 0) return resultIn(text);
       if (code === call.permanent_exit_code) throw refusalIn(text);
-      throw new Error(`the command ended with ${signal ?? `code ${code}`}: ${said.lastLine()}`);
+      throw new Error(`the command ended with ${signal ?? `code ${code}`}: ${lastLine}`);
     } finally {
       attempt.signal.removeEventListener('abort', onAbort);
     }
@@ -64,7 +73,7 @@ function collect(group: ProcessGroup, call: CommandCall): () => string {
 
 function resultIn(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseOutside(text);
   } catch {
     throw new PermanentError('invalid_output', 'The command did not write its result as JSON.');
   }
@@ -72,13 +81,16 @@ function resultIn(text: string): unknown {
 
 /** Whatever it wrote, the job fails for good; without a readable reason with a general one. */
 function refusalIn(text: string): PermanentError {
-  let said: { code?: unknown; message?: unknown; details?: unknown } | null = null;
+  let said: unknown;
   try {
-    said = JSON.parse(text);
+    said = parseOutside(text);
   } catch {
     // Told below.
   }
-  const code = typeof said?.code === 'string' ? said.code : 'command_refused';
-  const message = typeof said?.message === 'string' ? said.message : 'The command refused the job.';
-  return new PermanentError(code, message, Array.isArray(said?.details) ? said.details : []);
+  const { code, message, details } = (said ?? {}) as Record<string, unknown>;
+  return new PermanentError(
+    typeof code === 'string' ? code : 'command_refused',
+    typeof message === 'string' ? message : 'The command refused the job.',
+    Array.isArray(details) && fitsFault(details) ? details : [],
+  );
 }

@@ -1,4 +1,4 @@
-import { ActionContract, ActionName } from '@errand/contracts';
+import { ActionContract } from '@errand/contracts';
 import { z } from 'zod';
 
 /*
@@ -37,9 +37,15 @@ const HttpCall = z.strictObject({
 });
 export type HttpCall = z.infer<typeof HttpCall>;
 
+/** What the system ends at the first NUL. */
+const word = z.string().refine((text) => !text.includes('\0'), 'may hold no NUL character');
+
 const CommandCall = z.strictObject({
-  argv: z.array(z.string(), { error: 'must be a list of words; no shell takes them apart' }).min(1),
-  cwd: z.string().default('.'),
+  argv: z
+    .array(word, { error: 'must be a list of words; no shell takes them apart' })
+    .min(1)
+    .refine(([program]) => program?.trim() !== '', { path: [0], error: 'must name a program' }),
+  cwd: word.default('.'),
   env: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable')).default([]),
   permanent_exit_code: z.int().min(1).max(255).default(65),
   max_output_bytes: bytes.default(1_048_576),
@@ -47,32 +53,30 @@ const CommandCall = z.strictObject({
 });
 export type CommandCall = z.infer<typeof CommandCall>;
 
-const Declaration = z
-  .strictObject({
-    version: z
-      .union([z.string(), z.number()])
-      .transform(String)
-      .pipe(ActionContract.shape.version)
-      .default('1'),
-    description: ActionContract.shape.description.default(''),
-    resource: ActionContract.shape.resource.default(''),
-    input: jsonSchema.default({ type: 'object' }),
-    result: jsonSchema.default({}),
-    timeout_s: seconds.default(600),
-    concurrency: z.int().min(1).max(10_000).default(4),
-    retry: z
-      .strictObject({
-        max_attempts: z.int().min(1).default(3),
-        first_delay_s: seconds.default(1),
-        max_delay_s: seconds.default(300),
-      })
-      .prefault({}),
-    http: HttpCall.optional(),
-    command: CommandCall.optional(),
-  })
-  .refine(({ http, command }) => (http === undefined) !== (command === undefined), {
-    error: 'must have http or command, and not both',
-  });
+export const Declaration = z.strictObject({
+  // Numbers have come as they are written.
+  version: z
+    .string({ error: 'must be a word or a number, in quotes where YAML takes it for something else' })
+    .pipe(ActionContract.shape.version)
+    .default('1'),
+  description: ActionContract.shape.description.default(''),
+  resource: ActionContract.shape.resource.default(''),
+  input: jsonSchema.default({ type: 'object' }),
+  result: jsonSchema.default({}),
+  timeout_s: seconds.default(600),
+  concurrency: z.int().min(1).max(10_000).default(4),
+  retry: z
+    .strictObject({
+      max_attempts: z.int().min(1).default(3),
+      first_delay_s: seconds.default(1),
+      max_delay_s: seconds.default(300),
+    })
+    .prefault({}),
+  /** Or `command`, and not both. */
+  http: HttpCall.optional(),
+  command: CommandCall.optional(),
+});
 export type Declaration = z.infer<typeof Declaration>;
 
-export const Declarations = z.strictObject({ actions: z.record(ActionName, Declaration) });
+/** A file, whose actions are declarations. */
+export const Declarations = z.strictObject({ actions: z.record(z.string(), z.unknown()) });

@@ -1,4 +1,4 @@
-import type { Declared } from './check-declaration.ts';
+import { type Environment, variableIn } from './environment.ts';
 import type { Mistake } from './yaml-places.ts';
 
 const SECRET = /\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}/g;
@@ -24,15 +24,18 @@ const TAKEN = [
   'upgrade',
 ];
 
-export function headerMistakes(headers: Readonly<Record<string, string>>, env: Declared['env']): Mistake[] {
+export function headerMistakes(headers: Readonly<Record<string, string>>, env: Environment): Mistake[] {
+  const names = Object.keys(headers);
   return Object.entries(headers).flatMap(([name, value]) => {
     const wrong = (message: string) => ({ path: ['headers', name], message });
     const mistakes: Mistake[] = [];
     if (!NAME.test(name)) mistakes.push(wrong('is no name of a header'));
     if (TAKEN.includes(name.toLowerCase())) mistakes.push(wrong('is set by Errand itself'));
+    const first = names.find((each) => each.toLowerCase() === name.toLowerCase());
+    if (first !== name) mistakes.push(wrong(`is ${first} again`));
     const missing = [...value.matchAll(SECRET)]
       .map(([, variable = '']) => variable)
-      .filter((each) => !env[each]);
+      .filter((each) => !variableIn(env, each));
     for (const variable of missing) mistakes.push(wrong(`the environment has no ${variable}`));
     if (value.replaceAll(SECRET, '').includes('${')) mistakes.push(wrong(`${FORM} is the only form`));
     // What the value is may be secret, so it is not shown.
@@ -44,13 +47,13 @@ export function headerMistakes(headers: Readonly<Record<string, string>>, env: D
 /** The headers with their secrets, in lower case. */
 export function filledHeaders(
   headers: Readonly<Record<string, string>>,
-  env: Declared['env'],
+  env: Environment,
 ): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), fill(value, env)]),
   );
 }
 
-function fill(value: string, env: Declared['env']): string {
-  return value.replaceAll(SECRET, (_, variable: string) => env[variable] ?? '');
+function fill(value: string, env: Environment): string {
+  return value.replaceAll(SECRET, (_, variable: string) => variableIn(env, variable) ?? '');
 }

@@ -1,5 +1,6 @@
 /* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the form of a secret is what is tested */
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { type Receiver, startReceiver } from '@errand/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createTestFile, runOnce, type TestFile } from './test-declarations.ts';
@@ -30,6 +31,22 @@ function calling(path: string, ...more: string[]) {
 ${more.map((line) => `      ${line}`).join('\n')}
 `);
 }
+const REFUSAL = 'HTTP/1.1 400 Bad\r\ncontent-length: 99\r\n\r\n';
+
+/** An endpoint that answers as it likes, in bytes. */
+async function answering(answer: (socket: Socket) => void): Promise<{ url: string } & AsyncDisposable> {
+  const server = createServer((socket) => {
+    socket.once('error', () => {});
+    socket.once('data', () => answer(socket));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    [Symbol.asyncDispose]: async () => void server.close(),
+  };
+}
+
 const given = { input: { size: 3 }, resource: { customer_id: 'a/b c' } };
 
 test('the input is posted as JSON, with the job as idempotency key, the trace and the secret headers', async () => {
@@ -98,6 +115,29 @@ test('of a refusal callers see what the file points at', async () => {
   receiver.respond = () => ({ status: 422, body: '{"errors":[{"field":"size"}],"trace":"inner words"}' });
   const { result } = runOnce(await calling('/q', 'error_details: /errors'), given);
   await expect(result).rejects.toMatchObject({ details: [{ status: 422, answer: [{ field: 'size' }] }] });
+});
+
+test('of a refusal callers see nothing that would be too much for an event', async () => {
+  receiver.respond = () => ({ status: 422, body: JSON.stringify({ errors: 'x'.repeat(100_000) }) });
+  const { result } = runOnce(await calling('/q', 'error_details: /errors'), given);
+  const { details } = await result.then(null, (error) => error);
+  expect(details).toEqual([{ status: 422 }]);
+});
+
+test.each([
+  ['', { code: 'endpoint_refused', details: [{ status: 400 }] }],
+  [', error_details: /errors', { code: 'endpoint_refused', details: [{ status: 400 }] }],
+  [', retry_on: [400]', { name: 'Error', message: 'the endpoint answered 400' }],
+])('a refusal whose body breaks off is one%s', async (more, error) => {
+  await using endpoint = await answering((socket) => socket.end(`${REFUSAL}{`));
+  const { result } = runOnce(await file.one(`actions: { a: { http: { url: '${endpoint.url}'${more} } } }`));
+  await expect(result).rejects.toMatchObject(error);
+});
+
+test('a status is enough for a refusal, however long its body takes', async () => {
+  await using endpoint = await answering((socket) => socket.write(`${REFUSAL}{`));
+  const { result } = runOnce(await file.one(`actions: { a: { http: { url: '${endpoint.url}' } } }`));
+  await expect(result).rejects.toMatchObject({ code: 'endpoint_refused' });
 });
 
 test('an answer that is too large ends the job, and one that is no JSON is tried again', async () => {

@@ -1,9 +1,10 @@
 import { type Action, type Attempt, PermanentError } from '@errand/actions';
 import { Agent, type Dispatcher, request } from 'undici';
-import type { Declared } from './check-declaration.ts';
 import type { HttpCall } from './declaration.ts';
+import type { Environment } from './environment.ts';
 import { filledHeaders } from './headers.ts';
 import { mapValue } from './mapping.ts';
+import { fitsFault, parseOutside } from './outside-json.ts';
 import { fillUrl } from './url-template.ts';
 
 /*
@@ -12,11 +13,13 @@ import { fillUrl } from './url-template.ts';
  *   it answers 2xx with JSON                     the result
  *   408, 425, 429, 5xx, or a status of retry_on  another attempt
  *   any other status, redirects too              the job fails
- *   nothing, or what is no JSON                  another attempt
+ *   nothing, or 2xx with what is no JSON         another attempt
  *   more than max_response_bytes                 the job fails
  *
  * Private addresses are allowed: the file is the operator's own.
  */
+
+type Body = Dispatcher.ResponseData['body'];
 
 const PASSING = [408, 425, 429];
 const CONNECT_MS = 10_000;
@@ -33,7 +36,7 @@ const agent = new Agent({
   allowH2: false,
 });
 
-export function httpRun(call: HttpCall, env: Declared['env']): Action['run'] {
+export function httpRun(call: HttpCall, env: Environment): Action['run'] {
   const headers = filledHeaders(call.headers, env);
   return async (attempt) => {
     const sent = bodyOf(call, attempt);
@@ -49,20 +52,15 @@ export function httpRun(call: HttpCall, env: Declared['env']): Action['run'] {
       signal: attempt.signal,
       dispatcher: agent,
     });
+    if (statusCode < 200 || statusCode >= 300) throw await refusalOf(call, statusCode, body);
     const text = await readBounded(body, call.max_response_bytes);
-    if (statusCode >= 200 && statusCode < 300) {
-      if (text === undefined) {
-        const limit = [{ max_response_bytes: call.max_response_bytes }];
-        throw new PermanentError('response_too_large', "The endpoint's answer is too large.", limit);
-      }
-      const encoding = answered['content-encoding'] ?? 'identity';
-      if (encoding !== 'identity') throw new Error(`the endpoint answered with content-encoding ${encoding}`);
-      return mapValue(call.response, text === '' ? null : JSON.parse(text));
+    if (text === undefined) {
+      const limit = [{ max_response_bytes: call.max_response_bytes }];
+      throw new PermanentError('response_too_large', "The endpoint's answer is too large.", limit);
     }
-    if (isPassing(statusCode, call)) throw new Error(`the endpoint answered ${statusCode}`);
-    throw new PermanentError('endpoint_refused', `The endpoint answered ${statusCode}.`, [
-      { status: statusCode, ...detailsOf(text, call) },
-    ]);
+    const encoding = answered['content-encoding'] ?? 'identity';
+    if (encoding !== 'identity') throw new Error(`the endpoint answered with content-encoding ${encoding}`);
+    return mapValue(call.response, text === '' ? null : parseOutside(text));
   };
 }
 
@@ -95,22 +93,29 @@ function isPassing(status: number, { retry_on, permanent }: HttpCall): boolean {
   return status >= 500 || PASSING.includes(status) || retry_on.includes(status);
 }
 
+/** The status alone decides; the body is read where callers may see some of it. */
+async function refusalOf(call: HttpCall, status: number, body: Body): Promise<Error> {
+  const passes = isPassing(status, call);
+  if (passes || call.error_details === undefined) body.on('error', () => {}).destroy();
+  if (passes) return new Error(`the endpoint answered ${status}`);
+  const details = [{ status, ...(await detailsOf(call, body)) }];
+  return new PermanentError('endpoint_refused', `The endpoint answered ${status}.`, details);
+}
+
 /** What of a refusal callers may see is for the declaration to say. */
-function detailsOf(text = '', { error_details }: HttpCall): object {
+async function detailsOf({ error_details, max_response_bytes }: HttpCall, body: Body): Promise<object> {
   if (error_details === undefined) return {};
   try {
-    const answer = mapValue(error_details, JSON.parse(text));
-    return answer === undefined ? {} : { answer };
+    const text = await readBounded(body, max_response_bytes);
+    const answer = mapValue(error_details, parseOutside(text ?? ''));
+    return answer !== undefined && fitsFault(answer) ? { answer } : {};
   } catch {
     return {};
   }
 }
 
 /** Undefined for a body that is larger; the rest of it is not read. */
-async function readBounded(
-  body: Dispatcher.ResponseData['body'],
-  maxBytes: number,
-): Promise<string | undefined> {
+async function readBounded(body: Body, maxBytes: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {

@@ -84,12 +84,79 @@ test('every mistake is named at once with its line, column and path', async () =
 `);
   expect(mistakes).toEqual([
     '2:3: actions.Quote: must be snake_case, at most 64 characters',
+    '3:3: actions.jobs: the API uses that word itself',
     '5:5: actions.scan.timeout: is not a known word here',
     expect.stringMatching(/^6:28: actions\.scan\.retry\.max_attempts: Too small/),
     '8:13: actions.scan.command.argv: must be a list of words; no shell takes them apart',
     '9:3: actions.both: must have http or command, and not both',
     '10:3: actions.none: must have http or command, and not both',
     '11:11: actions.half.http.url: is missing',
+  ]);
+});
+
+test('what is wrong in its form hides nothing else', async () => {
+  const mistakes = await mistakesIn(`actions:
+  jobs: { command: { argv: [x], cwd: nowhere } }
+  quote:
+    tiemout: 5
+    retry: { max_attempts: 0 }
+    input: { type: object, properties: { a: !foo { type: text } } }
+    http:
+      url: http:///{a}
+      headers: { a: 1, b: '\${secret:NOPE}', __proto__: x }
+      retry_on: [200]
+  none: { tiemout: 5 }
+secrets: {}
+`);
+  expect(mistakes).toEqual([
+    '2:3: actions.jobs: the API uses that word itself',
+    expect.stringMatching(/^2:38: actions\.jobs\.command\.cwd: there is no folder/),
+    '4:5: actions.quote.tiemout: is not a known word here',
+    expect.stringMatching(/^5:28: actions\.quote\.retry\.max_attempts: Too small/),
+    expect.stringMatching(/^6:45: .*!foo/),
+    expect.stringMatching(/^6:58: actions\.quote\.input\.properties\.a\.type: /),
+    '8:12: actions.quote.http.url: has no host',
+    expect.stringMatching(/^8:12: actions\.quote\.http\.url: \{a\} must be required/),
+    expect.stringMatching(/^9:21: actions\.quote\.http\.headers\.a: .*expected string/),
+    '9:27: actions.quote.http.headers.b: the environment has no NOPE',
+    '9:45: nothing may be called __proto__',
+    expect.stringMatching(/^10:18: actions\.quote\.http\.retry_on\.0: Too small/),
+    '11:3: actions.none: must have http or command, and not both',
+    '11:11: actions.none.tiemout: is not a known word here',
+    '12:1: secrets: is not a known word here',
+  ]);
+});
+
+test('what follows from a mistake is not told', async () => {
+  const mistakes = await mistakesIn(`actions:
+  a: { resource: '{a}', http: { url: 'http://x/{a}' } }
+  b: { input: no, http: { url: 'http://x/{a}' } }
+  c: { http: no }
+  d: { command: { argv: echo } }
+`);
+  expect(mistakes).toEqual([
+    '2:18: actions.a.resource: must look like designs/{design_id}',
+    '3:15: actions.b.input: must be a JSON Schema, which is a map',
+    expect.stringMatching(/^4:14: actions\.c\.http: .*expected object/),
+    expect.stringMatching(/^5:25: actions\.d\.command\.argv: must be a list/),
+  ]);
+});
+
+test.each([
+  ['1.10', '1.10'],
+  ['2.0', '2.0'],
+  ['010', '010'],
+  ['2026-11-24', '2026-11-24'],
+  ["'3'", '3'],
+])('a version is what the file says: %s', async (written, version) => {
+  const action = await file.one(`actions: { a: { version: ${written}, command: { argv: [x] } } }`);
+  expect(action.contract.version).toBe(version);
+});
+
+test('a name that all objects have is no variable', async () => {
+  const yaml = http("{ url: 'http://x/', headers: { a: '${secret:constructor}' } }");
+  expect(await mistakesIn(yaml)).toEqual([
+    '9:41: actions.quote.http.headers.a: the environment has no constructor',
   ]);
 });
 
@@ -144,6 +211,57 @@ test.each([
     'a status of two minds',
     http("{ url: 'http://x/', retry_on: [500], permanent: [500] }"),
     /500 is under retry_on, too/,
+  ],
+  [
+    'a folder with a character that no path has',
+    'actions:\n  a: { command: { argv: [x], cwd: "a\\0b" } }\n',
+    /^2:35: actions\.a\.command\.cwd: may hold no NUL/,
+  ],
+  [
+    'a folder with a name that is too long',
+    `actions:\n  a: { command: { argv: [x], cwd: ${'x'.repeat(5_000)} } }\n`,
+    /^2:35: actions\.a\.command\.cwd: there is no folder/,
+  ],
+  [
+    'a program without a name',
+    'actions:\n  a: { command: { argv: [""] } }\n',
+    /^2:26: actions\.a\.command\.argv\.0: must name a program/,
+  ],
+  [
+    'a word that no program can be given',
+    'actions:\n  a: { command: { argv: [x, "a\\0b"] } }\n',
+    /^2:29: actions\.a\.command\.argv\.1: may hold no NUL/,
+  ],
+  [
+    'a header that comes twice',
+    http("{ url: 'http://x/', headers: { X-A: '1', x-a: '2' } }"),
+    /^9:53: actions\.quote\.http\.headers\.x-a: is X-A again/,
+  ],
+  [
+    'an action called __proto__',
+    'actions:\n  a: { command: { argv: [x] } }\n  __proto__: { command: { argv: [x] } }\n',
+    /^3:3: nothing may be called __proto__/,
+  ],
+  ['an unknown tag', 'actions:\n  a: { command: { argv: [!foo x] } }\n', /^2:26: .*!foo/],
+  [
+    'a tag of values that JSON has not',
+    'actions:\n  a: { result: { const: !!binary aGk= }, command: { argv: [x] } }\n',
+    /^2:25: .*binary/,
+  ],
+  [
+    'a number that JSON has not',
+    'actions:\n  a: { result: { const: .inf }, command: { argv: [x] } }\n',
+    /^2:25: \.inf is no number in JSON/,
+  ],
+  [
+    'an alias of what it stands in',
+    'actions:\n  a: { result: &r { properties: { a: *r } }, command: { argv: [x] } }\n',
+    /^2:38: \*r stands in what it repeats/,
+  ],
+  [
+    'a version that is no text',
+    'actions:\n  a: { version: true, command: { argv: [x] } }\n',
+    /^2:17: .*quotes/,
   ],
   ['a body for a GET', http("{ url: 'http://x/', method: GET, body: /input }"), /a GET has none/],
   [

@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Action } from '@errand/actions';
 import { LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
-import { checkDeclaration } from './check-declaration.ts';
+import { checkDeclaration, type Declared, nameMistakes } from './check-declaration.ts';
 import { Declarations } from './declaration.ts';
 import { declaredAction } from './declared-action.ts';
+import type { Environment } from './environment.ts';
+import { mistakesOf, parseDeclaration } from './parse-declaration.ts';
 import { type Mistake, type Place, placeOf } from './yaml-places.ts';
+import { keepVersions, strangeValues, unreadable } from './yaml-values.ts';
 
 /** Thrown with a line for each mistake in an actions.yaml: file, line, column, path and what is wrong. */
 class BadDeclarations extends Error {
@@ -36,61 +38,53 @@ const MAX_ALIASES = 100;
 export async function loadDeclarations(
   file: string,
   folder: string,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  env: Environment = process.env,
 ): Promise<Action[]> {
   const short = relative(process.cwd(), file);
   const shown = short.startsWith('..') ? file : short;
   const lines = new LineCounter();
-  const document = parseDocument(await readFile(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(await readFile(file, 'utf8'), {
+    lineCounter: lines,
+    prettyErrors: false,
+    resolveKnownTags: false,
+  });
+  const broken = unreadable(document, lines);
+  if (broken.length > 0) throw new BadDeclarations(shown, broken);
+  const strange = strangeValues(document, lines);
   const refuse = (mistakes: readonly Mistake[]) =>
-    new BadDeclarations(
-      shown,
-      mistakes.map((mistake) => ({ ...mistake, ...placeOf(document, lines, mistake) })),
-    );
-  if (document.errors.length > 0) {
-    const mistakes = document.errors.map(({ pos, message }) => {
-      const { line, col } = lines.linePos(pos[0]);
-      return { path: [], message, line, column: col };
-    });
-    throw new BadDeclarations(shown, mistakes);
-  }
+    new BadDeclarations(shown, [
+      ...strange,
+      ...mistakes.map((mistake) => ({ ...mistake, ...placeOf(document, lines, mistake) })),
+    ]);
+  keepVersions(document);
   let content: unknown;
   try {
     content = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     throw refuse([{ path: [], message: (error as Error).message }]);
   }
+  const { declared, mistakes } = read(content, { folder, env });
+  if (strange.length + mistakes.length > 0) throw refuse(mistakes);
+  return declared.map(declaredAction);
+}
+
+/** What a file declares, as far as it can be read, and whatever is wrong with it. */
+function read(
+  content: unknown,
+  around: Pick<Declared, 'folder' | 'env'>,
+): { declared: Declared[]; mistakes: Mistake[] } {
   const parsed = Declarations.safeParse(content);
-  if (!parsed.success) throw refuse(parsed.error.issues.flatMap((issue) => mistakesOf(issue, content)));
-  const declared = Object.entries(parsed.data.actions);
-  const mistakes = declared.flatMap(([name, declaration]) =>
-    checkDeclaration({ name, declaration, folder, env }).map(({ path, message }) => ({
-      path: ['actions', name, ...path],
-      message,
-    })),
-  );
-  if (mistakes.length > 0) throw refuse(mistakes);
-  return declared.map(([name, declaration]) => declaredAction({ name, declaration, folder, env }));
-}
-
-function mistakesOf(issue: z.core.$ZodIssue, content: unknown): Mistake[] {
-  const { path } = issue;
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      message: 'is not a known word here',
-      isKey: true,
-    }));
+  const mistakes = parsed.error?.issues.flatMap((issue) => mistakesOf(issue, content)) ?? [];
+  const actions = Declarations.shape.actions.safeParse((content as { actions?: unknown } | null)?.actions);
+  const declared: Declared[] = [];
+  for (const [name, each] of Object.entries(actions.data ?? {})) {
+    const { declaration, mistakes: ofForm } = parseDeclaration(each);
+    const found = [...nameMistakes(name), ...ofForm];
+    if (declaration) {
+      found.push(...checkDeclaration({ declaration, ...around }));
+      declared.push({ name, declaration, ...around });
+    }
+    mistakes.push(...found.map((mistake) => ({ ...mistake, path: ['actions', name, ...mistake.path] })));
   }
-  // A key of the map of actions.
-  if (issue.code === 'invalid_key') return [{ path, message: issue.issues[0]?.message ?? issue.message }];
-  const isMissing = issue.code === 'invalid_type' && valueAt(content, path) === undefined;
-  return [{ path, message: isMissing ? 'is missing' : issue.message }];
-}
-
-function valueAt(content: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
-    content,
-  );
+  return { declared, mistakes };
 }

@@ -9,7 +9,10 @@ const MAX_LOGGED_LINES = 1_000;
 export function listenTo(
   stderr: NodeJS.ReadableStream,
   attempt: Attempt<unknown, string>,
-): { lastLine(): string } {
+): {
+  /** Takes what came without an end of its line. Returns the last line that is no progress. */
+  end(): string;
+} {
   let rest = '';
   let logged = 0;
   let last = '';
@@ -33,8 +36,13 @@ export function listenTo(
       rest = '';
     }
   });
-  stderr.on('end', () => take(rest));
-  return { lastLine: () => last };
+  return {
+    end() {
+      take(rest);
+      rest = '';
+      return last;
+    },
+  };
 }
 
 function progressIn(line: string): { percent: number; message?: string } | undefined {

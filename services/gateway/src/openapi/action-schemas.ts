@@ -89,6 +89,11 @@ function withJobOptions(schema: Schema, components: Record<string, Schema>): Sch
   return { ...opened(schema, components, 0), type: 'object' };
 }
 
+/** Keywords whose schemas are about the same value. */
+const BRANCHES = ['if', 'then', 'else', 'not'];
+const BRANCH_LISTS = ['allOf', 'anyOf', 'oneOf'];
+const BRANCH_MAPS = ['dependentSchemas'];
+
 function opened(schema: Schema, components: Record<string, Schema>, depth: number): Schema {
   if (depth > MAX_DEPTH) return schema;
   const branch = (each: unknown) =>
@@ -96,11 +101,11 @@ function opened(schema: Schema, components: Record<string, Schema>, depth: numbe
   const { $ref, ...rest } = schema;
   const target = typeof $ref === 'string' ? components[$ref.slice($ref.lastIndexOf('/') + 1)] : undefined;
   const changed: Record<string, unknown> = { ...rest };
-  if (target) changed.allOf = [branch(target), ...((rest.allOf as unknown[] | undefined) ?? []).map(branch)];
+  for (const key of BRANCHES) if (key in rest) changed[key] = branch(rest[key]);
+  for (const key of BRANCH_LISTS) if (Array.isArray(rest[key])) changed[key] = rest[key].map(branch);
+  for (const key of BRANCH_MAPS) if (rest[key]) changed[key] = mapped(rest[key] as Schema, branch);
+  if (target) changed.allOf = [branch(target), ...((changed.allOf as unknown[] | undefined) ?? [])];
   else if ($ref !== undefined) changed.$ref = $ref;
-  for (const key of target ? ['anyOf', 'oneOf'] : ['allOf', 'anyOf', 'oneOf']) {
-    if (Array.isArray(rest[key])) changed[key] = rest[key].map(branch);
-  }
   const isClosed = rest.additionalProperties !== undefined || rest.unevaluatedProperties !== undefined;
   if (depth === 0 || isClosed) {
     changed.properties = { ...(rest.properties as Schema | undefined), _job: refTo('JobOptions') };
@@ -109,5 +114,21 @@ function opened(schema: Schema, components: Record<string, Schema>, depth: numbe
   if (rest.propertyNames !== undefined) {
     changed.propertyNames = { anyOf: [{ const: '_job' }, rest.propertyNames] };
   }
+  if (rest.patternProperties) changed.patternProperties = withJob(rest.patternProperties as Schema);
   return changed;
+}
+
+function mapped(schemas: Schema, change: (schema: unknown) => unknown): Schema {
+  return Object.fromEntries(Object.entries(schemas).map(([key, each]) => [key, change(each)]));
+}
+
+/** Whose name a pattern matches by chance may have its value as well. */
+function withJob(patterns: Schema): Schema {
+  const isJob = (pattern: string) => new RegExp(pattern, 'u').test('_job');
+  return Object.fromEntries(
+    Object.entries(patterns).map(([pattern, each]) => [
+      pattern,
+      isJob(pattern) ? { anyOf: [each, refTo('JobOptions')] } : each,
+    ]),
+  );
 }

@@ -60,6 +60,15 @@ export const adminOperations: Operation[] = [
     problems: ['unknown_key', 'log_unavailable'],
   },
   {
+    ...{ ...shared, method: 'delete', path: '/admin/actions/{name}', id: 'deleteAction' },
+    summary: 'Withdraw an action',
+    description:
+      'It takes no more runs; nothing else becomes of its jobs. For one that no executor has any more: those that have it announce it again when they start.',
+    parameters: [inPath('name', 'Its name.', ActionName)],
+    answers: { 204: { description: 'It is gone.' } },
+    problems: ['unknown_action', 'log_unavailable'],
+  },
+  {
     ...{ ...shared, method: 'get', path: '/admin/dead-letters', id: 'listDeadLetters' },
     summary: 'Dead letters',
     description: 'Events that a consumer could not read, oldest first.',

@@ -106,14 +106,16 @@ test('definitions, bases and references of an action resolve in the document', (
         head: { $ref: '#/$defs/no%20de' },
         self: { $ref: 'https://example.org/tree#' },
         sibling: { $ref: '#/properties/head' },
+        named: { $ref: '#leaf' },
       },
-      $defs: { 'no de': node },
+      $defs: { 'no de': node, leaf: { $anchor: 'leaf', type: 'integer' } },
     },
   });
   for (const ref of refsOf(document)) expect(at(document, ref), ref).toBeDefined();
   const { properties } = document.components.schemas.SimulateRun;
   expect(properties.head).toEqual({ $ref: '#/components/schemas/SimulateRun_no_de' });
   expect(properties.self).toEqual({ $ref: '#/components/schemas/SimulateRun' });
+  expect(properties.named).toEqual({ $ref: '#/components/schemas/SimulateRun_leaf' });
   const validate = validatorOf(document, 'SimulateRun');
   expect(validate({ head: { next: { next: {} } }, _job: { metadata: { a: 'b' } } })).toBe(true);
   expect(validate({ head: { next: { next: 1 } } })).toBe(false);
@@ -151,6 +153,27 @@ test.each([
       ],
       $defs: { b: { type: 'object', properties: { b: {} }, required: ['b'], unevaluatedProperties: false } },
     },
+  ],
+  [
+    'under a condition',
+    {
+      type: 'object',
+      if: { properties: { a: { const: 'x' } }, additionalProperties: false },
+      // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON Schema.
+      then: { properties: { a: {} }, additionalProperties: false },
+      else: { properties: { a: { type: 'integer' } }, additionalProperties: false },
+    },
+  ],
+  [
+    'where it has a member',
+    {
+      type: 'object',
+      dependentSchemas: { a: { properties: { a: {} }, additionalProperties: false } },
+    },
+  ],
+  [
+    'by patterns of names',
+    { type: 'object', properties: { a: {} }, patternProperties: { '^_': false, '^[^a]': false } },
   ],
   [
     'by the names of its members',

@@ -66,10 +66,23 @@ function rewrittenRef(
   const base = typeof schema.$id === 'string' ? schema.$id.replace(/#$/, '') : undefined;
   const local = base !== undefined && sent.startsWith(base) ? sent.slice(base.length) || '#' : sent;
   if (local === '#' || local === '#/') return refTo(id);
-  if (!leadsSomewhere(schema, local)) return {};
-  const [, name = '', rest = ''] = DEFINITIONS.exec(local) ?? [];
+  const pointer = /^#[^/]/.test(local) ? pointerOf(schema, local.slice(1)) : local;
+  if (pointer === undefined || !leadsSomewhere(schema, pointer)) return {};
+  const [, name = '', rest = ''] = DEFINITIONS.exec(pointer) ?? [];
   const component = names.get(unescaped(name));
-  return refTo(component === undefined ? id + local.slice(1) : component + rest);
+  return refTo(component === undefined ? id + pointer.slice(1) : component + rest);
+}
+
+/** Where the schema with this `$anchor` lies. */
+function pointerOf(schema: unknown, anchor: string, pointer = '#'): string | undefined {
+  if (typeof schema !== 'object' || schema === null) return undefined;
+  if ((schema as Json).$anchor === anchor) return pointer;
+  for (const [key, value] of Object.entries(schema)) {
+    const token = key.replaceAll('%', '%25').replaceAll('~', '~0').replaceAll('/', '~1');
+    const found = pointerOf(value, anchor, `${pointer}/${token}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function leadsSomewhere(schema: Json, pointer: string): boolean {

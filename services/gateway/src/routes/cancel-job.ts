@@ -5,7 +5,7 @@ import { decide, evolve, foldJob, isEnded, type JobState } from '@errand/domain'
 import { z } from 'zod';
 import type { ActionCatalogue } from '../action-catalogue.ts';
 import { parseBody } from '../body-errors.ts';
-import { assertSameResource, findAction } from '../find-action.ts';
+import { ANY_PLACE, assertAt, findPlace, type JobPlace } from '../find-action.ts';
 import { type FindJobDeps, findJob } from '../find-job.ts';
 import { answerSummary } from '../job-answer.ts';
 import { readJobQuery } from '../job-query.ts';
@@ -24,25 +24,24 @@ export const CancelBody = z.strictObject({ reason: z.string().max(500).optional(
 
 interface Cancellation {
   readonly jobId: string;
-  readonly action: string | undefined;
   readonly caller: Caller;
-  readonly resource: Record<string, string>;
+  readonly place: JobPlace;
 }
 
 /** POST …/jobs/{job_id}/cancel: 200 for a job that is canceled, 202 for one whose executor is asked to stop. */
 export function cancelJob(deps: CancelJobDeps): TenantHandler {
   return (c, caller) => {
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
-    return cancel(c, deps, { jobId, caller, action: undefined, resource: {} });
+    return cancel(c, deps, { jobId, caller, place: ANY_PLACE });
   };
 }
 
 /** POST …/{action}/cancel?job_id=…: the same for a job of this very action and resource. */
 export function cancelActionJob(deps: CancelJobDeps): TenantHandler {
   return async (c, caller) => {
-    const { entry, resource } = await findAction(c, deps.catalogue);
+    const place = await findPlace(c, deps.catalogue);
     const { jobId } = readJobQuery({ jobId: c.req.query('job_id') }, deps.now());
-    return cancel(c, deps, { jobId, caller, action: entry.contract.name, resource });
+    return cancel(c, deps, { jobId, caller, place });
   };
 }
 
@@ -88,17 +87,18 @@ async function tryCancel(
 
 /** The job as the log has it. One that the log has forgotten can only have ended, or be unknown. */
 async function readJob(deps: CancelJobDeps, cancellation: Cancellation): Promise<JobState> {
-  const { jobId, action, caller, resource } = cancellation;
+  const { jobId, caller, place } = cancellation;
   const { tenantId } = caller;
+  const { action } = place;
   const logged = foldJob(
     await deps.bus.readJob({ tenantId, jobId, ...(action === undefined ? {} : { action }) }),
   );
   if (logged?.request.value) {
-    assertSameResource(logged, resource);
+    assertAt(place, logged);
     return logged;
   }
   const found = await findJob(deps, { tenantId, jobId, action, minVersion: 0 });
-  assertSameResource(found, resource);
+  assertAt(place, found);
   const { status } = found.phase.value;
   throw new Refusal('already_ended', { detail: `The log no longer holds the job, which is ${status}.` });
 }

@@ -1,6 +1,7 @@
 import type { InputError } from '@errand/contracts';
 import { answer } from '../answer.ts';
 import { hadHappened, readAsOf } from '../as-of.ts';
+import { ANY_PLACE } from '../find-action.ts';
 import { foldHistory, type JobHistoryDeps } from '../job-history.ts';
 import { readJobQuery } from '../job-query.ts';
 import { summaryOf } from '../job-summary.ts';
@@ -17,7 +18,7 @@ export function getJob(deps: GetJobDeps): TenantHandler {
     const { min_version: minVersion, wait, as_of: asOf } = c.req.query();
     if (asOf !== undefined) return answerAsOf(c, deps, { tenantId, asOf });
     const query = readJobQuery({ jobId: c.req.param('job_id'), minVersion, wait }, deps.now());
-    return lookUpJob(c, deps, { tenantId, query, action: undefined, resource: {} });
+    return lookUpJob(c, deps, { tenantId, query, place: ANY_PLACE });
   };
 }
 

@@ -1,4 +1,4 @@
-import { findAction } from '../find-action.ts';
+import { findPlace } from '../find-action.ts';
 import { readJobQuery } from '../job-query.ts';
 import { type LookUpDeps, lookUpJob } from '../look-up-job.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
@@ -6,9 +6,9 @@ import type { TenantHandler } from '../middleware/authenticate.ts';
 /** GET …/{action}/status?job_id=…[&wait=n]: the summary of a job of this very action and resource. */
 export function getStatus(deps: LookUpDeps): TenantHandler {
   return async (c, { tenantId }) => {
-    const { entry, resource } = await findAction(c, deps.catalogue);
+    const place = await findPlace(c, deps.catalogue);
     const { job_id: jobId, min_version: minVersion, wait } = c.req.query();
     const query = readJobQuery({ jobId, minVersion, wait }, deps.now());
-    return lookUpJob(c, deps, { tenantId, query, action: entry.contract.name, resource });
+    return lookUpJob(c, deps, { tenantId, query, place });
   };
 }

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitUntil } from '@errand/testkit';
 import { expect, test } from 'vitest';
-import { tellOfActions } from './tell-of-actions.ts';
+import { tellOfExecutor } from './tell-of-executor.ts';
 
 const announced = (pid: number, name: string) =>
   `${JSON.stringify({ pid, msg: 'actions_announced', announced: [{ name, path: `${name}/run`, file: `${process.cwd()}/actions/a.ts` }] })}\n`;
 
-test('what the latest start and what follows says of actions is told, in words', async () => {
+test('what the latest start and what follows says of actions and their jobs is told, in words', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'errand-log-'));
   const logFile = join(folder, 'executor.log');
   await writeFile(
@@ -17,7 +17,7 @@ test('what the latest start and what follows says of actions is told, in words',
   );
   const said: string[] = [];
   const stop = new AbortController();
-  const telling = tellOfActions({
+  const telling = tellOfExecutor({
     logFile,
     tenantUrl: 'http://x/t',
     say: (line) => said.push(line),
@@ -30,6 +30,40 @@ test('what the latest start and what follows says of actions is told, in words',
   await appendFile(logFile, '{"pid":2,"msg":"actions_announced","announced":[],"withdrawn":["hello"]}\n');
   await waitUntil(() => said.length === 4);
   expect(said.slice(1)).toEqual(['broken: a.ts:1: x', 'broken: a.ts:2: y', 'gone: hello']);
+
+  const about = {
+    pid: 2,
+    level: 'info',
+    action: 'hello',
+    job_id: '0190-12345678',
+    tenant_id: 't',
+    attempt: 1,
+  };
+  const logged = [
+    { ...about, msg: 'halfway', rows: 7 },
+    {
+      ...about,
+      msg: 'attempt_ended',
+      outcome: 'action_failed',
+      duration_ms: 1.25,
+      cause: 'Error: no\n    at x',
+    },
+    { ...about, attempt: 2, msg: 'attempt_ended', outcome: 'succeeded', duration_ms: 1_200.5 },
+    { pid: 2, msg: 'service_failed', err: { stack: 'Error: late' } },
+    { pid: 2, msg: 'nats_connection', detail: 'x' },
+  ];
+  await appendFile(
+    logFile,
+    `${logged.map((line) => JSON.stringify(line)).join('\n')}\nprinted größe\n{"a":1}\n`,
+  );
+  await waitUntil(() => said.length === 12);
+  expect(said.slice(4)).toEqual([
+    'hello …12345678: halfway {"rows":7}',
+    'hello …12345678: action_failed after 1.3 ms',
+    '    Error: no\n        at x',
+    'hello …12345678, attempt 2: succeeded after 1201 ms',
+    ...['the executor fails:', '    Error: late', 'printed größe', '{"a":1}'],
+  ]);
   stop.abort();
   await telling;
   await rm(folder, { recursive: true });

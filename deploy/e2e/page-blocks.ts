@@ -1,0 +1,29 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+
+/** A block of code of a page. Its info string says what it is: `ts file=actions/hello.ts`, `sh run`, `sh background`. */
+export interface Block {
+  readonly info: string;
+  readonly text: string;
+}
+
+/** The blocks of a page in `docs`, once `adapt` has put what the machine has for what the page names. */
+export async function readBlocks(page: string, adapt: (text: string) => string): Promise<Block[]> {
+  const text = adapt(await readFile(join(ROOT, 'docs', page), 'utf8'));
+  return [...text.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(([, info = '', body = '']) => ({
+    info,
+    text: body,
+  }));
+}
+
+/** Writes the files that blocks are said to be. */
+export async function writeFiles(folder: string, blocks: readonly Block[]): Promise<void> {
+  for (const { info, text } of blocks) {
+    const [, path] = /file=(\S+)/.exec(info) ?? [];
+    if (path === undefined) continue;
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+}
