@@ -74,10 +74,14 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
 
 /** Says what a value is wrong in. Every zod schema is one. */
 export interface ValueSchema {
-  safeParse(
-    value: unknown,
-  ): { success: true; data: unknown } | { success: false; error: { issues: readonly ValueIssue[] } };
+  safeParse(value: unknown): CheckedValue;
+  /** Absent where no check takes its time. */
+  safeParseAsync?(value: unknown): Promise<CheckedValue>;
 }
+
+type CheckedValue =
+  | { success: true; data: unknown }
+  | { success: false; error: { issues: readonly ValueIssue[] } };
 
 export interface ValueIssue {
   readonly path: readonly PropertyKey[];

@@ -40,7 +40,7 @@ test('attempt and signal are the ones given', async () => {
 test.each([
   ['throw', { code: 'action_failed', message: 'no voice', permanent: false }],
   ['refuse', { code: 'rude', message: 'Not to them.', permanent: true, details: [{ who: 'Ada' }] }],
-  ['lie', { code: 'invalid_result', permanent: true, details: [{ path: 'text' }] }],
+  ['lie', { code: 'invalid_result', permanent: true, details: [{ pointer: '#/text' }] }],
 ] as const)('what goes wrong by %s is an error, not a rejection', async (how, error) => {
   expect(await testAction(greet, { how }, { resource })).toMatchObject({ error });
 });
@@ -48,7 +48,7 @@ test.each([
 test('a wrong input does not reach the action', async () => {
   const tested = await testAction(greet, { how: 'badly' as 'well' }, { resource });
   expect(tested).toMatchObject({
-    error: { code: 'invalid_input', details: [{ path: 'how' }] },
+    error: { code: 'invalid_input', details: [{ pointer: '#/how', code: 'invalid_value' }] },
     progress: [],
   });
 });
@@ -104,6 +104,52 @@ test('a file is read to its end, and other jobs are what the test says', async (
   const { error } = await testAction(report, { job_id: 'j', forged: true });
   expect(error).toMatchObject({
     code: 'invalid_result',
-    details: [{ message: 'must be what saveResult returned' }],
+    details: [{ detail: 'must be what saveResult returned' }],
   });
+});
+
+test.each([
+  ['an async check', z.object({ word: z.string().refine(async () => false) })],
+  ['a transform that throws', z.object({ word: z.string().transform((word): unknown => JSON.parse(word)) })],
+])('%s that refuses the input is an error, not a rejection', async (_, input) => {
+  const action = defineAction({ name: 'strict', input, result: z.object({}), run: () => ({}) });
+  expect(await testAction(action, { word: 'no JSON' })).toMatchObject({ error: { code: 'invalid_input' } });
+});
+
+test('input and result are what JSON makes of them, as between a caller and an action', async () => {
+  const action = defineAction({
+    name: 'dated',
+    input: z.object({ at: z.unknown() }),
+    result: z.object({ type: z.string(), at: z.unknown() }),
+    run: ({ input }) => ({ type: typeof input.at, at: new Date(0) }),
+  });
+  const { result } = await testAction(action, { at: new Date(0) });
+  expect(result).toEqual({ type: 'string', at: '1970-01-01T00:00:00.000Z' });
+});
+
+test('a file with a name that it may not have is refused', async () => {
+  const action = defineAction({
+    name: 'misnamed',
+    input: z.object({}),
+    result: FileResult,
+    run: ({ saveResult }) => saveResult({ contentType: 'text/plain', filename: '../passwd', body: [] }),
+  });
+  const { error, files } = await testAction(action, {});
+  expect(error).toMatchObject({ code: 'invalid_result', permanent: true });
+  expect(files).toEqual([]);
+});
+
+test('whatever an action throws is an error, not a rejection', async () => {
+  const cause: unknown = Object.create(null);
+  const action = defineAction({
+    name: 'odd',
+    input: z.object({}),
+    result: z.object({}),
+    run: () => {
+      throw cause;
+    },
+  });
+  const { error } = await testAction(action, {});
+  expect(error).toMatchObject({ code: 'action_failed', permanent: false });
+  expect(error?.cause).toBe(cause);
 });

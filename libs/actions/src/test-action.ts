@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { PayloadRef } from '@errand/contracts';
 import type { z } from 'zod';
 import { BadDefinition } from './check-definition.ts';
-import type { Action, DefinedAction, ResourceParameters, ValueIssue } from './define-action.ts';
-import { PermanentError } from './errors.ts';
+import type { Action, DefinedAction, ResourceParameters } from './define-action.ts';
+import { type AttemptOutcome, executeAttempt } from './execute-attempt.ts';
 import type { FileResult, OtherJob, ResultFile, SavedResult } from './result-file.ts';
 
 export interface TestOptions {
@@ -32,11 +33,12 @@ export interface ProgressCall {
 export interface TestFault {
   /** `action_failed` for an error that is no PermanentError. */
   code: string;
+  /** As the job's caller reads it; of `action_failed`, which tells a caller nothing, what was thrown. */
   message: string;
   details: unknown[];
   /** Whether the job would fail without another attempt. */
   permanent: boolean;
-  /** What the action threw. */
+  /** What the action threw, or the text of what one of its schemas did. */
   cause?: unknown;
 }
 
@@ -53,9 +55,10 @@ export type Tested<Result> = { progress: ProgressCall[]; logged: string[]; files
 );
 
 /**
- * Runs an action once, as an executor does but without servers: between its input schema and its result schema, with
- * everything that it reports collected. Never rejects for what the action does. The action's timeout is not applied.
- * @throws BadDefinition for an action whose inputs no gateway could check
+ * Runs an action once, as an executor does but without servers: input and result pass through JSON and their schemas,
+ * and everything that it reports is collected. Never rejects for what the action does. The action's timeout is not
+ * applied.
+ * @throws BadDefinition for an action whose inputs no gateway could check; TypeError for an input that JSON cannot hold
  */
 export async function testAction<Resource extends string, Input extends z.ZodType, Result extends z.ZodType>(
   action: DefinedAction<Resource, Input, Result>,
@@ -65,47 +68,49 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
   await assertServable(action);
   const progress: ProgressCall[] = [];
   const logged: string[] = [];
-  const files = new Map<unknown, TestedFile>();
-  const told = () => ({ progress, logged, files: [...files.values()] });
+  const files: TestedFile[] = [];
   const { resource = {} } = (options ?? {}) as { resource?: Record<string, string> };
-  const parsed = action.input.safeParse(input);
-  if (!parsed.success) return { ...told(), error: unfit('invalid_input', parsed.error.issues) };
-  let returned: unknown;
-  try {
-    returned = await action.run({
-      jobId: '00000000-0000-7000-8000-000000000000',
-      tenantId: options?.tenantId ?? 'test',
-      input: parsed.data,
-      resource,
-      metadata: options?.metadata ?? {},
-      attempt: options?.attempt ?? 1,
-      signal: options?.signal ?? new AbortController().signal,
-      progress: (percent, message) =>
-        void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
-      log: (message) => void logged.push(message),
-      async saveResult(file) {
-        const content = await contentOf(file);
-        const saved = { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
-        const { contentType, filename } = file;
-        files.set(saved, { contentType, content, ...(filename === undefined ? {} : { filename }) });
-        return saved;
-      },
-      readResult: async (jobId) => options?.readResult?.(jobId) ?? { kind: 'unknown' },
-    });
-  } catch (error) {
-    return { ...told(), error: faultOf(error) };
+  const jobId = '00000000-0000-7000-8000-000000000000';
+  const order = {
+    jobId,
+    tenantId: options?.tenantId ?? 'test',
+    input: fromJson(JSON.stringify(input)),
+    resource,
+    metadata: options?.metadata ?? {},
+    attempt: options?.attempt ?? 1,
+  };
+  const watched = watchThrows(action);
+  const outcome = await executeAttempt(watched.action, order, {
+    signal: options?.signal ?? new AbortController().signal,
+    progress: (percent, message) =>
+      void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
+    log: (message) => void logged.push(message),
+    async saveResult(file) {
+      const content = await contentOf(file);
+      const { contentType, filename } = file;
+      files.push({ contentType, content, ...(filename === undefined ? {} : { filename }) });
+      return refOf(content, contentType);
+    },
+    readResult: async (id) => options?.readResult?.(id) ?? { kind: 'unknown' },
+  });
+  const told = { progress, logged, files };
+  return outcome.kind === 'succeeded'
+    ? { ...told, result: resultOf(outcome) as ResultOf<Result> }
+    : { ...told, error: faultOf(outcome, watched.thrown()) };
+}
+
+/** The same action, and what it threw. */
+function watchThrows(action: Action): { action: Action; thrown: () => { error: unknown } | undefined } {
+  let thrown: { error: unknown } | undefined;
+  async function run(attempt: Parameters<Action['run']>[0]): Promise<unknown> {
+    try {
+      return await action.run(attempt);
+    } catch (error) {
+      thrown = { error };
+      throw error;
+    }
   }
-  if (action.returnsFile) {
-    if (files.has(returned)) return { ...told(), result: returned as ResultOf<Result> };
-    return {
-      ...told(),
-      error: unfit('invalid_result', [{ path: [], message: 'must be what saveResult returned' }]),
-    };
-  }
-  const result = action.result.safeParse(returned);
-  return result.success
-    ? { ...told(), result: result.data as ResultOf<Result> }
-    : { ...told(), error: unfit('invalid_result', result.error.issues) };
+  return { action: { ...action, run }, thrown: () => thrown };
 }
 
 async function assertServable({ contract }: Action): Promise<void> {
@@ -123,17 +128,24 @@ async function contentOf({ body }: ResultFile): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-function unfit(code: string, issues: readonly ValueIssue[]): TestFault {
-  const details = issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
-  const message = details.map((detail) => `${detail.path}: ${detail.message}`).join('; ');
-  return { code, message, details, permanent: true };
+function refOf(content: Uint8Array, contentType: string): PayloadRef {
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  return { bucket: 'test', key: 'test', bytes: content.length, sha256, content_type: contentType };
 }
 
-function faultOf(cause: unknown): TestFault {
-  if (cause instanceof PermanentError) {
-    const { code, message, details } = cause;
-    return { code, message, details, permanent: true, cause };
-  }
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return { code: 'action_failed', message, details: [], permanent: false, cause };
+function resultOf({ json, resultRef }: AttemptOutcome & { kind: 'succeeded' }): unknown {
+  return resultRef ? { bytes: resultRef.bytes, sha256: resultRef.sha256 } : fromJson(json);
+}
+
+function fromJson(json: string | undefined): unknown {
+  return json === undefined ? undefined : JSON.parse(json);
+}
+
+function faultOf(
+  { error, permanent, cause }: AttemptOutcome & { kind: 'failed' },
+  thrown: { error: unknown } | undefined,
+): TestFault {
+  const { code, details = [] } = error;
+  const own = code === 'action_failed' && thrown?.error instanceof Error ? thrown.error.message : undefined;
+  return { code, message: own ?? error.message, details, permanent, cause: thrown ? thrown.error : cause };
 }

@@ -112,8 +112,9 @@ export function consumeRedrives(
     signal: AbortSignal;
   },
 ): Promise<void> {
+  const { signal, onError } = options;
   return pullMessages(nc, {
-    ...options,
+    ...{ signal, onError },
     consumer: redriveConsumer(options.consumer.name),
     slots: 1,
     handle: async ({ headers: about, data, seq }) => {

@@ -24,3 +24,4 @@ export type { ConsumerStanding } from './standings.ts';
 export type { StoredEvent } from './stored-events.ts';
 export { consumeDueTimers } from './timers.ts';
 export type { VerifyHandler } from './verify-command.ts';
+export { createWorkCount, type WorkCount } from './work-count.ts';

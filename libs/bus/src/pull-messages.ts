@@ -3,6 +3,7 @@ import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { JS, jsCode } from './errors.ts';
 import { findConsumer } from './find-consumer.ts';
+import { createWorkCount, type WorkCount } from './work-count.ts';
 
 /** What is to become of a delivered message. */
 export type Verdict =
@@ -17,6 +18,8 @@ export interface PullOptions {
   consumer: ConsumerSpec;
   /** How many messages may be worked on at once. */
   slots: number;
+  /** What is worked on against the slots. Given to several consumers, they share it. */
+  count?: WorkCount;
   /** Called with at most `slots` messages at a time, each renewed with the server until the promise settles. */
   handle: (message: JsMsg) => Promise<Verdict>;
   /** Told of handlers that threw; their messages are delivered again. */
@@ -37,25 +40,24 @@ const NOT_NOW_MS = 250;
  * @throws when the consumer is gone; the process should start anew, which provisions it again.
  */
 export async function pullMessages(nc: NatsConnection, options: PullOptions): Promise<void> {
-  const { signal } = options;
+  const { signal, count = createWorkCount() } = options;
   const running = new Set<Promise<void>>();
-  let ended = Promise.withResolvers<void>();
-  const onAbort = () => ended.resolve();
+  const onAbort = () => count.wake();
   signal.addEventListener('abort', onAbort, { once: true });
   const consumer = await findConsumer(nc, options.consumer, signal);
   while (consumer && !signal.aborted) {
-    const free = options.slots - running.size;
+    const free = options.slots - count.running();
     if (free <= 0) {
-      await ended.promise;
-      ended = Promise.withResolvers<void>();
+      await count.changed();
       continue;
     }
     await pull(consumer, free, signal, (message) => {
       // After a reconnection the client asks for the whole request again, so more may come than there are slots.
-      if (signal.aborted || running.size >= options.slots) return message.nak(NOT_NOW_MS);
+      if (signal.aborted || count.running() >= options.slots) return message.nak(NOT_NOW_MS);
+      count.begin();
       const work = workOn(message, options).finally(() => {
         running.delete(work);
-        ended.resolve();
+        count.end();
       });
       running.add(work);
     });

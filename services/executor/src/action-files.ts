@@ -14,6 +14,8 @@ export interface ActionPlace {
   /** Without symbolic links. */
   readonly folder: string;
   readonly files: readonly string[];
+  /** What is called like an action file and cannot be read, such as a link to nothing. */
+  readonly unreadable: readonly { readonly file: string; readonly reason: string }[];
   /** A file that was named itself must hold an action; in a folder there may be others. */
   readonly isFile: boolean;
 }
@@ -42,49 +44,70 @@ export async function findActionPlace(name: string): Promise<ActionPlace | undef
       name,
       folder: isDeclarations(real) ? dirname(path) : dirname(real),
       files: [real],
+      unreadable: [],
       isFile: true,
     };
   }
-  const entries = await readdir(real, { withFileTypes: true });
   const files: string[] = [];
-  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (isHidden(entry.name)) continue;
-    const entryPath = join(real, entry.name);
-    if ((await stat(entryPath)).isDirectory()) {
-      const inner = (await readdir(entryPath)).filter((each) => ACTION_MODULE.test(each));
-      files.push(...inner.map((each) => join(entryPath, each)));
-    } else if (DECLARATIONS.test(entry.name) || isModule(entry.name)) files.push(entryPath);
+  const unreadable: { file: string; reason: string }[] = [];
+  for (const entry of (await readdir(real)).toSorted()) {
+    if (isHidden(entry)) continue;
+    const path = join(real, entry);
+    try {
+      if ((await stat(path)).isDirectory()) {
+        const inner = (await readdir(path)).filter((each) => ACTION_MODULE.test(each));
+        files.push(...inner.map((each) => join(path, each)));
+      } else if (isActionFile(entry)) files.push(path);
+    } catch (error) {
+      if (isActionFile(entry)) unreadable.push({ file: path, reason: reasonOf(error) });
+    }
   }
-  return { name, folder: real, files, isFile: false };
+  return { name, folder: real, files, unreadable, isFile: false };
 }
 
-/** Changes whenever a file that may be part of the place's actions does. */
-export async function fingerprint(place: ActionPlace): Promise<string> {
-  const marks: string[] = [];
+/** Differs whenever a file that may be part of a place's actions does. */
+export interface Fingerprint {
+  readonly code: string;
+  /** Of JSON files, which code may read without importing them. */
+  readonly data: string;
+}
+
+/** Of a place that is not there. */
+export const NOTHING: Fingerprint = { code: 'absent', data: '' };
+
+/** Links count as what they lead to. Folders are followed unless they are links, which could lead back. */
+export async function fingerprint(place: ActionPlace): Promise<Fingerprint> {
+  const code: string[] = [];
+  const data: string[] = [];
   async function visit(folder: string): Promise<void> {
-    for (const name of (await readdir(folder)).toSorted()) {
+    for (const name of (await readdir(folder).catch(() => [])).toSorted()) {
       if (isHidden(name)) continue;
       const path = join(folder, name);
       const about = await lstat(path).catch(() => undefined);
       if (about?.isDirectory()) await visit(path);
-      else if (about && (MODULE.test(name) || name.endsWith('.json'))) marks.push(markOf(path, about));
+      else if (MODULE.test(name)) code.push(await markOf(path));
+      else if (name.endsWith('.json')) data.push(await markOf(path));
     }
   }
   const isCode = place.files.some((file) => !isDeclarations(file));
   if (!place.isFile || isCode) await visit(place.folder);
-  for (const file of place.files) marks.push(markOf(file, await stat(file)));
-  return marks.join('\n');
+  for (const file of place.files) code.push(await markOf(file));
+  code.push(...place.unreadable.map(({ file, reason }) => `${file} ${reason}`));
+  return { code: code.join('\n'), data: data.join('\n') };
 }
 
-function markOf(
-  path: string,
-  { mtimeMs, size, ino }: { mtimeMs: number; size: number; ino: number },
-): string {
-  return `${path} ${mtimeMs} ${size} ${ino}`;
+async function markOf(path: string): Promise<string> {
+  const about = await stat(path).catch(() => undefined);
+  return about ? `${path} ${about.mtimeMs} ${about.size} ${about.ino}` : `${path} unreadable`;
 }
 
-function isModule(name: string): boolean {
-  return MODULE.test(name) && !NO_ACTION_MODULE.test(name);
+function reasonOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'ENOENT' ? 'is a link to nothing' : `cannot be read (${code})`;
+}
+
+function isActionFile(name: string): boolean {
+  return DECLARATIONS.test(name) || (MODULE.test(name) && !NO_ACTION_MODULE.test(name));
 }
 
 function isHidden(name: string): boolean {

@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { type OtherJob, PermanentError } from '@errand/actions';
+import type { AttemptHooks } from '@errand/actions/execution';
 import { type Bus, PayloadBroken, PayloadTooLarge } from '@errand/bus';
 import {
   FAULT_CODES,
@@ -10,7 +11,6 @@ import {
   type PayloadRef,
 } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
-import type { AttemptHooks } from './execute-attempt.ts';
 
 /** What becomes of large inputs and results: sizes in bytes, of JSON or of a file. */
 export interface PayloadLimits {
@@ -63,13 +63,13 @@ export function payloadHooks(options: {
 export async function storeLargeResult(
   bus: Bus,
   ref: JobRef,
-  { result, limits }: { result: unknown; limits: PayloadLimits },
+  { json = 'null', limits }: { json: string | undefined; limits: PayloadLimits },
 ): Promise<PayloadRef | undefined> {
-  const json = Buffer.from(JSON.stringify(result) ?? 'null');
-  if (json.length <= limits.inlinePayloadBytes) return undefined;
+  const body = Buffer.from(json);
+  if (body.length <= limits.inlinePayloadBytes) return undefined;
   const { tenantId, jobId } = ref;
   const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes };
-  return bus.putPayload({ ...about, body: [json] });
+  return bus.putPayload({ ...about, body: [body] });
 }
 
 /** The tenant is the asking job's own, so that no action reads another one's. */

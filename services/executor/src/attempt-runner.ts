@@ -5,7 +5,7 @@ import {
   type AttemptOutcome,
   executeAttempt,
   failed,
-} from './execute-attempt.ts';
+} from '@errand/actions/execution';
 import type { ModuleCode } from './module-code.ts';
 import { createWorkerPool } from './worker-pool.ts';
 

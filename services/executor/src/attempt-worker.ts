@@ -2,7 +2,7 @@
  * The inside of a worker thread: loads one action, then runs one attempt after the other as it is told.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { executeAttempt } from './execute-attempt.ts';
+import { executeAttempt } from '@errand/actions/execution';
 import { actionsOf } from './exported-actions.ts';
 import { importCode, type ModuleCode } from './module-code.ts';
 import { createCaller } from './worker-calls.ts';

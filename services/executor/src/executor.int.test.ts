@@ -59,6 +59,8 @@ describe('a job fails, and its executor lives on,', () => {
     ['when its input passed the gateway but not the action', 'add', { a: 'one', b: 2 }, 'invalid_input'],
     ['when the action throws', 'misbehave', { how: 'throw' }, 'action_failed'],
     ['when the action returns what its own schema refuses', 'misbehave', { how: 'lie' }, 'invalid_result'],
+    ['when the action returns what JSON cannot hold', 'misbehave', { how: 'count' }, 'invalid_result'],
+    ['when the action tells more than an event can hold', 'misbehave', { how: 'rant' }, 'too_steep'],
     ['when the result is larger than results may be', 'misbehave', { how: 'flood' }, 'result_too_large'],
     ['when the action takes longer than its timeout', 'misbehave', { how: 'hang' }, 'timed_out'],
     ['when a worker thread never comes back', 'busy', { how: 'spin' }, 'timed_out'],
@@ -80,6 +82,11 @@ describe('a job fails, and its executor lives on,', () => {
   test('with a pointer to the wrong input', async () => {
     const state = await jobs.ended(await jobs.request('add', { a: 'one', b: 2 }));
     expect(state.outcome.value.errors[0]?.details).toMatchObject([{ pointer: '#/a' }]);
+  });
+
+  test('but not by a progress message that is no text', async () => {
+    const state = await jobs.ended(await jobs.request('busy', { how: 'babble' }));
+    expect(state.outcome.value.result).toEqual({ ok: true });
   });
 
   test('also in threads, which are replaced', async () => {

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openExecutorTestBus, testJobs } from './test-executor.ts';
+import { createTestFolder } from './test-folder.ts';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const OWN = fileURLToPath(new URL('../../../examples/own-executor/main.ts', import.meta.url));
@@ -22,8 +23,8 @@ afterAll(async () => {
 });
 
 /** An executor in a process of its own. */
-function startProcess(file: string) {
-  const env = { ...process.env, NATS_URL: nats.url, ERRAND_OPS_PORT: '0', ERRAND_LOG_LEVEL: 'info' };
+function startProcess(file: string, own: Record<string, string> = {}) {
+  const env = { ...process.env, NATS_URL: nats.url, ERRAND_OPS_PORT: '0', ERRAND_LOG_LEVEL: 'info', ...own };
   const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines = createInterface({ input: child.stdout });
   return {
@@ -75,6 +76,19 @@ test.each([
   } finally {
     child.kill('SIGKILL');
     await rm(folder, { recursive: true });
+  }
+});
+
+test('SIGTERM ends the process with 0 while an action file is loading', async () => {
+  await using folder = await createTestFolder();
+  const action = await folder.write('a.ts', "console.log('is loading');\nawait new Promise(() => {});\n");
+  const { child, exited, told } = startProcess(MAIN, { ERRAND_ACTIONS: action });
+  try {
+    await told('is loading');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  } finally {
+    child.kill('SIGKILL');
   }
 });
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import {
   type LoadFnOutput,
   type LoadHookSync,
@@ -6,7 +7,7 @@ import {
   type ResolveHookSync,
   registerHooks,
 } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /*
  * The code of action files is kept in versions, told apart by a query behind the URLs of its modules:
@@ -52,6 +53,7 @@ export function newCodeVersion(folder: string): CodeVersion {
   return adopt({ number, root, sources: new Map(), resolved: new Map() });
 }
 
+/** The file by its real path: by the path of a link a thread would look for it anew, and find what it leads to by then. */
 export function moduleCode(version: CodeVersion, file: string): ModuleCode {
   return { version, url: `${pathToFileURL(file).href}?errand=${version.number}` };
 }
@@ -60,6 +62,34 @@ export function moduleCode(version: CodeVersion, file: string): ModuleCode {
 export async function importCode({ url, version }: ModuleCode): Promise<Record<string, unknown>> {
   if (!versions.has(version.number)) adopt(version);
   return (await import(/* @vite-ignore */ url)) as Record<string, unknown>;
+}
+
+/** Whether a module and all that it led to are on disk as they were loaded, and `now` is of the same file. */
+export async function isUnchanged({ url, version }: ModuleCode, now: ModuleCode): Promise<boolean> {
+  if (fileURLToPath(url) !== fileURLToPath(now.url)) return false;
+  for (const each of reached(url, version)) {
+    const held = version.sources.get(each)?.source;
+    const onDisk = await readFile(fileURLToPath(each)).catch(() => undefined);
+    if (!held || !onDisk?.equals(bytesOf(held))) return false;
+  }
+  return true;
+}
+
+/** The modules of a version that one of them leads to, itself first. */
+function reached(url: string, { resolved }: CodeVersion): Set<string> {
+  const found = new Set([url]);
+  // A set goes on to what is added while it is walked through.
+  for (const each of found) {
+    for (const [key, to] of resolved) if (key.startsWith(`${each} `)) found.add(to);
+  }
+  return found;
+}
+
+function bytesOf(source: Source['source']): Uint8Array {
+  if (typeof source === 'string') return Buffer.from(source);
+  return ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
 }
 
 function adopt(version: CodeVersion): CodeVersion {
@@ -111,8 +141,20 @@ const load: LoadHookSync = (url, context, next) => {
   if (!version) return next(url, context);
   const held = version.sources.get(url);
   if (held) return { ...held, shortCircuit: true };
-  const loaded = next(url, context);
+  const loaded = next(url, { ...context, format: moduleFormat(url) ?? context.format });
   const { format, source } = loaded;
   if (format && source) version.sources.set(url, { format, source });
   return loaded;
 };
+
+/**
+ * What a folder's code is, whatever its package.json says of it: ES modules. Node holds CommonJS modules in a cache of
+ * its own, where no version of them could be told from another.
+ */
+function moduleFormat(url: string): string | undefined {
+  const path = fileURLToPath(url);
+  if (/\.c[jt]s$/.test(path))
+    throw new Error(`${path} is CommonJS, which cannot be loaded anew: make it an ES module`);
+  if (/\.m?ts$/.test(path)) return 'module-typescript';
+  return /\.m?js$/.test(path) ? 'module' : undefined;
+}

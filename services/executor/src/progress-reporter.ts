@@ -1,4 +1,4 @@
-/** Takes an action's progress calls and passes on few enough of them. */
+/** Takes an action's progress calls, whatever they say, and passes on few enough of them. */
 export interface ProgressReporter {
   report(percent: number, message?: string): void;
   /** Passes nothing on any more. Resolves when what is under way has been written. */
@@ -32,8 +32,7 @@ export function createProgressReporter(
 
   return {
     report(percent, message) {
-      const bounded = Math.min(100, Math.max(0, Number.isFinite(percent) ? percent : 0));
-      waiting = { percent: bounded, ...(message === undefined ? {} : { message: message.slice(0, 500) }) };
+      waiting = plainProgress(percent, message);
       working ??= drain();
     },
     async stop() {
@@ -42,4 +41,12 @@ export function createProgressReporter(
       await working;
     },
   };
+}
+
+/** Progress as an event can hold it. A message that is neither text nor a number is none. */
+function plainProgress(percent: unknown, message: unknown): Progress {
+  const isNumber = typeof percent === 'number' && Number.isFinite(percent);
+  const bounded = isNumber ? Math.min(100, Math.max(0, percent)) : 0;
+  if (typeof message !== 'string' && typeof message !== 'number') return { percent: bounded };
+  return { percent: bounded, message: String(message).slice(0, 500).toWellFormed() };
 }

@@ -1,13 +1,14 @@
+import { type AttemptOutcome, failed } from '@errand/actions/execution';
 import { EventTooLarge, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
-import { FAULT_CODES } from '@errand/contracts';
+import { FAULT_CODES, type JobFault } from '@errand/contracts';
 import { type Command, retryDelayMs } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
-import { type AttemptOutcome, failed } from './execute-attempt.ts';
 import { type JobWriter, persistently, type WriteOutcome } from './job-writer.ts';
 import type { ExecutorDeps, RecordedRequest, Target } from './on-job-requested.ts';
 import { createProgressReporter } from './progress-reporter.ts';
+import { writeFault } from './write-fault.ts';
 
 /*
  * One attempt, from JobStarted to what its outcome leads to:
@@ -129,12 +130,20 @@ async function conclude(
   const { error, permanent } = outcome;
   const delayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
   if (delayMs === undefined) {
-    const command: Command = { type: 'failAttempt', attempt, error, durationMs };
-    return verdictOf(await writer.write(command, { persist: true }));
+    const failAttempt = (fault: JobFault): Command => {
+      return { type: 'failAttempt', attempt, error: fault, durationMs };
+    };
+    return verdictOf(await writeFault(writer, error, failAttempt));
   }
   const retryAtMs = deps.now() + delayMs;
   const retryAt = new Date(retryAtMs).toISOString();
-  const written = await writer.write({ type: 'retryAttempt', attempt, error, retryAt }, { persist: true });
+  const retryAttempt = (fault: JobFault): Command => ({
+    type: 'retryAttempt',
+    attempt,
+    error: fault,
+    retryAt,
+  });
+  const written = await writeFault(writer, error, retryAttempt);
   if (written.kind === 'written' && written.recorded.event.type === 'JobRetrying') {
     try {
       await deps.bus.scheduleDue(request.ref, retryAtMs);
@@ -165,11 +174,11 @@ async function writeResult(
   ended: { outcome: Extract<Outcome, { kind: 'succeeded' }>; attempt: number; durationMs: number },
 ): Promise<WriteOutcome> {
   const { outcome, attempt, durationMs } = ended;
-  const { result } = outcome;
+  const { json } = outcome;
   try {
-    const store = () => storeLargeResult(deps.bus, request.ref, { result, limits: deps.limits });
+    const store = () => storeLargeResult(deps.bus, request.ref, { json, limits: deps.limits });
     const resultRef = outcome.resultRef ?? (await persistently(store, deps.giveUp));
-    const found = resultRef ? { resultRef } : { result };
+    const found = resultRef ? { resultRef } : { result: json === undefined ? undefined : JSON.parse(json) };
     return await writer.write({ type: 'succeedAttempt', attempt, ...found, durationMs }, { persist: true });
   } catch (error) {
     if (!(error instanceof EventTooLarge) && !(error instanceof PayloadTooLarge)) throw error;

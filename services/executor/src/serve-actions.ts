@@ -1,4 +1,4 @@
-import { type Bus, consumeWork, provisionConsumer } from '@errand/bus';
+import { type Bus, consumeWork, createWorkCount, provisionConsumer, type WorkCount } from '@errand/bus';
 import { executorConsumer } from '@errand/contracts';
 import { announceAction, withdrawAction } from './announce-action.ts';
 import { createAttemptRunner } from './attempt-runner.ts';
@@ -17,6 +17,8 @@ interface Replaced {
   readonly begun: readonly LoadedAction[];
   /** Names. */
   readonly withdrawn: readonly string[];
+  /** Why not all is as wanted, by which the others are not kept from it. */
+  readonly failures: readonly unknown[];
 }
 
 /** The actions that this process runs, which may change while it does. */
@@ -24,7 +26,8 @@ export interface ServedActions {
   /**
    * Serves exactly these from here on. Jobs under way of an action that is replaced or gone run to their end with the
    * code that they began with. Not to be called again before it has settled.
-   * @throws LogUnavailable when not all is as wanted; it may be called again.
+   * It may be called again for what failed.
+   * @throws LogUnavailable when an action could not be withdrawn
    */
   replace(actions: readonly LoadedAction[]): Promise<Replaced>;
   /** Resolves when the process is stopping and nothing runs any more. */
@@ -42,14 +45,20 @@ export function serveActions(options: {
   const { bus, deps, stopping, onUnreadable, fail } = options;
   const served = new Map<string, Served>();
   const working = new Set<Promise<void>>();
+  /** By action: attempts of a version that was replaced count against the next one's slots. */
+  const counts = new Map<string, WorkCount>();
 
   function begin(loaded: LoadedAction): Served {
     const retired = new AbortController();
     const { action, code } = loaded;
+    const { name } = action.contract;
+    const count = counts.get(name) ?? createWorkCount();
+    counts.set(name, count);
     const runner = createAttemptRunner(action, code);
     const work = consumeWork(bus.nc, {
-      consumer: executorConsumer(action.contract.name, deps.leaseMs),
+      consumer: executorConsumer(name, deps.leaseMs),
       slots: action.concurrency,
+      count,
       signal: AbortSignal.any([stopping, retired.signal]),
       handle: (each) => onJobRequested(each, { action, runner }, deps),
       onUnreadable: (event) => {
@@ -85,6 +94,8 @@ export function serveActions(options: {
     async replace(actions) {
       const wanted = new Map(actions.map((loaded) => [loaded.action.contract.name, loaded]));
       const withdrawn: string[] = [];
+      const begun: LoadedAction[] = [];
+      const failures: unknown[] = [];
       for (const [name, { loaded, retire }] of served) {
         if (wanted.has(name)) continue;
         withdrawn.push(name);
@@ -92,9 +103,14 @@ export function serveActions(options: {
         retire();
         served.delete(name);
       }
-      const begun: LoadedAction[] = [];
-      for (const [name, loaded] of wanted) if (await replaceOne(name, loaded)) begun.push(loaded);
-      return { begun, withdrawn };
+      for (const [name, loaded] of wanted) {
+        try {
+          if (await replaceOne(name, loaded)) begun.push(loaded);
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+      return { begun, withdrawn, failures };
     },
     async idle() {
       await Promise.all(working);

@@ -14,6 +14,11 @@ import { serveActions } from './serve-actions.ts';
 /** How many jobs whose wait is over are looked at at once. */
 const TIMER_SLOTS = 32;
 
+/** How long an action's module may take to load. */
+const LOAD_LIMIT_MS = 20_000;
+/** What the server counts of a message beside a contract. */
+const MESSAGE_MARGIN_BYTES = 1_024;
+
 /**
  * Starts an executor of the actions that the configuration names, or of those that are given: requests of the log become
  * started and ended jobs.
@@ -69,19 +74,23 @@ export async function startExecutor(
   await provisionConsumer(bus.nc, TIMERS_CONSUMER);
   const served = serveActions({ bus, deps, stopping, fail, onUnreadable: () => metrics.unreadable.inc() });
   const onActions = async (loaded: readonly LoadedAction[]) => {
-    const { begun, withdrawn } = await served.replace(loaded);
+    const { begun, withdrawn, failures } = await served.replace(loaded);
     const announced = begun.map(({ action: { contract }, file }) => {
       const { name, resource } = contract;
       return { name, path: [resource, name, 'run'].filter((part) => part !== '').join('/'), file };
     });
-    log.info({ announced, withdrawn }, 'actions_announced');
+    const isNews = failures.length === 0 || announced.length + withdrawn.length > 0;
+    if (isNews) log.info({ announced, withdrawn }, 'actions_announced');
+    if (failures.length > 0) throw failures[0];
   };
+  const maxContractBytes = (bus.nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - MESSAGE_MARGIN_BYTES;
   const follow = () =>
     followActions({
       places: config.actions,
       intervalMs: config.actionsWatchMs,
       toleratesBroken: config.actionsTolerateBroken,
-      ...{ log, signal: stopping, onActions },
+      loadLimitMs: LOAD_LIMIT_MS,
+      ...{ maxContractBytes, log, signal: stopping, onActions },
     });
   if (given) await onActions(given.map((action) => ({ action })));
   const followed = given ? undefined : (await follow()).ended;

@@ -17,8 +17,8 @@ export const add = defineAction({
 /** Ends as its input says. */
 export const misbehave = defineAction({
   name: 'misbehave',
-  input: z.object({ how: z.enum(['throw', 'refuse', 'lie', 'flood', 'hang']) }),
-  result: z.object({ ok: z.union([z.boolean(), z.string()]) }),
+  input: z.object({ how: z.enum(['throw', 'refuse', 'rant', 'lie', 'count', 'flood', 'hang']) }),
+  result: z.object({ ok: z.union([z.boolean(), z.string()]), rest: z.unknown().optional() }),
   timeoutMs: 300,
   retry: { maxAttempts: 1 },
   run: async ({ input }) => {
@@ -27,8 +27,12 @@ export const misbehave = defineAction({
         throw new Error('a secret of the database');
       case 'refuse':
         throw new PermanentError('too_steep', 'The roof is too steep.', [{ pointer: '#/tilt' }]);
+      case 'rant':
+        throw new PermanentError('too_steep', 'Much too steep.', ['x'.repeat(3_000_000)]);
       case 'lie':
         return { ok: 7 as unknown as boolean };
+      case 'count':
+        return { ok: true, rest: 1n };
       case 'flood':
         return { ok: 'x'.repeat(3_000_000) };
       case 'hang':
@@ -37,7 +41,7 @@ export const misbehave = defineAction({
   },
 });
 
-const input = z.object({ how: z.enum(['spin', 'exit', 'fall', 'answer']) });
+const input = z.object({ how: z.enum(['spin', 'exit', 'fall', 'babble', 'answer']) });
 
 /** Keeps a processor busy for ever, takes its thread down, at once or from outside of the action, or answers. */
 export const busy = defineAction({
@@ -50,6 +54,7 @@ export const busy = defineAction({
   thread: 'worker',
   run: ({ input: { how }, progress }) => {
     progress(1);
+    if (how === 'babble') progress(50, 7 as unknown as string);
     if (how === 'exit') process.exit(3);
     if (how === 'fall') {
       setImmediate(() => {

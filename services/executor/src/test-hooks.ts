@@ -1,4 +1,4 @@
-import type { AttemptHooks } from './execute-attempt.ts';
+import type { AttemptHooks } from '@errand/actions/execution';
 
 /** Test-only: the hooks of an attempt that reports to nobody, stores nothing and finds no other job. */
 export function idleHooks(signal: AbortSignal): AttemptHooks {

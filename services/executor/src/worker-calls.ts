@@ -1,6 +1,6 @@
 import { type OtherJob, PermanentError, type ResultFile } from '@errand/actions';
+import type { AttemptHooks } from '@errand/actions/execution';
 import type { PayloadRef } from '@errand/contracts';
-import type { AttemptHooks } from './execute-attempt.ts';
 
 /*
  * What an attempt in a worker thread asks of the executor, which alone is connected to the log. A file crosses piece by

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { type AttemptHooks, type AttemptOrder, type AttemptOutcome, failed } from './execute-attempt.ts';
+import { type AttemptHooks, type AttemptOrder, type AttemptOutcome, failed } from '@errand/actions/execution';
 import type { ModuleCode } from './module-code.ts';
 import { createCallee, type FromCaller, type ToCaller } from './worker-calls.ts';
 
@@ -49,7 +49,7 @@ export function createWorkerPool(code: ModuleCode, actionName: string): WorkerPo
   return {
     async run(order, hooks) {
       const worker = take();
-      const outcome = await runIn(worker, order, hooks);
+      const outcome = await runIn({ worker, order, hooks, broken });
       // A thread that failed outside of its action is on its way out, though it may not have ended yet.
       if (outcome.kind === 'interrupted' || broken.has(worker)) await worker.terminate();
       else if (all.has(worker)) idle.push(worker);
@@ -61,23 +61,36 @@ export function createWorkerPool(code: ModuleCode, actionName: string): WorkerPo
   };
 }
 
-function runIn(
-  worker: Worker,
-  order: AttemptOrder,
-  hooks: AttemptHooks,
-): Promise<AttemptOutcome | { kind: 'interrupted' }> {
+function runIn(options: {
+  worker: Worker;
+  order: AttemptOrder;
+  hooks: AttemptHooks;
+  /** Told of a thread that must run nothing more. */
+  broken: WeakSet<Worker>;
+}): Promise<AttemptOutcome | { kind: 'interrupted' }> {
+  const { worker, order, hooks, broken } = options;
   const { promise, resolve } = Promise.withResolvers<AttemptOutcome | { kind: 'interrupted' }>();
   let ending: NodeJS.Timeout | undefined;
   const callee = createCallee(hooks, (message, transfer = []) =>
     worker.postMessage(message satisfies ToWorker, transfer),
   );
-  const onMessage = (message: FromWorker) => {
+  const take = (message: FromWorker) => {
     if (message.kind === 'progress') hooks.progress(message.percent, message.message);
     else if (message.kind === 'log') hooks.log(message.message, message.fields);
     else if (message.kind === 'outcome') resolve(message.outcome);
     else callee.onMessage(message);
   };
-  const onError = (error: Error) => resolve(failed('action_failed', undefined, error.stack));
+  // What an action says is anything: it must not throw here, where the whole process would end.
+  const onMessage = (message: FromWorker) => {
+    try {
+      take(message);
+    } catch (error) {
+      broken.add(worker);
+      onError(error);
+    }
+  };
+  const onError = (error: unknown) =>
+    resolve(failed('action_failed', undefined, error instanceof Error ? error.stack : String(error)));
   const onExit = (code: number) =>
     resolve(failed('action_failed', undefined, `the worker thread ended with code ${code}`));
   const onAbort = () => {

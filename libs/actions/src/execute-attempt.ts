@@ -1,12 +1,4 @@
 import {
-  type Action,
-  type Attempt,
-  type OtherJob,
-  PermanentError,
-  type ResultFile,
-  type ValueIssue,
-} from '@errand/actions';
-import {
   ContentType,
   FAULT_CODES,
   type FaultCode,
@@ -14,6 +6,10 @@ import {
   type JobFault,
   type PayloadRef,
 } from '@errand/contracts';
+import type { Action, Attempt, ValueIssue, ValueSchema } from './define-action.ts';
+import { PermanentError } from './errors.ts';
+import { plainFault } from './plain-fault.ts';
+import type { OtherJob, ResultFile } from './result-file.ts';
 
 /** One attempt as plain data, so that it can cross into a worker thread. */
 export interface AttemptOrder {
@@ -36,22 +32,37 @@ export interface AttemptHooks {
 }
 
 export type AttemptOutcome =
-  /** With a `resultRef` the result is a file that lies there. */
-  | { kind: 'succeeded'; result?: unknown; resultRef?: PayloadRef }
+  /** The result as JSON, absent for none. With a `resultRef` it is a file that lies there. */
+  | { kind: 'succeeded'; json?: string | undefined; resultRef?: PayloadRef }
   /**
    * `permanent` says that another attempt would fail in the same way. `cause` is for the executor's log only: it may
    * hold what a caller must not see.
    */
   | { kind: 'failed'; error: JobFault; permanent: boolean; cause?: string };
 
-/** Runs an action once, between its input schema and its result schema. Never throws. */
+/**
+ * Runs an action once, between its input schema and its result schema. Never throws, whatever the action and its
+ * schemas do; the outcome is plain data.
+ */
 export async function executeAttempt(
   action: Action,
   order: AttemptOrder,
   hooks: AttemptHooks,
 ): Promise<AttemptOutcome> {
-  const input = action.input.safeParse(order.input);
-  if (!input.success) return failed('invalid_input', detailsOf(input.error));
+  try {
+    return await attemptOnce(action, order, hooks);
+  } catch (error) {
+    return failed('action_failed', undefined, causeOf(error));
+  }
+}
+
+async function attemptOnce(
+  action: Action,
+  order: AttemptOrder,
+  hooks: AttemptHooks,
+): Promise<AttemptOutcome> {
+  const input = await check(action.input, order.input);
+  if (input.kind === 'unfit') return failed('invalid_input', input.details, input.cause);
   // What was saved in this attempt: a ref of another one, or one that an action made up, is not here.
   const saved = new Map<unknown, PayloadRef>();
   const saveResult: Attempt<unknown, string>['saveResult'] = async (file) => {
@@ -71,9 +82,32 @@ export async function executeAttempt(
     if (resultRef) return { kind: 'succeeded', resultRef };
     return failed('invalid_result', [{ detail: 'must be what saveResult returned' }]);
   }
-  const result = action.result.safeParse(returned);
-  if (!result.success) return failed('invalid_result', detailsOf(result.error));
-  return { kind: 'succeeded', result: result.data };
+  const result = await check(action.result, returned);
+  if (result.kind === 'unfit') return failed('invalid_result', result.details, result.cause);
+  try {
+    return { kind: 'succeeded', json: JSON.stringify(result.data) };
+  } catch (error) {
+    return failed(
+      'invalid_result',
+      [{ pointer: '#', detail: 'is nothing that JSON can hold' }],
+      causeOf(error),
+    );
+  }
+}
+
+/** A value that makes its schema throw does not fit it. */
+async function check(
+  schema: ValueSchema,
+  value: unknown,
+): Promise<{ kind: 'fits'; data: unknown } | { kind: 'unfit'; details: unknown[]; cause?: string }> {
+  try {
+    const parsed = await (schema.safeParseAsync ? schema.safeParseAsync(value) : schema.safeParse(value));
+    if (parsed.success) return { kind: 'fits', data: parsed.data };
+    return { kind: 'unfit', details: detailsOf(parsed.error) };
+  } catch (error) {
+    const details = [{ pointer: '#', detail: 'makes its schema throw' }];
+    return { kind: 'unfit', details, cause: causeOf(error) };
+  }
 }
 
 /** @throws PermanentError */
@@ -89,29 +123,24 @@ function checkedFile(file: ResultFile): ResultFile {
 const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out'];
 
 export function failed(code: FaultCode, details?: unknown[], cause?: string): AttemptOutcome {
-  const error = { code, message: FAULT_CODES[code], ...(details ? { details } : {}) };
+  const error = plainFault({ code, message: FAULT_CODES[code], details });
   const permanent = !PASSING.includes(code);
   return { kind: 'failed', error, permanent, ...(cause === undefined ? {} : { cause }) };
 }
 
 function faultOf(error: unknown): AttemptOutcome {
-  if (error instanceof PermanentError) {
-    const { code, message, details } = error;
-    return {
-      kind: 'failed',
-      permanent: true,
-      error: {
-        code: code.slice(0, 100) || 'action_failed',
-        message: message.slice(0, 2_000),
-        details: details.slice(0, 100),
-      },
-    };
+  if (!(error instanceof PermanentError)) return failed('action_failed', undefined, causeOf(error));
+  const { code, message, details } = error;
+  return { kind: 'failed', permanent: true, error: plainFault({ code, message, details: details ?? [] }) };
+}
+
+/** For the log, of whatever was thrown. */
+function causeOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? (error.stack ?? error.message) : error);
+  } catch {
+    return 'something that has no text';
   }
-  return failed(
-    'action_failed',
-    undefined,
-    error instanceof Error ? (error.stack ?? error.message) : String(error),
-  );
 }
 
 function detailsOf(error: { issues: readonly ValueIssue[] }): unknown[] {

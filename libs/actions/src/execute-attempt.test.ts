@@ -1,0 +1,135 @@
+import { JobFault } from '@errand/contracts';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineAction } from './define-action.ts';
+import { PermanentError } from './errors.ts';
+import { type AttemptOutcome, executeAttempt } from './execute-attempt.ts';
+
+const ORDER = { jobId: 'j', tenantId: 't', resource: {}, metadata: {}, attempt: 1 };
+
+/** One attempt of an action of these parts, with how often it ran. */
+async function attemptOf(parts: {
+  input?: z.ZodType;
+  result?: z.ZodType;
+  given?: unknown;
+  run?: () => unknown;
+}): Promise<{ outcome: AttemptOutcome; runs: number }> {
+  let runs = 0;
+  const action = defineAction({
+    name: 'tried',
+    input: parts.input ?? z.object({}),
+    result: parts.result ?? z.unknown(),
+    run: () => {
+      runs++;
+      return parts.run?.();
+    },
+  });
+  const order = { ...ORDER, input: parts.given ?? {} };
+  const outcome = await executeAttempt(action, order, {
+    signal: new AbortController().signal,
+    progress: () => {},
+    log: () => {},
+    saveResult: () => Promise.reject(new Error('stores nothing')),
+    readResult: async () => ({ kind: 'unknown' }),
+  });
+  return { outcome, runs };
+}
+
+const anyLetters = z.string().refine(async (text) => text !== 'taken', 'is taken');
+const parsed = z.string().transform((text): unknown => JSON.parse(text));
+
+test('checks that take their time are waited for', async () => {
+  const input = z.object({ name: anyLetters });
+  expect(await attemptOf({ input, given: { name: 'free' } })).toMatchObject({
+    outcome: { kind: 'succeeded' },
+  });
+  expect(await attemptOf({ input, given: { name: 'taken' } })).toMatchObject({
+    outcome: { error: { code: 'invalid_input', details: [{ pointer: '#/name', detail: 'is taken' }] } },
+    runs: 0,
+  });
+  const result = z.object({ name: anyLetters });
+  expect(await attemptOf({ result, run: () => ({ name: 'taken' }) })).toMatchObject({
+    outcome: { error: { code: 'invalid_result', details: [{ pointer: '#/name' }] } },
+  });
+});
+
+test('an input that its schema throws at is invalid, and only the log sees what was thrown', async () => {
+  const { outcome, runs } = await attemptOf({
+    input: z.object({ json: parsed }),
+    given: { json: 'a secret, not JSON' },
+  });
+  expect(outcome).toMatchObject({
+    kind: 'failed',
+    permanent: true,
+    error: { code: 'invalid_input' },
+    cause: expect.stringContaining('SyntaxError'),
+  });
+  expect(JSON.stringify(outcome.kind === 'failed' && outcome.error)).not.toContain('secret');
+  expect(runs).toBe(0);
+});
+
+const tree: z.ZodType = z.lazy(() => z.object({ inner: tree.optional() }));
+const cycle: { self?: unknown } = {};
+cycle.self = cycle;
+
+test.each<[string, () => unknown, z.ZodType?]>([
+  ['a BigInt', () => ({ count: 1n })],
+  ['a cycle', () => cycle],
+  ['a toJSON that throws', () => ({ toJSON: refuse })],
+  ['more levels than its schema can be walked down', () => nested(100_000), tree],
+])('a result with %s is invalid after one run', async (_, run, result) => {
+  const tried = await attemptOf({ run, ...(result ? { result } : {}) });
+  expect(tried).toMatchObject({ outcome: { permanent: true, error: { code: 'invalid_result' } }, runs: 1 });
+});
+
+function nested(levels: number): object {
+  let value: object = {};
+  for (let level = 0; level < levels; level++) value = { inner: value };
+  return value;
+}
+
+test.each<[string, unknown, object]>([
+  ['no code', new PermanentError(undefined as never, 'm'), { code: 'action_failed', message: 'm' }],
+  ['a number for a code', new PermanentError(42 as never, 'm'), { code: '42' }],
+  ['a code and a message that are too long', new PermanentError('c'.repeat(200), 'm'.repeat(5_000)), {}],
+  ['half of a surrogate pair', new PermanentError('c', 'm\ud800'), { message: 'm\ufffd' }],
+  ['text for details', new PermanentError('c', 'm', 'abc' as never), { details: ['abc'] }],
+  ['an object for details', new PermanentError('c', 'm', {} as never), { details: [{}] }],
+  ['null for details', new PermanentError('c', 'm', null as never), { details: [] }],
+  [
+    'details that JSON cannot hold',
+    new PermanentError('c', 'm', [1n, cycle, () => {}, { at: new Date(0) }]),
+    { details: [{ at: '1970-01-01T00:00:00.000Z' }] },
+  ],
+  [
+    'details that are too large for an event',
+    new PermanentError('c', 'm', ['kept', 'x'.repeat(2_000_000)]),
+    { code: 'c', message: 'm', details: ['kept'] },
+  ],
+])('a PermanentError with %s is a fault that every reader can read', async (_, thrown, expected) => {
+  const { outcome } = await attemptOf({
+    run: () => {
+      throw thrown;
+    },
+  });
+  expect(outcome).toMatchObject({ kind: 'failed', permanent: true, error: expected });
+  const { error } = outcome as { error: JobFault };
+  expect(JobFault.parse(JSON.parse(JSON.stringify(error)))).toEqual(error);
+});
+
+function refuse(): never {
+  throw new Error('not me');
+}
+
+test.each<[string, unknown]>([
+  ['an object without text', Object.create(null)],
+  ['nothing', undefined],
+  ['an error whose stack cannot be read', Object.defineProperty(new Error(), 'stack', { get: refuse })],
+])('%s that is thrown is a failure like any other', async (_, thrown) => {
+  const { outcome } = await attemptOf({
+    run: () => {
+      throw thrown;
+    },
+  });
+  expect(outcome).toMatchObject({ kind: 'failed', permanent: false, error: { code: 'action_failed' } });
+});

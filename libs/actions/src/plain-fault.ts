@@ -1,0 +1,46 @@
+import type { JobFault } from '@errand/contracts';
+
+/** Beside the other members of its event: servers take at least four times as much in one message. */
+const MAX_DETAILS_BYTES = 262_144;
+const MAX_DETAILS = 100;
+
+/**
+ * A fault that fits its schema and an event, whatever its parts are. Text is cut and well-formed; details that are no
+ * list become one, without entries that JSON cannot hold, and end before they take more than 256 KiB.
+ */
+export function plainFault(parts: { code: unknown; message: unknown; details?: unknown }): JobFault {
+  const { code, message, details } = parts;
+  return {
+    code: textOf(code, 100) || 'action_failed',
+    message: textOf(message, 2_000),
+    ...(details === undefined ? {} : { details: plainDetails(details) }),
+  };
+}
+
+/** What is no text has none, but for numbers and such. */
+function textOf(value: unknown, maxLength: number): string {
+  const isPrimitive = typeof value !== 'object' && typeof value !== 'function' && value !== undefined;
+  return isPrimitive ? String(value).slice(0, maxLength).toWellFormed() : '';
+}
+
+function plainDetails(details: unknown): unknown[] {
+  const given: unknown[] = Array.isArray(details) ? details.slice(0, MAX_DETAILS) : [details ?? []].flat();
+  const plain: unknown[] = [];
+  let bytes = 0;
+  for (const detail of given) {
+    const json = jsonOf(detail);
+    if (json === undefined) continue;
+    bytes += Buffer.byteLength(json) + 1;
+    if (bytes > MAX_DETAILS_BYTES) break;
+    plain.push(JSON.parse(json));
+  }
+  return plain;
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
