@@ -12,6 +12,7 @@ export {
 export { PermanentError } from './errors.ts';
 export { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 export {
+  type LogCall,
   type ProgressCall,
   type Tested,
   type TestedFile,

@@ -13,7 +13,7 @@ const greet = defineAction({
   run: ({ input, resource, progress, log, attempt, signal }) => {
     progress(50, 'halfway');
     progress(75);
-    log('greeting');
+    log('greeting', { of: resource.person });
     if (input.how === 'throw') throw new Error('no voice');
     if (input.how === 'refuse') throw new PermanentError('rude', 'Not to them.', [{ who: resource.person }]);
     if (input.how === 'lie') return { text: 7 as unknown as string };
@@ -28,7 +28,7 @@ test('an action is run once, between its schemas, and what it reports is collect
   expect(error).toBeUndefined();
   expect(result).toEqual({ text: 'Hello, Ada (1)' });
   expect(progress).toEqual([{ percent: 50, message: 'halfway' }, { percent: 75 }]);
-  expect(logged).toEqual(['greeting']);
+  expect(logged).toEqual([{ message: 'greeting', fields: { of: 'Ada' } }]);
 });
 
 test('attempt and signal are the ones given', async () => {

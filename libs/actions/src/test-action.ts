@@ -12,6 +12,8 @@ export interface TestOptions {
   attempt?: number;
   metadata?: Record<string, string>;
   tenantId?: string;
+  /** W3C trace context of the request. */
+  traceparent?: string;
   /** What the action reads of other jobs. Default: there are none. */
   readResult?: (jobId: string) => OtherJob;
 }
@@ -49,7 +51,12 @@ export interface TestedFile {
   content: Uint8Array;
 }
 
-export type Tested<Result> = { progress: ProgressCall[]; logged: string[]; files: TestedFile[] } & (
+export interface LogCall {
+  message: string;
+  fields?: Record<string, unknown>;
+}
+
+export type Tested<Result> = { progress: ProgressCall[]; logged: LogCall[]; files: TestedFile[] } & (
   | { result: Result; error?: undefined }
   | { result?: undefined; error: TestFault }
 );
@@ -67,7 +74,7 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
 ): Promise<Tested<ResultOf<Result>>> {
   await assertServable(action);
   const progress: ProgressCall[] = [];
-  const logged: string[] = [];
+  const logged: LogCall[] = [];
   const files: TestedFile[] = [];
   const { resource = {} } = (options ?? {}) as { resource?: Record<string, string> };
   const jobId = '00000000-0000-7000-8000-000000000000';
@@ -78,13 +85,14 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
     resource,
     metadata: options?.metadata ?? {},
     attempt: options?.attempt ?? 1,
+    traceparent: options?.traceparent,
   };
   const watched = watchThrows(action);
   const outcome = await executeAttempt(watched.action, order, {
     signal: options?.signal ?? new AbortController().signal,
     progress: (percent, message) =>
       void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
-    log: (message) => void logged.push(message),
+    log: (message, fields) => void logged.push({ message, ...(fields === undefined ? {} : { fields }) }),
     async saveResult(file) {
       const content = await contentOf(file);
       const { contentType, filename } = file;
