@@ -102,6 +102,19 @@ test('JavaScript that is broken is told with its line, too', async () => {
   await dev.says('broken: actions/plain.js:2: ');
 });
 
+test('an action that is not exported is told, and so is that it is mended', async () => {
+  const text = `import { defineAction, z } from '@errand/actions';
+const kept = defineAction({ name: 'kept', input: z.object({}), result: z.object({}), run: () => ({}) });
+`;
+  // Those that are broken still.
+  for (const name of ['plain.js', 'threaded.ts']) await rm(join(dev.folder, 'actions', name));
+  await save('kept.ts', text);
+  await dev.says('broken: actions/kept.ts: exports no action');
+  await save('kept.ts', text.replace('const', 'export const'));
+  await dev.says('no action file is broken any more');
+  await dev.says('loaded kept of actions/kept.ts');
+});
+
 test('two files may not define the same action', async () => {
   await save('twin.ts', slow(3, 'twins/{twin}'));
   await dev.says('twin.ts: there is an action slow in');

@@ -8,6 +8,13 @@ import { tellOfExecutor } from './tell-of-executor.ts';
 const announced = (pid: number, name: string) =>
   `${JSON.stringify({ pid, msg: 'actions_announced', announced: [{ name, path: `${name}/run`, file: `${process.cwd()}/actions/a.ts` }] })}\n`;
 
+const CAUSE = [
+  'Error: no',
+  `    at run (file://${process.cwd()}/actions/a.ts?errand=2:7:3)`,
+  '    at attemptOnce (file:///somewhere/libs/actions/src/execute-attempt.ts:76:29)',
+  '    at process.processTicksAndRejections (node:internal/process/task_queues:104:5)',
+].join('\n');
+
 test('what the latest start and what follows says of actions and their jobs is told, in words', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'errand-log-'));
   const logFile = join(folder, 'executor.log');
@@ -46,23 +53,30 @@ test('what the latest start and what follows says of actions and their jobs is t
       msg: 'attempt_ended',
       outcome: 'action_failed',
       duration_ms: 1.25,
-      cause: 'Error: no\n    at x',
+      cause: CAUSE,
     },
     { ...about, attempt: 2, msg: 'attempt_ended', outcome: 'succeeded', duration_ms: 1_200.5 },
     { pid: 2, msg: 'service_failed', err: { stack: 'Error: late' } },
     { pid: 2, msg: 'nats_connection', detail: 'x' },
+    { pid: 2, msg: 'action_files_mended' },
   ];
   await appendFile(
     logFile,
     `${logged.map((line) => JSON.stringify(line)).join('\n')}\nprinted größe\n{"a":1}\n`,
   );
-  await waitUntil(() => said.length === 12);
+  await waitUntil(() => said.length === 13);
   expect(said.slice(4)).toEqual([
     'hello …12345678: halfway {"rows":7}',
     'hello …12345678: action_failed after 1.3 ms',
-    '    Error: no\n        at x',
+    '    Error: no\n        at run (actions/a.ts:7:3)',
     'hello …12345678, attempt 2: succeeded after 1201 ms',
-    ...['the executor fails:', '    Error: late', 'printed größe', '{"a":1}'],
+    ...[
+      'the executor fails:',
+      '    Error: late',
+      'no action file is broken any more',
+      'printed größe',
+      '{"a":1}',
+    ],
   ]);
   stop.abort();
   await telling;

@@ -87,14 +87,32 @@ function wordsOf(line: Line, tenantUrl: string): string[] {
         ...(line.withdrawn ?? []).map((name) => `gone: ${name}`),
       ];
     case 'action_file_broken':
-      return (line.reason ?? '').split('\n').map((text) => `broken: ${text}`);
+      return fromHere(line.reason ?? '')
+        .split('\n')
+        .map((text) => `broken: ${text}`);
+    case 'action_files_mended':
+      return ['no action file is broken any more'];
     case 'attempt_ended':
-      return [`${jobOf(line)}: ${endOf(line)}`, ...(line.cause ? [indent(line.cause)] : [])];
+      return [`${jobOf(line)}: ${endOf(line)}`, ...(line.cause ? [stackOf(line.cause)] : [])];
     case 'service_failed':
-      return ['the executor fails:', indent(line.err?.stack ?? '')];
+      return ['the executor fails:', stackOf(line.err?.stack ?? '')];
     default:
       return line.attempt === undefined ? [] : [`${jobOf(line)}: ${line.msg}${fieldsOf(line)}`];
   }
+}
+
+/** Without the folder that the reader is in. */
+function fromHere(text: string): string {
+  return text.replaceAll(`${process.cwd()}/`, '');
+}
+
+/** What lies below an author's code says nothing to the author. */
+const OWN_FRAME =
+  /^ *at .*(?:\/libs\/actions\/src\/|\/services\/executor\/src\/(?!actions\/)|\(node:internal)/;
+
+function stackOf(text: string): string {
+  const lines = text.split('\n').filter((line) => !OWN_FRAME.test(line));
+  return indent(fromHere(lines.join('\n').replaceAll(/file:\/\/|\?errand=\d+/g, '')));
 }
 
 function jobOf({ action, job_id: jobId = '', attempt = 1 }: LogLine): string {

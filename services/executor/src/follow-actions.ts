@@ -33,10 +33,13 @@ export async function followActions(options: FollowOptions): Promise<{ ended: Pr
 
   async function follow(): Promise<void> {
     let isPending = false;
+    let wasBroken = first.broken.length > 0;
     while (await pause(intervalMs, signal)) {
       try {
         const { hasChanged, broken, actions } = await places.look();
         tell(broken);
+        if (hasChanged && wasBroken && broken.length === 0) log.info('action_files_mended');
+        if (hasChanged || broken.length > 0) wasBroken = broken.length > 0;
         isPending ||= hasChanged;
         if (!isPending) continue;
         await onActions(actions);

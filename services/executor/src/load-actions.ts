@@ -100,13 +100,19 @@ async function loadFile(
   }
   const exported = await inTime(() => importCode(code), options);
   const actions = actionsOf(exported);
-  if (place.isFile && actions.length === 0) throw new Error('exports no action');
+  if (actions.length === 0 && (place.isFile || (await keepsAction(file))))
+    throw new Error('exports no action');
   assertServable(actions, options.maxContractBytes);
   return {
     kind: 'loaded',
     file,
     good: { actions: actions.map((action) => ({ action, file, code })), source: code },
   };
+}
+
+/** A module without an action is a part of others, but not one that makes an action and forgets to export it. */
+async function keepsAction(file: string): Promise<boolean> {
+  return /^(?:const|let|var)\s+\w+\s*=\s*defineAction\b/m.test(await readFile(file, 'utf8'));
 }
 
 /**
