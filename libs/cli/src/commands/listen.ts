@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { type Errand, ErrandError, type WebhookEventFilter } from '@errand/client';
 import type { Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
-import { CannotRun } from '../gateway.ts';
 import { collectWords, readCount, readText } from '../read-values.ts';
 import { type ReceivedCall, receiveWebhooks } from '../receive-webhooks.ts';
 import { plain } from '../text.ts';

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import { causeOf } from '@errand/client';
 import type { Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import type { Bind, World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun, reasonOf } from '../gateway.ts';
 
 interface TypesOptions {
   readonly url?: string;
@@ -30,7 +31,7 @@ async function writeTypes(world: World, { url, tenant, out }: TypesOptions): Pro
     return 0;
   }
   await writeFile(out, text).catch((error) => {
-    throw new CannotRun(`${out} cannot be written: ${reasonOf(error)}`);
+    throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);
   });
   world.say(`wrote ${out}`);
   return 0;
