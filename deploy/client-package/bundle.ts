@@ -1,17 +1,26 @@
 import { build } from 'rolldown';
 
-/** One ES module with all that a module imports. `aliases` names files instead of packages. */
+interface BundleOptions {
+  /** Files instead of packages. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  readonly minify?: boolean;
+  /** For this Node and later ones, such as `node20`, instead of for all runtimes. */
+  readonly node?: string;
+}
+
+/** One ES module with all that a module imports, but for what the runtime has. `modules`: the files that went in. */
 export async function bundle(
   entry: string,
-  options: { aliases?: Record<string, string>; minify?: boolean } = {},
-): Promise<{ code: string; imports: string[] }> {
+  { aliases = {}, minify = false, node }: BundleOptions = {},
+): Promise<{ code: string; imports: string[]; modules: string[] }> {
   const { output } = await build({
     input: entry,
     write: false,
     logLevel: 'silent',
-    resolve: { alias: options.aliases ?? {} },
-    output: { format: 'esm', minify: options.minify ?? false, codeSplitting: false },
+    resolve: { alias: { ...aliases } },
+    output: { format: 'esm', minify, codeSplitting: false },
+    ...(node === undefined ? {} : { platform: 'node', transform: { target: node } }),
   });
-  const [{ code, imports, dynamicImports }] = output;
-  return { code, imports: [...imports, ...dynamicImports] };
+  const [{ code, imports, dynamicImports, moduleIds }] = output;
+  return { code, imports: [...imports, ...dynamicImports], modules: moduleIds };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startReceiver, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { COMMAND, type CommandedSystem, startCommandedSystem } from './errand-command.ts';
+import { COMMAND, type CommandedSystem, runErrand, startCommandedSystem } from './errand-command.ts';
 
 let commanded: CommandedSystem;
 let caller: CommandedSystem['caller'];
@@ -78,7 +78,9 @@ test('the secret of single runs is made and shown by its fingerprint', async () 
 });
 
 /** `errand listen`, once it listens. */
-async function listen(...args: string[]): Promise<{ child: ChildProcess; url: string; lines: string[] }> {
+async function listen(
+  ...args: string[]
+): Promise<{ child: ChildProcess; url: string; lines: string[]; said: () => string }> {
   const child = spawn(process.execPath, [COMMAND, 'listen', ...args], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -90,7 +92,7 @@ async function listen(...args: string[]): Promise<{ child: ChildProcess; url: st
     said += chunk;
   });
   const url = await waitUntil(() => /listening on (\S+?)[,;]/.exec(said)?.[1]);
-  return { child, url, lines };
+  return { child, url, lines, said: () => said };
 }
 
 test('listen --register shows verified calls, refuses others, passes on, and leaves no endpoint behind', async () => {
@@ -121,8 +123,31 @@ test('listen --register shows verified calls, refuses others, passes on, and lea
   expect(await json('webhooks', 'list')).toEqual({ webhooks: [] });
 });
 
+test('listen alone makes an endpoint, says how to try it, and tells a short line for each call', async () => {
+  const { child, lines, said } = await listen();
+  const [, id = ''] = await waitUntil(() => /to try it: errand webhooks test (\S+)\n/.exec(said()));
+  expect((await errand('webhooks', 'test', id)).code).toBe(0);
+  await waitUntil(
+    async () => {
+      await caller.run();
+      return lines.length > 1;
+    },
+    { timeoutMs: 60_000 },
+  );
+  const time = String.raw`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`;
+  expect(lines[0]).toMatch(new RegExp(`${time} {2}webhook.test {2}verified {2}answered 200$`));
+  expect(lines[1]).toMatch(
+    new RegExp(`${time} {2}job.succeeded {2}01[0-9a-f-]{34} {2}succeeded {2}verified {2}answered 200$`),
+  );
+  const gone = once(child, 'exit');
+  child.kill('SIGINT');
+  expect(await gone).toEqual([130, null]);
+  expect(said()).toContain(`deleted endpoint ${id}`);
+  expect(await json('webhooks', 'list')).toEqual({ webhooks: [] });
+});
+
 test('listen names what it lacks, and what a gateway has to allow', async () => {
-  expect((await errand('listen')).code).toBe(2);
+  expect((await runErrand({ HOME: dir }, ['listen'], { cwd: dir })).code).toBe(2);
   const refused = await errand('listen', '--register', '--url', 'ftp://127.0.0.1/');
   expect([refused.code, refused.stderr]).toEqual([
     3,

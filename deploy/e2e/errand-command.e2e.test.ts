@@ -105,7 +105,10 @@ test('an export holds until a byte of it is changed, and a wrong key is said to 
   const piped = await errand('audit', 'export', '--type', 'JobSucceeded');
   expect(piped.stdout.split('\n')[1]).toContain('JobSucceeded');
   const wrong = await errand('audit', 'export', '--from', 'yesterday');
-  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('from must be an RFC 3339 time')]);
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining('\n  from  must be an RFC 3339 time'),
+  ]);
 });
 
 test('a read model that has lost a row is made again, one rebuild at a time, which can be canceled', async () => {

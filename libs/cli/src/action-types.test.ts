@@ -40,6 +40,53 @@ const render = contract('render', {
   },
   result_schema: { type: 'object', properties: { pages: { type: 'integer' } }, required: ['pages'] },
 });
+const NODE = {
+  type: 'object',
+  properties: { children: { type: 'array', items: { $ref: '#/$defs/Leaf' } }, deep: { $ref: '#item' } },
+  required: ['children'],
+};
+/** As zod and pydantic write a schema that has a name, and what else JSON Schema allows. */
+const named = contract('named', {
+  input_schema: {
+    $ref: '#/$defs/Leaf',
+    $defs: { Leaf: NODE, other: { $anchor: 'item', type: 'string' } },
+  },
+  result_schema: {
+    $ref: '#/$defs/Out',
+    $defs: { Out: { type: 'object', properties: { n: { type: 'number' } } } },
+  },
+});
+const mixed = contract('mixed', {
+  input_schema: {
+    type: 'object',
+    $ref: '#/$defs/Base',
+    properties: {
+      more: { type: 'string' },
+      kept: { $ref: '#/components/schemas/Kept' },
+      lost: { $ref: '#/nowhere' },
+      loop: { $ref: '#/$defs/a' },
+      none: { type: 'array', items: false },
+    },
+    required: ['more', 'x'],
+    components: { schemas: { Kept: { type: 'number' } } },
+    $defs: {
+      Base: { type: 'object', properties: { x: { type: 'number' } } },
+      a: { $ref: '#/$defs/b' },
+      b: { allOf: [{ $ref: '#/$defs/a' }] },
+    },
+  },
+});
+const cases = contract('cases', {
+  input_schema: {
+    type: 'object',
+    properties: { kind: { enum: ['a', 'b'] }, card: { type: 'string' } },
+    required: ['kind'],
+    if: { properties: { kind: { const: 'a' } } },
+    // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema
+    then: { properties: { extra: { type: 'string' } } },
+    dependentSchemas: { card: { properties: { billing: { type: 'string' } } } },
+  },
+});
 const tell = contract('tell', { input_schema: { type: 'object' } });
 
 /** A caller's file: each line that is marked must be a mistake, and no other may be one. */
@@ -60,6 +107,9 @@ await errand.run('tell', { anything: [1] });
 await errand.run('tell', {}, { startAfter: new Date() });
 await errand.runBatch('render', [{ input: { size: [1, 'in'], tree }, metadata: {} }], { resource });
 await errand.validate('tell', {});
+await errand.run('named', { children: [{ children: [], deep: 'd' }] });
+await errand.run('mixed', { more: 'm', x: 1, kept: 2, lost: [], loop: {}, none: [] });
+await errand.run('cases', { kind: 'a', extra: 'e', billing: 'b' });
 
 // @ts-expect-error there is no such action
 await errand.run('rendr', {});
@@ -85,6 +135,20 @@ await errand.runBatch('render', [{ input: {} }], { resource });
 ended.results.pages;
 // @ts-expect-error not a member of the result
 result.words;
+// @ts-expect-error a wrong leaf of a schema that is a reference
+await errand.run('named', { children: [{ child: [] }] });
+// @ts-expect-error not what the anchor leads to
+await errand.run('named', { children: [], deep: 1 });
+// @ts-expect-error without what stands beside a reference
+await errand.run('mixed', { x: 1 });
+// @ts-expect-error without what is required of the reference
+await errand.run('mixed', { more: 'm' });
+// @ts-expect-error not what is behind a pointer into other words
+await errand.run('mixed', { more: 'm', x: 1, kept: 'k' });
+// @ts-expect-error a list that has to be empty
+await errand.run('mixed', { more: 'm', x: 1, none: [1] });
+// @ts-expect-error not a kind
+await errand.run('cases', { kind: 'c' });
 `;
 
 async function compilerSays(types: string, program: string): Promise<string> {
@@ -115,7 +179,7 @@ const COMPILER_MS = 60_000;
 test('a wrong input, result or resource is a mistake of the compiler, and a right one is none', {
   timeout: COMPILER_MS,
 }, async () => {
-  const types = await actionTypes([render, tell]);
+  const types = await actionTypes([render, tell, named, mixed, cases]);
   expect(await compilerSays(types, PROGRAM)).toBe('');
   expect(await compilerSays(types, `${PROGRAM}\nawait errand.run('render', {}, { resource });`)).toMatch(
     /^\S+program\.mts\(\d+,\d+\): error TS2739/,
@@ -137,4 +201,13 @@ test('nothing that a server says gets out of its comment, or is read from elsewh
 
 test('a server without actions has types, too', async () => {
   expect(await actionTypes([])).toContain('export interface Actions {}');
+});
+
+test('an action of which no type can be made is unknown, and the others have theirs', async () => {
+  const warnings: string[] = [];
+  const odd = contract('odd', { input_schema: { enum: 5 } });
+  const types = await actionTypes([odd, named], (line) => warnings.push(line));
+  expect(types).toMatch(/odd: \{\s+input: unknown;\s+result: unknown;/);
+  expect(types).toContain('named: {\n    input: Leaf;');
+  expect(warnings).toEqual([expect.stringMatching(/^odd: no types can be made of its schemas/)]);
 });

@@ -1,6 +1,7 @@
-import type { ActionContract } from '@errand/client';
+import { type ActionContract, causeOf } from '@errand/client';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
-import { type Schema, typeSchema } from './type-schema.ts';
+import type { Schema } from './schema-refs.ts';
+import { createDefinitions, type Definitions, typeSchema } from './type-schema.ts';
 
 const HEAD = `/*
  * What a tenant's actions take and give. Written by \`errand types\`; run it again when actions change.
@@ -8,11 +9,35 @@ const HEAD = `/*
 
 /**
  * TypeScript for `createErrand<Actions>()`: an interface with the input, the result and the path parameters of each
- * action. Contracts come from a server, so nothing that they refer to outside of themselves is read.
+ * action. Contracts come from a server, so nothing that they refer to outside of themselves is read. An action whose
+ * schemas no type can be made of takes and gives what is unknown; `warn` is told of it.
  */
-export function actionTypes(contracts: readonly ActionContract[]): Promise<string> {
-  const named = contracts.map((contract): [string, Schema] => [contract.name, schemaOf(contract)]);
-  return compile(objectOf(Object.fromEntries(named)) as JSONSchema, 'Actions', {
+export async function actionTypes(
+  contracts: readonly ActionContract[],
+  warn: (line: string) => void = () => {},
+): Promise<string> {
+  try {
+    return await compileAll(contracts);
+  } catch {
+    return compileAll(await Promise.all(contracts.map((contract) => compilable(contract, warn))));
+  }
+}
+
+async function compilable(contract: ActionContract, warn: (line: string) => void): Promise<ActionContract> {
+  try {
+    await compileAll([contract]);
+    return contract;
+  } catch (error) {
+    warn(`${contract.name}: no types can be made of its schemas, so they are unknown: ${causeOf(error)}`);
+    return { ...contract, input_schema: {}, result_schema: {} };
+  }
+}
+
+function compileAll(contracts: readonly ActionContract[]): Promise<string> {
+  const definitions = createDefinitions();
+  const named = contracts.map((contract) => [contract.name, schemaOf(contract, definitions)]);
+  const document = { ...objectOf(Object.fromEntries(named)), definitions: definitions.all };
+  return compile(document as JSONSchema, 'Actions', {
     bannerComment: HEAD,
     additionalProperties: false,
     style: { singleQuote: true, printWidth: 110 },
@@ -20,20 +45,19 @@ export function actionTypes(contracts: readonly ActionContract[]): Promise<strin
   });
 }
 
-function schemaOf(contract: ActionContract): Schema {
-  const { name, description, resource, input_schema, result_schema } = contract;
-  const place = `#/properties/${name}/properties`;
+function schemaOf(contract: ActionContract, definitions: Definitions): Schema {
+  const { description, resource, input_schema, result_schema } = contract;
   const parameters = [...resource.matchAll(/\{(\w+)\}/g)].map(([, parameter = '']) => [
     parameter,
     { type: 'string' },
   ]);
   return {
     ...objectOf({
-      input: typeSchema(input_schema, `${place}/input`),
-      result: typeSchema(result_schema, `${place}/result`),
+      input: typeSchema(input_schema, definitions),
+      result: typeSchema(result_schema, definitions),
       resource: objectOf(Object.fromEntries(parameters)),
     }),
-    ...(description === '' ? {} : typeSchema({ description }, '')),
+    ...(description === '' ? {} : typeSchema({ description }, definitions)),
   };
 }
 

@@ -1,8 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
-import type { Errand } from '@errand/client';
+import type { Errand, ErrandOptions } from '@errand/client';
 import type { ExitCode } from './exit-codes.ts';
 import type { Gateway } from './gateway.ts';
 import type { Setting, Settings } from './settings.ts';
+import { jsonLine, plainLines } from './text.ts';
 
 /** What the process is given. */
 export interface Surroundings {
@@ -27,16 +28,26 @@ interface Place {
   readonly tenant?: string | undefined;
 }
 
+type Patience = Pick<ErrandOptions, 'timeoutMs' | 'retry'>;
+
+export interface Asked {
+  readonly url: Setting;
+  readonly keyName: 'API key' | 'admin key';
+  readonly key: Setting;
+}
+
 /** What a command is given of the world. */
 export interface World extends Surroundings {
   /** Read when it is first needed: some commands need none. @throws CannotRun */
   readonly settings: () => Promise<Settings>;
   /** With the admin key. @throws CannotRun */
   readonly gateway: () => Promise<Gateway>;
+  /** With the key of the tenant, for paths below it. @throws CannotRun */
+  readonly tenant: () => Promise<Gateway>;
   /** The tenant's client; `place` goes before the settings. @throws CannotRun */
-  readonly errand: (place?: Place) => Promise<Errand>;
-  /** The address of the tenant's client, once there is one. */
-  readonly asked: () => Setting | undefined;
+  readonly errand: (place?: Place, patience?: Patience) => Promise<Errand>;
+  /** Who was asked as whom, once somebody was. */
+  readonly asked: () => Asked | undefined;
   readonly profile: string | undefined;
   /** One line for people, on stderr. */
   readonly say: (line: string) => void;
@@ -49,14 +60,14 @@ type Perform<O> = (world: World, options: O, ...words: string[]) => Promise<Exit
 
 /**
  * Makes a handler for commander of it. `jsonWhenPiped`: without --json or --no-json, the answer is JSON where stdout is no
- * terminal.
+ * terminal. `refusalIs2`: whatever keeps it from answering ends it with 2.
  */
 export type Bind = <O>(
   perform: Perform<O>,
-  how?: { readonly jsonWhenPiped?: boolean },
+  how?: { readonly jsonWhenPiped?: boolean; readonly refusalIs2?: boolean },
 ) => (...given: unknown[]) => Promise<void>;
 
-/** Writes the answer: one JSON document, or lines for people. */
+/** Writes the answer: one JSON document, or lines for people. Nothing in it can steer a terminal. */
 export function tell(world: World, json: unknown, text: () => string): void {
-  world.stdout.write(world.json ? `${JSON.stringify(json)}\n` : `${text()}\n`);
+  world.stdout.write(`${world.json ? jsonLine(json) : plainLines(text())}\n`);
 }

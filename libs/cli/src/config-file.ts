@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { CannotRun, reasonOf } from './gateway.ts';
-import type { SettingName } from './settings.ts';
+import { causeOf } from '@errand/client';
+import { z } from 'zod';
+import { CannotRun } from './cannot-run.ts';
 
 /** The file in which a person keeps settings, by profile. */
 export interface ConfigFile {
@@ -11,11 +12,15 @@ export interface ConfigFile {
   readonly content: ConfigContent;
 }
 
-export interface ConfigContent {
+/** Settings by their names. A later version may have more of them. */
+export type Profile = Readonly<Record<string, string>>;
+
+const ConfigContent = z.object({
   /** The profile that is used unless told. */
-  readonly current: string;
-  readonly profiles: Readonly<Record<string, Readonly<Partial<Record<SettingName, string>>>>>;
-}
+  current: z.string().default('default'),
+  profiles: z.record(z.string(), z.record(z.string(), z.string())).default({}),
+});
+type ConfigContent = z.infer<typeof ConfigContent>;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -34,17 +39,26 @@ export async function readConfigFile(env: Env): Promise<ConfigFile> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new CannotRun(`${path} cannot be read: ${reasonOf(error)}`);
+      throw new CannotRun(`${path} cannot be read: ${causeOf(error)}`);
     }
-    return { path, content: { current: 'default', profiles: {} } };
+    return { path, content: ConfigContent.parse({}) };
   }
+  return { path, content: readContent(path, text) };
+}
+
+function readContent(path: string, text: string): ConfigContent {
   try {
-    const { current = 'default', profiles = {} } = JSON.parse(text) as Partial<ConfigContent>;
-    if (typeof current !== 'string' || typeof profiles !== 'object') throw new TypeError('other members');
-    return { path, content: { current, profiles } };
-  } catch {
-    throw new CannotRun(`${path} is no file of settings; mend it or delete it`);
+    return ConfigContent.parse(JSON.parse(text));
+  } catch (error) {
+    const place = error instanceof z.ZodError ? error.issues[0]?.path.join('.') : undefined;
+    throw new CannotRun(
+      `${path} is no file of settings${place ? ` (see ${place})` : ''}; mend it or delete it`,
+    );
   }
+}
+
+export function profileOf({ profiles }: ConfigContent, name: string): Profile | undefined {
+  return Object.hasOwn(profiles, name) ? profiles[name] : undefined;
 }
 
 /** In one step, readable by its owner only. */
@@ -55,7 +69,7 @@ export async function writeConfigFile({ path, content }: ConfigFile): Promise<vo
     await writeFile(fresh, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
     await rename(fresh, path);
   } catch (error) {
-    throw new CannotRun(`${path} cannot be written: ${reasonOf(error)}`);
+    throw new CannotRun(`${path} cannot be written: ${causeOf(error)}`);
   } finally {
     await rm(fresh, { force: true });
   }

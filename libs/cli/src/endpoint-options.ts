@@ -1,7 +1,7 @@
 import type { EndpointDraft } from '@errand/client';
 import { type Command, Option } from 'commander';
+import { CannotRun } from './cannot-run.ts';
 import type { World } from './command.ts';
-import { CannotRun } from './gateway.ts';
 import { collectPair, collectWords, readCount, readJson, readText } from './read-values.ts';
 
 /** What an endpoint is made of, as options. */

@@ -1,5 +1,6 @@
 import { ErrandError } from '@errand/client';
-import { CannotRun } from './gateway.ts';
+import { CannotRun } from './cannot-run.ts';
+import { plain } from './text.ts';
 
 /*
  * What a command ends with, for scripts. `verify`, `audit` and `projection` end with 0, 1 and 2 only: whatever keeps them
@@ -50,7 +51,7 @@ export function failureOf(
     const { code, status, detail, errors, requestId } = error;
     const lines = [detail, ...errors.map(inputErrorLine)];
     const json = { code, status, detail, errors, request_id: requestId };
-    return { exitCode: exitCodeOf(error), lines: status === 401 ? [KEY_REFUSED] : lines, json };
+    return { exitCode: exitCodeOf(error), lines, json };
   }
   if (error instanceof CommandFailed) {
     const { exitCode, lines, cause } = error;
@@ -64,8 +65,6 @@ export function failureOf(
   return undefined;
 }
 
-const KEY_REFUSED = 'the gateway refuses the API key; see errand config list for where it comes from';
-
 /** Where an input is wrong and why, in one line. */
 export function inputErrorLine(error: {
   readonly pointer?: string | undefined;
@@ -73,5 +72,5 @@ export function inputErrorLine(error: {
   readonly code: string;
   readonly detail: string;
 }): string {
-  return `  ${error.pointer ?? error.parameter ?? ''}  ${error.detail} (${error.code})`;
+  return plain(`  ${error.pointer ?? error.parameter ?? ''}  ${error.detail} (${error.code})`);
 }

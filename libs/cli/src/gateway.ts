@@ -1,76 +1,75 @@
-/** The gateway could not be asked, or gave no answer that makes sense: the command could not run. */
-export class CannotRun extends Error {
-  override name = 'CannotRun';
-  readonly code = 'cannot_run';
-  readonly retryable = true;
-}
+import {
+  type ApiRequest,
+  createTransport,
+  DEFAULT_RETRY,
+  ErrandError,
+  failureOf,
+  type Transport,
+} from '@errand/client';
+
+/*
+ * Calls that the tenant's client has no words for. They go the client's way: with its time limits, its attempts and its
+ * errors.
+ */
 
 export interface Gateway {
-  /** Resolves with answers of 2xx and with those whose status is among `expected`. @throws CannotRun */
-  ask(
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-    path: string,
-    options?: {
-      readonly expected?: readonly number[];
-      readonly body?: unknown;
-    },
-  ): Promise<Response>;
+  /** The answer's JSON. @throws ErrandError, or the signal's reason */
+  json<T>(request: ApiRequest): Promise<T>;
+  /** The answer as it comes. Silence that is longer than `silenceMs` ends it. @throws as `json` does */
+  stream(request: ApiRequest, silenceMs: number): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
-interface GatewayOptions {
-  readonly url: string;
+const TIMEOUT_MS = 30_000;
+
+/** With one key. `base` is what paths are below: the gateway, or a tenant of it. */
+export function createGateway(options: {
+  readonly base: string;
   readonly key: string;
-  /** What the key is called in messages. */
-  readonly keyName: string;
   readonly signal: AbortSignal;
-}
-
-/** Asks with one key. */
-export function createGateway({ url, key, keyName, signal }: GatewayOptions): Gateway {
-  const base = url.replace(/\/+$/, '');
+  /** For one attempt at a call. */
+  readonly timeoutMs?: number;
+}): Gateway {
+  const { base, key, signal, timeoutMs = TIMEOUT_MS } = options;
+  const transport = createTransport({
+    ...{ base: base.replace(/\/+$/, ''), apiKey: key, fetch, headers: {} },
+    ...{ timeoutMs, streamIdleMs: timeoutMs, retry: DEFAULT_RETRY },
+  });
   return {
-    async ask(method, path, { expected = [], body } = {}) {
-      let response: Response;
-      try {
-        response = await fetch(base + path, {
-          method,
-          headers: {
-            authorization: `Bearer ${key}`,
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          // A key is for the server that it was meant for.
-          redirect: 'manual',
-          signal,
-        });
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        throw new CannotRun(`${url} cannot be reached: ${reasonOf(error)}`);
-      }
-      if (response.ok || expected.includes(response.status)) return response;
-      const problem =
-        response.status === 401 ? `${keyName} is not one of its keys` : await problemOf(response);
-      throw new CannotRun(`${url} answered ${response.status}: ${problem}`);
-    },
+    json: (request) => transport.json({ ...request, signal }),
+    stream: (request, silenceMs) => readStream(transport, { ...request, signal }, silenceMs),
   };
 }
 
-/** What a failed request or a body that broke off says. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+async function* readStream(
+  transport: Transport,
+  request: ApiRequest,
+  silenceMs: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { response, deadline } = await transport.open(request);
+  const reader = response.body?.getReader();
+  try {
+    while (reader) {
+      deadline.extend(silenceMs);
+      const { done, value } = await reader.read();
+      // Whoever takes the pieces takes as long as it likes.
+      deadline.extend(undefined);
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    throw failureOf(error, deadline, request.signal);
+  } finally {
+    deadline.abort();
+    deadline.release();
+  }
 }
 
-/** What the body of a refusal says. */
-export async function problemOf(response: Response): Promise<string> {
-  const text = await response.text();
+/** What a call resolves to, or what `otherwise` has for the code that it was refused with. */
+export async function orElse<T, U>(call: Promise<T>, otherwise: Readonly<Record<string, U>>): Promise<T | U> {
   try {
-    const { detail, errors = [] } = JSON.parse(text) as {
-      detail?: string;
-      errors?: Record<string, string>[];
-    };
-    return [detail, ...errors.map((each) => `${each.parameter ?? each.pointer} ${each.detail}`)].join(' ');
-  } catch {
-    return text.slice(0, 200);
+    return await call;
+  } catch (error) {
+    if (!(error instanceof ErrandError && Object.hasOwn(otherwise, error.code))) throw error;
+    return otherwise[error.code] as U;
   }
 }

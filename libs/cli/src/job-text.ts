@@ -16,6 +16,7 @@ export function jobText(job: JobSummary, nowMs: number): string {
     started: whenIs(job.started_at, nowMs),
     finished: whenIs(job.finished_at, nowMs),
     took: tookOf(job),
+    'last attempt': attempt.number > 1 ? spanBetween(job.started_at, job.finished_at) : undefined,
     errors: job.errors.map(({ code, message }) => `${code}: ${message}`).join('; '),
     result: resultOf(job),
     metadata: pairs(job.metadata),
@@ -23,9 +24,13 @@ export function jobText(job: JobSummary, nowMs: number): string {
   });
 }
 
-/** How long the newest attempt took; empty before its end. */
-export function tookOf({ started_at: started, finished_at: finished }: JobSummary): string {
-  return started && finished ? durationOf(Date.parse(finished) - Date.parse(started)) : '';
+/** How long it was from the request to the end, over all attempts; empty before that. */
+export function tookOf({ created_at: created, finished_at: finished }: JobSummary): string {
+  return spanBetween(created, finished);
+}
+
+function spanBetween(begin: string | null, end: string | null): string {
+  return begin && end ? durationOf(Date.parse(end) - Date.parse(begin)) : '';
 }
 
 function resultOf(job: JobSummary): string | undefined {

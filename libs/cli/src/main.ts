@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { causeOf } from '@errand/client';
 import { runCommand } from './run-command.ts';
+import { plainLines } from './text.ts';
 
 const interrupted = new AbortController();
 const { stdin, stdout, stderr } = process;
@@ -10,11 +12,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     stdin.destroy();
   });
 }
-// A reader that has seen enough, such as head, is no failure.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  // A reader that has seen enough, such as head, is no failure.
+  if (error.code === 'EPIPE') process.exit(0);
+  end(`the answer cannot be written: ${error.message}`);
 });
+// Nobody is left to be told.
+stderr.on('error', () => process.exit(2));
+process.on('uncaughtException', (error) => {
+  end(process.env.ERRAND_DEBUG === '1' ? `${error.stack}` : `${causeOf(error)} (ERRAND_DEBUG=1 shows where)`);
+});
+
+function end(reason: string): never {
+  stderr.write(`errand: ${plainLines(reason)}\n`);
+  process.exit(2);
+}
 
 process.exitCode = await runCommand(process.argv.slice(2), {
   ...{ env: process.env, folder: process.cwd(), stdin, stdout, stderr },

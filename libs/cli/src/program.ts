@@ -3,6 +3,7 @@ import type { Bind, Surroundings } from './command.ts';
 import { addActions } from './commands/actions.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
+import { addDeadLetters } from './commands/dead-letters.ts';
 import { addEvents } from './commands/events.ts';
 import { addFeed } from './commands/feed.ts';
 import { addJob } from './commands/job.ts';
@@ -13,6 +14,7 @@ import { addOperate } from './commands/operate.ts';
 import { addRun } from './commands/run.ts';
 import { addSigner } from './commands/signer.ts';
 import { addTypes } from './commands/types.ts';
+import { addVersion, VERSION } from './commands/version.ts';
 import { addWait } from './commands/wait.ts';
 import { addWebhooks } from './commands/webhooks.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -34,6 +36,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
     .option('--no-json', 'answer with text where the default is JSON')
     .option('--profile <name>', 'of the settings')
     .helpOption('--help', 'say this')
+    .version(VERSION, '--version', 'say which version this is')
     .addHelpText('after', () => epilogue());
 
   program.commandsGroup('Jobs:');
@@ -52,9 +55,11 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addTypes(program, bind);
   addConfig(program, bind);
   addCompletion(program, bind);
+  addVersion(program, bind);
   program.commandsGroup('Operators, with the admin key:');
   addKeys(program, bind);
   addOperate(program, bind);
+  addDeadLetters(program, bind);
   program.commandsGroup('');
   return program;
 }

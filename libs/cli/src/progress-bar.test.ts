@@ -52,6 +52,23 @@ test('no line is as wide as the terminal, whatever a message holds', () => {
   );
 });
 
+test('wide characters take two cells each, and none is cut in two', () => {
+  for (const message of ['漢'.repeat(60), '🚀'.repeat(60)]) {
+    for (const columns of [90, 91]) {
+      const line = drawBar(jobAt(50, { message }), { nowMs: NOW_MS, columns });
+      const wide = [...line].filter((char) => message.includes(char)).length;
+      expect([...line].length + wide).toBeLessThan(columns);
+      expect(wide).toBeGreaterThan(5);
+      expect(line.isWellFormed()).toBe(true);
+    }
+  }
+});
+
+test('a percentage that is none is drawn as the nearest that is one', () => {
+  expect(drawBar(jobAt(150), { nowMs: NOW_MS, columns: 100 })).toMatch(/^█{24} 100 %/);
+  expect(drawBar(jobAt(-10), { nowMs: NOW_MS, columns: 100 })).toMatch(/^░{24} {3}0 %/);
+});
+
 test('each drawing goes over the one before, and the last one stays', () => {
   const drawn: string[] = [];
   const stderr = new Writable({

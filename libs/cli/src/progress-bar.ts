@@ -1,4 +1,5 @@
 import type { JobSummary } from '@errand/client';
+import { cellsOf, fitCells } from './cells.ts';
 import type { World } from './command.ts';
 import { plain } from './text.ts';
 import { clock } from './times.ts';
@@ -11,21 +12,20 @@ const ERASE_TO_LINE_END = '\u001b[K';
 /** One line at most as wide as the terminal: bar, percent, status, message, attempt, time since the request. */
 export function drawBar(job: JobSummary, { nowMs, columns }: { nowMs: number; columns: number }): string {
   const { progress, attempt, status } = job;
-  const percent = status === 'succeeded' ? 100 : (progress?.percent ?? 0);
+  const told = status === 'succeeded' ? 100 : (progress?.percent ?? 0);
+  const percent = Math.min(100, Math.max(0, told));
   const filled = Math.round((percent * BAR_WIDTH) / 100);
   const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
   const tried = attempt.number > 0 ? `attempt ${attempt.number}${attempt.max ? `/${attempt.max}` : ''}` : '';
   const untilMs = job.finished_at ? Date.parse(job.finished_at) : nowMs;
   const elapsed = clock(untilMs - Date.parse(job.created_at));
-  const head = `${bar} ${String(Math.round(percent)).padStart(3)} %  ${status}`;
-  const tail = [tried, elapsed].filter((part) => part !== '').join('  ');
+  const head = plain(`${bar} ${String(Math.round(percent)).padStart(3)} %  ${status}`);
+  const tail = plain([tried, elapsed].filter((part) => part !== '').join('  '));
   // The last column stays free: a terminal may wrap behind it.
-  const room = columns - 1 - head.length - tail.length - 4;
-  const message = room > 0 ? plain(progress?.message ?? '').slice(0, room) : '';
-  return [head, message, tail]
-    .filter((part) => part !== '')
-    .join('  ')
-    .slice(0, Math.max(0, columns - 1));
+  const room = columns - 1 - cellsOf(head) - cellsOf(tail) - 4;
+  const message = fitCells(plain(progress?.message ?? ''), room);
+  const line = [head, message, tail].filter((part) => part !== '').join('  ');
+  return fitCells(line, columns - 1);
 }
 
 /** Draws on stderr until it is stopped; the last drawing stays. Nothing is drawn before the first update. */

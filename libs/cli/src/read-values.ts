@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { causeOf } from '@errand/client';
 import { JobId } from '@errand/contracts';
-import { InvalidArgumentError } from 'commander';
-import { CannotRun, reasonOf } from './gateway.ts';
+import { InvalidArgumentError, Option } from 'commander';
+import { CannotRun } from './cannot-run.ts';
 
 /*
  * What the values of options and the words of commands mean. What is thrown here is told with the option's name, as
  * wrong usage.
  */
+
+export const ENDING_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -30,13 +33,32 @@ export function readTime(sign: -1 | 1, now: () => number): (text: string) => str
     if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/.test(text)) {
       return new Date(now() + sign * readDuration(text)).toISOString();
     }
-    if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text) || Number.isNaN(Date.parse(text))) {
+    if (!isDay(text) || !/^.{10}[T ]\d\d:\d\d/.test(text) || Number.isNaN(Date.parse(text))) {
       throw new InvalidArgumentError(
         'It must be a time such as 2026-01-31T12:00:00Z, or a duration such as 2h.',
       );
     }
     return new Date(text).toISOString();
   };
+}
+
+/** Whether it begins with a day of the calendar; `Date.parse` takes February 31 for March 3. */
+function isDay(text: string): boolean {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? [];
+  return new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+}
+
+/** A number of things of which there must be one. */
+export function readOneOrMore(text: string): number {
+  if (!/^0*[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(text);
+}
+
+export function readPort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
+  }
+  return Number(text);
 }
 
 export function readCount(text: string): number {
@@ -59,6 +81,23 @@ export function collectWords(text: string, before: readonly string[] = []): stri
   return [...before, ...text.split(',').filter((word) => word !== '')];
 }
 
+/** An option that collects `a,b` of these words, each time that it is given. */
+export function listOption(flags: string, description: string, words: readonly string[]): Option {
+  return new Option(flags, description).choices(words).argParser((text, before: readonly string[] = []) => {
+    const given = collectWords(text);
+    if (given.length === 0 || !given.every((word) => words.includes(word))) {
+      throw new InvalidArgumentError(`Allowed choices are ${words.join(', ')}.`);
+    }
+    return [...before, ...given];
+  });
+}
+
+/** What names something in a path of the API. */
+export function readName(text: string): string {
+  if (['', '.', '..'].includes(text)) throw new InvalidArgumentError('It cannot name anything.');
+  return text;
+}
+
 export function readJobId(text: string): string {
   if (!JobId.safeParse(text).success) {
     throw new InvalidArgumentError('It must be the id of a job, such as run answers and jobs lists.');
@@ -73,7 +112,7 @@ export async function readText(value: string, stdin: Readable): Promise<string> 
   try {
     return await readFile(value.slice(1), 'utf8');
   } catch (error) {
-    throw new CannotRun(`${value.slice(1)} cannot be read: ${reasonOf(error)}`);
+    throw new CannotRun(`${value.slice(1)} cannot be read: ${causeOf(error)}`);
   }
 }
 
@@ -83,6 +122,6 @@ export async function readJson(value: string, stdin: Readable, what: string): Pr
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new CannotRun(`${what} is not JSON: ${reasonOf(error)}`);
+    throw new CannotRun(`${what} is not JSON: ${causeOf(error)}`);
   }
 }

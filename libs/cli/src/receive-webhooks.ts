@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type VerifiedWebhook, verifyWebhook } from '@errand/client';
-import { CannotRun, reasonOf } from './gateway.ts';
+import { causeOf, type VerifiedWebhook, verifyWebhook } from '@errand/client';
+import { CannotRun } from './cannot-run.ts';
 
 /** A call that came, and what became of it. */
 export interface ReceivedCall {
@@ -46,19 +47,18 @@ export async function receiveWebhooks(
   const server = createServer((request, response) => {
     answerCall(receiving, request, response).catch(() => response.destroy());
   });
-  const listening = Promise.withResolvers<void>();
-  server.once('error', listening.reject).listen(receiving.port, '127.0.0.1', listening.resolve);
-  await listening.promise.catch((error) => {
-    throw new CannotRun(`port ${receiving.port} cannot be listened on: ${reasonOf(error)}`);
+  server.listen(receiving.port, '127.0.0.1');
+  await once(server, 'listening').catch((error) => {
+    throw new CannotRun(`port ${receiving.port} cannot be listened on: ${causeOf(error)}`);
   });
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/`,
     async [Symbol.asyncDispose]() {
-      const closed = Promise.withResolvers<void>();
-      server.close(() => closed.resolve());
+      const closed = once(server, 'close');
+      server.close();
       server.closeAllConnections();
-      await closed.promise;
+      await closed;
     },
   };
 }
@@ -121,6 +121,6 @@ async function forward(
     await response.body?.cancel();
     return { status: response.status, error: undefined };
   } catch (error) {
-    return { status: 502, error: reasonOf(error) };
+    return { status: 502, error: causeOf(error) };
   }
 }

@@ -1,25 +1,13 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { runCommand } from './run-command.ts';
-
-function written(stream: PassThrough): string {
-  let text = '';
-  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
-  return text;
-}
-
-async function run(args: string[], env: Record<string, string> = {}) {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const code = await runCommand(args, {
-    ...{ env: { HOME: '/nowhere', ...env }, folder: '/nowhere', stdin: Readable.from([]), stdout, stderr },
-    ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
-  });
-  return { code, said: written(stderr), out: written(stdout) };
-}
+import manifest from '../package.json' with { type: 'json' };
+import { run } from './test-command.ts';
+import { startTestGateway } from './test-gateway.ts';
 
 test('--help says how it is used; nothing at all is answered the same, as a mistake', async () => {
   expect(await run(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('usage: errand') });
@@ -39,6 +27,15 @@ test.each([
   [['run', 'hello', '--metadata', 'blue'], 'It must be name=value'],
   [['run', 'hello', '--start-after', 'soon'], 'It must be a time such as'],
   [['jobs', '--limit', 'many'], 'It must be a whole number'],
+  [['jobs', '--limit', '0'], 'It must be a whole number from 1 on'],
+  [['jobs', '--status', 'running,done'], 'Allowed choices are queued, running, succeeded'],
+  [['jobs', '--created-after', '2026-02-31T00:00Z'], 'It must be a time such as'],
+  [['listen', '--port', '99999'], 'It must be a whole number from 0 to 65535'],
+  [['webhooks', 'show', '.'], 'It cannot name anything'],
+  [['actions', '..'], 'It cannot name anything'],
+  [['run', '..'], 'It cannot name anything'],
+  [['dead-letters', 'redrive', 'x'], 'It must be a whole number from 1 on'],
+  [['audit', 'check', '/tmp'], '/tmp cannot be read'],
   [['config', 'get', 'colour'], 'Allowed choices are url, tenant, api_key, admin_key'],
 ])('%j is refused with its reason', async (args, reason) => {
   const { code, said } = await run(args, { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_ADMIN_KEY: 'k' });
@@ -74,4 +71,42 @@ test('a file that is no export is told by its first line', async () => {
   } finally {
     await rm(dir, { recursive: true });
   }
+});
+
+test('it says which version it is', async () => {
+  expect(await run(['--version'])).toEqual({ code: 0, said: '', out: `${manifest.version}\n` });
+  expect(JSON.parse((await run(['version', '--json'])).out)).toEqual({ version: manifest.version });
+});
+
+test('wrong usage is JSON too where JSON is wanted', async () => {
+  const { code, out } = await run(['wait', 'soon', '--json']);
+  expect([code, JSON.parse(out)]).toEqual([
+    2,
+    { error: { code: 'wrong_usage', detail: expect.stringContaining('It must be the id of a job') } },
+  ]);
+});
+
+test('what nobody has thought of is one line and 2, and its stack is for those who look for it', async () => {
+  // The answer is JSON, and not what the API says.
+  await using gateway = await startTestGateway({
+    'GET /v2/tenants/t/actions': { body: { actions: [null] } },
+  });
+  const told = await run(['actions', '--json'], gateway.env);
+  expect([told.code, JSON.parse(told.out)]).toMatchObject([2, { error: { code: 'unexpected' } }]);
+  expect(told.said).toMatch(/^errand: .* \(ERRAND_DEBUG=1 shows where\)\n$/);
+  expect((await run(['actions'], { ...gateway.env, ERRAND_DEBUG: '1' })).said).toMatch(
+    /\n +at \w+.*actions\.ts/,
+  );
+});
+
+const FULL = '/dev/full';
+
+test.skipIf(!existsSync(FULL))('an answer that cannot be written is told, and ends with 2', async () => {
+  const main = join(import.meta.dirname, 'main.ts');
+  const script = `"$0" "$1" config path > ${FULL}`;
+  const ran = promisify(execFile)('bash', ['-c', script, process.execPath, main]);
+  await expect(ran).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^errand: the answer cannot be written: .*\n$/),
+  });
 });

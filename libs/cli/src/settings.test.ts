@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { configPath, writeConfigFile } from './config-file.ts';
 import { needSettings, readSettings } from './settings.ts';
+import { run } from './test-command.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -61,6 +62,53 @@ test('a file that is something else is told, not used', async () => {
   await mkdir(join(dir, 'errand'));
   await writeFile(join(dir, 'errand', 'config.json'), '{"profiles": 7}');
   await expect(read()).rejects.toThrow('is no file of settings');
+});
+
+test.each([
+  ['{"profiles":null}', 'profiles'],
+  ['{"profiles":{"a":null}}', 'profiles.a'],
+  ['{"profiles":{"a":{"url":7}}}', 'profiles.a.url'],
+  ['{"current":[]}', 'current'],
+])('of the file %s, it is told where it is wrong', async (text, place) => {
+  await mkdir(join(dir, 'errand'));
+  await writeFile(join(dir, 'errand', 'config.json'), text);
+  for (const words of ['config list', 'config use a', 'config set tenant t', 'jobs']) {
+    const { code, said } = await run(words.split(' '), { XDG_CONFIG_HOME: dir });
+    expect([code, said]).toEqual([2, expect.stringContaining(`is no file of settings (see ${place})`)]);
+  }
+});
+
+test.each(['toString', 'constructor', '__proto__'])('%s is no profile that nobody has made', async (name) => {
+  await keep({ default: { tenant: 'kept' } });
+  const env = { XDG_CONFIG_HOME: dir };
+  expect(await run(['config', 'use', name], env)).toMatchObject({
+    ...{ code: 2, said: expect.stringContaining('there are: default') },
+  });
+  expect((await run(['jobs', '--profile', name], env)).said).toContain(`has no profile ${name}`);
+  await run(['config', 'set', 'tenant', 'set', '--profile', name], env);
+  expect((await read()).tenant?.value).toBe('kept');
+});
+
+test('where nothing runs, it is said how to have it run', async () => {
+  const { said } = await run(['jobs'], { XDG_CONFIG_HOME: dir }, dir);
+  expect(said).toMatch(/^errand: set ERRAND_URL to the address of the gateway, .*npm run dev/);
+});
+
+test('a local system that is set aside is told with what sets it aside', async () => {
+  await writeLocal(LOCAL);
+  const { said } = await run(['jobs'], { XDG_CONFIG_HOME: dir, ERRAND_API_KEY: 'other' }, dir);
+  expect(said).toContain(`${join(dir, '.errand', 'local.json')} was set aside`);
+  expect(said).toContain('ERRAND_API_KEY has an address or a key');
+});
+
+test('a tenant or a key that cannot be one is told, and a key is not shown', async () => {
+  const env = { XDG_CONFIG_HOME: dir, ERRAND_URL: 'http://127.0.0.1:1', ERRAND_API_KEY: 'k' };
+  expect((await run(['jobs'], { ...env, ERRAND_TENANT: '..' })).said).toContain(
+    "ERRAND_TENANT: '..' is no tenant",
+  );
+  const { code, said } = await run(['jobs'], { ...env, ERRAND_TENANT: 't', ERRAND_API_KEY: 'hush\nhush' });
+  expect([code, said]).toEqual([2, 'errand: ERRAND_API_KEY: it has characters that no key has\n']);
+  expect((await run(['config', 'set', 'tenant', '..'], env)).code).toBe(2);
 });
 
 test('an address that is none is told with where it comes from', async () => {

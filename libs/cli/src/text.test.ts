@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { briefly, facts, plain, table } from './text.ts';
+import { briefly, facts, jsonLine, plain, plainLines, table } from './text.ts';
 
 test('columns are as wide as their widest cell, and no line ends in spaces', () => {
   expect(
@@ -31,6 +31,13 @@ test('nothing from a server can steer a terminal', () => {
       expect(isSteering).toBe(false);
     }),
   );
+});
+
+test('lines stay lines, and JSON stays what it says', () => {
+  expect(plainLines('a\u001bb\nc\rd')).toBe('a b\nc d');
+  const value = { 'a\u009b': '\u202e\u007f"', é: '漢' };
+  expect(jsonLine(value)).toBe('{"a\\u009b":"\\u202e\\u007f\\"","é":"漢"}');
+  expect(JSON.parse(jsonLine(value))).toEqual(value);
 });
 
 test('long JSON is cut and says so', () => {

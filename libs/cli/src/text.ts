@@ -1,20 +1,37 @@
+import { cellsOf, padCells } from './cells.ts';
+
 /*
  * Lines for people. What comes from a server may hold anything, so whatever could steer a terminal is blanked out.
  */
 
 /** One line without control characters. */
 export function plain(value: unknown): string {
-  return String(value ?? '').replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+  return String(value ?? '')
+    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
+    .toWellFormed();
+}
+
+/** Lines without control characters but their line feeds. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plain).join('\n');
+}
+
+/** JSON in one line, whose texts cannot steer a terminal either. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Columns as wide as their widest cell. */
 export function table(head: readonly string[], rows: readonly (readonly unknown[])[]): string {
   const cells = [head, ...rows.map((row) => row.map(plain))];
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => cellsOf(row[column] ?? ''))));
   return cells
     .map((row) =>
       row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .map((cell, column) => padCells(cell, widths[column] ?? 0))
         .join('  ')
         .trimEnd(),
     )

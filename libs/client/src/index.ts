@@ -21,7 +21,7 @@ export type { EventsOptions, JobEvent, KnownJobEvent } from './job-events.ts';
 export type { JobFilter } from './list-jobs.ts';
 export type { Page, Pages } from './pages.ts';
 export type { ResultDownload } from './result.ts';
-export type { RetryPolicy } from './retry.ts';
+export { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 export type {
   BatchItem,
   BatchOutcome,
@@ -30,6 +30,13 @@ export type {
   SendOptions,
   Validation,
 } from './run.ts';
+export {
+  type ApiRequest,
+  causeOf,
+  createTransport,
+  failureOf,
+  type Transport,
+} from './transport.ts';
 export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './verify-webhook.ts';
 export type { WaitOptions } from './wait.ts';
 export type {

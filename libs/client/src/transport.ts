@@ -6,8 +6,8 @@ import { countRetries, type RetryPolicy } from './retry.ts';
 type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below the tenant, such as `/jobs`; its words are percent-encoded. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below the base, such as `/jobs`; its words are percent-encoded. */
   readonly path: string;
   readonly query?: Query;
   /** Sent as JSON. */
@@ -39,7 +39,7 @@ export interface Transport {
 }
 
 export interface TransportOptions {
-  /** Of the tenant: ends without a slash. */
+  /** What paths are below, such as the tenant's address: ends without a slash. */
   readonly base: string;
   readonly apiKey: string;
   readonly fetch: typeof fetch;
@@ -138,11 +138,11 @@ export function failureOf(error: unknown, deadline: Deadline, caller: AbortSigna
   if (deadline.isOver()) {
     return new ErrandError('timeout', { detail: 'the server did not answer in time', retryable: true });
   }
-  const detail = error instanceof Error ? causeOf(error) : String(error);
-  return new ErrandError('network_error', { detail, retryable: true, cause: error });
+  return new ErrandError('network_error', { detail: causeOf(error), retryable: true, cause: error });
 }
 
-/** Node says `fetch failed` and hides the reason in the cause. */
-function causeOf(error: Error): string {
+/** Why something failed, for people. Node says `fetch failed` and hides the reason in the cause. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }

@@ -2,6 +2,7 @@ import { type ActionContract, ErrandError } from '@errand/client';
 import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { readName } from '../read-values.ts';
 import { facts, plain, table } from '../text.ts';
 import { spanOf } from '../times.ts';
 import { unknownAction } from './run.ts';
@@ -10,7 +11,7 @@ export function addActions(program: Command, bind: Bind): void {
   program
     .command('actions')
     .description('list the actions, or show what one takes')
-    .argument('[name]', 'an action')
+    .argument('[name]', 'an action', readName)
     .action(bind((world, _, name) => (name === undefined ? listAll(world) : showOne(world, name))));
 }
 

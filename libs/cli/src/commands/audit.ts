@@ -1,33 +1,41 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { causeOf, ErrandError } from '@errand/client';
+import { CannotRun } from '../cannot-run.ts';
 import { checkAudit } from '../check-audit.ts';
-import type { World } from '../command.ts';
+import { tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun, reasonOf } from '../gateway.ts';
+
+/** A gateway that looks for the few events of a filter says nothing for a while. */
+const SILENCE_MS = 300_000;
+const TAIL_BYTES = 2_000;
 
 /** Writes an export to a file, or to stdout without one. 2 if it broke off. */
 export async function exportAudit(
   world: World,
-  options: { query: Readonly<Record<string, string | undefined>>; out: string | undefined },
+  { query, out }: { query: Readonly<Record<string, string | undefined>>; out: string | undefined },
 ): Promise<ExitCode> {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(options.query)) if (value !== undefined) query.set(name, value);
-  const { body } = await (await world.gateway()).ask('GET', `/admin/audit?${query}`);
-  if (!body) throw new CannotRun('the answer has no body');
+  const pieces = (await world.gateway()).stream({ method: 'GET', path: '/admin/audit', query }, SILENCE_MS);
+  // A refusal comes before a file is made.
+  const first = await pieces.next();
   // Its end tells whether all came: what breaks off has no manifest.
   let tail = '';
-  const watched = Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]).on(
-    'data',
-    (chunk: Buffer) => {
-      tail = (tail + chunk.toString('latin1')).slice(-2_000);
-    },
-  );
+  async function* watched() {
+    try {
+      for (let { value } = first; value; value = (await pieces.next()).value) {
+        tail = (tail + Buffer.from(value).toString('latin1')).slice(-TAIL_BYTES);
+        yield value;
+      }
+    } finally {
+      await pieces.return();
+    }
+  }
   try {
-    if (options.out === undefined) await pipeline(watched, world.stdout, { end: false });
-    else await pipeline(watched, createWriteStream(options.out));
+    if (out === undefined) await pipeline(watched, world.stdout, { end: false });
+    else await pipeline(watched, createWriteStream(out));
   } catch (error) {
-    throw new CannotRun(`the export broke off: ${reasonOf(error)}`);
+    const reason = error instanceof ErrandError ? error.detail : causeOf(error);
+    throw new CannotRun(`the export broke off: ${reason}`);
   }
   const manifest = tail.trimEnd().split('\n').at(-1) ?? '';
   if (!manifest.startsWith('{"manifest":')) throw new CannotRun('the export broke off before its manifest');
@@ -38,31 +46,28 @@ export async function exportAudit(
 /** Checks a file. 1 if it does not hold, with the line where that shows. */
 export async function checkAuditFile(
   world: World,
-  options: { file: string; anchor: string | undefined },
+  { file, anchor }: { file: string; anchor: string | undefined },
 ): Promise<ExitCode> {
-  const input = createReadStream(options.file);
-  const opened = Promise.withResolvers<void>();
-  input.once('open', () => opened.resolve()).once('error', opened.reject);
-  await opened.promise.catch((error) => {
-    throw new CannotRun(`${options.file} cannot be read: ${reasonOf(error)}`);
-  });
-  // Only a line feed ends a line: other line breaks may stand in texts.
-  const check = await checkAudit(linesOf(input), options.anchor);
-  if (world.json) world.stdout.write(`${JSON.stringify(check)}\n`);
-  else if (check.kind === 'broken') world.stdout.write(`line ${check.line}: ${check.reason}\n`);
-  else {
+  const check = await checkAudit(linesOf(file), anchor);
+  tell(world, check, () => {
+    if (check.kind === 'broken') return `line ${check.line}: ${check.reason}`;
     const gaps = { true: ', positions without a gap', false: ', POSITIONS ARE MISSING', null: '' };
-    world.stdout.write(`${check.count} events hold, chain ${check.chain}${gaps[`${check.isContiguous}`]}\n`);
-  }
+    return `${check.count} events hold, chain ${check.chain}${gaps[`${check.isContiguous}`]}`;
+  });
   return check.kind === 'holds' && check.isContiguous !== false ? 0 : 1;
 }
 
-async function* linesOf(input: Readable): AsyncGenerator<string, void, undefined> {
+/** Only a line feed ends a line: other line breaks may stand in texts. @throws CannotRun */
+async function* linesOf(file: string): AsyncGenerator<string, void, undefined> {
   let rest = '';
-  for await (const chunk of input.setEncoding('utf8')) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
+  try {
+    for await (const chunk of createReadStream(file, 'utf8')) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (error) {
+    throw new CannotRun(`${file} cannot be read: ${causeOf(error)}`);
   }
   if (rest !== '') yield rest;
 }

@@ -1,45 +1,55 @@
-import { PassThrough, Readable } from 'node:stream';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createProgram } from '../program.ts';
-import { wantedAt } from './completion.ts';
+import { run } from '../test-command.ts';
+import { startTestGateway } from '../test-gateway.ts';
 
-const program = createProgram(() => async () => {}, {
-  ...{ env: {}, folder: '/', stdin: Readable.from([]), stdout: new PassThrough(), stderr: new PassThrough() },
-  ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
+const EVIL = ['$(touch ran)', '`touch ran`', 'a;b', 'a\nprint', 'A', '../x', '', 'a'.repeat(65)];
+const ACTIONS = {
+  'GET /v2/tenants/t/actions': {
+    body: {
+      actions: [
+        ...EVIL.map((name) => ({ name, resource: 'x/{y}' })),
+        { name: 'paint', resource: 'rooms/{room_id}/walls/{wall}/$(touch ran)' },
+        { name: 'print', resource: '' },
+      ],
+    },
+  },
+};
+
+test('of what a server names, only what can be the name of an action or a parameter is a completion', async () => {
+  await using gateway = await startTestGateway(ACTIONS);
+  const at = async (...words: string[]) => (await run(['complete', '--', ...words], gateway.env)).out;
+  expect(await at('run', '')).toBe('paint\nprint\n');
+  expect(await at('run', 'pa')).toBe('paint\n');
+  expect(await at('jobs', '--action', 'paint,pr')).toBe('paint,print\n');
+  expect(await at('run', 'paint', '--resource', '')).toBe('room_id=\nwall=\n');
+  expect(await at('run', 'paint', '--resource', 'w')).toBe('wall=\n');
+  expect(await at('run', 'other', '--resource', '')).toBe('');
 });
 
-test.each([
-  [['run', ''], 'action'],
-  [['actions', ''], 'action'],
-  [['--json', 'run', '--input', '{}', ''], 'action'],
-  [['audit', 'export', '--action', ''], 'action'],
-  [
-    ['webhooks', 'create', '--method', ''],
-    ['POST', 'GET'],
-  ],
-  [
-    ['completion', ''],
-    ['bash', 'zsh', 'fish'],
-  ],
-  [
-    ['audit', ''],
-    ['export', 'check', 'help'],
-  ],
-  [['wait', ''], []],
-])('behind %j comes %j', (words, wanted) => {
-  expect(wantedAt(program, words)).toEqual(wanted);
+test('profiles are those that are kept, but for names that a shell might take for more', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'errand-completion-'));
+  try {
+    const env = { XDG_CONFIG_HOME: dir };
+    for (const name of ['work', 'play', '$(touch ran)']) {
+      await run(['config', 'set', 'tenant', 't', '--profile', name], env);
+    }
+    expect((await run(['complete', '--', 'config', 'use', ''], env)).out).toBe('work\nplay\n');
+    expect((await run(['complete', '--', 'jobs', '--profile', 'w'], env)).out).toBe('work\n');
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
 
-test('options are those of the command and those of all', () => {
-  expect(wantedAt(program, ['wait', '-'])).toEqual([
-    ...['--timeout', '--help', '--json', '--no-json', '--profile'],
-  ]);
+test('choices of a list go on behind a comma', async () => {
+  const at = async (...words: string[]) => (await run(['complete', '--', ...words])).out;
+  expect(await at('jobs', '--status', 'su')).toBe('succeeded\n');
+  expect(await at('jobs', '--status', 'queued,su')).toBe('queued,succeeded\n');
+  expect(await at('webhooks', 'deliveries', '--status', 'ex')).toBe('expired\n');
 });
 
-test('every command says what it does, and none that is hidden is offered', () => {
-  expect(wantedAt(program, [''])).not.toContain('complete');
-  const told = (command: typeof program): boolean =>
-    command.description() !== '' &&
-    command.commands.every((each) => each.name() === 'complete' || told(each));
-  expect(program.commands.every((each) => each.name() === 'complete' || told(each))).toBe(true);
+test('without settings, nothing is completed and nothing said', async () => {
+  expect(await run(['complete', '--', 'run', ''])).toEqual({ code: 0, out: '', said: '' });
 });

@@ -1,8 +1,8 @@
 import { Argument, type Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
-import { type ConfigContent, configPath, readConfigFile, writeConfigFile } from '../config-file.ts';
+import { configPath, type Profile, profileOf, readConfigFile, writeConfigFile } from '../config-file.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun } from '../gateway.ts';
 import { readText } from '../read-values.ts';
 import { profileName, SETTING_NAMES, SETTINGS, type Setting, type SettingName } from '../settings.ts';
 import { table } from '../text.ts';
@@ -52,25 +52,22 @@ export function addConfig(program: Command, bind: Bind): void {
 async function set(world: World, _: unknown, name = '', value = ''): Promise<ExitCode> {
   const text = (await readText(value, world.stdin)).trim();
   if (text === '') throw new CannotRun(`${name} cannot be empty; errand config unset ${name} forgets it`);
-  if (name === 'url' && !(/^https?:\/\//i.test(text) && URL.canParse(text))) {
-    throw new CannotRun(`'${text}' is no address such as http://127.0.0.1:8080`);
-  }
+  const fault = SETTINGS[name as SettingName].faultOf(text);
+  if (fault !== undefined) throw new CannotRun(`${name}: ${fault}`);
   return change(world, (profile) => ({ ...profile, [name]: text }));
 }
 
 async function unset(world: World, _: unknown, name = ''): Promise<ExitCode> {
   return change(world, (profile) => {
-    const { [name as SettingName]: _gone, ...rest } = profile;
+    const { [name]: _gone, ...rest } = profile;
     return rest;
   });
 }
 
-type Profile = ConfigContent['profiles'][string];
-
 async function change(world: World, edit: (profile: Profile) => Profile): Promise<ExitCode> {
   const { path, content } = await readConfigFile(world.env);
   const name = profileName(world, content.current);
-  const profiles = { ...content.profiles, [name]: edit(content.profiles[name] ?? {}) };
+  const profiles = { ...content.profiles, [name]: edit(profileOf(content, name) ?? {}) };
   await writeConfigFile({ path, content: { ...content, profiles } });
   tell(world, { path, profile: name }, () => `${path}, profile ${name}`);
   return 0;
@@ -78,7 +75,7 @@ async function change(world: World, edit: (profile: Profile) => Profile): Promis
 
 async function use(world: World, _: unknown, profile = ''): Promise<ExitCode> {
   const { path, content } = await readConfigFile(world.env);
-  if (!(profile in content.profiles)) {
+  if (!profileOf(content, profile)) {
     const names = Object.keys(content.profiles).join(', ') || 'none yet';
     throw new CannotRun(`there is no profile ${profile}; there are: ${names}`);
   }

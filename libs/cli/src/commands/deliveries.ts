@@ -1,54 +1,64 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Delivery, DeliveryStatus, EndingType, Replay, ReplayKind } from '@errand/client';
 import { type Command, Option } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun } from '../gateway.ts';
-import { collectWords, readCount, readJobId, readTime } from '../read-values.ts';
+import {
+  collectWords,
+  ENDING_TYPES,
+  listOption,
+  readJobId,
+  readName,
+  readOneOrMore,
+  readTime,
+} from '../read-values.ts';
 import { plain, table } from '../text.ts';
 import { local, relative } from '../times.ts';
+
+const STATUSES: readonly DeliveryStatus[] = ['pending', 'delivered', 'failed', 'expired', 'canceled'];
 
 /** What was told to whom, and telling it again: commands below `webhooks`. */
 export function addDeliveries(webhooks: Command, bind: Bind, now: () => number): void {
   webhooks
     .command('deliveries')
     .description('list what an endpoint was told, newest first')
-    .argument('[endpoint_id]', 'the endpoint; not with --of-job')
+    .argument('[endpoint_id]', 'the endpoint; not with --of-job', readName)
     .option('--of-job <job_id>', 'what was told of this job, to whom', readJobId)
-    .option('--status <names>', 'pending, delivered, failed, expired, canceled', collectWords)
+    .addOption(listOption('--status <names>', 'in these states', STATUSES))
     .option('--type <names>', 'such as job.failed', collectWords)
     .option('--job <job_id>', 'of this job', readJobId)
     .option('--since <time>', 'since this time, or this duration ago', readTime(-1, now))
     .option('--until <time>', 'until this time, or this duration ago', readTime(-1, now))
-    .option('--limit <count>', 'at most so many', readCount, 20)
+    .option('--limit <count>', 'at most so many', readOneOrMore, 20)
     .action(bind(deliveries));
   const about = (name: string, description: string) =>
-    webhooks.command(name).description(description).argument('<delivery_id>', 'the delivery');
+    webhooks.command(name).description(description).argument('<delivery_id>', 'the delivery', readName);
   about('attempts', 'list the attempts at a delivery, newest first').action(bind(attempts));
   about('redeliver', 'deliver it again, at once').action(bind(redeliver));
   webhooks
     .command('replay')
     .description('tell an endpoint of jobs that ended since a time')
-    .argument('<endpoint_id>', 'the endpoint')
+    .argument('<endpoint_id>', 'the endpoint', readName)
     .requiredOption('--since <time>', 'since this time, or this duration ago', readTime(-1, now))
     .option('--until <time>', 'until this time, or this duration ago; default: now', readTime(-1, now))
     .addOption(
       new Option('--only <kind>', 'which').choices(['missed', 'failed', 'expired', 'all']).default('missed'),
     )
-    .option('--types <names>', 'such as job.failed', collectWords)
+    .addOption(listOption('--types <names>', 'only these ends', ENDING_TYPES))
     .option('--dry-run', 'count only')
     .option('--wait', 'follow it to its end')
     .action(bind(replay));
   webhooks
     .command('replays')
     .description('list the replays of an endpoint, newest first')
-    .argument('<endpoint_id>', 'the endpoint')
+    .argument('<endpoint_id>', 'the endpoint', readName)
     .action(bind(replays));
   webhooks
     .command('cancel-replay')
     .description('end a replay; what it has scheduled goes on')
-    .argument('<endpoint_id>', 'the endpoint')
-    .argument('<replay_id>', 'the replay')
+    .argument('<endpoint_id>', 'the endpoint', readName)
+    .argument('<replay_id>', 'the replay', readName)
     .action(bind(cancelReplay));
 }
 
@@ -70,7 +80,7 @@ async function deliveries(world: World, options: DeliveriesOptions, id?: string)
     throw new CannotRun('give an endpoint_id, or --of-job <job_id>');
   const found: Delivery[] = [];
   if (ofJob !== undefined) found.push(...(await webhooks.deliveriesOfJob(ofJob, { signal })));
-  else if (limit > 0) {
+  else {
     for await (const delivery of webhooks.deliveries(id ?? '', {
       ...filter,
       pageSize: Math.min(limit, 200),

@@ -1,4 +1,4 @@
-import { type Errand, ErrandError, type KnownJobEvent } from '@errand/client';
+import type { KnownJobEvent } from '@errand/client';
 import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -23,33 +23,34 @@ export function addEvents(program: Command, bind: Bind): void {
 
 async function events(world: World, { after, follow }: EventsOptions, jobId = ''): Promise<ExitCode> {
   const { signal } = world;
-  const errand = await world.errand();
   if (follow) {
+    const errand = await world.errand();
     for await (const event of errand.events(jobId, { after, signal })) {
       tell(world, event, () => lineOf(event).map(plain).join('  '));
     }
     return 0;
   }
-  const upTo = await newestVersion(errand, jobId, signal);
-  const found: KnownJobEvent[] = [];
-  if (upTo > (after ?? 0)) {
-    for await (const event of errand.events(jobId, { after, signal })) {
-      found.push(event);
-      if (event.version >= upTo) break;
-    }
-  }
+  const found = await readHistory(world, jobId, after);
   tell(world, { events: found }, () => table(['TIME', 'VERSION', 'EVENT', ''], found.map(lineOf)));
   return 0;
 }
 
-/** Up to where the events go that there are; a job whose summary is gone has long ended. */
-async function newestVersion(errand: Errand, jobId: string, signal: AbortSignal): Promise<number> {
-  try {
-    return (await errand.status(jobId, { signal })).version;
-  } catch (error) {
-    if (error instanceof ErrandError && error.status === 410) return Number.POSITIVE_INFINITY;
-    throw error;
+interface HistoryPage {
+  readonly events: readonly KnownJobEvent[];
+  readonly next_after: number | null;
+}
+
+/** Page by page up to where it ends for this moment, whichever events cannot be told. */
+async function readHistory(world: World, jobId: string, after: number | undefined): Promise<KnownJobEvent[]> {
+  const tenant = await world.tenant();
+  const found: KnownJobEvent[] = [];
+  for (let place: number | null | undefined = after; place !== null; ) {
+    const query = { after: place };
+    const page: HistoryPage = await tenant.json({ method: 'GET', path: `/jobs/${jobId}/events`, query });
+    found.push(...page.events);
+    place = page.next_after;
   }
+  return found;
 }
 
 function lineOf(event: KnownJobEvent): [string, number, string, string] {

@@ -1,9 +1,8 @@
 import type { Ending, EndingType } from '@errand/client';
 import type { Command } from 'commander';
-import { askTenant } from '../ask-tenant.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { collectWords, readCount } from '../read-values.ts';
+import { ENDING_TYPES, listOption, readOneOrMore } from '../read-values.ts';
 import { pairs, plain, table } from '../text.ts';
 import { local } from '../times.ts';
 
@@ -24,8 +23,8 @@ export function addFeed(program: Command, bind: Bind): void {
     .command('feed')
     .description("show the ends of the tenant's jobs, in order")
     .option('--after <cursor>', 'go on behind this cursor; latest begins behind the newest')
-    .option('--types <names>', 'job.succeeded, job.failed, job.canceled, job.expired', collectWords)
-    .option('--limit <count>', 'at most so many (1-1000); not with --follow', readCount, 100)
+    .addOption(listOption('--types <names>', 'only these ends', ENDING_TYPES))
+    .option('--limit <count>', 'at most so many (1-1000); not with --follow', readOneOrMore, 100)
     .option('--follow', 'go on for ever; as JSON, a line for each end')
     .action(bind(feed));
 }
@@ -40,7 +39,7 @@ async function feed(world: World, options: FeedOptions): Promise<ExitCode> {
     return 0;
   }
   const query = { after, types: types?.join(','), limit };
-  const page = await askTenant<FeedPage>(world, '/events', query);
+  const page = await (await world.tenant()).json<FeedPage>({ method: 'GET', path: '/events', query });
   tell(world, page, () => {
     const lines = page.events.length === 0 ? 'nothing ended' : tableOf(page.events);
     return `${lines}\n\nto go on: errand feed --after ${page.next}`;

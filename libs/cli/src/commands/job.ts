@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { ErrandError } from '@errand/client';
+import { causeOf, ErrandError } from '@errand/client';
 import type { Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun, reasonOf } from '../gateway.ts';
 import { jobText } from '../job-text.ts';
 import { readDuration, readJobId } from '../read-values.ts';
 import { waitAndTell } from './wait.ts';
@@ -75,7 +75,7 @@ async function result(world: World, { out }: { out?: string }, jobId = ''): Prom
     await pipeline(body, createWriteStream(out), { signal });
   } catch (error) {
     if (error instanceof ErrandError || signal.aborted) throw error;
-    throw new CannotRun(`${out} cannot be written: ${reasonOf(error)}`);
+    throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);
   }
   const { contentType: content_type, bytes, sha256, filename } = download;
   tell(

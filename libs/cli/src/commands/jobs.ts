@@ -1,9 +1,10 @@
 import type { JobStatus, JobSummary } from '@errand/client';
+import { JOB_STATUSES } from '@errand/contracts';
 import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { tookOf } from '../job-text.ts';
-import { collectPair, collectWords, readCount, readTime } from '../read-values.ts';
+import { collectPair, collectWords, listOption, readOneOrMore, readTime } from '../read-values.ts';
 import { table } from '../text.ts';
 import { relative } from '../times.ts';
 
@@ -17,6 +18,7 @@ interface JobsOptions {
   readonly limit: number;
 }
 
+const SOURCES = ['api', 'ui', 'schedule', 'retry'];
 /** The most that the API gives at once. */
 const MOST_A_PAGE = 200;
 
@@ -24,13 +26,13 @@ export function addJobs(program: Command, bind: Bind, now: () => number): void {
   program
     .command('jobs')
     .description('list jobs of the last 7 days, newest first')
-    .option('--status <names>', 'queued, running, succeeded, failed, canceled, expired', collectWords)
+    .addOption(listOption('--status <names>', 'in these states', JOB_STATUSES))
     .option('--action <names>', 'of these actions', collectWords)
-    .option('--source <names>', 'api, ui, schedule, retry', collectWords)
+    .addOption(listOption('--source <names>', 'requested in these ways', SOURCES))
     .option('--metadata <name=value>', 'with this entry; once for each', collectPair)
     .option('--created-after <time>', 'since this time, or this duration ago', readTime(-1, now))
     .option('--created-before <time>', 'until this time, or this duration ago', readTime(-1, now))
-    .option('--limit <count>', 'at most so many', readCount, 20)
+    .option('--limit <count>', 'at most so many', readOneOrMore, 20)
     .action(bind(jobs));
 }
 
@@ -38,10 +40,8 @@ async function jobs(world: World, { limit, ...filter }: JobsOptions): Promise<Ex
   const { signal } = world;
   const errand = await world.errand();
   const found: JobSummary[] = [];
-  if (limit > 0) {
-    for await (const job of errand.jobs({ ...filter, pageSize: Math.min(limit, MOST_A_PAGE), signal })) {
-      if (found.push(job) === limit) break;
-    }
+  for await (const job of errand.jobs({ ...filter, pageSize: Math.min(limit, MOST_A_PAGE), signal })) {
+    if (found.push(job) === limit) break;
   }
   tell(world, { jobs: found }, () => (found.length === 0 ? 'no jobs' : tableOf(found, world.now())));
   return 0;

@@ -1,8 +1,9 @@
+import { TenantId } from '@errand/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
-import { answerOf, REFUSALS } from '../ask-tenant.ts';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun } from '../gateway.ts';
+import { readName } from '../read-values.ts';
 import { table } from '../text.ts';
 import { local } from '../times.ts';
 
@@ -31,7 +32,7 @@ export function addKeys(program: Command, bind: Bind): void {
   keys
     .command('delete')
     .description('delete one: it stops at once')
-    .argument('<key_id>')
+    .argument('<key_id>', 'the key', readName)
     .action(bind(remove));
   const tenants = program.command('tenants').description('tenants');
   tenants
@@ -43,18 +44,15 @@ export function addKeys(program: Command, bind: Bind): void {
 
 /** Its id becomes part of a path. */
 function readTenant(text: string): string {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(text)) {
+  if (!TenantId.safeParse(text).success) {
     throw new InvalidArgumentError('It must be 1-64 letters, digits, _ or -.');
   }
   return text;
 }
 
 async function list(world: World, options: { tenant?: string }): Promise<ExitCode> {
-  const { keys } = await ask<{ keys: Key[] }>(
-    world,
-    'GET',
-    `/admin/tenants/${await tenantOf(world, options)}/keys`,
-  );
+  const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
+  const { keys } = await (await world.gateway()).json<{ keys: Key[] }>({ method: 'GET', path });
   const rows = keys.map(({ key_id, name, created_at }) => [name, local(created_at), key_id]);
   tell(world, { keys }, () => (rows.length === 0 ? 'no keys' : table(['NAME', 'CREATED', 'KEY ID'], rows)));
   return 0;
@@ -62,19 +60,22 @@ async function list(world: World, options: { tenant?: string }): Promise<ExitCod
 
 async function create(world: World, options: { tenant?: string }, name = ''): Promise<ExitCode> {
   const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
-  const key = await ask<Key & { api_key: string }>(world, 'POST', path, { name });
+  const gateway = await world.gateway();
+  const key = await gateway.json<Key & { api_key: string }>({ method: 'POST', path, body: { name } });
   tell(world, key, () => `${key.api_key} (shown here and never again)\nkey id ${key.key_id}`);
   return 0;
 }
 
 async function remove(world: World, _: unknown, id = ''): Promise<ExitCode> {
-  await ask(world, 'DELETE', `/admin/keys/${encodeURIComponent(id)}`);
+  await (await world.gateway()).json({ method: 'DELETE', path: `/admin/keys/${encodeURIComponent(id)}` });
   tell(world, { key_id: id, deleted: true }, () => `deleted ${id}`);
   return 0;
 }
 
 async function put(world: World, _: unknown, id = ''): Promise<ExitCode> {
-  const tenant = await ask<{ tenant_id: string; created_at: string }>(world, 'PUT', `/admin/tenants/${id}`);
+  const tenant = await (await world.gateway()).json<{ tenant_id: string; created_at: string }>({
+    ...{ method: 'PUT', path: `/admin/tenants/${id}`, isRepeatable: true },
+  });
   tell(world, tenant, () => `${tenant.tenant_id}, made ${local(tenant.created_at)}`);
   return 0;
 }
@@ -83,13 +84,4 @@ async function tenantOf(world: World, { tenant }: { tenant?: string }): Promise<
   const id = tenant ?? (await world.settings()).tenant?.value;
   if (id === undefined) throw new CannotRun('give --tenant <id>, or set ERRAND_TENANT');
   return encodeURIComponent(id);
-}
-
-async function ask<T>(
-  world: World,
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-  ...[path, body]: [path: string, body?: unknown]
-): Promise<T> {
-  const gateway = await world.gateway();
-  return answerOf<T>(await gateway.ask(method, path, { expected: REFUSALS, body }));
 }

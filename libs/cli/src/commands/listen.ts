@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type Errand, ErrandError, type WebhookEventFilter } from '@errand/client';
 import type { Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
-import { CannotRun } from '../gateway.ts';
-import { collectWords, readCount, readText } from '../read-values.ts';
+import { collectWords, readOneOrMore, readPort, readText } from '../read-values.ts';
 import { type ReceivedCall, receiveWebhooks } from '../receive-webhooks.ts';
 import { plain } from '../text.ts';
 import { local } from '../times.ts';
@@ -23,30 +23,31 @@ export function addListen(program: Command, bind: Bind): void {
   program
     .command('listen')
     .description('receive webhooks on this machine, verify and show them')
-    .option('--port <port>', 'to listen on; default: any that is free', readCount, 0)
-    .option('--secret <secret>', 'that they are signed with, or @file, or -; once for each', collectWords)
-    .option('--register', 'make an endpoint that calls this receiver, and delete it at the end')
-    .option('--url <url>', 'with --register: where this receiver is called, if not at its own address')
+    .option('--port <port>', 'to listen on; default: any that is free', readPort, 0)
+    .option('--secret <secret>', 'of calls of other endpoints, or @file, or -; once for each', collectWords)
+    .option('--register', 'make an endpoint that calls this receiver, and delete it at the end; default')
+    .option('--url <url>', 'where the endpoint calls this receiver, if not at its own address')
     .option(
       '--event-types <names>',
-      'with --register: such as job.failed; default: the four endings',
+      'what the endpoint is told, such as job.failed; default: the four endings',
       collectWords,
     )
     .option('--forward-to <url>', 'pass verified calls on, and answer as they are answered there')
-    .option('--count <calls>', 'end after so many verified calls', readCount)
+    .option('--count <calls>', 'end after so many verified calls', readOneOrMore)
     .action(bind(listen));
 }
 
-/** As JSON, a line for each call. Ends by Ctrl-C (130), or after so many calls. */
+/**
+ * Makes an endpoint for itself unless it is given the secrets of others. As JSON, a line with all of each call. Ends by
+ * Ctrl-C (130), or after so many calls.
+ */
 async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
-  const { port, register, forwardTo, count } = options;
+  const { port, forwardTo, count } = options;
   if (forwardTo !== undefined && !URL.canParse(forwardTo)) throw new CannotRun(`'${forwardTo}' is no URL`);
   const secrets = await Promise.all(
     (options.secret ?? []).map(async (each) => (await readText(each, world.stdin)).trim()),
   );
-  if (secrets.length === 0 && !register) {
-    throw new CannotRun('give --secret, to verify calls by, or --register, to have an endpoint made');
-  }
+  const isRegistered = options.register ?? secrets.length === 0;
   const enough = new AbortController();
   const ended = AbortSignal.any([world.signal, enough.signal]);
   let verifiedCalls = 0;
@@ -58,13 +59,13 @@ async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
       if (verifiedCalls === count) enough.abort();
     },
   });
-  const errand = register ? await world.errand() : undefined;
+  const errand = isRegistered ? await world.errand() : undefined;
   const endpointId =
     errand && (await registerAt(errand, { url: options.url ?? receiver.url, options, secrets }));
   try {
-    world.say(
-      `listening on ${receiver.url}${endpointId ? `, called by endpoint ${endpointId}` : ''}; Ctrl-C ends it`,
-    );
+    const calledBy = endpointId ? `, called by endpoint ${endpointId}` : '';
+    world.say(`listening on ${receiver.url}${calledBy}; Ctrl-C ends it`);
+    if (endpointId) world.say(`to try it: errand webhooks test ${endpointId}`);
     if (!ended.aborted) await once(ended, 'abort');
   } finally {
     if (errand && endpointId) {
@@ -102,15 +103,19 @@ async function registerAt(
 }
 
 function tellCall(world: World, call: ReceivedCall): void {
-  const { verified, answered, forwardError, method, path, body } = call;
+  const { verified, answered, forwardError, method, path } = call;
   const at = new Date(world.now()).toISOString();
-  tell(world, { received_at: at, method, path, ...verified, answered, forward_error: forwardError }, () => {
-    const head = [local(at), verified.kind === 'refused' ? `REFUSED ${verified.code}` : 'verified'];
-    const said =
-      verified.kind === 'verified'
-        ? [verified.event.type, JSON.stringify(verified.event.data)]
-        : [`${method} ${path}`, body.slice(0, 200)];
-    const answer = `answered ${answered}${forwardError === undefined ? '' : ` (${forwardError})`}`;
-    return [...head, answer, ...said].map(plain).join('  ');
-  });
+  const json = { received_at: at, method, path, ...verified, answered, forward_error: forwardError };
+  tell(world, json, () => plain([local(at), ...lineOf(call)].join('  ')));
+}
+
+/** What it tells of, whether it is verified, and what was answered. */
+function lineOf({ verified, answered, forwardError, method, path }: ReceivedCall): string[] {
+  const answer = `answered ${answered}${forwardError === undefined ? '' : ` (${forwardError})`}`;
+  if (verified.kind === 'refused') return [`${method} ${path}`, `REFUSED ${verified.code}`, answer];
+  if (verified.kind !== 'verified') return [`${method} ${path}`, 'verified', answer];
+  const { type, data } = verified.event;
+  const { job_id, status } = data as { job_id?: string; status?: string };
+  const about = [type, job_id ?? '', status ?? ''].filter((part) => part !== '');
+  return [...about, 'verified', answer];
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { World } from '../command.ts';
+import { tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { orElse } from '../gateway.ts';
 
 const PATH = '/admin/projections/job_summary/rebuild';
 const LOOK_MS = 1_000;
@@ -16,14 +17,16 @@ interface Progress {
 
 /** Starts a rebuild of the read model; with `wait` it follows one to its end. 1 if that end is not that it is done. */
 export async function rebuildProjection(world: World, { wait }: { wait: boolean }): Promise<ExitCode> {
-  const response = await (await world.gateway()).ask('POST', PATH, { expected: [409] });
-  if (response.status === 409) world.say('a rebuild is under way already');
-  if (!wait) return response.status === 409 ? 1 : tell(world, (await response.json()) as Progress);
-  await response.body?.cancel();
+  const gateway = await world.gateway();
+  const started = await orElse(gateway.json<Progress>({ method: 'POST', path: PATH }), {
+    rebuild_running: undefined,
+  });
+  if (!started) world.say('a rebuild is under way already');
+  if (!wait) return started ? tellProgress(world, started) : 1;
   for (;;) {
     const progress = await readProgress(world);
     if (['done', 'canceled', 'failed'].includes(progress.state)) {
-      tell(world, progress);
+      tellProgress(world, progress);
       return progress.state === 'done' ? 0 : 1;
     }
     world.say(lineOf(progress));
@@ -32,24 +35,25 @@ export async function rebuildProjection(world: World, { wait }: { wait: boolean 
 }
 
 export async function projectionStatus(world: World): Promise<ExitCode> {
-  return tell(world, await readProgress(world));
+  return tellProgress(world, await readProgress(world));
 }
 
 /** 1 if there is none under way. */
 export async function cancelRebuild(world: World): Promise<ExitCode> {
-  const response = await (await world.gateway()).ask('POST', `${PATH}/cancel`, { expected: [404, 409] });
-  if (response.ok) return tell(world, (await response.json()) as Progress);
+  const call = (await world.gateway()).json<Progress>({ method: 'POST', path: `${PATH}/cancel` });
+  const canceled = await orElse(call, { no_rebuild_running: undefined, unknown_rebuild: undefined });
+  if (canceled) return tellProgress(world, canceled);
   world.say('no rebuild is under way');
   return 1;
 }
 
 async function readProgress(world: World): Promise<Progress> {
-  const response = await (await world.gateway()).ask('GET', PATH, { expected: [404] });
-  return response.ok ? ((await response.json()) as Progress) : { state: 'none' };
+  const call = (await world.gateway()).json<Progress>({ method: 'GET', path: PATH });
+  return orElse(call, { unknown_rebuild: { state: 'none' } });
 }
 
-function tell(world: World, progress: Progress): ExitCode {
-  world.stdout.write(`${world.json ? JSON.stringify(progress) : lineOf(progress)}\n`);
+function tellProgress(world: World, progress: Progress): ExitCode {
+  tell(world, progress, () => lineOf(progress));
   return 0;
 }
 

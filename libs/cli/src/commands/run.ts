@@ -1,10 +1,10 @@
-import { type Errand, ErrandError, type JobOptions } from '@errand/client';
+import { causeOf, type Errand, ErrandError, type JobOptions } from '@errand/client';
 import type { Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
-import { CannotRun, reasonOf } from '../gateway.ts';
 import { nearest } from '../nearest.ts';
-import { collectPair, readCount, readDuration, readJson, readTime } from '../read-values.ts';
+import { collectPair, readCount, readDuration, readJson, readName, readTime } from '../read-values.ts';
 import { facts } from '../text.ts';
 import { local } from '../times.ts';
 import { waitAndTell } from './wait.ts';
@@ -23,7 +23,7 @@ export function addRun(program: Command, bind: Bind, now: () => number): void {
   program
     .command('run')
     .description('request a job of an action')
-    .argument('<action>', 'its name; errand actions lists them')
+    .argument('<action>', 'its name; errand actions lists them', readName)
     .option('--resource <name=value>', "a parameter of the action's path; once for each", collectPair)
     .option('--input <json>', 'the input: JSON, @file, or - for stdin (default: {})')
     .option('--metadata <name=value>', 'comes back with the job and in webhooks; once for each', collectPair)
@@ -92,7 +92,7 @@ async function explained<T>(errand: Errand, action: string, call: () => Promise<
     return await call();
   } catch (error) {
     // What the client says of parameters that are not those of the action's path.
-    if (error instanceof TypeError) throw new CannotRun(`${reasonOf(error)}: give --resource name=value`);
+    if (error instanceof TypeError) throw new CannotRun(`${causeOf(error)}: give --resource name=value`);
     if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
     throw await unknownAction(errand, action, error);
   }

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
+import { causeOf } from '@errand/client';
 import type { Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import type { Bind, World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun, reasonOf } from '../gateway.ts';
+import { plainLines } from '../text.ts';
 
 interface TypesOptions {
   readonly url?: string;
@@ -24,13 +26,14 @@ async function writeTypes(world: World, { url, tenant, out }: TypesOptions): Pro
   // Its generator takes longer to load than most commands take in all.
   const { actionTypes } = await import('../action-types.ts');
   const errand = await world.errand({ url, tenant });
-  const text = await actionTypes(await errand.actions({ signal: world.signal }));
+  const text = await actionTypes(await errand.actions({ signal: world.signal }), world.say);
   if (out === undefined) {
-    world.stdout.write(text);
+    // A file has the texts of schemas as they are; a terminal is not steered by them.
+    world.stdout.write(world.columns ? plainLines(text) : text);
     return 0;
   }
   await writeFile(out, text).catch((error) => {
-    throw new CannotRun(`${out} cannot be written: ${reasonOf(error)}`);
+    throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);
   });
   world.say(`wrote ${out}`);
   return 0;

@@ -1,45 +1,51 @@
 import { FINDING_KINDS, VerifyReport } from '@errand/contracts';
-import type { World } from '../command.ts';
+import { CannotRun } from '../cannot-run.ts';
+import { tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun, reasonOf } from '../gateway.ts';
+
+/** A gateway that compares writes a space every ten seconds. */
+const SILENCE_MS = 60_000;
 
 /** Has everything compared with the log, and tells what does not hold. 1 if anything does not. */
 export async function verify(
   world: World,
-  options: { since?: string | undefined; tenant?: string | undefined },
+  query: { since?: string | undefined; tenant?: string | undefined },
 ): Promise<ExitCode> {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(options)) if (value !== undefined) query.set(name, value);
-  const response = await (await world.gateway()).ask('GET', `/admin/verify?${query}`);
-  const report = await readReport(response);
-  world.stdout.write(world.json ? `${JSON.stringify(report)}\n` : textOf(report));
+  const gateway = await world.gateway();
+  const pieces: Uint8Array[] = [];
+  for await (const piece of gateway.stream({ method: 'GET', path: '/admin/verify', query }, SILENCE_MS)) {
+    pieces.push(piece);
+  }
+  const report = readReport(Buffer.concat(pieces).toString());
+  tell(world, report, () => textOf(report));
   if (report.findings.length > 0) return 1;
   // Nothing was found, and not everything was looked at.
   return report.unconfirmed > 0 ? 2 : 0;
 }
 
-async function readReport(response: Response): Promise<VerifyReport> {
+function readReport(text: string): VerifyReport {
   try {
-    return VerifyReport.parse(await response.json());
-  } catch (error) {
-    throw new CannotRun(`the answer broke off or is none: ${reasonOf(error)}`);
+    return VerifyReport.parse(JSON.parse(text));
+  } catch {
+    throw new CannotRun('the answer broke off or is none');
   }
 }
 
 function textOf(report: VerifyReport): string {
-  const { checked } = report;
+  const { checked, unconfirmed, unreadable } = report;
   const head =
     `as of version ${report.as_of_version}, since ${report.since}: ${checked.jobs} jobs, ${checked.events} events, ` +
     `${checked.rows} rows, ${checked.links} links, ${checked.deliveries} deliveries in ` +
     `${(report.duration_ms / 1_000).toFixed(1)} s`;
+  const line = (count: number, about: string) => `${String(count).padStart(9)}  ${about}`;
   const counts = Object.entries(FINDING_KINDS).map(([kind, about]) => {
     const finding = report.findings.find((each) => each.kind === kind);
     const samples = finding?.samples.map(({ id, detail }) => `\n           ${id}  ${detail}`) ?? [];
-    return `${String(finding?.count ?? 0).padStart(9)}  ${about}${samples.join('')}`;
+    return `${line(finding?.count ?? 0, about)}${samples.join('')}`;
   });
-  const unconfirmed =
-    report.unconfirmed === 0
-      ? []
-      : [`${String(report.unconfirmed).padStart(9)}  suspects not looked at again`];
-  return `${[head, ...counts, ...unconfirmed].join('\n')}\n`;
+  return [
+    ...[head, ...counts],
+    line(unreadable, 'messages that cannot be read: errand dead-letters lists them'),
+    ...(unconfirmed === 0 ? [] : [line(unconfirmed, 'suspects not looked at again')]),
+  ].join('\n');
 }

@@ -1,10 +1,10 @@
 import type { EndpointDraft, WatchedEndpoint, WebhookEndpoint } from '@errand/client';
 import type { Command } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import { type EndpointOptions, readEndpoint, withEndpointOptions } from '../endpoint-options.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CannotRun } from '../gateway.ts';
-import { readDuration, readText } from '../read-values.ts';
+import { readDuration, readName, readText } from '../read-values.ts';
 import { facts, pairs, table } from '../text.ts';
 import { relative, whenIs } from '../times.ts';
 import { addDeliveries } from './deliveries.ts';
@@ -12,7 +12,7 @@ import { addDeliveries } from './deliveries.ts';
 export function addWebhooks(program: Command, bind: Bind, now: () => number): void {
   const webhooks = program.command('webhooks').description('endpoints that are told of the ends of jobs');
   const about = (name: string, description: string) =>
-    webhooks.command(name).description(description).argument('<endpoint_id>', 'the endpoint');
+    webhooks.command(name).description(description).argument('<endpoint_id>', 'the endpoint', readName);
   webhooks.command('list').description('list them, with how they do').action(bind(list));
   withEndpointOptions(
     webhooks.command('create').description('make one; its signing secret is shown once'),

@@ -1,0 +1,6 @@
+/** What was given makes no sense, or something of this machine is missing: the command could not run. */
+export class CannotRun extends Error {
+  override name = 'CannotRun';
+  readonly code = 'cannot_run';
+  readonly retryable = true;
+}

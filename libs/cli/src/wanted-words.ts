@@ -1,0 +1,95 @@
+import type { Command, Option } from 'commander';
+
+/** What a word may be: one of these, or a name that has to be asked for. */
+export type Wanted = readonly string[] | 'action' | 'profile' | { readonly parameterOf: string };
+
+interface Place {
+  readonly wanted: Wanted;
+  /** Several may be given with commas between them. */
+  readonly isList: boolean;
+}
+
+/** What the last word may be. */
+export function wantedAt(program: Command, words: readonly string[]): Wanted {
+  return placeOf(program, words).wanted;
+}
+
+export function placeOf(program: Command, words: readonly string[]): Place {
+  const last = words.at(-1) ?? '';
+  let command = program;
+  let pending: Option | undefined;
+  const given: string[] = [];
+  for (const word of words.slice(0, -1)) {
+    if (pending) pending = undefined;
+    else if (word.startsWith('-')) pending = optionsOf(command).find((each) => takesValue(each, word));
+    else {
+      const below = command.commands.find((each) => each.name() === word);
+      if (below) command = below;
+      else given.push(word);
+    }
+  }
+  if (pending) return { wanted: wantedBy(pending, given), isList: pending.flags.endsWith('<names>') };
+  return { wanted: last.startsWith('-') ? longOf(command) : wordsOf(command, given.length), isList: false };
+}
+
+/** Those that come with a value, and are not given as --name=value. */
+function takesValue(option: Option, word: string): boolean {
+  return option.long === word && (option.required || option.optional);
+}
+
+function wantedBy({ long, argChoices }: Option, [action]: readonly string[]): Wanted {
+  if (long === '--action' || long === '--actions') return 'action';
+  if (long === '--profile') return 'profile';
+  if (long === '--resource' && action !== undefined) return { parameterOf: action };
+  return argChoices ?? [];
+}
+
+/** What stands at a place that is no option's. */
+function wordsOf(command: Command, place: number): Wanted {
+  if (command.commands.length > 0) return namesOf(command);
+  const argument = command.registeredArguments[place];
+  if (!argument) return longOf(command);
+  if (['run', 'actions'].includes(command.name())) return 'action';
+  return command.name() === 'use' ? 'profile' : (argument.argChoices ?? []);
+}
+
+function namesOf(command: Command): string[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .map((each) => each.name());
+}
+
+function longOf(command: Command): string[] {
+  return optionsOf(command).flatMap(({ long }) => long ?? []);
+}
+
+const OF_ALL_ONLY_ONCE = ['--help', '--version'];
+
+/** Its own and those of all commands above it. */
+function optionsOf(command: Command): Option[] {
+  const help = command.createHelp();
+  const above = command.parent ? optionsOf(command.parent) : [];
+  return [
+    ...help.visibleOptions(command),
+    ...above.filter(({ long }) => !OF_ALL_ONLY_ONCE.includes(long ?? '')),
+  ];
+}
+
+/**
+ * Bash breaks words at `=`, `:` and `@` and gives these as words of their own: this puts `--metadata a = b` together again,
+ * and says whether the last word is only the rest of one.
+ */
+export function joinBroken(words: readonly string[]): { words: readonly string[]; isRest: boolean } {
+  const joined: string[] = [];
+  let isRest = false;
+  let isOpen = false;
+  for (const word of words) {
+    const isBreak = /^[=:@]+$/.test(word);
+    isRest = (isBreak || isOpen) && joined.length > 0;
+    if (isRest) joined.push(`${joined.pop()}${word}`);
+    else joined.push(word);
+    isOpen = isBreak;
+  }
+  return { words: joined, isRest };
+}

@@ -1,0 +1,68 @@
+import { createErrand } from '@errand/client';
+import { CannotRun } from './cannot-run.ts';
+import type { Asked, Surroundings, World } from './command.ts';
+import { createGateway } from './gateway.ts';
+import {
+  MissingSetting,
+  needSettings,
+  readSettings,
+  type SettingName,
+  type Settings,
+  whyNotLocal,
+} from './settings.ts';
+import { plainLines } from './text.ts';
+
+/** What a command reaches of the world; settings are read once, when they are first needed. */
+export function createWorld(
+  surroundings: Surroundings,
+  { json, profile }: { json: boolean; profile: string | undefined },
+): World {
+  const { env, folder, stderr, signal } = surroundings;
+  let read: Promise<Settings> | undefined;
+  let asked: Asked | undefined;
+  const settings = () => {
+    read ??= readSettings({ env, folder, profile });
+    return read;
+  };
+
+  async function need<N extends SettingName>(known: Settings, ...names: N[]): Promise<Record<N, string>> {
+    try {
+      return needSettings(known, ...names);
+    } catch (error) {
+      if (!(error instanceof MissingSetting)) throw error;
+      throw new CannotRun(`${error.message}. ${await whyNotLocal(known, folder)}`.trimEnd());
+    }
+  }
+
+  return {
+    ...surroundings,
+    ...{ json, profile, settings, asked: () => asked },
+    say: (line) => void stderr.write(`${plainLines(line)}\n`),
+    async gateway() {
+      const known = await settings();
+      const { url: base, admin_key: key } = await need(known, 'url', 'admin_key');
+      asked = askedWith(known, 'admin_key');
+      return createGateway({ base, key, signal });
+    },
+    async tenant() {
+      const known = await settings();
+      const { url, tenant, api_key: key } = await need(known, 'url', 'tenant', 'api_key');
+      asked = askedWith(known, 'api_key');
+      return createGateway({ base: `${url.replace(/\/+$/, '')}/v2/tenants/${tenant}`, key, signal });
+    },
+    async errand(place = {}, patience = {}) {
+      const given = Object.entries(place).filter(([, value]) => value !== undefined);
+      const over = given.map(([name, value]) => [name, { value, from: `--${name}` }]);
+      const known: Settings = { ...(await settings()), ...Object.fromEntries(over) };
+      const { url, tenant, api_key: apiKey } = await need(known, 'url', 'tenant', 'api_key');
+      asked = askedWith(known, 'api_key');
+      return createErrand({ url, tenant, apiKey, ...patience });
+    },
+  };
+}
+
+function askedWith({ url, ...keys }: Settings, name: 'api_key' | 'admin_key'): Asked | undefined {
+  const key = keys[name];
+  const keyName = name === 'api_key' ? 'API key' : 'admin key';
+  return url && key ? { url, keyName, key } : undefined;
+}
