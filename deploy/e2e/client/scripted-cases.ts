@@ -1,30 +1,8 @@
-import type { Errand, ErrandOptions } from '@errand/client';
-import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
+import { assert, assertEqual, type Cases, failureOf, type World } from './contract-case.ts';
 import type { SeenRequest } from './script.ts';
+import { FAST, JOB, scripted, seenUntil } from './scripted-client.ts';
 
 /* What the client does about servers and networks that fail it. */
-
-const JOB = '019a5b1c-0000-7000-8000-000000000001';
-const FAST = { baseDelayMs: 5, maxDelayMs: 10 };
-
-interface Scripted {
-  readonly errand: Errand;
-  readonly seen: () => Promise<SeenRequest[]>;
-}
-
-function scripted({ sdk, targets }: World, script: string, options: Partial<ErrandOptions> = {}): Scripted {
-  const tenant = `${script}.${Math.random().toString(36).slice(2)}`;
-  const url = targets.scriptedUrl;
-  const errand = sdk.createErrand({
-    ...{ url, tenant, apiKey: 'k', timeoutMs: 10_000, ...options },
-    retry: { ...FAST, ...options.retry },
-  });
-  const seen = async () => (await (await fetch(`${url}/seen/${tenant}`)).json()) as SeenRequest[];
-  return { errand, seen };
-}
-
-const seenUntil = (seen: Scripted['seen'], isEnough: (requests: SeenRequest[]) => boolean) =>
-  until(async () => isEnough(await seen()) || undefined);
 
 const keysOf = (requests: readonly SeenRequest[]) =>
   requests.map(({ headers }) => headers['idempotency-key']);
@@ -156,77 +134,6 @@ const retries: Cases = {
   },
 };
 
-const streams: Cases = {
-  'events go on behind the last whole one after every kind of cut': async (world) => {
-    const { errand, seen } = scripted(world, 'cut_events', { streamIdleMs: 200 });
-    const events = await collect(errand.events(JOB));
-    assertEqual(
-      events.map(({ version }) => version),
-      [1, 2, 3, 4],
-    );
-    assertEqual(events[1]?.data, { text: 'ä€🎉' });
-    const places = (await seen()).map(({ headers }) => headers['last-event-id'] ?? null);
-    assertEqual(places, [null, '1', '2', '2', '2']);
-  },
-
-  'events begin behind the version that is asked for': async (world) => {
-    const { errand, seen } = scripted(world, 'told_all');
-    assertEqual(await collect(errand.events(JOB, { after: 7 })), []);
-    const [request] = await seen();
-    assertEqual([request?.path, request?.headers['last-event-id']], [`/jobs/${JOB}/events`, '7']);
-  },
-
-  'events of an unknown job are an error at once': async (world) => {
-    const { errand, seen } = scripted(world, 'no_job');
-    assertEqual((await failureOf(collect(errand.events(JOB)))).code, 'unknown_job');
-    assertEqual((await seen()).length, 1);
-  },
-
-  'a stream that is always cut ends as an error': async (world) => {
-    const { errand, seen } = scripted(world, 'always_cut', { retry: { maxAttempts: 3 } });
-    const { code, retryable } = await failureOf(collect(errand.events(JOB)));
-    assert(['stream_cut', 'network_error'].includes(code) && retryable, `code is ${code}`);
-    assertEqual((await seen()).length, 3);
-  },
-
-  'a reader that leaves a stream closes its connection': async (world) => {
-    const { errand, seen } = scripted(world, 'endless');
-    assertEqual((await collect(errand.events(JOB), 1)).length, 1);
-    await seenUntil(seen, ([request]) => request?.wasLeft === true);
-  },
-
-  'a signal ends a stream with its reason': async (world) => {
-    const { errand, seen } = scripted(world, 'endless');
-    const controller = new AbortController();
-    const events = errand.events(JOB, { signal: controller.signal });
-    await events.next();
-    const next = events.next();
-    controller.abort(new Error('enough'));
-    assertEqual((await failureOf(next)).message, 'enough');
-    await seenUntil(seen, ([request]) => request?.wasLeft === true);
-  },
-
-  'a feed goes on behind a heartbeat, and its endings carry their cursors': async (world) => {
-    const { errand, seen } = scripted(world, 'feed');
-    const feed = errand.feed({ after: 'latest', types: ['job.failed', 'job.expired'] });
-    assertEqual(feed.cursor, undefined);
-    const endings = await collect(feed, 2);
-    assertEqual(
-      endings.map(({ job_id, cursor }) => [job_id, cursor]),
-      [
-        ['c2', 'c2'],
-        ['c4', 'c4'],
-      ],
-    );
-    assertEqual(feed.cursor, 'c4');
-    const [first, second] = await seen();
-    const asked = '/events?after=latest&types=job.failed%2Cjob.expired';
-    // Last-Event-ID outdoes the query.
-    assertEqual([first?.path, second?.path], [asked, asked]);
-    assertEqual(second?.headers['last-event-id'], 'c3');
-  },
-};
-
 const waits: Cases = {
   'a wait tells of each newer version, and resolves with a failed job as a value': async (world) => {
     const { errand, seen } = scripted(world, 'slow_job');
@@ -288,4 +195,4 @@ const downloads: Cases = {
   },
 };
 
-export const SCRIPTED_CASES: Cases = { ...retries, ...streams, ...waits, ...downloads };
+export const SCRIPTED_CASES: Cases = { ...retries, ...waits, ...downloads };
