@@ -193,6 +193,22 @@ const downloads: Cases = {
     const result = await scripted(world, 'short_file').errand.result(JOB);
     assertEqual((await failureOf(result.arrayBuffer())).code, 'broken_download');
   },
+
+  'a result is read once: a second reader is refused, and the first one goes on': async (world) => {
+    const result = await scripted(world, 'whole_file').errand.result(JOB);
+    const reader = result.stream().getReader();
+    assertEqual((await failureOf(result.arrayBuffer())).name, 'TypeError');
+    assertEqual((await reader.read()).value?.length, 15);
+  },
+
+  'a download is ended by its signal, even once all of it has arrived': async (world) => {
+    const controller = new AbortController();
+    const result = await scripted(world, 'large_file').errand.result(JOB, { signal: controller.signal });
+    const reader = result.stream().getReader();
+    await reader.read();
+    controller.abort(new Error('enough'));
+    assertEqual((await failureOf(reader.read())).message, 'enough');
+  },
 };
 
 export const SCRIPTED_CASES: Cases = { ...retries, ...waits, ...downloads };

@@ -101,6 +101,10 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     openStream(response);
     response.write(event(1, 'JobRequested'));
   },
+  done_job: ({ response }) => {
+    openStream(response);
+    response.end(event(1, 'JobRequested') + event(2, 'JobStarted') + event(3, 'JobSucceeded'));
+  },
   feed: ({ count, request, response }) => {
     openStream(response);
     const ending = (id: string) =>
@@ -123,6 +127,8 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
 
   wrong_file: ({ response }) => sendFile(response, 'something else!'),
   short_file: ({ response }) => sendFile(response, FILE.slice(0, 5)),
+  large_file: ({ response }) =>
+    void response.writeHead(200, { 'content-type': 'text/plain' }).end('a'.repeat(45_000)),
   whole_file: ({ count, response }) =>
     count === 1
       ? sendProblem(response, 503, 'log_unavailable', { 'retry-after': '0' })

@@ -53,6 +53,22 @@ export const STREAM_CASES: Cases = {
     await seenUntil(seen, ([request]) => request?.wasLeft === true);
   },
 
+  'a signal that is aborted between two events ends the stream there, even if both have arrived': async (
+    world,
+  ) => {
+    const { errand } = scripted(world, 'done_job');
+    const controller = new AbortController();
+    const versions: number[] = [];
+    const read = async () => {
+      for await (const { version } of errand.events(JOB, { signal: controller.signal })) {
+        versions.push(version);
+        controller.abort(new Error('enough'));
+      }
+    };
+    assertEqual((await failureOf(read())).message, 'enough');
+    assertEqual(versions, [1]);
+  },
+
   'a feed goes on behind a heartbeat, and its endings carry their cursors': async (world) => {
     const { errand, seen } = scripted(world, 'feed');
     const feed = errand.feed({ after: 'latest', types: ['job.failed', 'job.expired'] });

@@ -1,8 +1,9 @@
 import { sleep } from './deadline.ts';
 import { ErrandError } from './errors.ts';
+import { readPieces } from './read-pieces.ts';
 import { countRetries } from './retry.ts';
 import { createMessageParser, type ServerSentMessage } from './server-sent-events.ts';
-import { type ApiRequest, failureOf, type OpenAnswer, type Transport } from './transport.ts';
+import type { ApiRequest, OpenAnswer, Transport } from './transport.ts';
 
 /*
  * A stream of events that outlives its connections. Whatever ends one – a cut, silence, an end in the middle of an
@@ -66,29 +67,19 @@ function requestOf({ path, query, signal }: StreamedEvents, lastId: string | und
   };
 }
 
-/** Blocks as they come. Silence that is longer than the server's heartbeat is a cut. */
+/** Blocks as they come, none of them behind an abort. */
 async function* readMessages(
-  { response, deadline }: OpenAnswer,
+  answer: OpenAnswer,
   idleMs: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ServerSentMessage, void, void> {
-  const reader = response.body?.getReader();
   const parse = createMessageParser();
   const decoder = new TextDecoder();
-  try {
-    while (reader) {
-      deadline.extend(idleMs);
-      const { done, value } = await reader.read();
-      // A reader that is busy with an event takes as long as it likes.
-      deadline.extend(undefined);
-      if (done) return;
-      yield* parse(decoder.decode(value, { stream: true }));
+  for await (const piece of readPieces(answer, { idleMs, signal })) {
+    for (const message of parse(decoder.decode(piece, { stream: true }))) {
+      signal?.throwIfAborted();
+      yield message;
     }
-  } catch (error) {
-    throw failureOf(error, deadline, signal);
-  } finally {
-    deadline.abort();
-    deadline.release();
   }
 }
 

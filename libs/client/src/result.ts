@@ -1,9 +1,10 @@
 import { ErrandError } from './errors.ts';
 import { idOf, type JobRef } from './job.ts';
 import { path } from './path.ts';
+import { readPieces } from './read-pieces.ts';
 import type { CallOptions } from './run.ts';
 import { createSha256, type Sha256 } from './sha256.ts';
-import { failureOf, type OpenAnswer, type Transport } from './transport.ts';
+import type { OpenAnswer, Transport } from './transport.ts';
 
 /**
  * What a job came to, as it is being downloaded. Its body can be read once, by one of the three ways; it is compared with
@@ -37,7 +38,7 @@ export async function downloadResult<R>(
   const length = headers.get('content-length');
   const sha256 = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(headers.get('etag') ?? '')?.[1] ?? null;
   const stream = () => checkedStream(answer, { sha256, idleMs: transport.streamIdleMs, signal });
-  const arrayBuffer = () => readAll(stream());
+  const arrayBuffer = async () => readAll(stream());
   return {
     contentType: headers.get('content-type') ?? 'application/octet-stream',
     filename: filenameOf(headers.get('content-disposition') ?? ''),
@@ -48,38 +49,31 @@ export async function downloadResult<R>(
 }
 
 function checkedStream(
-  { response, deadline }: OpenAnswer,
+  answer: OpenAnswer,
   expected: { sha256: string | null; idleMs: number; signal: AbortSignal | undefined },
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const { sha256, idleMs, signal } = expected;
-  // Throws when it is read a second time.
-  const reader = (response.body ?? new Blob([]).stream()).getReader();
+  const { deadline } = answer;
   const digest = createSha256();
-  const close = () => {
-    deadline.abort();
-    deadline.release();
-  };
+  const pieces = readPieces(answer, expected);
   return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         try {
-          deadline.extend(idleMs);
-          const { done, value } = await reader.read();
-          deadline.extend(undefined);
+          const { done, value } = await pieces.next();
           if (!done) {
             digest.update(value);
             return controller.enqueue(value);
           }
-          assertWhole(digest, sha256);
-          close();
+          assertWhole(digest, expected.sha256);
           controller.close();
         } catch (error) {
-          const failure = failureOf(error, deadline, signal);
-          close();
-          controller.error(failure instanceof ErrandError ? brokenBy(failure) : failure);
+          controller.error(error instanceof ErrandError ? brokenBy(error) : error);
         }
       },
-      cancel: close,
+      cancel() {
+        deadline.abort();
+        deadline.release();
+      },
     },
     { highWaterMark: 0 },
   );
