@@ -37,6 +37,9 @@ function cut(response: ServerResponse, text: string | Buffer): void {
 export const SCRIPTS: Readonly<Record<string, Script>> = {
   busy_twice: ({ count, response }) =>
     count < 3 ? sendProblem(response, 503, 'log_unavailable', { 'retry-after': '0' }) : accept(response),
+  accepts: ({ response }) => accept(response),
+  says_nothing: ({ response }) => void response.writeHead(202).end(),
+  says_null: ({ response }) => sendJson(response, 202, null),
   busy: ({ response }) => sendProblem(response, 503, 'log_unavailable'),
   out_of_reach: ({ response }) => sendProblem(response, 503, 'history_out_of_reach'),
   patience_s: ({ count, response }) =>

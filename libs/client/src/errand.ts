@@ -7,6 +7,7 @@ import {
   listActions,
 } from './actions.ts';
 import { type CancelOptions, type CancelOutcome, cancelJob } from './cancel.ts';
+import { mergeHeaders } from './compose-request.ts';
 import { type Feed, type FeedOptions, openFeed } from './feed.ts';
 import type { AcceptedJob, EndedJob, JobRef, JobSummary } from './job.ts';
 import { idOf } from './job.ts';
@@ -97,7 +98,7 @@ const STREAM_IDLE_MS = 60_000;
 /**
  * A client of one tenant. Give it the actions that `errand types` writes, and inputs and results have types:
  * `createErrand<Actions>({…})`.
- * @throws TypeError for a url that is none, or a tenant that cannot be one
+ * @throws TypeError for a url that is none of http or https, a tenant that cannot be one, or headers that cannot be sent
  */
 export function createErrand<A extends ActionMap<A> = AnyActions>(options: ErrandOptions): Errand<A> {
   const transport = transportOf(options);
@@ -129,11 +130,24 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
 function transportOf(options: ErrandOptions): Transport {
   const { url, tenant, apiKey, headers = {}, retry = {} } = options;
   const { timeoutMs = TIMEOUT_MS, streamIdleMs = STREAM_IDLE_MS } = options;
-  const { origin, pathname } = new URL(url);
   return createTransport({
-    base: `${origin}${pathname.replace(/\/+$/, '')}/v2/tenants/${encodeWord(tenant)}`,
+    base: `${rootOf(url)}/v2/tenants/${encodeWord(tenant)}`,
+    headers: mergeHeaders(undefined, { accept: 'application/json' }, headers, {
+      authorization: `Bearer ${apiKey}`,
+    }),
     // A browser's fetch wants to be called as a function of its own.
     fetch: options.fetch ?? ((...given) => globalThis.fetch(...given)),
-    ...{ apiKey, headers, timeoutMs, streamIdleMs, retry: { ...DEFAULT_RETRY, ...retry } },
+    ...{ timeoutMs, streamIdleMs, retry: { ...DEFAULT_RETRY, ...retry } },
   });
+}
+
+/** Where the API is, without a slash at the end. */
+function rootOf(url: string): string {
+  try {
+    const { protocol, origin, pathname } = new URL(url);
+    if (/^https?:$/.test(protocol)) return origin + pathname.replace(/\/+$/, '');
+  } catch {
+    // Not even another kind of URL.
+  }
+  throw new TypeError('url has to begin with https:// or http://, such as https://errand.example.com');
 }

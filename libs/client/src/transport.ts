@@ -1,3 +1,4 @@
+import { type ComposedRequest, composeRequest } from './compose-request.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { ErrandError } from './errors.ts';
 import { readProblem } from './problem.ts';
@@ -41,9 +42,9 @@ export interface Transport {
 export interface TransportOptions {
   /** Of the tenant: ends without a slash. */
   readonly base: string;
-  readonly apiKey: string;
   readonly fetch: typeof fetch;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Of each request, the key among them. */
+  readonly headers: Headers;
   readonly timeoutMs: number;
   readonly streamIdleMs: number;
   readonly retry: RetryPolicy;
@@ -66,13 +67,17 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  const open = (request: ApiRequest) => openOnce(options, request);
   return {
-    ...{ retry, streamIdleMs, open },
-    openPatiently: (request) => patiently(request, () => open(request)),
-    json: <T>(request: ApiRequest) =>
-      patiently(request, async () => {
-        const { response, deadline } = await openOnce(options, request);
+    ...{ retry, streamIdleMs },
+    open: async (request) => openOnce(options, request, composeRequest(options, request)),
+    async openPatiently(request) {
+      const composed = composeRequest(options, request);
+      return patiently(request, () => openOnce(options, request, composed));
+    },
+    async json<T>(request: ApiRequest) {
+      const composed = composeRequest(options, request);
+      return patiently(request, async () => {
+        const { response, deadline } = await openOnce(options, request, composed);
         try {
           // The time of the whole answer, not of its head alone.
           deadline.extend(options.timeoutMs);
@@ -82,29 +87,19 @@ export function createTransport(options: TransportOptions): Transport {
         } finally {
           deadline.release();
         }
-      }),
+      });
+    },
   };
 }
 
-async function openOnce(options: TransportOptions, request: ApiRequest): Promise<OpenAnswer> {
-  const { method, body, signal } = request;
-  const deadline = startDeadline(options.timeoutMs + (request.waitMs ?? 0), signal);
+async function openOnce(
+  { timeoutMs, fetch }: TransportOptions,
+  { waitMs = 0, signal }: ApiRequest,
+  { url, init }: ComposedRequest,
+): Promise<OpenAnswer> {
+  const deadline = startDeadline(timeoutMs + waitMs, signal);
   try {
-    const response = await options.fetch(urlOf(options.base, request), {
-      method,
-      headers: {
-        accept: 'application/json',
-        ...options.headers,
-        authorization: `Bearer ${options.apiKey}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...request.headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // A key is for the server that it was meant for.
-      redirect: 'manual',
-      credentials: 'omit',
-      signal: deadline.signal,
-    });
+    const response = await fetch(url, { ...init, signal: deadline.signal });
     if (!response.ok && response.status !== NOT_MODIFIED) throw await readProblem(response);
     deadline.extend(undefined);
     return { response, deadline };
@@ -112,12 +107,6 @@ async function openOnce(options: TransportOptions, request: ApiRequest): Promise
     deadline.release();
     throw failureOf(error, deadline, signal);
   }
-}
-
-function urlOf(base: string, { path, query = {} }: ApiRequest): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined);
-  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-  return base + path + (search === '' ? '' : `?${search}`);
 }
 
 function readJson<T>(response: Response, text: string): T {
