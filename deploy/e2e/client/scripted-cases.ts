@@ -96,6 +96,15 @@ const retries: Cases = {
     assertEqual((await failureOf(scripted(world, 'html').errand.actions())).code, 'invalid_response');
   },
 
+  'an answer that says nothing where something is due is an error': async (world) => {
+    for (const script of ['says_nothing', 'says_null']) {
+      const { errand, seen } = scripted(world, script);
+      const { code, status } = await failureOf(errand.run('shout', {}));
+      assertEqual([code, status], ['invalid_response', 202]);
+      assertEqual((await seen()).length, 1);
+    }
+  },
+
   'a server that is not there is a network error': async ({ sdk, targets }) => {
     const errand = sdk.createErrand({
       url: targets.deadUrl,

@@ -30,7 +30,7 @@ interface ErrandErrorDetails {
  * | `broken_download` | a result ended early or is not what its SHA-256 says | yes |
  * | `wait_timeout` | the job has not ended within `timeoutMs`; it goes on | yes |
  * | `unexpected_redirect` | the server sends callers elsewhere, which this client never follows | no |
- * | `invalid_response` | an answer that is not JSON where JSON was due | no |
+ * | `invalid_response` | an answer that is not what was due, such as a page of a proxy | no |
  * | `http_<status>` | an error answer that is none of Errand's, as of a proxy | 408, 429, 502, 503, 504 |
  */
 export class ErrandError extends Error {

@@ -31,7 +31,7 @@ export interface OpenAnswer {
 export interface Transport {
   readonly retry: RetryPolicy;
   readonly streamIdleMs: number;
-  /** The answer's JSON; undefined if it has no body, as 204 and 304 have none. @throws ErrandError, or the signal's reason */
+  /** The answer's JSON; undefined for 204 and 304, which have none. @throws ErrandError, or the signal's reason */
   json<T>(request: ApiRequest): Promise<T>;
   /** An answer to be read by the caller, who has to release it. Without attempts at it again. */
   open(request: ApiRequest): Promise<OpenAnswer>;
@@ -50,6 +50,7 @@ export interface TransportOptions {
   readonly retry: RetryPolicy;
 }
 
+const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 
 export function createTransport(options: TransportOptions): Transport {
@@ -109,15 +110,20 @@ async function openOnce(
   }
 }
 
+/** @throws ErrandError `invalid_response`: all that the API says are JSON objects */
 function readJson<T>(response: Response, text: string): T {
-  if (text === '') return undefined as T;
+  const { status, headers } = response;
+  if (status === NO_CONTENT || status === NOT_MODIFIED) return undefined as T;
+  let cause: unknown;
   try {
-    return JSON.parse(text) as T;
-  } catch (cause) {
-    const requestId = response.headers.get('x-request-id') ?? undefined;
-    const detail = `the answer ${response.status} is not JSON`;
-    throw new ErrandError('invalid_response', { detail, status: response.status, requestId, cause });
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null) return json as T;
+  } catch (error) {
+    cause = error;
   }
+  const requestId = headers.get('x-request-id') ?? undefined;
+  const detail = `the answer ${status} is not a JSON object`;
+  throw new ErrandError('invalid_response', { detail, status, requestId, cause });
 }
 
 /** What an exchange that came to no answer is reported as. */
