@@ -1,4 +1,4 @@
-import { assert, assertEqual, type Cases, failureOf, type World } from './contract-case.ts';
+import { assert, assertEqual, type Cases, collect, failureOf, type World } from './contract-case.ts';
 import { scripted } from './scripted-client.ts';
 
 /* What the client does about callers who give it what cannot be sent. */
@@ -69,4 +69,47 @@ const sending: Cases = {
   },
 };
 
-export const MISUSE_CASES: Cases = { ...sending };
+const rejecting: Cases = {
+  'whatever is wrong with its words, a call rejects and throws nothing': async (world) => {
+    const { errand, seen } = scripted(world, 'busy');
+    const { webhooks } = errand;
+    const never = new Date(Number.NaN);
+    const calls: (() => Promise<unknown>)[] = [
+      () => errand.status(''),
+      () => errand.retry('..'),
+      () => errand.wait('.'),
+      () => errand.action(''),
+      () => errand.result(''),
+      () => errand.cancel(''),
+      () => errand.run('shout', {}, { startAfter: never }),
+      () => errand.runBatch('shout', [{ input: {}, startAfter: never }]),
+      () => collect(errand.events('')),
+      () => collect(errand.jobs({ createdAfter: never })),
+      () => webhooks.get(''),
+      () => webhooks.change('', {}),
+      () => webhooks.delete(''),
+      () => webhooks.pause(''),
+      () => webhooks.resume(''),
+      () => webhooks.rotateSecret(''),
+      () => webhooks.test(''),
+      () => webhooks.delivery(''),
+      () => webhooks.attempts(''),
+      () => webhooks.deliveriesOfJob(''),
+      () => webhooks.redeliver(''),
+      () => webhooks.replay('whe_1', { since: never, only: 'all' }),
+      () => webhooks.replays(''),
+      () => webhooks.getReplay('', ''),
+      () => webhooks.cancelReplay('', ''),
+      () => collect(webhooks.deliveries('')),
+      () => collect(webhooks.deliveries('whe_1', { since: never })),
+    ];
+    for (const call of calls) {
+      const promise = call();
+      const { name } = await failureOf(promise);
+      assert(['TypeError', 'RangeError'].includes(name), `${call} rejects with ${name}`);
+    }
+    assertEqual(await seen(), []);
+  },
+};
+
+export const MISUSE_CASES: Cases = { ...sending, ...rejecting };

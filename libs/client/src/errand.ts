@@ -107,11 +107,11 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     run: (action, input, given = {}) => runAction(runs, { action, input, options: given }),
     runBatch: (action, items, given = {}) => runBatch(runs, { action, items, options: given }),
     validate: (action, input, given = {}) => validateInput(runs, { action, input, options: given }),
-    status: (job, { signal } = {}) =>
+    status: async (job, { signal } = {}) =>
       transport.json({ method: 'GET', path: path`/jobs/${idOf(job)}`, signal }),
     wait: (job, given) => waitForJob(transport, job, given),
     cancel: (job, given) => cancelJob(transport, job, given),
-    retry: (job, given = {}) =>
+    retry: async (job, given = {}) =>
       transport.json({
         ...{ method: 'POST', path: path`/jobs/${idOf(job)}/retry`, isRepeatable: true },
         ...{ headers: sendHeaders(given), signal: given.signal },
