@@ -17,7 +17,7 @@ import type { Pages } from './pages.ts';
 import { encodeWord, path } from './path.ts';
 import { createResourcePaths } from './resource-paths.ts';
 import { downloadResult, type ResultDownload } from './result.ts';
-import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+import { type RetryOptions, retryPolicyOf } from './retry.ts';
 import {
   type BatchArguments,
   type BatchItem,
@@ -54,7 +54,7 @@ export interface ErrandOptions {
    * Calls that failed without an answer, with 408, 429, 502, 503 or 504, or since their key is in flight, are made again
    * where that cannot do anything twice: what reads, what has an Idempotency-Key, and what sets something to a value.
    */
-  readonly retry?: Partial<RetryPolicy> | undefined;
+  readonly retry?: RetryOptions | undefined;
 }
 
 /** One tenant's calls. All reject with ErrandError, or with the reason of the signal that ended them. */
@@ -128,7 +128,7 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
 }
 
 function transportOf(options: ErrandOptions): Transport {
-  const { url, tenant, apiKey, headers = {}, retry = {} } = options;
+  const { url, tenant, apiKey, headers = {}, retry } = options;
   const { timeoutMs = TIMEOUT_MS, streamIdleMs = STREAM_IDLE_MS } = options;
   return createTransport({
     base: `${rootOf(url)}/v2/tenants/${encodeWord(tenant)}`,
@@ -137,7 +137,7 @@ function transportOf(options: ErrandOptions): Transport {
     }),
     // A browser's fetch wants to be called as a function of its own.
     fetch: options.fetch ?? ((...given) => globalThis.fetch(...given)),
-    ...{ timeoutMs, streamIdleMs, retry: { ...DEFAULT_RETRY, ...retry } },
+    ...{ timeoutMs, streamIdleMs, retry: retryPolicyOf(retry) },
   });
 }
 

@@ -21,7 +21,7 @@ export type { EventsOptions, JobEvent, KnownJobEvent } from './job-events.ts';
 export type { JobFilter } from './list-jobs.ts';
 export type { Page, Pages } from './pages.ts';
 export type { ResultDownload } from './result.ts';
-export type { RetryPolicy } from './retry.ts';
+export type { RetryOptions, RetryPolicy } from './retry.ts';
 export type {
   BatchItem,
   BatchOutcome,

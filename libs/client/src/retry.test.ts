@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ErrandError } from './errors.ts';
-import { countRetries, DEFAULT_RETRY, readRetryAfter } from './retry.ts';
+import { countRetries, DEFAULT_RETRY, readRetryAfter, retryPolicyOf } from './retry.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const failure = (retryable: boolean, retryAfterMs?: number) =>
@@ -21,6 +21,14 @@ test.each([
   [null, undefined],
 ])('Retry-After %j is %s ms', (header, ms) => {
   expect(readRetryAfter(header, NOW)).toBe(ms);
+});
+
+test('what a policy does not say, or says to be undefined, is the default', () => {
+  expect(retryPolicyOf()).toEqual(DEFAULT_RETRY);
+  expect(retryPolicyOf({ maxAttempts: undefined, maxTimeMs: undefined, maxDelayMs: 0 })).toEqual({
+    ...DEFAULT_RETRY,
+    maxDelayMs: 0,
+  });
 });
 
 test('the last attempt is given up with its own error, and getting on begins anew', async () => {

@@ -13,12 +13,25 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
+/** As much of a policy as is to be another one than the default. */
+export type RetryOptions = { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined };
+
 export const DEFAULT_RETRY: RetryPolicy = {
   maxAttempts: 5,
   maxTimeMs: 60_000,
   baseDelayMs: 250,
   maxDelayMs: 8_000,
 };
+
+/** What is not given, or given as undefined, is the default. */
+export function retryPolicyOf(given: RetryOptions = {}): RetryPolicy {
+  return {
+    maxAttempts: given.maxAttempts ?? DEFAULT_RETRY.maxAttempts,
+    maxTimeMs: given.maxTimeMs ?? DEFAULT_RETRY.maxTimeMs,
+    baseDelayMs: given.baseDelayMs ?? DEFAULT_RETRY.baseDelayMs,
+    maxDelayMs: given.maxDelayMs ?? DEFAULT_RETRY.maxDelayMs,
+  };
+}
 
 /** Counts the attempts at one thing. */
 export interface Retries {
