@@ -59,6 +59,27 @@ const retries: Cases = {
     assertEqual((await seen()).length, 1);
   },
 
+  'a Retry-After beyond what a timer can hold is waited for, not overrun': async (world) => {
+    const { errand, seen } = scripted(world, 'patience_ages', {
+      retry: { maxTimeMs: Number.POSITIVE_INFINITY },
+    });
+    const controller = new AbortController();
+    const running = failureOf(errand.run('shout', {}, { signal: controller.signal }));
+    // Others are answered meanwhile, one after the other.
+    await seenUntil(seen, ({ length }) => length > 0);
+    for (let others = 0; others < 20; others++) await scripted(world, 'accepts').errand.run('shout', {});
+    controller.abort(new Error('enough'));
+    assertEqual((await running).message, 'enough');
+    assertEqual((await seen()).length, 1);
+  },
+
+  'options of the policy that are undefined are those of the default': async (world) => {
+    const retry = { maxAttempts: undefined, maxTimeMs: undefined };
+    const { errand, seen } = scripted(world, 'busy', { retry });
+    assertEqual((await failureOf(errand.status(JOB))).code, 'log_unavailable');
+    assertEqual((await seen()).length, 5);
+  },
+
   'no more attempts are made than the policy has, and the last answer is the error': async (world) => {
     const { errand, seen } = scripted(world, 'busy', { retry: { maxAttempts: 3 } });
     const { code, detail, requestId, retryable, name } = await failureOf(errand.status(JOB));

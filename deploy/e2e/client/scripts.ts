@@ -49,6 +49,8 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     return count === 1 ? sendProblem(response, 503, 'too_many', { 'retry-after': date }) : accept(response);
   },
   patience_hour: ({ response }) => sendProblem(response, 503, 'log_nearly_full', { 'retry-after': '3600' }),
+  patience_ages: ({ response }) =>
+    sendProblem(response, 503, 'log_nearly_full', { 'retry-after': '999999999' }),
   in_flight: ({ count, response }) =>
     count === 1
       ? sendProblem(response, 409, 'idempotency_in_flight', { 'retry-after': '0' })
