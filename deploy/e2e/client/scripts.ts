@@ -102,6 +102,10 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   },
   told_all: ({ response }) => void response.writeHead(204).end(),
   no_job: ({ response }) => sendProblem(response, 404, 'unknown_job'),
+  returns: ({ response }) => {
+    openStream(response);
+    response.write(event(1, 'JobRequested').replaceAll('\n', '\r'));
+  },
   endless: ({ response }) => {
     openStream(response);
     response.write(event(1, 'JobRequested'));

@@ -16,6 +16,14 @@ export const STREAM_CASES: Cases = {
     assertEqual(places, [null, '1', '2', '2', '2']);
   },
 
+  'an event whose lines end in carriage returns is told before the next one comes': async (world) => {
+    const { errand } = scripted(world, 'returns');
+    assertEqual(
+      (await collect(errand.events(JOB), 1)).map(({ version }) => version),
+      [1],
+    );
+  },
+
   'events begin behind the version that is asked for': async (world) => {
     const { errand, seen } = scripted(world, 'told_all');
     assertEqual(await collect(errand.events(JOB, { after: 7 })), []);

@@ -74,9 +74,8 @@ async function* readMessages(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ServerSentMessage, void, void> {
   const parse = createMessageParser();
-  const decoder = new TextDecoder();
   for await (const piece of readPieces(answer, { idleMs, signal })) {
-    for (const message of parse(decoder.decode(piece, { stream: true }))) {
+    for (const message of parse(piece)) {
       signal?.throwIfAborted();
       yield message;
     }
