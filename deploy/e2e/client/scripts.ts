@@ -100,6 +100,23 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     openStream(response);
     cut(response, 'data: half');
   },
+  always_same: ({ response }) => {
+    openStream(response);
+    cut(response, ':\n\nid: 1\n\n');
+  },
+  outage_events: ({ count, response }) => {
+    if (count % 8 !== 0) return void response.destroy();
+    openStream(response);
+    const type = count === 8 ? 'JobStarted' : 'JobSucceeded';
+    cut(response, event(count / 8, type));
+  },
+  outage_feed: ({ count, response }) => {
+    if (count < 8) return void response.destroy();
+    openStream(response);
+    response.write('id: c1\ndata: {"type":"job.failed"}\n\n');
+  },
+  outage_job: ({ count, response }) =>
+    count < 8 ? void response.destroy() : sendJson(response, 200, summary('failed', 3)),
   told_all: ({ response }) => void response.writeHead(204).end(),
   no_job: ({ response }) => sendProblem(response, 404, 'unknown_job'),
   returns: ({ response }) => {

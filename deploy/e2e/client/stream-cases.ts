@@ -37,11 +37,43 @@ export const STREAM_CASES: Cases = {
     assertEqual((await seen()).length, 1);
   },
 
-  'a stream that is always cut ends as an error': async (world) => {
-    const { errand, seen } = scripted(world, 'always_cut', { retry: { maxAttempts: 3 } });
-    const { code, retryable } = await failureOf(collect(errand.events(JOB)));
-    assert(['stream_cut', 'network_error'].includes(code) && retryable, `code is ${code}`);
-    assertEqual((await seen()).length, 3);
+  'a stream that never gets on ends as an error, however often it opens': async (world) => {
+    for (const script of ['always_cut', 'always_same']) {
+      const { errand, seen } = scripted(world, script, { retry: { maxTimeMs: 300 } });
+      const { code, retryable } = await failureOf(collect(errand.events(JOB, { after: 1 })));
+      assert(['stream_cut', 'network_error'].includes(code) && retryable, `code is ${code}`);
+      assert((await seen()).length > 1, 'it is tried again');
+    }
+  },
+
+  'an answer that is no stream of events is refused at once': async (world) => {
+    const { errand, seen } = scripted(world, 'html');
+    for (const reading of [() => collect(errand.events(JOB)), () => collect(errand.feed())]) {
+      const { code, status, retryable } = await failureOf(reading());
+      assertEqual([code, status, retryable], ['invalid_response', 200, false]);
+    }
+    assertEqual((await seen()).length, 2);
+  },
+
+  'events, a feed and a wait outlast an outage that is longer than their attempts': async (world) => {
+    const retry = { maxAttempts: 2 };
+    const busy = (script: string) => scripted(world, script, { retry });
+    const events = await collect(busy('outage_events').errand.events(JOB));
+    assertEqual(
+      events.map(({ version }) => version),
+      [1, 2],
+    );
+    const [ending] = await collect(busy('outage_feed').errand.feed(), 1);
+    assertEqual(ending?.cursor, 'c1');
+    assertEqual((await busy('outage_job').errand.wait(JOB)).status, 'failed');
+  },
+
+  'an outage that outlasts the time for retries is told': async (world) => {
+    const retry = { maxTimeMs: 100 };
+    const busy = () => scripted(world, 'busy', { retry }).errand;
+    assertEqual((await failureOf(collect(busy().events(JOB)))).code, 'log_unavailable');
+    assertEqual((await failureOf(collect(busy().feed()))).code, 'log_unavailable');
+    assertEqual((await failureOf(busy().wait(JOB))).code, 'log_unavailable');
   },
 
   'a reader that leaves a stream closes its connection': async (world) => {

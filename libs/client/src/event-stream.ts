@@ -1,7 +1,7 @@
 import { sleep } from './deadline.ts';
 import { ErrandError } from './errors.ts';
 import { readPieces } from './read-pieces.ts';
-import { countRetries } from './retry.ts';
+import { timeRetries } from './retry.ts';
 import { createMessageParser, type ServerSentMessage } from './server-sent-events.ts';
 import type { ApiRequest, OpenAnswer, Transport } from './transport.ts';
 
@@ -26,12 +26,15 @@ interface StreamedEvent {
   readonly json: unknown;
 }
 
+/** The server's. A connection that has said something and lived longer is none of those that fail time and again. */
+const HEARTBEAT_MS = 15_000;
+
 /** Ends when the server says that nothing more will come (204). The reader may leave at any time. */
 export async function* streamEvents(
   transport: Transport,
   wanted: StreamedEvents,
 ): AsyncGenerator<StreamedEvent, void, void> {
-  const retries = countRetries(transport.retry);
+  const retries = timeRetries(transport.retry);
   let { lastId } = wanted;
   let retryMs = 0;
   for (;;) {
@@ -39,15 +42,21 @@ export async function* streamEvents(
     try {
       const answer = await transport.open(requestOf(wanted, lastId));
       if (answer.response.status === 204) return answer.deadline.release();
-      for await (const message of readMessages(answer, transport.streamIdleMs, wanted.signal)) {
-        retryMs = message.retryMs ?? retryMs;
-        const isPlace = message.lastId !== '' && message.lastId !== lastId;
-        if (isPlace) {
-          lastId = message.lastId;
-          wanted.onPlace?.(lastId);
+      const openedMs = performance.now();
+      let isHeard = false;
+      try {
+        for await (const message of readMessages(answer, transport.streamIdleMs, wanted.signal)) {
+          retryMs = message.retryMs ?? retryMs;
+          isHeard ||= message.retryMs === undefined;
+          if (message.lastId !== '' && message.lastId !== lastId) {
+            lastId = message.lastId;
+            wanted.onPlace?.(lastId);
+            retries.reset();
+          }
+          if (message.data !== undefined) yield { id: message.lastId, json: readData(message.data) };
         }
-        if (isPlace || message.retryMs === undefined) retries.reset();
-        if (message.data !== undefined) yield { id: message.lastId, json: readData(message.data) };
+      } finally {
+        if (isHeard && performance.now() - openedMs > HEARTBEAT_MS) retries.reset();
       }
       failure = new ErrandError('stream_cut', { detail: 'the stream of events was cut', retryable: true });
     } catch (error) {
@@ -73,6 +82,14 @@ async function* readMessages(
   idleMs: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ServerSentMessage, void, void> {
+  const { status, headers } = answer.response;
+  const type = headers.get('content-type');
+  if (!type?.startsWith('text/event-stream')) {
+    answer.deadline.abort();
+    answer.deadline.release();
+    const detail = `the answer is ${type}, not a stream of events; check the url that the client was made with`;
+    throw new ErrandError('invalid_response', { detail, status });
+  }
   const parse = createMessageParser();
   for await (const piece of readPieces(answer, { idleMs, signal })) {
     for (const message of parse(piece)) {

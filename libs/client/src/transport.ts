@@ -2,7 +2,7 @@ import { type ComposedRequest, composeRequest } from './compose-request.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { ErrandError } from './errors.ts';
 import { readProblem } from './problem.ts';
-import { countRetries, type RetryPolicy } from './retry.ts';
+import { countRetries, type RetryPolicy, timeRetries } from './retry.ts';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -17,6 +17,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal | undefined;
   /** Sent a second time it does nothing that it has not done. True of every GET. */
   readonly isRepeatable?: boolean;
+  /** Made again for as long as the policy has time, in however many attempts. */
+  readonly outlastsOutages?: boolean;
   /** How long the server holds the request on purpose. */
   readonly waitMs?: number;
 }
@@ -58,7 +60,9 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function patiently<T>(request: ApiRequest, attempt: () => Promise<T>): Promise<T> {
     const isRepeatable = request.isRepeatable ?? request.method === 'GET';
-    const retries = countRetries(isRepeatable ? retry : { ...retry, maxAttempts: 1 });
+    const retries = request.outlastsOutages
+      ? timeRetries(retry)
+      : countRetries(isRepeatable ? retry : { ...retry, maxAttempts: 1 });
     for (;;) {
       try {
         return await attempt();
