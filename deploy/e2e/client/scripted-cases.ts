@@ -231,6 +231,36 @@ const downloads: Cases = {
     assertEqual((await reader.read()).value?.length, 15);
   },
 
+  'a download that is not wanted after all is let go, with its connection and its signal': async (world) => {
+    const { signal } = new AbortController();
+    const listeners = new Set<unknown>();
+    const { addEventListener: add, removeEventListener: remove } = signal;
+    signal.addEventListener = (...given: Parameters<typeof add>) => {
+      listeners.add(given[1]);
+      add.apply(signal, given);
+    };
+    signal.removeEventListener = (...given: Parameters<typeof remove>) => {
+      listeners.delete(given[1]);
+      remove.apply(signal, given);
+    };
+    const { errand, seen } = scripted(world, 'endless_file');
+    // A browser's cache makes a second request for the same thing wait for the first one.
+    const result = (place: number) => errand.result(JOB.slice(0, -1) + place, { signal });
+    const first = await result(1);
+    await first.cancel();
+    await first.cancel();
+    assert((await failureOf(first.arrayBuffer())) !== undefined, 'it can be read no longer');
+    const second = await result(2);
+    await second[Symbol.asyncDispose]();
+    const third = await result(3);
+    const reader = third.stream().getReader();
+    await reader.read();
+    await third.cancel();
+    assert((await failureOf(reader.read())) !== undefined, 'its reader is told');
+    await seenUntil(seen, (requests) => requests.length === 3 && requests.every(({ wasLeft }) => wasLeft));
+    assertEqual(listeners.size, 0);
+  },
+
   'a download is ended by its signal, even once all of it has arrived': async (world) => {
     const controller = new AbortController();
     const result = await scripted(world, 'large_file').errand.result(JOB, { signal: controller.signal });

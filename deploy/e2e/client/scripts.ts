@@ -153,6 +153,10 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
 
   wrong_file: ({ response }) => sendFile(response, 'something else!'),
   short_file: ({ response }) => sendFile(response, FILE.slice(0, 5)),
+  endless_file: ({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/csv' });
+    response.write('a');
+  },
   large_file: ({ response }) =>
     void response.writeHead(200, { 'content-type': 'text/plain' }).end('a'.repeat(45_000)),
   whole_file: ({ count, response }) =>

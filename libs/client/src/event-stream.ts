@@ -3,7 +3,7 @@ import { ErrandError } from './errors.ts';
 import { readPieces } from './read-pieces.ts';
 import { timeRetries } from './retry.ts';
 import { createMessageParser, type ServerSentMessage } from './server-sent-events.ts';
-import type { ApiRequest, OpenAnswer, Transport } from './transport.ts';
+import { type ApiRequest, letGo, type OpenAnswer, type Transport } from './transport.ts';
 
 /*
  * A stream of events that outlives its connections. Whatever ends one – a cut, silence, an end in the middle of an
@@ -85,8 +85,7 @@ async function* readMessages(
   const { status, headers } = answer.response;
   const type = headers.get('content-type');
   if (!type?.startsWith('text/event-stream')) {
-    answer.deadline.abort();
-    answer.deadline.release();
+    letGo(answer);
     const detail = `the answer is ${type}, not a stream of events; check the url that the client was made with`;
     throw new ErrandError('invalid_response', { detail, status });
   }

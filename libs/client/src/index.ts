@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export type { ActionContract, ActionTypes, AnyActions } from './actions.ts';
 export type { CancelOptions, CancelOutcome } from './cancel.ts';
 export type { DeliveryFilter, ReplayOptions } from './deliveries.ts';

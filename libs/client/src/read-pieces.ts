@@ -1,5 +1,5 @@
 import { untilAborted } from './deadline.ts';
-import { failureOf, type OpenAnswer } from './transport.ts';
+import { failureOf, letGo, type OpenAnswer } from './transport.ts';
 
 /** What ends the reading of a body: silence of `idleMs`, which is a `timeout`, or the caller's signal. */
 interface Limits {
@@ -22,9 +22,10 @@ export function readPieces(answer: OpenAnswer, limits: Limits): AsyncGenerator<P
 
 async function* readAll(
   reader: ReadableStreamDefaultReader<Piece>,
-  { deadline }: OpenAnswer,
+  answer: OpenAnswer,
   { idleMs, signal }: Limits,
 ): AsyncGenerator<Piece, void, void> {
+  const { deadline } = answer;
   try {
     for (;;) {
       deadline.extend(idleMs);
@@ -36,7 +37,6 @@ async function* readAll(
   } catch (error) {
     throw failureOf(error, deadline, signal);
   } finally {
-    deadline.abort();
-    deadline.release();
+    letGo(answer);
   }
 }

@@ -4,7 +4,7 @@ import { path } from './path.ts';
 import { readPieces } from './read-pieces.ts';
 import type { CallOptions } from './run.ts';
 import { createSha256, type Sha256 } from './sha256.ts';
-import type { OpenAnswer, Transport } from './transport.ts';
+import { letGo, type OpenAnswer, type Transport } from './transport.ts';
 
 /**
  * What a job came to, as it is being downloaded. Its body can be read once, by one of the three ways; it is compared with
@@ -22,6 +22,12 @@ export interface ResultDownload<R = unknown> {
   readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly arrayBuffer: () => Promise<ArrayBuffer>;
   readonly json: () => Promise<R>;
+  /**
+   * Lets go of the connection and the caller's signal, which a download holds until it has been read; `await using` does
+   * it, too. A second time it does nothing.
+   */
+  readonly cancel: () => Promise<void>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
 /** @throws ErrandError `not_ended`, `no_result` (the job did not succeed), `result_gone` */
@@ -39,12 +45,15 @@ export async function downloadResult<R>(
   const sha256 = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(headers.get('etag') ?? '')?.[1] ?? null;
   const stream = () => checkedStream(answer, { sha256, idleMs: transport.streamIdleMs, signal });
   const arrayBuffer = async () => readAll(stream());
+  const cancel = async () => letGo(answer);
   return {
     contentType: headers.get('content-type') ?? 'application/octet-stream',
     filename: filenameOf(headers.get('content-disposition') ?? ''),
     bytes: length === null || isCoded ? null : Number(length),
     ...{ sha256, stream, arrayBuffer },
     json: async () => readJson(await arrayBuffer()),
+    cancel,
+    [Symbol.asyncDispose]: cancel,
   };
 }
 
@@ -52,7 +61,6 @@ function checkedStream(
   answer: OpenAnswer,
   expected: { sha256: string | null; idleMs: number; signal: AbortSignal | undefined },
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const { deadline } = answer;
   const digest = createSha256();
   const pieces = readPieces(answer, expected);
   return new ReadableStream<Uint8Array<ArrayBuffer>>(
@@ -70,10 +78,7 @@ function checkedStream(
           controller.error(error instanceof ErrandError ? brokenBy(error) : error);
         }
       },
-      cancel() {
-        deadline.abort();
-        deadline.release();
-      },
+      cancel: () => letGo(answer),
     },
     { highWaterMark: 0 },
   );

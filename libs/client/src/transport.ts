@@ -130,6 +130,12 @@ function readJson<T>(response: Response, text: string): T {
   throw new ErrandError('invalid_response', { detail, status, requestId, cause });
 }
 
+/** Ends an answer, read or not. */
+export function letGo({ deadline }: OpenAnswer): void {
+  deadline.abort();
+  deadline.release();
+}
+
 /** What an exchange that came to no answer is reported as. */
 export function failureOf(error: unknown, deadline: Deadline, caller: AbortSignal | undefined): unknown {
   if (caller?.aborted) return caller.reason;
