@@ -112,4 +112,32 @@ const rejecting: Cases = {
   },
 };
 
-export const MISUSE_CASES: Cases = { ...sending, ...rejecting };
+const addressing: Cases = {
+  'a resource that is not that of its action is named with what it lacks and what it has too much': async (
+    world,
+  ) => {
+    const { errand } = scripted(world, 'rooms');
+    const told = async (action: string, resource?: Record<string, string>) => {
+      const { name, message } = await failureOf(errand.run(action, {}, { resource }));
+      return `${name}: ${message}`;
+    };
+    assertEqual(
+      [await told('shout'), await told('shout', { person: 'p', rom: '1' }), await told('nap', { room: '1' })],
+      [
+        "TypeError: shout is at 'rooms/{room}/{person}': its resource lacks room, person",
+        "TypeError: shout is at 'rooms/{room}/{person}': its resource lacks room and must not have rom",
+        'TypeError: nap has no path parameters: its resource must not have room',
+      ],
+    );
+  },
+
+  'an action that does not exist is named, with a resource or without one': async (world) => {
+    const { errand } = scripted(world, 'rooms');
+    for (const resource of [undefined, { room: '1' }]) {
+      const { code, status, detail } = await failureOf(errand.run('shuot', {}, { resource }));
+      assertEqual([code, status, detail], ['unknown_action', 404, "there is no action 'shuot'"]);
+    }
+  },
+};
+
+export const MISUSE_CASES: Cases = { ...sending, ...rejecting, ...addressing };

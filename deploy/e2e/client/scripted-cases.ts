@@ -150,6 +150,31 @@ const retries: Cases = {
     assertEqual([code, retryable], ['unexpected_redirect', false]);
   },
 
+  'runs at the same time ask for the path of their action once': async (world) => {
+    const { errand, seen } = scripted(world, 'rooms');
+    const runs = (count: number) =>
+      Array.from({ length: count }, () => errand.run('shout', {}, { resource: { room: '1', person: 'p' } }));
+    await Promise.all(runs(20));
+    const isContract = ({ path }: SeenRequest) => path === '/actions/shout';
+    assertEqual((await seen()).filter(isContract).length, 1);
+  },
+
+  'a run that is ended while it asks for a path ends no other, and a path not found is asked for again':
+    async (world) => {
+      const { errand, seen } = scripted(world, 'late_rooms');
+      const controller = new AbortController();
+      const options = { resource: { room: '1' } };
+      const ended = failureOf(errand.run('shout', {}, { ...options, signal: controller.signal }));
+      const failed = failureOf(errand.run('shout', {}, options));
+      await seenUntil(seen, ({ length }) => length === 1);
+      controller.abort(new Error('enough'));
+      assertEqual((await ended).message, 'enough');
+      // Makes the server answer that there is no such contract.
+      await errand.actions();
+      assertEqual((await failed).code, 'unknown_action');
+      assertEqual((await errand.run('shout', {}, options)).job_id, JOB);
+    },
+
   'a resource is percent-encoded, and its path is asked for again when it has moved': async (world) => {
     const { errand, seen } = scripted(world, 'moved');
     const options = { resource: { hall: 'a/b ü' } };

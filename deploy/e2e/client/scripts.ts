@@ -34,6 +34,9 @@ function cut(response: ServerResponse, text: string | Buffer): void {
   response.write(text, () => setTimeout(() => response.destroy(), READ_MS));
 }
 
+/** Answers that wait for the next request of another kind. */
+const late: (() => void)[] = [];
+
 export const SCRIPTS: Readonly<Record<string, Script>> = {
   busy_twice: ({ count, response }) =>
     count < 3 ? sendProblem(response, 503, 'log_unavailable', { 'retry-after': '0' }) : accept(response),
@@ -68,6 +71,26 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   html: ({ response }) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Hello</h1>'),
   silent: () => {},
   elsewhere: ({ response }) => void response.writeHead(302, { location: '/seen/elsewhere' }).end(),
+  rooms: ({ request, response }) => {
+    const contracts: Record<string, unknown> = {
+      '/actions/shout': { name: 'shout', resource: 'rooms/{room}/{person}' },
+      '/actions/nap': { name: 'nap', resource: '' },
+    };
+    const contract = contracts[request.path];
+    if (contract) return sendJson(response, 200, contract);
+    return /^\/rooms\/[^/]+\/[^/]+\/shout\/run$/.test(request.path)
+      ? accept(response)
+      : sendProblem(response, 404, 'unknown_action');
+  },
+  late_rooms: ({ count, request, response }) => {
+    if (request.path === '/actions') {
+      for (const answerLate of late.splice(0)) answerLate();
+      return sendJson(response, 200, { actions: [] });
+    }
+    if (request.path !== '/actions/shout') return accept(response);
+    if (count > 1) return sendJson(response, 200, { name: 'shout', resource: 'rooms/{room}' });
+    late.push(() => sendProblem(response, 404, 'unknown_action'));
+  },
   moved: ({ count, request, response }) => {
     if (request.path === '/actions/shout') {
       return sendJson(response, 200, {

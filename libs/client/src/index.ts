@@ -21,6 +21,7 @@ export {
 export type { EventsOptions, JobEvent, KnownJobEvent } from './job-events.ts';
 export type { JobFilter } from './list-jobs.ts';
 export type { Page, Pages } from './pages.ts';
+export { resourceParameters } from './resource-paths.ts';
 export type { ResultDownload } from './result.ts';
 export type { RetryOptions, RetryPolicy } from './retry.ts';
 export type {
