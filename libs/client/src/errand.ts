@@ -13,6 +13,7 @@ import type { AcceptedJob, EndedJob, JobRef, JobSummary } from './job.ts';
 import { idOf } from './job.ts';
 import { type EventsOptions, jobEvents, type KnownJobEvent } from './job-events.ts';
 import { type JobFilter, listJobs } from './list-jobs.ts';
+import { outputOf } from './output.ts';
 import type { Pages } from './pages.ts';
 import { encodeWord, path } from './path.ts';
 import { createResourcePaths } from './resource-paths.ts';
@@ -22,6 +23,7 @@ import {
   type BatchArguments,
   type BatchItem,
   type BatchOutcome,
+  type CallArguments,
   type CallOptions,
   type RunArguments,
   runAction,
@@ -65,6 +67,15 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
     input: A[N]['input'],
     ...options: RunArguments<A[N]>
   ): Promise<AcceptedJob<A[N]['result']>>;
+  /**
+   * Runs a job, waits for it and resolves with its result. A signal, or `timeoutMs`, ends the waiting and not the job: the
+   * same `idempotencyKey` goes on with it. Rejects with JobFailedError if the job does not succeed.
+   */
+  call<N extends keyof A & string>(
+    action: N,
+    input: A[N]['input'],
+    ...options: CallArguments<A[N]>
+  ): Promise<A[N]['result']>;
   /** Up to 1,000 jobs at once. Rejects with `invalid_input` only if no item is right. */
   runBatch<N extends keyof A & string>(
     action: N,
@@ -78,7 +89,7 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
     ...options: ValidateArguments<A[N]>
   ): Promise<Validation>;
   status<R>(job: JobRef<R>, options?: CallOptions): Promise<JobSummary<R>>;
-  /** Resolves when the job has ended, in whichever way; `unwrap` makes an error of one that did not succeed. */
+  /** Resolves when the job has ended, in whichever way; `unwrap` has its result, or makes an error of it. */
   wait<R>(job: JobRef<R>, options?: WaitOptions<R>): Promise<EndedJob<R>>;
   cancel<R>(job: JobRef<R>, options?: CancelOptions): Promise<CancelOutcome<R>>;
   /** Asks for what an ended job was asked for, as a new job. */
@@ -86,6 +97,8 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   jobs(filter?: JobFilter): Pages<JobSummary>;
   events(job: JobRef, options?: EventsOptions): AsyncGenerator<KnownJobEvent, void, void>;
   feed(options?: FeedOptions): Feed;
+  /** What a job comes to, once it has ended. Rejects with JobFailedError if it does not succeed. */
+  output<R>(job: JobRef<R>, options?: WaitOptions<R>): Promise<R>;
   result<R>(job: JobRef<R>, options?: CallOptions): Promise<ResultDownload<R>>;
   actions(options?: CallOptions): Promise<ActionContract[]>;
   action(name: string, options?: CallOptions): Promise<ActionContract>;
@@ -105,6 +118,8 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
   const runs = { transport, paths: createResourcePaths(transport) };
   const errand: Errand<Record<string, ActionTypes>> = {
     run: (action, input, given = {}) => runAction(runs, { action, input, options: given }),
+    call: async (action, input, given = {}) =>
+      outputOf(transport, await runAction(runs, { action, input, options: given }), given),
     runBatch: (action, items, given = {}) => runBatch(runs, { action, items, options: given }),
     validate: (action, input, given = {}) => validateInput(runs, { action, input, options: given }),
     status: async (job, { signal } = {}) =>
@@ -119,6 +134,7 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     jobs: (filter) => listJobs(transport, filter),
     events: (job, given) => jobEvents(transport, job, given),
     feed: (given) => openFeed(transport, given),
+    output: (job, given) => outputOf(transport, job, given),
     result: (job, given) => downloadResult(transport, job, given),
     actions: (given) => listActions(transport, given?.signal),
     action: (name, given) => getAction(transport, name, given?.signal),

@@ -5,6 +5,7 @@ import type { EndingType } from './feed.ts';
 import type { AcceptedJob } from './job.ts';
 import type { ResourcePaths } from './resource-paths.ts';
 import type { Transport } from './transport.ts';
+import type { WaitOptions } from './wait.ts';
 
 /** What is asked of a job beside its input. */
 export interface JobOptions {
@@ -46,6 +47,9 @@ export interface SendOptions extends CallOptions {
 type Optional<O> = Record<string, never> extends O ? [options?: O] : [options: O];
 
 export type RunArguments<T extends ActionTypes> = Optional<ResourceOption<T> & JobOptions & SendOptions>;
+export type CallArguments<T extends ActionTypes> = Optional<
+  ResourceOption<T> & JobOptions & SendOptions & WaitOptions<T['result']>
+>;
 export type ValidateArguments<T extends ActionTypes> = Optional<ResourceOption<T> & JobOptions & CallOptions>;
 export type BatchArguments<T extends ActionTypes> = Optional<ResourceOption<T> & SendOptions>;
 
