@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,6 +7,7 @@ import { freePort } from '@errand/local-servers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClient } from '../client-package/build-client.ts';
 import { bundle } from '../client-package/bundle.ts';
+import { packClient } from '../client-package/pack-client.ts';
 import { validated } from '../contract/validating-proxy.ts';
 import type { LocalFile } from '../local/local-file.ts';
 import type { Targets } from './client/contract-case.ts';
@@ -63,11 +64,24 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 const PROGRAM = `
-import { createErrand, ErrandError } from '@errand/client';
+import { createErrand, ErrandError, unwrap } from '@errand/client';
 const errand = createErrand({ url: 'http://localhost', tenant: 't', apiKey: 'k' });
 const job = await errand.run('anything', { a: 1 }, { resource: { b: 'c' } });
 for await (const { version } of errand.events(job)) version.toFixed();
 export const failed = (await errand.wait(job)).status === 'failed' || ErrandError.name === '';
+interface Actions {
+  shout: { input: { text: string }; result: { text: string }; resource: { room: string } };
+}
+const typed = createErrand<Actions>({ url: 'http://localhost', tenant: 't', apiKey: 'k' });
+const resource = { room: '1' };
+const shouted = await typed.run('shout', { text: 'a' }, { resource });
+unwrap(await typed.wait(shouted)).text.trim();
+(await typed.output(shouted)).text.trim();
+(await typed.call('shout', { text: 'a' }, { resource, timeoutMs: 1 })).text.trim();
+// @ts-expect-error not a member of the result
+(await typed.call('shout', { text: 'a' }, { resource })).words;
+// @ts-expect-error without its resource
+await typed.call('shout', { text: 'a' });
 // @ts-expect-error there is no such option
 createErrand({ url: 'http://localhost', tenant: 't', apiKey: 'k', speed: 1 });
 `;
@@ -83,10 +97,14 @@ describe('the built client', () => {
     expect(imports).toEqual([]);
   });
 
-  test('has types that a project of its own can use', async () => {
+  test('is installed as a copy, with types that a project of its own can use', async () => {
     const project = join(dist, '..', 'project');
-    await mkdir(join(project, 'node_modules', '@errand'), { recursive: true });
-    await symlink(dist, join(project, 'node_modules', '@errand', 'client'));
+    await mkdir(project);
+    await writeFile(join(project, 'package.json'), '{"private": true}');
+    const install = ['install', '--offline', '--no-audit', '--no-fund', await packClient(dist)];
+    await promisify(execFile)('npm', install, { cwd: project });
+    const installed = await lstat(join(project, 'node_modules', '@errand', 'client'));
+    expect(installed.isSymbolicLink()).toBe(false);
     await writeFile(join(project, 'program.mts'), PROGRAM);
     const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom,dom.asynciterable'];
     for (const module of ['nodenext', 'preserve']) {
