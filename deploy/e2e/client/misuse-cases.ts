@@ -124,7 +124,7 @@ const addressing: Cases = {
     assertEqual(
       [await told('shout'), await told('shout', { person: 'p', rom: '1' }), await told('nap', { room: '1' })],
       [
-        "TypeError: shout is at 'rooms/{room}/{person}': its resource lacks room, person",
+        "ErrandError: unknown_action: shout is at 'rooms/{room}/{person}': its resource lacks room, person",
         "TypeError: shout is at 'rooms/{room}/{person}': its resource lacks room and must not have rom",
         'TypeError: nap has no path parameters: its resource must not have room',
       ],

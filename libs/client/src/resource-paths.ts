@@ -16,7 +16,7 @@ export interface ResourcePaths {
    * Calls with the path of an action and its resource. Where the parameters stand in it is for the action's contract to
    * say, which is asked for once, however many calls there are; when the server knows no action at a path, the contract is
    * asked for again.
-   * @throws TypeError for a resource that is not that of the action; ErrandError `unknown_action`
+   * @throws TypeError for a resource that is not that of the action; ErrandError `unknown_action`, also where none is given
    */
   at<T>(addressed: Addressed, call: (actionPath: string) => Promise<T>): Promise<T>;
 }
@@ -48,7 +48,9 @@ export function createResourcePaths(transport: Transport): ResourcePaths {
       } catch (error) {
         if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
         forget(action, known);
-        const other = await find();
+        const other = await find().catch((fault) => {
+          throw fault instanceof TypeError ? unknownAction(error, fault.message) : fault;
+        });
         if (other === actionPath) throw error;
         return call(other);
       }
@@ -61,10 +63,14 @@ async function askTemplate(transport: Transport, action: string): Promise<string
     return (await getAction(transport, action)).resource;
   } catch (error) {
     if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
-    const { status, requestId } = error;
-    const detail = `there is no action '${action}'`;
-    throw new ErrandError('unknown_action', { detail, status, requestId, cause: error });
+    throw unknownAction(error, `there is no action '${action}'`);
   }
+}
+
+/** What the server said, in words that tell why. */
+function unknownAction(cause: ErrandError, detail: string): ErrandError {
+  const { code, status, requestId } = cause;
+  return new ErrandError(code, { detail, status, requestId, cause });
 }
 
 /** The parameters of a resource's path, such as `designs/{design_id}`, in their order. */
