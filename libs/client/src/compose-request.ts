@@ -35,7 +35,7 @@ export function mergeHeaders(first: Headers | undefined, ...others: readonly Giv
     try {
       merged.set(name, value);
     } catch {
-      throw new TypeError(`the header ${name} cannot be sent: it has characters that headers cannot have`);
+      throw new TypeError(`the header ${name} has characters that headers cannot have`);
     }
   }
   return merged;

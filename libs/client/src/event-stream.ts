@@ -86,7 +86,7 @@ async function* readMessages(
   const type = headers.get('content-type');
   if (!type?.startsWith('text/event-stream')) {
     letGo(answer);
-    const detail = `the answer is ${type}, not a stream of events; check the url that the client was made with`;
+    const detail = `the answer is ${type}, not a stream of events`;
     throw new ErrandError('invalid_response', { detail, status });
   }
   const parse = createMessageParser();

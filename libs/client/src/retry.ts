@@ -28,12 +28,8 @@ export const DEFAULT_RETRY: RetryPolicy = {
 
 /** What is not given, or given as undefined, is the default. */
 export function retryPolicyOf(given: RetryOptions = {}): RetryPolicy {
-  return {
-    maxAttempts: given.maxAttempts ?? DEFAULT_RETRY.maxAttempts,
-    maxTimeMs: given.maxTimeMs ?? DEFAULT_RETRY.maxTimeMs,
-    baseDelayMs: given.baseDelayMs ?? DEFAULT_RETRY.baseDelayMs,
-    maxDelayMs: given.maxDelayMs ?? DEFAULT_RETRY.maxDelayMs,
-  };
+  const said = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_RETRY, ...Object.fromEntries(said) };
 }
 
 /** Counts the attempts at one thing. */
