@@ -1,3 +1,4 @@
 import { buildClient } from './build-client.ts';
+import { packClient } from './pack-client.ts';
 
-console.log(await buildClient());
+console.log(await packClient(await buildClient()));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { TOOLS } from './tools.ts';
 
 /*
- * Proves /openapi.json by tools that others made: `npm run test:contract`. Installs them where they are not, or not as
+ * Proves /openapi.json, and the client, by tools that others made: `npm run test:contract`. Installs them where they are not, or not as
  * their lock says; where no registry answers that is said, and nothing is run.
  *
  * | exit code | meaning |

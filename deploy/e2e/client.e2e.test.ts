@@ -1,26 +1,12 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '@errand/local-servers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildClient } from '../client-package/build-client.ts';
 import { bundle } from '../client-package/bundle.ts';
-import { validated } from '../contract/validating-proxy.ts';
-import type { LocalFile } from '../local/local-file.ts';
-import type { Targets } from './client/contract-case.ts';
-import type { CaseOutcome } from './client/contract-suite.ts';
-import {
-  findSystemNode,
-  runInChromium,
-  runInNode,
-  servePage,
-  type TestPage,
-  whyNoChromium,
-} from './client/runtimes.ts';
-import { startScriptedServer } from './client/scripted-server.ts';
-import { createDevFolder, startDevSystem } from './dev-system.ts';
+import { packClient } from '../client-package/pack-client.ts';
+import { type ClientSuite, expectAllToHold, startClientSuite } from './client/client-suite.ts';
+import { findSystemNode, runInChromium, runInNode, whyNoChromium } from './client/runtimes.ts';
 
 /*
  * One suite, on the client as it is published, in each runtime that it is made for. A runtime that this machine lacks is
@@ -33,60 +19,50 @@ if (noChromium) console.log(`SKIPPED: the client in a browser: ${noChromium}`);
 if (!systemNode) console.log("SKIPPED: the client in the machine's own Node: there is none on the PATH");
 
 const resources = new AsyncDisposableStack();
-let dist: string;
-let suiteFile: string;
-let page: TestPage;
-let targets: Targets;
+let suite: ClientSuite;
 
 beforeAll(async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'errand-client-'));
-  resources.defer(() => rm(dir, { recursive: true }));
-  dist = await buildClient(join(dir, 'client'));
-  const suite = join(import.meta.dirname, 'client', 'contract-suite.ts');
-  const { code } = await bundle(suite, { aliases: { '@errand/client': join(dist, 'index.js') } });
-  suiteFile = join(dir, 'suite.mjs');
-  await writeFile(suiteFile, code);
-  page = resources.use(await servePage(code));
-
-  const folder = await createDevFolder();
-  await mkdir(join(folder, 'actions'));
-  await copyFile(join(import.meta.dirname, 'client', 'actions.ts'), join(folder, 'actions', 'suite.ts'));
-  resources.use(await startDevSystem(folder, { ERRAND_CORS_ORIGINS: page.origin }));
-  const local = JSON.parse(await readFile(join(folder, '.errand', 'local.json'), 'utf8')) as LocalFile;
-  const front = resources.use(await validated(local.url, ['shout', 'refuse']));
-  targets = {
-    ...{ url: front.url, tenant: local.tenant_id, apiKey: local.api_key },
-    scriptedUrl: resources.use(await startScriptedServer()).url,
-    deadUrl: `http://127.0.0.1:${await freePort()}`,
-  };
+  suite = resources.use(await startClientSuite());
 });
 afterAll(() => resources.disposeAsync());
 
 const PROGRAM = `
-import { createErrand, ErrandError } from '@errand/client';
+import { createErrand, ErrandError, unwrap } from '@errand/client';
 const errand = createErrand({ url: 'http://localhost', tenant: 't', apiKey: 'k' });
 const job = await errand.run('anything', { a: 1 }, { resource: { b: 'c' } });
 for await (const { version } of errand.events(job)) version.toFixed();
 export const failed = (await errand.wait(job)).status === 'failed' || ErrandError.name === '';
+interface Actions {
+  shout: { input: { text: string }; result: { text: string }; resource: { room: string } };
+}
+const typed = createErrand<Actions>({ url: 'http://localhost', tenant: 't', apiKey: 'k' });
+const resource = { room: '1' };
+const shouted = await typed.run('shout', { text: 'a' }, { resource });
+unwrap(await typed.wait(shouted)).text.trim();
+(await typed.output(shouted)).text.trim();
+(await typed.call('shout', { text: 'a' }, { resource, timeoutMs: 1 })).text.trim();
+// @ts-expect-error not a member of the result
+(await typed.call('shout', { text: 'a' }, { resource })).words;
+// @ts-expect-error without its resource
+await typed.call('shout', { text: 'a' });
 // @ts-expect-error there is no such option
 createErrand({ url: 'http://localhost', tenant: 't', apiKey: 'k', speed: 1 });
 `;
 
-function expectAllToHold(outcomes: CaseOutcome[]): void {
-  expect(outcomes.filter(({ failure }) => failure !== null)).toEqual([]);
-  expect(outcomes.length).toBeGreaterThan(40);
-}
-
 describe('the built client', () => {
   test('imports nothing', async () => {
-    const { imports } = await bundle(join(dist, 'index.js'));
+    const { imports } = await bundle(join(suite.dist, 'index.js'));
     expect(imports).toEqual([]);
   });
 
-  test('has types that a project of its own can use', async () => {
-    const project = join(dist, '..', 'project');
-    await mkdir(join(project, 'node_modules', '@errand'), { recursive: true });
-    await symlink(dist, join(project, 'node_modules', '@errand', 'client'));
+  test('is installed as a copy, with types that a project of its own can use', async () => {
+    const project = join(suite.dist, '..', 'project');
+    await mkdir(project);
+    await writeFile(join(project, 'package.json'), '{"private": true}');
+    const install = ['install', '--offline', '--no-audit', '--no-fund', await packClient(suite.dist)];
+    await promisify(execFile)('npm', install, { cwd: project });
+    const installed = await lstat(join(project, 'node_modules', '@errand', 'client'));
+    expect(installed.isSymbolicLink()).toBe(false);
     await writeFile(join(project, 'program.mts'), PROGRAM);
     const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom,dom.asynciterable'];
     for (const module of ['nodenext', 'preserve']) {
@@ -97,14 +73,14 @@ describe('the built client', () => {
   });
 
   test('holds all cases in the Node of this repository', async () => {
-    expectAllToHold(await runInNode(process.execPath, suiteFile, targets));
+    expectAllToHold(await runInNode(process.execPath, suite.file, suite.targets));
   });
 
   test.skipIf(!systemNode)(`holds all cases in the machine's own Node, ${systemNode?.version}`, async () => {
-    expectAllToHold(await runInNode(systemNode?.path ?? '', suiteFile, targets));
+    expectAllToHold(await runInNode(systemNode?.path ?? '', suite.file, suite.targets));
   });
 
   test.skipIf(noChromium)('holds all cases in a page of headless Chromium, of another origin', async () => {
-    expectAllToHold(await runInChromium(page.origin, targets));
+    expectAllToHold(await runInChromium(suite.page.origin, suite.targets));
   });
 });

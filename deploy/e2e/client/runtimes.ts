@@ -20,12 +20,24 @@ const CHROMIUM_FLAGS = [
 ];
 const SUITE_MS = 110_000;
 
-/** In a process of Node, or of a runtime that takes its `--input-type=module -e`. */
-export async function runInNode(node: string, suiteFile: string, targets: Targets): Promise<CaseOutcome[]> {
-  const script = `const { runSuite } = await import(process.argv[1]);
-    console.log(JSON.stringify(await runSuite(JSON.parse(process.argv[2]))));`;
-  const args = ['--input-type=module', '-e', script, '--', suiteFile, JSON.stringify(targets)];
-  const { stdout } = await promisify(execFile)(node, args, { timeout: SUITE_MS, maxBuffer: 10_000_000 });
+/** In a process of Node, or of Bun, which takes the same arguments. */
+export function runInNode(node: string, suiteFile: string, targets: Targets): Promise<CaseOutcome[]> {
+  const script = scriptWith('process.argv.slice(1)');
+  return run(node, ['--input-type=module', '-e', script, '--', suiteFile, JSON.stringify(targets)]);
+}
+
+export function runInDeno(deno: string, suiteFile: string, targets: Targets): Promise<CaseOutcome[]> {
+  return run(deno, ['eval', scriptWith('Deno.args'), suiteFile, JSON.stringify(targets)]);
+}
+
+function scriptWith(words: string): string {
+  return `const [file, targets] = ${words};
+    const { runSuite } = await import(file);
+    console.log(JSON.stringify(await runSuite(JSON.parse(targets))));`;
+}
+
+async function run(program: string, args: readonly string[]): Promise<CaseOutcome[]> {
+  const { stdout } = await promisify(execFile)(program, args, { timeout: SUITE_MS, maxBuffer: 10_000_000 });
   return JSON.parse(stdout) as CaseOutcome[];
 }
 

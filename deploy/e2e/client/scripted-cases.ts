@@ -1,30 +1,8 @@
-import type { Errand, ErrandOptions } from '@errand/client';
-import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
+import { assert, assertEqual, type Cases, failureOf, type World } from './contract-case.ts';
 import type { SeenRequest } from './script.ts';
+import { FAST, JOB, scripted, seenUntil } from './scripted-client.ts';
 
 /* What the client does about servers and networks that fail it. */
-
-const JOB = '019a5b1c-0000-7000-8000-000000000001';
-const FAST = { baseDelayMs: 5, maxDelayMs: 10 };
-
-interface Scripted {
-  readonly errand: Errand;
-  readonly seen: () => Promise<SeenRequest[]>;
-}
-
-function scripted({ sdk, targets }: World, script: string, options: Partial<ErrandOptions> = {}): Scripted {
-  const tenant = `${script}.${Math.random().toString(36).slice(2)}`;
-  const url = targets.scriptedUrl;
-  const errand = sdk.createErrand({
-    ...{ url, tenant, apiKey: 'k', timeoutMs: 10_000, ...options },
-    retry: { ...FAST, ...options.retry },
-  });
-  const seen = async () => (await (await fetch(`${url}/seen/${tenant}`)).json()) as SeenRequest[];
-  return { errand, seen };
-}
-
-const seenUntil = (seen: Scripted['seen'], isEnough: (requests: SeenRequest[]) => boolean) =>
-  until(async () => isEnough(await seen()) || undefined);
 
 const keysOf = (requests: readonly SeenRequest[]) =>
   requests.map(({ headers }) => headers['idempotency-key']);
@@ -81,6 +59,27 @@ const retries: Cases = {
     assertEqual((await seen()).length, 1);
   },
 
+  'a Retry-After beyond what a timer can hold is waited for, not overrun': async (world) => {
+    const { errand, seen } = scripted(world, 'patience_ages', {
+      retry: { maxTimeMs: Number.POSITIVE_INFINITY },
+    });
+    const controller = new AbortController();
+    const running = failureOf(errand.run('shout', {}, { signal: controller.signal }));
+    // Others are answered meanwhile, one after the other.
+    await seenUntil(seen, ({ length }) => length > 0);
+    for (let others = 0; others < 20; others++) await scripted(world, 'accepts').errand.run('shout', {});
+    controller.abort(new Error('enough'));
+    assertEqual((await running).message, 'enough');
+    assertEqual((await seen()).length, 1);
+  },
+
+  'options of the policy that are undefined are those of the default': async (world) => {
+    const retry = { maxAttempts: undefined, maxTimeMs: undefined };
+    const { errand, seen } = scripted(world, 'busy', { retry });
+    assertEqual((await failureOf(errand.status(JOB))).code, 'log_unavailable');
+    assertEqual((await seen()).length, 5);
+  },
+
   'no more attempts are made than the policy has, and the last answer is the error': async (world) => {
     const { errand, seen } = scripted(world, 'busy', { retry: { maxAttempts: 3 } });
     const { code, detail, requestId, retryable, name } = await failureOf(errand.status(JOB));
@@ -118,6 +117,15 @@ const retries: Cases = {
     assertEqual((await failureOf(scripted(world, 'html').errand.actions())).code, 'invalid_response');
   },
 
+  'an answer that says nothing where something is due is an error': async (world) => {
+    for (const script of ['says_nothing', 'says_null']) {
+      const { errand, seen } = scripted(world, script);
+      const { code, status } = await failureOf(errand.run('shout', {}));
+      assertEqual([code, status], ['invalid_response', 202]);
+      assertEqual((await seen()).length, 1);
+    }
+  },
+
   'a server that is not there is a network error': async ({ sdk, targets }) => {
     const errand = sdk.createErrand({
       url: targets.deadUrl,
@@ -142,6 +150,31 @@ const retries: Cases = {
     assertEqual([code, retryable], ['unexpected_redirect', false]);
   },
 
+  'runs at the same time ask for the path of their action once': async (world) => {
+    const { errand, seen } = scripted(world, 'rooms');
+    const runs = (count: number) =>
+      Array.from({ length: count }, () => errand.run('shout', {}, { resource: { room: '1', person: 'p' } }));
+    await Promise.all(runs(20));
+    const isContract = ({ path }: SeenRequest) => path === '/actions/shout';
+    assertEqual((await seen()).filter(isContract).length, 1);
+  },
+
+  'a run that is ended while it asks for a path ends no other, and a path not found is asked for again':
+    async (world) => {
+      const { errand, seen } = scripted(world, 'late_rooms');
+      const controller = new AbortController();
+      const options = { resource: { room: '1' } };
+      const ended = failureOf(errand.run('shout', {}, { ...options, signal: controller.signal }));
+      const failed = failureOf(errand.run('shout', {}, options));
+      await seenUntil(seen, ({ length }) => length === 1);
+      controller.abort(new Error('enough'));
+      assertEqual((await ended).message, 'enough');
+      // Makes the server answer that there is no such contract.
+      await errand.actions();
+      assertEqual((await failed).code, 'unknown_action');
+      assertEqual((await errand.run('shout', {}, options)).job_id, JOB);
+    },
+
   'a resource is percent-encoded, and its path is asked for again when it has moved': async (world) => {
     const { errand, seen } = scripted(world, 'moved');
     const options = { resource: { hall: 'a/b ü' } };
@@ -153,77 +186,6 @@ const retries: Cases = {
       assertEqual((await failureOf(errand.run('shout', {}, { resource: { hall } }))).name, 'TypeError');
     }
     assertEqual((await seen()).length, 5);
-  },
-};
-
-const streams: Cases = {
-  'events go on behind the last whole one after every kind of cut': async (world) => {
-    const { errand, seen } = scripted(world, 'cut_events', { streamIdleMs: 200 });
-    const events = await collect(errand.events(JOB));
-    assertEqual(
-      events.map(({ version }) => version),
-      [1, 2, 3, 4],
-    );
-    assertEqual(events[1]?.data, { text: 'ä€🎉' });
-    const places = (await seen()).map(({ headers }) => headers['last-event-id'] ?? null);
-    assertEqual(places, [null, '1', '2', '2', '2']);
-  },
-
-  'events begin behind the version that is asked for': async (world) => {
-    const { errand, seen } = scripted(world, 'told_all');
-    assertEqual(await collect(errand.events(JOB, { after: 7 })), []);
-    const [request] = await seen();
-    assertEqual([request?.path, request?.headers['last-event-id']], [`/jobs/${JOB}/events`, '7']);
-  },
-
-  'events of an unknown job are an error at once': async (world) => {
-    const { errand, seen } = scripted(world, 'no_job');
-    assertEqual((await failureOf(collect(errand.events(JOB)))).code, 'unknown_job');
-    assertEqual((await seen()).length, 1);
-  },
-
-  'a stream that is always cut ends as an error': async (world) => {
-    const { errand, seen } = scripted(world, 'always_cut', { retry: { maxAttempts: 3 } });
-    const { code, retryable } = await failureOf(collect(errand.events(JOB)));
-    assert(['stream_cut', 'network_error'].includes(code) && retryable, `code is ${code}`);
-    assertEqual((await seen()).length, 3);
-  },
-
-  'a reader that leaves a stream closes its connection': async (world) => {
-    const { errand, seen } = scripted(world, 'endless');
-    assertEqual((await collect(errand.events(JOB), 1)).length, 1);
-    await seenUntil(seen, ([request]) => request?.wasLeft === true);
-  },
-
-  'a signal ends a stream with its reason': async (world) => {
-    const { errand, seen } = scripted(world, 'endless');
-    const controller = new AbortController();
-    const events = errand.events(JOB, { signal: controller.signal });
-    await events.next();
-    const next = events.next();
-    controller.abort(new Error('enough'));
-    assertEqual((await failureOf(next)).message, 'enough');
-    await seenUntil(seen, ([request]) => request?.wasLeft === true);
-  },
-
-  'a feed goes on behind a heartbeat, and its endings carry their cursors': async (world) => {
-    const { errand, seen } = scripted(world, 'feed');
-    const feed = errand.feed({ after: 'latest', types: ['job.failed', 'job.expired'] });
-    assertEqual(feed.cursor, undefined);
-    const endings = await collect(feed, 2);
-    assertEqual(
-      endings.map(({ job_id, cursor }) => [job_id, cursor]),
-      [
-        ['c2', 'c2'],
-        ['c4', 'c4'],
-      ],
-    );
-    assertEqual(feed.cursor, 'c4');
-    const [first, second] = await seen();
-    const asked = '/events?after=latest&types=job.failed%2Cjob.expired';
-    // Last-Event-ID outdoes the query.
-    assertEqual([first?.path, second?.path], [asked, asked]);
-    assertEqual(second?.headers['last-event-id'], 'c3');
   },
 };
 
@@ -286,6 +248,52 @@ const downloads: Cases = {
     const result = await scripted(world, 'short_file').errand.result(JOB);
     assertEqual((await failureOf(result.arrayBuffer())).code, 'broken_download');
   },
+
+  'a result is read once: a second reader is refused, and the first one goes on': async (world) => {
+    const result = await scripted(world, 'whole_file').errand.result(JOB);
+    const reader = result.stream().getReader();
+    assertEqual((await failureOf(result.arrayBuffer())).name, 'TypeError');
+    assertEqual((await reader.read()).value?.length, 15);
+  },
+
+  'a download that is not wanted after all is let go, with its connection and its signal': async (world) => {
+    const { signal } = new AbortController();
+    const listeners = new Set<unknown>();
+    const { addEventListener: add, removeEventListener: remove } = signal;
+    signal.addEventListener = (...given: Parameters<typeof add>) => {
+      listeners.add(given[1]);
+      add.apply(signal, given);
+    };
+    signal.removeEventListener = (...given: Parameters<typeof remove>) => {
+      listeners.delete(given[1]);
+      remove.apply(signal, given);
+    };
+    const { errand, seen } = scripted(world, 'endless_file');
+    // A browser's cache makes a second request for the same thing wait for the first one.
+    const result = (place: number) => errand.result(JOB.slice(0, -1) + place, { signal });
+    const first = await result(1);
+    await first.cancel();
+    await first.cancel();
+    assert((await failureOf(first.arrayBuffer())) !== undefined, 'it can be read no longer');
+    const second = await result(2);
+    await second[Symbol.asyncDispose]();
+    const third = await result(3);
+    const reader = third.stream().getReader();
+    await reader.read();
+    await third.cancel();
+    assert((await failureOf(reader.read())) !== undefined, 'its reader is told');
+    await seenUntil(seen, (requests) => requests.length === 3 && requests.every(({ wasLeft }) => wasLeft));
+    assertEqual(listeners.size, 0);
+  },
+
+  'a download is ended by its signal, even once all of it has arrived': async (world) => {
+    const controller = new AbortController();
+    const result = await scripted(world, 'large_file').errand.result(JOB, { signal: controller.signal });
+    const reader = result.stream().getReader();
+    await reader.read();
+    controller.abort(new Error('enough'));
+    assertEqual((await failureOf(reader.read())).message, 'enough');
+  },
 };
 
-export const SCRIPTED_CASES: Cases = { ...retries, ...streams, ...waits, ...downloads };
+export const SCRIPTED_CASES: Cases = { ...retries, ...waits, ...downloads };

@@ -34,9 +34,15 @@ function cut(response: ServerResponse, text: string | Buffer): void {
   response.write(text, () => setTimeout(() => response.destroy(), READ_MS));
 }
 
+/** Answers that wait for the next request of another kind. */
+const late: (() => void)[] = [];
+
 export const SCRIPTS: Readonly<Record<string, Script>> = {
   busy_twice: ({ count, response }) =>
     count < 3 ? sendProblem(response, 503, 'log_unavailable', { 'retry-after': '0' }) : accept(response),
+  accepts: ({ response }) => accept(response),
+  says_nothing: ({ response }) => void response.writeHead(202).end(),
+  says_null: ({ response }) => sendJson(response, 202, null),
   busy: ({ response }) => sendProblem(response, 503, 'log_unavailable'),
   out_of_reach: ({ response }) => sendProblem(response, 503, 'history_out_of_reach'),
   patience_s: ({ count, response }) =>
@@ -46,6 +52,8 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     return count === 1 ? sendProblem(response, 503, 'too_many', { 'retry-after': date }) : accept(response);
   },
   patience_hour: ({ response }) => sendProblem(response, 503, 'log_nearly_full', { 'retry-after': '3600' }),
+  patience_ages: ({ response }) =>
+    sendProblem(response, 503, 'log_nearly_full', { 'retry-after': '999999999' }),
   in_flight: ({ count, response }) =>
     count === 1
       ? sendProblem(response, 409, 'idempotency_in_flight', { 'retry-after': '0' })
@@ -63,6 +71,26 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   html: ({ response }) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Hello</h1>'),
   silent: () => {},
   elsewhere: ({ response }) => void response.writeHead(302, { location: '/seen/elsewhere' }).end(),
+  rooms: ({ request, response }) => {
+    const contracts: Record<string, unknown> = {
+      '/actions/shout': { name: 'shout', resource: 'rooms/{room}/{person}' },
+      '/actions/nap': { name: 'nap', resource: '' },
+    };
+    const contract = contracts[request.path];
+    if (contract) return sendJson(response, 200, contract);
+    return /^\/rooms\/[^/]+\/[^/]+\/shout\/run$/.test(request.path)
+      ? accept(response)
+      : sendProblem(response, 404, 'unknown_action');
+  },
+  late_rooms: ({ count, request, response }) => {
+    if (request.path === '/actions') {
+      for (const answerLate of late.splice(0)) answerLate();
+      return sendJson(response, 200, { actions: [] });
+    }
+    if (request.path !== '/actions/shout') return accept(response);
+    if (count > 1) return sendJson(response, 200, { name: 'shout', resource: 'rooms/{room}' });
+    late.push(() => sendProblem(response, 404, 'unknown_action'));
+  },
   moved: ({ count, request, response }) => {
     if (request.path === '/actions/shout') {
       return sendJson(response, 200, {
@@ -95,11 +123,36 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     openStream(response);
     cut(response, 'data: half');
   },
+  always_same: ({ response }) => {
+    openStream(response);
+    cut(response, ':\n\nid: 1\n\n');
+  },
+  outage_events: ({ count, response }) => {
+    if (count % 8 !== 0) return void response.destroy();
+    openStream(response);
+    const type = count === 8 ? 'JobStarted' : 'JobSucceeded';
+    cut(response, event(count / 8, type));
+  },
+  outage_feed: ({ count, response }) => {
+    if (count < 8) return void response.destroy();
+    openStream(response);
+    response.write('id: c1\ndata: {"type":"job.failed"}\n\n');
+  },
+  outage_job: ({ count, response }) =>
+    count < 8 ? void response.destroy() : sendJson(response, 200, summary('failed', 3)),
   told_all: ({ response }) => void response.writeHead(204).end(),
   no_job: ({ response }) => sendProblem(response, 404, 'unknown_job'),
+  returns: ({ response }) => {
+    openStream(response);
+    response.write(event(1, 'JobRequested').replaceAll('\n', '\r'));
+  },
   endless: ({ response }) => {
     openStream(response);
     response.write(event(1, 'JobRequested'));
+  },
+  done_job: ({ response }) => {
+    openStream(response);
+    response.end(event(1, 'JobRequested') + event(2, 'JobStarted') + event(3, 'JobSucceeded'));
   },
   feed: ({ count, request, response }) => {
     openStream(response);
@@ -123,6 +176,12 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
 
   wrong_file: ({ response }) => sendFile(response, 'something else!'),
   short_file: ({ response }) => sendFile(response, FILE.slice(0, 5)),
+  endless_file: ({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/csv' });
+    response.write('a');
+  },
+  large_file: ({ response }) =>
+    void response.writeHead(200, { 'content-type': 'text/plain' }).end('a'.repeat(45_000)),
   whole_file: ({ count, response }) =>
     count === 1
       ? sendProblem(response, 503, 'log_unavailable', { 'retry-after': '0' })

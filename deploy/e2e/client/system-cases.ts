@@ -1,4 +1,4 @@
-import type { AcceptedJob } from '@errand/client';
+import type { AcceptedJob, ResultLink } from '@errand/client';
 import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
 
 /* What the client does with a system that works. */
@@ -200,6 +200,43 @@ const results: Cases = {
     assertEqual((job.results as { content_type: string }).content_type, 'application/json');
     const { text } = (await (await errand.result(job)).json()) as { text: string };
     assertEqual(text.length, 3_000_000);
+  },
+
+  'a call runs a job, waits for it and resolves with its result, small or large': async ({ errand }) => {
+    assertEqual(await errand.call('shout', { text: 'hey' }, { resource: { room: '1' } }), { text: 'HEY' });
+    const updates: string[] = [];
+    const onUpdate = ({ status }: { status: string }) => updates.push(status);
+    const { text } = (await errand.call('large', { bytes: 3_000_000 }, { onUpdate })) as { text: string };
+    assertEqual([text.length, updates.at(-1)], [3_000_000, 'succeeded']);
+  },
+
+  'a call of a job that fails rejects with it': async ({ errand, sdk }) => {
+    const failure = await failureOf(errand.call('refuse', {}));
+    assert(failure instanceof sdk.JobFailedError, 'JobFailedError');
+    assertEqual(failure.job.errors[0]?.code, 'too_steep');
+  },
+
+  'a call is ended by its signal, and goes on with the same key': async ({ errand }) => {
+    const controller = new AbortController();
+    const options = { idempotencyKey: tag(), resource: {} };
+    const onUpdate = () => controller.abort(new Error('enough'));
+    const ended = failureOf(errand.call('nap', {}, { ...options, signal: controller.signal, onUpdate }));
+    assertEqual((await ended).message, 'enough');
+    const job = await errand.run('nap', {}, options);
+    const called = failureOf(errand.call('nap', {}, options));
+    await errand.cancel(job);
+    assertEqual(((await called) as unknown as { job: { job_id: string } }).job.job_id, job.job_id);
+  },
+
+  'the output of a job is its result, and the link of one that is a file': async ({ errand, sdk }) => {
+    const job = await errand.wait(await errand.run('large', { bytes: 300_000 }));
+    const failure = await failureOf((async () => sdk.unwrap(job))());
+    assertEqual([failure.code, failure.retryable], ['result_not_inline', false]);
+    assertEqual(((await errand.output(job)) as { text: string }).text.length, 300_000);
+    const file = await errand.run('file', {});
+    const link = (await errand.output(file)) as ResultLink;
+    assertEqual([link.content_type, link.filename], ['text/csv', 'größe.csv']);
+    assertEqual(sdk.unwrap(await errand.wait(file)), link);
   },
 
   'a file is streamed with its name': async ({ errand }) => {

@@ -1,4 +1,5 @@
-import { type ActionContract, causeOf } from '@errand/client';
+import { type ActionContract, resourceParameters } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import type { Schema } from './schema-refs.ts';
 import { createDefinitions, type Definitions, typeSchema } from './type-schema.ts';
@@ -47,10 +48,7 @@ function compileAll(contracts: readonly ActionContract[]): Promise<string> {
 
 function schemaOf(contract: ActionContract, definitions: Definitions): Schema {
   const { description, resource, input_schema, result_schema } = contract;
-  const parameters = [...resource.matchAll(/\{(\w+)\}/g)].map(([, parameter = '']) => [
-    parameter,
-    { type: 'string' },
-  ]);
+  const parameters = resourceParameters(resource).map((parameter) => [parameter, { type: 'string' }]);
   return {
     ...objectOf({
       input: typeSchema(input_schema, definitions),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { causeOf } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import { z } from 'zod';
 import { CannotRun } from './cannot-run.ts';
 

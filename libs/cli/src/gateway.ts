@@ -1,11 +1,11 @@
+import { ErrandError } from '@errand/client';
 import {
   type ApiRequest,
   createTransport,
   DEFAULT_RETRY,
-  ErrandError,
-  failureOf,
-  type Transport,
-} from '@errand/client';
+  mergeHeaders,
+  readPieces,
+} from '@errand/client/for-command';
 
 /*
  * Calls that the tenant's client has no words for. They go the client's way: with its time limits, its attempts and its
@@ -31,37 +31,17 @@ export function createGateway(options: {
 }): Gateway {
   const { base, key, signal, timeoutMs = TIMEOUT_MS } = options;
   const transport = createTransport({
-    ...{ base: base.replace(/\/+$/, ''), apiKey: key, fetch, headers: {} },
+    ...{ base: base.replace(/\/+$/, ''), fetch },
+    headers: mergeHeaders(undefined, { accept: 'application/json', authorization: `Bearer ${key}` }),
     ...{ timeoutMs, streamIdleMs: timeoutMs, retry: DEFAULT_RETRY },
   });
   return {
     json: (request) => transport.json({ ...request, signal }),
-    stream: (request, silenceMs) => readStream(transport, { ...request, signal }, silenceMs),
+    async *stream(request, silenceMs) {
+      const answer = await transport.open({ ...request, signal });
+      yield* readPieces(answer, { idleMs: silenceMs, signal });
+    },
   };
-}
-
-async function* readStream(
-  transport: Transport,
-  request: ApiRequest,
-  silenceMs: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const { response, deadline } = await transport.open(request);
-  const reader = response.body?.getReader();
-  try {
-    while (reader) {
-      deadline.extend(silenceMs);
-      const { done, value } = await reader.read();
-      // Whoever takes the pieces takes as long as it likes.
-      deadline.extend(undefined);
-      if (done) return;
-      yield value;
-    }
-  } catch (error) {
-    throw failureOf(error, deadline, request.signal);
-  } finally {
-    deadline.abort();
-    deadline.release();
-  }
 }
 
 /** What a call resolves to, or what `otherwise` has for the code that it was refused with. */

@@ -55,6 +55,7 @@ const answers: Record<string, TestAnswer> = {
   [`GET ${TENANT}/actions`]: { body: { actions: [action] } },
   [`GET ${TENANT}/actions/x`]: { body: action },
   [`POST ${TENANT}/nothing/run`]: { status: 404, body: { code: 'unknown_action', detail: EVIL } },
+  [`GET ${TENANT}/actions/nothing`]: { status: 404, body: { code: 'unknown_action', detail: EVIL } },
   [`GET ${TENANT}/events`]: { body: { events: [], next: EVIL } },
   'GET /admin/projections/job_summary/rebuild': { body: { state: EVIL, error: EVIL } },
   'PUT /admin/tenants/x': { body: { tenant_id: EVIL, created_at: TIME } },

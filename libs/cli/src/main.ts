@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { causeOf } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import { runCommand } from './run-command.ts';
 import { plainLines } from './text.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { causeOf } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import { JobId } from '@errand/contracts';
 import { InvalidArgumentError, Option } from 'commander';
 import { CannotRun } from './cannot-run.ts';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { causeOf, type VerifiedWebhook, verifyWebhook } from '@errand/client';
+import { type VerifiedWebhook, verifyWebhook } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import { CannotRun } from './cannot-run.ts';
 
 /** A call that came, and what became of it. */

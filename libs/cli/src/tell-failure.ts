@@ -1,4 +1,5 @@
-import { causeOf, ErrandError } from '@errand/client';
+import { ErrandError } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import type { Asked, Surroundings, World } from './command.ts';
 import { CommandFailed, type ExitCode, failureOf } from './exit-codes.ts';
 import { jsonLine, plain, plainLines } from './text.ts';

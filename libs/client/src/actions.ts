@@ -40,6 +40,10 @@ export async function listActions(transport: Transport, signal?: AbortSignal): P
   return actions;
 }
 
-export function getAction(transport: Transport, name: string, signal?: AbortSignal): Promise<ActionContract> {
+export async function getAction(
+  transport: Transport,
+  name: string,
+  signal?: AbortSignal,
+): Promise<ActionContract> {
   return transport.json({ method: 'GET', path: path`/actions/${name}`, signal });
 }

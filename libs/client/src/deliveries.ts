@@ -63,7 +63,7 @@ export function createDeliveries(transport: Transport): Deliveries {
     });
   return {
     deliveries: (endpointId, filter = {}) => deliveryPages(transport, endpointId, filter),
-    delivery: (id, options) => get(path`/deliveries/${id}`, options),
+    delivery: async (id, options) => get(path`/deliveries/${id}`, options),
     async attempts(id, options) {
       const route = path`/deliveries/${id}/attempts`;
       return (await get<{ attempts: DeliveryAttempt[] }>(route, options)).attempts;
@@ -72,8 +72,8 @@ export function createDeliveries(transport: Transport): Deliveries {
       const route = path`/jobs/${idOf(job)}/deliveries`;
       return (await get<{ deliveries: Delivery[] }>(route, options)).deliveries;
     },
-    redeliver: (id, options) => post(path`/deliveries/${id}/redeliver`, options),
-    replay: (endpointId, options) =>
+    redeliver: async (id, options) => post(path`/deliveries/${id}/redeliver`, options),
+    replay: async (endpointId, options) =>
       post(path`/webhooks/${endpointId}/replays`, options, {
         ...{ since: instantOf(options.since), until: instantOf(options.until), only: options.only },
         ...{ types: options.types, dry_run: options.dryRun },
@@ -82,25 +82,26 @@ export function createDeliveries(transport: Transport): Deliveries {
       const route = path`/webhooks/${endpointId}/replays`;
       return (await get<{ replays: Replay[] }>(route, options)).replays;
     },
-    getReplay: (endpointId, replayId, options) =>
+    getReplay: async (endpointId, replayId, options) =>
       get(path`/webhooks/${endpointId}/replays/${replayId}`, options),
-    cancelReplay: (endpointId, replayId, options) =>
+    cancelReplay: async (endpointId, replayId, options) =>
       post(path`/webhooks/${endpointId}/replays/${replayId}/cancel`, options),
   };
 }
 
 function deliveryPages(transport: Transport, endpointId: string, filter: DeliveryFilter): Pages<Delivery> {
   const { status, type, job, since, until, pageSize, signal } = filter;
-  const query = {
-    ...{ status: listOf(status), type: listOf(type), job_id: job && idOf(job), limit: pageSize },
-    ...{ since: instantOf(since), until: instantOf(until) },
-  };
-  const route = path`/webhooks/${endpointId}/deliveries`;
   return createPages(async (cursor) => {
     const { deliveries, next_cursor } = await transport.json<{
       deliveries: Delivery[];
       next_cursor: string | null;
-    }>({ method: 'GET', path: route, query: { ...query, cursor }, signal });
+    }>({
+      ...{ method: 'GET', path: path`/webhooks/${endpointId}/deliveries`, signal },
+      query: {
+        ...{ status: listOf(status), type: listOf(type), job_id: job && idOf(job), limit: pageSize, cursor },
+        ...{ since: instantOf(since), until: instantOf(until) },
+      },
+    });
     return { items: deliveries, nextCursor: next_cursor };
   }, filter.cursor);
 }

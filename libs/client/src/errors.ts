@@ -29,8 +29,9 @@ interface ErrandErrorDetails {
  * | `stream_cut` | a stream of events ended too often without saying anything | yes |
  * | `broken_download` | a result ended early or is not what its SHA-256 says | yes |
  * | `wait_timeout` | the job has not ended within `timeoutMs`; it goes on | yes |
+ * | `result_not_inline` | `unwrap` of a result that its summary only links; `output` gets it | no |
  * | `unexpected_redirect` | the server sends callers elsewhere, which this client never follows | no |
- * | `invalid_response` | an answer that is not JSON where JSON was due | no |
+ * | `invalid_response` | an answer that is not what was due, such as a page of a proxy | no |
  * | `http_<status>` | an error answer that is none of Errand's, as of a proxy | 408, 429, 502, 503, 504 |
  */
 export class ErrandError extends Error {
@@ -61,7 +62,7 @@ export class ErrandError extends Error {
   }
 }
 
-/** Thrown by `unwrap` for a job that ended in another way than by succeeding; `job` is its summary. */
+/** Thrown by `unwrap`, `output` and `call` for a job that ended in another way than by succeeding; `job` is its summary. */
 export class JobFailedError extends Error {
   override name = 'JobFailedError';
   readonly code = 'job_failed';

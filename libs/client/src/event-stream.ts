@@ -1,8 +1,9 @@
 import { sleep } from './deadline.ts';
 import { ErrandError } from './errors.ts';
-import { countRetries } from './retry.ts';
+import { readPieces } from './read-pieces.ts';
+import { timeRetries } from './retry.ts';
 import { createMessageParser, type ServerSentMessage } from './server-sent-events.ts';
-import { type ApiRequest, failureOf, type OpenAnswer, type Transport } from './transport.ts';
+import { type ApiRequest, letGo, type OpenAnswer, type Transport } from './transport.ts';
 
 /*
  * A stream of events that outlives its connections. Whatever ends one – a cut, silence, an end in the middle of an
@@ -25,12 +26,15 @@ interface StreamedEvent {
   readonly json: unknown;
 }
 
+/** The server's. A connection that has said something and lived longer is none of those that fail time and again. */
+const HEARTBEAT_MS = 15_000;
+
 /** Ends when the server says that nothing more will come (204). The reader may leave at any time. */
 export async function* streamEvents(
   transport: Transport,
   wanted: StreamedEvents,
 ): AsyncGenerator<StreamedEvent, void, void> {
-  const retries = countRetries(transport.retry);
+  const retries = timeRetries(transport.retry);
   let { lastId } = wanted;
   let retryMs = 0;
   for (;;) {
@@ -38,15 +42,21 @@ export async function* streamEvents(
     try {
       const answer = await transport.open(requestOf(wanted, lastId));
       if (answer.response.status === 204) return answer.deadline.release();
-      for await (const message of readMessages(answer, transport.streamIdleMs, wanted.signal)) {
-        retryMs = message.retryMs ?? retryMs;
-        const isPlace = message.lastId !== '' && message.lastId !== lastId;
-        if (isPlace) {
-          lastId = message.lastId;
-          wanted.onPlace?.(lastId);
+      const openedMs = performance.now();
+      let isHeard = false;
+      try {
+        for await (const message of readMessages(answer, transport.streamIdleMs, wanted.signal)) {
+          retryMs = message.retryMs ?? retryMs;
+          isHeard ||= message.retryMs === undefined;
+          if (message.lastId !== '' && message.lastId !== lastId) {
+            lastId = message.lastId;
+            wanted.onPlace?.(lastId);
+            retries.reset();
+          }
+          if (message.data !== undefined) yield { id: message.lastId, json: readData(message.data) };
         }
-        if (isPlace || message.retryMs === undefined) retries.reset();
-        if (message.data !== undefined) yield { id: message.lastId, json: readData(message.data) };
+      } finally {
+        if (isHeard && performance.now() - openedMs > HEARTBEAT_MS) retries.reset();
       }
       failure = new ErrandError('stream_cut', { detail: 'the stream of events was cut', retryable: true });
     } catch (error) {
@@ -66,29 +76,25 @@ function requestOf({ path, query, signal }: StreamedEvents, lastId: string | und
   };
 }
 
-/** Blocks as they come. Silence that is longer than the server's heartbeat is a cut. */
+/** Blocks as they come, none of them behind an abort. */
 async function* readMessages(
-  { response, deadline }: OpenAnswer,
+  answer: OpenAnswer,
   idleMs: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ServerSentMessage, void, void> {
-  const reader = response.body?.getReader();
+  const { status, headers } = answer.response;
+  const type = headers.get('content-type');
+  if (!type?.startsWith('text/event-stream')) {
+    letGo(answer);
+    const detail = `the answer is ${type}, not a stream of events`;
+    throw new ErrandError('invalid_response', { detail, status });
+  }
   const parse = createMessageParser();
-  const decoder = new TextDecoder();
-  try {
-    while (reader) {
-      deadline.extend(idleMs);
-      const { done, value } = await reader.read();
-      // A reader that is busy with an event takes as long as it likes.
-      deadline.extend(undefined);
-      if (done) return;
-      yield* parse(decoder.decode(value, { stream: true }));
+  for await (const piece of readPieces(answer, { idleMs, signal })) {
+    for (const message of parse(piece)) {
+      signal?.throwIfAborted();
+      yield message;
     }
-  } catch (error) {
-    throw failureOf(error, deadline, signal);
-  } finally {
-    deadline.abort();
-    deadline.release();
   }
 }
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export type { ActionContract, ActionTypes, AnyActions } from './actions.ts';
 export type { CancelOptions, CancelOutcome } from './cancel.ts';
 export type { DeliveryFilter, ReplayOptions } from './deliveries.ts';
@@ -20,8 +21,9 @@ export {
 export type { EventsOptions, JobEvent, KnownJobEvent } from './job-events.ts';
 export type { JobFilter } from './list-jobs.ts';
 export type { Page, Pages } from './pages.ts';
+export { resourceParameters } from './resource-paths.ts';
 export type { ResultDownload } from './result.ts';
-export { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+export type { RetryOptions, RetryPolicy } from './retry.ts';
 export type {
   BatchItem,
   BatchOutcome,
@@ -30,13 +32,6 @@ export type {
   SendOptions,
   Validation,
 } from './run.ts';
-export {
-  type ApiRequest,
-  causeOf,
-  createTransport,
-  failureOf,
-  type Transport,
-} from './transport.ts';
 export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './verify-webhook.ts';
 export type { WaitOptions } from './wait.ts';
 export type {

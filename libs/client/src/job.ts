@@ -1,4 +1,4 @@
-import { JobFailedError } from './errors.ts';
+import { ErrandError, JobFailedError } from './errors.ts';
 
 /*
  * What the API says of a job, in its own words. A later server may say more.
@@ -88,7 +88,7 @@ interface ActiveJob<R = unknown> extends Job<R> {
 
 export interface SucceededJob<R = unknown> extends Job<R> {
   readonly status: 'succeeded';
-  /** A link where the result is a file, or JSON above 256 KiB; `result` gets it in each case. */
+  /** A link where the result is a file, or JSON above 256 KiB, which `output` gets. */
   readonly results: R | ResultLink;
   readonly finished_at: string;
 }
@@ -107,10 +107,21 @@ export function isEnded<R>(job: JobSummary<R>): job is EndedJob<R> {
   return job.status !== 'queued' && job.status !== 'running';
 }
 
-/** What the job came to, as its summary has it. @throws JobFailedError if it did not succeed */
-export function unwrap<R>(job: EndedJob<R>): R | ResultLink {
+/** Whether the result is JSON that its summary only links. The result of an action that makes files is the link itself. */
+export function isLinked({ results, links }: SucceededJob): boolean {
+  const { url, content_type, filename } = (results ?? {}) as Partial<ResultLink>;
+  return url === `${links.job}/result` && content_type === 'application/json' && filename === null;
+}
+
+/**
+ * What the job came to, as its summary has it; the link of a file for an action that makes files.
+ * @throws JobFailedError if it did not succeed; ErrandError `result_not_inline` for JSON above 256 KiB
+ */
+export function unwrap<R>(job: EndedJob<R>): R {
   if (job.status !== 'succeeded') throw new JobFailedError(job);
-  return job.results;
+  if (!isLinked(job)) return job.results as R;
+  const detail = `the result of job ${job.job_id} is too large for its summary: errand.output(job) gets it`;
+  throw new ErrandError('result_not_inline', { detail });
 }
 
 export function idOf(job: JobRef): string {

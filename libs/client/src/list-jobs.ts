@@ -20,14 +20,20 @@ export interface JobFilter {
 /** The tenant's jobs of the last 7 days, newest first. What has just been requested may be missing for a moment. */
 export function listJobs(transport: Transport, filter: JobFilter = {}): Pages<JobSummary> {
   const { status, action, source, createdAfter, createdBefore, metadata = {}, pageSize, signal } = filter;
-  const query = {
-    ...{ status: listOf(status), action: listOf(action), source: listOf(source), limit: pageSize },
-    ...{ created_after: instantOf(createdAfter), created_before: instantOf(createdBefore) },
-    ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`metadata.${key}`, value])),
-  };
   return createPages(async (cursor) => {
     const { jobs, next_cursor } = await transport.json<{ jobs: JobSummary[]; next_cursor: string | null }>({
-      ...{ method: 'GET', path: '/jobs', query: { ...query, cursor }, signal },
+      ...{ method: 'GET', path: '/jobs', signal },
+      query: {
+        ...{
+          status: listOf(status),
+          action: listOf(action),
+          source: listOf(source),
+          limit: pageSize,
+          cursor,
+        },
+        ...{ created_after: instantOf(createdAfter), created_before: instantOf(createdBefore) },
+        ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`metadata.${key}`, value])),
+      },
     });
     return { items: jobs, nextCursor: next_cursor };
   }, filter.cursor);

@@ -1,4 +1,5 @@
 import { getAction } from './actions.ts';
+import { untilAborted } from './deadline.ts';
 import { ErrandError } from './errors.ts';
 import { encodeWord, path } from './path.ts';
 import type { Transport } from './transport.ts';
@@ -13,34 +14,43 @@ interface Addressed {
 export interface ResourcePaths {
   /**
    * Calls with the path of an action and its resource. Where the parameters stand in it is for the action's contract to
-   * say, which is asked for once; when the server knows no action at a path, the contract is asked for again.
+   * say, which is asked for once, however many calls there are; when the server knows no action at a path, the contract is
+   * asked for again.
+   * @throws TypeError for a resource that is not that of the action; ErrandError `unknown_action`, also where none is given
    */
   at<T>(addressed: Addressed, call: (actionPath: string) => Promise<T>): Promise<T>;
 }
 
 export function createResourcePaths(transport: Transport): ResourcePaths {
-  const templates = new Map<string, string>();
+  /** Without the signal of whoever asks first, who asks for all. */
+  const templates = new Map<string, Promise<string>>();
 
-  async function find({ action, resource, signal }: Addressed): Promise<string> {
-    if (Object.keys(resource).length === 0) return path`/${action}`;
-    let template = templates.get(action);
-    if (template === undefined) {
-      template = (await getAction(transport, action, signal)).resource;
-      templates.set(action, template);
-    }
-    return `${fill(action, template, resource)}/${encodeWord(action)}`;
+  function templateOf(action: string): Promise<string> {
+    const known = templates.get(action);
+    if (known !== undefined) return known;
+    const asked = askTemplate(transport, action);
+    templates.set(action, asked);
+    asked.catch(() => forget(action, asked));
+    return asked;
+  }
+
+  function forget(action: string, template: Promise<string> | undefined): void {
+    if (templates.get(action) === template) templates.delete(action);
   }
 
   return {
-    async at(addressed, call) {
-      const isKnown = templates.has(addressed.action);
-      const actionPath = await find(addressed);
+    async at({ action, resource, signal }, call) {
+      const known = templates.get(action);
+      const find = async () => fill(action, await untilAborted(templateOf(action), signal), resource);
+      const actionPath = Object.keys(resource).length === 0 ? path`/${action}` : await find();
       try {
         return await call(actionPath);
       } catch (error) {
         if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
-        templates.delete(addressed.action);
-        const other = isKnown ? await find(addressed) : actionPath;
+        forget(action, known);
+        const other = await find().catch((fault) => {
+          throw fault instanceof TypeError ? unknownAction(error, fault.message) : fault;
+        });
         if (other === actionPath) throw error;
         return call(other);
       }
@@ -48,22 +58,39 @@ export function createResourcePaths(transport: Transport): ResourcePaths {
   };
 }
 
+async function askTemplate(transport: Transport, action: string): Promise<string> {
+  try {
+    return (await getAction(transport, action)).resource;
+  } catch (error) {
+    if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
+    throw unknownAction(error, `there is no action '${action}'`);
+  }
+}
+
+/** What the server said, in words that tell why. */
+function unknownAction(cause: ErrandError, detail: string): ErrandError {
+  const { code, status, requestId } = cause;
+  return new ErrandError(code, { detail, status, requestId, cause });
+}
+
+/** The parameters of a resource's path, such as `designs/{design_id}`, in their order. */
+export function resourceParameters(resource: string): string[] {
+  return [...resource.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+}
+
 /** @throws TypeError where the parameters are not those of the path */
 function fill(action: string, template: string, resource: Readonly<Record<string, string>>): string {
-  const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  const names = resourceParameters(template);
   const given = Object.keys(resource);
-  const wrong = [
-    ...names.filter((name) => !given.includes(name)),
-    ...given.filter((name) => !names.includes(name)),
-  ];
-  if (wrong.length > 0) {
-    throw new TypeError(
-      `${action} is at '${template}'; its resource lacks or has too much: ${wrong.join(', ')}`,
-    );
+  const missing = names.filter((name) => !given.includes(name)).join(', ');
+  const excess = given.filter((name) => !names.includes(name)).join(', ');
+  if (missing || excess) {
+    const place = names.length > 0 ? `is at '${template}'` : 'has no path parameters';
+    const faults = [missing && `lacks ${missing}`, excess && `must not have ${excess}`].filter(Boolean);
+    throw new TypeError(`${action} ${place}: its resource ${faults.join(' and ')}`);
   }
-  return template
-    .split('/')
-    .filter((word) => word !== '')
-    .map((word) => `/${word.startsWith('{') ? encodeWord(resource[word.slice(1, -1)]) : word}`)
+  const words = template.split('/').filter((word) => word !== '');
+  return [...words, action]
+    .map((word) => `/${word.startsWith('{') ? encodeWord(resource[word.slice(1, -1)]) : encodeWord(word)}`)
     .join('');
 }

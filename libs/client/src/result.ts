@@ -1,9 +1,10 @@
 import { ErrandError } from './errors.ts';
 import { idOf, type JobRef } from './job.ts';
 import { path } from './path.ts';
+import { readPieces } from './read-pieces.ts';
 import type { CallOptions } from './run.ts';
 import { createSha256, type Sha256 } from './sha256.ts';
-import { failureOf, type OpenAnswer, type Transport } from './transport.ts';
+import { letGo, type OpenAnswer, type Transport } from './transport.ts';
 
 /**
  * What a job came to, as it is being downloaded. Its body can be read once, by one of the three ways; it is compared with
@@ -21,6 +22,12 @@ export interface ResultDownload<R = unknown> {
   readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly arrayBuffer: () => Promise<ArrayBuffer>;
   readonly json: () => Promise<R>;
+  /**
+   * Lets go of the connection and the caller's signal, which a download holds until it has been read; `await using` does
+   * it, too. A second time it does nothing.
+   */
+  readonly cancel: () => Promise<void>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
 /** @throws ErrandError `not_ended`, `no_result` (the job did not succeed), `result_gone` */
@@ -37,49 +44,41 @@ export async function downloadResult<R>(
   const length = headers.get('content-length');
   const sha256 = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(headers.get('etag') ?? '')?.[1] ?? null;
   const stream = () => checkedStream(answer, { sha256, idleMs: transport.streamIdleMs, signal });
-  const arrayBuffer = () => readAll(stream());
+  const arrayBuffer = async () => readAll(stream());
+  const cancel = async () => letGo(answer);
   return {
     contentType: headers.get('content-type') ?? 'application/octet-stream',
     filename: filenameOf(headers.get('content-disposition') ?? ''),
     bytes: length === null || isCoded ? null : Number(length),
     ...{ sha256, stream, arrayBuffer },
     json: async () => readJson(await arrayBuffer()),
+    cancel,
+    [Symbol.asyncDispose]: cancel,
   };
 }
 
 function checkedStream(
-  { response, deadline }: OpenAnswer,
+  answer: OpenAnswer,
   expected: { sha256: string | null; idleMs: number; signal: AbortSignal | undefined },
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const { sha256, idleMs, signal } = expected;
-  // Throws when it is read a second time.
-  const reader = (response.body ?? new Blob([]).stream()).getReader();
   const digest = createSha256();
-  const close = () => {
-    deadline.abort();
-    deadline.release();
-  };
+  const pieces = readPieces(answer, expected);
   return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         try {
-          deadline.extend(idleMs);
-          const { done, value } = await reader.read();
-          deadline.extend(undefined);
+          const { done, value } = await pieces.next();
           if (!done) {
             digest.update(value);
             return controller.enqueue(value);
           }
-          assertWhole(digest, sha256);
-          close();
+          assertWhole(digest, expected.sha256);
           controller.close();
         } catch (error) {
-          const failure = failureOf(error, deadline, signal);
-          close();
-          controller.error(failure instanceof ErrandError ? brokenBy(failure) : failure);
+          controller.error(error instanceof ErrandError ? brokenBy(error) : error);
         }
       },
-      cancel: close,
+      cancel: () => letGo(answer),
     },
     { highWaterMark: 0 },
   );

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { ErrandError } from './errors.ts';
-import { countRetries, DEFAULT_RETRY, readRetryAfter } from './retry.ts';
+import { countRetries, DEFAULT_RETRY, readRetryAfter, retryPolicyOf, timeRetries } from './retry.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const failure = (retryable: boolean, retryAfterMs?: number) =>
@@ -23,6 +23,14 @@ test.each([
   expect(readRetryAfter(header, NOW)).toBe(ms);
 });
 
+test('what a policy does not say, or says to be undefined, is the default', () => {
+  expect(retryPolicyOf()).toEqual(DEFAULT_RETRY);
+  expect(retryPolicyOf({ maxAttempts: undefined, maxTimeMs: undefined, maxDelayMs: 0 })).toEqual({
+    ...DEFAULT_RETRY,
+    maxDelayMs: 0,
+  });
+});
+
 test('the last attempt is given up with its own error, and getting on begins anew', async () => {
   const retries = countRetries(POLICY);
   await retries.next(failure(true));
@@ -31,6 +39,24 @@ test('the last attempt is given up with its own error, and getting on begins ane
   await expect(retries.next(last)).rejects.toBe(last);
   retries.reset();
   await retries.next(failure(true));
+});
+
+test('what outlasts outages has as many attempts as its time, which begins with the first failure', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const retries = timeRetries({ ...POLICY, maxTimeMs: 10 });
+  vi.advanceTimersByTime(1_000);
+  let attempts = 0;
+  const last = failure(true);
+  const outage = (async () => {
+    for (;;) {
+      attempts += 1;
+      await retries.next(last);
+    }
+  })().catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await outage).toBe(last);
+  expect(attempts).toBeGreaterThan(POLICY.maxAttempts);
 });
 
 test('an error that cannot pass, or is a bug, is given up at once', async () => {

@@ -3,9 +3,12 @@ import { ErrandError } from './errors.ts';
 
 /** How often and how long a call is made again that failed in a way that may pass. */
 export interface RetryPolicy {
-  /** Attempts at one call, the first one included. Default 5; 1 makes no call twice. */
+  /** Attempts at one call, the first one included. Default 5; 1 makes no call twice. Waits and streams do not count. */
   readonly maxAttempts: number;
-  /** No attempt begins later than this after the first one began. Default 60,000. */
+  /**
+   * No attempt begins later than this after the first one began; of a wait or a stream, which outlast a restart of the
+   * servers, after the first failure since it got on. Default 60,000.
+   */
   readonly maxTimeMs: number;
   /** Longest pause before the second attempt; it doubles each time. Default 250. */
   readonly baseDelayMs: number;
@@ -13,12 +16,21 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
+/** As much of a policy as is to be another one than the default. */
+export type RetryOptions = { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined };
+
 export const DEFAULT_RETRY: RetryPolicy = {
   maxAttempts: 5,
   maxTimeMs: 60_000,
   baseDelayMs: 250,
   maxDelayMs: 8_000,
 };
+
+/** What is not given, or given as undefined, is the default. */
+export function retryPolicyOf(given: RetryOptions = {}): RetryPolicy {
+  const said = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_RETRY, ...Object.fromEntries(said) };
+}
 
 /** Counts the attempts at one thing. */
 export interface Retries {
@@ -28,13 +40,23 @@ export interface Retries {
   reset(): void;
 }
 
+/** For what outlasts outages: the time alone decides, and it begins with the first failure. */
+export function timeRetries(policy: RetryPolicy): Retries {
+  return retriesOf({ ...policy, maxAttempts: Number.POSITIVE_INFINITY });
+}
+
 export function countRetries(policy: RetryPolicy): Retries {
+  return retriesOf(policy, performance.now());
+}
+
+function retriesOf(policy: RetryPolicy, beganMs?: number): Retries {
   let failures = 0;
-  let sinceMs = performance.now();
+  let sinceMs = beganMs;
   return {
     async next(error, signal) {
       if (!(error instanceof ErrandError) || !error.retryable) throw error;
       failures += 1;
+      sinceMs ??= performance.now();
       const delayMs = delayAfter(failures, error.retryAfterMs, policy);
       const isLate = performance.now() - sinceMs + delayMs > policy.maxTimeMs;
       if (failures >= policy.maxAttempts || isLate) throw error;
@@ -42,7 +64,7 @@ export function countRetries(policy: RetryPolicy): Retries {
     },
     reset() {
       failures = 0;
-      sinceMs = performance.now();
+      sinceMs = undefined;
     },
   };
 }

@@ -5,6 +5,7 @@ import type { EndingType } from './feed.ts';
 import type { AcceptedJob } from './job.ts';
 import type { ResourcePaths } from './resource-paths.ts';
 import type { Transport } from './transport.ts';
+import type { WaitOptions } from './wait.ts';
 
 /** What is asked of a job beside its input. */
 export interface JobOptions {
@@ -34,8 +35,8 @@ type ResourceOption<T extends ActionTypes> = [keyof T['resource']] extends [neve
 
 export interface SendOptions extends CallOptions {
   /**
-   * The same key and the same input are the same job, for 7 days. Default: a random key for each call, which all attempts
-   * of the call share.
+   * The same key and the same input are the same job, for 7 days. 1-255 visible ASCII characters; encode other words, as
+   * with `encodeURIComponent`. Default: a random key for each call, which all attempts of the call share.
    */
   readonly idempotencyKey?: string | undefined;
   /** W3C trace context, carried into every event of the job. */
@@ -46,6 +47,9 @@ export interface SendOptions extends CallOptions {
 type Optional<O> = Record<string, never> extends O ? [options?: O] : [options: O];
 
 export type RunArguments<T extends ActionTypes> = Optional<ResourceOption<T> & JobOptions & SendOptions>;
+export type CallArguments<T extends ActionTypes> = Optional<
+  ResourceOption<T> & JobOptions & SendOptions & WaitOptions<T['result']>
+>;
 export type ValidateArguments<T extends ActionTypes> = Optional<ResourceOption<T> & JobOptions & CallOptions>;
 export type BatchArguments<T extends ActionTypes> = Optional<ResourceOption<T> & SendOptions>;
 
@@ -76,7 +80,7 @@ interface Runs {
 }
 
 /** Requests a job: resolves once the log holds it. @throws ErrandError `invalid_input` naming each wrong input */
-export function runAction(
+export async function runAction(
   runs: Runs,
   sent: { action: string; input: unknown; options: Options },
 ): Promise<AcceptedJob> {
@@ -88,7 +92,7 @@ export function runAction(
  * Requests up to 1,000 jobs of one action and resource. @throws ErrandError `invalid_input` only if no item is right,
  * with pointers such as `#/items/3/…`
  */
-export function runBatch(
+export async function runBatch(
   runs: Runs,
   sent: { action: string; items: readonly BatchItem[]; options: Options },
 ): Promise<BatchOutcome> {
@@ -132,9 +136,16 @@ function send<T>(
   );
 }
 
-export function sendHeaders({ idempotencyKey, traceparent }: SendOptions): Record<string, string> {
+/** @throws TypeError for a key that the API would not take */
+export function sendHeaders({
+  idempotencyKey = randomKey(),
+  traceparent,
+}: SendOptions): Record<string, string> {
+  if (!/^[!-~]+$/.test(idempotencyKey)) {
+    throw new TypeError('idempotencyKey has to be of visible ASCII characters, 1-255 of them');
+  }
   return {
-    'idempotency-key': idempotencyKey ?? randomKey(),
+    'idempotency-key': idempotencyKey,
     ...(traceparent === undefined ? {} : { traceparent }),
   };
 }

@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createMessageParser } from './server-sent-events.ts';
 
-function parseAll(...pieces: string[]) {
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+
+function parseAll(...pieces: (string | Uint8Array)[]) {
   const parse = createMessageParser();
-  return pieces.flatMap((piece) => parse(piece));
+  return pieces.flatMap((piece) => parse(typeof piece === 'string' ? bytesOf(piece) : piece));
 }
 
 test('a block has its data, its type and the last id that was said', () => {
@@ -46,13 +48,42 @@ test('fields that mean nothing are passed over', () => {
 
 test('it does not matter in which pieces a stream comes', () => {
   const text = '\uFEFFid: 1\r\ndata: ä\r\n\r\n:\n\nid: 2\rdata: b\r\rdata: c\n\nid: 3\nevent: x\ndata: d\n\n';
-  const whole = parseAll(text);
+  const bytes = bytesOf(text);
+  const whole = parseAll(bytes);
   fc.assert(
-    fc.property(fc.array(fc.nat(text.length)), (places) => {
-      const cuts = [0, ...places.sort((a, b) => a - b), text.length];
-      const pieces = cuts.slice(1).map((end, index) => text.slice(cuts[index], end));
+    fc.property(fc.array(fc.nat(bytes.length)), (places) => {
+      const cuts = [0, ...places.sort((a, b) => a - b), bytes.length];
+      const pieces = cuts.slice(1).map((end, index) => bytes.subarray(cuts[index], end));
       expect(parseAll(...pieces)).toEqual(whole);
     }),
   );
   expect(whole).toHaveLength(5);
 });
+
+test('a carriage return ends an event at once, and a line feed behind it is no line of its own', () => {
+  expect(parseAll('data: a\r\r')).toHaveLength(1);
+  expect(parseAll('data: a\r', '\r', '\ndata: b\r', '', '\n', '\r\n').map(({ data }) => data)).toEqual([
+    'a',
+    'b',
+  ]);
+});
+
+test('an event of 100,000 lines, or of 8 MB in small pieces, comes whole', () => {
+  const lines = Array.from({ length: 100_000 }, (_, index) => String(index));
+  const [message] = parseAll(...lines.map((line) => `data: ${line}\n`), '\n');
+  expect(message?.data?.split('\n')).toEqual(lines);
+  const [long] = parseAll('data: ', ...Array.from({ length: 8_000 }, () => 'x'.repeat(1_000)), '\n\n');
+  expect(long?.data?.length).toBe(8_000_000);
+});
+
+test.each(['x'.repeat(2 ** 16), `data: ${'x'.repeat(2 ** 16)}\n`])(
+  'an event without end is an error',
+  (piece) => {
+    const parse = createMessageParser();
+    const bytes = bytesOf(piece);
+    for (let count = 0; count < 255; count++) parse(bytes);
+    expect(() => [parse(bytes), parse(bytes)]).toThrow(
+      expect.objectContaining({ code: 'invalid_response', retryable: false }),
+    );
+  },
+);

@@ -1,7 +1,8 @@
+import { type ComposedRequest, composeRequest } from './compose-request.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { ErrandError } from './errors.ts';
 import { readProblem } from './problem.ts';
-import { countRetries, type RetryPolicy } from './retry.ts';
+import { countRetries, type RetryPolicy, timeRetries } from './retry.ts';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -16,6 +17,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal | undefined;
   /** Sent a second time it does nothing that it has not done. True of every GET. */
   readonly isRepeatable?: boolean;
+  /** Made again for as long as the policy has time, in however many attempts. */
+  readonly outlastsOutages?: boolean;
   /** How long the server holds the request on purpose. */
   readonly waitMs?: number;
 }
@@ -30,7 +33,7 @@ export interface OpenAnswer {
 export interface Transport {
   readonly retry: RetryPolicy;
   readonly streamIdleMs: number;
-  /** The answer's JSON; undefined if it has no body, as 204 and 304 have none. @throws ErrandError, or the signal's reason */
+  /** The answer's JSON; undefined for 204 and 304, which have none. @throws ErrandError, or the signal's reason */
   json<T>(request: ApiRequest): Promise<T>;
   /** An answer to be read by the caller, who has to release it. Without attempts at it again. */
   open(request: ApiRequest): Promise<OpenAnswer>;
@@ -41,14 +44,15 @@ export interface Transport {
 export interface TransportOptions {
   /** What paths are below, such as the tenant's address: ends without a slash. */
   readonly base: string;
-  readonly apiKey: string;
   readonly fetch: typeof fetch;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Of each request, the key among them. */
+  readonly headers: Headers;
   readonly timeoutMs: number;
   readonly streamIdleMs: number;
   readonly retry: RetryPolicy;
 }
 
+const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 
 export function createTransport(options: TransportOptions): Transport {
@@ -56,7 +60,9 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function patiently<T>(request: ApiRequest, attempt: () => Promise<T>): Promise<T> {
     const isRepeatable = request.isRepeatable ?? request.method === 'GET';
-    const retries = countRetries(isRepeatable ? retry : { ...retry, maxAttempts: 1 });
+    const retries = request.outlastsOutages
+      ? timeRetries(retry)
+      : countRetries(isRepeatable ? retry : { ...retry, maxAttempts: 1 });
     for (;;) {
       try {
         return await attempt();
@@ -66,13 +72,17 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  const open = (request: ApiRequest) => openOnce(options, request);
   return {
-    ...{ retry, streamIdleMs, open },
-    openPatiently: (request) => patiently(request, () => open(request)),
-    json: <T>(request: ApiRequest) =>
-      patiently(request, async () => {
-        const { response, deadline } = await openOnce(options, request);
+    ...{ retry, streamIdleMs },
+    open: async (request) => openOnce(options, request, composeRequest(options, request)),
+    async openPatiently(request) {
+      const composed = composeRequest(options, request);
+      return patiently(request, () => openOnce(options, request, composed));
+    },
+    async json<T>(request: ApiRequest) {
+      const composed = composeRequest(options, request);
+      return patiently(request, async () => {
+        const { response, deadline } = await openOnce(options, request, composed);
         try {
           // The time of the whole answer, not of its head alone.
           deadline.extend(options.timeoutMs);
@@ -82,29 +92,19 @@ export function createTransport(options: TransportOptions): Transport {
         } finally {
           deadline.release();
         }
-      }),
+      });
+    },
   };
 }
 
-async function openOnce(options: TransportOptions, request: ApiRequest): Promise<OpenAnswer> {
-  const { method, body, signal } = request;
-  const deadline = startDeadline(options.timeoutMs + (request.waitMs ?? 0), signal);
+async function openOnce(
+  { timeoutMs, fetch }: TransportOptions,
+  { waitMs = 0, signal }: ApiRequest,
+  { url, init }: ComposedRequest,
+): Promise<OpenAnswer> {
+  const deadline = startDeadline(timeoutMs + waitMs, signal);
   try {
-    const response = await options.fetch(urlOf(options.base, request), {
-      method,
-      headers: {
-        accept: 'application/json',
-        ...options.headers,
-        authorization: `Bearer ${options.apiKey}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...request.headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // A key is for the server that it was meant for.
-      redirect: 'manual',
-      credentials: 'omit',
-      signal: deadline.signal,
-    });
+    const response = await fetch(url, { ...init, signal: deadline.signal });
     if (!response.ok && response.status !== NOT_MODIFIED) throw await readProblem(response);
     deadline.extend(undefined);
     return { response, deadline };
@@ -114,21 +114,26 @@ async function openOnce(options: TransportOptions, request: ApiRequest): Promise
   }
 }
 
-function urlOf(base: string, { path, query = {} }: ApiRequest): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined);
-  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-  return base + path + (search === '' ? '' : `?${search}`);
+/** @throws ErrandError `invalid_response`: all that the API says are JSON objects */
+function readJson<T>(response: Response, text: string): T {
+  const { status, headers } = response;
+  if (status === NO_CONTENT || status === NOT_MODIFIED) return undefined as T;
+  let cause: unknown;
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null) return json as T;
+  } catch (error) {
+    cause = error;
+  }
+  const requestId = headers.get('x-request-id') ?? undefined;
+  const detail = `the answer ${status} is not a JSON object`;
+  throw new ErrandError('invalid_response', { detail, status, requestId, cause });
 }
 
-function readJson<T>(response: Response, text: string): T {
-  if (text === '') return undefined as T;
-  try {
-    return JSON.parse(text) as T;
-  } catch (cause) {
-    const requestId = response.headers.get('x-request-id') ?? undefined;
-    const detail = `the answer ${response.status} is not JSON`;
-    throw new ErrandError('invalid_response', { detail, status: response.status, requestId, cause });
-  }
+/** Ends an answer, read or not. */
+export function letGo({ deadline }: OpenAnswer): void {
+  deadline.abort();
+  deadline.release();
 }
 
 /** What an exchange that came to no answer is reported as. */

@@ -42,7 +42,7 @@ export interface Webhooks extends Deliveries {
 
 export function createWebhooks(transport: Transport): Webhooks {
   const ask = <T>(request: ApiRequest) => transport.json<T>(request);
-  const rotate = <T>(owner: string, { signingSecret, graceS, signal }: RotateOptions = {}) =>
+  const rotate = async <T>(owner: string, { signingSecret, graceS, signal }: RotateOptions = {}) =>
     ask<T>({
       ...{ method: 'POST', path: path`/webhooks/${owner}/rotate-secret`, isRepeatable: true, signal },
       body: {
@@ -61,13 +61,13 @@ export function createWebhooks(transport: Transport): Webhooks {
       const { webhooks } = await ask<{ webhooks: WatchedEndpoint[] }>(at('GET', '/webhooks', true, options));
       return webhooks;
     },
-    get: (id, options) => ask(at('GET', path`/webhooks/${id}`, true, options)),
-    change: (id, body, options) => ask({ ...at('PATCH', path`/webhooks/${id}`, true, options), body }),
-    delete: (id, options) => ask(at('DELETE', path`/webhooks/${id}`, false, options)),
-    pause: (id, options) => ask(at('POST', path`/webhooks/${id}/pause`, true, options)),
-    resume: (id, options) => ask(at('POST', path`/webhooks/${id}/resume`, true, options)),
+    get: async (id, options) => ask(at('GET', path`/webhooks/${id}`, true, options)),
+    change: async (id, body, options) => ask({ ...at('PATCH', path`/webhooks/${id}`, true, options), body }),
+    delete: async (id, options) => ask(at('DELETE', path`/webhooks/${id}`, false, options)),
+    pause: async (id, options) => ask(at('POST', path`/webhooks/${id}/pause`, true, options)),
+    resume: async (id, options) => ask(at('POST', path`/webhooks/${id}/resume`, true, options)),
     rotateSecret: rotate,
-    test: (id, options) => ask(at('POST', path`/webhooks/${id}/test`, false, options)),
+    test: async (id, options) => ask(at('POST', path`/webhooks/${id}/test`, false, options)),
     jobSigner: (options) => ask(at('GET', '/webhooks/job', true, options)),
     rotateJobSecret: (options) => rotate('job', options),
   };

@@ -1,4 +1,4 @@
-import { type ActionContract, ErrandError } from '@errand/client';
+import { type ActionContract, ErrandError, resourceParameters } from '@errand/client';
 import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -57,7 +57,7 @@ function textOf(action: ActionContract): string {
     required.includes(name) ? 'required' : defaultOf(schema),
     schema.description,
   ]);
-  const resources = [...action.resource.matchAll(/\{(\w+)\}/g)].map(([, name]) => ` --resource ${name}=…`);
+  const resources = resourceParameters(action.resource).map((name) => ` --resource ${name}=…`);
   const head = facts({
     action: action.name,
     description: action.description,

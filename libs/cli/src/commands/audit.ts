@@ -1,6 +1,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { causeOf, ErrandError } from '@errand/client';
+import { ErrandError } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import { CannotRun } from '../cannot-run.ts';
 import { checkAudit } from '../check-audit.ts';
 import { tell, type World } from '../command.ts';

@@ -1,3 +1,4 @@
+import { resourceParameters } from '@errand/client';
 import { ActionName } from '@errand/contracts';
 import { Argument, type Command } from 'commander';
 import type { Bind, World } from '../command.ts';
@@ -59,5 +60,5 @@ async function candidatesOf(world: World, wanted: Wanted): Promise<readonly stri
   }
   const { parameterOf } = wanted as Exclude<Wanted, string | readonly string[]>;
   const resource = actions.find(({ name }) => name === parameterOf)?.resource ?? '';
-  return [...resource.matchAll(/\{(\w+)\}/g)].map(([, name]) => `${name}=`);
+  return resourceParameters(resource).map((name) => `${name}=`);
 }

@@ -1,7 +1,8 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { causeOf, ErrandError } from '@errand/client';
+import { ErrandError } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import type { Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';

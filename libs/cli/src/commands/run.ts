@@ -1,4 +1,4 @@
-import { causeOf, type Errand, ErrandError, type JobOptions } from '@errand/client';
+import { type Errand, ErrandError, type JobOptions, resourceParameters } from '@errand/client';
 import type { Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
@@ -92,7 +92,9 @@ async function explained<T>(errand: Errand, action: string, call: () => Promise<
     return await call();
   } catch (error) {
     // What the client says of parameters that are not those of the action's path.
-    if (error instanceof TypeError) throw new CannotRun(`${causeOf(error)}: give --resource name=value`);
+    if (error instanceof TypeError && error.message.includes(': its resource ')) {
+      throw new CannotRun(`${error.message}: give --resource name=value`);
+    }
     if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
     throw await unknownAction(errand, action, error);
   }
@@ -103,7 +105,7 @@ export async function unknownAction(errand: Errand, action: string, error: Erran
   const actions = await errand.actions();
   const known = actions.find(({ name }) => name === action);
   if (known) {
-    const names = [...known.resource.matchAll(/\{(\w+)\}/g)].map(([, name]) => `--resource ${name}=…`);
+    const names = resourceParameters(known.resource).map((name) => `--resource ${name}=…`);
     return new CannotRun(`${action} is at '${known.resource}': give ${names.join(' ')}`);
   }
   const names = actions.map(({ name }) => name);

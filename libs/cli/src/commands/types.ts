@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { causeOf } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
 import type { Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 import type { Bind, World } from '../command.ts';
