@@ -19,15 +19,17 @@ type Access = Pick<ConnectionOptions, 'servers' | 'user' | 'pass' | 'token' | 'a
  * `nats://[user:password@|token@]host[:port]`, separated by commas; the first user or token holds for all of them.
  * `tls://`, and any file of TLS, refuses a server without TLS; a server that offers TLS is always asked for it. The
  * client compares certificates with names only, so a server with TLS is not found by an address.
- * @throws Error naming the URL or the file that cannot be used, without its secrets
+ * @throws Error naming the file that cannot be used, or which of the addresses, of which nothing is shown: any part of it
+ * may be of a secret
  */
 export async function serverAccess(servers: string, files: ServerAccess = {}): Promise<Access> {
-  const urls = servers.split(',').map((text) => urlOf(text.trim()));
+  const urls = servers.split(',').map((text, index) => urlOf(text.trim(), index + 1));
   const login = urls.find(({ username }) => username !== '');
   const { natsCredsFile, natsCaFile, natsCertFile, natsKeyFile } = files;
   const [creds, ca, cert, key] = await Promise.all(
     [natsCredsFile, natsCaFile, natsCertFile, natsKeyFile].map((path) => path && readFile(path)),
   );
+  if (!cert !== !key) throw new Error('NATS_CERT_FILE and NATS_KEY_FILE are of use together only');
   const isTls = urls.some(({ protocol }) => protocol === 'tls:') || Boolean(ca || cert);
   return {
     servers: urls.map(({ host }) => host),
@@ -43,12 +45,20 @@ export async function serverAccess(servers: string, files: ServerAccess = {}): P
   };
 }
 
-function urlOf(text: string): URL {
+function urlOf(text: string, place: number): URL {
   const whole = text.includes('://') ? text : `nats://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : undefined;
-  if (url && ['nats:', 'tls:'].includes(url.protocol) && url.hostname !== '') return url;
-  const shown = text.replace(/\/\/.*@/, '//…@');
-  throw new Error(`NATS_URL: '${shown}' is not a URL such as nats://user:password@host:4222`);
+  const isFit = url && ['nats:', 'tls:'].includes(url.protocol) && url.hostname !== '';
+  if (isFit && isEncoded(url.username) && isEncoded(url.password)) return url;
+  throw new Error(`NATS_URL: address ${place} is not a URL such as nats://user:password@host:4222`);
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function loginOf({ username, password }: URL): Access {
