@@ -24,6 +24,25 @@ test('what our writers write most is plain', () => {
   expect(plain.filter((event) => !isPlainEvent(JSON.parse(JSON.stringify(event))))).toEqual([]);
 });
 
+test('an event is plain on every day of the calendar', () => {
+  const [event] = plain;
+  const days = Array.from({ length: 366 * 405 }, (_, day) =>
+    new Date(Date.UTC(1_900, 0, 1 + day)).toISOString(),
+  );
+  const isPlainOn = (finish_by: string) => isPlainEvent({ ...event, data: { ...event?.data, finish_by } });
+  expect(days.filter((day) => !isPlainOn(day))).toEqual([]);
+  const noDays = [
+    '1900-02-29',
+    '2026-02-29',
+    '2026-02-30',
+    '2026-04-31',
+    '2026-11-31',
+    '2026-01-32',
+    '2026-13-01',
+  ];
+  expect(noDays.filter((day) => isPlainOn(`${day}T00:00:00.000Z`))).toEqual([]);
+});
+
 /** Something strange in the place of any member, a member more, or members in another order. */
 const change = fc.record({
   event: fc.nat(plain.length - 1),
