@@ -1,4 +1,11 @@
-import { JobEvent, type JobRef, type RecordedEvent, refOfSubject } from '@errand/contracts';
+import {
+  isNestedTooDeeply,
+  JobEvent,
+  type JobRef,
+  MAX_JSON_DEPTH,
+  type RecordedEvent,
+  refOfSubject,
+} from '@errand/contracts';
 import { isPlainEvent } from './plain-event.ts';
 
 const encoder = new TextEncoder();
@@ -35,6 +42,7 @@ export function decodeText(
   { version, text }: { version: number; text: string },
 ): { kind: 'event'; recorded: RecordedEvent } | Omit<Unreadable, 'subject'> {
   const unreadable = (reason: string) => ({ kind: 'unreadable' as const, version, reason });
+  if (isNestedTooDeeply(text)) return unreadable(`nested more than ${MAX_JSON_DEPTH} levels deep`);
   let json: unknown;
   try {
     json = JSON.parse(text);

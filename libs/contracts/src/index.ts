@@ -19,10 +19,12 @@ export {
   toJobEvent,
   type UnreadEvent,
 } from './events.ts';
+export { flawsOfJson, flawsOfValue, isNestedTooDeeply, MAX_JSON_DEPTH, MAX_JSON_FLAWS } from './exact-json.ts';
 export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
 export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
 export { JobWebhook, WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
+export { fragmentOf, pointerToken } from './json-pointer.ts';
 export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './payload-ref.ts';
 export { InputError, Problem } from './problem.ts';
 export {

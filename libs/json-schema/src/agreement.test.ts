@@ -72,7 +72,8 @@ const { value } = fc.letrec((tie) => ({
 test('inputs are right exactly if plain Ajv says so, whether all errors are looked for or one', () => {
   fc.assert(
     fc.property(document, fc.array(value, { minLength: 5, maxLength: 20 }), (given, inputs) => {
-      const plain = new Ajv2020({ strict: false, validateSchema: false }).compile(given);
+      // Where it puts a schema in the place of its reference, Ajv takes members for evaluated that a failed branch has seen.
+      const plain = new Ajv2020({ strict: false, validateSchema: false, inlineRefs: false }).compile(given);
       const validate = compileSchema(given);
       for (const each of inputs) {
         const input: unknown = JSON.parse(JSON.stringify(each));

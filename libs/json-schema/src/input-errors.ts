@@ -1,4 +1,4 @@
-import type { InputError } from '@errand/contracts';
+import { fragmentOf, type InputError, pointerToken } from '@errand/contracts';
 import type { ErrorObject } from 'ajv';
 import { withoutNoise } from './union-errors.ts';
 
@@ -26,16 +26,6 @@ export function inputErrorsOf(ajvErrors: readonly ErrorObject[]): InputError[] {
     return true;
   });
   return kept.slice(0, MAX_ERRORS);
-}
-
-/** A JSON Pointer in URI fragment form (RFC 6901, 6). */
-export function fragmentOf(pointer: string): string {
-  return `#${encodeURI(pointer.toWellFormed()).replaceAll('#', '%23')}`;
-}
-
-/** A property's name as a token of a JSON Pointer. */
-export function pointerToken(name: PropertyKey): string {
-  return `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 function inputErrorOf(error: ErrorObject): InputError {

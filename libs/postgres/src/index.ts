@@ -1,7 +1,7 @@
 export { type Database, type DatabaseOptions, type Db, isReachable, openDatabase } from './connect.ts';
 export { createDailyPartitions, type DailyPartitions, lockPartitions } from './daily-partitions.ts';
 export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary-definition.ts';
-export { type JobSummaryRow, rowOfState, stateOfRow } from './job-summary-rows.ts';
+export { type JobSummaryRow, rowOfState, stateOfRow, throughRow } from './job-summary-rows.ts';
 export { migrate, migratePatiently } from './migrate.ts';
 export { copyLine, type DbSession, openSession } from './open-session.ts';
 export type { JobSummaryTable } from './schema/job-summary.ts';

@@ -16,7 +16,6 @@ import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
 import type { LogRoom } from './log-room.ts';
 import type { Caller } from './middleware/authenticate.ts';
 import type { Ctx } from './middleware/exchange.ts';
-import { Refusal } from './problem.ts';
 import { jobRequestOf } from './request-job.ts';
 import { type StoreInputDeps, storeInput } from './store-input.ts';
 import { traceParentOf } from './trace-parent.ts';
@@ -114,20 +113,15 @@ async function request(
   deps.room.admitRun();
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   const { appendTimeoutMs } = deps;
-  try {
-    const { tenantId } = caller;
-    const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
-    const order = await storeInput(deps, sent.order, { tenantId, jobId, bytes });
-    const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
-    // Whoever calls the webhook must find what to sign with.
-    if (order.webhook) await ensureJobSigner(deps, caller.tenantId);
-    const outcome = await deps.bus.append(append);
-    if (outcome.kind === 'conflict') return undefined;
-    return { jobId, version: outcome.version, createdAt: append.event.time };
-  } catch (error) {
-    // JSON.parse takes deeper nesting than JSON.stringify can write.
-    throw error instanceof RangeError ? new Refusal('nested_too_deeply') : error;
-  }
+  const { tenantId } = caller;
+  const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
+  const order = await storeInput(deps, sent.order, { tenantId, jobId, bytes });
+  const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
+  // Whoever calls the webhook must find what to sign with.
+  if (order.webhook) await ensureJobSigner(deps, caller.tenantId);
+  const outcome = await deps.bus.append(append);
+  if (outcome.kind === 'conflict') return undefined;
+  return { jobId, version: outcome.version, createdAt: append.event.time };
 }
 
 /** The job's state if it ends in time. A job that was accepted stays so, whatever becomes of reading it. */

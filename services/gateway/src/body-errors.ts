@@ -1,5 +1,4 @@
-import type { InputError } from '@errand/contracts';
-import { fragmentOf, pointerToken } from '@errand/json-schema';
+import { fragmentOf, type InputError, pointerToken } from '@errand/contracts';
 import { z } from 'zod';
 import { Refusal } from './problem.ts';
 
@@ -23,6 +22,11 @@ export function checkBody<T>(
   return parsed.success
     ? { kind: 'valid', value: parsed.data }
     : { kind: 'invalid', errors: bodyErrorsOf(parsed.error.issues, value, base) };
+}
+
+/** Text that this system keeps: Postgres has no NUL, and no log needs other controls than line breaks and tabs. */
+export function printable(text: z.ZodString): z.ZodString {
+  return text.regex(/^[\P{Cc}\t\n\r]*$/u, 'must not have control characters');
 }
 
 const EmptyBody = z.strictObject({});

@@ -7,13 +7,15 @@ const unsupported = z
   .custom(() => false, { error: 'is not supported', params: { code: 'unsupported' } })
   .optional();
 
+/** Postgres cannot look into JSON text that has a NUL in it. */
+export const SentMetadata = Metadata.refine(
+  (entries) => !Object.entries(entries).flat().join('').includes('\0'),
+  'must not contain \\u0000',
+);
+
 /** What a caller may say under `_job`, beside the action's input. */
 export const JobOptions = z.strictObject({
-  // Postgres cannot look into JSON text that has a NUL in it.
-  metadata: Metadata.refine(
-    (entries) => !JSON.stringify(entries).includes('\\u0000'),
-    'must not contain \\u0000',
-  ).optional(),
+  metadata: SentMetadata.optional(),
   /** RFC 3339. An instant of the past means at once. */
   start_after: z.iso.datetime({ offset: true }).optional(),
   /** Seconds from `start_after`, or from the request without one. */

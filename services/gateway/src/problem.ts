@@ -1,5 +1,5 @@
 import { EventTooLarge, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
-import type { InputError, Problem } from '@errand/contracts';
+import { type InputError, MAX_JSON_DEPTH, type Problem } from '@errand/contracts';
 import type { BrokenRequestStatus, Logger } from '@errand/runtime';
 import type { Ctx } from './middleware/exchange.ts';
 
@@ -17,8 +17,13 @@ interface ProblemKind {
 
 const PROBLEMS = {
   invalid_json: { status: 400, title: 'Not JSON', detail: 'The body is not JSON.' },
+  not_utf8: { status: 400, title: 'Not UTF-8', detail: 'The body has bytes that are not UTF-8.' },
   not_an_object: { status: 400, title: 'Not an object', detail: 'The body must be a JSON object.' },
-  nested_too_deeply: { status: 400, title: 'Nested too deeply', detail: 'The body is nested too deeply.' },
+  nested_too_deeply: {
+    status: 400,
+    title: 'Nested too deeply',
+    detail: `The body is nested more than ${MAX_JSON_DEPTH} levels deep.`,
+  },
   malformed_request: {
     status: 400,
     title: 'Malformed request',
@@ -90,7 +95,7 @@ const PROBLEMS = {
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
-    detail: 'Send the body as application/json, without a content encoding.',
+    detail: 'Send the body as application/json in UTF-8, without a content encoding.',
   },
   invalid_input: {
     status: 422,

@@ -1,7 +1,6 @@
 import type { Bus } from '@errand/bus';
 import { JSON_TYPE } from '@errand/contracts';
 import type { JobOrder } from './job-order.ts';
-import { Refusal } from './problem.ts';
 
 export interface StoreInputDeps {
   readonly bus: Pick<Bus, 'putPayload'>;
@@ -12,7 +11,7 @@ export interface StoreInputDeps {
  * The order as it can be requested: an input that is too large for an event is stored apart. `bytes` is the size of what
  * it came in, so that small ones are not written as JSON to be measured. What is stored for a job that is then not
  * requested is removed by age.
- * @throws LogUnavailable, Refusal nested_too_deeply
+ * @throws LogUnavailable
  */
 export async function storeInput(
   deps: StoreInputDeps,
@@ -20,16 +19,8 @@ export async function storeInput(
   { tenantId, jobId, bytes }: { tenantId: string; jobId: string; bytes: number },
 ): Promise<JobOrder> {
   if (order.inputRef || bytes <= deps.inlinePayloadBytes) return order;
-  const json = jsonOf(order.input);
+  const json = Buffer.from(JSON.stringify(order.input));
   if (json.length <= deps.inlinePayloadBytes) return order;
   const inputRef = await deps.bus.putPayload({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
   return { ...order, inputRef };
-}
-
-function jsonOf(input: unknown): Buffer {
-  try {
-    return Buffer.from(JSON.stringify(input));
-  } catch (error) {
-    throw error instanceof RangeError ? new Refusal('nested_too_deeply') : error;
-  }
 }

@@ -1,12 +1,21 @@
 import { randomUUIDv7 } from 'node:crypto';
+import type { JobEvent, JobFact } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { anyFacts, REQUEST, record } from '@errand/domain/testing';
-import { createDailyPartitions, type Db, migrate, openDatabase, stateOfRow } from '@errand/postgres';
+import {
+  createDailyPartitions,
+  type Db,
+  migrate,
+  openDatabase,
+  stateOfRow,
+  throughRow,
+} from '@errand/postgres';
 import { createTestDatabase, type TestDatabase } from '@errand/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findOverdue } from './job-summary-table.ts';
 import { onJobEvents } from './on-job-events.ts';
+import { differingGroups } from './verify/compare-row.ts';
 
 let database: TestDatabase;
 const replicas: Db[] = [];
@@ -103,4 +112,65 @@ test('overdue jobs are drawn in any order, so that those which cannot be expired
     for (const { jobId } of found) drawn.add(jobId);
   }
   expect([...drawn].toSorted()).toEqual(jobs.toSorted());
+});
+
+/** What a writer of another make may say, and Postgres cannot hold. */
+const oddText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('\u0000', 'a\ud800b', '\\u0000', '\\\\u0000\udfff', '\u{1f600}', '\t\n\r\\N'),
+);
+const oddInstant = fc.constantFrom(
+  '0000-01-01T00:00:00Z',
+  '9999-12-31T23:59:59.9999999Z',
+  '2026-01-31T12:00:00.99999999999Z',
+  '2026-01-31T12:00:00Z',
+);
+const oddFacts = fc
+  .tuple(oddText, oddText, oddInstant, fc.constantFrom(1, 2 ** 31, 2 ** 53 - 1))
+  .map(([text, other, instant, attempt]): JobFact[] => [
+    {
+      type: 'JobRequested',
+      data: {
+        ...REQUEST,
+        ...{
+          requested_by: text,
+          resource: { design_id: other },
+          metadata: { order: text.toWellFormed(), [`k${other}`.slice(0, 64).toWellFormed()]: '' },
+        },
+        ...{ finish_by: instant, start_after: instant },
+        webhook: { url: `http://h/?${text}`, events: ['job.failed'] },
+      },
+    },
+    { type: 'JobStarted', data: { attempt, executor_id: text } },
+    { type: 'JobProgressed', data: { attempt, percent: 0.5, message: other.slice(0, 500) } },
+    {
+      type: 'JobRetrying',
+      data: { attempt, error: { code: `c${text}`.slice(0, 100), message: other }, retry_at: instant },
+    },
+    { type: 'JobCancelRequested', data: { by: text } },
+    { type: 'JobSucceeded', data: { attempt, result: { [text]: other }, duration_ms: 1 } },
+  ]);
+
+test('whatever an event says, it is in its row, which is what a comparison with the log expects', async () => {
+  await fc.assert(
+    fc.asyncProperty(oddFacts, fc.nat(5), async (facts, count) => {
+      const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
+      const events = record(facts.slice(0, count + 1)).map(({ version, event }) => ({
+        ref,
+        version,
+        event: {
+          ...event,
+          time: facts[0]?.type === 'JobRequested' ? facts[0].data.finish_by : event.time,
+        } as JobEvent,
+      }));
+      expect((await project(replicas[0], events)).refused).toEqual([]);
+      const folded = foldJob(events);
+      const row = await stateInTable(ref.jobId);
+      expect(row).toEqual(folded && throughRow(folded));
+      expect(row && folded && differingGroups(row, folded)).toEqual([]);
+    }),
+    { numRuns: 200 },
+  );
+  // Whoever looks into requests finds none that cannot be read.
+  await expect(findOverdue(replicas[0] as Db, { nowMs: 0, limit: 1 })).resolves.toBeDefined();
 });

@@ -56,7 +56,7 @@ export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Pr
   const arrays = COLUMNS.map((column) => {
     const type = COLUMN_TYPES[column];
     // JSON travels as text and is cast: Postgres then keeps it as it is, \u0000 and all.
-    const values = rows.map((row) => (type === 'json' ? JSON.stringify(row[column]) : row[column]));
+    const values = rows.map((row) => row[column]);
     return sql`${sql.val(values)}::${sql.raw(type === 'json' ? 'text' : type)}[]`;
   });
   const fresh = COLUMNS.map((column) => `${column}::${COLUMN_TYPES[column]}`);
@@ -104,11 +104,7 @@ export async function copyNewJobs(
 /** A row in COPY's text format. */
 export function summaryLine(state: JobState): string {
   const row = rowOfState(state);
-  return copyLine(
-    COLUMNS.map((column) =>
-      COLUMN_TYPES[column] === 'json' ? JSON.stringify(row[column]) : (row[column] as string | number | null),
-    ),
-  );
+  return copyLine(COLUMNS.map((column) => row[column]));
 }
 
 /**

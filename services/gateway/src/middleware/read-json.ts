@@ -1,3 +1,4 @@
+import { flawsOfJson, type InputError } from '@errand/contracts';
 import { Refusal } from '../problem.ts';
 import type { Ctx } from './exchange.ts';
 
@@ -7,27 +8,45 @@ export interface BodyLimits {
 }
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+/** RFC 8259, 8.1: JSON between systems is UTF-8. */
+const OTHER_CHARSET = /;\s*charset\s*=(?!\s*"?utf-8"?\s*(?:;|$))/i;
+/** Drops a byte order mark, and refuses what is not UTF-8. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 export interface JsonBody {
   readonly body: Record<string, unknown>;
-  /** The JSON as it came. */
+  /** The JSON as it came, without a byte order mark. */
   readonly text: string;
 }
 
 /**
- * A request's body as a JSON object.
- * @throws Refusal unsupported_media_type, too_large, slow_body, incomplete_body, invalid_json, not_an_object
+ * A request's body as a JSON object, which holds nothing that could not be given back as it came.
+ * @throws Refusal unsupported_media_type, too_large, slow_body, incomplete_body, not_utf8, invalid_json, not_an_object,
+ * nested_too_deeply, invalid_input
  */
 export async function readJsonObject(c: Ctx, limits: BodyLimits): Promise<JsonBody> {
+  const { flaws, ...read } = await readFlawedJsonObject(c, limits);
+  const tooDeep = flaws.find(({ code }) => code === 'nested_too_deeply');
+  if (tooDeep) throw new Refusal('nested_too_deeply', { errors: [tooDeep] });
+  if (flaws.length > 0) throw new Refusal('invalid_input', { errors: flaws });
+  return read;
+}
+
+/** The same for a body whose parts are judged one by one: at most MAX_JSON_FLAWS of its flaws come with it. */
+export async function readFlawedJsonObject(
+  c: Ctx,
+  limits: BodyLimits,
+): Promise<JsonBody & { flaws: InputError[] }> {
   const { headers } = c.req.raw;
+  const type = headers.get('content-type') ?? '';
   const encoding = headers.get('content-encoding');
-  if (!JSON_TYPE.test(headers.get('content-type') ?? '') || (encoding && encoding !== 'identity')) {
+  if (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type) || (encoding && encoding !== 'identity')) {
     throw new Refusal('unsupported_media_type');
   }
-  const text = await readText(c.req.raw, limits);
+  const text = decode(await readBytes(c.req.raw, limits));
   const body = parse(text);
   if (!isObject(body)) throw new Refusal('not_an_object');
-  return { body, text };
+  return { body, text, flaws: flawsOfJson(text) };
 }
 
 /** The same for requests that need no body: one that is empty counts as an empty object. */
@@ -41,14 +60,14 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function readText(request: Request, limits: BodyLimits): Promise<string> {
+async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
   const length = request.headers.get('content-length');
   if (Number(length) > limits.maxBodyBytes) throw tooLarge(limits);
   const slow = Promise.withResolvers<never>();
   const timer = setTimeout(() => slow.reject(new Refusal('slow_body')), limits.bodyTimeoutMs);
   try {
     // The parser holds a sender to its content-length; without one the bytes have to be counted.
-    const reading = length === null ? readCounted(request, limits) : request.text();
+    const reading = length === null ? readCounted(request, limits) : request.bytes();
     return await Promise.race([reading, slow.promise]);
   } catch (error) {
     throw error instanceof Refusal ? error : new Refusal('incomplete_body');
@@ -57,7 +76,7 @@ async function readText(request: Request, limits: BodyLimits): Promise<string> {
   }
 }
 
-async function readCounted(request: Request, limits: BodyLimits): Promise<string> {
+async function readCounted(request: Request, limits: BodyLimits): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   const reader = request.body?.getReader();
@@ -71,7 +90,15 @@ async function readCounted(request: Request, limits: BodyLimits): Promise<string
     }
     chunks.push(value);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new Refusal('not_utf8');
+  }
 }
 
 function parse(text: string): unknown {

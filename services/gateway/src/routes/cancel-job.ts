@@ -4,7 +4,7 @@ import { toJobEvent } from '@errand/contracts';
 import { decide, evolve, foldJob, isEnded, type JobState } from '@errand/domain';
 import { z } from 'zod';
 import type { ActionCatalogue } from '../action-catalogue.ts';
-import { parseBody } from '../body-errors.ts';
+import { parseBody, printable } from '../body-errors.ts';
 import { ANY_PLACE, assertAt, findPlace, type JobPlace } from '../find-action.ts';
 import { type FindJobDeps, findJob } from '../find-job.ts';
 import { answerSummary } from '../job-answer.ts';
@@ -20,7 +20,7 @@ export interface CancelJobDeps extends FindJobDeps, BodyLimits {
   readonly appendTimeoutMs: number;
 }
 
-export const CancelBody = z.strictObject({ reason: z.string().max(500).optional() });
+export const CancelBody = z.strictObject({ reason: printable(z.string().max(500)).optional() });
 
 interface Cancellation {
   readonly jobId: string;

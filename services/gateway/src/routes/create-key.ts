@@ -3,13 +3,13 @@ import type { WatchedBucket } from '@errand/bus';
 import { ApiKey, type Tenant, TenantId } from '@errand/contracts';
 import { z } from 'zod';
 import { answer } from '../answer.ts';
-import { parseBody } from '../body-errors.ts';
+import { parseBody, printable } from '../body-errors.ts';
 import type { Lookup } from '../lookup.ts';
 import type { Handler } from '../middleware/authenticate.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 
-export const KeyBody = z.strictObject({ name: ApiKey.shape.name });
+export const KeyBody = z.strictObject({ name: printable(ApiKey.shape.name) });
 
 /** POST /admin/tenants/{tenant_id}/keys: a new key. Its token is in this answer and nowhere else. */
 export function createKey(

@@ -5,14 +5,14 @@ import { type AcceptBatchDeps, acceptBatch } from '../accept-batch.ts';
 import type { AcceptedJob } from '../accepted-job.ts';
 import type { ActionCatalogue } from '../action-catalogue.ts';
 import { answer } from '../answer.ts';
-import { type BatchItem, batchErrors, checkBatchBody } from '../batch-order.ts';
+import { type BatchItem, batchErrors, checkBatchBody, type SentBatchBody } from '../batch-order.ts';
 import { isDryRun } from '../dry-run.ts';
 import { type AddressedAction, findAction } from '../find-action.ts';
 import { jobLinks } from '../job-links.ts';
 import type { JobOrder, OrderLimits } from '../job-order.ts';
 import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
-import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
+import { type BodyLimits, readFlawedJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
 import { type StoreInputDeps, storeInput } from '../store-input.ts';
@@ -55,9 +55,10 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
   return async (c, caller) => {
     const addressed = await findAction(c, deps.catalogue);
     const dryRun = isDryRun(c);
-    const { body, text } = await readJsonObject(c, deps.batchLimits);
+    const sent = await readFlawedJsonObject(c, deps.batchLimits);
+    const { text } = sent;
     const origin = originOf(c, deps, caller);
-    const items = checkItems(deps, { body, text, addressed, origin });
+    const items = checkItems(deps, { ...sent, addressed, origin });
     const orders = items.filter((item) => item.kind === 'order');
     const wrong = items.length - orders.length;
     if (orders.length === 0 || (dryRun && wrong > 0)) {
@@ -113,13 +114,13 @@ function originOf(c: Ctx, deps: RunBatchDeps, caller: Caller): RequestOrigin {
  */
 function checkItems(
   deps: RunBatchDeps,
-  sent: { body: Record<string, unknown>; text: string; addressed: AddressedAction; origin: RequestOrigin },
+  sent: SentBatchBody & { addressed: AddressedAction; origin: RequestOrigin },
 ): BatchItem[] {
-  const { body, text, addressed, origin } = sent;
+  const { addressed, origin } = sent;
   const { entry, resource } = addressed;
   const { maxLifeMs, defaultLifeMs, allowHttp } = deps;
   const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs, allowHttp };
-  return checkBatchBody(body, text.length, context).map((item) => {
+  return checkBatchBody(sent, context).map((item) => {
     if (item.kind === 'invalid') return item;
     const error = eventError(item.order, origin, deps);
     return error ? { index: item.index, kind: 'invalid', errors: [error] } : item;
@@ -133,16 +134,11 @@ function eventError(
 ): InputError | undefined {
   // Any id will do to measure with.
   const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
-  try {
-    const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
-    const isApart = inputBytes > deps.inlinePayloadBytes;
-    const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
-    if (inputBytes <= deps.maxBodyBytes && eventBytes <= deps.maxEventBytes()) return undefined;
-    return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return { pointer: '#', code: 'nested_too_deeply', detail: 'is nested too deeply' };
-  }
+  const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
+  const isApart = inputBytes > deps.inlinePayloadBytes;
+  const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
+  if (inputBytes <= deps.maxBodyBytes && eventBytes <= deps.maxEventBytes()) return undefined;
+  return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
 }
 
 function itemAnswer(

@@ -5,6 +5,8 @@ import {
   type WebhookEventFilter,
 } from '@errand/contracts';
 import { z } from 'zod';
+import { printable } from '../body-errors.ts';
+import { SentMetadata } from '../job-times.ts';
 import { type BasicAuth, readEndpointUrl } from './endpoint-url.ts';
 import { secretHeaderErrors } from './secret-headers.ts';
 import { SigningSecret } from './signing-secret.ts';
@@ -48,11 +50,11 @@ const stored = WebhookEndpoint.shape;
 const members = {
   url: z.string().min(1).max(2_048),
   method: z.enum(['POST', 'GET']),
-  description: z.string().max(500),
+  description: printable(z.string().max(500)),
   enabled: z.boolean(),
   event_types: z.array(z.enum(WEBHOOK_EVENT_FILTERS)).min(1).max(MAX_LISTED),
   actions: stored.actions.unwrap().max(MAX_LISTED).nullable(),
-  metadata: stored.metadata.unwrap().nullable(),
+  metadata: SentMetadata.nullable(),
   max_rps: stored.max_rps.unwrap().nullable(),
   max_concurrency: stored.max_concurrency.unwrap().nullable(),
   basic_auth: BasicAuthBody.nullable(),

@@ -1,5 +1,4 @@
-import type { InputError } from '@errand/contracts';
-import { fragmentOf, pointerToken } from '@errand/json-schema';
+import { fragmentOf, type InputError, pointerToken } from '@errand/contracts';
 
 const MAX_HEADERS = 20;
 const MAX_VALUE_BYTES = 4_096;

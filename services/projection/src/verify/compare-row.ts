@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RecordedEvent } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
+import { throughRow } from '@errand/postgres';
 
 /** The groups of columns that are set together. */
 const GROUPS = ['request', 'phase', 'attempt', 'progress', 'outcome', 'cancelRequested'] as const;
@@ -8,7 +9,7 @@ type Group = (typeof GROUPS)[number] | 'version' | 'job';
 
 /** The groups in which a row is not what the log folds to. */
 export function differingGroups(row: JobState, folded: JobState): Group[] {
-  const state = asStored(folded);
+  const state = throughRow(folded);
   const differing: Group[] = GROUPS.filter((group) => !isDeepStrictEqual(row[group], state[group]));
   if (row.tenantId !== state.tenantId || row.action !== state.action) differing.push('job');
   if (row.version !== state.version || row.updatedAt !== state.updatedAt) differing.push('version');
@@ -26,7 +27,7 @@ export function groupsAgainstHistory(
 ): Group[] {
   const upTo = (version: number) => {
     const state = foldJob(events.filter((each) => each.version <= version));
-    return state && asStored(state);
+    return state && throughRow(state);
   };
   const passed = upTo(passedVersion);
   const differing: Group[] = GROUPS.filter((group) => {
@@ -42,29 +43,4 @@ export function groupsAgainstHistory(
     differing.push('version');
   }
   return differing;
-}
-
-/** A state as a row gives it back: times with milliseconds, and no result that is not JSON. */
-function asStored(state: JobState): JobState {
-  const { request, phase, attempt, outcome } = state;
-  const value = request.value && { ...request.value, requestedAt: inMs(request.value.requestedAt) };
-  const { status, nextAt, finishedAt } = phase.value;
-  return {
-    ...state,
-    updatedAt: inMs(state.updatedAt),
-    request: { ...request, value },
-    phase: {
-      ...phase,
-      value: { status, nextAt: nextAt && inMs(nextAt), finishedAt: finishedAt && inMs(finishedAt) },
-    },
-    attempt: {
-      ...attempt,
-      value: { ...attempt.value, startedAt: attempt.value.startedAt && inMs(attempt.value.startedAt) },
-    },
-    outcome: { ...outcome, value: { ...outcome.value, result: outcome.value.result ?? null } },
-  };
-}
-
-function inMs(time: string): string {
-  return new Date(time).toISOString();
 }
