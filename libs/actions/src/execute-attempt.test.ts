@@ -82,6 +82,25 @@ test.each<[string, () => unknown, z.ZodType?]>([
   expect(tried).toMatchObject({ outcome: { permanent: true, error: { code: 'invalid_result' } }, runs: 1 });
 });
 
+test.each<[string, unknown, object]>([
+  ['half of a surrogate pair', { note: 'x\ud800' }, { pointer: '#/note', code: 'not_well_formed' }],
+  ['a number that is none', [1, Number.NaN], { pointer: '#/1', code: 'inexact_number' }],
+  ['a number without end', Number.POSITIVE_INFINITY, { pointer: '#', code: 'inexact_number' }],
+  ['a member that copies lose', JSON.parse('{"__proto__":1}'), { code: 'reserved_name' }],
+  ['more levels than a value may have', nested(201), { code: 'nested_too_deeply' }],
+])('a result with %s is invalid, and the place is named', async (_, result, detail) => {
+  const { outcome } = await attemptOf({ run: () => result, result: z.any() });
+  expect(outcome).toMatchObject({
+    ...{ kind: 'failed', permanent: true },
+    error: { code: 'invalid_result', details: [detail] },
+  });
+});
+
+test('a result as deep as a value may be is one', async () => {
+  const { outcome } = await attemptOf({ run: () => nested(199), result: z.any() });
+  expect(outcome).toMatchObject({ kind: 'succeeded' });
+});
+
 function nested(levels: number): object {
   let value: object = {};
   for (let level = 0; level < levels; level++) value = { inner: value };
@@ -100,6 +119,11 @@ test.each<[string, unknown, object]>([
     'details that JSON cannot hold',
     new PermanentError('c', 'm', [1n, cycle, () => {}, { at: new Date(0) }]),
     { details: [{ at: '1970-01-01T00:00:00.000Z' }] },
+  ],
+  [
+    'details that other readers cannot keep',
+    new PermanentError('c', 'm', [nested(1_000), 'x\ud800y', '\\ud800']),
+    { details: ['x\ufffdy', '\\ud800'] },
   ],
   [
     'details that are too large for an event',

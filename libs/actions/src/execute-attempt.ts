@@ -1,5 +1,6 @@
 import {
   ContentType,
+  exactJsonOf,
   FAULT_CODES,
   type FaultCode,
   FileName,
@@ -85,7 +86,8 @@ async function attemptOnce(
   const result = await check(action.result, returned);
   if (result.kind === 'unfit') return failed('invalid_result', result.details, result.cause);
   try {
-    return { kind: 'succeeded', json: JSON.stringify(result.data) };
+    const { json, flaws } = exactJsonOf(result.data);
+    return flaws.length > 0 ? failed('invalid_result', flaws) : { kind: 'succeeded', json };
   } catch (error) {
     return failed(
       'invalid_result',

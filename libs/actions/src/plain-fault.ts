@@ -1,4 +1,4 @@
-import type { JobFault } from '@errand/contracts';
+import { isNestedTooDeeply, type JobFault } from '@errand/contracts';
 
 /** Beside the other members of its event: servers take at least four times as much in one message. */
 const MAX_DETAILS_BYTES = 262_144;
@@ -37,9 +37,13 @@ function plainDetails(details: unknown): unknown[] {
   return plain;
 }
 
+const HALF_OF_A_PAIR = /\\(?:ud[89a-f][0-9a-f]{2}|.)/g;
+
 function jsonOf(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value);
+    const json = JSON.stringify(value) as string | undefined;
+    if (json === undefined || isNestedTooDeeply(json)) return undefined;
+    return json.replaceAll(HALF_OF_A_PAIR, (each) => (each.length === 6 ? '\ufffd' : each));
   } catch {
     return undefined;
   }

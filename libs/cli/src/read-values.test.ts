@@ -40,3 +40,18 @@ test('texts come as they are, from a file or from stdin', async () => {
   await expect(readText('@/nowhere/file', Readable.from([]))).rejects.toThrow('/nowhere/file cannot be read');
   await expect(readJson('{', Readable.from([]), 'the input')).rejects.toThrow('the input is not JSON');
 });
+
+test('bytes that are not UTF-8 are refused, and a byte order mark is dropped', async () => {
+  const stdin = (...bytes: number[]) => Readable.from([Buffer.from(bytes)], { objectMode: false });
+  expect(await readText('-', stdin(0xef, 0xbb, 0xbf, 0x78))).toBe('x');
+  await expect(readText('-', stdin(0x78, 0xff))).rejects.toThrow('stdin has bytes that are not UTF-8');
+});
+
+test.each([
+  ['{"id":1970670598291982290}', '#/id is a number that cannot be kept exactly'],
+  ['["\\ud800"]', '#/0 has half of a surrogate pair'],
+])('JSON that cannot be sent as it is is refused: %s', async (text, reason) => {
+  await expect(readJson(text, Readable.from([]), 'the input')).rejects.toThrow(
+    `the input cannot be sent: ${reason}`,
+  );
+});

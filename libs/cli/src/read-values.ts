@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { causeOf } from '@errand/client/for-command';
-import { JobId } from '@errand/contracts';
+import { flawsOfJson, JobId } from '@errand/contracts';
 import { InvalidArgumentError, Option } from 'commander';
 import { CannotRun } from './cannot-run.ts';
 
@@ -105,23 +106,36 @@ export function readJobId(text: string): string {
   return text;
 }
 
-/** The text itself, or that of a file (`@file`), or what stdin has (`-`). @throws CannotRun */
+/**
+ * The text itself, or that of a file (`@file`), or what stdin has (`-`). A byte order mark is dropped.
+ * @throws CannotRun
+ */
 export async function readText(value: string, stdin: Readable): Promise<string> {
-  if (value === '-') return (await stdin.setEncoding('utf8').toArray()).join('');
-  if (!value.startsWith('@')) return value;
+  if (value !== '-' && !value.startsWith('@')) return value;
+  const name = value === '-' ? 'stdin' : value.slice(1);
   try {
-    return await readFile(value.slice(1), 'utf8');
+    const bytes = value === '-' ? await buffer(stdin) : await readFile(name);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new CannotRun(`${value.slice(1)} cannot be read: ${causeOf(error)}`);
+    if (isNotUtf8(error)) throw new CannotRun(`${name} has bytes that are not UTF-8`);
+    throw new CannotRun(`${name} cannot be read: ${causeOf(error)}`);
   }
 }
 
-/** JSON in one of these ways. `what` names it. @throws CannotRun */
+/** JSON in one of these ways, if all of it can be kept as it is. `what` names it. @throws CannotRun */
 export async function readJson(value: string, stdin: Readable, what: string): Promise<unknown> {
   const text = await readText(value, stdin);
+  let json: unknown;
   try {
-    return JSON.parse(text);
+    json = JSON.parse(text);
   } catch (error) {
     throw new CannotRun(`${what} is not JSON: ${causeOf(error)}`);
   }
+  const [flaw] = flawsOfJson(text);
+  if (flaw) throw new CannotRun(`${what} cannot be sent: ${flaw.pointer} ${flaw.detail}`);
+  return json;
+}
+
+function isNotUtf8(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
 }

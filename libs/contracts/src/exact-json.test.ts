@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { flawsOfJson, flawsOfValue, MAX_JSON_DEPTH, MAX_JSON_FLAWS } from './exact-json.ts';
+import { exactJsonOf, flawsOfJson, MAX_JSON_DEPTH, MAX_JSON_FLAWS } from './exact-json.ts';
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 const flawed = (text: string) => flawsOfJson(text).map(({ pointer, code }) => `${pointer} ${code}`);
@@ -69,8 +69,15 @@ test('nesting without end is told of, whatever holds it', () => {
     inmost.push(next);
     inmost = next;
   }
-  expect(flawsOfValue(value)).toMatchObject([{ code: 'nested_too_deeply' }]);
+  expect(exactJsonOf(value).flaws.map(({ code }) => code)).toEqual(['nested_too_deeply']);
   expect(flawed(nested(1_000_000))).toHaveLength(1);
+});
+
+test('numbers that JSON would write as null are told', () => {
+  const { flaws } = exactJsonOf({ a: [1, Number.NaN, null], b: Number.POSITIVE_INFINITY });
+  expect(flaws.map(({ pointer }) => pointer)).toEqual(['#/a/1', '#/b']);
+  expect(exactJsonOf({ a: null, b: undefined })).toEqual({ json: '{"a":null}', flaws: [] });
+  expect(exactJsonOf(undefined)).toEqual({ json: undefined, flaws: [] });
 });
 
 const isKept = (value: unknown): boolean => {

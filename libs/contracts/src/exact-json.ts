@@ -42,15 +42,28 @@ export function flawsOfJson(text: string): InputError[] {
   return mayHaveFlaws(text) ? findFlaws(text) : [];
 }
 
-/** The same for a value, as JSON writes it. @throws TypeError for what JSON has no words for, such as a cycle */
-export function flawsOfValue(value: unknown): InputError[] {
+/**
+ * A value as JSON, undefined where there is nothing to write, and what of it another reader would not find again: what is
+ * wrong with the text, and numbers that JSON has no words for.
+ * @throws TypeError for what cannot be written at all, such as a cycle
+ */
+export function exactJsonOf(value: unknown): { json: string | undefined; flaws: InputError[] } {
   try {
-    const text = JSON.stringify(value) as string | undefined;
-    return text === undefined ? [] : flawsOfJson(text);
+    const json = JSON.stringify(value) as string | undefined;
+    const flaws = json === undefined ? [] : flawsOfJson(json);
+    // Numbers without words are written as null.
+    if (flaws.length === 0 && json?.includes('null')) noteNonFinite(value, '', flaws);
+    return { json, flaws };
   } catch (error) {
-    if (error instanceof RangeError) return [flaw('', 'nested_too_deeply')];
+    if (error instanceof RangeError) return { json: undefined, flaws: [flaw('', 'nested_too_deeply')] };
     throw error;
   }
+}
+
+function noteNonFinite(value: unknown, pointer: string, flaws: InputError[]): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) flaws.push(flaw(pointer, 'inexact_number'));
+  if (typeof value !== 'object' || value === null || flaws.length >= MAX_JSON_FLAWS) return;
+  for (const [key, each] of Object.entries(value)) noteNonFinite(each, pointer + pointerToken(key), flaws);
 }
 
 /** Whether a JSON text has more than MAX_JSON_DEPTH levels: such a value ends the stack of whoever walks it. */

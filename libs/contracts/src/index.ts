@@ -19,7 +19,7 @@ export {
   toJobEvent,
   type UnreadEvent,
 } from './events.ts';
-export { flawsOfJson, flawsOfValue, isNestedTooDeeply, MAX_JSON_DEPTH, MAX_JSON_FLAWS } from './exact-json.ts';
+export { exactJsonOf, flawsOfJson, isNestedTooDeeply, MAX_JSON_DEPTH, MAX_JSON_FLAWS } from './exact-json.ts';
 export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
 export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';

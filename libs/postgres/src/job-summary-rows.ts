@@ -107,7 +107,7 @@ function textOf(text: string): string {
 /** The type `json` holds both as their escapes, but whoever looks into it gets an error. */
 function searchable(json: string): string {
   if (!json.includes('\\u')) return json;
-  return json.replaceAll(ESCAPES, (escape) => (escape.length === 6 ? REPLACEMENT : escape));
+  return json.replaceAll(ESCAPES, (each) => (each.length === 6 ? REPLACEMENT : each));
 }
 
 function iso(date: Date | null): string | null {

@@ -16,6 +16,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settings } from './config.ts';
 import { expireOverdue } from './expire-overdue.ts';
 import { startProjection } from './start.ts';
+import { forbidExecutor } from './test-refusal.ts';
 
 let nats: TestNats;
 let database: TestDatabase;
@@ -93,7 +94,11 @@ test('a hundred overdue jobs, seen by two projections at once, expire once each'
 test('an event that Postgres will never take is parked, and the others of its batch are projected', async () => {
   const bad = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
   const about = { id: randomUUIDv7(), jobId: bad.jobId, source: '/errand/test', timeMs: 0 } as const;
-  const event = { ...toJobEvent(start, about), time: '0000-01-01T00:00:00Z' };
+  const db = openDatabase({ url: database.url, name: 'test', poolSize: 1 });
+  await forbidExecutor(db, 'fool');
+  await db.destroy();
+  const data = { attempt: 1, executor_id: 'fool' };
+  const event = toJobEvent({ type: 'JobStarted', data }, about);
   await bus.append({ ref: bad, event, expectedVersion: 0 });
   const { ref } = await request({ finish_by: inMs(100) });
   expect(await endingOf(ref)).toMatchObject({ type: 'JobExpired' });

@@ -25,6 +25,7 @@ import { settings } from './config.ts';
 import { rebuild as rebuildTable } from './rebuild.ts';
 import { beginRebuild } from './rebuild-row.ts';
 import { startProjection } from './start.ts';
+import { forbidExecutor } from './test-refusal.ts';
 
 const TIMEOUT_MS = 180_000;
 
@@ -174,9 +175,9 @@ test(
   async () => {
     const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
     const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/test', timeMs: 0 } as const;
-    const fact = { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } } as const;
-    const refused = { ...toJobEvent(fact, about), time: '0000-01-01T00:00:00Z' };
-    await bus.append({ ref, event: refused, expectedVersion: 0 });
+    const data = { attempt: 1, executor_id: 'fool' };
+    await forbidExecutor(db, 'fool');
+    await bus.append({ ref, event: toJobEvent({ type: 'JobStarted', data }, about), expectedVersion: 0 });
     await bus.nc.request('jobs.nonsense', 'not an event');
     await bus.nc.request(`jobs.acme.add.${randomUUIDv7()}.started`, 'not JSON');
     await appendJobs(30);

@@ -14,7 +14,8 @@ const WITH_KEY: Record<Operation['key'], readonly ProblemCode[]> = {
   tenant: ['unauthorized', 'unknown_tenant', 'log_unavailable'],
 };
 const WITH_BODY: readonly ProblemCode[] = [
-  ...(['invalid_json', 'not_an_object', 'incomplete_body', 'slow_body', 'too_large'] as const),
+  ...(['not_utf8', 'invalid_json', 'nested_too_deeply', 'not_an_object', 'incomplete_body'] as const),
+  ...(['slow_body', 'too_large'] as const),
   ...(['unsupported_media_type', 'invalid_input'] as const),
 ];
 const WITH_ID: readonly ProblemCode[] = ['invalid_input'];
