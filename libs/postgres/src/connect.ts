@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import type { JobSummaryTable } from './schema/job-summary.ts';
 import type { ProjectionRebuildTable } from './schema/projection-rebuild.ts';
@@ -67,7 +67,35 @@ export function openDatabase(options: DatabaseOptions): Db {
   pool.on('error', (error) => options.onError?.(error));
   // A connection that breaks while it is lent out fails its query and tells of it a second time, to nobody else.
   pool.on('connect', (client) => client.on('error', () => {}));
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  const lending = {
+    options: pool.options,
+    connect: async () => lend(await pool.connect()),
+    end: () => pool.end(),
+  };
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: lending }) });
+}
+
+/**
+ * SQLSTATEs of a session that is no good any more while its server answers: read only since a failover (25006), out of
+ * resources, being shut down, failing inside. A new connection may reach a better server.
+ */
+const OF_THE_SESSION = /^(?:08|25006|53|57P|58|XX)/;
+
+/** A connection that is closed, not kept, once it has answered so. */
+function lend(client: pg.PoolClient): PostgresPoolClient {
+  let isSpoilt = false;
+  const query = async (text: string, parameters: readonly unknown[]) => {
+    try {
+      return await client.query(text, [...parameters]);
+    } catch (error) {
+      isSpoilt ||= OF_THE_SESSION.test(String((error as { code?: unknown }).code ?? ''));
+      throw error;
+    }
+  };
+  return {
+    query,
+    release: (destroy = false) => client.release(destroy || isSpoilt),
+  } as unknown as PostgresPoolClient;
 }
 
 /** Whether Postgres answers. */

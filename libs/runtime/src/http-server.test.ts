@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -59,4 +60,13 @@ test('a stop waits for the request under way and then for nothing', async () => 
   release();
   expect(await (await answering).text()).toBe('done');
   await stopped;
+});
+
+test('a connection is kept for as long as it is said, and headers may take longer', async () => {
+  await using kept = await serveHttp({ ...options, fetch: () => new Response('ok'), keepAliveMs: 75_000 });
+  const socket = connect(kept.port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  const [head] = await once(socket, 'data');
+  expect(String(head)).toMatch(/^keep-alive: timeout=75\r$/im);
+  socket.destroy();
 });

@@ -19,6 +19,8 @@ export interface HttpServerOptions {
   port: number;
   /** How long requests under way may take after the server was told to stop, in milliseconds. */
   graceMs: number;
+  /** How long a connection without a request is kept open, in milliseconds. Default: Node's 5,000. */
+  keepAliveMs?: number | undefined;
 }
 
 const STATUS_OF: Record<string, BrokenRequestStatus> = {
@@ -34,15 +36,20 @@ const BACKLOG = 4_096;
  * @throws when the address is taken, with the system's `code` (EADDRINUSE).
  */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  const { fetch, host, port, graceMs } = options;
+  const { fetch, host, port, graceMs, keepAliveMs } = options;
   const answerBroken = options.onBrokenRequest ?? ((status) => new Response(null, { status }));
   const listener = getRequestListener(fetch, {
     hostname: host,
     errorHandler: (error) =>
       error instanceof RequestError ? answerBroken(400) : new Response(null, { status: 500 }),
   });
+  // Headers may take a little longer, or a request that uses a kept connection at its last moment is refused.
+  const times =
+    keepAliveMs === undefined
+      ? {}
+      : { keepAliveTimeout: keepAliveMs, headersTimeout: Math.max(60_000, keepAliveMs + 5_000) };
   const answering = new WeakSet<Duplex>();
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer(times, (incoming, outgoing) => {
     const { socket } = incoming;
     answering.add(socket);
     outgoing.once('close', () => {

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { type AppendRequest, type Bus, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
 import { type AcceptedJob, findAccepted } from './accepted-job.ts';
-import { rawPathOf } from './action-path.ts';
+import { canonicalPathOf } from './action-path.ts';
 import { batchJobId } from './batch-job-ids.ts';
 import type { FindJobDeps } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -48,7 +48,7 @@ export async function acceptBatch(
   const { tenantId, text } = sent;
   const { headers, url } = c.req.raw;
   const key = readIdempotencyKey(headers.get('idempotency-key'));
-  const path = rawPathOf(url);
+  const path = canonicalPathOf(url);
   if (key === undefined) {
     const createdAt = new Date(deps.now()).toISOString();
     const record = { job_id: randomUUIDv7(), fingerprint: '', created_at: createdAt };

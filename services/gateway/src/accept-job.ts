@@ -4,7 +4,7 @@ import type { RunAccepted } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import { type AcceptedJob, findAccepted } from './accepted-job.ts';
 import type { ActionCatalogue } from './action-catalogue.ts';
-import { rawPathOf } from './action-path.ts';
+import { canonicalPathOf } from './action-path.ts';
 import { answer } from './answer.ts';
 import { type FindJobDeps, findJob } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -92,7 +92,7 @@ async function requestOnce(
     if (!value) throw new Error('the id of a new job is taken');
     return { value, replayed: false };
   }
-  const path = rawPathOf(url);
+  const path = canonicalPathOf(url);
   const action = order.contract.name;
   return deps.idempotency.once({
     name: recordNameOf({ tenantId, kind, path, key }),

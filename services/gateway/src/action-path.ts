@@ -24,6 +24,15 @@ export function rawPathOf(url: string): string {
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
 
+/** The same for all paths that name the same: each word encoded in one way. */
+export function canonicalPathOf(url: string): string {
+  const path = rawPathOf(url);
+  return path
+    .split('/')
+    .map((word) => encodeURIComponent(decodeWord(word) ?? word))
+    .join('/');
+}
+
 /** Takes the path of a run or a status call apart, or undefined for a path with too few words. */
 export function parseActionPath(path: string): ActionPath | undefined {
   const words = path.split('/');

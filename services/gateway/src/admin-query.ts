@@ -1,8 +1,6 @@
 import { ActionName, type InputError, TenantId } from '@errand/contracts';
-import { z } from 'zod';
 import { Refusal } from './problem.ts';
-
-const Time = z.iso.datetime({ offset: true });
+import { readInstant } from './query-reader.ts';
 
 type Query = Readonly<Record<string, string>>;
 
@@ -22,7 +20,7 @@ export function createAdminQuery(query: Query) {
     read,
     time: (parameter: string): number | undefined =>
       read(parameter, {
-        parse: (sent) => (Time.safeParse(sent).success ? Date.parse(sent) : undefined),
+        parse: (sent) => readInstant(sent).value,
         detail: 'must be an RFC 3339 time',
       }),
     tenant: (): string | undefined =>

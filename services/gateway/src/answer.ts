@@ -5,9 +5,12 @@ export function answer(
   c: Ctx,
   result: { status: number; body: unknown; headers?: Record<string, string> },
 ): Response {
-  return new Response(JSON.stringify(result.body), {
+  const json = JSON.stringify(result.body);
+  return new Response(json, {
     status: result.status,
     headers: {
+      // The length of the answer that a GET would have: a HEAD has no body to be measured.
+      ...(c.req.method === 'HEAD' ? { 'content-length': String(Buffer.byteLength(json)) } : {}),
       'content-type': 'application/json',
       'cache-control': 'no-store',
       'x-request-id': c.env.requestId,

@@ -6,6 +6,8 @@ const NOW = Date.UTC(2026, 0, 2);
 test('a whole number is a version, and a time is one in any offset', () => {
   expect(readAsOf('17', NOW)).toEqual({ version: 17 });
   expect(readAsOf('2026-01-01T02:00:00+02:00', NOW)).toEqual({ timeMs: Date.UTC(2026, 0, 1) });
+  // As a plus sign arrives that was not percent-encoded.
+  expect(readAsOf('2026-01-01T02:00:00 02:00', NOW)).toEqual({ timeMs: Date.UTC(2026, 0, 1) });
 });
 
 test.each([

@@ -1,19 +1,18 @@
 import type { RecordedEvent } from '@errand/contracts';
-import { z } from 'zod';
 import { Refusal } from './problem.ts';
+import { readInstant } from './query-reader.ts';
 
 /** A moment of the past: a version of the log, or a time. */
 export type AsOf = { readonly version: number } | { readonly timeMs: number };
 
-const Time = z.iso.datetime({ offset: true });
 /** A caller's clock may be ahead by this much. */
 const AHEAD_MS = 60_000;
 
 /** @throws Refusal invalid_input */
 export function readAsOf(sent: string, nowMs: number): AsOf {
   if (/^[1-9]\d{0,14}$/.test(sent)) return { version: Number(sent) };
-  const timeMs = Time.safeParse(sent).success ? Date.parse(sent) : Number.NaN;
-  if (Number.isNaN(timeMs)) throw refused('format', 'must be a version or an RFC 3339 time');
+  const timeMs = readInstant(sent).value;
+  if (timeMs === undefined) throw refused('format', 'must be a version or an RFC 3339 time');
   if (timeMs > nowMs + AHEAD_MS) throw refused('invalid_parameter', 'must not lie in the future');
   return { timeMs };
 }

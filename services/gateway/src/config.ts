@@ -66,6 +66,15 @@ export const settings = {
     min: 100,
     max: 300_000,
   }),
+  keepAliveMs: integer({
+    env: 'ERRAND_KEEP_ALIVE_MS',
+    description:
+      'How long a connection without a request is kept open; longer than the load balancer in front keeps it',
+    unit: 'ms',
+    default: 75_000,
+    min: 1_000,
+    max: 3_600_000,
+  }),
   appendTimeoutMs: integer({
     env: 'ERRAND_APPEND_TIMEOUT_MS',
     description: 'How long a run waits for the log before it is refused with 503',

@@ -166,3 +166,35 @@ test('the links of a 202 go on when the action moves, and when it is gone', asyn
   expect(await own.call(cancel.replace('d-1', 'd-2'), { method: 'POST' })).toMatchObject({ status: 404 });
   expect(await own.call(cancel, { method: 'POST' })).toMatchObject({ json: { status: 'canceled' } });
 });
+
+test.each([
+  ['GET', 'status'],
+  ['GET', 'job'],
+  ['GET', 'events'],
+  ['GET', 'result'],
+  ['POST', 'cancel'],
+])('%s of %s refuses a parameter that it does not know', async (method, link) => {
+  const { json } = await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });
+  const path = json.links[link] ?? `${json.links.job}/${link}`;
+  const answer = await gateway.call(`${path}${path.includes('?') ? '&' : '?'}wiat=5`, { method });
+  expect([answer.status, answer.json.errors]).toMatchObject([
+    422,
+    [{ parameter: 'wiat', code: 'unknown_parameter' }],
+  ]);
+});
+
+test('a run whose only parameter is mistyped is not run', async () => {
+  for (const verb of ['run', 'run-batch']) {
+    const path = RUN_PATH.replace(/run$/, verb);
+    const { status, json } = await gateway.call(`${path}?validate_onyl=true`, { body: { tilt_deg: 1 } });
+    expect([status, json.errors]).toMatchObject([422, [{ parameter: 'validate_onyl' }]]);
+  }
+});
+
+test('HEAD has the length that GET has', async () => {
+  const { json } = await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });
+  const got = await gateway.call(json.links.status);
+  const head = await gateway.call(json.links.status, { method: 'HEAD' });
+  expect([head.status, head.text]).toEqual([200, '']);
+  expect(head.headers.get('content-length')).toBe(String(Buffer.byteLength(got.text)));
+});

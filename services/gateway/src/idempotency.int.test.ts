@@ -141,3 +141,12 @@ test('a run that the log refused can be sent again at once', async () => {
   expect([completed.status, completed.headers.get('idempotency-replayed')]).toEqual([202, null]);
   expect((await run('full', big)).json).toEqual(completed.json);
 });
+
+test('two ways to write one path are one path to a key', async () => {
+  const send = (id: string) =>
+    gateway.call(RUN_PATH.replace('d-1', id), { body: BODY, headers: { 'idempotency-key': 'spelled' } });
+  const [first, second, other] = [await send('d-1'), await send('d%2D1'), await send('d-2')];
+  expect(second.json.job_id).toBe(first.json.job_id);
+  expect(second.headers.get('idempotency-replayed')).toBe('true');
+  expect(other.json.job_id).not.toBe(first.json.job_id);
+});

@@ -1,8 +1,8 @@
 import type { JobState } from '@errand/domain';
 import { type Db, type JobSummaryRow, stateOfRow } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
+import { refuseForDatabase } from './database-failure.ts';
 import type { JobListQuery } from './list-query.ts';
-import { Refusal } from './problem.ts';
 
 /** Results may be of a megabyte each, so a page ends early rather than fill the memory. */
 const MAX_PAGE_BYTES = 8_000_000;
@@ -42,8 +42,7 @@ export function createJobList(db: Db, log: Logger): JobList {
         const nextBelowId = kept.length < found.length ? ids.at(-1) : undefined;
         return { states: rows.map(stateOfRow), nextBelowId };
       } catch (err) {
-        log.warn({ err }, 'job_list_failed');
-        throw new Refusal('database_unavailable');
+        return refuseForDatabase(err, log, 'job_list_failed');
       }
     },
   };

@@ -107,6 +107,15 @@ test('a request with an escaped NUL in it is listed, and is one that no filter f
   await readModel.project(first?.job_id ?? '');
 });
 
+test('a fault of the data is not told as a database that is away', async () => {
+  const [first] = jobs;
+  const request = '{"resource":{},"metadata":{"order":"\\ud800"},"source":"api","requested_by":"x"}';
+  await readModel.project(first?.job_id ?? '', () => ({ request }));
+  const answer = await list('?metadata.order=0');
+  expect([answer.status, answer.json.code]).toEqual([500, 'internal_error']);
+  await readModel.project(first?.job_id ?? '');
+});
+
 test('jobs of other tenants and expired ones are not listed', async () => {
   const { api_key } = await gateway.createKey('other', 'stranger');
   expect((await gateway.call('/v2/tenants/other/jobs', { token: api_key })).json.jobs).toEqual([]);

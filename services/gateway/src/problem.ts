@@ -29,7 +29,7 @@ const PROBLEMS = {
     title: 'Malformed request',
     detail: 'The request is not one that HTTP allows.',
   },
-  incomplete_body: { status: 400, title: 'Incomplete body', detail: 'The body ended before its end.' },
+  incomplete_body: { status: 400, title: 'Incomplete body', detail: 'The request body was cut off.' },
   unauthorized: {
     status: 401,
     title: 'Unauthorized',

@@ -1,17 +1,20 @@
 import { EventId, type InputError } from '@errand/contracts';
 import { z } from 'zod';
+import type { Ctx } from './middleware/exchange.ts';
+import { Refusal } from './problem.ts';
 
 /* What the queries of all lists have in common. */
 
 const MAX_LIMIT = 200;
 export const DEFAULT_LIMIT = 50;
+const UNKNOWN = 'is not a known parameter';
 
 /** A place in a list that is ordered by UUIDv7, as callers hand it back: the bytes of the last id they have seen. */
 export function cursorOf(id: string): string {
   return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
 }
 
-type Read<T> = { value: T } | { wrong: string };
+type Read<T> = { value: T; wrong?: never } | { wrong: string; value?: never };
 
 /** Reads parameters one by one, notes what is wrong, and knows afterwards which ones nobody asked for. */
 export function createQueryReader(parameters: URLSearchParams, errors: InputError[]) {
@@ -25,7 +28,7 @@ export function createQueryReader(parameters: URLSearchParams, errors: InputErro
     if (sent.length > 1) refuse(name, 'repeated', 'must be given once');
     if (sent.length !== 1) return undefined;
     const read = parse(sent[0] ?? '');
-    if ('value' in read) return read.value;
+    if (read.wrong === undefined) return read.value;
     refuse(name, 'invalid_parameter', read.wrong);
     return undefined;
   }
@@ -52,19 +55,32 @@ export function createQueryReader(parameters: URLSearchParams, errors: InputErro
 
   function refuseOthers(): void {
     for (const name of new Set(parameters.keys())) {
-      if (!known.has(name)) refuse(name, 'unknown_parameter', 'is not a known parameter');
+      if (!known.has(name)) refuse(name, 'unknown_parameter', UNKNOWN);
     }
   }
 
   return { one, several, metadata, refuseOthers };
 }
 
+/** An instant in a query, the only reader of such. */
 export function readInstant(text: string): Read<number> {
   // A plus sign that was not percent-encoded arrives as a space.
   const instant = text.replace(' ', '+');
   return z.iso.datetime({ offset: true }).safeParse(instant).success
     ? { value: Date.parse(instant) }
     : { wrong: 'must be an RFC 3339 instant, such as 2026-01-31T12:00:00Z' };
+}
+
+/**
+ * Refuses parameters that a call does not know, which would be mistyped rather than meant.
+ * @throws Refusal invalid_input
+ */
+export function refuseUnknownParameters(c: Ctx, known: readonly string[]): void {
+  if (!c.req.url.includes('?')) return;
+  const names = Object.keys(c.req.query()).filter((name) => !known.includes(name));
+  if (names.length === 0) return;
+  const errors = names.map((parameter) => ({ parameter, code: 'unknown_parameter', detail: UNKNOWN }));
+  throw new Refusal('invalid_input', { errors });
 }
 
 export function readLimit(text: string): Read<number> {

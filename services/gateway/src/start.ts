@@ -77,10 +77,10 @@ export async function startGateway(
     box: createSecretBox(config.secretKey),
     ...{ ops, room },
   });
-  const { host, port, shutdownGraceMs } = config;
+  const { host, port, shutdownGraceMs, keepAliveMs } = config;
   const http = resources.use(
     await serveHttp({
-      ...{ fetch: app, host, port, graceMs: shutdownGraceMs },
+      ...{ fetch: app, host, port, graceMs: shutdownGraceMs, keepAliveMs },
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );

@@ -1,7 +1,7 @@
 import type { JobStatus } from '@errand/contracts';
 import type { Db } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
-import { Refusal } from '../problem.ts';
+import { refuseForDatabase } from '../database-failure.ts';
 
 /** A job's end, as the read model has it. */
 export interface Ending {
@@ -57,8 +57,7 @@ export function createEndingsTable(db: Db, log: Logger): EndingsTable {
           return [{ jobId, action, version, status, finishedAt, resource, metadata }];
         });
       } catch (err) {
-        log.warn({ err }, 'feed_failed');
-        throw new Refusal('database_unavailable');
+        return refuseForDatabase(err, log, 'feed_failed');
       }
     },
   };

@@ -13,6 +13,7 @@ import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
 import { type BodyLimits, readOptionalJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 
 export interface CancelJobDeps extends FindJobDeps, BodyLimits {
   readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append'>;
@@ -31,6 +32,7 @@ interface Cancellation {
 /** POST …/jobs/{job_id}/cancel: 200 for a job that is canceled, 202 for one whose executor is asked to stop. */
 export function cancelJob(deps: CancelJobDeps): TenantHandler {
   return (c, caller) => {
+    refuseUnknownParameters(c, []);
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
     return cancel(c, deps, { jobId, caller, place: ANY_PLACE });
   };
@@ -39,6 +41,7 @@ export function cancelJob(deps: CancelJobDeps): TenantHandler {
 /** POST …/{action}/cancel?job_id=…: the same for a job of this very action and resource. */
 export function cancelActionJob(deps: CancelJobDeps): TenantHandler {
   return async (c, caller) => {
+    refuseUnknownParameters(c, ['job_id']);
     const place = await findPlace(c, deps.catalogue);
     const { jobId } = readJobQuery({ jobId: c.req.query('job_id') }, deps.now());
     return cancel(c, deps, { jobId, caller, place });

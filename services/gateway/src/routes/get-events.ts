@@ -9,6 +9,7 @@ import { isEnding, type JobWatch } from '../job-watch.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
 import { Refusal } from '../problem.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 
 export interface GetEventsDeps extends JobHistoryDeps {
   readonly watch: JobWatch;
@@ -24,6 +25,7 @@ const MAX_LIMIT = 1_000;
  */
 export function getEvents(deps: GetEventsDeps): TenantHandler {
   return async (c, { tenantId }) => {
+    refuseUnknownParameters(c, ['after', 'limit']);
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, deps.now());
     c.env.jobId = jobId;
     const { after, limit } = readPlace(c);

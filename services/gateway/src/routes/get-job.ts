@@ -9,12 +9,14 @@ import { type LookUpDeps, lookUpJob } from '../look-up-job.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
 import { Refusal } from '../problem.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 
 type GetJobDeps = LookUpDeps & JobHistoryDeps;
 
 /** GET …/jobs/{job_id}[?wait=n | ?as_of=…]: the summary of a job of any action, as it is or as it was. */
 export function getJob(deps: GetJobDeps): TenantHandler {
   return (c, { tenantId }) => {
+    refuseUnknownParameters(c, ['min_version', 'wait', 'as_of']);
     const { min_version: minVersion, wait, as_of: asOf } = c.req.query();
     if (asOf !== undefined) return answerAsOf(c, deps, { tenantId, asOf });
     const query = readJobQuery({ jobId: c.req.param('job_id'), minVersion, wait }, deps.now());

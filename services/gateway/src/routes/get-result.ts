@@ -11,6 +11,7 @@ import { readJobQuery } from '../job-query.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
 import { Refusal } from '../problem.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 
 export interface GetResultDeps extends FindJobDeps {
   readonly bus: FindJobDeps['bus'] & Pick<Bus, 'openPayload'>;
@@ -23,6 +24,7 @@ export interface GetResultDeps extends FindJobDeps {
  */
 export function getResult(deps: GetResultDeps): TenantHandler {
   return async (c, { tenantId }) => {
+    refuseUnknownParameters(c, []);
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
     c.env.jobId = jobId;
     const state = await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });

@@ -2,10 +2,12 @@ import { findPlace } from '../find-action.ts';
 import { readJobQuery } from '../job-query.ts';
 import { type LookUpDeps, lookUpJob } from '../look-up-job.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 
 /** GET …/{action}/status?job_id=…[&wait=n]: the summary of a job of this very action and resource. */
 export function getStatus(deps: LookUpDeps): TenantHandler {
   return async (c, { tenantId }) => {
+    refuseUnknownParameters(c, ['job_id', 'min_version', 'wait']);
     const place = await findPlace(c, deps.catalogue);
     const { job_id: jobId, min_version: minVersion, wait } = c.req.query();
     const query = readJobQuery({ jobId, minVersion, wait }, deps.now());

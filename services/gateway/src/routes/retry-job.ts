@@ -13,6 +13,7 @@ import { type JobLife, jobTimesOf } from '../job-times.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import { type BodyLimits, readOptionalJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 
 type Deps = AcceptJobDeps &
   BodyLimits &
@@ -30,6 +31,7 @@ const Body = z.strictObject({});
  */
 export function retryJob(deps: Deps): TenantHandler {
   return async (c, caller) => {
+    refuseUnknownParameters(c, []);
     const nowMs = deps.now();
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, nowMs);
     const { body, text: sentText } = await readOptionalJsonObject(c, deps);

@@ -6,11 +6,13 @@ import { checkRunBody, type OrderLimits } from '../job-order.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 
 /** POST …/{action}/run: 202 once the log has acknowledged the job's request, and not before. */
 export function runAction(deps: AcceptJobDeps & BodyLimits & OrderLimits): TenantHandler {
   return async (c, caller) => {
     const { entry, path, resource } = await findAction(c, deps.catalogue);
+    refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
     const { body, text } = await readJsonObject(c, deps);
     const { maxLifeMs, defaultLifeMs, allowHttp } = deps;

@@ -14,6 +14,7 @@ import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
 import type { Ctx } from '../middleware/exchange.ts';
 import { type BodyLimits, readFlawedJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
+import { refuseUnknownParameters } from '../query-reader.ts';
 import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
 import { type StoreInputDeps, storeInput } from '../store-input.ts';
 import { traceParentOf } from '../trace-parent.ts';
@@ -54,6 +55,7 @@ export const BatchAnswer = z.object({
 export function runBatch(deps: RunBatchDeps): TenantHandler {
   return async (c, caller) => {
     const addressed = await findAction(c, deps.catalogue);
+    refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
     const sent = await readFlawedJsonObject(c, deps.batchLimits);
     const { text } = sent;

@@ -2,7 +2,7 @@ import { uuidV7Floor, uuidV7TimeMs } from '@errand/contracts';
 import type { Database, Db } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { type RawBuilder, type Selectable, sql } from 'kysely';
-import { Refusal } from '../problem.ts';
+import { refuseForDatabase } from '../database-failure.ts';
 import type { DeliveryKey } from './delivery-id.ts';
 import type { DeliveryQuery } from './delivery-query.ts';
 
@@ -48,8 +48,7 @@ export function createDeliveryLog(db: Db, log: Logger): DeliveryLog {
     try {
       return await query;
     } catch (err) {
-      log.warn({ err }, 'delivery_log_failed');
-      throw new Refusal('database_unavailable');
+      return refuseForDatabase(err, log, 'delivery_log_failed');
     }
   }
 

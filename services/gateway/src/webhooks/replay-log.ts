@@ -3,7 +3,7 @@ import type { Database, Db } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import type { Selectable } from 'kysely';
 import { z } from 'zod';
-import { Refusal } from '../problem.ts';
+import { refuseForDatabase } from '../database-failure.ts';
 
 type ReplayRow = Selectable<Database['webhook_replay']>;
 
@@ -36,8 +36,7 @@ export function createReplayLog(db: Db, log: Logger): ReplayLog {
     try {
       return await wanted.orderBy('replay_id', 'desc').limit(MAX_LISTED).execute();
     } catch (err) {
-      log.warn({ err }, 'replay_log_failed');
-      throw new Refusal('database_unavailable');
+      return refuseForDatabase(err, log, 'replay_log_failed');
     }
   }
 
