@@ -9,7 +9,8 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
 import { createRequestsReader, type RequestsReader } from './job-requests.ts';
-import { createLogFill, type LogFill } from './log-fill.ts';
+import { createLogFill, type LogFillReader } from './log-fill.ts';
+import { type LogWatch, watchLog } from './log-watch.ts';
 import { createPayloads, type Payloads } from './payloads.ts';
 import { provision } from './provision.ts';
 import { type AuditReader, createAuditReader } from './read-audit.ts';
@@ -36,7 +37,8 @@ export interface Bus
     ExecutorPresence,
     WebhookHints,
     EndingsReader,
-    LogFill,
+    LogFillReader,
+    LogWatch,
     Payloads,
     AuditReader,
     HistoryReader,
@@ -71,18 +73,25 @@ const PROJECTION = {
  * @throws UnfitServer
  */
 export async function openBus(
-  options: ConnectOptions & { topology: TopologySettings; ackTimeoutMs?: number },
+  options: ConnectOptions & {
+    topology: TopologySettings;
+    ackTimeoutMs?: number;
+    /** Told once when the log is another one than before: only a new start of the process makes it right. */
+    onReplaced?: (error: Error) => void;
+  },
 ): Promise<Bus> {
   const { nc, isConnected, onReconnected } = await connectBus(options);
   await provisionPatiently(nc, options);
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
-  const { ackTimeoutMs } = options;
+  const { ackTimeoutMs, onReplaced = () => {} } = options;
   const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
   const appender = createAppender(nc, jsm, patience);
   const payloads = createPayloads(nc, jsm, patience);
+  const watch = await watchLog(jsm, { onReconnected, onReplaced });
   const webhooks = createCommands(nc, WEBHOOKS);
   const projection = createCommands(nc, PROJECTION);
   const close = () => {
+    watch.close();
     appender.close();
     payloads.close();
   };
@@ -101,6 +110,7 @@ export async function openBus(
     ...{ askProjection: projection.ask, answerProjection: projection.answer },
     ...createEndingsReader(nc, jsm),
     ...createLogFill(jsm),
+    isAnswering: watch.isAnswering,
     ...payloads,
     ...createAuditReader(nc, jsm),
     ...createHistoryReader(nc, jsm),

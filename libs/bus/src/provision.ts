@@ -3,6 +3,7 @@ import {
   BUCKET_TTL_MS,
   BUCKETS,
   type ConsumerSpec,
+  JOBS_STREAM,
   MIN_NATS_VERSION,
   redriveConsumer,
   streams,
@@ -86,6 +87,17 @@ async function provisionStream(
   }
 }
 
+/** So many events a second, and no version of a log is one of the log that is made after its loss. */
+const MAX_EVENTS_PER_S = 100_000;
+
+/**
+ * Versions of a new log begin beyond those of any that there was before, so that no version and no cursor of a feed means
+ * two things. They have 15 digits until the year 2286.
+ */
+function firstVersion(): number {
+  return Math.floor(Date.now() / 1_000) * MAX_EVENTS_PER_S;
+}
+
 async function addStream(
   nc: NatsConnection,
   options: JetStreamManagerOptions,
@@ -93,7 +105,9 @@ async function addStream(
 ): Promise<StreamConfig> {
   const jsm = await jetstreamManager(nc, options);
   try {
-    return (await jsm.streams.add(config)).config;
+    return (
+      await jsm.streams.add(config.name === JOBS_STREAM ? { ...config, first_seq: firstVersion() } : config)
+    ).config;
   } catch (error) {
     if (jsCode(error) !== JS.streamNameInUse) throw error;
     return (await jsm.streams.info(config.name)).config;

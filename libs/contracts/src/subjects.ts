@@ -52,6 +52,7 @@ export function endingsOf(tenantId: string): string[] {
 
 export const ALL_TIMERS = 'timers.>';
 export const ALL_DUE_TIMERS = 'timers.due.>';
+export const ALL_WAITS = 'timers.wait.>';
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
 export const VERIFY_SUBJECT = commandSubject('projection', 'verify');

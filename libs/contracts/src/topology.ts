@@ -178,6 +178,9 @@ export const TIMERS_CONSUMER: ConsumerSpec = {
   ackWaitMs: 5_000,
 };
 
+/** How the names of executors' consumers begin. */
+export const EXECUTOR_CONSUMER_PREFIX = 'executor-';
+
 /**
  * One consumer per action, shared by its executors. They pull for free slots only, so pending means running, and its
  * ack wait is the lease of an executor on a job.
@@ -185,7 +188,7 @@ export const TIMERS_CONSUMER: ConsumerSpec = {
 export function executorConsumer(action: string, leaseMs: number): ConsumerSpec {
   return {
     stream: JOBS_STREAM,
-    name: `executor-${action}`,
+    name: `${EXECUTOR_CONSUMER_PREFIX}${action}`,
     filterSubjects: workOf(action),
     maxAckPending: 10_000,
     ackWaitMs: leaseMs,

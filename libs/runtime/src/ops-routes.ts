@@ -9,14 +9,18 @@ export interface Ops {
   readonly metrics: Registry;
 }
 
+type Check = () => boolean | Promise<boolean>;
+
 /**
  * What an operator asks of a process. /healthz: it runs. /readyz: every check holds, else 503 with the names of
- * those that do not. /metrics: Prometheus text.
+ * those that do not, in `failing`; `degraded` names what it cannot do beside that. /metrics: Prometheus text.
  */
 export function createOps(options: {
   service: string;
   /** Name → whether the process can do its work as far as that goes. */
-  checks: Record<string, () => boolean | Promise<boolean>>;
+  checks: Record<string, Check>;
+  /** The same for what it cannot do at present without being of less use for the rest: told, and no reason for a 503. */
+  abilities?: Record<string, Check>;
 }): Ops {
   const metrics = new Registry();
   metrics.setDefaultLabels({ service: options.service });
@@ -25,13 +29,9 @@ export function createOps(options: {
   const routes = new Hono();
   routes.get('/healthz', (c) => c.json({ status: 'ok' }));
   routes.get('/readyz', async (c) => {
-    const names = Object.keys(options.checks);
-    const held = await Promise.all(names.map((name) => holds(options.checks[name])));
-    const failing = names.filter((_, index) => !held[index]);
-    return c.json(
-      { status: failing.length === 0 ? 'ready' : 'not ready', failing },
-      failing.length ? 503 : 200,
-    );
+    const [failing, degraded] = await Promise.all([failingOf(options.checks), failingOf(options.abilities)]);
+    const status = failing.length === 0 ? 'ready' : 'not ready';
+    return c.json({ status, failing, degraded }, failing.length ? 503 : 200);
   });
   routes.get('/metrics', async (c) =>
     c.body(await metrics.metrics(), 200, { 'content-type': metrics.contentType }),
@@ -39,9 +39,15 @@ export function createOps(options: {
   return { routes, metrics };
 }
 
-async function holds(check: (() => boolean | Promise<boolean>) | undefined): Promise<boolean> {
+async function failingOf(checks: Record<string, Check> = {}): Promise<string[]> {
+  const names = Object.keys(checks);
+  const held = await Promise.all(Object.values(checks).map(holds));
+  return names.filter((_, index) => !held[index]);
+}
+
+async function holds(check: Check): Promise<boolean> {
   try {
-    return (await check?.()) ?? false;
+    return await check();
   } catch {
     return false;
   }

@@ -43,12 +43,13 @@ export async function startExecutor(
       topology: config,
       signal: stopping,
       onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+      onReplaced: fail,
     }),
   );
   let consuming = false;
   const ops = createOps({
     service: 'executor',
-    checks: { consuming: () => consuming, nats: bus.isConnected },
+    checks: { consuming: () => consuming, nats: bus.isConnected, log: bus.isAnswering },
   });
   const { host, opsPort, shutdownGraceMs } = config;
   const http = resources.use(

@@ -67,7 +67,7 @@ async function request(
   sent: SentBatch,
   record: IdempotencyRecord,
 ): Promise<AcceptedJob[]> {
-  deps.room.admitRun();
+  deps.room.admitRuns({ jobs: sent.indexes.length, bytes: Buffer.byteLength(sent.text) });
   const appends = await sent.appendsOf((index) => batchJobId(record.job_id, index));
   if (sent.hasWebhooks) await ensureJobSigner(deps, sent.tenantId);
   const outcomes = await deps.bus.appendBatch(appends);

@@ -110,11 +110,11 @@ async function request(
 ): Promise<AcceptedJob | undefined> {
   const { caller, jobId, nowMs } = sent;
   c.env.jobId = jobId;
-  deps.room.admitRun();
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   const { appendTimeoutMs } = deps;
   const { tenantId } = caller;
   const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
+  deps.room.admitRuns({ jobs: 1, bytes: Math.min(bytes, deps.inlinePayloadBytes) });
   const order = await storeInput(deps, sent.order, { tenantId, jobId, bytes });
   const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
   // Whoever calls the webhook must find what to sign with.

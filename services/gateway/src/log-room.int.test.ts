@@ -1,5 +1,5 @@
-import { openBus } from '@errand/bus';
-import { DEFAULT_TOPOLOGY } from '@errand/contracts';
+import { openBus, provisionConsumer } from '@errand/bus';
+import { DEFAULT_TOPOLOGY, executorConsumer, type JobFact } from '@errand/contracts';
 import { expect, test } from 'vitest';
 import { RUN_PATH, STARTED, SUCCEEDED, startTestGateway, TENANT } from './test-gateway.ts';
 
@@ -45,6 +45,48 @@ test('runs are refused while there is still room for what becomes of the jobs th
 
   await resize(10_000_000);
   await expect.poll(async () => (await run()).status, { timeout: 10_000 }).toBe(202);
+});
+
+test('whatever is let in by batches and single runs can start, wait once and end', async () => {
+  await using gateway = await startTestGateway();
+  const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 3_000_000 };
+  await using _ = await openBus({ servers: gateway.nats.url, name: 'test', topology });
+  await provisionConsumer(gateway.bus.nc, executorConsumer('simulate', 30_000));
+  const open = new Map<string, number>();
+  const runBatch = async (size: number) => {
+    const items = Array.from({ length: size }, () => ({ tilt_deg: 30 }));
+    const { json } = await gateway.call(RUN_PATH.replace(/run$/, 'run-batch'), { body: { items } });
+    for (const { job_id, version } of json.items ?? []) open.set(job_id, version);
+    return json.code;
+  };
+  await runBatch(1);
+  // Of the larger log that there was at first it would be a millionth.
+  const ratio = async () =>
+    Number(/errand_log_fill_ratio\{[^}]*\} (\S+)/.exec((await gateway.call('/metrics')).text)?.[1]);
+  await expect.poll(ratio, { timeout: 10_000 }).toBeGreaterThan(1e-4);
+  await expect.poll(() => runBatch(20), { timeout: 20_000, interval: 1 }).toBe('log_nearly_full');
+  await expect.poll(() => runBatch(1), { timeout: 20_000, interval: 1 }).toBe('log_nearly_full');
+  expect(open.size).toBeGreaterThan(200);
+  const ready = await gateway.call('/readyz');
+  expect([ready.status, ready.json.degraded]).toEqual([200, ['runs']]);
+  expect((await gateway.call('/metrics')).text).toMatch(/errand_log_takes_runs\{[^}]*\} 0/);
+
+  const error = { code: 'action_failed', message: 'm'.repeat(500) };
+  const facts: JobFact[] = [
+    STARTED,
+    { type: 'JobRetrying', data: { attempt: 1, error, retry_at: new Date().toISOString() } },
+    { type: 'JobDue', data: { reason: 'retry' } },
+    { type: 'JobStarted', data: { attempt: 2, executor_id: 'e-2' } },
+    {
+      type: 'JobFailed',
+      data: { attempt: 2, error: { ...error, details: ['x'.repeat(1_000)] }, duration_ms: 1 },
+    },
+  ];
+  for (const [jobId, requested] of open) {
+    let version = requested;
+    for (const fact of facts) version = (await gateway.append(jobId, version, fact)) ?? 0;
+    expect(version).toBeGreaterThan(requested);
+  }
 });
 
 test('a key whose run was refused for want of room can be used again', async () => {

@@ -8,7 +8,7 @@ import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
-import { watchLogRoom } from './log-room.ts';
+import { type LogRoom, watchLogRoom } from './log-room.ts';
 import { problemOfBrokenRequest } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 import { createDeliveryLog } from './webhooks/delivery-log.ts';
@@ -29,7 +29,7 @@ export interface GatewayContext extends ServiceContext {
  */
 export async function startGateway(
   config: GatewayConfig,
-  { log, signal, now = Date.now, append }: GatewayContext,
+  { log, signal, fail, now = Date.now, append }: GatewayContext,
 ): Promise<AsyncDisposable & { port: number }> {
   assertConsistent(config);
   await using resources = new AsyncDisposableStack();
@@ -51,6 +51,7 @@ export async function startGateway(
       signal,
       ackTimeoutMs: Math.min(2_000, config.appendTimeoutMs),
       onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+      onReplaced: fail,
     }),
   );
   const catalogue = resources.use(await openActionCatalogue(bus, log));
@@ -60,9 +61,14 @@ export async function startGateway(
   resources.defer(() => keys.close());
   const endpoints = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
   resources.defer(() => endpoints.close());
-  const ops = createOps({ service: 'gateway', checks: { nats: bus.isConnected } });
+  let room: LogRoom | undefined;
+  const ops = createOps({
+    service: 'gateway',
+    checks: { nats: bus.isConnected, log: bus.isAnswering },
+    abilities: { runs: () => room?.hasRoom() ?? true },
+  });
   const { runsPercent } = config;
-  const room = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
+  room = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
   const stop = new AbortController();
   const app = createApp({
     ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log, now },

@@ -34,12 +34,18 @@ export async function startProjection(
       topology: config,
       signal: stopping,
       onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+      onReplaced: fail,
     }),
   );
   let consuming = false;
   const ops = createOps({
     service: 'projection',
-    checks: { consuming: () => consuming, nats: bus.isConnected, postgres: () => isReachable(db) },
+    checks: {
+      consuming: () => consuming,
+      nats: bus.isConnected,
+      log: bus.isAnswering,
+      postgres: () => isReachable(db),
+    },
   });
   const { host, opsPort, shutdownGraceMs } = config;
   const http = resources.use(

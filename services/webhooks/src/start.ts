@@ -40,11 +40,16 @@ export async function startWebhooks(
     onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
   });
   resources.defer(() => db.destroy());
-  const bus = resources.use(await connectTo(config, { log, signal: stopping }));
+  const bus = resources.use(await connectTo(config, { log, signal: stopping, fail: context.fail }));
   let consuming = false;
   const ops = createOps({
     service: 'webhooks',
-    checks: { consuming: () => consuming, nats: bus.isConnected, postgres: () => isReachable(db) },
+    checks: {
+      consuming: () => consuming,
+      nats: bus.isConnected,
+      log: bus.isAnswering,
+      postgres: () => isReachable(db),
+    },
   });
   const { host, opsPort, shutdownGraceMs } = config;
   const http = resources.use(
@@ -107,7 +112,10 @@ export async function startWebhooks(
   return { opsPort: http.port, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }
 
-function connectTo(config: WebhooksConfig, { log, signal }: Pick<ServiceContext, 'log' | 'signal'>) {
+function connectTo(
+  config: WebhooksConfig,
+  { log, signal, fail }: Pick<ServiceContext, 'log' | 'signal' | 'fail'>,
+) {
   return openBus({
     servers: config.natsUrl,
     access: config,
@@ -115,6 +123,7 @@ function connectTo(config: WebhooksConfig, { log, signal }: Pick<ServiceContext,
     topology: config,
     signal,
     onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+    onReplaced: fail,
   });
 }
 

@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { type Answer, json, type Operation } from './operation.ts';
 
 const shared = { tag: 'Service', key: 'none' } as const;
-const Readiness = z.object({ status: z.enum(['ready', 'not ready']), failing: z.array(z.string()) });
+const Readiness = z.object({
+  status: z.enum(['ready', 'not ready']),
+  failing: z.array(z.string()),
+  degraded: z.array(z.string()),
+});
 
 const text = (description: string, type: string): Answer => ({
   description,
@@ -20,7 +24,7 @@ export const serviceOperations: Operation[] = [
     summary: 'Whether the process can do its work',
     description: 'For who sends it requests.',
     answers: {
-      200: json('It can.', Readiness),
+      200: json('It can, but for what `degraded` names.', Readiness),
       503: json('It cannot: `failing` names what is missing.', Readiness),
     },
   },

@@ -1,0 +1,62 @@
+import { JOBS_STREAM } from '@errand/contracts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { JS, jsCode } from './errors.ts';
+
+export interface LogWatch {
+  /** Whether the log can be written to and read, and not only the server be reached: asked at most twice a second. */
+  isAnswering(): Promise<boolean>;
+}
+
+const ANSWER_AGE_MS = 500;
+const LOOK_MS = 5_000;
+
+/**
+ * Watches whether the log answers, and whether it is still the one that this process began with: after its loss another
+ * one may have been made, and what the process remembers of keys, endpoints and places would be of a world that is gone.
+ * `onReplaced` is told once.
+ */
+export async function watchLog(
+  jsm: JetStreamManager,
+  options: { onReconnected: (callback: () => void) => () => void; onReplaced: (error: Error) => void },
+): Promise<LogWatch & { close(): void }> {
+  const created = await createdAt(jsm);
+  let asked: Promise<boolean> | undefined;
+  let askedAt = Number.NEGATIVE_INFINITY;
+
+  async function look(): Promise<void> {
+    const found = await createdAt(jsm).catch(() => undefined);
+    if (found === undefined || found === created) return;
+    close();
+    options.onReplaced(new Error('the log is another one than at the start of this process'));
+  }
+  const timer = setInterval(() => void look(), LOOK_MS).unref();
+  const stopListening = options.onReconnected(() => void look());
+  function close(): void {
+    clearInterval(timer);
+    stopListening();
+  }
+
+  return {
+    isAnswering() {
+      if (!asked || performance.now() - askedAt > ANSWER_AGE_MS) {
+        askedAt = performance.now();
+        asked = jsm.streams.info(JOBS_STREAM).then(
+          () => true,
+          () => false,
+        );
+      }
+      return asked;
+    },
+    close,
+  };
+}
+
+/** `none` where there is no log. Rejects when the server does not say. */
+async function createdAt(jsm: JetStreamManager): Promise<string> {
+  try {
+    return String((await jsm.streams.info(JOBS_STREAM)).created);
+  } catch (error) {
+    if (jsCode(error) === JS.streamNotFound) return 'none';
+    throw error;
+  }
+}
