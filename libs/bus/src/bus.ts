@@ -87,7 +87,7 @@ export async function openBus(
   const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
   const appender = createAppender(nc, jsm, patience);
   const payloads = createPayloads(nc, jsm, patience);
-  const watch = await watchLog(jsm, { onReconnected, onReplaced });
+  const watch = await watchLog(jsm, { isConnected, onReconnected, onReplaced });
   const webhooks = createCommands(nc, WEBHOOKS);
   const projection = createCommands(nc, PROJECTION);
   const close = () => {

@@ -1,5 +1,6 @@
 import { JOBS_STREAM } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { BusConnection } from './connect.ts';
 import { JS, jsCode } from './errors.ts';
 
 export interface LogWatch {
@@ -17,7 +18,7 @@ const LOOK_MS = 5_000;
  */
 export async function watchLog(
   jsm: JetStreamManager,
-  options: { onReconnected: (callback: () => void) => () => void; onReplaced: (error: Error) => void },
+  options: Pick<BusConnection, 'isConnected' | 'onReconnected'> & { onReplaced: (error: Error) => void },
 ): Promise<LogWatch & { close(): void }> {
   const created = await createdAt(jsm);
   let asked: Promise<boolean> | undefined;
@@ -37,7 +38,8 @@ export async function watchLog(
   }
 
   return {
-    isAnswering() {
+    async isAnswering() {
+      if (!options.isConnected()) return false;
       if (!asked || performance.now() - askedAt > ANSWER_AGE_MS) {
         askedAt = performance.now();
         asked = jsm.streams.info(JOBS_STREAM).then(

@@ -51,6 +51,8 @@ export interface AuditReader {
   readAudit(query: AuditQuery): AsyncGenerator<AuditPage, void, undefined>;
   /** The version of the newest event that the long log has taken over from JOBS; 0 for none. @throws LogUnavailable */
   auditVersion(): Promise<number>;
+  /** The same of the oldest one that it still holds. @throws LogUnavailable */
+  auditFirstVersion(): Promise<number>;
 }
 
 const NO_SOURCE = 'it does not say which event it is a copy of';
@@ -60,6 +62,13 @@ const decoder = new TextDecoder();
 const SOURCE_HEADER = 'Nats-Stream-Source';
 
 export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): AuditReader {
+  async function versionAt(end: 'first_seq' | 'last_seq'): Promise<number> {
+    const { state } = await jsm.streams.info(AUDIT_STREAM);
+    if (state.messages === 0) return 0;
+    const entry = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state[end] });
+    return entry ? (sourceOf(entry.header)?.version ?? 0) : 0;
+  }
+
   return {
     async *readAudit(query) {
       const pages = readPages(nc, jsm, {
@@ -74,13 +83,8 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
         yield { entries, position: entries.at(-1)?.position ?? 0, remaining };
       }
     },
-    auditVersion: () =>
-      orUnavailable(async () => {
-        const { state } = await jsm.streams.info(AUDIT_STREAM);
-        if (state.messages === 0) return 0;
-        const last = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state.last_seq });
-        return last ? (sourceOf(last.header)?.version ?? 0) : 0;
-      }),
+    auditVersion: () => orUnavailable(() => versionAt('last_seq')),
+    auditFirstVersion: () => orUnavailable(() => versionAt('first_seq')),
   };
 }
 

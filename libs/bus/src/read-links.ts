@@ -15,7 +15,8 @@ import { orUnavailable, readPages } from './read-pages.ts';
 /** One stored event of JOBS and the one that its writer had seen before it. */
 export interface StoredLink {
   readonly ref: JobRef;
-  readonly type: JobEventType;
+  /** Undefined for a type that a later program made up. */
+  readonly type: JobEventType | undefined;
   readonly version: number;
   /** 0: none. Undefined: it was written without a guard. */
   readonly expectedVersion: number | undefined;
@@ -65,8 +66,8 @@ export function createLinkReader(nc: NatsConnection, jsm: JetStreamManager): Lin
 
 function linkOf(subject: string, version: number, headers: MsgHdrs | undefined): StoredLink[] {
   const ref = refOfSubject(subject);
+  if (!ref) return [];
   const type = typeOfSubject(subject);
-  if (!ref || !type) return [];
   const guard = headers?.get(GUARD_SEQUENCE) ?? '';
   return [{ ref, type, version, expectedVersion: guard === '' ? undefined : Number(guard) }];
 }

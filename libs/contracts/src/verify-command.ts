@@ -17,6 +17,7 @@ export const FINDING_KINDS = {
   event_after_ending: 'jobs to which something happened after their ending',
   chain_broken: 'events that do not follow the event that their writer had seen',
   event_missing: 'events of the audit log that JOBS should still hold and does not',
+  audit_short: 'parts of JOBS that the audit log does not hold: the jobs in them were not compared',
   delivery_missing: 'endings that an endpoint should have been told of and has no delivery for',
   delivery_stuck: 'endpoints whose next delivery is long due and not attempted',
   job_stuck: 'jobs that have not ended and that nothing will go on with',

@@ -34,7 +34,7 @@ import {
 export interface RebuildDeps {
   /** Holds the lock of rebuilds. */
   readonly session: DbSession;
-  readonly bus: Pick<Bus, 'readAudit' | 'auditVersion' | 'readLog' | 'logReach'>;
+  readonly bus: Pick<Bus, 'readAudit' | 'auditVersion' | 'auditFirstVersion' | 'readLog' | 'logReach'>;
   readonly now: () => number;
   readonly signal: AbortSignal;
   /** Events that are written at once, and jobs that are held until they end, so that each row is written once. */
@@ -88,7 +88,10 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       const reached = await bus.auditVersion();
       const sinceMs = row.started_at.getTime() - SUMMARY_RETENTION_DAYS * DAY_MS - SLACK_MS;
       const read = await readLongLog(place, { bus, writer, now, signal, pageSize, sinceMs, record });
-      place = { ...read, version: Math.max(read.version, reached) };
+      const [{ firstVersion = 0 }, auditFrom] = await Promise.all([bus.logReach(), bus.auditFirstVersion()]);
+      // Where the long log is the shorter one, as by its settings, all of the log is read behind it.
+      const isShort = auditFrom === 0 || auditFrom > firstVersion;
+      place = { ...read, version: isShort ? Math.max(0, firstVersion - 1) : Math.max(read.version, reached) };
     },
 
     /** Up to the end of the log. */

@@ -11,7 +11,12 @@ export type LinkVerdict =
   /** Nothing is known of the job, so only the log can tell. */
   | { readonly kind: 'unknown' };
 
-const ENDINGS: ReadonlySet<string> = new Set(['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired']);
+const ENDINGS: ReadonlySet<string | undefined> = new Set([
+  'JobSucceeded',
+  'JobFailed',
+  'JobCanceled',
+  'JobExpired',
+]);
 
 /** Links are given in the order of the log. `firstVersion`: what came before has left it. */
 export function createChainWalk(options: {

@@ -1,4 +1,5 @@
 import type { StoredLink } from '@errand/bus';
+import { AUDIT_STREAM } from '@errand/contracts';
 import { createChainWalk } from './chain-walk.ts';
 import { forEachParallel, type VerifyRun } from './verify-context.ts';
 
@@ -10,6 +11,8 @@ export interface Gaps {
 const MAX_JOBS = 200_000;
 const MAX_GAPS = 10_000;
 const MAX_UNKNOWN = 20_000;
+const EMPTY_LOOKS = 20;
+const EMPTY_PAUSE_MS = 100;
 
 /**
  * Checks that each event of JOBS follows the one that its writer had seen. The log never changes, so one look is enough.
@@ -22,6 +25,7 @@ export async function checkChain(run: VerifyRun): Promise<Gaps> {
   const gaps: { from: number; to: number }[] = [];
   const unknown: StoredLink[] = [];
   let previous = firstVersion - 1;
+  let firstLinked: number | undefined;
   const passTo = (version: number) => {
     if (version > previous + 1) {
       if (gaps.length < MAX_GAPS) gaps.push({ from: previous + 1, to: version - 1 });
@@ -32,6 +36,7 @@ export async function checkChain(run: VerifyRun): Promise<Gaps> {
   for await (const links of bus.readLinks(run.tenantId)) {
     run.signal.throwIfAborted();
     for (const link of links) {
+      firstLinked ??= link.version;
       passTo(link.version);
       run.checked.links++;
       const verdict = walk(link);
@@ -41,11 +46,30 @@ export async function checkChain(run: VerifyRun): Promise<Gaps> {
     }
   }
   passTo(lastVersion + 1);
+  await checkReach(run, { firstLinked, lastVersion });
   await forEachParallel(run, unknown, (link) => lookUp(run, link));
   // What has left JOBS by its age meanwhile may have done so before it was read.
   const keptFrom = (await bus.jobsRange()).firstVersion;
   // Other tenants' events lie between those of one.
   return { has: (version) => run.tenantId === undefined && version >= keptFrom && isWithin(gaps, version) };
+}
+
+/** Jobs are compared by the long log, so it must reach as far back as JOBS does. */
+async function checkReach(
+  run: VerifyRun,
+  { firstLinked, lastVersion }: { firstLinked: number | undefined; lastVersion: number },
+): Promise<void> {
+  const { bus } = run.deps;
+  if (firstLinked === undefined) return;
+  let auditFrom = await bus.auditFirstVersion();
+  // An empty one may be about to take over its first event.
+  for (let looks = 0; auditFrom === 0 && looks < EMPTY_LOOKS; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, EMPTY_PAUSE_MS));
+    auditFrom = await bus.auditFirstVersion();
+  }
+  if (auditFrom > 0 && auditFrom <= firstLinked) return;
+  const upTo = auditFrom === 0 ? lastVersion : auditFrom - 1;
+  run.findings.add('audit_short', { id: AUDIT_STREAM, detail: `events ${firstLinked} to ${upTo}` });
 }
 
 /** The event that the link names must be there, and nothing of the job between the two. */
@@ -62,7 +86,7 @@ async function lookUp(run: VerifyRun, link: StoredLink): Promise<void> {
 function reportBroken(run: VerifyRun, link: StoredLink, detail: string): void {
   run.findings.add('chain_broken', {
     id: link.ref.jobId,
-    detail: `${link.type} at ${link.version}: ${detail}`,
+    detail: `${link.type ?? 'an event of an unknown type'} at ${link.version}: ${detail}`,
   });
 }
 

@@ -5,12 +5,12 @@ import { throughRow } from '@errand/postgres';
 
 /** The groups of columns that are set together. */
 const GROUPS = ['request', 'phase', 'attempt', 'progress', 'outcome', 'cancelRequested'] as const;
-type Group = (typeof GROUPS)[number] | 'version' | 'job';
+export type DifferingGroup = (typeof GROUPS)[number] | 'version' | 'job';
 
 /** The groups in which a row is not what the log folds to. */
-export function differingGroups(row: JobState, folded: JobState): Group[] {
+export function differingGroups(row: JobState, folded: JobState): DifferingGroup[] {
   const state = throughRow(folded);
-  const differing: Group[] = GROUPS.filter((group) => !isDeepStrictEqual(row[group], state[group]));
+  const differing: DifferingGroup[] = GROUPS.filter((group) => !isDeepStrictEqual(row[group], state[group]));
   if (row.tenantId !== state.tenantId || row.action !== state.action) differing.push('job');
   if (row.version !== state.version || row.updatedAt !== state.updatedAt) differing.push('version');
   return differing;
@@ -24,13 +24,13 @@ export function groupsAgainstHistory(
   row: JobState,
   events: readonly RecordedEvent[],
   passedVersion: number,
-): Group[] {
+): DifferingGroup[] {
   const upTo = (version: number) => {
     const state = foldJob(events.filter((each) => each.version <= version));
     return state && throughRow(state);
   };
   const passed = upTo(passedVersion);
-  const differing: Group[] = GROUPS.filter((group) => {
+  const differing: DifferingGroup[] = GROUPS.filter((group) => {
     const { version } = row[group];
     // A group that no event has set is as a job begins.
     const told = (version === 0 ? passed : upTo(version))?.[group];

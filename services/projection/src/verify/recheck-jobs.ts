@@ -1,6 +1,7 @@
 import { HistoryOutOfReach } from '@errand/bus';
 import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
-import { groupsAgainstHistory } from './compare-row.ts';
+import { foldJob, type JobState } from '@errand/domain';
+import { type DifferingGroup, groupsAgainstHistory } from './compare-row.ts';
 import { historyFaults } from './history-faults.ts';
 import { readRows } from './stored-rows.ts';
 import { forEachParallel, passedVersion, type Suspect, type VerifyRun } from './verify-context.ts';
@@ -51,7 +52,7 @@ async function recheckSome(run: VerifyRun, suspects: readonly Suspect[]): Promis
     const events = row.version > newest ? ((await readAll(run, suspect)) ?? before) : before;
     const groups = groupsAgainstHistory(row, events, newest);
     if (groups.length === 0) return;
-    const detail = `${groups.join(', ')}; row at ${row.version}, log at ${newest}`;
+    const detail = detailOf(row, foldJob(events), groups);
     run.findings.add('row_differs', { id: jobId, detail, groups });
   });
 }
@@ -80,6 +81,19 @@ async function readAll(run: VerifyRun, suspect: Suspect): Promise<RecordedEvent[
     throw error;
   }
   return [...events.values()].sort((a, b) => a.version - b.version);
+}
+
+/** Which event the row has each group of, and which one the log says; where it is the same, the values differ. */
+function detailOf(row: JobState, folded: JobState | undefined, groups: readonly DifferingGroup[]): string {
+  const versionIn = (state: JobState | undefined, group: DifferingGroup) =>
+    group === 'version' || group === 'job' ? state?.version : state?.[group].version;
+  const told = groups.map((group) => {
+    const [inRow, inLog] = [versionIn(row, group), versionIn(folded, group)];
+    return inRow === inLog
+      ? `${group} of ${inRow} has another value`
+      : `${group} of ${inRow}, log has ${inLog}`;
+  });
+  return told.join('; ');
 }
 
 async function hasPassed(run: VerifyRun, version: number): Promise<boolean> {

@@ -310,3 +310,34 @@ test('a second request at the same time is told that one is at it', async () => 
   ]);
   expect(answers.map(({ kind }) => kind).sort()).toEqual(['busy', 'verified']);
 });
+
+test('an event of a type that nobody knows yet does not break the chain of the next one', async () => {
+  const { ref } = await runJob('later', [started]);
+  const stored = await bus.nc.request(`jobs.later.add.${ref.jobId}.paused`, '{}');
+  const { seq } = stored.json<{ seq: number }>();
+  const outcome = await bus.append({ ref, event: eventOf(ref, succeeded), expectedVersion: seq });
+  expect(outcome.kind).toBe('appended');
+  const { findings } = await verify('later');
+  const broken = findings.filter(({ kind }) => kind === 'chain_broken');
+  const detail = `an event of an unknown type at ${seq}: it was written without a guard`;
+  expect(broken.flatMap(({ samples }) => samples)).toEqual([{ id: ref.jobId, detail }]);
+});
+
+test('what the audit log does not hold of JOBS is told, and a rebuild has it all the same', async () => {
+  const { ref } = await runJob('short');
+  await verify('short');
+  const purged = await bus.nc.request('$JS.API.STREAM.PURGE.AUDIT', '{}');
+  expect(purged.json()).toMatchObject({ success: true });
+  const after = await runJob('short');
+  const { findings } = await verify('short');
+  expect(findings).toMatchObject([
+    { kind: 'audit_short', samples: [{ detail: expect.stringMatching(/^events \d+ to \d+$/) }] },
+  ]);
+  await bus.askProjection('rebuild', { projection: 'job_summary' });
+  await waitUntil(async () => {
+    const status = await bus.askProjection('rebuild_status', { projection: 'job_summary' });
+    return status.kind === 'known' && status.progress.state === 'done';
+  });
+  const rows = await db.selectFrom('job_summary').select('job_id').where('tenant_id', '=', 'short').execute();
+  expect(rows.map(({ job_id }) => job_id).toSorted()).toEqual([ref.jobId, after.ref.jobId].toSorted());
+});
