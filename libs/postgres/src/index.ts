@@ -13,4 +13,5 @@ export {
   type EndpointHealth,
   type RoundTrigger,
 } from './schema/webhooks.ts';
+export { receiverOf } from './webhook-receiver.ts';
 export { shardOf } from './webhook-shard.ts';

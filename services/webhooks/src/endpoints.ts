@@ -29,6 +29,8 @@ export interface Endpoints {
    * @throws LogUnavailable
    */
   caughtUp(): Promise<void>;
+  /** Tells of each record that is changed from now on, once `find` knows it. */
+  follow(listener: (before: WebhookEndpoint, after: WebhookEndpoint) => void): void;
   close(): void;
 }
 
@@ -39,6 +41,7 @@ const CLOCK_TOLERANCE_MS = 5_000;
 export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
   const ofTenant = new Map<string, Map<string, WebhookEndpoint>>();
   const signers = new Map<string, WebhookEndpoint>();
+  let tell: (before: WebhookEndpoint, after: WebhookEndpoint) => void = () => {};
 
   const onChange = (key: string, endpoint: WebhookEndpoint | undefined) => {
     const [tenantId = '', endpointId = ''] = key.split('.');
@@ -48,10 +51,12 @@ export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
       return;
     }
     const known = ofTenant.get(tenantId) ?? new Map<string, WebhookEndpoint>();
+    const before = known.get(endpointId);
     if (endpoint) known.set(endpointId, endpoint);
     else known.delete(endpointId);
     if (known.size > 0) ofTenant.set(tenantId, known);
     else ofTenant.delete(tenantId);
+    if (before && endpoint) tell(before, endpoint);
   };
   const bucket = await watchBucket(nc, BUCKETS.webhookEndpoints, WebhookEndpoint, onChange);
 
@@ -68,6 +73,9 @@ export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
       ),
     wantingNews: (tenantId, type) => enabledOf(tenantId).filter((endpoint) => wantsNews(endpoint, type)),
     caughtUp: () => bucket.caughtUp(),
+    follow(listener) {
+      tell = listener;
+    },
     close: () => bucket.close(),
   };
 }

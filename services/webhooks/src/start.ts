@@ -70,6 +70,7 @@ export async function startWebhooks(
     db,
     partitions,
     now,
+    endpoints,
     onNews: ({ key, kind, state }) => {
       const ids = { tenant_id: key.tenantId, endpoint_id: key.endpointId };
       const about = { failing_since_ms: state.failingSinceMs, reason: state.disabledReason };
@@ -86,10 +87,10 @@ export async function startWebhooks(
   resources.use(startSweeping({ db, partitions, retentionMs, now, log, metrics }));
   const { publicUrl } = config;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
-  const { found } = delivering;
+  const { found, lift } = delivering;
   resources.use(
     await startCommands({
-      ...{ ...intake, bus, sending, found, now, log },
+      ...{ ...intake, bus, sending, found, lift, now, log },
       replayBacklog: config.replayBacklog,
       retryMs: config.sweepIntervalMs,
     }),
