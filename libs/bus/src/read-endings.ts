@@ -4,6 +4,12 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from './errors.ts';
 import { decodeEvent } from './event-codec.ts';
 
+export interface StoredEnding {
+  readonly recorded: RecordedEvent;
+  /** When the log took it, Unix milliseconds by its server's clock. */
+  readonly storedMs: number;
+}
+
 export interface EndingsReader {
   /**
    * A tenant's endings in the order of the log, as far back as the log reaches. To go on, give the version that the
@@ -16,7 +22,7 @@ export interface EndingsReader {
     sinceMs: number;
     afterVersion: number | null;
     max: number;
-  }): Promise<{ events: RecordedEvent[]; lastVersion: number | null; atEnd: boolean }>;
+  }): Promise<{ endings: StoredEnding[]; lastVersion: number | null; atEnd: boolean }>;
 }
 
 const FETCH_MS = 5_000;
@@ -38,19 +44,21 @@ export function createEndingsReader(nc: NatsConnection, jsm: JetStreamManager): 
             : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: afterVersion + 1 }),
         });
         const wanted = Math.min(max, info.num_pending);
-        const events: RecordedEvent[] = [];
+        const endings: StoredEnding[] = [];
         let lastVersion: number | null = null;
         if (wanted > 0) {
           const consumer = await jetstream(nc).consumers.get(JOBS_STREAM, info.name);
           for await (const message of await consumer.fetch({ max_messages: wanted, expires: FETCH_MS })) {
             lastVersion = message.seq;
             const decoded = decodeEvent(message);
-            if (decoded.kind === 'event') events.push(decoded.recorded);
+            if (decoded.kind === 'event') {
+              endings.push({ recorded: decoded.recorded, storedMs: message.time.getTime() });
+            }
           }
           if (lastVersion === null) throw new Error('the server announced endings and sent none');
         }
         await jsm.consumers.delete(JOBS_STREAM, info.name);
-        return { events, lastVersion, atEnd: info.num_pending <= max };
+        return { endings, lastVersion, atEnd: info.num_pending <= max };
       } catch (error) {
         throw new LogUnavailable('the log did not answer', { cause: error });
       }

@@ -1,5 +1,6 @@
 export { type Database, type DatabaseOptions, type Db, isReachable, openDatabase } from './connect.ts';
 export { createDailyPartitions, type DailyPartitions, lockPartitions } from './daily-partitions.ts';
+export { createDatabaseClock } from './database-clock.ts';
 export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary-definition.ts';
 export { type JobSummaryRow, rowOfState, stateOfRow } from './job-summary-rows.ts';
 export { migrate, migratePatiently } from './migrate.ts';

@@ -22,6 +22,14 @@ export const BUS_SETTINGS = {
     description: 'PEM file of the certificate that NATS is shown, where it asks for one',
   }),
   natsKeyFile: file({ env: 'NATS_KEY_FILE', description: 'PEM file of the key of NATS_CERT_FILE' }),
+  maxClockOffMs: integer({
+    env: 'ERRAND_MAX_CLOCK_OFF_MS',
+    description: "How far this machine's clock may be off that of NATS before the log says so each minute",
+    unit: 'ms',
+    default: 1_000,
+    min: 1,
+    max: 86_400_000,
+  }),
   replicas: integer({
     env: 'ERRAND_REPLICAS',
     description: 'Copies of each stream and bucket: 1 on one server, 3 in production',
