@@ -3,6 +3,7 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager, jetstream } from '@nat
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from './errors.ts';
 import { decodeEvent } from './event-codec.ts';
+import { sequenceAt } from './sequence-at.ts';
 
 export interface StoredEnding {
   readonly recorded: RecordedEvent;
@@ -39,9 +40,9 @@ export function createEndingsReader(nc: NatsConnection, jsm: JetStreamManager): 
           num_replicas: 1,
           inactive_threshold: INACTIVE_NS,
           filter_subjects: endingsOf(tenantId),
-          ...(afterVersion === null
-            ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(sinceMs).toISOString() }
-            : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: afterVersion + 1 }),
+          deliver_policy: DeliverPolicy.StartSequence,
+          opt_start_seq:
+            afterVersion === null ? await sequenceAt(jsm, JOBS_STREAM, sinceMs) : afterVersion + 1,
         });
         const wanted = Math.min(max, info.num_pending);
         const endings: StoredEnding[] = [];

@@ -37,9 +37,6 @@ const PAGE = 200;
 /** How soon it is looked again whether an endpoint has kept up. */
 const PACE_MS = 250;
 
-/** Asked for a time, the server may begin behind the first message of it. */
-const START_MARGIN_MS = 5_000;
-
 export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
   readonly bus: Pick<Bus, 'readJob' | 'readRequests' | 'readEndings'>;
   readonly now: () => number;
@@ -184,7 +181,7 @@ async function replayLog(trx: Db, replay: ReplayRow, work: Work): Promise<Paged>
   const [sinceMs, untilMs] = [replay.since.getTime(), replay.until.getTime()];
   const { endings, lastVersion, atEnd } = await deps.bus.readEndings({
     tenantId: replay.tenant_id,
-    sinceMs: sinceMs - START_MARGIN_MS,
+    sinceMs,
     afterVersion: replay.cursor === null ? null : Number(replay.cursor),
     max: limit,
   });
