@@ -79,6 +79,7 @@ export {
   payloadLifeMs,
   payloadSubjects,
   redriveConsumer,
+  reservedBytes,
   streams,
   TIMERS_CONSUMER,
   TIMERS_STREAM,

@@ -62,6 +62,14 @@ export const BUS_SETTINGS = {
     min: 1_000_000,
     max: Number.MAX_SAFE_INTEGER,
   }),
+  deadLettersMaxBytes: integer({
+    env: 'ERRAND_DEAD_LETTERS_MAX_BYTES',
+    description: 'How large the store of events that could not be read may grow before its oldest go',
+    unit: 'bytes',
+    default: 1_000_000_000,
+    min: 1_000_000,
+    max: Number.MAX_SAFE_INTEGER,
+  }),
   auditMaxAgeDays: integer({
     env: 'ERRAND_AUDIT_MAX_AGE_DAYS',
     description: 'How long the audit log keeps every event',
