@@ -13,8 +13,11 @@ export function tenantUrlOf({ url, tenant_id }: LocalFacts): string {
   return `${url}/v2/tenants/${tenant_id}`;
 }
 
-/** What the terminal shows when all is ready, with lines to copy into a shell. */
-export function banner(facts: LocalFacts, folder: DataFolder): string {
+/**
+ * What the terminal shows when all is ready, with lines to copy into a shell. `room` says how large the log may grow; absent
+ * where that is somebody else's matter.
+ */
+export function banner(facts: LocalFacts, folder: DataFolder, room?: string): string {
   const tenantUrl = tenantUrlOf(facts);
   const auth = `-H 'authorization: Bearer ${facts.api_key}'`;
   const actionUrl = `${tenantUrl}/designs/d-1/performance_simulation`;
@@ -25,7 +28,7 @@ Errand is ready.
   docs    ${facts.url}/docs
   tenant  ${facts.tenant_id}
   key     ${facts.api_key}
-  data    ${folder.path} (logs in logs/, the admin key in local.json)
+  data    ${folder.path} (logs in logs/, the admin key in local.json)${room ? `\n  room    ${room}` : ''}
 
 For local use only: webhook URLs may be plain http and lead to this machine (127.0.0.0/8, ::1), which a real
 system refuses unless ERRAND_WEBHOOKS_ALLOW_HTTP and ERRAND_WEBHOOKS_ALLOW_CIDRS say otherwise; and the log is not

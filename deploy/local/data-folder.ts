@@ -15,6 +15,8 @@ export interface DataFolder {
   readonly pidsFile: string;
   readonly portsFile: string;
   readonly secretsFile: string;
+  /** How large the log may grow here. */
+  readonly sizesFile: string;
   logFile(name: string): string;
 }
 
@@ -30,6 +32,7 @@ export function dataFolderAt(dir: string): DataFolder {
     pidsFile: join(path, 'pids.json'),
     portsFile: join(path, 'ports.json'),
     secretsFile: join(path, 'secrets.json'),
+    sizesFile: join(path, 'sizes.json'),
     logFile: (name) => join(path, 'logs', `${name}.log`),
   };
 }

@@ -5,6 +5,7 @@ import { createCrew } from './crew.ts';
 import { dataFolderAt, makeDataFolder, readJson } from './data-folder.ts';
 import { lockFolder } from './folder-lock.ts';
 import { createLocalFiles, type LocalFile } from './local-file.ts';
+import { roomText, settleRoom } from './log-sizes.ts';
 import { startSystem } from './start-system.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { tellOfExecutor } from './tell-of-executor.ts';
@@ -27,6 +28,12 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
     console.error(alreadyRunning(folder, { pid: lock.pid, url }));
     return 1;
   }
+
+  const given = givenBy(env);
+  const room = await settleRoom(folder, env).catch(async (error) => {
+    await lock.release();
+    throw error;
+  });
 
   const stopping = new AbortController();
   const ended = Promise.withResolvers<number>();
@@ -53,7 +60,8 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
   startSystem({
     folder,
     port: config.port,
-    given: givenBy(env),
+    given,
+    room,
     actionEnv: isDev ? devActionEnv(env) : {},
     crew,
     say: (line) => stopping.signal.aborted || console.log(line),
@@ -62,7 +70,7 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
   })
     .then(async (facts) => {
       await files.publish(facts);
-      console.log(banner(facts, folder));
+      console.log(banner(facts, folder, given.natsUrl === undefined ? roomText(room) : undefined));
       if (isDev)
         await tellOfExecutor({
           logFile: folder.logFile('executor'),

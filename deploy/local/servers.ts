@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { findNatsServer, startNatsServer, startPostgresServer } from '@errand/local-servers';
 import type { Crew } from './crew.ts';
 import type { DataFolder } from './data-folder.ts';
+import type { Room } from './log-sizes.ts';
 import { type Say, sayingIfSlow, timeSince } from './progress.ts';
 
 export interface ServerOptions {
@@ -12,6 +13,7 @@ export interface ServerOptions {
   /** Servers to use instead of starting them. */
   natsUrl: string | undefined;
   postgresUrl: string | undefined;
+  room: Pick<Room, 'maxFileStoreBytes' | 'maxWalBytes'>;
 }
 
 export interface ServerUrls {
@@ -29,7 +31,7 @@ export async function startServers(options: ServerOptions): Promise<ServerUrls> 
   return { natsUrl: nats.value, postgresUrl: postgres.value };
 }
 
-async function ensureNats({ natsUrl, folder, ports, crew, say }: ServerOptions): Promise<string> {
+async function ensureNats({ natsUrl, folder, ports, crew, say, room }: ServerOptions): Promise<string> {
   if (natsUrl !== undefined) {
     say('nats … the server of NATS_URL');
     return natsUrl;
@@ -44,6 +46,7 @@ async function ensureNats({ natsUrl, folder, ports, crew, say }: ServerOptions):
       logFile: folder.logFile('nats'),
       port,
       monitorPort: ports.nats_monitor,
+      maxFileStoreBytes: room.maxFileStoreBytes,
     });
   const recovering = 'nats … recovering its streams';
   await sayingIfSlow(say, recovering, crew.add('server', { name: 'nats', start, say }));
@@ -51,7 +54,14 @@ async function ensureNats({ natsUrl, folder, ports, crew, say }: ServerOptions):
   return `nats://127.0.0.1:${port}`;
 }
 
-async function ensurePostgres({ postgresUrl, folder, ports, crew, say }: ServerOptions): Promise<string> {
+async function ensurePostgres({
+  postgresUrl,
+  folder,
+  ports,
+  crew,
+  say,
+  room,
+}: ServerOptions): Promise<string> {
   if (postgresUrl !== undefined) {
     say('postgres … the server of DATABASE_URL');
     return postgresUrl;
@@ -65,6 +75,7 @@ async function ensurePostgres({ postgresUrl, folder, ports, crew, say }: ServerO
       logFile: folder.logFile('postgres'),
       port: ports.postgres,
       durable: true,
+      maxWalBytes: room.maxWalBytes,
     });
     url = server.url;
     return server;

@@ -22,6 +22,8 @@ export interface ServiceFacts {
   ports: Record<ServiceName, number>;
   /** What the executor is told of its actions, beside its own environment. */
   actionEnv?: Record<string, string>;
+  /** How large the log may grow. */
+  sizeEnv?: Record<string, string>;
 }
 
 /** The environment of one service. Webhooks may go to receivers on this machine, which have no TLS. */
@@ -38,6 +40,7 @@ export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<strin
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
     ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
     ERRAND_WEBHOOKS_DNS: 'system',
+    ...facts.sizeEnv,
     ...(name === 'executor' ? facts.actionEnv : {}),
   };
 }

@@ -4,6 +4,7 @@ import type { Crew } from './crew.ts';
 import { type DataFolder, readJson, writeJson } from './data-folder.ts';
 import { ensureFirstTenant } from './first-tenant.ts';
 import type { LocalFacts } from './local-file.ts';
+import { type Room, sizesEnv } from './log-sizes.ts';
 import { stopOrphans } from './orphans.ts';
 import { choosePorts, type Ports } from './ports.ts';
 import type { Say } from './progress.ts';
@@ -23,6 +24,7 @@ export interface SystemOptions {
   port: number;
   actionEnv: Record<string, string>;
   given: Given;
+  room: Room;
   crew: Crew;
   say: Say;
   signal: AbortSignal;
@@ -39,7 +41,9 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
   const adminKey = given.adminKey ?? secrets.admin_key;
   const secretKey = given.secretKey ?? secrets.secret_key;
 
+  const { room } = options;
   const { natsUrl, postgresUrl } = await startServers({
+    room,
     folder,
     ports,
     crew,
@@ -47,7 +51,9 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
     natsUrl: given.natsUrl,
     postgresUrl: given.postgresUrl,
   });
-  const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports, actionEnv };
+  // The server of somebody else has its own disk.
+  const sizeEnv = given.natsUrl === undefined ? sizesEnv(room.sizes) : {};
+  const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports, actionEnv, sizeEnv };
   await startServices({ folder, facts, crew, say, onRefused });
   const probed = SERVICES.map((name) => ({
     name,

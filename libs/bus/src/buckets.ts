@@ -48,12 +48,15 @@ export async function openBucket<T>(
   return bucketOf(kv, schema);
 }
 
-/** Opens a bucket and follows it. Resolves when all that it held is in memory. */
+/**
+ * Opens a bucket and follows it. Resolves when all that it held is in memory. `onChange` is told when the server stored
+ * what it is told of, Unix milliseconds by the server's clock.
+ */
 export async function watchBucket<T>(
   nc: NatsConnection,
   name: BucketName,
   schema: Schema<T>,
-  onChange: (key: string, value: T | undefined) => void = () => {},
+  onChange: (key: string, value: T | undefined, storedMs: number) => void = () => {},
 ): Promise<WatchedBucket<T>> {
   const kv = await new Kvm(nc).open(name);
   const known = new Map<string, T>();
@@ -69,7 +72,7 @@ export async function watchBucket<T>(
       const value = change.operation === 'PUT' ? read(schema, change) : undefined;
       if (value === undefined) known.delete(change.key);
       else known.set(change.key, value);
-      onChange(change.key, value);
+      onChange(change.key, value, change.created.getTime());
       revisions.reached(change.revision);
       if (--toLoad <= 0 || change.isUpdate || change.delta === 0) loaded.resolve();
     }

@@ -19,6 +19,7 @@ import { createHistoryReader, type HistoryReader } from './read-history.ts';
 import { createJobReader, type JobReader } from './read-job.ts';
 import { createLinkReader, type LinkReader } from './read-links.ts';
 import { createLogReader, type LogReader } from './read-log.ts';
+import { createServerClock, type ServerClock } from './server-clock.ts';
 import { createStandings, type Standings } from './standings.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
 import { createTimers, type Timers } from './timers.ts';
@@ -46,6 +47,7 @@ export interface Bus
     Standings,
     VerifyCommand,
     LogReader,
+    ServerClock,
     AsyncDisposable {
   readonly nc: NatsConnection;
   readonly askWebhooks: Commands<typeof WEBHOOK_COMMANDS>['ask'];
@@ -118,6 +120,7 @@ export async function openBus(
     ...createStandings(jsm),
     ...createVerifyCommand(nc),
     ...createLogReader(nc, jsm),
+    ...createServerClock(jsm),
     isConnected,
     close,
     async [Symbol.asyncDispose]() {

@@ -56,7 +56,11 @@ export class UnfitServer extends Error {
 
 /** JetStream's error codes that mean something to us (the server's errors.json). */
 export const JS = {
+  /** The account may not have so much. */
+  accountLimitExceeded: 10002,
   consumerNotFound: 10014,
+  /** The server's store has no room for all that the streams' limits add up to. */
+  storageExceeded: 10047,
   streamNameInUse: 10058,
   streamNotFound: 10059,
   /** The guard's sequence is not the last one. */

@@ -34,6 +34,23 @@ test('changed settings reach a stream that exists', async () => {
   expect((await jsm.streams.info(JOBS_STREAM)).config.max_age).toBe(72 * 3_600_000_000_000);
 });
 
+test('a server without room for what the streams may grow to is refused at once, in words that say what to set', async () => {
+  await using small = await startTestNats({ maxFileStoreBytes: 2_000_000_000 });
+  const topology = { ...TOPOLOGY, jobsMaxBytes: 1_000_000_000, payloadsMaxBytes: 500_000_000 };
+  const opening = openBus({ servers: small.url, name: 'test', topology });
+  await expect(opening).rejects.toThrow(UnfitServer);
+  await expect(opening).rejects.toThrow(
+    /3\.5 GB.*max_file_store.*ERRAND_JOBS_MAX_BYTES.*ERRAND_PAYLOADS_MAX_BYTES/s,
+  );
+  const sized = {
+    jobsMaxBytes: 500_000_000,
+    payloadsMaxBytes: 500_000_000,
+    deadLettersMaxBytes: 100_000_000,
+  };
+  await using bus = await openBus({ servers: small.url, name: 'test', topology: { ...TOPOLOGY, ...sized } });
+  expect(bus.isConnected()).toBe(true);
+});
+
 test.each(['2.9.10', '2.10.27', '2.11.99'])(
   'server %s is refused in words that say what to do',
   (version) => {

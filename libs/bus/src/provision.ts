@@ -6,6 +6,7 @@ import {
   JOBS_STREAM,
   MIN_NATS_VERSION,
   redriveConsumer,
+  reservedBytes,
   streams,
   type TopologySettings,
 } from '@errand/contracts';
@@ -23,11 +24,15 @@ import { JS, jsCode, UnfitServer } from './errors.ts';
 
 /**
  * Makes the streams and the buckets what the topology says, whoever else is doing so at the same moment.
- * @throws UnfitServer for a server that is too old or does not keep to the configuration.
+ * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration.
  */
 export async function provision(nc: NatsConnection, settings: TopologySettings): Promise<void> {
   assertVersion(nc.info?.version ?? 'unknown');
-  for (const stream of streams(settings)) await provisionStream(nc, stream);
+  for (const stream of streams(settings)) {
+    await provisionWithRoom(nc, stream).catch((error) => {
+      throw isShortOfRoom(error) ? tooSmall(settings, error) : error;
+    });
+  }
   for (const bucket of Object.values(BUCKETS)) {
     const ttl = BUCKET_TTL_MS[bucket];
     const config = { history: 1, replicas: settings.replicas, ...(ttl === undefined ? {} : { ttl }) };
@@ -54,6 +59,23 @@ export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec):
   }
 }
 
+function isShortOfRoom(error: unknown): boolean {
+  const code = jsCode(error);
+  return code === JS.storageExceeded || code === JS.accountLimitExceeded;
+}
+
+/** A server sets aside what each stream may grow to, whatever is in it. */
+function tooSmall(settings: TopologySettings, cause: unknown): UnfitServer {
+  const bytes = reservedBytes(settings);
+  return new UnfitServer(
+    `NATS has no room for ${(bytes / 1e9).toFixed(1)} GB, which it sets aside for what the streams may grow to: give it a ` +
+      'larger disk or max_file_store (by default three quarters of what is free on its disk), or set ' +
+      'ERRAND_JOBS_MAX_BYTES (counts twice), ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES or ' +
+      'ERRAND_AUDIT_MAX_BYTES to less',
+    { cause },
+  );
+}
+
 /** @throws UnfitServer below MIN_NATS_VERSION: older servers drop the guard of an append without a word. */
 export function assertVersion(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -63,6 +85,24 @@ export function assertVersion(version: string): void {
     `nats-server ${version} is older than ${MIN_NATS_VERSION}: it would not enforce the guard that keeps a job ` +
       'to one ending. Upgrade the server.',
   );
+}
+
+const ROOM_TRIES = 4;
+const ROOM_PAUSE_MS = 200;
+
+/** While several processes make a stream at once, its room is counted more than once for a moment. */
+async function provisionWithRoom(
+  nc: NatsConnection,
+  wanted: ReturnType<typeof streams>[number],
+): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await provisionStream(nc, wanted);
+    } catch (error) {
+      if (!isShortOfRoom(error) || tries === ROOM_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ROOM_PAUSE_MS));
+    }
+  }
 }
 
 async function provisionStream(
@@ -109,7 +149,11 @@ async function addStream(
       await jsm.streams.add(config.name === JOBS_STREAM ? { ...config, first_seq: firstVersion() } : config)
     ).config;
   } catch (error) {
-    if (jsCode(error) !== JS.streamNameInUse) throw error;
-    return (await jsm.streams.info(config.name)).config;
+    // The server looks for room before it looks whether the stream is there already.
+    if (jsCode(error) !== JS.streamNameInUse && !isShortOfRoom(error)) throw error;
+    const stored = await jsm.streams.info(config.name).catch(() => {
+      throw error;
+    });
+    return stored.config;
   }
 }

@@ -3,6 +3,13 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager, jetstream } from '@nat
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from './errors.ts';
 import { decodeEvent } from './event-codec.ts';
+import { sequenceAt } from './sequence-at.ts';
+
+export interface StoredEnding {
+  readonly recorded: RecordedEvent;
+  /** When the log took it, Unix milliseconds by its server's clock. */
+  readonly storedMs: number;
+}
 
 export interface EndingsReader {
   /**
@@ -16,7 +23,7 @@ export interface EndingsReader {
     sinceMs: number;
     afterVersion: number | null;
     max: number;
-  }): Promise<{ events: RecordedEvent[]; lastVersion: number | null; atEnd: boolean }>;
+  }): Promise<{ endings: StoredEnding[]; lastVersion: number | null; atEnd: boolean }>;
 }
 
 const FETCH_MS = 5_000;
@@ -33,24 +40,26 @@ export function createEndingsReader(nc: NatsConnection, jsm: JetStreamManager): 
           num_replicas: 1,
           inactive_threshold: INACTIVE_NS,
           filter_subjects: endingsOf(tenantId),
-          ...(afterVersion === null
-            ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(sinceMs).toISOString() }
-            : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: afterVersion + 1 }),
+          deliver_policy: DeliverPolicy.StartSequence,
+          opt_start_seq:
+            afterVersion === null ? await sequenceAt(jsm, JOBS_STREAM, sinceMs) : afterVersion + 1,
         });
         const wanted = Math.min(max, info.num_pending);
-        const events: RecordedEvent[] = [];
+        const endings: StoredEnding[] = [];
         let lastVersion: number | null = null;
         if (wanted > 0) {
           const consumer = await jetstream(nc).consumers.get(JOBS_STREAM, info.name);
           for await (const message of await consumer.fetch({ max_messages: wanted, expires: FETCH_MS })) {
             lastVersion = message.seq;
             const decoded = decodeEvent(message);
-            if (decoded.kind === 'event') events.push(decoded.recorded);
+            if (decoded.kind === 'event') {
+              endings.push({ recorded: decoded.recorded, storedMs: message.time.getTime() });
+            }
           }
           if (lastVersion === null) throw new Error('the server announced endings and sent none');
         }
         await jsm.consumers.delete(JOBS_STREAM, info.name);
-        return { events, lastVersion, atEnd: info.num_pending <= max };
+        return { endings, lastVersion, atEnd: info.num_pending <= max };
       } catch (error) {
         throw new LogUnavailable('the log did not answer', { cause: error });
       }

@@ -1,6 +1,7 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from './errors.ts';
+import { sequenceAt } from './sequence-at.ts';
 
 /*
  * A stream read page by page, at a third of the client time of `consumer.fetch`: requests for the next messages are sent,
@@ -75,7 +76,14 @@ export async function* readPages<T>(
 
 async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: PagesQuery<T>) {
   const { stream, pageSize } = query;
-  const info = await orUnavailable(() => jsm.consumers.add(stream, consumerOf(query)));
+  const { from, filterSubjects } = query;
+  const info = await orUnavailable(async () => {
+    const begin =
+      from && 'sinceMs' in from && filterSubjects.length > 1
+        ? { afterPosition: (await sequenceAt(jsm, stream, from.sinceMs)) - 1 }
+        : from;
+    return jsm.consumers.add(stream, consumerOf({ ...query, from: begin }));
+  });
   const pull = createPuller(nc, { ...query, consumer: info.name });
   return {
     pending: info.num_pending,

@@ -83,6 +83,7 @@ export {
   payloadLifeMs,
   payloadSubjects,
   redriveConsumer,
+  reservedBytes,
   streams,
   TIMERS_CONSUMER,
   TIMERS_STREAM,

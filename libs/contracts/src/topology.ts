@@ -25,6 +25,8 @@ export interface TopologySettings {
   jobsMaxBytes: number;
   /** How large all payloads together may grow, in bytes. Beyond it none is taken. Default 5 GB. */
   payloadsMaxBytes?: number;
+  /** How large DEAD_LETTERS may grow, in bytes, before its oldest entries go. Default 1 GB. */
+  deadLettersMaxBytes?: number;
   /** How long AUDIT keeps an event, in days. */
   auditMaxAgeDays: number;
   /** How large AUDIT may grow, in bytes, before its oldest events go; 0 for no limit. */
@@ -118,7 +120,7 @@ export function streams(settings: TopologySettings) {
       subjects: [ALL_DEAD_LETTERS, ALL_REDRIVES],
       discard: 'old',
       max_age: DEAD_LETTER_DAYS * 24 * HOUR_NS,
-      max_bytes: DEAD_LETTERS_MAX_BYTES,
+      max_bytes: settings.deadLettersMaxBytes ?? DEAD_LETTERS_MAX_BYTES,
     },
     {
       ...common,
@@ -130,6 +132,11 @@ export function streams(settings: TopologySettings) {
       allow_rollup_hdrs: true,
     },
   ] as const;
+}
+
+/** What a server sets aside for its copy of all streams: the sum of what they may grow to. AUDIT may have no limit. */
+export function reservedBytes(settings: TopologySettings): number {
+  return streams(settings).reduce((sum, { max_bytes }) => sum + Math.max(0, max_bytes), 0);
 }
 
 /** Where an object of the payloads lies; the token is the id of its chunks, or its name in padded base64url. */

@@ -70,5 +70,10 @@ export const WebhookEndpoint = z.object({
   secret_headers: z.record(z.string(), Sealed),
   created_at: Instant,
   updated_at: Instant,
+  /**
+   * The version that the log had reached before the record was first written: it hears of endings above. Absent on
+   * records of programs that did not write it down: they hear of what ended after `created_at`.
+   */
+  hears_after: z.int().min(0).optional(),
 });
 export type WebhookEndpoint = z.infer<typeof WebhookEndpoint>;

@@ -14,6 +14,8 @@ export interface NatsConfig {
   /** Sync each write to disk before it is acknowledged; otherwise the server's 2 minutes apply. */
   syncAlways: boolean;
   maxPayloadBytes: number;
+  /** What all streams together may grow to; what their limits add up to has to fit. Default: the server's. */
+  maxFileStoreBytes?: number | undefined;
   cluster?: NatsClusterConfig | undefined;
   /** Whatever else the server is to be told, such as `authorization` or `tls`. */
   more?: Readonly<Record<string, unknown>> | undefined;
@@ -27,7 +29,11 @@ export function natsConfig(config: NatsConfig): string {
     listen: `127.0.0.1:${config.port}`,
     http: `127.0.0.1:${config.monitorPort}`,
     max_payload: config.maxPayloadBytes,
-    jetstream: { store_dir: config.storeDir, ...(config.syncAlways && { sync_interval: 'always' }) },
+    jetstream: {
+      store_dir: config.storeDir,
+      ...(config.maxFileStoreBytes !== undefined && { max_file_store: config.maxFileStoreBytes }),
+      ...(config.syncAlways && { sync_interval: 'always' }),
+    },
     ...(cluster && {
       cluster: {
         name: cluster.name,

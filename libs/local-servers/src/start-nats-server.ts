@@ -7,6 +7,7 @@ import { type RunningServer, startProcess, untilPortFree } from './server-proces
 
 /** Recovery after a kill -9 takes half a minute with millions of subjects. */
 const READY_TIMEOUT_MS = 90_000;
+const DEFAULT_MAX_FILE_STORE_BYTES = 10_000_000_000_000;
 const DEFAULT_MAX_PAYLOAD_BYTES = 2 * 1024 * 1024;
 
 export interface NatsServerOptions {
@@ -23,6 +24,8 @@ export interface NatsServerOptions {
   syncAlways?: boolean | undefined;
   /** Default: 2 MiB. */
   maxPayloadBytes?: number | undefined;
+  /** What all streams together may grow to. Default: 10 TB, so that a small disk is no matter before it is full. */
+  maxFileStoreBytes?: number | undefined;
   cluster?: NatsClusterConfig | undefined;
   /** Whatever else its configuration is to say, such as `authorization` or `tls`. */
   more?: Readonly<Record<string, unknown>> | undefined;
@@ -69,6 +72,7 @@ async function writeConfig(
     storeDir,
     syncAlways: options.syncAlways ?? false,
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
+    maxFileStoreBytes: options.maxFileStoreBytes ?? DEFAULT_MAX_FILE_STORE_BYTES,
     cluster: options.cluster,
     more: options.more,
   });

@@ -25,6 +25,8 @@ export interface PostgresServerOptions {
   port?: number | undefined;
   /** Sync commits to disk. False is for data that a crash of the machine may take. */
   durable: boolean;
+  /** How large the write-ahead log grows between checkpoints. Default: Postgres' own, 1 GB. */
+  maxWalBytes?: number | undefined;
   /** Default: 100. */
   maxConnections?: number | undefined;
 }
@@ -76,7 +78,7 @@ async function startAfterOrphans(launch: Launch): Promise<ServerProcess> {
   }
 }
 
-function postgresArguments({ dataDir, port, durable, maxConnections }: Launch): string[] {
+function postgresArguments({ dataDir, port, durable, maxConnections, maxWalBytes }: Launch): string[] {
   // synchronous_commit stays on: without it a kill -9 takes commits, and not only a crash of the machine.
   const onDisk = durable ? 'on' : 'off';
   const settings = [
@@ -85,6 +87,9 @@ function postgresArguments({ dataDir, port, durable, maxConnections }: Launch): 
     `max_connections=${maxConnections ?? 100}`,
     `fsync=${onDisk}`,
     `full_page_writes=${onDisk}`,
+    ...(maxWalBytes === undefined
+      ? []
+      : [`max_wal_size=${Math.max(32, Math.floor(maxWalBytes / 2 ** 20))}MB`]),
   ];
   return ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
 }

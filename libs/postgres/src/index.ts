@@ -1,5 +1,6 @@
 export { type Database, type DatabaseOptions, type Db, isReachable, openDatabase } from './connect.ts';
 export { createDailyPartitions, type DailyPartitions, lockPartitions } from './daily-partitions.ts';
+export { createDatabaseClock } from './database-clock.ts';
 export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary-definition.ts';
 export { type JobSummaryRow, rowOfState, stateOfRow, throughRow } from './job-summary-rows.ts';
 export { migrate, migratePatiently } from './migrate.ts';
@@ -13,4 +14,5 @@ export {
   type EndpointHealth,
   type RoundTrigger,
 } from './schema/webhooks.ts';
+export { receiverOf } from './webhook-receiver.ts';
 export { shardOf } from './webhook-shard.ts';

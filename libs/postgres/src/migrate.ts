@@ -4,12 +4,14 @@ import { createJobSummary } from './migrations/001-job-summary.ts';
 import { createWebhooks } from './migrations/002-webhooks.ts';
 import { createProjectionRebuild } from './migrations/003-projection-rebuild.ts';
 import { settleWebhookPlans } from './migrations/004-webhook-plans.ts';
+import { nameWebhookReceivers } from './migrations/005-webhook-receivers.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
   '002-webhooks': { up: createWebhooks },
   '003-projection-rebuild': { up: createProjectionRebuild },
   '004-webhook-plans': { up: settleWebhookPlans },
+  '005-webhook-receivers': { up: nameWebhookReceivers },
 };
 
 /**

@@ -13,3 +13,4 @@ export {
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,
 } from './shared-settings.ts';
+export { watchClock } from './watch-clock.ts';

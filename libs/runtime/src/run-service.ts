@@ -42,7 +42,7 @@ export async function runService<S extends Settings>(options: {
     service = await options.start(config, { log, signal: stop.signal, fail });
     log.info('service_started');
   } catch (error) {
-    if (error instanceof ConfigError) refuse(error);
+    if (error instanceof ConfigError || isUnfitServer(error)) refuse(error);
     if (!stop.signal.aborted) fail(error);
   }
   const code = await ended.promise;
@@ -53,6 +53,11 @@ export async function runService<S extends Settings>(options: {
   }
   log.info({ code }, 'service_stopped');
   process.exit(code);
+}
+
+/** Of the log, which the settings do not fit; no start mends that. */
+function isUnfitServer(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'unfit_server';
 }
 
 function readConfig<S extends Settings>(settings: S): ConfigOf<S> {

@@ -7,9 +7,16 @@ import { embeddedTestServer, type TestServer, testServersMode } from './test-ser
 /** A JetStream server of one test file; see TestServer. */
 export type TestNats = TestServer;
 
-/** Resolves to an empty JetStream server of this test file's own. Dispose of it in `afterAll`. */
-export async function startTestNats(): Promise<TestNats> {
-  if (testServersMode() === 'containers') return startNatsContainer();
+/**
+ * Resolves to an empty JetStream server of this test file's own. Dispose of it in `afterAll`. `maxFileStoreBytes` is what
+ * its streams may grow to, in which case it is never a container.
+ */
+export async function startTestNats({
+  maxFileStoreBytes,
+}: {
+  maxFileStoreBytes?: number;
+} = {}): Promise<TestNats> {
+  if (testServersMode() === 'containers' && maxFileStoreBytes === undefined) return startNatsContainer();
   const dir = await makeTempDir();
   const server = await startRestartable<RunningNats>((first) =>
     startNatsServer({
@@ -17,6 +24,7 @@ export async function startTestNats(): Promise<TestNats> {
       logFile: join(dir.path, 'nats.log'),
       port: first?.port,
       monitorPort: first?.monitorPort,
+      maxFileStoreBytes,
     }),
   );
   return embeddedTestServer(server, dir.remove);

@@ -3,7 +3,15 @@ import { hostname } from 'node:os';
 import type { Action } from '@errand/actions';
 import { consumeDueTimers, openBus, provisionConsumer } from '@errand/bus';
 import { TIMERS_CONSUMER } from '@errand/contracts';
-import { Counter, createOps, Histogram, type Ops, type ServiceContext, serveHttp } from '@errand/runtime';
+import {
+  Counter,
+  createOps,
+  Histogram,
+  type Ops,
+  type ServiceContext,
+  serveHttp,
+  watchClock,
+} from '@errand/runtime';
 import type { ExecutorConfig } from './config.ts';
 import { followActions } from './follow-actions.ts';
 import type { LoadedAction } from './load-actions.ts';
@@ -56,6 +64,11 @@ export async function startExecutor(
     await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
   );
   const metrics = createMetrics(ops);
+  void watchClock({
+    measure: bus.clockAheadMs,
+    maxOffMs: config.maxClockOffMs,
+    ...{ metrics: ops.metrics, log, signal: stopping },
+  });
   const deps: ExecutorDeps = {
     bus,
     log,

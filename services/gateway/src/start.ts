@@ -1,7 +1,14 @@
 import { type Bus, openBucket, openBus } from '@errand/bus';
 import { ApiKey, BUCKETS, IdempotencyRecord, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
-import { ConfigError, createOps, createSecretBox, type ServiceContext, serveHttp } from '@errand/runtime';
+import {
+  ConfigError,
+  createOps,
+  createSecretBox,
+  type ServiceContext,
+  serveHttp,
+  watchClock,
+} from '@errand/runtime';
 import { openActionCatalogue } from './action-catalogue.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
@@ -70,9 +77,15 @@ export async function startGateway(
   const { runsPercent } = config;
   room = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
   const stop = new AbortController();
+  const stopping = AbortSignal.any([signal, stop.signal]);
+  void watchClock({
+    measure: bus.clockAheadMs,
+    maxOffMs: config.maxClockOffMs,
+    ...{ metrics: ops.metrics, log, signal: stopping },
+  });
   const app = createApp({
     ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log, now },
-    stopping: AbortSignal.any([signal, stop.signal]),
+    stopping,
     idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
     store: createJobStore(db, log),
     list: createJobList(db, log),

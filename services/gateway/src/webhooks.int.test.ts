@@ -2,7 +2,7 @@ import { openBucket } from '@errand/bus';
 import { BUCKETS, WEBHOOK_EVENT_TYPES, WebhookEndpoint } from '@errand/contracts';
 import { createSecretBox } from '@errand/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
 
 const PATH = '/v2/tenants/acme/webhooks';
 const LIMIT = 8;
@@ -14,6 +14,22 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
+});
+
+test('an endpoint writes down how far the log had come before it was made, and keeps that when it is changed', async () => {
+  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });
+  const { lastVersion } = await gateway.bus.logReach();
+  expect(lastVersion).toBeGreaterThan(0);
+  const { json } = await create({ url: 'https://hooks.example.com/a' });
+  await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });
+  const stored = () => bucket.get(`${TENANT}.${json.endpoint_id}`);
+  expect((await stored())?.hears_after).toBe(lastVersion);
+  const path = `${PATH}/${json.endpoint_id}`;
+  await gateway.call(path, { method: 'PATCH', body: { description: 'b' } });
+  await gateway.call(`${path}/resume`, { method: 'POST' });
+  expect(await stored()).toMatchObject({ description: 'b', hears_after: lastVersion });
+  await gateway.call(path, { method: 'DELETE' });
 });
 
 const create = (body: object) => gateway.call(PATH, { body });

@@ -1,7 +1,7 @@
 import { consumeBatches, openBus, provisionConsumer } from '@errand/bus';
 import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
-import { Counter, createOps, type ServiceContext, serveHttp } from '@errand/runtime';
+import { Counter, createOps, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
 import { expireOverdue } from './expire-overdue.ts';
 import { onJobEvents } from './on-job-events.ts';
@@ -51,6 +51,11 @@ export async function startProjection(
   const http = resources.use(
     await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
   );
+  void watchClock({
+    measure: bus.clockAheadMs,
+    maxOffMs: config.maxClockOffMs,
+    ...{ metrics: ops.metrics, log, signal: stopping },
+  });
   const projected = new Counter({
     name: 'errand_projected_events_total',
     help: 'Events taken into job_summary',

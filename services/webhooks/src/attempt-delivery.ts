@@ -35,7 +35,7 @@ export async function attemptDelivery(
   );
   if (exchange.kind === 'abandoned') return undefined;
   const endedMs = deps.now();
-  const outcome = outcomeOf(exchange, endedMs);
+  const outcome = outcomeOf(exchange, { nowMs: endedMs, maxRetryAfterMs: deps.maxRetryAfterMs });
   const result = {
     event_id: delivery.event_id,
     endpoint_id: delivery.endpoint_id,
@@ -81,7 +81,6 @@ function whatBecomesOf(
     attempt: attempt - delivery.schedule_offset,
     nowMs: endedMs,
     expiresAtMs: delivery.expires_at.getTime(),
-    notBeforeMs: outcome.notBeforeMs,
     random: deps.random(),
   });
   switch (next.kind) {

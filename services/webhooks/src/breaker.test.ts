@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { afterFailure, afterSuccess, type Breaker, breakerLimit, CLOSED } from './breaker.ts';
+import { afterFailure, afterSuccess, type Breaker, breakerLimit, CLOSED, lifted } from './breaker.ts';
 
 const MID = 0.5;
 const failure = (eventId: string, over: Partial<Parameters<typeof afterFailure>[1]> = {}) => ({
@@ -105,4 +105,16 @@ test('whatever happens, nothing but one probe gets through while it is open, and
       }
     }),
   );
+});
+
+test('one that is lifted probes at once, and its waits begin anew', () => {
+  const held: Breaker = { kind: 'open', step: 7, nextProbeMs: 900_000 };
+  const probing = lifted(held);
+  expect(breakerLimit(probing, 16, 0)).toBe(1);
+  expect(afterFailure(probing, failure('a', { probe: true, nowMs: 1_000 }))).toEqual({
+    kind: 'open',
+    step: 1,
+    nextProbeMs: 11_000,
+  });
+  expect(lifted(CLOSED)).toBe(CLOSED);
 });

@@ -11,7 +11,8 @@
  *                                            beyond 4: closed                     as long as the last one
  *
  * Probes wait 5 s, 10 s, 20 s … 15 min, ±20 %. An endpoint that asks to be left alone (Retry-After) is opened at once
- * until the time that it named; that alone does not lengthen the waits.
+ * until the time that it named; that alone does not lengthen the waits. Whoever mends an endpoint does not wait for its
+ * time: `lifted` lets a probe through at once.
  */
 
 export type Breaker =
@@ -79,6 +80,11 @@ export function afterFailure(breaker: Breaker, failure: Failure): Breaker {
         ? opened(breaker.step + 1, failure)
         : { kind: 'open', step: breaker.step, nextProbeMs: holdUntilMs };
   }
+}
+
+/** A breaker that is open may probe at once, and its waits begin anew. */
+export function lifted(breaker: Breaker): Breaker {
+  return breaker.kind === 'open' ? { kind: 'open', step: 0, nextProbeMs: 0 } : breaker;
 }
 
 /** How many attempts the breaker lets be under way at once, where the lane itself allows `limit`. */

@@ -198,6 +198,22 @@ test('a replay keeps to its times and to the filters of the endpoint', async () 
   expect(row?.event_id).toBe(inside.eventId);
 });
 
+test('what a replay brings back is told by when the log stored it, whatever the clocks of executors say', async () => {
+  await using _service = await system.start();
+  const since = new Date().toISOString();
+  await waitUntil(() => Date.now() > Date.parse(since));
+  const [minutes, nobody] = [600_000, undefined];
+  const ended = [];
+  for (const aheadMs of [minutes, -minutes])
+    ended.push(await system.endJob(tenantId, nobody, nobody, aheadMs));
+  const until = new Date(Date.now() + 1_000).toISOString();
+  await untilTakenIn();
+  const { endpoint_id } = await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  await untilDone(await replay(endpoint_id, { since, until }));
+  const rows = await untilDelivered(endpoint_id, 2);
+  expect(rows.map(({ event_id }) => event_id).sort()).toEqual(ended.map(({ eventId }) => eventId).sort());
+});
+
 test('failed deliveries are made again without those that succeeded, and all means both', async () => {
   await using _service = await system.start({}, { schedule: { waitsMs: [0], jitter: 0 } });
   let calls = 0;

@@ -16,10 +16,11 @@ export async function startCommands(
     bus: Bus;
     sending: Sending;
     found: Delivering['found'];
+    lift: Delivering['lift'];
     log: Logger;
   },
 ): Promise<AsyncDisposable> {
-  const { db, bus, endpoints, now, lifeMs, found, log } = deps;
+  const { db, bus, endpoints, now, lifeMs, found, lift, log } = deps;
   let stopped = false;
 
   async function workOnReplays(): Promise<void> {
@@ -31,12 +32,21 @@ export async function startCommands(
   }
 
   const handlers: WebhookHandlers = {
-    test: (request) => testEndpoint(request, deps),
+    async test(request) {
+      const tested = await testEndpoint(request, deps);
+      if (tested.kind === 'attempted' && tested.outcome === 'delivered') {
+        const endpoint = { tenantId: request.tenant_id, endpointId: request.endpoint_id };
+        // The call was made, whether or not Postgres hears of it.
+        await lift(endpoint).catch((err) => log.error({ err }, 'lift_failed'));
+      }
+      return tested;
+    },
     async redeliver({ tenant_id, event_id, endpoint_id }) {
       const nowMs = now();
       const wanted = { tenantId: tenant_id, eventId: event_id, endpointId: endpoint_id };
       const row = await redeliver(db, { ...wanted, nowMs, expiresMs: nowMs + lifeMs });
       if (!row) return { kind: 'refused', code: 'unknown_delivery' };
+      await lift({ tenantId: tenant_id, endpointId: endpoint_id });
       found([{ tenant_id, endpoint_id }]);
       return { kind: 'scheduled', attempts: row.attempts, due_at: new Date(nowMs).toISOString() };
     },

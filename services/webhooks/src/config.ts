@@ -83,6 +83,14 @@ export const settings = {
     min: 0,
     max: 65_536,
   }),
+  maxRetryAfterS: integer({
+    env: 'ERRAND_WEBHOOKS_MAX_RETRY_AFTER_S',
+    description: 'How long an endpoint is left alone at most when its answer asks for that (Retry-After)',
+    unit: 's',
+    default: 3_600,
+    min: 1,
+    max: 86_400,
+  }),
   slots: integer({
     env: 'ERRAND_WEBHOOKS_SLOTS',
     description: 'Most attempts of this process under way at once',

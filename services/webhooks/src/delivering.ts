@@ -19,6 +19,8 @@ import { type ShardLeases, startShardLeases } from './shard-leases.ts';
 export interface Delivering extends AsyncDisposable {
   /** Says that these deliveries are due, here or to the processes that send them. */
   found(deliveries: readonly Inserted[]): void;
+  /** Has an endpoint tried again that is left alone for a while, here or by the process that sends to it. */
+  lift(endpoint: { tenantId: string; endpointId: string }): Promise<void>;
 }
 
 const FLUSH_INTERVAL_MS = 250;
@@ -41,13 +43,15 @@ export interface DeliveringDeps {
  * whoever takes the leases over.
  */
 export function startDelivering(config: WebhooksConfig, deps: DeliveringDeps): Delivering {
-  const { db, bus, states, sending, log, metrics } = deps;
+  const { db, bus, endpoints, states, sending, log, metrics } = deps;
   const recorder = createRecorder(db, (err) => log.error({ err }, 'results_not_stored'));
   const owned = (): ReadonlySet<number> => leases?.owned ?? new Set();
   let leases: ShardLeases | undefined;
   const lanes = lanesOf(config, { ...deps, recorder, owned });
   leases = leasesOf(config, { ...deps, lanes, owned });
-  const stopRepeats = repeatAll(config, { lanes, leases, states, metrics, log });
+  const look = async () => lanes.lifted(await states.load([], owned()));
+  const stopRepeats = repeatAll(config, { lanes, leases, look, states, metrics, log });
+  endpoints.follow(lanes.changed);
   const stopHints = bus.onEndpointHints((hints) => {
     for (const hint of hints) lanes.found(hint);
   });
@@ -61,6 +65,10 @@ export function startDelivering(config: WebhooksConfig, deps: DeliveringDeps): D
         else others.push({ tenantId, endpointId });
       }
       bus.hintEndpoints(others);
+    },
+    async lift(endpoint) {
+      await states.lift(endpoint);
+      await look();
     },
     async [Symbol.asyncDispose]() {
       stopHints();
@@ -129,11 +137,18 @@ const RECORD_GRACE_MS = 1_000;
 
 function repeatAll(
   config: WebhooksConfig,
-  deps: { lanes: Lanes; leases: ShardLeases; states: EndpointStates; metrics: Metrics; log: Logger },
+  deps: {
+    lanes: Lanes;
+    leases: ShardLeases;
+    look: () => Promise<void>;
+    states: EndpointStates;
+    metrics: Metrics;
+    log: Logger;
+  },
 ): () => Promise<void> {
-  const { lanes, leases, states, metrics, log } = deps;
+  const { lanes, leases, look, states, metrics, log } = deps;
   const sweep = async () => {
-    await states.load([], leases.owned);
+    await look();
     await lanes.sweep([...leases.owned]);
     metrics.shards.set(leases.owned.size);
     metrics.underWay.set(lanes.inUse);

@@ -7,6 +7,7 @@ import {
   NEW_ENDPOINT,
   newsBetween,
   type Observed,
+  stateUnder,
 } from './endpoint-state.ts';
 
 const HOUR_MS = 3_600_000;
@@ -96,4 +97,22 @@ test('there is news after an hour, two and a half days and four days, at the dis
   expect(newsBetween(disabled, { ...NEW_ENDPOINT, lastSuccessMs: 1 })).toBe('recovered');
   const blip = failTimes([0, 1_000]);
   expect(newsBetween(blip, attempt(blip, 2_000, { ok: true }))).toBeUndefined();
+});
+
+test('nothing is known of another URL, and any other change lets an open breaker probe at once', () => {
+  const record = { url: 'https://example.com/a', updated_at: '2026-01-01T00:00:00.000Z' };
+  const open = { kind: 'open', step: 9, nextProbeMs: 1e15 } as const;
+  // Stored before receivers were written down: nothing is known to have changed.
+  const state = stateUnder(attempt(failTimes([1_000]), 2_000, { gone: true, breaker: open }), record);
+  expect(state).toMatchObject({ goneMs: 2_000, failedAttempts: 2, breaker: open });
+  expect(stateUnder(state, record)).toBe(state);
+  expect(stateUnder(state, undefined)).toBe(state);
+  const resumed = stateUnder(state, { ...record, updated_at: '2026-01-01T00:00:00.001Z' });
+  expect(resumed).toMatchObject({ goneMs: 2_000, failedAttempts: 2, breaker: { step: 0, nextProbeMs: 0 } });
+  const { receiver, recordMs } = stateUnder(NEW_ENDPOINT, { ...record, url: 'https://example.com/b' });
+  expect(stateUnder(state, { ...record, url: 'https://example.com/b' })).toEqual({
+    ...NEW_ENDPOINT,
+    receiver,
+    recordMs,
+  });
 });

@@ -1,5 +1,6 @@
-import type { EndpointHealth } from '@errand/postgres';
-import { type Breaker, CLOSED } from './breaker.ts';
+import type { WebhookEndpoint } from '@errand/contracts';
+import { type EndpointHealth, receiverOf } from '@errand/postgres';
+import { type Breaker, CLOSED, lifted } from './breaker.ts';
 
 /*
  * How an endpoint is doing, over restarts.
@@ -10,6 +11,7 @@ import { type Breaker, CLOSED } from './breaker.ts';
  *   failing    disabled    5 days without a success and 10 attempts at least: `failing`
  *                          or a second 410 in a row, 60 s or more after the first: `gone`
  *   disabled   active      its record is changed
+ *   any        active      its URL is changed: another receiver, of which nothing is known
  *
  * A disabled endpoint gets no new deliveries, and those that it has wait until they expire; replay brings both back.
  */
@@ -32,6 +34,9 @@ export interface EndpointState {
   /** `updated_at` of the record that was disabled, Unix milliseconds. */
   readonly disabledRecordMs: number | null;
   readonly breaker: Breaker;
+  /** `receiverOf` the URL that all this is about, and `updated_at` of its record; null before they are known. */
+  readonly receiver: string | null;
+  readonly recordMs: number | null;
 }
 
 export const NEW_ENDPOINT: EndpointState = {
@@ -45,6 +50,8 @@ export const NEW_ENDPOINT: EndpointState = {
   disabledReason: null,
   disabledRecordMs: null,
   breaker: CLOSED,
+  receiver: null,
+  recordMs: null,
 };
 
 export interface Observed {
@@ -58,13 +65,31 @@ export interface Observed {
   readonly breaker: Breaker;
 }
 
+/**
+ * What is known of an endpoint whose record is this one: nothing of another URL, and that it may be mended if anything
+ * else was changed. The same object if the record is the one that it was.
+ */
+export function stateUnder(
+  state: EndpointState,
+  record: Pick<WebhookEndpoint, 'url' | 'updated_at'> | undefined,
+): EndpointState {
+  if (!record) return state;
+  const receiver = receiverOf(record.url);
+  const recordMs = Date.parse(record.updated_at);
+  if (state.receiver === receiver && state.recordMs === recordMs) return state;
+  if (state.receiver !== null && state.receiver !== receiver) return { ...NEW_ENDPOINT, receiver, recordMs };
+  const isChanged = state.recordMs !== null && state.recordMs !== recordMs;
+  return { ...state, receiver, recordMs, breaker: isChanged ? lifted(state.breaker) : state.breaker };
+}
+
 /** What one attempt makes of an endpoint. */
 export function afterAttempt(state: EndpointState, observed: Observed): EndpointState {
   const { ok, gone, nowMs, recordMs, breaker } = observed;
   if (isDisabled(state, recordMs)) return { ...state, breaker };
-  if (ok) return { ...NEW_ENDPOINT, lastSuccessMs: nowMs, lastFailureMs: state.lastFailureMs, breaker };
+  const anew = { ...NEW_ENDPOINT, receiver: state.receiver, recordMs: state.recordMs };
+  if (ok) return { ...anew, lastSuccessMs: nowMs, lastFailureMs: state.lastFailureMs, breaker };
   // What was disabled and has been changed since begins anew.
-  const before = state.state === 'disabled' ? { ...NEW_ENDPOINT, lastSuccessMs: state.lastSuccessMs } : state;
+  const before = state.state === 'disabled' ? { ...anew, lastSuccessMs: state.lastSuccessMs } : state;
   const failing: EndpointState = {
     ...before,
     state: 'failing',

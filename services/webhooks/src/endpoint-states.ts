@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { WebhookEndpoint } from '@errand/contracts';
 import { type DailyPartitions, type Db, shardOf } from '@errand/postgres';
-import type { Breaker } from './breaker.ts';
+import { type Breaker, lifted } from './breaker.ts';
 import { type FanOut, insertFanOuts } from './delivery-table.ts';
 import type { EndpointNews } from './endpoint-news.ts';
 import {
@@ -11,8 +11,10 @@ import {
   NEW_ENDPOINT,
   newsBetween,
   type Observed,
+  stateUnder,
 } from './endpoint-state.ts';
-import { loadStates, saveStates } from './endpoint-state-table.ts';
+import { loadStates, type StoredState, saveStates, storeLift } from './endpoint-state-table.ts';
+import type { Endpoints } from './endpoints.ts';
 import type { LaneKey } from './lane-pages.ts';
 
 /*
@@ -22,8 +24,15 @@ import type { LaneKey } from './lane-pages.ts';
 
 /** The states of the endpoints of this process's shards, and which ones are disabled anywhere. */
 export interface EndpointStates {
-  /** Reads what is stored of shards that are new to this process, and which endpoints of others' are disabled. */
-  load(gained: readonly number[], owned: ReadonlySet<number>): Promise<void>;
+  /**
+   * Reads what is stored of shards that are new to this process, and which endpoints of others' are disabled. Resolves
+   * with those of its own that somebody asked to try again.
+   */
+  load(gained: readonly number[], owned: ReadonlySet<number>): Promise<LaneKey[]>;
+  /** Takes note that a record was changed. */
+  renew(key: LaneKey): void;
+  /** Writes down that an endpoint is to be tried again, whichever process sends to it. */
+  lift(endpoint: Pick<LaneKey, 'tenantId' | 'endpointId'>): Promise<void>;
   breakerOf(key: LaneKey): Breaker;
   isDisabled(endpoint: WebhookEndpoint): boolean;
   /** Takes note of an attempt; it is stored with the next `flush`. */
@@ -41,6 +50,7 @@ export interface EndpointStatesDeps {
   /** Of the three webhook tables. */
   readonly partitions: readonly DailyPartitions[];
   readonly now: () => number;
+  readonly endpoints: Pick<Endpoints, 'find'>;
   /** Hears of news when it comes up, which may be again after a crash. */
   readonly onNews: (news: EndpointNews) => void;
   /** What is told to others, exactly once; undefined if nobody wants to know. */
@@ -52,10 +62,13 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
   const known = new Map<string, EndpointState>();
   const stored = new Map<string, number>();
   const dirty = new Map<string, LaneKey>();
+  /** When endpoints were last asked to be tried again, as far as this process has done so. */
+  let lifts = new Map<string, number>();
   let untold: EndpointNews[] = [];
 
   function observe(key: LaneKey, observed: Observed): void {
-    const before = known.get(key.endpointId) ?? NEW_ENDPOINT;
+    const record = deps.endpoints.find(key.tenantId, key.endpointId);
+    const before = stateUnder(known.get(key.endpointId) ?? NEW_ENDPOINT, record);
     const state = afterAttempt(before, observed);
     known.set(key.endpointId, state);
     const kind = newsBetween(before, state);
@@ -97,6 +110,25 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
     });
   }
 
+  /** Those of this process's shards that were asked to be tried again and have not been: since the last look, or ever. */
+  function liftedNow(
+    rows: ReadonlyMap<string, StoredState>,
+    { anew, owned }: { anew: ReadonlySet<number>; owned: ReadonlySet<number> },
+  ): LaneKey[] {
+    const before = lifts;
+    lifts = new Map([...rows].flatMap(([id, { liftedMs }]) => (liftedMs === null ? [] : [[id, liftedMs]])));
+    const keys = [];
+    for (const [endpointId, liftedMs] of lifts) {
+      const key = { endpointId, tenantId: rows.get(endpointId)?.tenantId ?? '', shard: shardOf(endpointId) };
+      const state = known.get(endpointId);
+      const isDone = before.get(endpointId) === liftedMs;
+      if (!state || !(anew.has(key.shard) || (owned.has(key.shard) && !isDone))) continue;
+      known.set(endpointId, { ...state, breaker: lifted(state.breaker) });
+      keys.push(key);
+    }
+    return keys;
+  }
+
   function forgetShards(shards: ReadonlySet<number>): void {
     for (const [endpointId, key] of dirty) if (shards.has(key.shard)) dirty.delete(endpointId);
     untold = untold.filter(({ key }) => !shards.has(key.shard));
@@ -104,7 +136,10 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
 
   return {
     async load(gained, owned) {
-      const states = await loadStates(db, gained);
+      const rows = await loadStates(db, gained);
+      const states = [...rows].map(([endpointId, { tenantId, state }]) => {
+        return [endpointId, stateUnder(state, deps.endpoints.find(tenantId, endpointId))] as const;
+      });
       // What is stored counts, and news follows from that: another process may have been here.
       const anew = new Set(gained);
       forgetShards(anew);
@@ -114,6 +149,17 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
         // Of its own shards this process knows more than is stored.
         if (anew.has(shard) || !owned.has(shard)) known.set(endpointId, state);
       }
+      return liftedNow(rows, { anew, owned });
+    },
+    renew(key) {
+      const before = known.get(key.endpointId);
+      const after = before && stateUnder(before, deps.endpoints.find(key.tenantId, key.endpointId));
+      if (!after || after === before) return;
+      known.set(key.endpointId, after);
+      dirty.set(key.endpointId, key);
+    },
+    async lift(endpoint) {
+      await storeLift(db, endpoint);
     },
     breakerOf: ({ endpointId }) => (known.get(endpointId) ?? NEW_ENDPOINT).breaker,
     isDisabled: ({ endpoint_id, updated_at }) => isDisabled(known.get(endpoint_id), Date.parse(updated_at)),

@@ -1,4 +1,4 @@
-import type { Breaker } from './breaker.ts';
+import { type Breaker, lifted } from './breaker.ts';
 import {
   abandonAttempt,
   beginAttempt,
@@ -66,6 +66,11 @@ export interface LaneScheduler<D extends Row> {
   lanes(): IterableIterator<Lane<D>>;
   /** An endpoint has a delivery that is due at `dueMs`; `fresh` if it has just come in. */
   found(key: LaneKey, due: { dueMs: number; fresh: boolean }, nowMs: number): void;
+  /**
+   * What kept a lane from sending is over: it may probe at once, or begins `anew` with what `breakerOf` says of it, as
+   * another receiver does. Attempts under way then tell nobody of how they end.
+   */
+  renew(key: LaneKey, how: 'anew' | 'lifted', nowMs: number): void;
   /** What to send and what to read now. Each must be followed by its end. */
   next(nowMs: number): { sends: Send<D>[]; reads: Read<D>[] };
   readDone(read: Read<D>, page: Page<D>, nowMs: number): void;
@@ -122,6 +127,15 @@ export function createLaneScheduler<D extends Row>(options: SchedulerOptions<D>)
       lane.hasMore = true;
       lane.foundWhileReading = true;
       if (fresh) lane.freshFound = true;
+      turns.enter(lane);
+    },
+    renew(key, how, nowMs) {
+      const known = lanes.get(key.endpointId);
+      if (known && how === 'anew') forget(known);
+      const lane = laneOf(work, key, nowMs);
+      lane.state.breaker = lifted(lane.state.breaker);
+      lane.hasMore = true;
+      lane.foundWhileReading = true;
       turns.enter(lane);
     },
     next(nowMs) {

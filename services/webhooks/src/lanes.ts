@@ -19,6 +19,7 @@ import { isJobLane, type Target, targetOf } from './target.ts';
  *   enabled               what its lane allows
  *   paused, disabled      nothing: what it has pending waits until it expires
  *   not known             its pending deliveries canceled, once the bucket confirms it
+ *   changed               a probe at once if its breaker is open; under another URL, a lane that begins anew
  *   the lane of jobs' own webhooks
  *                         what its lane allows
  *
@@ -33,6 +34,10 @@ const MAX_TIMER_MS = 60_000;
 export interface Lanes {
   /** Says that an endpoint has something due. Others than those of this process's shards are passed over. */
   found(endpoint: { tenantId: string; endpointId: string }): void;
+  /** Takes note that an endpoint's record was changed. */
+  changed(before: WebhookEndpoint, after: WebhookEndpoint): void;
+  /** Tries these again at once. */
+  lifted(keys: readonly LaneKey[]): void;
   /** Looks for due work of these shards. */
   sweep(shards: readonly number[]): Promise<void>;
   /** Begins nothing more for these shards; resolves when nothing of them is under way. */
@@ -45,7 +50,7 @@ export interface Lanes {
 export interface LanesDeps extends CancelGoneDeps {
   readonly db: Db;
   readonly endpoints: Endpoints;
-  readonly states: Pick<EndpointStates, 'breakerOf' | 'isDisabled' | 'observe'>;
+  readonly states: Pick<EndpointStates, 'breakerOf' | 'isDisabled' | 'observe' | 'renew'>;
   readonly slots: number;
   readonly owns: (shard: number) => boolean;
   /** Makes one attempt; undefined if it was cut off. */
@@ -111,6 +116,17 @@ export function startLanes(deps: LanesDeps): Lanes {
     },
     found: ({ tenantId, endpointId }) =>
       found({ tenantId, endpointId, shard: shardOf(endpointId) }, { dueMs: 0, fresh: true }),
+    changed(before, { tenant_id: tenantId, endpoint_id: endpointId, url }) {
+      const key = { tenantId, endpointId, shard: shardOf(endpointId) };
+      if (stopped || !deps.owns(key.shard)) return;
+      deps.states.renew(key);
+      scheduler.renew(key, before.url === url ? 'lifted' : 'anew', now());
+      pump();
+    },
+    lifted(keys) {
+      for (const key of keys) scheduler.renew(key, 'lifted', now());
+      pump();
+    },
     async sweep(shards) {
       scheduler.tick(now());
       for (const { shard, endpoint_id, tenant_id, due_at } of await findEndpoints(deps.db, shards)) {
@@ -151,6 +167,10 @@ async function deliver(
     const attempted = target && (await deps.attempt(delivery, { target, probe }));
     if (!target || !attempted) return scheduler.abandoned(send);
     const { outcome, endedMs, result } = attempted;
+    if (isOfAnotherUrl(target, lane, deps.endpoints)) {
+      await deps.record(result, delivery);
+      return scheduler.abandoned(send);
+    }
     const failed = outcome.kind === 'failed' ? outcome : undefined;
     const gone = failed?.errorCode === 'gone';
     const ofJobs = delivery.url !== null;
@@ -179,6 +199,12 @@ async function deliver(
   } finally {
     inHand.delete(id);
   }
+}
+
+/** Whether an endpoint has another URL by now: how the one before answered says nothing about it. */
+function isOfAnotherUrl({ url, secretsOf }: Target, lane: LaneKey, endpoints: Pick<Endpoints, 'find'>) {
+  if (isJobLane(lane.endpointId) || !secretsOf) return false;
+  return endpoints.find(lane.tenantId, lane.endpointId)?.url !== url;
 }
 
 const NO_SHARD = -1;

@@ -123,3 +123,33 @@ test('a job whose request the read of many does not find is read by itself', asy
   };
   expect(await onJobEnded([await anEnding('lagging')], { ...deps, bus: lagging })).toHaveLength(1);
 });
+
+test.each([
+  ['a gateway that is 10 min ahead', 600_000, 0],
+  ['an executor that is 10 min behind', 0, -600_000],
+])(
+  'an endpoint hears of what ends after it was made, whatever the clock of %s says',
+  async (_, gateway, executor) => {
+    const tenantId = `clocks-${crypto.randomUUID()}`;
+    const endJob = () => system.endJob(tenantId, undefined, undefined, executor);
+    const before = await endJob();
+    const { lastVersion } = await system.bus.logReach();
+    const at = new Date(Date.now() + gateway).toISOString();
+    const own = { tenant_id: tenantId, url: 'https://a.example' };
+    await system.addEndpoint({ ...own, created_at: at, updated_at: at, hears_after: lastVersion });
+    const after = await endJob();
+    const endings = await Promise.all(
+      [before, after].map(async ({ jobId }) => {
+        const events = await system.bus.readJob({ tenantId, jobId });
+        return events.filter(({ event }) => event.type === 'JobSucceeded');
+      }),
+    );
+    await onJobEnded(endings.flat(), deps);
+    const rows = await system.db
+      .selectFrom('webhook_delivery')
+      .select('event_id')
+      .where('tenant_id', '=', tenantId)
+      .execute();
+    expect(rows).toEqual([{ event_id: after.eventId }]);
+  },
+);

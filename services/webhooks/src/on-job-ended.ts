@@ -55,7 +55,10 @@ export async function onJobEnded(batch: readonly RecordedEvent[], deps: IntakeDe
     if (type === undefined || uuidV7TimeMs(ending.event.id) <= deps.nowMs - deps.retentionMs) return [];
     const { tenantId, action } = ending.ref;
     const endpoints = deps.endpoints
-      .wanting({ tenantId, action, type, timeMs: Date.parse(ending.event.time) })
+      .wanting({
+        ...{ tenantId, action, type, version: ending.version },
+        timeMs: Date.parse(ending.event.time),
+      })
       .filter((endpoint) => !deps.states.isDisabled(endpoint));
     // The record is there before a tenant's first job with a webhook; others need no look into the log.
     const ownWebhook = deps.endpoints.signerOfJobs(tenantId) !== undefined;

@@ -6,7 +6,7 @@ import { GONE_PAUSE_MS } from './endpoint-state.ts';
  *   the endpoint             the attempt    error code
  *   2xx, read in time        delivered
  *   3xx                      failed         redirect            never followed
- *   429, 503                 failed         http_status         with Retry-After: not before then
+ *   429, 503                 failed         http_status         with Retry-After: the lane pauses until then
  *   410                      failed         gone                this delivery for good; the lane pauses 60 s
  *   any other status         failed         http_status
  *   no answer                failed         timeout, dns_failed, connection_refused, connection_closed, tls_failed,
@@ -53,10 +53,12 @@ type ErrorCode =
   | 'scheme_blocked';
 
 const MIN_RETRY_AFTER_MS = 1_000;
-const MAX_RETRY_AFTER_MS = 86_400_000;
 
-/** Judges an attempt that ended at `nowMs`. */
-export function outcomeOf(exchange: Exchange, nowMs: number): Outcome {
+/** Judges an attempt that ended at `nowMs`. An endpoint is heard for `maxRetryAfterMs` at most. */
+export function outcomeOf(
+  exchange: Exchange,
+  { nowMs, maxRetryAfterMs }: { nowMs: number; maxRetryAfterMs: number },
+): Outcome {
   if (exchange.kind === 'broken') {
     const errorCode = errorCodeOf(exchange.error);
     return failed(errorCode, { overloaded: errorCode === 'timeout' });
@@ -67,7 +69,7 @@ export function outcomeOf(exchange: Exchange, nowMs: number): Outcome {
   if (status === 410) return failed('gone', { final: true, notBeforeMs: nowMs + GONE_PAUSE_MS });
   const asked = status === 429 || status === 503 ? retryAfterMs(retryAfter, nowMs) : null;
   return failed('http_status', {
-    notBeforeMs: asked === null ? null : nowMs + asked,
+    notBeforeMs: asked === null ? null : nowMs + Math.min(asked, maxRetryAfterMs),
     overloaded: status === 429 || status >= 500,
   });
 }
@@ -79,13 +81,13 @@ function failed(
   return { kind: 'failed', errorCode, notBeforeMs: null, final: false, overloaded: false, ...over };
 }
 
-/** Retry-After (RFC 9110, 10.2.3), seconds or a date, within 1 s to 24 h; null for none or nonsense. */
+/** Retry-After (RFC 9110, 10.2.3), seconds or a date, 1 s at least; null for none or nonsense. */
 function retryAfterMs(header: string | null, nowMs: number): number | null {
   if (header === null) return null;
   const text = header.trim();
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
   if (Number.isNaN(ms)) return null;
-  return Math.min(MAX_RETRY_AFTER_MS, Math.max(MIN_RETRY_AFTER_MS, ms));
+  return Math.max(MIN_RETRY_AFTER_MS, ms);
 }
 
 /** Codes of Node and undici → ours. */

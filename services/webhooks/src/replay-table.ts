@@ -7,7 +7,10 @@ import type { FanOut, Inserted } from './delivery-table.ts';
 
 export type ReplayRow = Selectable<Database['webhook_replay']>;
 
-/** Makes one delivery pending again, due now, whatever became of it; undefined for one that does not exist. */
+/**
+ * Makes one delivery pending again, due now and before all others of its endpoint, whatever became of it; undefined for
+ * one that does not exist.
+ */
 export async function redeliver(
   db: Db,
   wanted: { tenantId: string; eventId: string; endpointId: string; nowMs: number; expiresMs: number },
@@ -18,7 +21,10 @@ export async function redeliver(
       state: 'pending',
       schedule_offset: eb.ref('attempts'),
       trigger: 'manual',
-      due_at: timestamp(wanted.nowMs),
+      due_at: sql<string>`least(${timestamp(wanted.nowMs)}::timestamptz, (
+        select d.due_at - interval '1 millisecond' from webhook_delivery d
+        where d.state = 'pending' and d.shard = ${shardOf(wanted.endpointId)} and d.endpoint_id = ${wanted.endpointId}
+        order by d.due_at limit 1))`,
       expires_at: timestamp(wanted.expiresMs),
       updated_at: timestamp(wanted.nowMs),
     }))

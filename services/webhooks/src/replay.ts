@@ -36,8 +36,6 @@ import { wantsEvent } from './wants-event.ts';
 const PAGE = 200;
 /** How soon it is looked again whether an endpoint has kept up. */
 const PACE_MS = 250;
-/** An event is stored a little after its own time, by the clocks of two machines. */
-const CLOCK_TOLERANCE_MS = 5_000;
 
 export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
   readonly bus: Pick<Bus, 'readJob' | 'readRequests' | 'readEndings'>;
@@ -181,20 +179,18 @@ async function replayDeliveries(trx: Db, replay: ReplayRow, work: Work): Promise
 async function replayLog(trx: Db, replay: ReplayRow, work: Work): Promise<Paged> {
   const { endpoint, limit, deps } = work;
   const [sinceMs, untilMs] = [replay.since.getTime(), replay.until.getTime()];
-  const { events, lastVersion, atEnd } = await deps.bus.readEndings({
+  const { endings, lastVersion, atEnd } = await deps.bus.readEndings({
     tenantId: replay.tenant_id,
-    sinceMs: sinceMs - CLOCK_TOLERANCE_MS,
+    sinceMs,
     afterVersion: replay.cursor === null ? null : Number(replay.cursor),
     max: limit,
   });
-  const inTime = events.filter(({ event }) => {
-    const timeMs = Date.parse(event.time);
-    return timeMs >= sinceMs && timeMs <= untilMs && hasType(event, replay.types);
-  });
-  const missed = await missedOf(trx, inTime, work);
+  // By when the log took them, not by the clocks of those who wrote them.
+  const inTime = endings.filter(({ storedMs }) => storedMs >= sinceMs && storedMs <= untilMs);
+  const events = inTime.map(({ recorded }) => recorded).filter(({ event }) => hasType(event, replay.types));
+  const missed = await missedOf(trx, events, work);
   const scheduled = replay.dry_run ? 0 : await insertMissed(trx, endpoint, missed);
-  const last = events.at(-1);
-  const over = atEnd || (last !== undefined && Date.parse(last.event.time) > untilMs + CLOCK_TOLERANCE_MS);
+  const over = atEnd || (endings.at(-1)?.storedMs ?? 0) > untilMs;
   return {
     state: over ? 'done' : 'running',
     phase: 'log',

@@ -1,5 +1,6 @@
 /*
- * When a delivery is tried again. The endpoint's own Retry-After can put an attempt off, never bring it forward.
+ * When a delivery is tried again at the earliest: an endpoint that asks to be left alone holds up its whole lane
+ * (breaker.ts), which ends for all of it at once.
  *
  *   attempt             1    2     3      4     5      6      7     8     9     10     11
  *   wait before it      0    5 s   30 s   2 m   10 m   30 m   2 h   6 h   12 h  24 h   24 h
@@ -46,14 +47,12 @@ export function nextAttempt(
     attempt: number;
     nowMs: number;
     expiresAtMs: number;
-    /** No attempt before this time, if the endpoint asked for one. */
-    notBeforeMs: number | null;
     random: number;
   },
 ): NextAttempt {
   const waitMs = schedule.waitsMs[failed.attempt];
   if (waitMs === undefined) return { kind: 'exhausted' };
   const spread = 1 + schedule.jitter * (2 * failed.random - 1);
-  const timeMs = Math.max(Math.round(failed.nowMs + waitMs * spread), failed.notBeforeMs ?? 0);
+  const timeMs = Math.round(failed.nowMs + waitMs * spread);
   return timeMs < failed.expiresAtMs ? { kind: 'at', timeMs } : { kind: 'expired' };
 }

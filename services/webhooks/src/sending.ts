@@ -10,6 +10,8 @@ import { createSender, type Sender } from './send.ts';
 /** What every call to an endpoint goes through, be it of a delivery or of a test. */
 export interface Sending {
   readonly sender: Sender;
+  /** How long an endpoint is left alone at most because it asks for that. */
+  readonly maxRetryAfterMs: number;
   readonly openSecrets: (endpoint: WebhookEndpoint | undefined) => OpenedSecrets;
 }
 
@@ -32,5 +34,9 @@ export function createSending(config: WebhooksConfig): Sending {
     keptResponseBytes: config.keptResponseBytes,
     connect,
   });
-  return { sender, openSecrets: createSecretsOpener(createSecretBox(config.secretKey)) };
+  return {
+    sender,
+    maxRetryAfterMs: config.maxRetryAfterS * 1_000,
+    openSecrets: createSecretsOpener(createSecretBox(config.secretKey)),
+  };
 }

@@ -1,7 +1,13 @@
 import { type Bus, consumeBatches, openBus, provisionConsumer, watchBucket } from '@errand/bus';
 import { ActionContract, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
-import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
-import { createOps, type ServiceContext, serveHttp } from '@errand/runtime';
+import {
+  createDailyPartitions,
+  createDatabaseClock,
+  isReachable,
+  migratePatiently,
+  openDatabase,
+} from '@errand/postgres';
+import { createOps, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
 import { type Delivering, startDelivering } from './delivering.ts';
@@ -10,6 +16,7 @@ import { createEndpointStates, type EndpointStates } from './endpoint-states.ts'
 import { watchEndpoints } from './endpoints.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type IntakeDeps, onJobEnded } from './on-job-ended.ts';
+import { repeat } from './repeat.ts';
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry-schedule.ts';
 import { createSending } from './sending.ts';
 import { startSweeping } from './sweep.ts';
@@ -17,6 +24,7 @@ import { startSweeping } from './sweep.ts';
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const MAX_BATCH = 256;
+const CLOCK_SYNC_MS = 60_000;
 
 export interface WebhooksContext extends ServiceContext {
   readonly now?: () => number;
@@ -29,7 +37,7 @@ export async function startWebhooks(
   context: WebhooksContext,
 ): Promise<AsyncDisposable & { opsPort: number }> {
   checkConfig(config);
-  const { log, now = Date.now, schedule = RETRY_SCHEDULE } = context;
+  const { log, schedule = RETRY_SCHEDULE } = context;
   const stop = new AbortController();
   const stopping = AbortSignal.any([context.signal, stop.signal]);
   await using resources = new AsyncDisposableStack();
@@ -56,11 +64,21 @@ export async function startWebhooks(
     await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
   );
   const metrics = createMetrics(ops.metrics);
+  void watchClock({
+    measure: bus.clockAheadMs,
+    maxOffMs: config.maxClockOffMs,
+    ...{ metrics: ops.metrics, log, signal: stopping },
+  });
 
   await migratePatiently(db, {
     signal: stopping,
     onRetry: (err) => log.warn({ err }, 'migration_waits_for_postgres'),
   });
+  // What one process writes as due, another one sends, so all of them go by the clock of the database.
+  const clock = createDatabaseClock(db);
+  const now = context.now ?? clock.now;
+  await clock.sync().catch((err) => log.warn({ err }, 'clock_not_compared'));
+  resources.defer(repeat(clock.sync, CLOCK_SYNC_MS, (err) => log.warn({ err }, 'clock_not_compared')));
   await provisionConsumer(bus.nc, WEBHOOKS_CONSUMER);
   const endpoints = resources.adopt(await watchEndpoints(bus.nc), (watch) => watch.close());
   const actions = resources.adopt(await watchBucket(bus.nc, BUCKETS.actions, ActionContract), (watch) =>
@@ -75,6 +93,7 @@ export async function startWebhooks(
     db,
     partitions,
     now,
+    endpoints,
     onNews: ({ key, kind, state }) => {
       const ids = { tenant_id: key.tenantId, endpoint_id: key.endpointId };
       const about = { failing_since_ms: state.failingSinceMs, reason: state.disabledReason };
@@ -91,10 +110,10 @@ export async function startWebhooks(
   resources.use(startSweeping({ db, partitions, retentionMs, now, log, metrics }));
   const { publicUrl } = config;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
-  const { found } = delivering;
+  const { found, lift } = delivering;
   resources.use(
     await startCommands({
-      ...{ ...intake, bus, sending, found, now, log },
+      ...{ ...intake, bus, sending, found, lift, now, log },
       replayBacklog: config.replayBacklog,
       retryMs: config.sweepIntervalMs,
     }),

@@ -6,8 +6,10 @@ import type { LaneKey } from './lane-pages.ts';
 
 /*
  * Where a delivery goes. One to an endpoint goes where the endpoint's record says. One of a job's own webhook carries
- * its URL; it has no endpoint, so a lane is made up for it: one for each tenant and origin, whose id begins with
- * `whj_`. It is signed with the secrets that the tenant has for all its jobs.
+ * its URL; it has no endpoint, so a lane is made up for it, whose id begins with `whj_`: the one of 1,024 of its tenant
+ * that the URL's hash names. So a URL holds up none but those few that chance puts beside it, and a tenant that uses
+ * another URL for each job has no more lanes than that. It is signed with the secrets that the tenant has for all its
+ * jobs.
  */
 
 export interface Target {
@@ -21,10 +23,11 @@ export interface Target {
 
 const JOB_LANE_PREFIX = 'whj_';
 const JOB_LANE_HASH_LENGTH = 32;
+const JOB_LANES = 1_024;
 
 export function jobLaneId(tenantId: string, url: string): string {
-  const origin = URL.canParse(url) ? new URL(url).origin : url;
-  const hash = createHash('sha256').update(`${tenantId} ${origin}`).digest('hex');
+  const lane = createHash('sha256').update(url).digest().readUInt32BE() % JOB_LANES;
+  const hash = createHash('sha256').update(`${tenantId} ${lane}`).digest('hex');
   return `${JOB_LANE_PREFIX}${hash.slice(0, JOB_LANE_HASH_LENGTH)}`;
 }
 

@@ -36,7 +36,10 @@ export async function testEndpoint(
   );
   const { exchange, requestHeaders } = sent;
   if (exchange.kind === 'abandoned') throw new Error('stopped during a test');
-  const outcome = outcomeOf(exchange, deps.now());
+  const outcome = outcomeOf(exchange, {
+    nowMs: deps.now(),
+    maxRetryAfterMs: deps.sending.maxRetryAfterMs,
+  });
   return {
     kind: 'attempted',
     event_id,

@@ -45,6 +45,8 @@ export interface TestSystem extends AsyncDisposable {
     tenantId: string,
     ending?: JobFact,
     webhook?: JobWebhook,
+    /** Of the executor, against this machine's. */
+    clockAheadMs?: number,
   ): Promise<{ eventId: string; jobId: string }>;
   addEndpoint(
     endpoint: Pick<WebhookEndpoint, 'tenant_id' | 'url'> & Partial<WebhookEndpoint>,
@@ -127,7 +129,8 @@ export async function openTestSystem(servers: { natsUrl: string; databaseUrl: st
         { log, fail, signal: new AbortController().signal, schedule: threeAttempts(0), ...context },
       );
     },
-    endJob: (tenantId, ending = SUCCEEDED, webhook = undefined) => endJob(bus, { tenantId, ending, webhook }),
+    endJob: (tenantId, ending = SUCCEEDED, webhook = undefined, clockAheadMs = 0) =>
+      endJob(bus, { tenantId, ending, webhook, clockAheadMs }),
     async addEndpoint(endpoint, secrets = {}) {
       const record = sealedEndpoint(endpoint, secrets);
       await endpoints.put(`${record.tenant_id}.${record.endpoint_id}`, record);
@@ -146,7 +149,12 @@ export function threeAttempts(waitMs: number): { waitsMs: number[]; jitter: numb
 
 async function endJob(
   bus: Bus,
-  { tenantId, ending, webhook }: { tenantId: string; ending: JobFact; webhook: JobWebhook | undefined },
+  {
+    tenantId,
+    ending,
+    webhook,
+    clockAheadMs,
+  }: { tenantId: string; ending: JobFact; webhook: JobWebhook | undefined; clockAheadMs: number },
 ) {
   const ref: JobRef = { tenantId, action: 'render', jobId: randomUUIDv7() };
   const requested: JobFact = {
@@ -169,7 +177,12 @@ async function endJob(
   let eventId = '';
   for (const fact of [requested, started, ending]) {
     eventId = randomUUIDv7();
-    const envelope = { id: eventId, jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
+    const envelope = {
+      id: eventId,
+      jobId: ref.jobId,
+      source: '/errand/test',
+      timeMs: Date.now() + clockAheadMs,
+    } as const;
     const outcome = await bus.append({ ref, event: toJobEvent(fact, envelope), expectedVersion });
     if (outcome.kind !== 'appended') throw new Error('the test lost a race against nobody');
     expectedVersion = outcome.version;

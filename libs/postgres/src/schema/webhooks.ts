@@ -93,6 +93,12 @@ export interface WebhookEndpointStateTable {
   probe_step: number;
   next_probe_at: Timestamp | null;
   updated_at: Timestamp;
+  /** `receiverOf` the URL that this is about; null if that was not written down. */
+  receiver: string | null;
+  /** `updated_at` of the record that was in force when this was written. */
+  record_at: Timestamp | null;
+  /** When somebody last asked for it to be tried again, by Postgres' clock. */
+  lifted_at: Timestamp | null;
 }
 
 /** A lease: who sends for the endpoints of a shard. No delivery is lost or doubled for ever if two believe that they do. */

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import type { Bus } from '@errand/bus';
 import { WEBHOOK_EVENT_TYPES } from '@errand/contracts';
 import { answer } from '../answer.ts';
 import { parseBody } from '../body-errors.ts';
@@ -11,6 +12,7 @@ import { type EndpointDeps, endpointKey, endpointsOf } from '../webhooks/endpoin
 import { newSigningSecret } from '../webhooks/signing-secret.ts';
 
 export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
+  readonly bus: Pick<Bus, 'logReach'>;
   readonly allowHttp: boolean;
   readonly endpointsPerTenant: number;
 }
@@ -29,7 +31,12 @@ export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
     const nowMs = deps.now();
     const at = new Date(nowMs).toISOString();
     const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
-    const owner = { tenant_id: tenantId, endpoint_id: endpointId, created_at: at, updated_at: at };
+    // Read before the record is written, or an ending might come between and be told to nobody.
+    const { lastVersion: hears_after } = await deps.bus.logReach();
+    const owner = {
+      ...{ tenant_id: tenantId, endpoint_id: endpointId, created_at: at, updated_at: at },
+      hears_after,
+    };
     const endpoint = sealDraft(deps.box, checked.draft, owner);
     await deps.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
     return answer(c, {

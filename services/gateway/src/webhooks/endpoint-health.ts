@@ -1,5 +1,5 @@
 import { Instant, uuidV7TimeMs, type WebhookEndpoint } from '@errand/contracts';
-import { type Db, type EndpointHealth, shardOf } from '@errand/postgres';
+import { type Db, type EndpointHealth, receiverOf, shardOf } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { sql } from 'kysely';
 import { z } from 'zod';
@@ -40,6 +40,8 @@ export interface HealthRow {
   readonly disabled_reason: 'gone' | 'failing' | null;
   readonly disabled_record: Date | null;
   readonly next_probe_at: Date | null;
+  readonly receiver: string | null;
+  readonly record_at: Date | null;
   readonly pending: number;
   readonly oldest: string | null;
 }
@@ -73,7 +75,7 @@ function healthRows(endpoints: readonly WebhookEndpoint[], maxPending: number) {
   const ids = endpoints.map(({ endpoint_id }) => endpoint_id);
   return sql<HealthRow>`
     select wanted.endpoint_id, s.state, s.failing_since, s.last_success_at, s.last_failure_at, s.disabled_reason,
-      s.disabled_record, s.next_probe_at, backlog.pending, backlog.oldest
+      s.disabled_record, s.next_probe_at, s.receiver, s.record_at, backlog.pending, backlog.oldest
     from unnest(${ids}::text[], ${ids.map(shardOf)}::smallint[]) as wanted (endpoint_id, shard)
     left join webhook_endpoint_state s on s.endpoint_id = wanted.endpoint_id
     cross join lateral (
@@ -86,21 +88,27 @@ function healthRows(endpoints: readonly WebhookEndpoint[], maxPending: number) {
     ) backlog`;
 }
 
-/** A state that was stored before the record was changed says nothing about the changed one if it was disabled. */
+/**
+ * A state that was stored before the record was changed says nothing about the changed one if it was disabled, and
+ * nothing at all about another URL; nor does it say when the changed one is tried again.
+ */
 export function healthOf(
-  endpoint: Pick<WebhookEndpoint, 'enabled' | 'updated_at'>,
-  row: HealthRow,
+  endpoint: Pick<WebhookEndpoint, 'enabled' | 'updated_at' | 'url'>,
+  stored: HealthRow,
   maxPending: number,
 ): HealthView {
-  const isDisabled =
-    row.state === 'disabled' && row.disabled_record?.getTime() === Date.parse(endpoint.updated_at);
+  const isOther = stored.receiver !== null && stored.receiver !== receiverOf(endpoint.url);
+  const row = isOther ? { ...stored, ...NOTHING_KNOWN } : stored;
+  const recordMs = Date.parse(endpoint.updated_at);
+  const isChanged = row.record_at !== null && row.record_at.getTime() !== recordMs;
+  const isDisabled = row.state === 'disabled' && row.disabled_record?.getTime() === recordMs;
   const isOld = row.state === 'disabled' && !isDisabled;
   const state = isDisabled ? 'disabled' : row.state === 'failing' ? 'failing' : 'active';
   return {
     state: endpoint.enabled ? state : 'paused',
     failing_since: isOld ? null : isoOf(row.failing_since),
     disabled_reason: isDisabled ? row.disabled_reason : null,
-    next_probe_at: endpoint.enabled && state === 'failing' ? isoOf(row.next_probe_at) : null,
+    next_probe_at: endpoint.enabled && state === 'failing' && !isChanged ? isoOf(row.next_probe_at) : null,
     last_success_at: isoOf(row.last_success_at),
     last_failure_at: isoOf(row.last_failure_at),
     backlog: {
@@ -110,6 +118,13 @@ export function healthOf(
     },
   };
 }
+
+const NOTHING_KNOWN = {
+  state: null,
+  failing_since: null,
+  last_success_at: null,
+  last_failure_at: null,
+};
 
 function isoOf(time: Date | null): string | null {
   return time?.toISOString() ?? null;

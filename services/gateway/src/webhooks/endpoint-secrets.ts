@@ -16,11 +16,12 @@ type Owner = Pick<WebhookEndpoint, 'tenant_id' | 'endpoint_id'>;
 export function sealDraft(
   box: SecretBox,
   draft: EndpointDraft,
-  owner: Owner & Pick<WebhookEndpoint, 'created_at' | 'updated_at' | 'previous_signing_secrets'>,
+  owner: Owner &
+    Pick<WebhookEndpoint, 'created_at' | 'updated_at' | 'previous_signing_secrets' | 'hears_after'>,
 ): WebhookEndpoint {
   const seal = (plain: string, field: string) => box.seal(plain, contextOf(owner, field));
   const { basic_auth, actions, metadata, max_rps, max_concurrency } = draft;
-  const { previous_signing_secrets } = owner;
+  const { previous_signing_secrets, hears_after } = owner;
   return {
     endpoint_id: owner.endpoint_id,
     tenant_id: owner.tenant_id,
@@ -47,6 +48,7 @@ export function sealDraft(
     ),
     created_at: owner.created_at,
     updated_at: owner.updated_at,
+    ...(hears_after === undefined ? {} : { hears_after }),
   };
 }
 

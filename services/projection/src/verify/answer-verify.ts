@@ -3,6 +3,7 @@ import { BUCKETS, WebhookEndpoint } from '@errand/contracts';
 import type { Db } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import type { ProjectionConfig } from '../config.ts';
+import type { StoredEndpoint } from './expected-deliveries.ts';
 import { verify } from './verify.ts';
 
 /** Takes the command to verify, one at a time. Resolves with the way to stop. */
@@ -17,12 +18,18 @@ export function answerVerify(deps: {
   const { db, bus, config, log, now, stopping } = deps;
   let isBusy = false;
   const readEndpoints = async () => {
-    const bucket = await watchBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
-    try {
-      return [...bucket.entries()].map(([, endpoint]) => endpoint);
-    } finally {
-      bucket.close();
-    }
+    const stored = new Map<string, StoredEndpoint>();
+    const bucket = await watchBucket(
+      bus.nc,
+      BUCKETS.webhookEndpoints,
+      WebhookEndpoint,
+      (key, endpoint, storedMs) => {
+        if (endpoint) stored.set(key, { ...endpoint, storedMs });
+        else stored.delete(key);
+      },
+    );
+    bucket.close();
+    return [...stored.values()];
   };
   return bus.answerVerify(
     async (request, signal) => {

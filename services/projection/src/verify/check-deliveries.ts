@@ -12,7 +12,7 @@ import {
 import type { VerifyRun } from './verify-context.ts';
 
 export interface DeliveryCheck {
-  onEnding(ending: Ending, version: number): Promise<void>;
+  onEnding(ending: Ending): Promise<void>;
   /** Looks a second time at what had no delivery. */
   finish(): Promise<void>;
 }
@@ -41,12 +41,12 @@ export async function startDeliveryCheck(run: VerifyRun): Promise<DeliveryCheck>
   }
 
   return {
-    async onEnding(ending, version) {
-      const { eventId, timeMs, job } = ending;
+    async onEnding(ending) {
+      const { eventId, version, timeMs, filedMs, job } = ending;
       const { tenantId, jobId } = job;
       const candidates = endpoints.get(tenantId);
       // An ending that waits to be taken up is under way, but not for ever.
-      const isDue = version <= takenUpTo || timeMs + graceMs < run.startedMs;
+      const isDue = version <= takenUpTo || filedMs + graceMs < run.startedMs;
       if (!candidates || !isDue || timeMs < keptSinceMs) return;
       for (const { endpoint_id: endpointId } of endpointsOwed(ending, candidates, disabled)) {
         owed.push({ eventId, endpointId, jobId, tenantId });

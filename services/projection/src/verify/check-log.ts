@@ -27,7 +27,7 @@ const CLOCK_TOLERANCE_MS = 10_000;
 export async function checkLog(
   run: VerifyRun,
   gaps: Gaps,
-  onEnding: (ending: Ending, version: number) => Promise<void>,
+  onEnding: (ending: Ending) => Promise<void>,
 ): Promise<LogCheck> {
   const matched = new Map<number, number>();
   const quiet: JobState[] = [];
@@ -38,14 +38,15 @@ export async function checkLog(
     const walk = createLogWalk({ fromId, maxOpen: run.deps.maxOpenJobs });
     let ended: JobState[] = [];
     const compare = async (states: readonly JobState[]) => compareRows(run, states, matched);
-    for await (const { recorded, position } of readLog(run, afterPosition)) {
+    for await (const { recorded, position, filedMs } of readLog(run, afterPosition)) {
       const step = walk.take(recorded, position);
       if (step.kind === 'passed') continue;
       note(run, recorded, { isStray: step.kind === 'stray', gaps });
       if (step.kind !== 'ended') continue;
       const { event, version } = recorded;
       const timeMs = Date.parse(event.time);
-      await onEnding({ eventId: event.id, type: event.type, timeMs, job: step.state }, version);
+      const { id: eventId, type } = event;
+      await onEnding({ eventId, type, version, timeMs, filedMs, job: step.state });
       ended.push(step.state);
       if (ended.length < COMPARED_AT_ONCE) continue;
       await compare(ended);
@@ -63,16 +64,16 @@ export async function checkLog(
 async function* readLog(
   run: VerifyRun,
   afterPosition: number | undefined,
-): AsyncGenerator<{ recorded: RecordedEvent; position: number }, void, undefined> {
+): AsyncGenerator<{ recorded: RecordedEvent; position: number; filedMs: number }, void, undefined> {
   const { tenantId, asOfVersion } = run;
   const sinceMs = run.sinceMs - CLOCK_TOLERANCE_MS;
   for await (const page of run.deps.bus.readAudit({ tenantId, afterPosition, sinceMs })) {
     run.signal.throwIfAborted();
-    for (const { decoded, position } of page.entries) {
+    for (const { decoded, position, filedMs } of page.entries) {
       if (decoded.kind === 'unreadable') {
         if (run.counts.passes === 1) run.counts.unreadable++;
       } else if (decoded.recorded.version > asOfVersion) return;
-      else yield { recorded: decoded.recorded, position };
+      else yield { recorded: decoded.recorded, position, filedMs };
     }
   }
 }

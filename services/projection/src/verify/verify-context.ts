@@ -4,16 +4,16 @@ import {
   PROJECTION_CONSUMER,
   SUMMARY_RETENTION_DAYS,
   type VerifyRequest,
-  type WebhookEndpoint,
 } from '@errand/contracts';
 import type { Db } from '@errand/postgres';
+import type { StoredEndpoint } from './expected-deliveries.ts';
 import { createFindings, type Findings } from './findings.ts';
 
 export interface VerifyDeps {
   readonly db: Db;
   readonly bus: Bus;
   /** Every tenant's endpoints, as they are at the moment of the call. */
-  readonly readEndpoints: () => Promise<WebhookEndpoint[]>;
+  readonly readEndpoints: () => Promise<StoredEndpoint[]>;
   readonly now: () => number;
   /** How many open jobs are held in memory; where more are open the log is read more often. */
   readonly maxOpenJobs: number;

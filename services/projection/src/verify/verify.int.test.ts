@@ -236,6 +236,31 @@ test('an ending without a delivery is told, for endpoints that were there and wa
   ]);
 });
 
+test('whom an ending is owed to is told by the log, whatever the clocks of gateways and executors say', async () => {
+  const [minutes, mine] = [600_000, 'skewed'];
+  const at = new Date(Date.now() + minutes).toISOString();
+  const before = await runJob(mine, undefined, Date.now() - minutes);
+  const { lastVersion } = await bus.jobsRange();
+  const untold = await runJob(mine, undefined, Date.now() - minutes);
+  const record = WebhookEndpoint.parse({
+    ...{ endpoint_id: 'ahead', tenant_id: mine, url: 'https://x.example', method: 'POST', description: '' },
+    ...{ enabled: true, event_types: ['job.*'], signing_secret: '', basic_auth: null, secret_headers: {} },
+    ...{ created_at: at, updated_at: at, hears_after: lastVersion },
+  });
+  const world = { db, bus, now: Date.now, graceMs: 0, secondLookMs: 10, maxOpenJobs: 100 };
+  const endpoints = [
+    { ...record, storedMs: Date.now() - minutes },
+    { ...record, endpoint_id: 'changed since', storedMs: Date.now() },
+  ];
+  await verify(mine);
+  const deps = { ...world, readEndpoints: async () => endpoints };
+  const { findings } = await runVerify(deps, { tenant_id: mine }, new AbortController().signal);
+  expect(findings).toMatchObject([
+    { kind: 'delivery_missing', count: 1, samples: [{ id: `${untold.eventIds.at(-1)} ahead` }] },
+  ]);
+  expect(before.eventIds).not.toContain(findings[0]?.samples[0]?.id.split(' ')[0]);
+});
+
 test('a delivery that is long due and does not get on is told; that of a paused endpoint is not', async () => {
   const bucket = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
   const at = new Date(Date.now() - 10_000).toISOString();
