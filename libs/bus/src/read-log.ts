@@ -5,10 +5,12 @@ import { decodeEvent } from './event-codec.ts';
 import type { AuditEntry } from './read-audit.ts';
 import { orUnavailable, readPages } from './read-pages.ts';
 
-/** How far the log reaches. Versions count from 1. */
+/** How far the log reaches. */
 interface LogReach {
   /** Of the newest event, 0 if there never was one. */
   readonly lastVersion: number;
+  /** Versions count from this one; lower ones are those of a log that was lost. */
+  readonly beganAt: number;
   /** Of the oldest event that is still there, undefined if none is. */
   readonly firstVersion: number | undefined;
 }
@@ -48,8 +50,9 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
     },
     logReach: () =>
       orUnavailable(async () => {
-        const { state } = await jsm.streams.info(JOBS_STREAM);
+        const { state, config } = await jsm.streams.info(JOBS_STREAM);
         return {
+          beganAt: config.first_seq || 1,
           lastVersion: state.last_seq,
           firstVersion: state.messages === 0 ? undefined : state.first_seq,
         };

@@ -45,6 +45,7 @@ export {
   endingsOf,
   eventSubject,
   executorSubject,
+  isEndingType,
   jobEventsOf,
   jobSubjects,
   jobSubjectsOfAnyAction,

@@ -40,7 +40,13 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
+/** The events that end a job: these four for good. */
 const ENDINGS = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const;
+
+/** Whether an event of this type ends its job. */
+export function isEndingType(type: JobEventType | undefined): boolean {
+  return ENDINGS.some((ending) => ending === type);
+}
 
 /** The four events that end a job, of every tenant and action. */
 export const ALL_ENDINGS = ENDINGS.map((type) => `jobs.*.*.*.${TOKEN_OF[type]}`);

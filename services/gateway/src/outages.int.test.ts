@@ -84,6 +84,12 @@ test('the list and the feed are 503 problems without Postgres, with a time to co
   }
 });
 
+test('a cursor from a log that was lost is told to be of no use any more', async () => {
+  const cursor = Buffer.from(`4711.${Date.now()}`).toString('base64url');
+  const answer = await gateway.call(`/v2/tenants/acme/events?after=${cursor}`);
+  expect([answer.status, answer.json.code]).toEqual([410, 'cursor_expired']);
+});
+
 test('without the log every call that needs it is 503, and all recover with it', async () => {
   const { json } = await run();
   await gateway.nats.kill();

@@ -78,13 +78,19 @@ export async function startGateway(
   room = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
   const stop = new AbortController();
   const stopping = AbortSignal.any([signal, stop.signal]);
+  // Deadlines and starts are times by the clock of the log's server, whichever gateway writes them.
+  let aheadMs = await bus.clockAheadMs().catch(() => 0);
+  const measure = async () => {
+    aheadMs = await bus.clockAheadMs();
+    return aheadMs;
+  };
   void watchClock({
-    measure: bus.clockAheadMs,
-    maxOffMs: config.maxClockOffMs,
+    ...{ measure, maxOffMs: config.maxClockOffMs },
     ...{ metrics: ops.metrics, log, signal: stopping },
   });
   const app = createApp({
-    ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log, now },
+    ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log },
+    now: () => now() - aheadMs,
     stopping,
     idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
     store: createJobStore(db, log),

@@ -14,7 +14,8 @@ import {
 } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settings } from './config.ts';
-import { expireOverdue } from './expire-overdue.ts';
+import { createDeadlines } from './deadlines.ts';
+import { createExpiry } from './expire-overdue.ts';
 import { startProjection } from './start.ts';
 import { forbidExecutor } from './test-refusal.ts';
 
@@ -117,14 +118,21 @@ test('a job that cannot be expired keeps no other one from it', async () => {
   const [bad, good] = overdue.map(({ ref }) => ref);
   if (!bad || !good) throw new Error('nothing requested');
   const db = openDatabase({ url: database.url, name: 'test', poolSize: 2 });
-  const failing: Pick<Bus, 'append' | 'readJob'> = {
-    append: bus.append,
+  const failing: Bus = {
+    ...bus,
     readJob: (job) => (job.jobId === bad.jobId ? Promise.reject(new Error('unreadable')) : bus.readJob(job)),
   };
   const ids = [bad.jobId, good.jobId];
   const rows = () => db.selectFrom('job_summary').select('job_id').where('job_id', 'in', ids).execute();
   await waitUntil(async () => (await rows()).length === 2);
-  await expireOverdue({ db, bus: failing, nowMs: Date.now() + 7_200_000 });
+  const now = async () => Date.now() + 7_200_000;
+  await createExpiry({
+    db,
+    bus: failing,
+    deadlines: createDeadlines(),
+    now,
+    log: { warn() {} } as never,
+  }).byTable();
   await db.destroy();
   expect(await endingOf(good)).toMatchObject({ type: 'JobExpired' });
 });

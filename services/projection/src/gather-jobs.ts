@@ -1,5 +1,5 @@
 import { type AuditEntry, decodeText } from '@errand/bus';
-import { type JobRef, parseJobSubject, uuidV7TimeMs } from '@errand/contracts';
+import { isEndingType, type JobRef, parseJobSubject, uuidV7TimeMs } from '@errand/contracts';
 import { expiresAtMs, foldJob, type JobState, mergeJobStates } from '@errand/domain';
 import { summaryLine } from './job-summary-table.ts';
 
@@ -61,13 +61,6 @@ interface HeldJob {
   readonly events: { readonly position: number; readonly version: number; readonly text: string }[];
   length: number;
 }
-
-const ENDINGS: ReadonlySet<string | undefined> = new Set([
-  'JobSucceeded',
-  'JobFailed',
-  'JobCanceled',
-  'JobExpired',
-]);
 
 export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGatherer {
   const held = new Map<string, HeldJob>();
@@ -144,7 +137,7 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
         job.events.push({ position, version: entry.version, text });
         job.length += text.length;
         heldLength += text.length;
-        if (ENDINGS.has(type)) release(job);
+        if (isEndingType(type)) release(job);
       }
       releaseOldest();
     },

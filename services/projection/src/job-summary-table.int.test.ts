@@ -109,7 +109,7 @@ test('overdue jobs are drawn in any order, so that those which cannot be expired
   for (let draws = 0; draws < 200 && drawn.size < jobs.length; draws++) {
     const found = await findOverdue(db, { nowMs: Date.parse('2020-01-02T00:00:00Z'), limit: 1 });
     expect(found.length).toBe(1);
-    for (const { jobId } of found) drawn.add(jobId);
+    for (const { ref } of found) drawn.add(ref.jobId);
   }
   expect([...drawn].toSorted()).toEqual(jobs.toSorted());
 });

@@ -3,7 +3,8 @@ import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
 import { Counter, createOps, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
-import { expireOverdue } from './expire-overdue.ts';
+import { createDeadlines } from './deadlines.ts';
+import { createExpiry } from './expire-overdue.ts';
 import { onJobEvents } from './on-job-events.ts';
 import { createRebuilds } from './rebuilds.ts';
 import { repeatedly } from './repeatedly.ts';
@@ -51,10 +52,33 @@ export async function startProjection(
   const http = resources.use(
     await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
   );
+  let aheadMs: number | undefined;
+  const measure = async () => {
+    aheadMs = await bus.clockAheadMs(now);
+    return aheadMs;
+  };
   void watchClock({
-    measure: bus.clockAheadMs,
-    maxOffMs: config.maxClockOffMs,
+    ...{ measure, maxOffMs: config.maxClockOffMs },
     ...{ metrics: ops.metrics, log, signal: stopping },
+  });
+  const expiry = createExpiry({
+    ...{ db, bus, log, deadlines: createDeadlines() },
+    now: async () => now() - (aheadMs ?? (await measure())),
+  });
+  const expireBy = (sweep: () => Promise<number>) =>
+    repeatedly(config.deadlineSweepMs, stopping, async () => {
+      try {
+        const expired = await sweep();
+        if (expired > 0) log.info({ expired }, 'overdue_jobs_expired');
+      } catch (err) {
+        log.warn({ err }, 'deadline_sweep_failed');
+      }
+    });
+  // Before anything that waits for Postgres.
+  const expiringByLog = expireBy(expiry.byLog);
+  resources.defer(() => {
+    stop.abort();
+    return expiringByLog;
   });
   const projected = new Counter({
     name: 'errand_projected_events_total',
@@ -101,14 +125,7 @@ export async function startProjection(
       log.error({ err }, 'retention_failed');
     }
   });
-  const expireJobs = repeatedly(config.deadlineSweepMs, stopping, async () => {
-    try {
-      const expired = await expireOverdue({ db, bus, nowMs: now() });
-      if (expired > 0) log.info({ expired }, 'overdue_jobs_expired');
-    } catch (err) {
-      log.warn({ err }, 'deadline_sweep_failed');
-    }
-  });
+  const expiringByTable = expireBy(expiry.byTable);
 
   resources.defer(await answerVerify({ db, bus, config, log, now, stopping }));
   const { databaseUrl, rebuildPage: pageSize } = config;
@@ -128,7 +145,14 @@ export async function startProjection(
     opsPort: http.port,
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all([projecting, dropExpired, expireJobs, rebuilding, rebuilds.look()]);
+      await Promise.all([
+        projecting,
+        dropExpired,
+        expiringByLog,
+        expiringByTable,
+        rebuilding,
+        rebuilds.look(),
+      ]);
       await started[Symbol.asyncDispose]();
     },
   };

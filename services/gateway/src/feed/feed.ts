@@ -1,6 +1,7 @@
 import { type Bus, LogUnavailable } from '@errand/bus';
 import type { JobStatus } from '@errand/contracts';
 import { endingsOf, PROJECTION_CONSUMER, storedSubject, type WebhookEventType } from '@errand/contracts';
+import { Refusal } from '../problem.ts';
 import { createTurns } from '../turns.ts';
 import type { Ending, EndingsTable } from './endings-table.ts';
 import type { FeedCursor } from './feed-cursor.ts';
@@ -32,7 +33,7 @@ export interface FeedRead {
 export interface Feed {
   /** Behind everything that can be shown at this moment. @throws LogUnavailable */
   latest(): Promise<FeedCursor>;
-  /** @throws LogUnavailable, Refusal database_unavailable */
+  /** @throws LogUnavailable; Refusal database_unavailable, and cursor_expired for a place in a log that was lost */
   read(wanted: FeedRead): Promise<FeedPage>;
   /** Tells when there may be more to read. */
   follow(tenantId: string, signal: AbortSignal): FeedChanges;
@@ -47,7 +48,7 @@ export interface FeedChanges extends Disposable {
 }
 
 interface FeedDeps {
-  readonly bus: Pick<Bus, 'standingOf' | 'onStored'>;
+  readonly bus: Pick<Bus, 'standingOf' | 'onStored' | 'logReach'>;
   readonly table: EndingsTable;
   readonly now: () => number;
   readonly stopping: AbortSignal;
@@ -61,6 +62,12 @@ const READS_AT_ONCE = 8;
 export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
   const inTurn = createTurns(READS_AT_ONCE);
   const floor = createFloor(bus);
+  let began: number | undefined;
+  /** Never changes: a process does not outlive its log. */
+  const beganAt = async () => {
+    began ??= (await bus.logReach()).beganAt;
+    return began;
+  };
   return {
     async latest() {
       return { version: await floor(), atMs: now() };
@@ -71,6 +78,7 @@ export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
         const upTo = await floor();
         const statuses = types.map((type) => type.slice('job.'.length) as JobStatus);
         const above = after.version;
+        if (above > 0 && above < (await beganAt()) - 1) throw new Refusal('cursor_expired');
         const sinceMs = above === 0 ? after.atMs : undefined;
         const endings = await table.read({ tenantId, above, upTo, sinceMs, statuses, limit });
         const last = endings.at(-1);

@@ -1,4 +1,5 @@
 import type { StoredLink } from '@errand/bus';
+import { isEndingType } from '@errand/contracts';
 
 /*
  * Each event must follow the very event that its writer had seen: its guard names the job's previous version. Of each
@@ -11,13 +12,6 @@ export type LinkVerdict =
   /** Nothing is known of the job, so only the log can tell. */
   | { readonly kind: 'unknown' };
 
-const ENDINGS: ReadonlySet<string | undefined> = new Set([
-  'JobSucceeded',
-  'JobFailed',
-  'JobCanceled',
-  'JobExpired',
-]);
-
 /** Links are given in the order of the log. `firstVersion`: what came before has left it. */
 export function createChainWalk(options: {
   firstVersion: number;
@@ -27,7 +21,7 @@ export function createChainWalk(options: {
 
   function remember({ ref, type, version }: StoredLink): void {
     newest.delete(ref.jobId);
-    if (ENDINGS.has(type)) return;
+    if (isEndingType(type)) return;
     newest.set(ref.jobId, version);
     if (newest.size <= options.maxJobs) return;
     const [oldest] = newest.keys();
