@@ -46,7 +46,7 @@ export interface TestJobs {
   ): Promise<JobRef>;
   newRef(action: string): JobRef;
   typesOf(ref: JobRef): Promise<string[]>;
-  stateWhen(ref: JobRef, holds: (state: JobState) => boolean): Promise<JobState>;
+  stateWhen(ref: JobRef, holds: (state: JobState) => boolean, timeoutMs?: number): Promise<JobState>;
   ended(ref: JobRef): Promise<JobState>;
 }
 
@@ -69,13 +69,13 @@ export function testJobs(bus: Bus): TestJobs {
     },
     newRef: (action) => ({ tenantId: 'acme', action, jobId: randomUUIDv7() }),
     typesOf: async (ref) => (await bus.readJob(ref)).map(({ event }) => event.type),
-    stateWhen: (ref, holds) =>
+    stateWhen: (ref, holds, timeoutMs = 20_000) =>
       waitUntil(
         async () => {
           const state = foldJob(await bus.readJob(ref));
           return state && holds(state) ? state : undefined;
         },
-        { timeoutMs: 20_000, intervalMs: 20 },
+        { timeoutMs, intervalMs: 20 },
       ),
     ended: (ref) => jobs.stateWhen(ref, (state) => isEnded(state.phase.value.status)),
   };
