@@ -70,6 +70,7 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
       ref,
       state,
       traceparent: request.event.traceparent,
+      now: deps.now,
       signal: deps.giveUp,
     });
     const isolated = target.runner.isolates(hasLostExecutor(state, events));

@@ -140,7 +140,8 @@ async function conclude(
     };
     return verdictOf(await writeFault(writer, error, failAttempt));
   }
-  const retryAtMs = deps.now() + delayMs;
+  // The wait ends by the server's clock, so it begins by it, too.
+  const retryAtMs = Math.ceil((watch.serverNowMs() ?? deps.now()) + delayMs);
   const retryAt = new Date(retryAtMs).toISOString();
   const retryAttempt = (fault: JobFault): Command => ({
     type: 'retryAttempt',

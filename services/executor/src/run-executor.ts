@@ -21,11 +21,8 @@ export function runExecutor({ actions }: { actions: readonly Action[] }): Promis
   }
   return runExecutorService((config, context) => {
     assertOwn(actions);
-    return startExecutor(
-      config,
-      context,
-      actions.map((action) => ({ action, isMain: true })),
-    );
+    const given = actions.map((action) => ({ action, isMain: true }));
+    return startExecutor(config, context, { given });
   });
 }
 

@@ -28,7 +28,7 @@ const MESSAGE_MARGIN_BYTES = 1_024;
 export async function startExecutor(
   config: ExecutorConfig,
   { log, signal, fail: failService, onStray }: ServiceContext,
-  given?: readonly LoadedAction[],
+  { given, now = Date.now }: { given?: readonly LoadedAction[]; now?: () => number } = {},
 ): Promise<AsyncDisposable & { opsPort: number }> {
   const stop = new AbortController();
   const giveUp = new AbortController();
@@ -73,7 +73,7 @@ export async function startExecutor(
     atWork: new Set(),
     giveUp: giveUp.signal,
     hasFailed: () => hasFailed,
-    now: Date.now,
+    now,
     random: Math.random,
     onAttemptEnded: metrics.attemptEnded,
     onStray: strays.report,
@@ -108,7 +108,7 @@ export async function startExecutor(
     slots: TIMER_SLOTS,
     signal: stopping,
     onError: (err) => log.error({ err }, 'work_failed'),
-    handle: (ref) => onTimerDue(ref, { bus, signal: stopping }),
+    handle: (ref, endedAtMs) => onTimerDue(ref, { bus, signal: stopping, now, endedAtMs }),
   }).catch(fail);
   consuming = true;
 

@@ -18,18 +18,23 @@ const ACTIONS = [new URL('./test-actions.ts', import.meta.url), new URL('./test-
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
 /** A failure of the executor itself fails the test through an unhandled rejection. */
-export function startTestExecutor(natsUrl: string, env: Record<string, string> = {}): Promise<TestExecutor> {
+export function startTestExecutor(
+  natsUrl: string,
+  env: Record<string, string> = {},
+  now = Date.now,
+): Promise<TestExecutor> {
   const config = parseConfig(settings, {
     NATS_URL: natsUrl,
     ERRAND_OPS_PORT: '0',
     ERRAND_ACTIONS: ACTIONS,
     ...env,
   });
-  return startExecutor(config, {
+  const context = {
     log: createLogger({ service: 'executor', level: 'silent' }),
     signal: new AbortController().signal,
-    fail: (error) => void Promise.reject(error),
-  });
+    fail: (error: unknown) => void Promise.reject(error),
+  };
+  return startExecutor(config, context, { now });
 }
 
 export function openExecutorTestBus(servers: string): Promise<Bus> {
