@@ -21,7 +21,6 @@ from nats import ApiError, Nats
 LEASE = int(os.environ.get("ERRAND_LEASE_MS") or 30_000) / 1_000
 INLINE_BYTES = 262_144
 PROGRESS_SECONDS = 0.2
-CLOCK_SECONDS = 1
 
 
 class PermanentError(Exception):
@@ -281,11 +280,13 @@ class Executor:
 
     def on_wait_over(self, message):
         prefix = "jobs." + message.subject.removeprefix("timers.due.")
+        words = message.reply.split(".")
+        ended_at = int(words[7] if len(words) == 9 else words[9]) / 1e9
         while True:
             job = read_job(self.nats, prefix)
             if job.status != "queued" or not job.next_at:
                 return b"+ACK"
-            if seconds_of(job.next_at) > time.time() + CLOCK_SECONDS:
+            if seconds_of(job.next_at) > ended_at:
                 set_wait(self.nats, prefix, job.next_at)
                 return b"+ACK"
             if append(self.nats, job, "JobDue", {"reason": "retry" if job.attempt else "start_after"}):

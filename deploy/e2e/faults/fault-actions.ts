@@ -3,7 +3,7 @@ import { Metadata } from '@errand/contracts';
 
 /*
  * Actions that behave in every way an executor must bear. Inputs and results are records of strings: `ms` of the input
- * says how long an attempt works, `pid` of the result, and of each progress message, which process ran it.
+ * says how long an attempt works, `pid` of the result, and of each progress message, which executor ran it.
  *
  *   action         an attempt                                        allowed   ends, left alone
  *   quick          returns at once                                        10   succeeded
@@ -21,7 +21,9 @@ const io = { input: Metadata, result: Metadata } as const;
 const SURVIVES = { maxAttempts: 10, firstDelayMs: 100, maxDelayMs: 1_000 };
 const GIVES_UP = { maxAttempts: 3, firstDelayMs: 100 };
 
-const ranHere = () => ({ pid: String(process.pid) });
+/** A process for one attempt is the child of its executor, and the only one with a channel to its parent. */
+const executorPid = process.send ? process.ppid : process.pid;
+const ranHere = () => ({ pid: String(executorPid) });
 
 export const quick = defineAction({ ...io, name: 'quick', retry: SURVIVES, concurrency: 8, run: ranHere });
 
@@ -32,7 +34,7 @@ export const slow = defineAction({
   thread: 'worker',
   async run({ input, progress }) {
     for (const percent of [0, 25, 50, 75]) {
-      progress(percent, `pid ${process.pid}`);
+      progress(percent, `pid ${executorPid}`);
       await pause(Number(input.ms) / 4);
     }
     return ranHere();
@@ -72,7 +74,7 @@ export const obedient = defineAction({
   retry: SURVIVES,
   concurrency: 8,
   async run({ input, signal, progress }) {
-    progress(50, `pid ${process.pid}`);
+    progress(50, `pid ${executorPid}`);
     const aborted = Promise.withResolvers<never>();
     const onAbort = () => aborted.reject(new Error('aborted'));
     signal.addEventListener('abort', onAbort, { once: true });
@@ -88,7 +90,7 @@ export const deaf = defineAction({
   thread: 'worker',
   concurrency: 2,
   run({ input, progress }) {
-    progress(50, `pid ${process.pid}`);
+    progress(50, `pid ${executorPid}`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(input.ms));
     return ranHere();
   },

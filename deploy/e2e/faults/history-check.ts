@@ -82,7 +82,7 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
     case 'JobRequested':
       return [{ type: 'requestJob', request: event.data }];
     case 'JobStarted':
-      return [{ ...start, executorId: event.data.executor_id }];
+      return [{ ...start, executorId: event.data.executor_id, isolated: event.data.isolated === true }];
     case 'JobProgressed': {
       const { percent, message } = event.data;
       const told = message === undefined ? {} : { message };

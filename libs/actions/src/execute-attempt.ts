@@ -136,10 +136,14 @@ function faultOf(error: unknown): AttemptOutcome {
   return { kind: 'failed', permanent: true, error: plainFault({ code, message, details: details ?? [] }) };
 }
 
-/** For the log, of whatever was thrown. */
-function causeOf(error: unknown): string {
+/** Characters of a cause. */
+const MAX_CAUSE = 16_384;
+
+/** For the log, of whatever was thrown. Never throws. */
+export function causeOf(error: unknown): string {
   try {
-    return String(error instanceof Error ? (error.stack ?? error.message) : error);
+    const text = String(error instanceof Error ? (error.stack ?? error.message) : error);
+    return text.slice(0, MAX_CAUSE);
   } catch {
     return 'something that has no text';
   }

@@ -50,9 +50,10 @@ test('a stored event is told with its job, type and version, and a refused one i
   const second = await bus.append({ ref, event: started(ref), expectedVersion: version });
   await listener.until(() => listener.told.length >= 2);
   listener.stop();
+  const storedAtMs = expect.any(Number);
   expect(listener.told).toEqual([
-    { ref, type: 'JobRequested', version },
-    { ref, type: 'JobStarted', version: second.kind === 'appended' ? second.version : 0 },
+    { ref, type: 'JobRequested', version, storedAtMs },
+    { ref, type: 'JobStarted', version: second.kind === 'appended' ? second.version : 0, storedAtMs },
   ]);
 });
 

@@ -5,6 +5,8 @@ export interface StoredEvent {
   readonly ref: JobRef;
   readonly type: JobEventType;
   readonly version: number;
+  /** When, by the server's clock. */
+  readonly storedAtMs?: number | undefined;
 }
 
 export interface StoredEvents {
@@ -29,7 +31,10 @@ export function createStoredEvents(
       const subscription = nc.subscribe(filter, {
         callback: (error, message) => {
           const parsed = error ? undefined : parseStoredSubject(message.subject);
-          if (parsed) onEvent({ ...parsed, version: Number(message.headers?.get('Nats-Sequence')) });
+          if (!parsed) return;
+          const version = Number(message.headers?.get('Nats-Sequence'));
+          const storedAtMs = Date.parse(message.headers?.get('Nats-Time-Stamp') ?? '') || undefined;
+          onEvent({ ...parsed, version, storedAtMs });
         },
       });
       const forget = onReconnected(onGap);

@@ -30,11 +30,14 @@ export function createTimers(nc: NatsConnection): Timers {
   };
 }
 
-/** Handles the ends of waits. An end may come twice, and after its job has moved on. */
+/**
+ * Handles the ends of waits, which come with the time by the server's clock. An end may come twice, and after its job
+ * has moved on.
+ */
 export function consumeDueTimers(
   nc: NatsConnection,
   options: Omit<PullOptions, 'consumer' | 'handle'> & {
-    handle: (ref: JobRef) => Promise<Verdict>;
+    handle: (ref: JobRef, endedAtMs: number) => Promise<Verdict>;
   },
 ): Promise<void> {
   return pullMessages(nc, {
@@ -42,7 +45,8 @@ export function consumeDueTimers(
     consumer: TIMERS_CONSUMER,
     handle: async (message) => {
       const ref = refOfDueTimer(message.subject);
-      return ref ? options.handle(ref) : { kind: 'done' };
+      const endedAtMs = Number(message.timestampNanos / 1_000_000n);
+      return ref ? options.handle(ref, endedAtMs) : { kind: 'done' };
     },
   });
 }

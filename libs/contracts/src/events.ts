@@ -54,7 +54,12 @@ const JobRequested = z.object({
 });
 
 /** The same attempt may start more than once: what is handed over has not failed. */
-const JobStarted = z.object({ attempt, executor_id: z.string() });
+const JobStarted = z.object({
+  attempt,
+  executor_id: z.string(),
+  /** It runs alone in a process of its own, since an executor died while it ran an earlier attempt of the job. */
+  isolated: z.literal(true).optional(),
+});
 
 const JobProgressed = z.object({
   attempt,

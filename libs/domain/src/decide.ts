@@ -25,8 +25,10 @@ import { isEnded, type JobState } from './job.ts';
  * Commands that name an attempt hold for the current one only. Where cancel was requested, startAttempt,
  * retryAttempt and handOverAttempt lead to JobCanceled.
  *
- * Attempts are numbered by what used them up: a failure, or an executor that went away without a word. One that was
- * handed over is begun anew under its number. Where the last one allowed is used up, startAttempt leads to JobFailed.
+ * Attempts are numbered by what used them up: a failure, or an executor that went away without a word. So what is
+ * limited is how often a job fails or loses its executor. A hand-over uses up nothing: the attempt is begun anew under
+ * its number, as often as executors are told to stop. Where the last one allowed is used up, startAttempt leads to
+ * JobFailed.
  *
  * A decision holds for the version it was made on: the append is guarded by that version, so whoever lost a race
  * reads again and decides again.
@@ -34,7 +36,7 @@ import { isEnded, type JobState } from './job.ts';
 
 export type Command =
   | { type: 'requestJob'; request: JobEventOf<'JobRequested'>['data'] }
-  | { type: 'startAttempt'; executorId: string; maxAttempts: number }
+  | { type: 'startAttempt'; executorId: string; maxAttempts: number; isolated?: boolean }
   | { type: 'reportProgress'; attempt: number; percent: number; message?: string }
   /** With a `resultRef` the result lies there, and `result` is not written. */
   | { type: 'succeedAttempt'; attempt: number; result?: unknown; resultRef?: PayloadRef; durationMs: number }
@@ -136,7 +138,11 @@ function startAttempt(command: Extract<Command, { type: 'startAttempt' }>, state
     const error = { code: 'attempts_exhausted', message: FAULT_CODES.attempts_exhausted };
     return fact({ type: 'JobFailed', data: { attempt: previous, error, duration_ms: 0 } });
   }
-  return fact({ type: 'JobStarted', data: { attempt, executor_id: command.executorId } });
+  const { executorId, isolated = false } = command;
+  return fact({
+    type: 'JobStarted',
+    data: { attempt, executor_id: executorId, ...(isolated ? { isolated } : {}) },
+  });
 }
 
 /** Begun, no longer running, and no failure told since. */

@@ -7,6 +7,8 @@ export interface ServiceContext {
   readonly signal: AbortSignal;
   /** Ends the process with an error: for conditions that only a new start mends. */
   readonly fail: (error: unknown) => void;
+  /** Takes the errors that nobody caught, which fail the service otherwise. Absent where no process is run. */
+  readonly onStray?: (take: (error: unknown) => void) => void;
 }
 
 /**
@@ -34,12 +36,16 @@ export async function runService<S extends Settings>(options: {
       stop.abort();
     });
   }
-  process.on('uncaughtException', fail);
-  process.on('unhandledRejection', fail);
+  let takeStray = fail;
+  process.on('uncaughtException', (error) => takeStray(error));
+  process.on('unhandledRejection', (error) => takeStray(error));
+  const onStray = (take: (error: unknown) => void) => {
+    takeStray = take;
+  };
 
   let service: AsyncDisposable | undefined;
   try {
-    service = await options.start(config, { log, signal: stop.signal, fail });
+    service = await options.start(config, { log, signal: stop.signal, fail, onStray });
     log.info('service_started');
   } catch (error) {
     if (error instanceof ConfigError || isUnfitServer(error)) refuse(error);

@@ -24,7 +24,7 @@ test('an attempt that has ended leaves nothing behind, however long its timeout'
       return {};
     },
   });
-  await using runner = createAttemptRunner(action, undefined);
+  await using runner = createAttemptRunner(action, { onStray: () => {} });
   const { signal } = new AbortController();
   for (let attempts = 0; attempts < 20; attempts++) {
     const outcome = await runner.run(ORDER, idleHooks(signal));

@@ -6,21 +6,65 @@ import {
   executeAttempt,
   failed,
 } from '@errand/actions/execution';
+import { openCharge } from './attempt-charge.ts';
+import type { OnStray } from './guard-process.ts';
+import { createIsolatedAttempts, type IsolatedCode, type IsolatedProcess } from './isolated-attempts.ts';
 import type { ModuleCode } from './module-code.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
-/** Runs attempts of one action, here or in worker threads. */
+/** Runs attempts of one action: here, in worker threads, or each in a process of its own. */
 export interface AttemptRunner extends AsyncDisposable {
+  /** Whether an attempt is to run alone in a process, if it can: it did damage before, or one of this action has. */
+  isolates(hasLostExecutor: boolean): boolean;
   /** Settles at the latest when the action's timeout is over or the hooks' signal has fired. Never throws. */
-  run(order: AttemptOrder, hooks: AttemptHooks): Promise<AttemptOutcome | { kind: 'interrupted' }>;
+  run(
+    order: AttemptOrder,
+    hooks: AttemptHooks,
+    isolated?: boolean,
+  ): Promise<AttemptOutcome | { kind: 'interrupted' }>;
 }
 
-/** `code` is for an action that wants threads. */
-export function createAttemptRunner(action: Action, code: ModuleCode | undefined): AttemptRunner {
-  const pool = action.thread === 'worker' && code ? createWorkerPool(code, action.contract.name) : undefined;
-  const { timeout_ms } = action.contract;
+export interface RunnerOptions {
+  /** For an action that wants threads. */
+  readonly code?: ModuleCode | undefined;
+  /** Absent where no other process can get at the action. */
+  readonly isolatedCode?: IsolatedCode | undefined;
+  readonly onStray: OnStray;
+}
+
+export function createAttemptRunner(action: Action, options: RunnerOptions): AttemptRunner {
+  const { code, isolatedCode, onStray } = options;
+  const { name, timeout_ms } = action.contract;
+  const pool = action.thread === 'worker' && code ? createWorkerPool(code, name, onStray) : undefined;
+  const isolation = isolatedCode ? createIsolatedAttempts(isolatedCode, name, onStray) : undefined;
+  /** Once one of its attempts took its process down, the next one would take this one down, and everybody's jobs. */
+  let isDangerous = false;
+
+  async function runHere(order: AttemptOrder, hooks: AttemptHooks, stop: AbortController) {
+    if (pool) return pool.run(order, hooks);
+    using charge = openCharge(order.jobId, hooks);
+    // An attempt that is over is charged with nothing more, and one that is charged is over.
+    stop.signal.addEventListener('abort', () => charge[Symbol.dispose](), { once: true });
+    void charge.failed.then(() => stop.abort());
+    const work = charge.run(() => executeAttempt(action, order, charge.hooks));
+    return await Promise.race([work, charge.failed]);
+  }
+
+  async function runIn(child: IsolatedProcess, order: AttemptOrder, hooks: AttemptHooks) {
+    const outcome = await child.run(order, hooks);
+    isDangerous ||= child.hasDied();
+    return outcome;
+  }
+
   return {
-    async run(order, hooks) {
+    isolates: (hasLostExecutor) => isolation !== undefined && (hasLostExecutor || isDangerous),
+    async run(order, hooks, isolated = false) {
+      // Starting a process is no part of the attempt's time.
+      const child = isolated ? await isolation?.start(hooks.signal) : undefined;
+      if (isolated && !child) {
+        if (hooks.signal.aborted) return { kind: 'interrupted' };
+        onStray({ cause: 'the process for an isolated attempt did not start', jobId: order.jobId });
+      }
       // One controller and one timer, both let go at the end: a composite signal would be kept until its timeout.
       const stop = new AbortController();
       const interrupted = Promise.withResolvers<{ kind: 'interrupted' }>();
@@ -37,7 +81,7 @@ export function createAttemptRunner(action: Action, code: ModuleCode | undefined
       if (hooks.signal.aborted) onStop();
       try {
         const own = { ...hooks, signal: stop.signal };
-        const work = pool ? pool.run(order, own) : executeAttempt(action, order, own);
+        const work = child ? runIn(child, order, own) : runHere(order, own, stop);
         // An action that ignores its signal is left behind; its outcome interests nobody any more.
         const outcome = await Promise.race([work, interrupted.promise]);
         return outcome.kind === 'interrupted' && isTimedOut ? failed('timed_out') : outcome;
@@ -48,6 +92,7 @@ export function createAttemptRunner(action: Action, code: ModuleCode | undefined
     },
     async [Symbol.asyncDispose]() {
       await pool?.[Symbol.asyncDispose]();
+      await isolation?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -33,7 +33,7 @@ test('a cancel whose read failed is looked at again, and stops the attempt', asy
       failures-- > 0 ? Promise.reject(new LogUnavailable('the log did not answer')) : bus.readJob(job),
   };
   const { signal } = new AbortController();
-  const writer = createJobWriter({ bus: failing, ref, state, traceparent: undefined, signal });
+  const writer = createJobWriter({ bus: failing, ref, state, traceparent: undefined, now: Date.now, signal });
   const errors: unknown[] = [];
   const watch = watchAttempt({ bus: failing, ref, writer, onError: (error) => errors.push(error) });
   watch.begin(1);

@@ -14,6 +14,8 @@ export interface AttemptWatch {
   stop(reason: StopReason): void;
   /** Says that the attempt of this number has begun: from here on it can become useless. */
   begin(attempt: number): void;
+  /** The server's clock, as far as the log has told of the job while it is watched. */
+  serverNowMs(): number | undefined;
   /** Stops watching. */
   close(): void;
 }
@@ -35,6 +37,7 @@ export function watchAttempt(options: {
   let attempt: number | undefined;
   let newestTold = 0;
   let again: NodeJS.Timeout | undefined;
+  let heard: { storedAtMs: number; heardAt: number } | undefined;
 
   async function look(version: number): Promise<void> {
     newestTold = Math.max(newestTold, version);
@@ -55,7 +58,10 @@ export function watchAttempt(options: {
   }
 
   const unsubscribe = bus.onStored(storedSubject(jobSubjects(ref)), {
-    onEvent: ({ version }) => void look(version),
+    onEvent({ version, storedAtMs }) {
+      if (storedAtMs !== undefined) heard = { storedAtMs, heardAt: performance.now() };
+      void look(version);
+    },
     // Whatever was stored meanwhile has a version that is not known yet.
     onGap: () => void look(Number.POSITIVE_INFINITY),
   });
@@ -65,6 +71,7 @@ export function watchAttempt(options: {
       attempt = number;
       void look(newestTold);
     },
+    serverNowMs: () => heard && heard.storedAtMs + (performance.now() - heard.heardAt),
     stop: (reason) => controller.abort(reason),
     close() {
       clearTimeout(again);

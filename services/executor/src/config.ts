@@ -63,6 +63,15 @@ export const settings = {
     min: 1_000,
     max: 600_000,
   }),
+  blockedMs: integer({
+    env: 'ERRAND_EXECUTOR_BLOCKED_MS',
+    description:
+      'How long the main thread of an executor may answer nothing, as in an endless loop of an action, before its process is killed for its supervisor to start it anew; shorter than ERRAND_LEASE_MS; 0 never',
+    unit: 'ms',
+    default: 20_000,
+    min: 0,
+    max: 600_000,
+  }),
   finishGraceMs: integer({
     env: 'ERRAND_EXECUTOR_FINISH_GRACE_MS',
     description: 'How long a stop lets attempts finish before it hands their jobs to other executors',

@@ -34,6 +34,7 @@ test('an attempt whose start was stored and not acknowledged is begun, and no ot
     ref,
     state: foldJob(await bus.readJob(ref)),
     traceparent: undefined,
+    now: Date.now,
     signal: new AbortController().signal,
   });
   const start = await writer.writeOnce({ type: 'startAttempt', executorId: 'here', maxAttempts: 1 });

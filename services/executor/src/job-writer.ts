@@ -38,10 +38,11 @@ export function createJobWriter(options: {
   ref: JobRef;
   state: JobState | undefined;
   traceparent: string | undefined;
+  now: () => number;
   /** Ends the patience of persistent writes. */
   signal: AbortSignal;
 }): JobWriter {
-  const { bus, ref, traceparent, signal } = options;
+  const { bus, ref, traceparent, now, signal } = options;
   let state = options.state;
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -55,7 +56,7 @@ export function createJobWriter(options: {
       id: randomUUIDv7(),
       jobId: ref.jobId,
       source: '/errand/executor',
-      timeMs: Date.now(),
+      timeMs: now(),
       traceparent,
     });
     // The same event is appended again after silence: its id tells whether an earlier try was stored.

@@ -158,7 +158,7 @@ test('a mounted configuration is followed through its links, and threads run the
   await rm(join(folder.path, '..v1'), { recursive: true });
   const { code } = first[0] ?? {};
   if (!code) throw new Error('it has no code');
-  await using pool = createWorkerPool(code, 'a');
+  await using pool = createWorkerPool(code, 'a', () => {});
   const outcome = await pool.run(ORDER, idleHooks(new AbortController().signal));
   expect(outcome).toEqual({ kind: 'succeeded', json: '{"said":"first"}' });
   const { actions } = await lookTwice(places);

@@ -19,8 +19,10 @@ export interface LoadedAction {
   readonly action: Action;
   /** Absent for one that was not read from a file. */
   readonly file?: string;
-  /** For running it in a thread. Absent for declared actions, which have no code of their own. */
+  /** For running it in a thread or a process. Absent for declared actions, which have no code of their own. */
   readonly code?: ModuleCode;
+  /** Whether it comes with the main file of this process, which serves it whenever it is started. */
+  readonly isMain?: boolean;
 }
 
 /** A file's version that loaded, with what it was read from: the text of declarations, or code. */

@@ -1,5 +1,4 @@
-import { runService } from '@errand/runtime';
-import { settings } from './config.ts';
+import { runExecutorService } from './run-executor.ts';
 import { startExecutor } from './start.ts';
 
-await runService({ name: 'executor', settings, start: startExecutor });
+await runExecutorService(startExecutor);

@@ -5,6 +5,7 @@ import { foldJob, type JobState } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import type { PayloadLimits } from './attempt-payloads.ts';
 import type { AttemptRunner } from './attempt-runner.ts';
+import type { OnStray } from './guard-process.ts';
 import { createJobWriter } from './job-writer.ts';
 import { runAttempt } from './run-attempt.ts';
 
@@ -19,10 +20,13 @@ export interface ExecutorDeps {
   readonly atWork: Set<string>;
   /** Fires when attempts under way must be handed to other executors. */
   readonly giveUp: AbortSignal;
+  /** Whether the process stops since it has failed, and not because it was told to. */
+  readonly hasFailed: () => boolean;
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly onAttemptEnded: (action: string, outcome: string, durationMs: number) => void;
+  readonly onStray: OnStray;
 }
 
 export interface Target {
@@ -39,7 +43,7 @@ export interface Target {
  *   is queued                                           an attempt
  *   waits for a time to come                            its timer is set, if it was not
  *   runs here, or on an executor that says so           another look after the lease
- *   runs on an executor that is gone, or paused         an attempt, which fences the other one
+ *   runs on an executor that is gone, or paused         an attempt, which fences the other one, alone in a process
  *   has ended                                           nothing
  */
 export async function onJobRequested(work: Work, target: Target, deps: ExecutorDeps): Promise<Verdict> {
@@ -66,9 +70,11 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
       ref,
       state,
       traceparent: request.event.traceparent,
+      now: deps.now,
       signal: deps.giveUp,
     });
-    return await runAttempt({ writer, request, target, deps });
+    const isolated = target.runner.isolates(hasLostExecutor(state, events));
+    return await runAttempt({ writer, request, target, deps, isolated });
   } finally {
     deps.atWork.delete(jobId);
   }
@@ -78,6 +84,12 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
 async function eventsOf(work: Work, bus: Bus): Promise<JobHistory> {
   const isFirst = work.deliveryCount === 1 && work.recorded.event.type === 'JobRequested';
   return isFirst ? [work.recorded] : bus.readJob(work.recorded.ref);
+}
+
+/** Its last attempt ended with its executor, or an earlier one did: it may be what its executors died of. */
+function hasLostExecutor(state: JobState, events: JobHistory): boolean {
+  if (state.phase.value.status === 'running') return true;
+  return events.some(({ event }) => event.type === 'JobStarted' && event.data.isolated === true);
 }
 
 async function runsElsewhere(state: JobState, deps: ExecutorDeps): Promise<boolean> {

@@ -3,20 +3,21 @@ import type { JobRef } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { createJobWriter } from './job-writer.ts';
 
-/** The server's clock and this one need not agree to the millisecond. */
-const CLOCK_SKEW_MS = 1_000;
-
 /**
  * A job's wait is over: JobDue brings it to the executors of its action, if it still waits. Settled when that is in the
- * log; a job that was canceled, has ended or runs already needs nothing.
+ * log; a job that was canceled, has ended or runs already needs nothing. Only the server's clock says whether a time has
+ * come: by this one, if it is behind, the wait would be set again and end at once, again and again.
  */
-export async function onTimerDue(ref: JobRef, deps: { bus: Bus; signal: AbortSignal }): Promise<Verdict> {
+export async function onTimerDue(
+  ref: JobRef,
+  deps: { bus: Bus; signal: AbortSignal; now: () => number; endedAtMs: number },
+): Promise<Verdict> {
   const events = await deps.bus.readJob(ref);
   const request = events.find(({ event }) => event.type === 'JobRequested');
   const state = foldJob(events);
   const nextAtMs = Date.parse(state?.phase.value.nextAt ?? '');
   // The end of an earlier wait, told once more: the job waits for a later time by now.
-  if (nextAtMs > Date.now() + CLOCK_SKEW_MS) {
+  if (nextAtMs > deps.endedAtMs) {
     await deps.bus.scheduleDue(ref, nextAtMs);
     return { kind: 'done' };
   }

@@ -19,7 +19,8 @@ import { writeFault } from './write-fault.ts';
  *   failed otherwise                                     JobRetrying        settled, once the timer is set
  *   was stopped because cancel was requested             JobCanceled        settled
  *   was stopped because it is run elsewhere, or ended    nothing            left to the other executor, or settled
- *   was stopped because this process stops               JobDue             settled: JobDue is what others take up
+ *   was stopped because this process is told to stop     JobDue             settled: JobDue is what others take up
+ *   was stopped because this process has failed          nothing            given back: the attempt is used up
  */
 
 interface AttemptContext {
@@ -27,6 +28,8 @@ interface AttemptContext {
   readonly request: RecordedRequest;
   readonly target: Target;
   readonly deps: ExecutorDeps;
+  /** Whether it is to run alone in a process. */
+  readonly isolated: boolean;
 }
 
 const LOOK_ANEW_MS = 50;
@@ -47,10 +50,11 @@ export async function runAttempt(context: AttemptContext): Promise<Verdict> {
 }
 
 async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog: Logger): Promise<Verdict> {
-  const { writer, target, deps } = context;
+  const { writer, target, deps, isolated } = context;
   const { maxAttempts } = target.action.retry;
   const loaded = await loadInput(deps.bus, context.request.event.data);
-  const start = await writer.writeOnce({ type: 'startAttempt', executorId: deps.executorId, maxAttempts });
+  const { executorId } = deps;
+  const start = await writer.writeOnce({ type: 'startAttempt', executorId, maxAttempts, isolated });
   // Not as it was known to be: another executor may run it, so it has to be looked at anew.
   if (start.kind === 'conflict') return { kind: 'again', afterMs: LOOK_ANEW_MS };
   if (start.kind === 'rejected') return verdictOf(start);
@@ -71,7 +75,7 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
 }
 
 async function run(
-  { writer, request, target, deps }: AttemptContext,
+  { writer, request, target, deps, isolated }: AttemptContext,
   { attempt, loaded, watch, log }: { attempt: number; loaded: LoadedInput; watch: AttemptWatch; log: Logger },
 ): Promise<Outcome> {
   if (loaded.kind === 'gone') return failed('input_gone');
@@ -103,6 +107,7 @@ async function run(
       progress: progress.report,
       log: (message, fields) => log.info({ ...fields }, message),
     },
+    isolated,
   );
   over.abort(new Error('the attempt is over'));
   await progress.stop();
@@ -135,7 +140,8 @@ async function conclude(
     };
     return verdictOf(await writeFault(writer, error, failAttempt));
   }
-  const retryAtMs = deps.now() + delayMs;
+  // The wait ends by the server's clock, so it begins by it, too.
+  const retryAtMs = Math.ceil((watch.serverNowMs() ?? deps.now()) + delayMs);
   const retryAt = new Date(retryAtMs).toISOString();
   const retryAttempt = (fault: JobFault): Command => ({
     type: 'retryAttempt',
@@ -158,9 +164,11 @@ async function conclude(
 
 /**
  * Says that the attempt was given back. Without that, as when the log does not answer, it looks to the next executor
- * as if this one had died, which uses the attempt up.
+ * as if this one had died, which uses the attempt up. So it does where this process has failed: what fails it again
+ * and again would be begun for ever.
  */
 async function handOver({ writer, deps }: AttemptContext, attempt: number): Promise<Verdict> {
+  if (deps.hasFailed()) return { kind: 'again', afterMs: 0 };
   try {
     return verdictOf(await writer.write({ type: 'handOverAttempt', attempt, executorId: deps.executorId }));
   } catch (error) {

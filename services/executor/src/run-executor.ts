@@ -1,22 +1,42 @@
 import type { Action } from '@errand/actions';
-import { ConfigError, runService } from '@errand/runtime';
-import { settings } from './config.ts';
+import { ConfigError, runService, type ServiceContext } from '@errand/runtime';
+import { type ExecutorConfig, settings } from './config.ts';
+import { actionNamed } from './exported-actions.ts';
+import { guardExits } from './guard-process.ts';
+import { ATTEMPT_MARK, serveIsolatedAttempt } from './isolated-attempt.ts';
 import { assertServable } from './load-actions.ts';
 import { startExecutor } from './start.ts';
+import { watchMainThread } from './watchdog.ts';
 
 /**
  * The whole of a `main.ts` of one's own: a process that serves these actions until SIGTERM or SIGINT, with the settings
  * of every executor but `ERRAND_ACTIONS`. Never resolves. Exit codes: 0 stopped as told, 1 failed, 2 wrong
- * configuration or actions. Actions that want worker threads, or that reload when their file is saved, are named by
+ * configuration or actions. An attempt that is to run alone has this file started once more, up to here. Actions that want worker threads, or that reload when their file is saved, are named by
  * `ERRAND_ACTIONS` instead: a thread has to load their code by itself.
  */
 export function runExecutor({ actions }: { actions: readonly Action[] }): Promise<void> {
+  if (process.env[ATTEMPT_MARK] !== undefined && process.send) {
+    serveIsolatedAttempt(async (actionName) => actionNamed(actionName, { ...actions }, 'main.ts'));
+    return new Promise(() => {});
+  }
+  return runExecutorService((config, context) => {
+    assertOwn(actions);
+    const given = actions.map((action) => ({ action, isMain: true }));
+    return startExecutor(config, context, { given });
+  });
+}
+
+/** A process that no attempt ends, and that ends when it no longer answers. */
+export function runExecutorService(
+  start: (config: ExecutorConfig, context: ServiceContext) => Promise<AsyncDisposable>,
+): Promise<void> {
+  guardExits();
   return runService({
     name: 'executor',
     settings,
-    start(config, context) {
-      assertOwn(actions);
-      return startExecutor(config, context, actions);
+    async start(config, context) {
+      if (config.blockedMs > 0) watchMainThread(config.blockedMs);
+      return start(config, context);
     },
   });
 }

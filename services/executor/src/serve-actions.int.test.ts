@@ -22,6 +22,7 @@ beforeAll(async () => {
     ...{ leaseMs: 5_000, progressIntervalMs: 0, atWork: new Set<string>(), giveUp: stop.signal },
     limits: { inlinePayloadBytes: 100_000, maxResultBytes: 100_000 },
     ...{ now: Date.now, random: Math.random, onAttemptEnded: () => {} },
+    ...{ hasFailed: () => false, onStray: () => {} },
   };
   const fail = (error: unknown) => void Promise.reject(error);
   served = serveActions({ bus, deps, stopping: stop.signal, fail, onUnreadable: () => {} });

@@ -50,11 +50,12 @@ export function serveActions(options: {
 
   function begin(loaded: LoadedAction): Served {
     const retired = new AbortController();
-    const { action, code } = loaded;
+    const { action, code, isMain } = loaded;
     const { name } = action.contract;
     const count = counts.get(name) ?? createWorkCount();
     counts.set(name, count);
-    const runner = createAttemptRunner(action, code);
+    const isolatedCode = isMain ? 'main' : code;
+    const runner = createAttemptRunner(action, { code, isolatedCode, onStray: deps.onStray });
     const work = consumeWork(bus.nc, {
       consumer: executorConsumer(name, deps.leaseMs),
       slots: action.concurrency,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Action } from '@errand/actions';
 import { consumeDueTimers, openBus, provisionConsumer } from '@errand/bus';
 import { TIMERS_CONSUMER } from '@errand/contracts';
 import {
@@ -14,10 +13,12 @@ import {
 } from '@errand/runtime';
 import type { ExecutorConfig } from './config.ts';
 import { followActions } from './follow-actions.ts';
+import { takeStray } from './guard-process.ts';
 import type { LoadedAction } from './load-actions.ts';
 import type { ExecutorDeps } from './on-job-requested.ts';
 import { onTimerDue } from './on-timer-due.ts';
 import { serveActions } from './serve-actions.ts';
+import { createStrayLog } from './stray-log.ts';
 
 /** How many jobs whose wait is over are looked at at once. */
 const TIMER_SLOTS = 32;
@@ -34,12 +35,17 @@ const MESSAGE_MARGIN_BYTES = 1_024;
  */
 export async function startExecutor(
   config: ExecutorConfig,
-  { log, signal, fail }: ServiceContext,
-  given?: readonly Action[],
+  { log, signal, fail: failService, onStray }: ServiceContext,
+  { given, now = Date.now }: { given?: readonly LoadedAction[]; now?: () => number } = {},
 ): Promise<AsyncDisposable & { opsPort: number }> {
   const stop = new AbortController();
   const giveUp = new AbortController();
   const stopping = AbortSignal.any([signal, stop.signal]);
+  let hasFailed = false;
+  const fail = (error: unknown) => {
+    hasFailed = true;
+    failService(error);
+  };
   await using resources = new AsyncDisposableStack();
   // A start that fails half-way leaves nothing at work.
   resources.defer(() => stop.abort());
@@ -69,6 +75,8 @@ export async function startExecutor(
     maxOffMs: config.maxClockOffMs,
     ...{ metrics: ops.metrics, log, signal: stopping },
   });
+  const strays = createStrayLog({ log, count: () => metrics.strays.inc() });
+  onStray?.(takeStray(strays.report));
   const deps: ExecutorDeps = {
     bus,
     log,
@@ -78,9 +86,11 @@ export async function startExecutor(
     limits: config,
     atWork: new Set(),
     giveUp: giveUp.signal,
-    now: Date.now,
+    hasFailed: () => hasFailed,
+    now,
     random: Math.random,
     onAttemptEnded: metrics.attemptEnded,
+    onStray: strays.report,
   };
 
   const stopAnswering = bus.answerHolds(deps.executorId, (jobId) => deps.atWork.has(jobId));
@@ -106,13 +116,13 @@ export async function startExecutor(
       loadLimitMs: LOAD_LIMIT_MS,
       ...{ maxContractBytes, log, signal: stopping, onActions },
     });
-  if (given) await onActions(given.map((action) => ({ action })));
+  if (given) await onActions(given);
   const followed = given ? undefined : (await follow()).ended;
   const timing = consumeDueTimers(bus.nc, {
     slots: TIMER_SLOTS,
     signal: stopping,
     onError: (err) => log.error({ err }, 'work_failed'),
-    handle: (ref) => onTimerDue(ref, { bus, signal: stopping }),
+    handle: (ref, endedAtMs) => onTimerDue(ref, { bus, signal: stopping, now, endedAtMs }),
   }).catch(fail);
   consuming = true;
 
@@ -143,8 +153,14 @@ function createMetrics(ops: Ops) {
     help: 'Stored messages that are not events',
     registers: [ops.metrics],
   });
+  const strays = new Counter({
+    name: 'errand_stray_errors_total',
+    help: 'Errors that nobody caught and no attempt at work is charged with',
+    registers: [ops.metrics],
+  });
   return {
     unreadable,
+    strays,
     attemptEnded: (action: string, outcome: string, durationMs: number) =>
       attempts.observe({ action, outcome }, durationMs / 1_000),
   };

@@ -18,18 +18,23 @@ const ACTIONS = [new URL('./test-actions.ts', import.meta.url), new URL('./test-
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
 /** A failure of the executor itself fails the test through an unhandled rejection. */
-export function startTestExecutor(natsUrl: string, env: Record<string, string> = {}): Promise<TestExecutor> {
+export function startTestExecutor(
+  natsUrl: string,
+  env: Record<string, string> = {},
+  now = Date.now,
+): Promise<TestExecutor> {
   const config = parseConfig(settings, {
     NATS_URL: natsUrl,
     ERRAND_OPS_PORT: '0',
     ERRAND_ACTIONS: ACTIONS,
     ...env,
   });
-  return startExecutor(config, {
+  const context = {
     log: createLogger({ service: 'executor', level: 'silent' }),
     signal: new AbortController().signal,
-    fail: (error) => void Promise.reject(error),
-  });
+    fail: (error: unknown) => void Promise.reject(error),
+  };
+  return startExecutor(config, context, { now });
 }
 
 export function openExecutorTestBus(servers: string): Promise<Bus> {
@@ -46,7 +51,7 @@ export interface TestJobs {
   ): Promise<JobRef>;
   newRef(action: string): JobRef;
   typesOf(ref: JobRef): Promise<string[]>;
-  stateWhen(ref: JobRef, holds: (state: JobState) => boolean): Promise<JobState>;
+  stateWhen(ref: JobRef, holds: (state: JobState) => boolean, timeoutMs?: number): Promise<JobState>;
   ended(ref: JobRef): Promise<JobState>;
 }
 
@@ -69,13 +74,13 @@ export function testJobs(bus: Bus): TestJobs {
     },
     newRef: (action) => ({ tenantId: 'acme', action, jobId: randomUUIDv7() }),
     typesOf: async (ref) => (await bus.readJob(ref)).map(({ event }) => event.type),
-    stateWhen: (ref, holds) =>
+    stateWhen: (ref, holds, timeoutMs = 20_000) =>
       waitUntil(
         async () => {
           const state = foldJob(await bus.readJob(ref));
           return state && holds(state) ? state : undefined;
         },
-        { timeoutMs: 20_000, intervalMs: 20 },
+        { timeoutMs, intervalMs: 20 },
       ),
     ended: (ref) => jobs.stateWhen(ref, (state) => isEnded(state.phase.value.status)),
   };

@@ -7,7 +7,7 @@ import { createWorkerPool } from './worker-pool.ts';
 const CODE = moduleCode(newCodeVersion(import.meta.dirname), join(import.meta.dirname, 'test-actions.ts'));
 
 test('a thread that failed outside of its action runs no further attempt', async () => {
-  await using pool = createWorkerPool(CODE, 'busy');
+  await using pool = createWorkerPool(CODE, 'busy', () => {});
   const run = (how: string) => {
     const order = { jobId: 'j', tenantId: 't', input: { how }, resource: {}, metadata: {}, attempt: 1 };
     return pool.run(order, idleHooks(new AbortController().signal));
@@ -19,7 +19,7 @@ test('a thread that failed outside of its action runs no further attempt', async
 }, 60_000);
 
 test('a report that cannot be taken fails its attempt and ends its thread, and nothing else', async () => {
-  await using pool = createWorkerPool(CODE, 'busy');
+  await using pool = createWorkerPool(CODE, 'busy', () => {});
   const order = {
     jobId: 'j',
     tenantId: 't',

@@ -1,0 +1,107 @@
+import { fileURLToPath } from 'node:url';
+import type { Bus } from '@errand/bus';
+import type { JobRef } from '@errand/contracts';
+import type { JobState } from '@errand/domain';
+import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openExecutorTestBus, type TestJobs, testJobs } from './test-executor.ts';
+import { createTestFolder } from './test-folder.ts';
+import { superviseExecutor } from './test-supervised.ts';
+
+const ACTIONS = fileURLToPath(new URL('./test-misbehaving.ts', import.meta.url));
+
+let nats: TestNats;
+let bus: Bus;
+let jobs: TestJobs;
+beforeAll(async () => {
+  nats = await startTestNats();
+  bus = await openExecutorTestBus(nats.url);
+  jobs = testJobs(bus);
+});
+afterAll(async () => {
+  await bus?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+/** The pid that an attempt of `tell_pid` reports while it is at work. */
+async function pidOf(ref: JobRef, attempt: number): Promise<number> {
+  const isAtWork = (state: JobState) =>
+    state.attempt.value.number === attempt && state.progress.value?.message != null;
+  const { progress } = await jobs.stateWhen(ref, isAtWork);
+  return Number(progress.value?.message);
+}
+
+async function isIsolated(ref: JobRef): Promise<boolean> {
+  const started = (await bus.readJob(ref)).find(({ event }) => event.type === 'JobStarted')?.event;
+  return started?.type === 'JobStarted' && started.data.isolated === true;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const own = { NATS_URL: '', ERRAND_ACTIONS: ACTIONS };
+
+test('an attempt runs alone after its executor died, and its process does not outlive the next one', async () => {
+  await using executor = superviseExecutor({ ...own, NATS_URL: nats.url });
+  const ref = await jobs.request('tell_pid', { loops: true });
+  const first = await pidOf(ref, 1);
+  expect(await isIsolated(ref)).toBe(false);
+  executor.kill('SIGKILL');
+  const second = await pidOf(ref, 2);
+  expect(second).not.toBe(first);
+  expect(await isIsolated(ref)).toBe(true);
+  // It answers nothing, and still it ends.
+  executor.kill('SIGKILL');
+  await waitUntil(() => !isAlive(second));
+}, 60_000);
+
+test('an attempt in isolation that is handed over is begun anew in isolation, under its number', async () => {
+  await using executor = superviseExecutor({ ...own, NATS_URL: nats.url });
+  const ref = await jobs.request('tell_pid', { loops: false });
+  await pidOf(ref, 1);
+  executor.kill('SIGKILL');
+  const second = await pidOf(ref, 2);
+  executor.kill('SIGTERM');
+  await jobs.stateWhen(ref, ({ attempt, progress }) => {
+    const pid = Number(progress.value?.message ?? second);
+    return attempt.value.number === 2 && pid !== second;
+  });
+  expect(await isIsolated(ref)).toBe(true);
+  expect(executor.ends).toEqual(['SIGKILL', 'code 0']);
+}, 60_000);
+
+test("a main.ts of one's own serves an attempt in isolation too", async () => {
+  await using folder = await createTestFolder();
+  const from = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+  const file = await folder.write(
+    'main.ts',
+    `import { runExecutor } from ${from('./index.ts')};
+     import { innocent, misbehave } from ${from('./test-misbehaving.ts')};
+     await runExecutor({ actions: [innocent, misbehave] });`,
+  );
+  await using executor = superviseExecutor({ NATS_URL: nats.url }, file);
+  const innocent = await jobs.request('innocent', { ms: 3_000 });
+  await jobs.stateWhen(innocent, ({ phase }) => phase.value.status === 'running');
+  const guilty = await jobs.ended(await jobs.request('misbehave', { way: 'fills_memory' }));
+  expect(guilty).toMatchObject({ attempt: { value: { number: 2 } }, phase: { value: { status: 'failed' } } });
+  expect(guilty.outcome.value.errors).toMatchObject([{ code: 'action_failed' }]);
+  expect(await jobs.ended(innocent)).toMatchObject({ phase: { value: { status: 'succeeded' } } });
+  expect(executor.ends).toEqual(['SIGABRT']);
+}, 60_000);
+
+test('attempts of an executor that fails are used up, however often it is started again', async () => {
+  await using executor = superviseExecutor({ ...own, NATS_URL: nats.url });
+  const ref = await jobs.request('tell_pid', { loops: false });
+  await pidOf(ref, 1);
+  // Only a new start mends this.
+  await bus.nc.request('$JS.API.CONSUMER.DELETE.JOBS.executor-innocent');
+  await waitUntil(() => executor.ends.length === 1);
+  await pidOf(ref, 2);
+  expect(executor.ends).toEqual(['code 1']);
+}, 60_000);

@@ -1,0 +1,112 @@
+import { fileURLToPath } from 'node:url';
+import type { Bus } from '@errand/bus';
+import type { JobRef } from '@errand/contracts';
+import type { JobState } from '@errand/domain';
+import { startTestNats, type TestNats } from '@errand/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openExecutorTestBus, type TestJobs, testJobs } from './test-executor.ts';
+import { FAULTS, KILLERS, LEFTOVERS } from './test-misbehaving.ts';
+import { type Supervised, superviseExecutor } from './test-supervised.ts';
+
+const ACTIONS = fileURLToPath(new URL('./test-misbehaving.ts', import.meta.url));
+
+let nats: TestNats;
+let bus: Bus;
+let jobs: TestJobs;
+let executor: Supervised;
+beforeAll(async () => {
+  nats = await startTestNats();
+  bus = await openExecutorTestBus(nats.url);
+  jobs = testJobs(bus);
+});
+beforeEach(() => {
+  executor = superviseExecutor({ NATS_URL: nats.url, ERRAND_ACTIONS: ACTIONS });
+});
+afterEach(() => executor[Symbol.asyncDispose]());
+afterAll(async () => {
+  await bus?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+const request = (action: string, inputs: readonly object[]) =>
+  Promise.all(inputs.map((input) => jobs.request(action, input)));
+
+/** What became of jobs, when all have ended. */
+async function outcomes(
+  refs: readonly JobRef[],
+): Promise<{ status: unknown; attempt: number; code: unknown }[]> {
+  const isOver = ({ phase }: JobState) => phase.value.finishedAt !== null;
+  const ended = await Promise.all(refs.map((ref) => jobs.stateWhen(ref, isOver, 60_000)));
+  return ended.map(({ phase, attempt, outcome }) => ({
+    status: phase.value.status,
+    attempt: attempt.value.number,
+    code: outcome.value.errors[0]?.code,
+  }));
+}
+
+const WELL = { status: 'succeeded', attempt: 1, code: undefined };
+const PATIENT = [{ ms: 3_000 }, { ms: 10 }];
+
+describe.each(['', '_in_thread'])('an action%s', (where) => {
+  const begin = (ways: readonly string[]) =>
+    request(
+      `misbehave${where}`,
+      ways.map((way) => ({ way })),
+    );
+
+  test('that leaves errors behind or ends its process fails by name, and nothing else does', async () => {
+    const ways = Object.keys(FAULTS);
+    const innocents = await request(`innocent${where}`, PATIENT);
+    const ended = await outcomes(await begin(ways));
+    const codes: Record<string, string> = { never_settles: 'timed_out', throws_as_json: 'invalid_result' };
+    const expected = ways.map((way) => {
+      const code = codes[way] ?? 'action_failed';
+      return { way, status: 'failed', attempt: code === 'invalid_result' ? 1 : 2, code };
+    });
+    expect(ended.map((each, index) => ({ way: ways[index], ...each }))).toEqual(expected);
+    expect(await outcomes(innocents)).toEqual(PATIENT.map(() => WELL));
+    expect(executor.ends).toEqual([]);
+  }, 60_000);
+
+  test('that leaves behind what fails after its end harms nobody', async () => {
+    const ended = await outcomes(await begin(Object.keys(LEFTOVERS)));
+    const innocents = await outcomes(await request(`innocent${where}`, PATIENT));
+    expect(ended).toEqual(ended.map(() => WELL));
+    expect(innocents).toEqual(PATIENT.map(() => WELL));
+    expect(executor.ends).toEqual([]);
+  }, 60_000);
+});
+
+test.each([
+  ['loops', 'SIGKILL', 'timed_out'],
+  ['loops_in_microtasks', 'SIGKILL', 'timed_out'],
+  ['fills_memory', 'SIGABRT', 'action_failed'],
+])(
+  'an action that %s takes its process down once, and nobody with it',
+  async (way, end, code) => {
+    const innocents = await request('innocent', PATIENT);
+    await jobs.stateWhen(innocents[0] as JobRef, ({ phase }) => phase.value.status === 'running');
+    const [guilty] = await outcomes(await request('misbehave', [{ way }]));
+    expect(guilty).toEqual({ status: 'failed', attempt: 2, code });
+    const [slow, quick] = await outcomes(innocents);
+    // It was at work in the process that died.
+    expect(slow).toEqual({ status: 'succeeded', attempt: 2, code: undefined });
+    expect(quick).toMatchObject({ status: 'succeeded' });
+    expect(executor.ends).toEqual([end]);
+    // The next one of its kind takes nothing down.
+    expect(await outcomes(await request('misbehave', [{ way }]))).toEqual([guilty]);
+    expect(executor.ends).toEqual([end]);
+  },
+  60_000,
+);
+
+test('what keeps a thread from answering, or fills its memory, harms its own attempt only', async () => {
+  const innocents = await request('innocent_in_thread', PATIENT);
+  const ways = Object.keys(KILLERS).map((way) => ({ way }));
+  const guilty = await outcomes(await request('misbehave_in_thread', ways));
+  expect(guilty.map(({ status, attempt }) => ({ status, attempt }))).toEqual(
+    ways.map(() => ({ status: 'failed', attempt: 2 })),
+  );
+  expect(await outcomes(innocents)).toEqual(PATIENT.map(() => WELL));
+  expect(executor.ends).toEqual([]);
+}, 60_000);

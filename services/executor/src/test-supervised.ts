@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/* Test-only: an executor in a process of its own, with a short lease, which is started again whenever it ends. */
+
+export interface Supervised extends AsyncDisposable {
+  /** How the process ended, each time. */
+  readonly ends: readonly string[];
+  kill(signal: NodeJS.Signals): void;
+}
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+export function superviseExecutor(own: Record<string, string>, file = MAIN): Supervised {
+  const ends: string[] = [];
+  let isStopping = false;
+  let child = start();
+
+  function start(): ChildProcess {
+    const env = {
+      ...process.env,
+      ERRAND_OPS_PORT: '0',
+      ERRAND_LEASE_MS: '2000',
+      ERRAND_EXECUTOR_BLOCKED_MS: '1500',
+      NODE_OPTIONS: '--max-old-space-size=128',
+      ...own,
+    };
+    const started = spawn(process.execPath, [file], { env, stdio: 'ignore' });
+    started.once('exit', (code, signal) => {
+      if (isStopping) return;
+      ends.push(signal ?? `code ${code}`);
+      child = start();
+    });
+    return started;
+  }
+
+  return {
+    ends,
+    kill: (signal) => void child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      isStopping = true;
+      const isOver = child.exitCode !== null || child.signalCode !== null;
+      const exited = isOver ? undefined : once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { Worker } from 'node:worker_threads';
+
+/** What a thread beside the main one looks at; see watchdog-thread.ts. */
+export type Watched = { beats: Int32Array; blockedMs: number } | { parentPid: number };
+
+/**
+ * Kills this process once its main thread has answered nothing for that long, as in an endless loop: nobody else would,
+ * and the jobs of others would wait for it. Ends with the process.
+ */
+export function watchMainThread(blockedMs: number): Disposable {
+  const beats = new Int32Array(new SharedArrayBuffer(4));
+  const beat = setInterval(() => Atomics.add(beats, 0, 1), Math.max(10, blockedMs / 20)).unref();
+  const thread = startThread({ beats, blockedMs });
+  return {
+    [Symbol.dispose]() {
+      clearInterval(beat);
+      void thread.terminate();
+    },
+  };
+}
+
+/** Kills this process once its parent is gone, whatever its main thread does. */
+export function watchParent(): void {
+  startThread({ parentPid: process.ppid });
+}
+
+function startThread(watched: Watched): Worker {
+  const thread = new Worker(new URL('./watchdog-thread.ts', import.meta.url), {
+    workerData: watched,
+    // It needs no more, and a process that runs out of memory still has it.
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+  });
+  thread.unref();
+  return thread;
+}
