@@ -15,6 +15,8 @@ export default defineConfig({
           name: 'unit',
           include: [UNIT],
           exclude: [...NEVER, INTEGRATION, E2E, CONTRACT],
+          // Properties take a second or two; a busy machine takes its time for them.
+          testTimeout: 60_000,
         },
       },
       {

@@ -59,6 +59,8 @@ export const JS = {
   /** The account may not have so much. */
   accountLimitExceeded: 10002,
   consumerNotFound: 10014,
+  /** With another configuration. */
+  consumerExists: 10148,
   /** The server's store has no room for all that the streams' limits add up to. */
   storageExceeded: 10047,
   streamNameInUse: 10058,

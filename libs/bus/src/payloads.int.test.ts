@@ -14,7 +14,7 @@ let nats: TestNats;
 let bus: Bus;
 beforeAll(async () => {
   nats = await startTestNats();
-  bus = await openTestBus(nats.url, 2_000);
+  bus = await openTestBus(nats.url);
 });
 afterAll(async () => {
   await bus?.[Symbol.asyncDispose]();

@@ -51,6 +51,14 @@ test('a server without room for what the streams may grow to is refused at once,
   expect(bus.isConnected()).toBe(true);
 });
 
+test('changed settings reach a consumer that exists', async () => {
+  await using bus = await openTestBus(nats.url);
+  for (const leaseMs of [30_000, 1_000]) {
+    await provisionConsumer(bus.nc, executorConsumer('leased', leaseMs));
+    expect((await bus.standingOf(executorConsumer('leased', 0)))?.ackWaitMs).toBe(leaseMs);
+  }
+});
+
 test.each(['2.9.10', '2.10.27', '2.11.99'])(
   'server %s is refused in words that say what to do',
   (version) => {

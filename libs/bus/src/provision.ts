@@ -51,10 +51,15 @@ export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec):
       max_ack_pending: each.maxAckPending,
       max_deliver: -1,
     };
-    // The server treats a repeated creation of the same durable as an update, so racing processes agree.
     await askPatiently(async (options) => {
       const jsm = await jetstreamManager(nc, options);
-      return jsm.consumers.add(each.stream, { ...config });
+      try {
+        return await jsm.consumers.add(each.stream, { ...config });
+      } catch (error) {
+        // It is there with other settings, as of a process that was started with another lease: the newest ones count.
+        if (jsCode(error) !== JS.consumerExists) throw error;
+        return jsm.consumers.update(each.stream, each.name, { ...config });
+      }
     });
   }
 }

@@ -2,11 +2,12 @@ import { randomUUIDv7 } from 'node:crypto';
 import { DEFAULT_TOPOLOGY, type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
 import { type Bus, openBus } from './bus.ts';
 
-/* Test-only: a bus with little patience, and events to put on it. */
+/* Test-only: a bus, and events to put on it. */
 
 export const TOPOLOGY = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
 
-export function openTestBus(servers: string, ackTimeoutMs = 500): Promise<Bus> {
+/** With the patience of a service: on a busy machine half a second is soon over. */
+export function openTestBus(servers: string, ackTimeoutMs = 2_000): Promise<Bus> {
   return openBus({ servers, name: 'test', topology: TOPOLOGY, ackTimeoutMs });
 }
 
