@@ -5,20 +5,27 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { isTestProject, type TestProjectName, type TestReport, testOutcome } from './test-outcome.ts';
+import {
+  isTestProject,
+  type TestOutcome,
+  type TestProjectName,
+  type TestReport,
+  testOutcome,
+} from './test-outcome.ts';
 
 /**
  * Runs test projects of the vitest configuration: `node deploy/test.ts unit integration e2e`; or `containers`, which
  * is the integration project with its servers from containers; or `validated`, which is those end-to-end tests that
- * leave the gateway alive, their callers behind an independent validator, or `unvalidated`, which is the others. The last
- * line is `N passed, N failed`.
+ * leave the gateway alive, their callers behind an independent validator, or `unvalidated`, which is the others; or
+ * `dates`, which is the unit project on days and in time zones of its own choice, by Debian's faketime. The last line is
+ * `N passed, N failed`.
  *
  * | exit code | meaning |
  * |---|---|
  * | 0 | all passed |
  * | 1 | something failed, or nothing ran |
  * | 2 | wrong arguments |
- * | 3 | containers wanted, but no engine answers: nothing was run |
+ * | 3 | containers or dates wanted, but there is no engine or no faketime: nothing was run |
  */
 async function main(words: string[]): Promise<number> {
   if (words.length === 1 && words[0] === 'containers') {
@@ -26,6 +33,13 @@ async function main(words: string[]): Promise<number> {
     if (reason === undefined) return runProjects(['integration'], CONTAINERS_ENV);
     console.log(`SKIPPED: the container run needs a Docker engine, and none answers: ${reason}`);
     return 3;
+  }
+  if (words.length === 1 && words[0] === 'dates') {
+    if (!(await hasFaketime())) {
+      console.log('SKIPPED: the dates need faketime (apt-get install faketime)');
+      return 3;
+    }
+    return runOnDates();
   }
   if (words.length === 1 && words[0] === 'validated') {
     return runProjects(['e2e'], VALIDATED_ENV, await e2eFiles(isValidated));
@@ -36,7 +50,7 @@ async function main(words: string[]): Promise<number> {
   const projects = words.filter(isTestProject);
   if (projects.length === 0 || projects.length < words.length) {
     console.error(
-      'usage: node deploy/test.ts (unit | integration | e2e | contract)... | containers | validated | unvalidated',
+      'usage: node deploy/test.ts (unit | integration | e2e | contract)... | containers | dates | validated | unvalidated',
     );
     return 2;
   }
@@ -54,6 +68,14 @@ const VALIDATED_ENV = { ERRAND_E2E_VALIDATED: 'true', ERRAND_ROUND_RUNS: '200' }
 const VALIDATED = /^(round|feed|payloads|webhooks-pause|client|errand-command.*)\.e2e\.test\.ts$/;
 const E2E = join(import.meta.dirname, 'e2e');
 
+/** The eve of a day that not every year has, and an hour that the clocks leave out. */
+const DATES = [
+  ['2028-02-28 23:59:40', 'Asia/Kolkata'],
+  ['2027-03-28 01:59:40', 'Europe/Berlin'],
+] as const;
+/** What knows no date, and takes its time. */
+const DATELESS = ['--exclude=services/executor/src/actions/**', '--exclude=deploy/boundaries.test.ts'];
+
 /** Run in both ways: the validator cannot take all that it asks. */
 const FULL_LOAD = 'round.e2e.test.ts';
 
@@ -64,6 +86,27 @@ function isValidated(file: string): boolean {
 async function e2eFiles(isWanted: (file: string) => boolean): Promise<string[]> {
   const files = (await readdir(E2E)).filter((file) => file.endsWith('.e2e.test.ts'));
   return files.filter(isWanted).map((file) => join(E2E, file));
+}
+
+async function hasFaketime(): Promise<boolean> {
+  return promisify(execFile)('faketime', ['--version']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Timers keep the real time: only what a clock says is another. */
+async function runOnDates(): Promise<number> {
+  let [passed, failed] = [0, 0];
+  for (const [date, zone] of DATES) {
+    console.log(`${date} in ${zone}`);
+    const env = { TZ: zone, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+    const ran = await runVitest({ projects: ['unit'], env, args: DATELESS, through: ['faketime', date] });
+    passed += ran.passed;
+    failed += ran.failed;
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
 }
 
 async function whyNoContainers(): Promise<string | undefined> {
@@ -81,21 +124,41 @@ async function runProjects(
   env: Record<string, string>,
   files: readonly string[] = [],
 ): Promise<number> {
+  const { passed, failed } = await runVitest({ projects, env, args: files, through: [] });
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function runVitest(options: {
+  projects: TestProjectName[];
+  env: Record<string, string>;
+  args: readonly string[];
+  /** The command that runs the command. */
+  through: readonly string[];
+}): Promise<TestOutcome> {
+  const { projects, env, args, through } = options;
   const dir = await mkdtemp(join(tmpdir(), 'errand-report-'));
   const reportFile = join(dir, 'report.json');
   try {
     const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
     const chosen = projects.map((project) => `--project=${project}`);
-    const child = spawn(process.execPath, [vitest, 'run', ...chosen, ...reporters, ...files], {
+    const [command = '', ...words] = [
+      ...through,
+      process.execPath,
+      vitest,
+      'run',
+      ...chosen,
+      ...reporters,
+      ...args,
+    ];
+    const child = spawn(command, words, {
       cwd: join(import.meta.dirname, '..'),
       env: { ...process.env, ...env },
       stdio: 'inherit',
     });
     const [exitCode] = (await once(child, 'exit')) as [number | null];
-    const { passed, failed } = testOutcome({ projects, exitCode, report: await readReport(reportFile) });
-    console.log(`${passed} passed, ${failed} failed`);
-    return failed === 0 ? 0 : 1;
+    return testOutcome({ projects, exitCode, report: await readReport(reportFile) });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 export { type Answer, type ReceivedRequest, type Receiver, type Respond, startReceiver } from './receiver.ts';
+export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
 export { startTestCluster, type TestCluster } from './test-cluster.ts';
 export { createTestDatabase, type TestDatabase } from './test-database.ts';
 export { startTestNats, type TestNats } from './test-nats.ts';

@@ -45,6 +45,8 @@ interface CallOptions {
   /** Null sends none; default: the tenant's key. */
   token?: string | null;
   headers?: Record<string, string>;
+  /** An answer that takes longer is an error. Default: none does. */
+  timeoutMs?: number;
 }
 
 interface Answer {
@@ -75,7 +77,11 @@ export interface TestGateway extends AsyncDisposable {
 }
 
 /** A gateway in this process, on a NATS of its own, with SIMULATE announced and TENANT made. */
-export async function startTestGateway(overrides: Partial<GatewayConfig> = {}): Promise<TestGateway> {
+export async function startTestGateway(
+  overrides:
+    | Partial<GatewayConfig>
+    | ((servers: { natsUrl: string; databaseUrl: string }) => Promise<Partial<GatewayConfig>>) = {},
+): Promise<TestGateway> {
   await using resources = new AsyncDisposableStack();
   const nats = resources.use(await startTestNats());
   const database = resources.use(await createTestDatabase());
@@ -87,7 +93,9 @@ export async function startTestGateway(overrides: Partial<GatewayConfig> = {}): 
       NATS_URL: nats.url,
       DATABASE_URL: database.url,
     }),
-    ...overrides,
+    ...(typeof overrides === 'function'
+      ? await overrides({ natsUrl: nats.url, databaseUrl: database.url })
+      : overrides),
   };
   const log = createLogger({ service: 'gateway', level: 'silent' });
   const stop = new AbortController();
@@ -132,6 +140,7 @@ async function call(url: string, options: CallOptions): Promise<Answer> {
   const { body, token, headers = {} } = options;
   const response = await fetch(url, {
     method: options.method ?? (body === undefined ? 'GET' : 'POST'),
+    ...(options.timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(options.timeoutMs) }),
     headers: {
       ...(token ? { authorization: `Bearer ${token}` } : {}),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
