@@ -59,7 +59,7 @@ function forward(from: Socket, to: Socket, delayMs: () => number): void {
       to.write(next.bytes);
     }
   };
-  from.on('data', (bytes) => {
+  from.on('data', (bytes: Buffer) => {
     waiting.push({ bytes, dueAt: performance.now() + delayMs() });
     if (!timer) send();
   });
