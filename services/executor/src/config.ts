@@ -54,6 +54,15 @@ export const settings = {
     min: 1_024,
     max: 1_073_741_824,
   }),
+  storeResultMs: integer({
+    env: 'ERRAND_EXECUTOR_STORE_RESULT_MS',
+    description:
+      'How long it is tried to store a result that is too large for its event, as while the store is full; then the attempt fails with result_not_stored',
+    unit: 'ms',
+    default: 60_000,
+    min: 1_000,
+    max: 3_600_000,
+  }),
   leaseMs: integer({
     env: 'ERRAND_LEASE_MS',
     description:

@@ -1,4 +1,4 @@
-import type { Bus } from '@errand/bus';
+import { type Bus, PayloadsFull } from '@errand/bus';
 import { JSON_TYPE } from '@errand/contracts';
 import type { JobOrder } from './job-order.ts';
 import { Refusal } from './problem.ts';
@@ -12,7 +12,7 @@ export interface StoreInputDeps {
  * The order as it can be requested: an input that is too large for an event is stored apart. `bytes` is the size of what
  * it came in, so that small ones are not written as JSON to be measured. What is stored for a job that is then not
  * requested is removed by age.
- * @throws LogUnavailable, Refusal nested_too_deeply
+ * @throws LogUnavailable, Refusal nested_too_deeply, payloads_full
  */
 export async function storeInput(
   deps: StoreInputDeps,
@@ -22,8 +22,12 @@ export async function storeInput(
   if (order.inputRef || bytes <= deps.inlinePayloadBytes) return order;
   const json = jsonOf(order.input);
   if (json.length <= deps.inlinePayloadBytes) return order;
-  const inputRef = await deps.bus.putPayload({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
-  return { ...order, inputRef };
+  try {
+    const inputRef = await deps.bus.putPayload({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
+    return { ...order, inputRef };
+  } catch (error) {
+    throw error instanceof PayloadsFull ? new Refusal('payloads_full') : error;
+  }
 }
 
 function jsonOf(input: unknown): Buffer {

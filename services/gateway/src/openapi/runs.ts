@@ -144,6 +144,13 @@ export const CANCEL_PROBLEMS = [
 ] as const;
 
 const RUN_PROBLEMS = [
-  ...(['unknown_action', 'invalid_input', 'nested_too_deeply', 'bad_contract', 'log_nearly_full'] as const),
+  ...([
+    'unknown_action',
+    'invalid_input',
+    'nested_too_deeply',
+    'bad_contract',
+    'log_nearly_full',
+    'payloads_full',
+  ] as const),
   ...(['idempotency_in_flight', 'idempotency_key_reused'] as const),
 ];
