@@ -181,3 +181,11 @@ test.each([
   await closed.promise;
   server.close();
 });
+
+test('an endpoint may say 100 Continue before its answer, which it was not asked for', async () => {
+  await using endpoint = await answering((socket) =>
+    socket.end('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{"a":1}'),
+  );
+  const action = await file.one(`actions: { a: { http: { url: '${endpoint.url}' } } }`);
+  expect(await runOnce(action).result).toEqual({ a: 1 });
+});

@@ -1,4 +1,5 @@
 import { type Action, type Attempt, PermanentError } from '@errand/actions';
+import { acceptContinue } from '@errand/runtime';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { HttpCall } from './declaration.ts';
 import type { Environment } from './environment.ts';
@@ -37,6 +38,7 @@ const agent = new Agent({
 });
 
 export function httpRun(call: HttpCall, env: Environment): Action['run'] {
+  acceptContinue();
   const headers = filledHeaders(call.headers, env);
   return async (attempt) => {
     const sent = bodyOf(call, attempt);
