@@ -3,6 +3,7 @@ import { EventTooLarge, LogUnavailable, PayloadTooLarge, type Verdict } from '@e
 import { FAULT_CODES, type JobFault } from '@errand/contracts';
 import { type Command, retryDelayMs } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
+import { createAttemptLog } from './attempt-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
@@ -106,7 +107,7 @@ async function run(
       ...payloadHooks({ ...deps, ref: request.ref, signal: AbortSignal.any([signal, over.signal]) }),
       signal,
       progress: progress.report,
-      log: (message, fields) => log.info({ ...fields }, message),
+      log: createAttemptLog(log, deps.limits),
     },
     isolated,
   );
