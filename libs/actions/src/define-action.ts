@@ -30,7 +30,7 @@ export interface Attempt<Input, Resource extends string> {
   log(message: string, fields?: Record<string, unknown>): void;
   /**
    * Stores a file, which becomes the job's result when `run` returns what this resolves to.
-   * @throws PermanentError result_too_large; an Error when it could not be stored, which another attempt may
+   * @throws PermanentError result_too_large; ResultNotStored, for another attempt to try
    */
   saveResult(file: ResultFile): Promise<SavedResult>;
   /**

@@ -12,3 +12,8 @@ export class PermanentError extends Error {
     this.details = details;
   }
 }
+
+/** A result could not be stored, which another attempt may. Thrown by `saveResult`. */
+export class ResultNotStored extends Error {
+  override name = 'ResultNotStored';
+}

@@ -8,7 +8,7 @@ import {
   type PayloadRef,
 } from '@errand/contracts';
 import type { Action, Attempt, ValueIssue, ValueSchema } from './define-action.ts';
-import { PermanentError } from './errors.ts';
+import { PermanentError, ResultNotStored } from './errors.ts';
 import { plainFault } from './plain-fault.ts';
 import type { OtherJob, ResultFile } from './result-file.ts';
 
@@ -31,6 +31,8 @@ export interface AttemptHooks {
   saveResult(file: ResultFile): Promise<PayloadRef>;
   readResult(jobId: string): Promise<OtherJob>;
 }
+
+export { ResultNotStored } from './errors.ts';
 
 export type AttemptOutcome =
   /** The result as JSON, absent for none. With a `resultRef` it is a file that lies there. */
@@ -122,7 +124,7 @@ function checkedFile(file: ResultFile): ResultFile {
 }
 
 /** Faults of Errand's own that may pass by themselves. */
-const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out'];
+const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out', 'result_not_stored'];
 
 export function failed(code: FaultCode, details?: unknown[], cause?: string): AttemptOutcome {
   const error = plainFault({ code, message: FAULT_CODES[code], details });
@@ -131,6 +133,7 @@ export function failed(code: FaultCode, details?: unknown[], cause?: string): At
 }
 
 function faultOf(error: unknown): AttemptOutcome {
+  if (error instanceof ResultNotStored) return failed('result_not_stored', undefined, causeOf(error));
   if (!(error instanceof PermanentError)) return failed('action_failed', undefined, causeOf(error));
   const { code, message, details } = error;
   return { kind: 'failed', permanent: true, error: plainFault({ code, message, details: details ?? [] }) };

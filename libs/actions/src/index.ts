@@ -9,7 +9,7 @@ export {
   type ValueIssue,
   type ValueSchema,
 } from './define-action.ts';
-export { PermanentError } from './errors.ts';
+export { PermanentError, ResultNotStored } from './errors.ts';
 export { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 export {
   type LogCall,

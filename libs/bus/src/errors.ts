@@ -7,6 +7,11 @@ export class LogUnavailable extends Error {
   readonly retryable = true;
 }
 
+/** The store of large inputs and results takes nothing more. The log itself may well have room. */
+export class PayloadsFull extends LogUnavailable {
+  override name = 'PayloadsFull';
+}
+
 /** The event is larger than the server accepts in one message. */
 export class EventTooLarge extends Error {
   override name = 'EventTooLarge';

@@ -10,6 +10,7 @@ export {
   HistoryOutOfReach,
   LogUnavailable,
   PayloadBroken,
+  PayloadsFull,
   PayloadTooLarge,
   UnfitServer,
 } from './errors.ts';

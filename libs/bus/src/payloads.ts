@@ -2,7 +2,7 @@ import { createHash, randomUUIDv7 } from 'node:crypto';
 import { PAYLOADS_BUCKET, type PayloadRef, payloadSubjects } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
-import { LogUnavailable, PayloadTooLarge } from './errors.ts';
+import { JS, LogUnavailable, PayloadsFull, PayloadTooLarge } from './errors.ts';
 import { intoChunks } from './payload-chunks.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { readPayload } from './read-payload.ts';
@@ -24,7 +24,7 @@ export interface NewPayload {
 export interface Payloads {
   /**
    * Stores an object under a key of its own. It can be read from the moment that this resolves, or not at all.
-   * @throws LogUnavailable, PayloadTooLarge, and whatever the body throws
+   * @throws PayloadsFull, LogUnavailable, PayloadTooLarge, and whatever the body throws; the signal's reason
    */
   putPayload(payload: NewPayload): Promise<PayloadRef>;
   /**
@@ -182,6 +182,9 @@ async function describe(
 }
 
 function refused(ack: Awaited<ReturnType<Publisher['publish']>> | undefined): LogUnavailable {
+  if (ack?.kind === 'refused' && ack.code === JS.maximumBytesExceeded) {
+    return new PayloadsFull('the store of large inputs and results is full');
+  }
   const why = ack && 'description' in ack ? ack.description : ack?.kind;
   return new LogUnavailable(`the payload was not stored: ${why}`);
 }

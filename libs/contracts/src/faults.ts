@@ -13,6 +13,8 @@ export const FAULT_CODES = {
   input_gone: "The job's input can no longer be read.",
   /** The result is larger than the executor's limit. */
   result_too_large: 'The result is larger than a result may be.',
+  /** The result could not be stored, as while the store of large results is full. */
+  result_not_stored: 'The result could not be stored.',
   /** The action threw an error of its own; its text stays in the executor's log. */
   action_failed: 'The action failed.',
   /** One attempt took longer than the action's timeout. */

@@ -1,3 +1,4 @@
+export { acceptContinue } from './accept-continue.ts';
 export { ConfigError, type ConfigOf, parseConfig, type Setting, type Settings } from './config.ts';
 export { type BrokenRequestStatus, type HttpServer, serveHttp } from './http-server.ts';
 export { createLogger, type Logger } from './logger.ts';

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
-import { type OtherJob, PermanentError } from '@errand/actions';
+import { type OtherJob, PermanentError, ResultNotStored } from '@errand/actions';
 import type { AttemptHooks } from '@errand/actions/execution';
-import { type Bus, PayloadBroken, PayloadTooLarge } from '@errand/bus';
+import { type Bus, LogUnavailable, PayloadBroken, PayloadTooLarge } from '@errand/bus';
 import {
   FAULT_CODES,
   type JobEventOf,
@@ -11,11 +11,14 @@ import {
   type PayloadRef,
 } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
+import { persistently } from './job-writer.ts';
 
 /** What becomes of large inputs and results: sizes in bytes, of JSON or of a file. */
 export interface PayloadLimits {
   readonly inlinePayloadBytes: number;
   readonly maxResultBytes: number;
+  /** For how long it is tried to store a result. */
+  readonly storeResultMs: number;
 }
 
 export type LoadedInput = { readonly kind: 'input'; readonly input: unknown } | { readonly kind: 'gone' };
@@ -47,6 +50,7 @@ export function payloadHooks(options: {
         const about = { tenantId, jobId, contentType, filename, maxBytes, signal };
         return await bus.putPayload({ ...about, body });
       } catch (error) {
+        if (error instanceof LogUnavailable) throw new ResultNotStored(error.message, { cause: error });
         if (!(error instanceof PayloadTooLarge)) throw error;
         const details = [{ max_bytes: maxBytes }];
         throw new PermanentError('result_too_large', FAULT_CODES.result_too_large, details);
@@ -57,19 +61,26 @@ export function payloadHooks(options: {
 }
 
 /**
- * Stores a result that is too large for an event; undefined for one that is not.
- * @throws LogUnavailable, PayloadTooLarge
+ * Stores a result that is too large for an event; undefined for one that is not. It goes on through outages, and while
+ * there is no room, until the limit or the signal.
+ * @throws LogUnavailable, PayloadTooLarge; the signal's reason
  */
-export async function storeLargeResult(
-  bus: Bus,
-  ref: JobRef,
-  { json = 'null', limits }: { json: string | undefined; limits: PayloadLimits },
-): Promise<PayloadRef | undefined> {
+export async function storeLargeResult(options: {
+  bus: Bus;
+  ref: JobRef;
+  json: string | undefined;
+  limits: PayloadLimits;
+  signal: AbortSignal;
+  /** Told once, if it does not go at once. */
+  onDelay: (error: unknown) => void;
+}): Promise<PayloadRef | undefined> {
+  const { bus, ref, json = 'null', limits, onDelay } = options;
   const body = Buffer.from(json);
   if (body.length <= limits.inlinePayloadBytes) return undefined;
   const { tenantId, jobId } = ref;
-  const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes };
-  return bus.putPayload({ ...about, body: [body] });
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limits.storeResultMs)]);
+  const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes, signal };
+  return persistently(() => bus.putPayload({ ...about, body: [body] }), signal, onDelay);
 }
 
 /** The tenant is the asking job's own, so that no action reads another one's. */

@@ -54,6 +54,31 @@ export const settings = {
     min: 1_024,
     max: 1_073_741_824,
   }),
+  storeResultMs: integer({
+    env: 'ERRAND_EXECUTOR_STORE_RESULT_MS',
+    description:
+      'How long it is tried to store a result that is too large for its event, as while the store is full; then the attempt fails with result_not_stored',
+    unit: 'ms',
+    default: 60_000,
+    min: 1_000,
+    max: 3_600_000,
+  }),
+  logLineBytes: integer({
+    env: 'ERRAND_EXECUTOR_LOG_LINE_BYTES',
+    description: 'Longest line that an attempt may write to the log with its fields; a longer one is cut',
+    unit: 'bytes',
+    default: 16_384,
+    min: 256,
+    max: 1_048_576,
+  }),
+  logAttemptBytes: integer({
+    env: 'ERRAND_EXECUTOR_LOG_ATTEMPT_BYTES',
+    description: 'How much one attempt may write to the log; what comes after that is dropped',
+    unit: 'bytes',
+    default: 1_048_576,
+    min: 256,
+    max: 1_073_741_824,
+  }),
   leaseMs: integer({
     env: 'ERRAND_LEASE_MS',
     description:

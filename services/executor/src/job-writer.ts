@@ -96,18 +96,36 @@ export function createJobWriter(options: {
   };
 }
 
-/** Makes a call until the log has answered it, or the signal has fired. */
-export async function persistently<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * Makes a call until the log has answered it, or the signal has fired. `onDelay` is told once of an answer that did not
+ * come.
+ */
+export async function persistently<T>(
+  call: () => Promise<T>,
+  signal: AbortSignal,
+  onDelay: (error: unknown) => void = () => {},
+): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await call();
     } catch (error) {
       if (!(error instanceof LogUnavailable) || signal.aborted) throw error;
-      await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries));
+      if (tries === 0) onDelay(error);
+      await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), signal);
+      if (signal.aborted) throw error;
     }
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Shorter, if the signal fires. */
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end, { once: true });
+  });
 }

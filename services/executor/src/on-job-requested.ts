@@ -3,6 +3,7 @@ import type { Bus, Verdict, Work } from '@errand/bus';
 import type { JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
+import type { LogLimits } from './attempt-log.ts';
 import type { PayloadLimits } from './attempt-payloads.ts';
 import type { AttemptRunner } from './attempt-runner.ts';
 import type { OnStray } from './guard-process.ts';
@@ -15,7 +16,7 @@ export interface ExecutorDeps {
   readonly executorId: string;
   readonly leaseMs: number;
   readonly progressIntervalMs: number;
-  readonly limits: PayloadLimits;
+  readonly limits: PayloadLimits & LogLimits;
   /** Jobs at work in this process. */
   readonly atWork: Set<string>;
   /** Fires when attempts under way must be handed to other executors. */

@@ -1,11 +1,12 @@
-import { type AttemptOutcome, failed } from '@errand/actions/execution';
+import { type AttemptOutcome, causeOf, failed } from '@errand/actions/execution';
 import { EventTooLarge, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
 import { FAULT_CODES, type JobFault } from '@errand/contracts';
 import { type Command, retryDelayMs } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
+import { createAttemptLog } from './attempt-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
-import { type JobWriter, persistently, type WriteOutcome } from './job-writer.ts';
+import type { JobWriter, WriteOutcome } from './job-writer.ts';
 import type { ExecutorDeps, RecordedRequest, Target } from './on-job-requested.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 import { writeFault } from './write-fault.ts';
@@ -65,7 +66,8 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const log = jobLog.child({ attempt });
   watch.begin(attempt);
   const began = performance.now();
-  const outcome = await run(context, { attempt, loaded, watch, log });
+  const ran = await run(context, { attempt, loaded, watch, log });
+  const outcome = await keepResult(context, ran, { watch, log });
   const durationMs = performance.now() - began;
   const result = outcomeName(outcome, watch);
   const cause = outcome.kind === 'failed' ? outcome.cause : undefined;
@@ -105,13 +107,34 @@ async function run(
       ...payloadHooks({ ...deps, ref: request.ref, signal: AbortSignal.any([signal, over.signal]) }),
       signal,
       progress: progress.report,
-      log: (message, fields) => log.info({ ...fields }, message),
+      log: createAttemptLog(log, deps.limits),
     },
     isolated,
   );
   over.abort(new Error('the attempt is over'));
   await progress.stop();
   return outcome;
+}
+
+/** Stores a large result, for as long as somebody waits for the attempt. */
+async function keepResult(
+  { request, deps }: AttemptContext,
+  outcome: Outcome,
+  { watch, log }: { watch: AttemptWatch; log: Logger },
+): Promise<Outcome> {
+  if (outcome.kind !== 'succeeded' || outcome.resultRef) return outcome;
+  const { bus, limits } = deps;
+  const signal = AbortSignal.any([watch.signal, deps.giveUp]);
+  const onDelay = (err: unknown) => log.warn({ err }, 'result_not_stored_yet');
+  try {
+    const { json } = outcome;
+    const resultRef = await storeLargeResult({ bus, ref: request.ref, json, limits, signal, onDelay });
+    return resultRef ? { ...outcome, resultRef } : outcome;
+  } catch (error) {
+    if (error instanceof PayloadTooLarge) return failed('result_too_large', [{ max_bytes: error.maxBytes }]);
+    if (signal.aborted) return { kind: 'interrupted' };
+    return failed('result_not_stored', undefined, causeOf(error));
+  }
 }
 
 /** Writes what the outcome leads to and tells what becomes of the event. */
@@ -178,18 +201,16 @@ async function handOver({ writer, deps }: AttemptContext, attempt: number): Prom
 }
 
 async function writeResult(
-  { writer, request, deps }: AttemptContext,
+  { writer }: AttemptContext,
   ended: { outcome: Extract<Outcome, { kind: 'succeeded' }>; attempt: number; durationMs: number },
 ): Promise<WriteOutcome> {
   const { outcome, attempt, durationMs } = ended;
-  const { json } = outcome;
+  const { json, resultRef } = outcome;
+  const found = resultRef ? { resultRef } : { result: json === undefined ? undefined : JSON.parse(json) };
   try {
-    const store = () => storeLargeResult(deps.bus, request.ref, { json, limits: deps.limits });
-    const resultRef = outcome.resultRef ?? (await persistently(store, deps.giveUp));
-    const found = resultRef ? { resultRef } : { result: json === undefined ? undefined : JSON.parse(json) };
     return await writer.write({ type: 'succeedAttempt', attempt, ...found, durationMs }, { persist: true });
   } catch (error) {
-    if (!(error instanceof EventTooLarge) && !(error instanceof PayloadTooLarge)) throw error;
+    if (!(error instanceof EventTooLarge)) throw error;
     const fault = {
       code: 'result_too_large',
       message: FAULT_CODES.result_too_large,

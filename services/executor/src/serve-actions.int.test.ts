@@ -20,7 +20,12 @@ beforeAll(async () => {
   const deps = {
     ...{ bus, log: createLogger({ service: 'executor', level: 'silent' }), executorId: 'test' },
     ...{ leaseMs: 5_000, progressIntervalMs: 0, atWork: new Set<string>(), giveUp: stop.signal },
-    limits: { inlinePayloadBytes: 100_000, maxResultBytes: 100_000 },
+    limits: {
+      inlinePayloadBytes: 100_000,
+      maxResultBytes: 100_000,
+      storeResultMs: 10_000,
+      ...{ logLineBytes: 1_000, logAttemptBytes: 1_000 },
+    },
     ...{ now: Date.now, random: Math.random, onAttemptEnded: () => {} },
     ...{ hasFailed: () => false, onStray: () => {} },
   };

@@ -1,4 +1,4 @@
-import { type OtherJob, PermanentError, type ResultFile } from '@errand/actions';
+import { type OtherJob, PermanentError, type ResultFile, ResultNotStored } from '@errand/actions';
 import type { AttemptHooks } from '@errand/actions/execution';
 import type { PayloadRef } from '@errand/contracts';
 
@@ -25,7 +25,7 @@ export type ToCaller =
 type FileHead = { contentType: string; filename?: string };
 type Answer =
   | { ok: PayloadRef | OtherJob }
-  | { failed: { message: string; permanent?: { code: string; details: unknown[] } } };
+  | { failed: { message: string; permanent?: { code: string; details: unknown[] }; isNotStored?: boolean } };
 
 type Calls = Pick<AttemptHooks, 'saveResult' | 'readResult'>;
 
@@ -159,11 +159,13 @@ async function* ownedPieces(body: ResultFile['body']): Pieces {
 }
 
 function plainOf(error: unknown): Extract<Answer, { failed: unknown }>['failed'] {
+  if (error instanceof ResultNotStored) return { message: error.message, isNotStored: true };
   if (!(error instanceof PermanentError)) return { message: String(error) };
   const { message, code, details } = error;
   return { message, permanent: { code, details } };
 }
 
-function errorOf({ message, permanent }: Extract<Answer, { failed: unknown }>['failed']): Error {
+function errorOf({ message, permanent, isNotStored }: Extract<Answer, { failed: unknown }>['failed']): Error {
+  if (isNotStored) return new ResultNotStored(message);
   return permanent ? new PermanentError(permanent.code, message, permanent.details) : new Error(message);
 }

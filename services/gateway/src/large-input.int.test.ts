@@ -94,3 +94,17 @@ test('409 for a retry whose stored input is gone', async () => {
   const again = await gateway.call(`${job.links.job}/retry`, { method: 'POST' });
   expect([again.status, again.json.code]).toEqual([409, 'input_gone']);
 });
+
+test('a run whose input the full store does not take is told which store it is', async () => {
+  const { nc } = gateway.bus;
+  const { config } = (await nc.request('$JS.API.STREAM.INFO.OBJ_payloads')).json<{ config: object }>();
+  const resize = (max_bytes: number) =>
+    nc.request('$JS.API.STREAM.UPDATE.OBJ_payloads', JSON.stringify({ ...config, max_bytes }));
+  await resize(1);
+  const refused = await gateway.call(RUN_PATH, { body: input(LIMIT) });
+  expect([refused.status, refused.json.code]).toEqual([503, 'payloads_full']);
+  expect(refused.headers.get('retry-after')).toBe('30');
+  expect((await gateway.call(RUN_PATH, { body: input(10) })).status).toBe(202);
+  await resize(5_000_000_000);
+  expect((await gateway.call(RUN_PATH, { body: input(LIMIT) })).status).toBe(202);
+});

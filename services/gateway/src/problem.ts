@@ -134,6 +134,13 @@ const PROBLEMS = {
     detail: 'The log has room for the jobs that are in it, and for no more. Try again later.',
     headers: { 'retry-after': '30' },
   },
+  payloads_full: {
+    status: 503,
+    title: 'Unavailable',
+    detail:
+      'The store of large inputs and results is full, so this input is not taken. Smaller ones are. Try again later.',
+    headers: { 'retry-after': '30' },
+  },
   database_unavailable: {
     status: 503,
     title: 'Unavailable',

@@ -1,6 +1,7 @@
-import type { Bus } from '@errand/bus';
+import { type Bus, PayloadsFull } from '@errand/bus';
 import { JSON_TYPE } from '@errand/contracts';
 import type { JobOrder } from './job-order.ts';
+import { Refusal } from './problem.ts';
 
 export interface StoreInputDeps {
   readonly bus: Pick<Bus, 'putPayload'>;
@@ -11,7 +12,7 @@ export interface StoreInputDeps {
  * The order as it can be requested: an input that is too large for an event is stored apart. `bytes` is the size of what
  * it came in, so that small ones are not written as JSON to be measured. What is stored for a job that is then not
  * requested is removed by age.
- * @throws LogUnavailable
+ * @throws LogUnavailable, Refusal payloads_full
  */
 export async function storeInput(
   deps: StoreInputDeps,
@@ -21,6 +22,10 @@ export async function storeInput(
   if (order.inputRef || bytes <= deps.inlinePayloadBytes) return order;
   const json = Buffer.from(JSON.stringify(order.input));
   if (json.length <= deps.inlinePayloadBytes) return order;
-  const inputRef = await deps.bus.putPayload({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
-  return { ...order, inputRef };
+  try {
+    const inputRef = await deps.bus.putPayload({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
+    return { ...order, inputRef };
+  } catch (error) {
+    throw error instanceof PayloadsFull ? new Refusal('payloads_full') : error;
+  }
 }

@@ -1,3 +1,4 @@
+import { acceptContinue } from '@errand/runtime';
 import type { Dispatcher } from 'undici';
 import type { Exchange } from './outcome.ts';
 
@@ -26,6 +27,7 @@ export function exchangeOver(
   request: Dispatcher.DispatchOptions,
   { limits, sendAgain }: { limits: ExchangeLimits; sendAgain: (error: unknown) => boolean },
 ): Promise<Exchange> {
+  acceptContinue();
   const { promise, resolve } = Promise.withResolvers<Exchange>();
   const answer = createAnswer(limits.keptResponseBytes);
   let controller: Dispatcher.DispatchController | undefined;

@@ -144,3 +144,13 @@ test('a request that was given up while it waited for a connection is not sent l
   expect(bodies).toEqual(['first', 'third']);
   await narrow.destroy();
 });
+
+test('an endpoint may say 100 Continue before its answer, on a connection that is used again too', async () => {
+  answer = (_, response) => {
+    response.writeContinue();
+    response.writeHead(202).end('ok');
+  };
+  for (let calls = 0; calls < 2; calls++) {
+    expect(await send()).toMatchObject({ kind: 'answered', status: 202, response: 'ok' });
+  }
+});

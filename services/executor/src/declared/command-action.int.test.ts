@@ -97,6 +97,16 @@ test.each([
   ],
   ['a signal', 'kill -9 $$', { name: 'Error', message: 'the command ended with SIGKILL: ' }],
   ['what is no JSON', 'echo hello', { code: 'invalid_output' }],
+  [
+    'what is not UTF-8',
+    `printf '{"name":"M\\374ller"}'`,
+    { message: 'The command did not write its result in UTF-8.' },
+  ],
+  [
+    'a reason that is not UTF-8',
+    `printf '{"code":"too_steep","message":"M\\374ller"}'; exit 65`,
+    { code: 'command_refused' },
+  ],
   ['what is nested too deep', 'yes [ | head -n 5000; yes ] | head -n 5000', { code: 'invalid_output' }],
   ['too much output', 'yes', { code: 'output_too_large', details: [{ max_output_bytes: 1_048_576 }] }],
 ])('%s is an error', async (_, text, error) => {
@@ -210,4 +220,22 @@ test('a process that can open nothing more fails attempts, and runs others later
     const { attempt } = await runOnce(action, { attempt: 2 }).result;
     console.log(JSON.stringify({ name, code, attempt }));`;
   expect(await inProcess('ulimit -n 100;', code)).toEqual({ name: 'Error', code: 'EMFILE', attempt: 2 });
+});
+
+test('progress that is not UTF-8 is none, and the log says so of what it shows', async () => {
+  const text = `printf '{"percent":1,"message":"M\\374ller"}\\n' >&2; printf 'M\\303\\274ller\\n' >&2; echo 1`;
+  const run = runOnce(await script(text));
+  await run.result;
+  expect(run.progress).toEqual([]);
+  expect(run.logged.map(({ fields }) => fields)).toEqual([
+    { line: '{"percent":1,"message":"M\ufffdller"}', is_utf8: false },
+    { line: 'M\u00fcller' },
+  ]);
+});
+
+test('a line that is too long is cut between two characters', async () => {
+  const run = runOnce(await script(`yes é | head -n 20000 | tr -d '\\n' >&2; echo >&2; echo 1`));
+  await run.result;
+  const lines = run.logged.map(({ fields }) => (fields as { line: string }).line);
+  expect(lines.every((line) => /^é+$/.test(line) && Buffer.byteLength(line) <= 16_384)).toBe(true);
 });

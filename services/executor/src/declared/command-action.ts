@@ -4,7 +4,7 @@ import type { Declared } from './check-declaration.ts';
 import type { CommandCall } from './declaration.ts';
 import { variableIn } from './environment.ts';
 import { factsOf } from './http-action.ts';
-import { fitsFault, parseOutside } from './outside-json.ts';
+import { fitsFault, parseOutside, textOf } from './outside-json.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { listenTo } from './said-lines.ts';
 
@@ -12,7 +12,7 @@ import { listenTo } from './said-lines.ts';
  * An attempt is one process, which leads a group of its own:
  *
  *   stdin    one JSON object: job_id, tenant_id, attempt, resource, metadata, traceparent, input
- *   stdout   the result as JSON, when it ends with 0; {code, message, details} when it ends with permanent_exit_code
+ *   stdout   the result as JSON in UTF-8, when it ends with 0; {code, message, details} when it ends with permanent_exit_code
  *   stderr   lines; those like {"percent": 40, "message": "…"} are progress, others are logged
  *
  *   it ends with 0                            the result
@@ -45,9 +45,9 @@ export function commandRun(call: CommandCall, { folder, env }: Declared): Action
       group.child.stdin.end(sent);
       const { code, signal } = await group.closed;
       const lastLine = said.end();
-      const text = output();
-      if (code === 0) return resultIn(text);
-      if (code === call.permanent_exit_code) throw refusalIn(text);
+      const written = output();
+      if (code === 0) return resultIn(written);
+      if (code === call.permanent_exit_code) throw refusalIn(written);
       throw new Error(`the command ended with ${signal ?? `code ${code}`}: ${lastLine}`);
     } finally {
       attempt.signal.removeEventListener('abort', onAbort);
@@ -56,7 +56,7 @@ export function commandRun(call: CommandCall, { folder, env }: Declared): Action
 }
 
 /** Gathers what a process writes to stdout, up to the limit, at which the group ends. */
-function collect(group: ProcessGroup, call: CommandCall): () => string {
+function collect(group: ProcessGroup, call: CommandCall): () => Buffer {
   const chunks: Buffer[] = [];
   let bytes = 0;
   group.child.stdout.on('data', (chunk: Buffer) => {
@@ -65,13 +65,17 @@ function collect(group: ProcessGroup, call: CommandCall): () => string {
     else group.end(0);
   });
   return () => {
-    if (bytes <= call.max_output_bytes) return Buffer.concat(chunks).toString('utf8');
+    if (bytes <= call.max_output_bytes) return Buffer.concat(chunks);
     const limit = [{ max_output_bytes: call.max_output_bytes }];
     throw new PermanentError('output_too_large', 'The command wrote more than it may.', limit);
   };
 }
 
-function resultIn(text: string): unknown {
+function resultIn(written: Buffer): unknown {
+  const text = textOf(written);
+  if (text === undefined) {
+    throw new PermanentError('invalid_output', 'The command did not write its result in UTF-8.');
+  }
   try {
     return parseOutside(text);
   } catch {
@@ -80,10 +84,10 @@ function resultIn(text: string): unknown {
 }
 
 /** Whatever it wrote, the job fails for good; without a readable reason with a general one. */
-function refusalIn(text: string): PermanentError {
+function refusalIn(written: Buffer): PermanentError {
   let said: unknown;
   try {
-    said = parseOutside(text);
+    said = parseOutside(textOf(written) ?? '');
   } catch {
     // Told below.
   }

@@ -181,3 +181,21 @@ test.each([
   await closed.promise;
   server.close();
 });
+
+test('an endpoint may say 100 Continue before its answer, which it was not asked for', async () => {
+  await using endpoint = await answering((socket) =>
+    socket.end('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{"a":1}'),
+  );
+  const action = await file.one(`actions: { a: { http: { url: '${endpoint.url}' } } }`);
+  expect(await runOnce(action).result).toEqual({ a: 1 });
+});
+
+test('an answer that is not UTF-8 ends the job by name', async () => {
+  const latin1 = Buffer.from('{"name":"M\u00fcller"}', 'latin1');
+  await using endpoint = await answering((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${latin1.length}\r\n\r\n`);
+    socket.end(latin1);
+  });
+  const action = await file.one(`actions: { a: { http: { url: '${endpoint.url}' } } }`);
+  await expect(runOnce(action).result).rejects.toMatchObject({ code: 'invalid_output' });
+});

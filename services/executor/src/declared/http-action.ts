@@ -1,10 +1,11 @@
 import { type Action, type Attempt, PermanentError } from '@errand/actions';
+import { acceptContinue } from '@errand/runtime';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { HttpCall } from './declaration.ts';
 import type { Environment } from './environment.ts';
 import { filledHeaders } from './headers.ts';
 import { mapValue } from './mapping.ts';
-import { fitsFault, parseOutside } from './outside-json.ts';
+import { fitsFault, parseOutside, textOf } from './outside-json.ts';
 import { fillUrl } from './url-template.ts';
 
 /*
@@ -15,6 +16,7 @@ import { fillUrl } from './url-template.ts';
  *   any other status, redirects too              the job fails
  *   nothing, or 2xx with what is no JSON         another attempt
  *   more than max_response_bytes                 the job fails
+ *   2xx with what is not UTF-8                   the job fails
  *
  * Private addresses are allowed: the file is the operator's own.
  */
@@ -37,6 +39,7 @@ const agent = new Agent({
 });
 
 export function httpRun(call: HttpCall, env: Environment): Action['run'] {
+  acceptContinue();
   const headers = filledHeaders(call.headers, env);
   return async (attempt) => {
     const sent = bodyOf(call, attempt);
@@ -53,13 +56,15 @@ export function httpRun(call: HttpCall, env: Environment): Action['run'] {
       dispatcher: agent,
     });
     if (statusCode < 200 || statusCode >= 300) throw await refusalOf(call, statusCode, body);
-    const text = await readBounded(body, call.max_response_bytes);
-    if (text === undefined) {
+    const bytes = await readBounded(body, call.max_response_bytes);
+    if (bytes === undefined) {
       const limit = [{ max_response_bytes: call.max_response_bytes }];
       throw new PermanentError('response_too_large', "The endpoint's answer is too large.", limit);
     }
     const encoding = answered['content-encoding'] ?? 'identity';
     if (encoding !== 'identity') throw new Error(`the endpoint answered with content-encoding ${encoding}`);
+    const text = textOf(bytes);
+    if (text === undefined) throw new PermanentError('invalid_output', "The endpoint's answer is not UTF-8.");
     return mapValue(call.response, text === '' ? null : parseOutside(text));
   };
 }
@@ -106,8 +111,8 @@ async function refusalOf(call: HttpCall, status: number, body: Body): Promise<Er
 async function detailsOf({ error_details, max_response_bytes }: HttpCall, body: Body): Promise<object> {
   if (error_details === undefined) return {};
   try {
-    const text = await readBounded(body, max_response_bytes);
-    const answer = mapValue(error_details, parseOutside(text ?? ''));
+    const bytes = await readBounded(body, max_response_bytes);
+    const answer = mapValue(error_details, parseOutside((bytes && textOf(bytes)) ?? ''));
     return answer !== undefined && fitsFault(answer) ? { answer } : {};
   } catch {
     return {};
@@ -115,7 +120,7 @@ async function detailsOf({ error_details, max_response_bytes }: HttpCall, body: 
 }
 
 /** Undefined for a body that is larger; the rest of it is not read. */
-async function readBounded(body: Body, maxBytes: number): Promise<string | undefined> {
+async function readBounded(body: Body, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -123,5 +128,5 @@ async function readBounded(body: Body, maxBytes: number): Promise<string | undef
     if (bytes > maxBytes) return undefined;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

@@ -5,6 +5,17 @@ const MAX_DEPTH = 1_000;
 /** Characters of JSON. A fault travels inside its event, however large results may be. */
 const MAX_FAULT = 65_536;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text that these bytes are in UTF-8; undefined where they are none, which nobody should read as something else. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Parses JSON, also after a byte order mark.
  * @throws SyntaxError for what is none, or is nested more than a thousand deep

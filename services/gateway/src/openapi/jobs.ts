@@ -121,7 +121,7 @@ export const jobOperations: Operation[] = [
     },
     problems: [
       ...(['unknown_job', 'unknown_action', 'job_expired', 'not_ended', 'input_gone'] as const),
-      ...(['bad_contract', 'log_nearly_full', 'history_out_of_reach'] as const),
+      ...(['bad_contract', 'log_nearly_full', 'payloads_full', 'history_out_of_reach'] as const),
       ...(['idempotency_in_flight', 'idempotency_key_reused'] as const),
     ],
   },

@@ -144,6 +144,6 @@ export const CANCEL_PROBLEMS = [
 ] as const;
 
 const RUN_PROBLEMS = [
-  ...(['unknown_action', 'invalid_input', 'bad_contract', 'log_nearly_full'] as const),
+  ...(['unknown_action', 'invalid_input', 'bad_contract', 'log_nearly_full', 'payloads_full'] as const),
   ...(['idempotency_in_flight', 'idempotency_key_reused'] as const),
 ];
