@@ -86,6 +86,7 @@ export {
   redriveConsumer,
   reservedBytes,
   streams,
+  TIGHT_LOG_RATIO,
   TIMERS_CONSUMER,
   TIMERS_STREAM,
   type TopologySettings,

@@ -54,6 +54,9 @@ const PAYLOADS_MAX_BYTES = 5_000_000_000;
 /** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
 export const MIN_NATS_VERSION = '2.12.0';
 
+/** From this share of its bytes on, the log is kept for what cannot do without it. */
+export const TIGHT_LOG_RATIO = 0.8;
+
 /** How long a consumer but an executor's may keep a message before it is delivered again. */
 const ACK_WAIT_MS = 10_000;
 

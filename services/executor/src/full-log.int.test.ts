@@ -66,3 +66,25 @@ test('a job whose ending a full log refused until its executor stopped is ended 
   const state = await jobs.ended(ref);
   expect(state.phase.value.status).toBe('failed');
 });
+
+test('a log with little room left gets starts and endings only, and large results lie apart', async () => {
+  await resizeLog(100_000_000);
+  const before = await jobs.request('report', { bytes: 5_000, refused: false });
+  expect((await jobs.ended(before)).outcome.value.resultRef).toBeUndefined();
+  expect(await jobs.typesOf(before)).toContain('JobProgressed');
+  // Of an action that nobody serves.
+  for (let count = 0; count < 5; count++) await jobs.request('unserved', { filling: 'x'.repeat(200_000) });
+  const { bytes } = await bus.readLogFill();
+  await resizeLog(Math.ceil(bytes / 0.85));
+  await waitUntil(async () => {
+    const asked = await jobs.request('report', { bytes: 5_000, refused: false });
+    const { outcome } = await jobs.ended(asked);
+    return outcome.value.resultRef;
+  });
+  const ref = await jobs.request('report', { bytes: 5_000, refused: false });
+  expect((await jobs.ended(ref)).outcome.value.resultRef).toBeDefined();
+  expect(await jobs.typesOf(ref)).toEqual(['JobRequested', 'JobStarted', 'JobSucceeded']);
+  const failed = await jobs.ended(await jobs.request('report', { bytes: 5_000, refused: true }));
+  expect(failed.outcome.value.errors).toMatchObject([{ code: 'refused', message: 'm' }]);
+  expect(failed.outcome.value.errors[0]).not.toHaveProperty('details');
+});

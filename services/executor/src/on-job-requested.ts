@@ -16,6 +16,8 @@ export interface ExecutorDeps {
   readonly executorId: string;
   readonly leaseMs: number;
   readonly progressIntervalMs: number;
+  /** Whether the log has little room left. */
+  readonly isLogTight: () => boolean;
   readonly limits: PayloadLimits & LogLimits;
   /** Jobs at work in this process. */
   readonly atWork: Set<string>;

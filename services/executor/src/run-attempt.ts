@@ -9,6 +9,7 @@ import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
 import type { ExecutorDeps, RecordedRequest, Target } from './on-job-requested.ts';
 import { createProgressReporter } from './progress-reporter.ts';
+import { briefFault, TIGHT_EVENT_BYTES } from './tight-log.ts';
 import { writeFault } from './write-fault.ts';
 
 /*
@@ -82,6 +83,7 @@ async function run(
 ): Promise<Outcome> {
   if (loaded.kind === 'gone') return failed('input_gone');
   const progress = createProgressReporter(deps.progressIntervalMs, async (value) => {
+    if (deps.isLogTight()) return;
     try {
       const outcome = await writer.write({ type: 'reportProgress', attempt, ...value });
       if (outcome.kind === 'rejected') watch.stop('superseded');
@@ -123,7 +125,9 @@ async function keepResult(
   { watch, log }: { watch: AttemptWatch; log: Logger },
 ): Promise<Outcome> {
   if (outcome.kind !== 'succeeded' || outcome.resultRef) return outcome;
-  const { bus, limits } = deps;
+  const { bus } = deps;
+  const inlinePayloadBytes = deps.isLogTight() ? TIGHT_EVENT_BYTES : deps.limits.inlinePayloadBytes;
+  const limits = { ...deps.limits, inlinePayloadBytes };
   const signal = AbortSignal.any([watch.signal, deps.giveUp]);
   const onDelay = (err: unknown) => log.warn({ err }, 'result_not_stored_yet');
   try {
@@ -155,7 +159,8 @@ async function conclude(
   if (outcome.kind === 'succeeded') {
     return verdictOf(await writeResult(context, { outcome, attempt, durationMs }));
   }
-  const { error, permanent } = outcome;
+  const { permanent } = outcome;
+  const error = deps.isLogTight() ? briefFault(outcome.error) : outcome.error;
   const delayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
   if (delayMs === undefined) {
     const failAttempt = (fault: JobFault): Command => {

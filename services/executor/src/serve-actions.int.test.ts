@@ -19,7 +19,13 @@ beforeAll(async () => {
   jobs = testJobs(bus);
   const deps = {
     ...{ bus, log: createLogger({ service: 'executor', level: 'silent' }), executorId: 'test' },
-    ...{ leaseMs: 5_000, progressIntervalMs: 0, atWork: new Set<string>(), giveUp: stop.signal },
+    ...{
+      leaseMs: 5_000,
+      progressIntervalMs: 0,
+      isLogTight: () => false,
+      atWork: new Set<string>(),
+      giveUp: stop.signal,
+    },
     limits: {
       inlinePayloadBytes: 100_000,
       maxResultBytes: 100_000,

@@ -19,6 +19,7 @@ import type { ExecutorDeps } from './on-job-requested.ts';
 import { onTimerDue } from './on-timer-due.ts';
 import { serveActions } from './serve-actions.ts';
 import { createStrayLog } from './stray-log.ts';
+import { watchTightLog } from './tight-log.ts';
 
 /** How many jobs whose wait is over are looked at at once. */
 const TIMER_SLOTS = 32;
@@ -83,6 +84,7 @@ export async function startExecutor(
     executorId: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
     leaseMs: config.leaseMs,
     progressIntervalMs: config.progressIntervalMs,
+    isLogTight: watchTightLog(bus),
     limits: config,
     atWork: new Set(),
     giveUp: giveUp.signal,

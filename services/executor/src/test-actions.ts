@@ -114,3 +114,17 @@ export const linger = defineAction({
   retry: { maxAttempts: 1 },
   run: () => new Promise<Record<string, never>>(() => {}),
 });
+
+/** Says how far it is, and then so many bytes, as a result or as the details of a refusal. */
+export const report = defineAction({
+  name: 'report',
+  input: z.object({ bytes: z.number(), refused: z.boolean() }),
+  result: z.object({ text: z.string() }),
+  run: async ({ input, progress }) => {
+    progress(10);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const text = 'x'.repeat(input.bytes);
+    if (input.refused) throw new PermanentError('refused', 'm', [text]);
+    return { text };
+  },
+});

@@ -78,7 +78,8 @@ function resultIn(written: Buffer): unknown {
   }
   try {
     return parseOutside(text);
-  } catch {
+  } catch (error) {
+    if (error instanceof PermanentError) throw error;
     throw new PermanentError('invalid_output', 'The command did not write its result as JSON.');
   }
 }

@@ -4,7 +4,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import type { HttpCall } from './declaration.ts';
 import type { Environment } from './environment.ts';
 import { filledHeaders } from './headers.ts';
-import { mapValue } from './mapping.ts';
+import { mapValue, pointersOf } from './mapping.ts';
 import { fitsFault, parseOutside, textOf } from './outside-json.ts';
 import { fillUrl } from './url-template.ts';
 
@@ -15,6 +15,7 @@ import { fillUrl } from './url-template.ts';
  *   408, 425, 429, 5xx, or a status of retry_on  another attempt
  *   any other status, redirects too              the job fails
  *   nothing, or 2xx with what is no JSON         another attempt
+ *   2xx with JSON that cannot be kept as it is   the job fails
  *   more than max_response_bytes                 the job fails
  *   2xx with what is not UTF-8                   the job fails
  *
@@ -65,7 +66,7 @@ export function httpRun(call: HttpCall, env: Environment): Action['run'] {
     if (encoding !== 'identity') throw new Error(`the endpoint answered with content-encoding ${encoding}`);
     const text = textOf(bytes);
     if (text === undefined) throw new PermanentError('invalid_output', "The endpoint's answer is not UTF-8.");
-    return mapValue(call.response, text === '' ? null : parseOutside(text));
+    return mapValue(call.response, text === '' ? null : parseOutside(text, pointersOf(call.response)));
   };
 }
 
@@ -112,7 +113,8 @@ async function detailsOf({ error_details, max_response_bytes }: HttpCall, body: 
   if (error_details === undefined) return {};
   try {
     const bytes = await readBounded(body, max_response_bytes);
-    const answer = mapValue(error_details, parseOutside((bytes && textOf(bytes)) ?? ''));
+    const said = parseOutside((bytes && textOf(bytes)) ?? '', pointersOf(error_details));
+    const answer = mapValue(error_details, said);
     return answer !== undefined && fitsFault(answer) ? { answer } : {};
   } catch {
     return {};

@@ -7,6 +7,11 @@ export function mapValue(mapping: Mapping, value: unknown): unknown {
   return Object.fromEntries(members.filter(([, member]) => member !== undefined));
 }
 
+/** What of a value a mapping uses. */
+export function pointersOf(mapping: Mapping): string[] {
+  return typeof mapping === 'string' ? [mapping] : Object.values(mapping);
+}
+
 /** RFC 6901. */
 function valueAt(pointer: string, value: unknown): unknown {
   let found = value;

@@ -1,7 +1,8 @@
+import { PermanentError } from '@errand/actions';
+import { flawsOfJson, fragmentOf, MAX_JSON_FLAWS } from '@errand/contracts';
+
 /* What endpoints and programs write, whom nobody keeps from writing anything. */
 
-/** Deeper ones overflow whoever walks them by recursion: validators, databases, callers. */
-const MAX_DEPTH = 1_000;
 /** Characters of JSON. A fault travels inside its event, however large results may be. */
 const MAX_FAULT = 65_536;
 
@@ -17,37 +18,25 @@ export function textOf(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Parses JSON, also after a byte order mark.
- * @throws SyntaxError for what is none, or is nested more than a thousand deep
+ * Parses JSON, also after a byte order mark. `wanted` are the JSON pointers to what will be used of it: no more need be
+ * such that it can be given back as it came.
+ * @throws SyntaxError for what is none; PermanentError invalid_output, which names each place
  */
-export function parseOutside(text: string): unknown {
+export function parseOutside(text: string, wanted: readonly string[] = ['']): unknown {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
   const value: unknown = JSON.parse(json);
-  if (depthOf(json) > MAX_DEPTH) throw new SyntaxError(`JSON is nested more than ${MAX_DEPTH} deep`);
-  return value;
+  const flaws = flawsOfJson(json);
+  const isWanted = (pointer: string) =>
+    wanted.some((each) => `${pointer}/`.startsWith(`${fragmentOf(each)}/`));
+  const faults = flaws.filter(
+    ({ pointer = '#', code }) =>
+      flaws.length === MAX_JSON_FLAWS || code === 'nested_too_deeply' || isWanted(pointer),
+  );
+  if (faults.length === 0) return value;
+  throw new PermanentError('invalid_output', 'The output has what cannot be kept as it is.', faults);
 }
 
 /** Whether a value is small enough to be told of a failure. */
 export function fitsFault(value: unknown): boolean {
   return (JSON.stringify(value)?.length ?? 0) <= MAX_FAULT;
-}
-
-/** Of a text that is JSON. */
-function depthOf(json: string): number {
-  let depth = 0;
-  let deepest = 0;
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at];
-    if (character === '"') at = endOfString(json, at);
-    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
-    else if (character === ']' || character === '}') depth--;
-  }
-  return deepest;
-}
-
-/** Where the string that begins there ends. */
-function endOfString(json: string, start: number): number {
-  let at = start + 1;
-  while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
-  return at;
 }
