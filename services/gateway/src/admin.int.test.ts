@@ -38,7 +38,8 @@ test('an action that nobody has any more is withdrawn, and its jobs are not', as
   expect((await remove()).status).toBe(204);
   expect((await listed()).json.code).toBe('unknown_action');
   expect((await gateway.call(path, { body: { tilt_deg: 3 } })).json.code).toBe('unknown_action');
-  expect((await gateway.call(links.status)).json.status).toBe('queued');
+  const waiting = (await gateway.call(links.status)).json;
+  expect([waiting.status, waiting.errors]).toMatchObject(['queued', [{ code: 'action_withdrawn' }]]);
   expect((await remove()).json.code).toBe('unknown_action');
   expect((await gateway.call('/admin/actions/simulate', { method: 'DELETE' })).status).toBe(401);
 });

@@ -3,7 +3,7 @@ import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import { answer, answerEmpty } from './answer.ts';
 import { hasTag } from './has-tag.ts';
-import { summaryOf } from './job-summary.ts';
+import { currentSummaryOf } from './job-summary.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 
@@ -36,7 +36,7 @@ export function isKnownVersion(ifNoneMatch: string | null, version: number): boo
 }
 
 function summarized(state: JobState, { catalogue }: JobAnswerDeps): JobSummary {
-  const summary = summaryOf(state, catalogue);
+  const summary = currentSummaryOf(state, catalogue);
   if (!summary) throw new Refusal('unknown_job');
   return summary;
 }

@@ -13,6 +13,18 @@ export function summaryOf(state: JobState, catalogue: ActionCatalogue): JobSumma
   });
 }
 
+/** The same as it is now: a job that waits for an action which nobody announces any more says so among its errors. */
+export function currentSummaryOf(state: JobState, catalogue: ActionCatalogue): JobSummary | undefined {
+  const summary = summaryOf(state, catalogue);
+  if (summary?.status !== 'queued' || catalogue.peek(state.action)) return summary;
+  return { ...summary, errors: [...summary.errors, NOBODY_SERVES] };
+}
+
+const NOBODY_SERVES = {
+  code: 'action_withdrawn',
+  message: 'No executor announces the action any more. The job is run if one does so in time.',
+};
+
 /** Where a job is asked about, as far as its action is known here. */
 export function linksOf(
   job: { tenantId: string; jobId: string; action: string; resource: Record<string, string> },

@@ -1,5 +1,5 @@
 import type { Bus, StoredEvent } from '@errand/bus';
-import { type JobEventType, jobSubjectsOfAnyAction, storedSubject } from '@errand/contracts';
+import { isEndingType, type JobEventType, jobSubjectsOfAnyAction, storedSubject } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
 import { createTurns } from './turns.ts';
 
@@ -172,14 +172,7 @@ export async function awaitJob(
   return state;
 }
 
-const ENDINGS: ReadonlySet<JobEventType> = new Set([
-  'JobSucceeded',
-  'JobFailed',
-  'JobCanceled',
-  'JobExpired',
-]);
-
 /** Whether no event of the job can follow. */
 export function isEnding({ type }: { readonly type: JobEventType }): boolean {
-  return ENDINGS.has(type);
+  return isEndingType(type);
 }

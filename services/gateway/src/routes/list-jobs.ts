@@ -1,7 +1,7 @@
 import type { ActionCatalogue } from '../action-catalogue.ts';
 import { answer } from '../answer.ts';
 import type { JobList } from '../job-list.ts';
-import { summaryOf } from '../job-summary.ts';
+import { currentSummaryOf } from '../job-summary.ts';
 import { readListQuery } from '../list-query.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
 import { Refusal } from '../problem.ts';
@@ -18,7 +18,7 @@ export function listJobs(deps: {
     const read = readListQuery(parameters, deps.now());
     if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
     const { states, nextBelowId } = await deps.list.page(tenantId, read.query);
-    const jobs = states.flatMap((state) => summaryOf(state, deps.catalogue) ?? []);
+    const jobs = states.flatMap((state) => currentSummaryOf(state, deps.catalogue) ?? []);
     const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
     return answer(c, { status: 200, body: { jobs, next_cursor: nextCursor } });
   };
