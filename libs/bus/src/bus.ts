@@ -82,14 +82,15 @@ export async function openBus(
     onReplaced?: (error: Error) => void;
   },
 ): Promise<Bus> {
-  const { nc, isConnected, onReconnected } = await connectBus(options);
+  const connection = await connectBus(options);
+  const { nc, isConnected, onReconnected } = connection;
   await provisionPatiently(nc, options);
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
   const { ackTimeoutMs, onReplaced = () => {} } = options;
   const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
   const appender = createAppender(nc, jsm, patience);
   const payloads = createPayloads(nc, jsm, patience);
-  const watch = await watchLog(jsm, { isConnected, onReconnected, onReplaced });
+  const watch = await watchLog(jsm, { ...connection, onReplaced });
   const webhooks = createCommands(nc, WEBHOOKS);
   const projection = createCommands(nc, PROJECTION);
   const close = () => {

@@ -26,6 +26,8 @@ export interface BusConnection {
   isConnected(): boolean;
   /** Calls back after each reconnection; returns the way to stop that. */
   onReconnected(callback: () => void): () => void;
+  /** The same of each connection that is lost. */
+  onDisconnected(callback: () => void): () => void;
 }
 
 const RECONNECT_PAUSE_MS = 250;
@@ -38,13 +40,16 @@ const RECONNECT_PAUSE_MS = 250;
 export async function connectBus(options: ConnectOptions): Promise<BusConnection> {
   const nc = await firstConnection(options);
   let connected = true;
-  const callbacks = new Set<() => void>();
+  const regained = createCallbacks();
+  const lost = createCallbacks();
   void (async () => {
     for await (const status of nc.status()) {
-      if (status.type === 'disconnect') connected = false;
-      else if (status.type === 'reconnect') {
+      if (status.type === 'disconnect') {
+        connected = false;
+        lost.call();
+      } else if (status.type === 'reconnect') {
         connected = true;
-        for (const callback of callbacks) callback();
+        regained.call();
       }
       report(status, options.onStatus);
     }
@@ -52,9 +57,20 @@ export async function connectBus(options: ConnectOptions): Promise<BusConnection
   return {
     nc,
     isConnected: () => connected && !nc.isClosed(),
-    onReconnected(callback) {
+    onReconnected: regained.add,
+    onDisconnected: lost.add,
+  };
+}
+
+function createCallbacks() {
+  const callbacks = new Set<() => void>();
+  return {
+    call: () => {
+      for (const callback of callbacks) callback();
+    },
+    add: (callback: () => void) => {
       callbacks.add(callback);
-      return () => callbacks.delete(callback);
+      return () => void callbacks.delete(callback);
     },
   };
 }

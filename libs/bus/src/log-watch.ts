@@ -18,7 +18,7 @@ const LOOK_MS = 5_000;
  */
 export async function watchLog(
   jsm: JetStreamManager,
-  options: Pick<BusConnection, 'isConnected' | 'onReconnected'> & { onReplaced: (error: Error) => void },
+  options: Omit<BusConnection, 'nc'> & { onReplaced: (error: Error) => void },
 ): Promise<LogWatch & { close(): void }> {
   const created = await createdAt(jsm);
   let asked: Promise<boolean> | undefined;
@@ -31,10 +31,19 @@ export async function watchLog(
     options.onReplaced(new Error('the log is another one than at the start of this process'));
   }
   const timer = setInterval(() => void look(), LOOK_MS).unref();
-  const stopListening = options.onReconnected(() => void look());
+  let lost = Promise.withResolvers<false>();
+  const stopListening = [
+    options.onReconnected(() => void look()),
+    options.onDisconnected(() => {
+      // What was asked is answered no more.
+      lost.resolve(false);
+      lost = Promise.withResolvers();
+      asked = undefined;
+    }),
+  ];
   function close(): void {
     clearInterval(timer);
-    stopListening();
+    for (const stop of stopListening) stop();
   }
 
   return {
@@ -47,7 +56,7 @@ export async function watchLog(
           () => false,
         );
       }
-      return asked;
+      return Promise.race([asked, lost.promise]);
     },
     close,
   };
