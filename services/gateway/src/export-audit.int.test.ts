@@ -101,3 +101,14 @@ test('verify is 503 where no projection runs', async () => {
   const { status, json } = await gateway.call('/admin/verify', { token: ADMIN_KEY });
   expect([status, json.code]).toEqual([503, 'log_unavailable']);
 });
+
+test.each(['+02:00', '%2B02:00'])('times of operators may have the offset %s', async (offset) => {
+  const from = `2026-01-01T00:00:00${offset}`;
+  const exported = await gateway.call(`/admin/audit?from=${from}&to=${from}`, { token: ADMIN_KEY });
+  expect([exported.status, exported.text]).toEqual([
+    200,
+    expect.stringContaining('"from":"2025-12-31T22:00:00.000Z"'),
+  ]);
+  // As far as the projection, which does not run here.
+  expect((await gateway.call(`/admin/verify?since=${from}`, { token: ADMIN_KEY })).status).toBe(503);
+});
