@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { ownEnv } from '@errand/local-servers';
 import {
   isTestProject,
   type TestOutcome,
@@ -154,7 +155,8 @@ async function runVitest(options: {
     ];
     const child = spawn(command, words, {
       cwd: join(import.meta.dirname, '..'),
-      env: { ...process.env, ...env },
+      // The tests' servers are on this machine, and nobody else's settings are theirs.
+      env: { ...ownEnv(process.env), NO_PROXY: '127.0.0.1', ...env },
       stdio: 'inherit',
     });
     const [exitCode] = (await once(child, 'exit')) as [number | null];

@@ -47,13 +47,24 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
+/** What a shell may hold for other programs. */
+const OF_ANOTHER_PROGRAM = {
+  PGSSLMODE: 'require',
+  PGOPTIONS: '-c default_transaction_read_only=on',
+  PGCLIENTENCODING: 'nonsense',
+  NATS_CA_FILE: '/nowhere/ca.pem',
+  NODE_PG_FORCE_NATIVE: '1',
+  NODE_USE_ENV_PROXY: '1',
+  HTTP_PROXY: 'http://127.0.0.1:9',
+};
+
 function run(file: string, env: Record<string, string>): Program {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('ERRAND_') && name !== 'NATS_URL' && name !== 'DATABASE_URL',
   );
   const child = spawn(process.execPath, [file], {
     cwd: root,
-    env: { ...Object.fromEntries(inherited), ...env },
+    env: { ...Object.fromEntries(inherited), ...OF_ANOTHER_PROGRAM, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -3,6 +3,7 @@ import { demoSettings } from './config.ts';
 import { startCallReceiver } from './demo/call-receiver.ts';
 import { demoRound } from './demo/round.ts';
 import { findTarget } from './demo/target.ts';
+import { askThisMachineDirectly } from './direct.ts';
 
 /**
  * `npm run demo`: one round against the system that `npm start` runs, or against the one that ERRAND_URL,
@@ -18,6 +19,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   console.log('\nEverything arrived.');
 }
 
+askThisMachineDirectly(process.env);
 try {
   await main(process.env);
 } catch (error) {

@@ -3,9 +3,11 @@ import { alreadyRunning, banner, tenantUrlOf } from './banner.ts';
 import { devActionEnv, givenBy, localSettings } from './config.ts';
 import { createCrew } from './crew.ts';
 import { dataFolderAt, makeDataFolder, readJson } from './data-folder.ts';
+import { askThisMachineDirectly } from './direct.ts';
 import { lockFolder } from './folder-lock.ts';
 import { createLocalFiles, type LocalFile } from './local-file.ts';
 import { roomText, settleRoom } from './log-sizes.ts';
+import { whenNpmEnds } from './parent.ts';
 import { startSystem } from './start-system.ts';
 import { onStopSignals } from './stop-signals.ts';
 import { tellOfExecutor } from './tell-of-executor.ts';
@@ -57,6 +59,7 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
       process.exit(130);
     },
   });
+  await whenNpmEnds({ env, word: 'main.ts' }, () => end(0));
   startSystem({
     folder,
     port: config.port,
@@ -88,6 +91,8 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
   if (code === 0) console.log('stopped');
   return code;
 }
+
+askThisMachineDirectly(process.env);
 
 // A closed terminal or pipe must not keep the system from being stopped in order.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -31,3 +31,27 @@ async function commandLine(pid: number): Promise<string> {
     () => '',
   );
 }
+
+/** Whether a process is there; one that only others may signal counts. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** The parent of another process; 0 where that cannot be told. */
+export async function parentOf(pid: number): Promise<number> {
+  if (process.platform === 'linux') {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    // The name, in parentheses, may hold anything.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) || 0;
+  }
+  const ps = promisify(execFile)('ps', ['-o', 'ppid=', '-p', String(pid)]);
+  return ps.then(
+    ({ stdout }) => Number(stdout) || 0,
+    () => 0,
+  );
+}

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { findNatsServer, startNatsServer, startPostgresServer } from '@errand/local-servers';
+import { findNatsServer, natsTrouble, startNatsServer, startPostgresServer } from '@errand/local-servers';
 import type { Crew } from './crew.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Room } from './log-sizes.ts';
@@ -40,14 +40,16 @@ async function ensureNats({ natsUrl, folder, ports, crew, say, room }: ServerOpt
   const { version, source } = await sayingIfSlow(say, slowLine, findNatsServer());
   const startMs = performance.now();
   const port = ports.nats;
-  const start = () =>
-    startNatsServer({
+  const start = async () => {
+    const server = await startNatsServer({
       storeDir: folder.natsDir,
       logFile: folder.logFile('nats'),
       port,
       monitorPort: ports.nats_monitor,
       maxFileStoreBytes: room.maxFileStoreBytes,
     });
+    return { ...server, trouble: () => natsTrouble(server) };
+  };
   const recovering = 'nats … recovering its streams';
   await sayingIfSlow(say, recovering, crew.add('server', { name: 'nats', start, say }));
   say(`nats-server ${version} (${source}) … ready in ${timeSince(startMs)}`);

@@ -22,14 +22,15 @@ export interface ServiceProcess extends Child {
  */
 export async function startService(options: {
   mainFile: string;
-  env: Record<string, string>;
+  /** All of it: nothing is inherited. */
+  env: NodeJS.ProcessEnv;
   logFile: string;
 }): Promise<ServiceProcess> {
   const log = await open(options.logFile, 'a', 0o600);
   try {
     const logOffset = (await log.stat()).size;
     const child = spawn(process.execPath, [options.mainFile], {
-      env: { ...process.env, ...options.env },
+      env: options.env,
       stdio: ['ignore', log.fd, log.fd],
       detached: process.platform !== 'win32',
       windowsHide: true,

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { SERVICES, serviceEnv, serviceMainFile } from './services.ts';
+import { inheritedEnv, SERVICES, serviceEnv, serviceMainFile } from './services.ts';
 
 const FACTS = {
   natsUrl: 'nats://127.0.0.1:4222',
@@ -18,4 +18,18 @@ test('each service has an ops port of its own, and all know the one address of t
   const envs = SERVICES.map((name) => serviceEnv(name, FACTS));
   expect(envs.map((env) => env.ERRAND_OPS_PORT)).toEqual(['1', '2', '3', '4']);
   expect(new Set(envs.map((env) => env.ERRAND_PUBLIC_URL))).toEqual(new Set(['http://127.0.0.1:1']));
+});
+
+test('what the shell holds for other servers reaches only services that are to use those', () => {
+  const shell = { PGSSLMODE: 'require', NATS_CA_FILE: '/ca', NODE_OPTIONS: '--inspect', HOME: '/root' };
+  const names = (service: 'gateway' | 'executor', env: NodeJS.ProcessEnv) =>
+    Object.keys(inheritedEnv(service, env)).sort();
+  expect(names('gateway', shell)).toEqual(['HOME']);
+  expect(names('executor', shell)).toEqual(['HOME', 'PGSSLMODE']);
+  expect(names('gateway', { ...shell, DATABASE_URL: 'postgres://a/b' })).toEqual([
+    'DATABASE_URL',
+    'HOME',
+    'PGSSLMODE',
+  ]);
+  expect(names('gateway', { ...shell, NATS_URL: 'nats://a' })).toEqual(['HOME', 'NATS_CA_FILE', 'NATS_URL']);
 });

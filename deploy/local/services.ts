@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { ownEnv } from '@errand/local-servers';
+import { givenBy } from './config.ts';
 import type { Crew } from './crew.ts';
 import type { DataFolder } from './data-folder.ts';
 import { indent } from './log-tail.ts';
@@ -45,6 +47,18 @@ export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<strin
   };
 }
 
+/**
+ * What a service gets of the shell's environment. Where NATS or Postgres are somebody else's, what belongs to them is meant
+ * for all; the executor, which opens no database, keeps what its actions may read.
+ */
+export function inheritedEnv(name: ServiceName, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const given = givenBy(env);
+  return ownEnv(env, [
+    ...(given.postgresUrl !== undefined || name === 'executor' ? (['PG'] as const) : []),
+    ...(given.natsUrl === undefined ? [] : (['NATS_'] as const)),
+  ]);
+}
+
 export function gatewayUrl(ports: { gateway: number }): string {
   return `http://127.0.0.1:${ports.gateway}`;
 }
@@ -69,7 +83,7 @@ export async function startServices(options: {
       async start() {
         latest = await startService({
           mainFile: serviceMainFile(name),
-          env: serviceEnv(name, facts),
+          env: { ...inheritedEnv(name, process.env), ...serviceEnv(name, facts) },
           logFile: folder.logFile(name),
         });
         return latest;

@@ -80,3 +80,26 @@ test('the first start may fail, and then nothing is supervised', async () => {
     'no room',
   );
 });
+
+test('a child that lives but does not work is ended and started again, and one that was busy for a moment is not', async () => {
+  const idle = idleStarts();
+  const lines: string[] = [];
+  const troubles = ['off', 'off', undefined, 'off', 'off', 'off'];
+  const supervised = await supervise({
+    name: 'idle',
+    onRestarted: idle.onRestarted,
+    say: (line) => lines.push(line),
+    healthIntervalMs: 1,
+    start: async () => ({ ...(await idle.start()), trouble: async () => troubles.shift() }),
+  });
+  const firstPid = supervised.pid;
+  await idle.restarted();
+  expect(supervised.pid).not.toBe(firstPid);
+  expect(troubles).toEqual([]);
+  expect(lines).toEqual([
+    'idle lives but does not work (off); ending it',
+    'idle ended (SIGTERM); starting it again',
+  ]);
+  await supervised.stop();
+  expect(idle.starts).toHaveLength(2);
+});

@@ -13,6 +13,8 @@ export interface Child {
   /** Asks it to end, kills it when it does not, and resolves when it is gone. */
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
+  /** What keeps it from its work although it lives; undefined if nothing does. Must not reject. */
+  trouble?(): Promise<string | undefined>;
 }
 
 export interface Supervised {
@@ -34,11 +36,18 @@ export interface SuperviseOptions {
   /** An end after which the child is not started again; `onGivenUp` is then called once. */
   isFinal?: (exit: ChildExit) => boolean;
   onGivenUp?: (exit: ChildExit) => Promise<void>;
+  /** How often a child is asked for trouble. Default: 2 s. */
+  healthIntervalMs?: number;
 }
 
+const HEALTH_INTERVAL_MS = 2_000;
+/** A server that is busy for a moment is not ended. */
+const TROUBLES_TO_END = 3;
+
 /**
- * Starts a child and starts it again whenever it ends, until stopped. Each end is one line on the terminal; pauses
- * between starts grow (see restartPauseMs). Rejects when the first start does.
+ * Starts a child and starts it again whenever it ends, until stopped. One that lives and is in trouble three times in a
+ * row is ended for that. Each end is one line on the terminal; pauses between starts grow (see restartPauseMs). Rejects
+ * when the first start does.
  */
 export async function supervise(options: SuperviseOptions): Promise<Supervised> {
   let child = await options.start();
@@ -48,13 +57,39 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
     let failures = 0;
     while (!stopped.signal.aborted) {
       const startedMs = performance.now();
+      const untended = tend(child);
       const exit = await child.exited;
+      untended();
       if (stopped.signal.aborted) return;
       if (options.isFinal?.(exit)) return await options.onGivenUp?.(exit);
       failures = performance.now() - startedMs >= STEADY_AFTER_MS ? 1 : failures + 1;
       options.say(`${options.name} ended (${exit.signal ?? `code ${exit.code}`}); starting it again`);
       failures = await startAgain(failures);
     }
+  }
+
+  /** Ends a child that is in trouble for long; returns the way to stop looking. */
+  function tend(tended: Child): () => void {
+    const { healthIntervalMs = HEALTH_INTERVAL_MS } = options;
+    if (!tended.trouble) return () => {};
+    let isOver = false;
+    let timer: NodeJS.Timeout;
+    const look = async (troubles: number) => {
+      const trouble = await tended.trouble?.();
+      if (isOver) return;
+      const inARow = trouble === undefined ? 0 : troubles + 1;
+      if (inARow < TROUBLES_TO_END) {
+        timer = setTimeout(look, healthIntervalMs, inARow);
+        return;
+      }
+      options.say(`${options.name} lives but does not work (${trouble}); ending it`);
+      void tended.stop();
+    };
+    timer = setTimeout(look, healthIntervalMs, 0);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
   }
 
   async function startAgain(failuresBefore: number): Promise<number> {

@@ -5,7 +5,7 @@ import { LogUnavailable } from './errors.ts';
 import { decodeEvent } from './event-codec.ts';
 import { sequenceAt } from './sequence-at.ts';
 
-export interface StoredEnding {
+interface StoredEnding {
   readonly recorded: RecordedEvent;
   /** When the log took it, Unix milliseconds by its server's clock. */
   readonly storedMs: number;

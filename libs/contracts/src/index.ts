@@ -5,6 +5,7 @@ export {
   AuditExportLine,
   AuditExportManifest,
 } from './audit-export.ts';
+export { CLOCK_TOLERANCE_MS } from './clock-tolerance.ts';
 export type { CommandAnswer, CommandRequest, CommandSet } from './commands.ts';
 export {
   Instant,

@@ -1,5 +1,7 @@
 export { findNatsServer, NatsServerNotFound } from './find-nats-server.ts';
 export { freePort, isPortFree } from './free-port.ts';
+export { natsTrouble } from './nats-health.ts';
+export { ownEnv } from './own-env.ts';
 export { PostgresFolderUnusable } from './postgres-data.ts';
 export type { NatsBinary } from './probe-nats-server.ts';
 export { type Restartable, startRestartable } from './restartable.ts';

@@ -4,6 +4,7 @@ import { chown, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { PostgresBinaries } from './find-postgres.ts';
+import { ownEnv } from './own-env.ts';
 import { type SystemUser, unreachableFolder } from './postgres-user.ts';
 
 /** The name of the role, a superuser, and of the database that a data folder starts with. */
@@ -80,7 +81,7 @@ interface Command {
 }
 
 async function runToEnd({ command, args, user, input }: Command): Promise<void> {
-  const child = spawn(command, args, { ...user, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { ...user, env: ownEnv(process.env), stdio: ['pipe', 'pipe', 'pipe'] });
   // A program that ends early closes its input; its exit code and its words tell why.
   child.stdin.on('error', () => {});
   child.stdin.end(input);

@@ -4,6 +4,7 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { isPortFree } from './free-port.ts';
+import { ownEnv } from './own-env.ts';
 import { poll } from './poll.ts';
 
 const KILL_AFTER_MS = 10_000;
@@ -68,6 +69,7 @@ export async function startProcess(command: ServerCommand): Promise<ServerProces
     const logOffset = (await log.stat()).size;
     const child = spawn(command.command, command.args, {
       ...command.user,
+      env: ownEnv(process.env),
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
     });

@@ -1,15 +1,20 @@
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** One JSON object a line on stdout. Values under keys that name secrets are dropped wherever they turn up. */
-export function createLogger(options: { service: string; level: string }): Logger {
+/** One JSON object a line on stdout, or wherever `output` leads. Values under keys that name secrets are dropped wherever they turn up. */
+export function createLogger(options: {
+  service: string;
+  level: string;
+  output?: DestinationStream;
+}): Logger {
   const secrets = ['authorization', 'password', 'token', 'api_key', 'secret', 'signing_secret'];
-  return pino({
+  const settings = {
     base: { service: options.service, pid: process.pid },
     level: options.level,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: secrets.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
-  });
+  };
+  return options.output ? pino(settings, options.output) : pino(settings);
 }

@@ -1,4 +1,5 @@
 import { ConfigError, type ConfigOf, parseConfig, type Settings } from './config.ts';
+import { createLogOutput } from './log-output.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 export interface ServiceContext {
@@ -11,6 +12,9 @@ export interface ServiceContext {
   readonly onStray?: (take: (error: unknown) => void) => void;
 }
 
+/** How long an end waits for a reader of stdout that is slow. */
+const LAST_WORDS_MS = 1_000;
+
 /**
  * The whole life of a service's process: reads the environment, starts, runs until SIGTERM or SIGINT, stops. Exit
  * codes: 0 stopped as told, 1 failed, 2 wrong configuration.
@@ -21,18 +25,19 @@ export async function runService<S extends Settings>(options: {
   start: (config: ConfigOf<S>, context: ServiceContext) => Promise<AsyncDisposable>;
 }): Promise<void> {
   const config = readConfig(options.settings);
-  const log = createLogger({ service: options.name, level: String(config.logLevel ?? 'info') });
+  const output = createLogOutput();
+  const log = createLogger({ service: options.name, level: String(config.logLevel ?? 'info'), output });
   const stop = new AbortController();
   const ended = Promise.withResolvers<number>();
   const fail = (error: unknown) => {
-    log.fatal({ err: error }, 'service_failed');
     ended.resolve(1);
+    log.fatal({ err: error }, 'service_failed');
     stop.abort();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
-      log.info({ signal }, 'service_stopping');
       ended.resolve(0);
+      log.info({ signal }, 'service_stopping');
       stop.abort();
     });
   }
@@ -58,6 +63,7 @@ export async function runService<S extends Settings>(options: {
     log.error({ err: error }, 'service_stop_failed');
   }
   log.info({ code }, 'service_stopped');
+  await output.flush(LAST_WORDS_MS);
   process.exit(code);
 }
 

@@ -1,5 +1,5 @@
 import type { Bus, HistoryLimits } from '@errand/bus';
-import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
+import { CLOCK_TOLERANCE_MS, type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, type JobState } from '@errand/domain';
 import type { JobStore } from './job-store.ts';
 import { Refusal } from './problem.ts';
@@ -29,9 +29,6 @@ export interface HistoryPage {
   /** The newest version of the job that is known. */
   readonly version: number;
 }
-
-/** Clocks of gateways, which date job ids, and of the log may differ by this much. */
-const CLOCK_TOLERANCE_MS = 10_000;
 
 /**
  * The job's events behind a version, oldest first, at most `limit` of them.

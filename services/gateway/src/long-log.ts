@@ -1,5 +1,5 @@
 import { type Bus, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
-import { uuidV7TimeMs } from '@errand/contracts';
+import { CLOCK_TOLERANCE_MS, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, type JobState } from '@errand/domain';
 import { createTurns } from './turns.ts';
 
@@ -13,8 +13,6 @@ export interface LongLog {
 
 /** The long log does not know jobs by their ids, so all that their tenant did at the time is read. One call at a time. */
 const READS_AT_ONCE = 1;
-/** Clocks of gateways, which date job ids, and of the log may differ by this much. */
-const CLOCK_TOLERANCE_MS = 10_000;
 
 /** For when the read model is away: it answers for few jobs, slowly, and rather not at all than wrongly. */
 export function createLongLog(

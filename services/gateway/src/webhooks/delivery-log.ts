@@ -1,4 +1,4 @@
-import { uuidV7Floor, uuidV7TimeMs } from '@errand/contracts';
+import { CLOCK_TOLERANCE_MS, uuidV7Floor, uuidV7TimeMs } from '@errand/contracts';
 import type { Database, Db } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { type RawBuilder, type Selectable, sql } from 'kysely';
@@ -38,8 +38,6 @@ export interface DeliveryLog {
 const MAX_SCANNED = 5_000;
 const MAX_ATTEMPTS = 100;
 const MAX_OF_JOB = 1_000;
-/** A job's end is written after its request, but by the clock of another machine. */
-const CLOCK_TOLERANCE_MS = 60_000;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 

@@ -28,6 +28,7 @@ export async function startDeliveryCheck(run: VerifyRun): Promise<DeliveryCheck>
   const keptSinceMs = await deliveriesKeptSince(db, run.startedMs);
   const standing = await bus.standingOf({ stream: JOBS_STREAM, name: WEBHOOKS_CONSUMER.name });
   const takenUpTo = standing?.ackFloor ?? 0;
+  const startedMs = await logTime(run);
   const missing: Owed[] = [];
   let owed: Owed[] = [];
 
@@ -46,7 +47,7 @@ export async function startDeliveryCheck(run: VerifyRun): Promise<DeliveryCheck>
       const { tenantId, jobId } = job;
       const candidates = endpoints.get(tenantId);
       // An ending that waits to be taken up is under way, but not for ever.
-      const isDue = version <= takenUpTo || filedMs + graceMs < run.startedMs;
+      const isDue = version <= takenUpTo || filedMs + graceMs < startedMs;
       if (!candidates || !isDue || timeMs < keptSinceMs) return;
       for (const { endpoint_id: endpointId } of endpointsOwed(ending, candidates, disabled)) {
         owed.push({ eventId, endpointId, jobId, tenantId });
@@ -76,8 +77,8 @@ export async function startDeliveryCheck(run: VerifyRun): Promise<DeliveryCheck>
  * @throws LogUnavailable; AbortError
  */
 export async function checkStuckDeliveries(run: VerifyRun): Promise<void> {
-  const { db, graceMs, now, secondLookMs } = run.deps;
-  const look = () => overdueHeads(db, { dueBeforeMs: now() - graceMs, tenantId: run.tenantId });
+  const { db, graceMs, secondLookMs } = run.deps;
+  const look = () => overdueHeads(db, { graceMs, tenantId: run.tenantId });
   const first = await withRecord(run, await look());
   if (first.length === 0) return;
   await sleep(secondLookMs, undefined, { signal: run.signal });
@@ -92,12 +93,17 @@ export async function checkStuckDeliveries(run: VerifyRun): Promise<void> {
 /** Those of endpoints that are to be called, and were so for a while. */
 async function withRecord(run: VerifyRun, heads: readonly Head[]): Promise<Head[]> {
   if (heads.length === 0) return [];
-  const settledBefore = run.deps.now() - run.deps.graceMs;
+  const settledBefore = (await logTime(run)) - run.deps.graceMs;
   const records = new Map((await run.deps.readEndpoints()).map((each) => [each.endpoint_id, each]));
   return heads.filter(({ endpointId }) => {
     const record = records.get(endpointId);
-    return record?.enabled && Date.parse(record.updated_at) < settledBefore;
+    return record?.enabled && record.storedMs < settledBefore;
   });
+}
+
+/** Now, by the clock of the log, which dates what is stored there. */
+async function logTime({ deps: { bus, now } }: VerifyRun): Promise<number> {
+  return now() - (await bus.clockAheadMs(now));
 }
 
 function keyOf({ endpointId, eventId, attempts }: Head): string {

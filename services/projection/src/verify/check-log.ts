@@ -1,4 +1,4 @@
-import { type RecordedEvent, uuidV7Floor, uuidV7TimeMs } from '@errand/contracts';
+import { CLOCK_TOLERANCE_MS, type RecordedEvent, uuidV7Floor, uuidV7TimeMs } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
 import type { Gaps } from './check-chain.ts';
 import { differingGroups } from './compare-row.ts';
@@ -16,8 +16,6 @@ export interface LogCheck {
 
 const COMPARED_AT_ONCE = 500;
 const MAX_QUIET = 10_000;
-/** Clocks of those who make job ids and of the log may differ by this much. */
-const CLOCK_TOLERANCE_MS = 10_000;
 
 /**
  * Folds the long log and compares each job with its row; `onEnding` is told of each ending. Jobs that differ come under

@@ -1,9 +1,8 @@
-import { uuidV7TimeMs } from '@errand/contracts';
+import { CLOCK_TOLERANCE_MS, uuidV7TimeMs } from '@errand/contracts';
 import { countRows, readBucket } from './stored-rows.ts';
 import { forEachParallel, MINUTE_MS, type VerifyRun } from './verify-context.ts';
 
 const MAX_CANDIDATES = 50_000;
-const CLOCK_TOLERANCE_MS = 10_000;
 
 /**
  * Finds rows of jobs that the log does not hold. Minutes that have more rows than the log has jobs are looked into: each

@@ -1,5 +1,5 @@
 import { HistoryOutOfReach } from '@errand/bus';
-import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
+import { CLOCK_TOLERANCE_MS, type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
 import { type DifferingGroup, groupsAgainstHistory } from './compare-row.ts';
 import { historyFaults } from './history-faults.ts';
@@ -8,7 +8,6 @@ import { forEachParallel, passedVersion, type Suspect, type VerifyRun } from './
 
 /** Of one job, going through the long log. */
 const LIMITS = { maxEntries: 1_000_000, maxMs: 15_000 };
-const CLOCK_TOLERANCE_MS = 10_000;
 /** How long the read model may take to pass what was read of the log. */
 const PASS_MS = 30_000;
 const AT_ONCE = 200;

@@ -58,20 +58,20 @@ export interface Head {
 }
 
 /**
- * The next delivery of each endpoint that is healthy and has one that was due at the time. Endpoints that fail, or that
+ * The next delivery of each endpoint that is healthy and has one that has been due for `graceMs`, by Postgres' clock. Endpoints that fail, or that
  * the service has stopped calling for a while, are left out: they wait on purpose.
  */
 export async function overdueHeads(
   db: Db,
-  wanted: { dueBeforeMs: number; tenantId: string | undefined },
+  wanted: { graceMs: number; tenantId: string | undefined },
 ): Promise<Head[]> {
-  const dueBefore = new Date(wanted.dueBeforeMs).toISOString();
+  const dueBefore = sql`now() - ${wanted.graceMs} * interval '1 millisecond'`;
   const ofTenant = wanted.tenantId === undefined ? sql`true` : sql`d.tenant_id = ${wanted.tenantId}`;
   const { rows } = await sql<Head>`
     select distinct on (d.shard, d.endpoint_id) d.tenant_id as "tenantId", d.endpoint_id as "endpointId",
       d.event_id as "eventId", d.attempts, d.due_at as "dueAt"
     from webhook_delivery d left join webhook_endpoint_state s using (endpoint_id)
-    where d.state = 'pending' and d.due_at < ${dueBefore}::timestamptz and d.updated_at < ${dueBefore}::timestamptz
+    where d.state = 'pending' and d.due_at < ${dueBefore} and d.updated_at < ${dueBefore}
       and ${ofTenant} and coalesce(s.state, 'active') = 'active' and coalesce(s.breaker, 'closed') = 'closed'
     order by d.shard, d.endpoint_id, d.due_at, d.event_id`.execute(db);
   return rows;

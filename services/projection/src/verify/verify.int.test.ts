@@ -236,6 +236,33 @@ test('an ending without a delivery is told, for endpoints that were there and wa
   ]);
 });
 
+test('a machine whose clock is ahead takes nothing for late that is under way', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const at = new Date(Date.now() - 10_000).toISOString();
+  const record = {
+    ...{ endpoint_id: 'busy', tenant_id: 'ahead', url: 'https://x.example', method: 'POST', description: '' },
+    ...{ enabled: true, event_types: ['job.*'], signing_secret: '', basic_auth: null, secret_headers: {} },
+    ...{ created_at: at, updated_at: at, hears_after: 0 },
+  } as const;
+  await bucket.put('ahead.busy', WebhookEndpoint.parse(record));
+  await sql`
+    insert into webhook_delivery
+      (event_id, endpoint_id, tenant_id, shard, state, attempts, due_at, expires_at, updated_at)
+    values (${randomUUIDv7()}, 'busy', 'ahead', 0, 'pending', 0, now(), now() + interval '1 day', now())`.execute(
+    db,
+  );
+  // An ending that the webhooks service has not taken in yet.
+  await runJob('ahead');
+  await verify('ahead');
+  const deps = {
+    ...{ db, bus, graceMs: 60_000, secondLookMs: 10, maxOpenJobs: 100 },
+    now: () => Date.now() + 600_000,
+    readEndpoints: async () => [{ ...WebhookEndpoint.parse(record), storedMs: Date.now() - 600_000 }],
+  };
+  const { findings } = await runVerify(deps, { tenant_id: 'ahead' }, new AbortController().signal);
+  expect(findings).toEqual([]);
+});
+
 test('whom an ending is owed to is told by the log, whatever the clocks of gateways and executors say', async () => {
   const [minutes, mine] = [600_000, 'skewed'];
   const at = new Date(Date.now() + minutes).toISOString();
