@@ -49,6 +49,19 @@ function nextRequested(): Promise<StoredEvent> {
   });
 }
 
+/** Resolves once somebody asks the log for a job. */
+function askedFor(jobId: string): Promise<void> {
+  return new Promise((resolve) => {
+    const asking = gateway.bus.nc.subscribe('$JS.API.>', {
+      callback: (_, message) => {
+        if (!message.string().includes(jobId)) return;
+        asking.unsubscribe();
+        resolve();
+      },
+    });
+  });
+}
+
 async function finish(jobId: string, version: number): Promise<void> {
   const started = await gateway.append(jobId, version, STARTED);
   await gateway.append(jobId, started ?? 0, SUCCEEDED);
@@ -167,9 +180,11 @@ test('five hundred callers of as many jobs are each woken by their own', async (
 test('what is stored while the log was away is seen when it is back', async () => {
   const { job_id, version, links } = await run();
   const started = (await gateway.append(job_id, version, STARTED)) ?? 0;
+  const asked = askedFor(job_id);
+  await gateway.bus.nc.flush();
   const answering = gateway.call(`${links.status}&wait=50`);
-  await waiters(1);
-  // A waiter is counted before its first read: this one is answered after that.
+  await asked;
+  // The log answers in the order in which it is asked, so the waiter has had its first read after this.
   expect((await gateway.call(links.status)).status).toBe(200);
   await gateway.nats.kill();
   await expect.poll(async () => (await gateway.call('/readyz')).status).toBe(503);

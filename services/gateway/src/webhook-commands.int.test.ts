@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { WebhookHandlers } from '@errand/bus';
 import type { WebhookRequest } from '@errand/contracts';
+import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openDeliveries, type TestDeliveries } from './test-deliveries.ts';
 import { startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -195,6 +196,9 @@ test('replays are read back, newest first', async () => {
   await using deliveries = await openDeliveries(gateway);
   expect((await list()).json).toEqual({ replays: [] });
   const first = await storeReplay(deliveries, {});
+  // Ids of one millisecond have no order.
+  const storedMs = Date.now();
+  await waitUntil(() => Date.now() > storedMs, { intervalMs: 1 });
   const second = await storeReplay(deliveries, { state: 'failed', error: 'unknown_endpoint' });
   const { json } = await list();
   expect(json.replays).toMatchObject([
