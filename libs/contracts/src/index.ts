@@ -53,6 +53,7 @@ export {
   refOfDueTimer,
   refOfSubject,
   requestSubjects,
+  startsOf,
   storedOfAction,
   storedSubject,
   timerSubjects,

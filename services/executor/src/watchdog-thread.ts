@@ -21,7 +21,7 @@ function watchBeats({ beats, blockedMs }: Extract<Watched, { beats: Int32Array }
   for (let silent = 0; silent < LOOKS; ) {
     sleep(blockedMs / LOOKS);
     const now = Atomics.load(beats, 0);
-    silent = now === last ? silent + 1 : 0;
+    silent = now === last && Atomics.load(beats, 1) === 0 ? silent + 1 : 0;
     last = now;
   }
   // The logger belongs to the main thread.
