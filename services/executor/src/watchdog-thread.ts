@@ -25,7 +25,8 @@ function watchBeats({ beats, blockedMs }: Extract<Watched, { beats: Int32Array }
     last = now;
   }
   // The logger belongs to the main thread.
-  writeSync(2, `${JSON.stringify({ level: 'fatal', blocked_ms: blockedMs, msg: 'main_thread_blocked' })}\n`);
+  const about = { level: 'fatal', time: new Date().toISOString(), service: 'executor', pid: process.pid };
+  writeSync(2, `${JSON.stringify({ ...about, blocked_ms: blockedMs, msg: 'main_thread_blocked' })}\n`);
   process.kill(process.pid, 'SIGKILL');
 }
 
