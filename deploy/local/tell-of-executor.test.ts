@@ -57,6 +57,8 @@ test('what the latest start and what follows says of actions and their jobs is t
     },
     { ...about, attempt: 2, msg: 'attempt_ended', outcome: 'succeeded', duration_ms: 1_200.5 },
     { pid: 2, msg: 'service_failed', err: { stack: 'Error: late' } },
+    { pid: 2, msg: 'stray_error', cause: 'Error: left behind', job_id: '0190-12345678' },
+    { pid: 2, msg: 'main_thread_blocked', blocked_ms: 20_000 },
     { pid: 2, msg: 'nats_connection', detail: 'x' },
     { pid: 2, msg: 'action_files_mended' },
   ];
@@ -64,7 +66,7 @@ test('what the latest start and what follows says of actions and their jobs is t
     logFile,
     `${logged.map((line) => JSON.stringify(line)).join('\n')}\nprinted größe\n{"a":1}\n`,
   );
-  await waitUntil(() => said.length === 13);
+  await waitUntil(() => said.length === 16);
   expect(said.slice(4)).toEqual([
     'hello …12345678: halfway {"rows":7}',
     'hello …12345678: action_failed after 1.3 ms',
@@ -73,6 +75,9 @@ test('what the latest start and what follows says of actions and their jobs is t
     ...[
       'the executor fails:',
       '    Error: late',
+      'an error that nobody caught, of no job at work:',
+      '    Error: left behind',
+      'the executor answers nothing, as in an endless loop: it is killed',
       'no action file is broken any more',
       'printed größe',
       '{"a":1}',

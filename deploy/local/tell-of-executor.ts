@@ -96,6 +96,10 @@ function wordsOf(line: Line, tenantUrl: string): string[] {
       return [`${jobOf(line)}: ${endOf(line)}`, ...(line.cause ? [stackOf(line.cause)] : [])];
     case 'service_failed':
       return ['the executor fails:', stackOf(line.err?.stack ?? '')];
+    case 'stray_error':
+      return ['an error that nobody caught, of no job at work:', stackOf(line.cause ?? '')];
+    case 'main_thread_blocked':
+      return [`the executor answers nothing, as in an endless loop: it is killed`];
     default:
       return line.attempt === undefined ? [] : [`${jobOf(line)}: ${line.msg}${fieldsOf(line)}`];
   }

@@ -102,7 +102,7 @@ export async function openBus(
     nc,
     append: appender.append,
     ...createBatchAppender(nc, appender.append),
-    readJob: createJobReader(jsm, isConnected).readJob,
+    ...createJobReader(jsm, isConnected),
     ...createRequestsReader(jsm, isConnected),
     ...createStoredEvents(nc, onReconnected),
     ...createTimers(nc),

@@ -4,6 +4,7 @@ import {
   jobSubjects,
   jobSubjectsOfAnyAction,
   type RecordedEvent,
+  startsOf,
   typeOfSubject,
   type UnreadEvent,
 } from '@errand/contracts';
@@ -20,6 +21,11 @@ export interface JobReader {
    * @throws LogUnavailable
    */
   readJob(job: WantedEvents): Promise<JobHistory>;
+  /**
+   * The newest JobStarted of an action, of whatever job; undefined where there is none that can be read.
+   * @throws LogUnavailable
+   */
+  readLastStart(action: string): Promise<RecordedEvent | undefined>;
 }
 
 interface WantedEvents {
@@ -62,7 +68,16 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
       throw new LogUnavailable('the log did not answer', { cause: error });
     }
   }
-  return { readJob };
+  async function readLastStart(action: string): Promise<RecordedEvent | undefined> {
+    try {
+      const message = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: startsOf(action) });
+      const decoded = message && decodeEvent(message);
+      return decoded?.kind === 'event' ? decoded.recorded : undefined;
+    } catch (error) {
+      throw new LogUnavailable('the log did not answer', { cause: error });
+    }
+  }
+  return { readJob, readLastStart };
 }
 
 function historyOf(messages: StoredMsg[]): JobHistory {

@@ -58,6 +58,7 @@ export {
   refOfDueTimer,
   refOfSubject,
   requestSubjects,
+  startsOf,
   storedOfAction,
   storedSubject,
   timerSubjects,

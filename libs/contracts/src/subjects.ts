@@ -69,6 +69,11 @@ export function workOf(action: string): string[] {
   return [`jobs.*.${action}.*.${TOKEN_OF.JobRequested}.*`, `jobs.*.${action}.*.${TOKEN_OF.JobDue}.*`];
 }
 
+/** The starts of an action's attempts. */
+export function startsOf(action: string): string {
+  return `jobs.*.${action}.*.${TOKEN_OF.JobStarted}`;
+}
+
 /** The subject of one event. Requests and dues carry the lane in which they are served, `fast` unless told. */
 export function eventSubject(ref: JobRef, type: JobEventType, lane: Lane = 'fast'): string {
   const subject = `${prefixOf(ref)}.${TOKEN_OF[type]}`;

@@ -14,8 +14,11 @@ import { createWorkerPool } from './worker-pool.ts';
 
 /** Runs attempts of one action: here, in worker threads, or each in a process of its own. */
 export interface AttemptRunner extends AsyncDisposable {
-  /** Whether an attempt is to run alone in a process, if it can: it did damage before, or one of this action has. */
-  isolates(hasLostExecutor: boolean): boolean;
+  /**
+   * Whether an attempt is to run alone in a process: its job has lost an executor before, or the action may be what an
+   * executor died of.
+   */
+  isolates(job: { isTakeover: boolean; wasIsolated: boolean }): Promise<boolean>;
   /** Settles at the latest when the action's timeout is over or the hooks' signal has fired. Never throws. */
   run(
     order: AttemptOrder,
@@ -29,16 +32,27 @@ export interface RunnerOptions {
   readonly code?: ModuleCode | undefined;
   /** Absent where no other process can get at the action. */
   readonly isolatedCode?: IsolatedCode | undefined;
+  /** Whether an executor has died with this action at work. */
+  readonly isSuspect?: Promise<boolean>;
   readonly onStray: OnStray;
 }
+
+/**
+ * How many attempts in isolation have to end by themselves before an action that was at work when an executor died is
+ * taken for a bystander: few enough to be over soon, as each costs the start of a process.
+ */
+const TRUSTED_AFTER = 5;
 
 export function createAttemptRunner(action: Action, options: RunnerOptions): AttemptRunner {
   const { code, isolatedCode, onStray } = options;
   const { name, timeout_ms } = action.contract;
   const pool = action.thread === 'worker' && code ? createWorkerPool(code, name, onStray) : undefined;
   const isolation = isolatedCode ? createIsolatedAttempts(isolatedCode, name, onStray) : undefined;
-  /** Once one of its attempts took its process down, the next one would take this one down, and everybody's jobs. */
-  let isDangerous = false;
+  /** How many attempts in isolation have to end by themselves; for ever, once one took its process down. */
+  let unproven = 0;
+  const suspected = options.isSuspect?.then((isSuspect) => {
+    if (isSuspect) unproven = TRUSTED_AFTER;
+  });
 
   async function runHere(order: AttemptOrder, hooks: AttemptHooks, stop: AbortController) {
     if (pool) return pool.run(order, hooks);
@@ -52,12 +66,17 @@ export function createAttemptRunner(action: Action, options: RunnerOptions): Att
 
   async function runIn(child: IsolatedProcess, order: AttemptOrder, hooks: AttemptHooks) {
     const outcome = await child.run(order, hooks);
-    isDangerous ||= child.hasDied();
+    if (child.hasDied()) unproven = Number.POSITIVE_INFINITY;
+    else if (outcome.kind !== 'interrupted') unproven = Math.max(0, unproven - 1);
     return outcome;
   }
 
   return {
-    isolates: (hasLostExecutor) => isolation !== undefined && (hasLostExecutor || isDangerous),
+    async isolates({ isTakeover, wasIsolated }) {
+      await suspected;
+      if (isTakeover) unproven = Math.max(unproven, TRUSTED_AFTER);
+      return isolation !== undefined && (wasIsolated || unproven > 0);
+    },
     async run(order, hooks, isolated = false) {
       // Starting a process is no part of the attempt's time.
       const child = isolated ? await isolation?.start(hooks.signal) : undefined;

@@ -91,7 +91,7 @@ export const settings = {
   blockedMs: integer({
     env: 'ERRAND_EXECUTOR_BLOCKED_MS',
     description:
-      'How long the main thread of an executor may answer nothing, as in an endless loop of an action, before its process is killed for its supervisor to start it anew; shorter than ERRAND_LEASE_MS; 0 never',
+      'How long the main thread of an executor may answer nothing, as in an endless loop of an action, before its process is killed for its supervisor to start it anew; shorter than ERRAND_LEASE_MS; 0 never, nor while a debugger may be attached',
     unit: 'ms',
     default: 20_000,
     min: 0,

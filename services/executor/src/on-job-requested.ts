@@ -1,13 +1,14 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
 import type { JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
-import { foldJob, type JobState } from '@errand/domain';
+import { foldJob } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import type { LogLimits } from './attempt-log.ts';
 import type { PayloadLimits } from './attempt-payloads.ts';
 import type { AttemptRunner } from './attempt-runner.ts';
 import type { OnStray } from './guard-process.ts';
 import { createJobWriter } from './job-writer.ts';
+import { runsElsewhere } from './lost-executor.ts';
 import { runAttempt } from './run-attempt.ts';
 
 export interface ExecutorDeps {
@@ -76,7 +77,8 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
       now: deps.now,
       signal: deps.giveUp,
     });
-    const isolated = target.runner.isolates(hasLostExecutor(state, events));
+    const isTakeover = status === 'running';
+    const isolated = await target.runner.isolates({ isTakeover, wasIsolated: wasIsolated(events) });
     return await runAttempt({ writer, request, target, deps, isolated });
   } finally {
     deps.atWork.delete(jobId);
@@ -89,17 +91,9 @@ async function eventsOf(work: Work, bus: Bus): Promise<JobHistory> {
   return isFirst ? [work.recorded] : bus.readJob(work.recorded.ref);
 }
 
-/** Its last attempt ended with its executor, or an earlier one did: it may be what its executors died of. */
-function hasLostExecutor(state: JobState, events: JobHistory): boolean {
-  if (state.phase.value.status === 'running') return true;
+/** Whether one of the job's attempts ended with its executor: the job may be what that died of. */
+function wasIsolated(events: JobHistory): boolean {
   return events.some(({ event }) => event.type === 'JobStarted' && event.data.isolated === true);
-}
-
-async function runsElsewhere(state: JobState, deps: ExecutorDeps): Promise<boolean> {
-  const { executorId } = state.attempt.value;
-  if (state.phase.value.status !== 'running' || executorId === null) return false;
-  if (executorId === deps.executorId) return false;
-  return deps.bus.askHolds(executorId, state.jobId);
 }
 
 export type RecordedRequest = RecordedEvent & { event: JobEventOf<'JobRequested'> };

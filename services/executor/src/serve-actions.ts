@@ -3,6 +3,7 @@ import { executorConsumer } from '@errand/contracts';
 import { announceAction, withdrawAction } from './announce-action.ts';
 import { createAttemptRunner } from './attempt-runner.ts';
 import type { LoadedAction } from './load-actions.ts';
+import { hasLostExecutor } from './lost-executor.ts';
 import { type ExecutorDeps, onJobRequested } from './on-job-requested.ts';
 
 interface Served {
@@ -55,7 +56,11 @@ export function serveActions(options: {
     const count = counts.get(name) ?? createWorkCount();
     counts.set(name, count);
     const isolatedCode = isMain ? 'main' : code;
-    const runner = createAttemptRunner(action, { code, isolatedCode, onStray: deps.onStray });
+    const runner = createAttemptRunner(action, {
+      ...{ code, isolatedCode },
+      isSuspect: hasLostExecutor(name, deps),
+      onStray: deps.onStray,
+    });
     const work = consumeWork(bus.nc, {
       consumer: executorConsumer(name, deps.leaseMs),
       slots: action.concurrency,

@@ -204,3 +204,16 @@ export const tell_pid = defineAction({
     return never();
   },
 });
+
+/** One at a time, each for longer than a lease and an executor live. */
+export const loops_one_by_one = defineAction({
+  name: 'loops_one_by_one',
+  input: z.object({}),
+  result: z.unknown(),
+  retry: { maxAttempts: 2 },
+  timeoutMs: 60_000,
+  concurrency: 1,
+  run() {
+    for (;;) Math.random();
+  },
+});

@@ -21,11 +21,12 @@ function watchBeats({ beats, blockedMs }: Extract<Watched, { beats: Int32Array }
   for (let silent = 0; silent < LOOKS; ) {
     sleep(blockedMs / LOOKS);
     const now = Atomics.load(beats, 0);
-    silent = now === last ? silent + 1 : 0;
+    silent = now === last && Atomics.load(beats, 1) === 0 ? silent + 1 : 0;
     last = now;
   }
   // The logger belongs to the main thread.
-  writeSync(2, `${JSON.stringify({ level: 'fatal', blocked_ms: blockedMs, msg: 'main_thread_blocked' })}\n`);
+  const about = { level: 'fatal', time: new Date().toISOString(), service: 'executor', pid: process.pid };
+  writeSync(2, `${JSON.stringify({ ...about, blocked_ms: blockedMs, msg: 'main_thread_blocked' })}\n`);
   process.kill(process.pid, 'SIGKILL');
 }
 

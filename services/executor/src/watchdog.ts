@@ -1,3 +1,4 @@
+import { url as inspectorUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
 
 /** What a thread beside the main one looks at; see watchdog-thread.ts. */
@@ -8,8 +9,12 @@ export type Watched = { beats: Int32Array; blockedMs: number } | { parentPid: nu
  * and the jobs of others would wait for it. Ends with the process.
  */
 export function watchMainThread(blockedMs: number): Disposable {
-  const beats = new Int32Array(new SharedArrayBuffer(4));
-  const beat = setInterval(() => Atomics.add(beats, 0, 1), Math.max(10, blockedMs / 20)).unref();
+  const beats = new Int32Array(new SharedArrayBuffer(8));
+  const beat = setInterval(() => {
+    Atomics.add(beats, 0, 1);
+    // Who has a debugger may stop at a line for as long as they like.
+    Atomics.store(beats, 1, inspectorUrl() === undefined ? 0 : 1);
+  }, blockedMs / 20).unref();
   const thread = startThread({ beats, blockedMs });
   return {
     [Symbol.dispose]() {
