@@ -67,6 +67,11 @@ test('what the environment says goes before, and is refused where the disk has n
   await expect(settle(2 * GB, { ERRAND_JOBS_MAX_BYTES: 'much' })).rejects.toThrow(/ERRAND_JOBS_MAX_BYTES/);
 });
 
+test('the disk of another NATS is not looked at', async () => {
+  const given = { ERRAND_JOBS_MAX_BYTES: '10000000000', NATS_URL: 'nats://elsewhere:4222' };
+  expect((await settle(2 * GB, given)).freeBytes).toBe(2 * GB);
+});
+
 test('a disk that is all but full is refused before anything is started', async () => {
   await expect(settle(100_000_000)).rejects.toThrow(
     /^100 MB are free on the disk of .*, and Errand needs 300 MB: make room, or set ERRAND_DATA_DIR/,

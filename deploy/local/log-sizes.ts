@@ -2,6 +2,7 @@ import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_TOPOLOGY, reservedBytes } from '@errand/contracts';
 import { BUS_SETTINGS, ConfigError, parseConfig } from '@errand/runtime';
+import { givenBy } from './config.ts';
 import { type DataFolder, readJson, writeJson } from './data-folder.ts';
 
 /*
@@ -80,7 +81,8 @@ export async function settleRoom(
   const usedBytes = await bytesIn(folder.natsDir);
   const remembered =
     (await readJson<Remembered>(folder.sizesFile)) ?? (await firstSizes(folder, { freeBytes, usedBytes }));
-  const given = givenSizes(env);
+  // A NATS that is somebody else's has a disk of its own.
+  const given = givenBy(env).natsUrl === undefined ? givenSizes(env) : {};
   const sizes = { ...remembered, ...given };
   const reserved = reservedOf(sizes);
   if (Object.keys(given).length > 0 && reserved > freeBytes + usedBytes) {
