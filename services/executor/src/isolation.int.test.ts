@@ -92,7 +92,7 @@ test("a main.ts of one's own serves an attempt in isolation too", async () => {
   expect(guilty).toMatchObject({ attempt: { value: { number: 2 } }, phase: { value: { status: 'failed' } } });
   expect(guilty.outcome.value.errors).toMatchObject([{ code: 'action_failed' }]);
   expect(await jobs.ended(innocent)).toMatchObject({ phase: { value: { status: 'succeeded' } } });
-  expect(executor.ends).toEqual(['SIGABRT']);
+  expect(executor.ends).toHaveLength(1);
 }, 60_000);
 
 test('attempts of an executor that fails are used up, however often it is started again', async () => {
