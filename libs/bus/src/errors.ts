@@ -64,6 +64,8 @@ export const JS = {
   consumerNotFound: 10014,
   streamNameInUse: 10058,
   streamNotFound: 10059,
+  /** With another configuration. */
+  consumerExists: 10148,
   /** The guard's sequence is not the last one. */
   wrongLastSequence: 10071,
   /** The stream is full and refuses appends. */

@@ -34,6 +34,13 @@ test('changed settings reach a stream that exists', async () => {
   expect((await jsm.streams.info(JOBS_STREAM)).config.max_age).toBe(72 * 3_600_000_000_000);
 });
 
+test('changed settings reach a consumer that exists', async () => {
+  await using bus = await openTestBus(nats.url);
+  for (const leaseMs of [30_000, 5_000]) await provisionConsumer(bus.nc, executorConsumer('lease', leaseMs));
+  const jsm = await jetstreamManager(bus.nc);
+  expect((await jsm.consumers.info(JOBS_STREAM, 'executor-lease')).config.ack_wait).toBe(5_000_000_000);
+});
+
 test.each(['2.9.10', '2.10.27', '2.11.99'])(
   'server %s is refused in words that say what to do',
   (version) => {

@@ -45,10 +45,16 @@ export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec):
       max_ack_pending: each.maxAckPending,
       max_deliver: -1,
     };
-    // The server treats a repeated creation of the same durable as an update, so racing processes agree.
     await askPatiently(async (options) => {
       const jsm = await jetstreamManager(nc, options);
-      return jsm.consumers.add(each.stream, { ...config });
+      try {
+        // The same durable may be created again, so racing processes agree.
+        return await jsm.consumers.add(each.stream, { ...config });
+      } catch (error) {
+        if (jsCode(error) !== JS.consumerExists) throw error;
+        // With other settings, such as another lease.
+        return await jsm.consumers.update(each.stream, each.name, { ...config });
+      }
     });
   }
 }
