@@ -18,7 +18,10 @@ export interface JobEvent<T extends string = string, D = Readonly<Record<string,
 
 export type KnownJobEvent =
   | JobEvent<'JobRequested'>
-  | JobEvent<'JobStarted', { readonly attempt: number; readonly executor_id: string }>
+  | JobEvent<
+      'JobStarted',
+      { readonly attempt: number; readonly executor_id: string; readonly isolated?: true }
+    >
   | JobEvent<
       'JobProgressed',
       { readonly attempt: number; readonly percent: number; readonly message?: string }

@@ -5,7 +5,7 @@ import type { JobState } from '@errand/domain';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openExecutorTestBus, type TestJobs, testJobs } from './test-executor.ts';
-import { FAULTS, KILLERS, LEFTOVERS } from './test-misbehaving.ts';
+import { FAULTS, LEFTOVERS } from './test-misbehaving.ts';
 import { type Supervised, superviseExecutor } from './test-supervised.ts';
 
 const ACTIONS = fileURLToPath(new URL('./test-misbehaving.ts', import.meta.url));
@@ -47,66 +47,65 @@ async function outcomes(
 const WELL = { status: 'succeeded', attempt: 1, code: undefined };
 const PATIENT = [{ ms: 3_000 }, { ms: 10 }];
 
-describe.each(['', '_in_thread'])('an action%s', (where) => {
-  const begin = (ways: readonly string[]) =>
-    request(
-      `misbehave${where}`,
-      ways.map((way) => ({ way })),
-    );
+const ways = (names: readonly string[]) => names.map((way) => ({ way }));
+const failed = (code: string) => ({ status: 'failed', attempt: 2, code });
 
+describe.each(['', '_in_thread'])('an action%s', (where) => {
   test('that leaves errors behind or ends its process fails by name, and nothing else does', async () => {
-    const ways = Object.keys(FAULTS);
+    const names = Object.keys(FAULTS);
     const innocents = await request(`innocent${where}`, PATIENT);
-    const ended = await outcomes(await begin(ways));
-    const codes: Record<string, string> = { never_settles: 'timed_out', throws_as_json: 'invalid_result' };
-    const expected = ways.map((way) => {
-      const code = codes[way] ?? 'action_failed';
-      return { way, status: 'failed', attempt: code === 'invalid_result' ? 1 : 2, code };
-    });
-    expect(ended.map((each, index) => ({ way: ways[index], ...each }))).toEqual(expected);
+    const silent = await request(`outlast${where}`, [{ way: 'never_settles' }]);
+    const ended = await outcomes(await request(`misbehave${where}`, ways(names)));
+    const expected = names.map((way) =>
+      way === 'throws_as_json'
+        ? { way, status: 'failed', attempt: 1, code: 'invalid_result' }
+        : { way, ...failed('action_failed') },
+    );
+    expect(ended.map((each, index) => ({ way: names[index], ...each }))).toEqual(expected);
+    expect(await outcomes(silent)).toEqual([failed('timed_out')]);
     expect(await outcomes(innocents)).toEqual(PATIENT.map(() => WELL));
     expect(executor.ends).toEqual([]);
-  }, 60_000);
+  }, 90_000);
 
   test('that leaves behind what fails after its end harms nobody', async () => {
-    const ended = await outcomes(await begin(Object.keys(LEFTOVERS)));
+    const ended = await outcomes(await request(`misbehave${where}`, ways(Object.keys(LEFTOVERS))));
     const innocents = await outcomes(await request(`innocent${where}`, PATIENT));
     expect(ended).toEqual(ended.map(() => WELL));
     expect(innocents).toEqual(PATIENT.map(() => WELL));
     expect(executor.ends).toEqual([]);
-  }, 60_000);
+  }, 90_000);
 });
 
 test.each([
-  ['loops', 'SIGKILL', 'timed_out'],
-  ['loops_in_microtasks', 'SIGKILL', 'timed_out'],
-  ['fills_memory', 'SIGABRT', 'action_failed'],
+  ['loops', 'outlast', 'timed_out'],
+  ['loops_in_microtasks', 'outlast', 'timed_out'],
+  ['fills_memory', 'misbehave', 'action_failed'],
 ])(
   'an action that %s takes its process down once, and nobody with it',
-  async (way, end, code) => {
+  async (way, action, code) => {
     const innocents = await request('innocent', PATIENT);
     await jobs.stateWhen(innocents[0] as JobRef, ({ phase }) => phase.value.status === 'running');
-    const [guilty] = await outcomes(await request('misbehave', [{ way }]));
-    expect(guilty).toEqual({ status: 'failed', attempt: 2, code });
+    expect(await outcomes(await request(action, [{ way }]))).toEqual([failed(code)]);
     const [slow, quick] = await outcomes(innocents);
     // It was at work in the process that died.
     expect(slow).toEqual({ status: 'succeeded', attempt: 2, code: undefined });
     expect(quick).toMatchObject({ status: 'succeeded' });
-    expect(executor.ends).toEqual([end]);
+    expect(executor.ends).toHaveLength(1);
     // The next one of its kind takes nothing down.
-    expect(await outcomes(await request('misbehave', [{ way }]))).toEqual([guilty]);
-    expect(executor.ends).toEqual([end]);
+    expect(await outcomes(await request(action, [{ way }]))).toEqual([failed(code)]);
+    expect(executor.ends).toHaveLength(1);
   },
-  60_000,
+  90_000,
 );
 
 test('what keeps a thread from answering, or fills its memory, harms its own attempt only', async () => {
   const innocents = await request('innocent_in_thread', PATIENT);
-  const ways = Object.keys(KILLERS).map((way) => ({ way }));
-  const guilty = await outcomes(await request('misbehave_in_thread', ways));
-  expect(guilty.map(({ status, attempt }) => ({ status, attempt }))).toEqual(
-    ways.map(() => ({ status: 'failed', attempt: 2 })),
-  );
+  const silent = await request('outlast_in_thread', ways(['loops', 'loops_in_microtasks']));
+  const greedy = await request('misbehave_in_thread', [{ way: 'fills_memory' }]);
+  expect(await outcomes([...silent, ...greedy])).toEqual([
+    ...silent.map(() => failed('timed_out')),
+    failed('action_failed'),
+  ]);
   expect(await outcomes(innocents)).toEqual(PATIENT.map(() => WELL));
   expect(executor.ends).toEqual([]);
-}, 60_000);
+}, 90_000);

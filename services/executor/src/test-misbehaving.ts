@@ -103,7 +103,6 @@ export const FAULTS: Record<string, () => unknown> = {
     setTimeout(overflow, 20);
     return never();
   },
-  never_settles: never,
   throws_as_json: () => ({
     toJSON() {
       throw new Error('no JSON');
@@ -112,7 +111,7 @@ export const FAULTS: Record<string, () => unknown> = {
 };
 
 /** Each takes its process down, or keeps it from answering. */
-export const KILLERS: Record<string, () => unknown> = {
+const KILLERS: Record<string, () => unknown> = {
   loops() {
     for (;;) Math.random();
   },
@@ -154,22 +153,34 @@ export const LEFTOVERS: Record<string, () => unknown> = {
   },
 };
 
+/** Each answers nothing, which its timeout ends. */
+export const SILENCES: Record<string, () => unknown> = {
+  never_settles: never,
+  loops: () => KILLERS.loops?.(),
+  loops_in_microtasks: () => KILLERS.loops_in_microtasks?.(),
+};
+
 const options = {
   input: z.object({ way: z.string() }),
   result: z.unknown(),
   retry: { maxAttempts: 2, firstDelayMs: 10, maxDelayMs: 10 },
-  timeoutMs: 1_500,
+  // Longer than a busy machine takes to start a thread or a process.
+  timeoutMs: 40_000,
   concurrency: 40,
   run: ({ input: { way } }: { input: { way: string } }) =>
     (FAULTS[way] ?? KILLERS[way] ?? LEFTOVERS[way])?.(),
 };
+const inThread = { thread: 'worker', concurrency: 2 } as const;
 export const misbehave = defineAction({ ...options, name: 'misbehave' });
-export const misbehave_in_thread = defineAction({
+export const misbehave_in_thread = defineAction({ ...options, ...inThread, name: 'misbehave_in_thread' });
+
+const silent = {
   ...options,
-  name: 'misbehave_in_thread',
-  thread: 'worker',
-  concurrency: 2,
-});
+  timeoutMs: 2_000,
+  run: ({ input: { way } }: { input: { way: string } }) => SILENCES[way]?.(),
+};
+export const outlast = defineAction({ ...silent, name: 'outlast' });
+export const outlast_in_thread = defineAction({ ...silent, ...inThread, name: 'outlast_in_thread' });
 
 const patient = {
   input: z.object({ ms: z.number() }),
@@ -183,9 +194,8 @@ const patient = {
 export const innocent = defineAction({ ...patient, name: 'innocent' });
 export const innocent_in_thread = defineAction({
   ...patient,
+  ...inThread,
   name: 'innocent_in_thread',
-  thread: 'worker',
-  concurrency: 2,
 });
 
 /** Reports the process that it runs in, and goes on for longer than any test; also without answering anything. */
