@@ -20,12 +20,14 @@ export async function watchLog(
   jsm: JetStreamManager,
   options: Omit<BusConnection, 'nc'> & { onReplaced: (error: Error) => void },
 ): Promise<LogWatch & { close(): void }> {
-  const created = await createdAt(jsm);
+  // A cluster that is still electing may not say it yet: then it is what it is at the first answer.
+  let created = await createdAt(jsm).catch(() => undefined);
   let asked: Promise<boolean> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
 
   async function look(): Promise<void> {
     const found = await createdAt(jsm).catch(() => undefined);
+    created ??= found;
     if (found === undefined || found === created) return;
     close();
     options.onReplaced(new Error('the log is another one than at the start of this process'));
