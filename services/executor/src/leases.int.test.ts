@@ -136,7 +136,8 @@ describe('a job that runs here', () => {
       executor = next;
       state = await jobs.stateWhen(
         ref,
-        ({ phase, attempt }) => phase.value.status === 'running' && attempt.value.executorId !== before,
+        // Its progress is the last that it writes: nothing comes between this version and the cancel.
+        ({ progress, attempt }) => progress.value !== null && attempt.value.executorId !== before,
       );
       expect(state.attempt.value.number).toBe(1);
     }
