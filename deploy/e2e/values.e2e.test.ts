@@ -101,6 +101,9 @@ const oddJson = fc.constantFrom(
   '1E+2',
   '-0',
   `${'['.repeat(190)}${']'.repeat(190)}`,
+  `${'['.repeat(198)}${']'.repeat(198)}`,
+  `${'['.repeat(199)}${']'.repeat(199)}`,
+  `${'['.repeat(200)}${']'.repeat(200)}`,
   `${'{"a":'.repeat(300)}1${'}'.repeat(300)}`,
   `${'['.repeat(5_000)}${']'.repeat(5_000)}`,
 );

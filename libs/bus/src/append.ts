@@ -8,7 +8,7 @@ import {
 } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { EventTooLarge, JS, LogUnavailable } from './errors.ts';
+import { EventTooLarge, JS, LogFull, LogUnavailable } from './errors.ts';
 import { encodeEvent, eventIdOf } from './event-codec.ts';
 import { createPublisher } from './publisher.ts';
 
@@ -48,7 +48,7 @@ const GUARD_SUBJECT = 'Nats-Expected-Last-Subject-Sequence-Subject';
  *   the server says            what follows
  *   stored                     appended
  *   wrong last sequence        settle: ours was stored by an earlier try → appended, else conflict
- *   stream full                LogUnavailable at once
+ *   stream full                LogFull at once
  *   no leader, busy, silence   settle, then try again until the deadline
  */
 export function createAppender(
@@ -70,7 +70,7 @@ export function createAppender(
       const ack = await publisher.publish(subject, data, guard);
       if (ack.kind === 'stored') return { kind: 'appended', version: ack.sequence };
       if (ack.kind === 'refused' && ack.code === JS.maximumBytesExceeded) {
-        throw new LogUnavailable('the log is full');
+        throw new LogFull('the log is full');
       }
       const lost = ack.kind === 'refused' && ack.code === JS.wrongLastSequence;
       const settled = await Promise.race([settle(request, subject, lost), pauseUntil(giveUpAt)]);

@@ -12,6 +12,11 @@ export class PayloadsFull extends LogUnavailable {
   override name = 'PayloadsFull';
 }
 
+/** It answers that it holds as much as it may. A smaller event may still fit. */
+export class LogFull extends LogUnavailable {
+  override name = 'LogFull';
+}
+
 /** The event is larger than the server accepts in one message. */
 export class EventTooLarge extends Error {
   override name = 'EventTooLarge';

@@ -2,7 +2,7 @@ import {
   isNestedTooDeeply,
   JobEvent,
   type JobRef,
-  MAX_JSON_DEPTH,
+  MAX_EVENT_DEPTH,
   type RecordedEvent,
   refOfSubject,
 } from '@errand/contracts';
@@ -42,7 +42,9 @@ export function decodeText(
   { version, text }: { version: number; text: string },
 ): { kind: 'event'; recorded: RecordedEvent } | Omit<Unreadable, 'subject'> {
   const unreadable = (reason: string) => ({ kind: 'unreadable' as const, version, reason });
-  if (isNestedTooDeeply(text)) return unreadable(`nested more than ${MAX_JSON_DEPTH} levels deep`);
+  if (isNestedTooDeeply(text, MAX_EVENT_DEPTH)) {
+    return unreadable(`nested more than ${MAX_EVENT_DEPTH} levels deep`);
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);

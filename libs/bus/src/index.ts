@@ -8,6 +8,7 @@ export type { DeadLetter } from './dead-letters.ts';
 export {
   EventTooLarge,
   HistoryOutOfReach,
+  LogFull,
   LogUnavailable,
   PayloadBroken,
   PayloadsFull,

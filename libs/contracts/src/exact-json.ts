@@ -8,8 +8,11 @@ import type { InputError } from './problem.ts';
  * holds wherever a value enters: what could not be given back as it came is refused, and the error names it.
  */
 
-/** How many arrays and objects may lie inside each other. */
+/** How many arrays and objects may lie inside each other in a value. */
 export const MAX_JSON_DEPTH = 200;
+
+/** The same in an event, in which values lie a few levels down. */
+export const MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 10;
 
 /** No more flaws of one text than these are named. */
 export const MAX_JSON_FLAWS = 100;
@@ -66,15 +69,15 @@ function noteNonFinite(value: unknown, pointer: string, flaws: InputError[]): vo
   for (const [key, each] of Object.entries(value)) noteNonFinite(each, pointer + pointerToken(key), flaws);
 }
 
-/** Whether a JSON text has more than MAX_JSON_DEPTH levels: such a value ends the stack of whoever walks it. */
-export function isNestedTooDeeply(text: string): boolean {
+/** Whether a JSON text has more levels: such a value ends the stack of whoever walks it. */
+export function isNestedTooDeeply(text: string, maxDepth = MAX_JSON_DEPTH): boolean {
   // Each level takes two characters.
-  if (text.length <= 2 * MAX_JSON_DEPTH) return false;
+  if (text.length <= 2 * maxDepth) return false;
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) at = endOfText(text, at);
-    else if ((code | BRACE_BIT) === OPEN && ++depth > MAX_JSON_DEPTH) return true;
+    else if ((code | BRACE_BIT) === OPEN && ++depth > maxDepth) return true;
     else if ((code | BRACE_BIT) === CLOSE) depth--;
   }
   return false;

@@ -20,7 +20,14 @@ export {
   toJobEvent,
   type UnreadEvent,
 } from './events.ts';
-export { exactJsonOf, flawsOfJson, isNestedTooDeeply, MAX_JSON_DEPTH, MAX_JSON_FLAWS } from './exact-json.ts';
+export {
+  exactJsonOf,
+  flawsOfJson,
+  isNestedTooDeeply,
+  MAX_EVENT_DEPTH,
+  MAX_JSON_DEPTH,
+  MAX_JSON_FLAWS,
+} from './exact-json.ts';
 export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
 export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
@@ -79,6 +86,7 @@ export {
   EXECUTOR_CONSUMER_PREFIX,
   executorConsumer,
   IDEMPOTENCY_DAYS,
+  JOB_RESERVE_BYTES,
   JOBS_STREAM,
   MIN_NATS_VERSION,
   PAYLOADS_BUCKET,

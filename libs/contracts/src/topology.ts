@@ -54,6 +54,9 @@ const PAYLOADS_MAX_BYTES = 5_000_000_000;
 /** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
 export const MIN_NATS_VERSION = '2.12.0';
 
+/** What room is kept in the log for each job that has not ended: for a start, a wait and an end of some 2 KB. */
+export const JOB_RESERVE_BYTES = 8_192;
+
 /** From this share of its bytes on, the log is kept for what cannot do without it. */
 export const TIGHT_LOG_RATIO = 0.8;
 

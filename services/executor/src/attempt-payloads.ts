@@ -80,7 +80,7 @@ export async function storeLargeResult(options: {
   const { tenantId, jobId } = ref;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limits.storeResultMs)]);
   const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes, signal };
-  return persistently(() => bus.putPayload({ ...about, body: [body] }), signal, onDelay);
+  return persistently(() => bus.putPayload({ ...about, body: [body] }), signal, { onDelay });
 }
 
 /** The tenant is the asking job's own, so that no action reads another one's. */

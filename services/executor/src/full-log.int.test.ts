@@ -88,3 +88,14 @@ test('a log with little room left gets starts and endings only, and large result
   expect(failed.outcome.value.errors).toMatchObject([{ code: 'refused', message: 'm' }]);
   expect(failed.outcome.value.errors[0]).not.toHaveProperty('details');
 });
+
+test('a result that a log has no room for lies apart, and the job ends', async () => {
+  // Nearly empty, so that nobody thinks of it before.
+  await bus.nc.request('$JS.API.STREAM.PURGE.JOBS', '{}');
+  await resizeLog(150_000);
+  const ref = await jobs.request('report', { bytes: 200_000, refused: false });
+  const state = await jobs.ended(ref);
+  expect([state.phase.value.status, state.outcome.value.resultRef?.bytes]).toEqual(['succeeded', 200_011]);
+  const refused = await jobs.ended(await jobs.request('report', { bytes: 200_000, refused: true }));
+  expect(refused.outcome.value.errors).toEqual([{ code: 'refused', message: 'm' }]);
+});

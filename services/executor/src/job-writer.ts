@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
-import { LogUnavailable } from '@errand/bus';
+import { LogFull, LogUnavailable } from '@errand/bus';
 import { type JobRef, type RecordedEvent, toJobEvent } from '@errand/contracts';
 import { type Command, decide, evolve, foldJob, type JobState, type Rejection } from '@errand/domain';
 
@@ -13,7 +13,7 @@ export interface JobWriter {
    * @throws LogUnavailable
    * @throws EventTooLarge
    */
-  write(command: Command, options?: { persist: boolean }): Promise<WriteOutcome>;
+  write(command: Command, options?: WriteOptions): Promise<WriteOutcome>;
   /**
    * The same without a second decision: a lost race is told. It goes on through outages: what was written and not
    * acknowledged would be somebody's, and nobody's.
@@ -25,6 +25,12 @@ export interface JobWriter {
    * @throws LogUnavailable
    */
   catchUp(version: number): Promise<void>;
+}
+
+export interface WriteOptions {
+  readonly persist: boolean;
+  /** Throws LogFull for an event that may be made smaller. */
+  readonly unlessFull?: boolean;
 }
 
 export type WriteOutcome =
@@ -48,7 +54,7 @@ export function createJobWriter(options: {
 
   async function decideAndAppend(
     command: Command,
-    persist: boolean,
+    { persist, unlessFull = false }: WriteOptions,
   ): Promise<WriteOutcome | { kind: 'conflict' }> {
     const decision = decide(command, state);
     if (decision.kind === 'rejected') return decision;
@@ -61,21 +67,21 @@ export function createJobWriter(options: {
     });
     // The same event is appended again after silence: its id tells whether an earlier try was stored.
     const append = () => bus.append({ ref, event, expectedVersion: state?.version ?? 0 });
-    const outcome = await (persist ? persistently(append, signal) : append());
+    const outcome = await (persist ? persistently(append, signal, { unlessFull }) : append());
     if (outcome.kind === 'conflict') return outcome;
     const recorded = { ref, version: outcome.version, event };
     state = evolve(state, recorded);
     return { kind: 'written', recorded };
   }
 
-  async function write(command: Command, persist: boolean): Promise<WriteOutcome> {
+  async function write(command: Command, options: WriteOptions): Promise<WriteOutcome> {
     for (let conflicts = 0; ; conflicts++) {
-      const outcome = await decideAndAppend(command, persist);
+      const outcome = await decideAndAppend(command, options);
       if (outcome.kind !== 'conflict') return outcome;
       // One is a lost race. Many are a job that others write to without a pause.
       if (conflicts > 2) await pause(Math.min(MAX_RETRY_PAUSE_MS, 20 * 2 ** conflicts));
       const read = () => bus.readJob(ref);
-      state = foldJob(await (persist ? persistently(read, signal) : read()));
+      state = foldJob(await (options.persist ? persistently(read, signal) : read()));
     }
   }
 
@@ -87,8 +93,8 @@ export function createJobWriter(options: {
 
   return {
     state: () => state,
-    write: (command, { persist } = { persist: false }) => inTurn(() => write(command, persist)),
-    writeOnce: (command) => inTurn(() => decideAndAppend(command, true)),
+    write: (command, options = { persist: false }) => inTurn(() => write(command, options)),
+    writeOnce: (command) => inTurn(() => decideAndAppend(command, { persist: true })),
     catchUp: (version) =>
       inTurn(async () => {
         if ((state?.version ?? 0) < version) state = foldJob(await bus.readJob(ref));
@@ -97,19 +103,23 @@ export function createJobWriter(options: {
 }
 
 /**
- * Makes a call until the log has answered it, or the signal has fired. `onDelay` is told once of an answer that did not
- * come.
+ * Makes a call until the log has answered it, or the signal has fired, or, with `unlessFull`, the log is full. `onDelay` is
+ * told once of an answer that did not come.
  */
 export async function persistently<T>(
   call: () => Promise<T>,
   signal: AbortSignal,
-  onDelay: (error: unknown) => void = () => {},
+  {
+    onDelay = () => {},
+    unlessFull = false,
+  }: { onDelay?: (error: unknown) => void; unlessFull?: boolean } = {},
 ): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof LogUnavailable) || signal.aborted) throw error;
+      const isFinal = unlessFull && error instanceof LogFull;
+      if (!(error instanceof LogUnavailable) || isFinal || signal.aborted) throw error;
       if (tries === 0) onDelay(error);
       await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), signal);
       if (signal.aborted) throw error;

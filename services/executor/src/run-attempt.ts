@@ -1,5 +1,5 @@
 import { type AttemptOutcome, causeOf, failed } from '@errand/actions/execution';
-import { EventTooLarge, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
+import { EventTooLarge, LogFull, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
 import { FAULT_CODES, type JobFault } from '@errand/contracts';
 import { type Command, retryDelayMs } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
@@ -74,7 +74,7 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const cause = outcome.kind === 'failed' ? outcome.cause : undefined;
   log.info({ outcome: result, duration_ms: durationMs, cause }, 'attempt_ended');
   deps.onAttemptEnded(target.action.contract.name, result, durationMs);
-  return conclude(context, { outcome, attempt, durationMs, watch });
+  return conclude(context, { outcome, attempt, durationMs, watch, log });
 }
 
 async function run(
@@ -122,11 +122,12 @@ async function run(
 async function keepResult(
   { request, deps }: AttemptContext,
   outcome: Outcome,
-  { watch, log }: { watch: AttemptWatch; log: Logger },
+  { watch, log, inlineBytes }: { watch: AttemptWatch; log: Logger; inlineBytes?: number },
 ): Promise<Outcome> {
   if (outcome.kind !== 'succeeded' || outcome.resultRef) return outcome;
   const { bus } = deps;
-  const inlinePayloadBytes = deps.isLogTight() ? TIGHT_EVENT_BYTES : deps.limits.inlinePayloadBytes;
+  const usual = deps.isLogTight() ? TIGHT_EVENT_BYTES : deps.limits.inlinePayloadBytes;
+  const inlinePayloadBytes = inlineBytes ?? usual;
   const limits = { ...deps.limits, inlinePayloadBytes };
   const signal = AbortSignal.any([watch.signal, deps.giveUp]);
   const onDelay = (err: unknown) => log.warn({ err }, 'result_not_stored_yet');
@@ -144,7 +145,7 @@ async function keepResult(
 /** Writes what the outcome leads to and tells what becomes of the event. */
 async function conclude(
   context: AttemptContext,
-  ended: { outcome: Outcome; attempt: number; durationMs: number; watch: AttemptWatch },
+  ended: { outcome: Outcome; attempt: number; durationMs: number; watch: AttemptWatch; log: Logger },
 ): Promise<Verdict> {
   const { writer, request, target, deps } = context;
   const { outcome, attempt, durationMs, watch } = ended;
@@ -157,7 +158,14 @@ async function conclude(
     return handOver(context, attempt);
   }
   if (outcome.kind === 'succeeded') {
-    return verdictOf(await writeResult(context, { outcome, attempt, durationMs }));
+    try {
+      return verdictOf(await writeResult(context, { outcome, attempt, durationMs }));
+    } catch (error) {
+      if (!(error instanceof LogFull)) throw error;
+      // A description of where it lies takes less room.
+      const kept = await keepResult(context, outcome, { ...ended, inlineBytes: TIGHT_EVENT_BYTES });
+      return conclude(context, { ...ended, outcome: kept });
+    }
   }
   const { permanent } = outcome;
   const error = deps.isLogTight() ? briefFault(outcome.error) : outcome.error;
@@ -212,8 +220,10 @@ async function writeResult(
   const { outcome, attempt, durationMs } = ended;
   const { json, resultRef } = outcome;
   const found = resultRef ? { resultRef } : { result: json === undefined ? undefined : JSON.parse(json) };
+  const unlessFull = !resultRef && Buffer.byteLength(json ?? '') > TIGHT_EVENT_BYTES;
+  const command: Command = { type: 'succeedAttempt', attempt, ...found, durationMs };
   try {
-    return await writer.write({ type: 'succeedAttempt', attempt, ...found, durationMs }, { persist: true });
+    return await writer.write(command, { persist: true, unlessFull });
   } catch (error) {
     if (!(error instanceof EventTooLarge)) throw error;
     const fault = {

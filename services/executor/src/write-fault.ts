@@ -1,11 +1,11 @@
-import { EventTooLarge } from '@errand/bus';
+import { EventTooLarge, LogFull } from '@errand/bus';
 import { FAULT_CODES, JobFault } from '@errand/contracts';
 import type { Command } from '@errand/domain';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
 
 /**
  * Writes the event that a fault leads to, so that every reader can read it: without its details where the server takes
- * no message that large, and as `action_failed` where it does not fit its schema, as a thread may say anything.
+ * no message that large or the log has no room, and as `action_failed` where it does not fit its schema, as a thread may say anything.
  * @throws LogUnavailable once the writer's signal has fired
  */
 export async function writeFault(
@@ -14,11 +14,11 @@ export async function writeFault(
   commandOf: (error: JobFault) => Command,
 ): Promise<WriteOutcome> {
   const general = { code: 'action_failed', message: FAULT_CODES.action_failed };
-  const error = JobFault.safeParse(fault).data ?? general;
+  const error: JobFault = JobFault.safeParse(fault).data ?? general;
   try {
-    return await writer.write(commandOf(error), { persist: true });
+    return await writer.write(commandOf(error), { persist: true, unlessFull: error.details !== undefined });
   } catch (thrown) {
-    if (!(thrown instanceof EventTooLarge)) throw thrown;
+    if (!(thrown instanceof EventTooLarge) && !(thrown instanceof LogFull)) throw thrown;
     const { code, message } = error;
     return writer.write(commandOf({ code, message }), { persist: true });
   }

@@ -84,7 +84,10 @@ test('an item of a batch is refused alone', async () => {
 test('nesting has one limit, with the pointer where it is passed', async () => {
   const run = (depth: number) =>
     gateway.call(RUN_PATH, { body: `{"tilt_deg":1,"anything":${nested(depth)}}` });
-  expect((await run(199)).status).toBe(202);
+  const deepest = await run(199);
+  expect(deepest.status).toBe(202);
+  const found = await gateway.call(deepest.json.links.job);
+  expect([found.status, found.json.status]).toEqual([200, 'queued']);
   const { status, json } = await run(200);
   expect([status, json.code, json.errors.length]).toEqual([400, 'nested_too_deeply', 1]);
 });

@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import { JOB_RESERVE_BYTES } from '@errand/contracts';
 import { Gauge, type Ops } from '@errand/runtime';
 import { Refusal } from './problem.ts';
 
@@ -21,8 +22,6 @@ export interface LogRoom {
   [Symbol.dispose](): void;
 }
 
-/** What a job may still need: a start, a wait and its end, and an ending of some 2 KB. */
-const RESERVED_BYTES = 8_192;
 /** What an event takes beside what the caller has sent. */
 const ENVELOPE_BYTES = 1_024;
 /** Below this the jobs of any backlog have room: each of them takes the log some bytes itself. */
@@ -59,7 +58,7 @@ export async function watchLogRoom(
   const fits = (runs: { jobs: number; bytes: number }) => {
     if (seen.maxBytes === 0) return true;
     const used = seen.bytes + admitted.bytes + runs.bytes + ENVELOPE_BYTES * (admitted.jobs + runs.jobs);
-    const reserved = RESERVED_BYTES * (seen.openJobs + admitted.jobs + runs.jobs);
+    const reserved = JOB_RESERVE_BYTES * (seen.openJobs + admitted.jobs + runs.jobs);
     return used <= (seen.maxBytes * options.runsPercent) / 100 && used + reserved <= seen.maxBytes;
   };
 

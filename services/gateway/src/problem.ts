@@ -1,4 +1,4 @@
-import { EventTooLarge, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
+import { EventTooLarge, HistoryOutOfReach, LogFull, LogUnavailable } from '@errand/bus';
 import { type InputError, MAX_JSON_DEPTH, type Problem } from '@errand/contracts';
 import type { BrokenRequestStatus, Logger } from '@errand/runtime';
 import type { Ctx } from './middleware/exchange.ts';
@@ -131,7 +131,7 @@ const PROBLEMS = {
   log_nearly_full: {
     status: 503,
     title: 'Unavailable',
-    detail: 'The log has room for the jobs that are in it, and for no more. Try again later.',
+    detail: 'The event log is nearly full. Try again later.',
     headers: { 'retry-after': '30' },
   },
   payloads_full: {
@@ -193,7 +193,7 @@ export function problemOf(error: unknown, c: Ctx, log: Logger): Response {
   if (error instanceof HistoryOutOfReach) return problem(c, 'history_out_of_reach');
   if (error instanceof LogUnavailable) {
     c.env.reason = error.message;
-    return problem(c, 'log_unavailable');
+    return problem(c, error instanceof LogFull ? 'log_nearly_full' : 'log_unavailable');
   }
   log.error({ err: error, request_id: c.env.requestId, route: c.env.route }, 'request_failed');
   return problem(c, 'internal_error');
@@ -208,13 +208,14 @@ export function problemOfBrokenRequest(status: BrokenRequestStatus): Response {
 
 function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Response {
   c.env.code = code;
-  return problemResponse(code, c.env, options);
+  const isHead = c.req.method === 'HEAD';
+  return problemResponse(code, { ...c.env, isHead }, options);
 }
 
 /** An RFC 9457 answer. */
 function problemResponse(
   code: ProblemCode,
-  request: { requestId: string; instance: string },
+  request: { requestId: string; instance: string; isHead?: boolean },
   options: RefusalOptions = {},
 ): Response {
   const kind: ProblemKind = PROBLEMS[code];
@@ -227,9 +228,11 @@ function problemResponse(
     instance: request.instance,
     ...(options.errors ? { errors: options.errors } : {}),
   };
-  return new Response(JSON.stringify(body), {
+  const json = JSON.stringify(body);
+  return new Response(json, {
     status: kind.status,
     headers: {
+      ...(request.isHead ? { 'content-length': String(Buffer.byteLength(json)) } : {}),
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       'x-request-id': request.requestId,

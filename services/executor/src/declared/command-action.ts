@@ -86,16 +86,20 @@ function resultIn(written: Buffer): unknown {
 
 /** Whatever it wrote, the job fails for good; without a readable reason with a general one. */
 function refusalIn(written: Buffer): PermanentError {
+  const text = textOf(written) ?? '';
   let said: unknown;
+  let isExact = true;
   try {
-    said = parseOutside(textOf(written) ?? '');
+    // The rest of it becomes text that everybody can keep.
+    said = parseOutside(text, []);
+    parseOutside(text, ['/details']);
   } catch {
-    // Told below.
+    isExact = false;
   }
   const { code, message, details } = (said ?? {}) as Record<string, unknown>;
   return new PermanentError(
     typeof code === 'string' ? code : 'command_refused',
     typeof message === 'string' ? message : 'The command refused the job.',
-    Array.isArray(details) && fitsFault(details) ? details : [],
+    isExact && Array.isArray(details) && fitsFault(details) ? details : [],
   );
 }
