@@ -90,7 +90,7 @@ export async function openBus(
   const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
   const appender = createAppender(nc, jsm, patience);
   const payloads = createPayloads(nc, jsm, patience);
-  const watch = await watchLog(jsm, { ...connection, onReplaced });
+  const watch = await watchLog({ nc, jsm, name: options.name }, { ...connection, onReplaced });
   const webhooks = createCommands(nc, WEBHOOKS);
   const projection = createCommands(nc, PROJECTION);
   const close = () => {

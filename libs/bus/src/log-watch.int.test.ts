@@ -44,3 +44,12 @@ test('a log that is made anew is told of, and its versions are none that there w
   expect(String(after.version)).toMatch(/^\d{15}$/);
   expect(await later.isAnswering()).toBe(true);
 });
+
+test('a server that has the log and stores nothing does not answer', async () => {
+  await using bus = await openTestBus(nats.url);
+  expect(await bus.isAnswering()).toBe(true);
+  await bus.nc.request('$JS.API.STREAM.DELETE.KV_probes');
+  await waitUntil(async () => !(await bus.isAnswering()));
+  await using _ = await openTestBus(nats.url);
+  await waitUntil(() => bus.isAnswering());
+});

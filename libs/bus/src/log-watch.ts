@@ -1,15 +1,17 @@
-import { JOBS_STREAM } from '@errand/contracts';
+import { BUCKETS, JOBS_STREAM } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { BusConnection } from './connect.ts';
 import { JS, jsCode } from './errors.ts';
 
 export interface LogWatch {
-  /** Whether the log can be written to and read, and not only the server be reached: asked at most twice a second. */
+  /** Whether the server stores what it is given, and has the log, and can not only be reached: tried at most twice a second. */
   isAnswering(): Promise<boolean>;
 }
 
 const ANSWER_AGE_MS = 500;
 const LOOK_MS = 5_000;
+const PROBE_TIMEOUT_MS = 2_000;
 
 /**
  * Watches whether the log answers, and whether it is still the one that this process began with: after its loss another
@@ -17,7 +19,7 @@ const LOOK_MS = 5_000;
  * `onReplaced` is told once.
  */
 export async function watchLog(
-  jsm: JetStreamManager,
+  { nc, jsm, name }: { nc: NatsConnection; jsm: JetStreamManager; name: string },
   options: Omit<BusConnection, 'nc'> & { onReplaced: (error: Error) => void },
 ): Promise<LogWatch & { close(): void }> {
   // A cluster that is still electing may not say it yet: then it is what it is at the first answer.
@@ -53,8 +55,8 @@ export async function watchLog(
       if (!options.isConnected()) return false;
       if (!asked || performance.now() - askedAt > ANSWER_AGE_MS) {
         askedAt = performance.now();
-        asked = jsm.streams.info(JOBS_STREAM).then(
-          () => true,
+        asked = Promise.all([jsm.streams.info(JOBS_STREAM), probe(nc, name)]).then(
+          ([, isStored]) => isStored,
           () => false,
         );
       }
@@ -62,6 +64,12 @@ export async function watchLog(
     },
     close,
   };
+}
+
+/** A server whose disk is full answers questions, and refuses what it is to store. */
+async function probe(nc: NatsConnection, name: string): Promise<boolean> {
+  const answer = await nc.request(`$KV.${BUCKETS.probes}.${name}`, '', { timeout: PROBE_TIMEOUT_MS });
+  return answer.json<{ error?: unknown }>().error === undefined;
 }
 
 /** `none` where there is no log. Rejects when the server does not say. */

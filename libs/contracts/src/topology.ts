@@ -231,6 +231,8 @@ export const BUCKETS = {
   webhookEndpoints: 'webhook_endpoints',
   /** SHA-256 of tenant, kind of request, path and Idempotency-Key, in hex → IdempotencyRecord. */
   idempotency: 'idempotency',
+  /** Name of a service → nothing: what is written to see whether anything can be. */
+  probes: 'probes',
 } as const;
 export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];
 
