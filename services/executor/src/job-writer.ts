@@ -27,7 +27,7 @@ export interface JobWriter {
   catchUp(version: number): Promise<void>;
 }
 
-export interface WriteOptions {
+interface WriteOptions {
   readonly persist: boolean;
   /** Throws LogFull for an event that may be made smaller. */
   readonly unlessFull?: boolean;

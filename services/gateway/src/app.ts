@@ -18,6 +18,7 @@ import { allowOrigins } from './middleware/allow-origins.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
 import { problemOf, Refusal } from './problem.ts';
+import { withoutParameters } from './query-reader.ts';
 import { cancelActionJob, cancelJob } from './routes/cancel-job.ts';
 import { createKey } from './routes/create-key.ts';
 import { deleteAction } from './routes/delete-action.ts';
@@ -140,8 +141,8 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   mount(app, `${tenant}/jobs/:job_id/result`, { GET: asTenant(getResult(shared)) });
   mount(app, `${tenant}/jobs/:job_id/events`, { GET: asTenant(getEvents(shared)) });
   mount(app, `${tenant}/jobs/:job_id`, { GET: asTenant(getJob(shared)) });
-  mount(app, `${tenant}/actions`, { GET: asTenant(listActions(shared)) });
-  mount(app, `${tenant}/actions/:name`, { GET: asTenant(getAction(shared)) });
+  mount(app, `${tenant}/actions`, { GET: asTenant(withoutParameters(listActions(shared))) });
+  mount(app, `${tenant}/actions/:name`, { GET: asTenant(withoutParameters(getAction(shared))) });
   for (const [path, handlers] of webhookRoutes(asTenant, shared)) mount(app, tenant + path, handlers);
   mountActions(app, [
     { verb: 'run', method: 'POST', handler: asTenant(runAction(shared)) },

@@ -172,6 +172,7 @@ test.each([
   ['GET', 'job'],
   ['GET', 'events'],
   ['GET', 'result'],
+  ['GET', 'deliveries'],
   ['POST', 'cancel'],
 ])('%s of %s refuses a parameter that it does not know', async (method, link) => {
   const { json } = await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });

@@ -1,5 +1,6 @@
 import { EventId, type InputError } from '@errand/contracts';
 import { z } from 'zod';
+import type { TenantHandler } from './middleware/authenticate.ts';
 import type { Ctx } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 
@@ -81,6 +82,14 @@ export function refuseUnknownParameters(c: Ctx, known: readonly string[]): void 
   if (names.length === 0) return;
   const errors = names.map((parameter) => ({ parameter, code: 'unknown_parameter', detail: UNKNOWN }));
   throw new Refusal('invalid_input', { errors });
+}
+
+/** A handler of calls without parameters. */
+export function withoutParameters(handler: TenantHandler): TenantHandler {
+  return (c, caller) => {
+    refuseUnknownParameters(c, []);
+    return handler(c, caller);
+  };
 }
 
 export function readLimit(text: string): Read<number> {

@@ -1,4 +1,5 @@
-import type { Authenticator, Handler } from './middleware/authenticate.ts';
+import type { Authenticator, Handler, TenantHandler } from './middleware/authenticate.ts';
+import { withoutParameters } from './query-reader.ts';
 import { cancelReplay } from './routes/cancel-replay.ts';
 import { changeWebhook } from './routes/change-webhook.ts';
 import { createWebhook } from './routes/create-webhook.ts';
@@ -30,32 +31,31 @@ type Handlers = Partial<Record<'GET' | 'POST' | 'PATCH' | 'DELETE', Handler>>;
 
 /** The part of the API that is about webhooks, by path below a tenant. Of two paths that fit, the first one counts. */
 export function webhookRoutes(asTenant: Authenticator['asTenant'], deps: WebhookDeps): [string, Handlers][] {
+  // Only the list of deliveries has parameters in its query.
+  const plain = (handler: TenantHandler) => asTenant(withoutParameters(handler));
   return [
-    ['/webhooks', { POST: asTenant(createWebhook(deps)), GET: asTenant(listWebhooks(deps)) }],
-    ['/webhooks/job', { GET: asTenant(getJobSigner(deps)) }],
-    ['/webhooks/job/rotate-secret', { POST: asTenant(rotateJobSignerSecret(deps)) }],
+    ['/webhooks', { POST: plain(createWebhook(deps)), GET: plain(listWebhooks(deps)) }],
+    ['/webhooks/job', { GET: plain(getJobSigner(deps)) }],
+    ['/webhooks/job/rotate-secret', { POST: plain(rotateJobSignerSecret(deps)) }],
     [
       '/webhooks/:endpoint_id',
       {
-        GET: asTenant(getWebhook(deps)),
-        PATCH: asTenant(changeWebhook(deps)),
-        DELETE: asTenant(deleteWebhook(deps)),
+        GET: plain(getWebhook(deps)),
+        PATCH: plain(changeWebhook(deps)),
+        DELETE: plain(deleteWebhook(deps)),
       },
     ],
-    ['/webhooks/:endpoint_id/pause', { POST: asTenant(pauseWebhook(deps)) }],
-    ['/webhooks/:endpoint_id/resume', { POST: asTenant(resumeWebhook(deps)) }],
-    ['/webhooks/:endpoint_id/rotate-secret', { POST: asTenant(rotateWebhookSecret(deps)) }],
-    ['/webhooks/:endpoint_id/test', { POST: asTenant(testWebhook(deps)) }],
+    ['/webhooks/:endpoint_id/pause', { POST: plain(pauseWebhook(deps)) }],
+    ['/webhooks/:endpoint_id/resume', { POST: plain(resumeWebhook(deps)) }],
+    ['/webhooks/:endpoint_id/rotate-secret', { POST: plain(rotateWebhookSecret(deps)) }],
+    ['/webhooks/:endpoint_id/test', { POST: plain(testWebhook(deps)) }],
     ['/webhooks/:endpoint_id/deliveries', { GET: asTenant(listDeliveries(deps)) }],
-    [
-      '/webhooks/:endpoint_id/replays',
-      { POST: asTenant(startReplay(deps)), GET: asTenant(listReplays(deps)) },
-    ],
-    ['/webhooks/:endpoint_id/replays/:replay_id', { GET: asTenant(getReplay(deps)) }],
-    ['/webhooks/:endpoint_id/replays/:replay_id/cancel', { POST: asTenant(cancelReplay(deps)) }],
-    ['/deliveries/:delivery_id', { GET: asTenant(getDelivery(deps)) }],
-    ['/deliveries/:delivery_id/attempts', { GET: asTenant(listAttempts(deps)) }],
-    ['/deliveries/:delivery_id/redeliver', { POST: asTenant(redeliver(deps)) }],
-    ['/jobs/:job_id/deliveries', { GET: asTenant(listJobDeliveries(deps)) }],
+    ['/webhooks/:endpoint_id/replays', { POST: plain(startReplay(deps)), GET: plain(listReplays(deps)) }],
+    ['/webhooks/:endpoint_id/replays/:replay_id', { GET: plain(getReplay(deps)) }],
+    ['/webhooks/:endpoint_id/replays/:replay_id/cancel', { POST: plain(cancelReplay(deps)) }],
+    ['/deliveries/:delivery_id', { GET: plain(getDelivery(deps)) }],
+    ['/deliveries/:delivery_id/attempts', { GET: plain(listAttempts(deps)) }],
+    ['/deliveries/:delivery_id/redeliver', { POST: plain(redeliver(deps)) }],
+    ['/jobs/:job_id/deliveries', { GET: plain(listJobDeliveries(deps)) }],
   ];
 }
