@@ -11,7 +11,8 @@ const ANY: readonly ProblemCode[] = [
 const WITH_KEY: Record<Operation['key'], readonly ProblemCode[]> = {
   none: [],
   admin: ['unauthorized'],
-  tenant: ['unauthorized', 'unknown_tenant', 'log_unavailable'],
+  // A parameter that no call knows is a wrong input.
+  tenant: ['unauthorized', 'unknown_tenant', 'log_unavailable', 'invalid_input'],
 };
 const WITH_BODY: readonly ProblemCode[] = [
   ...(['not_utf8', 'invalid_json', 'nested_too_deeply', 'not_an_object', 'incomplete_body'] as const),
