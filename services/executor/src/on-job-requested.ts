@@ -10,6 +10,7 @@ import type { OnStray } from './guard-process.ts';
 import { createJobWriter } from './job-writer.ts';
 import { runsElsewhere } from './lost-executor.ts';
 import { runAttempt } from './run-attempt.ts';
+import type { IsLogTight } from './tight-log.ts';
 
 export interface ExecutorDeps {
   readonly bus: Bus;
@@ -17,8 +18,7 @@ export interface ExecutorDeps {
   readonly executorId: string;
   readonly leaseMs: number;
   readonly progressIntervalMs: number;
-  /** Whether the log has little room left. */
-  readonly isLogTight: () => boolean;
+  readonly isLogTight: IsLogTight;
   readonly limits: PayloadLimits & LogLimits;
   /** Jobs at work in this process. */
   readonly atWork: Set<string>;

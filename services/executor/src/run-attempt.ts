@@ -35,6 +35,8 @@ interface AttemptContext {
 }
 
 const LOOK_ANEW_MS = 50;
+/** Of an event with progress, roughly. */
+const PROGRESS_BYTES = 1_000;
 
 type Outcome = AttemptOutcome | { kind: 'interrupted' };
 
@@ -83,7 +85,7 @@ async function run(
 ): Promise<Outcome> {
   if (loaded.kind === 'gone') return failed('input_gone');
   const progress = createProgressReporter(deps.progressIntervalMs, async (value) => {
-    if (deps.isLogTight()) return;
+    if (await deps.isLogTight(PROGRESS_BYTES)) return;
     try {
       const outcome = await writer.write({ type: 'reportProgress', attempt, ...value });
       if (outcome.kind === 'rejected') watch.stop('superseded');
@@ -126,8 +128,7 @@ async function keepResult(
 ): Promise<Outcome> {
   if (outcome.kind !== 'succeeded' || outcome.resultRef) return outcome;
   const { bus } = deps;
-  const usual = deps.isLogTight() ? TIGHT_EVENT_BYTES : deps.limits.inlinePayloadBytes;
-  const inlinePayloadBytes = inlineBytes ?? usual;
+  const inlinePayloadBytes = inlineBytes ?? (await inlineLimit(deps, outcome.json));
   const limits = { ...deps.limits, inlinePayloadBytes };
   const signal = AbortSignal.any([watch.signal, deps.giveUp]);
   const onDelay = (err: unknown) => log.warn({ err }, 'result_not_stored_yet');
@@ -140,6 +141,13 @@ async function keepResult(
     if (signal.aborted) return { kind: 'interrupted' };
     return failed('result_not_stored', undefined, causeOf(error));
   }
+}
+
+/** How large a result may be that lies in its event, in bytes: little where the log has to keep its room. */
+async function inlineLimit({ limits, isLogTight }: ExecutorDeps, json = ''): Promise<number> {
+  const bytes = Buffer.byteLength(json);
+  const isLarge = bytes > TIGHT_EVENT_BYTES && bytes <= limits.inlinePayloadBytes;
+  return isLarge && (await isLogTight(bytes)) ? TIGHT_EVENT_BYTES : limits.inlinePayloadBytes;
 }
 
 /** Writes what the outcome leads to and tells what becomes of the event. */
@@ -168,7 +176,7 @@ async function conclude(
     }
   }
   const { permanent } = outcome;
-  const error = deps.isLogTight() ? briefFault(outcome.error) : outcome.error;
+  const error = await briefFault(outcome.error, deps.isLogTight);
   const delayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
   if (delayMs === undefined) {
     const failAttempt = (fault: JobFault): Command => {

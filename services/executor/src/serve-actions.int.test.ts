@@ -22,7 +22,7 @@ beforeAll(async () => {
     ...{
       leaseMs: 5_000,
       progressIntervalMs: 0,
-      isLogTight: () => false,
+      isLogTight: async () => false,
       atWork: new Set<string>(),
       giveUp: stop.signal,
     },

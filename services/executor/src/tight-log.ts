@@ -1,46 +1,56 @@
 import type { Bus } from '@errand/bus';
 import { JOB_RESERVE_BYTES, type JobFault, TIGHT_LOG_RATIO } from '@errand/contracts';
 
-/** A few executors at full speed write some megabytes in this time. */
+/** What others write in this time is not known: at full speed, some megabytes. */
 const LOOK_MS = 250;
-/** Jobs are counted less often, and only where they matter. */
+/** Jobs are counted less often, and not in a log that is nearly empty. */
 const COUNT_MS = 2_000;
-const COUNTED_FROM = 0.5;
+const COUNTED_FROM = 0.05;
 /** What a result or a fault's details may take of a log that is tight, in bytes of JSON. */
 export const TIGHT_EVENT_BYTES = 1_024;
 
+/** Whether so many bytes would be too much for a log that has to keep room for its jobs. Never rejects. */
+export type IsLogTight = (bytes: number) => Promise<boolean>;
+
 /**
- * Whether the log has little room left beside what is kept for its jobs, so that it is for starts and endings. It is looked
- * at when somebody asks, and once at first; the answer is that of the last look.
+ * Looks at the log when somebody asks, and counts what this process has been allowed since the last look. While the log
+ * does not answer, the last look counts.
  */
-export function watchTightLog(bus: Pick<Bus, 'readLogFill' | 'countOpenJobs'>): () => boolean {
-  let isTight = false;
+export function watchTightLog(bus: Pick<Bus, 'readLogFill' | 'countOpenJobs'>): IsLogTight {
+  let fill = { bytes: 0, maxBytes: 0 };
+  let openJobs = 0;
+  let allowedBytes = 0;
+  let looking = Promise.resolve();
   let lookedAt = Number.NEGATIVE_INFINITY;
   let countedAt = Number.NEGATIVE_INFINITY;
-  let openJobs = 0;
 
   async function look(): Promise<void> {
-    const { bytes, maxBytes } = await bus.readLogFill();
-    if (bytes < maxBytes * COUNTED_FROM) openJobs = 0;
+    allowedBytes = 0;
+    fill = await bus.readLogFill();
+    if (fill.bytes < fill.maxBytes * COUNTED_FROM) openJobs = 0;
     else if (performance.now() - countedAt > COUNT_MS) {
       countedAt = performance.now();
       openJobs = await bus.countOpenJobs();
     }
-    isTight = maxBytes > 0 && bytes + openJobs * JOB_RESERVE_BYTES >= maxBytes * TIGHT_LOG_RATIO;
   }
-  const isTightNow = () => {
+
+  return async (bytes) => {
     if (performance.now() - lookedAt > LOOK_MS) {
       lookedAt = performance.now();
-      look().catch(() => {});
+      looking = look().catch(() => {});
     }
-    return isTight;
+    await looking;
+    if (fill.maxBytes === 0) return false;
+    const expected = fill.bytes + allowedBytes + bytes + openJobs * JOB_RESERVE_BYTES;
+    if (expected >= fill.maxBytes * TIGHT_LOG_RATIO) return true;
+    allowedBytes += bytes;
+    return false;
   };
-  isTightNow();
-  return isTightNow;
 }
 
 /** A fault without details that a tight log has no room for. */
-export function briefFault({ details, ...fault }: JobFault): JobFault {
-  const isSmall = details !== undefined && Buffer.byteLength(JSON.stringify(details)) <= TIGHT_EVENT_BYTES;
-  return isSmall ? { ...fault, details } : fault;
+export async function briefFault(fault: JobFault, isLogTight: IsLogTight): Promise<JobFault> {
+  const { details, ...brief } = fault;
+  const bytes = details === undefined ? 0 : Buffer.byteLength(JSON.stringify(details));
+  return bytes > TIGHT_EVENT_BYTES && (await isLogTight(bytes)) ? brief : fault;
 }
