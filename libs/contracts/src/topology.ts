@@ -57,6 +57,9 @@ export const MIN_NATS_VERSION = '2.12.0';
 /** What room is kept in the log for each job that has not ended: for a start, a wait and an end of some 2 KB. */
 export const JOB_RESERVE_BYTES = 8_192;
 
+/** Open jobs are counted from this share of its bytes on: below it the jobs of any backlog have room. */
+export const OPEN_JOBS_COUNTED_FROM = 0.05;
+
 /** From this share of its bytes on, the log is kept for what cannot do without it. */
 export const TIGHT_LOG_RATIO = 0.8;
 

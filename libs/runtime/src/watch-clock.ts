@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Gauge, type Ops } from './ops-routes.ts';
 
@@ -30,18 +31,6 @@ export async function watchClock(options: {
       gauge.set(aheadMs);
       if (Math.abs(aheadMs) > maxOffMs) log.warn({ ahead_ms: aheadMs, max_ms: maxOffMs }, 'clock_differs');
     }
-    await pause(intervalMs, signal);
+    await sleep(intervalMs, undefined, { signal }).catch(() => {});
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const onAbort = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -57,7 +57,8 @@ export function serveActions(options: {
     counts.set(name, count);
     const isolatedCode = isMain ? 'main' : code;
     const runner = createAttemptRunner(action, {
-      ...{ code, isolatedCode },
+      code,
+      isolatedCode,
       isSuspect: hasLostExecutor(name, deps),
       onStray: deps.onStray,
     });

@@ -74,7 +74,9 @@ export async function startExecutor(
   void watchClock({
     measure: bus.clockAheadMs,
     maxOffMs: config.maxClockOffMs,
-    ...{ metrics: ops.metrics, log, signal: stopping },
+    metrics: ops.metrics,
+    log,
+    signal: stopping,
   });
   const strays = createStrayLog({ log, count: () => metrics.strays.inc() });
   onStray?.(takeStray(strays.report));

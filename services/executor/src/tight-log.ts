@@ -1,11 +1,10 @@
 import type { Bus } from '@errand/bus';
-import { JOB_RESERVE_BYTES, type JobFault, TIGHT_LOG_RATIO } from '@errand/contracts';
+import { JOB_RESERVE_BYTES, type JobFault, OPEN_JOBS_COUNTED_FROM, TIGHT_LOG_RATIO } from '@errand/contracts';
 
 /** What others write in this time is not known: at full speed, some megabytes. */
 const LOOK_MS = 250;
-/** Jobs are counted less often, and not in a log that is nearly empty. */
+/** Jobs are counted less often: it asks for all consumers. */
 const COUNT_MS = 2_000;
-const COUNTED_FROM = 0.05;
 /** What a result or a fault's details may take of a log that is tight, in bytes of JSON. */
 export const TIGHT_EVENT_BYTES = 1_024;
 
@@ -27,7 +26,7 @@ export function watchTightLog(bus: Pick<Bus, 'readLogFill' | 'countOpenJobs'>): 
   async function look(): Promise<void> {
     allowedBytes = 0;
     fill = await bus.readLogFill();
-    if (fill.bytes < fill.maxBytes * COUNTED_FROM) openJobs = 0;
+    if (fill.bytes < fill.maxBytes * OPEN_JOBS_COUNTED_FROM) openJobs = 0;
     else if (performance.now() - countedAt > COUNT_MS) {
       countedAt = performance.now();
       openJobs = await bus.countOpenJobs();

@@ -1,5 +1,5 @@
 import type { Bus } from '@errand/bus';
-import { JOB_RESERVE_BYTES } from '@errand/contracts';
+import { JOB_RESERVE_BYTES, OPEN_JOBS_COUNTED_FROM } from '@errand/contracts';
 import { Gauge, type Ops } from '@errand/runtime';
 import { Refusal } from './problem.ts';
 
@@ -24,8 +24,6 @@ export interface LogRoom {
 
 /** What an event takes beside what the caller has sent. */
 const ENVELOPE_BYTES = 1_024;
-/** Below this the jobs of any backlog have room: each of them takes the log some bytes itself. */
-const COUNTED_FROM = 0.05;
 const LOOK_MS = 250;
 /** Below half of the log it is looked at so much less often. */
 const REST = 4;
@@ -48,7 +46,7 @@ export async function watchLogRoom(
     const before = { ...admitted };
     try {
       const fill = await bus.readLogFill();
-      const isCounted = fill.maxBytes > 0 && fill.bytes >= fill.maxBytes * COUNTED_FROM;
+      const isCounted = fill.maxBytes > 0 && fill.bytes >= fill.maxBytes * OPEN_JOBS_COUNTED_FROM;
       seen = { ...fill, openJobs: isCounted ? await bus.countOpenJobs() : 0 };
       admitted = { jobs: admitted.jobs - before.jobs, bytes: admitted.bytes - before.bytes };
     } catch {

@@ -85,8 +85,11 @@ export async function startGateway(
     return aheadMs;
   };
   void watchClock({
-    ...{ measure, maxOffMs: config.maxClockOffMs },
-    ...{ metrics: ops.metrics, log, signal: stopping },
+    measure,
+    maxOffMs: config.maxClockOffMs,
+    metrics: ops.metrics,
+    log,
+    signal: stopping,
   });
   const app = createApp({
     ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log },
@@ -105,7 +108,11 @@ export async function startGateway(
   const { host, port, shutdownGraceMs, keepAliveMs } = config;
   const http = resources.use(
     await serveHttp({
-      ...{ fetch: app, host, port, graceMs: shutdownGraceMs, keepAliveMs },
+      fetch: app,
+      host,
+      port,
+      graceMs: shutdownGraceMs,
+      keepAliveMs,
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );

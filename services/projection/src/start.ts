@@ -58,8 +58,11 @@ export async function startProjection(
     return aheadMs;
   };
   void watchClock({
-    ...{ measure, maxOffMs: config.maxClockOffMs },
-    ...{ metrics: ops.metrics, log, signal: stopping },
+    measure,
+    maxOffMs: config.maxClockOffMs,
+    metrics: ops.metrics,
+    log,
+    signal: stopping,
   });
   const expiry = createExpiry({
     ...{ db, bus, log, deadlines: createDeadlines() },

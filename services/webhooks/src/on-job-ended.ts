@@ -56,7 +56,10 @@ export async function onJobEnded(batch: readonly RecordedEvent[], deps: IntakeDe
     const { tenantId, action } = ending.ref;
     const endpoints = deps.endpoints
       .wanting({
-        ...{ tenantId, action, type, version: ending.version },
+        tenantId,
+        action,
+        type,
+        version: ending.version,
         timeMs: Date.parse(ending.event.time),
       })
       .filter((endpoint) => !deps.states.isDisabled(endpoint));

@@ -67,7 +67,9 @@ export async function startWebhooks(
   void watchClock({
     measure: bus.clockAheadMs,
     maxOffMs: config.maxClockOffMs,
-    ...{ metrics: ops.metrics, log, signal: stopping },
+    metrics: ops.metrics,
+    log,
+    signal: stopping,
   });
 
   await migratePatiently(db, {

@@ -34,7 +34,10 @@ export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
     // Read before the record is written, or an ending might come between and be told to nobody.
     const { lastVersion: hears_after } = await deps.bus.logReach();
     const owner = {
-      ...{ tenant_id: tenantId, endpoint_id: endpointId, created_at: at, updated_at: at },
+      tenant_id: tenantId,
+      endpoint_id: endpointId,
+      created_at: at,
+      updated_at: at,
       hears_after,
     };
     const endpoint = sealDraft(deps.box, checked.draft, owner);
