@@ -16,10 +16,12 @@ export const Instant = z.iso.datetime();
 
 const attempt = z.int().min(1);
 
+export const METADATA_MAX_ENTRIES = 20;
+
 /** Up to 20 strings that a caller hangs on a job and gets back with its summary and its webhooks. */
 export const Metadata = z
   .record(z.string().min(1).max(64), z.string().max(500))
-  .refine((entries) => Object.keys(entries).length <= 20, 'must have at most 20 entries')
+  .refine((entries) => Object.keys(entries).length <= METADATA_MAX_ENTRIES, 'must have at most 20 entries')
   // Half of a surrogate pair is JSON to us and not to Postgres.
   .refine(
     (entries) =>

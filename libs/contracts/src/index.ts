@@ -15,6 +15,7 @@ export {
   type JobEventType,
   type JobFact,
   type JobHistory,
+  METADATA_MAX_ENTRIES,
   Metadata,
   type RecordedEvent,
   toJobEvent,

@@ -5,6 +5,7 @@ import { createWebhooks } from './migrations/002-webhooks.ts';
 import { createProjectionRebuild } from './migrations/003-projection-rebuild.ts';
 import { settleWebhookPlans } from './migrations/004-webhook-plans.ts';
 import { nameWebhookReceivers } from './migrations/005-webhook-receivers.ts';
+import { mendRequests } from './migrations/006-searchable-requests.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -12,6 +13,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '003-projection-rebuild': { up: createProjectionRebuild },
   '004-webhook-plans': { up: settleWebhookPlans },
   '005-webhook-receivers': { up: nameWebhookReceivers },
+  '006-searchable-requests': { up: mendRequests },
 };
 
 /**

@@ -1,6 +1,7 @@
 import type { JobState } from '@errand/domain';
 import { type Db, type JobSummaryRow, stateOfRow } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
+import { sql } from 'kysely';
 import { refuseForDatabase } from './database-failure.ts';
 import type { JobListQuery } from './list-query.ts';
 
@@ -61,19 +62,12 @@ function keysOf(db: Db, tenantId: string, query: JobListQuery) {
   if (belowId !== undefined) wanted = wanted.where('job_id', '<', belowId);
   if (statuses.length > 0) wanted = wanted.where('status', 'in', statuses);
   if (actions.length > 0) wanted = wanted.where('action', 'in', actions);
-  const inRequest: { path: string[]; values: string[] }[] = metadata.map(([key, value]) => ({
-    path: ['metadata', key],
-    values: [value],
-  }));
-  if (sources.length > 0) inRequest.push({ path: ['source'], values: sources });
-  for (const { path, values } of inRequest) {
-    wanted = wanted.where((eb) => {
-      // Postgres fails at JSON with an escaped NUL in it, so such a row is one that does not match.
-      const nulAt = eb.fn<number>('strpos', [eb.cast('request', 'text'), eb.val('\\u0000')]);
-      const text = eb.fn<string>('json_extract_path_text', ['request', ...path.map((key) => eb.val(key))]);
-      return eb(eb.case().when(nulAt, '=', 0).then(text).end(), 'in', values);
-    });
+  const request = sql`request::jsonb`;
+  if (metadata.size > 0) {
+    const entries = JSON.stringify({ metadata: Object.fromEntries(metadata) });
+    wanted = wanted.where(sql<boolean>`${request} @> ${entries}::jsonb`);
   }
+  if (sources.length > 0) wanted = wanted.where(sql<string>`${request}->>'source'`, 'in', sources);
   return wanted.orderBy('job_id', 'desc').limit(limit + 1);
 }
 

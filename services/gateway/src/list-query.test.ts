@@ -25,8 +25,13 @@ test('without parameters every job that has not expired is wanted, fifty at a ti
   expect(read('')).toEqual({
     kind: 'query',
     query: {
-      ...{ statuses: [], actions: [], sources: [], metadata: [] },
-      ...{ fromId: WEEK_AGO, belowId: undefined, limit: 50 },
+      statuses: [],
+      actions: [],
+      sources: [],
+      metadata: new Map(),
+      fromId: WEEK_AGO,
+      belowId: undefined,
+      limit: 50,
     },
   });
 });
@@ -40,10 +45,10 @@ test('several values are separated by commas or repeated', () => {
 test('metadata entries may have dots in their keys', () => {
   expect(read('metadata.order=7&metadata.a.b=')).toMatchObject({
     query: {
-      metadata: [
+      metadata: new Map([
         ['order', '7'],
         ['a.b', ''],
-      ],
+      ]),
     },
   });
 });
@@ -83,6 +88,8 @@ test.each([
   [`cursor=${'A'.repeat(22)}`, 'cursor'],
   ['metadata.=1', 'metadata.'],
   ['metadata.a=%00', 'metadata.a'],
+  ['metadata.a=1&metadata.a=2', 'metadata.a'],
+  [Array.from({ length: 21 }, (_, key) => `metadata.k${key}=v`).join('&'), 'metadata'],
   [`metadata.a=${'x'.repeat(501)}`, 'metadata.a'],
   ['stauts=failed', 'stauts'],
 ])('%s names %s', (search, parameter) => {

@@ -18,7 +18,7 @@ export interface JobListQuery {
   readonly actions: string[];
   readonly sources: string[];
   /** Entries that a job's metadata must have, all of them. */
-  readonly metadata: [key: string, value: string][];
+  readonly metadata: ReadonlyMap<string, string>;
   /** Ids from this one on. */
   readonly fromId: string;
   /** Ids below this one. */

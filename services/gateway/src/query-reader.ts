@@ -1,4 +1,4 @@
-import { EventId, type InputError } from '@errand/contracts';
+import { EventId, type InputError, METADATA_MAX_ENTRIES, Metadata } from '@errand/contracts';
 import { z } from 'zod';
 import type { TenantHandler } from './middleware/authenticate.ts';
 import type { Ctx } from './middleware/exchange.ts';
@@ -43,15 +43,24 @@ export function createQueryReader(parameters: URLSearchParams, errors: InputErro
     return [];
   }
 
-  function metadata(): [string, string][] {
-    return [...parameters].flatMap(([name, value]): [string, string][] => {
-      if (!name.startsWith('metadata.')) return [];
-      known.add(name);
+  function metadata(): Map<string, string> {
+    const wanted = new Map<string, string>();
+    const names = new Set([...parameters.keys()].filter((name) => name.startsWith('metadata.')));
+    for (const name of names) known.add(name);
+    if (names.size > METADATA_MAX_ENTRIES) {
+      refuse('metadata', 'too_many', `must be ${METADATA_MAX_ENTRIES} entries at most`);
+      return wanted;
+    }
+    for (const name of names) {
       const key = name.slice('metadata.'.length);
-      const fits = key !== '' && key.length <= 64 && value.length <= 500 && !`${key}${value}`.includes('\0');
-      if (!fits) refuse(name, 'invalid_parameter', 'must be an entry that metadata can have');
-      return fits ? [[key, value]] : [];
-    });
+      const value = one(name, (text) =>
+        Metadata.safeParse({ [key]: text }).success && !`${key}${text}`.includes('\0')
+          ? { value: text }
+          : { wrong: 'must be an entry that metadata can have' },
+      );
+      if (value !== undefined) wanted.set(key, value);
+    }
+    return wanted;
   }
 
   function refuseOthers(): void {

@@ -24,7 +24,7 @@ export const jobOperations: Operation[] = [
   {
     ...{ ...shared, method: 'get', path: `${TENANT}/jobs`, id: 'listJobs', summary: 'List jobs' },
     description:
-      "Newest first. Any parameter `metadata.<key>` asks for jobs whose metadata has this very value there. The list may lag a moment behind the jobs' own status.",
+      "Newest first. Parameters `metadata.<key>`, 20 at most, ask for jobs whose metadata has this very value there. The list may lag a moment behind the jobs' own status.",
     parameters: [
       tenantId,
       listOf('status', 'Any of these.', { enum: JOB_STATUSES }),
