@@ -2,12 +2,14 @@ import { settings as executor } from '@errand/executor';
 import { settings as gateway } from '@errand/gateway';
 import { settings as projection } from '@errand/projection';
 import type { Setting, Settings } from '@errand/runtime';
+import { settings as scheduler } from '@errand/scheduler';
 import { settings as webhooks } from '@errand/webhooks';
 import { demoSettings, demoTargetSettings, localSettings } from './local/config.ts';
 
 /** Who reads which settings. `npm start` hands ERRAND_PORT to the gateway, where it is listed. */
 const READERS: Record<string, Settings> = {
   gateway,
+  scheduler,
   executor,
   projection,
   webhooks,

@@ -33,7 +33,11 @@ interface ServiceStart {
 }
 
 /** Resolves when all that was asked for is ready and the tenant `bench` is there. Temporary data, real durability. */
-export async function startBenchSystem(services: readonly ServiceStart[]): Promise<BenchSystem> {
+export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<BenchSystem> {
+  // Executors serve what a scheduler lets them serve.
+  const needsScheduler = asked.some(({ name }) => name === 'executor');
+  const isGiven = asked.some(({ name }) => name === 'scheduler');
+  const services = needsScheduler && !isGiven ? [...asked, { name: 'scheduler' } as const] : asked;
   await using resources = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'errand-bench-'));
   resources.defer(() => rm(dir, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import { cpuSeconds, proportionalMb, residentMb, wakeUps } from './process-usage
 
 const SETTLE_MS = 15_000;
 const WINDOW_S = 20;
-const SERVICES = ['gateway', 'executor', 'projection', 'webhooks'] as const;
+const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 
 interface Usage {
   cpuSeconds: number;

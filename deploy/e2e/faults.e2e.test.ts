@@ -67,6 +67,7 @@ test('every accepted job ends once, is told of and is in the read model, whichev
     { name: 'gateway', kill: () => system.kill('gateway'), restore: async () => {} },
     { name: 'postgres', kill: () => postgres.kill(), restore: () => postgres.restart() },
     { name: 'projection', kill: () => system.kill('projection'), restore: async () => {} },
+    { name: 'scheduler', kill: () => system.kill('scheduler'), restore: async () => {} },
     { name: 'webhooks', kill: () => system.kill('webhooks'), restore: async () => {} },
   ];
   for (const [index, kill] of kills.entries()) {

@@ -6,10 +6,10 @@ import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { type Front, validated } from '../contract/validating-proxy.ts';
 
-const SERVICES = ['gateway', 'executor', 'projection', 'webhooks'] as const;
+const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 type ServiceName = (typeof SERVICES)[number];
 
-/** The four services, each a process of its own. One that ends is started again on the same ports. */
+/** The five services, each a process of its own. One that ends is started again on the same ports. */
 export interface System extends AsyncDisposable {
   /** Base of the gateway's API. */
   readonly url: string;

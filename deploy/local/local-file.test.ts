@@ -17,7 +17,14 @@ const FACTS: LocalFacts = {
 test('the file follows the pids, and a server that was not started has none', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-local-'));
   const folder = dataFolderAt(dir.path);
-  const pids: Record<string, number> = { gateway: 1, executor: 2, projection: 3, webhooks: 4, postgres: 5 };
+  const pids: Record<string, number> = {
+    gateway: 1,
+    scheduler: 6,
+    executor: 2,
+    projection: 3,
+    webhooks: 4,
+    postgres: 5,
+  };
   const files = createLocalFiles(folder, () => pids);
   await files.publish(FACTS);
   pids.gateway = 11;

@@ -7,7 +7,7 @@ const FACTS = {
   postgresUrl: 'postgres://127.0.0.1/errand',
   adminKey: 'a',
   secretKey: 's',
-  ports: { gateway: 1, executor: 2, projection: 3, webhooks: 4 },
+  ports: { gateway: 1, scheduler: 5, executor: 2, projection: 3, webhooks: 4 },
 };
 
 test('each service has a main file', async () => {

@@ -7,7 +7,7 @@ import { indent } from './log-tail.ts';
 import type { Say } from './progress.ts';
 import { isWrongConfiguration, type ServiceProcess, startService } from './service-process.ts';
 
-export const SERVICES = ['gateway', 'executor', 'projection', 'webhooks'] as const;
+export const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
 /** The file that runs a service; it is in the command line of the service's process. */

@@ -19,7 +19,13 @@ export interface Fleet extends AsyncDisposable {
 /** The executor that runs the fault actions. */
 const EXECUTOR_FILE = fileURLToPath(new URL('./executor-process.ts', import.meta.url));
 
-const COUNTS: Record<ServiceName, number> = { gateway: 1, executor: 2, projection: 2, webhooks: 1 };
+const COUNTS: Record<ServiceName, number> = {
+  gateway: 1,
+  scheduler: 2,
+  executor: 2,
+  projection: 2,
+  webhooks: 1,
+};
 
 /** Starts the services; their output goes to files in `dir`. Rejects when one does not get ready. */
 export async function startFleet(options: {
@@ -35,7 +41,13 @@ export async function startFleet(options: {
   for (const service of SERVICES) {
     for (let copy = 1; copy <= COUNTS[service]; copy++) {
       const port = service === 'gateway' ? gatewayPort : await freePort();
-      const ports = { gateway: gatewayPort, executor: port, projection: port, webhooks: port };
+      const ports = {
+        gateway: gatewayPort,
+        scheduler: port,
+        executor: port,
+        projection: port,
+        webhooks: port,
+      };
       const facts = {
         natsUrl: options.natsUrl,
         postgresUrl: options.databaseUrl,

@@ -98,6 +98,12 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
         executorId === undefined ? { type: 'wakeJob' } : { type: 'handOverAttempt', attempt, executorId },
       ];
     }
+    case 'JobDeferred': {
+      const { until, operation } = event.data;
+      return [{ type: 'deferAttempt', attempt, until, operation }];
+    }
+    case 'JobCarried':
+      return [];
     case 'JobCancelRequested': {
       const { by, reason } = event.data;
       return [{ type: 'cancelJob', by, ...(reason === undefined ? {} : { reason }) }];

@@ -11,7 +11,7 @@ export class BadDefinition extends Error {
 /** Node's timers fire at once for anything longer. */
 const MAX_MS = 2_147_483_647;
 const ms = z.int().min(1).max(MAX_MS);
-const { name, version, description, resource } = ActionContract.shape;
+const { name, version, description, resource, accepts } = ActionContract.shape;
 const schema = z.custom<z.ZodType>((value) => value instanceof z.ZodType, 'must be a zod schema');
 
 const Definition = z.strictObject({
@@ -21,6 +21,7 @@ const Definition = z.strictObject({
   version: version.optional(),
   description: description.optional(),
   resource: resource.refine(hasDistinctParameters, 'names a parameter twice').optional(),
+  accepts: accepts.unwrap().optional(),
   input: schema,
   result: schema,
   retry: z

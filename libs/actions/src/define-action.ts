@@ -1,6 +1,7 @@
 import type { ActionContract } from '@errand/contracts';
 import type { z } from 'zod';
 import { assertDefinition, jsonSchemasOf } from './check-definition.ts';
+import { contractIdOf } from './contract-id.ts';
 import { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 
 /** The path parameters of a resource such as `designs/{design_id}`, as a type. */
@@ -51,6 +52,11 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   description?: string;
   /** The path under the tenant, such as `designs/{design_id}`. Default: none, an action of the tenant. */
   resource?: Resource;
+  /**
+   * Contract ids of earlier versions whose jobs this one runs too, at most 16: their inputs fit `input`, and what `run` returns
+   * fits their result schemas. Without it their jobs are left to executors of those versions.
+   */
+  accepts?: string[];
   input: Input;
   /** FileResult for an action that returns what `saveResult` gave it. */
   result: Result;
@@ -123,14 +129,18 @@ export function defineAction<
   Result extends z.ZodType = z.ZodType,
 >(options: ActionOptions<Resource, Input, Result>): DefinedAction<Resource, Input, Result> {
   assertDefinition(options);
+  const { name, version = '1', description = '', resource = '' as Resource, accepts = [] } = options;
+  const schemas = jsonSchemasOf(options);
   const { maxAttempts = 3, firstDelayMs = 1_000, maxDelayMs = 300_000 } = options.retry ?? {};
   return {
     contract: {
-      name: options.name,
-      version: options.version ?? '1',
-      description: options.description ?? '',
-      resource: options.resource ?? ('' as Resource),
-      ...jsonSchemasOf(options),
+      name,
+      contract_id: contractIdOf({ resource, ...schemas }),
+      accepts,
+      version,
+      description,
+      resource,
+      ...schemas,
       max_attempts: maxAttempts,
       timeout_ms: options.timeoutMs ?? 600_000,
     },

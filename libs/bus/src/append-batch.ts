@@ -52,7 +52,7 @@ async function appendAtomically(
   };
   try {
     for (const [index, request] of requests.entries()) {
-      const subject = eventSubject(request.ref, request.event.type, request.lane);
+      const subject = eventSubject(request.ref, request.event, request.lane);
       const data = encodeEvent(request.event);
       const headers = headersOf(request, index);
       const isLast = index === requests.length - 1;

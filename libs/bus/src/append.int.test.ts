@@ -42,7 +42,7 @@ describe('append', () => {
 
   test('answers conflict for a second request of the same job in another lane', async () => {
     const { ref } = await appendRequest();
-    const second = await bus.append({ ref, event: requested(ref), expectedVersion: 0, lane: 'bulk' });
+    const second = await bus.append({ ref, event: requested(ref), expectedVersion: 0, lane: 'held' });
     expect(second).toEqual({ kind: 'conflict' });
   });
 

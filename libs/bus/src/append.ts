@@ -59,7 +59,7 @@ export function createAppender(
   const publisher = createPublisher(nc, options.ackTimeoutMs ?? 2_000);
 
   async function append(request: AppendRequest): Promise<AppendOutcome> {
-    const subject = eventSubject(request.ref, request.event.type, request.lane);
+    const subject = eventSubject(request.ref, request.event, request.lane);
     const data = encodeEvent(request.event);
     const maxBytes = nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
     const guard = guardOf(request);

@@ -21,6 +21,8 @@ export interface Bucket<T> {
    * written where `make` returns what it was given.
    */
   change(key: string, make: (stored: T) => T): Promise<T | undefined>;
+  /** The same, also of a key that is absent or whose value cannot be read, of which `make` is given undefined. */
+  upsert(key: string, make: (stored: T | undefined) => T): Promise<T>;
   delete(key: string): Promise<void>;
 }
 
@@ -116,7 +118,16 @@ function bucketOf<T>(kv: KV, schema: Schema<T>): Bucket<T> {
         const stored = entry?.operation === 'PUT' ? read(schema, entry) : undefined;
         if (!entry || stored === undefined) return undefined;
         const made = make(stored);
-        if (made === stored || (await putAfter(kv, entry, JSON.stringify(made)))) return made;
+        if (made === stored || (await putAfter(kv, key, JSON.stringify(made), entry.revision))) return made;
+      }
+    },
+    async upsert(key, make) {
+      for (;;) {
+        const entry = await answered(kv.get(key));
+        const stored = entry?.operation === 'PUT' ? read(schema, entry) : undefined;
+        const made = make(stored);
+        if (made === stored) return made;
+        if (await putAfter(kv, key, JSON.stringify(made), entry?.revision ?? 0)) return made;
       }
     },
     async delete(key) {
@@ -125,10 +136,10 @@ function bucketOf<T>(kv: KV, schema: Schema<T>): Bucket<T> {
   };
 }
 
-/** Writes only if the entry is still the newest of its key; false if it is not. */
-async function putAfter(kv: KV, entry: KvEntry, value: string): Promise<boolean> {
+/** Writes only if the revision, 0 for none, is still the newest of the key; false if it is not. */
+async function putAfter(kv: KV, key: string, value: string, revision: number): Promise<boolean> {
   try {
-    await kv.update(entry.key, value, entry.revision);
+    await kv.put(key, value, { previousSeq: revision });
     return true;
   } catch (error) {
     const code = jsCode(error);

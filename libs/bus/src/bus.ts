@@ -1,4 +1,9 @@
-import { PROJECTION_COMMANDS, type TopologySettings, WEBHOOK_COMMANDS } from '@errand/contracts';
+import {
+  PROJECTION_COMMANDS,
+  SCHEDULER_COMMANDS,
+  type TopologySettings,
+  WEBHOOK_COMMANDS,
+} from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Appender, createAppender } from './append.ts';
@@ -8,6 +13,7 @@ import { type ConnectOptions, connectBus } from './connect.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createExecutorPresence, type ExecutorPresence } from './executor-presence.ts';
+import { createLogFollower, type LogFollower } from './follow-log.ts';
 import { createRequestsReader, type RequestsReader } from './job-requests.ts';
 import { createLogFill, type LogFillReader } from './log-fill.ts';
 import { type LogWatch, watchLog } from './log-watch.ts';
@@ -22,7 +28,6 @@ import { createLogReader, type LogReader } from './read-log.ts';
 import { createServerClock, type ServerClock } from './server-clock.ts';
 import { createStandings, type Standings } from './standings.ts';
 import { createStoredEvents, type StoredEvents } from './stored-events.ts';
-import { createTimers, type Timers } from './timers.ts';
 import { createVerifyCommand, type VerifyCommand } from './verify-command.ts';
 import { createWebhookHints, type WebhookHints } from './webhook-hints.ts';
 
@@ -33,7 +38,6 @@ export interface Bus
     JobReader,
     RequestsReader,
     StoredEvents,
-    Timers,
     DeadLetters,
     ExecutorPresence,
     WebhookHints,
@@ -47,11 +51,14 @@ export interface Bus
     Standings,
     VerifyCommand,
     LogReader,
+    LogFollower,
     ServerClock,
     AsyncDisposable {
   readonly nc: NatsConnection;
   readonly askWebhooks: Commands<typeof WEBHOOK_COMMANDS>['ask'];
   readonly answerWebhooks: Commands<typeof WEBHOOK_COMMANDS>['answer'];
+  readonly askScheduler: Commands<typeof SCHEDULER_COMMANDS>['ask'];
+  readonly answerScheduler: Commands<typeof SCHEDULER_COMMANDS>['answer'];
   readonly askProjection: Commands<typeof PROJECTION_COMMANDS>['ask'];
   readonly answerProjection: Commands<typeof PROJECTION_COMMANDS>['answer'];
   /** Whether the server can be reached at this moment. */
@@ -68,6 +75,12 @@ const PROJECTION = {
   service: 'projection',
   commands: PROJECTION_COMMANDS,
   timeoutMs: { rebuild: 10_000, rebuild_status: 5_000, cancel_rebuild: 10_000 },
+};
+
+const SCHEDULER = {
+  service: 'scheduler',
+  commands: SCHEDULER_COMMANDS,
+  timeoutMs: { announce: 10_000, withdraw: 5_000, waiting_jobs: 1_000 },
 };
 
 /**
@@ -93,6 +106,7 @@ export async function openBus(
   const watch = await watchLog({ nc, jsm, name: options.name }, { ...connection, onReplaced });
   const webhooks = createCommands(nc, WEBHOOKS);
   const projection = createCommands(nc, PROJECTION);
+  const scheduler = createCommands(nc, SCHEDULER);
   const close = () => {
     watch.close();
     appender.close();
@@ -105,14 +119,15 @@ export async function openBus(
     ...createJobReader(jsm, isConnected),
     ...createRequestsReader(jsm, isConnected),
     ...createStoredEvents(nc, onReconnected),
-    ...createTimers(nc),
     ...createExecutorPresence(nc, onReconnected),
     ...createDeadLetters(nc, jsm),
     ...createWebhookHints(nc),
     ...{ askWebhooks: webhooks.ask, answerWebhooks: webhooks.answer },
     ...{ askProjection: projection.ask, answerProjection: projection.answer },
+    askScheduler: scheduler.ask,
+    answerScheduler: scheduler.answer,
     ...createEndingsReader(nc, jsm),
-    ...createLogFill(jsm),
+    ...createLogFill(jsm, scheduler.ask),
     isAnswering: watch.isAnswering,
     ...payloads,
     ...createAuditReader(nc, jsm),
@@ -121,6 +136,7 @@ export async function openBus(
     ...createStandings(jsm),
     ...createVerifyCommand(nc),
     ...createLogReader(nc, jsm),
+    ...createLogFollower(nc),
     ...createServerClock(jsm),
     isConnected,
     close,

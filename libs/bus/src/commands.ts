@@ -4,6 +4,7 @@ import {
   type CommandSet,
   commandSubject,
   type PROJECTION_COMMANDS,
+  type SCHEDULER_COMMANDS,
   type WEBHOOK_COMMANDS,
 } from '@errand/contracts';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -16,6 +17,8 @@ type Handlers<S extends CommandSet> = {
 };
 export type WebhookHandlers = Handlers<typeof WEBHOOK_COMMANDS>;
 export type ProjectionHandlers = Handlers<typeof PROJECTION_COMMANDS>;
+
+export type SchedulerHandlers = Handlers<typeof SCHEDULER_COMMANDS>;
 
 export interface Commands<S extends CommandSet> {
   /**
@@ -39,9 +42,10 @@ export function createCommands<S extends CommandSet>(
 ): Commands<S> {
   return {
     async ask<C extends keyof S & string>(command: C, request: CommandRequest<S, C>) {
+      const text = JSON.stringify(request);
       try {
         const subject = commandSubject(service, command);
-        const message = await nc.request(subject, JSON.stringify(request), { timeout: timeoutMs[command] });
+        const message = await nc.request(subject, text, { timeout: timeoutMs[command] });
         return commands[command]?.answer.parse(message.json()) as CommandAnswer<S, C>;
       } catch (error) {
         throw new LogUnavailable(`the ${service} service did not answer`, { cause: error });

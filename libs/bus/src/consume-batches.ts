@@ -143,7 +143,7 @@ async function park(
 
 async function parkRefused(nc: NatsConnection, refused: RefusedEvent, options: BatchOptions): Promise<void> {
   const { recorded, reason } = refused;
-  const subject = eventSubject(recorded.ref, recorded.event.type);
+  const subject = eventSubject(recorded.ref, recorded.event);
   const unreadable = { kind: 'unreadable', subject, version: recorded.version, reason } as const;
   options.onUnreadable(unreadable);
   await parkUnreadable(nc, options.consumer.name, unreadable, encodeEvent(recorded.event));

@@ -31,8 +31,8 @@ let actions = 0;
 /** A consumer of its own for each test. */
 async function newAction(): Promise<{ action: string; consumer: ConsumerSpec }> {
   const action = `action_${actions++}`;
-  await provisionConsumer(bus.nc, executorConsumer(action, 30_000));
-  return { action, consumer: executorConsumer(action, 30_000) };
+  await provisionConsumer(bus.nc, executorConsumer(action, { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
+  return { action, consumer: executorConsumer(action, { slot: 0, contractId: 'c1', leaseMs: 30_000 }) };
 }
 
 async function request(action: string): Promise<string> {
@@ -125,7 +125,7 @@ describe('work', () => {
   test('is not blocked by a message that is no event', async () => {
     const { action, consumer } = await newAction();
     const { jobId } = newJob(action);
-    await jetstream(bus.nc).publish(`jobs.acme.${action}.${jobId}.requested.fast`, '{"type":"Nonsense"}');
+    await jetstream(bus.nc).publish(`jobs.acme.${action}.${jobId}.requested.fast.c1`, '{"type":"Nonsense"}');
     const good = await request(action);
     const seen = Promise.withResolvers<string>();
     const unreadable: Unreadable[] = [];

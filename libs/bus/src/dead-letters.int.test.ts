@@ -21,12 +21,12 @@ afterAll(async () => {
 
 async function publishNonsense(action: string): Promise<string> {
   const { jobId } = newJob(action);
-  await jetstream(bus.nc).publish(`jobs.acme.${action}.${jobId}.requested.fast`, `nonsense of ${jobId}`);
+  await jetstream(bus.nc).publish(`jobs.acme.${action}.${jobId}.requested.fast.c1`, `nonsense of ${jobId}`);
   return jobId;
 }
 
 test('what the executor and the projection cannot read is parked for each of them, and blocks neither', async () => {
-  const executor = executorConsumer('poisoned', 30_000);
+  const executor = executorConsumer('poisoned', { slot: 0, contractId: 'c1', leaseMs: 30_000 });
   await provisionConsumer(bus.nc, executor);
   await provisionConsumer(bus.nc, PROJECTION_CONSUMER);
   const jobId = await publishNonsense('poisoned');
@@ -70,14 +70,14 @@ test('what the executor and the projection cannot read is parked for each of the
 });
 
 test('a redriven event reaches its consumer and is no longer parked', async () => {
-  const executor = executorConsumer('redriven', 30_000);
+  const executor = executorConsumer('redriven', { slot: 0, contractId: 'c1', leaseMs: 30_000 });
   await provisionConsumer(bus.nc, executor);
   // Parked as if an older program could not read what this one can.
   const ref = newJob('redriven');
   const appended = await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
   const version = appended.kind === 'appended' ? appended.version : 0;
   const { parkUnreadable } = await import('./dead-letters.ts');
-  const subject = `jobs.acme.redriven.${ref.jobId}.requested.fast`;
+  const subject = `jobs.acme.redriven.${ref.jobId}.requested.fast.c1`;
   const body = new TextEncoder().encode(JSON.stringify((await bus.readJob(ref))[0]?.event));
   const unreadable = { kind: 'unreadable', subject, version, reason: 'not known – yet' } as const;
   await parkUnreadable(bus.nc, executor.name, unreadable, body);
@@ -113,7 +113,7 @@ test('a redriven event reaches its consumer and is no longer parked', async () =
 });
 
 test('an event that is redriven and still cannot be read is parked again', async () => {
-  const executor = executorConsumer('hopeless', 30_000);
+  const executor = executorConsumer('hopeless', { slot: 0, contractId: 'c1', leaseMs: 30_000 });
   await provisionConsumer(bus.nc, executor);
   await publishNonsense('hopeless');
   const stop = new AbortController();

@@ -105,7 +105,7 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
 export function consumeRedrives(
   nc: NatsConnection,
   options: {
-    consumer: ConsumerSpec;
+    consumer: Pick<ConsumerSpec, 'name'>;
     handle: (recorded: RecordedEvent) => Promise<Verdict>;
     onUnreadable: (event: Unreadable) => void;
     onError: (error: unknown) => void;

@@ -15,7 +15,7 @@ afterAll(async () => {
 });
 
 test('an executor answers for its jobs, and one that is gone holds none', async () => {
-  const stopAnswering = bus.answerHolds('e-1', (jobId) => jobId === 'job-1');
+  const stopAnswering = bus.answerHolds('e-1', { holds: (jobId) => jobId === 'job-1', onTaken() {} });
   expect(await bus.askHolds('e-1', 'job-1')).toBe(true);
   expect(await bus.askHolds('e-1', 'job-2')).toBe(false);
   stopAnswering();
@@ -29,7 +29,7 @@ test('after a reconnection an executor that comes back a moment later keeps its 
   await expect.poll(bus.isConnected, { timeout: 10_000 }).toBe(true);
   // On one connection: the server hears the question before there is anybody to answer it.
   const asked = bus.askHolds('late', 'job-1');
-  const stopAnswering = bus.answerHolds('late', () => true);
+  const stopAnswering = bus.answerHolds('late', { holds: () => true, onTaken() {} });
   expect(await asked).toBe(true);
   stopAnswering();
 });

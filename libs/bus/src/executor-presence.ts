@@ -7,12 +7,21 @@ import type { NatsConnection } from '@nats-io/transport-node';
  */
 
 export interface ExecutorPresence {
-  /** Answers, for this executor, who asks whether it holds a job. Returns the way to stop. */
-  answerHolds(executorId: string, holds: (jobId: string) => boolean): () => void;
+  /**
+   * Answers, for this executor, who asks whether it holds a job, and hears of jobs that others have taken over from it.
+   * Returns the way to stop.
+   */
+  answerHolds(
+    executorId: string,
+    listener: { holds: (jobId: string) => boolean; onTaken: (jobId: string) => void },
+  ): () => void;
+  /** Tells an executor that one of its jobs has been taken over from it. It may not hear it. */
+  tellTaken(executorId: string, jobId: string): void;
   /** Whether an executor says that it holds a job. One that is gone, paused or unreachable does not. */
   askHolds(executorId: string, jobId: string): Promise<boolean>;
 }
 
+const TAKEN = 'taken ';
 /** An executor that does not answer for this long cannot be relied upon. */
 const ANSWER_MS = 1_000;
 /** After a restart of the server an executor may be a moment later to come back than the one that asks. */
@@ -29,13 +38,19 @@ export function createExecutorPresence(
     trustedFromMs = performance.now() + RETURN_MS;
   });
   return {
-    answerHolds(executorId, holds) {
+    answerHolds(executorId, { holds, onTaken }) {
       const subscription = nc.subscribe(executorSubject(executorId), {
         callback: (error, message) => {
-          if (!error) message.respond(holds(message.string()) ? 'yes' : 'no');
+          if (error) return;
+          const text = message.string();
+          if (text.startsWith(TAKEN)) onTaken(text.slice(TAKEN.length));
+          else message.respond(holds(text) ? 'yes' : 'no');
         },
       });
       return () => subscription.unsubscribe();
+    },
+    tellTaken(executorId, jobId) {
+      nc.publish(executorSubject(executorId), TAKEN + jobId);
     },
     async askHolds(executorId, jobId) {
       for (;;) {

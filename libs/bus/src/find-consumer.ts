@@ -10,7 +10,7 @@ import { askPatiently } from './ask-patiently.ts';
  */
 export async function findConsumer(
   nc: NatsConnection,
-  { stream, name }: ConsumerSpec,
+  { stream, name }: Pick<ConsumerSpec, 'stream' | 'name'>,
   signal: AbortSignal,
 ): Promise<Consumer | undefined> {
   const stopped = Promise.withResolvers<undefined>();

@@ -1,5 +1,6 @@
-import { ALL_WAITS, EXECUTOR_CONSUMER_PREFIX, JOBS_STREAM, TIMERS_STREAM } from '@errand/contracts';
-import { AckPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { EXECUTOR_CONSUMER_PREFIX, JOBS_STREAM, type SCHEDULER_COMMANDS } from '@errand/contracts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Commands } from './commands.ts';
 import { orUnavailable } from './read-pages.ts';
 
 /** How much the log holds and may hold, in bytes as the server counts them; 0 for a log without a limit. */
@@ -19,20 +20,17 @@ export interface LogFillReader {
   countOpenJobs(): Promise<number>;
 }
 
-const INACTIVE_NS = 5_000_000_000;
+export function createLogFill(
+  jsm: JetStreamManager,
+  askScheduler: Commands<typeof SCHEDULER_COMMANDS>['ask'],
+): LogFillReader {
+  let waiting = 0;
 
-export function createLogFill(jsm: JetStreamManager): LogFillReader {
-  /** The server counts what a new consumer of them would be given. */
-  async function countWaits(): Promise<number> {
-    const { name, num_pending } = await jsm.consumers.add(TIMERS_STREAM, {
-      ack_policy: AckPolicy.None,
-      mem_storage: true,
-      num_replicas: 1,
-      inactive_threshold: INACTIVE_NS,
-      filter_subject: ALL_WAITS,
-    });
-    await jsm.consumers.delete(TIMERS_STREAM, name);
-    return num_pending;
+  /** They are in no consumer. While the scheduler does not know them, its last answer counts. */
+  async function countWaiting(): Promise<number> {
+    const answer = await askScheduler('waiting_jobs', {}).catch(() => undefined);
+    if (answer?.kind === 'counted') waiting = answer.waiting;
+    return waiting;
   }
 
   return {
@@ -43,7 +41,7 @@ export function createLogFill(jsm: JetStreamManager): LogFillReader {
       }),
     countOpenJobs: () =>
       orUnavailable(async () => {
-        let open = await countWaits();
+        let open = await countWaiting();
         for await (const info of jsm.consumers.list(JOBS_STREAM)) {
           if (info.name.startsWith(EXECUTOR_CONSUMER_PREFIX)) open += info.num_pending + info.num_ack_pending;
         }

@@ -15,13 +15,20 @@ afterAll(() => nats?.[Symbol.asyncDispose]());
 test('jobs that have still to end are counted, whoever has them', async () => {
   await using bus = await openTestBus(nats.url);
   expect(await bus.countOpenJobs()).toBe(0);
-  await provisionConsumer(bus.nc, executorConsumer('add', 30_000));
+  await provisionConsumer(bus.nc, executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
   const jobs = [newJob(), newJob(), newJob()];
   for (const ref of jobs) await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
   await bus.append({ ref: newJob('unserved'), event: requested(newJob('unserved')), expectedVersion: 0 });
-  for (const ref of jobs.slice(0, 2)) await bus.scheduleDue(ref, Date.now() + 3_600_000);
-  // A wait that is set again is one wait.
-  await bus.scheduleDue(jobs[0] ?? newJob(), Date.now() + 7_200_000);
+  expect(await bus.countOpenJobs()).toBe(3);
+  const answer = { kind: 'counted' as const, waiting: 2 };
+  const refused = async () => ({ kind: 'refused' as const, code: 'invalid_request' as const, message: '' });
+  const stop = await bus.answerScheduler(
+    { announce: refused, withdraw: refused, waiting_jobs: async () => answer },
+    () => {},
+  );
+  expect(await bus.countOpenJobs()).toBe(3 + 2);
+  stop();
+  // What was known last.
   expect(await bus.countOpenJobs()).toBe(3 + 2);
 });
 

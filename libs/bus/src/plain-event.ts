@@ -14,6 +14,7 @@ const INSTANT =
   /^(?:\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)|(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const TENANT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const ACTION = /^[a-z][a-z0-9_]{0,63}$/;
+const CONTRACT_ID = /^[A-Za-z0-9_-]{1,32}$/;
 const SOURCES = new Set(['api', 'ui', 'schedule', 'retry']);
 
 type Data = Record<string, unknown>;
@@ -61,7 +62,12 @@ function isPlainData(type: unknown, data: Data): boolean {
         isInstant(data.retry_at)
       );
     case 'JobDue':
-      return keys === 'reason' && (data.reason === 'retry' || data.reason === 'start_after');
+      return (
+        keys === 'reason,contract_id' &&
+        isText(data.reason, 64) &&
+        data.reason !== '' &&
+        isMatch(data.contract_id, CONTRACT_ID)
+      );
     case 'JobSucceeded':
       return (
         keys === 'attempt,result,duration_ms' &&
@@ -80,7 +86,8 @@ function isPlainData(type: unknown, data: Data): boolean {
   }
 }
 
-const REQUEST = 'tenant_id,action,action_version,resource,input,metadata,source,requested_by,finish_by';
+const REQUEST =
+  'tenant_id,action,action_version,contract_id,resource,input,metadata,source,requested_by,finish_by';
 
 function isPlainRequest(keys: string, data: Data): boolean {
   return (
@@ -88,6 +95,7 @@ function isPlainRequest(keys: string, data: Data): boolean {
     isMatch(data.tenant_id, TENANT_ID) &&
     isMatch(data.action, ACTION) &&
     typeof data.action_version === 'string' &&
+    isMatch(data.contract_id, CONTRACT_ID) &&
     isTexts(data.resource) &&
     isMetadata(data.metadata) &&
     SOURCES.has(data.source as string) &&

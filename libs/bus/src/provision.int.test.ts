@@ -17,7 +17,11 @@ afterAll(() => nats?.[Symbol.asyncDispose]());
 test('ten processes may provision an empty server at once', async () => {
   const buses = await Promise.all(Array.from({ length: 10 }, () => openTestBus(nats.url)));
   await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, PROJECTION_CONSUMER)));
-  await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, executorConsumer('add', 30_000))));
+  await Promise.all(
+    buses.map((bus) =>
+      provisionConsumer(bus.nc, executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 })),
+    ),
+  );
   const [first] = buses;
   if (!first) throw new Error('no bus');
   const jsm = await jetstreamManager(first.nc);
@@ -40,7 +44,7 @@ test('a server without room for what the streams may grow to is refused at once,
   const opening = openBus({ servers: small.url, name: 'test', topology });
   await expect(opening).rejects.toThrow(UnfitServer);
   await expect(opening).rejects.toThrow(
-    /3\.5 GB.*max_file_store.*ERRAND_JOBS_MAX_BYTES.*ERRAND_PAYLOADS_MAX_BYTES/s,
+    /2\.5 GB.*max_file_store.*ERRAND_JOBS_MAX_BYTES.*ERRAND_PAYLOADS_MAX_BYTES/s,
   );
   const sized = {
     jobsMaxBytes: 500_000_000,
@@ -54,8 +58,14 @@ test('a server without room for what the streams may grow to is refused at once,
 test('changed settings reach a consumer that exists', async () => {
   await using bus = await openTestBus(nats.url);
   for (const leaseMs of [30_000, 1_000]) {
-    await provisionConsumer(bus.nc, executorConsumer('leased', leaseMs));
-    expect((await bus.standingOf(executorConsumer('leased', 0)))?.ackWaitMs).toBe(leaseMs);
+    await provisionConsumer(
+      bus.nc,
+      executorConsumer('leased', { slot: 0, contractId: 'c1', leaseMs: leaseMs }),
+    );
+    expect(
+      (await bus.standingOf(executorConsumer('leased', { slot: 0, contractId: 'c1', leaseMs: 0 })))
+        ?.ackWaitMs,
+    ).toBe(leaseMs);
   }
 });
 

@@ -64,6 +64,18 @@ export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec):
   }
 }
 
+/** Takes a durable consumer away, and the one that brings back what it could not read. One that is not there is no error. */
+export async function removeConsumer(nc: NatsConnection, { stream, name }: { stream: string; name: string }) {
+  for (const each of [{ stream, name }, redriveConsumer(name)]) {
+    await askPatiently(async (options) => {
+      const jsm = await jetstreamManager(nc, options);
+      await jsm.consumers.delete(each.stream, each.name).catch((error) => {
+        if (jsCode(error) !== JS.consumerNotFound) throw error;
+      });
+    });
+  }
+}
+
 function isShortOfRoom(error: unknown): boolean {
   const code = jsCode(error);
   return code === JS.storageExceeded || code === JS.accountLimitExceeded;
@@ -75,7 +87,7 @@ function tooSmall(settings: TopologySettings, cause: unknown): UnfitServer {
   return new UnfitServer(
     `NATS has no room for ${(bytes / 1e9).toFixed(1)} GB, which it sets aside for what the streams may grow to: give it a ` +
       'larger disk or max_file_store (by default three quarters of what is free on its disk), or set ' +
-      'ERRAND_JOBS_MAX_BYTES (counts twice), ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES or ' +
+      'ERRAND_JOBS_MAX_BYTES, ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES or ' +
       'ERRAND_AUDIT_MAX_BYTES to less',
     { cause },
   );

@@ -14,8 +14,11 @@ export type Verdict =
   /** Another process has it by now: to settle it here would settle it there. */
   | { kind: 'leave' };
 
+/** A durable consumer, and for how long it lets a message be silent. */
+export type Pulled = Pick<ConsumerSpec, 'stream' | 'name' | 'ackWaitMs'>;
+
 export interface PullOptions {
-  consumer: ConsumerSpec;
+  consumer: Pulled;
   /** How many messages may be worked on at once. */
   slots: number;
   /** What is worked on against the slots. Given to several consumers, they share it. */

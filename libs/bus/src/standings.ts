@@ -1,4 +1,3 @@
-import { type JobRef, TIMERS_STREAM, timerSubjects } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { JS, jsCode, LogUnavailable } from './errors.ts';
 
@@ -18,8 +17,6 @@ export interface ConsumerStanding {
 export interface Standings {
   /** Undefined for a consumer that does not exist. @throws LogUnavailable */
   standingOf(consumer: { stream: string; name: string }): Promise<ConsumerStanding | undefined>;
-  /** Whether the server still holds a wait of the job. @throws LogUnavailable */
-  hasTimer(ref: JobRef): Promise<boolean>;
 }
 
 export function createStandings(jsm: JetStreamManager): Standings {
@@ -36,15 +33,6 @@ export function createStandings(jsm: JetStreamManager): Standings {
         };
       } catch (error) {
         if (jsCode(error) === JS.consumerNotFound) return undefined;
-        throw new LogUnavailable('the log did not answer', { cause: error });
-      }
-    },
-    async hasTimer(ref) {
-      try {
-        return (
-          (await jsm.streams.getMessage(TIMERS_STREAM, { last_by_subj: timerSubjects(ref).wait })) !== null
-        );
-      } catch (error) {
         throw new LogUnavailable('the log did not answer', { cause: error });
       }
     },

@@ -31,6 +31,7 @@ export function requested(ref: JobRef) {
       tenant_id: ref.tenantId,
       action: ref.action,
       action_version: '1',
+      contract_id: 'c1',
       resource: {},
       input: {},
       metadata: {},

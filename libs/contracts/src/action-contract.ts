@@ -1,11 +1,19 @@
 import { z } from 'zod';
-import { ActionName } from './ids.ts';
+import { Instant } from './events.ts';
+import { ActionName, ContractId } from './ids.ts';
 
 const RESOURCE = /^([a-z][a-z0-9_]*\/\{[a-z][a-z0-9_]*\}(\/|$))*$/;
 
 /** What an executor announces of an action: all that a gateway needs to grow its route and check its inputs. */
 export const ActionContract = z.object({
   name: ActionName,
+  /**
+   * Says by which path and schemas jobs are asked for and answered: executors that announce the same id can run each
+   * other's jobs, and a job is only run by who announces or accepts its id.
+   */
+  contract_id: ContractId,
+  /** Ids of other contracts of the action, whose jobs this code runs as well. */
+  accepts: z.array(ContractId).max(16).default([]),
   version: z.string().min(1).max(64),
   description: z.string().max(2000),
   /** The path under the tenant, such as `designs/{design_id}`; empty for an action of the tenant itself. */
@@ -17,6 +25,43 @@ export const ActionContract = z.object({
   timeout_ms: z.int().min(1),
 });
 export type ActionContract = z.infer<typeof ActionContract>;
+
+/** A contract that has been announced, as the scheduler keeps it. */
+export const LiveContract = z.object({
+  contract: ActionContract,
+  /** Its jobs are delivered by the consumer of the action that has this number. */
+  slot: z.int().min(0).max(3),
+  /** For how long its jobs' executors may be silent, in milliseconds. */
+  lease_ms: z.int().min(1),
+  first_announced_at: Instant,
+  /** By whom and when it was announced last. */
+  announced_by: z.string(),
+  announced_at: Instant,
+  /** Since when no executor serves it; null while one does. */
+  unserved_since: Instant.nullable(),
+  /** It takes no more runs, and stays until its jobs have ended. */
+  withdrawn: z.boolean(),
+});
+export type LiveContract = z.infer<typeof LiveContract>;
+
+/** An action's contracts, of which several are live while executors are replaced by others. */
+export const ActionRecord = z.object({ contracts: z.array(LiveContract).max(4) });
+export type ActionRecord = z.infer<typeof ActionRecord>;
+
+/** The most contracts of an action that may have jobs at the same time. */
+export const MAX_LIVE_CONTRACTS = 4;
+
+/**
+ * The contract by which new runs of an action are taken: the one that was first announced last, of those that somebody
+ * serves; or of all, where nobody serves any. Undefined for an action that takes no runs.
+ */
+export function currentContract(record: ActionRecord | undefined): LiveContract | undefined {
+  const offered = (record?.contracts ?? []).filter(({ withdrawn }) => !withdrawn);
+  const served = offered.filter(({ unserved_since }) => unserved_since === null);
+  return (served.length > 0 ? served : offered)
+    .toSorted((a, b) => (a.first_announced_at < b.first_announced_at ? -1 : 1))
+    .at(-1);
+}
 
 /** Path words that the API uses itself, so no action may be called by them. */
 export const RESERVED_ACTION_NAMES: readonly string[] = ['jobs', 'actions', 'webhooks', 'events'];

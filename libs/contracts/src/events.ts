@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { JobFault } from './faults.ts';
-import { ActionName, EventId, JobId, TenantId } from './ids.ts';
+import { ActionName, ContractId, EventId, JobId, TenantId } from './ids.ts';
 import { JobWebhook } from './job-webhook.ts';
 import { PayloadRef } from './payload-ref.ts';
 
@@ -35,6 +35,8 @@ const JobRequested = z.object({
   tenant_id: TenantId,
   action: ActionName,
   action_version: z.string(),
+  /** The contract that the input was checked against: only executors that announce or accept it run the job. */
+  contract_id: ContractId.optional(),
   /** The path parameters of the action's resource, such as `{design_id: 'd-1'}`. */
   resource: z.record(z.string(), z.string()),
   /** Absent where there is an `input_ref`. */
@@ -71,10 +73,31 @@ const JobProgressed = z.object({
 
 const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
 
+/** The job is to be run now. */
 const JobDue = z.object({
-  reason: z.enum(['retry', 'start_after']),
+  /** `start_after`, `retry` and `deferred` are waits that are over; `update` a job of before contracts had ids. */
+  reason: z.string().min(1).max(64),
+  contract_id: ContractId.optional(),
   /** The executor that stopped while it ran an attempt, and gave the job back: that attempt is begun anew. */
   handed_over_by: z.string().optional(),
+});
+
+/** The attempt waits for something outside and holds no slot meanwhile. It is gone on with, not begun anew. */
+const JobDeferred = z.object({
+  attempt,
+  until: Instant,
+  /** Where what it waits for is found, such as a URL. */
+  operation: z.string().max(2_000),
+});
+
+/** A job that only waits, whole, so that its earlier events may leave the log. */
+const JobCarried = z.object({
+  requested_at: Instant,
+  request: JobRequested,
+  /** How many attempts are used up. */
+  attempt: z.int().min(0),
+  next_at: Instant,
+  errors: z.array(JobFault),
 });
 
 const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
@@ -114,7 +137,9 @@ export const JobEvent = z.discriminatedUnion('type', [
   z.object({ ...envelope, type: z.literal('JobStarted'), data: JobStarted }),
   z.object({ ...envelope, type: z.literal('JobProgressed'), data: JobProgressed }),
   z.object({ ...envelope, type: z.literal('JobRetrying'), data: JobRetrying }),
+  z.object({ ...envelope, type: z.literal('JobDeferred'), data: JobDeferred }),
   z.object({ ...envelope, type: z.literal('JobDue'), data: JobDue }),
+  z.object({ ...envelope, type: z.literal('JobCarried'), data: JobCarried }),
   z.object({ ...envelope, type: z.literal('JobCancelRequested'), data: JobCancelRequested }),
   z.object({ ...envelope, type: z.literal('JobSucceeded'), data: JobSucceeded }),
   z.object({ ...envelope, type: z.literal('JobFailed'), data: JobFailed }),

@@ -1,4 +1,11 @@
-export { ActionContract, RESERVED_ACTION_NAMES } from './action-contract.ts';
+export {
+  ActionContract,
+  ActionRecord,
+  currentContract,
+  LiveContract,
+  MAX_LIVE_CONTRACTS,
+  RESERVED_ACTION_NAMES,
+} from './action-contract.ts';
 export {
   AUDIT_EXPORT_FORMAT,
   AuditExportHeader,
@@ -30,7 +37,16 @@ export {
   MAX_JSON_FLAWS,
 } from './exact-json.ts';
 export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
-export { ActionName, EventId, JobId, type JobRef, TenantId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
+export {
+  ActionName,
+  ContractId,
+  EventId,
+  JobId,
+  type JobRef,
+  TenantId,
+  uuidV7Floor,
+  uuidV7TimeMs,
+} from './ids.ts';
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
 export { JobWebhook, WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
 export { fragmentOf, pointerToken } from './json-pointer.ts';
@@ -44,16 +60,24 @@ export {
   RebuildProgress,
 } from './projection-commands.ts';
 export {
+  EXECUTOR_PROTOCOL,
+  ExecutorHeartbeat,
+  SCHEDULER_COMMANDS,
+  type SchedulerAnswer,
+  type SchedulerRequest,
+  type WorkSource,
+} from './scheduler-commands.ts';
+export {
   ALL_DEAD_LETTERS,
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
-  ALL_WAITS,
   auditSubjects,
   commandSubject,
   deadLetterSubject,
   endingsOf,
   eventSubject,
   executorSubject,
+  executorToken,
   isEndingType,
   jobEventsOf,
   jobSubjects,
@@ -63,13 +87,12 @@ export {
   parseJobSubject,
   parseStoredSubject,
   redriveSubject,
-  refOfDueTimer,
   refOfSubject,
   requestSubjects,
   startsOf,
   storedOfAction,
   storedSubject,
-  timerSubjects,
+  TIMED_EVENTS,
   typeOfSubject,
   VERIFY_SUBJECT,
   WEBHOOK_HINTS,
@@ -84,8 +107,10 @@ export {
   type ConsumerSpec,
   DEAD_LETTERS_STREAM,
   DEFAULT_TOPOLOGY,
+  EXECUTOR_ALIVE_MS,
   EXECUTOR_CONSUMER_PREFIX,
   executorConsumer,
+  executorConsumerName,
   IDEMPOTENCY_DAYS,
   JOB_RESERVE_BYTES,
   JOBS_STREAM,
@@ -99,8 +124,6 @@ export {
   reservedBytes,
   streams,
   TIGHT_LOG_RATIO,
-  TIMERS_CONSUMER,
-  TIMERS_STREAM,
   type TopologySettings,
   WEBHOOKS_CONSUMER,
 } from './topology.ts';

@@ -19,6 +19,8 @@ export const RunAccepted = z.object({
   version: z.int(),
   action: ActionName,
   created_at: Instant,
+  /** Since when no executor serves the action. Absent while one does. */
+  unserved_since: Instant.optional(),
   links,
 });
 export type RunAccepted = z.infer<typeof RunAccepted>;

@@ -11,17 +11,29 @@ import {
 
 const ref = { tenantId: 'acme', action: 'render', jobId: '01890000-0000-7000-8000-000000000001' };
 
-test('a request carries its lane, other events do not', () => {
-  expect(eventSubject(ref, 'JobRequested', 'bulk')).toBe(`jobs.acme.render.${ref.jobId}.requested.bulk`);
-  expect(eventSubject(ref, 'JobCancelRequested')).toBe(`jobs.acme.render.${ref.jobId}.cancel_requested`);
+test('a request carries its lane and its contract, other events do not', () => {
+  const request = { type: 'JobRequested', data: { contract_id: 'c1' } } as const;
+  expect(eventSubject(ref, request)).toBe(`jobs.acme.render.${ref.jobId}.requested.fast.c1`);
+  expect(eventSubject(ref, request, 'held')).toBe(`jobs.acme.render.${ref.jobId}.requested.held.c1`);
+  expect(eventSubject(ref, { type: 'JobCancelRequested' })).toBe(
+    `jobs.acme.render.${ref.jobId}.cancel_requested`,
+  );
+});
+
+test.each(['*', '>', 'a.b', '', 'a b', 'x'.repeat(33)])('the contract id %j is refused', (contract_id) => {
+  expect(() => eventSubject(ref, { type: 'JobDue', data: { contract_id } })).toThrow();
+  expect(() => workOf('render', contract_id)).toThrow();
 });
 
 test('the guard is one string for every event of a job', () => {
   expect(jobSubjects(ref)).toBe(`jobs.acme.render.${ref.jobId}.>`);
 });
 
-test('executors of an action read its requests and dues of every lane', () => {
-  expect(workOf('render')).toEqual(['jobs.*.render.*.requested.*', 'jobs.*.render.*.due.*']);
+test('executors of a contract read its requests and dues of the fast lane', () => {
+  expect(workOf('render', 'c1')).toEqual([
+    'jobs.*.render.*.requested.fast.c1',
+    'jobs.*.render.*.due.fast.c1',
+  ]);
 });
 
 test('a subject that was built is read back as the same job', () => {
@@ -31,7 +43,7 @@ test('a subject that was built is read back as the same job', () => {
       fc.stringMatching(/^[a-z][a-z0-9_]{0,63}$/),
       (tenantId, action) => {
         const job = { ...ref, tenantId, action };
-        expect(refOfSubject(eventSubject(job, 'JobFailed'))).toEqual(job);
+        expect(refOfSubject(eventSubject(job, { type: 'JobFailed' }))).toEqual(job);
       },
     ),
   );
@@ -40,7 +52,7 @@ test('a subject that was built is read back as the same job', () => {
 test.each(['*', '>', 'a.b', '', 'a b', 'a\n', 'é', 'x'.repeat(65)])(
   'the tenant %j is refused',
   (tenantId) => {
-    expect(() => eventSubject({ ...ref, tenantId }, 'JobStarted')).toThrow();
+    expect(() => eventSubject({ ...ref, tenantId }, { type: 'JobStarted' })).toThrow();
     expect(() => jobSubjects({ ...ref, tenantId })).toThrow();
     expect(() => requestSubjects({ ...ref, tenantId })).toThrow();
     expect(() => jobSubjectsOfAnyAction(tenantId, ref.jobId)).toThrow();

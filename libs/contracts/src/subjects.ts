@@ -1,25 +1,25 @@
 import type { JobEventType } from './events.ts';
-import { ActionName, JobId, type JobRef, TenantId } from './ids.ts';
+import { ActionName, ContractId, JobId, type JobRef, TenantId } from './ids.ts';
 
 /*
  * The only place where a subject is built or taken apart:
  *
- *   jobs.<tenant_id>.<action>.<job_id>.requested.<lane>
- *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>
+ *   jobs.<tenant_id>.<action>.<job_id>.requested.<lane>.<contract_id>
+ *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>.<contract_id>
  *   jobs.<tenant_id>.<action>.<job_id>.<event>
  *   stored.<a jobs subject>                       what JOBS has stored, told to whoever listens
- *   audit.<tenant_id>.<action>.<event>            a copy for the long log, `requested` and `due` with their lane
- *   timers.wait.<tenant_id>.<action>.<job_id>     a wait, kept by the server
- *   timers.due.<tenant_id>.<action>.<job_id>      the end of a wait
+ *   audit.<tenant_id>.<action>.<event>            a copy for the long log, `requested` and `due` with what follows
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
- *   executors.<executor_id>                       asks one executor whether it holds a job
+ *   executors.<executor_id>                       asks one executor whether it holds a job, or tells it of one that it lost
+ *   scheduler.commands.<command>                  asks the scheduler, to serve an action for one
  *   webhooks.hints                                names endpoints that have something to be sent
  *   webhooks.commands.<command>                   asks the webhooks service to do something
  *   projection.commands.<command>                 asks the projection service
  */
 
-export const LANES = ['fast', 'bulk'] as const;
+/** Executors read `fast`. What is `held` waits for its turn, and is theirs once it is due. */
+export const LANES = ['fast', 'held'] as const;
 export type Lane = (typeof LANES)[number];
 
 const TOKEN_OF: Record<JobEventType, string> = {
@@ -27,7 +27,9 @@ const TOKEN_OF: Record<JobEventType, string> = {
   JobStarted: 'started',
   JobProgressed: 'progressed',
   JobRetrying: 'retrying',
+  JobDeferred: 'deferred',
   JobDue: 'due',
+  JobCarried: 'carried',
   JobCancelRequested: 'cancel_requested',
   JobSucceeded: 'succeeded',
   JobFailed: 'failed',
@@ -56,17 +58,24 @@ export function endingsOf(tenantId: string): string[] {
   return ENDINGS.map((type) => `jobs.${TenantId.parse(tenantId)}.*.*.${TOKEN_OF[type]}`);
 }
 
-export const ALL_TIMERS = 'timers.>';
-export const ALL_DUE_TIMERS = 'timers.due.>';
-export const ALL_WAITS = 'timers.wait.>';
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
 export const VERIFY_SUBJECT = commandSubject('projection', 'verify');
 export const WEBHOOK_HINTS = 'webhooks.hints';
 
-/** What an action's executors read: requests and waits that are over, in every lane. */
-export function workOf(action: string): string[] {
-  return [`jobs.*.${action}.*.${TOKEN_OF.JobRequested}.*`, `jobs.*.${action}.*.${TOKEN_OF.JobDue}.*`];
+/** What the executors of a contract read: requests and what is due. */
+export function workOf(action: string, contractId: string): string[] {
+  const to = `fast.${ContractId.parse(contractId)}`;
+  return [`jobs.*.${action}.*.${TOKEN_OF.JobRequested}.${to}`, `jobs.*.${action}.*.${TOKEN_OF.JobDue}.${to}`];
+}
+
+/** What tells when jobs must be begun again or end by themselves: all but progress. */
+export const TIMED_EVENTS: readonly string[] = (Object.keys(TOKEN_OF) as JobEventType[])
+  .filter((type) => type !== 'JobProgressed')
+  .map((type) => `jobs.*.*.*.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
+
+function hasLane(type: JobEventType): type is 'JobRequested' | 'JobDue' {
+  return type === 'JobRequested' || type === 'JobDue';
 }
 
 /** The starts of an action's attempts. */
@@ -74,11 +83,23 @@ export function startsOf(action: string): string {
   return `jobs.*.${action}.*.${TOKEN_OF.JobStarted}`;
 }
 
-/** The subject of one event. Requests and dues carry the lane in which they are served, `fast` unless told. */
-export function eventSubject(ref: JobRef, type: JobEventType, lane: Lane = 'fast'): string {
+/**
+ * The subject of one event. Requests and dues carry the lane in which they are served and the contract whose executors
+ * are asked.
+ */
+export function eventSubject(
+  ref: JobRef,
+  { type, data = {} }: { type: JobEventType; data?: object },
+  lane: Lane = 'fast',
+): string {
   const subject = `${prefixOf(ref)}.${TOKEN_OF[type]}`;
-  return type === 'JobRequested' || type === 'JobDue' ? `${subject}.${lane}` : subject;
+  if (!hasLane(type)) return subject;
+  const contractId = 'contract_id' in data ? data.contract_id : undefined;
+  return `${subject}.${lane}.${contractId === undefined ? NO_CONTRACT : ContractId.parse(contractId)}`;
 }
+
+/** Where an event names no contract, as those of before contracts had ids. Nobody reads it. */
+const NO_CONTRACT = 'none';
 
 /**
  * All events of one job. This literal string is also the guard of every append of that job; a replicated server
@@ -90,7 +111,7 @@ export function jobSubjects(ref: JobRef): string {
 
 /** What asked for one job, in whichever lane. For reading only: it is not a guard. */
 export function requestSubjects(ref: JobRef): string {
-  return `${prefixOf(ref)}.${TOKEN_OF.JobRequested}.*`;
+  return `${prefixOf(ref)}.${TOKEN_OF.JobRequested}.>`;
 }
 
 /** All events of one tenant, or of all. For reading only: it is not a guard. */
@@ -147,11 +168,7 @@ export function auditSubjects(wanted: {
   const action = wanted.action === undefined ? '*' : ActionName.parse(wanted.action);
   const prefix = `audit.${tenant}.${action}`;
   if (!wanted.types) return [`${prefix}.>`];
-  return wanted.types.map((type) =>
-    type === 'JobRequested' || type === 'JobDue'
-      ? `${prefix}.${TOKEN_OF[type]}.*`
-      : `${prefix}.${TOKEN_OF[type]}`,
-  );
+  return wanted.types.map((type) => `${prefix}.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
 }
 
 /** The stored events of one type of every job of an action. */
@@ -170,18 +187,6 @@ export function parseStoredSubject(subject: string): { ref: JobRef; type: JobEve
   return ref && type && { ref, type };
 }
 
-/** The wait of a job; publishing to it again replaces the wait. `due` is where the server tells its end. */
-export function timerSubjects(ref: JobRef): { wait: string; due: string } {
-  return { wait: `timers.wait.${tokensOf(ref)}`, due: `timers.due.${tokensOf(ref)}` };
-}
-
-/** The job whose wait is over. */
-export function refOfDueTimer(subject: string): JobRef | undefined {
-  return subject.startsWith('timers.due.')
-    ? refOfSubject(`jobs.${subject.slice('timers.due.'.length)}`)
-    : undefined;
-}
-
 export function deadLetterSubject(consumer: string): string {
   return `dead_letters.${consumer}`;
 }
@@ -195,9 +200,14 @@ export function commandSubject(service: string, command: string): string {
   return `${service}.commands.${command}`;
 }
 
-/** Where one executor answers. Its id is of letters, digits, `_` and `-`. */
+/** Where one executor answers. */
 export function executorSubject(executorId: string): string {
-  return `executors.${executorId.replace(/[^A-Za-z0-9_-]/g, '-')}`;
+  return `executors.${executorToken(executorId)}`;
+}
+
+/** An executor's id as a token of subjects and as the key of its heartbeat. */
+export function executorToken(executorId: string): string {
+  return executorId.replace(/[^A-Za-z0-9_-]/g, '-');
 }
 
 function prefixOf(ref: JobRef): string {

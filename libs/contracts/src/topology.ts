@@ -1,11 +1,9 @@
 import { SUMMARY_RETENTION_DAYS } from './job-summary.ts';
 import {
   ALL_DEAD_LETTERS,
-  ALL_DUE_TIMERS,
   ALL_ENDINGS,
   ALL_JOB_EVENTS,
   ALL_REDRIVES,
-  ALL_TIMERS,
   AUDIT_TRANSFORM,
   redriveSubject,
   storedSubject,
@@ -44,7 +42,6 @@ export const DEFAULT_TOPOLOGY: TopologySettings = {
 
 export const JOBS_STREAM = 'JOBS';
 export const AUDIT_STREAM = 'AUDIT';
-export const TIMERS_STREAM = 'TIMERS';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 
 /** The object store of inputs and results that are too large for an event. */
@@ -81,8 +78,6 @@ const HOUR_NS = HOUR_MS * MS_NS;
  *                 has stored it also tells to whoever listens at that moment (`storedSubject`), without the body.
  *   AUDIT         the same events for long, under subjects without job ids: a subject costs the server memory, so JOBS
  *                 is kept short and this one, of a few subjects, is not. It follows JOBS within a fraction of a second.
- *   TIMERS        waits. A message on `timers.wait.…` is published by the server itself, at its time, on
- *                 `timers.due.…`. A stream of its own, since schedules cannot be kept by one that refuses when full.
  *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
  *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
  */
@@ -112,16 +107,6 @@ export function streams(settings: TopologySettings) {
       discard: 'old',
       max_age: settings.auditMaxAgeDays * 24 * HOUR_NS,
       max_bytes: settings.auditMaxBytes === 0 ? -1 : settings.auditMaxBytes,
-    },
-    {
-      ...common,
-      name: TIMERS_STREAM,
-      subjects: [ALL_TIMERS],
-      discard: 'old',
-      max_age: settings.jobsMaxAgeHours * HOUR_NS,
-      max_bytes: settings.jobsMaxBytes,
-      allow_msg_schedules: true,
-      allow_msg_ttl: true,
     },
     {
       ...common,
@@ -185,30 +170,29 @@ export const WEBHOOKS_CONSUMER: ConsumerSpec = {
   ackWaitMs: ACK_WAIT_MS,
 };
 
-/** Waits that are over, shared by all executors. Short, so that one that dies with such an end delays the job little. */
-export const TIMERS_CONSUMER: ConsumerSpec = {
-  stream: TIMERS_STREAM,
-  name: 'timers',
-  filterSubjects: [ALL_DUE_TIMERS],
-  maxAckPending: 1_000,
-  ackWaitMs: 5_000,
-};
-
 /** How the names of executors' consumers begin. */
 export const EXECUTOR_CONSUMER_PREFIX = 'executor-';
 
 /**
- * One consumer per action, shared by its executors. They pull for free slots only, so pending means running, and its
- * ack wait is the lease of an executor on a job.
+ * One consumer for each live contract of an action, shared by its executors. They pull for free slots only, so pending
+ * means running, and its ack wait is the lease of an executor on a job. It is named by the contract's slot, so that
+ * permissions can name all that an action may ever have.
  */
-export function executorConsumer(action: string, leaseMs: number): ConsumerSpec {
+export function executorConsumer(
+  action: string,
+  { slot, contractId, leaseMs }: { slot: number; contractId: string; leaseMs: number },
+): ConsumerSpec {
   return {
     stream: JOBS_STREAM,
-    name: `${EXECUTOR_CONSUMER_PREFIX}${action}`,
-    filterSubjects: workOf(action),
+    name: executorConsumerName(action, slot),
+    filterSubjects: workOf(action, contractId),
     maxAckPending: 10_000,
     ackWaitMs: leaseMs,
   };
+}
+
+export function executorConsumerName(action: string, slot: number): string {
+  return `${EXECUTOR_CONSUMER_PREFIX}${action}-${slot}`;
 }
 
 /** Brings back to a consumer what was parked for it. */
@@ -222,10 +206,12 @@ export function redriveConsumer(consumer: string): ConsumerSpec {
   };
 }
 
-/** Key-value buckets. Gateways write them but for `actions`, where each executor announces its own. */
+/** Key-value buckets. Gateways write them but for `actions`, which is the scheduler's, and `executors`. */
 export const BUCKETS = {
-  /** Action name → ActionContract. */
+  /** Action name → ActionRecord. */
   actions: 'actions',
+  /** Executor id → ExecutorHeartbeat, which that executor writes. */
+  executors: 'executors',
   /** SHA-256 of a token, in hex → ApiKey. */
   apiKeys: 'api_keys',
   /** Tenant id → Tenant. */
@@ -239,10 +225,14 @@ export const BUCKETS = {
 } as const;
 export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];
 
+/** An executor that was silent for this long does not live. It writes its heartbeat every third of it. */
+export const EXECUTOR_ALIVE_MS = 15_000;
+
 /** For how long an Idempotency-Key is remembered. */
 export const IDEMPOTENCY_DAYS = 7;
 
 /** Buckets whose entries vanish by themselves, and after how many milliseconds. */
 export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
   idempotency: IDEMPOTENCY_DAYS * 86_400_000,
+  executors: EXECUTOR_ALIVE_MS,
 };

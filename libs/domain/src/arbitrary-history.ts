@@ -1,4 +1,6 @@
 import {
+  type ActionContract,
+  type ActionRecord,
   type JobEvent,
   type JobFact,
   type PayloadRef,
@@ -17,6 +19,7 @@ export const REQUEST: Extract<JobEvent, { type: 'JobRequested' }>['data'] = {
   tenant_id: 'acme',
   action: 'add',
   action_version: '1',
+  contract_id: 'c1',
   resource: { design_id: 'd-1' },
   input: { a: 1 },
   metadata: { order: '7' },
@@ -39,6 +42,7 @@ export function record(facts: readonly JobFact[]): RecordedEvent[] {
   }));
 }
 
+const LATER = '2026-01-01T01:00:00.000Z';
 const attempt = fc.integer({ min: 1, max: 4 });
 const fault = fc.record({ code: fc.constantFrom('a', 'b'), message: fc.string() });
 
@@ -72,8 +76,22 @@ export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
       type: fc.constant('JobRetrying' as const),
       data: fc.record({ attempt, error: fault, retry_at: fc.constant('2026-01-01T01:00:00.000Z') }),
     }),
-    fc.constant<JobFact>({ type: 'JobDue', data: { reason: 'retry' } }),
+    fc.constant<JobFact>({ type: 'JobDue', data: { reason: 'retry', contract_id: 'c1' } }),
     fc.constant<JobFact>({ type: 'JobDue', data: { reason: 'retry', handed_over_by: 'e' } }),
+    fc.record({
+      type: fc.constant('JobDeferred' as const),
+      data: fc.record({ attempt, until: fc.constant(LATER), operation: fc.constant('https://a.example/1') }),
+    }),
+    fc.record({
+      type: fc.constant('JobCarried' as const),
+      data: fc.record({
+        requested_at: fc.constant(LATER),
+        request: fc.constant(REQUEST),
+        attempt: fc.nat(3),
+        next_at: fc.constant(LATER),
+        errors: fc.array(fault, { maxLength: 1 }),
+      }),
+    }),
     fc.constant<JobFact>({ type: 'JobCancelRequested', data: { by: 'key' } }),
     fc.record({
       type: fc.constant('JobSucceeded' as const),
@@ -108,6 +126,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     durationMs,
   })),
   fc.constant<Command>({ type: 'wakeJob' }),
+  fc.record({
+    type: fc.constant('deferAttempt' as const),
+    attempt,
+    until: fc.constant(LATER),
+    operation: fc.constant('https://a.example/1'),
+  }),
   fc.constant<Command>({ type: 'cancelJob', by: 'key' }),
   fc.record({ type: fc.constant('stopAttempt' as const), attempt }),
   fc.record({ type: fc.constant('expireJob' as const), nowMs: fc.constantFrom(0, Date.UTC(2027, 0)) }),
@@ -133,3 +157,24 @@ export const decidedFacts: fc.Arbitrary<JobFact[]> = fc.array(command, { maxLeng
   }
   return facts;
 });
+
+/** An action's record with one contract, served, under the id of REQUEST unless it has another one. */
+export function recordOf(
+  contract: Omit<ActionContract, 'contract_id' | 'accepts'> & Partial<ActionContract>,
+): ActionRecord {
+  const at = '2026-01-01T00:00:00.000Z';
+  return {
+    contracts: [
+      {
+        contract: { contract_id: 'c1', accepts: [], ...contract },
+        slot: 0,
+        lease_ms: 30_000,
+        first_announced_at: at,
+        announced_by: 'e',
+        announced_at: at,
+        unserved_since: null,
+        withdrawn: false,
+      },
+    ],
+  };
+}

@@ -13,10 +13,23 @@ const error = { code: 'broken', message: 'It broke.' };
 const retryAt = '2026-01-01T00:01:00.000Z';
 const retrying: JobFact = { type: 'JobRetrying', data: { attempt: 1, error, retry_at: retryAt } };
 const cancelRequested: JobFact = { type: 'JobCancelRequested', data: { by: 'amy' } };
-const handedOver: JobFact = { type: 'JobDue', data: { reason: 'retry', handed_over_by: 'e' } };
+const handedOver: JobFact = {
+  type: 'JobDue',
+  data: { reason: 'retry', contract_id: 'c1', handed_over_by: 'e' },
+};
 const canceled = (by: string): JobFact => ({ type: 'JobCanceled', data: { by } });
 const later: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_after: retryAt } };
 const impatient: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_by: retryAt } };
+
+const deferred: JobFact = {
+  type: 'JobDeferred',
+  data: { attempt: 1, until: retryAt, operation: 'https://a.example/1' },
+};
+const { contract_id: _, ...OLD } = REQUEST;
+const old: JobFact = { type: 'JobRequested', data: OLD };
+const oldLater: JobFact = { type: 'JobRequested', data: { ...OLD, start_after: retryAt } };
+const adopted = { type: 'JobDue', data: { reason: 'update', contract_id: 'c2' } } as const;
+const wokenOld: JobFact = { type: 'JobDue', data: { reason: 'start_after', contract_id: 'c2' } };
 
 const FINISH_BY = Date.parse(REQUEST.finish_by);
 const request: Command = { type: 'requestJob', request: REQUEST };
@@ -26,6 +39,13 @@ const succeed: Command = { type: 'succeedAttempt', attempt: 1, result: 1, durati
 const fail: Command = { type: 'failAttempt', attempt: 1, error, durationMs: 1 };
 const retry: Command = { type: 'retryAttempt', attempt: 1, error, retryAt };
 const handOver: Command = { type: 'handOverAttempt', attempt: 1, executorId: 'e' };
+const defer: Command = {
+  type: 'deferAttempt',
+  attempt: 1,
+  until: retryAt,
+  operation: 'https://a.example/1',
+};
+const adopt: Command = { type: 'adoptJob', contractId: 'c2' };
 const stop: Command = { type: 'stopAttempt', attempt: 1 };
 const wake: Command = { type: 'wakeJob' };
 const cancel: Command = { type: 'cancelJob', by: 'bob', reason: 'wrong roof' };
@@ -88,6 +108,33 @@ describe('allowed', () => {
     ],
     ['the end of a wait for the next attempt', [requested, started(1), retrying], wake, dueFor('retry')],
     ['the end of a wait for the first attempt', [later], wake, dueFor('start_after')],
+    ['deferring the current attempt', [requested, started(1)], defer, deferred],
+    [
+      'the end of the wait of a deferred attempt',
+      [requested, started(1), deferred],
+      wake,
+      dueFor('deferred'),
+    ],
+    [
+      'the same attempt, once what it waited for may be there',
+      [requested, started(1), deferred, dueFor('deferred')],
+      start,
+      started(1),
+    ],
+    [
+      'the next attempt of one that was gone on with and that nobody finished',
+      [requested, started(1), deferred, dueFor('deferred'), started(1)],
+      start,
+      started(2),
+    ],
+    ['adopting a queued job of before contracts had ids', [old], adopt, adopted],
+    [
+      'adopting a running one, which takes it over without using its attempt up',
+      [old, started(1)],
+      adopt,
+      { type: 'JobDue', data: { ...adopted.data, handed_over_by: 'e' } },
+    ],
+    ['waking a job of before contracts had ids', [oldLater], { ...wake, contractId: 'c2' }, wokenOld],
     ['canceling a queued job, at once', [requested], cancel, canceled('bob')],
     ['canceling a waiting job, at once', [requested, started(1), retrying], cancel, canceled('bob')],
     [
@@ -166,8 +213,8 @@ describe('refused', () => {
   );
 });
 
-function dueFor(reason: 'retry' | 'start_after'): JobFact {
-  return { type: 'JobDue', data: { reason } };
+function dueFor(reason: string): JobFact {
+  return { type: 'JobDue', data: { reason, contract_id: 'c1' } };
 }
 
 function expired(deadline: 'start_by' | 'finish_by'): JobFact {

@@ -13,12 +13,15 @@ import { isEnded, type JobState } from './job.ts';
  *   command          queued                   running
  *   startAttempt     JobStarted               JobStarted, of the next attempt: the executor went away
  *   handOverAttempt  -                        JobDue: the executor stops
+ *   deferAttempt     -                        JobDeferred
  *   reportProgress   -                        JobProgressed
  *   succeedAttempt   -                        JobSucceeded
  *   failAttempt      -                        JobFailed
  *   retryAttempt     -                        JobRetrying
  *   stopAttempt      -                        JobCanceled, if cancel was requested
- *   wakeJob          JobDue, if it waits      -
+ *   wakeJob          JobDue, if it waits      JobDue, if the attempt is deferred
+ *   adoptJob         JobDue, if its request     JobDue, if its request names no contract
+ *                    names no contract
  *   cancelJob        JobCanceled              JobCancelRequested
  *   expireJob        JobExpired, if overdue   JobExpired, if overdue
  *
@@ -43,8 +46,12 @@ export type Command =
   | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number }
   | { type: 'retryAttempt'; attempt: number; error: JobFault; retryAt: string }
   | { type: 'handOverAttempt'; attempt: number; executorId: string }
+  | { type: 'deferAttempt'; attempt: number; until: string; operation: string }
   | { type: 'stopAttempt'; attempt: number }
-  | { type: 'wakeJob' }
+  /** `contractId` is for a job whose request names none. */
+  | { type: 'wakeJob'; contractId?: string }
+  /** Has a job of before contracts had ids run by the executors of this one. */
+  | { type: 'adoptJob'; contractId: string }
   | { type: 'cancelJob'; by: string; reason?: string }
   | { type: 'expireJob'; nowMs: number };
 
@@ -58,6 +65,8 @@ export type Rejection =
   | 'not_the_current_attempt'
   /** Nobody asked for the job to be canceled. */
   | 'cancel_not_requested'
+  /** Its request names the contract that it is run under. */
+  | 'not_without_contract'
   /** The job is not waiting for a time to come. */
   | 'not_waiting'
   /** Neither deadline has passed. */
@@ -77,7 +86,9 @@ export function decide(command: Command, state: JobState | undefined): Decision 
     case 'startAttempt':
       return startAttempt(command, state);
     case 'wakeJob':
-      return wakeJob(state);
+      return wakeJob(command, state);
+    case 'adoptJob':
+      return adoptJob(command, state);
     case 'cancelJob':
       return cancelJob(command, state);
     case 'expireJob':
@@ -87,6 +98,7 @@ export function decide(command: Command, state: JobState | undefined): Decision 
     case 'failAttempt':
     case 'retryAttempt':
     case 'handOverAttempt':
+    case 'deferAttempt':
     case 'stopAttempt':
       return isCurrentAttempt(command.attempt, state)
         ? ofAttempt(command, state)
@@ -123,7 +135,13 @@ function ofAttempt(command: OfAttempt, state: JobState): Decision {
     }
     case 'handOverAttempt': {
       if (cancelRequestedBy !== null) return canceled(cancelRequestedBy);
-      return fact({ type: 'JobDue', data: { reason: 'retry', handed_over_by: command.executorId } });
+      const data = { reason: 'retry', ...contractOf(state), handed_over_by: command.executorId };
+      return fact({ type: 'JobDue', data });
+    }
+    case 'deferAttempt': {
+      if (cancelRequestedBy !== null) return rejected('cancel_already_requested');
+      const { until, operation } = command;
+      return fact({ type: 'JobDeferred', data: { attempt, until, operation } });
     }
     case 'stopAttempt':
       return cancelRequestedBy === null ? rejected('cancel_not_requested') : canceled(cancelRequestedBy);
@@ -150,10 +168,30 @@ function wasHandedOver({ phase, attempt, outcome }: JobState): boolean {
   return phase.value.status === 'queued' && attempt.version > 0 && outcome.version < attempt.version;
 }
 
-function wakeJob(state: JobState): Decision {
+function wakeJob({ contractId }: Extract<Command, { type: 'wakeJob' }>, state: JobState): Decision {
   if (state.phase.value.nextAt === null) return rejected('not_waiting');
-  const reason = state.attempt.value.number === 0 ? 'start_after' : 'retry';
-  return fact({ type: 'JobDue', data: { reason } });
+  return fact({ type: 'JobDue', data: { reason: reasonOf(state), ...contractOf(state, contractId) } });
+}
+
+function adoptJob({ contractId }: Extract<Command, { type: 'adoptJob' }>, state: JobState): Decision {
+  const { request, phase, attempt } = state;
+  if (request.value === null || request.value.data.contract_id !== undefined) {
+    return rejected('not_without_contract');
+  }
+  const { executorId } = attempt.value;
+  const isRunning = phase.value.status === 'running' && executorId !== null;
+  const data = { reason: 'update', contract_id: contractId };
+  return fact({ type: 'JobDue', data: isRunning ? { ...data, handed_over_by: executorId } : data });
+}
+
+function reasonOf({ phase, attempt }: JobState): string {
+  if (phase.value.status === 'running') return 'deferred';
+  return attempt.value.number === 0 ? 'start_after' : 'retry';
+}
+
+function contractOf(state: JobState, otherwise?: string): { contract_id?: string } {
+  const contract_id = state.request.value?.data.contract_id ?? otherwise;
+  return contract_id === undefined ? {} : { contract_id };
 }
 
 function cancelJob(command: Extract<Command, { type: 'cancelJob' }>, state: JobState): Decision {

@@ -16,7 +16,9 @@ import type {
  *   JobStarted           phase (running), attempt, progress (none)
  *   JobProgressed        progress
  *   JobRetrying          phase (queued, next_at), outcome (errors)
+ *   JobDeferred          phase (running, next_at)
  *   JobDue               phase (queued)
+ *   JobCarried           request, phase (queued, next_at), attempt, outcome (errors)
  *   JobCancelRequested   cancelRequested
  *   JobSucceeded         phase (succeeded), outcome (result), progress (100 %)
  *   JobFailed            phase (failed), outcome (errors)
@@ -49,7 +51,7 @@ export interface JobState {
   readonly request: Register<JobRequest | null>;
   readonly phase: Register<{
     status: JobStatus | null;
-    /** When a waiting job runs again. */
+    /** When a waiting job runs again, or a deferred attempt is gone on with. */
     nextAt: string | null;
     finishedAt: string | null;
   }>;
@@ -181,8 +183,20 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
         phase: phase('queued', event.data.retry_at),
         outcome: set({ result: null, errors: [event.data.error] }),
       };
+    case 'JobDeferred':
+      return { phase: phase('running', event.data.until) };
     case 'JobDue':
       return { phase: phase('queued') };
+    case 'JobCarried': {
+      const { requested_at, request, attempt, next_at, errors } = event.data;
+      const { input: _, ...data } = request;
+      return {
+        request: set({ requestedAt: requested_at, data }),
+        phase: phase('queued', next_at),
+        attempt: set({ number: attempt, startedAt: null, executorId: null }),
+        outcome: set({ result: null, errors }),
+      };
+    }
     case 'JobCancelRequested':
       return { cancelRequested: set(event.data.by) };
     case 'JobSucceeded': {

@@ -3,6 +3,7 @@ export { ConfigError, type ConfigOf, parseConfig, type Setting, type Settings } 
 export { type BrokenRequestStatus, type HttpServer, serveHttp } from './http-server.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { Counter, createOps, Gauge, Histogram, type Ops } from './ops-routes.ts';
+export { repeatedly } from './repeatedly.ts';
 export { runService, type ServiceContext } from './run-service.ts';
 export { createSecretBox, type SecretBox } from './sealed-secrets.ts';
 export { flag, integer, secret, text } from './setting-kinds.ts';

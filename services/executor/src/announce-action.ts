@@ -1,30 +1,46 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Action } from '@errand/actions';
-import { type Bus, openBucket } from '@errand/bus';
-import { ActionContract, BUCKETS } from '@errand/contracts';
+import type { Bus } from '@errand/bus';
+import { EXECUTOR_PROTOCOL, type WorkSource } from '@errand/contracts';
 
-/**
- * Tells the gateways of an action. A contract that has not changed is not written again.
- * @throws LogUnavailable
- */
-export async function announceAction(bus: Bus, action: Action): Promise<void> {
-  const contract = asStored(action);
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
-  const known = await bucket.get(contract.name);
-  if (!isDeepStrictEqual(known, contract)) await bucket.put(contract.name, contract);
+/** The scheduler does not let this executor serve an action. */
+export class ActionRefused extends Error {
+  override name = 'ActionRefused';
+  readonly code: string;
+  readonly retryable = true;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /**
- * Takes an action's route away, unless another executor has announced something else by that name meanwhile.
- * @throws LogUnavailable
+ * Says that this executor serves an action: from then on runs are taken. Resolves with the consumers that deliver them.
+ * @throws LogUnavailable when no scheduler answers; ActionRefused
  */
-export async function withdrawAction(bus: Bus, action: Action): Promise<void> {
-  const contract = asStored(action);
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
-  if (isDeepStrictEqual(await bucket.get(contract.name), contract)) await bucket.delete(contract.name);
+export async function announceAction(
+  bus: Pick<Bus, 'askScheduler'>,
+  { contract }: Action,
+  { executorId, leaseMs }: { executorId: string; leaseMs: number },
+): Promise<readonly WorkSource[]> {
+  const answer = await bus.askScheduler('announce', {
+    executor_id: executorId,
+    protocol: EXECUTOR_PROTOCOL,
+    lease_ms: leaseMs,
+    contract,
+  });
+  if (answer.kind === 'refused') throw new ActionRefused(answer.code, answer.message);
+  return answer.sources;
 }
 
-/** JSON knows no -0 and no undefined: what is stored is compared with what it was written from. */
-function asStored({ contract }: Action): ActionContract {
-  return JSON.parse(JSON.stringify(contract)) as ActionContract;
+/**
+ * Takes an action's route away, unless another executor serves its contract.
+ * @throws LogUnavailable when no scheduler answers
+ */
+export async function withdrawAction(
+  bus: Pick<Bus, 'askScheduler'>,
+  { contract }: Action,
+  executorId: string,
+): Promise<void> {
+  const { name: action, contract_id } = contract;
+  await bus.askScheduler('withdraw', { executor_id: executorId, action, contract_id });
 }

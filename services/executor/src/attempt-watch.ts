@@ -14,6 +14,8 @@ export interface AttemptWatch {
   stop(reason: StopReason): void;
   /** Says that the attempt of this number has begun: from here on it can become useless. */
   begin(attempt: number): void;
+  /** Reads the job again: somebody says that it has been taken over. */
+  lookAgain(): void;
   /** The server's clock, as far as the log has told of the job while it is watched. */
   serverNowMs(): number | undefined;
   /** Stops watching. */
@@ -71,6 +73,7 @@ export function watchAttempt(options: {
       attempt = number;
       void look(newestTold);
     },
+    lookAgain: () => void look(Number.POSITIVE_INFINITY),
     serverNowMs: () => heard && heard.storedAtMs + (performance.now() - heard.heardAt),
     stop: (reason) => controller.abort(reason),
     close() {

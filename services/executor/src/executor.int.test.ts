@@ -1,5 +1,5 @@
 import { type Bus, openBucket } from '@errand/bus';
-import { ActionContract, BUCKETS } from '@errand/contracts';
+import { ActionRecord, BUCKETS } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -28,8 +28,8 @@ afterAll(async () => {
 
 describe('an executor', () => {
   test('announces its contracts, with JSON Schemas', async () => {
-    const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
-    expect(await bucket.get('add')).toMatchObject({
+    const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+    expect((await bucket.get('add'))?.contracts[0]?.contract).toMatchObject({
       resource: 'sums/{sum_id}',
       input_schema: { type: 'object', required: ['a', 'b'] },
       max_attempts: 3,

@@ -59,9 +59,12 @@ describe('a job that another executor began', () => {
 
   test('is left to it for as long as it says that it holds the job', async () => {
     const asked = Promise.withResolvers<void>();
-    const stopAnswering = bus.answerHolds('alive', () => {
-      asked.resolve();
-      return true;
+    const stopAnswering = bus.answerHolds('alive', {
+      holds() {
+        asked.resolve();
+        return true;
+      },
+      onTaken() {},
     });
     const { ref } = await begunElsewhere('add', { a: 1, b: 2 }, 'alive');
     await asked.promise;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { startTestNats, type TestNats } from '@errand/testkit';
+import { startTestNats, startTestScheduler, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openExecutorTestBus, testJobs } from './test-executor.ts';
 import { createTestFolder } from './test-folder.ts';
@@ -15,10 +15,13 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const OWN = fileURLToPath(new URL('../../../examples/own-executor/main.ts', import.meta.url));
 
 let nats: TestNats;
+let scheduler: AsyncDisposable;
 beforeAll(async () => {
   nats = await startTestNats();
+  scheduler = await startTestScheduler(nats.url);
 });
 afterAll(async () => {
+  await scheduler?.[Symbol.asyncDispose]();
   await nats?.[Symbol.asyncDispose]();
 });
 

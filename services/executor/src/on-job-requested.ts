@@ -1,11 +1,12 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
-import type { JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
+import type { InputError, JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import type { LogLimits } from './attempt-log.ts';
 import type { PayloadLimits } from './attempt-payloads.ts';
 import type { AttemptRunner } from './attempt-runner.ts';
+import type { AttemptWatch } from './attempt-watch.ts';
 import type { OnStray } from './guard-process.ts';
 import { createJobWriter } from './job-writer.ts';
 import { runsElsewhere } from './lost-executor.ts';
@@ -20,8 +21,8 @@ export interface ExecutorDeps {
   readonly progressIntervalMs: number;
   readonly isLogTight: IsLogTight;
   readonly limits: PayloadLimits & LogLimits;
-  /** Jobs at work in this process. */
-  readonly atWork: Set<string>;
+  /** Jobs at work in this process, with what watches them once an attempt has begun. */
+  readonly atWork: Map<string, AttemptWatch | undefined>;
   /** Fires when attempts under way must be handed to other executors. */
   readonly giveUp: AbortSignal;
   /** Whether the process stops since it has failed, and not because it was told to. */
@@ -36,6 +37,8 @@ export interface ExecutorDeps {
 export interface Target {
   readonly action: Action;
   readonly runner: AttemptRunner;
+  /** Says what is wrong with a result, as the contract wants it that the job was taken under. */
+  readonly checkResult: ((json: string | undefined) => InputError[]) | undefined;
 }
 
 /**
@@ -45,7 +48,7 @@ export interface Target {
  *
  *   the job …                                           what follows
  *   is queued                                           an attempt
- *   waits for a time to come                            its timer is set, if it was not
+ *   waits for a time to come                            nothing: the scheduler ends its wait
  *   runs here, or on an executor that says so           another look after the lease
  *   runs on an executor that is gone, or paused         an attempt, which fences the other one, alone in a process
  *   has ended                                           nothing
@@ -55,7 +58,7 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
   const { jobId } = ref;
   const later: Verdict = { kind: 'again', afterMs: deps.leaseMs };
   if (deps.atWork.has(jobId)) return later;
-  deps.atWork.add(jobId);
+  deps.atWork.set(jobId, undefined);
   try {
     const events = await eventsOf(work, deps.bus);
     const request = events.find(isRequest);
@@ -63,12 +66,9 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
     if (!state) return { kind: 'done' };
     // Its request cannot be read by this program; perhaps by another one.
     if (!request) return later;
-    if (await runsElsewhere(state, deps)) return later;
     const { status, nextAt } = state.phase.value;
-    if (status === 'queued' && nextAt !== null) {
-      await deps.bus.scheduleDue(ref, Date.parse(nextAt));
-      return { kind: 'done' };
-    }
+    if (nextAt !== null) return { kind: 'done' };
+    if (await runsElsewhere(state, deps)) return later;
     const writer = createJobWriter({
       bus: deps.bus,
       ref,
@@ -79,7 +79,8 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
     });
     const isTakeover = status === 'running';
     const isolated = await target.runner.isolates({ isTakeover, wasIsolated: wasIsolated(events) });
-    return await runAttempt({ writer, request, target, deps, isolated });
+    const from = isTakeover ? state.attempt.value.executorId : null;
+    return await runAttempt({ writer, request, target, deps, isolated, takenFrom: from ?? undefined });
   } finally {
     deps.atWork.delete(jobId);
   }

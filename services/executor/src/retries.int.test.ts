@@ -35,7 +35,7 @@ test('an attempt that fails is followed by another, after a wait that the log te
   const events = (await bus.readJob(ref)).map(({ event }) => event);
   const retrying = events.find((event) => event.type === 'JobRetrying');
   expect(retrying?.data).toMatchObject({ attempt: 2, error: { code: 'action_failed' } });
-  expect(events.find((event) => event.type === 'JobDue')?.data).toEqual({ reason: 'retry' });
+  expect(events.find((event) => event.type === 'JobDue')?.data).toMatchObject({ reason: 'retry' });
 });
 
 test('the last attempt allowed that fails ends the job', async () => {

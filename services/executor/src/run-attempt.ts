@@ -18,7 +18,7 @@ import { writeFault } from './write-fault.ts';
  *   the attempt …                                        is written as      the event is
  *   returned a result                                    JobSucceeded       settled
  *   failed for good, or was the last one allowed         JobFailed          settled
- *   failed otherwise                                     JobRetrying        settled, once the timer is set
+ *   failed otherwise                                     JobRetrying        settled
  *   was stopped because cancel was requested             JobCanceled        settled
  *   was stopped because it is run elsewhere, or ended    nothing            left to the other executor, or settled
  *   was stopped because this process is told to stop     JobDue             settled: JobDue is what others take up
@@ -32,6 +32,8 @@ interface AttemptContext {
   readonly deps: ExecutorDeps;
   /** Whether it is to run alone in a process. */
   readonly isolated: boolean;
+  /** The executor that the job was taken over from. */
+  readonly takenFrom: string | undefined;
 }
 
 const LOOK_ANEW_MS = 50;
@@ -46,6 +48,7 @@ export async function runAttempt(context: AttemptContext): Promise<Verdict> {
   const log = deps.log.child({ job_id: ref.jobId, tenant_id: ref.tenantId, action: ref.action });
   const onError = (err: unknown) => log.warn({ err }, 'job_not_read');
   const watch = watchAttempt({ bus: deps.bus, ref, writer, onError });
+  deps.atWork.set(ref.jobId, watch);
   try {
     return await startAndRun(context, watch, log);
   } finally {
@@ -66,10 +69,11 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   // Nothing to run: every allowed attempt was begun already, or cancel was requested. That was the ending.
   if (event.type !== 'JobStarted') return { kind: 'done' };
   const { attempt } = event.data;
+  if (context.takenFrom !== undefined) deps.bus.tellTaken(context.takenFrom, context.request.ref.jobId);
   const log = jobLog.child({ attempt });
   watch.begin(attempt);
   const began = performance.now();
-  const ran = await run(context, { attempt, loaded, watch, log });
+  const ran = asPromised(target, await run(context, { attempt, loaded, watch, log }));
   const outcome = await keepResult(context, ran, { watch, log });
   const durationMs = performance.now() - began;
   const result = outcomeName(outcome, watch);
@@ -120,6 +124,13 @@ async function run(
   return outcome;
 }
 
+/** The caller was promised the result of the contract that the job was taken under, whichever code has run it. */
+function asPromised({ checkResult }: Target, outcome: Outcome): Outcome {
+  if (outcome.kind !== 'succeeded' || outcome.resultRef || !checkResult) return outcome;
+  const errors = checkResult(outcome.json);
+  return errors.length === 0 ? outcome : failed('invalid_result', errors);
+}
+
 /** Stores a large result, for as long as somebody waits for the attempt. */
 async function keepResult(
   { request, deps }: AttemptContext,
@@ -155,7 +166,7 @@ async function conclude(
   context: AttemptContext,
   ended: { outcome: Outcome; attempt: number; durationMs: number; watch: AttemptWatch; log: Logger },
 ): Promise<Verdict> {
-  const { writer, request, target, deps } = context;
+  const { writer, target, deps } = context;
   const { outcome, attempt, durationMs, watch } = ended;
   if (outcome.kind === 'interrupted') {
     if (watch.signal.reason === 'canceled') {
@@ -185,25 +196,14 @@ async function conclude(
     return verdictOf(await writeFault(writer, error, failAttempt));
   }
   // The wait ends by the server's clock, so it begins by it, too.
-  const retryAtMs = Math.ceil((watch.serverNowMs() ?? deps.now()) + delayMs);
-  const retryAt = new Date(retryAtMs).toISOString();
+  const retryAt = new Date(Math.ceil((watch.serverNowMs() ?? deps.now()) + delayMs)).toISOString();
   const retryAttempt = (fault: JobFault): Command => ({
     type: 'retryAttempt',
     attempt,
     error: fault,
     retryAt,
   });
-  const written = await writeFault(writer, error, retryAttempt);
-  if (written.kind === 'written' && written.recorded.event.type === 'JobRetrying') {
-    try {
-      await deps.bus.scheduleDue(request.ref, retryAtMs);
-    } catch (error) {
-      if (!(error instanceof LogUnavailable)) throw error;
-      // The event comes again, finds the job waiting, and sets the timer.
-      return { kind: 'again', afterMs: 1_000 };
-    }
-  }
-  return verdictOf(written);
+  return verdictOf(await writeFault(writer, error, retryAttempt));
 }
 
 /**

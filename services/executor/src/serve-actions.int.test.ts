@@ -1,20 +1,22 @@
 import { type Action, defineAction } from '@errand/actions';
 import { type Bus, openBucket } from '@errand/bus';
-import { ActionContract, BUCKETS } from '@errand/contracts';
+import { ActionRecord, BUCKETS } from '@errand/contracts';
 import { createLogger } from '@errand/runtime';
-import { startTestNats, type TestNats } from '@errand/testkit';
+import { startTestNats, startTestScheduler, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type ServedActions, serveActions } from './serve-actions.ts';
 import { openExecutorTestBus, type TestJobs, testJobs } from './test-executor.ts';
 
 let nats: TestNats;
+let scheduler: AsyncDisposable;
 let bus: Bus;
 let jobs: TestJobs;
 const stop = new AbortController();
 let served: ServedActions;
 beforeAll(async () => {
   nats = await startTestNats();
+  scheduler = await startTestScheduler(nats.url);
   bus = await openExecutorTestBus(nats.url);
   jobs = testJobs(bus);
   const deps = {
@@ -23,7 +25,7 @@ beforeAll(async () => {
       leaseMs: 5_000,
       progressIntervalMs: 0,
       isLogTight: async () => false,
-      atWork: new Set<string>(),
+      atWork: new Map(),
       giveUp: stop.signal,
     },
     limits: {
@@ -42,6 +44,7 @@ afterAll(async () => {
   stop.abort();
   await served?.idle();
   await bus?.[Symbol.asyncDispose]();
+  await scheduler?.[Symbol.asyncDispose]();
   await nats?.[Symbol.asyncDispose]();
 });
 
@@ -89,6 +92,6 @@ test('an action that cannot be announced keeps no other from being announced, an
   const { begun, failures } = await served.replace(both);
   expect(begun).toEqual([both[1]]);
   expect(failures).toHaveLength(1);
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
-  expect(await bucket.get('small')).toMatchObject({ name: 'small' });
+  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  expect(await bucket.get('small')).toMatchObject({ contracts: [{ contract: { name: 'small' } }] });
 });

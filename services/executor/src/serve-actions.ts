@@ -1,14 +1,15 @@
-import { type Bus, consumeWork, createWorkCount, provisionConsumer, type WorkCount } from '@errand/bus';
-import { executorConsumer } from '@errand/contracts';
+import { type Bus, consumeWork, createWorkCount, type WorkCount } from '@errand/bus';
+import { type ExecutorHeartbeat, type InputError, JOBS_STREAM, type WorkSource } from '@errand/contracts';
+import { compileSchema } from '@errand/json-schema';
 import { announceAction, withdrawAction } from './announce-action.ts';
 import { createAttemptRunner } from './attempt-runner.ts';
+import { persistently } from './job-writer.ts';
 import type { LoadedAction } from './load-actions.ts';
 import { hasLostExecutor } from './lost-executor.ts';
 import { type ExecutorDeps, onJobRequested } from './on-job-requested.ts';
 
 interface Served {
   readonly loaded: LoadedAction;
-  isAnnounced: boolean;
   /** Takes no more work; what runs goes on to its end. */
   retire(): void;
 }
@@ -31,6 +32,8 @@ export interface ServedActions {
    * @throws LogUnavailable when an action could not be withdrawn
    */
   replace(actions: readonly LoadedAction[]): Promise<Replaced>;
+  /** What is served, for the heartbeat. */
+  contracts(): ExecutorHeartbeat['contracts'];
   /** Resolves when the process is stopping and nothing runs any more. */
   idle(): Promise<void>;
 }
@@ -49,12 +52,11 @@ export function serveActions(options: {
   /** By action: attempts of a version that was replaced count against the next one's slots. */
   const counts = new Map<string, WorkCount>();
 
-  function begin(loaded: LoadedAction): Served {
+  function begin(loaded: LoadedAction, sources: readonly WorkSource[]): Served {
     const retired = new AbortController();
     const { action, code, isMain } = loaded;
-    const { name } = action.contract;
-    const count = counts.get(name) ?? createWorkCount();
-    counts.set(name, count);
+    const { name, contract_id: ownId } = action.contract;
+    const count = countOf(name);
     const isolatedCode = isMain ? 'main' : code;
     const runner = createAttemptRunner(action, {
       code,
@@ -62,38 +64,48 @@ export function serveActions(options: {
       isSuspect: hasLostExecutor(name, deps),
       onStray: deps.onStray,
     });
-    const work = consumeWork(bus.nc, {
-      consumer: executorConsumer(name, deps.leaseMs),
-      slots: action.concurrency,
-      count,
-      signal: AbortSignal.any([stopping, retired.signal]),
-      handle: (each) => onJobRequested(each, { action, runner }, deps),
-      onUnreadable: (event) => {
-        onUnreadable();
-        deps.log.error({ ...event }, 'unreadable_event');
-      },
-      onError: (err) => deps.log.error({ err }, 'work_failed'),
-    })
+    const serve = (source: WorkSource) => {
+      const checkResult = source.contract_id === ownId ? undefined : resultCheck(source);
+      return consumeWork(bus.nc, {
+        consumer: { stream: JOBS_STREAM, name: source.consumer, ackWaitMs: deps.leaseMs },
+        slots: action.concurrency,
+        count,
+        signal: AbortSignal.any([stopping, retired.signal]),
+        handle: (each) => onJobRequested(each, { action, runner, checkResult }, deps),
+        onUnreadable: (event) => {
+          onUnreadable();
+          deps.log.error({ ...event }, 'unreadable_event');
+        },
+        onError: (err) => deps.log.error({ err }, 'work_failed'),
+      });
+    };
+    const work = Promise.all(sources.map(serve))
+      .then(() => {})
       .catch(fail)
       .finally(() => runner[Symbol.asyncDispose]())
       .finally(() => working.delete(work));
     working.add(work);
-    return { loaded, isAnnounced: false, retire: () => retired.abort() };
+    return { loaded, retire: () => retired.abort() };
+  }
+
+  function countOf(name: string): WorkCount {
+    const count = counts.get(name) ?? createWorkCount();
+    counts.set(name, count);
+    return count;
   }
 
   /** False for one that is served already. */
   async function replaceOne(name: string, next: LoadedAction): Promise<boolean> {
-    let current = served.get(name);
-    if (!current) await provisionConsumer(bus.nc, executorConsumer(name, deps.leaseMs));
-    if (current?.loaded !== next) {
-      current?.retire();
-      current = begin(next);
-      served.set(name, current);
-    }
-    if (current.isAnnounced) return false;
-    // Last: a gateway that knows the action finds somebody to run it.
-    await announceAction(bus, next.action);
-    current.isAnnounced = true;
+    const current = served.get(name);
+    if (current?.loaded === next) return false;
+    const { executorId, leaseMs } = deps;
+    const sources = await persistently(
+      () => announceAction(bus, next.action, { executorId, leaseMs }),
+      stopping,
+      { onDelay: (err) => deps.log.warn({ err, action: name }, 'scheduler_silent') },
+    );
+    current?.retire();
+    served.set(name, begin(next, sources));
     return true;
   }
 
@@ -106,7 +118,7 @@ export function serveActions(options: {
       for (const [name, { loaded, retire }] of served) {
         if (wanted.has(name)) continue;
         withdrawn.push(name);
-        await withdrawAction(bus, loaded.action);
+        await withdrawAction(bus, loaded.action, deps.executorId);
         retire();
         served.delete(name);
       }
@@ -119,8 +131,21 @@ export function serveActions(options: {
       }
       return { begun, withdrawn, failures };
     },
+    contracts: () =>
+      [...served].map(([name, { loaded }]) => ({
+        action: name,
+        contract_id: loaded.action.contract.contract_id,
+        slots: loaded.action.concurrency,
+        running: countOf(name).running(),
+      })),
     async idle() {
       await Promise.all(working);
     },
   };
+}
+
+/** For jobs of another contract than the one that the action's code checks its results by itself. */
+function resultCheck({ result_schema }: WorkSource): (json: string | undefined) => InputError[] {
+  const validate = compileSchema(result_schema);
+  return (json) => validate(json === undefined ? undefined : JSON.parse(json), json?.length ?? 0);
 }

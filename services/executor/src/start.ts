@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { consumeDueTimers, openBus, provisionConsumer } from '@errand/bus';
-import { TIMERS_CONSUMER } from '@errand/contracts';
+import { openBus } from '@errand/bus';
 import {
   Counter,
   createOps,
@@ -11,18 +10,16 @@ import {
   serveHttp,
   watchClock,
 } from '@errand/runtime';
+import manifest from '../package.json' with { type: 'json' };
 import type { ExecutorConfig } from './config.ts';
 import { followActions } from './follow-actions.ts';
 import { takeStray } from './guard-process.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import type { LoadedAction } from './load-actions.ts';
 import type { ExecutorDeps } from './on-job-requested.ts';
-import { onTimerDue } from './on-timer-due.ts';
 import { serveActions } from './serve-actions.ts';
 import { createStrayLog } from './stray-log.ts';
 import { watchTightLog } from './tight-log.ts';
-
-/** How many jobs whose wait is over are looked at at once. */
-const TIMER_SLOTS = 32;
 
 /** How long an action's module may take to load. */
 const LOAD_LIMIT_MS = 20_000;
@@ -88,7 +85,7 @@ export async function startExecutor(
     progressIntervalMs: config.progressIntervalMs,
     isLogTight: watchTightLog(bus),
     limits: config,
-    atWork: new Set(),
+    atWork: new Map(),
     giveUp: giveUp.signal,
     hasFailed: () => hasFailed,
     now,
@@ -97,12 +94,24 @@ export async function startExecutor(
     onStray: strays.report,
   };
 
-  const stopAnswering = bus.answerHolds(deps.executorId, (jobId) => deps.atWork.has(jobId));
+  const stopAnswering = bus.answerHolds(deps.executorId, {
+    holds: (jobId) => deps.atWork.has(jobId),
+    onTaken: (jobId) => deps.atWork.get(jobId)?.lookAgain(),
+  });
   resources.defer(stopAnswering);
-  await provisionConsumer(bus.nc, TIMERS_CONSUMER);
   const served = serveActions({ bus, deps, stopping, fail, onUnreadable: () => metrics.unreadable.inc() });
+  const heartbeat = await startHeartbeat({
+    bus,
+    executorId: deps.executorId,
+    version: manifest.version,
+    contracts: served.contracts,
+    now,
+    log,
+  });
+  resources.defer(heartbeat.stop);
   const onActions = async (loaded: readonly LoadedAction[]) => {
     const { begun, withdrawn, failures } = await served.replace(loaded);
+    await heartbeat.beat();
     const announced = begun.map(({ action: { contract }, file }) => {
       const { name, resource } = contract;
       return { name, path: [resource, name, 'run'].filter((part) => part !== '').join('/'), file };
@@ -122,12 +131,6 @@ export async function startExecutor(
     });
   if (given) await onActions(given);
   const followed = given ? undefined : (await follow()).ended;
-  const timing = consumeDueTimers(bus.nc, {
-    slots: TIMER_SLOTS,
-    signal: stopping,
-    onError: (err) => log.error({ err }, 'work_failed'),
-    handle: (ref, endedAtMs) => onTimerDue(ref, { bus, signal: stopping, now, endedAtMs }),
-  }).catch(fail);
   consuming = true;
 
   const started = resources.move();
@@ -136,7 +139,8 @@ export async function startExecutor(
     async [Symbol.asyncDispose]() {
       stop.abort();
       const patience = setTimeout(() => giveUp.abort(), config.finishGraceMs);
-      await Promise.all([followed, timing]);
+      await heartbeat.stop();
+      await followed;
       await served.idle();
       clearTimeout(patience);
       await started[Symbol.asyncDispose]();

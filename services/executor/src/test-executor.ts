@@ -1,11 +1,20 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { type Bus, openBus } from '@errand/bus';
-import { DEFAULT_TOPOLOGY, type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
+import { type Bus, openBucket, openBus } from '@errand/bus';
+import {
+  ActionRecord,
+  BUCKETS,
+  currentContract,
+  DEFAULT_TOPOLOGY,
+  type JobFact,
+  type JobRef,
+  type PayloadRef,
+  toJobEvent,
+} from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { createLogger, parseConfig } from '@errand/runtime';
-import { waitUntil } from '@errand/testkit';
+import { startTestScheduler, type TestScheduler, waitUntil } from '@errand/testkit';
 import { settings } from './config.ts';
 import { startExecutor } from './start.ts';
 
@@ -17,8 +26,25 @@ const ACTIONS = [new URL('./test-actions.ts', import.meta.url), new URL('./test-
 
 export type TestExecutor = Awaited<ReturnType<typeof startExecutor>>;
 
+const schedulers = new Map<string, { started: Promise<TestScheduler>; users: number }>();
+
+/** One for each NATS, for as long as somebody uses it. */
+export async function useScheduler(natsUrl: string): Promise<AsyncDisposable> {
+  const shared = schedulers.get(natsUrl) ?? { started: startTestScheduler(natsUrl), users: 0 };
+  schedulers.set(natsUrl, shared);
+  shared.users++;
+  await shared.started;
+  return {
+    async [Symbol.asyncDispose]() {
+      if (--shared.users > 0) return;
+      schedulers.delete(natsUrl);
+      await (await shared.started)[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** A failure of the executor itself fails the test through an unhandled rejection. */
-export function startTestExecutor(
+export async function startTestExecutor(
   natsUrl: string,
   env: Record<string, string> = {},
   now = Date.now,
@@ -34,7 +60,11 @@ export function startTestExecutor(
     signal: new AbortController().signal,
     fail: (error: unknown) => void Promise.reject(error),
   };
-  return startExecutor(config, context, { now });
+  await using resources = new AsyncDisposableStack();
+  resources.use(await useScheduler(natsUrl));
+  const executor = resources.use(await startExecutor(config, context, { now }));
+  const owned = resources.move();
+  return { opsPort: executor.opsPort, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
 }
 
 export function openExecutorTestBus(servers: string): Promise<Bus> {
@@ -56,6 +86,14 @@ export interface TestJobs {
 }
 
 export function testJobs(bus: Bus): TestJobs {
+  /** As a gateway knows it. */
+  async function contractIdOf(action: string): Promise<string> {
+    const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+    return waitUntil(
+      async () => currentContract(await actions.get(action))?.contract.contract_id,
+      { timeoutMs: 20_000, intervalMs: 20 },
+    );
+  }
   const jobs: TestJobs = {
     async append(ref, expectedVersion, fact, traceparent) {
       const about = { jobId: ref.jobId, source: '/errand/test', timeMs: Date.now(), traceparent } as const;
@@ -68,7 +106,8 @@ export function testJobs(bus: Bus): TestJobs {
       const ref = jobs.newRef(action);
       const after = startAfter === undefined ? {} : { start_after: startAfter };
       const asked = inputRef ? { input: undefined, input_ref: inputRef } : { input };
-      const data = { ...REQUEST, action, resource: { sum_id: 's-1' }, ...asked, ...after };
+      const contract_id = await contractIdOf(action);
+      const data = { ...REQUEST, action, contract_id, resource: { sum_id: 's-1' }, ...asked, ...after };
       await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
       return ref;
     },

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { useScheduler } from './test-executor.ts';
 
 /* Test-only: an executor in a process of its own, with a short lease, which is started again whenever it ends. */
 
@@ -12,7 +13,11 @@ export interface Supervised extends AsyncDisposable {
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-export function superviseExecutor(own: Record<string, string>, file = MAIN): Supervised {
+export function superviseExecutor(
+  own: Record<string, string> & { NATS_URL: string },
+  file = MAIN,
+): Supervised {
+  const scheduler = useScheduler(own.NATS_URL);
   const ends: string[] = [];
   let isStopping = false;
   let child = start();
@@ -44,6 +49,7 @@ export function superviseExecutor(own: Record<string, string>, file = MAIN): Sup
       const exited = isOver ? undefined : once(child, 'exit');
       child.kill('SIGKILL');
       await exited;
+      await (await scheduler)[Symbol.asyncDispose]();
     },
   };
 }

@@ -72,9 +72,15 @@ export async function acceptJob(c: Ctx, deps: AcceptJobDeps, sent: SentOrder): P
     version: job.version,
     action: order.contract.name,
     created_at: job.createdAt,
+    ...unserved(deps.catalogue, order.contract.name),
     links,
   };
   return answer(c, { status: 202, body: accepted, headers: { ...headers, 'retry-after': '1' } });
+}
+
+function unserved(catalogue: ActionCatalogue, action: string): Pick<RunAccepted, 'unserved_since'> {
+  const since = catalogue.peek(action)?.unservedSince ?? null;
+  return since === null ? {} : { unserved_since: since };
 }
 
 async function requestOnce(

@@ -1,16 +1,28 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Bus, LogUnavailable, watchBucket } from '@errand/bus';
-import { ActionContract, ActionName, BUCKETS } from '@errand/contracts';
+import {
+  type ActionContract,
+  ActionName,
+  ActionRecord,
+  BUCKETS,
+  currentContract,
+  type LiveContract,
+} from '@errand/contracts';
 import { compileSchema, type Validator } from '@errand/json-schema';
 import type { Logger } from '@errand/runtime';
 import { parseResourceTemplate, type ResourceTemplate } from './action-path.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 
-/** An action as the gateway serves it, prepared once for all requests. */
+/** An action as the gateway serves it, by the contract that runs are taken under; prepared once for all requests. */
 export interface CatalogueEntry {
   readonly contract: ActionContract;
   readonly template: ResourceTemplate;
   /** Undefined for a schema that does not compile: such an action is known but cannot be run. */
   readonly validate: Validator | undefined;
+  /** All that are live, this one too: while executors are replaced there are several. */
+  readonly contracts: readonly LiveContract[];
+  /** Since when no executor serves the contract (RFC 3339); null while one does. */
+  readonly unservedSince: string | null;
 }
 
 export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
@@ -18,51 +30,70 @@ export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
   peek(name: string): CatalogueEntry | undefined;
   /** Sorted by name. */
   list(): CatalogueEntry[];
-  /** Takes back what an executor has announced. */
-  withdraw(name: string): Promise<void>;
+  /** The contract that a job was taken under, if it is still live; from memory only. */
+  contractOf(name: string, contractId: string | undefined): LiveContract | undefined;
+  /**
+   * Takes an action's route away. Resolves with the executors that serve it, and which keep it.
+   * @throws LogUnavailable
+   */
+  withdraw(name: string): Promise<{ kind: 'withdrawn' } | { kind: 'served'; contracts: LiveContract[] }>;
 }
 
 /** Follows the contracts that executors announce. A contract is compiled when it arrives or changes. */
 export async function openActionCatalogue(bus: Bus, log: Logger): Promise<ActionCatalogue> {
-  const prepared = new Map<string, { text: string; entry: CatalogueEntry }>();
+  const entries = new Map<string, CatalogueEntry>();
 
-  function prepare(contract: ActionContract): CatalogueEntry {
-    const text = JSON.stringify(contract);
-    const known = prepared.get(contract.name);
-    if (known?.text === text) return known.entry;
-    const entry = {
-      contract,
-      template: parseResourceTemplate(contract.resource),
-      validate: compile(contract, log),
-    };
-    prepared.set(contract.name, { text, entry });
+  function prepare(name: string, record: ActionRecord | undefined): CatalogueEntry | undefined {
+    const current = currentContract(record);
+    if (!record || !current || current.contract.name !== name) {
+      entries.delete(name);
+      return undefined;
+    }
+    const { contract, unserved_since: unservedSince } = current;
+    const known = entries.get(name);
+    const isKnown = isDeepStrictEqual(known?.contract, contract);
+    const prepared =
+      known && isKnown
+        ? known
+        : { contract, template: parseResourceTemplate(contract.resource), validate: compile(contract, log) };
+    const entry = { ...prepared, contracts: record.contracts, unservedSince };
+    entries.set(name, entry);
     return entry;
   }
 
-  const bucket = await watchBucket(bus.nc, BUCKETS.actions, ActionContract, (key, contract) => {
-    if (contract?.name === key) prepare(contract);
-    else prepared.delete(key);
-  });
-  const peek = (name: string) => prepared.get(name)?.entry;
+  const bucket = await watchBucket(
+    bus.nc,
+    BUCKETS.actions,
+    ActionRecord,
+    (name, record) => void prepare(name, record),
+  );
+  const peek = (name: string) => entries.get(name);
   const lookup = createLookup({
     peek,
     async get(name) {
       if (!ActionName.safeParse(name).success) return undefined;
       if (!bus.isConnected()) throw new LogUnavailable('not connected');
-      const contract = await bucket.get(name);
-      return contract?.name === name ? prepare(contract) : undefined;
+      return prepare(name, await bucket.get(name));
     },
   });
   return {
     find: lookup.find,
     peek,
-    list: () =>
-      [...prepared.values()]
-        .map(({ entry }) => entry)
-        .sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1)),
+    list: () => [...entries.values()].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1)),
+    contractOf: (name, contractId) =>
+      bucket.peek(name)?.contracts.find((live) => live.contract.contract_id === contractId),
     async withdraw(name) {
-      await bucket.delete(name);
-      prepared.delete(name);
+      let serving: LiveContract[] = [];
+      const record = await bucket.change(name, (stored) => {
+        serving = stored.contracts.filter(
+          ({ withdrawn, unserved_since }) => !withdrawn && unserved_since === null,
+        );
+        if (serving.length > 0) return stored;
+        return { contracts: stored.contracts.map((live) => ({ ...live, withdrawn: true })) };
+      });
+      if (serving.length > 0) return { kind: 'served', contracts: serving };
+      prepare(name, record);
+      return { kind: 'withdrawn' };
     },
     [Symbol.dispose]: () => bucket.close(),
   };

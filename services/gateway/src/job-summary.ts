@@ -1,4 +1,4 @@
-import type { JobSummary } from '@errand/contracts';
+import type { JobFault, JobSummary } from '@errand/contracts';
 import { type JobState, summarize } from '@errand/domain';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import { fillResource } from './action-path.ts';
@@ -13,17 +13,25 @@ export function summaryOf(state: JobState, catalogue: ActionCatalogue): JobSumma
   });
 }
 
-/** The same as it is now: a job that waits for an action which nobody announces any more says so among its errors. */
+/** The same as it is now: a job that waits for executors which are not there says so among its errors. */
 export function currentSummaryOf(state: JobState, catalogue: ActionCatalogue): JobSummary | undefined {
   const summary = summaryOf(state, catalogue);
-  if (summary?.status !== 'queued' || catalogue.peek(state.action)) return summary;
-  return { ...summary, errors: [...summary.errors, NOBODY_SERVES] };
+  if (summary?.status !== 'queued') return summary;
+  const note = unservedNote(state, catalogue);
+  return note ? { ...summary, errors: [...summary.errors, note] } : summary;
 }
 
-const NOBODY_SERVES = {
-  code: 'action_withdrawn',
-  message: 'No executor announces the action any more. The job is run if one does so in time.',
-};
+function unservedNote({ action, request }: JobState, catalogue: ActionCatalogue): JobFault | undefined {
+  const contractId = request.value?.data.contract_id ?? catalogue.peek(action)?.contract.contract_id;
+  const live = catalogue.contractOf(action, contractId);
+  if (live?.unserved_since === null) return undefined;
+  const since = live && { unserved_since: live.unserved_since };
+  return {
+    code: 'action_unserved',
+    message: 'No executor serves the action as the job asks for it. The job is run if one does so in time.',
+    details: [{ contract_id: contractId ?? null, ...since }],
+  };
+}
 
 /** Where a job is asked about, as far as its action is known here. */
 export function linksOf(

@@ -51,7 +51,10 @@ test('whatever is let in by batches and single runs can start, wait once and end
   await using gateway = await startTestGateway();
   const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 3_000_000 };
   await using _ = await openBus({ servers: gateway.nats.url, name: 'test', topology });
-  await provisionConsumer(gateway.bus.nc, executorConsumer('simulate', 30_000));
+  await provisionConsumer(
+    gateway.bus.nc,
+    executorConsumer('simulate', { slot: 0, contractId: 'c1', leaseMs: 30_000 }),
+  );
   const open = new Map<string, number>();
   const runBatch = async (size: number) => {
     const items = Array.from({ length: size }, () => ({ tilt_deg: 30 }));

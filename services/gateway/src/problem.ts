@@ -68,6 +68,7 @@ const PROBLEMS = {
   rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is under way.' },
   no_rebuild_running: { status: 409, title: 'Conflict', detail: 'No rebuild is under way.' },
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
+  action_served: { status: 409, title: 'Conflict', detail: 'Executors serve the action.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
   verify_running: { status: 409, title: 'Conflict', detail: 'A comparison is under way already.' },

@@ -25,6 +25,7 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
         tenant_id: tenantId,
         action: contract.name,
         action_version: contract.version,
+        contract_id: contract.contract_id,
         ...{ resource, metadata, source },
         ...asked,
         requested_by: name,

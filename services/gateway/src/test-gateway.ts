@@ -1,7 +1,15 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { defineAction } from '@errand/actions';
 import { type Bus, openBucket, openBus } from '@errand/bus';
-import { ActionContract, BUCKETS, DEFAULT_TOPOLOGY, type JobFact, toJobEvent } from '@errand/contracts';
+import {
+  type ActionContract,
+  ActionRecord,
+  BUCKETS,
+  DEFAULT_TOPOLOGY,
+  type JobFact,
+  toJobEvent,
+} from '@errand/contracts';
+import { recordOf } from '@errand/domain/testing';
 import { createLogger, parseConfig } from '@errand/runtime';
 import { createTestDatabase, startTestNats, type TestDatabase, type TestNats } from '@errand/testkit';
 import { z } from 'zod';
@@ -106,7 +114,7 @@ export async function startTestGateway(
   const gateway = resources.use(await startGateway(config, { log, signal: stop.signal, fail, now }));
   const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
   const bus = resources.use(await openBus({ servers: nats.url, name: 'test', topology }));
-  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
+  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
   const url = `http://127.0.0.1:${gateway.port}`;
 
   const started = { apiKey: '' };
@@ -116,7 +124,7 @@ export async function startTestGateway(
       return started.apiKey;
     },
     call: (path, options = {}) => call(url + path, { token: started.apiKey, ...options }),
-    announce: (contract) => actions.put(contract.name, contract),
+    announce: (contract) => actions.put(contract.name, recordOf(contract)),
     async append(jobId, expectedVersion, fact) {
       const ref = { tenantId: TENANT, action: 'simulate', jobId };
       const envelope = { id: randomUUIDv7(), jobId, source: '/errand/executor', timeMs: Date.now() } as const;

@@ -22,9 +22,9 @@ export const settings = {
   }),
   deadlineSweepMs: integer({
     env: 'ERRAND_PROJECTION_DEADLINE_SWEEP_MS',
-    description: 'How often jobs are looked for whose start_by or finish_by has passed',
+    description: 'How often jobs of a log that was lost are looked for whose finish_by has passed',
     unit: 'ms',
-    default: 1_000,
+    default: 15_000,
     min: 50,
     max: 600_000,
   }),

@@ -24,7 +24,7 @@ function gather(limits: Partial<GatherLimits> = {}, from = BEGINNING) {
       const about = { id: randomUUIDv7(), jobId, source: '/errand/test', timeMs: Date.now() } as const;
       const event = toJobEvent(fact, about);
       const version = position + 10;
-      const subject = eventSubject(ref, fact.type);
+      const subject = eventSubject(ref, fact);
       jobs.take({ position, version, subject, text: text ?? JSON.stringify(event) }, Date.now());
       return { ref, version, event };
     },

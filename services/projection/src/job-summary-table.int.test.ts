@@ -13,7 +13,7 @@ import {
 import { createTestDatabase, type TestDatabase } from '@errand/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findOverdue } from './job-summary-table.ts';
+import { findOverdueBelow } from './job-summary-table.ts';
 import { onJobEvents } from './on-job-events.ts';
 import { differingGroups } from './verify/compare-row.ts';
 
@@ -107,9 +107,13 @@ test('overdue jobs are drawn in any order, so that those which cannot be expired
   }
   const drawn = new Set<string>();
   for (let draws = 0; draws < 200 && drawn.size < jobs.length; draws++) {
-    const found = await findOverdue(db, { nowMs: Date.parse('2020-01-02T00:00:00Z'), limit: 1 });
+    const found = await findOverdueBelow(db, {
+      version: 1_000,
+      nowMs: Date.parse('2020-01-02T00:00:00Z'),
+      limit: 1,
+    });
     expect(found.length).toBe(1);
-    for (const { ref } of found) drawn.add(ref.jobId);
+    for (const { jobId } of found) drawn.add(jobId);
   }
   expect([...drawn].toSorted()).toEqual(jobs.toSorted());
 });
@@ -172,5 +176,7 @@ test('whatever an event says, it is in its row, which is what a comparison with 
     { numRuns: 200 },
   );
   // Whoever looks into requests finds none that cannot be read.
-  await expect(findOverdue(replicas[0] as Db, { nowMs: 0, limit: 1 })).resolves.toBeDefined();
+  await expect(
+    findOverdueBelow(replicas[0] as Db, { version: 1, nowMs: 0, limit: 1 }),
+  ).resolves.toBeDefined();
 });

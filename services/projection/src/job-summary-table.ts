@@ -1,7 +1,7 @@
+import type { JobRef } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
 import { copyLine, type Db, type DbSession, rowOfState } from '@errand/postgres';
 import { sql } from 'kysely';
-import type { OpenJob } from './deadlines.ts';
 
 /*
  * The fold of libs/domain, once more, as SQL: each register is a group of columns with the version of the event
@@ -109,55 +109,20 @@ export function summaryLine(state: JobState): string {
 }
 
 /**
- * Jobs that have not ended, as far as the table knows, and have a deadline behind them. Drawn at random, so that
- * jobs which cannot be expired never hide the others.
+ * Jobs that have not ended, as far as the table knows, whose newest event lies below a version and whose `finish_by` has
+ * passed. Drawn at random, so that jobs which cannot be expired never hide the others.
  */
-export async function findOverdue(db: Db, wanted: { nowMs: number; limit: number }): Promise<OpenJob[]> {
+export async function findOverdueBelow(
+  db: Db,
+  wanted: { version: number; nowMs: number; limit: number },
+): Promise<JobRef[]> {
   // Deadlines are RFC 3339 text of one length, so they sort as the times that they are.
   const now = new Date(wanted.nowMs).toISOString();
-  const { rows } = await sql<OpenRow>`
-    select * from (
-    select ${OPEN_JOB} from job_summary
-    where status in ('queued', 'running') and (request->>'finish_by') <= ${now}
-    union
-    select ${OPEN_JOB} from job_summary
-    where status = 'queued' and attempt_number = 0 and (request->>'start_by') <= ${now}
-    ) overdue order by random() limit ${wanted.limit}`.execute(db);
-  return rows.map(openJobOf);
-}
-
-/** Jobs that have not ended, as far as the table knows, those with the nearest deadlines first. */
-export async function findOpen(db: Db, limit: number): Promise<OpenJob[]> {
-  const { rows } = await sql<OpenRow>`
-    (select ${OPEN_JOB} from job_summary
-    where status in ('queued', 'running') and (request->>'finish_by') is not null
-    order by request->>'finish_by' limit ${limit})
-    union all
-    (select ${OPEN_JOB} from job_summary
-    where status = 'queued' and attempt_number = 0 and (request->>'start_by') is not null
-    order by request->>'start_by' limit ${limit})`.execute(db);
-  return rows.map(openJobOf);
-}
-
-const OPEN_JOB = sql`tenant_id, action, job_id, version, request->>'finish_by' as finish_by,
-  case when attempt_number = 0 then request->>'start_by' end as start_by`;
-
-interface OpenRow {
-  readonly tenant_id: string;
-  readonly action: string;
-  readonly job_id: string;
-  readonly version: number;
-  readonly finish_by: string;
-  readonly start_by: string | null;
-}
-
-function openJobOf({ tenant_id: tenantId, action, job_id: jobId, version, ...row }: OpenRow): OpenJob {
-  return {
-    ref: { tenantId, action, jobId },
-    version,
-    finishBy: row.finish_by,
-    startBy: row.start_by ?? undefined,
-  };
+  const { rows } = await sql<{ tenant_id: string; action: string; job_id: string }>`
+    select tenant_id, action, job_id from job_summary
+    where status in ('queued', 'running') and (request->>'finish_by') <= ${now} and version < ${wanted.version}
+    order by random() limit ${wanted.limit}`.execute(db);
+  return rows.map(({ tenant_id: tenantId, action, job_id: jobId }) => ({ tenantId, action, jobId }));
 }
 
 function updateStatement(): string {

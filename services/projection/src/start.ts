@@ -1,13 +1,11 @@
 import { consumeBatches, openBus, provisionConsumer } from '@errand/bus';
 import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
-import { Counter, createOps, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
+import { Counter, createOps, repeatedly, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
-import { createDeadlines } from './deadlines.ts';
-import { createExpiry } from './expire-overdue.ts';
+import { expireLost } from './expire-lost.ts';
 import { onJobEvents } from './on-job-events.ts';
 import { createRebuilds } from './rebuilds.ts';
-import { repeatedly } from './repeatedly.ts';
 import { answerVerify } from './verify/answer-verify.ts';
 
 const DAY_MS = 86_400_000;
@@ -64,25 +62,6 @@ export async function startProjection(
     log,
     signal: stopping,
   });
-  const expiry = createExpiry({
-    ...{ db, bus, log, deadlines: createDeadlines() },
-    now: async () => now() - (aheadMs ?? (await measure())),
-  });
-  const expireBy = (sweep: () => Promise<number>) =>
-    repeatedly(config.deadlineSweepMs, stopping, async () => {
-      try {
-        const expired = await sweep();
-        if (expired > 0) log.info({ expired }, 'overdue_jobs_expired');
-      } catch (err) {
-        log.warn({ err }, 'deadline_sweep_failed');
-      }
-    });
-  // Before anything that waits for Postgres.
-  const expiringByLog = expireBy(expiry.byLog);
-  resources.defer(() => {
-    stop.abort();
-    return expiringByLog;
-  });
   const projected = new Counter({
     name: 'errand_projected_events_total',
     help: 'Events taken into job_summary',
@@ -128,7 +107,15 @@ export async function startProjection(
       log.error({ err }, 'retention_failed');
     }
   });
-  const expiringByTable = expireBy(expiry.byTable);
+  const logNow = async () => now() - (aheadMs ?? (await measure()));
+  const expiring = repeatedly(config.deadlineSweepMs, stopping, async () => {
+    try {
+      const expired = await expireLost({ db, bus, log, now: logNow });
+      if (expired > 0) log.info({ expired }, 'lost_jobs_expired');
+    } catch (err) {
+      log.warn({ err }, 'deadline_sweep_failed');
+    }
+  });
 
   resources.defer(await answerVerify({ db, bus, config, log, now, stopping }));
   const { databaseUrl, rebuildPage: pageSize } = config;
@@ -148,14 +135,7 @@ export async function startProjection(
     opsPort: http.port,
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all([
-        projecting,
-        dropExpired,
-        expiringByLog,
-        expiringByTable,
-        rebuilding,
-        rebuilds.look(),
-      ]);
+      await Promise.all([projecting, dropExpired, expiring, rebuilding, rebuilds.look()]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -1,6 +1,7 @@
 import type { Bus } from '@errand/bus';
 import {
-  type ActionContract,
+  type ActionRecord,
+  currentContract,
   type JobRef,
   type JobWebhook,
   type RecordedEvent,
@@ -22,7 +23,7 @@ export interface IntakeDeps {
   readonly bus: Pick<Bus, 'readJob' | 'readRequests'>;
   readonly endpoints: Endpoints;
   readonly states: Pick<EndpointStates, 'isDisabled'>;
-  readonly actions: { peek(action: string): ActionContract | undefined; caughtUp(): Promise<void> };
+  readonly actions: { peek(action: string): ActionRecord | undefined; caughtUp(): Promise<void> };
   /** Of the three webhook tables. */
   readonly partitions: readonly DailyPartitions[];
   readonly publicUrl: string;
@@ -104,7 +105,7 @@ function fanOut(
   job: JobState | undefined,
   deps: Pick<IntakeDeps, 'actions' | 'publicUrl' | 'lifeMs' | 'nowMs'>,
 ): FanOut {
-  const contract = deps.actions.peek(ending.ref.action);
+  const contract = currentContract(deps.actions.peek(ending.ref.action))?.contract;
   const request = job?.request.value?.data;
   const metadata = request?.metadata ?? {};
   const message = composeMessage(ending, { job, contract, publicUrl: deps.publicUrl });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { openBucket } from '@errand/bus';
-import { ActionContract, BUCKETS } from '@errand/contracts';
+import { ActionRecord, BUCKETS } from '@errand/contracts';
+import { recordOf } from '@errand/domain/testing';
 import {
   createTestDatabase,
   type Receiver,
@@ -57,17 +58,20 @@ const ended = (eventId: string, state: string) =>
   waitUntil(async () => (await delivery(eventId))?.state === state);
 
 test('an ending reaches the endpoint with basic auth, secret headers and a valid signature', async () => {
-  const actions = await openBucket(system.bus.nc, BUCKETS.actions, ActionContract);
-  await actions.put('render', {
-    name: 'render',
-    version: '1',
-    description: '',
-    resource: 'designs/{design_id}',
-    input_schema: {},
-    result_schema: {},
-    max_attempts: 1,
-    timeout_ms: 1,
-  });
+  const actions = await openBucket(system.bus.nc, BUCKETS.actions, ActionRecord);
+  await actions.put(
+    'render',
+    recordOf({
+      name: 'render',
+      version: '1',
+      description: '',
+      resource: 'designs/{design_id}',
+      input_schema: {},
+      result_schema: {},
+      max_attempts: 1,
+      timeout_ms: 1,
+    }),
+  );
   await system.addEndpoint(
     { tenant_id: tenantId, url: `${receiver.url}/hook?x=1` },
     { password: 'pässword', headers: { 'x-key': 's3cret', 'x-other': 'too' } },

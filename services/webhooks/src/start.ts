@@ -1,5 +1,5 @@
 import { type Bus, consumeBatches, openBus, provisionConsumer, watchBucket } from '@errand/bus';
-import { ActionContract, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
+import { ActionRecord, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
 import {
   createDailyPartitions,
   createDatabaseClock,
@@ -83,7 +83,7 @@ export async function startWebhooks(
   resources.defer(repeat(clock.sync, CLOCK_SYNC_MS, (err) => log.warn({ err }, 'clock_not_compared')));
   await provisionConsumer(bus.nc, WEBHOOKS_CONSUMER);
   const endpoints = resources.adopt(await watchEndpoints(bus.nc), (watch) => watch.close());
-  const actions = resources.adopt(await watchBucket(bus.nc, BUCKETS.actions, ActionContract), (watch) =>
+  const actions = resources.adopt(await watchBucket(bus.nc, BUCKETS.actions, ActionRecord), (watch) =>
     watch.close(),
   );
   const partitions = (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>

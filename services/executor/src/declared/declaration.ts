@@ -61,6 +61,7 @@ export const Declaration = z.strictObject({
     .default('1'),
   description: ActionContract.shape.description.default(''),
   resource: ActionContract.shape.resource.default(''),
+  accepts: ActionContract.shape.accepts,
   input: jsonSchema.default({ type: 'object' }),
   result: jsonSchema.default({}),
   timeout_s: seconds.default(600),

@@ -1,4 +1,5 @@
 import type { Action, ValueSchema } from '@errand/actions';
+import { contractIdOf } from '@errand/actions/contract';
 import { compileSchema } from '@errand/json-schema';
 import type { Declared } from './check-declaration.ts';
 import { commandRun } from './command-action.ts';
@@ -7,17 +8,19 @@ import { httpRun } from './http-action.ts';
 /** An action out of a declaration that has been checked. */
 export function declaredAction(declared: Declared): Action {
   const { name, declaration } = declared;
-  const { retry, http, command } = declaration;
+  const { retry, http, command, resource, input: input_schema, result: result_schema } = declaration;
   const run = http ? httpRun(http, declared.env) : command && commandRun(command, declared);
   if (!run) throw new Error(`${name} is neither http nor command`);
   return {
     contract: {
       name,
+      contract_id: contractIdOf({ resource, input_schema, result_schema }),
+      accepts: declaration.accepts,
       version: declaration.version,
       description: declaration.description,
-      resource: declaration.resource,
-      input_schema: declaration.input,
-      result_schema: declaration.result,
+      resource,
+      input_schema,
+      result_schema,
       max_attempts: retry.max_attempts,
       timeout_ms: Math.ceil(declaration.timeout_s * 1_000),
     },
@@ -28,8 +31,8 @@ export function declaredAction(declared: Declared): Action {
     },
     concurrency: declaration.concurrency,
     thread: 'main',
-    input: valueSchema(declaration.input),
-    result: valueSchema(declaration.result),
+    input: valueSchema(input_schema),
+    result: valueSchema(result_schema),
     returnsFile: false,
     run,
   };

@@ -11,6 +11,8 @@ type Json = any;
 
 const CONTRACT: ActionContract = {
   name: 'simulate',
+  contract_id: 'c1',
+  accepts: [],
   version: '1',
   description: 'Simulates a design',
   resource: 'designs/{design_id}',
@@ -29,7 +31,11 @@ function documentOf(...changes: Partial<ActionContract>[]): Json {
   const contracts = changes.map((change) => ({ ...CONTRACT, ...change }));
   return openapiDocument(
     contracts.map((contract) => ({
-      ...{ contract, template: parseResourceTemplate(contract.resource), validate: undefined },
+      contract,
+      template: parseResourceTemplate(contract.resource),
+      validate: undefined,
+      contracts: [],
+      unservedSince: null,
     })),
   );
 }

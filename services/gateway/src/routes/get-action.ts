@@ -10,6 +10,6 @@ export function getAction({ catalogue }: { catalogue: ActionCatalogue }): Tenant
     const entry = await catalogue.find(c.req.param('name') ?? '');
     if (!entry) throw new Refusal('unknown_action');
     c.env.action = entry.contract.name;
-    return answer(c, { status: 200, body: actionView(entry.contract, tenantId) });
+    return answer(c, { status: 200, body: actionView(entry, tenantId) });
   };
 }

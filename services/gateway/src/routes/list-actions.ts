@@ -6,7 +6,7 @@ import type { TenantHandler } from '../middleware/authenticate.ts';
 /** GET …/actions: every action's contract, by name. */
 export function listActions({ catalogue }: { catalogue: ActionCatalogue }): TenantHandler {
   return (c, { tenantId }) => {
-    const actions = catalogue.list().map(({ contract }) => actionView(contract, tenantId));
+    const actions = catalogue.list().map((entry) => actionView(entry, tenantId));
     return answer(c, { status: 200, body: { actions } });
   };
 }

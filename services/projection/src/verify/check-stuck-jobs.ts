@@ -1,5 +1,5 @@
-import type { ConsumerStanding } from '@errand/bus';
-import { executorConsumer, TIMERS_CONSUMER } from '@errand/contracts';
+import { openBucket } from '@errand/bus';
+import { ActionRecord, BUCKETS, executorConsumerName, JOBS_STREAM } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { forEachParallel, type VerifyRun } from './verify-context.ts';
 
@@ -8,7 +8,7 @@ import { forEachParallel, type VerifyRun } from './verify-context.ts';
  * executors have their hands full. It is stuck if nothing is left that would go on with it:
  *
  *   its deadline                        is long past, and nobody ended it
- *   its wait                            is long past, and no timer and no end of a wait is on its way
+ *   its wait                            is long past, and nobody ended it
  *   the message that asks to run it     is settled, or no executor holds any message while some wait for work;
  *                                       and the executor that began it, if one did, says that it does not hold it
  */
@@ -18,15 +18,11 @@ const USUAL_LEASE_MS = 30_000;
 
 /** Looks at jobs of which nothing was heard for a while. @throws LogUnavailable */
 export async function checkStuckJobs(run: VerifyRun, quiet: readonly JobState[]): Promise<void> {
-  const standings = new Map<string, ConsumerStanding | undefined>();
-  for (const { action } of quiet) {
-    if (standings.has(action)) continue;
-    standings.set(action, await run.deps.bus.standingOf(executorConsumer(action, 0)));
-  }
-  const timers = await run.deps.bus.standingOf(TIMERS_CONSUMER);
+  const actions = await openBucket(run.deps.bus.nc, BUCKETS.actions, ActionRecord);
+  const records = new Map<string, ActionRecord | undefined>();
+  for (const { action } of quiet) if (!records.has(action)) records.set(action, await actions.get(action));
   await forEachParallel(run, quiet, async (seen) => {
-    const standing = standings.get(seen.action);
-    const why = await whyStuck(run, seen, { standing, timers });
+    const why = await whyStuck(run, seen, records.get(seen.action));
     // A second look: what it waited for may have been on its way.
     if (why === undefined) return;
     const again = foldJob(await run.deps.bus.readJob(seen)) ?? seen;
@@ -39,7 +35,7 @@ export async function checkStuckJobs(run: VerifyRun, quiet: readonly JobState[])
 async function whyStuck(
   run: VerifyRun,
   seen: JobState,
-  { standing, timers }: Record<'standing' | 'timers', ConsumerStanding | undefined>,
+  record: ActionRecord | undefined,
 ): Promise<string | undefined> {
   const { bus, graceMs } = run.deps;
   const nowMs = run.deps.now();
@@ -47,13 +43,15 @@ async function whyStuck(
   const state = foldJob(events) ?? seen;
   const { status, nextAt } = state.phase.value;
   if (isEnded(status) || state.version !== seen.version) return undefined;
-  const isPast = (atMs: number) => atMs + (standing?.ackWaitMs ?? USUAL_LEASE_MS) + graceMs < nowMs;
+  const live = record?.contracts.find(
+    ({ contract }) => contract.contract_id === state.request.value?.data.contract_id,
+  );
+  const isPast = (atMs: number) => atMs + (live?.lease_ms ?? USUAL_LEASE_MS) + graceMs < nowMs;
   if (isPast(Date.parse(state.request.value?.data.finish_by ?? ''))) return 'its deadline has passed';
   if (!isPast(Date.parse(state.updatedAt))) return undefined;
-  if (nextAt !== null) {
-    const isUnderWay = (timers?.pending ?? 0) + (timers?.ackPending ?? 0) > 0;
-    return isPast(Date.parse(nextAt)) && !isUnderWay ? `its wait was over at ${nextAt}` : undefined;
-  }
+  if (nextAt !== null) return isPast(Date.parse(nextAt)) ? `its wait was over at ${nextAt}` : undefined;
+  const name = live && executorConsumerName(seen.action, live.slot);
+  const standing = name && (await bus.standingOf({ stream: JOBS_STREAM, name }));
   if (!standing) return undefined;
   const asked = events.filter(({ event }) => event.type === 'JobRequested' || event.type === 'JobDue');
   const isSettled = Math.max(0, ...asked.map(({ version }) => version)) <= standing.ackFloor;

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, consumeBatches, openBucket, openBus, provisionConsumer } from '@errand/bus';
 import {
+  ActionRecord,
   BUCKETS,
   eventSubject,
   executorConsumer,
@@ -13,7 +14,7 @@ import {
   WEBHOOKS_CONSUMER,
   WebhookEndpoint,
 } from '@errand/contracts';
-import { REQUEST } from '@errand/domain/testing';
+import { REQUEST, recordOf } from '@errand/domain/testing';
 import { createDailyPartitions, type Db, openDatabase } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
 import {
@@ -183,7 +184,7 @@ test('a row that was deleted is told, and so is one of a job that never was', as
 test('a second ending that was written past the guard is told, by its chain and as what it is', async () => {
   const { ref } = await runJob('twice');
   const event = eventOf(ref, { type: 'JobCanceled', data: { by: 'hand' } });
-  await bus.nc.request(eventSubject(ref, 'JobCanceled'), JSON.stringify(event));
+  await bus.nc.request(eventSubject(ref, event), JSON.stringify(event));
   const report = await verify('twice');
   expect(foundIn(report)).toEqual([
     { kind: 'chain_broken', count: 1 },
@@ -313,19 +314,30 @@ test('a delivery that is long due and does not get on is told; that of a paused 
 });
 
 test('a job whose request was settled and which nobody holds is told; one that waits for an executor is not', async () => {
-  await provisionConsumer(bus.nc, executorConsumer('add', 1_000));
+  const consumer = executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 1_000 });
+  await provisionConsumer(bus.nc, consumer);
+  const contract = {
+    name: 'add',
+    version: '1',
+    description: '',
+    resource: '',
+    input_schema: {},
+    result_schema: {},
+  };
+  const [live] = recordOf({ ...contract, max_attempts: 1, timeout_ms: 1 }).contracts;
+  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  if (live) await actions.put('add', { contracts: [{ ...live, lease_ms: 1_000 }] });
   const stuck = await runJob('stuck', [started]);
   // Settles whatever asks to run a job, as a mistaken executor would.
   const stop = new AbortController();
   const settling = consumeBatches(bus.nc, {
-    consumer: executorConsumer('add', 1_000),
+    consumer,
     maxBatch: 100,
     signal: stop.signal,
     onError: (error) => stop.abort(error),
     onUnreadable: () => {},
     handle: async () => {},
   });
-  const consumer = { stream: JOBS_STREAM, name: 'executor-add' };
   await waitUntil(async () => ((await bus.standingOf(consumer))?.ackFloor ?? 0) >= (stuck.versions[0] ?? 0));
   stop.abort();
   await settling;
@@ -336,7 +348,7 @@ test('a job whose request was settled and which nobody holds is told; one that w
   expect(findings).toMatchObject([{ kind: 'job_stuck', count: 1, samples: [{ id: stuck.ref.jobId }] }]);
   expect(uuidV7TimeMs(waiting.ref.jobId)).toBeGreaterThan(0);
   // Whoever began it says that it still does.
-  const forget = bus.answerHolds('e', (jobId) => jobId === stuck.ref.jobId);
+  const forget = bus.answerHolds('e', { holds: (jobId) => jobId === stuck.ref.jobId, onTaken() {} });
   expect((await verify('stuck')).findings).toEqual([]);
   forget();
 });

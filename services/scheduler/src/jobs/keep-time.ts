@@ -1,0 +1,52 @@
+import { LogUnavailable } from '@errand/bus';
+import { type Logger, repeatedly } from '@errand/runtime';
+import { adopt, type Moved, type MoveOnDeps, moveOn } from './move-on.ts';
+import type { OpenJob, OpenJobs } from './open-jobs.ts';
+
+/** Jobs at once. */
+const PARALLEL = 64;
+/** After a failure, and for jobs that nobody can run. */
+const AGAIN_MS = 1_000;
+
+/** Moves jobs on as their times come, until the signal. */
+export async function keepTime(
+  options: MoveOnDeps & {
+    open: OpenJobs;
+    log: Logger;
+    tickMs: number;
+    signal: AbortSignal;
+    /** Whether all that the log held at the start is known. */
+    isReady: () => boolean;
+    onMoved: (outcome: Moved) => void;
+  },
+): Promise<void> {
+  const { open, now, log, tickMs, signal, isReady, onMoved } = options;
+
+  async function move(job: OpenJob, act: typeof moveOn): Promise<void> {
+    const { jobId } = job.ref;
+    try {
+      const outcome = await act(job, options);
+      onMoved(outcome);
+      if (outcome === 'stranded') open.putBack(jobId, now() + AGAIN_MS);
+    } catch (err) {
+      open.putBack(jobId, now() + AGAIN_MS);
+      if (!(err instanceof LogUnavailable)) log.error({ err, job_id: jobId }, 'job_not_moved_on');
+    }
+  }
+
+  async function moveDue(): Promise<void> {
+    while (isReady() && !signal.aborted) {
+      const due = open.due(now(), PARALLEL);
+      if (due.length === 0) return;
+      await Promise.all(due.map((job) => move(job, moveOn)));
+    }
+  }
+
+  async function adoptOld(): Promise<void> {
+    if (!isReady()) return;
+    const old = [...open.withoutContract()].filter(({ wakeAt }) => wakeAt === undefined).slice(0, PARALLEL);
+    await Promise.all(old.map((job) => move(job, adopt)));
+  }
+
+  await Promise.all([repeatedly(tickMs, signal, moveDue), repeatedly(AGAIN_MS, signal, adoptOld)]);
+}

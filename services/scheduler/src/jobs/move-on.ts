@@ -1,0 +1,83 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { Bus } from '@errand/bus';
+import { toJobEvent } from '@errand/contracts';
+import { type Command, decide, foldJob, type JobState } from '@errand/domain';
+import type { OpenJob } from './open-jobs.ts';
+
+export interface MoveOnDeps {
+  readonly bus: Pick<Bus, 'append' | 'readJob' | 'askHolds'>;
+  /** Unix milliseconds by the clock of the log's server: no other one ends waits. */
+  readonly now: () => number;
+  /** The contract whose executors run jobs of an action that name none. */
+  readonly contractOf: (action: string) => string | undefined;
+}
+
+/** What became of a job whose time had come, or might have. */
+export type Moved =
+  | 'woken'
+  | 'expired'
+  | 'adopted'
+  /** Nothing was to be done, or somebody else was faster. What follows from it comes with the log. */
+  | 'left'
+  /** Nobody can run it at present. */
+  | 'stranded';
+
+/**
+ * Does what a job's time asks for, as the log tells it: ends its wait, or the job. Two processes may do so at once, and
+ * one of them writes.
+ * @throws LogUnavailable
+ */
+export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
+  const { bus, now, contractOf } = deps;
+  const events = await bus.readJob(ref);
+  const state = foldJob(events);
+  if (!state) return 'left';
+  const command = commandFor(state, now(), contractId ?? contractOf(ref.action));
+  if (command === undefined) return 'left';
+  if (command === 'stranded') return 'stranded';
+  const decision = decide(command, state);
+  if (decision.kind === 'rejected') return 'left';
+  const request = events.find(({ event }) => event.type === 'JobRequested');
+  const event = toJobEvent(decision.fact, {
+    id: randomUUIDv7(),
+    jobId: ref.jobId,
+    source: '/errand/scheduler',
+    timeMs: now(),
+    traceparent: request?.event.traceparent,
+  });
+  const outcome = await bus.append({ ref, event, expectedVersion: state.version });
+  if (outcome.kind === 'conflict') return 'left';
+  return command.type === 'expireJob' ? 'expired' : 'woken';
+}
+
+/**
+ * Has a job of before contracts had ids run by the executors of the action's contract of today.
+ * @throws LogUnavailable
+ */
+export async function adopt({ ref, executorId }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
+  const { bus, now, contractOf } = deps;
+  const contractId = contractOf(ref.action);
+  if (contractId === undefined) return 'stranded';
+  if (executorId !== undefined && (await bus.askHolds(executorId, ref.jobId))) return 'stranded';
+  const events = await bus.readJob(ref);
+  const state = foldJob(events);
+  const decision = decide({ type: 'adoptJob', contractId }, state);
+  if (!state || decision.kind === 'rejected' || state.phase.value.nextAt !== null) return 'left';
+  const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/scheduler', timeMs: now() } as const;
+  const event = toJobEvent(decision.fact, about);
+  const outcome = await bus.append({ ref, event, expectedVersion: state.version });
+  return outcome.kind === 'appended' ? 'adopted' : 'left';
+}
+
+function commandFor(
+  state: JobState,
+  nowMs: number,
+  contractId: string | undefined,
+): Command | 'stranded' | undefined {
+  const expire: Command = { type: 'expireJob', nowMs };
+  if (decide(expire, state).kind === 'fact') return expire;
+  const { nextAt } = state.phase.value;
+  const isCanceled = state.cancelRequested.value !== null;
+  if (nextAt === null || (Date.parse(nextAt) > nowMs && !isCanceled)) return undefined;
+  return contractId === undefined ? 'stranded' : { type: 'wakeJob', contractId };
+}

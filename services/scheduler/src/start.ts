@@ -1,0 +1,152 @@
+import { openBus, removeVersionOne } from '@errand/bus';
+import { currentContract, TIMED_EVENTS } from '@errand/contracts';
+import {
+  Counter,
+  createOps,
+  Gauge,
+  repeatedly,
+  type ServiceContext,
+  serveHttp,
+  watchClock,
+} from '@errand/runtime';
+import type { SchedulerConfig } from './config.ts';
+import { watchExecutors } from './contracts/live-executors.ts';
+import { openRegistry } from './contracts/registry.ts';
+import { keepTime } from './jobs/keep-time.ts';
+import { createOpenJobs } from './jobs/open-jobs.ts';
+
+/**
+ * Starts a scheduler: it says which contracts actions have, ends waits and overdue jobs, and needs no Postgres. Any number
+ * may run; they agree by the guards of what they write.
+ */
+export async function startScheduler(
+  config: SchedulerConfig,
+  { log, signal, fail, now: clock = Date.now }: ServiceContext & { now?: () => number },
+): Promise<AsyncDisposable & { opsPort: number }> {
+  const stop = new AbortController();
+  const stopping = AbortSignal.any([signal, stop.signal]);
+  await using resources = new AsyncDisposableStack();
+  resources.defer(() => stop.abort());
+  const bus = resources.use(
+    await openBus({
+      servers: config.natsUrl,
+      access: config,
+      name: 'errand-scheduler',
+      topology: config,
+      signal: stopping,
+      onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+      onReplaced: fail,
+    }),
+  );
+  let isCaughtUp = false;
+  const ops = createOps({
+    service: 'scheduler',
+    checks: { caught_up: () => isCaughtUp, nats: bus.isConnected, log: bus.isAnswering },
+  });
+  const { host, opsPort, shutdownGraceMs } = config;
+  const http = resources.use(
+    await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
+  );
+  let aheadMs = await bus.clockAheadMs(clock);
+  const measure = async () => {
+    aheadMs = await bus.clockAheadMs(clock);
+    return aheadMs;
+  };
+  void watchClock({
+    measure,
+    maxOffMs: config.maxClockOffMs,
+    metrics: ops.metrics,
+    log,
+    signal: stopping,
+  });
+  const now = () => clock() - aheadMs;
+
+  /** Executors of version 1 of the protocol end without their consumers; their jobs are adopted. */
+  async function retire(): Promise<void> {
+    try {
+      const consumers = await removeVersionOne(bus.nc);
+      if (consumers.length > 0) log.warn({ consumers }, 'version_1_removed');
+    } catch (err) {
+      log.error({ err }, 'version_1_not_removed');
+    }
+  }
+
+  const open = createOpenJobs();
+  const executors = resources.use(await watchExecutors(bus));
+  const registry = resources.use(
+    await openRegistry({
+      bus,
+      executors,
+      log,
+      now,
+      openJobsOf: (action, contractId) => (isCaughtUp ? open.countOf(action, contractId) : undefined),
+      onOldExecutor(action) {
+        log.error({ action }, 'executor_too_old');
+        void retire();
+      },
+    }),
+  );
+  await retire();
+  const moved = new Counter({
+    name: 'errand_scheduled_jobs_total',
+    help: 'Jobs whose wait or life a scheduler has ended, by what became of them',
+    labelNames: ['outcome'],
+    registers: [ops.metrics],
+  });
+  new Gauge({
+    name: 'errand_waiting_jobs',
+    help: 'Jobs that wait for a time to come',
+    registers: [ops.metrics],
+    collect() {
+      this.set(open.waiting());
+    },
+  });
+  const following = bus
+    .followLog({
+      subjects: TIMED_EVENTS,
+      onEvent(decoded) {
+        if (decoded.kind === 'event') open.take(decoded.recorded);
+        else open.takeUnread(decoded.subject);
+      },
+      onCaughtUp() {
+        isCaughtUp = true;
+        log.info({ waiting: open.waiting() }, 'log_read');
+      },
+      signal: stopping,
+    })
+    .catch(fail);
+  const time = keepTime({
+    open,
+    bus,
+    now,
+    log,
+    tickMs: config.tickMs,
+    signal: stopping,
+    isReady: () => isCaughtUp,
+    contractOf: (action) => currentContract(registry.peek(action))?.contract.contract_id,
+    onMoved: (outcome) => moved.inc({ outcome }),
+  });
+  const sweeping = repeatedly(config.contractSweepMs, stopping, async () => {
+    await registry.sweep().catch((err) => log.warn({ err }, 'contracts_not_swept'));
+  });
+  const stopAnswering = await bus.answerScheduler(
+    {
+      announce: registry.announce,
+      withdraw: registry.withdraw,
+      waiting_jobs: async () =>
+        isCaughtUp ? { kind: 'counted', waiting: open.waiting() } : { kind: 'unknown' },
+    },
+    (err) => log.error({ err }, 'command_failed'),
+  );
+  resources.defer(stopAnswering);
+
+  const started = resources.move();
+  return {
+    opsPort: http.port,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.all([following, time, sweeping]);
+      await started[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { startTestNats, startTestScheduler, type TestNats, waitUntil } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inMs, openTestJobs, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
+
+let nats: TestNats;
+let jobs: TestJobs;
+const schedulers: AsyncDisposable[] = [];
+beforeAll(async () => {
+  nats = await startTestNats();
+  jobs = await openTestJobs(nats.url);
+  schedulers.push(...(await Promise.all([1, 2].map(() => startTestScheduler(nats.url)))));
+});
+afterAll(async () => {
+  await Promise.all(schedulers.map((scheduler) => scheduler[Symbol.asyncDispose]()));
+  await jobs?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+const expired = (deadline: string) => ({ type: 'JobExpired', data: { deadline } });
+
+test('a job that nobody began by its start_by expires, with no executor alive', async () => {
+  const ref = await jobs.request({ start_by: inMs(300) });
+  expect(await jobs.lastOf(ref, 'JobExpired')).toMatchObject(expired('start_by'));
+});
+
+test('a job that was begun in time does not expire by its start_by, but by its finish_by', async () => {
+  const ref = await jobs.request({ start_by: inMs(200), finish_by: inMs(700) }, [STARTED]);
+  expect(await jobs.lastOf(ref, 'JobExpired')).toMatchObject(expired('finish_by'));
+});
+
+test('an ended job does not expire', async () => {
+  const ended = await jobs.request({ finish_by: inMs(300) }, [STARTED, SUCCEEDED]);
+  const late = await jobs.request({ finish_by: inMs(600) });
+  await jobs.lastOf(late, 'JobExpired');
+  expect((await jobs.typesOf(ended)).at(-1)).toBe('JobSucceeded');
+});
+
+test('a hundred overdue jobs, seen by two schedulers at once, expire once each', async () => {
+  const refs = await Promise.all(Array.from({ length: 100 }, () => jobs.request({ finish_by: inMs(100) })));
+  await Promise.all(refs.map((ref) => jobs.lastOf(ref, 'JobExpired')));
+  const types = await Promise.all(refs.map(jobs.typesOf));
+  expect(types).toEqual(refs.map(() => ['JobRequested', 'JobExpired']));
+});
+
+test('what became overdue while no scheduler ran expires once one does', async () => {
+  await using alone = await startTestNats();
+  await using others = await openTestJobs(alone.url);
+  const refs = [
+    await others.request({ finish_by: inMs(50) }),
+    await others.request({ start_by: inMs(50) }, [STARTED]),
+  ];
+  const overdueAt = Date.parse(inMs(100));
+  await waitUntil(() => Date.now() > overdueAt);
+  await using _ = await startTestScheduler(alone.url);
+  await others.lastOf(refs[0], 'JobExpired');
+  expect(await others.typesOf(refs[1])).toEqual(['JobRequested', 'JobStarted']);
+});
