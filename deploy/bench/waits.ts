@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { openBus } from '@errand/bus';
-import { DEFAULT_TOPOLOGY } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY, type JobRef, toJobEvent } from '@errand/contracts';
 import { Pool } from 'undici';
 import { startBenchSystem } from './bench-system.ts';
 import { runAndWait } from './latency.ts';
@@ -59,6 +59,25 @@ async function measure(run: () => Promise<void>): Promise<{ p50_ms: number; p99_
   return { p50_ms: round(percentile(took, 0.5), 2), p99_ms: round(percentile(took, 0.99), 2) };
 }
 
+function waitingRequest({ tenantId, action, jobId }: JobRef) {
+  const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+  const data = {
+    tenant_id: tenantId,
+    action,
+    action_version: '1',
+    contract_id: 'none',
+    resource: {},
+    input: {},
+    metadata: {},
+    source: 'api' as const,
+    requested_by: 'bench',
+    start_after: at(HOUR_MS),
+    finish_by: at(2 * HOUR_MS),
+  };
+  const about = { id: randomUUIDv7(), jobId, source: '/errand/bench', timeMs: Date.now() } as const;
+  return toJobEvent({ type: 'JobRequested', data }, about);
+}
+
 async function setWaits(servers: string): Promise<number> {
   const topology = DEFAULT_TOPOLOGY;
   await using bus = await openBus({ servers, name: 'bench', topology });
@@ -67,7 +86,7 @@ async function setWaits(servers: string): Promise<number> {
   const set = async () => {
     while (left-- > 0) {
       const ref = { tenantId: 'bench', action: 'noop', jobId: randomUUIDv7() };
-      await bus.scheduleDue(ref, Date.now() + HOUR_MS);
+      await bus.append({ ref, event: waitingRequest(ref), expectedVersion: 0 });
     }
   };
   await Promise.all(Array.from({ length: WAITS_AT_ONCE }, set));

@@ -87,11 +87,27 @@ def rerun():
 
 def hurry():
     """Waits for nothing: it begins the next attempt at once."""
-    def due(nats, prefix, _at):
-        job = job_log.read_job(nats, prefix)
-        job_log.append(nats, job, "JobDue", {"reason": "retry" if job.attempt else "start_after"})
+    append = executor.append
 
-    executor.set_wait = due
+    def due(nats, job):
+        reason, contract_id = "retry" if job.attempt else "start_after", job.request["data"]["contract_id"]
+        append(nats, job, "JobDue", {"reason": reason, "contract_id": contract_id})
+
+    def hurried(nats, job, kind, data):
+        stored = append(nats, job, kind, data)
+        if kind == "JobRetrying" and stored:
+            due(nats, job)
+        return stored
+
+    run_job = Executor.run_job
+
+    def run_at_once(self, job, action, events):
+        if job.status == "queued" and job.next_at:
+            due(self.nats, job)
+        return run_job(self, job, action, events)
+
+    executor.append = hurried
+    Executor.run_job = run_at_once
 
 
 def silent():
@@ -112,9 +128,15 @@ def blind():
 
 
 def short():
-    """Makes consumers that are not as they should be."""
-    make_consumer = Executor.make_consumer
-    Executor.make_consumer = lambda self, *args: make_consumer(self, *args[:-1], 9)
+    """Makes a consumer of its own."""
+    run = Executor.run
+
+    def with_consumer(self):
+        config = {"durable_name": "mine", "filter_subjects": ["jobs.*.conformance_echo.>"], "ack_policy": "explicit"}
+        self.nats.api("$JS.API.CONSUMER.DURABLE.CREATE.JOBS.mine", {"stream_name": "JOBS", "config": config})
+        run(self)
+
+    Executor.run = with_consumer
 
 
 def inline():
@@ -158,8 +180,8 @@ def endless():
 
 
 def again():
-    """Announces what is announced already."""
-    Executor.announce = lambda self, contract: self.nats.api(f"$KV.actions.{contract['name']}", contract)
+    """Does not tell that it lives."""
+    Executor.beat = lambda self: None
 
 
 def immortal():

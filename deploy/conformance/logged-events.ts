@@ -15,6 +15,8 @@ export interface LoggedEvent {
 /** In the `source` of what the test itself writes. */
 export const OWN_SOURCE = '/errand/conformance';
 
+const SCHEDULER_SOURCE = '/errand/scheduler';
+
 const ENDINGS = ['succeeded', 'failed', 'canceled', 'expired'];
 const NOT_FOUND = 10_037;
 
@@ -42,7 +44,7 @@ export async function eventsOfJob(
 }
 
 /** A message of a stream, by what JetStream's API takes; undefined when there is none. */
-export async function storedMessage(
+async function storedMessage(
   { nc }: Bus,
   stream: string,
   wanted: Record<string, unknown>,
@@ -59,7 +61,7 @@ export async function storedMessage(
 }
 
 /** The headers of a stored message by their names. */
-export function headersOf({ hdrs = '' }: StoredMessage): Map<string, string> {
+function headersOf({ hdrs = '' }: StoredMessage): Map<string, string> {
   const lines = Buffer.from(hdrs, 'base64').toString('utf8').split('\r\n').slice(1);
   return new Map(
     lines
@@ -74,7 +76,7 @@ export function isEnding({ token }: LoggedEvent): boolean {
 
 /** Whether the executor under test wrote it. */
 export function isTheirs({ event }: LoggedEvent): boolean {
-  return event?.source !== OWN_SOURCE;
+  return event?.source !== OWN_SOURCE && event?.source !== SCHEDULER_SOURCE;
 }
 
 /** A job's events in one line, such as `requested started#1 succeeded#1`. */

@@ -4,6 +4,7 @@ import { type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/
 import { waitUntil } from '@errand/testkit';
 import { eventsOfJob, isEnding, type LoggedEvent, OWN_SOURCE, told } from './logged-events.ts';
 import { RuleBroken } from './rule.ts';
+import { liveContract } from './standings.ts';
 
 export interface PlayedJob {
   readonly ref: JobRef;
@@ -53,7 +54,9 @@ export function createPlay(bus: Bus, patienceMs: number): Play {
     jobs,
     async request(action, input, { startAfter, inputRef, traceparent } = {}) {
       const ref = { tenantId: TENANT, action, jobId: randomUUIDv7() };
-      const outcome = await appendAt(ref, 0, requestOf(ref, { input, startAfter, inputRef }), traceparent);
+      const contractId = (await liveContract(bus, action)).contract.contract_id;
+      const fact = requestOf(ref, { input, startAfter, inputRef, contractId });
+      const outcome = await appendAt(ref, 0, fact, traceparent);
       if (outcome.kind !== 'appended') throw new Error('a new job is in the log already');
       const job = { ref, first: outcome.version };
       jobs.push(job);
@@ -90,15 +93,21 @@ export function createPlay(bus: Bus, patienceMs: number): Play {
 
 function requestOf(
   ref: JobRef,
-  asked: { input: unknown; startAfter?: string | undefined; inputRef?: PayloadRef | undefined },
+  asked: {
+    input: unknown;
+    startAfter?: string | undefined;
+    inputRef?: PayloadRef | undefined;
+    contractId: string;
+  },
 ): JobFact {
-  const { input, startAfter, inputRef } = asked;
+  const { input, startAfter, inputRef, contractId } = asked;
   return {
     type: 'JobRequested',
     data: {
       tenant_id: ref.tenantId,
       action: ref.action,
       action_version: '1',
+      contract_id: contractId,
       resource: {},
       ...(inputRef ? { input_ref: inputRef } : { input }),
       metadata: {},

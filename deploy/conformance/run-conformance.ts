@@ -2,15 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bus, openBus } from '@errand/bus';
-import { BUCKETS } from '@errand/contracts';
 import { BUS_SETTINGS, parseConfig } from '@errand/runtime';
-import { startTestNats, waitUntil } from '@errand/testkit';
+import { startTestNats, startTestScheduler, waitUntil } from '@errand/testkit';
 import { type Candidate, createCandidate } from './candidate.ts';
-import { storedMessage } from './logged-events.ts';
 import { createPlay } from './play.ts';
 import { type Rule, RuleBroken, RuleSkipped, type Stage } from './rule.ts';
 import { RULES } from './rules.ts';
-import { workOfAction } from './standings.ts';
+import { liveContract, workOfAction } from './standings.ts';
 import { ACTIONS } from './wanted-actions.ts';
 
 export interface ConformanceOptions {
@@ -46,6 +44,7 @@ export async function runConformance(options: ConformanceOptions): Promise<RuleO
   const natsUrl = 'natsUrl' in executor ? executor.natsUrl : resources.use(await startTestNats()).url;
   const topology = parseConfig(BUS_SETTINGS, { ...process.env, NATS_URL: natsUrl });
   const bus = resources.use(await openBus({ servers: natsUrl, name: 'errand-conformance', topology }));
+  if ('command' in executor) resources.use(await startTestScheduler(natsUrl));
   const candidate =
     'command' in executor ? await startCandidate(executor.command, natsUrl, resources) : undefined;
   await untilAnnounced(bus, candidate);
@@ -125,12 +124,8 @@ async function startCandidate(
 }
 
 async function untilAnnounced(bus: Bus, candidate: Candidate | undefined): Promise<void> {
-  const isAnnounced = async (action: string) => {
-    const subject = `$KV.${BUCKETS.actions}.${action}`;
-    return (await storedMessage(bus, `KV_${BUCKETS.actions}`, { last_by_subj: subject })) !== undefined;
-  };
   try {
-    await waitUntil(async () => (await Promise.all(ACTIONS.map(isAnnounced))).every(Boolean), {
+    await waitUntil(() => Promise.all(ACTIONS.map((action) => liveContract(bus, action))), {
       timeoutMs: READY_MS,
     });
   } catch (cause) {

@@ -1,5 +1,12 @@
-import type { Bus } from '@errand/bus';
-import { JOBS_STREAM } from '@errand/contracts';
+import { type Bus, openBucket } from '@errand/bus';
+import {
+  ActionRecord,
+  BUCKETS,
+  currentContract,
+  executorConsumerName,
+  JOBS_STREAM,
+  type LiveContract,
+} from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { RuleBroken, type Stage } from './rule.ts';
 
@@ -13,20 +20,25 @@ export interface ConsumerInfo {
 }
 
 /** Undefined for a consumer that there is not. */
-export async function consumerInfo(
-  bus: Bus,
-  stream: string,
-  name: string,
-): Promise<ConsumerInfo | undefined> {
+async function consumerInfo(bus: Bus, stream: string, name: string): Promise<ConsumerInfo | undefined> {
   const answer = await bus.nc.request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', { timeout: 2_000 });
   const info = answer.json<ConsumerInfo & { error?: unknown }>();
   return info.error ? undefined : info;
 }
 
+/** The contract by which an action's runs are taken. @throws RuleBroken where none is announced */
+export async function liveContract(bus: Bus, action: string): Promise<LiveContract> {
+  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const live = currentContract(await actions.get(action));
+  if (!live) throw new RuleBroken(`no contract of ${action} is announced`);
+  return live;
+}
+
 /** What the executors of an action are at. */
 export async function workOfAction(bus: Bus, action: string): Promise<ConsumerInfo> {
-  const info = await consumerInfo(bus, JOBS_STREAM, `executor-${action}`);
-  if (!info) throw new RuleBroken(`there is no consumer executor-${action}`);
+  const { name } = await executorOf(bus, action);
+  const info = await consumerInfo(bus, JOBS_STREAM, name);
+  if (!info) throw new RuleBroken(`there is no consumer ${name}`);
   return info;
 }
 
@@ -55,6 +67,8 @@ export async function untilSettled(
   }
 }
 
-export function executorOf(action: string): { stream: string; name: string } {
-  return { stream: JOBS_STREAM, name: `executor-${action}` };
+/** The consumer that delivers the jobs of an action's contract. */
+export async function executorOf(bus: Bus, action: string): Promise<{ stream: string; name: string }> {
+  const { slot } = await liveContract(bus, action);
+  return { stream: JOBS_STREAM, name: executorConsumerName(action, slot) };
 }

@@ -98,7 +98,7 @@ test('an append without a guard is found out', async () => {
   const requestedVersion = await guarded(requested, 0);
   await guarded(started, requestedVersion);
   // Its writer believes that nothing has happened since the request, and does not ask the server to make sure.
-  await bus.nc.request(eventSubject(ref, unguarded.type), JSON.stringify(unguarded));
+  await bus.nc.request(eventSubject(ref, unguarded), JSON.stringify(unguarded));
   written.set(unguarded.id, { expectedVersion: requestedVersion, outcome: { kind: 'unknown' } });
 
   const log = await readWholeLog(bus);

@@ -6,7 +6,6 @@ import {
   MIN_NATS_VERSION,
   redriveConsumer,
   streams,
-  TIMERS_CONSUMER,
 } from '@errand/contracts';
 import { settings } from '@errand/executor';
 import { type Channel, channelOf, channels, parametersOf } from './channels.ts';
@@ -15,7 +14,7 @@ import { type JsonSchema, protocolSchemas } from './schemas.ts';
 
 const LEASE_MS = Number(settings.leaseMs.default);
 /** Raised with the first number where an executor that was written before would not do any more. */
-const PROTOCOL_VERSION = '1.0.0';
+const PROTOCOL_VERSION = '2.0.0';
 
 /** The executor protocol as an AsyncAPI 3.0.0 document, as seen by an executor. */
 export function asyncApiDocument(): JsonSchema {
@@ -45,6 +44,14 @@ export function asyncApiDocument(): JsonSchema {
         description: 'The reply subject of a question.',
         messages: { HoldsAnswer: { $ref: '#/components/messages/HoldsAnswer' } },
       },
+      schedulerAnswers: {
+        address: null,
+        description: 'The reply subject of a command.',
+        messages: {
+          AnnounceAnswer: { $ref: '#/components/messages/AnnounceAnswer' },
+          WithdrawAnswer: { $ref: '#/components/messages/WithdrawAnswer' },
+        },
+      },
     },
     operations: operations(all),
     components: { messages: messages(), schemas: protocolSchemas('draft-7') },
@@ -65,6 +72,7 @@ const APPENDED: readonly JobEventType[] = [
   'JobStarted',
   'JobProgressed',
   'JobRetrying',
+  'JobDeferred',
   'JobDue',
   'JobSucceeded',
   'JobFailed',
@@ -78,7 +86,15 @@ function operations(all: Record<string, Channel>): JsonSchema {
     messages: all[id]?.messages.map((name) => ({ $ref: `#/channels/${id}/messages/${name}` })),
     ...more,
   });
-  const work = executorConsumer('{action}', LEASE_MS);
+  const sample = { slot: 0, contractId: 'contract', leaseMs: LEASE_MS };
+  const made = executorConsumer('action', sample);
+  const named = (text: string) =>
+    text.replace('.action.', '.{action}.').replace('.contract', '.{contract_id}');
+  const work = {
+    ...made,
+    name: made.name.replace('action-0', '{action}-{slot}'),
+    filterSubjects: made.filterSubjects.map(named),
+  };
   const append = (type: JobEventType) => operation('send', channelOf(type), { summary: `Appends ${type}.` });
   const reply = {
     reply: {
@@ -86,6 +102,12 @@ function operations(all: Record<string, Channel>): JsonSchema {
       messages: [{ $ref: '#/channels/presenceAnswers/messages/HoldsAnswer' }],
     },
   };
+  const answered = (name: string) => ({
+    reply: {
+      channel: { $ref: '#/channels/schedulerAnswers' },
+      messages: [{ $ref: `#/channels/schedulerAnswers/messages/${name}` }],
+    },
+  });
   const consumer = (spec: ConsumerSpec) => ({ 'x-nats-consumer': consumerOf(spec) });
   const send = (id: string, summary: string) => operation('send', id, { summary });
   return {
@@ -93,14 +115,20 @@ function operations(all: Record<string, Channel>): JsonSchema {
     takeDue: operation('receive', 'jobDue', { summary: 'Takes up a job again.', ...consumer(work) }),
     ...Object.fromEntries(APPENDED.map((type) => [`append${type}`, append(type)])),
     hearStored: operation('receive', 'storedEvents', { summary: 'Hears what others write of a job.' }),
-    announce: send('announcements', 'Announces an action.'),
-    setWait: send('waits', 'Has the server wait for a job.'),
-    takeWaitOver: operation('receive', 'waitsOver', {
-      summary: 'Takes the end of a wait, of any action.',
-      ...consumer(TIMERS_CONSUMER),
+    announce: operation('send', 'announcements', {
+      summary: 'Announces a contract.',
+      ...answered('AnnounceAnswer'),
     }),
-    answerPresence: operation('receive', 'presence', { summary: 'Says whether it holds a job.', ...reply }),
-    askPresence: operation('send', 'presence', { summary: 'Asks another executor.', ...reply }),
+    withdraw: operation('send', 'withdrawals', {
+      summary: 'Withdraws a contract.',
+      ...answered('WithdrawAnswer'),
+    }),
+    beat: send('heartbeats', 'Tells that it lives.'),
+    answerPresence: operation('receive', 'presence', {
+      summary: 'Says whether it holds a job, and hears of jobs that it lost.',
+      ...reply,
+    }),
+    askPresence: operation('send', 'presence', { summary: 'Asks or tells another executor.', ...reply }),
     park: send('deadLetters', 'Parks what it cannot read.'),
     takeRedrive: operation('receive', 'redrives', {
       summary: 'Takes what is redriven to it.',

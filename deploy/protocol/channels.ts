@@ -1,5 +1,6 @@
 import {
   BUCKETS,
+  commandSubject,
   deadLetterSubject,
   eventSubject,
   executorSubject,
@@ -8,7 +9,6 @@ import {
   payloadSubjects,
   redriveSubject,
   storedSubject,
-  timerSubjects,
 } from '@errand/contracts';
 
 /** A place where messages of one kind are sent: a subject with words in braces, and what they stand for. */
@@ -23,10 +23,11 @@ const PARAMETERS: Record<string, string> = {
   tenant_id: 'A tenant: 1-64 letters, digits, `_` or `-`.',
   action: 'An action: snake_case, at most 64 characters.',
   job_id: 'A job: a lower-case UUIDv7.',
-  lane: '`fast` or `bulk`.',
-  event: 'The type of the event as in its own subject, with its lane where it has one.',
+  lane: '`fast` or `held`.',
+  contract_id: "What tells an action's contracts apart: 1-32 letters, digits, `_` or `-`.",
+  event: 'The type of the event as in its own subject, with what follows.',
   executor_id: 'One run of one executor: letters, digits, `_` and `-`.',
-  consumer: '`executor-` and the name of an action.',
+  consumer: '`executor-<action>-` and a number from 0 to 3.',
   chunks_id: 'A UUIDv7 of the object, the last part of its key.',
   name: "The object's key in base64url, padded.",
 };
@@ -39,6 +40,8 @@ const ABOUT: Record<JobEventType, string> = {
   JobStarted: 'An attempt has begun, on the executor that it names.',
   JobProgressed: 'How far the attempt is.',
   JobRetrying: 'The attempt failed and another one is to begin at `retry_at`.',
+  JobDeferred: 'The attempt waits for something outside until a time, and holds no slot meanwhile.',
+  JobCarried: 'A job that only waits, whole: its earlier events may have left the log.',
   JobDue: 'A wait is over, or an attempt was handed over: the job is to be run by whoever gets this.',
   JobCancelRequested: 'Somebody wants the job to end. Whoever runs it stops and writes JobCanceled.',
   JobSucceeded: 'An ending: the result is there.',
@@ -50,10 +53,12 @@ const ABOUT: Record<JobEventType, string> = {
 /** Every channel that an executor reads or writes, by its id. */
 export function channels(): Record<string, Channel> {
   const events = JOB_EVENT_TYPES.map((type) => {
-    const address = templated(eventSubject(SAMPLE, type)).replace(/\.fast$/, '.{lane}');
+    const address = templated(eventSubject(SAMPLE, { type, data: { contract_id: 'c1' } })).replace(
+      /\.fast\.c1$/,
+      '.{lane}.{contract_id}',
+    );
     return [channelOf(type), { address, description: ABOUT[type], messages: [type] }] as const;
   });
-  const { wait, due } = timerSubjects(SAMPLE);
   return {
     ...Object.fromEntries(events),
     storedEvents: {
@@ -63,20 +68,26 @@ export function channels(): Record<string, Channel> {
       messages: ['StoredHint'],
     },
     announcements: {
-      address: `$KV.${BUCKETS.actions}.{action}`,
-      description: 'The key-value bucket of contracts: the newest message of a subject is what is announced.',
+      address: commandSubject('scheduler', 'announce'),
+      description: 'Asks the scheduler to let this executor serve a contract.',
       messages: ['Announcement'],
     },
-    waits: {
-      address: templated(wait),
-      description: "A job's wait. Publishing again replaces it. The server tells its end on its target.",
-      messages: ['Wait'],
+    withdrawals: {
+      address: commandSubject('scheduler', 'withdraw'),
+      description:
+        'Takes the route of a contract away that this executor serves no more, unless another one does.',
+      messages: ['Withdrawal'],
     },
-    waitsOver: { address: templated(due), description: 'The end of a wait.', messages: ['WaitOver'] },
+    heartbeats: {
+      address: `$KV.${BUCKETS.executors}.{executor_id}`,
+      description: 'The key-value bucket of heartbeats, each gone after 15 seconds.',
+      messages: ['Heartbeat'],
+    },
     presence: {
       address: executorSubject('executor_id').replace('executor_id', '{executor_id}'),
-      description: 'Asks one executor whether it holds a job.',
-      messages: ['HoldsQuestion'],
+      description:
+        'Asks one executor whether it holds a job, or tells it of one that was taken over from it.',
+      messages: ['HoldsQuestion', 'TakenOver'],
     },
     deadLetters: {
       address: deadLetterSubject('{consumer}'),

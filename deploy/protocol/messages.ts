@@ -31,15 +31,6 @@ const PARKED = headers(
   'Where the message stood, and why it could not be read.',
 );
 
-const WAIT = headers(
-  {
-    [HEADERS.schedule]: '`@at ` and an RFC 3339 time in UTC.',
-    [HEADERS.scheduleTarget]: '`timers.due.<tenant_id>.<action>.<job_id>`',
-    [HEADERS.ttl]: '`never`, or the stream could drop the wait before its time.',
-  },
-  'A message schedule of the server.',
-);
-
 /** Every message of the protocol by its name. Schemas are named in the components of the document. */
 export function messages(): Record<string, Message> {
   const events = JOB_EVENT_TYPES.map((type) => {
@@ -53,9 +44,19 @@ export function messages(): Record<string, Message> {
       headers: headers({ 'Nats-Sequence': "Stream sequence of the event: the job's version." }),
       payload: NOTHING,
     },
-    Announcement: { summary: 'What an action takes and gives.', payload: component('ActionContract') },
-    Wait: { summary: 'A wait until a time.', contentType: 'text/plain', headers: WAIT, payload: NOTHING },
-    WaitOver: { summary: 'A wait is over.', contentType: 'text/plain', payload: NOTHING },
+    Announcement: { summary: 'A contract that the executor serves.', payload: component('Announcement') },
+    AnnounceAnswer: {
+      summary: 'The consumers to pull from, or why it may not.',
+      payload: component('AnnounceAnswer'),
+    },
+    Withdrawal: { summary: 'A contract that it serves no more.', payload: component('Withdrawal') },
+    WithdrawAnswer: { summary: 'Whether it takes no more runs.', payload: component('WithdrawAnswer') },
+    Heartbeat: { summary: 'What the executor serves and runs.', payload: component('ExecutorHeartbeat') },
+    TakenOver: {
+      summary: 'A job was taken over from this executor.',
+      contentType: 'text/plain',
+      payload: { type: 'string', description: '`taken ` and the id of the job.' },
+    },
     HoldsQuestion: {
       summary: 'Does this executor hold the job?',
       contentType: 'text/plain',

@@ -1,5 +1,12 @@
 import { z } from '@errand/actions';
-import { ActionContract, JobEvent, JobFault, PayloadRef } from '@errand/contracts';
+import {
+  ActionContract,
+  ExecutorHeartbeat,
+  JobEvent,
+  JobFault,
+  PayloadRef,
+  SCHEDULER_COMMANDS,
+} from '@errand/contracts';
 
 /** JSON Schema 2020-12 for files of their own; AsyncAPI's tools read draft 7. */
 export type Dialect = 'draft-2020-12' | 'draft-7';
@@ -16,7 +23,27 @@ const DESCRIBED: Record<string, { schema: z.ZodType; description: string }> = {
   },
   ActionContract: {
     schema: ActionContract,
-    description: 'What an executor announces of an action, in the bucket `actions` under its name.',
+    description: 'What an executor announces of an action.',
+  },
+  Announcement: {
+    schema: SCHEDULER_COMMANDS.announce.request,
+    description: 'A contract that an executor begins to serve.',
+  },
+  AnnounceAnswer: {
+    schema: SCHEDULER_COMMANDS.announce.answer,
+    description: 'The consumers to pull from, or why the executor may not serve it.',
+  },
+  Withdrawal: {
+    schema: SCHEDULER_COMMANDS.withdraw.request,
+    description: 'A contract that an executor serves no more.',
+  },
+  WithdrawAnswer: {
+    schema: SCHEDULER_COMMANDS.withdraw.answer,
+    description: 'Whether the contract takes no more runs.',
+  },
+  ExecutorHeartbeat: {
+    schema: ExecutorHeartbeat,
+    description: 'What an executor serves and runs, in the bucket `executors` under its id.',
   },
   JobFault: { schema: JobFault, description: 'Why a job did not succeed, as callers read it.' },
   PayloadRef: { schema: PayloadRef, description: 'Where an input or a result lies that no event holds.' },

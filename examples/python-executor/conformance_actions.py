@@ -27,7 +27,7 @@ def progress(_given, attempt):
 
 def action(name, run):
     contract = {
-        "name": name, "version": "1", "description": "", "resource": "", "input_schema": {}, "result_schema": {},
+        "name": name, "contract_id": "1", "version": "1", "description": "", "resource": "", "input_schema": {}, "result_schema": {},
         "max_attempts": 2, "timeout_ms": 8_000,
     }
     return {"contract": contract, "slots": 4, "first_delay": 2, "run": run}

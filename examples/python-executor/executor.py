@@ -1,6 +1,6 @@
 """An executor of Errand in Python's standard library: `serve(actions)` runs them until SIGTERM.
 
-It keeps the rules P1 to P25 of docs/executor-protocol.md. It ends when it loses NATS; start it again.
+It keeps the rules P1 to P25 of docs/executor-protocol.md, version 2. It ends when it loses NATS; start it again.
 """
 
 import base64
@@ -15,9 +15,11 @@ import time
 import traceback
 import uuid
 
-from job_log import Gone, append, get_payload, instant, put_payload, read_event, read_job, seconds_of, set_wait
+from job_log import Gone, append, get_payload, instant, put_payload, read_event, read_job
 from nats import ApiError, Nats
 
+PROTOCOL = 2
+HEARTBEAT_SECONDS = 5
 LEASE = int(os.environ.get("ERRAND_LEASE_MS") or 30_000) / 1_000
 INLINE_BYTES = 262_144
 PROGRESS_SECONDS = 0.2
@@ -49,50 +51,59 @@ class Executor:
         self.at_work = {}  # job id → the queue of its events
         self.held = set()  # reply subjects of messages that are not settled
         self.stopping = threading.Event()
+        self.started_at, self.has_beaten = instant(time.time()), False
 
     # P1, P2
 
-    def make_consumer(self, stream, name, filters, ack_wait, max_ack_pending):
-        config = {
-            "durable_name": name, "filter_subjects": filters, "ack_policy": "explicit", "max_deliver": -1,
-            "ack_wait": int(ack_wait * 1e9), "max_ack_pending": max_ack_pending,
-        }
-        request = {"stream_name": stream, "config": config}
-        self.nats.api(f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{name}", request)
-
     def announce(self, contract):
-        subject = f"$KV.actions.{contract['name']}"
-        try:
-            known = self.nats.api("$JS.API.STREAM.MSG.GET.KV_actions", {"last_by_subj": subject})["message"]
-            if json.loads(base64.b64decode(known.get("data", ""))) == contract:
-                return
-        except (ApiError, ValueError):
-            pass
-        self.nats.api(subject, contract)
+        """Until a scheduler answers. Returns the names of the consumers that deliver the action's jobs."""
+        question = {
+            "executor_id": self.id, "protocol": PROTOCOL, "lease_ms": int(LEASE * 1_000), "contract": contract,
+        }
+        while True:
+            try:
+                answer = self.nats.api("scheduler.commands.announce", question, timeout=10.0)
+            except queue.Empty:
+                time.sleep(0.2)
+                continue
+            if answer["kind"] == "admitted":
+                return [source["consumer"] for source in answer["sources"]]
+            raise RuntimeError(f"{contract['name']} is refused: {answer.get('message', answer['kind'])}")
+
+    def beat(self):
+        while not self.stopping.wait(0 if not self.has_beaten else HEARTBEAT_SECONDS):
+            self.has_beaten = True
+            contracts = [
+                {
+                    "action": action["contract"]["name"], "contract_id": action["contract"]["contract_id"],
+                    "slots": action["slots"], "running": action.get("running", 0),
+                }
+                for action in self.actions
+            ]
+            body = {
+                "executor_id": self.id, "protocol": PROTOCOL, "version": "1", "started_at": self.started_at,
+                "contracts": contracts,
+            }
+            self.nats.publish(f"$KV.executors.{self.id}", json.dumps(body).encode())
 
     def run(self):
         self.nats.subscribe(f"executors.{self.id}", self.answer_presence)  # P18
         threads = [threading.Thread(target=self.renew, daemon=True)]
-        self.make_consumer("TIMERS", "timers", ["timers.due.>"], 5, 1_000)
-        threads.append(threading.Thread(target=self.work, args=("TIMERS", "timers", self.on_wait_over)))
         for action in self.actions:
-            name = action["contract"]["name"]
-            durable = f"executor-{name}"
-            filters = [f"jobs.*.{name}.*.requested.*", f"jobs.*.{name}.*.due.*"]
-            self.make_consumer("JOBS", durable, filters, LEASE, 10_000)
-            self.make_consumer("DEAD_LETTERS", f"redrive-{durable}", [f"redrive.{durable}"], 10, 100)
             handle = lambda message, action=action: self.on_delivery(message, action)
-            slots = [("JOBS", durable)] * action["slots"] + [("DEAD_LETTERS", f"redrive-{durable}")]
-            threads += [threading.Thread(target=self.work, args=(*slot, handle)) for slot in slots]
+            for durable in self.announce(action["contract"]):
+                action["consumer"] = durable
+                slots = [("JOBS", durable)] * action["slots"] + [("DEAD_LETTERS", f"redrive-{durable}")]
+                threads += [threading.Thread(target=self.work, args=(*slot, handle)) for slot in slots]
+        threads.append(threading.Thread(target=self.beat))
         for thread in threads:
             thread.start()
-        for action in self.actions:
-            self.announce(action["contract"])
         self.stopping.wait()
         for events in list(self.at_work.values()):
             events.put(("stop", None))
         for thread in threads[1:]:
             thread.join()
+        self.nats.api(f"$KV.executors.{self.id}", b"", {"KV-Operation": "DEL"})
 
     # P3, P4
 
@@ -155,7 +166,7 @@ class Executor:
             del self.at_work[job_id]
 
     def park(self, action, subject, version, reason, body, occasion):
-        consumer = f"executor-{action['contract']['name']}"
+        consumer = action["consumer"]
         headers = {
             "Errand-Consumer": consumer, "Errand-Subject": subject, "Errand-Version": version,
             "Errand-Reason": reason.encode("ascii", "replace").decode().replace("\n", " ")[:500],
@@ -170,11 +181,11 @@ class Executor:
             return b"+ACK"
         if job.request is None:
             return self.nak(LEASE)
+        if job.next_at:
+            return b"+ACK"
         if job.status == "running" and job.executor_id != self.id and self.holds_elsewhere(job):
             return self.nak(LEASE)
-        if job.status == "queued" and job.next_at:
-            set_wait(self.nats, job.prefix, job.next_at)
-            return b"+ACK"
+        taken_from = job.executor_id if job.status == "running" else None
         handed_over = job.status == "queued" and job.attempt > 0 and not job.used_up
         number = job.attempt if handed_over else job.attempt + 1
         if job.cancel_by is not None:
@@ -186,17 +197,28 @@ class Executor:
             fact = ("JobStarted", {"attempt": number, "executor_id": self.id})
         if not append(self.nats, job, *fact):
             return self.nak(0.05)
-        return self.run_attempt(job, action, events) if fact[0] == "JobStarted" else b"+ACK"
+        if fact[0] != "JobStarted":
+            return b"+ACK"
+        if taken_from:
+            self.nats.publish(self.presence_of(taken_from), b"taken " + job.id.encode())
+        return self.run_attempt(job, action, events)
+
+    @staticmethod
+    def presence_of(executor_id):
+        return "executors." + "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in executor_id)
 
     def holds_elsewhere(self, job):
-        name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in job.executor_id)
         try:
-            return self.nats.request(f"executors.{name}", job.id.encode(), timeout=1).body == b"yes"
+            return self.nats.request(self.presence_of(job.executor_id), job.id.encode(), timeout=1).body == b"yes"
         except queue.Empty:
             return False
 
-    def answer_presence(self, question):
-        self.nats.publish(question.reply, b"yes" if question.body.decode() in self.at_work else b"no")
+    def answer_presence(self, message):
+        text = message.body.decode()
+        if not text.startswith("taken "):
+            self.nats.publish(message.reply, b"yes" if text in self.at_work else b"no")
+        elif events := self.at_work.get(text.removeprefix("taken ")):
+            events.put(("taken", None))
 
     # P8 to P13, P16, P20, P21, P24, P25
 
@@ -218,8 +240,6 @@ class Executor:
             if append(self.nats, job, kind, data):
                 break
             job = read_job(self.nats, job.prefix)
-        if kind == "JobRetrying":
-            set_wait(self.nats, job.prefix, data["retry_at"])
         return b"+ACK"
 
     def call(self, job, action, attempt):
@@ -260,14 +280,15 @@ class Executor:
             about = {"attempt": attempt.number}
             if kind == "progress":
                 waiting = {**about, "percent": data["percent"], "message": data["message"][:500]}
-            elif kind == "stored" and int(data.headers["Nats-Sequence"]) > job.version:
+            elif kind == "taken" or kind == "stored" and int(data.headers["Nats-Sequence"]) > job.version:
                 job.__dict__.update(read_job(self.nats, job.prefix).__dict__)
                 if job.status != "running" or job.attempt != attempt.number:
                     return None
                 if job.cancel_by is not None:
                     return "JobCanceled", {"by": job.cancel_by}
             elif kind == "stop":
-                return "JobDue", {"reason": "retry", "handed_over_by": self.id}
+                contract_id = job.request["data"]["contract_id"]
+                return "JobDue", {"reason": "retry", "contract_id": contract_id, "handed_over_by": self.id}
             elif kind == "succeeded":
                 return "JobSucceeded", {**about, **data, "duration_ms": duration}
             elif kind == "failed" or kind == "erred" and attempt.number >= action["contract"]["max_attempts"]:
@@ -275,22 +296,6 @@ class Executor:
             elif kind == "erred":
                 delay = action["first_delay"] * 2 ** (attempt.number - 1) * random.uniform(0.5, 1)
                 return "JobRetrying", {**about, "error": data, "retry_at": instant(time.time() + delay)}
-
-    # P15
-
-    def on_wait_over(self, message):
-        prefix = "jobs." + message.subject.removeprefix("timers.due.")
-        words = message.reply.split(".")
-        ended_at = int(words[7] if len(words) == 9 else words[9]) / 1e9
-        while True:
-            job = read_job(self.nats, prefix)
-            if job.status != "queued" or not job.next_at:
-                return b"+ACK"
-            if seconds_of(job.next_at) > ended_at:
-                set_wait(self.nats, prefix, job.next_at)
-                return b"+ACK"
-            if append(self.nats, job, "JobDue", {"reason": "retry" if job.attempt else "start_after"}):
-                return b"+ACK"
 
 
 def serve(actions):

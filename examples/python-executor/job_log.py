@@ -16,7 +16,7 @@ UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 SUBJECT = re.compile(rf"jobs\.([A-Za-z0-9_-]{{1,64}})\.([a-z][a-z0-9_]{{0,63}})\.({UUID})\.([a-z_]+)(\..+)?")
 ENDINGS = {"succeeded", "failed", "canceled", "expired"}
 TOKENS = {
-    "JobStarted": "started", "JobProgressed": "progressed", "JobRetrying": "retrying", "JobDue": "due.fast",
+    "JobStarted": "started", "JobProgressed": "progressed", "JobRetrying": "retrying", "JobDue": "due",
     "JobSucceeded": "succeeded", "JobFailed": "failed", "JobCanceled": "canceled",
 }
 WRONG_VERSION = (10071, 10164)
@@ -85,6 +85,8 @@ class Job:
             self.next_at, self.used_up = None, False
         elif token == "retrying":
             self.status, self.next_at, self.used_up = "queued", data["retry_at"], True
+        elif token == "deferred":
+            self.status, self.next_at = "running", data["until"]
         elif token == "due":
             self.status, self.next_at = "queued", None
         elif token == "cancel_requested":
@@ -131,6 +133,8 @@ def append(nats, job, kind, data):
     if job.request and "traceparent" in job.request:
         event["traceparent"] = job.request["traceparent"]
     subject = f"{job.prefix}.{TOKENS[kind]}"
+    if kind == "JobDue":
+        subject += f".fast.{data['contract_id']}"
     sequence = append_event(nats, job, subject, event)
     if sequence:
         job.see(sequence, subject, event)
@@ -163,12 +167,6 @@ def own_sequence(nats, job, event):
     message = nats.api("$JS.API.STREAM.MSG.GET.JOBS", question)["message"]
     follower = json.loads(base64.b64decode(message["data"]))
     return message["seq"] if follower.get("id") == event["id"] else None
-
-
-def set_wait(nats, prefix, at):
-    names = prefix.removeprefix("jobs.")
-    schedule = {"Nats-Schedule": f"@at {at}", "Nats-Schedule-Target": f"timers.due.{names}", "Nats-TTL": "never"}
-    nats.api(f"timers.wait.{names}", b"", schedule)
 
 
 def put_payload(nats, prefix, body):

@@ -1,12 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { isDeepStrictEqual } from 'node:util';
-import { BUCKETS, eventSubject } from '@errand/contracts';
+import { eventSubject } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
-import { storedMessage, told } from '../logged-events.ts';
+import { told } from '../logged-events.ts';
 import { TENANT } from '../play.ts';
 import { must, type Rule, RuleBroken, RuleSkipped, type Stage } from '../rule.ts';
-import { executorOf, untilSettled } from '../standings.ts';
+import { executorOf, liveContract, untilSettled } from '../standings.ts';
 
 const LARGE = { text: 'ü'.repeat(200_000) };
 /** How long an action that an executor need not have is waited for. */
@@ -21,10 +21,11 @@ export const oddBodies: readonly Rule[] = [
 
 async function parks(stage: Stage): Promise<string> {
   const { bus, play } = stage;
-  const consumer = executorOf('conformance_echo');
+  const consumer = await executorOf(bus, 'conformance_echo');
+  const { contract_id } = (await liveContract(bus, 'conformance_echo')).contract;
   for (const body of UNREADABLE) {
     const ref = { tenantId: TENANT, action: 'conformance_echo', jobId: randomUUIDv7() };
-    const subject = eventSubject(ref, 'JobRequested');
+    const subject = eventSubject(ref, { type: 'JobRequested', data: { contract_id } });
     const version = await play.publish(subject, body);
     const parked = await parkedLetter(stage, version, 0);
     must(parked.consumer === consumer.name, `parked for ${parked.consumer}, not ${consumer.name}`);
@@ -73,10 +74,8 @@ async function passesLarge({ bus, play }: Stage): Promise<string> {
 
 async function tellsProgress({ bus, play }: Stage): Promise<string> {
   const action = 'conformance_progress';
-  const subject = `$KV.${BUCKETS.actions}.${action}`;
-  const contract = () => storedMessage(bus, `KV_${BUCKETS.actions}`, { last_by_subj: subject });
   // It may be announced after the actions that every executor has.
-  await waitUntil(contract, { timeoutMs: OPTIONAL_MS }).catch((cause) => {
+  await waitUntil(() => liveContract(bus, action), { timeoutMs: OPTIONAL_MS }).catch((cause) => {
     throw new RuleSkipped(`there is no action ${action}`, { cause });
   });
   const events = await play.ended(await play.request(action, {}));

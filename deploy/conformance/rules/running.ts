@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { waitUntil } from '@errand/testkit';
 import { isEnding, isTheirs, type LoggedEvent, told } from '../logged-events.ts';
 import { must, type ProcessStage, type Rule, RuleBroken, type Stage } from '../rule.ts';
-import { executorOf, untilSettled } from '../standings.ts';
+import { executorOf, liveContract, untilSettled } from '../standings.ts';
 import { LIMITS, SECRET } from '../wanted-actions.ts';
 
 /** Longer than any test waits for a job that should be stopped, shorter than the action's timeout. */
@@ -34,7 +34,7 @@ async function runsOnce(stage: Stage): Promise<string> {
   const { play } = stage;
   const job = await play.request('conformance_echo', INPUT);
   await play.ended(job);
-  await untilSettled(stage, executorOf('conformance_echo'), job.first);
+  await untilSettled(stage, await executorOf(stage.bus, 'conformance_echo'), job.first);
   const events = await play.eventsOf(job);
   must(told(events) === 'requested started#1 succeeded#1', told(events));
   const data = events[2]?.event?.data;
@@ -74,11 +74,15 @@ async function leavesEnded(stage: ProcessStage): Promise<string> {
   await candidate.none();
   const job = await play.request('conformance_echo', {});
   await play.append(job, { type: 'JobStarted', data: { attempt: 1, executor_id: by } });
-  const due = await play.append(job, { type: 'JobDue', data: { reason: 'retry', handed_over_by: by } });
+  const { contract_id } = (await liveContract(stage.bus, 'conformance_echo')).contract;
+  const due = await play.append(job, {
+    type: 'JobDue',
+    data: { reason: 'retry', contract_id, handed_over_by: by },
+  });
   await play.append(job, { type: 'JobCanceled', data: { by } });
   const before = told(await play.eventsOf(job));
   await candidate.start();
-  await untilSettled(stage, executorOf('conformance_echo'), due);
+  await untilSettled(stage, await executorOf(stage.bus, 'conformance_echo'), due);
   const after = told(await play.eventsOf(job));
   must(after === before, after);
   return `${after}, acknowledged`;

@@ -1,74 +1,46 @@
-import { TIMERS_CONSUMER, TIMERS_STREAM, timerSubjects } from '@errand/contracts';
-import { waitUntil } from '@errand/testkit';
-import { HEADERS } from '../../protocol/headers.ts';
-import { headersOf, storedMessage, told } from '../logged-events.ts';
-import type { PlayedJob } from '../play.ts';
-import { must, type Rule, RuleBroken, type Stage } from '../rule.ts';
-import { untilSettled } from '../standings.ts';
+import { isTheirs, type LoggedEvent, told } from '../logged-events.ts';
+import { must, type Rule, type Stage } from '../rule.ts';
+import { executorOf, untilSettled } from '../standings.ts';
 
 const START_AFTER_MS = 2_500;
 /** What clocks may differ by. */
 const CLOCK_MS = 1_000;
 
 export const waiting: readonly Rule[] = [
-  { id: 'P14', kind: 'alongside', title: 'leaves its waits to the server', check: setsWaits },
-  { id: 'P15', kind: 'alongside', title: 'ends waits when they are over, and no others', check: endsWaits },
+  {
+    id: 'P14',
+    kind: 'alongside',
+    title: 'leaves waits for another attempt to the scheduler',
+    check: waitsToRetry,
+  },
+  { id: 'P15', kind: 'alongside', title: 'leaves jobs alone that start later', check: waitsToStart },
 ];
 
-async function setsWaits(stage: Stage): Promise<string> {
-  const { play } = stage;
+async function waitsToRetry(stage: Stage): Promise<string> {
+  const { bus, play } = stage;
   const job = await play.request('conformance_fail', {});
-  const events = await play.until(job, 'a failed attempt', (seen) =>
-    seen.some(({ token }) => token === 'retrying'),
-  );
+  const isDue = (events: readonly LoggedEvent[]) => events.some(({ token }) => token === 'due');
+  const events = await play.until(job, 'another attempt', isDue);
   const retrying = events.find(({ token }) => token === 'retrying')?.event;
   const retryAt = retrying?.type === 'JobRetrying' ? retrying.data.retry_at : '';
-  return checkWait(stage, job, retryAt);
+  endedByTheScheduler(events, retryAt);
+  await untilSettled(stage, await executorOf(bus, 'conformance_fail'), job.first);
+  return `due no earlier than ${retryAt}, by the scheduler`;
 }
 
-async function checkWait({ bus, patienceMs }: Stage, job: PlayedJob, at: string): Promise<string> {
-  const { wait, due } = timerSubjects(job.ref);
-  let headers: ReadonlyMap<string, string> = new Map();
-  await waitUntil(
-    async () => {
-      const message = await storedMessage(bus, TIMERS_STREAM, { last_by_subj: wait });
-      if (message) headers = headersOf(message);
-      return message;
-    },
-    { timeoutMs: patienceMs },
-  ).catch((cause) => {
-    throw new RuleBroken(`there is no wait on ${wait}`, { cause });
-  });
-  const schedule = headers.get(HEADERS.schedule) ?? '';
-  const time = Date.parse(schedule.replace(/^@at /, ''));
-  must(
-    schedule.startsWith('@at ') && time === Date.parse(at),
-    `the wait is '${schedule}', retry_at is ${at}`,
-  );
-  const target = headers.get(HEADERS.scheduleTarget);
-  must(target === due, `the wait's target is ${target}, not ${due}`);
-  must(headers.get(HEADERS.ttl) === 'never', `the wait's TTL is ${headers.get(HEADERS.ttl)}`);
-  return `a schedule ${schedule}`;
-}
-
-async function endsWaits(stage: Stage): Promise<string> {
-  const { play } = stage;
+async function waitsToStart({ play }: Stage): Promise<string> {
   const startAfter = new Date(Date.now() + START_AFTER_MS).toISOString();
-  const later = await play.request('conformance_echo', {}, { startAfter });
-  const ended = await play.request('conformance_echo', {});
-  const before = told(await play.ended(ended));
-  // Of a job that waits no more.
-  const stray = await play.publish(timerSubjects(ended.ref).due, '');
-  const events = await play.ended(later);
+  const events = await play.ended(await play.request('conformance_echo', {}, { startAfter }));
   must(told(events) === 'requested due started#1 succeeded#1', told(events));
-  const due = events[1];
+  endedByTheScheduler(events, startAfter);
+  return told(events);
+}
+
+function endedByTheScheduler(events: readonly LoggedEvent[], at: string): void {
+  const due = events.find(({ token }) => token === 'due');
   must(
-    due?.event?.type === 'JobDue' && due.event.data.reason === 'start_after',
-    `the reason is not start_after`,
+    due !== undefined && due.storedAtMs >= Date.parse(at) - CLOCK_MS,
+    'the wait was ended before its time',
   );
-  must(due.storedAtMs >= Date.parse(startAfter) - CLOCK_MS, 'the job was begun before its time');
-  await untilSettled(stage, TIMERS_CONSUMER, stray);
-  const after = told(await play.eventsOf(ended));
-  must(after === before, `${after}, for the end of a wait that there was not`);
-  return `${told(events)}; the end of no wait left ${after}`;
+  must(!isTheirs(due), 'the executor itself has ended the wait');
 }

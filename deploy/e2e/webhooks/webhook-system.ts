@@ -102,7 +102,7 @@ async function startProcess(options: {
 }): Promise<{ member: Member; logFile: string }> {
   const { name, dir, facts, env } = options;
   const port = await freePort();
-  const ports = { gateway: port, executor: port, projection: port, webhooks: port };
+  const ports = { gateway: port, scheduler: port, executor: port, projection: port, webhooks: port };
   const logFile = join(dir, `${name}.log`);
   const member = startMember({
     name,

@@ -15,7 +15,7 @@ export type Verdict =
   | { kind: 'leave' };
 
 /** A durable consumer, and for how long it lets a message be silent. */
-export type Pulled = Pick<ConsumerSpec, 'stream' | 'name' | 'ackWaitMs'>;
+type Pulled = Pick<ConsumerSpec, 'stream' | 'name' | 'ackWaitMs'>;
 
 export interface PullOptions {
   consumer: Pulled;

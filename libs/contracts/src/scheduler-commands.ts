@@ -78,7 +78,7 @@ export const SCHEDULER_COMMANDS = {
   waiting_jobs: { request: z.object({}), answer: OpenJobsAnswer },
 } as const;
 
-export type SchedulerCommand = keyof typeof SCHEDULER_COMMANDS;
+type SchedulerCommand = keyof typeof SCHEDULER_COMMANDS;
 export type SchedulerRequest<C extends SchedulerCommand> = CommandRequest<typeof SCHEDULER_COMMANDS, C>;
 export type SchedulerAnswer<C extends SchedulerCommand> = CommandAnswer<typeof SCHEDULER_COMMANDS, C>;
 

@@ -3,7 +3,7 @@ import type { Bus } from '@errand/bus';
 import { EXECUTOR_PROTOCOL, type WorkSource } from '@errand/contracts';
 
 /** The scheduler does not let this executor serve an action. */
-export class ActionRefused extends Error {
+class ActionRefused extends Error {
   override name = 'ActionRefused';
   readonly code: string;
   readonly retryable = true;

@@ -100,7 +100,7 @@ test('attempts of an executor that fails are used up, however often it is starte
   const ref = await jobs.request('tell_pid', { loops: false });
   await pidOf(ref, 1);
   // Only a new start mends this.
-  await bus.nc.request('$JS.API.CONSUMER.DELETE.JOBS.executor-innocent');
+  await bus.nc.request('$JS.API.CONSUMER.DELETE.JOBS.executor-innocent-0');
   await waitUntil(() => executor.ends.length === 1);
   await pidOf(ref, 2);
   expect(executor.ends).toEqual(['code 1']);

@@ -89,10 +89,10 @@ export function testJobs(bus: Bus): TestJobs {
   /** As a gateway knows it. */
   async function contractIdOf(action: string): Promise<string> {
     const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
-    return waitUntil(
-      async () => currentContract(await actions.get(action))?.contract.contract_id,
-      { timeoutMs: 20_000, intervalMs: 20 },
-    );
+    return waitUntil(async () => currentContract(await actions.get(action))?.contract.contract_id, {
+      timeoutMs: 20_000,
+      intervalMs: 20,
+    });
   }
   const jobs: TestJobs = {
     async append(ref, expectedVersion, fact, traceparent) {

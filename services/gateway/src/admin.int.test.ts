@@ -28,18 +28,32 @@ test('a tenant name that would not fit a subject is 422', async () => {
   expect([answer.status, answer.json.errors]).toMatchObject([422, [{ parameter: 'tenant_id' }]]);
 });
 
-test('an action that nobody has any more is withdrawn, and its jobs are not', async () => {
-  await gateway.announce({ ...SIMULATE, name: 'left_over' });
+test('an action that nobody serves says so, is withdrawn, and its jobs are not', async () => {
+  const leftOver = { ...SIMULATE, name: 'left_over' };
+  await gateway.announce(leftOver);
   const listed = () => gateway.call('/v2/tenants/acme/actions/left_over');
-  await expect.poll(async () => (await listed()).status).toBe(200);
-  const path = RUN_PATH.replace('simulate', 'left_over');
-  const { links } = (await gateway.call(path, { body: { tilt_deg: 3 } })).json;
   const remove = () => admin('/admin/actions/left_over', { method: 'DELETE' });
+  await expect.poll(async () => (await listed()).status).toBe(200);
+  expect(await remove()).toMatchObject({ status: 409, json: { code: 'action_served' } });
+  const since = '2026-01-02T03:04:05.678Z';
+  await gateway.announce(leftOver, since);
+  await expect.poll(async () => (await listed()).json.unserved_since).toBe(since);
+  const path = RUN_PATH.replace('simulate', 'left_over');
+  const run = await gateway.call(path, { body: { tilt_deg: 3 } });
+  expect(run).toMatchObject({ status: 202, json: { unserved_since: since } });
+  const { links } = run.json;
+  const unserved = async () => (await gateway.call(links.status)).json.errors;
+  const { contract_id } = SIMULATE;
+  expect(await unserved()).toMatchObject([
+    { code: 'action_unserved', details: [{ contract_id, unserved_since: since }] },
+  ]);
+  expect(await (await fetch(`${gateway.url}/metrics`)).text()).toContain(
+    'errand_action_unserved{action="left_over"} 1',
+  );
   expect((await remove()).status).toBe(204);
   expect((await listed()).json.code).toBe('unknown_action');
   expect((await gateway.call(path, { body: { tilt_deg: 3 } })).json.code).toBe('unknown_action');
-  const waiting = (await gateway.call(links.status)).json;
-  expect([waiting.status, waiting.errors]).toMatchObject(['queued', [{ code: 'action_withdrawn' }]]);
+  expect(await unserved()).toMatchObject([{ code: 'action_unserved' }]);
   expect((await remove()).json.code).toBe('unknown_action');
   expect((await gateway.call('/admin/actions/simulate', { method: 'DELETE' })).status).toBe(401);
 });

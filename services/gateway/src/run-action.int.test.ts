@@ -297,6 +297,15 @@ test('the catalogue shows contracts with schemas and links', async () => {
   const shown = json.actions.find(({ name }: { name: string }) => name === 'simulate');
   expect(shown).toEqual({
     ...SIMULATE,
+    unserved_since: null,
+    contracts: [
+      {
+        contract_id: SIMULATE.contract_id,
+        version: '1',
+        first_announced_at: '2026-01-01T00:00:00.000Z',
+        unserved_since: null,
+      },
+    ],
     links: {
       run: '/v2/tenants/acme/designs/{design_id}/simulate/run',
       status: '/v2/tenants/acme/designs/{design_id}/simulate/status?job_id={job_id}',

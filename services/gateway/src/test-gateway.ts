@@ -77,7 +77,8 @@ export interface TestGateway extends AsyncDisposable {
   /** Added to the gateway's clock. */
   shiftMs: number;
   call(path: string, options?: CallOptions): Promise<Answer>;
-  announce(contract: ActionContract): Promise<void>;
+  /** With `unservedSince`, by executors that are gone. */
+  announce(contract: ActionContract, unservedSince?: string): Promise<void>;
   /** Writes an event of a job of SIMULATE as an executor would; undefined when another one was first. */
   append(jobId: string, expectedVersion: number, fact: JobFact): Promise<number | undefined>;
   /** A new key, of TENANT unless told otherwise. */
@@ -124,7 +125,11 @@ export async function startTestGateway(
       return started.apiKey;
     },
     call: (path, options = {}) => call(url + path, { token: started.apiKey, ...options }),
-    announce: (contract) => actions.put(contract.name, recordOf(contract)),
+    async announce(contract, unservedSince) {
+      const [live] = recordOf(contract).contracts;
+      if (live)
+        await actions.put(contract.name, { contracts: [{ ...live, unserved_since: unservedSince ?? null }] });
+    },
     async append(jobId, expectedVersion, fact) {
       const ref = { tenantId: TENANT, action: 'simulate', jobId };
       const envelope = { id: randomUUIDv7(), jobId, source: '/errand/executor', timeMs: Date.now() } as const;

@@ -1,0 +1,71 @@
+import { foldJob } from '@errand/domain';
+import { anyFacts, REQUEST, record } from '@errand/domain/testing';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createOpenJobs } from './open-jobs.ts';
+
+test('what is open, and until when it waits, is what folding all of its events says', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const events = record([...facts]);
+      const first = events.findIndex(({ event }) => ['JobRequested', 'JobCarried'].includes(event.type));
+      // The log holds a job's first event first.
+      fc.pre(first === 0 && events.filter(({ event }) => event.type === 'JobRequested').length <= 1);
+      const open = createOpenJobs();
+      for (const event of events) open.take(event);
+      const phase = foldJob(events)?.phase.value;
+      const job = open.get(events[0]?.ref.jobId ?? '');
+      const ended = events.some(({ event }) =>
+        ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'].includes(event.type),
+      );
+      if (ended) {
+        expect(open.waiting()).toBe(0);
+        return;
+      }
+      const isCanceled = events.some(({ event }) => event.type === 'JobCancelRequested');
+      const wakeAt = job?.wakeAt === undefined ? null : new Date(job.wakeAt).toISOString();
+      expect(wakeAt === null).toBe(phase?.nextAt === null);
+      if (!isCanceled) expect(wakeAt).toBe(phase?.nextAt);
+      expect(open.waiting()).toBe(wakeAt === null ? 0 : 1);
+    }),
+  );
+});
+
+test('jobs are due in the order of their instants, each once, and again when they are put back', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(50), { minLength: 1, maxLength: 60 }), (offsets) => {
+      const open = createOpenJobs();
+      for (const [place, offset] of offsets.entries()) open.take(requestAt(place, offset));
+      const seen: string[] = [];
+      for (let now = 0; now <= 50; now++) {
+        for (const { ref } of open.due(now, 100)) seen.push(ref.jobId);
+        expect(seen.length).toBe(offsets.filter((offset) => offset <= now).length);
+      }
+      expect(open.due(50, 100)).toEqual([]);
+      open.putBack(seen[0] ?? '', 60);
+      expect(open.due(59, 100)).toEqual([]);
+      expect(open.due(60, 100).map(({ ref }) => ref.jobId)).toEqual([seen[0]]);
+    }),
+  );
+});
+
+test('jobs are counted by contract, until they end', () => {
+  const open = createOpenJobs();
+  const first = requestAt(1, 5);
+  open.take(first);
+  open.take(requestAt(2, 5));
+  expect(open.countOf('add', 'c1')).toBe(2);
+  expect(open.countOf('add', 'c2')).toBe(0);
+  open.takeUnread(`jobs.acme.add.${first.ref.jobId}.succeeded`);
+  expect(open.countOf('add', 'c1')).toBe(1);
+  expect([...open.withoutContract()]).toEqual([]);
+});
+
+function requestAt(place: number, finishByMs: number) {
+  const jobId = `01890000-0000-7000-8000-${String(place).padStart(12, '0')}`;
+  const [requested] = record([
+    { type: 'JobRequested', data: { ...REQUEST, finish_by: new Date(finishByMs).toISOString() } },
+  ]);
+  if (!requested) throw new Error('nothing recorded');
+  return { ...requested, ref: { ...requested.ref, jobId } };
+}
