@@ -165,6 +165,26 @@ test("another tenant's endpoint is not there", async () => {
   await gateway.call(`${PATH}/${json.endpoint_id}`, { method: 'DELETE' });
 });
 
+test('an endpoint that is given an end is gone after it, unless it is put off', async () => {
+  const body = { url: 'https://example.com', expires_in_s: 10 };
+  const { json: left } = await create(body);
+  const { json: kept } = await create(body);
+  const one = (id: string) => `${PATH}/${id}`;
+  gateway.shiftMs = 9_000;
+  const renewed = await gateway.call(one(kept.endpoint_id), { method: 'PATCH', body: { expires_in_s: 10 } });
+  expect(Date.parse(renewed.json.expires_at)).toBeGreaterThan(Date.parse(kept.expires_at));
+  gateway.shiftMs = 11_000;
+  expect((await gateway.call(one(left.endpoint_id))).json.code).toBe('unknown_endpoint');
+  const { webhooks } = (await gateway.call(PATH)).json;
+  expect(webhooks.map((each: { endpoint_id: string }) => each.endpoint_id)).toEqual([kept.endpoint_id]);
+  for (let made = 1; made < LIMIT; made++) expect((await create(body)).status).toBe(201);
+  expect((await create(body)).json.code).toBe('too_many_endpoints');
+  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  expect(await bucket.get(`${TENANT}.${left.endpoint_id}`)).toBeUndefined();
+  gateway.shiftMs = 30_000;
+  expect((await gateway.call(PATH)).json.webhooks).toEqual([]);
+});
+
 test('a tenant may have so many endpoints and no more', async () => {
   for (let made = 0; made < LIMIT; made++) {
     expect((await create({ url: 'https://example.com' })).status).toBe(201);

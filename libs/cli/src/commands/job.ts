@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ErrandError } from '@errand/client';
@@ -9,6 +8,7 @@ import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { jobText } from '../job-text.ts';
 import { readDuration, readJobId } from '../read-values.ts';
+import { writeWhole } from '../write-whole.ts';
 import { waitAndTell } from './wait.ts';
 
 /** Commands about one job. */
@@ -73,7 +73,7 @@ async function result(world: World, { out }: { out?: string }, jobId = ''): Prom
     return 0;
   }
   try {
-    await pipeline(body, createWriteStream(out), { signal });
+    await writeWhole(out, body, { signal });
   } catch (error) {
     if (error instanceof ErrandError || signal.aborted) throw error;
     throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);

@@ -23,6 +23,7 @@ export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
     const body = parseBody(CreateBody, (await readJsonObject(c, deps)).body);
     const checked = changeDraft(emptyDraft(), body, deps);
     if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+    await deps.endpoints.dropExpired(tenantId);
     if (endpointsOf(deps.endpoints, tenantId).length >= deps.endpointsPerTenant) {
       throw new Refusal('too_many_endpoints', {
         detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
@@ -57,7 +58,11 @@ function emptyDraft(): EndpointDraft {
     description: '',
     enabled: true,
     event_types: [...WEBHOOK_EVENT_TYPES],
-    ...{ actions: null, metadata: null, max_rps: null, max_concurrency: null },
+    actions: null,
+    metadata: null,
+    max_rps: null,
+    max_concurrency: null,
+    expires_at: null,
     basic_auth: null,
     secret_headers: {},
     signing_secret: newSigningSecret(),
