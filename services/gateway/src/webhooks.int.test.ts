@@ -143,6 +143,32 @@ test('every wrong member is named at once', async () => {
   ]);
 });
 
+test('an endpoint that no call would reach, or that waits for an action that there is not, is refused', async () => {
+  const blocked = await create({ url: 'https://10.0.0.1/x' });
+  expect([blocked.status, blocked.json.errors[0]]).toEqual([
+    422,
+    {
+      pointer: '#/url',
+      code: 'address_blocked',
+      detail: expect.stringContaining('ERRAND_WEBHOOKS_ALLOW_CIDRS'),
+    },
+  ]);
+  const run = await gateway.call(RUN_PATH, {
+    body: { tilt_deg: 1, _job: { webhook: { url: 'https://169.254.169.254/latest' } } },
+  });
+  expect([run.status, pointersOf(run)]).toEqual([422, ['#/_job/webhook/url']]);
+  const misspelt = await create({ url: 'https://example.com', actions: ['simulate', 'simulat'] });
+  expect([misspelt.status, misspelt.json.errors[0]]).toMatchObject([
+    422,
+    { pointer: '#/actions/1', code: 'unknown_action' },
+  ]);
+  const { json } = await create({ url: 'https://example.com', actions: ['simulate'] });
+  const own = `${PATH}/${json.endpoint_id}`;
+  const changed = await gateway.call(own, { method: 'PATCH', body: { actions: ['nope'] } });
+  expect([changed.status, pointersOf(changed)]).toEqual([422, ['#/actions/0']]);
+  await gateway.call(own, { method: 'DELETE' });
+});
+
 test('a change is checked against what is stored', async () => {
   const { json } = await create({ url: 'https://example.com/<JOB_ID>', method: 'GET' });
   const own = `${PATH}/${json.endpoint_id}`;

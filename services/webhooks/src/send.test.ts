@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createAddressRules } from '@errand/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAddressRules } from './address-rules.ts';
 import { createEgress } from './egress.ts';
 import { createSender, type Sender } from './send.ts';
 

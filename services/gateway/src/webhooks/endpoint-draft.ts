@@ -7,7 +7,7 @@ import {
 import { z } from 'zod';
 import { printable } from '../body-errors.ts';
 import { SentMetadata } from '../job-times.ts';
-import { type BasicAuth, readEndpointUrl } from './endpoint-url.ts';
+import { type BasicAuth, readEndpointUrl, type UrlRules } from './endpoint-url.ts';
 import { secretHeaderErrors } from './secret-headers.ts';
 import { SigningSecret } from './signing-secret.ts';
 
@@ -79,13 +79,13 @@ export type ChangeBody = z.infer<typeof ChangeBody>;
 export function changeDraft(
   draft: EndpointDraft,
   change: ChangeBody,
-  options: { allowHttp: boolean; now: () => number },
+  options: { urlRules: UrlRules; now: () => number },
 ): { kind: 'draft'; draft: EndpointDraft } | { kind: 'invalid'; errors: InputError[] } {
   const { url: changedUrl, basic_auth, secret_headers, expires_in_s, ...plain } = change;
   const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined));
   const changed: EndpointDraft = { ...draft, ...given };
   const errors = newsErrors(changed);
-  const read = readEndpointUrl(changedUrl ?? draft.url, { ...options, method: changed.method });
+  const read = readEndpointUrl(changedUrl ?? draft.url, { rules: options.urlRules, method: changed.method });
   if (read.kind === 'invalid') errors.push(read.error);
   const inUrl = read.kind === 'url' ? read.basicAuth : undefined;
   if (inUrl && basic_auth) {
