@@ -1,5 +1,5 @@
 import { isEnded, type JobSummary } from '@errand/client';
-import { briefly, facts, pairs, plain } from './text.ts';
+import { briefly, facts, pairs, shellWord } from './text.ts';
 import { durationOf, whenIs } from './times.ts';
 
 /** A job for people, a line for each thing that is known of it. */
@@ -37,9 +37,20 @@ function resultOf(job: JobSummary): string | undefined {
   if (job.status !== 'succeeded') return undefined;
   const { results } = job;
   if (isLink(results)) {
-    return `${results.bytes} bytes of ${results.content_type}: errand result ${job.job_id} --out ${plain(results.filename ?? 'result')}`;
+    const out = shellWord(fileIn(results.filename));
+    return `${results.bytes} bytes of ${results.content_type}: errand result ${shellWord(job.job_id)} --out ${out}`;
   }
   return briefly(results);
+}
+
+/** A name for a file in this folder: no other folder, no hidden file, no option. */
+function fileIn(filename: string | null): string {
+  return (
+    filename
+      ?.split(/[\\/]/)
+      .at(-1)
+      ?.replace(/^[.-]+/, '') || 'result'
+  );
 }
 
 function isLink(

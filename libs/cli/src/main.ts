@@ -18,6 +18,7 @@ function interrupt(): void {
 
 function leave(code: number): void {
   leftWith ??= code;
+  process.exitCode = leftWith;
   interrupt();
   setTimeout(() => process.exit(leftWith), LEAVE_MS).unref();
 }

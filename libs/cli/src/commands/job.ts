@@ -8,6 +8,7 @@ import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { jobText } from '../job-text.ts';
 import { readDuration, readJobId } from '../read-values.ts';
+import { shellWord } from '../text.ts';
 import { writeWhole } from '../write-whole.ts';
 import { waitAndTell } from './wait.ts';
 
@@ -58,7 +59,7 @@ async function retry(
     if (!world.json) world.say(`job ${job.job_id}`);
     return waitAndTell(world, job.job_id, timeout);
   }
-  tell(world, job, () => `job ${job.job_id}, to wait: errand wait ${job.job_id}`);
+  tell(world, job, () => `job ${job.job_id}, to wait: errand wait ${shellWord(job.job_id)}`);
   return 0;
 }
 

@@ -6,7 +6,7 @@ import { type Bind, tell, type World } from '../command.ts';
 import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
 import { collectWords, readOneOrMore, readPort, readText } from '../read-values.ts';
 import { type ReceivedCall, receiveWebhooks } from '../receive-webhooks.ts';
-import { plain } from '../text.ts';
+import { plain, shellWord } from '../text.ts';
 import { local } from '../times.ts';
 
 /** An endpoint of a listener that was killed, or whose machine was switched off, ends by itself. */
@@ -69,7 +69,7 @@ async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
   let endpointId = await register?.();
   const calledBy = endpointId ? `, called by endpoint ${endpointId}` : '';
   world.say(`listening on ${receiver.url}${calledBy}; Ctrl-C ends it`);
-  if (endpointId) world.say(`to try it: errand webhooks test ${endpointId}`);
+  if (endpointId) world.say(`to try it: errand webhooks test ${shellWord(endpointId)}`);
   try {
     while (!ended.aborted) {
       await sleep(RENEW_MS, undefined, { signal: ended }).catch(() => {});

@@ -5,7 +5,7 @@ import { type Bind, tell, type World } from '../command.ts';
 import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
 import { nearest } from '../nearest.ts';
 import { collectPair, readCount, readDuration, readJson, readName, readTime } from '../read-values.ts';
-import { facts } from '../text.ts';
+import { facts, shellWord } from '../text.ts';
 import { local } from '../times.ts';
 import { waitAndTell } from './wait.ts';
 
@@ -80,7 +80,7 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
   tell(world, job, () =>
     facts({
       ...{ job: job.job_id, action: job.action, status: job.status, created: local(job.created_at) },
-      'to wait': `errand wait ${job.job_id}`,
+      'to wait': `errand wait ${shellWord(job.job_id)}`,
     }),
   );
   return 0;
