@@ -80,7 +80,8 @@ function ownHeaders({ jobId, traceparent }: Attempt<unknown, string>): Record<st
 }
 
 function urlOf(call: HttpCall, { input, resource }: Attempt<unknown, string>): string {
-  return fillUrl(call.url, { ...(input as object), ...(resource as object) });
+  const values = { ...(input as object), ...(resource as object) };
+  return fillUrl(call.url, values, { allowSlashes: call.allow_slashes });
 }
 
 function bodyOf(call: HttpCall, attempt: Attempt<unknown, string>): string | null {
