@@ -20,7 +20,7 @@ const SLASH = /\/(?![^{}]*\})/;
 const SLASHES = /[/\\]/;
 const ENCODED_SLASH = /%2f|%5c/i;
 /** Encoded or not, URLs drop such a segment, or take it for the way up; so do servers if parameters of the path follow. */
-const DOTS = /^(\.|%2e){1,2}(;|$)/i;
+const DOTS = /^(\.|%2e){1,2}(;|%3b|$)/i;
 
 /** Names between braces, in order. */
 export function parametersOf(template: string): string[] {
