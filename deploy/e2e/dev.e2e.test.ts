@@ -139,6 +139,11 @@ export const peek = defineAction({
 });
 `;
 
+test('an actions.yaml in a folder of the folder is named, since it is not read', async () => {
+  await save('team/actions.yaml', 'actions:\n  lost:\n    command: { argv: [echo] }\n');
+  await dev.says('not read: actions/team/actions.yaml looks like a definition');
+});
+
 test('neither an action nor a command finds a key of other services, also not in the process that it runs in', async () => {
   await save('peek.ts', peeking);
   const script = `cat /proc/self/environ /proc/$PPID/environ | tr '\\0' '\\n' | python3 -c 'import json,sys; print(json.dumps(sys.stdin.read()))'`;

@@ -92,6 +92,8 @@ function wordsOf(line: Line, tenantUrl: string): string[] {
       return fromHere(line.reason ?? '')
         .split('\n')
         .map((text) => `broken: ${text}`);
+    case 'action_file_not_read':
+      return [`not read: ${fromHere(line.reason ?? '')}`];
     case 'action_files_mended':
       return ['no action file is broken any more'];
     case 'attempt_ended':
