@@ -35,3 +35,16 @@ test('the line that downloads a file is safe to paste, whatever the file is call
     expect(lineOf(filename)).toContain(` --out ${word}\n`);
   }
 });
+
+test('a failure names the places that are wrong', () => {
+  const errors = [
+    {
+      code: 'invalid_result',
+      message: 'It does not fit.',
+      details: [{ pointer: '#/kwh', code: 'invalid_type' }],
+    },
+  ];
+  expect(jobText({ ...JOB, errors } as unknown as JobSummary, 0)).toContain(
+    'invalid_result: It does not fit. (#/kwh invalid_type)',
+  );
+});
