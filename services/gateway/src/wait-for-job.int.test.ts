@@ -205,3 +205,14 @@ test('a gateway that stops answers those who wait with what it knows', async () 
   await stopping[Symbol.asyncDispose]();
   expect((await answering).json.status).toBe('queued');
 });
+
+test('a job without a result has null in every answer', async () => {
+  const requested = nextRequested();
+  const waiting = runAndWait('wait=50');
+  const { ref, version } = await requested;
+  const started = (await gateway.append(ref.jobId, version, STARTED)) ?? 0;
+  await gateway.append(ref.jobId, started, { type: 'JobSucceeded', data: { attempt: 1, duration_ms: 5 } });
+  const waited = (await waiting).json;
+  const asked = (await gateway.call(`/v2/tenants/acme/jobs/${ref.jobId}`)).json;
+  expect([waited.status, waited.results, asked.results]).toEqual(['succeeded', null, null]);
+});
