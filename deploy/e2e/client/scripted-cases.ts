@@ -122,10 +122,7 @@ const retries: Cases = {
     const answer = await failureOf(errand.actions());
     assertEqual([answer.code, answer.message.includes('longer than')], ['invalid_response', true]);
     assertEqual((await failureOf(errand.status(JOB))).code, 'http_400');
-    assert(
-      (await seen()).every(({ wasLeft }) => wasLeft),
-      'the server is left',
-    );
+    await seenUntil(seen, (requests) => requests.every(({ wasLeft }) => wasLeft));
   },
 
   'an answer that says nothing where something is due is an error': async (world) => {
