@@ -14,6 +14,7 @@
  * | 2 | wrong arguments |
  */
 import { parseArgs } from 'node:util';
+import { plainLines } from '@errand/cli';
 import { RULES } from './rules.ts';
 import { type ConformanceOptions, type RuleOutcome, runConformance } from './run-conformance.ts';
 
@@ -42,13 +43,14 @@ async function main(): Promise<number> {
     );
     return counts.broken === 0 ? 0 : 1;
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(plainLines(error instanceof Error ? error.message : String(error)));
     return 1;
   }
 }
 
 function lineOf({ id, title, outcome, seen }: RuleOutcome): string {
-  return `${MARKS[outcome]} ${id.padEnd(3)} ${title}: ${seen}`;
+  // What was seen may be an executor's own words.
+  return plainLines(`${MARKS[outcome]} ${id.padEnd(3)} ${title}: ${seen}`);
 }
 
 function readOptions(): { json: boolean; options: ConformanceOptions } | undefined {

@@ -45,6 +45,14 @@ unwrap(await typed.wait(shouted)).text.trim();
 (await typed.call('shout', { text: 'a' }, { resource })).words;
 // @ts-expect-error without its resource
 await typed.call('shout', { text: 'a' });
+// @ts-expect-error there is no such option of a run
+await typed.run('shout', { text: 'a' }, { resource, metdata: {} });
+// @ts-expect-error nor of a run of any action
+await errand.run('anything', {}, { metdata: {} });
+// @ts-expect-error an input is no item of a batch
+await errand.runBatch('anything', [{ greeting: 'a' }]);
+// @ts-expect-error nor is it beside one
+await errand.runBatch('anything', [{ input: {}, metdata: {} }]);
 // @ts-expect-error there is no such option
 createErrand({ url: 'http://localhost', tenant: 't', apiKey: 'k', speed: 1 });
 `;

@@ -128,6 +128,39 @@ test('an action whose file is gone has no route', async () => {
   await waitUntil(async () => (await dev.call('news/1/slow/run', { gate: dev.folder })).status === 404);
 });
 
+const peeking = `
+import { readFileSync } from 'node:fs';
+import { defineAction, z } from '@errand/actions';
+export const peek = defineAction({
+  name: 'peek',
+  input: z.object({}),
+  result: z.object({ seen: z.string() }),
+  run: () => ({ seen: JSON.stringify(process.env) + readFileSync('/proc/self/environ', 'utf8') }),
+});
+`;
+
+test('an actions.yaml in a folder of the folder is named, since it is not read', async () => {
+  await save('team/actions.yaml', 'actions:\n  lost:\n    command: { argv: [echo] }\n');
+  await dev.says('not read: actions/team/actions.yaml looks like a definition');
+});
+
+test('neither an action nor a command finds a key of other services, also not in the process that it runs in', async () => {
+  await save('peek.ts', peeking);
+  const script = `cat /proc/self/environ /proc/$PPID/environ | tr '\\0' '\\n' | python3 -c 'import json,sys; print(json.dumps(sys.stdin.read()))'`;
+  await save(
+    'actions.yaml',
+    `actions:\n  peek_outside:\n    command: { argv: [sh, -c, ${JSON.stringify(script)}] }\n`,
+  );
+  await dev.says('loaded peek_outside of actions/actions.yaml');
+  const inside = await dev.run('peek', {});
+  const outside = await dev.run('peek_outside', {});
+  const seen = [String((inside.results as { seen: string }).seen), String(outside.results)];
+  for (const text of seen) {
+    expect(text).toContain('ERRAND_ACTIONS');
+    expect(text).not.toMatch(/DATABASE_URL|ERRAND_ADMIN_KEY|ERRAND_SECRET_KEY/);
+  }
+});
+
 test('actions.yaml is followed, and its mistakes are told by line, column and path', async () => {
   const yaml = (words: string) => `actions:\n  say:\n    command: { argv: [echo, '${words}'] }\n`;
   await save('actions.yaml', yaml('"first"'));

@@ -146,6 +146,25 @@ test('listen alone makes an endpoint, says how to try it, and tells a short line
   expect(await json('webhooks', 'list')).toEqual({ webhooks: [] });
 });
 
+test('listen leaves no endpoint behind when its terminal is closed, nor when nobody reads it', async () => {
+  const hungUp = await listen();
+  expect(await json('webhooks', 'list')).toMatchObject({
+    webhooks: [{ expires_at: expect.stringMatching(/Z$/) }],
+  });
+  const gone = once(hungUp.child, 'exit');
+  hungUp.child.kill('SIGHUP');
+  expect(await gone).toEqual([130, null]);
+  expect(await json('webhooks', 'list')).toEqual({ webhooks: [] });
+
+  const unread = await listen();
+  const [, id = ''] = await waitUntil(() => /to try it: errand webhooks test (\S+)\n/.exec(unread.said()));
+  unread.child.stdout?.destroy();
+  const left = once(unread.child, 'exit');
+  await errand('webhooks', 'test', id);
+  expect(await left).toEqual([0, null]);
+  expect(await json('webhooks', 'list')).toEqual({ webhooks: [] });
+});
+
 test('listen names what it lacks, and what a gateway has to allow', async () => {
   expect((await runErrand({ HOME: dir }, ['listen'], { cwd: dir })).code).toBe(2);
   const refused = await errand('listen', '--register', '--url', 'ftp://127.0.0.1/');

@@ -108,9 +108,11 @@ const blockWith = (text: string): Block => {
 
 async function startCopies(): Promise<void> {
   const lines = blockWith('services/gateway/src/main.ts').text.trim().split('\n');
-  const settings = parseEnv(await readFile(join(folder, 'errand.env'), 'utf8')) as Record<string, string>;
   for (const line of lines) {
-    const [, service = ''] = /^node --env-file=errand\.env services\/(\w+)\/src\/main\.ts$/.exec(line) ?? [];
+    const files = [...line.matchAll(/ --env-file=(\S+)/g)].map(([, file = '']) => join(folder, file));
+    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+    const settings = parseEnv(texts.join('\n')) as Record<string, string>;
+    const [, service = ''] = /^node (?:--env-file=\S+ )+services\/(\w+)\/src\/main\.ts$/.exec(line) ?? [];
     for (let copy = 0; copy < COPIES; copy++) {
       const port = String(service === 'gateway' ? gatewayPorts[copy] : await freePort());
       const name = `${service}-${copy}`;

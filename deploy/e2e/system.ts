@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { type Front, validated } from '../contract/validating-proxy.ts';
+import { onlyOwnKeys } from '../local/services.ts';
 
 const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 type ServiceName = (typeof SERVICES)[number];
@@ -65,7 +66,8 @@ export async function startSystem(
   };
   const services = SERVICES.map((name, index): Supervised => {
     const port = String(ports[index]);
-    const env = { ...shared, ...(name === 'gateway' ? { ERRAND_PORT: port } : { ERRAND_OPS_PORT: port }) };
+    const own = name === 'gateway' ? { ERRAND_PORT: port } : { ERRAND_OPS_PORT: port };
+    const env = { ...onlyOwnKeys(name, shared), ...own };
     const readyUrl = `http://127.0.0.1:${port}/readyz`;
     return { name, env, readyUrl, child: undefined, restarts: 0, output: [] };
   });

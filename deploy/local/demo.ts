@@ -1,3 +1,4 @@
+import { plainLines } from '@errand/cli';
 import { parseConfig } from '@errand/runtime';
 import { demoSettings } from './config.ts';
 import { startCallReceiver } from './demo/call-receiver.ts';
@@ -15,7 +16,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await using receiver = await startCallReceiver(receiverHost);
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   process.once('SIGINT', () => reject(new Error('interrupted')));
-  await demoRound(target, { receiver, say: (line) => console.log(line), interrupted });
+  await demoRound(target, { receiver, say: (line) => console.log(plainLines(line)), interrupted });
   console.log('\nEverything arrived.');
 }
 

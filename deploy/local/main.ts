@@ -1,3 +1,4 @@
+import { plainLines } from '@errand/cli';
 import { parseConfig } from '@errand/runtime';
 import { alreadyRunning, banner, tenantUrlOf } from './banner.ts';
 import { devActionEnv, givenBy, localSettings } from './config.ts';
@@ -44,7 +45,7 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
     ended.resolve(code);
   };
   const fail = (reason: string) => {
-    if (!stopping.signal.aborted) console.error(reason);
+    if (!stopping.signal.aborted) console.error(plainLines(reason));
     end(1);
   };
   const crew = createCrew(() => files.pidsChanged());
@@ -67,7 +68,7 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
     room,
     actionEnv: isDev ? devActionEnv(env) : {},
     crew,
-    say: (line) => stopping.signal.aborted || console.log(line),
+    say: (line) => stopping.signal.aborted || console.log(plainLines(line)),
     signal: stopping.signal,
     onRefused: fail,
   })

@@ -5,17 +5,24 @@ export interface LocalSecrets {
   admin_key: string;
   /** 32 bytes in base64. */
   secret_key: string;
+  nats_password: string;
+  nats_system_password: string;
+  postgres_password: string;
   /** The tenant and the key of the first start, kept so that every later start prints the same. */
   first_tenant?: { tenant_id: string; api_key: string };
 }
 
-/** Resolves to the secrets of the file; the two keys are made once and kept. */
+/** Resolves to the secrets of the file. Each is made once and kept; a folder of before may lack some. */
 export async function loadSecrets(path: string): Promise<LocalSecrets> {
-  const kept = await readJson<LocalSecrets>(path);
-  if (kept?.admin_key && kept.secret_key) return kept;
+  const random = () => randomBytes(32).toString('base64url');
+  const kept = await readJson<Partial<LocalSecrets>>(path);
   const secrets: LocalSecrets = {
-    admin_key: `errand_admin_${randomBytes(32).toString('base64url')}`,
+    admin_key: `errand_admin_${random()}`,
     secret_key: randomBytes(32).toString('base64'),
+    nats_password: random(),
+    nats_system_password: random(),
+    postgres_password: random(),
+    ...kept,
   };
   await writeJson(path, secrets);
   return secrets;

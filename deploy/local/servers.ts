@@ -1,13 +1,20 @@
 import { access } from 'node:fs/promises';
-import { findNatsServer, natsTrouble, startNatsServer, startPostgresServer } from '@errand/local-servers';
+import {
+  findNatsServer,
+  natsTrouble,
+  startGuardedNatsServer,
+  startPostgresServer,
+} from '@errand/local-servers';
 import type { Crew } from './crew.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Room } from './log-sizes.ts';
 import { type Say, sayingIfSlow, timeSince } from './progress.ts';
+import type { LocalSecrets } from './secrets.ts';
 
 export interface ServerOptions {
   folder: DataFolder;
-  ports: Record<'nats' | 'nats_monitor' | 'postgres', number>;
+  ports: Record<'nats' | 'postgres', number>;
+  secrets: Pick<LocalSecrets, 'nats_password' | 'nats_system_password' | 'postgres_password'>;
   crew: Crew;
   say: Say;
   /** Servers to use instead of starting them. */
@@ -31,7 +38,15 @@ export async function startServers(options: ServerOptions): Promise<ServerUrls> 
   return { natsUrl: nats.value, postgresUrl: postgres.value };
 }
 
-async function ensureNats({ natsUrl, folder, ports, crew, say, room }: ServerOptions): Promise<string> {
+async function ensureNats({
+  natsUrl,
+  folder,
+  ports,
+  secrets,
+  crew,
+  say,
+  room,
+}: ServerOptions): Promise<string> {
   if (natsUrl !== undefined) {
     say('nats … the server of NATS_URL');
     return natsUrl;
@@ -40,26 +55,30 @@ async function ensureNats({ natsUrl, folder, ports, crew, say, room }: ServerOpt
   const { version, source } = await sayingIfSlow(say, slowLine, findNatsServer());
   const startMs = performance.now();
   const port = ports.nats;
+  const passwords = { services: secrets.nats_password, system: secrets.nats_system_password };
+  let url = '';
   const start = async () => {
-    const server = await startNatsServer({
+    const server = await startGuardedNatsServer({
       storeDir: folder.natsDir,
       logFile: folder.logFile('nats'),
       port,
-      monitorPort: ports.nats_monitor,
+      passwords,
       maxFileStoreBytes: room.maxFileStoreBytes,
     });
-    return { ...server, trouble: () => natsTrouble(server) };
+    url = server.url;
+    return { ...server, trouble: () => natsTrouble({ port, passwords }) };
   };
   const recovering = 'nats … recovering its streams';
   await sayingIfSlow(say, recovering, crew.add('server', { name: 'nats', start, say }));
   say(`nats-server ${version} (${source}) … ready in ${timeSince(startMs)}`);
-  return `nats://127.0.0.1:${port}`;
+  return url;
 }
 
 async function ensurePostgres({
   postgresUrl,
   folder,
   ports,
+  secrets,
   crew,
   say,
   room,
@@ -77,6 +96,7 @@ async function ensurePostgres({
       logFile: folder.logFile('postgres'),
       port: ports.postgres,
       durable: true,
+      password: secrets.postgres_password,
       maxWalBytes: room.maxWalBytes,
     });
     url = server.url;

@@ -1,6 +1,19 @@
 import { access } from 'node:fs/promises';
+import { settings as executor } from '@errand/executor';
+import { settings as gateway } from '@errand/gateway';
+import { settings as projection } from '@errand/projection';
+import type { Settings } from '@errand/runtime';
+import { settings as scheduler } from '@errand/scheduler';
+import { settings as webhooks } from '@errand/webhooks';
 import { expect, test } from 'vitest';
-import { inheritedEnv, SERVICES, serviceEnv, serviceMainFile } from './services.ts';
+import {
+  inheritedEnv,
+  onlyOwnKeys,
+  SERVICES,
+  type ServiceName,
+  serviceEnv,
+  serviceMainFile,
+} from './services.ts';
 
 const FACTS = {
   natsUrl: 'nats://127.0.0.1:4222',
@@ -16,7 +29,7 @@ test('each service has a main file', async () => {
 
 test('each service has an ops port of its own, and all know the one address of the gateway', () => {
   const envs = SERVICES.map((name) => serviceEnv(name, FACTS));
-  expect(envs.map((env) => env.ERRAND_OPS_PORT)).toEqual(['1', '2', '3', '4']);
+  expect(envs.map((env) => env.ERRAND_OPS_PORT)).toEqual(['1', '5', '2', '3', '4']);
   expect(new Set(envs.map((env) => env.ERRAND_PUBLIC_URL))).toEqual(new Set(['http://127.0.0.1:1']));
 });
 
@@ -31,5 +44,20 @@ test('what the shell holds for other servers reaches only services that are to u
     'HOME',
     'PGSSLMODE',
   ]);
+  expect(names('executor', { ...shell, DATABASE_URL: 'postgres://a/b' })).toEqual(['HOME']);
   expect(names('gateway', { ...shell, NATS_URL: 'nats://a' })).toEqual(['HOME', 'NATS_CA_FILE', 'NATS_URL']);
+});
+
+test('a service is handed the keys that its settings name, and no other', () => {
+  const settings: Record<ServiceName, Settings> = { gateway, scheduler, executor, projection, webhooks };
+  const named = (name: ServiceName) => Object.values(settings[name]).map(({ env }) => env);
+  const keys = SERVICES.flatMap((name) => Object.values(settings[name]))
+    .filter(({ env, secret }) => secret || env === 'DATABASE_URL')
+    .map(({ env }) => env);
+  const all = Object.fromEntries(keys.map((env) => [env, 'x']));
+  for (const name of SERVICES) {
+    const wanted = Object.keys(all).filter((env) => named(name).includes(env));
+    expect([name, Object.keys(onlyOwnKeys(name, all))]).toEqual([name, wanted]);
+    expect(Object.keys(inheritedEnv(name, all))).toEqual(wanted);
+  }
 });

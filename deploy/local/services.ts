@@ -28,9 +28,22 @@ export interface ServiceFacts {
   sizeEnv?: Record<string, string>;
 }
 
+/** Who needs which key. Code of actions reads whatever an executor has in its environment, so it has none of these. */
+const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
+  DATABASE_URL: ['gateway', 'projection', 'webhooks'],
+  ERRAND_ADMIN_KEY: ['gateway'],
+  ERRAND_SECRET_KEY: ['gateway', 'webhooks'],
+};
+
+/** An environment without the keys that a service does not need. */
+export function onlyOwnKeys<T extends NodeJS.ProcessEnv>(name: ServiceName, env: T): T {
+  const own = Object.entries(env).filter(([variable]) => READERS[variable]?.includes(name) ?? true);
+  return Object.fromEntries(own) as T;
+}
+
 /** The environment of one service. Webhooks may go to receivers on this machine, which have no TLS. */
 export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<string, string> {
-  return {
+  return onlyOwnKeys(name, {
     NATS_URL: facts.natsUrl,
     DATABASE_URL: facts.postgresUrl,
     ERRAND_ADMIN_KEY: facts.adminKey,
@@ -44,19 +57,22 @@ export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<strin
     ERRAND_WEBHOOKS_DNS: 'system',
     ...facts.sizeEnv,
     ...(name === 'executor' ? facts.actionEnv : {}),
-  };
+  });
 }
 
 /**
- * What a service gets of the shell's environment. Where NATS or Postgres are somebody else's, what belongs to them is meant
- * for all; the executor, which opens no database, keeps what its actions may read.
+ * What a service gets of the shell's environment. Where NATS is somebody else's, what belongs to it is meant for all. Where
+ * Postgres is, what belongs to it is meant for all but the executor, which opens no database; else the executor keeps it, since
+ * its actions may read it.
  */
 export function inheritedEnv(name: ServiceName, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const given = givenBy(env);
-  return ownEnv(env, [
-    ...(given.postgresUrl !== undefined || name === 'executor' ? (['PG'] as const) : []),
+  const isPostgresGiven = given.postgresUrl !== undefined;
+  const own = ownEnv(env, [
+    ...(isPostgresGiven === (name !== 'executor') ? (['PG'] as const) : []),
     ...(given.natsUrl === undefined ? [] : (['NATS_'] as const)),
   ]);
+  return onlyOwnKeys(name, own);
 }
 
 export function gatewayUrl(ports: { gateway: number }): string {

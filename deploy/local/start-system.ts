@@ -16,7 +16,7 @@ import { gatewayUrl, SERVICES, startServices } from './services.ts';
 const READY_TIMEOUT_MS = 60_000;
 
 /** The gateway first: a port that was asked for goes to it, whatever the others remember. */
-const PORT_NAMES = [...SERVICES, 'nats', 'nats_monitor', 'postgres'] as const;
+const PORT_NAMES = [...SERVICES, 'nats', 'postgres'] as const;
 
 export interface SystemOptions {
   folder: DataFolder;
@@ -46,6 +46,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
     room,
     folder,
     ports,
+    secrets,
     crew,
     say,
     natsUrl: given.natsUrl,

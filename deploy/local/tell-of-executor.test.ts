@@ -53,7 +53,7 @@ test('what the latest start and what follows says of actions and their jobs is t
       msg: 'attempt_ended',
       outcome: 'action_failed',
       duration_ms: 1.25,
-      cause: CAUSE,
+      cause: `${CAUSE}\n\u001b[2Jwiped`,
     },
     { ...about, attempt: 2, msg: 'attempt_ended', outcome: 'succeeded', duration_ms: 1_200.5 },
     { pid: 2, msg: 'service_failed', err: { stack: 'Error: late' } },
@@ -64,13 +64,13 @@ test('what the latest start and what follows says of actions and their jobs is t
   ];
   await appendFile(
     logFile,
-    `${logged.map((line) => JSON.stringify(line)).join('\n')}\nprinted größe\n{"a":1}\n`,
+    `${logged.map((line) => JSON.stringify(line)).join('\n')}\nprinted größe\n\u001b]0;owned\u0007text\n{"a":1}\n`,
   );
-  await waitUntil(() => said.length === 16);
+  await waitUntil(() => said.length === 17);
   expect(said.slice(4)).toEqual([
     'hello …12345678: halfway {"rows":7}',
     'hello …12345678: action_failed after 1.3 ms',
-    '    Error: no\n        at run (actions/a.ts:7:3)',
+    '    Error: no\n        at run (actions/a.ts:7:3)\n     [2Jwiped',
     'hello …12345678, attempt 2: succeeded after 1201 ms',
     ...[
       'the executor fails:',
@@ -80,6 +80,7 @@ test('what the latest start and what follows says of actions and their jobs is t
       'the executor answers nothing, as in an endless loop: it is killed',
       'no action file is broken any more',
       'printed größe',
+      ' ]0;owned text',
       '{"a":1}',
     ],
   ]);

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { plainLines } from '@errand/cli';
 import { indent } from './log-tail.ts';
 
 const LOOK_EVERY_MS = 200;
@@ -42,7 +43,8 @@ export async function tellOfExecutor(options: {
 }): Promise<void> {
   const { logFile, tenantUrl, say, signal } = options;
   const tell = (lines: readonly Line[]) => {
-    for (const text of lines.flatMap((line) => wordsOf(line, tenantUrl))) say(text);
+    // Actions print and log whatever they like.
+    for (const text of lines.flatMap((line) => wordsOf(line, tenantUrl))) say(plainLines(text));
   };
   const file = await open(logFile);
   try {
@@ -90,6 +92,8 @@ function wordsOf(line: Line, tenantUrl: string): string[] {
       return fromHere(line.reason ?? '')
         .split('\n')
         .map((text) => `broken: ${text}`);
+    case 'action_file_not_read':
+      return [`not read: ${fromHere(line.reason ?? '')}`];
     case 'action_files_mended':
       return ['no action file is broken any more'];
     case 'attempt_ended':

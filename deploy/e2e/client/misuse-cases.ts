@@ -1,5 +1,6 @@
+import type { EndedJob } from '@errand/client';
 import { assert, assertEqual, type Cases, collect, failureOf, type World } from './contract-case.ts';
-import { scripted } from './scripted-client.ts';
+import { JOB, scripted } from './scripted-client.ts';
 
 /* What the client does about callers who give it what cannot be sent. */
 
@@ -20,7 +21,7 @@ const sending: Cases = {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     for (const input of [{ n: 1n }, circle]) {
-      assertEqual((await failureOf(errand.run('shout', input))).name, 'TypeError');
+      assertEqual((await failureOf(errand.run('shout', input))).name, 'UsageError');
     }
     assertEqual(await seen(), []);
   },
@@ -29,7 +30,7 @@ const sending: Cases = {
     const { errand, seen } = scripted(world, 'busy');
     for (const idempotencyKey of ['größe', '日本', 'two words', 'a\nb', '']) {
       const { name, message } = await failureOf(errand.run('shout', {}, { idempotencyKey }));
-      assertEqual(name, 'TypeError');
+      assertEqual(name, 'UsageError');
       assert(message.includes('visible ASCII'), `says ${message}`);
     }
     assertEqual(await seen(), []);
@@ -44,7 +45,7 @@ const sending: Cases = {
     ];
     for (const [index, header] of ['authorization', 'x-proxy', 'traceparent'].entries()) {
       const { name, message } = errors[index] ?? {};
-      assertEqual(name, 'TypeError');
+      assertEqual(name, 'UsageError');
       assert(message?.includes(header) && !message.includes('secret'), `says ${message}`);
     }
   },
@@ -52,7 +53,7 @@ const sending: Cases = {
   'a url of another kind is refused, with the form that is right': async (world) => {
     for (const url of ['localhost:8080', 'ftp://a', 'errand.example.com', '']) {
       const { name, message } = await madeWith(world, { url });
-      assertEqual(name, 'TypeError');
+      assertEqual(name, 'UsageError');
       assert(message.includes('https://errand.example.com'), `says ${message}`);
     }
   },
@@ -106,9 +107,113 @@ const rejecting: Cases = {
     for (const call of calls) {
       const promise = call();
       const { name } = await failureOf(promise);
-      assert(['TypeError', 'RangeError'].includes(name), `${call} rejects with ${name}`);
+      assertEqual(name, 'UsageError', String(call));
     }
     assertEqual(await seen(), []);
+  },
+};
+
+/** As a caller without types writes it. */
+const untyped = (value: unknown) => value as never;
+
+const UNKNOWN = untyped({ metdata: { a: '1' } });
+
+const unheard: Cases = {
+  'a member or an option that there is not is refused by name, and nothing is sent': async (world) => {
+    const { errand, seen } = scripted(world, 'accepts');
+    const { webhooks } = errand;
+    const calls: (() => Promise<unknown>)[] = [
+      () => errand.run('shout', {}, UNKNOWN),
+      () => errand.call('shout', {}, UNKNOWN),
+      () => errand.validate('shout', {}, UNKNOWN),
+      () => errand.runBatch('shout', [], UNKNOWN),
+      () => errand.runBatch('shout', [{ input: {}, metdata: {} } as never]),
+      () => errand.run('shout', {}, { webhook: untyped({ url: 'https://a', metdata: 1 }) }),
+      () => errand.status(JOB, UNKNOWN),
+      () => errand.wait(JOB, UNKNOWN),
+      () => errand.cancel(JOB, UNKNOWN),
+      () => errand.retry(JOB, UNKNOWN),
+      () => errand.output(JOB, UNKNOWN),
+      () => errand.result(JOB, UNKNOWN),
+      () => errand.actions(UNKNOWN),
+      () => errand.action('shout', UNKNOWN),
+      () => collect(errand.jobs(UNKNOWN)),
+      () => collect(errand.events(JOB, UNKNOWN)),
+      () => collect(errand.feed(UNKNOWN)),
+      () => webhooks.list(UNKNOWN),
+      () => webhooks.rotateSecret('whe_1', UNKNOWN),
+      () => webhooks.replay('whe_1', { since: '2026-01-01T00:00:00Z', only: 'all', metdata: 1 } as never),
+      () => webhooks.redeliver('1.2', UNKNOWN),
+      () => collect(webhooks.deliveries('whe_1', UNKNOWN)),
+    ];
+    for (const call of calls) {
+      const { name, message } = await failureOf(call());
+      assertEqual(name, 'UsageError', String(call));
+      assert(message.includes('metdata'), `${call} says ${message}`);
+    }
+    assertEqual(await seen(), []);
+  },
+
+  'an input in the place of a batch item is refused, and so is an item without input': async (world) => {
+    const { errand, seen } = scripted(world, 'accepts');
+    const details = [];
+    for (const items of [[{ greeting: 'a' }], [{ metadata: {} }], ['a'], 'a']) {
+      const failure = await failureOf(errand.runBatch('hello', untyped(items)));
+      assert(failure instanceof world.sdk.UsageError, `is a ${failure.name}`);
+      details.push(failure.detail);
+    }
+    assertEqual(details, [
+      'items[0] must not have greeting; known are: input, metadata, startAfter, startByS, finishByS, webhook',
+      'items[0] has no input',
+      'items[0] must be an object',
+      'the items of a batch must be an array',
+    ]);
+    assertEqual(await seen(), []);
+  },
+
+  'options of a job are sent with an input that is left out, and never over one that has some itself': async (
+    world,
+  ) => {
+    const { errand, seen } = scripted(world, 'accepts');
+    await errand.run('shout', undefined, { metadata: { a: '1' } });
+    const twice = errand.run('shout', { _job: { metadata: {} } }, { metadata: { a: '1' } });
+    assertEqual((await failureOf(twice)).name, 'UsageError');
+    assertEqual(
+      (await seen()).map(({ body }) => body),
+      ['{"_job":{"metadata":{"a":"1"}}}'],
+    );
+  },
+
+  'a client is not made with an option that there is not': async ({ sdk }) => {
+    const given = { url: 'http://127.0.0.1', tenant: 't', apiKey: 'k' };
+    for (const options of [untyped({ ...given, timeout: 1 }), { ...given, retry: untyped({ max: 1 }) }]) {
+      assertEqual((await failureOf((async () => sdk.createErrand(options))())).name, 'UsageError');
+    }
+  },
+
+  'each kind of error is a class of its own, and an ErrandError': async (world) => {
+    const { sdk } = world;
+    const { errand } = scripted(world, 'busy', { retry: { maxAttempts: 1 } });
+    const ended = { job_id: JOB, status: 'failed', errors: [] } as unknown as EndedJob;
+    const late = scripted(world, 'never_ends').errand;
+    const failures = [
+      [sdk.ApiError, await failureOf(errand.status(JOB))],
+      [sdk.UsageError, await failureOf(errand.status(''))],
+      [
+        sdk.ConnectionError,
+        await failureOf(scripted(world, 'hang_up', { retry: { maxAttempts: 1 } }).errand.actions()),
+      ],
+      [sdk.ResponseError, await failureOf(scripted(world, 'html').errand.actions())],
+      [sdk.WaitTimeoutError, await failureOf(late.wait(JOB, { timeoutMs: 50 }))],
+      [sdk.JobFailedError, await failureOf((async () => sdk.unwrap(ended))())],
+    ] as const;
+    for (const [kind, failure] of failures) {
+      assert(
+        failure instanceof kind && failure instanceof sdk.ErrandError,
+        `${kind.name}: is ${failure.name}`,
+      );
+      assertEqual(failure.name, kind.name.replace(/^_/, ''));
+    }
   },
 };
 
@@ -124,9 +229,9 @@ const addressing: Cases = {
     assertEqual(
       [await told('shout'), await told('shout', { person: 'p', rom: '1' }), await told('nap', { room: '1' })],
       [
-        "ErrandError: unknown_action: shout is at 'rooms/{room}/{person}': its resource lacks room, person",
-        "TypeError: shout is at 'rooms/{room}/{person}': its resource lacks room and must not have rom",
-        'TypeError: nap has no path parameters: its resource must not have room',
+        "UsageError: usage_error: shout is at 'rooms/{room}/{person}': its resource lacks room, person",
+        "UsageError: usage_error: shout is at 'rooms/{room}/{person}': its resource lacks room and must not have rom",
+        'UsageError: usage_error: nap has no path parameters: its resource must not have room',
       ],
     );
   },
@@ -140,4 +245,4 @@ const addressing: Cases = {
   },
 };
 
-export const MISUSE_CASES: Cases = { ...sending, ...rejecting, ...addressing };
+export const MISUSE_CASES: Cases = { ...sending, ...rejecting, ...unheard, ...addressing };

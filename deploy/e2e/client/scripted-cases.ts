@@ -85,7 +85,7 @@ const retries: Cases = {
     const { code, detail, requestId, retryable, name } = await failureOf(errand.status(JOB));
     assertEqual(
       [code, detail, requestId, retryable, name],
-      ['log_unavailable', 'said log_unavailable', 'r-1', true, 'ErrandError'],
+      ['log_unavailable', 'said log_unavailable', 'r-1', true, 'ApiError'],
     );
     assertEqual((await seen()).length, 3);
   },
@@ -115,6 +115,14 @@ const retries: Cases = {
 
   'an answer that is not JSON is an error': async (world) => {
     assertEqual((await failureOf(scripted(world, 'html').errand.actions())).code, 'invalid_response');
+  },
+
+  'an answer that never ends is given up, and so is an error': async (world) => {
+    const { errand, seen } = scripted(world, 'endless_json');
+    const answer = await failureOf(errand.actions());
+    assertEqual([answer.code, answer.message.includes('longer than')], ['invalid_response', true]);
+    assertEqual((await failureOf(errand.status(JOB))).code, 'http_400');
+    await seenUntil(seen, (requests) => requests.every(({ wasLeft }) => wasLeft));
   },
 
   'an answer that says nothing where something is due is an error': async (world) => {
@@ -181,12 +189,24 @@ const retries: Cases = {
     await errand.run('shout', {}, options);
     await errand.run('shout', {}, options);
     assertEqual((await seen()).length, 5);
-    assertEqual((await failureOf(errand.run('shout', {}, { resource: { other: '1' } }))).name, 'TypeError');
+    assertEqual((await failureOf(errand.run('shout', {}, { resource: { other: '1' } }))).name, 'UsageError');
+    assertEqual((await seen()).length, 6);
     for (const hall of ['', '.', '..']) {
-      assertEqual((await failureOf(errand.run('shout', {}, { resource: { hall } }))).name, 'TypeError');
+      assertEqual((await failureOf(errand.run('shout', {}, { resource: { hall } }))).name, 'UsageError');
     }
-    assertEqual((await seen()).length, 5);
+    assertEqual((await seen()).length, 6);
   },
+
+  'before a resource is refused, the contract is asked for again: the action may have other parameters now':
+    async (world) => {
+      const { errand, seen } = scripted(world, 'moved_deeper');
+      await errand.run('shout', {}, { resource: { hall: '1' } });
+      const resource = { hall: '1', seat: '2' };
+      assertEqual((await errand.run('shout', {}, { resource })).job_id, JOB);
+      assertEqual((await seen()).length, 4);
+      const old = await failureOf(errand.run('shout', {}, { resource: { hall: '1' } }));
+      assert(old.message.includes('lacks seat'), `says ${old.message}`);
+    },
 };
 
 const waits: Cases = {
@@ -252,7 +272,7 @@ const downloads: Cases = {
   'a result is read once: a second reader is refused, and the first one goes on': async (world) => {
     const result = await scripted(world, 'whole_file').errand.result(JOB);
     const reader = result.stream().getReader();
-    assertEqual((await failureOf(result.arrayBuffer())).name, 'TypeError');
+    assertEqual((await failureOf(result.arrayBuffer())).name, 'UsageError');
     assertEqual((await reader.read()).value?.length, 15);
   },
 

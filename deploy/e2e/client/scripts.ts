@@ -104,6 +104,28 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       : sendProblem(response, 404, 'unknown_action');
   },
 
+  moved_deeper: ({ count, request, response }) => {
+    if (request.path === '/actions/shout') {
+      return sendJson(response, 200, {
+        name: 'shout',
+        resource: count === 1 ? 'halls/{hall}' : 'halls/{hall}/seats/{seat}',
+      });
+    }
+    return count === 2 || request.path === '/halls/1/seats/2/shout/run'
+      ? accept(response)
+      : sendProblem(response, 404, 'unknown_action');
+  },
+  endless_json: ({ request, response }) => {
+    response.writeHead(request.path === '/actions' ? 200 : 400, { 'content-type': 'application/json' });
+    const spaces = Buffer.alloc(2 ** 20, ' ');
+    const more = () => {
+      while (!response.destroyed && response.write(spaces));
+    };
+    response.on('drain', more);
+    more();
+  },
+  never_ends: ({ response }) => sendJson(response, 200, summary('running', 1)),
+
   cut_events: ({ count, request, response }) => {
     const last = request.headers['last-event-id'];
     if (count === 4) return sendProblem(response, 503, 'log_unavailable', { 'retry-after': '0' });

@@ -58,7 +58,8 @@ const jobs: Cases = {
     sdk,
     targets,
   }) => {
-    const stranger = sdk.createErrand({ ...targets, apiKey: 'wrong' });
+    const { url, tenant } = targets;
+    const stranger = sdk.createErrand({ url, tenant, apiKey: 'wrong' });
     assertEqual((await failureOf(stranger.actions())).code, 'unauthorized');
     assertEqual((await failureOf(errand.run('nothing', {}))).code, 'unknown_action');
     const unknown = '019a5b1c-0000-7000-8000-000000000001';

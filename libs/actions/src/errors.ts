@@ -1,13 +1,13 @@
 /**
  * Thrown by an action to end its job for good: no further attempt. The caller reads all three parts in the job's
- * summary, so they must hold nothing that a caller may not see.
+ * summary, so they must hold nothing that a caller may not see. The `cause` is for the log.
  */
 export class PermanentError extends Error {
   override name = 'PermanentError';
   readonly code: string;
   readonly details: unknown[];
-  constructor(code: string, message: string, details: unknown[] = []) {
-    super(message);
+  constructor(code: string, message: string, details: unknown[] = [], options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
     this.details = details;
   }

@@ -96,6 +96,38 @@ test.each<[string, unknown, object]>([
   });
 });
 
+test('of a result that does not fit the caller sees the places, and the log the rules and what kind of value is there', async () => {
+  const result = z.object({
+    kwh: z.number(),
+    'a/b': z.array(z.string()).max(1),
+    owner: z.string().refine(() => false, { error: ({ input }) => `${input} is not known` }),
+  });
+  const returned = { kwh: 'secret-1', 'a/b': ['secret-2', 'x'], owner: 'secret-3' };
+  const { outcome } = await attemptOf({ result, run: () => returned });
+  if (outcome.kind !== 'failed') throw new Error(outcome.kind);
+  expect(outcome.error.details).toEqual([
+    { pointer: '#/kwh', code: 'invalid_type' },
+    { pointer: '#/a~1b', code: 'too_big' },
+    { pointer: '#/owner', code: 'custom' },
+  ]);
+  expect(outcome.cause?.split('\n')).toEqual([
+    expect.stringMatching(/^#\/kwh: .* \(invalid_type\); the value is a string$/),
+    expect.stringMatching(/^#\/a~1b: .* \(too_big\); the value is an array of 2$/),
+    '#/owner: secret-3 is not known (custom); the value is a string',
+  ]);
+});
+
+test('the cause of a refusal is for the log', async () => {
+  const refuse = () => {
+    throw new PermanentError('too_steep', 'No.', [], { cause: new Error('the true reason') });
+  };
+  const { outcome } = await attemptOf({ run: refuse });
+  expect(outcome).toMatchObject({
+    error: { code: 'too_steep' },
+    cause: expect.stringContaining('the true reason'),
+  });
+});
+
 test('a result as deep as a value may be is one', async () => {
   const { outcome } = await attemptOf({ run: () => nested(199), result: z.any() });
   expect(outcome).toMatchObject({ kind: 'succeeded' });

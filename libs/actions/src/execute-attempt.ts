@@ -11,6 +11,7 @@ import type { Action, Attempt, ValueIssue, ValueSchema } from './define-action.t
 import { PermanentError, ResultNotStored } from './errors.ts';
 import { plainFault } from './plain-fault.ts';
 import type { OtherJob, ResultFile } from './result-file.ts';
+import { type Flaw, reasonsOf } from './unfit-result.ts';
 
 /** One attempt as plain data, so that it can cross into a worker thread. */
 export interface AttemptOrder {
@@ -33,6 +34,7 @@ export interface AttemptHooks {
 }
 
 export { ResultNotStored } from './errors.ts';
+export { reasonsOf } from './unfit-result.ts';
 
 export type AttemptOutcome =
   /** The result as JSON, absent for none. With a `resultRef` it is a file that lies there. */
@@ -83,33 +85,38 @@ async function attemptOnce(
   if (action.returnsFile) {
     const resultRef = saved.get(returned);
     if (resultRef) return { kind: 'succeeded', resultRef };
-    return failed('invalid_result', [{ detail: 'must be what saveResult returned' }]);
+    return invalidResult(returned, [{ detail: 'must be what saveResult returned' }]);
   }
   const result = await check(action.result, returned);
-  if (result.kind === 'unfit') return failed('invalid_result', result.details, result.cause);
+  if (result.kind === 'unfit') {
+    // What a schema says may be the author's own words, with the value in them.
+    const shown = result.details.map(({ pointer, code }) => ({ pointer, code }));
+    return failed('invalid_result', shown, result.cause ?? reasonsOf(returned, result.details));
+  }
   try {
     const { json, flaws } = exactJsonOf(result.data);
-    return flaws.length > 0 ? failed('invalid_result', flaws) : { kind: 'succeeded', json };
+    return flaws.length > 0 ? invalidResult(result.data, flaws) : { kind: 'succeeded', json };
   } catch (error) {
-    return failed(
-      'invalid_result',
-      [{ pointer: '#', detail: 'is nothing that JSON can hold' }],
-      causeOf(error),
-    );
+    const details = [{ pointer: '#', detail: 'is nothing that JSON can hold' }];
+    return failed('invalid_result', details, causeOf(error));
   }
+}
+
+function invalidResult(value: unknown, flaws: readonly Flaw[]): AttemptOutcome {
+  return failed('invalid_result', [...flaws], reasonsOf(value, flaws));
 }
 
 /** A value that makes its schema throw does not fit it. */
 async function check(
   schema: ValueSchema,
   value: unknown,
-): Promise<{ kind: 'fits'; data: unknown } | { kind: 'unfit'; details: unknown[]; cause?: string }> {
+): Promise<{ kind: 'fits'; data: unknown } | { kind: 'unfit'; details: Flaw[]; cause?: string }> {
   try {
     const parsed = await (schema.safeParseAsync ? schema.safeParseAsync(value) : schema.safeParse(value));
     if (parsed.success) return { kind: 'fits', data: parsed.data };
     return { kind: 'unfit', details: detailsOf(parsed.error) };
   } catch (error) {
-    const details = [{ pointer: '#', detail: 'makes its schema throw' }];
+    const details = [{ pointer: '#', code: 'schema_failed', detail: 'makes its schema throw' }];
     return { kind: 'unfit', details, cause: causeOf(error) };
   }
 }
@@ -135,8 +142,13 @@ export function failed(code: FaultCode, details?: unknown[], cause?: string): At
 function faultOf(error: unknown): AttemptOutcome {
   if (error instanceof ResultNotStored) return failed('result_not_stored', undefined, causeOf(error));
   if (!(error instanceof PermanentError)) return failed('action_failed', undefined, causeOf(error));
-  const { code, message, details } = error;
-  return { kind: 'failed', permanent: true, error: plainFault({ code, message, details: details ?? [] }) };
+  const { code, message, details, cause } = error;
+  return {
+    kind: 'failed',
+    permanent: true,
+    error: plainFault({ code, message, details: details ?? [] }),
+    ...(cause === undefined ? {} : { cause: causeOf(cause) }),
+  };
 }
 
 /** Characters of a cause. */
@@ -152,7 +164,7 @@ export function causeOf(error: unknown): string {
   }
 }
 
-function detailsOf(error: { issues: readonly ValueIssue[] }): unknown[] {
+function detailsOf(error: { issues: readonly ValueIssue[] }): Flaw[] {
   return error.issues.slice(0, 100).map(({ path, code, message }) => ({
     pointer: `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`,
     code,

@@ -38,9 +38,25 @@ test('attempt and signal are the ones given', async () => {
 });
 
 test.each([
-  ['throw', { code: 'action_failed', message: 'no voice', permanent: false }],
+  [
+    'throw',
+    {
+      code: 'action_failed',
+      message: 'The action failed.',
+      permanent: false,
+      cause: expect.objectContaining({ message: 'no voice' }),
+    },
+  ],
   ['refuse', { code: 'rude', message: 'Not to them.', permanent: true, details: [{ who: 'Ada' }] }],
-  ['lie', { code: 'invalid_result', permanent: true, details: [{ pointer: '#/text' }] }],
+  [
+    'lie',
+    {
+      code: 'invalid_result',
+      permanent: true,
+      details: [{ pointer: '#/text', code: 'invalid_type' }],
+      cause: expect.stringMatching(/^#\/text: .*\(invalid_type\); the value is a number$/),
+    },
+  ],
 ] as const)('what goes wrong by %s is an error, not a rejection', async (how, error) => {
   expect(await testAction(greet, { how }, { resource })).toMatchObject({ error });
 });

@@ -35,12 +35,12 @@ export interface ProgressCall {
 export interface TestFault {
   /** `action_failed` for an error that is no PermanentError. */
   code: string;
-  /** As the job's caller reads it; of `action_failed`, which tells a caller nothing, what was thrown. */
+  /** As the job's caller reads it. */
   message: string;
   details: unknown[];
   /** Whether the job would fail without another attempt. */
   permanent: boolean;
-  /** What the action threw, or the text of what one of its schemas did. */
+  /** The true reason, which in production only the log has: what was thrown, or why the result is none, in words. */
   cause?: unknown;
 }
 
@@ -153,7 +153,6 @@ function faultOf(
   { error, permanent, cause }: AttemptOutcome & { kind: 'failed' },
   thrown: { error: unknown } | undefined,
 ): TestFault {
-  const { code, details = [] } = error;
-  const own = code === 'action_failed' && thrown?.error instanceof Error ? thrown.error.message : undefined;
-  return { code, message: own ?? error.message, details, permanent, cause: thrown ? thrown.error : cause };
+  const { code, message, details = [] } = error;
+  return { code, message, details, permanent, cause: thrown ? thrown.error : cause };
 }

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { causeOf } from '@errand/client/for-command';
 import { z } from 'zod';
 import { CannotRun } from './cannot-run.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** The file in which a person keeps settings, by profile. */
 export interface ConfigFile {
@@ -63,14 +63,10 @@ export function profileOf({ profiles }: ConfigContent, name: string): Profile | 
 
 /** In one step, readable by its owner only. */
 export async function writeConfigFile({ path, content }: ConfigFile): Promise<void> {
-  const fresh = `${path}.${randomUUID()}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(fresh, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-    await rename(fresh, path);
+    await writeWhole(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   } catch (error) {
     throw new CannotRun(`${path} cannot be written: ${causeOf(error)}`);
-  } finally {
-    await rm(fresh, { force: true });
   }
 }

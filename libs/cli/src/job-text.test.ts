@@ -15,3 +15,36 @@ test('a job took all the time from its request to its end, whichever attempt was
   const once = { ...JOB, attempt: { number: 1, max: 3, next_at: null } };
   expect(jobText(once, 0)).not.toContain('last attempt');
 });
+
+test('the line that downloads a file is safe to paste, whatever the file is called', () => {
+  const lineOf = (filename: string | null) => {
+    const results = { url: '/r', sha256: 'f', bytes: 4, content_type: 'application/pdf', filename };
+    return jobText({ ...JOB, status: 'succeeded', results, retry_of: 'j-0' } as unknown as JobSummary, 0);
+  };
+  for (const [filename, word] of [
+    ['r.pdf', 'r.pdf'],
+    ['r.pdf; touch PWNED #', "'r.pdf; touch PWNED #'"],
+    ["it's $(id)", `'it'\\''s $(id)'`],
+    ['../../.ssh/authorized_keys', 'authorized_keys'],
+    ['C:\\temp\\a.txt', 'a.txt'],
+    ['--json', 'json'],
+    ['.bashrc', 'bashrc'],
+    ['..', 'result'],
+    [null, 'result'],
+  ] as const) {
+    expect(lineOf(filename)).toContain(` --out ${word}\n`);
+  }
+});
+
+test('a failure names the places that are wrong', () => {
+  const errors = [
+    {
+      code: 'invalid_result',
+      message: 'It does not fit.',
+      details: [{ pointer: '#/kwh', code: 'invalid_type' }],
+    },
+  ];
+  expect(jobText({ ...JOB, errors } as unknown as JobSummary, 0)).toContain(
+    'invalid_result: It does not fit. (#/kwh invalid_type)',
+  );
+});

@@ -1,6 +1,8 @@
-import { isEnded, type JobSummary } from '@errand/client';
-import { briefly, facts, pairs, plain } from './text.ts';
+import { isEnded, type JobFault, type JobSummary } from '@errand/client';
+import { briefly, facts, pairs, shellWord } from './text.ts';
 import { durationOf, whenIs } from './times.ts';
+
+const MOST_PLACES = 5;
 
 /** A job for people, a line for each thing that is known of it. */
 export function jobText(job: JobSummary, nowMs: number): string {
@@ -17,11 +19,20 @@ export function jobText(job: JobSummary, nowMs: number): string {
     finished: whenIs(job.finished_at, nowMs),
     took: tookOf(job),
     'last attempt': attempt.number > 1 ? spanBetween(job.started_at, job.finished_at) : undefined,
-    errors: job.errors.map(({ code, message }) => `${code}: ${message}`).join('; '),
+    errors: job.errors.map(faultText).join('; '),
     result: resultOf(job),
     metadata: pairs(job.metadata),
     'retry of': job.retry_of,
   });
+}
+
+/** With where in the input or the result something is wrong, and by which rule. */
+function faultText({ code, message, details = [] }: JobFault): string {
+  const places = (details as { pointer?: unknown; code?: unknown }[])
+    .filter((detail) => typeof detail?.pointer === 'string')
+    .slice(0, MOST_PLACES)
+    .map((detail) => `${detail.pointer} ${detail.code ?? ''}`.trimEnd());
+  return `${code}: ${message}${places.length > 0 ? ` (${places.join(', ')})` : ''}`;
 }
 
 /** How long it was from the request to the end, over all attempts; empty before that. */
@@ -37,9 +48,20 @@ function resultOf(job: JobSummary): string | undefined {
   if (job.status !== 'succeeded') return undefined;
   const { results } = job;
   if (isLink(results)) {
-    return `${results.bytes} bytes of ${results.content_type}: errand result ${job.job_id} --out ${plain(results.filename ?? 'result')}`;
+    const out = shellWord(fileIn(results.filename));
+    return `${results.bytes} bytes of ${results.content_type}: errand result ${shellWord(job.job_id)} --out ${out}`;
   }
   return briefly(results);
+}
+
+/** A name for a file in this folder: no other folder, no hidden file, no option. */
+function fileIn(filename: string | null): string {
+  return (
+    filename
+      ?.split(/[\\/]/)
+      .at(-1)
+      ?.replace(/^[.-]+/, '') || 'result'
+  );
 }
 
 function isLink(

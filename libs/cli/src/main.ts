@@ -3,22 +3,37 @@ import { causeOf } from '@errand/client/for-command';
 import { runCommand } from './run-command.ts';
 import { plainLines } from './text.ts';
 
+/** How long a command whose answer nobody reads any more may take to clear up after itself. */
+const LEAVE_MS = 5_000;
+
 const interrupted = new AbortController();
 const { stdin, stdout, stderr } = process;
-// The second one ends the process at once.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    interrupted.abort();
-    stdin.destroy();
-  });
+/** The exit code of a command that is left, whatever it comes to. */
+let leftWith: number | undefined;
+
+function interrupt(): void {
+  interrupted.abort();
+  stdin.destroy();
 }
+
+function leave(code: number): void {
+  leftWith ??= code;
+  process.exitCode = leftWith;
+  interrupt();
+  setTimeout(() => process.exit(leftWith), LEAVE_MS).unref();
+}
+
+// The second one ends the process at once.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough, such as head, is no failure.
-  if (error.code === 'EPIPE') process.exit(0);
-  end(`the answer cannot be written: ${error.message}`);
+  if (error.code === 'EPIPE') return leave(0);
+  if (leftWith === undefined)
+    stderr.write(`errand: the answer cannot be written: ${plainLines(error.message)}\n`);
+  leave(2);
 });
 // Nobody is left to be told.
-stderr.on('error', () => process.exit(2));
+stderr.on('error', () => leave(2));
 process.on('uncaughtException', (error) => {
   end(process.env.ERRAND_DEBUG === '1' ? `${error.stack}` : `${causeOf(error)} (ERRAND_DEBUG=1 shows where)`);
 });
@@ -28,9 +43,10 @@ function end(reason: string): never {
   process.exit(2);
 }
 
-process.exitCode = await runCommand(process.argv.slice(2), {
+const exitCode = await runCommand(process.argv.slice(2), {
   ...{ env: process.env, folder: process.cwd(), stdin, stdout, stderr },
   columns: stdout.isTTY && stderr.isTTY ? () => stderr.columns || 80 : undefined,
   signal: interrupted.signal,
   now: Date.now,
 });
+process.exitCode = leftWith ?? exitCode;

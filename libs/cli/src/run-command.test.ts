@@ -86,6 +86,15 @@ test('wrong usage is JSON too where JSON is wanted', async () => {
   ]);
 });
 
+test('a parameter that cannot be part of a path is wrong usage, not the unexpected', async () => {
+  const env = { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_TENANT: 't', ERRAND_API_KEY: 'k' };
+  const { code, out } = await run(['run', 'shout', '--resource', 'bed=..', '--json'], env);
+  expect([code, JSON.parse(out)]).toMatchObject([
+    2,
+    { error: { code: 'usage_error', detail: '".." cannot be part of a path' } },
+  ]);
+});
+
 test('what nobody has thought of is one line and 2, and its stack is for those who look for it', async () => {
   // The answer is JSON, and not what the API says.
   await using gateway = await startTestGateway({

@@ -16,6 +16,12 @@ export function plainLines(text: string): string {
   return text.split('\n').map(plain).join('\n');
 }
 
+/** One word of a line to paste into a shell, whatever it holds. */
+export function shellWord(text: string): string {
+  const word = plain(text);
+  return /^[\w.,:=@%/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
 /** JSON in one line, whose texts cannot steer a terminal either. */
 export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(

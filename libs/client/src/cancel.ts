@@ -1,3 +1,4 @@
+import { checkOptions, type Members } from './check-options.ts';
 import { ErrandError } from './errors.ts';
 import { type EndedJob, idOf, isEnded, type JobRef, type JobSummary } from './job.ts';
 import { path } from './path.ts';
@@ -7,6 +8,8 @@ import type { Transport } from './transport.ts';
 export interface CancelOptions extends CallOptions {
   readonly reason?: string | undefined;
 }
+
+const CANCEL: Members<CancelOptions> = { reason: true, signal: true };
 
 export type CancelOutcome<R = unknown> =
   /** It will not run, or stopped before. */
@@ -20,8 +23,10 @@ export type CancelOutcome<R = unknown> =
 export async function cancelJob<R>(
   transport: Transport,
   job: JobRef<R>,
-  { reason, signal }: CancelOptions = {},
+  options: CancelOptions = {},
 ): Promise<CancelOutcome<R>> {
+  checkOptions(options, CANCEL);
+  const { reason, signal } = options;
   const jobPath = path`/jobs/${idOf(job)}`;
   let summary: JobSummary<R>;
   try {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { composeRequest, mergeHeaders } from './compose-request.ts';
+import { UsageError } from './errors.ts';
 
 const SERVER = { base: 'https://a/v2/tenants/t', headers: mergeHeaders(undefined, { Accept: 'text/plain' }) };
 
@@ -23,5 +24,7 @@ test('a request has the headers of its client and its own, and leaves those of t
 });
 
 test('a body that JSON cannot have is no request', () => {
-  expect(() => composeRequest(SERVER, { method: 'POST', path: '/jobs', body: { n: 1n } })).toThrow(TypeError);
+  expect(() => composeRequest(SERVER, { method: 'POST', path: '/jobs', body: { n: 1n } })).toThrow(
+    UsageError,
+  );
 });

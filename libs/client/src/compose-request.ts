@@ -1,3 +1,4 @@
+import { UsageError } from './errors.ts';
 import type { ApiRequest } from './transport.ts';
 
 type GivenHeaders = Readonly<Record<string, string>>;
@@ -8,7 +9,7 @@ export interface ComposedRequest {
   readonly init: RequestInit;
 }
 
-/** @throws TypeError for what cannot be sent: an input that JSON cannot have, or a header */
+/** @throws UsageError for what cannot be sent: an input that JSON cannot have, or a header */
 export function composeRequest(
   { base, headers }: { base: string; headers: Headers },
   { method, path, query = {}, body, headers: own = {} }: ApiRequest,
@@ -20,7 +21,7 @@ export function composeRequest(
     init: {
       method,
       headers: mergeHeaders(headers, body === undefined ? {} : { 'content-type': 'application/json' }, own),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: jsonOf(body) }),
       // A key is for the server that it was meant for.
       redirect: 'manual',
       credentials: 'omit',
@@ -28,14 +29,22 @@ export function composeRequest(
   };
 }
 
-/** Later ones replace earlier ones, whatever their case. @throws TypeError that names a header, never its value */
+function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body);
+  } catch (cause) {
+    throw new UsageError(`JSON cannot have what is to be sent: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Later ones replace earlier ones, whatever their case. @throws UsageError that names a header, never its value */
 export function mergeHeaders(first: Headers | undefined, ...others: readonly GivenHeaders[]): Headers {
   const merged = new Headers(first);
   for (const [name, value] of others.flatMap(Object.entries<string>)) {
     try {
       merged.set(name, value);
     } catch {
-      throw new TypeError(`the header ${name} has characters that headers cannot have`);
+      throw new UsageError(`the header ${name} has characters that headers cannot have`);
     }
   }
   return merged;

@@ -13,6 +13,11 @@ export interface Deadline {
 /** A longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** What a timer can hold. Node warns of negative times. */
+function timerMs(ms: number): number {
+  return Math.min(Math.max(ms, 0), LONGEST_TIMER_MS);
+}
+
 /**
  * One controller and a timer that is held, since a signal made of others may be collected before it fires, as
  * `AbortSignal.any` of `AbortSignal.timeout` is in Node 20.
@@ -25,13 +30,10 @@ export function startDeadline(timeoutMs: number | undefined, caller?: AbortSigna
   const extend = (ms: number | undefined) => {
     clearTimeout(timer);
     if (ms === undefined) return;
-    timer = setTimeout(
-      () => {
-        isOver = true;
-        controller.abort();
-      },
-      Math.min(ms, LONGEST_TIMER_MS),
-    );
+    timer = setTimeout(() => {
+      isOver = true;
+      controller.abort();
+    }, timerMs(ms));
   };
   if (caller?.aborted) abort();
   else caller?.addEventListener('abort', abort, { once: true });
@@ -56,13 +58,10 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal?.reason);
     };
-    const timer = setTimeout(
-      () => {
-        signal?.removeEventListener('abort', stop);
-        resolve();
-      },
-      Math.min(ms, LONGEST_TIMER_MS),
-    );
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, timerMs(ms));
     signal?.addEventListener('abort', stop, { once: true });
   });
 }

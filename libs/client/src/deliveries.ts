@@ -1,9 +1,10 @@
+import { checkObject, checkOptions, type Members } from './check-options.ts';
 import type { EndingType } from './feed.ts';
 import { idOf, type JobRef } from './job.ts';
 import { instantOf, listOf } from './list-jobs.ts';
 import { createPages, type Pages } from './pages.ts';
 import { path } from './path.ts';
-import type { CallOptions } from './run.ts';
+import { CALL, type CallOptions } from './run.ts';
 import type { Transport } from './transport.ts';
 import type {
   Delivery,
@@ -36,6 +37,25 @@ export interface ReplayOptions extends CallOptions {
   readonly dryRun?: boolean | undefined;
 }
 
+const FILTER: Members<DeliveryFilter> = {
+  status: true,
+  type: true,
+  job: true,
+  since: true,
+  until: true,
+  pageSize: true,
+  cursor: true,
+  signal: true,
+};
+const REPLAY: Members<ReplayOptions> = {
+  since: true,
+  until: true,
+  only: true,
+  types: true,
+  dryRun: true,
+  signal: true,
+};
+
 /** What was told to whom, and telling it again. Only what reads is made again after a failure. */
 export interface Deliveries {
   /** Newest first, also of an endpoint that was deleted. */
@@ -54,13 +74,14 @@ export interface Deliveries {
 }
 
 export function createDeliveries(transport: Transport): Deliveries {
-  const get = <T>(route: string, options?: CallOptions) =>
-    transport.json<T>({ method: 'GET', path: route, signal: options?.signal });
-  const post = <T>(route: string, options?: CallOptions, body?: unknown) =>
-    transport.json<T>({
-      ...{ method: 'POST', path: route, signal: options?.signal },
-      ...(body === undefined ? {} : { body }),
-    });
+  function get<T>(route: string, options: CallOptions = {}): Promise<T> {
+    checkOptions(options, CALL);
+    return transport.json({ method: 'GET', path: route, signal: options.signal });
+  }
+  function post<T>(route: string, options: CallOptions = {}): Promise<T> {
+    checkOptions(options, CALL);
+    return transport.json({ method: 'POST', path: route, signal: options.signal });
+  }
   return {
     deliveries: (endpointId, filter = {}) => deliveryPages(transport, endpointId, filter),
     delivery: async (id, options) => get(path`/deliveries/${id}`, options),
@@ -73,11 +94,13 @@ export function createDeliveries(transport: Transport): Deliveries {
       return (await get<{ deliveries: Delivery[] }>(route, options)).deliveries;
     },
     redeliver: async (id, options) => post(path`/deliveries/${id}/redeliver`, options),
-    replay: async (endpointId, options) =>
-      post(path`/webhooks/${endpointId}/replays`, options, {
-        ...{ since: instantOf(options.since), until: instantOf(options.until), only: options.only },
-        ...{ types: options.types, dry_run: options.dryRun },
-      }),
+    async replay(endpointId, options) {
+      checkObject(options, 'options');
+      checkOptions(options, REPLAY);
+      const { since, until, only, types, dryRun, signal } = options;
+      const body = { since: instantOf(since), until: instantOf(until), only, types, dry_run: dryRun };
+      return transport.json({ method: 'POST', path: path`/webhooks/${endpointId}/replays`, body, signal });
+    },
     async replays(endpointId, options) {
       const route = path`/webhooks/${endpointId}/replays`;
       return (await get<{ replays: Replay[] }>(route, options)).replays;
@@ -90,18 +113,26 @@ export function createDeliveries(transport: Transport): Deliveries {
 }
 
 function deliveryPages(transport: Transport, endpointId: string, filter: DeliveryFilter): Pages<Delivery> {
-  const { status, type, job, since, until, pageSize, signal } = filter;
   return createPages(async (cursor) => {
+    checkOptions(filter, FILTER, 'the filter');
+    const { status, type, job, since, until, pageSize, signal } = filter;
     const { deliveries, next_cursor } = await transport.json<{
       deliveries: Delivery[];
       next_cursor: string | null;
     }>({
-      ...{ method: 'GET', path: path`/webhooks/${endpointId}/deliveries`, signal },
+      method: 'GET',
+      path: path`/webhooks/${endpointId}/deliveries`,
+      signal,
       query: {
-        ...{ status: listOf(status), type: listOf(type), job_id: job && idOf(job), limit: pageSize, cursor },
-        ...{ since: instantOf(since), until: instantOf(until) },
+        status: listOf(status),
+        type: listOf(type),
+        job_id: job && idOf(job),
+        limit: pageSize,
+        cursor,
+        since: instantOf(since),
+        until: instantOf(until),
       },
     });
     return { items: deliveries, nextCursor: next_cursor };
-  }, filter.cursor);
+  }, filter?.cursor);
 }

@@ -7,7 +7,9 @@ import {
   listActions,
 } from './actions.ts';
 import { type CancelOptions, type CancelOutcome, cancelJob } from './cancel.ts';
+import { checkObject, checkOptions, type Members } from './check-options.ts';
 import { mergeHeaders } from './compose-request.ts';
+import { UsageError } from './errors.ts';
 import { type Feed, type FeedOptions, openFeed } from './feed.ts';
 import type { AcceptedJob, EndedJob, JobRef, JobSummary } from './job.ts';
 import { idOf } from './job.ts';
@@ -20,22 +22,27 @@ import { createResourcePaths } from './resource-paths.ts';
 import { downloadResult, type ResultDownload } from './result.ts';
 import { type RetryOptions, retryPolicyOf } from './retry.ts';
 import {
+  BATCH,
   type BatchArguments,
   type BatchItem,
   type BatchOutcome,
+  CALL,
   type CallArguments,
   type CallOptions,
+  RUN,
   type RunArguments,
   runAction,
   runBatch,
+  SEND,
   type SendOptions,
   sendHeaders,
+  VALIDATE,
   type ValidateArguments,
   type Validation,
   validateInput,
 } from './run.ts';
 import { createTransport, type Transport } from './transport.ts';
-import { type WaitOptions, waitForJob } from './wait.ts';
+import { WAIT, type WaitOptions, waitForJob } from './wait.ts';
 import { createWebhooks, type Webhooks } from './webhooks.ts';
 
 export interface ErrandOptions {
@@ -59,7 +66,7 @@ export interface ErrandOptions {
   readonly retry?: RetryOptions | undefined;
 }
 
-/** One tenant's calls. All reject with ErrandError, or with the reason of the signal that ended them. */
+/** One tenant's calls. All reject with a subclass of ErrandError, or with the reason of the signal that ended them. */
 export interface Errand<A extends ActionMap<A> = AnyActions> {
   /** Requests a job; resolves once the log holds it. It needs no second call where it is not sure of the first. */
   run<N extends keyof A & string>(
@@ -108,42 +115,95 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
 const TIMEOUT_MS = 30_000;
 const STREAM_IDLE_MS = 60_000;
 
+const OPTIONS: Members<ErrandOptions> = {
+  url: true,
+  tenant: true,
+  apiKey: true,
+  fetch: true,
+  headers: true,
+  timeoutMs: true,
+  streamIdleMs: true,
+  retry: true,
+};
+const RETRY: Members<RetryOptions> = {
+  maxAttempts: true,
+  maxTimeMs: true,
+  baseDelayMs: true,
+  maxDelayMs: true,
+};
+
 /**
  * A client of one tenant. Give it the actions that `errand types` writes, and inputs and results have types:
  * `createErrand<Actions>({…})`.
- * @throws TypeError for a url that is none of http or https, a tenant that cannot be one, or headers that cannot be sent
+ * @throws UsageError for an option that there is not, a url that is none of http or https, a tenant that cannot be one, or headers that cannot be sent
  */
 export function createErrand<A extends ActionMap<A> = AnyActions>(options: ErrandOptions): Errand<A> {
   const transport = transportOf(options);
   const runs = { transport, paths: createResourcePaths(transport) };
   const errand: Errand<Record<string, ActionTypes>> = {
-    run: (action, input, given = {}) => runAction(runs, { action, input, options: given }),
-    call: async (action, input, given = {}) =>
-      outputOf(transport, await runAction(runs, { action, input, options: given }), given),
-    runBatch: (action, items, given = {}) => runBatch(runs, { action, items, options: given }),
-    validate: (action, input, given = {}) => validateInput(runs, { action, input, options: given }),
-    status: async (job, { signal } = {}) =>
-      transport.json({ method: 'GET', path: path`/jobs/${idOf(job)}`, signal }),
-    wait: (job, given) => waitForJob(transport, job, given),
+    async run(action, input, given = {}) {
+      checkOptions(given, RUN);
+      return runAction(runs, { action, input, options: given });
+    },
+    async call(action, input, given = {}) {
+      checkOptions(given, { ...RUN, ...WAIT });
+      return outputOf(transport, await runAction(runs, { action, input, options: given }), given);
+    },
+    async runBatch(action, items, given = {}) {
+      checkOptions(given, BATCH);
+      return runBatch(runs, { action, items, options: given });
+    },
+    async validate(action, input, given = {}) {
+      checkOptions(given, VALIDATE);
+      return validateInput(runs, { action, input, options: given });
+    },
+    async status(job, given = {}) {
+      checkOptions(given, CALL);
+      return transport.json({ method: 'GET', path: path`/jobs/${idOf(job)}`, signal: given.signal });
+    },
+    async wait(job, given) {
+      checkOptions(given, WAIT);
+      return waitForJob(transport, job, given);
+    },
     cancel: (job, given) => cancelJob(transport, job, given),
-    retry: async (job, given = {}) =>
-      transport.json({
-        ...{ method: 'POST', path: path`/jobs/${idOf(job)}/retry`, isRepeatable: true },
-        ...{ headers: sendHeaders(given), signal: given.signal },
-      }),
+    async retry(job, given = {}) {
+      checkOptions(given, SEND);
+      return transport.json({
+        method: 'POST',
+        path: path`/jobs/${idOf(job)}/retry`,
+        isRepeatable: true,
+        headers: sendHeaders(given),
+        signal: given.signal,
+      });
+    },
     jobs: (filter) => listJobs(transport, filter),
     events: (job, given) => jobEvents(transport, job, given),
     feed: (given) => openFeed(transport, given),
-    output: (job, given) => outputOf(transport, job, given),
-    result: (job, given) => downloadResult(transport, job, given),
-    actions: (given) => listActions(transport, given?.signal),
-    action: (name, given) => getAction(transport, name, given?.signal),
+    async output(job, given) {
+      checkOptions(given, WAIT);
+      return outputOf(transport, job, given);
+    },
+    async result(job, given) {
+      checkOptions(given, CALL);
+      return downloadResult(transport, job, given);
+    },
+    async actions(given) {
+      checkOptions(given, CALL);
+      return listActions(transport, given?.signal);
+    },
+    async action(name, given) {
+      checkOptions(given, CALL);
+      return getAction(transport, name, given?.signal);
+    },
     webhooks: createWebhooks(transport),
   };
   return errand as Errand<A>;
 }
 
 function transportOf(options: ErrandOptions): Transport {
+  checkObject(options, 'options');
+  checkOptions(options, OPTIONS);
+  checkOptions(options.retry, RETRY, 'retry');
   const { url, tenant, apiKey, headers = {}, retry } = options;
   const { timeoutMs = TIMEOUT_MS, streamIdleMs = STREAM_IDLE_MS } = options;
   return createTransport({
@@ -153,7 +213,9 @@ function transportOf(options: ErrandOptions): Transport {
     }),
     // A browser's fetch wants to be called as a function of its own.
     fetch: options.fetch ?? ((...given) => globalThis.fetch(...given)),
-    ...{ timeoutMs, streamIdleMs, retry: retryPolicyOf(retry) },
+    timeoutMs,
+    streamIdleMs,
+    retry: retryPolicyOf(retry),
   });
 }
 
@@ -165,5 +227,5 @@ function rootOf(url: string): string {
   } catch {
     // Not even another kind of URL.
   }
-  throw new TypeError('url has to begin with https:// or http://, such as https://errand.example.com');
+  throw new UsageError('url has to begin with https:// or http://, such as https://errand.example.com');
 }

@@ -19,20 +19,23 @@ interface ErrandErrorDetails {
 }
 
 /**
- * A call that was refused, or that got no answer. `code` is the server's own for each of its answers (`invalid_input`,
- * `unknown_job`, …). Others are made here:
+ * What every error of this package is; there is one subclass a kind. `code` is the server's own for each of its answers
+ * (`invalid_input`, `unknown_job`, …). Others are made here:
  *
- * | code | what happened | retryable |
- * |---|---|---|
- * | `network_error` | no connection, or it broke; `cause` says why | yes |
- * | `timeout` | no answer in time | yes |
- * | `stream_cut` | a stream of events ended too often without saying anything | yes |
- * | `broken_download` | a result ended early or is not what its SHA-256 says | yes |
- * | `wait_timeout` | the job has not ended within `timeoutMs`; it goes on | yes |
- * | `result_not_inline` | `unwrap` of a result that its summary only links; `output` gets it | no |
- * | `unexpected_redirect` | the server sends callers elsewhere, which this client never follows | no |
- * | `invalid_response` | an answer that is not what was due, such as a page of a proxy | no |
- * | `http_<status>` | an error answer that is none of Errand's, as of a proxy | 408, 429, 502, 503, 504 |
+ * | class | code | what happened | retryable |
+ * |---|---|---|---|
+ * | `ApiError` | the server's | the server refused the call | as `retryable` says |
+ * | | `http_<status>` | an error answer that is none of Errand's, as of a proxy | 408, 429, 502, 503, 504 |
+ * | `UsageError` | `usage_error` | the caller gave what cannot be sent: nothing was sent | no |
+ * | | `result_not_inline` | `unwrap` of a result that its summary only links; `output` gets it | no |
+ * | `ConnectionError` | `network_error` | no connection, or it broke; `cause` says why | yes |
+ * | | `timeout` | no answer in time | yes |
+ * | | `stream_cut` | a stream of events ended too often without saying anything | yes |
+ * | | `broken_download` | a result ended early or is not what its SHA-256 says | yes |
+ * | `ResponseError` | `invalid_response` | an answer that is not what was due, such as a page of a proxy | no |
+ * | | `unexpected_redirect` | the server sends callers elsewhere, which this client never follows | no |
+ * | `WaitTimeoutError` | `wait_timeout` | the job has not ended within `timeoutMs`; it goes on | yes |
+ * | `JobFailedError` | `job_failed` | the job ended in another way than by succeeding | no |
  */
 export class ErrandError extends Error {
   override name = 'ErrandError';
@@ -62,17 +65,55 @@ export class ErrandError extends Error {
   }
 }
 
+/** The server refused the call. */
+export class ApiError extends ErrandError {
+  override name = 'ApiError';
+}
+
+/** The caller gave what cannot be sent; the server has not seen it. */
+export class UsageError extends ErrandError {
+  override name = 'UsageError';
+
+  constructor(detail: string, { code = 'usage_error', cause }: { code?: string; cause?: unknown } = {}) {
+    super(code, { detail, cause });
+  }
+}
+
+/** There was no answer, or it broke off. The same call may succeed later. */
+export class ConnectionError extends ErrandError {
+  override name = 'ConnectionError';
+
+  constructor(
+    code: 'network_error' | 'timeout' | 'stream_cut' | 'broken_download',
+    { detail, cause }: { detail: string; cause?: unknown },
+  ) {
+    super(code, { detail, cause, retryable: true });
+  }
+}
+
+/** There was an answer, and it is not what was due. */
+export class ResponseError extends ErrandError {
+  override name = 'ResponseError';
+}
+
+/** The job has not ended in time; it goes on. */
+export class WaitTimeoutError extends ErrandError {
+  override name = 'WaitTimeoutError';
+
+  constructor(detail: string, cause?: unknown) {
+    super('wait_timeout', { detail, cause, retryable: true });
+  }
+}
+
 /** Thrown by `unwrap`, `output` and `call` for a job that ended in another way than by succeeding; `job` is its summary. */
-export class JobFailedError extends Error {
+export class JobFailedError extends ErrandError {
   override name = 'JobFailedError';
-  readonly code = 'job_failed';
-  readonly retryable = false;
   readonly job: EndedJob;
 
   constructor(job: EndedJob) {
     const [fault] = job.errors;
     const reason = fault ? `: ${fault.code}: ${fault.message}` : '';
-    super(`job ${job.job_id} is ${job.status}${reason}`);
+    super('job_failed', { detail: `job ${job.job_id} is ${job.status}${reason}` });
     this.job = job;
   }
 }

@@ -1,5 +1,5 @@
 import { sleep } from './deadline.ts';
-import { ErrandError } from './errors.ts';
+import { ConnectionError, ResponseError } from './errors.ts';
 import { readPieces } from './read-pieces.ts';
 import { timeRetries } from './retry.ts';
 import { createMessageParser, type ServerSentMessage } from './server-sent-events.ts';
@@ -58,7 +58,7 @@ export async function* streamEvents(
       } finally {
         if (isHeard && performance.now() - openedMs > HEARTBEAT_MS) retries.reset();
       }
-      failure = new ErrandError('stream_cut', { detail: 'the stream of events was cut', retryable: true });
+      failure = new ConnectionError('stream_cut', { detail: 'the stream of events was cut' });
     } catch (error) {
       failure = error;
     }
@@ -87,7 +87,7 @@ async function* readMessages(
   if (!type?.startsWith('text/event-stream')) {
     letGo(answer);
     const detail = `the answer is ${type}, not a stream of events`;
-    throw new ErrandError('invalid_response', { detail, status });
+    throw new ResponseError('invalid_response', { detail, status });
   }
   const parse = createMessageParser();
   for await (const piece of readPieces(answer, { idleMs, signal })) {
@@ -102,6 +102,6 @@ function readData(data: string): unknown {
   try {
     return JSON.parse(data);
   } catch (cause) {
-    throw new ErrandError('invalid_response', { detail: 'an event of the stream is not JSON', cause });
+    throw new ResponseError('invalid_response', { detail: 'an event of the stream is not JSON', cause });
   }
 }

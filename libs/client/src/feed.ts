@@ -1,3 +1,4 @@
+import { checkOptions, type Members } from './check-options.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Transport } from './transport.ts';
 
@@ -26,6 +27,8 @@ export interface FeedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const FEED: Members<FeedOptions> = { after: true, types: true, signal: true };
+
 /** Endings in the order of the log, without end. */
 export interface Feed extends AsyncIterable<Ending> {
   /**
@@ -36,9 +39,11 @@ export interface Feed extends AsyncIterable<Ending> {
 }
 
 /** @throws ErrandError `cursor_expired`, while it is read, for a cursor that is too old */
-export function openFeed(transport: Transport, { after, types, signal }: FeedOptions = {}): Feed {
+export function openFeed(transport: Transport, options: FeedOptions = {}): Feed {
+  const { after, types, signal } = options ?? {};
   let cursor = after === 'latest' ? undefined : after;
   async function* read(): AsyncGenerator<Ending, void, void> {
+    checkOptions(options, FEED);
     const events = streamEvents(transport, {
       path: '/events',
       query: { after: cursor === undefined ? after : undefined, types: types?.join(',') },

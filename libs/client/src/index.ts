@@ -3,7 +3,16 @@ export type { ActionContract, ActionTypes, AnyActions } from './actions.ts';
 export type { CancelOptions, CancelOutcome } from './cancel.ts';
 export type { DeliveryFilter, ReplayOptions } from './deliveries.ts';
 export { createErrand, type Errand, type ErrandOptions } from './errand.ts';
-export { ErrandError, type InputError, JobFailedError } from './errors.ts';
+export {
+  ApiError,
+  ConnectionError,
+  ErrandError,
+  type InputError,
+  JobFailedError,
+  ResponseError,
+  UsageError,
+  WaitTimeoutError,
+} from './errors.ts';
 export type { Ending, EndingType, Feed, FeedOptions } from './feed.ts';
 export {
   type AcceptedJob,

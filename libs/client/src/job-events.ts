@@ -1,3 +1,4 @@
+import { checkOptions, type Members } from './check-options.ts';
 import { streamEvents } from './event-stream.ts';
 import { idOf, type JobFault, type JobRef } from './job.ts';
 import { path } from './path.ts';
@@ -46,14 +47,17 @@ export interface EventsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const EVENTS: Members<EventsOptions> = { after: true, signal: true };
 const ENDINGS: readonly string[] = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'];
 
 /** All that has happened to a job and all that follows, oldest first, each once; ends behind the job's ending. */
 export async function* jobEvents(
   transport: Transport,
   job: JobRef,
-  { after = 0, signal }: EventsOptions = {},
+  options: EventsOptions = {},
 ): AsyncGenerator<KnownJobEvent, void, void> {
+  checkOptions(options, EVENTS);
+  const { after = 0, signal } = options;
   const lastId = after > 0 ? String(after) : undefined;
   let seen = after;
   const events = streamEvents(transport, { path: path`/jobs/${idOf(job)}/events`, lastId, signal });

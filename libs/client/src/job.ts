@@ -1,4 +1,4 @@
-import { ErrandError, JobFailedError } from './errors.ts';
+import { JobFailedError, UsageError } from './errors.ts';
 
 /*
  * What the API says of a job, in its own words. A later server may say more.
@@ -115,15 +115,18 @@ export function isLinked({ results, links }: SucceededJob): boolean {
 
 /**
  * What the job came to, as its summary has it; the link of a file for an action that makes files.
- * @throws JobFailedError if it did not succeed; ErrandError `result_not_inline` for JSON above 256 KiB
+ * @throws JobFailedError if it did not succeed; UsageError `result_not_inline` for JSON above 256 KiB
  */
 export function unwrap<R>(job: EndedJob<R>): R {
   if (job.status !== 'succeeded') throw new JobFailedError(job);
   if (!isLinked(job)) return job.results as R;
   const detail = `the result of job ${job.job_id} is too large for its summary: errand.output(job) gets it`;
-  throw new ErrandError('result_not_inline', { detail });
+  throw new UsageError(detail, { code: 'result_not_inline' });
 }
 
+/** @throws UsageError for what is no job */
 export function idOf(job: JobRef): string {
-  return typeof job === 'string' ? job : job.job_id;
+  const id = typeof job === 'string' ? job : job?.job_id;
+  if (typeof id !== 'string') throw new UsageError('a job is its id, or an object with a job_id');
+  return id;
 }

@@ -1,6 +1,8 @@
+import { UsageError } from './errors.ts';
+
 /**
  * A path whose values are percent-encoded: path`/jobs/${id}`.
- * @throws TypeError for a value that cannot be one word of a path: empty, or one that URLs resolve away
+ * @throws UsageError for a value that cannot be one word of a path: empty, or one that URLs resolve away
  */
 export function path(words: TemplateStringsArray, ...values: readonly string[]): string {
   return words.reduce((built, word, index) => built + encodeWord(values[index - 1]) + word);
@@ -8,7 +10,7 @@ export function path(words: TemplateStringsArray, ...values: readonly string[]):
 
 export function encodeWord(value: unknown): string {
   if (typeof value !== 'string' || value === '' || value === '.' || value === '..') {
-    throw new TypeError(`${JSON.stringify(value)} cannot be part of a path`);
+    throw new UsageError(`${JSON.stringify(value)} cannot be part of a path`);
   }
   return encodeURIComponent(value);
 }

@@ -1,23 +1,26 @@
-import { ErrandError, type InputError } from './errors.ts';
+import { ApiError, type ErrandError, type InputError, ResponseError } from './errors.ts';
+import { readText } from './read-text.ts';
 import { readRetryAfter } from './retry.ts';
 
+/** Many times what the API says of a batch in which every item is wrong; what is longer is no problem of Errand's. */
+const MAX_PROBLEM_BYTES = 2 ** 24;
 const MAY_PASS: readonly number[] = [408, 429, 502, 503, 504];
 /** Refusals that are about this very moment, and one that is not although its status says so. */
 const PASSING = 'idempotency_in_flight';
 const LASTING = 'history_out_of_reach';
 
 /** An error answer as an error. Problems (RFC 9457) bring a code and a reason; other answers are named by their status. */
-export async function readProblem(response: Response): Promise<ErrandError> {
+export async function readProblem(response: Response, signal: AbortSignal): Promise<ErrandError> {
   const { status, headers } = response;
   if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     await response.body?.cancel();
     const detail = 'the server redirects; check the url that the client was made with';
-    return new ErrandError('unexpected_redirect', { detail, status: status || undefined });
+    return new ResponseError('unexpected_redirect', { detail, status: status || undefined });
   }
-  const problem = fieldsOf(await response.text());
+  const problem = fieldsOf((await readText(response, MAX_PROBLEM_BYTES, signal)) ?? '');
   const code = typeof problem.code === 'string' ? problem.code : `http_${status}`;
   const detail = typeof problem.detail === 'string' ? problem.detail : `the server answered ${status}`;
-  return new ErrandError(code, {
+  return new ApiError(code, {
     ...{ detail, status },
     errors: Array.isArray(problem.errors) ? (problem.errors as InputError[]) : [],
     retryable: code === PASSING || (MAY_PASS.includes(status) && code !== LASTING),

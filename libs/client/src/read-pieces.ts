@@ -1,4 +1,5 @@
 import { untilAborted } from './deadline.ts';
+import { UsageError } from './errors.ts';
 import { failureOf, letGo, type OpenAnswer } from './transport.ts';
 
 /** What ends the reading of a body: silence of `idleMs`, which is a `timeout`, or the caller's signal. */
@@ -13,10 +14,11 @@ type Piece = Uint8Array<ArrayBuffer>;
  * The pieces of an answer's body as they come. The answer is released behind the last one, or when a reader that has
  * begun leaves; one that is busy with a piece takes as long as it likes. An abort ends even a body that has arrived in
  * full, of which Node 20 lets a read wait for ever. Reading rejects with ErrandError, or the caller's reason.
- * @throws TypeError for a body that is being read
+ * @throws UsageError for a body that is being read
  */
 export function readPieces(answer: OpenAnswer, limits: Limits): AsyncGenerator<Piece, void, void> {
   const body = answer.response.body ?? new Blob([]).stream();
+  if (body.locked) throw new UsageError('the result is being read, or has been: it can be read once');
   return readAll(body.getReader(), answer, limits);
 }
 

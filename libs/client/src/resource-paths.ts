@@ -1,6 +1,7 @@
 import { getAction } from './actions.ts';
+import { checkObject } from './check-options.ts';
 import { untilAborted } from './deadline.ts';
-import { ErrandError } from './errors.ts';
+import { ApiError, ErrandError, UsageError } from './errors.ts';
 import { encodeWord, path } from './path.ts';
 import type { Transport } from './transport.ts';
 
@@ -14,9 +15,9 @@ interface Addressed {
 export interface ResourcePaths {
   /**
    * Calls with the path of an action and its resource. Where the parameters stand in it is for the action's contract to
-   * say, which is asked for once, however many calls there are; when the server knows no action at a path, the contract is
-   * asked for again.
-   * @throws TypeError for a resource that is not that of the action; ErrandError `unknown_action`, also where none is given
+   * say, which is asked for once, however many calls there are. It is asked for again when the server knows no action at a
+   * path, and before a resource is refused that does not fit a contract of an earlier call: the action may have moved.
+   * @throws UsageError for a resource that is not that of the action; ErrandError `unknown_action` for one that does not exist
    */
   at<T>(addressed: Addressed, call: (actionPath: string) => Promise<T>): Promise<T>;
 }
@@ -40,17 +41,28 @@ export function createResourcePaths(transport: Transport): ResourcePaths {
 
   return {
     async at({ action, resource, signal }, call) {
-      const known = templates.get(action);
-      const find = async () => fill(action, await untilAborted(templateOf(action), signal), resource);
+      checkObject(resource, 'the resource');
+      for (const value of Object.values(resource)) encodeWord(value);
+      let known = templates.get(action);
+      const fillNow = async () => fill(action, await untilAborted(templateOf(action), signal), resource);
+      async function find(): Promise<string> {
+        try {
+          return await fillNow();
+        } catch (error) {
+          if (!(error instanceof UsageError) || known === undefined) throw error;
+          forget(action, known);
+          known = undefined;
+          return fillNow();
+        }
+      }
       const actionPath = Object.keys(resource).length === 0 ? path`/${action}` : await find();
       try {
         return await call(actionPath);
       } catch (error) {
         if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
         forget(action, known);
-        const other = await find().catch((fault) => {
-          throw fault instanceof TypeError ? unknownAction(error, fault.message) : fault;
-        });
+        known = undefined;
+        const other = await find();
         if (other === actionPath) throw error;
         return call(other);
       }
@@ -70,7 +82,7 @@ async function askTemplate(transport: Transport, action: string): Promise<string
 /** What the server said, in words that tell why. */
 function unknownAction(cause: ErrandError, detail: string): ErrandError {
   const { code, status, requestId } = cause;
-  return new ErrandError(code, { detail, status, requestId, cause });
+  return new ApiError(code, { detail, status, requestId, cause });
 }
 
 /** The parameters of a resource's path, such as `designs/{design_id}`, in their order. */
@@ -78,7 +90,7 @@ export function resourceParameters(resource: string): string[] {
   return [...resource.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 }
 
-/** @throws TypeError where the parameters are not those of the path */
+/** @throws UsageError where the parameters are not those of the path */
 function fill(action: string, template: string, resource: Readonly<Record<string, string>>): string {
   const names = resourceParameters(template);
   const given = Object.keys(resource);
@@ -87,7 +99,7 @@ function fill(action: string, template: string, resource: Readonly<Record<string
   if (missing || excess) {
     const place = names.length > 0 ? `is at '${template}'` : 'has no path parameters';
     const faults = [missing && `lacks ${missing}`, excess && `must not have ${excess}`].filter(Boolean);
-    throw new TypeError(`${action} ${place}: its resource ${faults.join(' and ')}`);
+    throw new UsageError(`${action} ${place}: its resource ${faults.join(' and ')}`);
   }
   const words = template.split('/').filter((word) => word !== '');
   return [...words, action]

@@ -1,10 +1,13 @@
-import { ErrandError } from './errors.ts';
+import { ConnectionError, ErrandError, ResponseError } from './errors.ts';
 import { idOf, type JobRef } from './job.ts';
 import { path } from './path.ts';
 import { readPieces } from './read-pieces.ts';
 import type { CallOptions } from './run.ts';
 import { createSha256, type Sha256 } from './sha256.ts';
 import { letGo, type OpenAnswer, type Transport } from './transport.ts';
+
+/** More is no string in any runtime. */
+const MAX_JSON_BYTES = 2 ** 29;
 
 /**
  * What a job came to, as it is being downloaded. Its body can be read once, by one of the three ways; it is compared with
@@ -44,14 +47,14 @@ export async function downloadResult<R>(
   const length = headers.get('content-length');
   const sha256 = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(headers.get('etag') ?? '')?.[1] ?? null;
   const stream = () => checkedStream(answer, { sha256, idleMs: transport.streamIdleMs, signal });
-  const arrayBuffer = async () => readAll(stream());
+  const arrayBuffer = async () => readAll(stream(), Number.POSITIVE_INFINITY);
   const cancel = async () => letGo(answer);
   return {
     contentType: headers.get('content-type') ?? 'application/octet-stream',
     filename: filenameOf(headers.get('content-disposition') ?? ''),
     bytes: length === null || isCoded ? null : Number(length),
     ...{ sha256, stream, arrayBuffer },
-    json: async () => readJson(await arrayBuffer()),
+    json: async () => readJson(await readAll(stream(), MAX_JSON_BYTES)),
     cancel,
     [Symbol.asyncDispose]: cancel,
   };
@@ -85,12 +88,22 @@ function checkedStream(
 }
 
 /** Of a stream that fails, a Response in a browser tells but a `network error`. */
-async function readAll(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<ArrayBuffer> {
+async function readAll(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  maxBytes: number,
+): Promise<ArrayBuffer> {
   const reader = stream.getReader();
   const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return new Blob(pieces).arrayBuffer();
+    bytes += value.length;
+    if (bytes > maxBytes) {
+      await reader.cancel();
+      const detail = `the result is JSON of more than ${maxBytes} bytes: read its stream`;
+      throw new ResponseError('invalid_response', { detail });
+    }
     pieces.push(value);
   }
 }
@@ -98,20 +111,20 @@ async function readAll(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise
 function assertWhole(digest: Sha256, sha256: string | null): void {
   if (sha256 === null || digest.hex() === sha256) return;
   const detail = 'the result is not what its SHA-256 says';
-  throw new ErrandError('broken_download', { detail, retryable: true });
+  throw new ConnectionError('broken_download', { detail });
 }
 
 function brokenBy(failure: ErrandError): ErrandError {
   if (failure.code === 'broken_download') return failure;
   const detail = `the result broke off: ${failure.detail}`;
-  return new ErrandError('broken_download', { detail, retryable: true, cause: failure });
+  return new ConnectionError('broken_download', { detail, cause: failure });
 }
 
 function readJson<R>(bytes: ArrayBuffer): R {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as R;
   } catch (cause) {
-    throw new ErrandError('invalid_response', { detail: 'the result is not JSON', cause });
+    throw new ResponseError('invalid_response', { detail: 'the result is not JSON', cause });
   }
 }
 

@@ -1,8 +1,9 @@
 import type { ActionTypes } from './actions.ts';
-import type { InputError } from './errors.ts';
-import { ErrandError } from './errors.ts';
+import { checkOptions, type Members } from './check-options.ts';
+import { ErrandError, type InputError, UsageError } from './errors.ts';
 import type { EndingType } from './feed.ts';
 import type { AcceptedJob } from './job.ts';
+import { instantOf } from './list-jobs.ts';
 import type { ResourcePaths } from './resource-paths.ts';
 import type { Transport } from './transport.ts';
 import type { WaitOptions } from './wait.ts';
@@ -71,6 +72,22 @@ export type Validation =
   | { readonly kind: 'valid' }
   | { readonly kind: 'invalid'; readonly errors: readonly InputError[] };
 
+export const CALL: Members<CallOptions> = { signal: true };
+const JOB: Members<JobOptions> = {
+  metadata: true,
+  startAfter: true,
+  startByS: true,
+  finishByS: true,
+  webhook: true,
+};
+const RESOURCE = { resource: true } as const;
+export const SEND: Members<SendOptions> = { idempotencyKey: true, traceparent: true, signal: true };
+export const RUN = { ...RESOURCE, ...JOB, ...SEND };
+export const VALIDATE = { ...RESOURCE, ...JOB, ...CALL };
+export const BATCH = { ...RESOURCE, ...SEND };
+const BATCH_ITEM: Members<BatchItem> = { input: true, ...JOB };
+const WEBHOOK: Members<NonNullable<JobOptions['webhook']>> = { url: true, events: true };
+
 type Options = { readonly resource?: Readonly<Record<string, string>> | undefined } & JobOptions &
   SendOptions;
 
@@ -97,7 +114,12 @@ export async function runBatch(
   sent: { action: string; items: readonly BatchItem[]; options: Options },
 ): Promise<BatchOutcome> {
   const { action, items, options } = sent;
-  const bodies = items.map(({ input, ...job }) => bodyOf(input, job));
+  if (!Array.isArray(items)) throw new UsageError('the items of a batch must be an array');
+  const bodies = items.map((item: BatchItem, index) => {
+    checkOptions(item ?? null, BATCH_ITEM, `items[${index}]`);
+    if (!Object.hasOwn(item, 'input')) throw new UsageError(`items[${index}] has no input`);
+    return bodyOf(item.input, item);
+  });
   return send(runs, { action, options, verb: 'run-batch', body: { items: bodies } });
 }
 
@@ -108,11 +130,16 @@ export async function validateInput(
 ): Promise<Validation> {
   const { action, input, options } = sent;
   const { resource = {}, signal } = options;
+  const body = bodyOf(input, options);
   try {
     await paths.at({ action, resource, signal }, (actionPath) =>
       transport.json({
-        ...{ method: 'POST', path: `${actionPath}/run`, query: { validate_only: 'true' }, signal },
-        ...{ body: bodyOf(input, options), isRepeatable: true },
+        method: 'POST',
+        path: `${actionPath}/run`,
+        query: { validate_only: 'true' },
+        signal,
+        body,
+        isRepeatable: true,
       }),
     );
     return { kind: 'valid' };
@@ -131,18 +158,23 @@ function send<T>(
   const headers = sendHeaders(options);
   return paths.at({ action, resource, signal }, (actionPath) =>
     transport.json<T>({
-      ...{ method: 'POST', path: `${actionPath}/${verb}`, body, headers, signal, isRepeatable: true },
+      method: 'POST',
+      path: `${actionPath}/${verb}`,
+      body,
+      headers,
+      signal,
+      isRepeatable: true,
     }),
   );
 }
 
-/** @throws TypeError for a key that the API would not take */
+/** @throws UsageError for a key that the API would not take */
 export function sendHeaders({
   idempotencyKey = randomKey(),
   traceparent,
 }: SendOptions): Record<string, string> {
   if (!/^[!-~]+$/.test(idempotencyKey)) {
-    throw new TypeError('idempotencyKey has to be of visible ASCII characters, 1-255 of them');
+    throw new UsageError('idempotencyKey has to be of visible ASCII characters, 1-255 of them');
   }
   return {
     'idempotency-key': idempotencyKey,
@@ -156,16 +188,25 @@ function randomKey(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** An input is a JSON object; options of the job are one reserved member of it. */
-function bodyOf(input: unknown, options: JobOptions): unknown {
+/**
+ * An input is a JSON object; options of the job are one reserved member of it. Left out, it is an empty object. What is no
+ * object goes as it is: the server says what is wrong with it.
+ * @throws UsageError for options of the job that there are not, or that stand in the input too
+ */
+function bodyOf(input: unknown = {}, options: JobOptions): unknown {
   const { metadata, startAfter, startByS, finishByS, webhook } = options;
+  checkOptions(webhook, WEBHOOK, 'webhook');
   const job = {
-    ...(metadata && { metadata }),
-    ...(startAfter && { start_after: startAfter instanceof Date ? startAfter.toISOString() : startAfter }),
-    ...(startByS !== undefined && { start_by_s: startByS }),
-    ...(finishByS !== undefined && { finish_by_s: finishByS }),
-    ...(webhook && { webhook }),
+    metadata,
+    start_after: instantOf(startAfter),
+    start_by_s: startByS,
+    finish_by_s: finishByS,
+    webhook,
   };
   const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
-  return isObject && Object.keys(job).length > 0 ? { ...input, _job: job } : (input ?? {});
+  if (!isObject || Object.values(job).every((value) => value === undefined)) return input;
+  if (Object.hasOwn(input, '_job')) {
+    throw new UsageError('options of the job are given twice: beside the input and as its _job');
+  }
+  return { ...input, _job: job };
 }

@@ -1,4 +1,4 @@
-import { ErrandError } from './errors.ts';
+import { ResponseError } from './errors.ts';
 
 /** One block of a stream of server-sent events (WHATWG HTML, 9.2.6), and what it says about coming back. */
 export interface ServerSentMessage {
@@ -19,7 +19,7 @@ const MAX_BLOCK_LENGTH = 2 ** 24;
  * Takes bytes as they come, in whichever pieces, and answers the blocks that are complete. What is left at the end was
  * cut off and counts for nothing, its id neither. A carriage return ends its line at once; a line feed behind it belongs
  * to it.
- * @throws ErrandError `invalid_response` for a block of more than 16 Mi characters
+ * @throws ResponseError `invalid_response` for a block of more than 16 Mi characters
  */
 export function createMessageParser(): (piece: Uint8Array) => ServerSentMessage[] {
   // It takes a byte order mark away, too.
@@ -50,7 +50,7 @@ export function createMessageParser(): (piece: Uint8Array) => ServerSentMessage[
     }
     line += text.slice(at);
     if (block.length + line.length > MAX_BLOCK_LENGTH) {
-      throw new ErrandError('invalid_response', { detail: 'an event of the stream is longer than 16 Mi' });
+      throw new ResponseError('invalid_response', { detail: 'an event of the stream is longer than 16 Mi' });
     }
     return messages;
   };

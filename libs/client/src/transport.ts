@@ -1,7 +1,8 @@
 import { type ComposedRequest, composeRequest } from './compose-request.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
-import { ErrandError } from './errors.ts';
+import { ConnectionError, ErrandError, ResponseError } from './errors.ts';
 import { readProblem } from './problem.ts';
+import { readText } from './read-text.ts';
 import { countRetries, type RetryPolicy, timeRetries } from './retry.ts';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
@@ -52,6 +53,8 @@ export interface TransportOptions {
   readonly retry: RetryPolicy;
 }
 
+/** Twice a page of 200 jobs with the largest results that summaries hold. */
+const MAX_JSON_BYTES = 2 ** 27;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 
@@ -86,7 +89,7 @@ export function createTransport(options: TransportOptions): Transport {
         try {
           // The time of the whole answer, not of its head alone.
           deadline.extend(options.timeoutMs);
-          return readJson<T>(response, await response.text());
+          return readJson<T>(response, await readText(response, MAX_JSON_BYTES, deadline.signal));
         } catch (error) {
           throw failureOf(error, deadline, request.signal);
         } finally {
@@ -105,7 +108,7 @@ async function openOnce(
   const deadline = startDeadline(timeoutMs + waitMs, signal);
   try {
     const response = await fetch(url, { ...init, signal: deadline.signal });
-    if (!response.ok && response.status !== NOT_MODIFIED) throw await readProblem(response);
+    if (!response.ok && response.status !== NOT_MODIFIED) throw await readProblem(response, deadline.signal);
     deadline.extend(undefined);
     return { response, deadline };
   } catch (error) {
@@ -115,19 +118,22 @@ async function openOnce(
 }
 
 /** @throws ErrandError `invalid_response`: all that the API says are JSON objects */
-function readJson<T>(response: Response, text: string): T {
+function readJson<T>(response: Response, text: string | undefined): T {
   const { status, headers } = response;
   if (status === NO_CONTENT || status === NOT_MODIFIED) return undefined as T;
-  let cause: unknown;
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null) return json as T;
-  } catch (error) {
-    cause = error;
-  }
   const requestId = headers.get('x-request-id') ?? undefined;
-  const detail = `the answer ${status} is not a JSON object`;
-  throw new ErrandError('invalid_response', { detail, status, requestId, cause });
+  let detail = `the answer ${status} is longer than ${MAX_JSON_BYTES} bytes`;
+  let cause: unknown;
+  if (text !== undefined) {
+    detail = `the answer ${status} is not a JSON object`;
+    try {
+      const json: unknown = JSON.parse(text);
+      if (typeof json === 'object' && json !== null) return json as T;
+    } catch (error) {
+      cause = error;
+    }
+  }
+  throw new ResponseError('invalid_response', { detail, status, requestId, cause });
 }
 
 /** Ends an answer, read or not. */
@@ -141,9 +147,9 @@ export function failureOf(error: unknown, deadline: Deadline, caller: AbortSigna
   if (caller?.aborted) return caller.reason;
   if (error instanceof ErrandError) return error;
   if (deadline.isOver()) {
-    return new ErrandError('timeout', { detail: 'the server did not answer in time', retryable: true });
+    return new ConnectionError('timeout', { detail: 'the server did not answer in time' });
   }
-  return new ErrandError('network_error', { detail: causeOf(error), retryable: true, cause: error });
+  return new ConnectionError('network_error', { detail: causeOf(error), cause: error });
 }
 
 /** Why something failed, for people. Node says `fetch failed` and hides the reason in the cause. */

@@ -3,6 +3,7 @@ import { WEBHOOK_EVENT_TYPES, type WebhookEventType } from '@errand/contracts';
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, expectTypeOf, test } from 'vitest';
+import { UsageError } from './errors.ts';
 import { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './verify-webhook.ts';
 import type { JobEnded, WebhookEvent } from './webhook-event.ts';
 
@@ -238,7 +239,7 @@ describe('a call is refused', () => {
 });
 
 test('a body that was parsed already is a bug of the receiver, not an answer', async () => {
-  await expect(verify(SIGNED, EVENT as unknown as string)).rejects.toThrow(TypeError);
+  await expect(verify(SIGNED, EVENT as unknown as string)).rejects.toThrow(UsageError);
 });
 
 test('an event of a type that a later server made up is passed on', async () => {

@@ -1,3 +1,4 @@
+import { UsageError } from './errors.ts';
 import type { WebhookEvent } from './webhook-event.ts';
 
 /*
@@ -49,7 +50,7 @@ const MOST_SIGNATURES = 16;
  * Give several secrets while one replaces another; one that fits is enough. `toleranceS` is how far the sender's clock
  * and this one may be apart, in seconds; `now` is Unix time in milliseconds.
  *
- * @throws TypeError when the body is neither text nor bytes
+ * @throws UsageError when the body is neither text nor bytes
  */
 export async function verifyWebhook(
   headers: WebhookHeaders,
@@ -58,7 +59,7 @@ export async function verifyWebhook(
   { toleranceS = 300, now = Date.now }: { toleranceS?: number; now?: () => number } = {},
 ): Promise<VerifiedWebhook> {
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
-    throw new TypeError('the body must be the text or the bytes of the request as they came, not parsed');
+    throw new UsageError('the body must be the text or the bytes of the request as they came, not parsed');
   }
   const keys = await importKeys(typeof secret === 'string' ? [secret] : secret);
   if (keys === undefined) return refused('bad_secret');

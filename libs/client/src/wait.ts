@@ -1,5 +1,6 @@
+import type { Members } from './check-options.ts';
 import { sleep, startDeadline } from './deadline.ts';
-import { ErrandError } from './errors.ts';
+import { WaitTimeoutError } from './errors.ts';
 import { type EndedJob, idOf, isEnded, type JobRef, type JobSummary } from './job.ts';
 import { path } from './path.ts';
 import type { Transport } from './transport.ts';
@@ -13,6 +14,8 @@ export interface WaitOptions<R = unknown> {
   readonly onUpdate?: ((job: JobSummary<R>) => void) | undefined;
 }
 
+export const WAIT: Members<WaitOptions> = { signal: true, timeoutMs: true, onUpdate: true };
+
 /** How long the server holds each call. */
 const POLL_S = 30;
 /** A server that does not wait is asked once in this time. */
@@ -20,7 +23,7 @@ const MIN_POLL_MS = 1_000;
 
 /**
  * Resolves when the job has ended, in whichever way. The server is asked by calls that it holds until then, not by polling.
- * @throws ErrandError `wait_timeout`; the signal's reason
+ * @throws WaitTimeoutError; the signal's reason
  */
 export async function waitForJob<R>(
   transport: Transport,
@@ -34,7 +37,7 @@ export async function waitForJob<R>(
   } catch (error) {
     if (!deadline.isOver() || options.signal?.aborted) throw error;
     const detail = `job ${idOf(job)} has not ended within ${timeoutMs} ms`;
-    throw new ErrandError('wait_timeout', { detail, retryable: true, cause: error });
+    throw new WaitTimeoutError(detail, error);
   } finally {
     deadline.release();
   }

@@ -27,6 +27,8 @@ export interface EndpointDraft {
   readonly metadata?: Readonly<Record<string, string>> | null;
   readonly max_rps?: number | null;
   readonly max_concurrency?: number | null;
+  /** After which it ends as if it were deleted; given again, that is put off. */
+  readonly expires_in_s?: number | null;
   readonly basic_auth?: BasicAuth | null;
   readonly secret_headers?: Readonly<Record<string, string>>;
   /** `whsec_` and the key in base64; the server makes one where it is missing. */
@@ -61,6 +63,7 @@ export interface WebhookEndpoint extends Signer {
   readonly metadata: Readonly<Record<string, string>> | null;
   readonly max_rps: number | null;
   readonly max_concurrency: number | null;
+  readonly expires_at: string | null;
   readonly basic_auth: { readonly username: string; readonly password_fingerprint: string | null } | null;
   readonly secret_headers: readonly { readonly name: string; readonly fingerprint: string | null }[];
 }

@@ -1,6 +1,7 @@
+import { checkOptions, type Members } from './check-options.ts';
 import { createDeliveries, type Deliveries } from './deliveries.ts';
 import { path } from './path.ts';
-import type { CallOptions } from './run.ts';
+import { CALL, type CallOptions } from './run.ts';
 import type { ApiRequest, Transport } from './transport.ts';
 import type {
   EndpointChange,
@@ -18,6 +19,8 @@ export interface RotateOptions extends CallOptions {
   /** For how long requests are signed with the replaced one too; default 86,400. */
   readonly graceS?: number | undefined;
 }
+
+const ROTATE: Members<RotateOptions> = { signingSecret: true, graceS: true, signal: true };
 
 export interface Webhooks extends Deliveries {
   /** The answer has the signing secret, which no later one has. Not made again after a failure: look at the list. */
@@ -42,21 +45,30 @@ export interface Webhooks extends Deliveries {
 
 export function createWebhooks(transport: Transport): Webhooks {
   const ask = <T>(request: ApiRequest) => transport.json<T>(request);
-  const rotate = async <T>(owner: string, { signingSecret, graceS, signal }: RotateOptions = {}) =>
-    ask<T>({
-      ...{ method: 'POST', path: path`/webhooks/${owner}/rotate-secret`, isRepeatable: true, signal },
-      body: {
-        signing_secret: signingSecret ?? randomSecret(),
-        ...(graceS !== undefined && { grace_s: graceS }),
-      },
+  async function rotate<T>(owner: string, options: RotateOptions = {}): Promise<T> {
+    checkOptions(options, ROTATE);
+    const { signingSecret = randomSecret(), graceS, signal } = options;
+    return ask({
+      method: 'POST',
+      path: path`/webhooks/${owner}/rotate-secret`,
+      isRepeatable: true,
+      signal,
+      body: { signing_secret: signingSecret, grace_s: graceS },
     });
-  const at = (method: ApiRequest['method'], route: string, isRepeatable: boolean, options?: CallOptions) => ({
-    ...{ method, path: route, isRepeatable, signal: options?.signal },
-  });
+  }
+  function at(
+    method: ApiRequest['method'],
+    route: string,
+    isRepeatable: boolean,
+    options: CallOptions = {},
+  ): ApiRequest {
+    checkOptions(options, CALL);
+    return { method, path: route, isRepeatable, signal: options.signal };
+  }
 
   return {
     ...createDeliveries(transport),
-    create: (body, options) => ask({ ...at('POST', '/webhooks', false, options), body }),
+    create: async (body, options) => ask({ ...at('POST', '/webhooks', false, options), body }),
     async list(options) {
       const { webhooks } = await ask<{ webhooks: WatchedEndpoint[] }>(at('GET', '/webhooks', true, options));
       return webhooks;
@@ -68,7 +80,7 @@ export function createWebhooks(transport: Transport): Webhooks {
     resume: async (id, options) => ask(at('POST', path`/webhooks/${id}/resume`, true, options)),
     rotateSecret: rotate,
     test: async (id, options) => ask(at('POST', path`/webhooks/${id}/test`, false, options)),
-    jobSigner: (options) => ask(at('GET', '/webhooks/job', true, options)),
+    jobSigner: async (options) => ask(at('GET', '/webhooks/job', true, options)),
     rotateJobSecret: (options) => rotate('job', options),
   };
 }

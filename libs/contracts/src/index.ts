@@ -145,6 +145,7 @@ export {
 export {
   ENDPOINT_NEWS_TYPES,
   type EndpointNewsType,
+  isExpired,
   JOB_WEBHOOKS_RECORD,
   WEBHOOK_EVENT_FILTERS,
   WebhookEndpoint,

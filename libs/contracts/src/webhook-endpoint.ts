@@ -68,6 +68,8 @@ export const WebhookEndpoint = z.object({
   basic_auth: z.object({ username: z.string(), password: Sealed }).nullable(),
   /** Header name → sealed value. */
   secret_headers: z.record(z.string(), Sealed),
+  /** From then on it is as if it were deleted; absent for one that stays. */
+  expires_at: Instant.optional(),
   created_at: Instant,
   updated_at: Instant,
   /**
@@ -77,3 +79,7 @@ export const WebhookEndpoint = z.object({
   hears_after: z.int().min(0).optional(),
 });
 export type WebhookEndpoint = z.infer<typeof WebhookEndpoint>;
+
+export function isExpired({ expires_at }: Pick<WebhookEndpoint, 'expires_at'>, nowMs: number): boolean {
+  return expires_at !== undefined && Date.parse(expires_at) <= nowMs;
+}

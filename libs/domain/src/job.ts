@@ -203,7 +203,9 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
       const { result, result_ref: ref } = event.data;
       return {
         phase: phase('succeeded', null, at),
-        outcome: set(ref ? { result: null, resultRef: ref, errors: [] } : { result, errors: [] }),
+        outcome: set(
+          ref ? { result: null, resultRef: ref, errors: [] } : { result: result ?? null, errors: [] },
+        ),
         progress: set({ percent: 100, message: null, updatedAt: at }),
       };
     }

@@ -6,10 +6,23 @@ export interface NatsClusterConfig {
   peerRoutePorts: number[];
 }
 
+export interface NatsPasswords {
+  /** Of the user who may do everything with streams. */
+  readonly services: string;
+  /** Of the user who may ask the server how it is. */
+  readonly system: string;
+}
+
+export const SERVICES_USER = 'errand';
+export const SYSTEM_USER = 'system';
+
 export interface NatsConfig {
   name: string;
   port: number;
-  monitorPort: number;
+  /** Of the HTTP monitor, which answers anybody; absent for none. */
+  monitorPort?: number | undefined;
+  /** Whom the server lets in. Default: anybody. */
+  passwords?: NatsPasswords | undefined;
   storeDir: string;
   /** Sync each write to disk before it is acknowledged; otherwise the server's 2 minutes apply. */
   syncAlways: boolean;
@@ -27,7 +40,7 @@ export function natsConfig(config: NatsConfig): string {
   const settings = {
     server_name: config.name,
     listen: `127.0.0.1:${config.port}`,
-    http: `127.0.0.1:${config.monitorPort}`,
+    ...(config.monitorPort !== undefined && { http: `127.0.0.1:${config.monitorPort}` }),
     max_payload: config.maxPayloadBytes,
     jetstream: {
       store_dir: config.storeDir,
@@ -41,7 +54,17 @@ export function natsConfig(config: NatsConfig): string {
         routes: cluster.peerRoutePorts.map((port) => `nats://127.0.0.1:${port}`),
       },
     }),
+    ...(config.passwords && accessOf(config.passwords)),
     ...config.more,
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
+}
+
+/** The services stay in the account that a server without passwords has, and so find the streams that it had. */
+function accessOf({ services, system }: NatsPasswords) {
+  return {
+    authorization: { users: [{ user: SERVICES_USER, password: services }] },
+    accounts: { SYS: { users: [{ user: SYSTEM_USER, password: system }] } },
+    system_account: 'SYS',
+  };
 }

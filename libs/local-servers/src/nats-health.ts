@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { type NatsPasswords, SERVICES_USER, SYSTEM_USER } from './nats-config.ts';
 
 const TIMEOUT_MS = 5_000;
 const MAX_SAID = 300;
@@ -7,28 +8,30 @@ const INBOX = '_INBOX.errand-health';
 /**
  * What keeps a server from storing, undefined if nothing does. After a full disk it lives on, also once there is room
  * again: with JetStream off, or with single streams that take nothing until it is started anew. The first is asked for as
- * a client would, since the monitor may be gone then; the second is known to the monitor only.
+ * a client would; the second is known to the server's own account only.
  */
 export async function natsTrouble(server: {
   port: number;
-  monitorUrl: string;
+  passwords: NatsPasswords;
   timeoutMs?: number;
 }): Promise<string | undefined> {
-  const { port, monitorUrl, timeoutMs = TIMEOUT_MS } = server;
-  return (await jetStreamTrouble(port, timeoutMs)) ?? (await monitorTrouble(monitorUrl, timeoutMs));
+  const { port, passwords, timeoutMs = TIMEOUT_MS } = server;
+  const services = { user: SERVICES_USER, pass: passwords.services };
+  const system = { user: SYSTEM_USER, pass: passwords.system };
+  return (
+    (await ask({ port, timeoutMs, login: services, subject: '$JS.API.INFO' })) ??
+    (await ask({ port, timeoutMs, login: system, subject: '$SYS.REQ.SERVER.PING.HEALTHZ' }))
+  );
 }
 
-async function monitorTrouble(monitorUrl: string, timeoutMs: number): Promise<string | undefined> {
-  try {
-    const response = await fetch(`${monitorUrl}/healthz`, { signal: AbortSignal.timeout(timeoutMs) });
-    const body = await response.text();
-    return response.ok ? undefined : body.slice(0, MAX_SAID);
-  } catch {
-    return undefined;
-  }
-}
-
-function jetStreamTrouble(port: number, timeoutMs: number): Promise<string | undefined> {
+/** What is wrong according to the answer, or with getting one. */
+function ask(question: {
+  port: number;
+  timeoutMs: number;
+  login: { user: string; pass: string };
+  subject: string;
+}): Promise<string | undefined> {
+  const { port, timeoutMs, login, subject } = question;
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const socket = connect({ host: '127.0.0.1', port });
   let heard = '';
@@ -42,27 +45,30 @@ function jetStreamTrouble(port: number, timeoutMs: number): Promise<string | und
   socket.setEncoding('utf8').on('data', (chunk: string) => {
     const greeted = heard.includes('\r\n');
     heard += chunk;
-    if (!greeted && heard.includes('\r\n')) socket.write(question());
+    if (!greeted && heard.includes('\r\n')) socket.write(lines(login, subject));
+    const refusal = /^-ERR '([^']*)'/m.exec(heard)?.[1];
+    if (refusal !== undefined) return end(refusal);
     const answer = answerIn(heard);
     if (answer !== undefined) end(troubleIn(answer));
   });
   return promise;
 }
 
-function question(): string {
-  const options = JSON.stringify({
+function lines(login: { user: string; pass: string }, subject: string): string {
+  const options = {
     verbose: false,
     headers: true,
     no_responders: true,
     lang: 'errand',
     version: '1',
-  });
-  return `CONNECT ${options}\r\nSUB ${INBOX} 1\r\nPUB $JS.API.INFO ${INBOX} 0\r\n\r\n`;
+    ...login,
+  };
+  return `CONNECT ${JSON.stringify(options)}\r\nSUB ${INBOX} 1\r\nPUB ${subject} ${INBOX} 0\r\n\r\n`;
 }
 
 /** The first message that came whole, headers included. */
 function answerIn(heard: string): string | undefined {
-  const [line, ...sizes] = /^H?MSG \S+ 1 (?:\d+ )?(\d+)\r\n/m.exec(heard) ?? [];
+  const [line, ...sizes] = /^H?MSG \S+ 1 +(?:\d+ +)?(\d+)\r\n/m.exec(heard) ?? [];
   if (line === undefined) return undefined;
   const body = heard.slice(heard.indexOf(line) + line.length);
   return Buffer.byteLength(body) >= Number(sizes[0]) ? body : undefined;
@@ -70,5 +76,9 @@ function answerIn(heard: string): string | undefined {
 
 function troubleIn(answer: string): string | undefined {
   if (/^NATS\/1\.0 503/.test(answer)) return 'JetStream is off';
-  return /"error":\{[^}]*"description":"([^"]*)"/.exec(answer)?.[1];
+  const refused = /"error":\{[^}]*"description":"([^"]*)"/.exec(answer)?.[1];
+  const isWell = /"status":"ok"/.test(answer) || !/"status_code":/.test(answer);
+  return (
+    refused ?? (isWell ? undefined : (/"error":"([^"]*)"/.exec(answer)?.[1] ?? answer).slice(0, MAX_SAID))
+  );
 }

@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { findNatsServer } from './find-nats-server.ts';
 import { freePort } from './free-port.ts';
-import { type NatsClusterConfig, natsConfig } from './nats-config.ts';
-import { type RunningServer, startProcess, untilPortFree } from './server-process.ts';
+import { type NatsClusterConfig, type NatsPasswords, natsConfig, SERVICES_USER } from './nats-config.ts';
+import { natsTrouble } from './nats-health.ts';
+import { type RunningServer, type ServerProcess, startProcess, untilPortFree } from './server-process.ts';
 
 /** Recovery after a kill -9 takes half a minute with millions of subjects. */
 const READY_TIMEOUT_MS = 90_000;
@@ -31,6 +32,10 @@ export interface NatsServerOptions {
   more?: Readonly<Record<string, unknown>> | undefined;
 }
 
+export interface GuardedNatsOptions extends Omit<NatsServerOptions, 'monitorPort' | 'cluster' | 'more'> {
+  passwords: NatsPasswords;
+}
+
 export interface RunningNats extends RunningServer {
   /** The HTTP monitor, with `/healthz`, `/jsz` and the rest. */
   readonly monitorUrl: string;
@@ -43,32 +48,56 @@ export interface RunningNats extends RunningServer {
  * Rejects with NatsServerNotFound, or with the end of the log when the server does not come up.
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<RunningNats> {
-  const binary = await findNatsServer();
   const port = options.port ?? (await freePort());
   const monitorPort = options.monitorPort ?? (await freePort());
-  await Promise.all([untilPortFree(port), untilPortFree(monitorPort)]);
-  const server = await startProcess({
-    name: 'nats-server',
-    command: binary.path,
-    args: ['--config', await writeConfig({ ...options, port, monitorPort })],
-    logFile: resolve(options.logFile),
-    stopSignal: 'SIGTERM',
-  });
+  await untilPortFree(monitorPort);
+  const server = await launch({ ...options, port, monitorPort });
   const monitorUrl = `http://127.0.0.1:${monitorPort}`;
   await server.ready(() => isHealthy(monitorUrl), READY_TIMEOUT_MS);
   const { pid, exited, stop, kill } = server;
   return { url: `nats://127.0.0.1:${port}`, port, monitorUrl, monitorPort, pid, exited, stop, kill };
 }
 
-async function writeConfig(
-  options: NatsServerOptions & { port: number; monitorPort: number },
-): Promise<string> {
+/** The same for a server that lets in those with a password, and has no HTTP monitor. Its `url` has the services' one. */
+export async function startGuardedNatsServer(options: GuardedNatsOptions): Promise<RunningServer> {
+  const { passwords } = options;
+  const port = options.port ?? (await freePort());
+  const server = await launch({ ...options, port });
+  const isHealthy = async () => ((await natsTrouble({ port, passwords })) === undefined ? true : undefined);
+  await server.ready(isHealthy, READY_TIMEOUT_MS);
+  const { pid, exited, stop, kill } = server;
+  return {
+    url: `nats://${SERVICES_USER}:${passwords.services}@127.0.0.1:${port}`,
+    port,
+    pid,
+    exited,
+    stop,
+    kill,
+  };
+}
+
+type Launch = NatsServerOptions & { port: number; passwords?: NatsPasswords };
+
+async function launch(options: Launch): Promise<ServerProcess> {
+  const binary = await findNatsServer();
+  await untilPortFree(options.port);
+  return startProcess({
+    name: 'nats-server',
+    command: binary.path,
+    args: ['--config', await writeConfig(options)],
+    logFile: resolve(options.logFile),
+    stopSignal: 'SIGTERM',
+  });
+}
+
+async function writeConfig(options: Launch): Promise<string> {
   const storeDir = resolve(options.storeDir);
   const configFile = join(storeDir, 'nats.conf');
   const config = natsConfig({
     name: options.name ?? 'errand',
     port: options.port,
     monitorPort: options.monitorPort,
+    passwords: options.passwords,
     storeDir,
     syncAlways: options.syncAlways ?? false,
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
@@ -77,7 +106,9 @@ async function writeConfig(
     more: options.more,
   });
   await mkdir(storeDir, { recursive: true });
-  await writeFile(configFile, config);
+  await writeFile(configFile, config, { mode: 0o600 });
+  // One of before may be readable by anybody.
+  await chmod(configFile, 0o600);
   return configFile;
 }
 

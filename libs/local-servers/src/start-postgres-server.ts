@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findPostgres, type PostgresBinaries } from './find-postgres.ts';
 import { freePort } from './free-port.ts';
-import { ensurePostgresData, POSTGRES_NAME } from './postgres-data.ts';
+import { ensurePostgresData, POSTGRES_NAME, SERVICES_ROLE } from './postgres-data.ts';
 import { postgresUser, type SystemUser } from './postgres-user.ts';
 import { type RunningServer, type ServerProcess, startProcess, untilPortFree } from './server-process.ts';
 
@@ -27,26 +27,31 @@ export interface PostgresServerOptions {
   durable: boolean;
   /** How large the write-ahead log grows between checkpoints. Default: Postgres' own, 1 GB. */
   maxWalBytes?: number | undefined;
+  /** Default: nobody needs one. */
+  password?: string | undefined;
   /** Default: 100. */
   maxConnections?: number | undefined;
 }
 
 /**
  * Resolves to a Postgres on 127.0.0.1 once it accepts connections. Its `url` is that of the superuser `errand`,
- * who needs no password, and of the database `errand`. `stop` ends open sessions.
+ * who needs no password, and of the database `errand`; with a password, that of its owner, who is no superuser and the only
+ * one to be let in. `stop` ends open sessions.
  *
  * Run by root, it runs as the data folder's owner or as `nobody`. The same `dataDir` and `port` bring the data
  * back after any end, kill -9 included. Rejects with PostgresFolderUnusable, or with the end of the log.
  */
 export async function startPostgresServer(options: PostgresServerOptions): Promise<RunningServer> {
   const dataDir = resolve(options.dataDir);
+  const { password } = options;
   const user = await postgresUser(dataDir);
   const binaries = await findPostgres(user);
-  await ensurePostgresData({ dataDir, binaries, user, durable: options.durable });
+  await ensurePostgresData({ dataDir, binaries, user, durable: options.durable, password });
   const port = options.port ?? (await freePort());
   await untilPortFree(port);
   const { pid, exited, stop, kill } = await startAfterOrphans({ ...options, dataDir, port, binaries, user });
-  const url = `postgres://${POSTGRES_NAME}@127.0.0.1:${port}/${POSTGRES_NAME}`;
+  const login = password === undefined ? POSTGRES_NAME : `${SERVICES_ROLE}:${password}`;
+  const url = `postgres://${login}@127.0.0.1:${port}/${POSTGRES_NAME}`;
   return { url, port, pid, exited, stop, kill };
 }
 

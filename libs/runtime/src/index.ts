@@ -1,4 +1,5 @@
 export { acceptContinue } from './accept-continue.ts';
+export { type AddressRules, createAddressRules, isCidr, isNeverPublic } from './address-rules.ts';
 export { ConfigError, type ConfigOf, parseConfig, type Setting, type Settings } from './config.ts';
 export { type BrokenRequestStatus, type HttpServer, serveHttp } from './http-server.ts';
 export { createLogger, type Logger } from './logger.ts';
@@ -14,5 +15,6 @@ export {
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,
+  WEBHOOK_TARGET_SETTINGS,
 } from './shared-settings.ts';
 export { watchClock } from './watch-clock.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isCidr } from './address-rules.ts';
 import type { Setting } from './config.ts';
 
 type About = { env: string; description: string };
@@ -38,4 +39,13 @@ export function flag(about: About & { default: boolean }): Setting<boolean> {
     .enum(['true', 'false'], { error: 'must be true or false' })
     .transform((value) => value === 'true');
   return { ...about, default: String(about.default), schema: schema as unknown as z.ZodType<boolean> };
+}
+
+/** Subnets in CIDR notation, separated by commas; `none` for none. */
+export function cidrs(about: About): Setting<readonly string[]> {
+  const schema = z
+    .string()
+    .transform((list) => (list.trim() === 'none' ? [] : list.split(',').map((cidr) => cidr.trim())))
+    .refine((list) => list.every(isCidr), 'must be subnets such as 10.0.0.0/8,fd00::/8, or none');
+  return { ...about, default: 'none', schema };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { file, integer, secret, text } from './setting-kinds.ts';
+import { cidrs, file, flag, integer, secret, text } from './setting-kinds.ts';
 
 /** What every service that talks to the log needs. */
 export const BUS_SETTINGS = {
@@ -154,5 +154,22 @@ export const SEALING_KEY_SETTING = {
     schema: z
       .base64()
       .refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64'),
+  }),
+};
+
+/** Where webhooks may lead: the gateway refuses endpoints that the webhooks service would never reach. */
+export const WEBHOOK_TARGET_SETTINGS = {
+  allowHttp: flag({
+    env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
+    description: 'Accepts webhook URLs without TLS, for tries on one machine',
+    default: false,
+  }),
+  allowCidrs: cidrs({
+    env: 'ERRAND_WEBHOOKS_ALLOW_CIDRS',
+    description: 'Subnets that webhooks may reach although they are not public, separated by commas',
+  }),
+  denyCidrs: cidrs({
+    env: 'ERRAND_WEBHOOKS_DENY_CIDRS',
+    description: 'Subnets that webhooks never reach, whatever else allows it, separated by commas',
   }),
 };

@@ -85,7 +85,7 @@ export async function fingerprint(place: ActionPlace): Promise<Fingerprint> {
       const path = join(folder, name);
       const about = await lstat(path).catch(() => undefined);
       if (about?.isDirectory()) await visit(path);
-      else if (MODULE.test(name)) code.push(await markOf(path));
+      else if (MODULE.test(name) || isDeclarations(name)) code.push(await markOf(path));
       else if (name.endsWith('.json')) data.push(await markOf(path));
     }
   }
@@ -107,9 +107,14 @@ function reasonOf(error: unknown): string {
 }
 
 function isActionFile(name: string): boolean {
-  return DECLARATIONS.test(name) || (MODULE.test(name) && !NO_ACTION_MODULE.test(name));
+  return DECLARATIONS.test(name) || isModule(name);
 }
 
-function isHidden(name: string): boolean {
+/** Whether a file may export actions: tests and declarations of types do not. */
+export function isModule(name: string): boolean {
+  return MODULE.test(name) && !NO_ACTION_MODULE.test(name);
+}
+
+export function isHidden(name: string): boolean {
   return name.startsWith('.') || name === 'node_modules';
 }

@@ -23,7 +23,11 @@ export async function followActions(options: FollowOptions): Promise<{ ended: Pr
   const tell = (broken: readonly string[]) => {
     for (const reason of broken) log.error({ reason }, 'action_file_broken');
   };
+  const tellUnread = (unread: readonly string[]) => {
+    for (const reason of unread) log.warn({ reason }, 'action_file_not_read');
+  };
   const first = await places.look();
+  tellUnread(first.unread);
   if (first.broken.length > 0 && !toleratesBroken) {
     throw new ConfigError(`ERRAND_ACTIONS: ${first.broken.join('\n')}`);
   }
@@ -36,8 +40,9 @@ export async function followActions(options: FollowOptions): Promise<{ ended: Pr
     let wasBroken = first.broken.length > 0;
     while (await pause(intervalMs, signal)) {
       try {
-        const { hasChanged, broken, actions } = await places.look();
+        const { hasChanged, broken, unread, actions } = await places.look();
         tell(broken);
+        tellUnread(unread);
         if (hasChanged && wasBroken && broken.length === 0) log.info('action_files_mended');
         if (hasChanged || broken.length > 0) wasBroken = broken.length > 0;
         isPending ||= hasChanged;

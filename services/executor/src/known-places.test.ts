@@ -127,6 +127,28 @@ test('a link to nothing is told once and keeps no other file from being followed
   expect(await saidBy((await lookTwice(places)).actions, 'b')).toBe('new');
 });
 
+test('what looks like a definition and is not read is told once, with what is read instead', async () => {
+  await folder.write('parts/shared.ts', actionModule('shared'));
+  await folder.write('a.ts', `export { action } from './parts/shared.ts';\n`);
+  await folder.write('one/action.ts', actionModule('one'));
+  await folder.write('a.test.ts', actionModule('tested'));
+  await folder.write('notes.yaml', 'colours: [red]\n');
+  const places = placesOf([folder.path]);
+  expect(await places.look()).toMatchObject({ broken: [], unread: [] });
+  const declared = 'actions:\n  d: { command: { argv: [echo] } }\n';
+  for (const name of ['team/actions.yaml', 'team/deep/quote.yml', 'mine.yaml'])
+    await folder.write(name, declared);
+  await folder.write('one/two/action.ts', actionModule('two'));
+  const [first, second, third] = [await places.look(), await places.look(), await places.look()];
+  const told = (name: string) =>
+    expect.stringMatching(new RegExp(`${name} looks like a definition and is not read`));
+  expect([first.unread, third.unread]).toEqual([[], []]);
+  expect(second.unread).toEqual(
+    ['mine.yaml', 'one/two/action.ts', 'team/actions.yaml', 'team/deep/quote.yml'].map(told),
+  );
+  expect(namesOf(second.actions).sort()).toEqual(['one', 'shared']);
+});
+
 test('a contract that no message can hold is broken, and the other actions are there', async () => {
   const words = JSON.stringify(Array.from({ length: 2_000 }, (_, index) => `word ${index}`));
   const large = actionModule('large').replace('z.object({}),', `z.object({ word: z.enum(${words}) }),`);

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Fingerprint, findActionPlace, fingerprint, NOTHING } from './action-files.ts';
+import { type ActionPlace, type Fingerprint, findActionPlace, fingerprint, NOTHING } from './action-files.ts';
 import { type KnownFile, type LoadedAction, type LoadOptions, loadPlace } from './load-actions.ts';
+import { filesOf } from './module-code.ts';
+import { unreadDefinitions } from './unread-definitions.ts';
 
 /** What the places of a configuration hold, as far as it has been looked at. */
 export interface KnownPlaces {
@@ -16,6 +18,8 @@ interface Look {
   readonly hasChanged: boolean;
   /** Why something could not be loaded, told once. Its last good version stays. */
   readonly broken: readonly string[];
+  /** What looks like a definition and is not read, told once. */
+  readonly unread: readonly string[];
   /** All actions there are; of two with the same name the first. */
   readonly actions: readonly LoadedAction[];
 }
@@ -26,6 +30,8 @@ interface KnownPlace {
   loaded?: Fingerprint;
   /** Of the last look. */
   seen?: Fingerprint;
+  /** What has been told of files that are not read. */
+  unread: readonly string[];
   /** Why it could not be looked at the last time. */
   trouble?: string;
   readonly files: Map<string, KnownFile>;
@@ -38,25 +44,27 @@ export interface PlaceOptions extends Omit<LoadOptions, 'known' | 'hasNewData'> 
 
 /** @throws the signal's reason from `look` once it has fired */
 export function knownPlaces(names: readonly string[], options: PlaceOptions): KnownPlaces {
-  const places = names.map((name): KnownPlace => ({ name, files: new Map() }));
+  const places = names.map((name): KnownPlace => ({ name, unread: [], files: new Map() }));
   return {
     async look() {
       let hasChanged = false;
       const broken: string[] = [];
+      const unread: string[] = [];
       for (const place of places) {
         const found = await lookAt(place, options);
         hasChanged ||= found.hasChanged;
         broken.push(...found.broken);
+        unread.push(...found.unread);
       }
       const { actions, clashes } = gather(places);
       if (hasChanged) broken.push(...clashes);
-      return { hasChanged, broken, actions };
+      return { hasChanged, broken, unread, actions };
     },
   };
 }
 
-type Found = Pick<Look, 'hasChanged' | 'broken'>;
-const SAME: Found = { hasChanged: false, broken: [] };
+type Found = Pick<Look, 'hasChanged' | 'broken' | 'unread'>;
+const SAME: Found = { hasChanged: false, broken: [], unread: [] };
 
 async function lookAt(known: KnownPlace, options: PlaceOptions): Promise<Found> {
   try {
@@ -68,7 +76,7 @@ async function lookAt(known: KnownPlace, options: PlaceOptions): Promise<Found> 
     const trouble = `${known.name}: ${error instanceof Error ? error.message : error}`;
     if (trouble === known.trouble) return SAME;
     known.trouble = trouble;
-    return { hasChanged: false, broken: [trouble] };
+    return { ...SAME, broken: [trouble] };
   }
 }
 
@@ -82,7 +90,9 @@ async function refresh(known: KnownPlace, options: PlaceOptions): Promise<Found>
   if (!place) {
     known.loaded = mark;
     known.files.clear();
-    return { hasChanged: true, broken: options.toleratesBroken ? [] : [`there is no ${known.name}`] };
+    known.unread = [];
+    const broken = options.toleratesBroken ? [] : [`there is no ${known.name}`];
+    return { hasChanged: true, broken, unread: [] };
   }
   const outcomes = await loadPlace(place, { ...options, known: known.files, hasNewData });
   const names = new Set(outcomes.map(({ file }) => file));
@@ -96,8 +106,18 @@ async function refresh(known: KnownPlace, options: PlaceOptions): Promise<Found>
     const { unfinished } = outcome;
     known.files.set(file, { ...known.files.get(file), ...(unfinished ? { unfinished } : {}) });
   }
+  const unread = await unreadDefinitions(place, readFiles(place, known));
+  const news = unread.filter((each) => !known.unread.includes(each));
+  known.unread = unread;
   known.loaded = mark;
-  return { hasChanged: true, broken };
+  return { hasChanged: true, broken, unread: news };
+}
+
+/** The files of a place with what their code imports. Links count as what they lead to, too. */
+function readFiles(place: ActionPlace, { files }: KnownPlace): Set<string> {
+  const sources = [...files.values()].flatMap(({ good }) => (good ? [good.source] : []));
+  const code = sources.flatMap((source) => (typeof source === 'string' ? [] : filesOf(source)));
+  return new Set([...place.files, ...place.unreadable.map(({ file }) => file), ...code]);
 }
 
 function gather(places: readonly KnownPlace[]): { actions: LoadedAction[]; clashes: string[] } {

@@ -75,6 +75,11 @@ export async function isUnchanged({ url, version }: ModuleCode, now: ModuleCode)
   return true;
 }
 
+/** The files of a module and of all that it imports. */
+export function filesOf({ url, version }: ModuleCode): string[] {
+  return [...reached(url, version)].map((each) => fileURLToPath(each));
+}
+
 /** The modules of a version that one of them leads to, itself first. */
 function reached(url: string, { resolved }: CodeVersion): Set<string> {
   const found = new Set([url]);

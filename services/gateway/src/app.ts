@@ -48,6 +48,7 @@ import { webhookRoutes } from './webhook-routes.ts';
 import type { DeliveryLog } from './webhooks/delivery-log.ts';
 import type { EndpointHealthStore } from './webhooks/endpoint-health.ts';
 import type { EndpointBucket } from './webhooks/endpoint-store.ts';
+import { createUrlRules } from './webhooks/endpoint-url.ts';
 import type { ReplayLog } from './webhooks/replay-log.ts';
 import { createTestAllowance } from './webhooks/test-allowance.ts';
 
@@ -172,7 +173,7 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
     inAuditTurn: createTurns(AUDIT_READS_AT_ONCE),
     longLog: createLongLog(bus, { maxEntries: config.longLogMaxEntries, maxMs: config.longLogMaxMs }),
-    allowHttp: config.webhooksAllowHttp,
+    urlRules: createUrlRules(config),
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
     watch: createJobWatch(bus, deps.stopping),

@@ -1,7 +1,6 @@
 import {
   BUS_SETTINGS,
   type ConfigOf,
-  flag,
   integer,
   PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
@@ -9,6 +8,7 @@ import {
   SEALING_KEY_SETTING,
   type Setting,
   secret,
+  WEBHOOK_TARGET_SETTINGS,
 } from '@errand/runtime';
 import { z } from 'zod';
 
@@ -184,11 +184,7 @@ export const settings = {
     min: 1,
     max: 10_000,
   }),
-  webhooksAllowHttp: flag({
-    env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
-    description: 'Accepts webhook URLs without TLS, for tries on one machine',
-    default: false,
-  }),
+  ...WEBHOOK_TARGET_SETTINGS,
 };
 
 export type GatewayConfig = ConfigOf<typeof settings>;

@@ -3,6 +3,7 @@ import type { CatalogueEntry } from './action-catalogue.ts';
 import { checkBody } from './body-errors.ts';
 import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-times.ts';
 import { Refusal } from './problem.ts';
+import type { UrlRules } from './webhooks/endpoint-url.ts';
 import { readJobWebhook } from './webhooks/job-webhook.ts';
 
 /** A job that may be requested: all of it has been checked. */
@@ -26,7 +27,7 @@ export type CheckedOrder =
 /** What options of a run may be. */
 export interface OrderLimits extends JobLife {
   /** Whether webhooks may be called without TLS. */
-  readonly allowHttp: boolean;
+  readonly urlRules: UrlRules;
 }
 
 /** What is to be checked an input with. */

@@ -20,6 +20,7 @@ import { problemOfBrokenRequest } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 import { createDeliveryLog } from './webhooks/delivery-log.ts';
 import { createEndpointHealth } from './webhooks/endpoint-health.ts';
+import { hideExpired } from './webhooks/endpoint-store.ts';
 import { createReplayLog } from './webhooks/replay-log.ts';
 
 export interface GatewayContext extends ServiceContext {
@@ -66,8 +67,8 @@ export async function startGateway(
   resources.defer(() => tenantBucket.close());
   const keys = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey);
   resources.defer(() => keys.close());
-  const endpoints = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
-  resources.defer(() => endpoints.close());
+  const endpointBucket = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  resources.defer(() => endpointBucket.close());
   let room: LogRoom | undefined;
   const ops = createOps({
     service: 'gateway',
@@ -91,9 +92,11 @@ export async function startGateway(
     log,
     signal: stopping,
   });
+  const logNow = () => now() - aheadMs;
   const app = createApp({
-    ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log },
-    now: () => now() - aheadMs,
+    ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, log },
+    endpoints: hideExpired(endpointBucket, logNow),
+    now: logNow,
     stopping,
     idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
     store: createJobStore(db, log),

@@ -81,6 +81,18 @@ test('a run that is waited for is answered with its summary when it ends', async
   expect(answer.headers.get('location')).toBe(answer.json.links.status);
 });
 
+test('a job without a result has null in every answer', async () => {
+  const requested = nextRequested();
+  await gateway.bus.nc.flush();
+  const waiting = runAndWait('wait=50');
+  const { ref, version } = await requested;
+  const started = (await gateway.append(ref.jobId, version, STARTED)) ?? 0;
+  await gateway.append(ref.jobId, started, { type: 'JobSucceeded', data: { attempt: 1, duration_ms: 5 } });
+  const waited = (await waiting).json;
+  const asked = (await gateway.call(`/v2/tenants/acme/jobs/${ref.jobId}`)).json;
+  expect([waited.status, waited.results, asked.results]).toEqual(['succeeded', null, null]);
+});
+
 test('a run that does not end in time is accepted with 202', async () => {
   const answer = await runAndWait('wait=1');
   expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, 'wait=1']);

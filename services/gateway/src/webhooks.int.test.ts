@@ -143,6 +143,32 @@ test('every wrong member is named at once', async () => {
   ]);
 });
 
+test('an endpoint that no call would reach, or that waits for an action that there is not, is refused', async () => {
+  const blocked = await create({ url: 'https://10.0.0.1/x' });
+  expect([blocked.status, blocked.json.errors[0]]).toEqual([
+    422,
+    {
+      pointer: '#/url',
+      code: 'address_blocked',
+      detail: expect.stringContaining('ERRAND_WEBHOOKS_ALLOW_CIDRS'),
+    },
+  ]);
+  const run = await gateway.call(RUN_PATH, {
+    body: { tilt_deg: 1, _job: { webhook: { url: 'https://169.254.169.254/latest' } } },
+  });
+  expect([run.status, pointersOf(run)]).toEqual([422, ['#/_job/webhook/url']]);
+  const misspelt = await create({ url: 'https://example.com', actions: ['simulate', 'simulat'] });
+  expect([misspelt.status, misspelt.json.errors[0]]).toMatchObject([
+    422,
+    { pointer: '#/actions/1', code: 'unknown_action' },
+  ]);
+  const { json } = await create({ url: 'https://example.com', actions: ['simulate'] });
+  const own = `${PATH}/${json.endpoint_id}`;
+  const changed = await gateway.call(own, { method: 'PATCH', body: { actions: ['nope'] } });
+  expect([changed.status, pointersOf(changed)]).toEqual([422, ['#/actions/0']]);
+  await gateway.call(own, { method: 'DELETE' });
+});
+
 test('a change is checked against what is stored', async () => {
   const { json } = await create({ url: 'https://example.com/<JOB_ID>', method: 'GET' });
   const own = `${PATH}/${json.endpoint_id}`;
@@ -163,6 +189,26 @@ test("another tenant's endpoint is not there", async () => {
   expect((await gateway.call(theirs, { token })).status).toBe(404);
   expect((await gateway.call('/v2/tenants/other/webhooks', { token })).json.webhooks).toEqual([]);
   await gateway.call(`${PATH}/${json.endpoint_id}`, { method: 'DELETE' });
+});
+
+test('an endpoint that is given an end is gone after it, unless it is put off', async () => {
+  const body = { url: 'https://example.com', expires_in_s: 10 };
+  const { json: left } = await create(body);
+  const { json: kept } = await create(body);
+  const one = (id: string) => `${PATH}/${id}`;
+  gateway.shiftMs = 9_000;
+  const renewed = await gateway.call(one(kept.endpoint_id), { method: 'PATCH', body: { expires_in_s: 10 } });
+  expect(Date.parse(renewed.json.expires_at)).toBeGreaterThan(Date.parse(kept.expires_at));
+  gateway.shiftMs = 11_000;
+  expect((await gateway.call(one(left.endpoint_id))).json.code).toBe('unknown_endpoint');
+  const { webhooks } = (await gateway.call(PATH)).json;
+  expect(webhooks.map((each: { endpoint_id: string }) => each.endpoint_id)).toEqual([kept.endpoint_id]);
+  for (let made = 1; made < LIMIT; made++) expect((await create(body)).status).toBe(201);
+  expect((await create(body)).json.code).toBe('too_many_endpoints');
+  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  expect(await bucket.get(`${TENANT}.${left.endpoint_id}`)).toBeUndefined();
+  gateway.shiftMs = 30_000;
+  expect((await gateway.call(PATH)).json.webhooks).toEqual([]);
 });
 
 test('a tenant may have so many endpoints and no more', async () => {

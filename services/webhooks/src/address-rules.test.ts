@@ -1,6 +1,6 @@
+import { createAddressRules, isCidr } from '@errand/runtime';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createAddressRules, isCidr } from './address-rules.ts';
 import { PUBLIC_ADDRESSES } from './egress-corpus.ts';
 
 const rules = createAddressRules({ allowCidrs: [], denyCidrs: [] });

@@ -2,7 +2,6 @@ import {
   BUS_SETTINGS,
   ConfigError,
   type ConfigOf,
-  flag,
   integer,
   OPS_SETTINGS,
   POSTGRES_SETTINGS,
@@ -10,18 +9,9 @@ import {
   SEALING_KEY_SETTING,
   type Setting,
   text,
+  WEBHOOK_TARGET_SETTINGS,
 } from '@errand/runtime';
 import { z } from 'zod';
-import { isCidr } from './address-rules.ts';
-
-/** Subnets in CIDR notation, separated by commas; `none` for none. */
-function cidrs(about: { env: string; description: string }): Setting<readonly string[]> {
-  const schema = z
-    .string()
-    .transform((list) => (list.trim() === 'none' ? [] : list.split(',').map((cidr) => cidr.trim())))
-    .refine((list) => list.every(isCidr), 'must be subnets such as 10.0.0.0/8,fd00::/8, or none');
-  return { ...about, default: 'none', schema };
-}
 
 export const settings = {
   ...PROCESS_SETTINGS,
@@ -37,19 +27,7 @@ export const settings = {
     }),
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
   },
-  allowHttp: flag({
-    env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
-    description: 'Accepts webhook URLs without TLS, for tries on one machine',
-    default: false,
-  }),
-  allowCidrs: cidrs({
-    env: 'ERRAND_WEBHOOKS_ALLOW_CIDRS',
-    description: 'Subnets that webhooks may reach although they are not public, separated by commas',
-  }),
-  denyCidrs: cidrs({
-    env: 'ERRAND_WEBHOOKS_DENY_CIDRS',
-    description: 'Subnets that webhooks never reach, whatever else allows it, separated by commas',
-  }),
+  ...WEBHOOK_TARGET_SETTINGS,
   dns: {
     ...text({
       env: 'ERRAND_WEBHOOKS_DNS',

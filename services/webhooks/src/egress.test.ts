@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { createAddressRules } from '@errand/runtime';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createAddressRules } from './address-rules.ts';
 import { createEgress } from './egress.ts';
 import { BLOCKED_ANSWERS, BLOCKED_URLS, NEVER_PUBLIC_NAMES } from './egress-corpus.ts';
 import { createHostResolver, type ResolveHost } from './resolve-host.ts';

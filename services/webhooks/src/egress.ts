@@ -1,6 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net';
+import { type AddressRules, isNeverPublic } from '@errand/runtime';
 import { buildConnector } from 'undici';
-import type { AddressRules } from './address-rules.ts';
 import type { ResolveHost } from './resolve-host.ts';
 
 /*
@@ -86,10 +86,4 @@ function createGuardedLookup({ rules, resolve }: EgressOptions): LookupFunction 
       (error) => callback(error, []),
     );
   };
-}
-
-/** Names that mean this machine or this network, whatever a name server says: good for allowed addresses only. */
-function isNeverPublic(hostname: string): boolean {
-  const name = hostname.toLowerCase().replace(/\.$/, '');
-  return !name.includes('.') || /(?:^|\.)(?:localhost|local|internal|home\.arpa|lan)$/.test(name);
 }

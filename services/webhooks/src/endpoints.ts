@@ -2,6 +2,7 @@ import { watchBucket } from '@errand/bus';
 import {
   BUCKETS,
   type EndpointNewsType,
+  isExpired,
   JOB_WEBHOOKS_RECORD,
   WebhookEndpoint,
   type WebhookEventType,
@@ -49,8 +50,8 @@ function wasThere(
   return Date.parse(created_at) <= timeMs + CLOCK_TOLERANCE_MS;
 }
 
-/** Resolves when all endpoints are in memory. */
-export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
+/** Resolves when all endpoints are in memory. One that has expired is none. */
+export async function watchEndpoints(nc: Connection, now: () => number = Date.now): Promise<Endpoints> {
   const ofTenant = new Map<string, Map<string, WebhookEndpoint>>();
   const signers = new Map<string, WebhookEndpoint>();
   let tell: (before: WebhookEndpoint, after: WebhookEndpoint) => void = () => {};
@@ -73,10 +74,13 @@ export async function watchEndpoints(nc: Connection): Promise<Endpoints> {
   const bucket = await watchBucket(nc, BUCKETS.webhookEndpoints, WebhookEndpoint, onChange);
 
   const enabledOf = (tenantId: string) =>
-    [...(ofTenant.get(tenantId)?.values() ?? [])].filter(({ enabled }) => enabled);
+    [...(ofTenant.get(tenantId)?.values() ?? [])].filter((each) => each.enabled && !isExpired(each, now()));
 
   return {
-    find: (tenantId, endpointId) => ofTenant.get(tenantId)?.get(endpointId),
+    find(tenantId, endpointId) {
+      const found = ofTenant.get(tenantId)?.get(endpointId);
+      return found && !isExpired(found, now()) ? found : undefined;
+    },
     signerOfJobs: (tenantId) => signers.get(tenantId),
     wanting: ({ tenantId, version, timeMs, ...event }) =>
       enabledOf(tenantId).filter(

@@ -115,6 +115,17 @@ test('paused and disabled endpoints and those whose filters do not fit get no de
   ]);
 });
 
+test('an endpoint hears of nothing once it has expired', async () => {
+  const inS = (s: number) => new Date(Date.now() + s * 1_000).toISOString();
+  const own = { tenant_id: 'expiring', url: 'https://a.example' };
+  const expired = await system.addEndpoint({ ...own, expires_at: inS(-1) });
+  const alive = await system.addEndpoint({ ...own, expires_at: inS(600) });
+  expect(await onJobEnded([await anEnding('expiring')], deps)).toEqual([
+    { tenant_id: 'expiring', endpoint_id: alive.endpoint_id },
+  ]);
+  expect(endpoints.find('expiring', expired.endpoint_id)).toBeUndefined();
+});
+
 test('a job whose request the read of many does not find is read by itself', async () => {
   await system.addEndpoint({ tenant_id: 'lagging', url: 'https://a.example', metadata: { order: '7' } });
   const lagging = {

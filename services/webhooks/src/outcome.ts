@@ -11,6 +11,7 @@ import { GONE_PAUSE_MS } from './endpoint-state.ts';
  *   any other status         failed         http_status
  *   no answer                failed         timeout, dns_failed, connection_refused, connection_closed, tls_failed,
  *                                           invalid_response, connection_failed
+ *   no HTTP/1.1              failed         invalid_response
  *   not asked                failed         secret_unreadable, secret_missing, invalid_request, address_blocked,
  *                                           scheme_blocked
  */
@@ -116,6 +117,8 @@ const ERROR_CODES: Record<string, ErrorCode> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls_failed',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'tls_failed',
   SELF_SIGNED_CERT_IN_CHAIN: 'tls_failed',
+  // What is sent is not HTTP/1.1: HTTP/2, another protocol, lines that end without a carriage return.
+  HTTPParserError: 'invalid_response',
   UND_ERR_HEADERS_OVERFLOW: 'invalid_response',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'invalid_response',
   UND_ERR_INVALID_ARG: 'invalid_request',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createAddressRules } from '@errand/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAddressRules } from './address-rules.ts';
 import { createEgress } from './egress.ts';
 import { createSender, type Sender } from './send.ts';
 

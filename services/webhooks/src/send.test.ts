@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { createAddressRules } from '@errand/runtime';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAddressRules } from './address-rules.ts';
 import { createEgress } from './egress.ts';
+import { outcomeOf } from './outcome.ts';
 import { createSender, type Sender } from './send.ts';
 
 const LIMITS = {
@@ -43,6 +44,24 @@ function send() {
 test('an answer comes back with its status, its Retry-After and the beginning of its body', async () => {
   answer = (_, response) => response.writeHead(503, { 'retry-after': '7' }).end('ab\0def');
   expect(await send()).toEqual({ kind: 'answered', status: 503, retryAfter: '7', response: 'ab\uFFFDd' });
+});
+
+test.each([
+  ['HTTP/2', '\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80'],
+  ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n'],
+  ['lines without carriage returns', 'HTTP/1.1 200 OK\ncontent-length: 2\n\nok'],
+])('a peer that answers with %s does not answer with HTTP/1.1', async (_, bytes) => {
+  await using peer = createTcpServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(bytes, 'latin1'));
+  }).listen(0, '127.0.0.1');
+  await once(peer, 'listening');
+  const url = `http://127.0.0.1:${(peer.address() as AddressInfo).port}/`;
+  const exchange = await sender.send('peer', { method: 'POST', url, headers: {}, body: '{}' });
+  if (exchange.kind === 'abandoned') throw new Error('it was abandoned');
+  expect(outcomeOf(exchange, { nowMs: 0, maxRetryAfterMs: 0 })).toMatchObject({
+    errorCode: 'invalid_response',
+  });
 });
 
 test('an answer that drips is given up at the timeout', async () => {

@@ -1,6 +1,5 @@
 import type { WebhookEndpoint } from '@errand/contracts';
-import { createSecretBox } from '@errand/runtime';
-import { createAddressRules } from './address-rules.ts';
+import { createAddressRules, createSecretBox } from '@errand/runtime';
 import type { WebhooksConfig } from './config.ts';
 import { createEgress } from './egress.ts';
 import { createSecretsOpener, type OpenedSecrets } from './open-secrets.ts';

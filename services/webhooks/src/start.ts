@@ -82,7 +82,7 @@ export async function startWebhooks(
   await clock.sync().catch((err) => log.warn({ err }, 'clock_not_compared'));
   resources.defer(repeat(clock.sync, CLOCK_SYNC_MS, (err) => log.warn({ err }, 'clock_not_compared')));
   await provisionConsumer(bus.nc, WEBHOOKS_CONSUMER);
-  const endpoints = resources.adopt(await watchEndpoints(bus.nc), (watch) => watch.close());
+  const endpoints = resources.adopt(await watchEndpoints(bus.nc, now), (watch) => watch.close());
   const actions = resources.adopt(await watchBucket(bus.nc, BUCKETS.actions, ActionRecord), (watch) =>
     watch.close(),
   );

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { readName } from '../read-values.ts';
-import { facts, plain, table } from '../text.ts';
+import { facts, plain, shellWord, table } from '../text.ts';
 import { spanOf } from '../times.ts';
 import { unknownAction } from './run.ts';
 
@@ -65,7 +65,7 @@ function textOf(action: ActionContract): string {
     version: action.version,
     attempts: action.max_attempts,
     timeout: spanOf(action.timeout_ms),
-    'to run': `errand run ${action.name}${resources.join('')} --input '{…}'`,
+    'to run': `errand run ${shellWord(action.name)}${resources.join('')} --input '{…}'`,
   });
   return members.length === 0 ? head : `${head}\n\n${table(['INPUT', 'TYPE', '', 'DESCRIPTION'], members)}`;
 }

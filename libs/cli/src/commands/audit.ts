@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { ErrandError } from '@errand/client';
 import { causeOf } from '@errand/client/for-command';
@@ -6,6 +6,7 @@ import { CannotRun } from '../cannot-run.ts';
 import { checkAudit } from '../check-audit.ts';
 import { tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { writeWhole } from '../write-whole.ts';
 
 /** A gateway that looks for the few events of a filter says nothing for a while. */
 const SILENCE_MS = 300_000;
@@ -21,6 +22,7 @@ export async function exportAudit(
   const first = await pieces.next();
   // Its end tells whether all came: what breaks off has no manifest.
   let tail = '';
+  const manifest = () => tail.trimEnd().split('\n').at(-1) ?? '';
   async function* watched() {
     try {
       for (let { value } = first; value; value = (await pieces.next()).value) {
@@ -30,17 +32,16 @@ export async function exportAudit(
     } finally {
       await pieces.return();
     }
+    if (!manifest().startsWith('{"manifest":')) throw new CannotRun('there is no manifest at its end');
   }
   try {
     if (out === undefined) await pipeline(watched, world.stdout, { end: false });
-    else await pipeline(watched, createWriteStream(out));
+    else await writeWhole(out, watched());
   } catch (error) {
     const reason = error instanceof ErrandError ? error.detail : causeOf(error);
     throw new CannotRun(`the export broke off: ${reason}`);
   }
-  const manifest = tail.trimEnd().split('\n').at(-1) ?? '';
-  if (!manifest.startsWith('{"manifest":')) throw new CannotRun('the export broke off before its manifest');
-  world.say(manifest);
+  world.say(manifest());
   return 0;
 }
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { readCount, readOneOrMore } from '../read-values.ts';
-import { table } from '../text.ts';
+import { shellWord, table } from '../text.ts';
 import { local } from '../times.ts';
 
 interface DeadLetters {
@@ -45,7 +45,9 @@ async function list(world: World, query: { after?: number; limit: number }): Pro
     ]);
     const lines = table(['ID', 'CONSUMER', 'VERSION', 'PARKED', 'SUBJECT', 'REASON'], rows);
     const next =
-      page.next_after === null ? '' : `\n\nto go on: errand dead-letters --after ${page.next_after}`;
+      page.next_after === null
+        ? ''
+        : `\n\nto go on: errand dead-letters --after ${shellWord(String(page.next_after))}`;
     return lines + next;
   });
   return 0;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { ENDING_TYPES, listOption, readOneOrMore } from '../read-values.ts';
-import { pairs, plain, table } from '../text.ts';
+import { pairs, plain, shellWord, table } from '../text.ts';
 import { local } from '../times.ts';
 
 interface FeedOptions {
@@ -42,7 +42,7 @@ async function feed(world: World, options: FeedOptions): Promise<ExitCode> {
   const page = await (await world.tenant()).json<FeedPage>({ method: 'GET', path: '/events', query });
   tell(world, page, () => {
     const lines = page.events.length === 0 ? 'nothing ended' : tableOf(page.events);
-    return `${lines}\n\nto go on: errand feed --after ${page.next}`;
+    return `${lines}\n\nto go on: errand feed --after ${shellWord(page.next)}`;
   });
   return 0;
 }

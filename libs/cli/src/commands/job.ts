@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ErrandError } from '@errand/client';
@@ -9,6 +8,8 @@ import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { jobText } from '../job-text.ts';
 import { readDuration, readJobId } from '../read-values.ts';
+import { shellWord } from '../text.ts';
+import { writeWhole } from '../write-whole.ts';
 import { waitAndTell } from './wait.ts';
 
 /** Commands about one job. */
@@ -58,7 +59,7 @@ async function retry(
     if (!world.json) world.say(`job ${job.job_id}`);
     return waitAndTell(world, job.job_id, timeout);
   }
-  tell(world, job, () => `job ${job.job_id}, to wait: errand wait ${job.job_id}`);
+  tell(world, job, () => `job ${job.job_id}, to wait: errand wait ${shellWord(job.job_id)}`);
   return 0;
 }
 
@@ -73,7 +74,7 @@ async function result(world: World, { out }: { out?: string }, jobId = ''): Prom
     return 0;
   }
   try {
-    await pipeline(body, createWriteStream(out), { signal });
+    await writeWhole(out, body, { signal });
   } catch (error) {
     if (error instanceof ErrandError || signal.aborted) throw error;
     throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Errand, ErrandError, type WebhookEventFilter } from '@errand/client';
 import type { Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
@@ -6,8 +6,12 @@ import { type Bind, tell, type World } from '../command.ts';
 import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
 import { collectWords, readOneOrMore, readPort, readText } from '../read-values.ts';
 import { type ReceivedCall, receiveWebhooks } from '../receive-webhooks.ts';
-import { plain } from '../text.ts';
+import { plain, shellWord } from '../text.ts';
 import { local } from '../times.ts';
+
+/** An endpoint of a listener that was killed, or whose machine was switched off, ends by itself. */
+const EXPIRES_IN_S = 120;
+const RENEW_MS = 30_000;
 
 interface ListenOptions {
   readonly port: number;
@@ -60,13 +64,22 @@ async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
     },
   });
   const errand = isRegistered ? await world.errand() : undefined;
-  const endpointId =
-    errand && (await registerAt(errand, { url: options.url ?? receiver.url, options, secrets }));
+  const register =
+    errand && (() => registerAt(errand, { url: options.url ?? receiver.url, options, secrets }));
+  let endpointId = await register?.();
+  const calledBy = endpointId ? `, called by endpoint ${endpointId}` : '';
+  world.say(`listening on ${receiver.url}${calledBy}; Ctrl-C ends it`);
+  if (endpointId) world.say(`to try it: errand webhooks test ${shellWord(endpointId)}`);
   try {
-    const calledBy = endpointId ? `, called by endpoint ${endpointId}` : '';
-    world.say(`listening on ${receiver.url}${calledBy}; Ctrl-C ends it`);
-    if (endpointId) world.say(`to try it: errand webhooks test ${endpointId}`);
-    if (!ended.aborted) await once(ended, 'abort');
+    while (!ended.aborted) {
+      await sleep(RENEW_MS, undefined, { signal: ended }).catch(() => {});
+      if (ended.aborted || !errand || !register || !endpointId) continue;
+      const outcome = await renew(errand, endpointId, ended);
+      if (outcome === 'failed') world.say('the endpoint could not be renewed; it ends if that goes on');
+      if (outcome !== 'gone') continue;
+      endpointId = await register();
+      world.say(`the endpoint had ended, as while this machine slept; now called by endpoint ${endpointId}`);
+    }
   } finally {
     if (errand && endpointId) {
       await errand.webhooks.delete(endpointId);
@@ -76,6 +89,20 @@ async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
   return world.signal.aborted ? 130 : 0;
 }
 
+/** Puts off the end of the endpoint. */
+async function renew(
+  errand: Errand,
+  endpointId: string,
+  signal: AbortSignal,
+): Promise<'renewed' | 'gone' | 'failed'> {
+  try {
+    await errand.webhooks.change(endpointId, { expires_in_s: EXPIRES_IN_S }, { signal });
+    return 'renewed';
+  } catch (error) {
+    return error instanceof ErrandError && error.code === 'unknown_endpoint' ? 'gone' : 'failed';
+  }
+}
+
 async function registerAt(
   errand: Errand,
   { url, options, secrets }: { url: string; options: ListenOptions; secrets: string[] },
@@ -83,7 +110,9 @@ async function registerAt(
   const { eventTypes, secret } = options;
   try {
     const endpoint = await errand.webhooks.create({
-      ...{ url, description: 'errand listen' },
+      url,
+      description: 'errand listen',
+      expires_in_s: EXPIRES_IN_S,
       ...(eventTypes && { event_types: eventTypes as WebhookEventFilter[] }),
       ...(secret && secrets[0] !== undefined && { signing_secret: secrets[0] }),
     });

@@ -1,11 +1,11 @@
-import { type Errand, ErrandError, type JobOptions, resourceParameters } from '@errand/client';
+import { type Errand, ErrandError, type JobOptions, resourceParameters, UsageError } from '@errand/client';
 import type { Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import { CommandFailed, type ExitCode, inputErrorLine } from '../exit-codes.ts';
 import { nearest } from '../nearest.ts';
 import { collectPair, readCount, readDuration, readJson, readName, readTime } from '../read-values.ts';
-import { facts } from '../text.ts';
+import { facts, shellWord } from '../text.ts';
 import { local } from '../times.ts';
 import { waitAndTell } from './wait.ts';
 
@@ -80,7 +80,7 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
   tell(world, job, () =>
     facts({
       ...{ job: job.job_id, action: job.action, status: job.status, created: local(job.created_at) },
-      'to wait': `errand wait ${job.job_id}`,
+      'to wait': `errand wait ${shellWord(job.job_id)}`,
     }),
   );
   return 0;
@@ -92,22 +92,18 @@ async function explained<T>(errand: Errand, action: string, call: () => Promise<
     return await call();
   } catch (error) {
     // What the client says of parameters that are not those of the action's path.
-    if (error instanceof TypeError && error.message.includes(': its resource ')) {
-      throw new CannotRun(`${error.message}: give --resource name=value`);
+    if (error instanceof UsageError && error.detail.includes(': its resource ')) {
+      const names = resourceParameters(error.detail).map((name) => `--resource ${name}=…`);
+      throw new CannotRun([error.detail, ...names].join(' '));
     }
     if (!(error instanceof ErrandError && error.code === 'unknown_action')) throw error;
     throw await unknownAction(errand, action, error);
   }
 }
 
-/** An error that names the actions which may have been meant, or the parameters that are missing. */
+/** An error that names the actions which may have been meant. */
 export async function unknownAction(errand: Errand, action: string, error: ErrandError): Promise<Error> {
   const actions = await errand.actions();
-  const known = actions.find(({ name }) => name === action);
-  if (known) {
-    const names = resourceParameters(known.resource).map((name) => `--resource ${name}=…`);
-    return new CannotRun(`${action} is at '${known.resource}': give ${names.join(' ')}`);
-  }
   const names = actions.map(({ name }) => name);
   const near = nearest(action, names);
   const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are: ${names.join(', ')}`;

@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises';
 import { causeOf } from '@errand/client/for-command';
 import type { Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 import type { Bind, World } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { plainLines } from '../text.ts';
+import { writeWhole } from '../write-whole.ts';
 
 interface TypesOptions {
   readonly url?: string;
@@ -32,7 +32,7 @@ async function writeTypes(world: World, { url, tenant, out }: TypesOptions): Pro
     world.stdout.write(world.columns ? plainLines(text) : text);
     return 0;
   }
-  await writeFile(out, text).catch((error) => {
+  await writeWhole(out, text).catch((error) => {
     throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);
   });
   world.say(`wrote ${out}`);

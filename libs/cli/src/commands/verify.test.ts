@@ -21,3 +21,11 @@ test('an answer that is none is 2', async () => {
     ...{ code: 2, said: 'errand: the answer broke off or is none\n' },
   });
 });
+
+test('an answer without end is given up', async () => {
+  const body = 'x'.repeat(2 ** 26);
+  await using gateway = await startTestGateway({ 'GET /admin/verify': { body } });
+  expect(await run(['verify'], gateway.env)).toMatchObject({
+    ...{ code: 2, said: 'errand: the answer is longer than 67108864 bytes\n' },
+  });
+});

@@ -6,7 +6,7 @@ import { type EndpointOptions, readEndpoint, withEndpointOptions } from '../endp
 import type { ExitCode } from '../exit-codes.ts';
 import { readDuration, readName, readText } from '../read-values.ts';
 import { facts, pairs, table } from '../text.ts';
-import { relative, whenIs } from '../times.ts';
+import { local, relative, whenIs } from '../times.ts';
 import { addDeliveries } from './deliveries.ts';
 
 export function addWebhooks(program: Command, bind: Bind, now: () => number): void {
@@ -137,6 +137,7 @@ function endpointText(endpoint: WebhookEndpoint): string {
     metadata: pairs(endpoint.metadata),
     'max rps': endpoint.max_rps,
     concurrency: endpoint.max_concurrency,
+    ends: local(endpoint.expires_at),
     'basic auth': endpoint.basic_auth?.username,
     headers: endpoint.secret_headers.map(({ name }) => name).join(', '),
     'signed with': endpoint.signing_secret_fingerprint,

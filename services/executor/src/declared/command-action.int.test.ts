@@ -96,7 +96,11 @@ test.each([
     { name: 'Error', message: 'the command ended with code 3: oh no' },
   ],
   ['a signal', 'kill -9 $$', { name: 'Error', message: 'the command ended with SIGKILL: ' }],
-  ['what is no JSON', 'echo hello', { code: 'invalid_output' }],
+  [
+    'what is no JSON',
+    'echo hello',
+    { code: 'invalid_output', cause: expect.stringMatching(/^#: its 6 bytes on stdout are no JSON: /) },
+  ],
   [
     'what is not UTF-8',
     `printf '{"name":"M\\374ller"}'`,

@@ -74,13 +74,19 @@ function collect(group: ProcessGroup, call: CommandCall): () => Buffer {
 function resultIn(written: Buffer): unknown {
   const text = textOf(written);
   if (text === undefined) {
-    throw new PermanentError('invalid_output', 'The command did not write its result in UTF-8.');
+    const cause = `#: its ${written.length} bytes on stdout are not UTF-8`;
+    throw new PermanentError('invalid_output', 'The command did not write its result in UTF-8.', [], {
+      cause,
+    });
   }
   try {
     return parseOutside(text);
   } catch (error) {
     if (error instanceof PermanentError) throw error;
-    throw new PermanentError('invalid_output', 'The command did not write its result as JSON.');
+    const cause = `#: its ${written.length} bytes on stdout are no JSON: ${(error as Error).message}`;
+    throw new PermanentError('invalid_output', 'The command did not write its result as JSON.', [], {
+      cause,
+    });
   }
 }
 

@@ -27,6 +27,8 @@ const jsonSchema = z.record(z.string(), z.unknown(), { error: 'must be a JSON Sc
 const HttpCall = z.strictObject({
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   url: z.string().min(1).max(2_000),
+  /** In values of the path of the URL. */
+  allow_slashes: z.boolean().default(false),
   headers: z.record(z.string(), z.string()).default({}),
   body: mapping.optional(),
   response: mapping.default(''),

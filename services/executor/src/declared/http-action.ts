@@ -65,7 +65,10 @@ export function httpRun(call: HttpCall, env: Environment): Action['run'] {
     const encoding = answered['content-encoding'] ?? 'identity';
     if (encoding !== 'identity') throw new Error(`the endpoint answered with content-encoding ${encoding}`);
     const text = textOf(bytes);
-    if (text === undefined) throw new PermanentError('invalid_output', "The endpoint's answer is not UTF-8.");
+    if (text === undefined) {
+      const cause = `#: its ${bytes.length} bytes are not UTF-8`;
+      throw new PermanentError('invalid_output', "The endpoint's answer is not UTF-8.", [], { cause });
+    }
     return mapValue(call.response, text === '' ? null : parseOutside(text, pointersOf(call.response)));
   };
 }
@@ -80,7 +83,8 @@ function ownHeaders({ jobId, traceparent }: Attempt<unknown, string>): Record<st
 }
 
 function urlOf(call: HttpCall, { input, resource }: Attempt<unknown, string>): string {
-  return fillUrl(call.url, { ...(input as object), ...(resource as object) });
+  const values = { ...(input as object), ...(resource as object) };
+  return fillUrl(call.url, values, { allowSlashes: call.allow_slashes });
 }
 
 function bodyOf(call: HttpCall, attempt: Attempt<unknown, string>): string | null {

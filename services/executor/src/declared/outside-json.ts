@@ -1,4 +1,5 @@
 import { PermanentError } from '@errand/actions';
+import { reasonsOf } from '@errand/actions/execution';
 import { flawsOfJson, fragmentOf, MAX_JSON_FLAWS } from '@errand/contracts';
 
 /* What endpoints and programs write, whom nobody keeps from writing anything. */
@@ -33,7 +34,10 @@ export function parseOutside(text: string, wanted: readonly string[] = ['']): un
       flaws.length === MAX_JSON_FLAWS || code === 'nested_too_deeply' || isWanted(pointer),
   );
   if (faults.length === 0) return value;
-  throw new PermanentError('invalid_output', 'The output has what cannot be kept as it is.', faults);
+  const cause = reasonsOf(value, faults);
+  throw new PermanentError('invalid_output', 'The output has what cannot be kept as it is.', faults, {
+    cause,
+  });
 }
 
 /** Whether a value is small enough to be told of a failure. */

@@ -3,7 +3,7 @@ import { Declaration } from './declaration.ts';
 import { fillUrl, urlMistakes } from './url-template.ts';
 
 test.each([
-  ['http://h/{a}/x?q={b}', { a: 'a/b c', b: '&=' }, 'http://h/a%2Fb%20c/x?q=%26%3D'],
+  ['http://h/{a}/x?q={b}', { a: 'a b', b: '&=/../' }, 'http://h/a%20b/x?q=%26%3D%2F..%2F'],
   ['http://h/{a}?q={a}', { a: 7 }, 'http://h/7?q=7'],
   ['http://h/{a}.json', { a: '.' }, 'http://h/..json'],
   ['http://h/{a/b}?{q?}=1', { 'a/b': 'x', 'q?': 'y' }, 'http://h/x?y=1'],
@@ -28,12 +28,24 @@ test.each([
   // What follows a semicolon is no part of the name to servers that know path parameters.
   ['http://h/a/{id};v=1/x', { id: '..' }, ['id']],
   ['http://h/a/x?q={id}', { id: '\ud800' }, ['id']],
+  // Servers that decode %2F and %5C resolve what is between them.
+  ['http://h/a/{id}', { id: '../../../admin/secret.json' }, ['id']],
+  ['http://h/a/{id}', { id: 'x/y' }, ['id']],
+  ['http://h/a/{id}/{e}', { id: 'x', e: '..\\x' }, ['e']],
 ])('%s refuses %j for good, and names the parameter', (template, values, names) => {
   const details = names.map((parameter) => ({ parameter }));
   const fill = () => fillUrl(template, values);
   expect(fill).toThrow(
     expect.objectContaining({ name: 'PermanentError', code: 'invalid_parameter', details }),
   );
+});
+
+test('slashes are sent where the declaration allows them, and never dots between them', () => {
+  const fill = (a: string) => fillUrl('http://h/{a}/x', { a }, { allowSlashes: true });
+  expect(fill('a/b')).toBe('http://h/a%2Fb/x');
+  for (const value of ['a/../b', '../a', 'a/..', 'a\\.\\b', '..;v=1/a']) {
+    expect(() => fill(value)).toThrow(expect.objectContaining({ code: 'invalid_parameter' }));
+  }
 });
 
 /** What a URL is refused for, beside a resource `a/{a}` and an input. */

@@ -8,7 +8,8 @@ import type { Mistake } from './yaml-places.ts';
  *
  * A parameter is one of the resource or, if there is none of that name, a member of the input. It stands in the path or
  * the query, percent-encoded, so that no value can lead to another host or out of its place: a path has as many segments
- * as its template, and none of them is empty or made of dots where a parameter is.
+ * as its template, and none of them is empty or made of dots where a parameter is. Many servers decode %2F before they
+ * resolve a path, so a value of the path holds no slash unless the declaration allows it, and then no dots between slashes.
  */
 
 const PARAMETER = /\{([^{}]*)\}/g;
@@ -16,8 +17,10 @@ const SCALARS = ['string', 'number', 'integer', 'boolean'];
 /** Outside of braces. */
 const QUERY = /\?(?![^{}]*\}).*/s;
 const SLASH = /\/(?![^{}]*\})/;
+const SLASHES = /[/\\]/;
+const ENCODED_SLASH = /%2f|%5c/i;
 /** Encoded or not, URLs drop such a segment, or take it for the way up; so do servers if parameters of the path follow. */
-const DOTS = /^(\.|%2e){1,2}(;|$)/i;
+const DOTS = /^(\.|%2e){1,2}(;|%3b|$)/i;
 
 /** Names between braces, in order. */
 export function parametersOf(template: string): string[] {
@@ -54,13 +57,19 @@ function* formMistakes(template: string): Generator<string> {
 }
 
 /** @throws PermanentError that names the parameters whose values would change the path around them. */
-export function fillUrl(template: string, values: Readonly<Record<string, unknown>>): string {
+export function fillUrl(
+  template: string,
+  values: Readonly<Record<string, unknown>>,
+  { allowSlashes = false }: { allowSlashes?: boolean } = {},
+): string {
   const path = segmentsOf(template).map((segment) => {
     const names = parametersOf(segment);
     const empty = names.filter((name) => values[name] === '');
     if (empty.length > 0) throw unfit(empty);
+    const slashed = names.filter((name) => !allowSlashes && SLASHES.test(String(values[name])));
+    if (slashed.length > 0) throw unfit(slashed);
     const filled = fill(segment, values);
-    if (DOTS.test(filled)) throw unfit(names);
+    if (filled.split(ENCODED_SLASH).some((part) => DOTS.test(part))) throw unfit(names);
     return filled;
   });
   const [query = ''] = QUERY.exec(template) ?? [];

@@ -46,7 +46,10 @@ test('every route of the API is in the document, with its methods, and nothing e
   const entry = { contract, template: parseResourceTemplate(contract.resource), validate: undefined };
   const router = createRouter({
     ...{ log, now: Date.now, ops: createOps({ service: 'gateway', checks: {} }) },
-    ...{ config: { adminKey: 'k', corsOrigins: [] }, stopping: new AbortController().signal },
+    ...{
+      config: { adminKey: 'k', corsOrigins: [], allowCidrs: [], denyCidrs: [] },
+      stopping: new AbortController().signal,
+    },
     catalogue: { find: () => entry, peek: () => entry, list: () => [entry] },
   } as unknown as AppDeps);
   const allowed = async (path: string) => {

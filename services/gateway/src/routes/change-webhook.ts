@@ -7,7 +7,7 @@ import { Refusal } from '../problem.ts';
 import { ChangeBody, changeDraft } from '../webhooks/endpoint-draft.ts';
 import { endpointView, openEndpoint, sealDraft } from '../webhooks/endpoint-secrets.ts';
 import { changeEndpoint, readEndpoint } from '../webhooks/endpoint-store.ts';
-import type { WriteWebhookDeps } from './create-webhook.ts';
+import { refuseUnknownActions, type WriteWebhookDeps } from './create-webhook.ts';
 
 /**
  * PATCH …/webhooks/{endpoint_id}: changes the members that are sent and no others, however many do so at once. Another
@@ -17,6 +17,7 @@ export function changeWebhook(deps: WriteWebhookDeps): TenantHandler {
   return async (c, { tenantId }) => {
     const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
     const body = parseBody(ChangeBody, (await readJsonObject(c, deps)).body);
+    await refuseUnknownActions(deps, body);
     const nowMs = deps.now();
     const make = (stored: WebhookEndpoint) => {
       const checked = changeDraft(openEndpoint(deps.box, stored), body, deps);

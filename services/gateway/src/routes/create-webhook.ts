@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
-import { WEBHOOK_EVENT_TYPES } from '@errand/contracts';
+import { type InputError, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
+import type { ActionCatalogue } from '../action-catalogue.ts';
 import { answer } from '../answer.ts';
 import { parseBody } from '../body-errors.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
@@ -9,12 +10,14 @@ import { Refusal } from '../problem.ts';
 import { CreateBody, changeDraft, type EndpointDraft } from '../webhooks/endpoint-draft.ts';
 import { endpointView, sealDraft } from '../webhooks/endpoint-secrets.ts';
 import { type EndpointDeps, endpointKey, endpointsOf } from '../webhooks/endpoint-store.ts';
+import type { UrlRules } from '../webhooks/endpoint-url.ts';
 import { newSigningSecret } from '../webhooks/signing-secret.ts';
 
 export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
   readonly bus: Pick<Bus, 'logReach'>;
-  readonly allowHttp: boolean;
+  readonly urlRules: UrlRules;
   readonly endpointsPerTenant: number;
+  readonly catalogue: Pick<ActionCatalogue, 'find'>;
 }
 
 /** POST …/webhooks: a new endpoint. Its signing secret is in this answer and in no later one. */
@@ -23,6 +26,8 @@ export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
     const body = parseBody(CreateBody, (await readJsonObject(c, deps)).body);
     const checked = changeDraft(emptyDraft(), body, deps);
     if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+    await refuseUnknownActions(deps, body);
+    await deps.endpoints.dropExpired(tenantId);
     if (endpointsOf(deps.endpoints, tenantId).length >= deps.endpointsPerTenant) {
       throw new Refusal('too_many_endpoints', {
         detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
@@ -50,6 +55,23 @@ export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
   };
 }
 
+/**
+ * An endpoint that waits for an action that nobody has announced, as where its name is misspelt, would hear of nothing.
+ * @throws Refusal invalid_input
+ */
+export async function refuseUnknownActions(
+  { catalogue }: Pick<WriteWebhookDeps, 'catalogue'>,
+  { actions }: { actions?: readonly string[] | null | undefined },
+): Promise<void> {
+  const known = await Promise.all((actions ?? []).map((name) => catalogue.find(name)));
+  const errors = known.flatMap((entry, index): InputError[] =>
+    entry
+      ? []
+      : [{ pointer: `#/actions/${index}`, code: 'unknown_action', detail: 'there is no such action' }],
+  );
+  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+}
+
 function emptyDraft(): EndpointDraft {
   return {
     url: '',
@@ -57,7 +79,11 @@ function emptyDraft(): EndpointDraft {
     description: '',
     enabled: true,
     event_types: [...WEBHOOK_EVENT_TYPES],
-    ...{ actions: null, metadata: null, max_rps: null, max_concurrency: null },
+    actions: null,
+    metadata: null,
+    max_rps: null,
+    max_concurrency: null,
+    expires_at: null,
     basic_auth: null,
     secret_headers: {},
     signing_secret: newSigningSecret(),

@@ -15,9 +15,9 @@ export function runAction(deps: AcceptJobDeps & BodyLimits & OrderLimits): Tenan
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
     const { body, text } = await readJsonObject(c, deps);
-    const { maxLifeMs, defaultLifeMs, allowHttp } = deps;
+    const { maxLifeMs, defaultLifeMs, urlRules } = deps;
     const nowMs = deps.now();
-    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, allowHttp };
+    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules };
     const checked = checkRunBody(body, text.length, context);
     if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
     if (dryRun) return answer(c, { status: 200, body: { valid: true } });

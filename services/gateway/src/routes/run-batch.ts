@@ -120,8 +120,8 @@ function checkItems(
 ): BatchItem[] {
   const { addressed, origin } = sent;
   const { entry, resource } = addressed;
-  const { maxLifeMs, defaultLifeMs, allowHttp } = deps;
-  const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs, allowHttp };
+  const { maxLifeMs, defaultLifeMs, urlRules } = deps;
+  const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs, urlRules };
   return checkBatchBody(sent, context).map((item) => {
     if (item.kind === 'invalid') return item;
     const error = eventError(item.order, origin, deps);

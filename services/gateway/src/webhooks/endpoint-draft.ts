@@ -7,7 +7,7 @@ import {
 import { z } from 'zod';
 import { printable } from '../body-errors.ts';
 import { SentMetadata } from '../job-times.ts';
-import { type BasicAuth, readEndpointUrl } from './endpoint-url.ts';
+import { type BasicAuth, readEndpointUrl, type UrlRules } from './endpoint-url.ts';
 import { secretHeaderErrors } from './secret-headers.ts';
 import { SigningSecret } from './signing-secret.ts';
 
@@ -26,6 +26,8 @@ export interface EndpointDraft {
   readonly max_rps: number | null;
   /** Null for what the webhooks service allows each endpoint. */
   readonly max_concurrency: number | null;
+  /** RFC 3339; null for one that stays. */
+  readonly expires_at: string | null;
   readonly basic_auth: BasicAuth | null;
   /** By lower-case name. */
   readonly secret_headers: Readonly<Record<string, string>>;
@@ -57,6 +59,10 @@ const members = {
   metadata: SentMetadata.nullable(),
   max_rps: stored.max_rps.unwrap().nullable(),
   max_concurrency: stored.max_concurrency.unwrap().nullable(),
+  expires_in_s: z.int().min(10).max(86_400).nullable().meta({
+    description:
+      'After which the endpoint ends as if it were deleted; sent again, it is put off. Null for one that stays.',
+  }),
   basic_auth: BasicAuthBody.nullable(),
   /** Null takes a header away. */
   secret_headers: z.record(z.string(), z.string().nullable()),
@@ -73,13 +79,13 @@ export type ChangeBody = z.infer<typeof ChangeBody>;
 export function changeDraft(
   draft: EndpointDraft,
   change: ChangeBody,
-  options: { allowHttp: boolean },
+  options: { urlRules: UrlRules; now: () => number },
 ): { kind: 'draft'; draft: EndpointDraft } | { kind: 'invalid'; errors: InputError[] } {
-  const { url: changedUrl, basic_auth, secret_headers, ...plain } = change;
+  const { url: changedUrl, basic_auth, secret_headers, expires_in_s, ...plain } = change;
   const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined));
   const changed: EndpointDraft = { ...draft, ...given };
   const errors = newsErrors(changed);
-  const read = readEndpointUrl(changedUrl ?? draft.url, { ...options, method: changed.method });
+  const read = readEndpointUrl(changedUrl ?? draft.url, { rules: options.urlRules, method: changed.method });
   if (read.kind === 'invalid') errors.push(read.error);
   const inUrl = read.kind === 'url' ? read.basicAuth : undefined;
   if (inUrl && basic_auth) {
@@ -99,10 +105,15 @@ export function changeDraft(
       url: read.url,
       event_types: [...new Set(changed.event_types)],
       actions: changed.actions && [...new Set(changed.actions)],
+      expires_at: expires_in_s === undefined ? draft.expires_at : expiryOf(expires_in_s, options.now()),
       basic_auth: basicAuth,
       secret_headers: lowerCased(headers),
     },
   };
+}
+
+function expiryOf(inS: number | null, nowMs: number): string | null {
+  return inS === null ? null : new Date(nowMs + inS * 1_000).toISOString();
 }
 
 /** What a GET can say is about a job, and news of other endpoints are about none. */

@@ -20,7 +20,7 @@ export function sealDraft(
     Pick<WebhookEndpoint, 'created_at' | 'updated_at' | 'previous_signing_secrets' | 'hears_after'>,
 ): WebhookEndpoint {
   const seal = (plain: string, field: string) => box.seal(plain, contextOf(owner, field));
-  const { basic_auth, actions, metadata, max_rps, max_concurrency } = draft;
+  const { basic_auth, actions, metadata, max_rps, max_concurrency, expires_at } = draft;
   const { previous_signing_secrets, hears_after } = owner;
   return {
     endpoint_id: owner.endpoint_id,
@@ -34,6 +34,7 @@ export function sealDraft(
     ...(metadata === null ? {} : { metadata }),
     ...(max_rps === null ? {} : { max_rps }),
     ...(max_concurrency === null ? {} : { max_concurrency }),
+    ...(expires_at === null ? {} : { expires_at }),
     ...(previous_signing_secrets === undefined ? {} : { previous_signing_secrets }),
     signing_secret: seal(draft.signing_secret, 'signing_secret'),
     basic_auth: basic_auth && {
@@ -62,6 +63,7 @@ export function openEndpoint(box: SecretBox, endpoint: WebhookEndpoint): Endpoin
     metadata: endpoint.metadata ?? null,
     max_rps: endpoint.max_rps ?? null,
     max_concurrency: endpoint.max_concurrency ?? null,
+    expires_at: endpoint.expires_at ?? null,
     signing_secret: open(endpoint.signing_secret, 'signing_secret'),
     basic_auth: basic_auth && {
       username: basic_auth.username,
@@ -95,6 +97,7 @@ export const EndpointView = z.object({
   metadata: stored.metadata.unwrap().nullable(),
   max_rps: stored.max_rps.unwrap().nullable(),
   max_concurrency: stored.max_concurrency.unwrap().nullable(),
+  expires_at: Instant.nullable(),
   basic_auth: z.object({ username: z.string(), password_fingerprint: Fingerprint }).nullable(),
   secret_headers: z.array(z.object({ name: z.string(), fingerprint: Fingerprint })),
   ...SignerView.shape,
@@ -122,6 +125,7 @@ export function endpointView(
     metadata: endpoint.metadata ?? null,
     max_rps: endpoint.max_rps ?? null,
     max_concurrency: endpoint.max_concurrency ?? null,
+    expires_at: endpoint.expires_at ?? null,
     basic_auth: basic_auth && {
       username: basic_auth.username,
       password_fingerprint: fingerprint(basic_auth.password, 'basic_auth.password'),

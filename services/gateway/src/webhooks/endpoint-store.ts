@@ -1,11 +1,33 @@
 import type { WatchedBucket } from '@errand/bus';
-import type { WebhookEndpoint } from '@errand/contracts';
+import { isExpired, type WebhookEndpoint } from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
 import { Refusal } from '../problem.ts';
 
 const ENDPOINT_ID = /^whe_[0-9a-f]{32}$/;
 
-export type EndpointBucket = WatchedBucket<WebhookEndpoint>;
+export interface EndpointBucket extends WatchedBucket<WebhookEndpoint> {
+  /** Deletes those of a tenant that have expired: they count for nothing, and nobody else does. */
+  dropExpired(tenantId: string): Promise<void>;
+}
+
+/** All but those that have expired, which are as if they were deleted. */
+export function hideExpired(bucket: WatchedBucket<WebhookEndpoint>, now: () => number): EndpointBucket {
+  const living = (endpoint: WebhookEndpoint | undefined) =>
+    endpoint && !isExpired(endpoint, now()) ? endpoint : undefined;
+  return {
+    ...bucket,
+    peek: (key) => living(bucket.peek(key)),
+    get: async (key) => living(await bucket.get(key)),
+    *entries() {
+      for (const entry of bucket.entries()) if (living(entry[1])) yield entry;
+    },
+    async dropExpired(tenantId) {
+      for (const [key, endpoint] of [...bucket.entries()]) {
+        if (endpoint.tenant_id === tenantId && isExpired(endpoint, now())) await bucket.delete(key);
+      }
+    },
+  };
+}
 
 /** What reads and writes endpoints. */
 export interface EndpointDeps {

@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest';
-import { readEndpointUrl } from './endpoint-url.ts';
+import { createUrlRules, readEndpointUrl } from './endpoint-url.ts';
 
-const GET = { method: 'GET', allowHttp: false } as const;
-const POST = { method: 'POST', allowHttp: false } as const;
+const rules = createUrlRules({ allowHttp: false, allowCidrs: [], denyCidrs: [] });
+const GET = { method: 'GET', rules } as const;
+const POST = { method: 'POST', rules } as const;
 
 test.each([
   'https://example.com',
   'https://example.com:8443/a?b=c',
   'https://example.com/a@b',
-  'https://[::1]/a',
+  'https://[2606:4700::1]/a',
 ])('%s is kept as it is', (url) => {
   expect(readEndpointUrl(url, POST)).toEqual({ kind: 'url', url, basicAuth: undefined });
 });
@@ -46,10 +47,21 @@ test.each([
   ['format', 'https://%ff@example.com', POST],
   ['fragment', 'https://example.com/#a', POST],
   ['scheme', 'http://example.com', POST],
+  ['address_blocked', 'https://10.0.0.1/x', POST],
+  ['address_blocked', 'https://0x7f.1/x', POST],
+  ['address_blocked', 'https://[::ffff:169.254.169.254]/', GET],
+  ['address_blocked', 'https://localhost:8443/x', POST],
+  ['address_blocked', 'https://receiver/x', POST],
 ] as const)('%s: %s', (code, url, options) => {
   expect(readEndpointUrl(url, options)).toMatchObject({ kind: 'invalid', error: { pointer: '#/url', code } });
 });
 
-test('http is accepted where it is allowed', () => {
-  expect(readEndpointUrl('http://127.0.0.1:9', { ...POST, allowHttp: true }).kind).toBe('url');
+test('http and addresses that are not public are accepted where they are allowed', () => {
+  const local = createUrlRules({ allowHttp: true, allowCidrs: ['127.0.0.0/8'], denyCidrs: [] });
+  for (const url of ['http://127.0.0.1:9', 'http://localhost:9']) {
+    expect(readEndpointUrl(url, { ...POST, rules: local }).kind).toBe('url');
+  }
+  expect(readEndpointUrl('http://10.0.0.1/x', { ...POST, rules: local })).toMatchObject({
+    error: { code: 'address_blocked' },
+  });
 });

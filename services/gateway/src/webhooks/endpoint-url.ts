@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import type { InputError } from '@errand/contracts';
+import { createAddressRules, isNeverPublic } from '@errand/runtime';
 
 /** What a URL with `user:pass@` in it says apart from where to call. */
 export interface BasicAuth {
@@ -10,6 +12,29 @@ export type EndpointUrl =
   | { readonly kind: 'url'; readonly url: string; readonly basicAuth: BasicAuth | undefined }
   | { readonly kind: 'invalid'; readonly error: InputError };
 
+/** Which URLs the webhooks service may call, as far as they tell by themselves. */
+export interface UrlRules {
+  readonly allowHttp: boolean;
+  /** False for an address, or a name that is never public, which no call would reach. Other names are not looked up. */
+  readonly mayReach: (hostname: string) => boolean;
+}
+
+export function createUrlRules(config: {
+  allowHttp: boolean;
+  allowCidrs: readonly string[];
+  denyCidrs: readonly string[];
+}): UrlRules {
+  const rules = createAddressRules(config);
+  return {
+    allowHttp: config.allowHttp,
+    mayReach(hostname) {
+      const host = hostname.replace(/^\[|\]$/g, '');
+      if (isIP(host) !== 0) return rules.classify(host) !== 'blocked';
+      return config.allowCidrs.length > 0 || !isNeverPublic(host);
+    },
+  };
+}
+
 const PLACEHOLDERS = /<(?:JOB_ID|STATUS|ACTION|TENANT_ID)>/g;
 const PARTS = /^(https?):\/\/(?:([^/?]*)@)?([^/?@]+)([/?].*)?$/i;
 const POINTER = '#/url';
@@ -20,19 +45,24 @@ const POINTER = '#/url';
  */
 export function readEndpointUrl(
   text: string,
-  options: { method: 'POST' | 'GET'; allowHttp: boolean },
+  options: { method: 'POST' | 'GET'; rules: UrlRules },
 ): EndpointUrl {
   // A backslash is a slash to some readers and not to others, so the host would depend on the reader.
   if (/[\s\\\p{Cc}]/u.test(text)) return invalid('format', 'must not hold spaces, controls or backslashes');
   if (text.includes('#')) return invalid('fragment', 'must not have a fragment');
   const [, scheme, user, host, rest = ''] = PARTS.exec(text) ?? [];
   if (!scheme || !host) return invalid('format', 'must be an absolute URL with a host');
-  if (scheme.toLowerCase() !== 'https' && !options.allowHttp)
+  if (scheme.toLowerCase() !== 'https' && !options.rules.allowHttp)
     return invalid('scheme', 'must begin with https');
   const filled = options.method === 'GET' ? rest.replaceAll(PLACEHOLDERS, 'x') : rest;
   const unknown = /<[^>]*>?|>/.exec(filled)?.[0];
   if (unknown !== undefined) return invalid('unknown_placeholder', unknownDetail(unknown, options.method));
-  if (!URL.canParse(`${scheme}://${host}${filled}`)) return invalid('format', 'must be a valid URL');
+  const parsed = URL.parse(`${scheme}://${host}${filled}`);
+  if (!parsed) return invalid('format', 'must be a valid URL');
+  if (!options.rules.mayReach(parsed.hostname)) {
+    const detail = 'leads to an address that is not public, which ERRAND_WEBHOOKS_ALLOW_CIDRS does not allow';
+    return invalid('address_blocked', detail);
+  }
   const basicAuth = user === undefined ? undefined : basicAuthOf(user);
   if (basicAuth === null) return invalid('format', 'holds a user that is not percent-encoded UTF-8');
   return { kind: 'url', url: `${scheme}://${host}${rest}`, basicAuth };

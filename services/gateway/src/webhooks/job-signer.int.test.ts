@@ -26,6 +26,7 @@ async function behind(): Promise<EndpointDeps> {
     entries: () => new Map<string, WebhookEndpoint>().entries(),
     caughtUp: async () => {},
     close: () => {},
+    dropExpired: async () => {},
   };
   return { endpoints, box, now: Date.now };
 }

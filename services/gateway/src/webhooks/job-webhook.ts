@@ -1,6 +1,6 @@
 import { type InputError, type JobWebhook, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
 import { z } from 'zod';
-import { readEndpointUrl } from './endpoint-url.ts';
+import { readEndpointUrl, type UrlRules } from './endpoint-url.ts';
 
 /** Where the caller of a run wants to be told of its end, as sent. */
 export const JobWebhookOption = z.strictObject({
@@ -18,9 +18,9 @@ const POINTER = '#/_job/webhook/url';
 /** Reads a run's webhook. Its URL follows the rules for endpoints, but must not name a user: the log keeps it for all to read. */
 export function readJobWebhook(
   sent: z.infer<typeof JobWebhookOption>,
-  options: { allowHttp: boolean },
+  { urlRules }: { urlRules: UrlRules },
 ): { kind: 'webhook'; webhook: JobWebhook } | { kind: 'invalid'; errors: InputError[] } {
-  const read = readEndpointUrl(sent.url, { ...options, method: 'POST' });
+  const read = readEndpointUrl(sent.url, { rules: urlRules, method: 'POST' });
   if (read.kind === 'invalid') return { kind: 'invalid', errors: [{ ...read.error, pointer: POINTER }] };
   if (read.basicAuth) {
     const error = { pointer: POINTER, code: 'credentials', detail: 'must not hold a user or a password' };

@@ -4,7 +4,7 @@ import type { JobState } from '@errand/domain';
 /*
  * Whom the webhooks service must have told of an ending. Said here a second time on purpose: a check that shares the
  * code it checks finds nothing. An endpoint that was changed after the ending is left out, since what it wanted then
- * is not known any more. What came first is told by NATS, which dates records and events by its own servers' clocks;
+ * is not known any more, and so is one that ends by itself, whose end the service may have seen before the ending. What came first is told by NATS, which dates records and events by its own servers' clocks;
  * records of programs that did not write down their place in the log are compared by the clocks of their writers.
  */
 
@@ -39,6 +39,7 @@ export function endpointsOwed(
     const offMs = disabledMs.get(endpoint.endpoint_id) ?? Number.POSITIVE_INFINITY;
     return (
       endpoint.enabled &&
+      endpoint.expires_at === undefined &&
       type !== undefined &&
       (types.includes('job.*') || types.includes(type)) &&
       (actions === undefined || actions.includes(ending.job.action)) &&

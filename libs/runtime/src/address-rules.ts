@@ -102,3 +102,9 @@ function unmapped(address: string): string {
   const words = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
   return words.flatMap((word) => [word >> 8, word & 255]).join('.');
 }
+
+/** Names that mean this machine or this network, whatever a name server says: good for allowed addresses only. */
+export function isNeverPublic(hostname: string): boolean {
+  const name = hostname.toLowerCase().replace(/\.$/, '');
+  return !name.includes('.') || /(?:^|\.)(?:localhost|local|internal|home\.arpa|lan)$/.test(name);
+}

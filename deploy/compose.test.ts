@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { mkdtempDisposable, readdir, readFile, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseEnv, promisify } from 'node:util';
+import { settings as executor } from '@errand/executor';
+import { settings as gateway } from '@errand/gateway';
+import { settings as projection } from '@errand/projection';
+import type { Settings } from '@errand/runtime';
+import { settings as webhooks } from '@errand/webhooks';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const FILES = ['admin/admin.env', 'sealing/sealing.env', 'database/database.env'];
+const OWNER = String(process.getuid?.());
+
+interface Service {
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly volumes?: readonly string[];
+}
+
+async function makeKeys(folder: string, given: Record<string, string> = {}) {
+  const env = { PATH: process.env.PATH, ...given };
+  await promisify(execFile)('sh', [here('make-keys.sh'), folder, OWNER], { env });
+  const texts = await Promise.all(FILES.map((file) => readFile(join(folder, file), 'utf8')));
+  return parseEnv(texts.join('\n')) as Record<string, string>;
+}
+
+test('keys are made once, for their owner only, and one that is given takes the place of its kind', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-keys-'));
+  const made = await makeKeys(dir.path);
+  expect(made.ERRAND_ADMIN_KEY).toMatch(/^[0-9a-f]{64}$/);
+  expect(Buffer.from(made.ERRAND_SECRET_KEY ?? '', 'base64')).toHaveLength(32);
+  const password = await readFile(join(dir.path, 'database/password'), 'utf8');
+  expect(made.DATABASE_URL).toBe(`postgres://errand:${password}@postgres:5432/errand`);
+  for (const file of FILES) expect((await stat(join(dir.path, file))).mode & 0o777).toBe(0o600);
+  expect(await makeKeys(dir.path)).toEqual(made);
+  const given = await makeKeys(dir.path, { POSTGRES_PASSWORD: 'mine' });
+  expect(given).toEqual({ ...made, DATABASE_URL: 'postgres://errand:mine@postgres:5432/errand' });
+  await using other = await mkdtempDisposable(join(tmpdir(), 'errand-keys-'));
+  expect((await makeKeys(other.path)).ERRAND_ADMIN_KEY).not.toBe(made.ERRAND_ADMIN_KEY);
+  expect(await readdir(join(dir.path, 'admin'))).toEqual(['admin.env']);
+});
+
+test('a service of docker-compose.yml has the keys that its settings name, and no file of another key', async () => {
+  const text = await readFile(here('../docker-compose.yml'), 'utf8');
+  const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
+  const keysIn: Record<string, string> = {
+    database: 'DATABASE_URL',
+    admin: 'ERRAND_ADMIN_KEY',
+    sealing: 'ERRAND_SECRET_KEY',
+  };
+  const settings: Record<string, Settings> = { gateway, executor, projection, webhooks };
+  for (const [name, own] of Object.entries(settings)) {
+    const { command = [], environment = {}, volumes = [] } = services[name] ?? {};
+    const named = Object.values(own).map(({ env }) => env);
+    const wanted = Object.entries(keysIn).flatMap(([kind, env]) => (named.includes(env) ? [kind] : []));
+    const read = command.flatMap((word) => /^--env-file=\/keys\/(\w+)\//.exec(word)?.[1] ?? []);
+    const mounted = volumes.flatMap((volume) => /:\/keys\/(\w+):ro$/.exec(volume)?.[1] ?? []);
+    expect([name, read.sort(), mounted.sort()]).toEqual([name, wanted.sort(), wanted]);
+    expect(Object.keys(environment).filter((env) => Object.values(keysIn).includes(env))).toEqual([]);
+  }
+  expect(text).not.toMatch(/:-demo/);
+});

@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+
+type Content = Parameters<typeof writeFile>[1];
+
+/**
+ * Writes a file that is there in full or as it was: beside it first, and then in its place. What is no plain file, such as
+ * /dev/stdout, is written to as it is. `mode` is for a file that there is not yet.
+ */
+export async function writeWhole(
+  path: string,
+  content: Content,
+  { mode = 0o666, signal }: { mode?: number; signal?: AbortSignal } = {},
+): Promise<void> {
+  const known = await stat(path).catch(() => undefined);
+  if (known && !known.isFile()) return writeFile(path, content, { signal });
+  // A link goes on leading where it led.
+  const place = known ? await realpath(path) : path;
+  const fresh = `${place}.${randomUUID()}.part`;
+  try {
+    await writeFile(fresh, content, { mode: known?.mode ?? mode, signal, flush: true });
+    await rename(fresh, place);
+  } finally {
+    await rm(fresh, { force: true });
+  }
+}

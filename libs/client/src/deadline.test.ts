@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { sleep, startDeadline } from './deadline.ts';
+
+test('a time that is over is waited for without a warning', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  await sleep(-5);
+  startDeadline(-5).release();
+  await new Promise(setImmediate);
+  process.off('warning', note);
+  expect(warnings).toEqual([]);
+});
