@@ -1,6 +1,7 @@
 import { EventTooLarge, HistoryOutOfReach, LogFull, LogUnavailable } from '@errand/bus';
 import { type InputError, MAX_JSON_DEPTH, type Problem } from '@errand/contracts';
 import type { BrokenRequestStatus, Logger } from '@errand/runtime';
+import { createErrorRoom } from './error-room.ts';
 import type { Ctx } from './middleware/exchange.ts';
 
 /*
@@ -100,7 +101,7 @@ const PROBLEMS = {
   invalid_input: {
     status: 422,
     title: 'Invalid input',
-    detail: 'Some inputs are wrong; errors names each of them.',
+    detail: 'Some inputs are wrong; errors names them.',
   },
   idempotency_key_reused: {
     status: 422,
@@ -170,7 +171,8 @@ export function problemStatus(code: ProblemCode): number {
 
 interface RefusalOptions {
   detail?: string;
-  errors?: InputError[];
+  /** Read until the answer has no more room for them. */
+  errors?: Iterable<InputError>;
   headers?: Record<string, string>;
 }
 
@@ -219,6 +221,8 @@ function problemResponse(
   options: RefusalOptions = {},
 ): Response {
   const kind: ProblemKind = PROBLEMS[code];
+  const room = createErrorRoom();
+  const errors = options.errors && room.take(options.errors);
   const body: Problem = {
     type: `urn:errand:problem:${code}`,
     title: kind.title,
@@ -226,7 +230,8 @@ function problemResponse(
     code,
     detail: options.detail ?? kind.detail,
     instance: request.instance,
-    ...(options.errors ? { errors: options.errors } : {}),
+    ...(errors ? { errors } : {}),
+    ...(room.isShort() ? { more_errors: true } : {}),
   };
   const json = JSON.stringify(body);
   return new Response(json, {

@@ -1,3 +1,4 @@
+import { createSteps } from '@errand/json-schema';
 import { type AcceptJobDeps, acceptJob } from '../accept-job.ts';
 import { answer } from '../answer.ts';
 import { isDryRun } from '../dry-run.ts';
@@ -17,7 +18,8 @@ export function runAction(deps: AcceptJobDeps & BodyLimits & OrderLimits): Tenan
     const { body, text } = await readJsonObject(c, deps);
     const { maxLifeMs, defaultLifeMs, allowHttp } = deps;
     const nowMs = deps.now();
-    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, allowHttp };
+    const steps = createSteps();
+    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, allowHttp, steps };
     const checked = checkRunBody(body, text.length, context);
     if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
     if (dryRun) return answer(c, { status: 200, body: { valid: true } });
