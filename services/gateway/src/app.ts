@@ -1,6 +1,6 @@
 import type { Bucket, Bus, WatchedBucket } from '@errand/bus';
 import { type ApiKey, type IdempotencyRecord, payloadLifeMs, type Tenant } from '@errand/contracts';
-import { Gauge, type Logger, type Ops, type SecretBox } from '@errand/runtime';
+import { Gauge, type Logger, type Ops, type SecretBox, type Wire } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import type { GatewayConfig } from './config.ts';
@@ -11,6 +11,7 @@ import { createIdempotency } from './idempotency.ts';
 import type { JobList } from './job-list.ts';
 import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
+import type { KeyRequests } from './key-requests.ts';
 import type { LogRoom } from './log-room.ts';
 import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
@@ -60,6 +61,7 @@ export interface AppDeps {
   readonly catalogue: ActionCatalogue;
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
+  readonly keyRequests: KeyRequests;
   readonly endpoints: EndpointBucket;
   readonly health: EndpointHealthStore;
   readonly deliveries: DeliveryLog;
@@ -83,7 +85,7 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type Method = (typeof METHODS)[number];
 
 /** The whole HTTP API as one function of a request. */
-export function createApp(deps: AppDeps): (request: Request) => Promise<Response> {
+export function createApp(deps: AppDeps): (request: Request, wire?: Wire) => Promise<Response> {
   const { log, ops } = deps;
   const app = createRouter(deps);
   return recordExchanges({
@@ -101,8 +103,12 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   app.onError((error, c) => problemOf(error, c, log));
 
   const tenants = createLookup(tenantBucket);
-  const { adminKey } = config;
-  const { asTenant, asAdmin } = createAuthenticator({ adminKey, keys: createLookup(keys), tenants });
+  const { asTenant, asAdmin } = createAuthenticator({
+    adminKey: config.adminKey,
+    keys: createLookup(keys),
+    tenants,
+    requests: deps.keyRequests,
+  });
   const shared = sharedBy(deps, tenants);
   measureWaits(ops, shared.watch);
 

@@ -60,7 +60,8 @@ export const settings = {
   }),
   bodyTimeoutMs: integer({
     env: 'ERRAND_BODY_TIMEOUT_MS',
-    description: 'How long a request body may take to arrive; slower ones are refused with 408',
+    description:
+      'How long a head of a request, and its body, may take to arrive; slower ones are refused with 408',
     unit: 'ms',
     default: 10_000,
     min: 100,
@@ -74,6 +75,31 @@ export const settings = {
     default: 75_000,
     min: 1_000,
     max: 3_600_000,
+  }),
+  answerStallMs: integer({
+    env: 'ERRAND_ANSWER_STALL_MS',
+    description: 'How long a caller may take nothing of its answer before its connection is closed',
+    unit: 'ms',
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+  }),
+  maxConnections: integer({
+    env: 'ERRAND_MAX_CONNECTIONS',
+    description: 'Connections of a gateway; more are closed at once',
+    unit: 'connections',
+    default: 10_000,
+    min: 10,
+    max: 1_000_000,
+  }),
+  requestsPerKey: integer({
+    env: 'ERRAND_REQUESTS_PER_KEY',
+    description:
+      'Requests of one API key under way in a gateway, waits and streams among them; more are refused with 429',
+    unit: 'requests',
+    default: 2_000,
+    min: 1,
+    max: 1_000_000,
   }),
   appendTimeoutMs: integer({
     env: 'ERRAND_APPEND_TIMEOUT_MS',

@@ -79,7 +79,7 @@ test.each<[string, string, object]>([
   expect(answer.text.length).toBeLessThan(MAX_ANSWER_CHARACTERS);
 });
 
-test('what is wrong with all items of a batch costs what one may cost, and others are answered meanwhile', async () => {
+test('what is wrong with all items of a batch costs what one may cost', async () => {
   const names = Array.from({ length: 300 }, (_, at) => `n${at}`);
   const input_schema = { type: 'object', allOf: names.map(() => ({ required: names })) };
   await gateway.announce({ ...SIMULATE, name: 'strict', input_schema });

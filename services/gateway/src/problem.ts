@@ -103,6 +103,16 @@ const PROBLEMS = {
     title: 'Invalid input',
     detail: 'Some inputs are wrong; errors names them.',
   },
+  unknown_expectation: {
+    status: 417,
+    title: 'Expectation failed',
+    detail: 'The only expectation that this API meets is 100-continue.',
+  },
+  unknown_host: {
+    status: 421,
+    title: 'Misdirected request',
+    detail: 'This API does not answer under the name in the Host header.',
+  },
   idempotency_key_reused: {
     status: 422,
     title: 'Key reused',
@@ -112,6 +122,12 @@ const PROBLEMS = {
     status: 429,
     title: 'Too many tests',
     detail: 'The tenant has made all its test calls of this minute.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Too many requests of this key or connection are under way, waits and streams among them.',
+    headers: { 'retry-after': '1' },
   },
   headers_too_large: {
     status: 431,
@@ -201,9 +217,17 @@ export function problemOf(error: unknown, c: Ctx, log: Logger): Response {
   return problem(c, 'internal_error');
 }
 
-/** The answer to a request that HTTP could not make sense of, so that no route ever saw it. */
+const BROKEN_REQUESTS = {
+  400: 'malformed_request',
+  408: 'slow_request',
+  417: 'unknown_expectation',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+} as const satisfies Record<BrokenRequestStatus, ProblemCode>;
+
+/** The answer to a request that no route ever saw, such as one that HTTP could not make sense of. */
 export function problemOfBrokenRequest(status: BrokenRequestStatus): Response {
-  const code = ({ 400: 'malformed_request', 408: 'slow_request', 431: 'headers_too_large' } as const)[status];
+  const code = BROKEN_REQUESTS[status];
   const requestId = crypto.randomUUID();
   return problemResponse(code, { requestId, instance: `urn:uuid:${requestId}` });
 }

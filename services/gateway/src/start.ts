@@ -15,6 +15,7 @@ import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
+import { createKeyRequests } from './key-requests.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
 import { problemOfBrokenRequest } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
@@ -64,7 +65,10 @@ export async function startGateway(
   const catalogue = resources.use(await openActionCatalogue(bus, log));
   const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
   resources.defer(() => tenantBucket.close());
-  const keys = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey);
+  const keyRequests = createKeyRequests(config.requestsPerKey);
+  const keys = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey, (keyId, key) => {
+    if (!key) keyRequests.end(keyId);
+  });
   resources.defer(() => keys.close());
   const endpoints = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
   resources.defer(() => endpoints.close());
@@ -93,6 +97,7 @@ export async function startGateway(
   });
   const app = createApp({
     ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log },
+    keyRequests,
     now: () => now() - aheadMs,
     stopping,
     idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
@@ -105,7 +110,7 @@ export async function startGateway(
     box: createSecretBox(config.secretKey),
     ...{ ops, room },
   });
-  const { host, port, shutdownGraceMs, keepAliveMs } = config;
+  const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
   const http = resources.use(
     await serveHttp({
       fetch: app,
@@ -113,6 +118,9 @@ export async function startGateway(
       port,
       graceMs: shutdownGraceMs,
       keepAliveMs,
+      maxConnections,
+      headTimeoutMs: config.bodyTimeoutMs,
+      stallMs: config.answerStallMs,
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );

@@ -36,13 +36,13 @@ export interface Feed {
   /** @throws LogUnavailable; Refusal database_unavailable, and cursor_expired for a place in a log that was lost */
   read(wanted: FeedRead): Promise<FeedPage>;
   /** Tells when there may be more to read. */
-  follow(tenantId: string, signal: AbortSignal): FeedChanges;
+  follow(tenantId: string, signals: readonly AbortSignal[]): FeedChanges;
 }
 
 export interface FeedChanges extends Disposable {
   /**
    * Resolves once the table has what was stored since the last call, or now and then, since hints get lost; `over` once
-   * the time is, the caller is gone or the process stops.
+   * the time is, a signal was aborted or the process stops.
    */
   next(untilMs: number): Promise<'look' | 'over'>;
 }
@@ -87,8 +87,8 @@ export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
         }
         return { endings, next: upTo > after.version ? { version: upTo, atMs } : after };
       }),
-    follow(tenantId, signal) {
-      const over = AbortSignal.any([signal, stopping]);
+    follow(tenantId, signals) {
+      const over = AbortSignal.any([...signals, stopping]);
       let told = 0;
       let hintsLost = false;
       let wake = () => {};

@@ -1,5 +1,4 @@
-import type { Logger } from '@errand/runtime';
-import { Histogram, type Ops } from '@errand/runtime';
+import { Histogram, type Logger, type Ops, type Wire } from '@errand/runtime';
 import type { Context } from 'hono';
 
 /** One request and its answer: what the log line and the metrics say of it. Routes fill in what they learn. */
@@ -8,11 +7,15 @@ export interface Exchange {
   readonly requestId: string;
   /** The same id as a URI reference. */
   readonly instance: string;
+  /** Undefined where no server is between. */
+  readonly wire: Wire | undefined;
   /** The route's pattern, so that metrics stay few. */
   route: string;
   tenantId: string | undefined;
   action: string | undefined;
   jobId: string | undefined;
+  /** Aborted when the key of the request is deleted. */
+  keyGone: AbortSignal | undefined;
   /** The problem's code, if it is answered with one. */
   code: string | undefined;
   /** What an operator should know of a 503. */
@@ -23,6 +26,12 @@ export interface Env {
   Bindings: Exchange;
 }
 export type Ctx = Context<Env>;
+
+/** What ends the wait of a request: its caller is gone, or its key. */
+export function endsOfWait(c: Ctx): AbortSignal[] {
+  const { keyGone } = c.env;
+  return keyGone ? [c.req.raw.signal, keyGone] : [c.req.raw.signal];
+}
 
 /** An exchange slower than this is logged at info. */
 const SLOW_MS = 1_000;
@@ -36,12 +45,12 @@ export function recordExchanges(deps: {
   log: Logger;
   metrics: Ops['metrics'];
   handle: (request: Request, exchange: Exchange) => Response | Promise<Response>;
-}): (request: Request) => Promise<Response> {
+}): (request: Request, wire?: Wire) => Promise<Response> {
   const { log, handle } = deps;
   const observe = createObserver(deps.metrics);
-  return async (request) => {
+  return async (request, wire) => {
     const beganAt = performance.now();
-    const exchange = beginExchange(request.headers.get('x-request-id'));
+    const exchange = beginExchange(request.headers.get('x-request-id'), wire);
     const response = await handle(request, exchange);
     const durationMs = performance.now() - beganAt;
     const { status } = response;
@@ -68,16 +77,18 @@ export function recordExchanges(deps: {
   };
 }
 
-function beginExchange(given: string | null): Exchange {
+function beginExchange(given: string | null, wire: Wire | undefined): Exchange {
   const accepted = given !== null && REQUEST_ID.test(given);
   const requestId = accepted ? given : crypto.randomUUID();
   return {
     requestId,
     instance: accepted ? requestId : `urn:uuid:${requestId}`,
+    wire,
     route: 'unmatched',
     tenantId: undefined,
     action: undefined,
     jobId: undefined,
+    keyGone: undefined,
     code: undefined,
     reason: undefined,
   };
