@@ -15,6 +15,7 @@ import type { KeyRequests } from './key-requests.ts';
 import type { LogRoom } from './log-room.ts';
 import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
+import { allowHosts } from './middleware/allow-hosts.ts';
 import { allowOrigins } from './middleware/allow-origins.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
@@ -112,9 +113,12 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   const shared = sharedBy(deps, tenants);
   measureWaits(ops, shared.watch);
 
-  for (const path of ['/healthz', '/readyz', '/metrics']) {
-    mount(app, path, { GET: (c) => ops.routes.fetch(c.req.raw) });
-  }
+  const getOps: Handler = (c) => ops.routes.fetch(c.req.raw);
+  mount(app, '/healthz', { GET: getOps });
+  mount(app, '/readyz', { GET: getOps });
+  // Behind the two that probes ask by address.
+  if (config.allowedHosts) app.use(allowHosts(config.allowedHosts));
+  mount(app, '/metrics', { GET: getOps });
   mount(app, '/openapi.json', { GET: getOpenapi(deps) });
   mount(app, '/docs', { GET: getDocs() });
   mount(app, '/docs/:file', { GET: getDocsFile() });

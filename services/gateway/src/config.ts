@@ -23,6 +23,21 @@ function origins(about: { env: string; description: string }): Setting<readonly 
   return { ...about, default: 'none', schema };
 }
 
+/** Host names without ports, separated by commas; `any` for any. */
+function hosts(about: { env: string; description: string }): Setting<readonly string[] | undefined> {
+  const isHost = (name: string) =>
+    URL.canParse(`http://${name}`) && new URL(`http://${name}`).host === name.toLowerCase();
+  const schema = z
+    .string()
+    .transform((list) => (list.trim() === 'any' ? undefined : list.split(',').map((each) => each.trim())))
+    .refine(
+      (list) => list === undefined || list.every(isHost),
+      'must be names such as errand.example.com, or any',
+    )
+    .transform((list) => list?.map((name) => name.toLowerCase()));
+  return { ...about, default: 'any', schema };
+}
+
 export const settings = {
   ...PROCESS_SETTINGS,
   ...BUS_SETTINGS,
@@ -41,6 +56,11 @@ export const settings = {
   corsOrigins: origins({
     env: 'ERRAND_CORS_ORIGINS',
     description: 'Origins whose pages may call the API from browsers, separated by commas; * for all',
+  }),
+  allowedHosts: hosts({
+    env: 'ERRAND_ALLOWED_HOSTS',
+    description:
+      'Names in the Host header that the gateway answers to, separated by commas; others get 421, but for /healthz and /readyz',
   }),
   maxBodyBytes: integer({
     env: 'ERRAND_MAX_BODY_BYTES',
