@@ -45,6 +45,7 @@ import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
 import { runBatch } from './routes/run-batch.ts';
 import { verify } from './routes/verify.ts';
+import { createTenantReads } from './tenant-reads.ts';
 import { createTurns } from './turns.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 import type { DeliveryLog } from './webhooks/delivery-log.ts';
@@ -111,6 +112,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
     requests: deps.keyRequests,
   });
   const shared = sharedBy(deps, tenants);
+  const { reads } = shared;
   measureWaits(ops, shared.watch);
 
   const getOps: Handler = (c) => ops.routes.fetch(c.req.raw);
@@ -145,7 +147,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   if (config.corsOrigins.length > 0) app.use('/v2/*', allowOrigins(config.corsOrigins));
   const tenant = '/v2/tenants/:tenant_id';
   mount(app, `${tenant}/events`, { GET: asTenant(getFeed(shared)) });
-  mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });
+  mount(app, `${tenant}/jobs`, { GET: asTenant(reads.limited(listJobs(shared))) });
   mount(app, `${tenant}/jobs/:job_id/cancel`, { POST: asTenant(cancelJob(shared)) });
   mount(app, `${tenant}/jobs/:job_id/retry`, { POST: asTenant(retryJob(shared)) });
   mount(app, `${tenant}/jobs/:job_id/result`, { GET: asTenant(getResult(shared)) });
@@ -166,6 +168,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
 /** What routes take of each other's world. */
 function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
   const { config, bus, now } = deps;
+  const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
   const { maxBodyBytes, bodyTimeoutMs } = config;
   return {
     ...deps,
@@ -185,9 +188,10 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     allowHttp: config.webhooksAllowHttp,
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
+    reads,
     watch: createJobWatch(bus, deps.stopping),
     heartbeat: createHeartbeat(config.eventsHeartbeatMs),
-    feed: createFeed({ bus, table: deps.endings, now, stopping: deps.stopping }),
+    feed: createFeed({ bus, table: deps.endings, now, stopping: deps.stopping, reads }),
     feedHeartbeatMs: config.eventsHeartbeatMs,
     idempotency: createIdempotency({
       ...{ bus, now, records: deps.idempotencyRecords },

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import type { Ctx } from './middleware/exchange.ts';
+import type { ServerResponse } from 'node:http';
+import { type Ctx, untilAnswered } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 
 /** The requests under way by the keys they came with, from their authentication to the end of their answers. */
@@ -13,10 +14,18 @@ export interface KeyRequests {
   end(keyId: string): void;
 }
 
+interface KeyRequest {
+  readonly outgoing: ServerResponse | undefined;
+  isAnswered: boolean;
+}
+
 interface UseOfKey {
   readonly gone: AbortController;
-  readonly open: Set<{ cutOff: (() => void) | undefined }>;
+  readonly open: Set<KeyRequest>;
 }
+
+/** What callers with one key may leave unread. */
+const MAX_UNREAD_BYTES = 67_108_864;
 
 export function createKeyRequests(maxPerKey: number): KeyRequests {
   const uses = new Map<string, UseOfKey>();
@@ -31,37 +40,41 @@ export function createKeyRequests(maxPerKey: number): KeyRequests {
   }
 
   return {
-    async handle(c, keyId, handler) {
+    handle(c, keyId, handler) {
       const use = useOf(keyId);
-      if (use.open.size >= maxPerKey) throw new Refusal('too_many_requests');
-      const { signal } = use.gone;
-      const outgoing = c.env.wire?.outgoing;
-      const request: { cutOff: (() => void) | undefined } = { cutOff: undefined };
-      use.open.add(request);
-      c.env.keyGone = signal;
-      const leave = () => {
-        use.open.delete(request);
-        if (use.open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
-      };
-      outgoing?.once('close', leave);
-      try {
+      const { open, gone } = use;
+      if (open.size >= maxPerKey || unreadBytes(open) > MAX_UNREAD_BYTES) {
+        throw new Refusal('too_many_requests');
+      }
+      const request: KeyRequest = { outgoing: c.env.wire?.outgoing, isAnswered: false };
+      open.add(request);
+      c.env.keyGone = gone.signal;
+      const answer = async () => {
         const response = await handler();
-        if (signal.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
+        if (gone.signal.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
           void response.body?.cancel();
           throw new Refusal('unauthorized');
         }
-        request.cutOff = () => outgoing?.destroy();
+        request.isAnswered = true;
         return response;
-      } finally {
-        if (!outgoing || outgoing.closed) leave();
-      }
+      };
+      return untilAnswered(c, answer, () => {
+        open.delete(request);
+        if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
+      });
     },
     end(keyId) {
       const use = uses.get(keyId);
       if (!use) return;
       uses.delete(keyId);
       use.gone.abort();
-      for (const { cutOff } of use.open) cutOff?.();
+      for (const { isAnswered, outgoing } of use.open) if (isAnswered) outgoing?.destroy();
     },
   };
+}
+
+function unreadBytes(open: ReadonlySet<KeyRequest>): number {
+  let bytes = 0;
+  for (const { outgoing } of open) bytes += outgoing?.writableLength ?? 0;
+  return bytes;
 }

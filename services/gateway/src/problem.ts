@@ -129,6 +129,13 @@ const PROBLEMS = {
     detail: 'Too many requests of this key or connection are under way, waits and streams among them.',
     headers: { 'retry-after': '1' },
   },
+  too_many_reads: {
+    status: 429,
+    title: 'Too many reads',
+    detail:
+      'Too many lists of the tenant are under way or not taken by their callers. Try again in a moment.',
+    headers: { 'retry-after': '1' },
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',

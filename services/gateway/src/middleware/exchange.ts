@@ -33,6 +33,24 @@ export function endsOfWait(c: Ctx): AbortSignal[] {
   return keyGone ? [c.req.raw.signal, keyGone] : [c.req.raw.signal];
 }
 
+/** Handles a request, and calls `over` once its answer is: taken by the caller, or given up. */
+export async function untilAnswered(
+  c: Ctx,
+  handle: () => Response | Promise<Response>,
+  over: () => void,
+): Promise<Response> {
+  const outgoing = c.env.wire?.outgoing;
+  if (outgoing && !outgoing.closed) {
+    outgoing.once('close', over);
+    return handle();
+  }
+  try {
+    return await handle();
+  } finally {
+    over();
+  }
+}
+
 /** An exchange slower than this is logged at info. */
 const SLOW_MS = 1_000;
 const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
