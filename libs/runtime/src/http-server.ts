@@ -19,8 +19,16 @@ export interface Wire {
   readonly outgoing: ServerResponse;
 }
 
+export interface PlainAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 export interface HttpServerOptions {
   fetch: (request: Request, wire: Wire) => Response | Promise<Response>;
+  /** Asked of each request before anything is spent on it. An answer refuses it, and its connection is kept. */
+  refuse?: (incoming: IncomingMessage) => PlainAnswer | undefined;
   /** Answers requests that are not given to `fetch`. Default: no body. */
   onBrokenRequest?: (status: BrokenRequestStatus) => Response;
   host: string;
@@ -66,6 +74,12 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   });
   const refuse = ({ outgoing }: Wire, status: BrokenRequestStatus) =>
     void writeAnswer(outgoing, answerBroken(status));
+  const serve = ({ incoming, outgoing }: Wire) => {
+    const refusal = options.refuse?.(incoming);
+    if (!refusal) return void listener(incoming, outgoing);
+    outgoing.writeHead(refusal.status, refusal.headers);
+    outgoing.end(refusal.body);
+  };
   const pipelined = new WeakMap<Duplex, Set<ServerResponse>>();
   const hasRequests = (socket: Duplex) => (pipelined.get(socket)?.size ?? 0) > 0;
   const server = createServer(
@@ -90,7 +104,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
       if (answers.size > 2 * MAX_PIPELINED) socket.destroy();
       else if (answers.size > MAX_PIPELINED) refuse(wire, 429);
       else if (!hasOneHost(incoming)) refuse(wire, 400);
-      else void listener(incoming, outgoing);
+      else serve(wire);
     },
   );
   if (maxConnections !== undefined) server.maxConnections = maxConnections;

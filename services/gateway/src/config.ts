@@ -117,7 +117,7 @@ export const settings = {
     description:
       'Requests of one API key under way in a gateway, waits and streams among them; more are refused with 429',
     unit: 'requests',
-    default: 2_000,
+    default: 5_000,
     min: 1,
     max: 1_000_000,
   }),

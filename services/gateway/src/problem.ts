@@ -1,6 +1,6 @@
 import { EventTooLarge, HistoryOutOfReach, LogFull, LogUnavailable } from '@errand/bus';
 import { type InputError, MAX_JSON_DEPTH, type Problem } from '@errand/contracts';
-import type { BrokenRequestStatus, Logger } from '@errand/runtime';
+import type { BrokenRequestStatus, Logger, PlainAnswer } from '@errand/runtime';
 import { createErrorRoom } from './error-room.ts';
 import type { Ctx } from './middleware/exchange.ts';
 
@@ -146,6 +146,12 @@ const PROBLEMS = {
     title: 'Internal error',
     detail: 'Something went wrong here. The log holds it under the id in instance.',
   },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    detail: 'More is asked of this process than it can do. Try again in a moment.',
+    headers: { 'retry-after': '1' },
+  },
   log_unavailable: {
     status: 503,
     title: 'Unavailable',
@@ -245,16 +251,27 @@ function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Respo
   return problemResponse(code, { ...c.env, isHead }, options);
 }
 
+/** The same for requests of which there are too many; it costs as little as an answer can. */
+export function problemOfOverload(): PlainAnswer {
+  const requestId = crypto.randomUUID();
+  return plainProblem('overloaded', { requestId, instance: `urn:uuid:${requestId}` }, {});
+}
+
 /** An RFC 9457 answer. */
-function problemResponse(
+function problemResponse(...problem: Parameters<typeof plainProblem>): Response {
+  const { status, headers, body } = plainProblem(...problem);
+  return new Response(body, { status, headers });
+}
+
+function plainProblem(
   code: ProblemCode,
   request: { requestId: string; instance: string; isHead?: boolean },
   options: RefusalOptions = {},
-): Response {
+): PlainAnswer {
   const kind: ProblemKind = PROBLEMS[code];
   const room = createErrorRoom();
   const errors = options.errors && room.take(options.errors);
-  const body: Problem = {
+  const problem: Problem = {
     type: `urn:errand:problem:${code}`,
     title: kind.title,
     status: kind.status,
@@ -264,16 +281,17 @@ function problemResponse(
     ...(errors ? { errors } : {}),
     ...(room.isShort() ? { more_errors: true } : {}),
   };
-  const json = JSON.stringify(body);
-  return new Response(json, {
+  const body = JSON.stringify(problem);
+  return {
     status: kind.status,
     headers: {
-      ...(request.isHead ? { 'content-length': String(Buffer.byteLength(json)) } : {}),
+      ...(request.isHead ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       'x-request-id': request.requestId,
       ...kind.headers,
       ...options.headers,
     },
-  });
+    body,
+  };
 }

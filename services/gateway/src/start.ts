@@ -17,7 +17,8 @@ import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { createKeyRequests } from './key-requests.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
-import { problemOfBrokenRequest } from './problem.ts';
+import { createOverloadCheck, createOverloadRefusal } from './overload.ts';
+import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 import { createDeliveryLog } from './webhooks/delivery-log.ts';
 import { createEndpointHealth } from './webhooks/endpoint-health.ts';
@@ -121,6 +122,7 @@ export async function startGateway(
       maxConnections,
       headTimeoutMs: config.bodyTimeoutMs,
       stallMs: config.answerStallMs,
+      refuse: createOverloadRefusal({ isOverloaded: createOverloadCheck(), answer: problemOfOverload }),
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );

@@ -7,7 +7,7 @@ named('Problem', Problem);
 
 const ANY: readonly ProblemCode[] = [
   ...(['malformed_request', 'slow_request', 'headers_too_large', 'internal_error'] as const),
-  ...(['unknown_expectation', 'unknown_host'] as const),
+  ...(['unknown_expectation', 'unknown_host', 'overloaded'] as const),
 ];
 const WITH_KEY: Record<Operation['key'], readonly ProblemCode[]> = {
   none: [],
