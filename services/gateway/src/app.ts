@@ -12,6 +12,7 @@ import type { JobList } from './job-list.ts';
 import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
 import type { KeyRequests } from './key-requests.ts';
+import { measureKeyUsage } from './key-usage.ts';
 import type { LogRoom } from './log-room.ts';
 import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
@@ -31,6 +32,7 @@ import { getDocs, getDocsFile } from './routes/get-docs.ts';
 import { getEvents } from './routes/get-events.ts';
 import { getFeed } from './routes/get-feed.ts';
 import { getJob } from './routes/get-job.ts';
+import { getKeyUsage } from './routes/get-key-usage.ts';
 import { getOpenapi } from './routes/get-openapi.ts';
 import { getResult } from './routes/get-result.ts';
 import { getStatus } from './routes/get-status.ts';
@@ -114,6 +116,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   const shared = sharedBy(deps, tenants);
   const { reads } = shared;
   measureWaits(ops, shared.watch);
+  measureKeyUsage(ops, () => deps.keyRequests.report());
 
   const getOps: Handler = (c) => ops.routes.fetch(c.req.raw);
   mount(app, '/healthz', { GET: getOps });
@@ -133,6 +136,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   });
   mount(app, '/admin/actions/:name', { DELETE: asAdmin(deleteAction(shared)) });
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
+  mount(app, '/admin/usage', { GET: asAdmin(getKeyUsage(deps)) });
   mount(app, '/admin/audit', { GET: asAdmin(exportAudit(shared)) });
   mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });

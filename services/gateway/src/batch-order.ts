@@ -24,6 +24,8 @@ export interface SentBatchBody {
   readonly body: Record<string, unknown>;
   readonly text: string;
   readonly flaws: readonly InputError[];
+  /** Does the work of one item. */
+  readonly work: <T>(item: () => T) => T;
 }
 
 /** In a flaw's pointer: the place of the item, and the rest of the way. */
@@ -40,7 +42,7 @@ export async function checkBatchBody(
   context: OrderContext,
   errorOf: (order: JobOrder) => InputError | undefined,
 ): Promise<BatchItem[]> {
-  const { body, text, flaws } = sent;
+  const { body, text, flaws, work } = sent;
   const batch = checkBody(Body, body);
   if (batch.kind === 'invalid') throw new Refusal('invalid_input', { errors: batch.errors });
   const flawsOf = new Map<number, InputError[]>();
@@ -56,11 +58,13 @@ export async function checkBatchBody(
   const items: BatchItem[] = [];
   for (const [index, item] of batch.value.items.entries()) {
     const errors = flawsOf.get(index);
-    const checked: CheckedOrder = errors
-      ? { kind: 'invalid', errors }
-      : checkItem(item, text.length, context);
-    const error = checked.kind === 'order' ? errorOf(checked.order) : undefined;
-    items.push(error ? { index, kind: 'invalid', errors: [error] } : { index, ...checked });
+    const checked = work((): CheckedOrder => {
+      if (errors) return { kind: 'invalid', errors };
+      const order = checkItem(item, text.length, context);
+      const error = order.kind === 'order' ? errorOf(order.order) : undefined;
+      return error ? { kind: 'invalid', errors: [error] } : order;
+    });
+    items.push({ index, ...checked });
     await breathe();
   }
   return items;

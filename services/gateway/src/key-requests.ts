@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
 import { type Ctx, untilAnswered } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 
@@ -12,6 +13,8 @@ export interface KeyRequests {
   handle(c: Ctx, keyId: string, handler: () => Response | Promise<Response>): Promise<Response>;
   /** Ends what goes on with a key: waits are woken, and answers that are being sent are cut off. */
   end(keyId: string): void;
+  /** What the keys have cost lately. */
+  report(): KeyUsageView;
 }
 
 interface KeyRequest {
@@ -27,7 +30,13 @@ interface UseOfKey {
 /** What callers with one key may leave unread. */
 const MAX_UNREAD_BYTES = 67_108_864;
 
-export function createKeyRequests(maxPerKey: number): KeyRequests {
+export function createKeyRequests(options: {
+  maxPerKey: number;
+  /** Whose a key is. */
+  describe: (keyId: string) => { tenant_id: string; name: string };
+}): KeyRequests {
+  const { maxPerKey, describe } = options;
+  const usage = createKeyUsage();
   const uses = new Map<string, UseOfKey>();
 
   function useOf(keyId: string): UseOfKey {
@@ -44,9 +53,11 @@ export function createKeyRequests(maxPerKey: number): KeyRequests {
       const use = useOf(keyId);
       const { open, gone } = use;
       if (open.size >= maxPerKey || unreadBytes(open) > MAX_UNREAD_BYTES) {
+        usage.add(keyId, { requests: 1, refused: 1 });
         throw new Refusal('too_many_requests');
       }
-      const request: KeyRequest = { outgoing: c.env.wire?.outgoing, isAnswered: false };
+      const outgoing = c.env.wire?.outgoing;
+      const request: KeyRequest = { outgoing, isAnswered: false };
       open.add(request);
       c.env.keyGone = gone.signal;
       const answer = async () => {
@@ -60,8 +71,15 @@ export function createKeyRequests(maxPerKey: number): KeyRequests {
       };
       return untilAnswered(c, answer, () => {
         open.delete(request);
+        usage.add(keyId, { requests: 1, busy_ms: c.env.busyMs, ...usage.bytesOf(outgoing) });
         if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
       });
+    },
+    report() {
+      const underWay = [...uses].map(
+        ([keyId, { open }]) => [keyId, [...open].map(({ outgoing }) => outgoing)] as const,
+      );
+      return usage.report(new Map(underWay), describe);
     },
     end(keyId) {
       const use = uses.get(keyId);

@@ -3,12 +3,17 @@ import type { PlainAnswer } from '@errand/runtime';
 
 /*
  * A turn of the event loop takes new requests for TURN_MS. Once several turns after each other were longer, what is left
- * in a turn is refused. So a burst, or one request that keeps the process for a moment, refuses nobody; under a load that
- * lasts, the time of the process goes into requests that are answered soon.
+ * in a turn is refused. So a small burst, or one request that keeps the process for a moment, refuses nobody; under a load
+ * that lasts, the time of the process goes into requests that are answered soon.
  */
 
 const TURN_MS = 20;
-const LONG_TURNS = 5;
+/** How many turns after each other, and how long they were together. */
+const LONG_TURNS = 3;
+const LONG_MS = 250;
+/** A turn of many requests is not longer than this in any case. */
+const LONGEST_TURN_MS = 1_000;
+const MANY = 10;
 /** Operators and probes are always answered. */
 const ALWAYS = /^\/(?:admin\/|healthz|readyz|metrics)/;
 
@@ -19,20 +24,27 @@ export function createOverloadCheck(now: () => number = () => performance.now())
   let turnMs = 0;
   /** Turns of the event loop, the last ones, that were too long. */
   let longTurns = 0;
+  let longMs = 0;
+  let requests = 0;
   return () => {
     const at = now();
     if (began === undefined) {
       began = at;
+      requests = 0;
       // A process that is idle between its turns has time.
-      if (at - ended > turnMs / 2) longTurns = 0;
+      if (at - ended > turnMs / 2) longTurns = longMs = 0;
       setImmediate(() => {
         ended = now();
         turnMs = ended - (began ?? ended);
         longTurns = turnMs > TURN_MS ? longTurns + 1 : 0;
+        longMs = longTurns > 0 ? longMs + turnMs : 0;
         began = undefined;
       });
     }
-    return longTurns >= LONG_TURNS && at - began > TURN_MS;
+    requests++;
+    const isLasting = longTurns >= LONG_TURNS && longMs >= LONG_MS;
+    const longest = isLasting ? TURN_MS : requests > MANY ? LONGEST_TURN_MS : Number.POSITIVE_INFINITY;
+    return at - began > longest;
   };
 }
 

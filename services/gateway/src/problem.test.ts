@@ -14,6 +14,7 @@ const exchange: Exchange = {
   tenantId: undefined,
   action: undefined,
   jobId: undefined,
+  busyMs: 0,
   keyGone: undefined,
   code: undefined,
   reason: undefined,

@@ -1,4 +1,4 @@
-import { type Bus, openBucket, openBus } from '@errand/bus';
+import { type Bus, openBucket, openBus, type WatchedBucket } from '@errand/bus';
 import { ApiKey, BUCKETS, IdempotencyRecord, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import {
@@ -66,8 +66,11 @@ export async function startGateway(
   const catalogue = resources.use(await openActionCatalogue(bus, log));
   const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
   resources.defer(() => tenantBucket.close());
-  const keyRequests = createKeyRequests(config.requestsPerKey);
-  const keys = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey, (keyId, key) => {
+  const keyRequests = createKeyRequests({
+    maxPerKey: config.requestsPerKey,
+    describe: (keyId) => keys.peek(keyId) ?? { tenant_id: '', name: keyId },
+  });
+  const keys: WatchedBucket<ApiKey> = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey, (keyId, key) => {
     if (!key) keyRequests.end(keyId);
   });
   resources.defer(() => keys.close());

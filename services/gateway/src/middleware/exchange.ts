@@ -14,6 +14,8 @@ export interface Exchange {
   tenantId: string | undefined;
   action: string | undefined;
   jobId: string | undefined;
+  /** What the request has kept the process for, as far as it is measured. */
+  busyMs: number;
   /** Aborted when the key of the request is deleted. */
   keyGone: AbortSignal | undefined;
   /** The problem's code, if it is answered with one. */
@@ -31,6 +33,16 @@ export type Ctx = Context<Env>;
 export function endsOfWait(c: Ctx): AbortSignal[] {
   const { keyGone } = c.env;
   return keyGone ? [c.req.raw.signal, keyGone] : [c.req.raw.signal];
+}
+
+/** Does what may take long, and counts its time as the request's. */
+export function busy<T>(c: Ctx, work: () => T): T {
+  const began = performance.now();
+  try {
+    return work();
+  } finally {
+    c.env.busyMs += performance.now() - began;
+  }
 }
 
 /** Handles a request, and calls `over` once its answer is: taken by the caller, or given up. */
@@ -106,6 +118,7 @@ function beginExchange(given: string | null, wire: Wire | undefined): Exchange {
     tenantId: undefined,
     action: undefined,
     jobId: undefined,
+    busyMs: 0,
     keyGone: undefined,
     code: undefined,
     reason: undefined,

@@ -5,6 +5,7 @@ import { isDryRun } from '../dry-run.ts';
 import { findAction } from '../find-action.ts';
 import { checkRunBody, type OrderLimits } from '../job-order.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
+import { busy } from '../middleware/exchange.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
@@ -20,7 +21,7 @@ export function runAction(deps: AcceptJobDeps & BodyLimits & OrderLimits): Tenan
     const nowMs = deps.now();
     const steps = createSteps();
     const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, allowHttp, steps };
-    const checked = checkRunBody(body, text.length, context);
+    const checked = busy(c, () => checkRunBody(body, text.length, context));
     if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
     if (dryRun) return answer(c, { status: 200, body: { valid: true } });
     const { order } = checked;

@@ -20,7 +20,7 @@ import { type AddressedAction, findAction } from '../find-action.ts';
 import { jobLinks } from '../job-links.ts';
 import type { JobOrder, OrderLimits } from '../job-order.ts';
 import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
-import type { Ctx } from '../middleware/exchange.ts';
+import { busy, type Ctx } from '../middleware/exchange.ts';
 import { type BodyLimits, readFlawedJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
@@ -76,7 +76,7 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
     const sent = await readFlawedJsonObject(c, deps.batchLimits);
     const { text } = sent;
     const origin = originOf(c, deps, caller);
-    const items = await checkItems(deps, { ...sent, addressed, origin });
+    const items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
     const orders = items.filter((item) => item.kind === 'order');
     const wrong = items.length - orders.length;
     if (orders.length === 0 || (dryRun && wrong > 0)) {
