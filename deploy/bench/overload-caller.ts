@@ -51,7 +51,9 @@ async function callAtRate({ port, request, perSecond, seconds }: CallOrder): Pro
       sentAt.delete(socket);
       free.push(socket);
     });
-    await once(socket, 'connect');
+    // The kernel connects before the gateway has taken the connection.
+    socket.write('GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+    await once(socket, 'data');
     return socket;
   }
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createOverloadCheck, createOverloadRefusal } from './overload.ts';
+import { createOverloadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
 
 /** A process in which each request takes its time, by a clock of the test's own. */
 function createLoad() {
@@ -31,8 +31,8 @@ test('a burst, and a request that takes long, refuse nobody', async () => {
 
 test('under a load that lasts a turn takes what it can, and refuses no more once the load is over', async () => {
   const { turn } = createLoad();
-  for (let turns = 0; turns < 3; turns++) expect(await turn(100, 1)).toBe(0);
-  for (let turns = 0; turns < 5; turns++) expect(await turn(100, 1)).toBe(79);
+  for (let turns = 0; turns < 5; turns++) expect(await turn(150, 1)).toBe(0);
+  for (let turns = 0; turns < 5; turns++) expect(await turn(150, 1)).toBe(49);
   expect(await turn(10, 1)).toBe(0);
   expect(await turn(100, 1)).toBe(0);
 });
@@ -40,6 +40,16 @@ test('under a load that lasts a turn takes what it can, and refuses no more once
 test('of very many requests at once those are refused that would wait for a second', async () => {
   const { turn } = createLoad();
   expect(await turn(1_500, 1)).toBe(499);
+});
+
+test('appends that are too many at the same time are refused, and others are taken once some are done', async () => {
+  const done = Promise.withResolvers<string>();
+  const append = limitAppends((_job: number) => done.promise, 3);
+  const first = [1, 2, 3].map(append);
+  await expect(append(4)).rejects.toMatchObject({ code: 'overloaded' });
+  done.resolve('stored');
+  expect(await Promise.all(first)).toEqual(['stored', 'stored', 'stored']);
+  expect(await append(5)).toBe('stored');
 });
 
 test('operators and probes are always answered', () => {

@@ -17,7 +17,7 @@ import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { createKeyRequests } from './key-requests.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
-import { createOverloadCheck, createOverloadRefusal } from './overload.ts';
+import { createOverloadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 import { createDeliveryLog } from './webhooks/delivery-log.ts';
@@ -100,7 +100,8 @@ export async function startGateway(
     signal: stopping,
   });
   const app = createApp({
-    ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, endpoints, log },
+    bus: { ...bus, append: limitAppends(append ?? bus.append) },
+    ...{ config, catalogue, tenantBucket, keys, endpoints, log },
     keyRequests,
     now: () => now() - aheadMs,
     stopping,
