@@ -79,7 +79,9 @@ test('a key has so many requests under way, and more when others are over', asyn
   await expect.poll(() => waits()).toBe(MAX);
   const refused = await gateway.call(job, { token: api_key });
   expect([refused.status, refused.json.code, refused.headers.get('retry-after')]).toEqual([
-    ...[429, 'too_many_requests', '1'],
+    429,
+    'too_many_requests',
+    '1',
   ]);
   expect((await gateway.call(job)).status).toBe(200);
   stop.abort();

@@ -74,9 +74,8 @@ export function createKeyUsage(now: () => number = Date.now): KeyUsage {
     },
     report(underWay, describe) {
       turnPage();
-      const keyIds = new Set([
-        ...[...window.tallies.keys(), ...(before?.tallies.keys() ?? []), ...underWay.keys()],
-      ]);
+      const tallies = [window.tallies, before?.tallies ?? new Map<string, Tally>()];
+      const keyIds = new Set([...tallies.flatMap((each) => [...each.keys()]), ...underWay.keys()]);
       const all = [...keyIds].map((keyId) => {
         const open = underWay.get(keyId) ?? [];
         const tally = sumOf(window.tallies.get(keyId) ?? none(), before?.tallies.get(keyId) ?? none());

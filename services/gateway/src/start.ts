@@ -101,7 +101,12 @@ export async function startGateway(
   });
   const app = createApp({
     bus: { ...bus, append: limitAppends(append ?? bus.append) },
-    ...{ config, catalogue, tenantBucket, keys, endpoints, log },
+    config,
+    catalogue,
+    tenantBucket,
+    keys,
+    endpoints,
+    log,
     keyRequests,
     now: () => now() - aheadMs,
     stopping,

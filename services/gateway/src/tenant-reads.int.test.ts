@@ -40,7 +40,9 @@ test('the lists of a tenant have half of the connections, and those that are too
   await expect.poll(waitingConnections).toBe(5);
   const [refused] = await Promise.all([Promise.race(lists)]);
   expect([refused.status, refused.json.code, refused.headers.get('retry-after')]).toEqual([
-    ...[429, 'too_many_reads', '1'],
+    429,
+    'too_many_reads',
+    '1',
   ]);
   const others = gateway.call('/v2/tenants/globex/jobs', { token: api_key });
   await expect.poll(waitingConnections).toBe(6);
