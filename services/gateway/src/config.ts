@@ -100,7 +100,7 @@ export const settings = {
     env: 'ERRAND_ANSWER_STALL_MS',
     description: 'How long a caller may take nothing of its answer before its connection is closed',
     unit: 'ms',
-    default: 30_000,
+    default: 60_000,
     min: 100,
     max: 3_600_000,
   }),
