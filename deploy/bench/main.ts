@@ -6,6 +6,7 @@ import { benchAccept } from './accept.ts';
 import { benchAudit } from './audit.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
+import { benchOverload } from './overload.ts';
 import { benchPayloads } from './payloads.ts';
 import { benchRebuild } from './rebuild.ts';
 import { benchSizing } from './sizing.ts';
@@ -23,6 +24,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against BullMQ',
     run: benchLatency,
+  },
+  overload: {
+    about:
+      'checks of inputs that a gateway answers, and how soon, at up to three times the load that it can take',
+    run: benchOverload,
   },
   payloads: {
     about: 'memory and time that a file of 50 MiB takes, from an action to a caller',

@@ -7,6 +7,9 @@ import { indent } from './log-tail.ts';
 import type { Say } from './progress.ts';
 import { isWrongConfiguration, type ServiceProcess, startService } from './service-process.ts';
 
+/** What the local gateway answers to, unless the shell says something else: not to names that pages may have chosen. */
+const LOCAL_HOSTS = 'localhost,127.0.0.1,[::1]';
+
 export const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
@@ -99,7 +102,11 @@ export async function startServices(options: {
       async start() {
         latest = await startService({
           mainFile: serviceMainFile(name),
-          env: { ...inheritedEnv(name, process.env), ...serviceEnv(name, facts) },
+          env: {
+            ERRAND_ALLOWED_HOSTS: LOCAL_HOSTS,
+            ...inheritedEnv(name, process.env),
+            ...serviceEnv(name, facts),
+          },
           logFile: folder.logFile(name),
         });
         return latest;

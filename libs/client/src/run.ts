@@ -62,6 +62,8 @@ export interface BatchItem<I = unknown> extends JobOptions {
 export interface BatchOutcome<R = unknown> {
   readonly accepted: number;
   readonly rejected: number;
+  /** Whether more is wrong than the errors of the items say. */
+  readonly more_errors?: true;
   readonly items: readonly (
     | (Pick<AcceptedJob<R>, 'job_id' | 'version' | 'links'> & { readonly index: number })
     | { readonly index: number; readonly errors: readonly InputError[] }

@@ -22,5 +22,7 @@ export const Problem = z.object({
   /** The request's id, by which the log finds it. */
   instance: z.string(),
   errors: z.array(InputError).optional(),
+  /** Whether more is wrong than `errors` has room for. */
+  more_errors: z.literal(true).optional(),
 });
 export type Problem = z.infer<typeof Problem>;

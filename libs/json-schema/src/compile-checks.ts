@@ -4,14 +4,14 @@ import { multipleOf } from './multiple-of.ts';
 import { re2 } from './re2-pattern.ts';
 import { reference } from './reference.ts';
 import { createRun } from './run.ts';
-import { counting, stepLimit } from './step-limit.ts';
+import { type CheckSteps, counting, createSteps, stepLimit } from './step-limit.ts';
 import { uniqueItems } from './unique-items.ts';
 
 const OPTIONS = { verbose: true, strict: false, validateFormats: false, logger: false } as const;
 
 export interface Compiled {
-  /** What is wrong; empty for a right input. Remembers nothing of it. */
-  readonly errorsOf: (input: unknown) => ErrorObject[];
+  /** What is wrong; empty for a right input. Remembers nothing of it. Default: steps of its own. */
+  readonly errorsOf: (input: unknown, steps?: CheckSteps) => ErrorObject[];
   /** The schema whose reference leads to itself without end. */
   readonly endless: unknown;
 }
@@ -41,7 +41,8 @@ export function compile(schema: Record<string, unknown>, { allErrors }: { allErr
   const validate = ajv.compile(allErrors ? counting(schema) : schema);
   return {
     endless: inPlace.endless(),
-    errorsOf(input) {
+    errorsOf(input, steps = createSteps()) {
+      run.steps = steps;
       try {
         return validate(input) === true ? [] : (validate.errors ?? []);
       } finally {

@@ -2,14 +2,14 @@ import type { InputError } from '@errand/contracts';
 import { examineSchema } from './check-schema.ts';
 import { compile } from './compile-checks.ts';
 import { inputErrorsOf } from './input-errors.ts';
-import { TooManySteps } from './step-limit.ts';
+import { type CheckSteps, createSteps, TooManySteps } from './step-limit.ts';
 
 /**
  * Returns what is wrong with an input whose JSON had so many characters; empty when nothing is. Takes time that grows
- * with the input as it does with the schema, whatever the two are.
+ * with the input as it does with the schema, whatever the two are. Inputs that share `steps` cost no more than one.
  * @throws RangeError for an input that is nested so deeply that the stack ends
  */
-export type Validator = (input: unknown, length: number) => InputError[];
+export type Validator = (input: unknown, length: number, steps?: CheckSteps) => InputError[];
 
 /**
  * Of inputs up to this size every error is named, unless there might be too many to look for, of others the first. A
@@ -35,12 +35,12 @@ export function compileSchema(schema: Record<string, unknown>): Validator {
     throw new BadSchema(mistakes.map(({ path, detail }) => [...path, detail].join(' / ')).join('\n'));
   }
   let thorough: typeof quick | undefined;
-  return (input, length) => {
+  return (input, length, steps = createSteps()) => {
     const first = quick.errorsOf(input);
-    if (first.length === 0 || length > ALL_ERRORS_LENGTH) return inputErrorsOf(first);
+    if (first.length === 0 || length > ALL_ERRORS_LENGTH || steps.left <= 0) return inputErrorsOf(first);
     thorough ??= compile(schema, { allErrors: true });
     try {
-      return inputErrorsOf(thorough.errorsOf(input));
+      return inputErrorsOf(thorough.errorsOf(input, steps));
     } catch (error) {
       if (error instanceof TooManySteps) return inputErrorsOf(first);
       throw error;

@@ -1,9 +1,12 @@
+import { type CheckSteps, createSteps } from './step-limit.ts';
 import { numberValues } from './value-ids.ts';
 
 /** What is remembered while one input is validated, so that nothing is done twice. */
 export interface Run {
   /** Equal values have the same number, for as long as the run lasts. */
   numberOf(value: unknown): number;
+  /** What the errors that are looked for may cost. */
+  steps: CheckSteps;
   /** Has something done at the end of each run. */
   atEnd(forget: () => void): void;
   end(): void;
@@ -13,6 +16,7 @@ export function createRun(): Run {
   const ends: (() => void)[] = [];
   let numberOf: Run['numberOf'] | undefined;
   return {
+    steps: createSteps(),
     numberOf(value) {
       numberOf ??= numberValues();
       return numberOf(value);

@@ -29,6 +29,15 @@ export class TooManySteps extends Error {
   readonly retryable = false;
 }
 
+/** The steps that are left for all the inputs that share them. */
+export interface CheckSteps {
+  left: number;
+}
+
+export function createSteps(): CheckSteps {
+  return { left: MAX_STEPS };
+}
+
 /** A copy of a schema that counts its steps. */
 export function counting(schema: Record<string, unknown>): Record<string, unknown> {
   const copy = structuredClone(schema);
@@ -38,14 +47,10 @@ export function counting(schema: Record<string, unknown>): Record<string, unknow
 
 /** Stops a validation by throwing TooManySteps. */
 export function stepLimit(run: Run): CodeKeywordDefinition {
-  let steps = 0;
-  run.atEnd(() => {
-    steps = 0;
-  });
   function take(count: number, pathLength: number, all: unknown): void {
     const members = typeof all === 'object' && all !== null ? Object.keys(all).length : 0;
-    steps += (count + members) * (1 + Math.floor(pathLength / PATH_LENGTH));
-    if (steps > MAX_STEPS) throw new TooManySteps();
+    run.steps.left -= (count + members) * (1 + Math.floor(pathLength / PATH_LENGTH));
+    if (run.steps.left < 0) throw new TooManySteps();
   }
   return {
     keyword: KEYWORD,

@@ -70,3 +70,113 @@ test('a connection is kept for as long as it is said, and headers may take longe
   expect(String(head)).toMatch(/^keep-alive: timeout=75\r$/im);
   socket.destroy();
 });
+
+const head = 'GET / HTTP/1.1\r\nhost: a\r\n';
+
+test.each([
+  ['two Host headers', `${head}Host: b\r\n\r\n`, 400],
+  ['no Host header', 'GET / HTTP/1.1\r\nconnection: close\r\n\r\n', 400],
+  ['an expectation that nobody knows', `${head}expect: 200-ok\r\n\r\n`, 417],
+])('%s are refused in the words of the caller', async (_, bytes, status) => {
+  const answer = await send(bytes);
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} \\w`));
+  expect(answer.endsWith(`broken ${status}`)).toBe(true);
+});
+
+/** A connection that sends and reads nothing of what comes back. */
+async function connectTo({ port }: HttpServer, bytes = '') {
+  const socket = connect(port, '127.0.0.1').pause();
+  await once(socket, 'connect');
+  socket.write(bytes);
+  socket.on('error', () => {});
+  return socket;
+}
+
+test('connections that send nothing, or half a head, are closed', async () => {
+  await using impatient = await serveHttp({ ...options, headTimeoutMs: 100 });
+  const sockets = await Promise.all(['', 'GET / HT', head].map((bytes) => connectTo(impatient, bytes)));
+  for (const socket of sockets) {
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 408 .*broken 408$/s);
+  }
+  await expect.poll(() => impatient.connections()).toBe(0);
+});
+
+test('connections beyond the limit are closed at once, and there is room again when others go', async () => {
+  await using small = await serveHttp({ ...options, fetch: () => new Response('ok'), maxConnections: 3 });
+  const taken = await Promise.all([1, 2, 3].map(() => connectTo(small)));
+  await expect.poll(() => small.connections()).toBe(3);
+  const refused = await connectTo(small, `${head}\r\n`);
+  expect(await text(refused)).toBe('');
+  expect(small.connections()).toBe(3);
+  taken[0]?.destroy();
+  await expect.poll(() => small.connections()).toBe(2);
+  expect(await (await fetch(`http://127.0.0.1:${small.port}/`)).text()).toBe('ok');
+  for (const socket of taken) socket.destroy();
+});
+
+test('a caller that takes nothing of its answer loses its connection, and one that waits keeps it', async () => {
+  const large = 'x'.repeat(64_000_000);
+  const waiting = Promise.withResolvers<void>();
+  let begun = 0;
+  await using strict = await serveHttp({
+    ...options,
+    stallMs: 500,
+    fetch: async ({ url }) => {
+      begun++;
+      if (url.endsWith('large')) return new Response(large);
+      await waiting.promise;
+      return new Response('waited');
+    },
+  });
+  const answered = fetch(`http://127.0.0.1:${strict.port}/`);
+  const unread = await Promise.all(
+    [1, 2, 3].map(() => connectTo(strict, 'GET /large HTTP/1.1\r\nhost: a\r\n\r\n')),
+  );
+  await expect.poll(() => begun).toBe(4);
+  await expect.poll(() => strict.connections(), { timeout: 10_000 }).toBe(1);
+  waiting.resolve();
+  expect(await (await answered).text()).toBe('waited');
+  const read = await fetch(`http://127.0.0.1:${strict.port}/large`);
+  expect((await read.text()).length).toBe(large.length);
+  for (const socket of unread) socket.destroy();
+});
+
+test('a connection has a hundred requests under way at most, which all end with it', async () => {
+  let under = 0;
+  let most = 0;
+  await using flooded = await serveHttp({
+    ...options,
+    fetch: async ({ signal }) => {
+      most = Math.max(most, ++under);
+      await once(signal, 'abort');
+      under--;
+      return new Response('gone');
+    },
+  });
+  const socket = await connectTo(flooded, `${head}\r\n`.repeat(150));
+  await expect.poll(() => under).toBe(100);
+  socket.destroy();
+  await expect.poll(() => under).toBe(0);
+  const greedy = await connectTo(flooded, `${head}\r\n`.repeat(20_000));
+  expect(await text(greedy).catch(() => '')).toBe('');
+  await expect.poll(() => [under, flooded.connections()]).toEqual([0, 0]);
+  expect(most).toBe(100);
+});
+
+test('requests that are too many on their connection are told so in their turn', async () => {
+  const go = Promise.withResolvers<void>();
+  let begun = 0;
+  await using full = await serveHttp({
+    ...options,
+    fetch: async () => {
+      if (++begun === 100) setImmediate(go.resolve);
+      await go.promise;
+      return new Response('ok');
+    },
+  });
+  const socket = connect(full.port, '127.0.0.1');
+  socket.write(`${head}\r\n`.repeat(101));
+  const answers = await text(socket);
+  expect(answers.match(/HTTP\/1.1 200 /g)).toHaveLength(100);
+  expect(answers.endsWith('broken 429')).toBe(true);
+});

@@ -1,7 +1,13 @@
 export { acceptContinue } from './accept-continue.ts';
 export { type AddressRules, createAddressRules, isCidr, isNeverPublic } from './address-rules.ts';
 export { ConfigError, type ConfigOf, parseConfig, type Setting, type Settings } from './config.ts';
-export { type BrokenRequestStatus, type HttpServer, serveHttp } from './http-server.ts';
+export {
+  type BrokenRequestStatus,
+  type HttpServer,
+  type PlainAnswer,
+  serveHttp,
+  type Wire,
+} from './http-server.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { Counter, createOps, Gauge, Histogram, type Ops } from './ops-routes.ts';
 export { repeatedly } from './repeatedly.ts';

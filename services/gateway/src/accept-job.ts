@@ -15,7 +15,7 @@ import type { JobOrder } from './job-order.ts';
 import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
 import type { LogRoom } from './log-room.ts';
 import type { Caller } from './middleware/authenticate.ts';
-import type { Ctx } from './middleware/exchange.ts';
+import { type Ctx, endsOfWait } from './middleware/exchange.ts';
 import { jobRequestOf } from './request-job.ts';
 import { type StoreInputDeps, storeInput } from './store-input.ts';
 import { traceParentOf } from './trace-parent.ts';
@@ -139,7 +139,7 @@ async function awaitEnding(
   const hasEnded = (state: JobState) => isEnded(state.phase.value.status);
   try {
     const state = await awaitJob(deps.watch, wanted, {
-      ...{ signal: c.req.raw.signal, timeoutMs: waitS * 1_000, wakesOn: isEnding, isEnough: hasEnded },
+      ...{ signals: endsOfWait(c), timeoutMs: waitS * 1_000, wakesOn: isEnding, isEnough: hasEnded },
       ...{ atLeast: version, read: (atLeast: number | undefined) => findJob(deps, { ...wanted, atLeast }) },
     });
     return hasEnded(state) ? state : undefined;

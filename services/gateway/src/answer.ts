@@ -1,11 +1,11 @@
-import type { Ctx } from './middleware/exchange.ts';
+import { busy, type Ctx } from './middleware/exchange.ts';
 
 /** A JSON answer with the request's id. Plain headers spare the server a Headers object for each answer. */
 export function answer(
   c: Ctx,
   result: { status: number; body: unknown; headers?: Record<string, string> },
 ): Response {
-  const json = JSON.stringify(result.body);
+  const json = busy(c, () => JSON.stringify(result.body));
   return new Response(json, {
     status: result.status,
     headers: {

@@ -1,6 +1,6 @@
 import type { Bucket, Bus, WatchedBucket } from '@errand/bus';
 import { type ApiKey, type IdempotencyRecord, payloadLifeMs, type Tenant } from '@errand/contracts';
-import { Gauge, type Logger, type Ops, type SecretBox } from '@errand/runtime';
+import { Gauge, type Logger, type Ops, type SecretBox, type Wire } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import type { GatewayConfig } from './config.ts';
@@ -11,9 +11,12 @@ import { createIdempotency } from './idempotency.ts';
 import type { JobList } from './job-list.ts';
 import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
+import type { KeyRequests } from './key-requests.ts';
+import { measureKeyUsage } from './key-usage.ts';
 import type { LogRoom } from './log-room.ts';
 import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
+import { allowHosts } from './middleware/allow-hosts.ts';
 import { allowOrigins } from './middleware/allow-origins.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
 import { type Env, recordExchanges } from './middleware/exchange.ts';
@@ -29,6 +32,7 @@ import { getDocs, getDocsFile } from './routes/get-docs.ts';
 import { getEvents } from './routes/get-events.ts';
 import { getFeed } from './routes/get-feed.ts';
 import { getJob } from './routes/get-job.ts';
+import { getKeyUsage } from './routes/get-key-usage.ts';
 import { getOpenapi } from './routes/get-openapi.ts';
 import { getResult } from './routes/get-result.ts';
 import { getStatus } from './routes/get-status.ts';
@@ -43,6 +47,7 @@ import { retryJob } from './routes/retry-job.ts';
 import { runAction } from './routes/run-action.ts';
 import { runBatch } from './routes/run-batch.ts';
 import { verify } from './routes/verify.ts';
+import { createTenantReads } from './tenant-reads.ts';
 import { createTurns } from './turns.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 import type { DeliveryLog } from './webhooks/delivery-log.ts';
@@ -61,6 +66,7 @@ export interface AppDeps {
   readonly catalogue: ActionCatalogue;
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
+  readonly keyRequests: KeyRequests;
   readonly endpoints: EndpointBucket;
   readonly health: EndpointHealthStore;
   readonly deliveries: DeliveryLog;
@@ -84,7 +90,7 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type Method = (typeof METHODS)[number];
 
 /** The whole HTTP API as one function of a request. */
-export function createApp(deps: AppDeps): (request: Request) => Promise<Response> {
+export function createApp(deps: AppDeps): (request: Request, wire?: Wire) => Promise<Response> {
   const { log, ops } = deps;
   const app = createRouter(deps);
   return recordExchanges({
@@ -102,14 +108,23 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   app.onError((error, c) => problemOf(error, c, log));
 
   const tenants = createLookup(tenantBucket);
-  const { adminKey } = config;
-  const { asTenant, asAdmin } = createAuthenticator({ adminKey, keys: createLookup(keys), tenants });
+  const { asTenant, asAdmin } = createAuthenticator({
+    adminKey: config.adminKey,
+    keys: createLookup(keys),
+    tenants,
+    requests: deps.keyRequests,
+  });
   const shared = sharedBy(deps, tenants);
+  const { reads } = shared;
   measureWaits(ops, shared.watch);
+  measureKeyUsage(ops, () => deps.keyRequests.report());
 
-  for (const path of ['/healthz', '/readyz', '/metrics']) {
-    mount(app, path, { GET: (c) => ops.routes.fetch(c.req.raw) });
-  }
+  const getOps: Handler = (c) => ops.routes.fetch(c.req.raw);
+  mount(app, '/healthz', { GET: getOps });
+  mount(app, '/readyz', { GET: getOps });
+  // Behind the two that probes ask by address.
+  if (config.allowedHosts) app.use(allowHosts(config.allowedHosts));
+  mount(app, '/metrics', { GET: getOps });
   mount(app, '/openapi.json', { GET: getOpenapi(deps) });
   mount(app, '/docs', { GET: getDocs() });
   mount(app, '/docs/:file', { GET: getDocsFile() });
@@ -122,6 +137,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   });
   mount(app, '/admin/actions/:name', { DELETE: asAdmin(deleteAction(shared)) });
   mount(app, '/admin/keys/:key_id', { DELETE: asAdmin(deleteKey(shared)) });
+  mount(app, '/admin/usage', { GET: asAdmin(getKeyUsage(deps)) });
   mount(app, '/admin/audit', { GET: asAdmin(exportAudit(shared)) });
   mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
@@ -136,7 +152,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   if (config.corsOrigins.length > 0) app.use('/v2/*', allowOrigins(config.corsOrigins));
   const tenant = '/v2/tenants/:tenant_id';
   mount(app, `${tenant}/events`, { GET: asTenant(getFeed(shared)) });
-  mount(app, `${tenant}/jobs`, { GET: asTenant(listJobs(shared)) });
+  mount(app, `${tenant}/jobs`, { GET: asTenant(reads.limited(listJobs(shared))) });
   mount(app, `${tenant}/jobs/:job_id/cancel`, { POST: asTenant(cancelJob(shared)) });
   mount(app, `${tenant}/jobs/:job_id/retry`, { POST: asTenant(retryJob(shared)) });
   mount(app, `${tenant}/jobs/:job_id/result`, { GET: asTenant(getResult(shared)) });
@@ -157,6 +173,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
 /** What routes take of each other's world. */
 function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
   const { config, bus, now } = deps;
+  const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
   const { maxBodyBytes, bodyTimeoutMs } = config;
   return {
     ...deps,
@@ -176,9 +193,10 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     urlRules: createUrlRules(config),
     endpointsPerTenant: config.webhookEndpointsPerTenant,
     testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
+    reads,
     watch: createJobWatch(bus, deps.stopping),
     heartbeat: createHeartbeat(config.eventsHeartbeatMs),
-    feed: createFeed({ bus, table: deps.endings, now, stopping: deps.stopping }),
+    feed: createFeed({ bus, table: deps.endings, now, stopping: deps.stopping, reads }),
     feedHeartbeatMs: config.eventsHeartbeatMs,
     idempotency: createIdempotency({
       ...{ bus, now, records: deps.idempotencyRecords },

@@ -4,7 +4,7 @@ import { Refusal } from './problem.ts';
 
 /**
  * Reads a body of the API's own by its schema.
- * @throws Refusal invalid_input, which names every wrong member
+ * @throws Refusal invalid_input, which names the wrong members
  */
 export function parseBody<T>(schema: z.ZodType<T>, value: unknown): T {
   const checked = checkBody(schema, value);
@@ -17,7 +17,7 @@ export function checkBody<T>(
   schema: z.ZodType<T>,
   value: unknown,
   base = '',
-): { kind: 'valid'; value: T } | { kind: 'invalid'; errors: InputError[] } {
+): { kind: 'valid'; value: T } | { kind: 'invalid'; errors: Iterable<InputError> } {
   const parsed = schema.safeParse(value);
   return parsed.success
     ? { kind: 'valid', value: parsed.data }
@@ -35,32 +35,37 @@ const EmptyBody = z.strictObject({});
 
 /**
  * Reads the body of a request that has nothing to say.
- * @throws Refusal invalid_input, which names every member
+ * @throws Refusal invalid_input, which names the members
  */
 export function parseEmptyBody(value: unknown): void {
   parseBody(EmptyBody, value);
 }
 
-/** Zod's issues under the same codes as those of action inputs. */
-function bodyErrorsOf(issues: readonly z.core.$ZodIssue[], value: unknown, base: string): InputError[] {
-  return issues.slice(0, 100).flatMap((issue) => {
+/** Zod's issues under the same codes as those of action inputs. Each error is made when it is asked for. */
+function* bodyErrorsOf(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  base: string,
+): Generator<InputError, void, undefined> {
+  for (const issue of issues) {
     const path = base + issue.path.map(pointerToken).join('');
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
-        pointer: fragmentOf(path + pointerToken(key)),
-        code: 'unknown_property',
-        detail: 'is not a known property',
-      }));
+      for (const key of issue.keys) {
+        yield {
+          pointer: fragmentOf(path + pointerToken(key)),
+          code: 'unknown_property',
+          detail: 'is not a known property',
+        };
+      }
+      continue;
     }
     const missing = issue.code === 'invalid_type' && isMissing(value, issue.path);
-    return [
-      {
-        pointer: fragmentOf(path),
-        code: missing ? 'required' : codeOf(issue),
-        detail: missing ? 'is required' : issue.message,
-      },
-    ];
-  });
+    yield {
+      pointer: fragmentOf(path),
+      code: missing ? 'required' : codeOf(issue),
+      detail: missing ? 'is required' : issue.message,
+    };
+  }
 }
 
 function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {

@@ -23,6 +23,21 @@ function origins(about: { env: string; description: string }): Setting<readonly 
   return { ...about, default: 'none', schema };
 }
 
+/** Host names without ports, separated by commas; `any` for any. */
+function hosts(about: { env: string; description: string }): Setting<readonly string[] | undefined> {
+  const isHost = (name: string) =>
+    URL.canParse(`http://${name}`) && new URL(`http://${name}`).host === name.toLowerCase();
+  const schema = z
+    .string()
+    .transform((list) => (list.trim() === 'any' ? undefined : list.split(',').map((each) => each.trim())))
+    .refine(
+      (list) => list === undefined || list.every(isHost),
+      'must be names such as errand.example.com, or any',
+    )
+    .transform((list) => list?.map((name) => name.toLowerCase()));
+  return { ...about, default: 'any', schema };
+}
+
 export const settings = {
   ...PROCESS_SETTINGS,
   ...BUS_SETTINGS,
@@ -42,6 +57,11 @@ export const settings = {
     env: 'ERRAND_CORS_ORIGINS',
     description: 'Origins whose pages may call the API from browsers, separated by commas; * for all',
   }),
+  allowedHosts: hosts({
+    env: 'ERRAND_ALLOWED_HOSTS',
+    description:
+      'Names in the Host header that the gateway answers to, separated by commas; others get 421, but for /healthz and /readyz',
+  }),
   maxBodyBytes: integer({
     env: 'ERRAND_MAX_BODY_BYTES',
     description: 'Largest request body; larger ones are refused with 413',
@@ -60,7 +80,8 @@ export const settings = {
   }),
   bodyTimeoutMs: integer({
     env: 'ERRAND_BODY_TIMEOUT_MS',
-    description: 'How long a request body may take to arrive; slower ones are refused with 408',
+    description:
+      'How long a head of a request, and its body, may take to arrive; slower ones are refused with 408',
     unit: 'ms',
     default: 10_000,
     min: 100,
@@ -74,6 +95,31 @@ export const settings = {
     default: 75_000,
     min: 1_000,
     max: 3_600_000,
+  }),
+  answerStallMs: integer({
+    env: 'ERRAND_ANSWER_STALL_MS',
+    description: 'How long a caller may take nothing of its answer before its connection is closed',
+    unit: 'ms',
+    default: 60_000,
+    min: 100,
+    max: 3_600_000,
+  }),
+  maxConnections: integer({
+    env: 'ERRAND_MAX_CONNECTIONS',
+    description: 'Connections of a gateway; more are closed at once',
+    unit: 'connections',
+    default: 10_000,
+    min: 10,
+    max: 1_000_000,
+  }),
+  requestsPerKey: integer({
+    env: 'ERRAND_REQUESTS_PER_KEY',
+    description:
+      'Requests of one API key under way in a gateway, waits and streams among them; more are refused with 429',
+    unit: 'requests',
+    default: 5_000,
+    min: 1,
+    max: 1_000_000,
   }),
   appendTimeoutMs: integer({
     env: 'ERRAND_APPEND_TIMEOUT_MS',

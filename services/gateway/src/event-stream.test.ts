@@ -33,7 +33,7 @@ function openStream(pages: RecordedEvent[]) {
     new AbortController().signal,
   );
   const log = { events: pages, reads: 0, isDown: false };
-  const changes = watch.follow(ref, { signal: new AbortController().signal });
+  const changes = watch.follow(ref, { signals: [new AbortController().signal] });
   const read = async () => {
     log.reads++;
     if (log.isDown) throw new Error('down');

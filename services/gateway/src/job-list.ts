@@ -6,7 +6,7 @@ import { refuseForDatabase } from './database-failure.ts';
 import type { JobListQuery } from './list-query.ts';
 
 /** Results may be of a megabyte each, so a page ends early rather than fill the memory. */
-const MAX_PAGE_BYTES = 8_000_000;
+const MAX_PAGE_BYTES = 2_000_000;
 
 interface JobPage {
   /** Newest first. */

@@ -1,4 +1,5 @@
 import type { ActionContract, InputError, JobWebhook, PayloadRef } from '@errand/contracts';
+import type { CheckSteps } from '@errand/json-schema';
 import type { CatalogueEntry } from './action-catalogue.ts';
 import { checkBody } from './body-errors.ts';
 import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-times.ts';
@@ -22,7 +23,7 @@ export interface JobOrder {
 
 export type CheckedOrder =
   | { readonly kind: 'order'; readonly order: JobOrder }
-  | { readonly kind: 'invalid'; readonly errors: InputError[] };
+  | { readonly kind: 'invalid'; readonly errors: Iterable<InputError> };
 
 /** What options of a run may be. */
 export interface OrderLimits extends JobLife {
@@ -35,6 +36,8 @@ export interface OrderContext extends OrderLimits {
   readonly entry: CatalogueEntry;
   readonly resource: Record<string, string>;
   readonly nowMs: number;
+  /** Shared by all inputs of one request. */
+  readonly steps: CheckSteps;
 }
 
 /**
@@ -53,8 +56,8 @@ export function checkRunBody(
     delete body._job;
   }
   const options = checkOptions(sent, context);
-  const inputErrors = checkInput(context.entry, body, length);
-  if (options.kind === 'invalid') return { kind: 'invalid', errors: [...options.errors, ...inputErrors] };
+  const inputErrors = checkInput(body, length, context);
+  if (options.kind === 'invalid') return { kind: 'invalid', errors: both(options.errors, inputErrors) };
   if (inputErrors.length > 0) return { kind: 'invalid', errors: inputErrors };
   const { entry, resource } = context;
   const { metadata, times, webhook } = options;
@@ -65,9 +68,14 @@ export function checkRunBody(
   };
 }
 
+function* both(first: Iterable<InputError>, second: Iterable<InputError>): Iterable<InputError> {
+  yield* first;
+  yield* second;
+}
+
 type CheckedOptions =
   | ({ readonly kind: 'options' } & Pick<JobOrder, 'metadata' | 'times' | 'webhook'>)
-  | { readonly kind: 'invalid'; readonly errors: InputError[] };
+  | { readonly kind: 'invalid'; readonly errors: Iterable<InputError> };
 
 function checkOptions(sent: unknown, limits: OrderLimits & { nowMs: number }): CheckedOptions {
   const options = checkBody(JobOptions, sent, '/_job');
@@ -83,10 +91,14 @@ function checkOptions(sent: unknown, limits: OrderLimits & { nowMs: number }): C
 }
 
 /** @throws Refusal bad_contract, nested_too_deeply */
-export function checkInput(entry: CatalogueEntry, input: unknown, length: number): InputError[] {
+export function checkInput(
+  input: unknown,
+  length: number,
+  { entry, steps }: Pick<OrderContext, 'entry' | 'steps'>,
+): InputError[] {
   if (!entry.validate) throw new Refusal('bad_contract');
   try {
-    return entry.validate(input, length);
+    return entry.validate(input, length, steps);
   } catch (error) {
     // A schema that refers to itself is followed as deep as the input goes.
     throw error instanceof RangeError ? new Refusal('nested_too_deeply') : error;

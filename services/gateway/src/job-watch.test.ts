@@ -46,13 +46,13 @@ function stateAt(version: number): JobState {
 }
 
 test('what is stored before the first call of next is told by it', async () => {
-  using changes = watch.follow(ref, { signal: never });
+  using changes = watch.follow(ref, { signals: [never] });
   hint(1);
   expect(await changes.next()).toBe('stored');
 });
 
 test('hints that come while nobody waits are one reason to read', async () => {
-  using changes = watch.follow(ref, { signal: never });
+  using changes = watch.follow(ref, { signals: [never] });
   for (const version of [1, 2, 3]) hint(version);
   expect(await changes.next()).toBe('stored');
   changes.nudge();
@@ -60,7 +60,7 @@ test('hints that come while nobody waits are one reason to read', async () => {
 });
 
 test('events that are not wanted wake nobody and are known to have been missed', async () => {
-  using changes = watch.follow(ref, { signal: never, wakesOn: ({ type }) => type === 'JobFailed' });
+  using changes = watch.follow(ref, { signals: [never], wakesOn: ({ type }) => type === 'JobFailed' });
   hint(1);
   changes.nudge();
   expect(await changes.next()).toBe('nudged');
@@ -71,28 +71,28 @@ test('events that are not wanted wake nobody and are known to have been missed',
 });
 
 test('a gap wakes, whatever is wanted', async () => {
-  using changes = watch.follow(ref, { signal: never, wakesOn: () => false });
+  using changes = watch.follow(ref, { signals: [never], wakesOn: () => false });
   for (const { onGap } of listeners) onGap();
   expect(await changes.next()).toBe('stored');
 });
 
 test('the end of the time, of the caller and of the process wake for good', async () => {
-  using timed = watch.follow(ref, { signal: never, timeoutMs: 0 });
+  using timed = watch.follow(ref, { signals: [never], timeoutMs: 0 });
   expect([await timed.next(), await timed.next()]).toEqual(['timeout', 'timeout']);
   const caller = new AbortController();
-  using called = watch.follow(ref, { signal: caller.signal });
+  using called = watch.follow(ref, { signals: [caller.signal] });
   caller.abort();
   expect(await called.next()).toBe('aborted');
-  using stopped = watch.follow(ref, { signal: never });
+  using stopped = watch.follow(ref, { signals: [never] });
   const waiting = stopped.next();
   stopping.abort();
   expect(await waiting).toBe('aborted');
-  using late = watch.follow(ref, { signal: never });
+  using late = watch.follow(ref, { signals: [never] });
   expect(await late.next()).toBe('aborted');
 });
 
 test('what is disposed of is no longer listening, and its waiter is let go', async () => {
-  const changes = watch.follow(ref, { signal: never });
+  const changes = watch.follow(ref, { signals: [never] });
   const waiting = changes.next();
   expect([watch.size(), listeners.size]).toEqual([1, 1]);
   changes[Symbol.dispose]();
@@ -103,7 +103,7 @@ test('what is disposed of is no longer listening, and its waiter is let go', asy
 test('hints during a read lead to one more read, and at rest there is none', async () => {
   let reads = 0;
   const state = await awaitJob(watch, ref, {
-    signal: never,
+    signals: [never],
     isEnough: ({ version }) => version >= 3,
     async read() {
       reads++;
@@ -117,7 +117,7 @@ test('hints during a read lead to one more read, and at rest there is none', asy
 test('a later read that fails is passed over, and the last one at the end of the time counts', async () => {
   let reads = 0;
   const state = await awaitJob(watch, ref, {
-    ...{ signal: never, timeoutMs: 5, isEnough: () => false, wakesOn: ({ version }) => version === 2 },
+    ...{ signals: [never], timeoutMs: 5, isEnough: () => false, wakesOn: ({ version }) => version === 2 },
     async read() {
       reads++;
       if (reads === 1) hint(2);
@@ -132,7 +132,7 @@ test('a later read that fails is passed over, and the last one at the end of the
 });
 
 test('a read that failed is tried again in a moment', async () => {
-  using changes = watch.follow(ref, { signal: never });
+  using changes = watch.follow(ref, { signals: [never] });
   expect(await changes.read(() => Promise.reject(new Error('down')))).toBeUndefined();
   expect(changes.isStale()).toBe(true);
   expect(await changes.next()).toBe('stored');
@@ -142,7 +142,7 @@ test('a thousand who are woken read in turns, and who has waited long enough doe
   let reading = 0;
   let most = 0;
   const release = Promise.withResolvers<void>();
-  const follows = Array.from({ length: 1_000 }, () => watch.follow(ref, { signal: never, timeoutMs: 20 }));
+  const follows = Array.from({ length: 1_000 }, () => watch.follow(ref, { signals: [never], timeoutMs: 20 }));
   const reads = follows.map((changes) =>
     changes.read(async () => {
       most = Math.max(most, ++reading);
@@ -159,7 +159,7 @@ test('a thousand who are woken read in turns, and who has waited long enough doe
 
 test('a first read that fails is the failure of the wait, which then listens no longer', async () => {
   const read = () => Promise.reject(new Error('no such job'));
-  await expect(awaitJob(watch, ref, { signal: never, read, isEnough: () => false })).rejects.toThrow(
+  await expect(awaitJob(watch, ref, { signals: [never], read, isEnough: () => false })).rejects.toThrow(
     'no such',
   );
   expect(watch.size()).toBe(0);

@@ -40,8 +40,8 @@ export interface JobChanges extends Disposable {
 }
 
 interface FollowOptions {
-  /** Aborted when the caller is gone. */
-  readonly signal: AbortSignal;
+  /** Any of them ends the wait. */
+  readonly signals: readonly AbortSignal[];
   /** How long to wait in all, in milliseconds; undefined: without end. */
   readonly timeoutMs?: number;
   /** Which stored events are a reason to wake. Default: any. */
@@ -63,7 +63,7 @@ export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal
   });
   return {
     size: () => open.size,
-    follow({ tenantId, jobId }, { signal, timeoutMs, wakesOn = () => true }) {
+    follow({ tenantId, jobId }, { signals, timeoutMs, wakesOn = () => true }) {
       const wakes = createWakes();
       let isStale = false;
       let told: number | undefined;
@@ -82,9 +82,9 @@ export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal
       const abort = () => wakes.give('aborted');
       const timer = timeoutMs === undefined ? undefined : setTimeout(wakes.give, timeoutMs, 'timeout');
       let again: NodeJS.Timeout | undefined;
-      signal.addEventListener('abort', abort, { once: true });
+      for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
       open.add(abort);
-      if (signal.aborted || stopping.aborted) abort();
+      if (stopping.aborted || signals.some(({ aborted }) => aborted)) abort();
       return {
         next: wakes.next,
         async read(call) {
@@ -109,7 +109,7 @@ export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal
           unsubscribe();
           clearTimeout(timer);
           clearTimeout(again);
-          signal.removeEventListener('abort', abort);
+          for (const signal of signals) signal.removeEventListener('abort', abort);
           open.delete(abort);
           abort();
         },

@@ -6,7 +6,7 @@ import { type FindJobDeps, findJob } from './find-job.ts';
 import { answerJob, isKnownVersion } from './job-answer.ts';
 import type { JobQuery } from './job-query.ts';
 import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
-import type { Ctx } from './middleware/exchange.ts';
+import { type Ctx, endsOfWait } from './middleware/exchange.ts';
 
 export interface LookUpDeps extends FindJobDeps {
   readonly catalogue: ActionCatalogue;
@@ -48,7 +48,7 @@ function waitFor(
     { tenantId: wanted.tenantId, jobId },
     {
       read: wanted.read,
-      signal: c.req.raw.signal,
+      signals: endsOfWait(c),
       timeoutMs: waitS * 1_000,
       isEnough: (state) => isEnded(state.phase.value.status) || (wantsVersion && isWanted(state.version)),
       wakesOn: (stored: StoredEvent) => isEnding(stored) || (wantsVersion && isWanted(stored.version)),

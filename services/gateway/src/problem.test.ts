@@ -10,7 +10,14 @@ const exchange: Exchange = {
   requestId: 'r-1',
   instance: 'urn:uuid:r-1',
   route: '/',
-  ...{ tenantId: undefined, action: undefined, jobId: undefined, code: undefined, reason: undefined },
+  wire: undefined,
+  tenantId: undefined,
+  action: undefined,
+  jobId: undefined,
+  busyMs: 0,
+  keyGone: undefined,
+  code: undefined,
+  reason: undefined,
 };
 
 async function answerTo(error: Error) {

@@ -1,6 +1,7 @@
 import { EventTooLarge, HistoryOutOfReach, LogFull, LogUnavailable } from '@errand/bus';
 import { type InputError, MAX_JSON_DEPTH, type Problem } from '@errand/contracts';
-import type { BrokenRequestStatus, Logger } from '@errand/runtime';
+import type { BrokenRequestStatus, Logger, PlainAnswer } from '@errand/runtime';
+import { createErrorRoom } from './error-room.ts';
 import type { Ctx } from './middleware/exchange.ts';
 
 /*
@@ -101,7 +102,17 @@ const PROBLEMS = {
   invalid_input: {
     status: 422,
     title: 'Invalid input',
-    detail: 'Some inputs are wrong; errors names each of them.',
+    detail: 'Some inputs are wrong; errors names them.',
+  },
+  unknown_expectation: {
+    status: 417,
+    title: 'Expectation failed',
+    detail: 'The only expectation that this API meets is 100-continue.',
+  },
+  unknown_host: {
+    status: 421,
+    title: 'Misdirected request',
+    detail: 'This API does not answer under the name in the Host header.',
   },
   idempotency_key_reused: {
     status: 422,
@@ -113,6 +124,19 @@ const PROBLEMS = {
     title: 'Too many tests',
     detail: 'The tenant has made all its test calls of this minute.',
   },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Too many requests of this key or connection are under way, waits and streams among them.',
+    headers: { 'retry-after': '1' },
+  },
+  too_many_reads: {
+    status: 429,
+    title: 'Too many reads',
+    detail:
+      'Too many lists of the tenant are under way or not taken by their callers. Try again in a moment.',
+    headers: { 'retry-after': '1' },
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',
@@ -122,6 +146,12 @@ const PROBLEMS = {
     status: 500,
     title: 'Internal error',
     detail: 'Something went wrong here. The log holds it under the id in instance.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    detail: 'More is asked of this process than it can do. Try again in a moment.',
+    headers: { 'retry-after': '1' },
   },
   log_unavailable: {
     status: 503,
@@ -171,7 +201,8 @@ export function problemStatus(code: ProblemCode): number {
 
 interface RefusalOptions {
   detail?: string;
-  errors?: InputError[];
+  /** Read until the answer has no more room for them. */
+  errors?: Iterable<InputError>;
   headers?: Record<string, string>;
 }
 
@@ -200,9 +231,17 @@ export function problemOf(error: unknown, c: Ctx, log: Logger): Response {
   return problem(c, 'internal_error');
 }
 
-/** The answer to a request that HTTP could not make sense of, so that no route ever saw it. */
+const BROKEN_REQUESTS = {
+  400: 'malformed_request',
+  408: 'slow_request',
+  417: 'unknown_expectation',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+} as const satisfies Record<BrokenRequestStatus, ProblemCode>;
+
+/** The answer to a request that no route ever saw, such as one that HTTP could not make sense of. */
 export function problemOfBrokenRequest(status: BrokenRequestStatus): Response {
-  const code = ({ 400: 'malformed_request', 408: 'slow_request', 431: 'headers_too_large' } as const)[status];
+  const code = BROKEN_REQUESTS[status];
   const requestId = crypto.randomUUID();
   return problemResponse(code, { requestId, instance: `urn:uuid:${requestId}` });
 }
@@ -213,32 +252,47 @@ function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Respo
   return problemResponse(code, { ...c.env, isHead }, options);
 }
 
+/** The same for requests of which there are too many; it costs as little as an answer can. */
+export function problemOfOverload(): PlainAnswer {
+  const requestId = crypto.randomUUID();
+  return plainProblem('overloaded', { requestId, instance: `urn:uuid:${requestId}` }, {});
+}
+
 /** An RFC 9457 answer. */
-function problemResponse(
+function problemResponse(...problem: Parameters<typeof plainProblem>): Response {
+  const { status, headers, body } = plainProblem(...problem);
+  return new Response(body, { status, headers });
+}
+
+function plainProblem(
   code: ProblemCode,
   request: { requestId: string; instance: string; isHead?: boolean },
   options: RefusalOptions = {},
-): Response {
+): PlainAnswer {
   const kind: ProblemKind = PROBLEMS[code];
-  const body: Problem = {
+  const room = createErrorRoom();
+  const errors = options.errors && room.take(options.errors);
+  const problem: Problem = {
     type: `urn:errand:problem:${code}`,
     title: kind.title,
     status: kind.status,
     code,
     detail: options.detail ?? kind.detail,
     instance: request.instance,
-    ...(options.errors ? { errors: options.errors } : {}),
+    ...(errors ? { errors } : {}),
+    ...(room.isShort() ? { more_errors: true } : {}),
   };
-  const json = JSON.stringify(body);
-  return new Response(json, {
+  const body = JSON.stringify(problem);
+  return {
     status: kind.status,
     headers: {
-      ...(request.isHead ? { 'content-length': String(Buffer.byteLength(json)) } : {}),
+      ...(request.isHead ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       'x-request-id': request.requestId,
       ...kind.headers,
       ...options.headers,
     },
-  });
+    body,
+  };
 }

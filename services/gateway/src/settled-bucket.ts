@@ -9,8 +9,9 @@ export async function watchSettledBucket<T>(
   bus: Bus,
   name: BucketName,
   schema: Parameters<typeof watchBucket<T>>[2],
+  onChange?: (key: string, value: T | undefined) => void,
 ): Promise<WatchedBucket<T>> {
-  const bucket = await watchBucket(bus.nc, name, schema);
+  const bucket = await watchBucket(bus.nc, name, schema, onChange);
 
   async function connected<R>(call: () => Promise<R>): Promise<R> {
     if (!bus.isConnected()) throw new LogUnavailable('not connected');

@@ -1,4 +1,4 @@
-import { type Bus, openBucket, openBus } from '@errand/bus';
+import { type Bus, openBucket, openBus, type WatchedBucket } from '@errand/bus';
 import { ApiKey, BUCKETS, IdempotencyRecord, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import {
@@ -15,8 +15,10 @@ import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
+import { createKeyRequests } from './key-requests.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
-import { problemOfBrokenRequest } from './problem.ts';
+import { createOverloadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
+import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 import { createDeliveryLog } from './webhooks/delivery-log.ts';
 import { createEndpointHealth } from './webhooks/endpoint-health.ts';
@@ -65,7 +67,13 @@ export async function startGateway(
   const catalogue = resources.use(await openActionCatalogue(bus, log));
   const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
   resources.defer(() => tenantBucket.close());
-  const keys = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey);
+  const keyRequests = createKeyRequests({
+    maxPerKey: config.requestsPerKey,
+    describe: (keyId) => keys.peek(keyId) ?? { tenant_id: '', name: keyId },
+  });
+  const keys: WatchedBucket<ApiKey> = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey, (keyId, key) => {
+    if (!key) keyRequests.end(keyId);
+  });
   resources.defer(() => keys.close());
   const endpointBucket = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
   resources.defer(() => endpointBucket.close());
@@ -94,8 +102,14 @@ export async function startGateway(
   });
   const logNow = () => now() - aheadMs;
   const app = createApp({
-    ...{ config, bus: append ? { ...bus, append } : bus, catalogue, tenantBucket, keys, log },
+    bus: { ...bus, append: limitAppends(append ?? bus.append) },
+    config,
+    catalogue,
+    tenantBucket,
+    keys,
     endpoints: hideExpired(endpointBucket, logNow),
+    log,
+    keyRequests,
     now: logNow,
     stopping,
     idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
@@ -108,7 +122,7 @@ export async function startGateway(
     box: createSecretBox(config.secretKey),
     ...{ ops, room },
   });
-  const { host, port, shutdownGraceMs, keepAliveMs } = config;
+  const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
   const http = resources.use(
     await serveHttp({
       fetch: app,
@@ -116,6 +130,10 @@ export async function startGateway(
       port,
       graceMs: shutdownGraceMs,
       keepAliveMs,
+      maxConnections,
+      headTimeoutMs: config.bodyTimeoutMs,
+      stallMs: config.answerStallMs,
+      refuse: createOverloadRefusal({ isOverloaded: createOverloadCheck(), answer: problemOfOverload }),
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );

@@ -83,6 +83,8 @@ export interface TestGateway extends AsyncDisposable {
   append(jobId: string, expectedVersion: number, fact: JobFact): Promise<number | undefined>;
   /** A new key, of TENANT unless told otherwise. */
   createKey(tenantId: string, name: string): Promise<{ key_id: string; api_key: string }>;
+  /** Another gateway of the same system. */
+  another(overrides?: Partial<GatewayConfig>): Promise<AsyncDisposable & { url: string }>;
 }
 
 /** A gateway in this process, on a NATS of its own, with SIMULATE announced and TENANT made. */
@@ -112,7 +114,8 @@ export async function startTestGateway(
     throw error;
   };
   const now = () => Date.now() + test.shiftMs;
-  const gateway = resources.use(await startGateway(config, { log, signal: stop.signal, fail, now }));
+  const context = { log, signal: stop.signal, fail, now };
+  const gateway = resources.use(await startGateway(config, context));
   const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
   const bus = resources.use(await openBus({ servers: nats.url, name: 'test', topology }));
   const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
@@ -140,6 +143,11 @@ export async function startTestGateway(
       const path = `/admin/tenants/${tenantId}`;
       await call(url + path, { method: 'PUT', token: ADMIN_KEY });
       return (await call(`${url}${path}/keys`, { token: ADMIN_KEY, body: { name } })).json;
+    },
+    async another(others = {}) {
+      const other = await startGateway({ ...config, ...others }, context);
+      const dispose = () => other[Symbol.asyncDispose]();
+      return { url: `http://127.0.0.1:${other.port}`, [Symbol.asyncDispose]: dispose };
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };

@@ -17,6 +17,7 @@ import { rotateJobSignerSecret } from './routes/rotate-job-signer-secret.ts';
 import { rotateWebhookSecret } from './routes/rotate-webhook-secret.ts';
 import { startReplay } from './routes/start-replay.ts';
 import { testWebhook } from './routes/test-webhook.ts';
+import type { TenantReads } from './tenant-reads.ts';
 
 type Deps<H extends (deps: never) => unknown> = Parameters<H>[0];
 
@@ -25,7 +26,7 @@ type WebhookDeps = Deps<typeof createWebhook> &
   Deps<typeof listDeliveries> &
   Deps<typeof listJobDeliveries> &
   Deps<typeof getReplay> &
-  Deps<typeof testWebhook>;
+  Deps<typeof testWebhook> & { readonly reads: TenantReads };
 
 type Handlers = Partial<Record<'GET' | 'POST' | 'PATCH' | 'DELETE', Handler>>;
 
@@ -33,8 +34,10 @@ type Handlers = Partial<Record<'GET' | 'POST' | 'PATCH' | 'DELETE', Handler>>;
 export function webhookRoutes(asTenant: Authenticator['asTenant'], deps: WebhookDeps): [string, Handlers][] {
   // Only the list of deliveries has parameters in its query.
   const plain = (handler: TenantHandler) => asTenant(withoutParameters(handler));
+  const list = (handler: TenantHandler) => asTenant(deps.reads.limited(handler));
+  const plainList = (handler: TenantHandler) => list(withoutParameters(handler));
   return [
-    ['/webhooks', { POST: plain(createWebhook(deps)), GET: plain(listWebhooks(deps)) }],
+    ['/webhooks', { POST: plain(createWebhook(deps)), GET: plainList(listWebhooks(deps)) }],
     ['/webhooks/job', { GET: plain(getJobSigner(deps)) }],
     ['/webhooks/job/rotate-secret', { POST: plain(rotateJobSignerSecret(deps)) }],
     [
@@ -49,13 +52,13 @@ export function webhookRoutes(asTenant: Authenticator['asTenant'], deps: Webhook
     ['/webhooks/:endpoint_id/resume', { POST: plain(resumeWebhook(deps)) }],
     ['/webhooks/:endpoint_id/rotate-secret', { POST: plain(rotateWebhookSecret(deps)) }],
     ['/webhooks/:endpoint_id/test', { POST: plain(testWebhook(deps)) }],
-    ['/webhooks/:endpoint_id/deliveries', { GET: asTenant(listDeliveries(deps)) }],
-    ['/webhooks/:endpoint_id/replays', { POST: plain(startReplay(deps)), GET: plain(listReplays(deps)) }],
+    ['/webhooks/:endpoint_id/deliveries', { GET: list(listDeliveries(deps)) }],
+    ['/webhooks/:endpoint_id/replays', { POST: plain(startReplay(deps)), GET: plainList(listReplays(deps)) }],
     ['/webhooks/:endpoint_id/replays/:replay_id', { GET: plain(getReplay(deps)) }],
     ['/webhooks/:endpoint_id/replays/:replay_id/cancel', { POST: plain(cancelReplay(deps)) }],
     ['/deliveries/:delivery_id', { GET: plain(getDelivery(deps)) }],
-    ['/deliveries/:delivery_id/attempts', { GET: plain(listAttempts(deps)) }],
+    ['/deliveries/:delivery_id/attempts', { GET: plainList(listAttempts(deps)) }],
     ['/deliveries/:delivery_id/redeliver', { POST: plain(redeliver(deps)) }],
-    ['/jobs/:job_id/deliveries', { GET: plain(listJobDeliveries(deps)) }],
+    ['/jobs/:job_id/deliveries', { GET: plainList(listJobDeliveries(deps)) }],
   ];
 }

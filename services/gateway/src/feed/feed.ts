@@ -2,6 +2,7 @@ import { type Bus, LogUnavailable } from '@errand/bus';
 import type { JobStatus } from '@errand/contracts';
 import { endingsOf, PROJECTION_CONSUMER, storedSubject, type WebhookEventType } from '@errand/contracts';
 import { Refusal } from '../problem.ts';
+import type { TenantReads } from '../tenant-reads.ts';
 import { createTurns } from '../turns.ts';
 import type { Ending, EndingsTable } from './endings-table.ts';
 import type { FeedCursor } from './feed-cursor.ts';
@@ -36,13 +37,13 @@ export interface Feed {
   /** @throws LogUnavailable; Refusal database_unavailable, and cursor_expired for a place in a log that was lost */
   read(wanted: FeedRead): Promise<FeedPage>;
   /** Tells when there may be more to read. */
-  follow(tenantId: string, signal: AbortSignal): FeedChanges;
+  follow(tenantId: string, signals: readonly AbortSignal[]): FeedChanges;
 }
 
 export interface FeedChanges extends Disposable {
   /**
    * Resolves once the table has what was stored since the last call, or now and then, since hints get lost; `over` once
-   * the time is, the caller is gone or the process stops.
+   * the time is, a signal was aborted or the process stops.
    */
   next(untilMs: number): Promise<'look' | 'over'>;
 }
@@ -52,15 +53,19 @@ interface FeedDeps {
   readonly table: EndingsTable;
   readonly now: () => number;
   readonly stopping: AbortSignal;
+  readonly reads: Pick<TenantReads, 'inTurn'>;
 }
 
 /** How old the floor may be that is answered from; so the server is asked twenty times a second at most. */
 const FLOOR_AGE_MS = 50;
 const LOOK_ANYWAY_MS = 10_000;
 const READS_AT_ONCE = 8;
+const MAX_PAGE_CHARACTERS = 2_000_000;
 
-export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
-  const inTurn = createTurns(READS_AT_ONCE);
+export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed {
+  const turns = createTurns(READS_AT_ONCE);
+  // The tenant's turn first: what waits for it is in nobody else's way.
+  const inTurn = <T>(tenantId: string, read: () => Promise<T>) => reads.inTurn(tenantId, () => turns(read));
   const floor = createFloor(bus);
   let began: number | undefined;
   /** Never changes: a process does not outlive its log. */
@@ -73,7 +78,7 @@ export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
       return { version: await floor(), atMs: now() };
     },
     read: ({ tenantId, after, types, limit }) =>
-      inTurn(async () => {
+      inTurn(tenantId, async () => {
         const atMs = now();
         const upTo = await floor();
         const statuses = types.map((type) => type.slice('job.'.length) as JobStatus);
@@ -81,14 +86,15 @@ export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
         if (above > 0 && above < (await beganAt()) - 1) throw new Refusal('cursor_expired');
         const sinceMs = above === 0 ? after.atMs : undefined;
         const endings = await table.read({ tenantId, above, upTo, sinceMs, statuses, limit });
-        const last = endings.at(-1);
-        if (last && endings.length === limit) {
-          return { endings, next: { version: last.version, atMs: last.finishedAt.getTime() } };
+        const kept = cutToSize(endings);
+        const last = kept.at(-1);
+        if (last && (endings.length === limit || kept.length < endings.length)) {
+          return { endings: kept, next: { version: last.version, atMs: last.finishedAt.getTime() } };
         }
         return { endings, next: upTo > after.version ? { version: upTo, atMs } : after };
       }),
-    follow(tenantId, signal) {
-      const over = AbortSignal.any([signal, stopping]);
+    follow(tenantId, signals) {
+      const over = AbortSignal.any([...signals, stopping]);
       let told = 0;
       let hintsLost = false;
       let wake = () => {};
@@ -140,6 +146,16 @@ export function createFeed({ bus, table, now, stopping }: FeedDeps): Feed {
       };
     },
   };
+}
+
+/** Pages of large metadata end early. */
+function cutToSize(endings: Ending[]): Ending[] {
+  let characters = 0;
+  const end = endings.findIndex(({ metadata, resource }, index) => {
+    characters += JSON.stringify([metadata, resource]).length;
+    return index > 0 && characters > MAX_PAGE_CHARACTERS;
+  });
+  return end === -1 ? endings : endings.slice(0, end);
 }
 
 /** The projection's floor, asked for once for all who want to know it at the same time. */

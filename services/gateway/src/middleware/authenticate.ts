@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type ApiKey, type Tenant, TenantId } from '@errand/contracts';
+import type { KeyRequests } from '../key-requests.ts';
 import type { Lookup } from '../lookup.ts';
 import { Refusal } from '../problem.ts';
 import type { Ctx } from './exchange.ts';
@@ -20,6 +21,8 @@ export interface Authenticator {
   asAdmin(handler: Handler): Handler;
 }
 
+/** What the admin key goes by. */
+const ADMIN = 'admin';
 const BEARER = /^Bearer +([\x21-\x7e]{1,256})$/i;
 
 /** Checks bearer tokens. A token is hashed once a request, and only its hash is ever compared or looked up. */
@@ -28,29 +31,31 @@ export function createAuthenticator(deps: {
   /** By the token's SHA-256 in hex. */
   keys: Lookup<ApiKey>;
   tenants: Lookup<Tenant>;
+  requests: KeyRequests;
 }): Authenticator {
   const adminDigest = digestOf(deps.adminKey);
 
-  async function tenantCaller(c: Ctx): Promise<Caller> {
+  async function tenantCaller(c: Ctx): Promise<{ caller: Caller; keyId: string }> {
     const digest = digestOf(tokenOf(c));
     const tenantId = c.req.param('tenant_id') ?? '';
     if (timingSafeEqual(digest, adminDigest)) {
       const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
       if (!known) throw new Refusal('unknown_tenant');
-      return { name: 'admin', tenantId };
+      return { caller: { name: ADMIN, tenantId }, keyId: ADMIN };
     }
-    const found = deps.keys.find(digest.toString('hex'));
+    const keyId = digest.toString('hex');
+    const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
     if (!key) throw new Refusal('unauthorized');
     if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
-    return { name: key.name, tenantId };
+    return { caller: { name: key.name, tenantId }, keyId };
   }
 
   return {
     asTenant: (handler) => async (c) => {
-      const caller = await tenantCaller(c);
+      const { caller, keyId } = await tenantCaller(c);
       c.env.tenantId = caller.tenantId;
-      return handler(c, caller);
+      return deps.requests.handle(c, keyId, () => handler(c, caller));
     },
     asAdmin: (handler) => (c) => {
       if (!timingSafeEqual(digestOf(tokenOf(c)), adminDigest)) throw new Refusal('unauthorized');

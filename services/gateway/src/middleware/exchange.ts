@@ -1,5 +1,4 @@
-import type { Logger } from '@errand/runtime';
-import { Histogram, type Ops } from '@errand/runtime';
+import { Histogram, type Logger, type Ops, type Wire } from '@errand/runtime';
 import type { Context } from 'hono';
 
 /** One request and its answer: what the log line and the metrics say of it. Routes fill in what they learn. */
@@ -8,11 +7,17 @@ export interface Exchange {
   readonly requestId: string;
   /** The same id as a URI reference. */
   readonly instance: string;
+  /** Undefined where no server is between. */
+  readonly wire: Wire | undefined;
   /** The route's pattern, so that metrics stay few. */
   route: string;
   tenantId: string | undefined;
   action: string | undefined;
   jobId: string | undefined;
+  /** What the request has kept the process for, as far as it is measured. */
+  busyMs: number;
+  /** Aborted when the key of the request is deleted. */
+  keyGone: AbortSignal | undefined;
   /** The problem's code, if it is answered with one. */
   code: string | undefined;
   /** What an operator should know of a 503. */
@@ -23,6 +28,40 @@ export interface Env {
   Bindings: Exchange;
 }
 export type Ctx = Context<Env>;
+
+/** What ends the wait of a request: its caller is gone, or its key. */
+export function endsOfWait(c: Ctx): AbortSignal[] {
+  const { keyGone } = c.env;
+  return keyGone ? [c.req.raw.signal, keyGone] : [c.req.raw.signal];
+}
+
+/** Does what may take long, and counts its time as the request's. */
+export function busy<T>(c: Ctx, work: () => T): T {
+  const began = performance.now();
+  try {
+    return work();
+  } finally {
+    c.env.busyMs += performance.now() - began;
+  }
+}
+
+/** Handles a request, and calls `over` once its answer is: taken by the caller, or given up. */
+export async function untilAnswered(
+  c: Ctx,
+  handle: () => Response | Promise<Response>,
+  over: () => void,
+): Promise<Response> {
+  const outgoing = c.env.wire?.outgoing;
+  if (outgoing && !outgoing.closed) {
+    outgoing.once('close', over);
+    return handle();
+  }
+  try {
+    return await handle();
+  } finally {
+    over();
+  }
+}
 
 /** An exchange slower than this is logged at info. */
 const SLOW_MS = 1_000;
@@ -36,12 +75,12 @@ export function recordExchanges(deps: {
   log: Logger;
   metrics: Ops['metrics'];
   handle: (request: Request, exchange: Exchange) => Response | Promise<Response>;
-}): (request: Request) => Promise<Response> {
+}): (request: Request, wire?: Wire) => Promise<Response> {
   const { log, handle } = deps;
   const observe = createObserver(deps.metrics);
-  return async (request) => {
+  return async (request, wire) => {
     const beganAt = performance.now();
-    const exchange = beginExchange(request.headers.get('x-request-id'));
+    const exchange = beginExchange(request.headers.get('x-request-id'), wire);
     const response = await handle(request, exchange);
     const durationMs = performance.now() - beganAt;
     const { status } = response;
@@ -68,16 +107,19 @@ export function recordExchanges(deps: {
   };
 }
 
-function beginExchange(given: string | null): Exchange {
+function beginExchange(given: string | null, wire: Wire | undefined): Exchange {
   const accepted = given !== null && REQUEST_ID.test(given);
   const requestId = accepted ? given : crypto.randomUUID();
   return {
     requestId,
     instance: accepted ? requestId : `urn:uuid:${requestId}`,
+    wire,
     route: 'unmatched',
     tenantId: undefined,
     action: undefined,
     jobId: undefined,
+    busyMs: 0,
+    keyGone: undefined,
     code: undefined,
     reason: undefined,
   };

@@ -1,6 +1,6 @@
 import { flawsOfJson, type InputError } from '@errand/contracts';
 import { Refusal } from '../problem.ts';
-import type { Ctx } from './exchange.ts';
+import { busy, type Ctx } from './exchange.ts';
 
 export interface BodyLimits {
   readonly maxBodyBytes: number;
@@ -43,10 +43,13 @@ export async function readFlawedJsonObject(
   if (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type) || (encoding && encoding !== 'identity')) {
     throw new Refusal('unsupported_media_type');
   }
-  const text = decode(await readBytes(c.req.raw, limits));
-  const body = parse(text);
-  if (!isObject(body)) throw new Refusal('not_an_object');
-  return { body, text, flaws: flawsOfJson(text) };
+  const bytes = await readBytes(c.req.raw, limits);
+  return busy(c, () => {
+    const text = decode(bytes);
+    const body = parse(text);
+    if (!isObject(body)) throw new Refusal('not_an_object');
+    return { body, text, flaws: flawsOfJson(text) };
+  });
 }
 
 /** The same for requests that need no body: one that is empty counts as an empty object. */

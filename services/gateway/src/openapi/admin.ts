@@ -8,6 +8,7 @@ import {
   VerifyReport,
 } from '@errand/contracts';
 import { z } from 'zod';
+import { KeyUsageView } from '../key-usage.ts';
 import { KeyBody } from '../routes/create-key.ts';
 import { DeadLetterView } from '../routes/list-dead-letters.ts';
 import { inPath, inQuery, json, jsonBody, type Operation } from './operation.ts';
@@ -58,6 +59,13 @@ export const adminOperations: Operation[] = [
     parameters: [inPath('key_id', "The key's id.", z.string().regex(/^[0-9a-f]{64}$/))],
     answers: { 204: { description: 'It is gone.' } },
     problems: ['unknown_key', 'log_unavailable'],
+  },
+  {
+    ...{ ...shared, method: 'get', path: '/admin/usage', id: 'getKeyUsage' },
+    summary: 'What keys cost',
+    description:
+      'The ten keys that cost this gateway most in the last one to two minutes, by time, bytes, requests or connections, and all others together.',
+    answers: { 200: json('By key.', KeyUsageView) },
   },
   {
     ...{ ...shared, method: 'delete', path: '/admin/actions/{name}', id: 'deleteAction' },

@@ -52,7 +52,7 @@ export const deliveryOperations: Operation[] = [
         z.object({ deliveries: z.array(DeliveryView), next_cursor: z.string().nullable() }),
       ),
     },
-    problems: ['unknown_endpoint', 'invalid_input', 'database_unavailable'],
+    problems: ['unknown_endpoint', 'invalid_input', 'database_unavailable', 'too_many_reads'],
   },
   {
     ...{ ...deliveries, method: 'get', path: `${TENANT}/jobs/{job_id}/deliveries`, id: 'listJobDeliveries' },
@@ -60,7 +60,14 @@ export const deliveryOperations: Operation[] = [
     description: 'And to whom. It is kept for longer than the summary of the job.',
     parameters: [tenantId, jobId],
     answers: { 200: json('All of them.', z.object({ deliveries: z.array(DeliveryView) })) },
-    problems: ['unknown_job', 'job_expired', 'invalid_input', 'database_unavailable', 'history_out_of_reach'],
+    problems: [
+      'unknown_job',
+      'job_expired',
+      'invalid_input',
+      'database_unavailable',
+      'too_many_reads',
+      'history_out_of_reach',
+    ],
   },
   {
     ...{ ...deliveries, method: 'get', path: DELIVERY, id: 'getDelivery', summary: 'A delivery' },
@@ -75,7 +82,7 @@ export const deliveryOperations: Operation[] = [
     description: 'Newest first, the last hundred.',
     parameters: [tenantId, deliveryId],
     answers: { 200: json('The attempts.', z.object({ attempts: z.array(AttemptView) })) },
-    problems: ['unknown_delivery', 'database_unavailable'],
+    problems: ['unknown_delivery', 'database_unavailable', 'too_many_reads'],
   },
   {
     ...{ ...deliveries, method: 'post', path: `${DELIVERY}/redeliver`, id: 'redeliver' },
@@ -105,7 +112,7 @@ export const deliveryOperations: Operation[] = [
     description: 'Newest first, the last hundred.',
     parameters: [tenantId, endpointId],
     answers: { 200: json('The replays.', z.object({ replays: z.array(ReplayView) })) },
-    problems: ['unknown_endpoint', 'database_unavailable'],
+    problems: ['unknown_endpoint', 'database_unavailable', 'too_many_reads'],
   },
   {
     ...{ ...replays, method: 'get', path: `${ENDPOINT}/replays/{replay_id}`, id: 'getReplay' },

@@ -37,7 +37,7 @@ export const jobOperations: Operation[] = [
     answers: {
       200: json('A page.', z.object({ jobs: z.array(JobSummary), next_cursor: z.string().nullable() })),
     },
-    problems: ['invalid_input', 'database_unavailable'],
+    problems: ['invalid_input', 'database_unavailable', 'too_many_reads'],
   },
   {
     ...{ ...shared, method: 'get', path: JOB, id: 'getJob', summary: 'A job of any action' },

@@ -7,12 +7,13 @@ named('Problem', Problem);
 
 const ANY: readonly ProblemCode[] = [
   ...(['malformed_request', 'slow_request', 'headers_too_large', 'internal_error'] as const),
+  ...(['unknown_expectation', 'unknown_host', 'overloaded'] as const),
 ];
 const WITH_KEY: Record<Operation['key'], readonly ProblemCode[]> = {
   none: [],
   admin: ['unauthorized'],
   // A parameter that no call knows is a wrong input.
-  tenant: ['unauthorized', 'unknown_tenant', 'log_unavailable', 'invalid_input'],
+  tenant: ['unauthorized', 'unknown_tenant', 'log_unavailable', 'invalid_input', 'too_many_requests'],
 };
 const WITH_BODY: readonly ProblemCode[] = [
   ...(['not_utf8', 'invalid_json', 'nested_too_deeply', 'not_an_object', 'incomplete_body'] as const),

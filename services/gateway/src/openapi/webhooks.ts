@@ -46,6 +46,7 @@ export const webhookOperations: Operation[] = [
     description: 'Oldest first, and how each is doing.',
     parameters: [tenantId],
     answers: { 200: json('All of them.', z.object({ webhooks: z.array(WithHealth) })) },
+    problems: ['too_many_reads'],
   },
   {
     ...{ ...shared, method: 'get', path: ENDPOINT, id: 'getWebhook', summary: 'An endpoint' },

@@ -7,7 +7,7 @@ import { type JobHistoryDeps, readHistoryPage, type WantedHistory } from '../job
 import { readJobQuery } from '../job-query.ts';
 import { isEnding, type JobWatch } from '../job-watch.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
-import type { Ctx } from '../middleware/exchange.ts';
+import { type Ctx, endsOfWait } from '../middleware/exchange.ts';
 import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
 
@@ -38,7 +38,7 @@ export function getEvents(deps: GetEventsDeps): TenantHandler {
         body: { events: events.map(eventView), version, next_after: nextAfter },
       });
     }
-    const changes = deps.watch.follow(job, { signal: c.req.raw.signal });
+    const changes = deps.watch.follow(job, { signals: endsOfWait(c) });
     try {
       const readPage = (behind: number) => readHistoryPage(deps, job, { after: behind, limit });
       const first = await readPage(after);

@@ -16,6 +16,7 @@ import { readFeedQuery } from '../feed/feed-query.ts';
 import { feedStream } from '../feed/feed-stream.ts';
 import { linksOf } from '../job-summary.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
+import { endsOfWait } from '../middleware/exchange.ts';
 
 export interface GetFeedDeps {
   readonly feed: Feed;
@@ -50,10 +51,10 @@ export function getFeed(deps: GetFeedDeps): TenantHandler {
     const isStream = c.req.method !== 'HEAD' && /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
     if (!isStream) {
       const waitMs = c.req.method === 'HEAD' ? 0 : query.waitS * 1_000;
-      const { endings, next } = await readPatiently(feed, { wanted, waitMs, signal: c.req.raw.signal });
+      const { endings, next } = await readPatiently(feed, { wanted, waitMs, signals: endsOfWait(c) });
       return answer(c, { status: 200, body: { events: endings.map(viewOf), next: feedCursorText(next) } });
     }
-    const changes = feed.follow(tenantId, c.req.raw.signal);
+    const changes = feed.follow(tenantId, endsOfWait(c));
     try {
       const first = await feed.read(wanted);
       const heartbeatMs = deps.feedHeartbeatMs;
@@ -76,11 +77,11 @@ export function getFeed(deps: GetFeedDeps): TenantHandler {
 /** The next page that has any endings, or an empty one when the time is over. */
 async function readPatiently(
   feed: Feed,
-  { wanted, waitMs, signal }: { wanted: FeedRead; waitMs: number; signal: AbortSignal },
+  { wanted, waitMs, signals }: { wanted: FeedRead; waitMs: number; signals: readonly AbortSignal[] },
 ): Promise<FeedPage> {
   if (waitMs === 0) return feed.read(wanted);
   const untilMs = performance.now() + waitMs;
-  using changes = feed.follow(wanted.tenantId, signal);
+  using changes = feed.follow(wanted.tenantId, signals);
   let page = await feed.read(wanted);
   while (page.endings.length === 0) {
     if ((await changes.next(untilMs)) === 'over') break;

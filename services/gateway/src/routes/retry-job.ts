@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { type Bus, PayloadBroken } from '@errand/bus';
 import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
 import { foldJob, isEnded } from '@errand/domain';
+import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
 import { type AcceptJobDeps, acceptJob } from '../accept-job.ts';
 import { fillResource } from '../action-path.ts';
@@ -44,7 +45,7 @@ export function retryJob(deps: Deps): TenantHandler {
     if (!entry || resource === undefined) throw new Refusal('unknown_action');
     const times = timesOf(deps, nowMs);
     const { input, json, inputRef } = await readInput(deps, request, times);
-    const errors = checkInput(entry, input, json.length);
+    const errors = checkInput(input, json.length, { entry, steps: createSteps() });
     if (errors.length > 0) throw new Refusal('invalid_input', { errors });
     const order: JobOrder = {
       contract: entry.contract,

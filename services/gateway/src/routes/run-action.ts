@@ -1,9 +1,11 @@
+import { createSteps } from '@errand/json-schema';
 import { type AcceptJobDeps, acceptJob } from '../accept-job.ts';
 import { answer } from '../answer.ts';
 import { isDryRun } from '../dry-run.ts';
 import { findAction } from '../find-action.ts';
 import { checkRunBody, type OrderLimits } from '../job-order.ts';
 import type { TenantHandler } from '../middleware/authenticate.ts';
+import { busy } from '../middleware/exchange.ts';
 import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
@@ -17,8 +19,9 @@ export function runAction(deps: AcceptJobDeps & BodyLimits & OrderLimits): Tenan
     const { body, text } = await readJsonObject(c, deps);
     const { maxLifeMs, defaultLifeMs, urlRules } = deps;
     const nowMs = deps.now();
-    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules };
-    const checked = checkRunBody(body, text.length, context);
+    const steps = createSteps();
+    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps };
+    const checked = busy(c, () => checkRunBody(body, text.length, context));
     if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
     if (dryRun) return answer(c, { status: 200, body: { valid: true } });
     const { order } = checked;

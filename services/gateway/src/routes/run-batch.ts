@@ -1,17 +1,26 @@
 import type { AppendRequest } from '@errand/bus';
 import { InputError, JobId, RunAccepted } from '@errand/contracts';
+import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
 import { type AcceptBatchDeps, acceptBatch } from '../accept-batch.ts';
 import type { AcceptedJob } from '../accepted-job.ts';
 import type { ActionCatalogue } from '../action-catalogue.ts';
 import { answer } from '../answer.ts';
-import { type BatchItem, batchErrors, checkBatchBody, type SentBatchBody } from '../batch-order.ts';
+import {
+  type BatchItem,
+  batchErrors,
+  checkBatchBody,
+  errorsByItem,
+  type SentBatchBody,
+} from '../batch-order.ts';
+import { createBreather } from '../breather.ts';
 import { isDryRun } from '../dry-run.ts';
+import { createErrorRoom } from '../error-room.ts';
 import { type AddressedAction, findAction } from '../find-action.ts';
 import { jobLinks } from '../job-links.ts';
 import type { JobOrder, OrderLimits } from '../job-order.ts';
 import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
-import type { Ctx } from '../middleware/exchange.ts';
+import { busy, type Ctx } from '../middleware/exchange.ts';
 import { type BodyLimits, readFlawedJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
@@ -37,7 +46,10 @@ const ItemAnswer = z.union([
     version: z.int(),
     links: RunAccepted.shape.links,
   }),
-  z.object({ index: z.int().min(0), errors: z.array(InputError) }),
+  z.object({
+    index: z.int().min(0),
+    errors: z.array(InputError).meta({ description: 'Empty where the answer has no more room.' }),
+  }),
 ]);
 type ItemAnswer = z.infer<typeof ItemAnswer>;
 
@@ -46,6 +58,10 @@ export const BatchAnswer = z.object({
   accepted: z.int(),
   rejected: z.int(),
   items: z.array(ItemAnswer),
+  more_errors: z
+    .literal(true)
+    .optional()
+    .meta({ description: 'Whether more is wrong than the answer has room for.' }),
 });
 
 /**
@@ -60,7 +76,7 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
     const sent = await readFlawedJsonObject(c, deps.batchLimits);
     const { text } = sent;
     const origin = originOf(c, deps, caller);
-    const items = checkItems(deps, { ...sent, addressed, origin });
+    const items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
     const orders = items.filter((item) => item.kind === 'order');
     const wrong = items.length - orders.length;
     if (orders.length === 0 || (dryRun && wrong > 0)) {
@@ -77,12 +93,16 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
     });
     const jobAt = new Map(orders.map(({ index }, place) => [index, jobs[place]]));
     const { tenantId } = caller;
-    const told = items.map((item) =>
-      itemAnswer(item, jobAt.get(item.index), { tenantId, actionPath: addressed.path.prefix }),
+    const room = createErrorRoom();
+    const errorsOf = errorsByItem(items, room);
+    const place = { tenantId, actionPath: addressed.path.prefix };
+    const told = items.map(({ index }) =>
+      itemAnswer(index, { errors: errorsOf.get(index), job: jobAt.get(index), place }),
     );
+    const cut = room.isShort() ? { more_errors: true } : {};
     return answer(c, {
       status: 202,
-      body: { accepted: orders.length, rejected: wrong, items: told },
+      body: { accepted: orders.length, rejected: wrong, items: told, ...cut },
       headers: replayed ? { 'idempotency-replayed': 'true' } : {},
     });
   };
@@ -98,8 +118,10 @@ async function appendsOf(
   // No item is larger than all of them: a batch without a large one is not measured item by item.
   const bytes = Buffer.byteLength(text);
   const appends: AppendRequest[] = [];
+  const breathe = createBreather();
   for (const { index, order } of orders) {
     const jobId = jobIdOf(index);
+    await breathe();
     appends.push(jobRequestOf(await storeInput(deps, order, { tenantId, jobId, bytes }), jobId, origin));
   }
   return appends;
@@ -117,16 +139,13 @@ function originOf(c: Ctx, deps: RunBatchDeps, caller: Caller): RequestOrigin {
 function checkItems(
   deps: RunBatchDeps,
   sent: SentBatchBody & { addressed: AddressedAction; origin: RequestOrigin },
-): BatchItem[] {
+): Promise<BatchItem[]> {
   const { addressed, origin } = sent;
   const { entry, resource } = addressed;
   const { maxLifeMs, defaultLifeMs, urlRules } = deps;
-  const context = { entry, resource, nowMs: origin.nowMs, maxLifeMs, defaultLifeMs, urlRules };
-  return checkBatchBody(sent, context).map((item) => {
-    if (item.kind === 'invalid') return item;
-    const error = eventError(item.order, origin, deps);
-    return error ? { index: item.index, kind: 'invalid', errors: [error] } : item;
-  });
+  const { nowMs } = origin;
+  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps: createSteps() };
+  return checkBatchBody(sent, context, (order) => eventError(order, origin, deps));
 }
 
 function eventError(
@@ -144,18 +163,20 @@ function eventError(
 }
 
 function itemAnswer(
-  item: BatchItem,
-  job: AcceptedJob | undefined,
-  place: { tenantId: string; actionPath: string },
+  index: number,
+  {
+    errors,
+    job,
+    place,
+  }: {
+    errors: InputError[] | undefined;
+    job: AcceptedJob | undefined;
+    place: { tenantId: string; actionPath: string };
+  },
 ): ItemAnswer {
-  const { index } = item;
-  if (item.kind === 'invalid') return { index, errors: item.errors };
+  if (errors) return { index, errors };
   if (!job) throw new Error('an accepted item has no job');
   const { jobId, version } = job;
-  return {
-    index,
-    job_id: jobId,
-    version,
-    links: jobLinks({ tenantId: place.tenantId, jobId }, place.actionPath),
-  };
+  const links = jobLinks({ tenantId: place.tenantId, jobId }, place.actionPath);
+  return { index, job_id: jobId, version, links };
 }

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/*
+ * Calls at a rate that does not heed how fast the answers come, as many callers of a service do together. A process of
+ * its own, told what to do by its parent.
+ */
+
+export interface CallOrder {
+  readonly port: number;
+  /** A whole request. */
+  readonly request: string;
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+export interface CallReport {
+  /** How many answers there were of each status, and what they took, in ms. */
+  readonly answers: Record<string, number[]>;
+  /** Calls for which there was no connection left. */
+  readonly unsent: number;
+}
+
+/** Opened before: a gateway takes one new connection in each turn of its event loop, which is not what is measured. */
+const CONNECTIONS = 1_500;
+/** Beside each other, so that the backlog of the listening socket does not overflow. */
+const CONNECTING = 100;
+const TICK_MS = 2;
+
+process.once('message', async (order: CallOrder) => {
+  process.send?.(await callAtRate(order), () => process.disconnect?.());
+});
+
+async function callAtRate({ port, request, perSecond, seconds }: CallOrder): Promise<CallReport> {
+  const free: Socket[] = [];
+  const answers: Record<string, number[]> = {};
+  const sentAt = new Map<Socket, number>();
+  let unsent = 0;
+
+  async function open(): Promise<Socket> {
+    const socket = connect(port, '127.0.0.1').setNoDelay();
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      const since = sentAt.get(socket);
+      const head = chunk.toString('latin1', 0, 12);
+      if (since === undefined || !head.startsWith('HTTP/1.1 ')) return;
+      const took = performance.now() - since;
+      const status = head.slice(9, 12);
+      answers[status] ??= [];
+      answers[status].push(took);
+      sentAt.delete(socket);
+      free.push(socket);
+    });
+    // The kernel connects before the gateway has taken the connection.
+    socket.write('GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+    await once(socket, 'data');
+    return socket;
+  }
+
+  while (free.length < CONNECTIONS) {
+    free.push(...(await Promise.all(Array.from({ length: CONNECTING }, open))));
+  }
+  const sockets = [...free];
+  const began = performance.now();
+  let sent = 0;
+  await new Promise<void>((resolve) => {
+    const timer = setInterval(() => {
+      const elapsedS = (performance.now() - began) / 1_000;
+      if (elapsedS >= seconds) {
+        clearInterval(timer);
+        return resolve();
+      }
+      for (; sent < elapsedS * perSecond; sent++) {
+        const socket = free.shift();
+        if (!socket || socket.destroyed) {
+          unsent++;
+          continue;
+        }
+        sentAt.set(socket, performance.now());
+        socket.write(request);
+      }
+    }, TICK_MS);
+  });
+  for (const socket of sockets) socket.destroy();
+  return { answers, unsent };
+}

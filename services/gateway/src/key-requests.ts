@@ -1,0 +1,98 @@
+import { setMaxListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
+import { type Ctx, untilAnswered } from './middleware/exchange.ts';
+import { Refusal } from './problem.ts';
+
+/** The requests under way by the keys they came with, from their authentication to the end of their answers. */
+export interface KeyRequests {
+  /**
+   * Handles a request as one of its key. `c.env.keyGone` is aborted when the key is deleted, for those who wait.
+   * @throws Refusal too_many_requests; unauthorized for a read whose key was deleted meanwhile
+   */
+  handle(c: Ctx, keyId: string, handler: () => Response | Promise<Response>): Promise<Response>;
+  /** Ends what goes on with a key: waits are woken, and answers that are being sent are cut off. */
+  end(keyId: string): void;
+  /** What the keys have cost lately. */
+  report(): KeyUsageView;
+}
+
+interface KeyRequest {
+  readonly outgoing: ServerResponse | undefined;
+  isAnswered: boolean;
+}
+
+interface UseOfKey {
+  readonly gone: AbortController;
+  readonly open: Set<KeyRequest>;
+}
+
+/** What callers with one key may leave unread. */
+const MAX_UNREAD_BYTES = 67_108_864;
+
+export function createKeyRequests(options: {
+  maxPerKey: number;
+  /** Whose a key is. */
+  describe: (keyId: string) => { tenant_id: string; name: string };
+}): KeyRequests {
+  const { maxPerKey, describe } = options;
+  const usage = createKeyUsage();
+  const uses = new Map<string, UseOfKey>();
+
+  function useOf(keyId: string): UseOfKey {
+    const known = uses.get(keyId);
+    if (known) return known;
+    const use: UseOfKey = { gone: new AbortController(), open: new Set() };
+    setMaxListeners(0, use.gone.signal);
+    uses.set(keyId, use);
+    return use;
+  }
+
+  return {
+    handle(c, keyId, handler) {
+      const use = useOf(keyId);
+      const { open, gone } = use;
+      if (open.size >= maxPerKey || unreadBytes(open) > MAX_UNREAD_BYTES) {
+        usage.add(keyId, { requests: 1, refused: 1 });
+        throw new Refusal('too_many_requests');
+      }
+      const outgoing = c.env.wire?.outgoing;
+      const request: KeyRequest = { outgoing, isAnswered: false };
+      open.add(request);
+      c.env.keyGone = gone.signal;
+      const answer = async () => {
+        const response = await handler();
+        if (gone.signal.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
+          void response.body?.cancel();
+          throw new Refusal('unauthorized');
+        }
+        request.isAnswered = true;
+        return response;
+      };
+      return untilAnswered(c, answer, () => {
+        open.delete(request);
+        usage.add(keyId, { requests: 1, busy_ms: c.env.busyMs, ...usage.bytesOf(outgoing) });
+        if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
+      });
+    },
+    report() {
+      const underWay = [...uses].map(
+        ([keyId, { open }]) => [keyId, [...open].map(({ outgoing }) => outgoing)] as const,
+      );
+      return usage.report(new Map(underWay), describe);
+    },
+    end(keyId) {
+      const use = uses.get(keyId);
+      if (!use) return;
+      uses.delete(keyId);
+      use.gone.abort();
+      for (const { isAnswered, outgoing } of use.open) if (isAnswered) outgoing?.destroy();
+    },
+  };
+}
+
+function unreadBytes(open: ReadonlySet<KeyRequest>): number {
+  let bytes = 0;
+  for (const { outgoing } of open) bytes += outgoing?.writableLength ?? 0;
+  return bytes;
+}

@@ -1,0 +1,61 @@
+import { setImmediate } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { createOverloadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
+
+/** A process in which each request takes its time, by a clock of the test's own. */
+function createLoad() {
+  const clock = { ms: 0 };
+  const isOverloaded = createOverloadCheck(() => clock.ms);
+  /** One turn of the event loop with so many requests, and how many of them were refused. */
+  async function turn(requests: number, requestMs: number): Promise<number> {
+    let refused = 0;
+    for (let request = 0; request < requests; request++) {
+      if (isOverloaded()) refused++;
+      else clock.ms += requestMs;
+    }
+    await setImmediate();
+    return refused;
+  }
+  return { clock, turn };
+}
+
+test('a burst, and a request that takes long, refuse nobody', async () => {
+  const { clock, turn } = createLoad();
+  expect(await turn(900, 1)).toBe(0);
+  expect(await turn(10, 1)).toBe(0);
+  for (let times = 0; times < 20; times++) {
+    expect(await turn(2, 500)).toBe(0);
+    clock.ms += 600;
+  }
+});
+
+test('under a load that lasts a turn takes what it can, and refuses no more once the load is over', async () => {
+  const { turn } = createLoad();
+  for (let turns = 0; turns < 5; turns++) expect(await turn(150, 1)).toBe(0);
+  for (let turns = 0; turns < 5; turns++) expect(await turn(150, 1)).toBe(49);
+  expect(await turn(10, 1)).toBe(0);
+  expect(await turn(100, 1)).toBe(0);
+});
+
+test('of very many requests at once those are refused that would wait for a second', async () => {
+  const { turn } = createLoad();
+  expect(await turn(1_500, 1)).toBe(499);
+});
+
+test('appends that are too many at the same time are refused, and others are taken once some are done', async () => {
+  const done = Promise.withResolvers<string>();
+  const append = limitAppends((_job: number) => done.promise, 3);
+  const first = [1, 2, 3].map(append);
+  await expect(append(4)).rejects.toMatchObject({ code: 'overloaded' });
+  done.resolve('stored');
+  expect(await Promise.all(first)).toEqual(['stored', 'stored', 'stored']);
+  expect(await append(5)).toBe('stored');
+});
+
+test('operators and probes are always answered', () => {
+  const answer = () => ({ status: 503, headers: {}, body: '' });
+  const refuse = createOverloadRefusal({ isOverloaded: () => true, answer });
+  const refused = (url: string) => refuse({ url } as never) !== undefined;
+  expect(['/healthz', '/readyz', '/metrics', '/admin/keys/1'].map(refused)).toEqual(Array(4).fill(false));
+  expect(['/v2/tenants/a/jobs', '/docs', '/administer'].map(refused)).toEqual(Array(3).fill(true));
+});

@@ -1,0 +1,79 @@
+import type { IncomingMessage } from 'node:http';
+import type { PlainAnswer } from '@errand/runtime';
+import { Refusal } from './problem.ts';
+
+/*
+ * A turn of the event loop takes new requests for TURN_MS. Once several turns after each other were longer, what is left
+ * in a turn is refused. So a small burst, or one request that keeps the process for a moment, refuses nobody; under a load
+ * that lasts, the time of the process goes into requests that are answered soon.
+ */
+
+/** Some hundred callers that wait for each other's answers take no longer. */
+const TURN_MS = 100;
+const LONG_TURNS = 5;
+/** A turn of many requests is not longer than this in any case. */
+const LONGEST_TURN_MS = 1_000;
+const MANY = 10;
+/** Operators and probes are always answered. */
+const ALWAYS = /^\/(?:admin\/|healthz|readyz|metrics)/;
+
+/** With so many appends under way the log is behind: another one would wait for longer than its caller wants to. */
+const MAX_APPENDS = 2_000;
+
+/** The same append, refused while too many are under way. @throws Refusal overloaded */
+export function limitAppends<A extends unknown[], T>(
+  append: (...args: A) => Promise<T>,
+  max = MAX_APPENDS,
+): (...args: A) => Promise<T> {
+  let underWay = 0;
+  return async (...args) => {
+    if (underWay >= max) throw new Refusal('overloaded');
+    underWay++;
+    try {
+      return await append(...args);
+    } finally {
+      underWay--;
+    }
+  };
+}
+
+/** Says of each request, as it comes, whether there is too much to do. `now` is a clock that never goes back, in ms. */
+export function createOverloadCheck(now: () => number = () => performance.now()): () => boolean {
+  let began: number | undefined;
+  let ended = now();
+  let turnMs = 0;
+  /** Turns of the event loop, the last ones, that were too long. */
+  let longTurns = 0;
+  let requests = 0;
+  return () => {
+    const at = now();
+    if (began === undefined) {
+      began = at;
+      requests = 0;
+      // A process that is idle between its turns has time.
+      if (at - ended > turnMs / 2) longTurns = 0;
+      setImmediate(() => {
+        ended = now();
+        turnMs = ended - (began ?? ended);
+        longTurns = turnMs > TURN_MS ? longTurns + 1 : 0;
+        began = undefined;
+      });
+    }
+    requests++;
+    const longest =
+      longTurns >= LONG_TURNS ? TURN_MS : requests > MANY ? LONGEST_TURN_MS : Number.POSITIVE_INFINITY;
+    return at - began > longest;
+  };
+}
+
+/** Refuses requests while there is too much to do. */
+export function createOverloadRefusal(options: {
+  isOverloaded: () => boolean;
+  answer: () => PlainAnswer;
+}): (incoming: IncomingMessage) => PlainAnswer | undefined {
+  return ({ url = '' }) => {
+    // Asked of every request: it watches the turns of the event loop by them.
+    const isOverloaded = options.isOverloaded();
+    return isOverloaded && !ALWAYS.test(url) ? options.answer() : undefined;
+  };
+}

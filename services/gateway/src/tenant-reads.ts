@@ -1,0 +1,64 @@
+import type { TenantHandler } from './middleware/authenticate.ts';
+import { untilAnswered } from './middleware/exchange.ts';
+import { Refusal } from './problem.ts';
+import { createTurns } from './turns.ts';
+
+/** Shares the connections to Postgres between tenants, so that the reads of one never take all of them. */
+export interface TenantReads {
+  /** Runs a read when it is the tenant's turn. */
+  inTurn<T>(tenantId: string, read: () => Promise<T>): Promise<T>;
+  /**
+   * A handler whose reads take turns with the tenant's others. It throws Refusal too_many_reads where too many of them
+   * wait or are not taken by their callers.
+   */
+  limited(handler: TenantHandler): TenantHandler;
+}
+
+/** Lists of one tenant that wait, are read or are being taken by their callers. */
+const MAX_UNDER_WAY = 32;
+
+export function createTenantReads(atOnce: number): TenantReads {
+  const turns = createCounted(() => createTurns(atOnce));
+  const lists = createCounted(() => undefined);
+
+  async function inTurn<T>(tenantId: string, read: () => Promise<T>): Promise<T> {
+    const { value: takeTurn, leave } = turns.enter(tenantId);
+    try {
+      return await takeTurn(read);
+    } finally {
+      leave();
+    }
+  }
+
+  return {
+    inTurn,
+    limited: (handler) => (c, caller) => {
+      const { tenantId } = caller;
+      if (lists.count(tenantId) >= MAX_UNDER_WAY) throw new Refusal('too_many_reads');
+      const { leave } = lists.enter(tenantId);
+      const read = async () => {
+        // Nobody reads what a caller asked for that is gone.
+        if (c.req.raw.signal.aborted) throw new Refusal('too_many_reads');
+        return handler(c, caller);
+      };
+      return untilAnswered(c, () => inTurn(tenantId, read), leave);
+    },
+  };
+}
+
+/** A value for each name, kept while anybody uses it. */
+function createCounted<T>(make: () => T) {
+  const entries = new Map<string, { value: T; users: number }>();
+  return {
+    count: (name: string) => entries.get(name)?.users ?? 0,
+    enter(name: string) {
+      const entry = entries.get(name) ?? { value: make(), users: 0 };
+      entries.set(name, entry);
+      entry.users++;
+      const leave = () => {
+        if (--entry.users === 0) entries.delete(name);
+      };
+      return { value: entry.value, leave };
+    },
+  };
+}
