@@ -21,6 +21,8 @@ export function createOps(options: {
   checks: Record<string, Check>;
   /** The same for what it cannot do at present without being of less use for the rest: told, and no reason for a 503. */
   abilities?: Record<string, Check>;
+  /** More members of the answer of /readyz. */
+  details?: () => Record<string, unknown>;
 }): Ops {
   const metrics = new Registry();
   metrics.setDefaultLabels({ service: options.service });
@@ -31,7 +33,7 @@ export function createOps(options: {
   routes.get('/readyz', async (c) => {
     const [failing, degraded] = await Promise.all([failingOf(options.checks), failingOf(options.abilities)]);
     const status = failing.length === 0 ? 'ready' : 'not ready';
-    return c.json({ status, failing, degraded }, failing.length ? 503 : 200);
+    return c.json({ status, failing, degraded, ...options.details?.() }, failing.length ? 503 : 200);
   });
   routes.get('/metrics', async (c) =>
     c.body(await metrics.metrics(), 200, { 'content-type': metrics.contentType }),

@@ -99,6 +99,17 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
   };
 }
 
+/** Actions of which several contracts are live, while executors are replaced by others: their contracts' ids, newest last. */
+export function replacedActions(catalogue: Pick<ActionCatalogue, 'list'>): Record<string, string[]> {
+  const replaced = catalogue.list().filter(({ contracts }) => contracts.length > 1);
+  return Object.fromEntries(
+    replaced.map(({ contract, contracts }) => [
+      contract.name,
+      contracts.map((live) => live.contract.contract_id),
+    ]),
+  );
+}
+
 function compile(contract: ActionContract, log: Logger): Validator | undefined {
   try {
     return compileSchema(contract.input_schema);

@@ -13,9 +13,11 @@ import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
 import type { KeyRequests } from './key-requests.ts';
 import { measureKeyUsage } from './key-usage.ts';
+import type { LiveExecutors } from './live-executors.ts';
 import type { LogRoom } from './log-room.ts';
 import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
+import { measureActions } from './measure-actions.ts';
 import { allowHosts } from './middleware/allow-hosts.ts';
 import { allowOrigins } from './middleware/allow-origins.ts';
 import { createAuthenticator, type Handler } from './middleware/authenticate.ts';
@@ -38,6 +40,7 @@ import { getResult } from './routes/get-result.ts';
 import { getStatus } from './routes/get-status.ts';
 import { listActions } from './routes/list-actions.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
+import { listExecutors } from './routes/list-executors.ts';
 import { listJobs } from './routes/list-jobs.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { putTenant } from './routes/put-tenant.ts';
@@ -64,6 +67,7 @@ export interface AppDeps {
   readonly list: JobList;
   readonly endings: EndingsTable;
   readonly catalogue: ActionCatalogue;
+  readonly executors: LiveExecutors;
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
   readonly keyRequests: KeyRequests;
@@ -117,6 +121,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   const shared = sharedBy(deps, tenants);
   const { reads } = shared;
   measureWaits(ops, shared.watch);
+  measureActions(ops, deps.catalogue, deps.executors);
   measureKeyUsage(ops, () => deps.keyRequests.report());
 
   const getOps: Handler = (c) => ops.routes.fetch(c.req.raw);
@@ -140,6 +145,7 @@ export function createRouter(deps: AppDeps): Hono<Env> {
   mount(app, '/admin/usage', { GET: asAdmin(getKeyUsage(deps)) });
   mount(app, '/admin/audit', { GET: asAdmin(exportAudit(shared)) });
   mount(app, '/admin/verify', { GET: asAdmin(verify(shared)) });
+  mount(app, '/admin/executors', { GET: asAdmin(listExecutors({ executors: deps.executors.list })) });
   mount(app, '/admin/dead-letters', { GET: asAdmin(listDeadLetters(shared)) });
   mount(app, '/admin/dead-letters/:id/redrive', { POST: asAdmin(redriveDeadLetter(shared)) });
   mount(app, '/admin/projections/job_summary/rebuild', {

@@ -9,13 +9,14 @@ import {
   serveHttp,
   watchClock,
 } from '@errand/runtime';
-import { openActionCatalogue } from './action-catalogue.ts';
+import { openActionCatalogue, replacedActions } from './action-catalogue.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { createKeyRequests } from './key-requests.ts';
+import { watchLiveExecutors } from './live-executors.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
 import { createOverloadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
@@ -65,6 +66,7 @@ export async function startGateway(
     }),
   );
   const catalogue = resources.use(await openActionCatalogue(bus, log));
+  const executors = resources.use(await watchLiveExecutors(bus));
   const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
   resources.defer(() => tenantBucket.close());
   const keyRequests = createKeyRequests({
@@ -82,6 +84,7 @@ export async function startGateway(
     service: 'gateway',
     checks: { nats: bus.isConnected, log: bus.isAnswering },
     abilities: { runs: () => room?.hasRoom() ?? true },
+    details: () => ({ replaced_actions: replacedActions(catalogue) }),
   });
   const { runsPercent } = config;
   room = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
@@ -105,6 +108,7 @@ export async function startGateway(
     bus: { ...bus, append: limitAppends(append ?? bus.append) },
     config,
     catalogue,
+    executors,
     tenantBucket,
     keys,
     endpoints: hideExpired(endpointBucket, logNow),

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { KeyUsageView } from '../key-usage.ts';
 import { KeyBody } from '../routes/create-key.ts';
 import { DeadLetterView } from '../routes/list-dead-letters.ts';
+import { ExecutorsAnswer } from '../routes/list-executors.ts';
 import { inPath, inQuery, json, jsonBody, type Operation } from './operation.ts';
 import { instant, limit, listOf, tenantId, wholeNumber } from './parameters.ts';
 import { named, schemaOf } from './schemas.ts';
@@ -71,10 +72,21 @@ export const adminOperations: Operation[] = [
     ...{ ...shared, method: 'delete', path: '/admin/actions/{name}', id: 'deleteAction' },
     summary: 'Withdraw an action',
     description:
-      'It takes no more runs; nothing else becomes of its jobs. For one that no executor has any more: those that have it announce it again when they start.',
+      'It takes no more runs; nothing else becomes of its jobs. For one that no executor serves any more: those that have it announce it again when they start.',
     parameters: [inPath('name', 'Its name.', ActionName)],
     answers: { 204: { description: 'It is gone.' } },
-    problems: ['unknown_action', 'log_unavailable'],
+    problems: ['unknown_action', 'action_served', 'log_unavailable'],
+  },
+  {
+    ...shared,
+    method: 'get',
+    path: '/admin/executors',
+    id: 'listExecutors',
+    summary: 'Executors',
+    description:
+      'Those that live, with the contracts that they serve, their slots and what runs, by their own word.',
+    answers: { 200: json('All of them.', ExecutorsAnswer) },
+    problems: ['invalid_input'],
   },
   {
     ...{ ...shared, method: 'get', path: '/admin/dead-letters', id: 'listDeadLetters' },

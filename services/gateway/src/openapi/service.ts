@@ -6,6 +6,10 @@ const Readiness = z.object({
   status: z.enum(['ready', 'not ready']),
   failing: z.array(z.string()),
   degraded: z.array(z.string()),
+  replaced_actions: z
+    .record(z.string(), z.array(z.string()))
+    .optional()
+    .meta({ description: 'Actions of which several contracts are live, with the ids of these.' }),
 });
 
 const text = (description: string, type: string): Answer => ({

@@ -1,0 +1,33 @@
+import { Gauge, type Ops } from '@errand/runtime';
+import type { ActionCatalogue } from './action-catalogue.ts';
+import type { LiveExecutors } from './live-executors.ts';
+
+/** How actions stand, as metrics: who serves them, and with how many slots. */
+export function measureActions(ops: Ops, catalogue: ActionCatalogue, executors: LiveExecutors): void {
+  const gauge = (name: string, help: string, read: () => Iterable<[action: string, value: number]>) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['action'],
+      registers: [ops.metrics],
+      collect() {
+        this.reset();
+        for (const [action, value] of read()) this.set({ action }, value);
+      },
+    });
+  gauge('errand_action_unserved', '1 for an action that no executor serves', () =>
+    catalogue.list().map(({ contract, unservedSince }) => [contract.name, Number(unservedSince !== null)]),
+  );
+  gauge('errand_action_contracts', 'Contracts of an action of which jobs may still run', () =>
+    catalogue.list().map(({ contract, contracts }) => [contract.name, contracts.length]),
+  );
+  const sumOf = (member: 'slots' | 'running') => () => {
+    const sums = new Map<string, number>();
+    for (const { contracts } of executors.list()) {
+      for (const each of contracts) sums.set(each.action, (sums.get(each.action) ?? 0) + each[member]);
+    }
+    return sums;
+  };
+  gauge('errand_action_slots', 'Attempts that the executors of an action can run at once', sumOf('slots'));
+  gauge('errand_action_running', 'Attempts that the executors of an action run', sumOf('running'));
+}
