@@ -35,15 +35,15 @@ test('where they fit, the limits are those that the services have by themselves'
 
 test('what was chosen at the first start stays, and is said', async () => {
   const first = await settle(2 * GB);
-  expect(first).toMatchObject({ freeBytes: 2 * GB, sizes: { jobsMaxBytes: 250_000_000 } });
+  expect(first).toMatchObject({ freeBytes: 2 * GB, sizes: { jobsMaxBytes: 380_000_000 } });
   expect(await settle(500 * GB)).toEqual(first);
   expect(await settle(GB)).toEqual(first);
   expect(roomText(first)).toBe(
-    'the log may hold 250 MB, large inputs and results 150 MB, the audit log 300 MB, by the 2.0 GB that were free at the first start',
+    'the log may hold 380 MB, large inputs and results 160 MB, the audit log 400 MB, by the 2.0 GB that were free at the first start',
   );
   expect(sizesEnv(first.sizes)).toMatchObject({
-    ERRAND_JOBS_MAX_BYTES: '250000000',
-    ERRAND_AUDIT_MAX_BYTES: '300000000',
+    ERRAND_JOBS_MAX_BYTES: '380000000',
+    ERRAND_AUDIT_MAX_BYTES: '400000000',
   });
   const reserved = reservedBytes({ ...DEFAULT_TOPOLOGY, ...first.sizes });
   expect(first.maxFileStoreBytes).toBeGreaterThan(reserved);
@@ -59,10 +59,10 @@ test('what the environment says goes before, and is refused where the disk has n
   const given = { ERRAND_JOBS_MAX_BYTES: '400000000' };
   expect((await settle(2 * GB, given)).sizes).toMatchObject({
     jobsMaxBytes: 400_000_000,
-    payloadsMaxBytes: 150_000_000,
+    payloadsMaxBytes: 160_000_000,
   });
   await expect(settle(2 * GB, { ERRAND_JOBS_MAX_BYTES: '10000000000' })).rejects.toThrow(
-    /may grow to 20\.\d GB.* has room for 2\.0 GB: set ERRAND_JOBS_MAX_BYTES to less, or ERRAND_DATA_DIR/,
+    /may grow to 10\.\d GB.* has room for 2\.0 GB: set ERRAND_JOBS_MAX_BYTES to less, or ERRAND_DATA_DIR/,
   );
   await expect(settle(2 * GB, { ERRAND_JOBS_MAX_BYTES: 'much' })).rejects.toThrow(/ERRAND_JOBS_MAX_BYTES/);
 });

@@ -11,12 +11,12 @@ import { type DataFolder, readJson, writeJson } from './data-folder.ts';
  * stream that is made smaller may lose what it holds.
  *
  *   of the disk      half of what is free goes to the log; the rest is for Postgres, logs and everybody else
- *   of that half     half JOBS, 30 % the audit log, 15 % payloads, 5 % dead letters
+ *   of that half     38 % JOBS, 40 % the audit log, 16 % payloads, 6 % dead letters
  *   at most          the services' own defaults; where all of these fit, the audit log has no limit
  */
 
 const LOG_SHARE = 0.5;
-const SHARES = { jobsMaxBytes: 0.5, auditMaxBytes: 0.3, payloadsMaxBytes: 0.15, deadLettersMaxBytes: 0.05 };
+const SHARES = { jobsMaxBytes: 0.38, auditMaxBytes: 0.4, payloadsMaxBytes: 0.16, deadLettersMaxBytes: 0.06 };
 const DEFAULTS: LogSizes = parseConfig(sizeSettings(), {});
 /** Of Postgres, which by itself lets it grow to a gigabyte. */
 const WAL_SHARE = 1 / 8;

@@ -16,7 +16,7 @@ const retrying = (attempt: number, retry_at = '2026-01-01T00:00:04.000Z'): JobFa
   type: 'JobRetrying',
   data: { attempt, error: { code: 'action_failed', message: 'It failed.' }, retry_at },
 });
-const due: JobFact = { type: 'JobDue', data: { reason: 'retry' } };
+const due: JobFact = { type: 'JobDue', data: { reason: 'retry', contract_id: 'c1' } };
 const cancelRequested: JobFact = { type: 'JobCancelRequested', data: { by: 'amy' } };
 const canceled: JobFact = { type: 'JobCanceled', data: { by: 'amy' } };
 const succeeded = (attempt: number, pid = '7'): JobFact => ({

@@ -12,7 +12,7 @@ const plain = [
   started(ref),
   eventOf(ref, { type: 'JobProgressed', data: { attempt: 1, percent: 0.5, message: 'half' } }),
   eventOf(ref, { type: 'JobRetrying', data: { attempt: 1, error, retry_at } }),
-  eventOf(ref, { type: 'JobDue', data: { reason: 'retry' } }),
+  eventOf(ref, { type: 'JobDue', data: { reason: 'retry', contract_id: 'c1' } }),
   eventOf(ref, { type: 'JobSucceeded', data: { attempt: 1, result: { z: 1, a: [2] }, duration_ms: 1 } }),
   eventOf(ref, {
     type: 'JobFailed',

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 test('a cancel whose read failed is looked at again, and stops the attempt', async () => {
-  const ref = await jobs.request('wait', {});
+  const ref = await jobs.request('wait', {}, { contractId: 'none' });
   const requested = (await bus.readJob(ref))[0]?.version ?? 0;
   const data = { attempt: 1, executor_id: 'here' };
   const started = await jobs.append(ref, requested, { type: 'JobStarted', data });

@@ -73,7 +73,9 @@ test('a log with little room left gets starts and endings only, and large result
   expect((await jobs.ended(before)).outcome.value.resultRef).toBeUndefined();
   expect(await jobs.typesOf(before)).toContain('JobProgressed');
   // Of an action that nobody serves.
-  for (let count = 0; count < 5; count++) await jobs.request('unserved', { filling: 'x'.repeat(200_000) });
+  for (let count = 0; count < 5; count++) {
+    await jobs.request('unserved', { filling: 'x'.repeat(200_000) }, { contractId: 'none' });
+  }
   const { bytes } = await bus.readLogFill();
   await resizeLog(Math.ceil(bytes / 0.85));
   await waitUntil(async () => {

@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 test('an attempt whose start was stored and not acknowledged is begun, and no other one', async () => {
-  const ref = await jobs.request('add', { a: 1, b: 2 });
+  const ref = await jobs.request('add', { a: 1, b: 2 }, { contractId: 'none' });
   let losses = 2;
   const deaf: Bus = {
     ...bus,

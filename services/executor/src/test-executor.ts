@@ -77,8 +77,16 @@ export interface TestJobs {
   request(
     action: string,
     input: unknown,
-    options?: { traceparent?: string; startAfter?: string; inputRef?: PayloadRef },
+    options?: {
+      traceparent?: string;
+      startAfter?: string;
+      inputRef?: PayloadRef;
+      /** Default: the one that is announced, once one is. */
+      contractId?: string;
+    },
   ): Promise<JobRef>;
+  /** Of the contract that is announced, once one is. */
+  contractIdOf(action: string): Promise<string>;
   newRef(action: string): JobRef;
   typesOf(ref: JobRef): Promise<string[]>;
   stateWhen(ref: JobRef, holds: (state: JobState) => boolean, timeoutMs?: number): Promise<JobState>;
@@ -102,15 +110,16 @@ export function testJobs(bus: Bus): TestJobs {
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
-    async request(action, input, { traceparent, startAfter, inputRef } = {}) {
+    async request(action, input, { traceparent, startAfter, inputRef, contractId } = {}) {
       const ref = jobs.newRef(action);
       const after = startAfter === undefined ? {} : { start_after: startAfter };
       const asked = inputRef ? { input: undefined, input_ref: inputRef } : { input };
-      const contract_id = await contractIdOf(action);
+      const contract_id = contractId ?? (await jobs.contractIdOf(action));
       const data = { ...REQUEST, action, contract_id, resource: { sum_id: 's-1' }, ...asked, ...after };
       await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
       return ref;
     },
+    contractIdOf,
     newRef: (action) => ({ tenantId: 'acme', action, jobId: randomUUIDv7() }),
     typesOf: async (ref) => (await bus.readJob(ref)).map(({ event }) => event.type),
     stateWhen: (ref, holds, timeoutMs = 20_000) =>

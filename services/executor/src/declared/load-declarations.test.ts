@@ -44,6 +44,8 @@ test('a declared action tells callers what its file says, and nothing of its cal
 `);
   expect(action.contract).toEqual({
     name: 'quote',
+    contract_id: expect.stringMatching(/^[0-9a-f]{16}$/),
+    accepts: [],
     version: '2',
     description: 'Quotes.',
     resource: 'customers/{customer_id}',

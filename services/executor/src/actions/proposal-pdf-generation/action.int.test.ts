@@ -37,7 +37,15 @@ const DESIGN = {
 
 async function run(action: string, input: unknown, { designId = 'roof-1', tenantId = 'acme' } = {}) {
   const ref = { tenantId, action, jobId: randomUUIDv7() };
-  const data = { ...REQUEST, tenant_id: tenantId, action, resource: { design_id: designId }, input };
+  const contract_id = await jobs.contractIdOf(action);
+  const data = {
+    ...REQUEST,
+    tenant_id: tenantId,
+    action,
+    contract_id,
+    resource: { design_id: designId },
+    input,
+  };
   await jobs.append(ref, 0, { type: 'JobRequested', data });
   return ref;
 }
