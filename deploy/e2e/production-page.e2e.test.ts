@@ -191,7 +191,7 @@ test('callers and receivers do not notice that all copies are replaced, nor that
   const errand = createErrand({ url, tenant: 'acme', apiKey: shellEnv.ERRAND_API_KEY ?? '' });
   await errand.webhooks.create({ url: `${receiver.url}/told` });
   const running = keepRunning(2);
-  await replaceCopies(['gateway', 'executor', 'projection', 'webhooks']);
+  await replaceCopies(['gateway', 'scheduler', 'executor', 'projection', 'webhooks']);
   await nats.lose('nats-2');
   await nats.start('nats-2');
   await nats.healthy();

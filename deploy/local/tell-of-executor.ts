@@ -12,7 +12,7 @@ const SHOWN_ID_LENGTH = 8;
 interface LogLine {
   readonly pid: number;
   readonly msg?: string;
-  readonly err?: { readonly stack?: string };
+  readonly err?: { readonly stack?: string; readonly message?: string };
   readonly announced?: readonly { name: string; path: string; file: string }[];
   readonly withdrawn?: readonly string[];
   readonly reason?: string;
@@ -98,6 +98,8 @@ function wordsOf(line: Line, tenantUrl: string): string[] {
       return ['no action file is broken any more'];
     case 'attempt_ended':
       return [`${jobOf(line)}: ${endOf(line)}`, ...(line.cause ? [stackOf(line.cause)] : [])];
+    case 'actions_not_followed':
+      return [`not served: ${line.err?.message ?? ''}`];
     case 'service_failed':
       return ['the executor fails:', stackOf(line.err?.stack ?? '')];
     case 'stray_error':

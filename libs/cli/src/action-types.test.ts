@@ -11,8 +11,19 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 
 function contract(name: string, members: Partial<ActionContract>): ActionContract {
   return {
-    ...{ name, version: '1', description: '', resource: '', max_attempts: 1, timeout_ms: 1 },
-    ...{ input_schema: {}, result_schema: {}, links: { run: '', status: '' } },
+    name,
+    contract_id: 'c1',
+    accepts: [],
+    version: '1',
+    description: '',
+    resource: '',
+    input_schema: {},
+    result_schema: {},
+    max_attempts: 1,
+    timeout_ms: 1,
+    unserved_since: null,
+    contracts: [],
+    links: { run: '', status: '' },
     ...members,
   };
 }

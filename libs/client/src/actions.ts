@@ -20,6 +20,10 @@ export interface AnyActions {
 /** An action as its executor announces it. */
 export interface ActionContract {
   readonly name: string;
+  /** The contract under which runs are taken: a path, an input schema and a result schema. */
+  readonly contract_id: string;
+  /** Contracts whose jobs this version runs too. */
+  readonly accepts: readonly string[];
   readonly version: string;
   readonly description: string;
   /** The path under the tenant, such as `designs/{design_id}`; empty for an action of the tenant itself. */
@@ -29,6 +33,15 @@ export interface ActionContract {
   readonly result_schema: Readonly<Record<string, unknown>>;
   readonly max_attempts: number;
   readonly timeout_ms: number;
+  /** Since when no executor serves it (RFC 3339); null while one does. */
+  readonly unserved_since: string | null;
+  /** All contracts of which jobs may still run, newest first: several while executors are replaced by others. */
+  readonly contracts: readonly {
+    readonly contract_id: string;
+    readonly version: string;
+    readonly first_announced_at: string;
+    readonly unserved_since: string | null;
+  }[];
   readonly links: { readonly run: string; readonly status: string };
 }
 

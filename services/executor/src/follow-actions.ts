@@ -38,6 +38,7 @@ export async function followActions(options: FollowOptions): Promise<{ ended: Pr
   async function follow(): Promise<void> {
     let isPending = false;
     let wasBroken = first.broken.length > 0;
+    let told = '';
     while (await pause(intervalMs, signal)) {
       try {
         const { hasChanged, broken, unread, actions } = await places.look();
@@ -49,8 +50,12 @@ export async function followActions(options: FollowOptions): Promise<{ ended: Pr
         if (!isPending) continue;
         await onActions(actions);
         isPending = false;
+        told = '';
       } catch (err) {
-        if (!signal.aborted) log.error({ err }, 'actions_not_followed');
+        // It is tried again each time.
+        if (signal.aborted || told === String(err)) continue;
+        told = String(err);
+        log.error({ err }, 'actions_not_followed');
       }
     }
   }

@@ -17,14 +17,21 @@ export function addActions(program: Command, bind: Bind): void {
 
 async function listAll(world: World): Promise<ExitCode> {
   const actions = await (await world.errand()).actions({ signal: world.signal });
-  const rows = actions.map(({ name, resource, version, description }) => [
-    name,
-    resource,
-    version,
-    description,
+  const rows = actions.map((action) => [
+    action.name,
+    action.resource,
+    action.version,
+    servedBy(action),
+    action.description,
   ]);
-  tell(world, { actions }, () => table(['ACTION', 'RESOURCE', 'VERSION', 'DESCRIPTION'], rows));
+  tell(world, { actions }, () => table(['ACTION', 'RESOURCE', 'VERSION', 'SERVED', 'DESCRIPTION'], rows));
   return 0;
+}
+
+/** Whether executors serve it, and how many contracts are live while they are replaced. */
+function servedBy({ unserved_since, contracts }: ActionContract): string {
+  const served = unserved_since === null ? 'yes' : `not since ${unserved_since}`;
+  return contracts.length > 1 ? `${served}, ${contracts.length} contracts` : served;
 }
 
 async function showOne(world: World, name: string): Promise<ExitCode> {
@@ -63,6 +70,8 @@ function textOf(action: ActionContract): string {
     description: action.description,
     resource: action.resource,
     version: action.version,
+    contract: action.contract_id,
+    served: servedBy(action),
     attempts: action.max_attempts,
     timeout: spanOf(action.timeout_ms),
     'to run': `errand run ${shellWord(action.name)}${resources.join('')} --input '{…}'`,
