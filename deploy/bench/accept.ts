@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBucket, openBus } from '@errand/bus';
-import { ActionContract, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
+import { ActionRecord, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
+import { recordOf } from '@errand/domain/testing';
 import { SHIPPED_ACTIONS } from '@errand/executor';
 import { startNatsServer } from '@errand/local-servers';
 import autocannon from 'autocannon';
@@ -61,8 +62,8 @@ async function announce(natsUrl: string): Promise<void> {
   const { performanceSimulation } = await import(
     join(SHIPPED_ACTIONS, 'performance-simulation', 'action.ts')
   );
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
-  await bucket.put('performance_simulation', performanceSimulation.contract);
+  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  await bucket.put('performance_simulation', recordOf(performanceSimulation.contract));
 }
 
 async function load(gateway: BenchGateway, seconds: number): Promise<Round> {

@@ -6,6 +6,7 @@ import { benchAccept } from './accept.ts';
 import { benchAudit } from './audit.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
+import { benchNeighbours } from './neighbours.ts';
 import { benchOverload } from './overload.ts';
 import { benchPayloads } from './payloads.ts';
 import { benchRebuild } from './rebuild.ts';
@@ -24,6 +25,10 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against BullMQ',
     run: benchLatency,
+  },
+  neighbours: {
+    about: "what one tenant's calls take while another one asks for as much as it can, against being alone",
+    run: benchNeighbours,
   },
   overload: {
     about:

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBucket, openBus } from '@errand/bus';
-import { ActionContract, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
+import { ActionRecord, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
+import { recordOf } from '@errand/domain/testing';
 import { startNatsServer } from '@errand/local-servers';
 import { type BenchGateway, startBenchGateway } from './bench-gateway.ts';
 import { noop } from './noop-action.ts';
@@ -61,14 +62,10 @@ export async function benchOverload(): Promise<object> {
 
 async function announce(natsUrl: string): Promise<void> {
   await using bus = await openBus({ servers: natsUrl, name: 'bench', topology: DEFAULT_TOPOLOGY });
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
+  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
   const { contract } = noop;
-  await bucket.put('heavy', {
-    ...contract,
-    name: 'heavy',
-    resource: 'designs/{design_id}',
-    input_schema: HEAVY_SCHEMA,
-  });
+  const heavy = { name: 'heavy', resource: 'designs/{design_id}', input_schema: HEAVY_SCHEMA };
+  await bucket.put('heavy', recordOf({ ...contract, ...heavy }));
 }
 
 async function offer(gateway: BenchGateway, perSecond: number, seconds: number): Promise<Figures> {

@@ -1,13 +1,14 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBucket, openBus } from '@errand/bus';
 import {
-  ActionContract,
+  ActionRecord,
   BUCKETS,
   DEFAULT_TOPOLOGY,
   type JobFact,
   type JobRef,
   toJobEvent,
 } from '@errand/contracts';
+import { recordOf } from '@errand/domain/testing';
 import { noop } from './noop-action.ts';
 
 const TENANT_ID = 'bench';
@@ -29,8 +30,8 @@ export interface QueuedJobs extends AsyncDisposable {
 export async function queueJobs(natsUrl: string, count: number): Promise<QueuedJobs> {
   const topology = DEFAULT_TOPOLOGY;
   const bus = await openBus({ servers: natsUrl, name: 'bench', topology });
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionContract);
-  await bucket.put(noop.contract.name, noop.contract);
+  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  await bucket.put(noop.contract.name, recordOf(noop.contract));
   const jobs = Array.from({ length: count }, () => newJob());
   const outcomes = await bus.appendBatch(
     jobs.map((ref) => ({ ref, event: requestOf(ref), expectedVersion: 0 })),
@@ -79,7 +80,15 @@ function eventOf(ref: JobRef, fact: JobFact) {
 function requestOf(ref: JobRef) {
   const { name: action, version } = noop.contract;
   const data = {
-    ...{ tenant_id: TENANT_ID, action, action_version: version, resource: {}, input: {}, metadata: {} },
+    ...{
+      tenant_id: TENANT_ID,
+      action,
+      action_version: version,
+      contract_id: noop.contract.contract_id,
+      resource: {},
+      input: {},
+      metadata: {},
+    },
     ...{ source: 'api' as const, requested_by: 'bench' },
     finish_by: new Date(Date.now() + LIFE_MS).toISOString(),
   };

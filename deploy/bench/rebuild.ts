@@ -132,7 +132,7 @@ async function rebuildNow(system: BenchSystem): Promise<Figures> {
 
 /** Until every job has ended and every event is in the table. */
 async function untilAtRest(bus: Bus): Promise<void> {
-  for (const consumer of ['executor-noop', 'projection']) {
+  for (const consumer of ['executor-noop-0', 'projection']) {
     await waitUntil(
       async () => {
         const answer = await bus.nc.request(`$JS.API.CONSUMER.INFO.JOBS.${consumer}`, '', { timeout: 5_000 });

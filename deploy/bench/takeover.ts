@@ -8,9 +8,11 @@ import { type Bus, openBus, type StoredEvent } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, type JobRef, jobSubjects, storedSubject, toJobEvent } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { freePort, startNatsServer } from '@errand/local-servers';
+import { startTestScheduler } from '@errand/testkit';
 import { executorPid } from '../e2e/faults/executor-pid.ts';
 import { type Member, startMember } from '../e2e/faults/member.ts';
 import { percentile } from './percentile.ts';
+import { hold } from './takeover-action.ts';
 
 const ROUNDS = 25;
 const LEASE_MS = 3_000;
@@ -46,6 +48,7 @@ export async function benchTakeover(): Promise<object> {
   const nats = await startNatsServer({ storeDir: join(dir, 'nats'), logFile: join(dir, 'nats.log') });
   resources.defer(() => nats.stop());
   const executors: Member[] = [];
+  resources.use(await startTestScheduler(nats.url));
   for (const name of ['executor-1', 'executor-2']) {
     executors.push(resources.use(await startExecutor({ name, natsUrl: nats.url, dir })));
   }
@@ -139,6 +142,7 @@ async function request(bus: Bus, ref: JobRef): Promise<void> {
         tenant_id: ref.tenantId,
         action: ref.action,
         action_version: '1',
+        contract_id: hold.contract.contract_id,
         resource: {},
         input: {},
         metadata: {},
