@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { FairShare } from './fair-share.ts';
 import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
 import { type Ctx, untilAnswered } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
@@ -32,10 +33,12 @@ const MAX_UNREAD_BYTES = 67_108_864;
 
 export function createKeyRequests(options: {
   maxPerKey: number;
+  /** Told what each request has cost, by the header that it was authorized by. */
+  share: Pick<FairShare, 'add'>;
   /** Whose a key is. */
   describe: (keyId: string) => { tenant_id: string; name: string };
 }): KeyRequests {
-  const { maxPerKey, describe } = options;
+  const { maxPerKey, describe, share } = options;
   const usage = createKeyUsage();
   const uses = new Map<string, UseOfKey>();
 
@@ -71,6 +74,7 @@ export function createKeyRequests(options: {
       };
       return untilAnswered(c, answer, () => {
         open.delete(request);
+        share.add(c.req.raw.headers.get('authorization') ?? '', c.env.busyMs);
         usage.add(keyId, { requests: 1, busy_ms: c.env.busyMs, ...usage.bytesOf(outgoing) });
         if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
       });

@@ -1,16 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createOverloadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
+import { createLoadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
 
 /** A process in which each request takes its time, by a clock of the test's own. */
 function createLoad() {
   const clock = { ms: 0 };
-  const isOverloaded = createOverloadCheck(() => clock.ms);
+  const load = createLoadCheck(() => clock.ms);
   /** One turn of the event loop with so many requests, and how many of them were refused. */
   async function turn(requests: number, requestMs: number): Promise<number> {
     let refused = 0;
     for (let request = 0; request < requests; request++) {
-      if (isOverloaded()) refused++;
+      if (load() !== 'bearable') refused++;
       else clock.ms += requestMs;
     }
     await setImmediate();
@@ -52,10 +52,23 @@ test('appends that are too many at the same time are refused, and others are tak
   expect(await append(5)).toBe('stored');
 });
 
+const answer = () => ({ status: 503, headers: {}, body: '' });
+
 test('operators and probes are always answered', () => {
-  const answer = () => ({ status: 503, headers: {}, body: '' });
-  const refuse = createOverloadRefusal({ isOverloaded: () => true, answer });
-  const refused = (url: string) => refuse({ url } as never) !== undefined;
+  const refuse = createOverloadRefusal({ load: () => 'flooded', share: { isHeavy: () => true }, answer });
+  const refused = (url: string) => refuse({ url, headers: {} } as never) !== undefined;
   expect(['/healthz', '/readyz', '/metrics', '/admin/keys/1'].map(refused)).toEqual(Array(4).fill(false));
   expect(['/v2/tenants/a/jobs', '/docs', '/administer'].map(refused)).toEqual(Array(3).fill(true));
+});
+
+test('those who cause an overload are refused, and the others only once there is too much for all', () => {
+  const share = { isHeavy: (caller: string) => caller === 'Bearer attacker' };
+  const refusedAt = (load: 'overloaded' | 'flooded') => {
+    const refuse = createOverloadRefusal({ load: () => load, share, answer });
+    return ['Bearer attacker', 'Bearer neighbour'].map(
+      (authorization) => refuse({ url: '/v2', headers: { authorization } } as never) !== undefined,
+    );
+  };
+  expect(refusedAt('overloaded')).toEqual([true, false]);
+  expect(refusedAt('flooded')).toEqual([true, true]);
 });

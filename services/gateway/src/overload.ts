@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { PlainAnswer } from '@errand/runtime';
+import type { FairShare } from './fair-share.ts';
 import { Refusal } from './problem.ts';
 
 /*
  * A turn of the event loop takes new requests for TURN_MS. Once several turns after each other were longer, what is left
- * in a turn is refused. So a small burst, or one request that keeps the process for a moment, refuses nobody; under a load
+ * in a turn is refused to those who have cost more than others. So a small burst, or one request that keeps the process for a moment, refuses nobody; under a load
  * that lasts, the time of the process goes into requests that are answered soon.
  */
 
@@ -37,8 +38,11 @@ export function limitAppends<A extends unknown[], T>(
   };
 }
 
-/** Says of each request, as it comes, whether there is too much to do. `now` is a clock that never goes back, in ms. */
-export function createOverloadCheck(now: () => number = () => performance.now()): () => boolean {
+/** How much there is to do. `overloaded`: too much for those who cause it; `flooded`: for everybody. */
+type Load = 'bearable' | 'overloaded' | 'flooded';
+
+/** Says it of each request, as it comes. `now` is a clock that never goes back, in ms. */
+export function createLoadCheck(now: () => number = () => performance.now()): () => Load {
   let began: number | undefined;
   let ended = now();
   let turnMs = 0;
@@ -60,20 +64,23 @@ export function createOverloadCheck(now: () => number = () => performance.now())
       });
     }
     requests++;
-    const longest =
-      longTurns >= LONG_TURNS ? TURN_MS : requests > MANY ? LONGEST_TURN_MS : Number.POSITIVE_INFINITY;
-    return at - began > longest;
+    const tookMs = at - began;
+    if (tookMs > LONGEST_TURN_MS && (requests > MANY || longTurns >= LONG_TURNS)) return 'flooded';
+    return longTurns >= LONG_TURNS && tookMs > TURN_MS ? 'overloaded' : 'bearable';
   };
 }
 
-/** Refuses requests while there is too much to do. */
+/** Refuses requests while there is too much to do, first those of callers who have cost more than others. */
 export function createOverloadRefusal(options: {
-  isOverloaded: () => boolean;
+  load: () => Load;
+  share: Pick<FairShare, 'isHeavy'>;
   answer: () => PlainAnswer;
 }): (incoming: IncomingMessage) => PlainAnswer | undefined {
-  return ({ url = '' }) => {
+  return ({ url = '', headers }) => {
     // Asked of every request: it watches the turns of the event loop by them.
-    const isOverloaded = options.isOverloaded();
-    return isOverloaded && !ALWAYS.test(url) ? options.answer() : undefined;
+    const load = options.load();
+    if (load === 'bearable' || ALWAYS.test(url)) return undefined;
+    const isRefused = load === 'flooded' || options.share.isHeavy(headers.authorization ?? '');
+    return isRefused ? options.answer() : undefined;
   };
 }

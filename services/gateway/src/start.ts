@@ -12,13 +12,14 @@ import {
 import { openActionCatalogue, replacedActions } from './action-catalogue.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
+import { createFairShare } from './fair-share.ts';
 import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { createKeyRequests } from './key-requests.ts';
 import { watchLiveExecutors } from './live-executors.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
-import { createOverloadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
+import { createLoadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
 import { createDeliveryLog } from './webhooks/delivery-log.ts';
@@ -69,8 +70,10 @@ export async function startGateway(
   const executors = resources.use(await watchLiveExecutors(bus));
   const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
   resources.defer(() => tenantBucket.close());
+  const share = createFairShare();
   const keyRequests = createKeyRequests({
     maxPerKey: config.requestsPerKey,
+    share,
     describe: (keyId) => keys.peek(keyId) ?? { tenant_id: '', name: keyId },
   });
   const keys: WatchedBucket<ApiKey> = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey, (keyId, key) => {
@@ -137,7 +140,7 @@ export async function startGateway(
       maxConnections,
       headTimeoutMs: config.bodyTimeoutMs,
       stallMs: config.answerStallMs,
-      refuse: createOverloadRefusal({ isOverloaded: createOverloadCheck(), answer: problemOfOverload }),
+      refuse: createOverloadRefusal({ load: createLoadCheck(), share, answer: problemOfOverload }),
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );
