@@ -19,6 +19,16 @@ test('who costs more than the others is heavy, and they are not', () => {
   ]);
 });
 
+test('who costs several times as much as the others dwarfs them, but nobody who is alone', () => {
+  const { share } = createShare();
+  share.add('a', 900);
+  expect(share.dwarfsOthers('a')).toBe(false);
+  share.add('b', 300);
+  expect(['a', 'b'].map(share.dwarfsOthers)).toEqual([false, false]);
+  share.add('a', 900);
+  expect(['a', 'b', 'stranger'].map(share.dwarfsOthers)).toEqual([true, false, false]);
+});
+
 test('a caller who is alone is heavy, and so is everybody where all cost the same', () => {
   const { share } = createShare();
   share.add('a', 5);

@@ -3,8 +3,12 @@ export interface FairShare {
   add(caller: string, busyMs: number): void;
   /** Whether a caller has cost as much as the average of those who have cost anything, or more. */
   isHeavy(caller: string): boolean;
+  /** Whether there are others, and a caller has cost several times as much as they have on the average. */
+  dwarfsOthers(caller: string): boolean;
 }
 
+/** How many times as much. */
+const DWARFS = 4;
 const HALF_LIFE_MS = 1_000;
 /** What is less is forgotten. */
 const LEAST_MS = 0.5;
@@ -43,6 +47,12 @@ export function createFairShare(now: () => number = () => performance.now()): Fa
     isHeavy(caller) {
       age();
       return (costs.get(caller) ?? 0) * costs.size >= sum;
+    },
+    dwarfsOthers(caller) {
+      age();
+      const cost = costs.get(caller) ?? 0;
+      const others = costs.size - Number(costs.has(caller));
+      return others > 0 && cost * others > DWARFS * (sum - cost);
     },
   };
 }

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FairShare } from './fair-share.ts';
 import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
+import { createPace } from './large-body-pace.ts';
 import { type Ctx, untilAnswered } from './middleware/exchange.ts';
 import { Refusal } from './problem.ts';
 
@@ -34,11 +35,12 @@ const MAX_UNREAD_BYTES = 67_108_864;
 export function createKeyRequests(options: {
   maxPerKey: number;
   /** Told what each request has cost, by the header that it was authorized by. */
-  share: Pick<FairShare, 'add'>;
+  share: FairShare;
   /** Whose a key is. */
   describe: (keyId: string) => { tenant_id: string; name: string };
 }): KeyRequests {
   const { maxPerKey, describe, share } = options;
+  const pace = createPace(share);
   const usage = createKeyUsage();
   const uses = new Map<string, UseOfKey>();
 
@@ -62,6 +64,8 @@ export function createKeyRequests(options: {
       const outgoing = c.env.wire?.outgoing;
       const request: KeyRequest = { outgoing, isAnswered: false };
       open.add(request);
+      const caller = c.req.raw.headers.get('authorization') ?? '';
+      c.env.pace = (work) => pace(caller, work);
       c.env.keyGone = gone.signal;
       const answer = async () => {
         const response = await handler();
@@ -74,7 +78,7 @@ export function createKeyRequests(options: {
       };
       return untilAnswered(c, answer, () => {
         open.delete(request);
-        share.add(c.req.raw.headers.get('authorization') ?? '', c.env.busyMs);
+        share.add(caller, c.env.busyMs);
         usage.add(keyId, { requests: 1, busy_ms: c.env.busyMs, ...usage.bytesOf(outgoing) });
         if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
       });

@@ -10,6 +10,8 @@ export interface BodyLimits {
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 /** RFC 8259, 8.1: JSON between systems is UTF-8. */
 const OTHER_CHARSET = /;\s*charset\s*=(?!\s*"?utf-8"?\s*(?:;|$))/i;
+/** From here on reading a body keeps the process for longer than a request usually does. */
+const LARGE_BYTES = 65_536;
 /** Drops a byte order mark, and refuses what is not UTF-8. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -44,12 +46,14 @@ export async function readFlawedJsonObject(
     throw new Refusal('unsupported_media_type');
   }
   const bytes = await readBytes(c.req.raw, limits);
-  return busy(c, () => {
-    const text = decode(bytes);
-    const body = parse(text);
-    if (!isObject(body)) throw new Refusal('not_an_object');
-    return { body, text, flaws: flawsOfJson(text) };
-  });
+  const read = () =>
+    busy(c, () => {
+      const text = decode(bytes);
+      const body = parse(text);
+      if (!isObject(body)) throw new Refusal('not_an_object');
+      return { body, text, flaws: flawsOfJson(text) };
+    });
+  return bytes.length > LARGE_BYTES && c.env.pace ? c.env.pace(read) : read();
 }
 
 /** The same for requests that need no body: one that is empty counts as an empty object. */

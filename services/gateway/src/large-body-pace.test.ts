@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { createPace } from './large-body-pace.ts';
+
+/** Keeps the process for a while. */
+function work(ms: number): number {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+  return ms;
+}
+
+test('a caller who dwarfs the others is idle for most of the time, and others meet no rest', async () => {
+  const pace = createPace({ dwarfsOthers: (caller) => caller === 'attacker' });
+  const order: string[] = [];
+  const done = (name: string) => () => order.push(name);
+  await Promise.all([
+    pace('attacker', () => work(5)).then(done('first')),
+    pace('attacker', () => work(5)).then(done('second')),
+    ...Array.from({ length: 5 }, () => pace('neighbour', () => work(1)).then(done('other'))),
+  ]);
+  expect(order).toEqual(['first', 'other', 'other', 'other', 'other', 'other', 'second']);
+});
+
+test('of a caller of whom too many wait, more are refused', async () => {
+  const pace = createPace({ dwarfsOthers: () => false });
+  const asked = await Promise.allSettled(Array.from({ length: 40 }, () => pace('a', () => 1)));
+  const refused = asked.filter((each) => each.status === 'rejected');
+  expect(refused.length).toBe(7);
+  expect(refused[0]?.reason).toMatchObject({ code: 'too_many_requests' });
+  expect(await pace('a', () => 2)).toBe(2);
+});
+
+test('work that throws gives the turn on', async () => {
+  const pace = createPace({ dwarfsOthers: () => false });
+  const failing = pace('a', () => {
+    throw new Error('no JSON');
+  });
+  await expect(failing).rejects.toThrow('no JSON');
+  expect(await pace('a', () => 7)).toBe(7);
+});
