@@ -1,7 +1,7 @@
 import { openBus, provisionConsumer } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, executorConsumer, type JobFact } from '@errand/contracts';
 import { expect, test } from 'vitest';
-import { RUN_PATH, STARTED, SUCCEEDED, startTestGateway, TENANT } from './test-gateway.ts';
+import { RUN_PATH, SIMULATE, STARTED, SUCCEEDED, startTestGateway, TENANT } from './test-gateway.ts';
 
 const ALMOST_A_TENTH = 98_000;
 
@@ -53,7 +53,7 @@ test('whatever is let in by batches and single runs can start, wait once and end
   await using _ = await openBus({ servers: gateway.nats.url, name: 'test', topology });
   await provisionConsumer(
     gateway.bus.nc,
-    executorConsumer('simulate', { slot: 0, contractId: 'c1', leaseMs: 30_000 }),
+    executorConsumer('simulate', { slot: 0, contractId: SIMULATE.contract_id, leaseMs: 30_000 }),
   );
   const open = new Map<string, number>();
   const runBatch = async (size: number) => {
