@@ -23,5 +23,7 @@ export const IdempotencyRecord = z.object({
   /** SHA-256 of the request's path and body, in hex. */
   fingerprint: z.string(),
   created_at: Instant,
+  /** Of a batch the places of the items that were refused, whatever its contract says later. */
+  refused: z.array(z.int().min(0)).optional(),
 });
 export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;
