@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { FORMATS } from './formats.ts';
 import { createInPlaceReferences } from './in-place-references.ts';
 import { multipleOf } from './multiple-of.ts';
 import { re2 } from './re2-pattern.ts';
@@ -7,7 +8,7 @@ import { createRun } from './run.ts';
 import { type CheckSteps, counting, createSteps, stepLimit } from './step-limit.ts';
 import { uniqueItems } from './unique-items.ts';
 
-const OPTIONS = { verbose: true, strict: false, validateFormats: false, logger: false } as const;
+const OPTIONS = { verbose: true, strict: false, formats: FORMATS, logger: false } as const;
 
 export interface Compiled {
   /** What is wrong; empty for a right input. Remembers nothing of it. Default: steps of its own. */

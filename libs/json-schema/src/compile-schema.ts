@@ -25,8 +25,8 @@ class BadSchema extends Error {
 }
 
 /**
- * Compiles a JSON Schema 2020-12. Formats are annotations, and so are keywords that the standard does not know;
- * the action's own schema, which the executor applies, has the last word.
+ * Compiles a JSON Schema 2020-12. Formats that are not among FORMATS are annotations, and so are keywords that the standard
+ * does not know; the action's own schema, which the executor applies, has the last word.
  * @throws BadSchema for one that schemaMistakes finds something in
  */
 export function compileSchema(schema: Record<string, unknown>): Validator {
