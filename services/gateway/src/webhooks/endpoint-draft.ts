@@ -41,8 +41,7 @@ const BasicAuthBody = z.strictObject({
     .string()
     .min(1)
     .max(255)
-    .regex(noControls)
-    .regex(/^[^:]*$/, 'must not hold a colon'),
+    .regex(/^[^:\p{Cc}]*$/u, 'must hold neither a colon nor a control character'),
   password: z.string().max(1_024).regex(noControls),
 });
 
