@@ -242,6 +242,7 @@ test('what generators stumble over is not in the document: constants without typ
     if (isSchema && ('const' in node || 'enum' in node) && !('type' in node)) found.push(`${path}: no type`);
     if (isSchema && typeof node.pattern === 'string' && node.pattern.includes('\\/'))
       found.push(`${path}: a slash`);
+    if (isSchema && /\\p\{/i.test(node.pattern)) found.push(`${path}: a flag`);
     const patterns = (isSchema && node.allOf?.filter((each: Json) => each.pattern)) || [];
     if (patterns.length > 0) found.push(`${path}: two patterns`);
     for (const [key, member] of Object.entries(node)) visit(member, `${path}/${key}`);
