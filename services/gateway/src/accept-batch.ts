@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { type AppendRequest, type Bus, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
 import { type AcceptedJob, findAccepted } from './accepted-job.ts';
-import { canonicalPathOf } from './action-path.ts';
+import { keyedPlaceOf } from './action-path.ts';
 import { batchJobId } from './batch-job-ids.ts';
 import type { FindJobDeps } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -58,7 +58,7 @@ export async function acceptBatch(
   const { tenantId, text } = sent;
   const { headers, url } = c.req.raw;
   const key = readIdempotencyKey(headers.get('idempotency-key'));
-  const path = canonicalPathOf(url);
+  const place = keyedPlaceOf(url);
   const right = new Set(sent.right);
   const refused = placesOf(sent).filter((place) => !right.has(place));
   if (key === undefined) {
@@ -67,8 +67,8 @@ export async function acceptBatch(
     return { value: await request(deps, sent, record), replayed: false };
   }
   return deps.idempotency.once({
-    name: recordNameOf({ tenantId, kind: 'run-batch', path, key }),
-    fingerprint: fingerprintOf(path, text),
+    name: recordNameOf({ tenantId, kind: 'run-batch', place, key }),
+    fingerprint: fingerprintOf(place, text),
     refused,
     request: (record) => request(deps, sent, record),
     async find(record) {

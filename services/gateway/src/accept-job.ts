@@ -4,7 +4,7 @@ import type { RunAccepted } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import { type AcceptedJob, findAccepted } from './accepted-job.ts';
 import type { ActionCatalogue } from './action-catalogue.ts';
-import { canonicalPathOf } from './action-path.ts';
+import { keyedPlaceOf } from './action-path.ts';
 import { answer } from './answer.ts';
 import { type FindJobDeps, findJob } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -115,11 +115,11 @@ async function requestOnce(
     if (!value) throw new Error('the id of a new job is taken');
     return { value, replayed: false };
   }
-  const path = canonicalPathOf(url);
+  const place = keyedPlaceOf(url);
   const action = order.contract.name;
   return deps.idempotency.once({
-    name: recordNameOf({ tenantId, kind, path, key }),
-    fingerprint: fingerprintOf(path, text),
+    name: recordNameOf({ tenantId, kind, place, key }),
+    fingerprint: fingerprintOf(place, text),
     request: ({ job_id: jobId }) => request(c, deps, { ...sent, jobId }),
     find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
   });

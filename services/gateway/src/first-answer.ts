@@ -1,5 +1,5 @@
 import type { IdempotencyRecord } from '@errand/contracts';
-import { canonicalPathOf } from './action-path.ts';
+import { keyedPlaceOf } from './action-path.ts';
 import type { Idempotency } from './idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
 import type { Ctx } from './middleware/exchange.ts';
@@ -40,10 +40,10 @@ export async function answerOrReplay<B extends JsonBody, T>(
     const body = key === undefined ? undefined : await readBody().catch(() => undefined);
     if (key === undefined || !body) throw refusal;
     const { tenantId, kind } = request;
-    const path = canonicalPathOf(c.req.raw.url);
+    const place = keyedPlaceOf(c.req.raw.url);
     const found = await idempotency.find({
-      name: recordNameOf({ tenantId, kind, path, key }),
-      fingerprint: fingerprintOf(path, body.text),
+      name: recordNameOf({ tenantId, kind, place, key }),
+      fingerprint: fingerprintOf(place, body.text),
       find: (record, isUnderWay) => request.find(record, body, isUnderWay),
     });
     if (found === undefined) throw refusal;

@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { openBucket } from '@errand/bus';
 import { BUCKETS, IdempotencyRecord } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { keyedPlaceOf } from './action-path.ts';
 import { batchJobId } from './batch-job-ids.ts';
 import { fingerprintOf, recordNameOf } from './idempotency-key.ts';
 import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -16,6 +17,7 @@ afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
 });
 
+const placeOf = (path: string) => keyedPlaceOf(`http://gateway${path}`);
 const BODY = '{"tilt_deg": 30}';
 const run = (key: string, options = {}) =>
   gateway.call(RUN_PATH, { body: BODY, headers: { 'idempotency-key': key }, ...options });
@@ -24,11 +26,11 @@ const run = (key: string, options = {}) =>
 async function leaveRecord(key: string, ageMs: number): Promise<IdempotencyRecord> {
   const record = {
     job_id: randomUUIDv7(),
-    fingerprint: fingerprintOf(RUN_PATH, BODY),
+    fingerprint: fingerprintOf(placeOf(RUN_PATH), BODY),
     created_at: new Date(Date.now() - ageMs).toISOString(),
   };
   const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
-  await bucket.put(recordNameOf({ tenantId: TENANT, kind: 'run', path: RUN_PATH, key }), record);
+  await bucket.put(recordNameOf({ tenantId: TENANT, kind: 'run', place: placeOf(RUN_PATH), key }), record);
   return record;
 }
 
@@ -189,6 +191,8 @@ test('what was accepted is answered again, whatever the contract and the path of
   await expectSame('invalid_input');
   await announce({ version: '3', resource: 'plans/{plan_id}' });
   await expectSame('unknown_action');
+  const moved = await send(path.replace('designs', 'plans'), 'kept');
+  expect([moved.headers.get('idempotency-replayed'), moved.json.job_id]).toEqual(['true', run.json.job_id]);
 
   // Items that would be right by now stay refused.
   await announce({ version: '4', input_schema: input_schema(1_000) });
@@ -207,11 +211,12 @@ test('a batch that was left half done is answered with what there is of it, once
   const path = `${RUN_PATH}-batch`;
   const record = {
     job_id: randomUUIDv7(),
-    fingerprint: fingerprintOf(path, body),
+    fingerprint: fingerprintOf(placeOf(path), body),
     created_at: new Date(Date.now() - 11_000).toISOString(),
   };
   const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
-  await bucket.put(recordNameOf({ tenantId: TENANT, kind: 'run-batch', path, key: 'half' }), record);
+  const use = { tenantId: TENANT, kind: 'run-batch', place: placeOf(path), key: 'half' };
+  await bucket.put(recordNameOf(use), record);
   const { json: model } = await gateway.call(RUN_PATH, { body: BODY });
   const [requested] = await gateway.bus.readJob({ tenantId: TENANT, jobId: model.job_id });
   if (requested?.event.type !== 'JobRequested') throw new Error('not a request');
