@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ContractSystem, startContractSystem } from './contract-system.ts';
-import { runScript, runTool, writeDocument } from './tools.ts';
+import { addGenerated, runScript, runTool, writeDocument } from './tools.ts';
+
+const DOCUMENT = '.generated/openapi.json';
 
 const resources = new AsyncDisposableStack();
 let running: ContractSystem;
@@ -13,14 +15,14 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 test('Redocly finds no errors in the document', async () => {
-  const { code, output } = await runTool('redocly', ['lint', '.generated/openapi.json', '--format=json']);
+  const { code, output } = await runTool('redocly', ['lint', DOCUMENT, '--format=json']);
   const { totals } = JSON.parse(output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1));
   console.log('redocly', totals);
   expect({ code, errors: totals.errors }, output).toEqual({ code: 0, errors: 0 });
 });
 
 test('Spectral finds no errors and no warnings in the document', async () => {
-  const args = ['lint', '.generated/openapi.json', '--ruleset', '.spectral.yaml', '--fail-severity=warn'];
+  const args = ['lint', DOCUMENT, '--ruleset', '.spectral.yaml', '--fail-severity=warn'];
   const { code, output } = await runTool('spectral', args);
   console.log('spectral', output);
   expect(code, output).toBe(0);
@@ -30,7 +32,7 @@ test('clients of two generators are well typed, run, wait and read a typed resul
   const typed = '.generated/openapi-typescript.ts';
   // Else members that have a default would have to be sent.
   const optional = '--default-non-nullable=false';
-  const first = await runTool('openapi-typescript', ['.generated/openapi.json', optional, '--output', typed]);
+  const first = await runTool('openapi-typescript', [DOCUMENT, optional, '--output', typed]);
   expect(first.code, first.output).toBe(0);
   const second = await runTool('openapi-ts', ['--file', 'openapi-ts.config.json']);
   expect(second.code, second.output).toBe(0);
@@ -44,6 +46,57 @@ test('clients of two generators are well typed, run, wait and read a typed resul
     const told = JSON.parse(output);
     console.log(client, told);
     expect(told).toMatchObject({ status: 'succeeded', months: 12, code: 'job_expired' });
+    expect(told.kwh).toBeGreaterThan(4_000);
+  }
+});
+
+/** Each generator with what it is told, and the client in `bundled/` that uses what it makes. */
+const GENERATORS: readonly [client: string, tool: string, args: readonly string[]][] = [
+  ['orval', 'orval', ['--input', DOCUMENT, '--output', '.generated/orval.ts', '--client', 'fetch']],
+  ['oazapfts', 'oazapfts', [DOCUMENT, '.generated/oazapfts.ts']],
+  [
+    'swagger-typescript-api',
+    'swagger-typescript-api',
+    ['generate', '-p', DOCUMENT, '-o', '.generated', '-n', 'swagger.ts'],
+  ],
+  [
+    'openapi-typescript-codegen',
+    'openapi',
+    ['--input', DOCUMENT, '--output', '.generated/codegen', '--client', 'fetch'],
+  ],
+  [
+    'openapi-zod-client',
+    'openapi-zod-client',
+    // Else problems, which are application/problem+json, would have no types.
+    [DOCUMENT, '--output', '.generated/zodios.ts', '--media-type-expr', "mediaType.endsWith('json')"],
+  ],
+  ['openapi-client-axios', 'typegen', [DOCUMENT]],
+];
+
+test('clients of six more generators are well typed, run, wait, read a typed result and are refused', async () => {
+  for (const [client, tool, args] of GENERATORS) {
+    const { code, output } = await runTool(tool, args);
+    expect(code, `${client}: ${output}`).toBe(0);
+    if (tool === 'typegen') await addGenerated('openapi-client-axios.d.ts', output);
+  }
+  const checked = await runTool('tsc', ['--project', 'bundled']);
+  expect(checked.code, checked.output).toBe(0);
+
+  const env = { BASE_URL: running.system.url, API_KEY: running.apiKey, TENANT_ID: 'generated' };
+  for (const [client] of GENERATORS) {
+    const made = `.generated/bundled/${client}.mjs`;
+    // One of them imports its own files without their endings.
+    const bundled = await runTool('esbuild', [
+      ...[`bundled/${client}.ts`, `--outfile=${made}`, '--bundle', '--platform=node', '--format=esm'],
+      '--packages=external',
+    ]);
+    expect(bundled.code, bundled.output).toBe(0);
+    const { code, output } = await runScript(made, env);
+    expect(code, `${client}: ${output}`).toBe(0);
+    const told = JSON.parse(output);
+    console.log(client, told);
+    const refused = { code: 'invalid_input', pointer: '#/inverter/ac_kw' };
+    expect(told, client).toMatchObject({ status: 'succeeded', months: 12, ...refused });
     expect(told.kwh).toBeGreaterThan(4_000);
   }
 });

@@ -42,6 +42,11 @@ export async function writeDocument(text: string): Promise<void> {
   await writeFile(join(GENERATED, 'openapi.json'), text);
 }
 
+/** Adds a file that a tool has written to its output. */
+export async function addGenerated(name: string, text: string): Promise<void> {
+  await writeFile(join(GENERATED, name), text);
+}
+
 /** Adds a document for one tool among others; resolves to its path below the tools' folder. */
 export async function addDocument(text: string): Promise<string> {
   const path = `.generated/${randomUUID()}.json`;

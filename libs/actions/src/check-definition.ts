@@ -57,9 +57,16 @@ export function jsonSchemasOf(options: { input: z.ZodType; result: z.ZodType }):
   result_schema: Record<string, unknown>;
 } {
   return {
-    input_schema: z.toJSONSchema(options.input, { io: 'input' }),
-    result_schema: z.toJSONSchema(options.result, { io: 'output' }),
+    input_schema: z.toJSONSchema(options.input, { io: 'input', override: tellFormat }),
+    result_schema: z.toJSONSchema(options.result, { io: 'output', override: tellFormat }),
   };
+}
+
+/** A local time has no offset, and is no `date-time` of JSON Schema. Its pattern is told. */
+function tellFormat({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
+  const { checks = [] } = zodSchema._zod.def;
+  const isLocal = [zodSchema, ...checks].some(({ _zod }) => (_zod.def as { local?: boolean }).local === true);
+  if (isLocal) delete (jsonSchema as { format?: string }).format;
 }
 
 function schemaMistakes(options: { input: z.ZodType; result: z.ZodType }): string[] {
@@ -71,7 +78,7 @@ function schemaMistakes(options: { input: z.ZodType; result: z.ZodType }): strin
     try {
       const json = z.toJSONSchema(options[member], {
         io,
-        override: ({ zodSchema }) => void mistakes.push(...flagMistakes(zodSchema, member)),
+        override: ({ zodSchema }) => void mistakes.push(...textMistakes(zodSchema, member)),
       });
       if (member === 'input') mistakes.push(...inputMistakes(json));
     } catch (error) {
@@ -84,16 +91,42 @@ function schemaMistakes(options: { input: z.ZodType; result: z.ZodType }): strin
 /** Of these a pattern of JSON Schema means the same without them. */
 const TOLD_FLAGS = /[dgu]/g;
 
-/** A pattern is told to callers without its flags, and would then refuse what the action takes, or the other way round. */
-function flagMistakes(schema: z.core.$ZodType, member: string): string[] {
-  const { checks = [] } = schema._zod.def;
-  const patterns = [schema, ...checks].map(({ _zod }) => (_zod.def as { pattern?: unknown }).pattern);
-  return patterns.flatMap((pattern) => {
-    const lost = pattern instanceof RegExp ? pattern.flags.replaceAll(TOLD_FLAGS, '') : '';
-    if (lost === '') return [];
-    return [`${member} has the pattern ${pattern}, whose flag ${lost} JSON Schema has not: ${WITHOUT_FLAG}`];
-  });
+interface TextCheck {
+  readonly check?: string;
+  readonly format?: string;
+  readonly pattern?: unknown;
+  readonly protocol?: RegExp;
+  readonly hostname?: RegExp;
 }
+
+/** Callers would be told of another check of a text than the action has. */
+function textMistakes(schema: z.core.$ZodType, member: string): string[] {
+  const { checks = [] } = schema._zod.def;
+  const defs = [schema, ...checks].map(({ _zod }) => _zod.def as TextCheck);
+  return defs.flatMap((def) => [
+    ...flagMistakes(def.pattern, member),
+    ...(member === 'input' ? formatMistakes(def) : []),
+  ]);
+}
+
+/** A pattern is told to callers without its flags, and would then refuse what the action takes, or the other way round. */
+function flagMistakes(pattern: unknown, member: string): string[] {
+  const lost = pattern instanceof RegExp ? pattern.flags.replaceAll(TOLD_FLAGS, '') : '';
+  if (lost === '') return [];
+  return [`${member} has the pattern ${pattern}, whose flag ${lost} JSON Schema has not: ${WITHOUT_FLAG}`];
+}
+
+/** A format that only the action checks would be found out after 202. */
+function formatMistakes({ check, format, pattern, protocol, hostname }: TextCheck): string[] {
+  if (check !== 'string_format' || pattern !== undefined) return [];
+  if (format !== 'url') return [`input has the format ${format}, ${NOT_CARRIED}`];
+  return protocol || hostname
+    ? [`input has a URL of certain protocols or hosts, ${NOT_CARRIED}, such as ${URL_PATTERN}`]
+    : [];
+}
+
+const NOT_CARRIED = 'which JSON Schema cannot tell callers: add a pattern instead';
+const URL_PATTERN = 'z.url().regex(/^https?:\\/\\//)';
 
 const WITHOUT_FLAG = 'write the pattern so that it needs none, such as [A-Za-z] for [a-z] with i';
 

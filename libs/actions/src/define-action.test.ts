@@ -81,6 +81,16 @@ test.each<[string, object, string]>([
     { result: z.record(z.string().min(1).regex(/^a.b$/ms), z.string()) },
     'result has the pattern /^a.b$/ms, whose flag ms JSON Schema has not',
   ],
+  [
+    'a URL of protocols that JSON Schema has no word for',
+    { input: z.object({ a: z.httpUrl() }) },
+    'input has a URL of certain protocols or hosts, which JSON Schema cannot tell callers: add a pattern instead',
+  ],
+  [
+    'a format that only the action checks',
+    { input: z.object({ a: z.string().check(z.jwt()) }) },
+    'input has the format jwt, which JSON Schema cannot tell callers',
+  ],
   ['an input with the member of job options', { input: z.object({ _job: z.string() }) }, 'no member _job'],
 ])('%s is refused when the action is defined', (_, wrong, words) => {
   const options = { ...common, name: 'add', ...wrong } as unknown as Parameters<typeof defineAction>[0];
@@ -95,6 +105,17 @@ test('patterns may have flags that change nothing for callers', () => {
     d: z.iso.datetime(),
   });
   expect(() => defineAction({ ...common, name: 'add', input })).not.toThrow();
+});
+
+test('formats are told to callers as JSON Schema means them', () => {
+  const input = z.object({ at: z.iso.datetime(), local: z.iso.datetime({ local: true }), url: z.url() });
+  const { contract } = defineAction({ ...common, name: 'add', input });
+  expect(contract.input_schema.properties).toMatchObject({
+    at: { format: 'date-time' },
+    local: { pattern: expect.any(String) },
+    url: { format: 'uri' },
+  });
+  expect(contract.input_schema).not.toHaveProperty('properties.local.format');
 });
 
 test('all mistakes are named at once, under the name of the action', () => {

@@ -20,8 +20,10 @@ export type ApiKey = z.infer<typeof ApiKey>;
 export const IdempotencyRecord = z.object({
   /** Of a batch the id of its first item's job, from which the others follow. */
   job_id: JobId,
-  /** SHA-256 of the request's path and body, in hex. */
+  /** SHA-256 of the request's place and body, in hex. */
   fingerprint: z.string(),
   created_at: Instant,
+  /** Of a batch the places of the items that were refused, whatever its contract says later. */
+  refused: z.array(z.int().min(0)).optional(),
 });
 export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;

@@ -218,7 +218,7 @@ export const BUCKETS = {
   tenants: 'tenants',
   /** `<tenant_id>.<endpoint_id>` → WebhookEndpoint. */
   webhookEndpoints: 'webhook_endpoints',
-  /** SHA-256 of tenant, kind of request, path and Idempotency-Key, in hex → IdempotencyRecord. */
+  /** SHA-256 of tenant, kind of request, place and Idempotency-Key, in hex → IdempotencyRecord. */
   idempotency: 'idempotency',
   /** Name of a service → nothing: what is written to see whether anything can be. */
   probes: 'probes',

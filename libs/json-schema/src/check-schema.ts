@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { type Compiled, compile } from './compile-checks.ts';
-import { takesPattern } from './re2-pattern.ts';
+import { createPatterns, type Patterns } from './re2-pattern.ts';
 import { schemasIn } from './schemas-in.ts';
 
 /** What a schema is wrong in, and where; empty for one that compiles. */
@@ -20,15 +20,17 @@ export function schemaMistakes(schema: Record<string, unknown>): SchemaMistake[]
 /** The mistakes of a schema, or what checks the inputs of one without. */
 export function examineSchema(schema: Record<string, unknown>): {
   mistakes: SchemaMistake[];
-  quick?: Compiled;
+  checked?: { quick: Compiled; patterns: Patterns };
 } {
   try {
-    for (const find of [numberMistakes, dialectMistakes, formMistakes, keywordMistakes]) {
+    const patterns = createPatterns();
+    const ofKeywords = () => keywordMistakes(schema, patterns);
+    for (const find of [numberMistakes, dialectMistakes, formMistakes, ofKeywords]) {
       const mistakes = find(schema);
       if (mistakes.length > 0) return { mistakes };
     }
-    const quick = compile(schema, { allErrors: false });
-    if (quick.endless === undefined) return { mistakes: [], quick };
+    const quick = compile(schema, { allErrors: false, patterns });
+    if (quick.endless === undefined) return { mistakes: [], checked: { quick, patterns } };
     const { path = [] } = [...schemasIn(schema)].find((each) => each.schema === quick.endless) ?? {};
     return { mistakes: [{ path: [...path, '$ref'], detail: ENDLESS }] };
   } catch (error) {
@@ -72,7 +74,7 @@ function formMistakes(schema: Record<string, unknown>): SchemaMistake[] {
 /** The first would make a promise of every answer; the second goes round the memory that keeps checks from taking long. */
 const REFUSED_KEYWORDS = ['$async', '$dynamicRef'];
 
-function keywordMistakes(schema: Record<string, unknown>): SchemaMistake[] {
+function keywordMistakes(schema: Record<string, unknown>, compiled: Patterns): SchemaMistake[] {
   return [...schemasIn(schema)].flatMap(({ schema: each, path }) => {
     const refused = REFUSED_KEYWORDS.filter((keyword) => Object.hasOwn(each, keyword));
     const { pattern, patternProperties } = each;
@@ -87,11 +89,21 @@ function keywordMistakes(schema: Record<string, unknown>): SchemaMistake[] {
     ];
     return [
       ...refused.map((keyword) => ({ path: [...path, keyword], detail: 'is not allowed' })),
-      ...patterns
-        .filter((one) => !takesPattern(one.pattern))
-        .map((one) => ({ path: one.path, detail: `RE2 does not take the pattern ${one.pattern}` })),
+      ...patterns.flatMap((one) => patternMistakes(one, compiled)),
     ];
   });
+}
+
+function patternMistakes(
+  { path, pattern }: { path: readonly string[]; pattern: string },
+  compiled: Patterns,
+): SchemaMistake[] {
+  try {
+    compiled.compile(pattern);
+    return [];
+  } catch (error) {
+    return [{ path, detail: (error as Error).message }];
+  }
 }
 
 function pathOf(pointer: string): string[] {

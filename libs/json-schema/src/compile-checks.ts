@@ -1,13 +1,14 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { FORMATS } from './formats.ts';
 import { createInPlaceReferences } from './in-place-references.ts';
 import { multipleOf } from './multiple-of.ts';
-import { re2 } from './re2-pattern.ts';
+import { createPatterns, type Patterns, re2 } from './re2-pattern.ts';
 import { reference } from './reference.ts';
 import { createRun } from './run.ts';
 import { type CheckSteps, counting, createSteps, stepLimit } from './step-limit.ts';
 import { uniqueItems } from './unique-items.ts';
 
-const OPTIONS = { verbose: true, strict: false, validateFormats: false, logger: false } as const;
+const OPTIONS = { verbose: true, strict: false, formats: FORMATS, logger: false } as const;
 
 export interface Compiled {
   /** What is wrong; empty for a right input. Remembers nothing of it. Default: steps of its own. */
@@ -19,10 +20,13 @@ export interface Compiled {
 /**
  * Compiles a schema that is one, and that has no `$async` and no `$dynamicRef`: to find the first error in time that
  * grows with the input only, or every error within a limit of steps.
- * @throws for a schema that does not compile. `errorsOf` throws TooManySteps, and RangeError for what is nested so
+ * @throws for a schema that does not compile. `errorsOf` throws TooManySteps, TooMuchText, and RangeError for what is nested so
  * deeply that the stack ends.
  */
-export function compile(schema: Record<string, unknown>, { allErrors }: { allErrors: boolean }): Compiled {
+export function compile(
+  schema: Record<string, unknown>,
+  { allErrors, patterns = createPatterns() }: { allErrors: boolean; patterns?: Patterns },
+): Compiled {
   const run = createRun();
   const inPlace = createInPlaceReferences();
   // One instance for each schema, since Ajv keeps every schema that it has seen.
@@ -31,7 +35,7 @@ export function compile(schema: Record<string, unknown>, { allErrors }: { allErr
     allErrors,
     validateSchema: false,
     inlineRefs: false,
-    code: { regExp: re2 as never },
+    code: { regExp: re2(patterns, run) as never },
   });
   // Keeping account of what has been evaluated costs time, and all branches of an anyOf their turn.
   ajv.opts.unevaluated = JSON.stringify(schema).includes('"unevaluated');

@@ -1,8 +1,9 @@
 import type { InputError } from '@errand/contracts';
+import type { ErrorObject } from 'ajv/dist/2020.js';
 import { examineSchema } from './check-schema.ts';
-import { compile } from './compile-checks.ts';
+import { type Compiled, compile } from './compile-checks.ts';
 import { inputErrorsOf } from './input-errors.ts';
-import { type CheckSteps, createSteps, TooManySteps } from './step-limit.ts';
+import { type CheckSteps, createSteps, TooManySteps, TooMuchText } from './step-limit.ts';
 
 /**
  * Returns what is wrong with an input whose JSON had so many characters; empty when nothing is. Takes time that grows
@@ -25,25 +26,43 @@ class BadSchema extends Error {
 }
 
 /**
- * Compiles a JSON Schema 2020-12. Formats are annotations, and so are keywords that the standard does not know;
- * the action's own schema, which the executor applies, has the last word.
+ * Compiles a JSON Schema 2020-12. Formats that are not among FORMATS are annotations, and so are keywords that the standard
+ * does not know; the action's own schema, which the executor applies, has the last word.
  * @throws BadSchema for one that schemaMistakes finds something in
  */
 export function compileSchema(schema: Record<string, unknown>): Validator {
-  const { mistakes, quick } = examineSchema(schema);
-  if (!quick) {
+  const { mistakes, checked } = examineSchema(schema);
+  if (!checked) {
     throw new BadSchema(mistakes.map(({ path, detail }) => [...path, detail].join(' / ')).join('\n'));
   }
+  const { quick, patterns } = checked;
   let thorough: typeof quick | undefined;
   return (input, length, steps = createSteps()) => {
-    const first = quick.errorsOf(input);
+    const first = firstErrors(quick, input, steps);
+    if (first === undefined) return [TOO_COSTLY];
     if (first.length === 0 || length > ALL_ERRORS_LENGTH || steps.left <= 0) return inputErrorsOf(first);
-    thorough ??= compile(schema, { allErrors: true });
+    thorough ??= compile(schema, { allErrors: true, patterns });
     try {
       return inputErrorsOf(thorough.errorsOf(input, steps));
     } catch (error) {
-      if (error instanceof TooManySteps) return inputErrorsOf(first);
+      if (error instanceof TooManySteps || error instanceof TooMuchText) return inputErrorsOf(first);
       throw error;
     }
   };
+}
+
+const TOO_COSTLY: InputError = {
+  pointer: '#',
+  code: 'too_costly',
+  detail: 'has texts that are too long for the patterns they must match',
+};
+
+/** Undefined where the texts of the input are too long to be looked at. */
+function firstErrors(quick: Compiled, input: unknown, steps: CheckSteps): ErrorObject[] | undefined {
+  try {
+    return quick.errorsOf(input, steps);
+  } catch (error) {
+    if (error instanceof TooMuchText) return undefined;
+    throw error;
+  }
 }

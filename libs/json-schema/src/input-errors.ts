@@ -20,7 +20,7 @@ export function inputErrorsOf(ajvErrors: readonly ErrorObject[]): InputError[] {
   const mistyped = new Set(found.filter(({ code }) => code === 'type').map(({ pointer }) => pointer));
   const seen = new Set<string>();
   const kept = found.filter(({ pointer, code }) => {
-    const key = `${pointer} ${code}`;
+    const key = `${pointer} ${code === 'format' ? 'pattern' : code}`;
     if (seen.has(key) || (code !== 'type' && mistyped.has(pointer))) return false;
     seen.add(key);
     return true;
@@ -69,6 +69,8 @@ function detailOf(error: ErrorObject): string {
       const format: unknown = error.parentSchema?.format;
       return typeof format === 'string' ? `must be a valid ${format}` : cut(error.message ?? 'is not valid');
     }
+    case 'format':
+      return `must be a valid ${params.format}`;
     default:
       return cut((error.message ?? 'is not valid').replace('must NOT', 'must not'));
   }

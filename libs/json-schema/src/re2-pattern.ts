@@ -1,27 +1,61 @@
 import { RE2JS } from 're2js';
+import { assertPatternSize, estimatePatternSize } from './pattern-size.ts';
+import type { Run } from './run.ts';
+import { TooMuchText } from './step-limit.ts';
 
-/**
- * Compiles an ECMA-262 pattern for RE2, which takes linear time whatever pattern and text are: patterns come from
- * executors and inputs from callers.
- * @throws for a pattern that RE2 does not take, such as a lookahead or more than 1,000 repetitions.
- */
-function compilePattern(pattern: string) {
-  const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
+/** The patterns of one schema, each compiled once. */
+export interface Patterns {
+  /**
+   * Compiles an ECMA-262 pattern for RE2, which takes linear time whatever pattern and text are: patterns come from
+   * executors and inputs from callers.
+   * @throws for a pattern that RE2 does not take, such as a lookahead or more than 1,000 repetitions, or that is too large
+   */
+  compile(pattern: string): RE2JS;
+}
+
+export function createPatterns(): Patterns {
+  const compiled = new Map<string, RE2JS>();
+  let size = 0;
   return {
-    test: (text: string) => compiled.test(text),
-    // Ajv tells patterns apart by their text.
-    toString: () => `re2:${pattern}`,
+    compile(pattern) {
+      const known = compiled.get(pattern);
+      if (known) return known;
+      // A large one is not compiled to be measured.
+      assertPatternSize(pattern, estimatePatternSize(pattern), size);
+      const made = compileRe2(pattern);
+      assertPatternSize(pattern, made.programSize(), size);
+      size += made.programSize();
+      compiled.set(pattern, made);
+      return made;
+    },
   };
 }
 
-/** Ajv's regular expressions. */
-export const re2 = Object.assign(compilePattern, { code: 're2' });
-
-export function takesPattern(pattern: string): boolean {
+function compileRe2(pattern: string): RE2JS {
   try {
-    compilePattern(pattern);
-    return true;
-  } catch {
-    return false;
+    return RE2JS.compile(RE2JS.translateRegExp(pattern));
+  } catch (cause) {
+    throw new Error(`RE2 does not take the pattern ${pattern}`, { cause });
   }
+}
+
+/** What a character costs beside the instructions that it is held against. */
+const COST_OF_CHARACTER = 4;
+
+/** Ajv's regular expressions, whose work is counted. */
+export function re2(patterns: Patterns, run: Run) {
+  function compile(pattern: string) {
+    const compiled = patterns.compile(pattern);
+    const cost = compiled.programSize() + COST_OF_CHARACTER;
+    return {
+      test(text: string): boolean {
+        run.steps.patternWork -= text.length * cost;
+        if (run.steps.patternWork < 0) throw new TooMuchText();
+        return compiled.test(text);
+      },
+      // Ajv tells patterns apart by their text.
+      toString: () => `re2:${pattern}`,
+    };
+  }
+  return Object.assign(compile, { code: 're2' });
 }

@@ -29,13 +29,25 @@ export class TooManySteps extends Error {
   readonly retryable = false;
 }
 
-/** The steps that are left for all the inputs that share them. */
-export interface CheckSteps {
-  left: number;
+/** Thrown in the middle of a validation whose texts are too long for the patterns that they are held against. */
+export class TooMuchText extends Error {
+  override name = 'TooMuchText';
+  readonly code = 'too_much_text';
+  readonly retryable = false;
 }
 
+/** What is left for all the inputs that share it. */
+export interface CheckSteps {
+  left: number;
+  /** Characters times the instructions of the patterns that they are held against. */
+  patternWork: number;
+}
+
+/** In the worst case this takes a second, usually far less. A megabyte of base64 fits in. */
+const MAX_PATTERN_WORK = 30_000_000;
+
 export function createSteps(): CheckSteps {
-  return { left: MAX_STEPS };
+  return { left: MAX_STEPS, patternWork: MAX_PATTERN_WORK };
 }
 
 /** A copy of a schema that counts its steps. */

@@ -4,7 +4,7 @@ import type { RunAccepted } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import { type AcceptedJob, findAccepted } from './accepted-job.ts';
 import type { ActionCatalogue } from './action-catalogue.ts';
-import { canonicalPathOf } from './action-path.ts';
+import { keyedPlaceOf } from './action-path.ts';
 import { answer } from './answer.ts';
 import { type FindJobDeps, findJob } from './find-job.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -53,29 +53,46 @@ interface SentOrder {
  */
 export async function acceptJob(c: Ctx, deps: AcceptJobDeps, sent: SentOrder): Promise<Response> {
   const { order, caller, actionPath } = sent;
-  const waitS = preferredWaitS(c.req.raw.headers.get('prefer'));
-  const { value: job, replayed } = await requestOnce(c, deps, sent);
-  c.env.jobId = job.jobId;
   const { tenantId } = caller;
+  const { value: job, replayed } = await requestOnce(c, deps, sent);
   const links = jobLinks({ tenantId, jobId: job.jobId }, actionPath);
+  const action = order.contract.name;
+  return answerAccepted(c, deps, { job, tenantId, action, links, replayed });
+}
+
+/** The answer to whoever asked for a job, at first and again. */
+export async function answerAccepted(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  accepted: {
+    job: AcceptedJob;
+    tenantId: string;
+    action: string;
+    links: RunAccepted['links'];
+    replayed: boolean;
+  },
+): Promise<Response> {
+  const { job, tenantId, action, links, replayed } = accepted;
+  const waitS = preferredWaitS(c.req.raw.headers.get('prefer'));
+  c.env.jobId = job.jobId;
   const headers = {
     location: links.status,
     ...(waitS === undefined ? {} : { 'preference-applied': `wait=${waitS}` }),
     ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
   };
-  const wanted = { tenantId, jobId: job.jobId, action: order.contract.name, minVersion: 0 };
+  const wanted = { tenantId, jobId: job.jobId, action, minVersion: 0 };
   const ended = waitS ? await awaitEnding(c, deps, { wanted, waitS, version: job.version }) : undefined;
   if (ended) return answerSummary(c, ended, { ...deps, status: 200, headers });
-  const accepted: RunAccepted = {
+  const body: RunAccepted = {
     job_id: job.jobId,
     status: 'queued',
     version: job.version,
-    action: order.contract.name,
+    action,
     created_at: job.createdAt,
-    ...unserved(deps.catalogue, order.contract.name),
+    ...unserved(deps.catalogue, action),
     links,
   };
-  return answer(c, { status: 202, body: accepted, headers: { ...headers, 'retry-after': '1' } });
+  return answer(c, { status: 202, body, headers: { ...headers, 'retry-after': '1' } });
 }
 
 function unserved(catalogue: ActionCatalogue, action: string): Pick<RunAccepted, 'unserved_since'> {
@@ -98,11 +115,11 @@ async function requestOnce(
     if (!value) throw new Error('the id of a new job is taken');
     return { value, replayed: false };
   }
-  const path = canonicalPathOf(url);
+  const place = keyedPlaceOf(url);
   const action = order.contract.name;
   return deps.idempotency.once({
-    name: recordNameOf({ tenantId, kind, path, key }),
-    fingerprint: fingerprintOf(path, text),
+    name: recordNameOf({ tenantId, kind, place, key }),
+    fingerprint: fingerprintOf(place, text),
     request: ({ job_id: jobId }) => request(c, deps, { ...sent, jobId }),
     find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
   });

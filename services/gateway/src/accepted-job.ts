@@ -10,6 +10,12 @@ export interface AcceptedJob {
   readonly createdAt: string;
 }
 
+/** One that was found again, with what the answer's links are made of. */
+export interface FoundJob extends AcceptedJob {
+  readonly action: string;
+  readonly resource: Record<string, string>;
+}
+
 /**
  * A job that was accepted under a recorded key, or undefined if it has not been requested: then neither the log nor the
  * table knows it, however old the record is.
@@ -17,14 +23,15 @@ export interface AcceptedJob {
  */
 export async function findAccepted(
   deps: FindJobDeps,
-  job: { tenantId: string; action: string; jobId: string },
+  job: { tenantId: string; action: string | undefined; jobId: string },
   record: IdempotencyRecord,
-): Promise<AcceptedJob | undefined> {
+): Promise<FoundJob | undefined> {
   const { jobId } = job;
   try {
-    const { request } = await findJob(deps, { ...job, minVersion: 0 });
+    const { action, request } = await findJob(deps, { ...job, minVersion: 0 });
     const createdAt = request.value?.requestedAt ?? record.created_at;
-    return { jobId, version: request.version, createdAt };
+    const resource = request.value?.data.resource ?? {};
+    return { jobId, version: request.version, createdAt, action, resource };
   } catch (error) {
     if (error instanceof Refusal && error.code === 'unknown_job') return undefined;
     throw error;

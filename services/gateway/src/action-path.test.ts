@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   fillResource,
+  keyedPlaceOf,
   matchResource,
   parseActionPath,
   parseResourceTemplate,
@@ -66,4 +67,15 @@ test('a parameter that is filled into the path is read back as it was', () => {
 
 test('a resource that lacks a parameter has no path', () => {
   expect(fillResource(DESIGNS, {})).toBeUndefined();
+});
+
+test.each([
+  ['/v2/tenants/a/designs/d-1/simulate/run', '/v2/tenants/a/plans/d%2D1/simul%61te/run', true],
+  ['/v2/tenants/a/designs/d-1/simulate/run?x', '/v2/tenants/a/designs/d-1/simulate/run', true],
+  ['/v2/tenants/a/designs/d-1/simulate/run', '/v2/tenants/a/designs/d-2/simulate/run', false],
+  ['/v2/tenants/a/designs/d-1/simulate/run', '/v2/tenants/a/simulate/run', false],
+  ['/v2/tenants/a/a/1/b/2/simulate/run', '/v2/tenants/a/a/1%2F2/simulate/run', false],
+  ['/v2/tenants/a/jobs/j-1/retry', '/v2/tenants/a/jobs/j-2/retry', false],
+])('%s and %s are one place to a key: %s', (one, other, isSame) => {
+  expect(keyedPlaceOf(`http://h${one}`) === keyedPlaceOf(`http://h${other}`)).toBe(isSame);
 });

@@ -24,11 +24,14 @@ export function rawPathOf(url: string): string {
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
 
-/** The same for all paths that name the same: each word encoded in one way. */
-export function canonicalPathOf(url: string): string {
-  const path = rawPathOf(url);
-  return path
-    .split('/')
+/**
+ * What a path names, the same for all ways to write it and wherever the action has moved: the values of its resource, its
+ * last two words, and none of the words that a resource has before its values.
+ */
+export function keyedPlaceOf(url: string): string {
+  const words = rawPathOf(url).split('/').slice(HEAD_WORDS);
+  const resource = words.slice(0, -2).filter((_, index) => index % 2 === 1);
+  return [...resource, ...words.slice(-2)]
     .map((word) => encodeURIComponent(decodeWord(word) ?? word))
     .join('/');
 }

@@ -22,16 +22,16 @@ test.each(['', '""', '"', '"abc', 'abc"', 'a b', '"a b"', 'a, b', '"a\\b"', 'é'
   },
 );
 
-test('a key is another one for another tenant, kind of request and path', () => {
-  const use = { tenantId: 'a', kind: 'run', path: '/p', key: 'k' };
-  const others = [{ tenantId: 'b' }, { kind: 'retry' }, { path: '/q' }, { key: 'l' }];
+test('a key is another one for another tenant, kind of request and place', () => {
+  const use = { tenantId: 'a', kind: 'run', place: '/p', key: 'k' };
+  const others = [{ tenantId: 'b' }, { kind: 'retry' }, { place: '/q' }, { key: 'l' }];
   const names = [use, ...others.map((other) => ({ ...use, ...other }))].map(recordNameOf);
   expect(new Set(names).size).toBe(5);
   expect(names[0]).toBe(recordNameOf({ ...use }));
   expect(names[0]).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test('a request is told by its path and its body', () => {
+test('a request is told by its place and its body', () => {
   const prints = [fingerprintOf('/p', '{}'), fingerprintOf('/p', '{ }'), fingerprintOf('/q', '{}')];
   expect(new Set(prints).size).toBe(3);
 });

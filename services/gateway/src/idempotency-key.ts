@@ -23,12 +23,12 @@ export function readIdempotencyKey(header: string | null): string | undefined {
   });
 }
 
-/** Under which name the use of a key is recorded: a key means something to one tenant, at one path only. */
-export function recordNameOf(use: { tenantId: string; kind: string; path: string; key: string }): string {
-  return hash('sha256', JSON.stringify([use.tenantId, use.kind, use.path, use.key]), 'hex');
+/** Under which name the use of a key is recorded: a key means something to one tenant, at one place only. */
+export function recordNameOf(use: { tenantId: string; kind: string; place: string; key: string }): string {
+  return hash('sha256', JSON.stringify([use.tenantId, use.kind, use.place, use.key]), 'hex');
 }
 
-/** By which a request that is sent again is told from another one. No path has a line break in it. */
-export function fingerprintOf(path: string, body: string): string {
-  return hash('sha256', `${path}\n${body}`, 'hex');
+/** By which a request that is sent again is told from another one. No place has a line break in it. */
+export function fingerprintOf(place: string, body: string): string {
+  return hash('sha256', `${place}\n${body}`, 'hex');
 }

@@ -2,8 +2,10 @@ import { randomUUIDv7 } from 'node:crypto';
 import { openBucket } from '@errand/bus';
 import { BUCKETS, IdempotencyRecord } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { keyedPlaceOf } from './action-path.ts';
+import { batchJobId } from './batch-job-ids.ts';
 import { fingerprintOf, recordNameOf } from './idempotency-key.ts';
-import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
 
 let gateway: TestGateway;
 
@@ -15,6 +17,7 @@ afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
 });
 
+const placeOf = (path: string) => keyedPlaceOf(`http://gateway${path}`);
 const BODY = '{"tilt_deg": 30}';
 const run = (key: string, options = {}) =>
   gateway.call(RUN_PATH, { body: BODY, headers: { 'idempotency-key': key }, ...options });
@@ -23,11 +26,11 @@ const run = (key: string, options = {}) =>
 async function leaveRecord(key: string, ageMs: number): Promise<IdempotencyRecord> {
   const record = {
     job_id: randomUUIDv7(),
-    fingerprint: fingerprintOf(RUN_PATH, BODY),
+    fingerprint: fingerprintOf(placeOf(RUN_PATH), BODY),
     created_at: new Date(Date.now() - ageMs).toISOString(),
   };
   const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
-  await bucket.put(recordNameOf({ tenantId: TENANT, kind: 'run', path: RUN_PATH, key }), record);
+  await bucket.put(recordNameOf({ tenantId: TENANT, kind: 'run', place: placeOf(RUN_PATH), key }), record);
   return record;
 }
 
@@ -144,4 +147,83 @@ test('two ways to write one path are one path to a key', async () => {
   expect(second.json.job_id).toBe(first.json.job_id);
   expect(second.headers.get('idempotency-replayed')).toBe('true');
   expect(other.json.job_id).not.toBe(first.json.job_id);
+});
+
+test('what was accepted is answered again, whatever the contract and the path of the action are by now', async () => {
+  const name = 'narrowed';
+  const path = RUN_PATH.replace('simulate', name);
+  const input_schema = (maximum: number) => ({ type: 'object', properties: { n: { maximum } } });
+  const announce = (contract: object) => gateway.announce({ ...SIMULATE, name, ...contract });
+  const send = (to: string, key: string, body: unknown = { n: 50 }) =>
+    gateway.call(to, { body, headers: { 'idempotency-key': key } });
+  await announce({ input_schema: input_schema(100) });
+  await expect.poll(async () => (await send(path, 'probe')).status).toBe(202);
+  const run = await send(path, 'kept');
+  const batchPath = `${path}-batch`;
+  const items = { items: [{ n: 50 }, { n: 101 }, { n: 5 }, { n: 7 }] };
+  const batch = await send(batchPath, 'kept', items);
+  expect(batch.json).toMatchObject({ accepted: 3, rejected: 1 });
+  const wrong = await send(batchPath, 'half-wrong', { items: [{ n: 101 }, { n: 50 }] });
+  await gateway.call(run.json.links.cancel, { method: 'POST' });
+  const retryPath = `${run.json.links.job}/retry`;
+  const retry = await send(retryPath, 'kept', {});
+  expect(retry.status).toBe(202);
+
+  async function expectSame(refusal: string): Promise<void> {
+    await expect.poll(async () => (await send(path, `new-${refusal}`)).json.code).toBe(refusal);
+    for (const [to, first, body] of [
+      [path, run, undefined],
+      [batchPath, batch, items],
+      [batchPath, wrong, { items: [{ n: 101 }, { n: 50 }] }],
+      [retryPath, retry, {}],
+    ] as const) {
+      const key = first === wrong ? 'half-wrong' : 'kept';
+      const again = await send(to, key, body);
+      expect([again.status, again.headers.get('idempotency-replayed')], again.text).toEqual([202, 'true']);
+      if (first === retry) expect(again.json.job_id).toBe(first.json.job_id);
+      else if (refusal === 'invalid_input' && first === run) expect(again.json).toEqual(first.json);
+      else expect(idsOf(again.json)).toEqual(idsOf(first.json));
+    }
+    expect((await send(path, 'kept', { n: 51 })).json.code).toBe('idempotency_key_reused');
+    expect((await send(retryPath, 'another', {})).json.code).toBe(refusal);
+  }
+  await announce({ version: '2', input_schema: input_schema(10) });
+  await expectSame('invalid_input');
+  await announce({ version: '3', resource: 'plans/{plan_id}' });
+  await expectSame('unknown_action');
+  const moved = await send(path.replace('designs', 'plans'), 'kept');
+  expect([moved.headers.get('idempotency-replayed'), moved.json.job_id]).toEqual(['true', run.json.job_id]);
+
+  // Items that would be right by now stay refused.
+  await announce({ version: '4', input_schema: input_schema(1_000) });
+  await expect.poll(async () => (await send(path, 'wider', { n: 1_000 })).status).toBe(202);
+  const again = await send(batchPath, 'kept', items);
+  expect([again.json.accepted, again.json.items[1]]).toEqual([3, { index: 1, errors: [] }]);
+});
+
+const idsOf = ({ job_id, items = [] }: { job_id?: string; items?: { job_id?: string }[] }) => [
+  job_id,
+  ...items.map((item) => item.job_id),
+];
+
+test('a batch that was left half done is answered with what there is of it, once nothing of it would be taken', async () => {
+  const body = JSON.stringify({ items: [{ tilt_deg: 91 }, { tilt_deg: 92 }] });
+  const path = `${RUN_PATH}-batch`;
+  const record = {
+    job_id: randomUUIDv7(),
+    fingerprint: fingerprintOf(placeOf(path), body),
+    created_at: new Date(Date.now() - 11_000).toISOString(),
+  };
+  const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
+  const use = { tenantId: TENANT, kind: 'run-batch', place: placeOf(path), key: 'half' };
+  await bucket.put(recordNameOf(use), record);
+  const { json: model } = await gateway.call(RUN_PATH, { body: BODY });
+  const [requested] = await gateway.bus.readJob({ tenantId: TENANT, jobId: model.job_id });
+  if (requested?.event.type !== 'JobRequested') throw new Error('not a request');
+  const { type, data } = requested.event;
+  await gateway.append(batchJobId(record.job_id, 1), 0, { type, data });
+  const answer = await gateway.call(path, { body, headers: { 'idempotency-key': 'half' } });
+  expect([answer.status, answer.json.accepted]).toEqual([202, 1]);
+  expect(answer.json.items[0].errors).toMatchObject([{ pointer: '#/tilt_deg', code: 'maximum' }]);
+  expect(answer.json.items[1].job_id).toBe(batchJobId(record.job_id, 1));
 });

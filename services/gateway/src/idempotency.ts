@@ -22,11 +22,15 @@ interface KeyedRequest<T> {
   /** Name of the record. */
   readonly name: string;
   readonly fingerprint: string;
+  /** Of a batch the places of the items that are refused. */
+  readonly refused?: readonly number[];
   /** Requests what is to exist under the record's id. Undefined: another one was first. */
   readonly request: (record: IdempotencyRecord) => Promise<T | undefined>;
   /** Finds what was requested under the record's id. Undefined: it is not there, or not all of it. */
-  readonly find: (record: IdempotencyRecord) => Promise<T | undefined>;
+  readonly find: (record: IdempotencyRecord, isUnderWay: boolean) => Promise<T | undefined>;
 }
+
+type Findable<T> = Pick<KeyedRequest<T>, 'name' | 'fingerprint' | 'find'>;
 
 export interface Idempotency {
   /**
@@ -34,6 +38,11 @@ export interface Idempotency {
    * @throws Refusal idempotency_key_reused, idempotency_in_flight; LogUnavailable
    */
   once<T>(keyed: KeyedRequest<T>): Promise<{ value: T; replayed: boolean }>;
+  /**
+   * Finds what was requested, and requests nothing. Undefined: nothing was.
+   * @throws Refusal idempotency_key_reused, idempotency_in_flight; LogUnavailable
+   */
+  find<T>(keyed: Findable<T>): Promise<T | undefined>;
 }
 
 export interface IdempotencyDeps {
@@ -51,8 +60,12 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency {
   const { bus, records, now } = deps;
   const attempts = createAttempts();
 
-  async function claim(name: string, own: IdempotencyRecord): Promise<IdempotencyRecord> {
+  function assertConnected(): void {
     if (!bus.isConnected()) throw new LogUnavailable('not connected');
+  }
+
+  async function claim(name: string, own: IdempotencyRecord): Promise<IdempotencyRecord> {
+    assertConnected();
     for (let tries = 0; tries < 3; tries++) {
       if (await records.create(name, own)) return own;
       const stored = await records.get(name);
@@ -86,22 +99,41 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency {
     }
   }
 
+  async function findRecorded<T>(
+    { fingerprint, find }: Findable<T>,
+    record: IdempotencyRecord,
+  ): Promise<T | undefined> {
+    if (record.fingerprint !== fingerprint) throw new Refusal('idempotency_key_reused');
+    const underWay = isUnderWay(record);
+    const found = await find(record, underWay);
+    if (found === undefined && underWay) throw new Refusal('idempotency_in_flight');
+    return found;
+  }
+
   return {
+    async find(keyed) {
+      assertConnected();
+      const record = await records.get(keyed.name);
+      return record && findRecorded(keyed, record);
+    },
     async once(keyed) {
-      const { name, fingerprint, find } = keyed;
-      const own = { job_id: randomUUIDv7(), fingerprint, created_at: new Date(now()).toISOString() };
+      const { name, fingerprint, find, refused } = keyed;
+      const own = {
+        job_id: randomUUIDv7(),
+        fingerprint,
+        created_at: new Date(now()).toISOString(),
+        ...(refused ? { refused: [...refused] } : {}),
+      };
       // An acknowledgement that got lost makes one's own record look like another's, so ids are compared.
       const record = await claim(name, own);
       const isOwn = record.job_id === own.job_id;
-      if (record.fingerprint !== fingerprint) throw new Refusal('idempotency_key_reused');
       if (!isOwn) {
-        const found = await find(record);
+        const found = await findRecorded(keyed, record);
         if (found !== undefined) return { value: found, replayed: true };
-        if (isUnderWay(record)) throw new Refusal('idempotency_in_flight');
       }
       const value = await request(keyed, record, isOwn);
       if (value !== undefined) return { value, replayed: false };
-      const found = await find(record);
+      const found = await find(record, false);
       if (found === undefined) throw new LogUnavailable('a job that was just requested cannot be found');
       return { value: found, replayed: true };
     },

@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { openBucket } from '@errand/bus';
 import { BUCKETS, IdempotencyRecord, Problem } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { keyedPlaceOf } from './action-path.ts';
 import { batchJobId } from './batch-job-ids.ts';
 import { fingerprintOf, recordNameOf } from './idempotency-key.ts';
 import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -118,13 +119,14 @@ test('a batch that is sent again with its key is answered with the same jobs', a
 test('a batch that was left half done is completed with the very jobs that are missing', async () => {
   const items = [right(1), { tilt_deg: 91 }, right(3), right(4)];
   const text = JSON.stringify({ items });
+  const place = keyedPlaceOf(`http://gateway${BATCH_PATH}`);
   const record = {
     job_id: randomUUIDv7(),
-    fingerprint: fingerprintOf(BATCH_PATH, text),
+    fingerprint: fingerprintOf(place, text),
     created_at: new Date(Date.now() - 11_000).toISOString(),
   };
   const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
-  const use = { tenantId: TENANT, kind: 'run-batch', path: BATCH_PATH, key: 'half' };
+  const use = { tenantId: TENANT, kind: 'run-batch', place, key: 'half' };
   await bucket.put(recordNameOf(use), record);
   const { json: model } = await gateway.call(RUN_PATH, { body: right(3) });
   const [modelEvent] = await gateway.bus.readJob({ tenantId: TENANT, jobId: model.job_id });

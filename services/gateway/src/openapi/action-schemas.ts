@@ -30,7 +30,7 @@ export function actionSchemasOf(
   const result = embedSchema(resultId, known.result);
   const properties = {
     ...(summary.properties as Schema),
-    action: { const: contract.name },
+    action: { type: 'string', const: contract.name },
     results: { anyOf: [refTo(resultId), refTo('ResultLink'), { type: 'null' }] },
   };
   return {
@@ -112,7 +112,7 @@ function opened(schema: Schema, components: Record<string, Schema>, depth: numbe
   }
   if (typeof rest.maxProperties === 'number') changed.maxProperties = rest.maxProperties + 1;
   if (rest.propertyNames !== undefined) {
-    changed.propertyNames = { anyOf: [{ const: '_job' }, rest.propertyNames] };
+    changed.propertyNames = { anyOf: [{ type: 'string', const: '_job' }, rest.propertyNames] };
   }
   if (rest.patternProperties) changed.patternProperties = withJob(rest.patternProperties as Schema);
   return changed;

@@ -232,3 +232,23 @@ function validatorOf({ components }: Json, id: string): (value: unknown) => bool
   const validate = compileSchema({ $ref: `#/components/schemas/${id}`, components });
   return (value) => validate(value, 0).length === 0;
 }
+
+test('what generators stumble over is not in the document: constants without types, two patterns of a text, odd names', () => {
+  const document = documentOf({});
+  const found: string[] = [];
+  function visit(node: Json, path: string): void {
+    if (typeof node !== 'object' || node === null || /\/(example|examples|default)$/.test(path)) return;
+    const isSchema = !path.endsWith('/properties');
+    if (isSchema && ('const' in node || 'enum' in node) && !('type' in node)) found.push(`${path}: no type`);
+    if (isSchema && typeof node.pattern === 'string' && node.pattern.includes('\\/'))
+      found.push(`${path}: a slash`);
+    if (isSchema && /\\p\{/i.test(node.pattern)) found.push(`${path}: a flag`);
+    const patterns = (isSchema && node.allOf?.filter((each: Json) => each.pattern)) || [];
+    if (patterns.length > 0) found.push(`${path}: two patterns`);
+    for (const [key, member] of Object.entries(node)) visit(member, `${path}/${key}`);
+  }
+  visit(document, '');
+  const { schemas, responses } = document.components;
+  const names = [...Object.keys(schemas), ...Object.keys(responses)];
+  expect([...found, ...names.filter((name) => !/^\w+$/.test(name))]).toEqual([]);
+});

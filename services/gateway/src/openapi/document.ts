@@ -5,6 +5,7 @@ import { adminOperations } from './admin.ts';
 import { deliveryOperations } from './deliveries.ts';
 import { jobOperations } from './jobs.ts';
 import { type Answer, HEADERS, type HeaderName, type Operation, type Parameter, TAGS } from './operation.ts';
+import { pascalCase } from './pascal-case.ts';
 import { type ProblemAnswer, problemAnswersOf } from './problem-answers.ts';
 import { actionOperations } from './runs.ts';
 import { named, type Schema, writeSchemas } from './schemas.ts';
@@ -75,7 +76,7 @@ function actionsOf(entries: readonly CatalogueEntry[], summary: Schema) {
   const taken = new Set(FIXED.map(({ path }) => shapeOf(path)));
   const names = new Set<string>();
   return entries.flatMap((entry): { schemas: ActionSchemas; operations: Operation[] }[] => {
-    let pascalName = pascal(entry.contract.name);
+    let pascalName = pascalCase(entry.contract.name);
     while (names.has(pascalName)) pascalName += '_';
     const shape = shapeOf(`${placeOf(entry.contract).path}/cancel`);
     if (taken.has(shape)) return [];
@@ -88,10 +89,6 @@ function actionsOf(entries: readonly CatalogueEntry[], summary: Schema) {
 
 function shapeOf(path: string): string {
   return path.replaceAll(/\{\w+\}/g, '{}');
-}
-
-function pascal(name: string): string {
-  return name.replaceAll(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 const SECURITY: Record<Operation['key'], Json[]> = {

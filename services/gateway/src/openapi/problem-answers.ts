@@ -1,6 +1,7 @@
 import { Problem } from '@errand/contracts';
 import { type ProblemCode, problemStatus } from '../problem.ts';
 import type { HeaderName, Operation } from './operation.ts';
+import { pascalCase } from './pascal-case.ts';
 import { named, refTo, type Schema } from './schemas.ts';
 
 named('Problem', Problem);
@@ -47,12 +48,22 @@ export function problemAnswersOf({ key, body, parameters = [], problems = [] }: 
   ]);
   const byStatus = Map.groupBy([...codes].sort(), problemStatus);
   return [...byStatus].map(([status, known]) => ({
-    name: [`Problem${status}`, ...known].join('.'),
+    name: `Problem${status}${pascalCase(known.join('_'))}`,
     status,
     description: known.map((code) => `\`${code}\``).join(', '),
     headers: HEADERS[status] ?? [],
     schema: {
-      allOf: [refTo('Problem'), { properties: { status: { const: status }, code: { enum: known } } }],
+      allOf: [
+        refTo('Problem'),
+        {
+          type: 'object',
+          properties: {
+            // A generator that is told no type takes the two for never.
+            status: { type: 'integer', const: status },
+            code: { type: 'string', enum: known },
+          },
+        },
+      ],
     },
   }));
 }

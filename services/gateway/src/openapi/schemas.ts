@@ -74,6 +74,11 @@ function write(): WrittenSchemas {
 /** Leaves out what says nothing to a reader. */
 function tidy(zodSchema: z.core.$ZodTypes, jsonSchema: z.core.JSONSchema.BaseSchema): void {
   if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+  // A slash needs a backslash in a literal of JavaScript only.
+  if (jsonSchema.pattern)
+    jsonSchema.pattern = jsonSchema.pattern.replaceAll(/\\(.)/gs, (escaped, of) =>
+      of === '/' ? of : escaped,
+    );
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   const names = jsonSchema.propertyNames;

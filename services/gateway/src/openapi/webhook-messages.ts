@@ -63,7 +63,11 @@ const HEADERS: readonly [string, string, Schema][] = [
   ],
   ['errand-delivery', '`<event_id>.<endpoint_id>`', { type: 'string' }],
   ['errand-attempt', 'Counts from 1.', { type: 'integer', minimum: 1 }],
-  ['errand-trigger', 'Why the attempt is made.', { enum: ['auto', 'manual', 'replay', 'probe', 'test'] }],
+  [
+    'errand-trigger',
+    'Why the attempt is made.',
+    { type: 'string', enum: ['auto', 'manual', 'replay', 'probe', 'test'] },
+  ],
 ];
 
 /** The `webhooks` of the document: each type of message, as its receivers get it. */
@@ -93,7 +97,7 @@ function message(type: string, schema: z.ZodType, summary: string) {
       required: true,
       content: {
         'application/json': {
-          schema: { allOf: [schemaOf(schema), { properties: { type: { const: type } } }] },
+          schema: { allOf: [schemaOf(schema), { properties: { type: { type: 'string', const: type } } }] },
         },
       },
     },

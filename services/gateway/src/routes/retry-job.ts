@@ -4,15 +4,19 @@ import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contract
 import { foldJob, isEnded } from '@errand/domain';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
-import { type AcceptJobDeps, acceptJob } from '../accept-job.ts';
+import { type AcceptJobDeps, acceptJob, answerAccepted } from '../accept-job.ts';
+import { findAccepted } from '../accepted-job.ts';
 import { fillResource } from '../action-path.ts';
 import { parseBody } from '../body-errors.ts';
 import { findJob } from '../find-job.ts';
+import { answerOrReplay } from '../first-answer.ts';
 import { checkInput, type JobOrder } from '../job-order.ts';
 import { readJobQuery } from '../job-query.ts';
+import { linksOf } from '../job-summary.ts';
 import { type JobLife, jobTimesOf } from '../job-times.ts';
-import type { TenantHandler } from '../middleware/authenticate.ts';
-import { type BodyLimits, readOptionalJsonObject } from '../middleware/read-json.ts';
+import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
+import type { Ctx } from '../middleware/exchange.ts';
+import { type BodyLimits, type JsonBody, readOptionalJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
 
@@ -35,31 +39,59 @@ export function retryJob(deps: Deps): TenantHandler {
     refuseUnknownParameters(c, []);
     const nowMs = deps.now();
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, nowMs);
-    const { body, text: sentText } = await readOptionalJsonObject(c, deps);
-    parseBody(Body, body);
     const { tenantId } = caller;
-    const request = await readRequest(deps, { tenantId, jobId });
-    c.env.action = request.action;
-    const entry = await deps.catalogue.find(request.action);
-    const resource = entry && fillResource(entry.template, request.resource);
-    if (!entry || resource === undefined) throw new Refusal('unknown_action');
-    const times = timesOf(deps, nowMs);
-    const { input, json, inputRef } = await readInput(deps, request, times);
-    const errors = checkInput(input, json.length, { entry, steps: createSteps() });
-    if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-    const order: JobOrder = {
-      contract: entry.contract,
-      resource: request.resource,
-      ...{ input, times, metadata: request.metadata },
-      ...(inputRef ? { inputRef } : {}),
-      source: 'retry',
-      retryOf: jobId,
-      webhook: request.webhook,
-    };
-    const actionPath = `/v2/tenants/${tenantId}${resource}/${request.action}`;
-    const sent = { text: sentText, inputBytes: Buffer.byteLength(json), nowMs, actionPath };
-    return acceptJob(c, deps, { order, caller, kind: 'retry', ...sent });
+    return answerOrReplay(c, deps.idempotency, {
+      tenantId,
+      kind: 'retry',
+      readBody: () => readOptionalJsonObject(c, deps),
+      judge: (readBody) => judge(c, deps, { caller, jobId, nowMs, readBody }),
+      find: (record) => findAccepted(deps, { tenantId, action: undefined, jobId: record.job_id }, record),
+      answerFound(job) {
+        const links = linksOf({ ...job, tenantId }, deps.catalogue);
+        return answerAccepted(c, deps, { job, tenantId, action: job.action, links, replayed: true });
+      },
+    });
   };
+}
+
+async function judge(
+  c: Ctx,
+  deps: Deps,
+  sent: { caller: Caller; jobId: string; nowMs: number; readBody: () => Promise<JsonBody> },
+): Promise<Response> {
+  const { caller, jobId, nowMs, readBody } = sent;
+  const { body, text: sentText } = await readBody();
+  parseBody(Body, body);
+  const { tenantId } = caller;
+  const request = await readRequest(deps, { tenantId, jobId });
+  c.env.action = request.action;
+  const entry = await deps.catalogue.find(request.action);
+  const resource = entry && fillResource(entry.template, request.resource);
+  if (!entry || resource === undefined) throw new Refusal('unknown_action');
+  const times = timesOf(deps, nowMs);
+  const { input, json, inputRef } = await readInput(deps, request, times);
+  const errors = checkInput(input, json.length, { entry, steps: createSteps() });
+  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+  const order: JobOrder = {
+    contract: entry.contract,
+    resource: request.resource,
+    input,
+    times,
+    metadata: request.metadata,
+    ...(inputRef ? { inputRef } : {}),
+    source: 'retry',
+    retryOf: jobId,
+    webhook: request.webhook,
+  };
+  return acceptJob(c, deps, {
+    order,
+    caller,
+    kind: 'retry',
+    text: sentText,
+    inputBytes: Buffer.byteLength(json),
+    nowMs,
+    actionPath: `/v2/tenants/${tenantId}${resource}/${request.action}`,
+  });
 }
 
 /** What an ended job was asked for. Its input is in the log only, which forgets sooner than the summary does. */

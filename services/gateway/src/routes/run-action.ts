@@ -1,30 +1,60 @@
 import { createSteps } from '@errand/json-schema';
-import { type AcceptJobDeps, acceptJob } from '../accept-job.ts';
+import { type AcceptJobDeps, acceptJob, answerAccepted } from '../accept-job.ts';
+import { findAccepted } from '../accepted-job.ts';
+import { parseActionPath, rawPathOf } from '../action-path.ts';
 import { answer } from '../answer.ts';
 import { isDryRun } from '../dry-run.ts';
 import { findAction } from '../find-action.ts';
+import { answerOrReplay } from '../first-answer.ts';
+import { jobLinks } from '../job-links.ts';
 import { checkRunBody, type OrderLimits } from '../job-order.ts';
-import type { TenantHandler } from '../middleware/authenticate.ts';
-import { busy } from '../middleware/exchange.ts';
-import { type BodyLimits, readJsonObject } from '../middleware/read-json.ts';
+import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
+import { busy, type Ctx } from '../middleware/exchange.ts';
+import { type BodyLimits, type JsonBody, readJsonObject } from '../middleware/read-json.ts';
 import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
 
+type Deps = AcceptJobDeps & BodyLimits & OrderLimits;
+
 /** POST …/{action}/run: 202 once the log has acknowledged the job's request, and not before. */
-export function runAction(deps: AcceptJobDeps & BodyLimits & OrderLimits): TenantHandler {
+export function runAction(deps: Deps): TenantHandler {
   return async (c, caller) => {
-    const { entry, path, resource } = await findAction(c, deps.catalogue);
+    const path = parseActionPath(rawPathOf(c.req.url));
+    if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
-    const { body, text } = await readJsonObject(c, deps);
-    const { maxLifeMs, defaultLifeMs, urlRules } = deps;
-    const nowMs = deps.now();
-    const steps = createSteps();
-    const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps };
-    const checked = busy(c, () => checkRunBody(body, text.length, context));
-    if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
-    if (dryRun) return answer(c, { status: 200, body: { valid: true } });
-    const { order } = checked;
-    return acceptJob(c, deps, { order, caller, kind: 'run', text, nowMs, actionPath: path.prefix });
+    const readBody = () => readJsonObject(c, deps);
+    if (dryRun) return judge(c, deps, { caller, dryRun, readBody });
+    const { tenantId } = caller;
+    const { action } = path;
+    return answerOrReplay(c, deps.idempotency, {
+      tenantId,
+      kind: 'run',
+      readBody,
+      judge: (read) => judge(c, deps, { caller, dryRun, readBody: read }),
+      find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
+      answerFound(job) {
+        const links = jobLinks({ tenantId, jobId: job.jobId }, path.prefix);
+        return answerAccepted(c, deps, { job, tenantId, action, links, replayed: true });
+      },
+    });
   };
+}
+
+async function judge(
+  c: Ctx,
+  deps: Deps,
+  { caller, dryRun, readBody }: { caller: Caller; dryRun: boolean; readBody: () => Promise<JsonBody> },
+): Promise<Response> {
+  const { entry, path, resource } = await findAction(c, deps.catalogue);
+  const { body, text } = await readBody();
+  const { maxLifeMs, defaultLifeMs, urlRules } = deps;
+  const nowMs = deps.now();
+  const steps = createSteps();
+  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps };
+  const checked = busy(c, () => checkRunBody(body, text.length, context));
+  if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+  if (dryRun) return answer(c, { status: 200, body: { valid: true } });
+  const { order } = checked;
+  return acceptJob(c, deps, { order, caller, kind: 'run', text, nowMs, actionPath: path.prefix });
 }

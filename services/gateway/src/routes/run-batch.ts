@@ -2,9 +2,10 @@ import type { AppendRequest } from '@errand/bus';
 import { InputError, JobId, RunAccepted } from '@errand/contracts';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
-import { type AcceptBatchDeps, acceptBatch } from '../accept-batch.ts';
+import { type AcceptBatchDeps, acceptBatch, type BatchJobs, findBatch } from '../accept-batch.ts';
 import type { AcceptedJob } from '../accepted-job.ts';
 import type { ActionCatalogue } from '../action-catalogue.ts';
+import { parseActionPath, rawPathOf } from '../action-path.ts';
 import { answer } from '../answer.ts';
 import {
   type BatchItem,
@@ -17,6 +18,7 @@ import { createBreather } from '../breather.ts';
 import { isDryRun } from '../dry-run.ts';
 import { createErrorRoom } from '../error-room.ts';
 import { type AddressedAction, findAction } from '../find-action.ts';
+import { answerOrReplay } from '../first-answer.ts';
 import { jobLinks } from '../job-links.ts';
 import type { JobOrder, OrderLimits } from '../job-order.ts';
 import type { Caller, TenantHandler } from '../middleware/authenticate.ts';
@@ -48,7 +50,10 @@ const ItemAnswer = z.union([
   }),
   z.object({
     index: z.int().min(0),
-    errors: z.array(InputError).meta({ description: 'Empty where the answer has no more room.' }),
+    errors: z.array(InputError).meta({
+      description:
+        'Empty where the answer has no more room, and for a batch that was sent again where nothing is wrong any more.',
+    }),
   }),
 ]);
 type ItemAnswer = z.infer<typeof ItemAnswer>;
@@ -70,42 +75,115 @@ export const BatchAnswer = z.object({
  */
 export function runBatch(deps: RunBatchDeps): TenantHandler {
   return async (c, caller) => {
-    const addressed = await findAction(c, deps.catalogue);
+    const path = parseActionPath(rawPathOf(c.req.url));
+    if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
-    const sent = await readFlawedJsonObject(c, deps.batchLimits);
-    const { text } = sent;
-    const origin = originOf(c, deps, caller);
-    const items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
-    const orders = items.filter((item) => item.kind === 'order');
-    const wrong = items.length - orders.length;
-    if (orders.length === 0 || (dryRun && wrong > 0)) {
-      throw new Refusal('invalid_input', { errors: batchErrors(items) });
-    }
-    if (dryRun) return answer(c, { status: 200, body: { valid: true } });
-    const { value: jobs, replayed } = await acceptBatch(c, deps, {
-      tenantId: caller.tenantId,
-      action: addressed.entry.contract.name,
-      indexes: orders.map(({ index }) => index),
-      appendsOf: (jobIdOf) => appendsOf(deps, orders, { jobIdOf, origin, text }),
-      text,
-      hasWebhooks: orders.some(({ order }) => order.webhook !== undefined),
-    });
-    const jobAt = new Map(orders.map(({ index }, place) => [index, jobs[place]]));
+    const readBody = () => readFlawedJsonObject(c, deps.batchLimits);
+    let items: readonly BatchItem[] = [];
+    const judge = async (read: typeof readBody) => {
+      const addressed = await findAction(c, deps.catalogue);
+      const sent = await read();
+      const origin = originOf(c, deps, caller);
+      items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
+      return acceptItems(c, deps, { items, addressed, origin, text: sent.text, dryRun });
+    };
+    if (dryRun) return judge(readBody);
     const { tenantId } = caller;
-    const room = createErrorRoom();
-    const errorsOf = errorsByItem(items, room);
-    const place = { tenantId, actionPath: addressed.path.prefix };
-    const told = items.map(({ index }) =>
-      itemAnswer(index, { errors: errorsOf.get(index), job: jobAt.get(index), place }),
-    );
-    const cut = room.isShort() ? { more_errors: true } : {};
-    return answer(c, {
-      status: 202,
-      body: { accepted: orders.length, rejected: wrong, items: told, ...cut },
-      headers: replayed ? { 'idempotency-replayed': 'true' } : {},
+    return answerOrReplay(c, deps.idempotency, {
+      tenantId,
+      kind: 'run-batch',
+      readBody,
+      judge,
+      async find(record, { body }, isUnderWay) {
+        const batch = { tenantId, action: path.action, size: sizeOf(body) };
+        const { jobs, isWhole } = await findBatch(deps, batch, record);
+        // A batch that was left half done is not completed by a request that is refused.
+        return isWhole || (jobs.size > 0 && !isUnderWay) ? jobs : undefined;
+      },
+      answerFound: (jobs, { body }) =>
+        answerBatch(c, {
+          jobs,
+          items,
+          size: sizeOf(body),
+          tenantId,
+          actionPath: path.prefix,
+          replayed: true,
+        }),
     });
   };
+}
+
+function sizeOf({ items }: Record<string, unknown>): number {
+  return Array.isArray(items) ? items.length : 0;
+}
+
+async function acceptItems(
+  c: Ctx,
+  deps: RunBatchDeps,
+  batch: {
+    items: readonly BatchItem[];
+    addressed: AddressedAction;
+    origin: RequestOrigin;
+    text: string;
+    dryRun: boolean;
+  },
+): Promise<Response> {
+  const { items, addressed, origin, text, dryRun } = batch;
+  const orders = items.filter((item) => item.kind === 'order');
+  if (orders.length === 0 || (dryRun && orders.length < items.length)) {
+    throw new Refusal('invalid_input', { errors: batchErrors(items) });
+  }
+  if (dryRun) return answer(c, { status: 200, body: { valid: true } });
+  const { tenantId } = origin.caller;
+  const { value: jobs, replayed } = await acceptBatch(c, deps, {
+    tenantId,
+    action: addressed.entry.contract.name,
+    size: items.length,
+    right: orders.map(({ index }) => index),
+    appendsOf(places, jobIdOf) {
+      const wanted = new Set(places);
+      const those = orders.filter(({ index }) => wanted.has(index));
+      return appendsOf(deps, those, { jobIdOf, origin, text });
+    },
+    text,
+    hasWebhooks: orders.some(({ order }) => order.webhook !== undefined),
+  });
+  const actionPath = addressed.path.prefix;
+  return answerBatch(c, { jobs, items, size: items.length, tenantId, actionPath, replayed });
+}
+
+/**
+ * Says of each item what became of it. An item that was refused has the errors of today's check, or none where that finds
+ * none.
+ */
+function answerBatch(
+  c: Ctx,
+  batch: {
+    jobs: BatchJobs;
+    items: readonly BatchItem[];
+    size: number;
+    tenantId: string;
+    actionPath: string;
+    replayed: boolean;
+  },
+): Response {
+  const { jobs, size, replayed } = batch;
+  const room = createErrorRoom();
+  const errorsOf = errorsByItem(
+    batch.items.filter(({ index }) => !jobs.has(index)),
+    room,
+  );
+  const items = Array.from({ length: size }, (_, index) =>
+    itemAnswer(index, { errors: errorsOf.get(index) ?? [], job: jobs.get(index), place: batch }),
+  );
+  const accepted = jobs.size;
+  const cut = room.isShort() ? { more_errors: true } : {};
+  return answer(c, {
+    status: 202,
+    body: { accepted, rejected: size - accepted, items, ...cut },
+    headers: replayed ? { 'idempotency-replayed': 'true' } : {},
+  });
 }
 
 async function appendsOf(
@@ -164,18 +242,14 @@ function eventError(
 
 function itemAnswer(
   index: number,
-  {
-    errors,
-    job,
-    place,
-  }: {
-    errors: InputError[] | undefined;
+  told: {
+    errors: InputError[];
     job: AcceptedJob | undefined;
     place: { tenantId: string; actionPath: string };
   },
 ): ItemAnswer {
-  if (errors) return { index, errors };
-  if (!job) throw new Error('an accepted item has no job');
+  const { errors, job, place } = told;
+  if (!job) return { index, errors };
   const { jobId, version } = job;
   const links = jobLinks({ tenantId: place.tenantId, jobId }, place.actionPath);
   return { index, job_id: jobId, version, links };
