@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JobSummary, Problem, RunAccepted } from '@errand/contracts';
 import { freePort } from '@errand/local-servers';
-import { createTestDatabase, startTestNats, waitUntil } from '@errand/testkit';
+import { createTestDatabase, startTestNats, startTestScheduler, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileBlocks } from '../bench/file-action.ts';
 import { validated } from '../contract/validating-proxy.ts';
@@ -49,6 +49,7 @@ beforeAll(async () => {
     return { member: resources.use(member), port };
   };
   const gateway = await start('gateway', serviceMainFile('gateway'));
+  resources.use(await startTestScheduler(nats.url));
   executor = (await start('executor', executorFile)).member;
   await Promise.all([gateway.member.ready(), executor.ready()]);
   url = resources.use(await validated(`http://127.0.0.1:${gateway.port}`, ACTIONS)).url;
