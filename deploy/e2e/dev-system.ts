@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createErrand, type Errand } from '@errand/client';
 import { FIRST_TENANT_ID } from '../local/first-tenant.ts';
 import type { LocalFile } from '../local/local-file.ts';
 
@@ -12,6 +13,8 @@ export interface DevSystem extends AsyncDisposable {
   /** Resolves when it has said the text since the last call. Rejects when it ends before that. */
   says(text: string): Promise<void>;
   call(path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** A client that knows of no action yet. */
+  client(): Errand;
   /** The text at a link of a result. */
   download(link: string): Promise<string>;
   /** Requests a job of the action at this path and resolves to its ended summary. */
@@ -73,6 +76,7 @@ export async function startDevSystem(folder: string, env: Record<string, string>
     folder,
     says,
     call,
+    client: () => createErrand({ url: local.url, tenant: FIRST_TENANT_ID, apiKey: local.api_key }),
     async download(link) {
       const headers = { authorization: `Bearer ${local.api_key}` };
       return (await fetch(new URL(link, local.url), { headers })).text();

@@ -60,6 +60,41 @@ test('a saved change has its route at once, and a job under way ends with the co
   expect(summary).toMatchObject({ status: 'succeeded', results: { version: 1 }, attempt: { number: 1 } });
 });
 
+/** Answers with a word of each job's own. */
+const limited = (resource: string, limit: number) => `
+import { randomUUID } from 'node:crypto';
+import { defineAction, z } from '@errand/actions';
+export const limited = defineAction({
+  name: 'limited',
+  resource: '${resource}/{id}',
+  input: z.object({ n: z.number().max(${limit}) }),
+  result: z.string(),
+  run: () => randomUUID(),
+});
+`;
+
+test('a call under the key of an earlier one goes on with its job, when the action has changed or moved since', async () => {
+  const client = dev.client();
+  const options = { resource: { id: '1' }, idempotencyKey: 'limited' };
+  await save('limited.ts', limited('olds', 100));
+  await dev.says('loaded limited of actions/limited.ts');
+  const first = await client.call('limited', { n: 50 }, options);
+  for (const [resource, limit] of [
+    ['olds', 10],
+    ['news', 10],
+    ['news', 100],
+  ] as const) {
+    await save('limited.ts', limited(resource, limit));
+    await dev.says('loaded limited of actions/limited.ts');
+    await waitUntil(async () => {
+      const { body } = await dev.call('actions/limited');
+      return body.resource === `${resource}/{id}` && JSON.stringify(body.input_schema).includes(`:${limit}}`);
+    });
+    expect(await client.call('limited', { n: 50 }, options)).toBe(first);
+    expect(await dev.client().call('limited', { n: 50 }, options)).toBe(first);
+  }
+});
+
 const threaded = (text: string) => `
 import { defineAction, z } from '@errand/actions';
 import { word } from './parts/word.ts';
