@@ -157,7 +157,7 @@ test('what was accepted is answered again, whatever the contract and the path of
   const send = (to: string, key: string, body: unknown = { n: 50 }) =>
     gateway.call(to, { body, headers: { 'idempotency-key': key } });
   await announce({ input_schema: input_schema(100) });
-  await expect.poll(async () => (await send(path, 'probe')).status).toBe(202);
+  await expect.poll(async () => (await send(path, 'probe')).status, { timeout: 10_000 }).toBe(202);
   const run = await send(path, 'kept');
   const batchPath = `${path}-batch`;
   const items = { items: [{ n: 50 }, { n: 101 }, { n: 5 }, { n: 7 }] };
@@ -170,7 +170,9 @@ test('what was accepted is answered again, whatever the contract and the path of
   expect(retry.status).toBe(202);
 
   async function expectSame(refusal: string): Promise<void> {
-    await expect.poll(async () => (await send(path, `new-${refusal}`)).json.code).toBe(refusal);
+    await expect
+      .poll(async () => (await send(path, `new-${refusal}`)).json.code, { timeout: 10_000 })
+      .toBe(refusal);
     for (const [to, first, body] of [
       [path, run, undefined],
       [batchPath, batch, items],
@@ -196,7 +198,9 @@ test('what was accepted is answered again, whatever the contract and the path of
 
   // Items that would be right by now stay refused.
   await announce({ version: '4', input_schema: input_schema(1_000) });
-  await expect.poll(async () => (await send(path, 'wider', { n: 1_000 })).status).toBe(202);
+  await expect
+    .poll(async () => (await send(path, 'wider', { n: 1_000 })).status, { timeout: 10_000 })
+    .toBe(202);
   const again = await send(batchPath, 'kept', items);
   expect([again.json.accepted, again.json.items[1]]).toEqual([3, { index: 1, errors: [] }]);
 });
