@@ -29,6 +29,7 @@ test('the key whose requests keep the process, or bring many bytes, comes first'
   expect(keys[0].busy_ms).toBeGreaterThan(keys[1].busy_ms);
   expect(keys[0].bytes_in).toBeGreaterThan(JSON.stringify(body).length);
   expect(keys[1]).toMatchObject({ name: 'test key', requests: 20 });
+  expect(keys[0]).not.toHaveProperty('created_at');
   expect(others.requests).toBe(0);
 });
 

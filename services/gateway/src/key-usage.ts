@@ -90,7 +90,10 @@ export function createKeyUsage(now: () => number = Date.now): KeyUsage {
       const others = all.filter((each) => !told.includes(each)).map(({ usage }) => usage);
       return {
         since: new Date((before ?? window).since).toISOString(),
-        keys: told.map(({ keyId, usage }) => ({ key_id: keyId, ...describe(keyId), ...usage })),
+        keys: told.map(({ keyId, usage }) => {
+          const { tenant_id, name } = describe(keyId);
+          return { key_id: keyId, tenant_id, name, ...usage };
+        }),
         others: others.reduce((sum, usage) => sumOf(sum, usage), emptyUsage()),
       };
     },
