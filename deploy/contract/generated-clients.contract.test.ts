@@ -61,7 +61,7 @@ const GENERATORS: readonly [client: string, tool: string, args: readonly string[
   ],
   [
     'openapi-typescript-codegen',
-    'openapi',
+    'openapi-typescript-codegen/bin/index.js',
     ['--input', DOCUMENT, '--output', '.generated/codegen', '--client', 'fetch'],
   ],
   [

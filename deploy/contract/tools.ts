@@ -12,13 +12,19 @@ interface Ran {
   readonly output: string;
 }
 
-/** Runs one of the tools; resolves also when it fails. */
+/**
+ * Runs one of the tools, by the name of its command or, where two have commands of one name, by the path of its script
+ * below `node_modules`; resolves also when it fails.
+ */
 export function runTool(
   name: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Ran> {
-  return run(join(TOOLS, 'node_modules', '.bin', name), args, env);
+  const modules = join(TOOLS, 'node_modules');
+  return name.endsWith('.js')
+    ? run(process.execPath, [join(modules, name), ...args], env)
+    : run(join(modules, '.bin', name), args, env);
 }
 
 /** Runs a script of the tools' folder under this Node. */
