@@ -7,7 +7,14 @@ import { compileSchema } from './compile-schema.ts';
 import { estimatePatternSize } from './pattern-size.ts';
 import { createSteps } from './step-limit.ts';
 
-const sizeOf = (pattern: string) => RE2JS.compile(RE2JS.translateRegExp(pattern)).programSize();
+/** Undefined for a pattern that RE2 does not take, such as one whose repetitions inside each other are too many. */
+function sizeOf(pattern: string): number | undefined {
+  try {
+    return RE2JS.compile(RE2JS.translateRegExp(pattern)).programSize();
+  } catch {
+    return undefined;
+  }
+}
 const mistakesOf = (...patterns: string[]) =>
   schemaMistakes({ allOf: patterns.map((pattern) => ({ pattern })) }).map(({ detail }) => detail);
 
@@ -79,6 +86,7 @@ test('the size of a pattern is known before it is compiled, within twice as much
   fc.assert(
     fc.property(pattern, (given) => {
       const size = sizeOf(given);
+      if (size === undefined) return fc.pre(false);
       expect(estimatePatternSize(given)).toBeGreaterThan(size / 2 - 5);
       expect(estimatePatternSize(given)).toBeLessThan(size * 2 + 10);
     }),

@@ -51,6 +51,7 @@ test('every route of the API is in the document, with its methods, and nothing e
       stopping: new AbortController().signal,
     },
     catalogue: { find: () => entry, peek: () => entry, list: () => [entry] },
+    executors: { list: () => [] },
   } as unknown as AppDeps);
   const allowed = async (path: string) => {
     const env = { requestId: 'r', instance: 'r' };
