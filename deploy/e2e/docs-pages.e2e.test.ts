@@ -13,7 +13,7 @@ import { type Block, READERS_PATH, ROOT, readBlocks, writeFiles } from './page-b
  * commands are run. A block's info string says which it is: `ts file=actions/hello.ts`, `sh run`, `sh background`.
  */
 
-const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more,./examples/python' };
+const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more,./slow,./examples/python' };
 
 let dev: DevSystem;
 let port: number;
@@ -77,12 +77,13 @@ test('the file of the page on actions is downloaded as it was made', async () =>
   expect(await dev.download(url)).toBe('order;price\n1;10\n2;20\n');
 });
 
-test('the page on wrapping leads to a quote of the endpoint', async () => {
+test('the page on wrapping leads to a quote of the endpoint, and to a survey that is polled', async () => {
   await waitUntil(async () => (await fetch(`http://127.0.0.1:${port}/`)).status === 501);
-  expect(JSON.parse(await runCommands(pages.wrap))).toMatchObject({
-    status: 'succeeded',
-    results: { price_eur: 10_200 },
-  });
+  const said = (await runCommands(pages.wrap)).replace('}{', '}\n{').split('\n');
+  expect(said.map((line) => JSON.parse(line))).toMatchObject([
+    { status: 'succeeded', results: { price_eur: 10_200 } },
+    { status: 'succeeded', results: { area_m2: 84 } },
+  ]);
 });
 
 test('the page on calls leads to a result, and to types that the compiler agrees with', async () => {

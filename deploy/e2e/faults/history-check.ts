@@ -99,14 +99,16 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
       ];
     }
     case 'JobDeferred': {
-      const { until, operation } = event.data;
-      return [{ type: 'deferAttempt', attempt, until, operation }];
+      const { until, operation, began_at: beganAt } = event.data;
+      const began = beganAt === undefined ? {} : { beganAt };
+      return [{ type: 'deferAttempt', attempt, until, operation, ...began }];
     }
     case 'JobCarried':
       return [];
     case 'JobCancelRequested': {
       const { by, reason } = event.data;
-      return [{ type: 'cancelJob', by, ...(reason === undefined ? {} : { reason }) }];
+      const command = { type: 'cancelJob', by, ...(reason === undefined ? {} : { reason }) } as const;
+      return [command, { ...command, hasOperation: true }];
     }
     case 'JobSucceeded': {
       const { result, duration_ms: durationMs } = event.data;

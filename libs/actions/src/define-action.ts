@@ -2,6 +2,7 @@ import type { ActionContract } from '@errand/contracts';
 import type { z } from 'zod';
 import { assertDefinition, jsonSchemasOf } from './check-definition.ts';
 import { contractIdOf } from './contract-id.ts';
+import type { BegunAttempt } from './operation.ts';
 import { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 
 /** The path parameters of a resource such as `designs/{design_id}`, as a type. */
@@ -108,7 +109,9 @@ export interface Action {
   readonly result: ValueSchema;
   /** Whether `run` returns what `saveResult` gave it, rather than a value of `result`. */
   readonly returnsFile: boolean;
-  readonly run: (attempt: Attempt<unknown, string>) => Promise<unknown>;
+  readonly run: (attempt: BegunAttempt) => Promise<unknown>;
+  /** Tells the outside that nobody waits for an operation any more. Absent where `run` never defers. */
+  readonly cancelOperation?: (attempt: BegunAttempt, address: string) => Promise<void>;
 }
 
 /** An action that still knows the types it was defined with. */

@@ -13,6 +13,16 @@ export class PermanentError extends Error {
   }
 }
 
+/** Another attempt may succeed, and not before a while. */
+export class RetryLater extends Error {
+  override name = 'RetryLater';
+  readonly afterMs: number;
+  constructor(message: string, afterMs: number) {
+    super(message);
+    this.afterMs = afterMs;
+  }
+}
+
 /** A result could not be stored, which another attempt may. Thrown by `saveResult`. */
 export class ResultNotStored extends Error {
   override name = 'ResultNotStored';

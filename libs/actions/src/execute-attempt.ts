@@ -8,7 +8,8 @@ import {
   type PayloadRef,
 } from '@errand/contracts';
 import type { Action, Attempt, ValueIssue, ValueSchema } from './define-action.ts';
-import { PermanentError, ResultNotStored } from './errors.ts';
+import { PermanentError, ResultNotStored, RetryLater } from './errors.ts';
+import { type BegunAttempt, Deferral } from './operation.ts';
 import { plainFault } from './plain-fault.ts';
 import type { OtherJob, ResultFile } from './result-file.ts';
 import { type Flaw, reasonsOf } from './unfit-result.ts';
@@ -22,6 +23,8 @@ export interface AttemptOrder {
   readonly metadata: Readonly<Record<string, string>>;
   readonly attempt: number;
   readonly traceparent?: string | undefined;
+  readonly operation?: BegunAttempt['operation'];
+  readonly remainingMs?: number | undefined;
 }
 
 export interface AttemptHooks {
@@ -33,17 +36,22 @@ export interface AttemptHooks {
   readResult(jobId: string): Promise<OtherJob>;
 }
 
-export { ResultNotStored } from './errors.ts';
+export { ResultNotStored, RetryLater } from './errors.ts';
+export { type BegunAttempt, Deferral } from './operation.ts';
 export { reasonsOf } from './unfit-result.ts';
 
 export type AttemptOutcome =
   /** The result as JSON, absent for none. With a `resultRef` it is a file that lies there. */
   | { kind: 'succeeded'; json?: string | undefined; resultRef?: PayloadRef }
-  /**
-   * `permanent` says that another attempt would fail in the same way. `cause` is for the executor's log only: it may
-   * hold what a caller must not see.
-   */
-  | { kind: 'failed'; error: JobFault; permanent: boolean; cause?: string };
+  /** The attempt is to be begun again after a while, to go on with the operation. */
+  | { kind: 'deferred'; address: string; afterMs: number }
+  | Failed;
+
+/**
+ * `permanent` says that another attempt would fail in the same way. `cause` is for the executor's log only: it may
+ * hold what a caller must not see. The next attempt waits for `retryAfterMs` at least.
+ */
+type Failed = { kind: 'failed'; error: JobFault; permanent: boolean; cause?: string; retryAfterMs?: number };
 
 /**
  * Runs an action once, between its input schema and its result schema. Never throws, whatever the action and its
@@ -81,6 +89,9 @@ async function attemptOnce(
     returned = await action.run({ ...order, ...hooks, saveResult, input: input.data });
   } catch (error) {
     return faultOf(error);
+  }
+  if (returned instanceof Deferral) {
+    return { kind: 'deferred', address: returned.address, afterMs: returned.afterMs };
   }
   if (action.returnsFile) {
     const resultRef = saved.get(returned);
@@ -133,7 +144,7 @@ function checkedFile(file: ResultFile): ResultFile {
 /** Faults of Errand's own that may pass by themselves. */
 const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out', 'result_not_stored'];
 
-export function failed(code: FaultCode, details?: unknown[], cause?: string): AttemptOutcome {
+export function failed(code: FaultCode, details?: unknown[], cause?: string): Failed {
   const error = plainFault({ code, message: FAULT_CODES[code], details });
   const permanent = !PASSING.includes(code);
   return { kind: 'failed', error, permanent, ...(cause === undefined ? {} : { cause }) };
@@ -141,7 +152,10 @@ export function failed(code: FaultCode, details?: unknown[], cause?: string): At
 
 function faultOf(error: unknown): AttemptOutcome {
   if (error instanceof ResultNotStored) return failed('result_not_stored', undefined, causeOf(error));
-  if (!(error instanceof PermanentError)) return failed('action_failed', undefined, causeOf(error));
+  if (!(error instanceof PermanentError)) {
+    const outcome = failed('action_failed', undefined, causeOf(error));
+    return error instanceof RetryLater ? { ...outcome, retryAfterMs: error.afterMs } : outcome;
+  }
   const { code, message, details, cause } = error;
   return {
     kind: 'failed',

@@ -102,6 +102,7 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
     readResult: async (id) => options?.readResult?.(id) ?? { kind: 'unknown' },
   });
   const told = { progress, logged, files };
+  if (outcome.kind === 'deferred') throw new TypeError('an action of code cannot defer');
   return outcome.kind === 'succeeded'
     ? { ...told, result: resultOf(outcome) as ResultOf<Result> }
     : { ...told, error: faultOf(outcome, watched.thrown()) };

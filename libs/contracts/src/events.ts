@@ -88,6 +88,8 @@ const JobDeferred = z.object({
   until: Instant,
   /** Where what it waits for is found, such as a URL. */
   operation: z.string().max(2_000),
+  /** When the operation began. A job has one operation at most, which each later deferral names again. */
+  began_at: Instant.optional(),
 });
 
 /** A job that only waits, whole, so that its earlier events may leave the log. */

@@ -21,10 +21,10 @@ const canceled = (by: string): JobFact => ({ type: 'JobCanceled', data: { by } }
 const later: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_after: retryAt } };
 const impatient: JobFact = { type: 'JobRequested', data: { ...REQUEST, start_by: retryAt } };
 
-const deferred: JobFact = {
+const deferred = {
   type: 'JobDeferred',
   data: { attempt: 1, until: retryAt, operation: 'https://a.example/1' },
-};
+} as const;
 const { contract_id: _, ...OLD } = REQUEST;
 const old: JobFact = { type: 'JobRequested', data: OLD };
 const oldLater: JobFact = { type: 'JobRequested', data: { ...OLD, start_after: retryAt } };
@@ -109,6 +109,18 @@ describe('allowed', () => {
     ['the end of a wait for the next attempt', [requested, started(1), retrying], wake, dueFor('retry')],
     ['the end of a wait for the first attempt', [later], wake, dueFor('start_after')],
     ['deferring the current attempt', [requested, started(1)], defer, deferred],
+    [
+      'deferring it further',
+      [requested, started(1)],
+      { ...defer, beganAt: retryAt },
+      { type: 'JobDeferred', data: { ...deferred.data, began_at: retryAt } },
+    ],
+    [
+      'a cancel of a queued job that has an operation outside',
+      [requested, started(1), deferred, dueFor('deferred')],
+      { ...cancel, hasOperation: true },
+      { type: 'JobCancelRequested', data: { by: 'bob', reason: 'wrong roof' } },
+    ],
     [
       'the end of the wait of a deferred attempt',
       [requested, started(1), deferred],

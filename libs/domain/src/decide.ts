@@ -22,7 +22,9 @@ import { isEnded, type JobState } from './job.ts';
  *   wakeJob          JobDue, if it waits      JobDue, if the attempt is deferred
  *   adoptJob         JobDue, if its request     JobDue, if its request names no contract
  *                    names no contract
- *   cancelJob        JobCanceled              JobCancelRequested
+ *   cancelJob        JobCanceled; with an       JobCancelRequested
+ *                    operation outside,
+ *                    JobCancelRequested
  *   expireJob        JobExpired, if overdue   JobExpired, if overdue
  *
  * Commands that name an attempt hold for the current one only. Where cancel was requested, startAttempt,
@@ -46,13 +48,14 @@ export type Command =
   | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number }
   | { type: 'retryAttempt'; attempt: number; error: JobFault; retryAt: string }
   | { type: 'handOverAttempt'; attempt: number; executorId: string }
-  | { type: 'deferAttempt'; attempt: number; until: string; operation: string }
+  | { type: 'deferAttempt'; attempt: number; until: string; operation: string; beganAt?: string }
   | { type: 'stopAttempt'; attempt: number }
   /** `contractId` is for a job whose request names none. */
   | { type: 'wakeJob'; contractId?: string }
   /** Has a job of before contracts had ids run by the executors of this one. */
   | { type: 'adoptJob'; contractId: string }
-  | { type: 'cancelJob'; by: string; reason?: string }
+  /** `hasOperation`: an attempt has deferred, so an executor has to cancel the operation before the job ends. */
+  | { type: 'cancelJob'; by: string; reason?: string; hasOperation?: boolean }
   | { type: 'expireJob'; nowMs: number };
 
 export type Rejection =
@@ -140,8 +143,9 @@ function ofAttempt(command: OfAttempt, state: JobState): Decision {
     }
     case 'deferAttempt': {
       if (cancelRequestedBy !== null) return rejected('cancel_already_requested');
-      const { until, operation } = command;
-      return fact({ type: 'JobDeferred', data: { attempt, until, operation } });
+      const { until, operation, beganAt } = command;
+      const began = beganAt === undefined ? {} : { began_at: beganAt };
+      return fact({ type: 'JobDeferred', data: { attempt, until, operation, ...began } });
     }
     case 'stopAttempt':
       return cancelRequestedBy === null ? rejected('cancel_not_requested') : canceled(cancelRequestedBy);
@@ -195,8 +199,8 @@ function contractOf(state: JobState, otherwise?: string): { contract_id?: string
 }
 
 function cancelJob(command: Extract<Command, { type: 'cancelJob' }>, state: JobState): Decision {
-  const { by, reason } = command;
-  if (state.phase.value.status === 'queued') return canceled(by);
+  const { by, reason, hasOperation = false } = command;
+  if (state.phase.value.status === 'queued' && !hasOperation) return canceled(by);
   if (state.cancelRequested.value !== null) return rejected('cancel_already_requested');
   return fact({ type: 'JobCancelRequested', data: { by, ...(reason === undefined ? {} : { reason }) } });
 }

@@ -8,5 +8,6 @@ export {
   mergeJobStates,
   type Register,
 } from './job.ts';
+export { type Operation, operationOf } from './operation.ts';
 export { type RetryPolicy, retryDelayMs } from './retry-policy.ts';
 export { expiresAtMs, summarize } from './summary.ts';

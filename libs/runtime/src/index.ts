@@ -11,6 +11,7 @@ export {
 export { createLogger, type Logger } from './logger.ts';
 export { Counter, createOps, Gauge, Histogram, type Ops } from './ops-routes.ts';
 export { repeatedly } from './repeatedly.ts';
+export { retryAfterMs } from './retry-after.ts';
 export { runService, type ServiceContext } from './run-service.ts';
 export { createSecretBox, type SecretBox } from './sealed-secrets.ts';
 export { flag, integer, secret, text } from './setting-kinds.ts';

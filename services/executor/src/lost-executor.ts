@@ -23,7 +23,8 @@ export async function hasLostExecutor(
   try {
     const started = await own.bus.readLastStart(action);
     const state = started && foldJob(await own.bus.readJob(started.ref));
-    if (state?.phase.value.status !== 'running') return false;
+    // A deferred attempt is at work nowhere.
+    if (state?.phase.value.status !== 'running' || state.phase.value.nextAt !== null) return false;
     return state.attempt.value.executorId !== own.executorId && !(await runsElsewhere(state, own));
   } catch {
     return false;

@@ -1,7 +1,7 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
 import type { InputError, JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
-import { foldJob } from '@errand/domain';
+import { foldJob, operationOf } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import type { LogLimits } from './attempt-log.ts';
 import type { PayloadLimits } from './attempt-payloads.ts';
@@ -80,7 +80,16 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
     const isTakeover = status === 'running';
     const isolated = await target.runner.isolates({ isTakeover, wasIsolated: wasIsolated(events) });
     const from = isTakeover ? state.attempt.value.executorId : null;
-    return await runAttempt({ writer, request, target, deps, isolated, takenFrom: from ?? undefined });
+    const operation = operationOf(events);
+    return await runAttempt({
+      writer,
+      request,
+      operation,
+      target,
+      deps,
+      isolated,
+      takenFrom: from ?? undefined,
+    });
   } finally {
     deps.atWork.delete(jobId);
   }

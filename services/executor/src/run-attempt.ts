@@ -1,11 +1,12 @@
 import { type AttemptOutcome, causeOf, failed } from '@errand/actions/execution';
 import { EventTooLarge, LogFull, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
 import { FAULT_CODES, type JobFault } from '@errand/contracts';
-import { type Command, retryDelayMs } from '@errand/domain';
+import { type Command, type Operation, retryDelayMs } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import { createAttemptLog } from './attempt-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
+import { cancelOutside } from './cancel-outside.ts';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
 import type { ExecutorDeps, RecordedRequest, Target } from './on-job-requested.ts';
 import { createProgressReporter } from './progress-reporter.ts';
@@ -19,15 +20,21 @@ import { writeFault } from './write-fault.ts';
  *   returned a result                                    JobSucceeded       settled
  *   failed for good, or was the last one allowed         JobFailed          settled
  *   failed otherwise                                     JobRetrying        settled
+ *   waits for an operation outside                       JobDeferred        settled: the scheduler ends the wait
  *   was stopped because cancel was requested             JobCanceled        settled
  *   was stopped because it is run elsewhere, or ended    nothing            left to the other executor, or settled
  *   was stopped because this process is told to stop     JobDue             settled: JobDue is what others take up
  *   was stopped because this process has failed          nothing            given back: the attempt is used up
+ *
+ * A job that ends without its operation has that canceled, before JobCanceled is written, so that whoever takes the job
+ * over does it instead of an executor that dies meanwhile.
  */
 
 interface AttemptContext {
   readonly writer: JobWriter;
   readonly request: RecordedRequest;
+  /** What an earlier begin has deferred for. */
+  readonly operation: Operation | undefined;
   readonly target: Target;
   readonly deps: ExecutorDeps;
   /** Whether it is to run alone in a process. */
@@ -61,13 +68,19 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const { maxAttempts } = target.action.retry;
   const loaded = await loadInput(deps.bus, context.request.event.data);
   const { executorId } = deps;
+  const ending = { ...context, loaded, log: jobLog };
+  const isCanceled = (writer.state()?.cancelRequested.value ?? null) !== null;
+  if (isCanceled && !(await cancelOutside(ending, context.operation))) return { kind: 'again', afterMs: 0 };
   const start = await writer.writeOnce({ type: 'startAttempt', executorId, maxAttempts, isolated });
   // Not as it was known to be: another executor may run it, so it has to be looked at anew.
   if (start.kind === 'conflict') return { kind: 'again', afterMs: LOOK_ANEW_MS };
   if (start.kind === 'rejected') return verdictOf(start);
   const { event } = start.recorded;
   // Nothing to run: every allowed attempt was begun already, or cancel was requested. That was the ending.
-  if (event.type !== 'JobStarted') return { kind: 'done' };
+  if (event.type !== 'JobStarted') {
+    if (event.type === 'JobFailed') await cancelOutside(ending, context.operation);
+    return { kind: 'done' };
+  }
   const { attempt } = event.data;
   if (context.takenFrom !== undefined) deps.bus.tellTaken(context.takenFrom, context.request.ref.jobId);
   const log = jobLog.child({ attempt });
@@ -80,11 +93,11 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const cause = outcome.kind === 'failed' ? outcome.cause : undefined;
   log.info({ outcome: result, duration_ms: durationMs, cause }, 'attempt_ended');
   deps.onAttemptEnded(target.action.contract.name, result, durationMs);
-  return conclude(context, { outcome, attempt, durationMs, watch, log });
+  return conclude(context, { outcome, attempt, durationMs, loaded, watch, log });
 }
 
 async function run(
-  { writer, request, target, deps, isolated }: AttemptContext,
+  { writer, request, operation, target, deps, isolated }: AttemptContext,
   { attempt, loaded, watch, log }: { attempt: number; loaded: LoadedInput; watch: AttemptWatch; log: Logger },
 ): Promise<Outcome> {
   if (loaded.kind === 'gone') return failed('input_gone');
@@ -110,6 +123,11 @@ async function run(
       metadata,
       attempt,
       traceparent: request.event.traceparent,
+      operation: operation && {
+        address: operation.address,
+        elapsedMs: nowMs(watch, deps) - Date.parse(operation.beganAt),
+      },
+      remainingMs: Date.parse(request.event.data.finish_by) - nowMs(watch, deps),
     },
     {
       ...payloadHooks({ ...deps, ref: request.ref, signal: AbortSignal.any([signal, over.signal]) }),
@@ -162,18 +180,21 @@ async function inlineLimit({ limits, isLogTight }: ExecutorDeps, json = ''): Pro
 }
 
 /** Writes what the outcome leads to and tells what becomes of the event. */
-async function conclude(
-  context: AttemptContext,
-  ended: { outcome: Outcome; attempt: number; durationMs: number; watch: AttemptWatch; log: Logger },
-): Promise<Verdict> {
-  const { writer, target, deps } = context;
-  const { outcome, attempt, durationMs, watch } = ended;
+async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict> {
+  const { writer, operation, target, deps } = context;
+  const { outcome, attempt, watch } = ended;
+  const durationMs = operation ? nowMs(watch, deps) - Date.parse(operation.beganAt) : ended.durationMs;
+  const ending = { ...context, ...ended };
   if (outcome.kind === 'interrupted') {
     if (watch.signal.reason === 'canceled') {
+      if (!(await cancelOutside(ending, operation))) return { kind: 'again', afterMs: 0 };
       return verdictOf(await writer.write({ type: 'stopAttempt', attempt }, { persist: true }));
     }
     // Read when the signal fired: the job is run elsewhere, or has ended.
-    if (watch.signal.aborted) return verdictOf({ kind: 'rejected', reason: standing(writer) });
+    if (watch.signal.aborted) {
+      if (wasGivenUp(writer)) await cancelOutside(ending, operation);
+      return verdictOf({ kind: 'rejected', reason: standing(writer) });
+    }
     return handOver(context, attempt);
   }
   if (outcome.kind === 'succeeded') {
@@ -186,17 +207,18 @@ async function conclude(
       return conclude(context, { ...ended, outcome: kept });
     }
   }
+  if (outcome.kind === 'deferred') return defer(context, ended, outcome);
   const { permanent } = outcome;
   const error = await briefFault(outcome.error, deps.isLogTight);
-  const delayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
+  const ownDelayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
+  const delayMs = ownDelayMs === undefined ? undefined : Math.max(ownDelayMs, outcome.retryAfterMs ?? 0);
   if (delayMs === undefined) {
     const failAttempt = (fault: JobFault): Command => {
       return { type: 'failAttempt', attempt, error: fault, durationMs };
     };
     return verdictOf(await writeFault(writer, error, failAttempt));
   }
-  // The wait ends by the server's clock, so it begins by it, too.
-  const retryAt = new Date(Math.ceil((watch.serverNowMs() ?? deps.now()) + delayMs)).toISOString();
+  const retryAt = instantAfter(delayMs, watch, deps);
   const retryAttempt = (fault: JobFault): Command => ({
     type: 'retryAttempt',
     attempt,
@@ -206,13 +228,65 @@ async function conclude(
   return verdictOf(await writeFault(writer, error, retryAttempt));
 }
 
+interface Ended {
+  readonly outcome: Outcome;
+  readonly attempt: number;
+  readonly durationMs: number;
+  readonly loaded: LoadedInput;
+  readonly watch: AttemptWatch;
+  readonly log: Logger;
+}
+
+/** Gives the slot up until the operation is looked at again. */
+async function defer(
+  context: AttemptContext,
+  ended: Ended,
+  { address, afterMs }: Extract<Outcome, { kind: 'deferred' }>,
+): Promise<Verdict> {
+  const { writer, deps } = context;
+  const { attempt, watch } = ended;
+  const beganAt = context.operation?.beganAt ?? instantAfter(0, watch, deps);
+  const command: Command = {
+    type: 'deferAttempt',
+    attempt,
+    until: instantAfter(afterMs, watch, deps),
+    operation: address,
+    beganAt,
+  };
+  const written = await writer.write(command, { persist: true });
+  if (written.kind === 'written') return verdictOf(written);
+  const isCanceled = written.reason === 'cancel_already_requested';
+  const isTold =
+    !(isCanceled || wasGivenUp(writer)) ||
+    (await cancelOutside({ ...context, ...ended }, { address, beganAt }));
+  if (!isCanceled) return verdictOf(written);
+  if (!isTold) return { kind: 'again', afterMs: 0 };
+  return verdictOf(await writer.write({ type: 'stopAttempt', attempt }, { persist: true }));
+}
+
+/** By the server's clock: it ends the waits. */
+function nowMs(watch: AttemptWatch, { now }: Pick<ExecutorDeps, 'now'>): number {
+  return watch.serverNowMs() ?? now();
+}
+
+function instantAfter(waitMs: number, watch: AttemptWatch, deps: ExecutorDeps): string {
+  return new Date(Math.ceil(nowMs(watch, deps) + waitMs)).toISOString();
+}
+
+/** Whether the job has ended without its operation. */
+function wasGivenUp(writer: JobWriter): boolean {
+  return ['canceled', 'expired'].includes(writer.state()?.phase.value.status ?? '');
+}
+
 /**
  * Says that the attempt was given back. Without that, as when the log does not answer, it looks to the next executor
  * as if this one had died, which uses the attempt up. So it does where this process has failed: what fails it again
  * and again would be begun for ever.
  */
-async function handOver({ writer, deps }: AttemptContext, attempt: number): Promise<Verdict> {
-  if (deps.hasFailed()) return { kind: 'again', afterMs: 0 };
+async function handOver({ writer, operation, deps }: AttemptContext, attempt: number): Promise<Verdict> {
+  // A canceled job would end here; its operation is for the next executor to cancel.
+  const isCanceled = writer.state()?.cancelRequested.value !== null;
+  if (deps.hasFailed() || (operation && isCanceled)) return { kind: 'again', afterMs: 0 };
   try {
     return verdictOf(await writer.write({ type: 'handOverAttempt', attempt, executorId: deps.executorId }));
   } catch (error) {
@@ -258,5 +332,6 @@ function standing(writer: JobWriter): 'already_ended' | 'not_the_current_attempt
 function outcomeName(outcome: Outcome, watch: AttemptWatch): string {
   if (outcome.kind === 'succeeded') return 'succeeded';
   if (outcome.kind === 'failed') return outcome.error.code;
+  if (outcome.kind === 'deferred') return 'deferred';
   return watch.signal.aborted ? String(watch.signal.reason) : 'handed_over';
 }

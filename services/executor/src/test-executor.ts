@@ -80,6 +80,7 @@ export interface TestJobs {
     options?: {
       traceparent?: string;
       startAfter?: string;
+      finishBy?: string;
       inputRef?: PayloadRef;
       /** Default: the one that is announced, once one is. */
       contractId?: string;
@@ -110,12 +111,13 @@ export function testJobs(bus: Bus): TestJobs {
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
-    async request(action, input, { traceparent, startAfter, inputRef, contractId } = {}) {
+    async request(action, input, { traceparent, startAfter, finishBy, inputRef, contractId } = {}) {
       const ref = jobs.newRef(action);
       const after = startAfter === undefined ? {} : { start_after: startAfter };
+      const end = finishBy === undefined ? {} : { finish_by: finishBy };
       const asked = inputRef ? { input: undefined, input_ref: inputRef } : { input };
       const contract_id = contractId ?? (await jobs.contractIdOf(action));
-      const data = { ...REQUEST, action, contract_id, resource: { sum_id: 's-1' }, ...asked, ...after };
+      const data = { ...REQUEST, action, contract_id, resource: { sum_id: 's-1' }, ...asked, ...after, ...end };
       await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
       return ref;
     },

@@ -1,3 +1,4 @@
+import { retryAfterMs } from '@errand/runtime';
 import { GONE_PAUSE_MS } from './endpoint-state.ts';
 
 /*
@@ -53,8 +54,6 @@ type ErrorCode =
   | 'address_blocked'
   | 'scheme_blocked';
 
-const MIN_RETRY_AFTER_MS = 1_000;
-
 /** Judges an attempt that ended at `nowMs`. An endpoint is heard for `maxRetryAfterMs` at most. */
 export function outcomeOf(
   exchange: Exchange,
@@ -80,15 +79,6 @@ function failed(
   over: { notBeforeMs?: number | null; final?: boolean; overloaded?: boolean } = {},
 ): Outcome {
   return { kind: 'failed', errorCode, notBeforeMs: null, final: false, overloaded: false, ...over };
-}
-
-/** Retry-After (RFC 9110, 10.2.3), seconds or a date, 1 s at least; null for none or nonsense. */
-function retryAfterMs(header: string | null, nowMs: number): number | null {
-  if (header === null) return null;
-  const text = header.trim();
-  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  if (Number.isNaN(ms)) return null;
-  return Math.max(MIN_RETRY_AFTER_MS, ms);
 }
 
 /** Codes of Node and undici → ours. */

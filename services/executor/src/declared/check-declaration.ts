@@ -2,9 +2,10 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ActionName, RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { schemaMistakes } from '@errand/json-schema';
-import type { CommandCall, Declaration, HttpCall } from './declaration.ts';
+import type { CommandCall, Declaration, HttpCall, Poll } from './declaration.ts';
 import type { Environment } from './environment.ts';
-import { headerMistakes } from './headers.ts';
+import { headerMistakes, isHeaderName } from './headers.ts';
+import { cancelTemplate, isPointer } from './polled-operation.ts';
 import { parametersOf, urlMistakes } from './url-template.ts';
 import type { Mistake } from './yaml-places.ts';
 
@@ -64,6 +65,23 @@ function httpMistakes(call: HttpCall, declaration: Declaration, env: Environment
   if (call.method === 'GET' && call.body !== undefined) {
     mistakes.push({ path: ['body'], message: 'a GET has none; put what is needed into the url' });
   }
+  if (call.poll && call.response !== undefined) {
+    mistakes.push({ path: ['response'], message: 'is for endpoints that are not polled; use poll.result' });
+  }
+  if (call.poll) mistakes.push(...under('poll', pollMistakes(call.poll, declaration)));
+  return mistakes;
+}
+
+function pollMistakes({ url, header, cancel }: Poll, declaration: Declaration): Mistake[] {
+  const mistakes: Mistake[] = [];
+  if ((url === undefined) === (header === undefined)) {
+    mistakes.push({ path: [], message: 'must have url or header, and not both' });
+  }
+  if (header !== undefined && !isHeaderName(header)) {
+    mistakes.push({ path: ['header'], message: 'is no name of a header' });
+  }
+  if (url !== undefined && !isPointer(url)) mistakes.push(...urlMistakes(url, declaration, isPointer));
+  if (cancel) mistakes.push(...under('cancel', urlMistakes(cancelTemplate(cancel.url), declaration)));
   return mistakes;
 }
 

@@ -24,6 +24,30 @@ const status = z.int().min(300).max(599);
 const bytes = z.int().min(1).max(67_108_864);
 const jsonSchema = z.record(z.string(), z.unknown(), { error: 'must be a JSON Schema, which is a map' });
 
+/** Where what an endpoint says of an operation decides: a pointer finds one of these values. */
+const values = z.record(pointer, z.array(z.union([z.string(), z.number(), z.boolean()])).min(1));
+
+/** The endpoint answers with where its work is found, which is then asked for until it is done. */
+const Poll = z.strictObject({
+  /** A URL, whose `{/pointers}` point into the start's answer, or a pointer to where that has one. */
+  url: z.string().min(1).max(2_000).optional(),
+  /** Or `url`, and not both: the header of the start's answer that has it. */
+  header: z.string().optional(),
+  /** Each poll is three events of the log. */
+  every_s: z.number().min(1).max(86_400).default(5),
+  limit_s: seconds.min(1).default(3_600),
+  done_when: values.optional(),
+  failed_when: values.optional(),
+  result: mapping.default(''),
+  cancel: z
+    .strictObject({
+      method: z.enum(['DELETE', 'POST', 'PUT', 'PATCH']).default('DELETE'),
+      url: z.string().min(1).max(2_000).default('{operation}'),
+    })
+    .optional(),
+});
+export type Poll = z.infer<typeof Poll>;
+
 const HttpCall = z.strictObject({
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   url: z.string().min(1).max(2_000),
@@ -31,7 +55,9 @@ const HttpCall = z.strictObject({
   allow_slashes: z.boolean().default(false),
   headers: z.record(z.string(), z.string()).default({}),
   body: mapping.optional(),
-  response: mapping.default(''),
+  /** All of the answer, unless told. */
+  response: mapping.optional(),
+  poll: Poll.optional(),
   error_details: pointer.optional(),
   retry_on: z.array(status).default([]),
   permanent: z.array(status).default([]),

@@ -9,8 +9,11 @@ import { httpRun } from './http-action.ts';
 export function declaredAction(declared: Declared): Action {
   const { name, declaration } = declared;
   const { retry, http, command, resource, input: input_schema, result: result_schema } = declaration;
-  const run = http ? httpRun(http, declared.env) : command && commandRun(command, declared);
-  if (!run) throw new Error(`${name} is neither http nor command`);
+  const timeoutMs = Math.ceil(declaration.timeout_s * 1_000);
+  const code = http
+    ? httpRun(http, { env: declared.env, timeoutMs })
+    : command && { run: commandRun(command, declared) };
+  if (!code) throw new Error(`${name} is neither http nor command`);
   return {
     contract: {
       name,
@@ -22,7 +25,7 @@ export function declaredAction(declared: Declared): Action {
       input_schema,
       result_schema,
       max_attempts: retry.max_attempts,
-      timeout_ms: Math.ceil(declaration.timeout_s * 1_000),
+      timeout_ms: timeoutMs,
     },
     retry: {
       maxAttempts: retry.max_attempts,
@@ -34,7 +37,7 @@ export function declaredAction(declared: Declared): Action {
     input: valueSchema(input_schema),
     result: valueSchema(result_schema),
     returnsFile: false,
-    run,
+    ...code,
   };
 }
 

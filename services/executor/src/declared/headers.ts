@@ -24,12 +24,16 @@ const TAKEN = [
   'upgrade',
 ];
 
+export function isHeaderName(name: string): boolean {
+  return NAME.test(name);
+}
+
 export function headerMistakes(headers: Readonly<Record<string, string>>, env: Environment): Mistake[] {
   const names = Object.keys(headers);
   return Object.entries(headers).flatMap(([name, value]) => {
     const wrong = (message: string) => ({ path: ['headers', name], message });
     const mistakes: Mistake[] = [];
-    if (!NAME.test(name)) mistakes.push(wrong('is no name of a header'));
+    if (!isHeaderName(name)) mistakes.push(wrong('is no name of a header'));
     if (TAKEN.includes(name.toLowerCase())) mistakes.push(wrong('is set by Errand itself'));
     const first = names.find((each) => each.toLowerCase() === name.toLowerCase());
     if (first !== name) mistakes.push(wrong(`is ${first} again`));

@@ -286,6 +286,32 @@ test.each([
     /^2:17: .*quotes/,
   ],
   ['a body for a GET', http("{ url: 'http://x/', method: GET, body: /input }"), /a GET has none/],
+  ['a poll that has no place', http("{ url: 'http://x/', poll: {} }"), /poll: must have url or header/],
+  [
+    'a poll more often than the log should hold',
+    http("{ url: 'http://x/', poll: { header: location, every_s: 0.5 } }"),
+    /poll\.every_s: .*>=1/,
+  ],
+  [
+    'a result of the start of what is polled',
+    http("{ url: 'http://x/', response: /a, poll: { header: location } }"),
+    /response: is for endpoints that are not polled/,
+  ],
+  [
+    'a poll URL of what nobody knows',
+    http("{ url: 'http://x/', poll: { url: 'http://x/{/id}/{nobody}' } }"),
+    /poll\.url: \{nobody\} is neither/,
+  ],
+  [
+    'a cancel URL that is none',
+    http("{ url: 'http://x/', poll: { header: location, cancel: { url: 'ftp://x/' } } }"),
+    /poll\.cancel\.url: must begin with/,
+  ],
+  [
+    'a poll header that is none',
+    http("{ url: 'http://x/', poll: { header: 'a b' } }"),
+    /is no name of a header/,
+  ],
   [
     'a mapping that is no pointer',
     http("{ url: 'http://x/', response: data }"),

@@ -13,7 +13,7 @@ export function pointersOf(mapping: Mapping): string[] {
 }
 
 /** RFC 6901. */
-function valueAt(pointer: string, value: unknown): unknown {
+export function valueAt(pointer: string, value: unknown): unknown {
   let found = value;
   for (const token of pointer.split('/').slice(1)) {
     const key = token.replaceAll('~1', '/').replaceAll('~0', '~');

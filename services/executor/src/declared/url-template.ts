@@ -27,13 +27,17 @@ export function parametersOf(template: string): string[] {
   return [...template.matchAll(PARAMETER)].map(([, name = '']) => name);
 }
 
-export function urlMistakes(template: string, { resource, input }: Declaration): Mistake[] {
+export function urlMistakes(
+  template: string,
+  { resource, input }: Declaration,
+  isGiven: (name: string) => boolean = () => false,
+): Mistake[] {
   const mistakes = [...formMistakes(template)];
   const own = parametersOf(resource);
   // Of a schema that is none, its own mistake is told elsewhere.
   const properties = isMap(input.properties) ? input.properties : {};
   const required = Array.isArray(input.required) ? input.required : [];
-  for (const name of parametersOf(template).filter((each) => !own.includes(each))) {
+  for (const name of parametersOf(template).filter((each) => !own.includes(each) && !isGiven(each))) {
     if (!Object.hasOwn(properties, name))
       mistakes.push(`{${name}} is neither in the resource nor in the input`);
     else if (!required.includes(name)) mistakes.push(`{${name}} must be required in the input`);

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, LogUnavailable } from '@errand/bus';
 import { toJobEvent } from '@errand/contracts';
-import { decide, evolve, foldJob, isEnded, type JobState } from '@errand/domain';
+import { decide, evolve, foldJob, isEnded, type JobState, operationOf } from '@errand/domain';
 import { z } from 'zod';
 import type { ActionCatalogue } from '../action-catalogue.ts';
 import { parseBody, printable } from '../body-errors.ts';
@@ -66,10 +66,11 @@ async function tryCancel(
   reason: string | undefined,
 ): Promise<{ state: JobState; status: 200 | 202 } | undefined> {
   const { jobId, caller } = cancellation;
-  const state = await readJob(deps, cancellation);
+  const { state, hasOperation } = await readJob(deps, cancellation);
   const command = {
     type: 'cancelJob',
     by: caller.name,
+    hasOperation,
     ...(reason === undefined ? {} : { reason }),
   } as const;
   const decision = decide(command, state);
@@ -89,16 +90,18 @@ async function tryCancel(
 }
 
 /** The job as the log has it. One that the log has forgotten can only have ended, or be unknown. */
-async function readJob(deps: CancelJobDeps, cancellation: Cancellation): Promise<JobState> {
+async function readJob(
+  deps: CancelJobDeps,
+  cancellation: Cancellation,
+): Promise<{ state: JobState; hasOperation: boolean }> {
   const { jobId, caller, place } = cancellation;
   const { tenantId } = caller;
   const { action } = place;
-  const logged = foldJob(
-    await deps.bus.readJob({ tenantId, jobId, ...(action === undefined ? {} : { action }) }),
-  );
+  const events = await deps.bus.readJob({ tenantId, jobId, ...(action === undefined ? {} : { action }) });
+  const logged = foldJob(events);
   if (logged?.request.value) {
     assertAt(place, logged);
-    return logged;
+    return { state: logged, hasOperation: operationOf(events) !== undefined };
   }
   const found = await findJob(deps, { tenantId, jobId, action, minVersion: 0 });
   assertAt(place, found);
