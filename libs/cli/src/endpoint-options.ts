@@ -12,6 +12,7 @@ export interface EndpointOptions {
   readonly eventTypes?: string[];
   readonly actions?: string[];
   readonly metadata?: Record<string, string>;
+  readonly include?: string[];
   readonly maxRps?: number;
   readonly maxConcurrency?: number;
   readonly basicAuth?: string;
@@ -28,6 +29,7 @@ export function withEndpointOptions(command: Command): Command {
     .option('--event-types <names>', 'such as job.failed,webhook.*; default: the four endings', collectWords)
     .option('--actions <names>', 'only jobs of these actions', collectWords)
     .option('--metadata <name=value>', 'only jobs with this entry; once for each', collectPair)
+    .option('--include <names>', 'what bodies carry besides: results', collectWords)
     .option('--max-rps <count>', 'most attempts begun in a second', readCount)
     .option('--max-concurrency <count>', 'most attempts under way at once', readCount)
     .option('--basic-auth <user:password>', 'or @file, or - for stdin')
@@ -49,6 +51,7 @@ export async function readEndpoint(world: World, options: EndpointOptions): Prom
   const members = {
     ...{ url: options.url, method: options.method, description: options.description },
     ...{ event_types: options.eventTypes, actions: options.actions, metadata: options.metadata },
+    include: options.include,
     ...{ max_rps: maxRps, max_concurrency: maxConcurrency },
     basic_auth: basicAuth === undefined ? undefined : readBasicAuth(await secret(basicAuth)),
     secret_headers: secretHeader && Object.fromEntries(headers),

@@ -19,7 +19,13 @@ export interface JobOptions {
   /** Seconds after which the job expires if it has not ended. */
   readonly finishByS?: number | undefined;
   /** Told of this job's end; default: of each of the four. */
-  readonly webhook?: { readonly url: string; readonly events?: readonly EndingType[] } | undefined;
+  readonly webhook?:
+    | {
+        readonly url: string;
+        readonly events?: readonly EndingType[];
+        readonly include?: readonly 'results'[];
+      }
+    | undefined;
 }
 
 /** What is asked of one call. */
@@ -88,7 +94,7 @@ export const RUN = { ...RESOURCE, ...JOB, ...SEND };
 export const VALIDATE = { ...RESOURCE, ...JOB, ...CALL };
 export const BATCH = { ...RESOURCE, ...SEND };
 const BATCH_ITEM: Members<BatchItem> = { input: true, ...JOB };
-const WEBHOOK: Members<NonNullable<JobOptions['webhook']>> = { url: true, events: true };
+const WEBHOOK: Members<NonNullable<JobOptions['webhook']>> = { url: true, events: true, include: true };
 
 type Options = { readonly resource?: Readonly<Record<string, string>> | undefined } & JobOptions &
   SendOptions;

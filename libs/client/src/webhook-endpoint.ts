@@ -25,6 +25,8 @@ export interface EndpointDraft {
   readonly event_types?: readonly WebhookEventFilter[];
   readonly actions?: readonly string[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
+  /** What bodies carry besides. */
+  readonly include?: readonly 'results'[] | null;
   readonly max_rps?: number | null;
   readonly max_concurrency?: number | null;
   /** After which it ends as if it were deleted; given again, that is put off. */
@@ -61,6 +63,7 @@ export interface WebhookEndpoint extends Signer {
   readonly event_types: readonly WebhookEventFilter[];
   readonly actions: readonly string[] | null;
   readonly metadata: Readonly<Record<string, string>> | null;
+  readonly include: readonly 'results'[] | null;
   readonly max_rps: number | null;
   readonly max_concurrency: number | null;
   readonly expires_at: string | null;

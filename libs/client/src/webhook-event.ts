@@ -4,7 +4,7 @@
 
 export type WebhookEvent = JobEnded | EndpointTest | EndpointNews;
 
-/** A job has ended. Its results are not in here: `links.status`, or `links.job`, answers them. */
+/** A job has ended. */
 export interface JobEnded {
   readonly type: 'job.succeeded' | 'job.failed' | 'job.canceled' | 'job.expired';
   /** RFC 3339, UTC: when the job ended. */
@@ -28,7 +28,14 @@ export interface JobEnded {
       readonly details?: readonly unknown[];
     }[];
     /** `status` is absent while the job's action is not announced by any executor. */
-    readonly links: { readonly status?: string; readonly job: string };
+    readonly links: {
+      readonly status?: string;
+      readonly job: string;
+      /** Of a job that has succeeded. */
+      readonly result?: string;
+    };
+    /** Where the endpoint asks for them with `include`, and they take 64 KiB at most; otherwise see `links.result`. */
+    readonly results?: unknown;
   };
 }
 

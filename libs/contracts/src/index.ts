@@ -48,7 +48,13 @@ export {
   uuidV7TimeMs,
 } from './ids.ts';
 export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
-export { JobWebhook, WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
+export {
+  JobWebhook,
+  WEBHOOK_EVENT_TYPES,
+  WEBHOOK_INCLUDES,
+  type WebhookEventType,
+  type WebhookInclude,
+} from './job-webhook.ts';
 export { fragmentOf, pointerToken } from './json-pointer.ts';
 export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './payload-ref.ts';
 export { InputError, Problem } from './problem.ts';

@@ -3,6 +3,10 @@ import { z } from 'zod';
 export const WEBHOOK_EVENT_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
 
+/** What a message of an ended job carries where its receiver asks for it. */
+export const WEBHOOK_INCLUDES = ['results'] as const;
+export type WebhookInclude = (typeof WEBHOOK_INCLUDES)[number];
+
 /**
  * Where the caller of one run wants to be told of its end, beside the tenant's endpoints. The URL is part of the log:
  * it holds no credentials.
@@ -10,5 +14,6 @@ export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
 export const JobWebhook = z.object({
   url: z.string().max(2048),
   events: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1),
+  include: z.array(z.enum(WEBHOOK_INCLUDES)).min(1).optional(),
 });
 export type JobWebhook = z.infer<typeof JobWebhook>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Instant, type JobEventType, Metadata } from './events.ts';
 import { ActionName, TenantId } from './ids.ts';
-import { WEBHOOK_EVENT_TYPES, type WebhookEventType } from './job-webhook.ts';
+import { WEBHOOK_EVENT_TYPES, WEBHOOK_INCLUDES, type WebhookEventType } from './job-webhook.ts';
 
 const EVENT_TYPE_OF: Partial<Record<JobEventType, WebhookEventType>> = {
   JobSucceeded: 'job.succeeded',
@@ -54,6 +54,8 @@ export const WebhookEndpoint = z.object({
   actions: z.array(ActionName).min(1).optional(),
   /** What a job's metadata must hold, each value literally. */
   metadata: Metadata.optional(),
+  /** What messages carry besides, as of when the job ended; absent for nothing. */
+  include: z.array(z.enum(WEBHOOK_INCLUDES)).min(1).optional(),
   /** Most attempts begun in a second; absent for no limit. */
   max_rps: z.int().min(1).max(10_000).optional(),
   /** Most attempts under way at once; absent for 16. */

@@ -6,6 +6,7 @@ import { createProjectionRebuild } from './migrations/003-projection-rebuild.ts'
 import { settleWebhookPlans } from './migrations/004-webhook-plans.ts';
 import { nameWebhookReceivers } from './migrations/005-webhook-receivers.ts';
 import { mendRequests } from './migrations/006-searchable-requests.ts';
+import { keepWebhookResults } from './migrations/007-webhook-results.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -14,6 +15,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '004-webhook-plans': { up: settleWebhookPlans },
   '005-webhook-receivers': { up: nameWebhookReceivers },
   '006-searchable-requests': { up: mendRequests },
+  '007-webhook-results': { up: keepWebhookResults },
 };
 
 /**

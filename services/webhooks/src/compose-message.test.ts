@@ -57,6 +57,7 @@ test('a success tells what the caller hung on the job and where to read the resu
       links: {
         status: `${tenant}/designs/d%201%2F%C3%A4/render/status?job_id=${JOB_ID}`,
         job: `${tenant}/jobs/${JOB_ID}`,
+        result: `${tenant}/jobs/${JOB_ID}/result`,
       },
     },
   });
@@ -76,9 +77,9 @@ test("faults' details are left out of a body that would exceed 64 KiB", () => {
   expect(JSON.parse(message.body).data.errors).toEqual([{ code: 'no_roof', message: 'No roof.' }]);
 });
 
-test('without the contract of the action there is only the link of the job', () => {
+test('without the contract of the action there is no link of its status', () => {
   const message = composeMessage(succeeded, { job: foldJob([requested]), contract: undefined, publicUrl });
-  expect(Object.keys(JSON.parse(message.body).data.links)).toEqual(['job']);
+  expect(Object.keys(JSON.parse(message.body).data.links)).toEqual(['job', 'result']);
 });
 
 test('an ending is told even if the log has lost the rest of the job', () => {

@@ -4,6 +4,8 @@ import type { Message } from './compose-request.ts';
 
 /** Beyond this a fault's details, which may be of any size, are left to the job's status. */
 const MAX_BODY_BYTES = 65_536;
+/** Results that take more, as JSON, are left to their link. */
+const MAX_RESULTS_BYTES = 65_536;
 
 /**
  * What an ending tells its receivers. `job` is what the log still knows of the job besides, undefined if nothing;
@@ -11,7 +13,13 @@ const MAX_BODY_BYTES = 65_536;
  */
 export function composeMessage(
   ending: RecordedEvent,
-  context: { job: JobState | undefined; contract: ActionContract | undefined; publicUrl: string },
+  context: {
+    job: JobState | undefined;
+    contract: ActionContract | undefined;
+    publicUrl: string;
+    /** Whether a receiver asks for them. */
+    withResults?: boolean;
+  },
 ): Message & { type: string } {
   const { tenantId, action, jobId } = ending.ref;
   const type = webhookEventTypeOf(ending.event.type);
@@ -30,29 +38,47 @@ export function composeMessage(
     version: ending.version,
     finished_at: ending.event.time,
     ...(errors.length === 0 ? {} : { errors }),
-    links: linksOf(ending.ref, { ...context, resource: request?.resource }),
+    links: linksOf(ending, { ...context, resource: request?.resource }),
   };
   let body = JSON.stringify({ type, timestamp: ending.event.time, data });
   if (Buffer.byteLength(body) > MAX_BODY_BYTES) {
     const brief = errors.map(({ code, message }) => ({ code, message }));
     body = JSON.stringify({ type, timestamp: ending.event.time, data: { ...data, errors: brief } });
   }
-  return { event_id: ending.event.id, tenant_id: tenantId, job_id: jobId, action, type, status, body };
+  const results = context.withResults ? resultsOf(ending) : null;
+  return {
+    event_id: ending.event.id,
+    tenant_id: tenantId,
+    job_id: jobId,
+    action,
+    type,
+    status,
+    body,
+    results,
+  };
+}
+
+/** As JSON; null for a job that has none, and for those that are too large or lie elsewhere. */
+function resultsOf({ event }: RecordedEvent): string | null {
+  if (event.type !== 'JobSucceeded' || event.data.result_ref) return null;
+  const json = JSON.stringify(event.data.result ?? null);
+  return Buffer.byteLength(json) > MAX_RESULTS_BYTES ? null : json;
 }
 
 function linksOf(
-  ref: RecordedEvent['ref'],
+  { ref, event }: RecordedEvent,
   context: {
     contract: ActionContract | undefined;
     resource: Record<string, string> | undefined;
     publicUrl: string;
   },
-): { status?: string; job: string } {
+): { status?: string; job: string; result?: string } {
   const tenant = `${context.publicUrl.replace(/\/+$/, '')}/v2/tenants/${ref.tenantId}`;
   const job = `${tenant}/jobs/${ref.jobId}`;
+  const links = event.type === 'JobSucceeded' ? { job, result: `${job}/result` } : { job };
   const path = context.contract && context.resource && fillPath(context.contract.resource, context.resource);
-  if (path === undefined) return { job };
-  return { status: `${tenant}${path}/${ref.action}/status?job_id=${ref.jobId}`, job };
+  if (path === undefined) return links;
+  return { status: `${tenant}${path}/${ref.action}/status?job_id=${ref.jobId}`, ...links };
 }
 
 /** `designs/{design_id}` → `/designs/d-1`; undefined if a value is missing, as after a change of the contract. */

@@ -42,6 +42,17 @@ test('a POST carries the body as it was stored, and a signature over it', () => 
   expect(new Webhook(SECRET).verify(message.body, request.headers)).toEqual({ ä: 1 });
 });
 
+test('results become the last member of the data, and the signature covers them', () => {
+  const { body, headers } = composeRequest({
+    target: { endpointId: 'whe_1', url: 'https://a.example/hook', method: 'POST' },
+    secrets: { signingSecret: SECRET, previousSecrets: [], basicAuth: null, headers: {} },
+    message: { ...message, body: '{"data":{"a":{}}}', results: '{"b":"}}"}' },
+    ...{ attempt: 1, trigger: 'auto', nowMs: Date.now() },
+  });
+  expect(body).toBe('{"data":{"a":{},"results":{"b":"}}"}}}');
+  expect(new Webhook(SECRET).verify(body ?? '', headers)).toEqual({ data: { a: {}, results: { b: '}}' } } });
+});
+
 test('webhook-timestamp is the second of the attempt', () => {
   expect(compose({}, {}, 1_767_225_600_999).headers['webhook-timestamp']).toBe('1767225600');
 });

@@ -14,6 +14,8 @@ export interface Message {
   status: string | null;
   /** JSON. */
   body: string;
+  /** The job's, as JSON, for a receiver that asks for them. */
+  results?: string | null;
 }
 
 /** Why a request is made. A test belongs to no delivery. */
@@ -41,7 +43,7 @@ export function composeRequest(options: {
   nowMs: number;
 }): OutgoingRequest {
   const { target, secrets, message, nowMs } = options;
-  const body = target.method === 'POST' ? message.body : null;
+  const body = target.method === 'POST' ? bodyOf(message) : null;
   const timestampS = Math.floor(nowMs / 1_000);
   const id = message.event_id;
   const headers = {
@@ -60,6 +62,11 @@ export function composeRequest(options: {
   };
   const url = target.method === 'GET' ? fillTemplate(target.url, message) : target.url;
   return { method: target.method, url, headers, body };
+}
+
+/** A body ends with the members of its `data`. */
+function bodyOf({ body, results }: Message): string {
+  return results == null ? body : `${body.slice(0, -2)},"results":${results}}}`;
 }
 
 /** The current secret, and those before it that are still in their grace period. */

@@ -4,7 +4,7 @@ import { type Db, shardOf } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { attemptDelivery } from './attempt-delivery.ts';
 import type { WebhooksConfig } from './config.ts';
-import type { Inserted } from './delivery-table.ts';
+import { type Inserted, withResults } from './delivery-table.ts';
 import type { EndpointStates } from './endpoint-states.ts';
 import type { Endpoints } from './endpoints.ts';
 import { type Lanes, startLanes } from './lanes.ts';
@@ -95,7 +95,7 @@ function lanesOf(config: WebhooksConfig, deps: DeliveringDeps & { recorder: Reco
     slots: config.slots,
     random: Math.random,
     owns: (shard) => owned().has(shard),
-    attempt: (delivery, how) => attemptDelivery(delivery, how, attempting),
+    attempt: async (delivery, how) => attemptDelivery(await withResults(db, delivery), how, attempting),
     record: async (result, delivery) => {
       noteAttempt(result, delivery, { log, metrics });
       await recorder.record(result);

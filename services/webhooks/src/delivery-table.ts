@@ -17,6 +17,7 @@ import type { Message } from './compose-request.ts';
 export interface Addressee {
   endpointId: string;
   url: string | null;
+  withResults?: boolean;
 }
 
 /** An event and those who are to hear of it. */
@@ -39,6 +40,8 @@ export interface DueDelivery extends Message {
   trigger: RoundTrigger;
   /** Of a job's own webhook; null for that of its endpoint. */
   url: string | null;
+  /** Whether its body carries the message's results, which are not in here: they would fill the memory. */
+  with_results: boolean;
   expires_at: Date;
   /** In Postgres' own words, with all its digits. */
   due_at_text: string;
@@ -77,19 +80,19 @@ export interface Inserted {
 /**
  * Stores messages and their deliveries in one statement; resolves with the deliveries that are new. One that is
  * already there stays as it is, whatever became of it. Whether the message is there says nothing: a replay for one
- * endpoint may have stored it before the event came in for the others. Partitions must exist.
+ * endpoint may have stored it before the event came in for the others, and without the results that they ask for. Partitions must exist.
  */
 export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: number): Promise<Inserted[]> {
   // In one order for all, so that two processes which insert the same events never wait for each other in a circle.
   const sorted = [...fanOuts].sort((a, b) => (a.message.event_id < b.message.event_id ? -1 : 1));
   const messages = sorted.map(({ message }) => message);
   const deliveries = sorted.flatMap(({ message, to, dueMs, expiresMs }) =>
-    to.map(({ endpointId, url }) => ({ message, endpointId, url, dueMs, expiresMs })),
+    to.map((addressee) => ({ message, ...addressee, dueMs, expiresMs })),
   );
   const now = timestamp(nowMs);
   const { rows } = await sql<Inserted>`
     with stored as (
-      insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body)
+      insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body, results)
       select * from unnest(
         ${messages.map((row) => row.event_id)}::uuid[],
         ${messages.map((row) => row.tenant_id)}::text[],
@@ -97,23 +100,38 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
         ${messages.map((row) => row.action)}::text[],
         ${messages.map((row) => row.type)}::text[],
         ${messages.map((row) => row.status)}::text[],
-        ${messages.map((row) => row.body)}::text[])
-      on conflict do nothing)
+        ${messages.map((row) => row.body)}::text[],
+        ${messages.map((row) => row.results ?? null)}::text[])
+      on conflict (event_id) do update set results = excluded.results
+        where webhook_message.results is null and excluded.results is not null)
     insert into webhook_delivery
-      (event_id, endpoint_id, tenant_id, shard, url, state, attempts, due_at, expires_at, updated_at)
-    select event_id, endpoint_id, tenant_id, shard, url, 'pending', 0, due_at, expires_at, ${now}::timestamptz
+      (event_id, endpoint_id, tenant_id, shard, url, with_results, state, attempts, due_at, expires_at, updated_at)
+    select event_id, endpoint_id, tenant_id, shard, url, with_results, 'pending', 0, due_at, expires_at,
+      ${now}::timestamptz
     from unnest(
       ${deliveries.map((row) => row.message.event_id)}::uuid[],
       ${deliveries.map((row) => row.message.tenant_id)}::text[],
       ${deliveries.map((row) => row.endpointId)}::text[],
       ${deliveries.map((row) => shardOf(row.endpointId))}::smallint[],
       ${deliveries.map((row) => row.url)}::text[],
+      ${deliveries.map((row) => row.withResults ?? false)}::boolean[],
       ${deliveries.map((row) => timestamp(row.dueMs))}::timestamptz[],
       ${deliveries.map((row) => timestamp(row.expiresMs))}::timestamptz[]
-    ) as wanted (event_id, tenant_id, endpoint_id, shard, url, due_at, expires_at)
+    ) as wanted (event_id, tenant_id, endpoint_id, shard, url, with_results, due_at, expires_at)
     on conflict do nothing
     returning tenant_id, endpoint_id`.execute(db);
   return rows;
+}
+
+/** A delivery with all that its body carries. */
+export async function withResults(db: Db, delivery: DueDelivery): Promise<DueDelivery> {
+  if (!delivery.with_results) return delivery;
+  const found = await db
+    .selectFrom('webhook_message')
+    .select('results')
+    .where('event_id', '=', delivery.event_id)
+    .executeTakeFirst();
+  return { ...delivery, results: found?.results ?? null };
 }
 
 /**

@@ -16,7 +16,7 @@ import { type Addressee, type FanOut, type Inserted, insertFanOuts } from './del
 import type { EndpointStates } from './endpoint-states.ts';
 import type { Endpoints } from './endpoints.ts';
 import { jobLaneId } from './target.ts';
-import { wantsMetadata } from './wants-event.ts';
+import { wantsMetadata, wantsResults } from './wants-event.ts';
 
 export interface IntakeDeps {
   readonly db: Db;
@@ -108,28 +108,33 @@ function fanOut(
   const contract = currentContract(deps.actions.peek(ending.ref.action))?.contract;
   const request = job?.request.value?.data;
   const metadata = request?.metadata ?? {};
-  const message = composeMessage(ending, { job, contract, publicUrl: deps.publicUrl });
+  const to = [
+    ...endpoints
+      .filter((endpoint) => wantsMetadata(endpoint, metadata))
+      .map((endpoint) => ({
+        endpointId: endpoint.endpoint_id,
+        url: null,
+        withResults: wantsResults(endpoint),
+      })),
+    ...(ownWebhook ? ownAddressee(ending, request?.webhook) : []),
+  ];
+  const withResults = to.some((each) => each.withResults);
+  const message = composeMessage(ending, { job, contract, publicUrl: deps.publicUrl, withResults });
   const eventMs = Date.parse(ending.event.time);
   return {
     message,
-    to: [
-      ...endpoints
-        .filter((endpoint) => wantsMetadata(endpoint, metadata))
-        .map(({ endpoint_id }) => ({ endpointId: endpoint_id, url: null })),
-      ...(ownWebhook ? ownAddressee(message, request?.webhook) : []),
-    ],
+    to,
     // Due at once, and the oldest event first; a writer's clock that is ahead must not hold it back.
     dueMs: Math.min(eventMs, deps.nowMs),
     expiresMs: eventMs + deps.lifeMs,
   };
 }
 
-function ownAddressee(
-  { tenant_id, type }: { tenant_id: string; type: string },
-  webhook: JobWebhook | undefined,
-): Addressee[] {
-  if (!webhook?.events.some((event) => event === type)) return [];
-  return [{ endpointId: jobLaneId(tenant_id, webhook.url), url: webhook.url }];
+function ownAddressee({ ref, event }: RecordedEvent, webhook: JobWebhook | undefined): Addressee[] {
+  const type = webhookEventTypeOf(event.type);
+  if (!webhook?.events.some((wanted) => wanted === type)) return [];
+  const { url } = webhook;
+  return [{ endpointId: jobLaneId(ref.tenantId, url), url, withResults: wantsResults(webhook) }];
 }
 
 async function mapParallel<T, R>(

@@ -88,16 +88,22 @@ export async function insertMissed(db: Db, endpoint: Inserted, missed: readonly 
   await db
     .insertInto('webhook_message')
     .values(missed.map(({ message }) => message))
-    .onConflict((conflict) => conflict.doNothing())
+    .onConflict((conflict) =>
+      conflict
+        .column('event_id')
+        .doUpdateSet(({ ref }) => ({ results: ref('excluded.results') }))
+        .where('webhook_message.results', 'is', null),
+    )
     .execute();
   const rows = await db
     .insertInto('webhook_delivery')
     .values(
-      missed.map(({ message, dueMs, expiresMs }) => ({
+      missed.map(({ message, to, dueMs, expiresMs }) => ({
         event_id: message.event_id,
         endpoint_id: endpoint.endpoint_id,
         tenant_id: endpoint.tenant_id,
         shard: shardOf(endpoint.endpoint_id),
+        with_results: to.some(({ withResults = false }) => withResults),
         state: 'pending' as const,
         attempts: 0,
         schedule_offset: 0,

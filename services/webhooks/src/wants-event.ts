@@ -1,4 +1,4 @@
-import type { EndpointNewsType, WebhookEndpoint, WebhookEventType } from '@errand/contracts';
+import type { EndpointNewsType, WebhookEndpoint, WebhookEventType, WebhookInclude } from '@errand/contracts';
 
 type Filters = Pick<WebhookEndpoint, 'event_types' | 'actions' | 'metadata'>;
 
@@ -24,4 +24,9 @@ export function wantsMetadata(endpoint: Filters, metadata: Readonly<Record<strin
   return Object.entries(endpoint.metadata ?? {}).every(
     ([name, value]) => Object.hasOwn(metadata, name) && metadata[name] === value,
   );
+}
+
+/** Whether a message carries the job's results. */
+export function wantsResults({ include }: { include?: WebhookInclude[] | undefined }): boolean {
+  return include?.includes('results') ?? false;
 }

@@ -14,6 +14,7 @@ interface RunOptions extends JobOptions {
   readonly input?: string;
   readonly idempotencyKey?: string;
   readonly webhookUrl?: string;
+  readonly webhookResults?: boolean;
   readonly wait?: true;
   readonly timeout?: number;
   readonly validateOnly?: true;
@@ -36,6 +37,7 @@ export function addRun(program: Command, bind: Bind, now: () => number): void {
     .option('--start-by-s <seconds>', 'expires if no attempt has begun by then', readCount)
     .option('--finish-by-s <seconds>', 'expires if it has not ended by then', readCount)
     .option('--webhook-url <url>', "is told of this job's end")
+    .option('--webhook-results', 'and gets its results')
     .option('--validate-only', 'check the input, request nothing')
     .option('--wait', 'wait for its end, as errand wait does')
     .option('--timeout <duration>', 'with --wait: give up after this time', readDuration)
@@ -50,6 +52,7 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
     timeout,
     validateOnly,
     webhookUrl,
+    webhookResults,
     signal: _,
     ...rest
   } = {
@@ -61,7 +64,10 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
   const { metadata, startAfter, startByS, finishByS } = rest;
   const given = {
     ...{ resource: resource ?? {}, metadata, startAfter, startByS, finishByS, signal: world.signal },
-    webhook: webhookUrl === undefined ? undefined : { url: webhookUrl },
+    webhook:
+      webhookUrl === undefined
+        ? undefined
+        : { url: webhookUrl, ...(webhookResults ? { include: ['results'] as const } : {}) },
   };
   if (validateOnly) {
     const validation = await explained(errand, action, () => errand.validate(action, input, given));

@@ -135,6 +135,7 @@ function endpointText(endpoint: WebhookEndpoint): string {
     events: endpoint.event_types.join(', '),
     actions: endpoint.actions?.join(', '),
     metadata: pairs(endpoint.metadata),
+    include: endpoint.include?.join(', '),
     'max rps': endpoint.max_rps,
     concurrency: endpoint.max_concurrency,
     ends: local(endpoint.expires_at),

@@ -16,6 +16,8 @@ export interface WebhookMessageTable {
   status: string | null;
   /** The JSON body of a POST. */
   body: string;
+  /** As JSON, where a receiver asks for them. */
+  results: Defaulted<string | null>;
 }
 
 export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'expired', 'canceled'] as const;
@@ -45,6 +47,8 @@ export interface WebhookDeliveryTable {
   trigger: Defaulted<RoundTrigger>;
   /** Where a job's own webhook goes; null for deliveries to an endpoint, whose record tells. */
   url: string | null;
+  /** Whether the body carries the message's results. */
+  with_results: Defaulted<boolean>;
   due_at: Timestamp;
   expires_at: Timestamp;
   updated_at: Timestamp;

@@ -23,7 +23,10 @@ const JobEnded = named(
       status: status.extract(['succeeded', 'failed', 'canceled', 'expired']),
       finished_at: Instant,
       errors: z.array(JobFault).optional(),
-      links: z.object({ status: z.string().optional(), job: z.string() }),
+      links: z.object({ status: z.string().optional(), job: z.string(), result: z.string().optional() }),
+      results: z.unknown().optional().meta({
+        description: 'Where the endpoint has `include: ["results"]`, and they take 64 KiB at most.',
+      }),
     }),
   }),
 );

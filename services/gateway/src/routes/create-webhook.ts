@@ -81,6 +81,7 @@ function emptyDraft(): EndpointDraft {
     event_types: [...WEBHOOK_EVENT_TYPES],
     actions: null,
     metadata: null,
+    include: null,
     max_rps: null,
     max_concurrency: null,
     expires_at: null,

@@ -1,8 +1,10 @@
 import {
   type InputError,
   WEBHOOK_EVENT_FILTERS,
+  WEBHOOK_INCLUDES,
   WebhookEndpoint,
   type WebhookEventFilter,
+  type WebhookInclude,
 } from '@errand/contracts';
 import { z } from 'zod';
 import { printable } from '../body-errors.ts';
@@ -22,6 +24,8 @@ export interface EndpointDraft {
   readonly actions: string[] | null;
   /** Null for jobs with any metadata. */
   readonly metadata: Record<string, string> | null;
+  /** What bodies carry besides; null for nothing. */
+  readonly include: WebhookInclude[] | null;
   /** Null for no limit. */
   readonly max_rps: number | null;
   /** Null for what the webhooks service allows each endpoint. */
@@ -50,6 +54,9 @@ const BasicAuthBody = z.strictObject({
 const MAX_LISTED = 100;
 const stored = WebhookEndpoint.shape;
 
+export const INCLUDE =
+  "What a body carries besides: `results` are the job's, up to 64 KiB of JSON. Larger ones, and files, are found at `links.result`.";
+
 const members = {
   url: z.string().min(1).max(2_048),
   method: z.enum(['POST', 'GET']),
@@ -58,6 +65,9 @@ const members = {
   event_types: z.array(z.enum(WEBHOOK_EVENT_FILTERS)).min(1).max(MAX_LISTED),
   actions: stored.actions.unwrap().max(MAX_LISTED).nullable(),
   metadata: SentMetadata.nullable(),
+  include: z.array(z.enum(WEBHOOK_INCLUDES)).max(MAX_LISTED).nullable().meta({
+    description: INCLUDE,
+  }),
   max_rps: stored.max_rps.unwrap().nullable(),
   max_concurrency: stored.max_concurrency.unwrap().nullable(),
   expires_in_s: z.int().min(10).max(86_400).nullable().meta({
@@ -85,7 +95,7 @@ export function changeDraft(
   const { url: changedUrl, basic_auth, secret_headers, expires_in_s, ...plain } = change;
   const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined));
   const changed: EndpointDraft = { ...draft, ...given };
-  const errors = newsErrors(changed);
+  const errors = [...newsErrors(changed), ...includeErrors(changed)];
   const read = readEndpointUrl(changedUrl ?? draft.url, { rules: options.urlRules, method: changed.method });
   if (read.kind === 'invalid') errors.push(read.error);
   const inUrl = read.kind === 'url' ? read.basicAuth : undefined;
@@ -106,11 +116,18 @@ export function changeDraft(
       url: read.url,
       event_types: [...new Set(changed.event_types)],
       actions: changed.actions && [...new Set(changed.actions)],
+      include: changed.include && changed.include.length > 0 ? [...new Set(changed.include)] : null,
       expires_at: expires_in_s === undefined ? draft.expires_at : expiryOf(expires_in_s, options.now()),
       basic_auth: basicAuth,
       secret_headers: lowerCased(headers),
     },
   };
+}
+
+/** A GET has no body that could carry anything. */
+function includeErrors({ method, include }: EndpointDraft): InputError[] {
+  if (method === 'POST' || !include || include.length === 0) return [];
+  return [{ pointer: '#/include', code: 'not_allowed', detail: 'needs the method POST' }];
 }
 
 function expiryOf(inS: number | null, nowMs: number): string | null {

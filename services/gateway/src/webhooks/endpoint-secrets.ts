@@ -20,7 +20,7 @@ export function sealDraft(
     Pick<WebhookEndpoint, 'created_at' | 'updated_at' | 'previous_signing_secrets' | 'hears_after'>,
 ): WebhookEndpoint {
   const seal = (plain: string, field: string) => box.seal(plain, contextOf(owner, field));
-  const { basic_auth, actions, metadata, max_rps, max_concurrency, expires_at } = draft;
+  const { basic_auth, actions, metadata, include, max_rps, max_concurrency, expires_at } = draft;
   const { previous_signing_secrets, hears_after } = owner;
   return {
     endpoint_id: owner.endpoint_id,
@@ -32,6 +32,7 @@ export function sealDraft(
     event_types: draft.event_types,
     ...(actions === null ? {} : { actions }),
     ...(metadata === null ? {} : { metadata }),
+    ...(include === null ? {} : { include }),
     ...(max_rps === null ? {} : { max_rps }),
     ...(max_concurrency === null ? {} : { max_concurrency }),
     ...(expires_at === null ? {} : { expires_at }),
@@ -61,6 +62,7 @@ export function openEndpoint(box: SecretBox, endpoint: WebhookEndpoint): Endpoin
     ...{ url, method, description, enabled, event_types },
     actions: endpoint.actions ?? null,
     metadata: endpoint.metadata ?? null,
+    include: endpoint.include ?? null,
     max_rps: endpoint.max_rps ?? null,
     max_concurrency: endpoint.max_concurrency ?? null,
     expires_at: endpoint.expires_at ?? null,
@@ -95,6 +97,7 @@ export const EndpointView = z.object({
   event_types: stored.event_types,
   actions: stored.actions.unwrap().nullable(),
   metadata: stored.metadata.unwrap().nullable(),
+  include: stored.include.unwrap().nullable(),
   max_rps: stored.max_rps.unwrap().nullable(),
   max_concurrency: stored.max_concurrency.unwrap().nullable(),
   expires_at: Instant.nullable(),
@@ -123,6 +126,7 @@ export function endpointView(
     event_types: endpoint.event_types,
     actions: endpoint.actions ?? null,
     metadata: endpoint.metadata ?? null,
+    include: endpoint.include ?? null,
     max_rps: endpoint.max_rps ?? null,
     max_concurrency: endpoint.max_concurrency ?? null,
     expires_at: endpoint.expires_at ?? null,

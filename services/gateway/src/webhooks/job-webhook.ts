@@ -1,4 +1,4 @@
-import { type InputError, type JobWebhook, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
+import { type InputError, type JobWebhook, WEBHOOK_EVENT_TYPES, WEBHOOK_INCLUDES } from '@errand/contracts';
 import { z } from 'zod';
 import { readEndpointUrl, type UrlRules } from './endpoint-url.ts';
 
@@ -11,6 +11,7 @@ export const JobWebhookOption = z.strictObject({
     .min(1)
     .max(WEBHOOK_EVENT_TYPES.length + 1)
     .optional(),
+  include: z.array(z.enum(WEBHOOK_INCLUDES)).max(WEBHOOK_INCLUDES.length).optional(),
 });
 
 const POINTER = '#/_job/webhook/url';
@@ -28,5 +29,7 @@ export function readJobWebhook(
   }
   const asked = sent.events ?? ['job.*'];
   const events = WEBHOOK_EVENT_TYPES.filter((type) => asked.includes('job.*') || asked.includes(type));
-  return { kind: 'webhook', webhook: { url: read.url, events } };
+  const { include = [] } = sent;
+  const included = include.length === 0 ? {} : { include };
+  return { kind: 'webhook', webhook: { url: read.url, events, ...included } };
 }
