@@ -26,6 +26,7 @@ test.each([
   [['wait', 'soon'], 'It must be the id of a job'],
   [['run', 'hello', '--metadata', 'blue'], 'It must be name=value'],
   [['run', 'hello', '--start-after', 'soon'], 'It must be a time such as'],
+  [['run', 'hello', '--webhook-results'], '--webhook-results needs --webhook-url'],
   [['jobs', '--limit', 'many'], 'It must be a whole number'],
   [['jobs', '--limit', '0'], 'It must be a whole number from 1 on'],
   [['jobs', '--status', 'running,done'], 'Allowed choices are queued, running, succeeded'],

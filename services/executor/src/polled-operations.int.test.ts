@@ -51,6 +51,8 @@ const STARTS: Record<string, () => Answer> = {
   '/azure': () => ({ status: 202, headers: { 'operation-location': `${vendor.url}/ops/1?api-version=2` } }),
   '/nowhere': () => ({ status: 202 }),
   '/elsewhere': () => ({ status: 202, headers: { location: 'http://127.0.0.1:9/ops/1' } }),
+  '/busy': () =>
+    startsOf().length > 1 ? json({ price: 7 }) : { status: 503, headers: { 'retry-after': '2' } },
   '/atonce': () => json({ price: 7 }),
 };
 function respond({ method, url }: ReceivedRequest): Answer {
@@ -97,6 +99,9 @@ const yamlOf = (url: string) => `actions:
   impatient:
     timeout_s: 0.5
     http: { url: ${url}/location, poll: { header: location, every_s: 1 } }
+  busy:
+    http: { url: ${url}/busy }
+    retry: { max_attempts: 2, first_delay_s: 0.001, max_delay_s: 0.001 }
   one_slot:
     concurrency: 1
     http: { url: ${url}/location, poll: { header: location, every_s: 2 } }
@@ -198,6 +203,15 @@ describe('an executor', () => {
     };
     await jobs.ended(await jobs.request('by_location', {}));
     expect(await deferred.promise).toMatchObject({ operation: `${vendor.url}/ops/1` });
+  });
+
+  test('Retry-After of a start is the least wait before the next attempt, whatever max_delay_s is', async () => {
+    const ref = await jobs.request('busy', {});
+    expect((await jobs.ended(ref)).outcome.value.result).toEqual({ price: 7 });
+    const retrying = await eventOf(ref, 'JobRetrying');
+    const waitMs = Date.parse(retrying?.data.retry_at ?? '') - Date.parse(retrying?.time ?? '');
+    // The wait begins before its event is written.
+    expect(waitMs).toBeGreaterThan(1_900);
   });
 
   test('an endpoint that answers at once is not polled', async () => {

@@ -59,6 +59,20 @@ test('a running job is asked to stop: 202, also when it is asked again', async (
   expect(asked?.event.data).toEqual({ by: 'test key', reason: 'too expensive' });
 });
 
+test('a job that has an operation outside is asked to stop, also between two polls of it: 202', async () => {
+  const { job_id, version, links } = await runAndStart();
+  const operation = 'http://10.0.0.1/ops/1';
+  const data = { attempt: 1, until: new Date(Date.now() + 60_000).toISOString(), operation };
+  const deferred = (await gateway.append(job_id, version, { type: 'JobDeferred', data })) ?? 0;
+  await gateway.append(job_id, deferred, { type: 'JobDue', data: { reason: 'deferred' } });
+  const answer = await cancel(links.cancel);
+  expect([answer.status, answer.json.status]).toEqual([202, 'queued']);
+  expect(await typesOf(job_id)).toContain('JobCancelRequested');
+  const { text } = await gateway.call(links.events);
+  expect(text).toContain('JobDeferred');
+  expect(text).not.toContain(operation);
+});
+
 test('an ended job is 409 and told how it ended', async () => {
   const { job_id, version, links } = await runAndStart();
   await gateway.append(job_id, version, SUCCEEDED);

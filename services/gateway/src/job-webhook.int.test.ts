@@ -56,7 +56,15 @@ test('it may ask for some endings only', async () => {
   expect((await requestedWebhook(all.json.job_id))?.events).toEqual([...WEBHOOK_EVENT_TYPES]);
 });
 
+test('it may ask for results', async () => {
+  const { json } = await run({ url: URL, include: ['results'] });
+  expect((await requestedWebhook(json.job_id))?.include).toEqual(['results']);
+  const none = await run({ url: URL, include: [] });
+  expect(await requestedWebhook(none.json.job_id)).toEqual({ url: URL, events: [...WEBHOOK_EVENT_TYPES] });
+});
+
 test.each([
+  [{ url: URL, include: ['input'] }, 'include/0 enum'],
   [{ url: 'http://example.com' }, 'url scheme'],
   [{ url: 'https://me:pass@example.com' }, 'url credentials'],
   [{ url: 'https://me@example.com' }, 'url credentials'],

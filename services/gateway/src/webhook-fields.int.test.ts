@@ -57,6 +57,23 @@ test('an endpoint that is called by GET cannot hear of other endpoints', async (
   expect((await patch(json.endpoint_id, both)).status).toBe(200);
 });
 
+test('results are asked for with include, by endpoints that get a body', async () => {
+  const refused = await create({ method: 'GET', include: ['results'] });
+  expect([refused.status, pointersOf(refused)]).toEqual([422, ['#/include']]);
+  expect(pointersOf(await create({ include: ['input'] }))).toEqual(['#/include/0']);
+  const { json } = await create({ include: ['results', 'results'] });
+  expect(json.include).toEqual(['results']);
+  expect(pointersOf(await patch(json.endpoint_id, { method: 'GET' }))).toEqual(['#/include']);
+  expect((await patch(json.endpoint_id, { include: null })).json.include).toBeNull();
+});
+
+test.each(['https://example.com/a b', 'https://example.com/a\\b', 'https://example.com/#<JOB_ID>'])(
+  '%s is no URL of an endpoint',
+  async (url) => {
+    expect(pointersOf(await create({ url, method: 'GET' }))).toEqual(['#/url']);
+  },
+);
+
 test('pausing twice changes nothing the second time; resuming makes another version each time', async () => {
   const { json: created } = await create(FILTERS);
   const own = `${PATH}/${created.endpoint_id}`;

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { type ActionContract, type RecordedEvent, toJobEvent } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { expect, test } from 'vitest';
@@ -91,3 +92,32 @@ test('an ending is told even if the log has lost the rest of the job', () => {
     links: { job: expect.stringContaining(JOB_ID) },
   });
 });
+
+const canceled = recorded(4, { type: 'JobCanceled', data: { by: 'key' } });
+const expired = recorded(4, { type: 'JobExpired', data: { deadline: 'finish_by' } });
+
+test.each([
+  ['job.succeeded', succeeded],
+  ['job.failed', failedWith([])],
+  ['job.canceled', canceled],
+  ['job.expired', expired],
+])(
+  'the sample of %s in the page for receivers has the members of a message, in their order',
+  async (type, ending) => {
+    const page = await readFile(new URL('../../../docs/receive-webhooks.md', import.meta.url), 'utf8');
+    const samples = [...page.matchAll(/```json sample\n(.*?)```/gs)].map(([, text = '']) => JSON.parse(text));
+    const sample = samples.find((each) => each.type === type);
+    const message = composeMessage(ending, {
+      job: foldJob([requested]),
+      contract,
+      publicUrl,
+      withResults: true,
+    });
+    const body = JSON.parse(message.body);
+    const results = message.results == null ? [] : ['results'];
+    expect(Object.keys(sample)).toEqual(Object.keys(body));
+    expect(Object.keys(sample.data)).toEqual([...Object.keys(body.data), ...results]);
+    expect(Object.keys(sample.data.links)).toEqual(Object.keys(body.data.links));
+    expect(sample.data.status).toBe(message.status);
+  },
+);

@@ -44,6 +44,13 @@ export function addRun(program: Command, bind: Bind, now: () => number): void {
     .action(bind(run, { jsonWhenPiped: true }));
 }
 
+/** @throws CannotRun */
+function webhookOf(url: string | undefined, withResults = false) {
+  if (url === undefined && withResults) throw new CannotRun('--webhook-results needs --webhook-url');
+  if (url === undefined) return undefined;
+  return withResults ? { url, include: ['results'] as const } : { url };
+}
+
 async function run(world: World, options: RunOptions, action = ''): Promise<ExitCode> {
   const {
     resource,
@@ -59,15 +66,13 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
     ...options,
     signal: undefined,
   };
+  const webhook = webhookOf(webhookUrl, webhookResults);
   const input = rest.input === undefined ? {} : await readJson(rest.input, world.stdin, 'the input');
   const errand = await world.errand();
   const { metadata, startAfter, startByS, finishByS } = rest;
   const given = {
     ...{ resource: resource ?? {}, metadata, startAfter, startByS, finishByS, signal: world.signal },
-    webhook:
-      webhookUrl === undefined
-        ? undefined
-        : { url: webhookUrl, ...(webhookResults ? { include: ['results'] as const } : {}) },
+    webhook,
   };
   if (validateOnly) {
     const validation = await explained(errand, action, () => errand.validate(action, input, given));

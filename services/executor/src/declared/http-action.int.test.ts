@@ -111,6 +111,16 @@ test.each([
   expect(receiver.requests).toHaveLength(1);
 });
 
+test.each([
+  ['2', 2_000],
+  ['86400', 3_600_000],
+  ['soon', undefined],
+])('Retry-After: %s of a 429 is told with the failure, up to an hour', async (value, afterMs) => {
+  receiver.respond = () => ({ status: 429, headers: { 'retry-after': value } });
+  const error = await runOnce(await calling('/q'), given).result.catch((reason: unknown) => reason);
+  expect((error as { afterMs?: number }).afterMs).toBe(afterMs);
+});
+
 test('of a refusal callers see what the file points at', async () => {
   receiver.respond = () => ({ status: 422, body: '{"errors":[{"field":"size"}],"trace":"inner words"}' });
   const { result } = runOnce(await calling('/q', 'error_details: /errors'), given);

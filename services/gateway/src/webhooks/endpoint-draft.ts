@@ -54,7 +54,7 @@ const BasicAuthBody = z.strictObject({
 const MAX_LISTED = 100;
 const stored = WebhookEndpoint.shape;
 
-export const INCLUDE =
+const INCLUDE =
   "What a body carries besides: `results` are the job's, up to 64 KiB of JSON. Larger ones, and files, are found at `links.result`.";
 
 const members = {
