@@ -38,10 +38,10 @@ export async function cancelOutside(
   };
   try {
     await cancelOperation(begun, operation.address);
-    log.info({ operation: operation.address }, 'operation_canceled');
+    log.info('operation_canceled');
   } catch (err) {
     if (deps.giveUp.aborted) return false;
-    log.warn({ err, operation: operation.address }, 'operation_not_canceled');
+    log.warn({ err }, 'operation_not_canceled');
   }
   return true;
 }

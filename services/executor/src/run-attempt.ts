@@ -125,7 +125,7 @@ async function run(
       traceparent: request.event.traceparent,
       operation: operation && {
         address: operation.address,
-        elapsedMs: nowMs(watch, deps) - Date.parse(operation.beganAt),
+        elapsedMs: elapsedMs(operation, watch, deps),
       },
       remainingMs: Date.parse(request.event.data.finish_by) - nowMs(watch, deps),
     },
@@ -183,7 +183,7 @@ async function inlineLimit({ limits, isLogTight }: ExecutorDeps, json = ''): Pro
 async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict> {
   const { writer, operation, target, deps } = context;
   const { outcome, attempt, watch } = ended;
-  const durationMs = operation ? nowMs(watch, deps) - Date.parse(operation.beganAt) : ended.durationMs;
+  const durationMs = operation ? elapsedMs(operation, watch, deps) : ended.durationMs;
   const ending = { ...context, ...ended };
   if (outcome.kind === 'interrupted') {
     if (watch.signal.reason === 'canceled') {
@@ -213,6 +213,8 @@ async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict>
   const ownDelayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
   const delayMs = ownDelayMs === undefined ? undefined : Math.max(ownDelayMs, outcome.retryAfterMs ?? 0);
   if (delayMs === undefined) {
+    // What the outside said itself has ended the operation; nothing else has.
+    if (!permanent) await cancelOutside(ending, operation);
     const failAttempt = (fault: JobFault): Command => {
       return { type: 'failAttempt', attempt, error: fault, durationMs };
     };
@@ -225,7 +227,9 @@ async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict>
     error: fault,
     retryAt,
   });
-  return verdictOf(await writeFault(writer, error, retryAttempt));
+  const written = await writeFault(writer, error, retryAttempt);
+  if (wasGivenUp(writer)) await cancelOutside(ending, operation);
+  return verdictOf(written);
 }
 
 interface Ended {
@@ -267,6 +271,10 @@ async function defer(
 /** By the server's clock: it ends the waits. */
 function nowMs(watch: AttemptWatch, { now }: Pick<ExecutorDeps, 'now'>): number {
   return watch.serverNowMs() ?? now();
+}
+
+function elapsedMs({ beganAt }: Operation, watch: AttemptWatch, deps: ExecutorDeps): number {
+  return Math.max(0, nowMs(watch, deps) - Date.parse(beganAt));
 }
 
 function instantAfter(waitMs: number, watch: AttemptWatch, deps: ExecutorDeps): string {

@@ -56,6 +56,7 @@ const ELSEWHERE = [302, 303];
 const OPERATION = /^\{operation\}(?=$|[/?])/;
 const ANY_OPERATION = 'http://operation';
 
+type Slashes = { readonly allowSlashes: boolean };
 type Operation = NonNullable<BegunAttempt['operation']>;
 
 /** Whether a parameter, or a whole URL, points into the start's answer. */
@@ -78,6 +79,7 @@ export function polledRun(options: {
 }): Required<Pick<Action, 'run' | 'cancelOperation'>> {
   const { call, poll, start, send } = options;
   const pollMs = Math.min(POLL_MS, 0.9 * options.timeoutMs);
+  const slashes = { allowSlashes: call.allow_slashes };
   const conditions = [...Object.keys(poll.done_when ?? {}), ...Object.keys(poll.failed_when ?? {})];
 
   async function begin(attempt: BegunAttempt): Promise<unknown> {
@@ -90,7 +92,7 @@ export function polledRun(options: {
     else {
       text = await readAnswer(answer, call);
       if (poll.url !== undefined)
-        address = addressIn(poll.url, jsonOf(text, answerPointers(poll.url)), attempt);
+        address = addressIn(poll.url, jsonOf(text, answerPointers(poll.url)), { attempt, slashes });
     }
     if (address !== undefined) {
       const operation = { address: absolute(address, startUrl(call, attempt)), elapsedMs: 0 };
@@ -178,7 +180,8 @@ export function polledRun(options: {
   async function cancelOperation(attempt: BegunAttempt, address: string): Promise<void> {
     if (!poll.cancel) return;
     const { method } = poll.cancel;
-    const url = cancelUrl(poll.cancel.url, absolute(address), attempt);
+    const filled = fillUrl(cancelTemplate(poll.cancel.url), valuesOf(attempt), slashes);
+    const url = OPERATION.test(poll.cancel.url) ? behind(absolute(address), filled) : filled;
     for (let tries = 1; ; tries++) {
       try {
         const signal = AbortSignal.any([attempt.signal, AbortSignal.timeout(CANCEL_MS)]);
@@ -211,18 +214,20 @@ function answerPointers(url: string): string[] {
 }
 
 /** Undefined where the answer has not what the URL is made of. */
-function addressIn(url: string, said: unknown, attempt: BegunAttempt): string | undefined {
+function addressIn(
+  url: string,
+  said: unknown,
+  { attempt, slashes }: { attempt: BegunAttempt; slashes: Slashes },
+): string | undefined {
   const found = answerPointers(url).map((pointer) => [pointer, valueAt(pointer, said)] as const);
   const isComplete = found.every(([, value]) => ['string', 'number'].includes(typeof value));
   if (!isComplete) return undefined;
   if (isPointer(url)) return String(found[0]?.[1]);
-  return fillUrl(url, { ...valuesOf(attempt), ...Object.fromEntries(found) });
+  return fillUrl(url, { ...valuesOf(attempt), ...Object.fromEntries(found) }, slashes);
 }
 
-/** A path behind `{operation}` follows the path of its address; the address keeps its query. */
-function cancelUrl(url: string, address: string, attempt: BegunAttempt): string {
-  const filled = fillUrl(cancelTemplate(url), valuesOf(attempt));
-  if (!OPERATION.test(url)) return filled;
+/** The path of a cancel's URL follows the path of the operation's address, which keeps its query. */
+function behind(address: string, filled: string): string {
   const { pathname, search } = new URL(filled);
   const target = new URL(address);
   if (pathname !== '/') target.pathname = target.pathname.replace(/\/$/, '') + pathname;
