@@ -318,7 +318,7 @@ describe('an executor', () => {
     const ref = await jobs.request('by_location', {});
     vendor.respond = (request) =>
       request.method === 'GET' ? new Promise<Answer>(() => {}) : respond(request);
-    await vendor.waitFor(({ method }) => method === 'GET');
+    await vendor.waitFor(({ method }) => method === 'GET', 30_000);
     await cancel(ref);
     expect((await jobs.ended(ref)).phase.value.status).toBe('canceled');
     expect(cancelsOf()).toMatchObject([{ method: 'DELETE', url: '/ops/1' }]);
@@ -349,7 +349,7 @@ test('kill -9 of the executor during a poll: the next one polls on, and the vend
   await using supervised = superviseExecutor(env);
   const ref = await jobs.request('by_location', {});
   vendor.respond = (request) => (request.method === 'GET' ? new Promise<Answer>(() => {}) : respond(request));
-  await vendor.waitFor(({ method }) => method === 'GET');
+  await vendor.waitFor(({ method }) => method === 'GET', 30_000);
   polls = [json({ price: 7 })];
   vendor.respond = respond;
   supervised.kill('SIGKILL');
@@ -366,7 +366,7 @@ test('an executor that is told to stop during a poll hands the job over, which p
   await using supervised = superviseExecutor(env);
   const ref = await jobs.request('by_location', {});
   vendor.respond = (request) => (request.method === 'GET' ? new Promise<Answer>(() => {}) : respond(request));
-  await vendor.waitFor(({ method }) => method === 'GET');
+  await vendor.waitFor(({ method }) => method === 'GET', 30_000);
   polls = [json({ price: 7 })];
   vendor.respond = respond;
   supervised.kill('SIGTERM');
@@ -385,7 +385,7 @@ test('an executor that is killed while it cancels an operation leaves that to th
   vendor.respond = (request) =>
     request.method === 'DELETE' ? new Promise<Answer>(() => {}) : respond(request);
   await cancel(ref);
-  await vendor.waitFor(({ method }) => method === 'DELETE');
+  await vendor.waitFor(({ method }) => method === 'DELETE', 30_000);
   vendor.respond = respond;
   supervised.kill('SIGKILL');
   expect((await jobs.ended(ref)).phase.value.status).toBe('canceled');
