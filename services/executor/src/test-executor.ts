@@ -117,7 +117,15 @@ export function testJobs(bus: Bus): TestJobs {
       const end = finishBy === undefined ? {} : { finish_by: finishBy };
       const asked = inputRef ? { input: undefined, input_ref: inputRef } : { input };
       const contract_id = contractId ?? (await jobs.contractIdOf(action));
-      const data = { ...REQUEST, action, contract_id, resource: { sum_id: 's-1' }, ...asked, ...after, ...end };
+      const data = {
+        ...REQUEST,
+        action,
+        contract_id,
+        resource: { sum_id: 's-1' },
+        ...asked,
+        ...after,
+        ...end,
+      };
       await jobs.append(ref, 0, { type: 'JobRequested', data }, traceparent);
       return ref;
     },
