@@ -4,7 +4,7 @@ import type { JobRef } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
 import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openExecutorTestBus, type TestJobs, testJobs } from './test-executor.ts';
+import { openExecutorTestBus, startTestExecutor, type TestJobs, testJobs } from './test-executor.ts';
 import { createTestFolder } from './test-folder.ts';
 import { superviseExecutor } from './test-supervised.ts';
 
@@ -120,4 +120,20 @@ test('a queue of jobs that loop takes one executor down, and not the one that is
   const { attempt, phase } = await jobs.stateWhen(innocent, isOver, 50_000);
   expect([phase.value.status, attempt.value.number]).toEqual(['succeeded', 2]);
   expect(executor.ends).toEqual(['SIGKILL']);
+}, 60_000);
+
+test('an executor that starts while an attempt is deferred takes its action for no killer', async () => {
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const first = await startTestExecutor(nats.url);
+  const waiting = await jobs.request('add', { a: 1, b: 2 }, { startAfter: until });
+  await first[Symbol.asyncDispose]();
+  const version = (await bus.readJob(waiting)).at(-1)?.version ?? 0;
+  const started = { attempt: 1, executor_id: 'gone' };
+  const begun = await jobs.append(waiting, version, { type: 'JobStarted', data: started });
+  const data = { attempt: 1, until, operation: 'https://a.example/1' };
+  await jobs.append(waiting, begun, { type: 'JobDeferred', data });
+  await using _second = await startTestExecutor(nats.url);
+  const ref = await jobs.request('add', { a: 1, b: 2 });
+  await jobs.ended(ref);
+  expect(await isIsolated(ref)).toBe(false);
 }, 60_000);

@@ -47,7 +47,9 @@ test('results become the last member of the data, and the signature covers them'
     target: { endpointId: 'whe_1', url: 'https://a.example/hook', method: 'POST' },
     secrets: { signingSecret: SECRET, previousSecrets: [], basicAuth: null, headers: {} },
     message: { ...message, body: '{"data":{"a":{}}}', results: '{"b":"}}"}' },
-    ...{ attempt: 1, trigger: 'auto', nowMs: Date.now() },
+    attempt: 1,
+    trigger: 'auto',
+    nowMs: Date.now(),
   });
   expect(body).toBe('{"data":{"a":{},"results":{"b":"}}"}}}');
   expect(new Webhook(SECRET).verify(body ?? '', headers)).toEqual({ data: { a: {}, results: { b: '}}' } } });

@@ -28,9 +28,8 @@ test('each URL of the page is called as the page says, with a signature over the
   await system.endJob(tenantId);
   for (const { called } of rows) {
     const { method, headers, body } = await receiver.waitFor(({ url }) => url === called);
-    expect([method, body, headers['content-type'], headers['content-length']]).toEqual([
-      ...['GET', '', undefined, undefined],
-    ]);
+    expect([method, body]).toEqual(['GET', '']);
+    expect(headers).not.toHaveProperty('content-type');
     const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.`;
     const key = Buffer.from(SIGNING_SECRET.replace('whsec_', ''), 'base64');
     const signature = createHmac('sha256', key).update(signed).digest('base64');

@@ -13,7 +13,8 @@ const succeeded = (data: { result?: unknown; result_ref?: PayloadRef }): JobFact
 });
 const addEndpoint = (path: string, include?: ['results']) =>
   system.addEndpoint({
-    ...{ tenant_id: tenantId, url: `${receiver.url}${path}` },
+    tenant_id: tenantId,
+    url: `${receiver.url}${path}`,
     ...(include ? { include } : {}),
   });
 
