@@ -80,12 +80,13 @@ export interface Inserted {
 /**
  * Stores messages and their deliveries in one statement; resolves with the deliveries that are new. One that is
  * already there stays as it is, whatever became of it. Whether the message is there says nothing: a replay for one
- * endpoint may have stored it before the event came in for the others, and without the results that they ask for. Partitions must exist.
+ * endpoint may have stored it before the event came in for the others, and without the results that they ask for.
+ * Partitions must exist.
  */
 export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: number): Promise<Inserted[]> {
   // In one order for all, so that two processes which insert the same events never wait for each other in a circle.
   const sorted = [...fanOuts].sort((a, b) => (a.message.event_id < b.message.event_id ? -1 : 1));
-  const messages = sorted.map(({ message }) => message);
+  const messages = distinct(sorted.map(({ message }) => message));
   const deliveries = sorted.flatMap(({ message, to, dueMs, expiresMs }) =>
     to.map((addressee) => ({ message, ...addressee, dueMs, expiresMs })),
   );
@@ -121,6 +122,16 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
     on conflict do nothing
     returning tenant_id, endpoint_id`.execute(db);
   return rows;
+}
+
+/** Each message once, with its results where one of its copies has them: a statement must not write a row twice. */
+function distinct<M extends FanOut['message']>(messages: readonly M[]): M[] {
+  const byId = new Map<string, M>();
+  for (const message of messages) {
+    const known = byId.get(message.event_id);
+    if (!known || (known.results ?? null) === null) byId.set(message.event_id, message);
+  }
+  return [...byId.values()];
 }
 
 /** A delivery with all that its body carries. */
