@@ -41,6 +41,9 @@ const job = {
 const action = {
   ...{ name: EVIL, description: EVIL, resource: EVIL, version: EVIL, max_attempts: 1, timeout_ms: 1 },
   ...{ input_schema: { type: 'object', properties: { [EVIL]: { type: EVIL } } }, result_schema: {} },
+  contract_id: EVIL,
+  unserved_since: EVIL,
+  contracts: [{ contract_id: EVIL }, { contract_id: EVIL }],
 };
 const TENANT = '/v2/tenants/t';
 const answers: Record<string, TestAnswer> = {

@@ -29,7 +29,7 @@ async function listAll(world: World): Promise<ExitCode> {
 }
 
 /** Whether executors serve it, and how many contracts are live while they are replaced. */
-function servedBy({ unserved_since, contracts }: ActionContract): string {
+function servedBy({ unserved_since = null, contracts = [] }: Partial<ActionContract>): string {
   const served = unserved_since === null ? 'yes' : `not since ${unserved_since}`;
   return contracts.length > 1 ? `${served}, ${contracts.length} contracts` : served;
 }
