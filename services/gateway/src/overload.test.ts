@@ -31,15 +31,16 @@ test('a burst, and a request that takes long, refuse nobody', async () => {
 
 test('under a load that lasts a turn takes what it can, and refuses no more once the load is over', async () => {
   const { turn } = createLoad();
-  for (let turns = 0; turns < 5; turns++) expect(await turn(150, 1)).toBe(0);
+  for (let turns = 0; turns < 33; turns++) expect(await turn(150, 1)).toBe(0);
   for (let turns = 0; turns < 5; turns++) expect(await turn(150, 1)).toBe(49);
   expect(await turn(10, 1)).toBe(0);
   expect(await turn(100, 1)).toBe(0);
 });
 
-test('of very many requests at once those are refused that would wait for a second', async () => {
+test('of very many requests at once those are refused that would wait for three seconds', async () => {
   const { turn } = createLoad();
-  expect(await turn(1_500, 1)).toBe(499);
+  expect(await turn(2_900, 1)).toBe(0);
+  expect(await turn(3_500, 1)).toBe(499);
 });
 
 test('appends that are too many at the same time are refused, and others are taken once some are done', async () => {

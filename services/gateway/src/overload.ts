@@ -4,7 +4,7 @@ import type { FairShare } from './fair-share.ts';
 import { Refusal } from './problem.ts';
 
 /*
- * A turn of the event loop takes new requests for TURN_MS. Once several turns after each other were longer, what is left
+ * A turn of the event loop takes new requests for TURN_MS. Once all turns of some seconds were longer, what is left
  * in a turn is refused to those who have cost more than others. So a small burst, or one request that keeps the process for a moment, refuses nobody; under a load
  * that lasts, the time of the process goes into requests that are answered soon.
  */
@@ -12,7 +12,10 @@ import { Refusal } from './problem.ts';
 /** Some hundred callers that wait for each other's answers take no longer. */
 const TURN_MS = 100;
 const LONG_TURNS = 5;
-/** A turn of many requests is not longer than this in any case. */
+/** So long a burst of a thousand callers may last. */
+const LASTING_MS = 5_000;
+/** A turn of many requests is not longer than the first in any case, and than the second under a load that lasts. */
+const LONGEST_BURST_MS = 3_000;
 const LONGEST_TURN_MS = 1_000;
 const MANY = 10;
 /** Operators and probes are always answered. */
@@ -48,6 +51,8 @@ export function createLoadCheck(now: () => number = () => performance.now()): ()
   let turnMs = 0;
   /** Turns of the event loop, the last ones, that were too long. */
   let longTurns = 0;
+  /** When the first of these began. */
+  let longSince = 0;
   let requests = 0;
   return () => {
     const at = now();
@@ -59,14 +64,17 @@ export function createLoadCheck(now: () => number = () => performance.now()): ()
       setImmediate(() => {
         ended = now();
         turnMs = ended - (began ?? ended);
+        if (longTurns === 0) longSince = began ?? ended;
         longTurns = turnMs > TURN_MS ? longTurns + 1 : 0;
         began = undefined;
       });
     }
     requests++;
     const tookMs = at - began;
-    if (tookMs > LONGEST_TURN_MS && (requests > MANY || longTurns >= LONG_TURNS)) return 'flooded';
-    return longTurns >= LONG_TURNS && tookMs > TURN_MS ? 'overloaded' : 'bearable';
+    const isLasting = longTurns >= LONG_TURNS && at - longSince > LASTING_MS;
+    if (tookMs > LONGEST_BURST_MS && requests > MANY) return 'flooded';
+    if (!isLasting || tookMs <= TURN_MS) return 'bearable';
+    return tookMs > LONGEST_TURN_MS ? 'flooded' : 'overloaded';
   };
 }
 
