@@ -16,6 +16,7 @@ export {
   UnfitServer,
 } from './errors.ts';
 export { decodeText, type Unreadable } from './event-codec.ts';
+export { type Heartbeats, watchHeartbeats } from './heartbeats.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads.ts';
 export { provisionConsumer, removeConsumer } from './provision.ts';
 export type { Verdict } from './pull-messages.ts';

@@ -1,4 +1,4 @@
-import type { Bucket, Bus, WatchedBucket } from '@errand/bus';
+import type { Bucket, Bus, Heartbeats, WatchedBucket } from '@errand/bus';
 import { type ApiKey, type IdempotencyRecord, payloadLifeMs, type Tenant } from '@errand/contracts';
 import { Gauge, type Logger, type Ops, type SecretBox, type Wire } from '@errand/runtime';
 import { Hono } from 'hono';
@@ -13,7 +13,6 @@ import type { JobStore } from './job-store.ts';
 import { createJobWatch, type JobWatch } from './job-watch.ts';
 import type { KeyRequests } from './key-requests.ts';
 import { measureKeyUsage } from './key-usage.ts';
-import type { LiveExecutors } from './live-executors.ts';
 import type { LogRoom } from './log-room.ts';
 import { createLongLog } from './long-log.ts';
 import { createLookup, type Lookup } from './lookup.ts';
@@ -67,7 +66,7 @@ export interface AppDeps {
   readonly list: JobList;
   readonly endings: EndingsTable;
   readonly catalogue: ActionCatalogue;
-  readonly executors: LiveExecutors;
+  readonly executors: Heartbeats;
   readonly tenantBucket: WatchedBucket<Tenant>;
   readonly keys: WatchedBucket<ApiKey>;
   readonly keyRequests: KeyRequests;

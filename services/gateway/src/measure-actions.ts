@@ -1,9 +1,9 @@
+import type { Heartbeats } from '@errand/bus';
 import { Gauge, type Ops } from '@errand/runtime';
 import type { ActionCatalogue } from './action-catalogue.ts';
-import type { LiveExecutors } from './live-executors.ts';
 
 /** How actions stand, as metrics: who serves them, and with how many slots. */
-export function measureActions(ops: Ops, catalogue: ActionCatalogue, executors: LiveExecutors): void {
+export function measureActions(ops: Ops, catalogue: ActionCatalogue, executors: Heartbeats): void {
   const gauge = (name: string, help: string, read: () => Iterable<[action: string, value: number]>) =>
     new Gauge({
       name,

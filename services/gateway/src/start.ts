@@ -1,4 +1,4 @@
-import { type Bus, openBucket, openBus, type WatchedBucket } from '@errand/bus';
+import { type Bus, openBucket, openBus, type WatchedBucket, watchHeartbeats } from '@errand/bus';
 import { ApiKey, BUCKETS, IdempotencyRecord, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import {
@@ -17,7 +17,6 @@ import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { createKeyRequests } from './key-requests.ts';
-import { watchLiveExecutors } from './live-executors.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
@@ -67,7 +66,7 @@ export async function startGateway(
     }),
   );
   const catalogue = resources.use(await openActionCatalogue(bus, log));
-  const executors = resources.use(await watchLiveExecutors(bus));
+  const executors = resources.use(await watchHeartbeats(bus.nc));
   const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
   resources.defer(() => tenantBucket.close());
   const share = createFairShare();

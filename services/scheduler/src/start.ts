@@ -1,4 +1,4 @@
-import { openBus, removeVersionOne } from '@errand/bus';
+import { openBus, removeVersionOne, watchHeartbeats } from '@errand/bus';
 import { currentContract, TIMED_EVENTS } from '@errand/contracts';
 import {
   Counter,
@@ -10,7 +10,6 @@ import {
   watchClock,
 } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
-import { watchExecutors } from './contracts/live-executors.ts';
 import { openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
@@ -72,7 +71,7 @@ export async function startScheduler(
   }
 
   const open = createOpenJobs();
-  const executors = resources.use(await watchExecutors(bus));
+  const executors = resources.use(await watchHeartbeats(bus.nc));
   const registry = resources.use(
     await openRegistry({
       bus,

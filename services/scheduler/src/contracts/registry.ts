@@ -1,4 +1,4 @@
-import { type Bus, provisionConsumer, removeConsumer, watchBucket } from '@errand/bus';
+import { type Bus, type Heartbeats, provisionConsumer, removeConsumer, watchBucket } from '@errand/bus';
 import {
   ActionName,
   ActionRecord,
@@ -15,7 +15,7 @@ import {
 import type { Logger } from '@errand/runtime';
 import { z } from 'zod';
 import { type Admitted, admitContract, type Refused } from './admit-contract.ts';
-import type { LiveExecutors } from './live-executors.ts';
+import { serversOf } from './servers-of.ts';
 
 export interface ContractRegistry extends Disposable {
   /** An executor begins to serve a contract: its consumer is there and runs are taken when this resolves. */
@@ -30,7 +30,7 @@ export interface ContractRegistry extends Disposable {
 
 interface RegistryDeps {
   readonly bus: Bus;
-  readonly executors: LiveExecutors;
+  readonly executors: Pick<Heartbeats, 'list' | 'hasLeft'>;
   readonly log: Logger;
   /** Unix milliseconds by the clock of the log's server. */
   readonly now: () => number;
@@ -69,8 +69,13 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
     const maxBytes = (bus.nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - MESSAGE_MARGIN_BYTES;
     let outcome: Admitted | Refused | undefined;
     await bucket.upsert(contract.name, (stored = { contracts: [] }) => {
-      const serversOf = (live: LiveContract) => executors.serversOf(live, now());
-      outcome = admitContract(stored, contract, { executorId, leaseMs, now: iso(), serversOf, isDrained });
+      outcome = admitContract(stored, contract, {
+        executorId,
+        leaseMs,
+        now: iso(),
+        serversOf: (live) => serversOf(live, executors, now()),
+        isDrained,
+      });
       if (outcome.kind === 'refused') return stored;
       const bytes = Buffer.byteLength(JSON.stringify(outcome.record));
       if (bytes <= maxBytes) return outcome.record;
@@ -142,7 +147,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
     const { executor_id: executorId, action, contract_id: contractId } = request;
     let others: string[] = [];
     await change(action, contractId, (live) => {
-      others = executors.serversOf(live, now()).filter((id) => id !== executorId);
+      others = serversOf(live, executors, now()).filter((id) => id !== executorId);
       return others.length > 0
         ? live
         : { ...live, withdrawn: true, unserved_since: live.unserved_since ?? iso() };
@@ -163,7 +168,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
   async function sweepRecord(action: string, record: ActionRecord): Promise<void> {
     for (const live of record.contracts) {
       const { contract_id: contractId } = live.contract;
-      const isServed = executors.serversOf(live, now()).length > 0;
+      const isServed = serversOf(live, executors, now()).length > 0;
       if (isServed !== (live.unserved_since === null)) {
         log[isServed ? 'info' : 'warn'](
           { action, contract_id: contractId },
