@@ -8,7 +8,12 @@ await runService({
   settings,
   start: (config, context) =>
     startExecutor(
-      { ...config, actions: [fileURLToPath(new URL('./noop-action.ts', import.meta.url))] },
+      {
+        ...config,
+        actions: ['noop', 'pattern'].map((name) =>
+          fileURLToPath(new URL(`./${name}-action.ts`, import.meta.url)),
+        ),
+      },
       context,
     ),
 });

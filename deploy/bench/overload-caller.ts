@@ -11,6 +11,9 @@ export interface CallOrder {
   /** A whole request. */
   readonly request: string;
   readonly perSecond: number;
+  /** Calls go on for so long before they count, */
+  readonly warmUpSeconds: number;
+  /** and then for so long. */
   readonly seconds: number;
 }
 
@@ -31,11 +34,18 @@ process.once('message', async (order: CallOrder) => {
   process.send?.(await callAtRate(order), () => process.disconnect?.());
 });
 
-async function callAtRate({ port, request, perSecond, seconds }: CallOrder): Promise<CallReport> {
+async function callAtRate({
+  port,
+  request,
+  perSecond,
+  warmUpSeconds,
+  seconds,
+}: CallOrder): Promise<CallReport> {
   const free: Socket[] = [];
   const answers: Record<string, number[]> = {};
   const sentAt = new Map<Socket, number>();
   let unsent = 0;
+  let countsFrom = Number.POSITIVE_INFINITY;
 
   async function open(): Promise<Socket> {
     const socket = connect(port, '127.0.0.1').setNoDelay();
@@ -44,10 +54,9 @@ async function callAtRate({ port, request, perSecond, seconds }: CallOrder): Pro
       const since = sentAt.get(socket);
       const head = chunk.toString('latin1', 0, 12);
       if (since === undefined || !head.startsWith('HTTP/1.1 ')) return;
-      const took = performance.now() - since;
       const status = head.slice(9, 12);
       answers[status] ??= [];
-      answers[status].push(took);
+      if (since >= countsFrom) answers[status].push(performance.now() - since);
       sentAt.delete(socket);
       free.push(socket);
     });
@@ -62,18 +71,19 @@ async function callAtRate({ port, request, perSecond, seconds }: CallOrder): Pro
   }
   const sockets = [...free];
   const began = performance.now();
+  countsFrom = began + warmUpSeconds * 1_000;
   let sent = 0;
   await new Promise<void>((resolve) => {
     const timer = setInterval(() => {
       const elapsedS = (performance.now() - began) / 1_000;
-      if (elapsedS >= seconds) {
+      if (elapsedS >= warmUpSeconds + seconds) {
         clearInterval(timer);
         return resolve();
       }
       for (; sent < elapsedS * perSecond; sent++) {
         const socket = free.shift();
         if (!socket || socket.destroyed) {
-          unsent++;
+          if (elapsedS >= warmUpSeconds) unsent++;
           continue;
         }
         sentAt.set(socket, performance.now());

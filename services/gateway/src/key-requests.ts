@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FairShare } from './fair-share.ts';
 import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
-import { createPace } from './large-body-pace.ts';
 import { type Ctx, untilAnswered } from './middleware/exchange.ts';
+import { createPace } from './pace.ts';
 import { Refusal } from './problem.ts';
 
 /** The requests under way by the keys they came with, from their authentication to the end of their answers. */
@@ -29,6 +29,8 @@ interface UseOfKey {
   readonly open: Set<KeyRequest>;
 }
 
+/** Work that keeps the process from others, for a caller who costs most: one part of it, so many parts of rest. */
+const REST = 30;
 /** What callers with one key may leave unread. */
 const MAX_UNREAD_BYTES = 67_108_864;
 
@@ -40,7 +42,7 @@ export function createKeyRequests(options: {
   describe: (keyId: string) => { tenant_id: string; name: string };
 }): KeyRequests {
   const { maxPerKey, describe, share } = options;
-  const pace = createPace(share);
+  const pace = createPace(share, REST);
   const usage = createKeyUsage();
   const uses = new Map<string, UseOfKey>();
 

@@ -4,16 +4,17 @@ import type { FairShare } from './fair-share.ts';
 import { Refusal } from './problem.ts';
 
 /*
- * A turn of the event loop takes new requests for TURN_MS. Once all turns of some seconds were longer, what is left
- * in a turn is refused to those who have cost more than others. So a small burst, or one request that keeps the process for a moment, refuses nobody; under a load
- * that lasts, the time of the process goes into requests that are answered soon.
+ * A turn of the event loop takes new requests for TURN_MS. Once long turns have filled most of the last seconds, what is
+ * left in a turn is refused to those who have cost more than others. So a burst, or one request that keeps the process
+ * for a moment, refuses nobody; under a load that lasts, the time of the process goes into requests that are answered
+ * soon.
  */
 
 /** Some hundred callers that wait for each other's answers take no longer. */
 const TURN_MS = 100;
-const LONG_TURNS = 5;
-/** So long a burst of a thousand callers may last. */
-const LASTING_MS = 5_000;
+/** Long turns that follow each other for five seconds are a load that lasts: the share of time that they then had. */
+const STRAIN_MS = 3_000;
+const LASTING = 1 - Math.exp(-5_000 / STRAIN_MS);
 /** A turn of many requests is not longer than the first in any case, and than the second under a load that lasts. */
 const LONGEST_BURST_MS = 3_000;
 const LONGEST_TURN_MS = 1_000;
@@ -48,32 +49,27 @@ type Load = 'bearable' | 'overloaded' | 'flooded';
 export function createLoadCheck(now: () => number = () => performance.now()): () => Load {
   let began: number | undefined;
   let ended = now();
-  let turnMs = 0;
-  /** Turns of the event loop, the last ones, that were too long. */
-  let longTurns = 0;
-  /** When the first of these began. */
-  let longSince = 0;
   let requests = 0;
+  /** How much of the last STRAIN_MS long turns have had, the latest most: from 0 to 1. */
+  let strain = 0;
   return () => {
     const at = now();
     if (began === undefined) {
       began = at;
       requests = 0;
-      // A process that is idle between its turns has time.
-      if (at - ended > turnMs / 2) longTurns = 0;
       setImmediate(() => {
+        const turnMs = now() - (began ?? at);
+        const sinceMs = now() - ended;
+        const share = turnMs > TURN_MS ? turnMs / sinceMs : 0;
+        strain = share + (strain - share) * Math.exp(-sinceMs / STRAIN_MS);
         ended = now();
-        turnMs = ended - (began ?? ended);
-        if (longTurns === 0) longSince = began ?? ended;
-        longTurns = turnMs > TURN_MS ? longTurns + 1 : 0;
         began = undefined;
       });
     }
     requests++;
     const tookMs = at - began;
-    const isLasting = longTurns >= LONG_TURNS && at - longSince > LASTING_MS;
     if (tookMs > LONGEST_BURST_MS && requests > MANY) return 'flooded';
-    if (!isLasting || tookMs <= TURN_MS) return 'bearable';
+    if (strain < LASTING || tookMs <= TURN_MS) return 'bearable';
     return tookMs > LONGEST_TURN_MS ? 'flooded' : 'overloaded';
   };
 }

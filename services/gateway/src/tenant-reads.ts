@@ -1,5 +1,7 @@
+import { createFairShare, type FairShare } from './fair-share.ts';
 import type { TenantHandler } from './middleware/authenticate.ts';
 import { untilAnswered } from './middleware/exchange.ts';
+import { createPace } from './pace.ts';
 import { Refusal } from './problem.ts';
 import { createTurns } from './turns.ts';
 
@@ -8,18 +10,25 @@ export interface TenantReads {
   /** Runs a read when it is the tenant's turn. */
   inTurn<T>(tenantId: string, read: () => Promise<T>): Promise<T>;
   /**
-   * A handler whose reads take turns with the tenant's others. It throws Refusal too_many_reads where too many of them
-   * wait or are not taken by their callers.
+   * A handler whose reads take turns with the tenant's others, with rests between them while the tenant reads several
+   * times as much as others do. It throws Refusal too_many_reads where too many of them wait or are not taken by their
+   * callers.
    */
   limited(handler: TenantHandler): TenantHandler;
 }
 
 /** Lists of one tenant that wait, are read or are being taken by their callers. */
 const MAX_UNDER_WAY = 32;
+/** How long a tenant who reads most rests, in times of what the read took. */
+const REST = 4;
 
-export function createTenantReads(atOnce: number): TenantReads {
+export function createTenantReads(
+  atOnce: number,
+  share: Pick<FairShare, 'add' | 'dwarfsOthers'> = createFairShare(),
+): TenantReads {
   const turns = createCounted(() => createTurns(atOnce));
   const lists = createCounted(() => undefined);
+  const pace = createPace(share, REST);
 
   async function inTurn<T>(tenantId: string, read: () => Promise<T>): Promise<T> {
     const { value: takeTurn, leave } = turns.enter(tenantId);
@@ -39,9 +48,19 @@ export function createTenantReads(atOnce: number): TenantReads {
       const read = async () => {
         // Nobody reads what a caller asked for that is gone.
         if (c.req.raw.signal.aborted) throw new Refusal('too_many_reads');
-        return handler(c, caller);
+        const began = performance.now();
+        try {
+          return await handler(c, caller);
+        } finally {
+          share.add(tenantId, performance.now() - began);
+        }
       };
-      return untilAnswered(c, () => inTurn(tenantId, read), leave);
+      const answer = () => inTurn(tenantId, read);
+      return untilAnswered(
+        c,
+        () => (share.dwarfsOthers(tenantId) ? pace(tenantId, answer) : answer()),
+        leave,
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPace } from './large-body-pace.ts';
+import { createPace } from './pace.ts';
 
 /** Keeps the process for a while. */
 function work(ms: number): number {
@@ -9,7 +9,7 @@ function work(ms: number): number {
 }
 
 test('a caller who dwarfs the others is idle for most of the time, and others meet no rest', async () => {
-  const pace = createPace({ dwarfsOthers: (caller) => caller === 'attacker' });
+  const pace = createPace({ dwarfsOthers: (caller) => caller === 'attacker' }, 20);
   const order: string[] = [];
   const done = (name: string) => () => order.push(name);
   await Promise.all([
@@ -21,7 +21,7 @@ test('a caller who dwarfs the others is idle for most of the time, and others me
 });
 
 test('of a caller of whom too many wait, more are refused', async () => {
-  const pace = createPace({ dwarfsOthers: () => false });
+  const pace = createPace({ dwarfsOthers: () => false }, 20);
   const asked = await Promise.allSettled(Array.from({ length: 40 }, () => pace('a', () => 1)));
   const refused = asked.filter((each) => each.status === 'rejected');
   expect(refused.length).toBe(7);
@@ -30,7 +30,7 @@ test('of a caller of whom too many wait, more are refused', async () => {
 });
 
 test('work that throws gives the turn on', async () => {
-  const pace = createPace({ dwarfsOthers: () => false });
+  const pace = createPace({ dwarfsOthers: () => false }, 20);
   const failing = pace('a', () => {
     throw new Error('no JSON');
   });
