@@ -44,9 +44,6 @@ export async function createJobSummaryIndexes<T>(db: Kysely<T>, name: string): P
     create index if not exists ${index('finish_by')} on ${table} ((request->>'finish_by'))
     where status in ('queued', 'running')`.execute(db);
   await sql`
-    create index if not exists ${index('start_by')} on ${table} ((request->>'start_by'))
-    where status = 'queued' and attempt_number = 0`.execute(db);
-  await sql`
     create index if not exists ${index('ended')} on ${table} (tenant_id, phase_version)
     where finished_at is not null`.execute(db);
 }

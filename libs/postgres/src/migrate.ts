@@ -7,6 +7,7 @@ import { settleWebhookPlans } from './migrations/004-webhook-plans.ts';
 import { nameWebhookReceivers } from './migrations/005-webhook-receivers.ts';
 import { mendRequests } from './migrations/006-searchable-requests.ts';
 import { keepWebhookResults } from './migrations/007-webhook-results.ts';
+import { dropStartBy } from './migrations/008-unused-index.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -16,6 +17,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '005-webhook-receivers': { up: nameWebhookReceivers },
   '006-searchable-requests': { up: mendRequests },
   '007-webhook-results': { up: keepWebhookResults },
+  '008-unused-index': { up: dropStartBy },
 };
 
 /**

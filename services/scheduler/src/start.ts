@@ -70,6 +70,8 @@ export async function startScheduler(
     }
   }
 
+  /** What executors of version 1 have announced. Their records are read again and again. */
+  const oldActions = new Set<string>();
   const open = createOpenJobs();
   const executors = resources.use(await watchHeartbeats(bus.nc));
   const registry = resources.use(
@@ -80,7 +82,8 @@ export async function startScheduler(
       now,
       openJobsOf: (action, contractId) => (isCaughtUp ? open.countOf(action, contractId) : undefined),
       onOldExecutor(action) {
-        log.error({ action }, 'executor_too_old');
+        if (!oldActions.has(action)) log.error({ action }, 'executor_too_old');
+        oldActions.add(action);
         void retire();
       },
     }),
