@@ -8,9 +8,10 @@ export {
   serveHttp,
   type Wire,
 } from './http-server.ts';
+export { createLimiter } from './limiter.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { Counter, createOps, Gauge, Histogram, type Ops } from './ops-routes.ts';
-export { repeatedly } from './repeatedly.ts';
+export { repeat } from './repeat.ts';
 export { retryAfterMs } from './retry-after.ts';
 export { runService, type ServiceContext } from './run-service.ts';
 export { createSecretBox, type SecretBox } from './sealed-secrets.ts';

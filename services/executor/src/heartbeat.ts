@@ -6,7 +6,7 @@ import {
   ExecutorHeartbeat,
   executorToken,
 } from '@errand/contracts';
-import { type Logger, repeatedly } from '@errand/runtime';
+import { type Logger, repeat } from '@errand/runtime';
 
 export interface Heartbeat {
   /** Tells at once what has changed. */
@@ -32,19 +32,17 @@ export async function startHeartbeat(options: {
 
   async function beat(): Promise<void> {
     if (stopped.signal.aborted) return;
-    try {
-      await bucket.put(key, {
+    await bucket
+      .put(key, {
         executor_id: executorId,
         protocol: EXECUTOR_PROTOCOL,
         version,
         started_at: startedAt,
         contracts: contracts(),
-      });
-    } catch (err) {
-      log.warn({ err }, 'heartbeat_not_written');
-    }
+      })
+      .catch((err) => log.warn({ err }, 'heartbeat_not_written'));
   }
-  const beating = repeatedly(EXECUTOR_ALIVE_MS / 3, stopped.signal, beat);
+  const beating = repeat(beat, { everyMs: EXECUTOR_ALIVE_MS / 3, signal: stopped.signal, onError: () => {} });
   return {
     beat,
     async stop() {

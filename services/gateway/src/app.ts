@@ -1,6 +1,6 @@
 import type { Bucket, Bus, Heartbeats, WatchedBucket } from '@errand/bus';
 import { type ApiKey, type IdempotencyRecord, payloadLifeMs, type Tenant } from '@errand/contracts';
-import { Gauge, type Logger, type Ops, type SecretBox, type Wire } from '@errand/runtime';
+import { createLimiter, Gauge, type Logger, type Ops, type SecretBox, type Wire } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { ActionCatalogue } from './action-catalogue.ts';
 import type { GatewayConfig } from './config.ts';
@@ -50,7 +50,6 @@ import { runAction } from './routes/run-action.ts';
 import { runBatch } from './routes/run-batch.ts';
 import { verify } from './routes/verify.ts';
 import { createTenantReads } from './tenant-reads.ts';
-import { createTurns } from './turns.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 import type { DeliveryLog } from './webhooks/delivery-log.ts';
 import type { EndpointHealthStore } from './webhooks/endpoint-health.ts';
@@ -193,7 +192,7 @@ function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
     logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
     auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
     historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
-    inAuditTurn: createTurns(AUDIT_READS_AT_ONCE),
+    inAuditTurn: createLimiter(AUDIT_READS_AT_ONCE),
     longLog: createLongLog(bus, { maxEntries: config.longLogMaxEntries, maxMs: config.longLogMaxMs }),
     urlRules: createUrlRules(config),
     endpointsPerTenant: config.webhookEndpointsPerTenant,

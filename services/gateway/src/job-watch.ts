@@ -1,7 +1,7 @@
 import type { Bus, StoredEvent } from '@errand/bus';
 import { isEndingType, type JobEventType, jobSubjectsOfAnyAction, storedSubject } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
-import { createTurns } from './turns.ts';
+import { createLimiter } from '@errand/runtime';
 
 /*
  * Waiting for a job without asking again and again. The log tells what it has stored; that is a hint which can be
@@ -56,7 +56,7 @@ export interface JobWatch {
 
 /** `stopping` ends all waits of this process. */
 export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal): JobWatch {
-  const inTurn = createTurns(READS_AT_ONCE);
+  const inTurn = createLimiter(READS_AT_ONCE);
   const open = new Set<() => void>();
   stopping.addEventListener('abort', () => {
     for (const abort of open) abort();

@@ -1,7 +1,7 @@
 import { type Bus, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
 import { CLOCK_TOLERANCE_MS, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, type JobState } from '@errand/domain';
-import { createTurns } from './turns.ts';
+import { createLimiter } from '@errand/runtime';
 
 export interface LongLog {
   /**
@@ -19,7 +19,7 @@ export function createLongLog(
   bus: Pick<Bus, 'readAuditedHistory'>,
   limits: { maxEntries: number; maxMs: number },
 ): LongLog {
-  const inTurn = createTurns(READS_AT_ONCE);
+  const inTurn = createLimiter(READS_AT_ONCE);
   return {
     find: (job) => {
       const giveUpAt = performance.now() + limits.maxMs;

@@ -1,9 +1,9 @@
+import { createLimiter } from '@errand/runtime';
 import { createFairShare, type FairShare } from './fair-share.ts';
 import type { TenantHandler } from './middleware/authenticate.ts';
 import { untilAnswered } from './middleware/exchange.ts';
 import { createPace } from './pace.ts';
 import { Refusal } from './problem.ts';
-import { createTurns } from './turns.ts';
 
 /** Shares the connections to Postgres between tenants, so that the reads of one never take all of them. */
 export interface TenantReads {
@@ -26,7 +26,7 @@ export function createTenantReads(
   atOnce: number,
   share: Pick<FairShare, 'add' | 'dwarfsOthers'> = createFairShare(),
 ): TenantReads {
-  const turns = createCounted(() => createTurns(atOnce));
+  const turns = createCounted(() => createLimiter(atOnce));
   const lists = createCounted(() => undefined);
   const pace = createPace(share, REST);
 

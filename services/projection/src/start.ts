@@ -1,7 +1,7 @@
 import { consumeBatches, openBus, provisionConsumer } from '@errand/bus';
 import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
-import { Counter, createOps, repeatedly, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
+import { Counter, createOps, repeat, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
 import { expireLost } from './expire-lost.ts';
 import { onJobEvents } from './on-job-events.ts';
@@ -99,23 +99,15 @@ export async function startProjection(
     },
   }).catch(fail);
 
-  const dropExpired = repeatedly(config.retentionSweepMs, stopping, async () => {
-    try {
-      const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
-      if (dropped.length > 0) log.info({ dropped }, 'expired_summaries_dropped');
-    } catch (err) {
-      log.error({ err }, 'retention_failed');
-    }
-  });
+  const dropExpired = async () => {
+    const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
+    if (dropped.length > 0) log.info({ dropped }, 'expired_summaries_dropped');
+  };
   const logNow = async () => now() - (aheadMs ?? (await measure()));
-  const expiring = repeatedly(config.deadlineSweepMs, stopping, async () => {
-    try {
-      const expired = await expireLost({ db, bus, log, now: logNow });
-      if (expired > 0) log.info({ expired }, 'lost_jobs_expired');
-    } catch (err) {
-      log.warn({ err }, 'deadline_sweep_failed');
-    }
-  });
+  const expire = async () => {
+    const expired = await expireLost({ db, bus, log, now: logNow });
+    if (expired > 0) log.info({ expired }, 'lost_jobs_expired');
+  };
 
   resources.defer(await answerVerify({ db, bus, config, log, now, stopping }));
   const { databaseUrl, rebuildPage: pageSize } = config;
@@ -128,14 +120,20 @@ export async function startProjection(
     log.error({ err }, 'command_failed'),
   );
   resources.defer(stopAnswering);
-  const rebuilding = repeatedly(config.rebuildLookMs, stopping, rebuilds.look);
+  const every = (everyMs: number, failed: string, call: () => Promise<void>) =>
+    repeat(call, { everyMs, signal: stopping, onError: (err) => log.error({ err }, failed) });
+  const repeating = [
+    every(config.retentionSweepMs, 'retention_failed', dropExpired),
+    every(config.deadlineSweepMs, 'deadline_sweep_failed', expire),
+    every(config.rebuildLookMs, 'rebuild_look_failed', rebuilds.look),
+  ];
 
   const started = resources.move();
   return {
     opsPort: http.port,
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all([projecting, dropExpired, expiring, rebuilding, rebuilds.look()]);
+      await Promise.all([projecting, ...repeating, rebuilds.look()]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -4,7 +4,7 @@ import {
   Counter,
   createOps,
   Gauge,
-  repeatedly,
+  repeat,
   type ServiceContext,
   serveHttp,
   watchClock,
@@ -128,8 +128,10 @@ export async function startScheduler(
     contractOf: (action) => currentContract(registry.peek(action))?.contract.contract_id,
     onMoved: (outcome) => moved.inc({ outcome }),
   });
-  const sweeping = repeatedly(config.contractSweepMs, stopping, async () => {
-    await registry.sweep().catch((err) => log.warn({ err }, 'contracts_not_swept'));
+  const sweeping = repeat(registry.sweep, {
+    everyMs: config.contractSweepMs,
+    signal: stopping,
+    onError: (err) => log.warn({ err }, 'contracts_not_swept'),
   });
   const stopAnswering = await bus.answerScheduler(
     {

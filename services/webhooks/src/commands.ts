@@ -1,11 +1,10 @@
 import type { Bus, WebhookHandlers } from '@errand/bus';
-import type { Logger } from '@errand/runtime';
-import type { Delivering } from './delivering.ts';
-import { repeat } from './repeat.ts';
-import { type ReplayDeps, replayPage, startReplay } from './replay.ts';
-import { cancelReplay, redeliver } from './replay-table.ts';
-import type { Sending } from './sending.ts';
-import { testEndpoint } from './test-endpoint.ts';
+import { type Logger, repeat } from '@errand/runtime';
+import type { Delivering } from './dispatch/dispatcher.ts';
+import { testEndpoint } from './probe-endpoint.ts';
+import { type ReplayDeps, replayPage, startReplay } from './replays/replay.ts';
+import { cancelReplay, redeliver } from './replays/replay-rows.ts';
+import type { Sending } from './sending/sending.ts';
 
 /** How often it is looked for replays that are due. */
 const REPLAY_INTERVAL_MS = 250;
@@ -21,10 +20,10 @@ export async function startCommands(
   },
 ): Promise<AsyncDisposable> {
   const { db, bus, endpoints, now, lifeMs, found, lift, log } = deps;
-  let stopped = false;
+  const stopped = new AbortController();
 
   async function workOnReplays(): Promise<void> {
-    while (!stopped) {
+    while (!stopped.signal.aborted) {
       const replay = await replayPage(deps);
       if (!replay) return;
       found([replay]);
@@ -60,12 +59,16 @@ export async function startCommands(
     cancel_replay: (request) => cancelReplay(db, request, now()),
   };
   const stopAnswering = await bus.answerWebhooks(handlers, (err) => log.error({ err }, 'command_failed'));
-  const stopReplays = repeat(workOnReplays, REPLAY_INTERVAL_MS, (err) => log.error({ err }, 'replay_failed'));
+  const replaying = repeat(workOnReplays, {
+    everyMs: REPLAY_INTERVAL_MS,
+    signal: stopped.signal,
+    onError: (err) => log.error({ err }, 'replay_failed'),
+  });
   return {
     async [Symbol.asyncDispose]() {
-      stopped = true;
+      stopped.abort();
       stopAnswering();
-      await stopReplays();
+      await replaying;
     },
   };
 }

@@ -1,3 +1,3 @@
 export { settings, type WebhooksConfig } from './config.ts';
-export { RETRY_SCHEDULE, type RetrySchedule } from './retry-schedule.ts';
+export { RETRY_SCHEDULE, type RetrySchedule } from './pacing/retry-schedule.ts';
 export { startWebhooks } from './start.ts';

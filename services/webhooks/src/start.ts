@@ -7,19 +7,18 @@ import {
   migratePatiently,
   openDatabase,
 } from '@errand/postgres';
-import { createOps, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
+import { createOps, repeat, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
-import { type Delivering, startDelivering } from './delivering.ts';
-import { fanOutOfNews } from './endpoint-news.ts';
-import { createEndpointStates, type EndpointStates } from './endpoint-states.ts';
-import { watchEndpoints } from './endpoints.ts';
+import { type Delivering, startDelivering } from './dispatch/dispatcher.ts';
+import { startSweeping } from './dispatch/expire-deliveries.ts';
+import { watchEndpoints } from './endpoints/directory.ts';
+import { createEndpointStates, type EndpointStates } from './endpoints/health.ts';
+import { fanOutOfNews } from './endpoints/news.ts';
+import { type IntakeDeps, onJobEnded } from './intake/on-job-ended.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { type IntakeDeps, onJobEnded } from './on-job-ended.ts';
-import { repeat } from './repeat.ts';
-import { RETRY_SCHEDULE, type RetrySchedule } from './retry-schedule.ts';
-import { createSending } from './sending.ts';
-import { startSweeping } from './sweep.ts';
+import { RETRY_SCHEDULE, type RetrySchedule } from './pacing/retry-schedule.ts';
+import { createSending } from './sending/sending.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -80,7 +79,11 @@ export async function startWebhooks(
   const clock = createDatabaseClock(db);
   const now = context.now ?? clock.now;
   await clock.sync().catch((err) => log.warn({ err }, 'clock_not_compared'));
-  resources.defer(repeat(clock.sync, CLOCK_SYNC_MS, (err) => log.warn({ err }, 'clock_not_compared')));
+  void repeat(clock.sync, {
+    everyMs: CLOCK_SYNC_MS,
+    signal: stopping,
+    onError: (err) => log.warn({ err }, 'clock_not_compared'),
+  });
   await provisionConsumer(bus.nc, WEBHOOKS_CONSUMER);
   const endpoints = resources.adopt(await watchEndpoints(bus.nc, now), (watch) => watch.close());
   const actions = resources.adopt(await watchBucket(bus.nc, BUCKETS.actions, ActionRecord), (watch) =>

@@ -1,9 +1,9 @@
 import { type Bus, LogUnavailable } from '@errand/bus';
 import type { JobStatus } from '@errand/contracts';
 import { endingsOf, PROJECTION_CONSUMER, storedSubject, type WebhookEventType } from '@errand/contracts';
+import { createLimiter } from '@errand/runtime';
 import { Refusal } from '../problem.ts';
 import type { TenantReads } from '../tenant-reads.ts';
-import { createTurns } from '../turns.ts';
 import type { Ending, EndingsTable } from './endings-table.ts';
 import type { FeedCursor } from './feed-cursor.ts';
 
@@ -63,7 +63,7 @@ const READS_AT_ONCE = 8;
 const MAX_PAGE_CHARACTERS = 2_000_000;
 
 export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed {
-  const turns = createTurns(READS_AT_ONCE);
+  const turns = createLimiter(READS_AT_ONCE);
   // The tenant's turn first: what waits for it is in nobody else's way.
   const inTurn = <T>(tenantId: string, read: () => Promise<T>) => reads.inTurn(tenantId, () => turns(read));
   const floor = createFloor(bus);

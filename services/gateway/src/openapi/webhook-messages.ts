@@ -12,7 +12,7 @@ import { named, type Schema, schemaOf } from './schemas.ts';
 
 const { job_id, status, metadata, action, tenant_id, resource, version } = JobSummary.shape;
 
-/** What the webhooks service sends; `services/webhooks/src/compose-message.ts` writes it. */
+/** What the webhooks service sends; `services/webhooks/src/intake/compose-message.ts` writes it. */
 const JobEnded = named(
   'JobEndedMessage',
   z.object({

@@ -1,5 +1,5 @@
 import { LogUnavailable } from '@errand/bus';
-import { type Logger, repeatedly } from '@errand/runtime';
+import { type Logger, repeat } from '@errand/runtime';
 import { adopt, type Moved, type MoveOnDeps, moveOn } from './move-on.ts';
 import type { OpenJob, OpenJobs } from './open-jobs.ts';
 
@@ -48,5 +48,9 @@ export async function keepTime(
     await Promise.all(old.map((job) => move(job, adopt)));
   }
 
-  await Promise.all([repeatedly(tickMs, signal, moveDue), repeatedly(AGAIN_MS, signal, adoptOld)]);
+  const onError = (err: unknown) => log.error({ err }, 'jobs_not_moved_on');
+  await Promise.all([
+    repeat(moveDue, { everyMs: tickMs, signal, onError }),
+    repeat(adoptOld, { everyMs: AGAIN_MS, signal, onError }),
+  ]);
 }

@@ -1,0 +1,23 @@
+/**
+ * Calls at once and then again each time `everyMs` have passed since the last call ended. Resolves when the signal has
+ * fired and no call is under way. `onError` is told of a call that fails.
+ */
+export async function repeat(
+  call: () => Promise<void>,
+  options: { everyMs: number; signal: AbortSignal; onError: (error: unknown) => void },
+): Promise<void> {
+  const { everyMs, signal, onError } = options;
+  while (!signal.aborted) {
+    await call().catch(onError);
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, everyMs);
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+    });
+  }
+}

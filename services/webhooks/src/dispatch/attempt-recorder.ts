@@ -1,0 +1,62 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Db } from '@errand/postgres';
+import { type AttemptResult, recordAttempts } from '../delivery-rows.ts';
+
+export interface Recorder {
+  /** Resolves once the result is durable, however long Postgres is away; rejects if closed before. */
+  record(result: AttemptResult): Promise<void>;
+  /** Gives up what could not be stored so far. */
+  close(): void;
+}
+
+interface Waiting {
+  result: AttemptResult;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+const MAX_BATCH = 200;
+const MAX_RETRY_PAUSE_MS = 5_000;
+
+/** Stores results in batches: whatever has come in while the last batch was being stored. */
+export function createRecorder(db: Db, onError: (error: unknown) => void): Recorder {
+  const waiting: Waiting[] = [];
+  const closed = new AbortController();
+  let storing = false;
+
+  async function storeAll(): Promise<void> {
+    storing = true;
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, MAX_BATCH);
+      try {
+        await store(batch.map(({ result }) => result));
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    storing = false;
+  }
+
+  async function store(results: AttemptResult[]): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      closed.signal.throwIfAborted();
+      try {
+        return await recordAttempts(db, results);
+      } catch (error) {
+        onError(error);
+        await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), undefined, { signal: closed.signal });
+      }
+    }
+  }
+
+  return {
+    record(result) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      waiting.push({ result, resolve, reject });
+      if (!storing) void storeAll();
+      return promise;
+    },
+    close: () => closed.abort(),
+  };
+}

@@ -1,0 +1,94 @@
+import { type ActionContract, type RecordedEvent, webhookEventTypeOf } from '@errand/contracts';
+import { evolve, type JobState } from '@errand/domain';
+import type { Message } from '../sending/compose-request.ts';
+
+/** Beyond this a fault's details, which may be of any size, are left to the job's status. */
+const MAX_BODY_BYTES = 65_536;
+/** Results that take more, as JSON, are left to their link. */
+const MAX_RESULTS_BYTES = 65_536;
+
+/**
+ * What an ending tells its receivers. `job` is what the log still knows of the job besides, undefined if nothing;
+ * metadata and resource are then empty. Without its action's contract the body has no status link.
+ */
+export function composeMessage(
+  ending: RecordedEvent,
+  context: {
+    job: JobState | undefined;
+    contract: ActionContract | undefined;
+    publicUrl: string;
+    /** Whether a receiver asks for them. */
+    withResults?: boolean;
+  },
+): Message & { type: string } {
+  const { tenantId, action, jobId } = ending.ref;
+  const type = webhookEventTypeOf(ending.event.type);
+  if (type === undefined) throw new TypeError(`${ending.event.type} does not end a job`);
+  const state = evolve(context.job, ending);
+  const request = state.request.value?.data;
+  const status = state.phase.value.status ?? '';
+  const errors = state.outcome.value.errors;
+  const data = {
+    job_id: jobId,
+    status,
+    metadata: request?.metadata ?? {},
+    action,
+    tenant_id: tenantId,
+    resource: request?.resource ?? {},
+    version: ending.version,
+    finished_at: ending.event.time,
+    ...(errors.length === 0 ? {} : { errors }),
+    links: linksOf(ending, { ...context, resource: request?.resource }),
+  };
+  let body = JSON.stringify({ type, timestamp: ending.event.time, data });
+  if (Buffer.byteLength(body) > MAX_BODY_BYTES) {
+    const brief = errors.map(({ code, message }) => ({ code, message }));
+    body = JSON.stringify({ type, timestamp: ending.event.time, data: { ...data, errors: brief } });
+  }
+  const results = context.withResults ? resultsOf(ending) : null;
+  return {
+    event_id: ending.event.id,
+    tenant_id: tenantId,
+    job_id: jobId,
+    action,
+    type,
+    status,
+    body,
+    results,
+  };
+}
+
+/** As JSON; null for a job that has none, and for those that are too large or lie elsewhere. */
+function resultsOf({ event }: RecordedEvent): string | null {
+  if (event.type !== 'JobSucceeded' || event.data.result_ref) return null;
+  const json = JSON.stringify(event.data.result ?? null);
+  return Buffer.byteLength(json) > MAX_RESULTS_BYTES ? null : json;
+}
+
+function linksOf(
+  { ref, event }: RecordedEvent,
+  context: {
+    contract: ActionContract | undefined;
+    resource: Record<string, string> | undefined;
+    publicUrl: string;
+  },
+): { status?: string; job: string; result?: string } {
+  const tenant = `${context.publicUrl.replace(/\/+$/, '')}/v2/tenants/${ref.tenantId}`;
+  const job = `${tenant}/jobs/${ref.jobId}`;
+  const links = event.type === 'JobSucceeded' ? { job, result: `${job}/result` } : { job };
+  const path = context.contract && context.resource && fillPath(context.contract.resource, context.resource);
+  if (path === undefined) return links;
+  return { status: `${tenant}${path}/${ref.action}/status?job_id=${ref.jobId}`, ...links };
+}
+
+/** `designs/{design_id}` → `/designs/d-1`; undefined if a value is missing, as after a change of the contract. */
+function fillPath(template: string, values: Record<string, string>): string | undefined {
+  let path = '';
+  for (const word of template.split('/').filter(Boolean)) {
+    const name = /^\{(.*)\}$/.exec(word)?.[1];
+    const value = name === undefined ? word : values[name];
+    if (value === undefined) return undefined;
+    path += `/${encodeURIComponent(value.toWellFormed())}`;
+  }
+  return path;
+}
