@@ -1,10 +1,17 @@
-export type { AppendOutcome, AppendRequest } from './append.ts';
-export { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buckets.ts';
+export type { AppendOutcome, AppendRequest } from './append/append.ts';
+export { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buckets/buckets.ts';
+export { type Heartbeats, watchHeartbeats } from './buckets/heartbeats.ts';
 export { type Bus, openBus } from './bus.ts';
-export type { ProjectionHandlers, SchedulerHandlers, WebhookHandlers } from './commands.ts';
-export { consumeBatches, type RefusedEvent } from './consume-batches.ts';
-export { consumeWork, type Work } from './consume-work.ts';
-export type { DeadLetter } from './dead-letters.ts';
+export type { ProjectionHandlers, SchedulerHandlers, WebhookHandlers } from './commands/commands.ts';
+export type { VerifyHandler } from './commands/verify-command.ts';
+export { provisionConsumer, removeConsumer } from './connect/provision.ts';
+export { removeVersionOne } from './connect/version-one.ts';
+export { consumeBatches, type RefusedEvent } from './consume/consume-batches.ts';
+export { consumeWork, type Work } from './consume/consume-work.ts';
+export type { DeadLetter } from './consume/dead-letters.ts';
+export type { Verdict } from './consume/pull-messages.ts';
+export type { ConsumerStanding } from './consume/standings.ts';
+export { createWorkCount, type WorkCount } from './consume/work-count.ts';
 export {
   EventTooLarge,
   HistoryOutOfReach,
@@ -15,16 +22,9 @@ export {
   PayloadTooLarge,
   UnfitServer,
 } from './errors.ts';
-export { decodeText, type Unreadable } from './event-codec.ts';
-export { type Heartbeats, watchHeartbeats } from './heartbeats.ts';
-export type { NewPayload, OpenedPayload, Payloads } from './payloads.ts';
-export { provisionConsumer, removeConsumer } from './provision.ts';
-export type { Verdict } from './pull-messages.ts';
-export type { AuditEntry, AuditPage } from './read-audit.ts';
-export type { HistoryLimits } from './read-history.ts';
-export type { StoredLink } from './read-links.ts';
-export type { ConsumerStanding } from './standings.ts';
-export type { StoredEvent } from './stored-events.ts';
-export type { VerifyHandler } from './verify-command.ts';
-export { removeVersionOne } from './version-one.ts';
-export { createWorkCount, type WorkCount } from './work-count.ts';
+export type { NewPayload, OpenedPayload, Payloads } from './payloads/payloads.ts';
+export { decodeText, type Unreadable } from './read/event-codec.ts';
+export type { AuditEntry, AuditPage } from './read/read-audit.ts';
+export type { HistoryLimits } from './read/read-history.ts';
+export type { StoredLink } from './read/read-links.ts';
+export type { StoredEvent } from './read/stored-events.ts';

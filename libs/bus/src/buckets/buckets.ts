@@ -1,0 +1,191 @@
+import type { BucketName } from '@errand/contracts';
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { JS, jsCode, LogUnavailable } from '../errors.ts';
+
+/** What a stored value is checked with when it is read: a zod schema fits. */
+interface Schema<T> {
+  safeParse(json: unknown): { data?: T | undefined };
+}
+
+/** A key-value bucket of one kind of value. */
+export interface Bucket<T> {
+  /** Every call but `peek` and `entries` asks the server, and throws LogUnavailable when it does not answer. */
+  get(key: string): Promise<T | undefined>;
+  put(key: string, value: T): Promise<void>;
+  /** Writes only if the key is absent; false if it was there. */
+  create(key: string, value: T): Promise<boolean>;
+  /**
+   * Makes another value of the stored one, and does so again when another writer was faster, so that no change is lost.
+   * Resolves with what is stored then; undefined for a key that is absent, of which nothing is made. Nothing is
+   * written where `make` returns what it was given.
+   */
+  change(key: string, make: (stored: T) => T): Promise<T | undefined>;
+  /** The same, also of a key that is absent or whose value cannot be read, of which `make` is given undefined. */
+  upsert(key: string, make: (stored: T | undefined) => T): Promise<T>;
+  delete(key: string): Promise<void>;
+}
+
+/** A bucket of which a copy is held in memory, followed live. */
+export interface WatchedBucket<T> extends Bucket<T> {
+  /** From memory: what was known a few milliseconds ago. */
+  peek(key: string): T | undefined;
+  entries(): IterableIterator<[string, T]>;
+  /**
+   * Resolves when memory holds whatever the server had stored at the time of the call.
+   * @throws LogUnavailable when that is not so within 5 s.
+   */
+  caughtUp(): Promise<void>;
+  close(): void;
+}
+
+const CATCH_UP_MS = 5_000;
+
+export async function openBucket<T>(
+  nc: NatsConnection,
+  name: BucketName,
+  schema: Schema<T>,
+): Promise<Bucket<T>> {
+  const kv = await new Kvm(nc).open(name);
+  return bucketOf(kv, schema);
+}
+
+/**
+ * Opens a bucket and follows it. Resolves when all that it held is in memory. `onChange` is told when the server stored
+ * what it is told of, Unix milliseconds by the server's clock.
+ */
+export async function watchBucket<T>(
+  nc: NatsConnection,
+  name: BucketName,
+  schema: Schema<T>,
+  onChange: (key: string, value: T | undefined, storedMs: number) => void = () => {},
+): Promise<WatchedBucket<T>> {
+  const kv = await new Kvm(nc).open(name);
+  const known = new Map<string, T>();
+  const loaded = Promise.withResolvers<void>();
+  const status = await kv.status();
+  // What was stored before the watch began is in its first load, also where its newest revision was purged since.
+  const revisions = createHighWaterMark(status.streamInfo.state.last_seq);
+  let toLoad = status.values;
+  if (toLoad === 0) loaded.resolve();
+  const changes = await kv.watch();
+  const follow = (async () => {
+    for await (const change of changes) {
+      const value = change.operation === 'PUT' ? read(schema, change) : undefined;
+      if (value === undefined) known.delete(change.key);
+      else known.set(change.key, value);
+      onChange(change.key, value, change.created.getTime());
+      revisions.reached(change.revision);
+      if (--toLoad <= 0 || change.isUpdate || change.delta === 0) loaded.resolve();
+    }
+  })();
+  // A watch that ends before it has loaded would leave the opener waiting.
+  follow.then(() => loaded.resolve(), loaded.reject);
+  await loaded.promise;
+  return {
+    ...bucketOf(kv, schema),
+    peek: (key) => known.get(key),
+    entries: () => known.entries(),
+    async caughtUp() {
+      const { streamInfo } = await answered(kv.status());
+      await answered(revisions.reaches(streamInfo.state.last_seq, CATCH_UP_MS));
+    },
+    close: () => changes.stop(),
+  };
+}
+
+function bucketOf<T>(kv: KV, schema: Schema<T>): Bucket<T> {
+  return {
+    async get(key) {
+      const entry = await answered(kv.get(key));
+      return entry?.operation === 'PUT' ? read(schema, entry) : undefined;
+    },
+    async put(key, value) {
+      await answered(kv.put(key, JSON.stringify(value)));
+    },
+    async create(key, value) {
+      try {
+        await kv.create(key, JSON.stringify(value));
+        return true;
+      } catch (error) {
+        if ((await answered(kv.get(key)))?.operation === 'PUT') return false;
+        throw new LogUnavailable('the bucket did not take the key', { cause: error });
+      }
+    },
+    async change(key, make) {
+      for (;;) {
+        const entry = await answered(kv.get(key));
+        const stored = entry?.operation === 'PUT' ? read(schema, entry) : undefined;
+        if (!entry || stored === undefined) return undefined;
+        const made = make(stored);
+        if (made === stored || (await putAfter(kv, key, JSON.stringify(made), entry.revision))) return made;
+      }
+    },
+    async upsert(key, make) {
+      for (;;) {
+        const entry = await answered(kv.get(key));
+        const stored = entry?.operation === 'PUT' ? read(schema, entry) : undefined;
+        const made = make(stored);
+        if (made === stored) return made;
+        if (await putAfter(kv, key, JSON.stringify(made), entry?.revision ?? 0)) return made;
+      }
+    },
+    async delete(key) {
+      await answered(kv.delete(key));
+    },
+  };
+}
+
+/** Writes only if the revision, 0 for none, is still the newest of the key; false if it is not. */
+async function putAfter(kv: KV, key: string, value: string, revision: number): Promise<boolean> {
+  try {
+    await kv.put(key, value, { previousSeq: revision });
+    return true;
+  } catch (error) {
+    const code = jsCode(error);
+    if (code === JS.wrongLastSequence || code === JS.wrongLastSequenceInFlight) return false;
+    throw new LogUnavailable('the bucket did not take the value', { cause: error });
+  }
+}
+
+/** A value that does not fit its schema counts as absent: one bad entry must not stop a service. */
+function read<T>(schema: Schema<T>, entry: KvEntry): T | undefined {
+  try {
+    return schema.safeParse(entry.json()).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The highest number reached so far, and a way to wait for a higher one. */
+function createHighWaterMark(initial: number) {
+  let highest = initial;
+  const waiting = new Set<{ target: number; resolve: () => void }>();
+  return {
+    reached(value: number): void {
+      highest = Math.max(highest, value);
+      for (const waiter of waiting) if (waiter.target <= highest) waiter.resolve();
+    },
+    async reaches(target: number, timeoutMs: number): Promise<void> {
+      if (highest >= target) return;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const waiter = { target, resolve };
+      const timer = setTimeout(() => reject(new Error(`at ${highest}, not yet at ${target}`)), timeoutMs);
+      waiting.add(waiter);
+      try {
+        await promise;
+      } finally {
+        clearTimeout(timer);
+        waiting.delete(waiter);
+      }
+    },
+  };
+}
+
+async function answered<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw new LogUnavailable('the bucket did not answer', { cause: error });
+  }
+}

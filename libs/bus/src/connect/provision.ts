@@ -1,0 +1,176 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  BUCKET_TTL_MS,
+  BUCKETS,
+  type ConsumerSpec,
+  JOBS_STREAM,
+  MIN_NATS_VERSION,
+  redriveConsumer,
+  reservedBytes,
+  streams,
+  type TopologySettings,
+} from '@errand/contracts';
+import {
+  AckPolicy,
+  type JetStreamManagerOptions,
+  jetstream,
+  jetstreamManager,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { JS, jsCode, UnfitServer } from '../errors.ts';
+import { askPatiently } from './ask-patiently.ts';
+
+/**
+ * Makes the streams and the buckets what the topology says, whoever else is doing so at the same moment.
+ * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration.
+ */
+export async function provision(nc: NatsConnection, settings: TopologySettings): Promise<void> {
+  assertVersion(nc.info?.version ?? 'unknown');
+  for (const stream of streams(settings)) {
+    await provisionWithRoom(nc, stream).catch((error) => {
+      throw isShortOfRoom(error) ? tooSmall(settings, error) : error;
+    });
+  }
+  for (const bucket of Object.values(BUCKETS)) {
+    const ttl = BUCKET_TTL_MS[bucket];
+    const config = { history: 1, replicas: settings.replicas, ...(ttl === undefined ? {} : { ttl }) };
+    await askPatiently((options) => new Kvm(jetstream(nc, options)).create(bucket, { ...config }));
+  }
+}
+
+/** Makes a durable consumer of JOBS what its spec says, and the one that brings back what it could not read. */
+export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec): Promise<void> {
+  for (const each of [spec, redriveConsumer(spec.name)]) {
+    const config = {
+      durable_name: each.name,
+      filter_subjects: [...each.filterSubjects],
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: each.ackWaitMs * 1_000_000,
+      max_ack_pending: each.maxAckPending,
+      max_deliver: -1,
+    };
+    await askPatiently(async (options) => {
+      const jsm = await jetstreamManager(nc, options);
+      try {
+        return await jsm.consumers.add(each.stream, { ...config });
+      } catch (error) {
+        // It is there with other settings, as of a process that was started with another lease: the newest ones count.
+        if (jsCode(error) !== JS.consumerExists) throw error;
+        return jsm.consumers.update(each.stream, each.name, { ...config });
+      }
+    });
+  }
+}
+
+/** Takes a durable consumer away, and the one that brings back what it could not read. One that is not there is no error. */
+export async function removeConsumer(nc: NatsConnection, { stream, name }: { stream: string; name: string }) {
+  for (const each of [{ stream, name }, redriveConsumer(name)]) {
+    await askPatiently(async (options) => {
+      const jsm = await jetstreamManager(nc, options);
+      await jsm.consumers.delete(each.stream, each.name).catch((error) => {
+        if (jsCode(error) !== JS.consumerNotFound) throw error;
+      });
+    });
+  }
+}
+
+function isShortOfRoom(error: unknown): boolean {
+  const code = jsCode(error);
+  return code === JS.storageExceeded || code === JS.accountLimitExceeded;
+}
+
+/** A server sets aside what each stream may grow to, whatever is in it. */
+function tooSmall(settings: TopologySettings, cause: unknown): UnfitServer {
+  const bytes = reservedBytes(settings);
+  return new UnfitServer(
+    `NATS has no room for ${(bytes / 1e9).toFixed(1)} GB, which it sets aside for what the streams may grow to: give it a ` +
+      'larger disk or max_file_store (by default three quarters of what is free on its disk), or set ' +
+      'ERRAND_JOBS_MAX_BYTES, ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES or ' +
+      'ERRAND_AUDIT_MAX_BYTES to less',
+    { cause },
+  );
+}
+
+/** @throws UnfitServer below MIN_NATS_VERSION: older servers drop the guard of an append without a word. */
+export function assertVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [minMajor = 0, minMinor = 0] = MIN_NATS_VERSION.split('.').map(Number);
+  if (major > minMajor || (major === minMajor && minor >= minMinor)) return;
+  throw new UnfitServer(
+    `nats-server ${version} is older than ${MIN_NATS_VERSION}: it would not enforce the guard that keeps a job ` +
+      'to one ending. Upgrade the server.',
+  );
+}
+
+const ROOM_TRIES = 4;
+const ROOM_PAUSE_MS = 200;
+
+/** While several processes make a stream at once, its room is counted more than once for a moment. */
+async function provisionWithRoom(
+  nc: NatsConnection,
+  wanted: ReturnType<typeof streams>[number],
+): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await provisionStream(nc, wanted);
+    } catch (error) {
+      if (!isShortOfRoom(error) || tries === ROOM_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ROOM_PAUSE_MS));
+    }
+  }
+}
+
+async function provisionStream(
+  nc: NatsConnection,
+  wanted: ReturnType<typeof streams>[number],
+): Promise<void> {
+  // Copied, since the client writes into what it is given.
+  const config = structuredClone(wanted) as unknown as Partial<StreamConfig> & { name: string };
+  const stored = await askPatiently((options) => addStream(nc, options, config));
+  const differing = Object.entries(config).filter(
+    ([key, value]) => !isDeepStrictEqual(stored[key as keyof StreamConfig], value),
+  );
+  if (differing.length === 0) return;
+  const updated = await askPatiently(async (options) => {
+    const jsm = await jetstreamManager(nc, options);
+    return jsm.streams.update(wanted.name, { ...stored, ...config });
+  });
+  for (const [key, value] of differing) {
+    const echoed = updated.config[key as keyof StreamConfig];
+    if (isDeepStrictEqual(echoed, value)) continue;
+    throw new UnfitServer(`the server keeps ${key} of ${wanted.name} at ${echoed}, but ${value} is needed`);
+  }
+}
+
+/** So many events a second, and no version of a log is one of the log that is made after its loss. */
+const MAX_EVENTS_PER_S = 100_000;
+
+/**
+ * Versions of a new log begin beyond those of any that there was before, so that no version and no cursor of a feed means
+ * two things. They have 15 digits until the year 2286.
+ */
+function firstVersion(): number {
+  return Math.floor(Date.now() / 1_000) * MAX_EVENTS_PER_S;
+}
+
+async function addStream(
+  nc: NatsConnection,
+  options: JetStreamManagerOptions,
+  config: Partial<StreamConfig> & { name: string },
+): Promise<StreamConfig> {
+  const jsm = await jetstreamManager(nc, options);
+  try {
+    return (
+      await jsm.streams.add(config.name === JOBS_STREAM ? { ...config, first_seq: firstVersion() } : config)
+    ).config;
+  } catch (error) {
+    // The server looks for room before it looks whether the stream is there already.
+    if (jsCode(error) !== JS.streamNameInUse && !isShortOfRoom(error)) throw error;
+    const stored = await jsm.streams.info(config.name).catch(() => {
+      throw error;
+    });
+    return stored.config;
+  }
+}

@@ -1,0 +1,47 @@
+import { JOBS_STREAM } from '@errand/contracts';
+import { jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { askPatiently } from '../connect/ask-patiently.ts';
+import { decodeEvent } from '../read/event-codec.ts';
+import type { AuditEntry } from '../read/read-audit.ts';
+
+export interface LogFollower {
+  /**
+   * Tells every event that the subjects fit, from the log's first on, in its order and each once, and goes on with what
+   * is stored until the signal fires. Reconnections and elections leave no gap.
+   * @throws when the server says that there is no such log
+   */
+  followLog(options: {
+    subjects: readonly string[];
+    onEvent: (decoded: AuditEntry['decoded']) => void;
+    /** Told when all that the log held at the start has been told. */
+    onCaughtUp: () => void;
+    signal: AbortSignal;
+  }): Promise<void>;
+}
+
+const PREFETCH = 2_000;
+
+export function createLogFollower(nc: NatsConnection): LogFollower {
+  return {
+    async followLog({ subjects, onEvent, onCaughtUp, signal }) {
+      const consumer = await askPatiently(
+        (options) => jetstream(nc, options).consumers.get(JOBS_STREAM, { filter_subjects: [...subjects] }),
+        signal,
+      );
+      let isBehind = (await askPatiently(() => consumer.info(), signal)).num_pending > 0;
+      if (!isBehind) onCaughtUp();
+      const messages = await consumer.consume({ max_messages: PREFETCH, idle_heartbeat: 1_000 });
+      const stop = () => messages.stop();
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) stop();
+      for await (const message of messages) {
+        onEvent(decodeEvent(message));
+        if (!isBehind || message.info.pending > 0) continue;
+        isBehind = false;
+        onCaughtUp();
+      }
+      signal.removeEventListener('abort', stop);
+    },
+  };
+}

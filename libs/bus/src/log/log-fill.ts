@@ -1,0 +1,51 @@
+import { EXECUTOR_CONSUMER_PREFIX, JOBS_STREAM, type SCHEDULER_COMMANDS } from '@errand/contracts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Commands } from '../commands/commands.ts';
+import { orUnavailable } from '../read/read-pages.ts';
+
+/** How much the log holds and may hold, in bytes as the server counts them; 0 for a log without a limit. */
+interface LogFill {
+  readonly bytes: number;
+  readonly maxBytes: number;
+}
+
+export interface LogFillReader {
+  /** @throws LogUnavailable */
+  readLogFill(): Promise<LogFill>;
+  /**
+   * How many jobs have still to end, from above: what executors have not settled, and waits that are not over. It does
+   * without the read model.
+   * @throws LogUnavailable
+   */
+  countOpenJobs(): Promise<number>;
+}
+
+export function createLogFill(
+  jsm: JetStreamManager,
+  askScheduler: Commands<typeof SCHEDULER_COMMANDS>['ask'],
+): LogFillReader {
+  let waiting = 0;
+
+  /** They are in no consumer. While the scheduler does not know them, its last answer counts. */
+  async function countWaiting(): Promise<number> {
+    const answer = await askScheduler('waiting_jobs', {}).catch(() => undefined);
+    if (answer?.kind === 'counted') waiting = answer.waiting;
+    return waiting;
+  }
+
+  return {
+    readLogFill: () =>
+      orUnavailable(async () => {
+        const { state, config } = await jsm.streams.info(JOBS_STREAM);
+        return { bytes: state.bytes, maxBytes: Math.max(0, config.max_bytes) };
+      }),
+    countOpenJobs: () =>
+      orUnavailable(async () => {
+        let open = await countWaiting();
+        for await (const info of jsm.consumers.list(JOBS_STREAM)) {
+          if (info.name.startsWith(EXECUTOR_CONSUMER_PREFIX)) open += info.num_pending + info.num_ack_pending;
+        }
+        return open;
+      }),
+  };
+}

@@ -1,0 +1,203 @@
+import { createHash, randomUUIDv7 } from 'node:crypto';
+import { PAYLOADS_BUCKET, type PayloadRef, payloadSubjects } from '@errand/contracts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { createPublisher, type Publisher } from '../append/publisher.ts';
+import { JS, LogUnavailable, PayloadsFull, PayloadTooLarge } from '../errors.ts';
+import { intoChunks } from './payload-chunks.ts';
+import { readPayload } from './read-payload.ts';
+
+/** Something to be stored, whole or piece by piece. */
+export interface NewPayload {
+  readonly tenantId: string;
+  readonly jobId: string;
+  readonly contentType: string;
+  readonly filename?: string | undefined;
+  /** Asked for the next piece only when there is room for it. A piece may be changed once the next one is asked for. */
+  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Default: no limit. */
+  readonly maxBytes?: number;
+  /** Gives up between two pieces. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Payloads {
+  /**
+   * Stores an object under a key of its own. It can be read from the moment that this resolves, or not at all.
+   * @throws PayloadsFull, LogUnavailable, PayloadTooLarge, and whatever the body throws; the signal's reason
+   */
+  putPayload(payload: NewPayload): Promise<PayloadRef>;
+  /**
+   * Finds an object and reads it as it is iterated, a megabyte ahead at most. The last piece comes only after all of
+   * them were found to be what was stored.
+   * @throws LogUnavailable; iterating throws it too, and PayloadBroken
+   */
+  openPayload(ref: PayloadRef): Promise<OpenedPayload>;
+  /**
+   * Removes an object before its time.
+   * @throws LogUnavailable
+   */
+  deletePayload(ref: PayloadRef): Promise<void>;
+}
+
+export type OpenedPayload =
+  | { readonly kind: 'payload'; readonly body: AsyncIterable<Uint8Array> }
+  /** It was removed, or its time is over. */
+  | { readonly kind: 'gone' };
+
+/** A piece of an object in the stream; what every NATS client takes by default. */
+const CHUNK_BYTES = 131_072;
+/** Chunks on their way at once: a writer holds a megabyte. */
+const WINDOW = 8;
+const ROLLUP = 'Nats-Rollup';
+
+/**
+ * The object store, in the layout of ADR-20, so that `nats object get` reads it too: chunks on a subject of the object,
+ * and after them, in one message, its description, without which there is no object. What was begun and never described
+ * is removed by age. The client library's own reader asks for all chunks at once and its hash holds up the event loop.
+ */
+export function createPayloads(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  { ackTimeoutMs = 10_000 }: { ackTimeoutMs?: number } = {},
+): Payloads & { close(): void } {
+  // Most processes store nothing, and each publisher costs a subscription.
+  let publisher: Publisher | undefined;
+  const stream = `OBJ_${PAYLOADS_BUCKET}`;
+
+  async function putPayload(payload: NewPayload): Promise<PayloadRef> {
+    publisher ??= createPublisher(nc, ackTimeoutMs);
+    const id = randomUUIDv7();
+    const chunks = payloadSubjects.chunksOf(id);
+    try {
+      const sent = await sendChunks(publisher, chunks, payload);
+      const ref: PayloadRef = {
+        bucket: PAYLOADS_BUCKET,
+        key: `${payload.tenantId}/${payload.jobId}/${id}`,
+        bytes: sent.bytes,
+        sha256: sent.digest.toString('hex'),
+        content_type: payload.contentType,
+        ...(payload.filename === undefined ? {} : { filename: payload.filename }),
+      };
+      await describe(publisher, ref, { ...sent, id });
+      return ref;
+    } catch (error) {
+      // Age would remove them as well.
+      if (nc.isClosed()) throw error;
+      jsm.streams.purge(stream, { filter: chunks }).catch(() => {});
+      throw error;
+    }
+  }
+
+  async function deletePayload({ key }: PayloadRef): Promise<void> {
+    try {
+      await jsm.streams.purge(stream, { filter: payloadSubjects.metaOf(nameToken(key)) });
+      await jsm.streams.purge(stream, { filter: payloadSubjects.chunksOf(idOf(key)) });
+    } catch (error) {
+      throw new LogUnavailable('the payload was not removed', { cause: error });
+    }
+  }
+
+  return {
+    putPayload,
+    deletePayload,
+    openPayload: (ref) => readPayload(jsm, { stream, ref, meta: payloadSubjects.metaOf(nameToken(ref.key)) }),
+    close: () => publisher?.close(),
+  };
+}
+
+interface SentChunks {
+  readonly bytes: number;
+  readonly chunks: number;
+  readonly digest: Buffer;
+  /** Where the stream holds the first of them; 0 for none. */
+  readonly firstSequence: number;
+}
+
+async function sendChunks(publisher: Publisher, subject: string, payload: NewPayload): Promise<SentChunks> {
+  const { body, maxBytes = Number.POSITIVE_INFINITY, signal } = payload;
+  const hash = createHash('sha256');
+  const onTheirWay: { chunk: Uint8Array; acked: ReturnType<Publisher['publish']> }[] = [];
+  // Memory of chunks that were stored is used again: left to the collector, it would pile up faster than it is freed.
+  const free: Uint8Array[] = [];
+  const allocate = () => free.pop() ?? new Uint8Array(CHUNK_BYTES);
+  let bytes = 0;
+  let chunks = 0;
+  let firstSequence = 0;
+  let lastSequence = 0;
+
+  async function awaitOldest(): Promise<void> {
+    const oldest = onTheirWay.shift();
+    const ack = await oldest?.acked;
+    if (ack?.kind !== 'stored') throw refused(ack);
+    // Chunks that passed each other would be read in the order in which they arrived.
+    if (ack.sequence <= lastSequence)
+      throw new LogUnavailable('the chunks of a payload arrived out of order');
+    if (firstSequence === 0) firstSequence = ack.sequence;
+    lastSequence = ack.sequence;
+    if (oldest?.chunk.length === CHUNK_BYTES) free.push(oldest.chunk);
+  }
+
+  try {
+    for await (const chunk of intoChunks(body, CHUNK_BYTES, allocate)) {
+      signal?.throwIfAborted();
+      bytes += chunk.length;
+      chunks += 1;
+      if (bytes > maxBytes) throw new PayloadTooLarge(maxBytes);
+      hash.update(chunk);
+      if (onTheirWay.length >= WINDOW) await awaitOldest();
+      onTheirWay.push({ chunk, acked: publisher.publish(subject, chunk, headers()) });
+    }
+    while (onTheirWay.length > 0) await awaitOldest();
+  } finally {
+    // A chunk that is stored after the others were removed would stay.
+    await Promise.all(onTheirWay.map(({ acked }) => acked));
+  }
+  return { bytes, chunks, digest: hash.digest(), firstSequence };
+}
+
+/** Makes an object of the chunks. */
+async function describe(
+  publisher: Publisher,
+  ref: PayloadRef,
+  sent: SentChunks & { id: string },
+): Promise<void> {
+  const meta = {
+    name: ref.key,
+    bucket: ref.bucket,
+    nuid: sent.id,
+    size: ref.bytes,
+    chunks: sent.chunks,
+    digest: `SHA-256=${padded(sent.digest)}`,
+    mtime: new Date().toISOString(),
+    deleted: false,
+    options: { max_chunk_size: CHUNK_BYTES },
+    metadata: { content_type: ref.content_type, first_sequence: String(sent.firstSequence) },
+  };
+  const rollup = headers();
+  rollup.set(ROLLUP, 'sub');
+  const subject = payloadSubjects.metaOf(nameToken(ref.key));
+  const ack = await publisher.publish(subject, Buffer.from(JSON.stringify(meta)), rollup);
+  if (ack.kind !== 'stored') throw refused(ack);
+}
+
+function refused(ack: Awaited<ReturnType<Publisher['publish']>> | undefined): LogUnavailable {
+  if (ack?.kind === 'refused' && ack.code === JS.maximumBytesExceeded) {
+    return new PayloadsFull('the store of large inputs and results is full');
+  }
+  const why = ack && 'description' in ack ? ack.description : ack?.kind;
+  return new LogUnavailable(`the payload was not stored: ${why}`);
+}
+
+function idOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
+}
+
+function nameToken(key: string): string {
+  return padded(Buffer.from(key));
+}
+
+/** Base64url with the padding that ADR-20 wants. */
+function padded(data: Buffer): string {
+  return data.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+}

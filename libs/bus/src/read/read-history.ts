@@ -1,0 +1,148 @@
+import {
+  AUDIT_STREAM,
+  JOBS_STREAM,
+  type JobRef,
+  jobSubjects,
+  type RecordedEvent,
+  refOfSubject,
+} from '@errand/contracts';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { HistoryOutOfReach, LogUnavailable } from '../errors.ts';
+import { decodeEvent } from './event-codec.ts';
+import { readAuditSources, sourceOf } from './read-audit.ts';
+
+/*
+ * All that ever happened to one job, its progress too, oldest first.
+ *
+ * JOBS has a subject for each job, so reading there costs what the job has. AUDIT has none: whatever the tenant's other
+ * jobs did meanwhile is passed over too, so such a read is given a limit. It looks at headers only, which name the job,
+ * and fetches the bodies of those that it wants.
+ */
+
+export interface HistoryReader {
+  /**
+   * A job's events in JOBS page by page, from one version up to another, both inclusive.
+   * @throws LogUnavailable
+   */
+  readHistory(
+    ref: JobRef,
+    range: { fromVersion: number; toVersion: number },
+  ): AsyncGenerator<RecordedEvent[], void, undefined>;
+  /**
+   * A job's events in AUDIT page by page, up to its ending, or to the end of AUDIT, or until long behind its deadline.
+   * @throws HistoryOutOfReach when more would have to be passed over than the limits allow; LogUnavailable
+   */
+  readAuditedHistory(
+    job: AuditedJob,
+    limits: HistoryLimits,
+  ): AsyncGenerator<RecordedEvent[], void, undefined>;
+}
+
+interface AuditedJob {
+  readonly tenantId: string;
+  /** Unknown: the tenant's events of all actions are passed over. */
+  readonly action?: string | undefined;
+  readonly jobId: string;
+  /** Nothing of the job was stored before this, Unix milliseconds. */
+  readonly sinceMs: number;
+  /** Goes on behind its ending, where nothing should be. */
+  readonly pastEnding?: boolean;
+}
+
+export interface HistoryLimits {
+  readonly maxEntries: number;
+  readonly maxMs: number;
+}
+
+const PAGE_SIZE = 500;
+const HEADERS_PAGE_SIZE = 5_000;
+const CATCH_UP_MS = 3_000;
+/** A job whose deadline passed while nothing could write its end is ended this much later at most. */
+const LATE_MS = 3_600_000;
+const ENDINGS = ['.succeeded', '.failed', '.canceled', '.expired'];
+
+export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): HistoryReader {
+  return {
+    async *readHistory(ref, { fromVersion, toVersion }) {
+      const giveUpAt = performance.now() + CATCH_UP_MS;
+      for (let from = fromVersion; from <= toVersion; ) {
+        const messages = await readReplica(jsm, jobSubjects(ref), from);
+        const last = messages.at(-1)?.seq;
+        if (last === undefined) {
+          if (performance.now() > giveUpAt)
+            throw new LogUnavailable('the replica read lags behind its leader');
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          continue;
+        }
+        yield messages.filter(({ seq }) => seq <= toVersion).flatMap(eventsIn);
+        from = last + 1;
+      }
+    },
+    async *readAuditedHistory(job, limits) {
+      const giveUpAt = performance.now() + limits.maxMs;
+      let seen = 0;
+      let untilMs = Number.POSITIVE_INFINITY;
+      const query = { tenantId: job.tenantId, action: job.action, sinceMs: job.sinceMs };
+      const pages = readAuditSources(nc, jsm, { ...query, pageSize: HEADERS_PAGE_SIZE });
+      for await (const { messages, remaining } of pages) {
+        const wanted = messages.filter(({ read }) => isOf(job.jobId, read.subject));
+        const events = await Promise.all(wanted.map(({ position }) => readEntry(jsm, position)));
+        const found = events.flat();
+        if (found.length > 0) yield found;
+        for (const { event } of found) {
+          if (event.type === 'JobRequested') untilMs = Date.parse(event.data.finish_by) + LATE_MS;
+        }
+        if (!job.pastEnding && wanted.some(({ read }) => isEnding(read.subject))) return;
+        if ((messages.at(-1)?.read.filedMs ?? 0) > untilMs || remaining === 0) return;
+        seen += messages.length;
+        if (seen >= limits.maxEntries || performance.now() > giveUpAt) {
+          throw new HistoryOutOfReach(`${seen} entries of the long log were passed over`);
+        }
+      }
+    },
+  };
+}
+
+function isOf(jobId: string, subject: string | undefined): boolean {
+  return subject !== undefined && refOfSubject(subject)?.jobId === jobId;
+}
+
+function isEnding(subject: string | undefined): boolean {
+  return ENDINGS.some((token) => subject?.endsWith(token));
+}
+
+function eventsIn(message: { subject: string; seq: number; data: Uint8Array }): RecordedEvent[] {
+  const decoded = decodeEvent(message);
+  return decoded.kind === 'event' ? [decoded.recorded] : [];
+}
+
+/** From the leader, since the replica that a consumer reads from may be ahead of another one. */
+async function readEntry(jsm: JetStreamManager, seq: number): Promise<RecordedEvent[]> {
+  try {
+    const message = await jsm.streams.getMessage(AUDIT_STREAM, { seq });
+    const source = message && sourceOf(message.header);
+    return message && source
+      ? eventsIn({ subject: source.subject, seq: source.version, data: message.data })
+      : [];
+  } catch (error) {
+    throw new LogUnavailable('the log did not answer', { cause: error });
+  }
+}
+
+/** Empty when that replica has none. */
+async function readReplica(jsm: JetStreamManager, filter: string, seq: number): Promise<StoredMsg[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
+  const found: StoredMsg[] = [];
+  const callback = (done: { err?: Error } | null, message: StoredMsg) => {
+    if (!done) found.push(message);
+    else if (done.err) reject(done.err);
+    else resolve(found);
+  };
+  jsm.direct.getBatch(JOBS_STREAM, { seq, next_by_subj: filter, batch: PAGE_SIZE, callback }).catch(reject);
+  try {
+    return await promise;
+  } catch (error) {
+    throw new LogUnavailable('the log did not answer', { cause: error });
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  JOBS_STREAM,
+  type JobHistory,
+  jobSubjects,
+  jobSubjectsOfAnyAction,
+  type RecordedEvent,
+  startsOf,
+  typeOfSubject,
+  type UnreadEvent,
+} from '@errand/contracts';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { LogUnavailable } from '../errors.ts';
+import { decodeEvent } from './event-codec.ts';
+
+export interface JobReader {
+  /**
+   * The newest event of each type that a job has, as of this moment: what the leader has acknowledged is in it.
+   * What cannot be read of it is named in `unread`, since it counts as an event to whoever appends the next one.
+   * Empty for a job that the log does not hold. Give no action to find the job under any. With `atLeast`, a version
+   * that the log is known to hold, it is as of that version or later, and costs half.
+   * @throws LogUnavailable
+   */
+  readJob(job: WantedEvents): Promise<JobHistory>;
+  /**
+   * The newest JobStarted of an action, of whatever job; undefined where there is none that can be read.
+   * @throws LogUnavailable
+   */
+  readLastStart(action: string): Promise<RecordedEvent | undefined>;
+}
+
+interface WantedEvents {
+  tenantId: string;
+  jobId: string;
+  action?: string;
+  atLeast?: number;
+}
+
+const CATCH_UP_MS = 3_000;
+
+/**
+ * Reads jobs from the log. A job's events come in one request from any replica, which may lag; so the leader is
+ * asked beside it for the job's last event, and the read is repeated until it reaches that far.
+ */
+export function createJobReader(jsm: JetStreamManager, isConnected: () => boolean): JobReader {
+  async function readJob({ tenantId, jobId, action, atLeast }: WantedEvents): Promise<JobHistory> {
+    if (!isConnected()) throw new LogUnavailable('the connection to the log is lost');
+    const filter =
+      action === undefined
+        ? jobSubjectsOfAnyAction(tenantId, jobId)
+        : jobSubjects({ tenantId, action, jobId });
+    const giveUpAt = performance.now() + CATCH_UP_MS;
+    try {
+      const [last, first] = await Promise.all([
+        atLeast ?? lastVersion(jsm, filter),
+        readReplica(jsm, [filter]),
+      ]);
+      if (last === undefined) return [];
+      let events = first;
+      for (let tries = 0; newestOf(events) < last; tries++) {
+        if (performance.now() > giveUpAt) throw new LogUnavailable('the replica read lags behind its leader');
+        // An event stored between the two answers is there by now; only a replica that lags is worth a pause.
+        if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        events = await readReplica(jsm, [filter]);
+      }
+      return historyOf(events);
+    } catch (error) {
+      if (error instanceof LogUnavailable) throw error;
+      throw new LogUnavailable('the log did not answer', { cause: error });
+    }
+  }
+  async function readLastStart(action: string): Promise<RecordedEvent | undefined> {
+    try {
+      const message = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: startsOf(action) });
+      const decoded = message && decodeEvent(message);
+      return decoded?.kind === 'event' ? decoded.recorded : undefined;
+    } catch (error) {
+      throw new LogUnavailable('the log did not answer', { cause: error });
+    }
+  }
+  return { readJob, readLastStart };
+}
+
+function historyOf(messages: StoredMsg[]): JobHistory {
+  const readable: RecordedEvent[] = [];
+  const unread: UnreadEvent[] = [];
+  for (const message of messages) {
+    const decoded = decodeEvent(message);
+    if (decoded.kind === 'event') readable.push(decoded.recorded);
+    else unread.push({ version: message.seq, type: typeOfSubject(message.subject) });
+  }
+  return unread.length === 0 ? readable : Object.assign(readable, { unread });
+}
+
+async function lastVersion(jsm: JetStreamManager, filter: string): Promise<number | undefined> {
+  return (await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: filter }))?.seq;
+}
+
+/** The last message of each subject that one of the filters fits. */
+export function readReplica(jsm: JetStreamManager, filters: string[]): Promise<StoredMsg[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
+  const found: StoredMsg[] = [];
+  // The iterator form of this call keeps its subscription and its timer for five seconds after each read.
+  const callback = (done: { err?: Error } | null, message: StoredMsg) => {
+    if (!done) found.push(message);
+    else if (done.err) reject(done.err);
+    else resolve(found);
+  };
+  jsm.direct.getLastMessagesFor(JOBS_STREAM, { multi_last: filters, callback }).catch(reject);
+  return promise;
+}
+
+function newestOf(messages: StoredMsg[]): number {
+  return messages.reduce((newest, { seq }) => Math.max(newest, seq), 0);
+}

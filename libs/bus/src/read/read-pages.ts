@@ -1,0 +1,218 @@
+import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { LogUnavailable } from '../errors.ts';
+import { sequenceAt } from './sequence-at.ts';
+
+/*
+ * A stream read page by page, at a third of the client time of `consumer.fetch`: requests for the next messages are sent,
+ * and answers are taken, by hand. A page ends with as many messages as were asked for, or earlier, when the next message
+ * would make it larger than a page may be. The next page is on its way while the caller works on one.
+ */
+
+interface StoredMessage<T> {
+  /** Its place in the stream. */
+  readonly position: number;
+  readonly read: T;
+}
+
+export interface PageOf<T> {
+  readonly messages: StoredMessage<T>[];
+  /** How many messages were behind this page when it was read. */
+  readonly remaining: number;
+}
+
+export interface PagesQuery<T> {
+  stream: string;
+  /** None: everything, at less cost to the server than by a filter that says so. */
+  filterSubjects: string[];
+  /** Where to begin: behind a position, at a time (Unix milliseconds), or at the beginning. */
+  from: { afterPosition: number } | { sinceMs: number } | undefined;
+  pageSize: number;
+  /** Leaves the bodies out. */
+  headersOnly?: boolean;
+  /** Takes what is wanted of a message, on its arrival, stored at `storedMs` (Unix). Must not throw. */
+  read: (message: Msg, position: number, storedMs: number) => T;
+}
+
+const PAGE_BYTES = 4_000_000;
+/** A server that sends nothing for so long is taken to be gone. */
+const SILENCE_MS = 5_000;
+const INACTIVE_NS = 30_000_000_000;
+
+/**
+ * Pages up to the end that the stream has when one comes back with none remaining. Each read has a consumer of its own,
+ * which the server forgets by itself should the deletion get lost. It also forgets one whose caller works on a page for
+ * longer than that, and on a restart: such a read goes on with another consumer behind the last page.
+ * @throws LogUnavailable
+ */
+export async function* readPages<T>(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  query: PagesQuery<T>,
+): AsyncGenerator<PageOf<T>, void, undefined> {
+  let pull = await openPuller(nc, jsm, query);
+  let afterPosition: number | undefined;
+  try {
+    let ahead = pull.next(pull.pending);
+    while (ahead) {
+      const wanted = ahead;
+      let page = await wanted.catch(() => undefined);
+      if (!page) {
+        await pull.close();
+        const from = afterPosition === undefined ? query.from : { afterPosition };
+        pull = await openPuller(nc, jsm, { ...query, from });
+        const again = pull.next(pull.pending);
+        if (!again) return;
+        page = await orUnavailable(() => again);
+      }
+      afterPosition = page.messages.at(-1)?.position ?? afterPosition;
+      ahead = pull.next(page.remaining);
+      yield page;
+    }
+  } finally {
+    await pull.close();
+  }
+}
+
+async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: PagesQuery<T>) {
+  const { stream, pageSize } = query;
+  const { from, filterSubjects } = query;
+  const info = await orUnavailable(async () => {
+    const begin =
+      from && 'sinceMs' in from && filterSubjects.length > 1
+        ? { afterPosition: (await sequenceAt(jsm, stream, from.sinceMs)) - 1 }
+        : from;
+    return jsm.consumers.add(stream, consumerOf({ ...query, from: begin }));
+  });
+  const pull = createPuller(nc, { ...query, consumer: info.name });
+  return {
+    pending: info.num_pending,
+    next(remaining: number): Promise<PageOf<T>> | undefined {
+      if (remaining === 0) return undefined;
+      const asked = pull.page(Math.min(pageSize, remaining));
+      // A caller that stops early leaves this one to fail on a consumer that is gone.
+      asked.catch(() => {});
+      return asked;
+    },
+    async close(): Promise<void> {
+      pull.close();
+      await jsm.consumers.delete(stream, info.name).catch(() => {});
+    },
+  };
+}
+
+function consumerOf({ filterSubjects, from, headersOnly = false }: PagesQuery<unknown>) {
+  const common = {
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: INACTIVE_NS,
+    filter_subjects: filterSubjects,
+    headers_only: headersOnly,
+  };
+  if (from === undefined) return { ...common, deliver_policy: DeliverPolicy.All };
+  if ('afterPosition' in from) {
+    return { ...common, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from.afterPosition + 1 };
+  }
+  return {
+    ...common,
+    deliver_policy: DeliverPolicy.StartTime,
+    opt_start_time: new Date(from.sinceMs).toISOString(),
+  };
+}
+
+interface OpenPage<T> {
+  readonly wanted: number;
+  readonly messages: StoredMessage<T>[];
+  remaining: number;
+  arrivedAt: number;
+  resolve(page: PageOf<T>): void;
+  reject(error: Error): void;
+}
+
+function createPuller<T>(
+  nc: NatsConnection,
+  options: { stream: string; consumer: string; read: PagesQuery<T>['read'] },
+) {
+  const { stream, consumer, read } = options;
+  const inbox = `${createInbox()}.`;
+  const maxBytes = Math.max(PAGE_BYTES, 2 * (nc.info?.max_payload ?? 0));
+  let pages = 0;
+  let delivered = 0;
+  let open: OpenPage<T> | undefined;
+
+  const end = (page: OpenPage<T>, error?: Error) => {
+    open = undefined;
+    if (error) page.reject(error);
+    else page.resolve({ messages: page.messages, remaining: page.remaining });
+  };
+  const onMessage = (message: Msg) => {
+    const page = open;
+    if (!page) return;
+    // Entries come under their own subjects. Words of the server come under the inbox, and late for a complete page.
+    if (message.subject.startsWith(inbox)) {
+      if (message.subject !== inbox + pages) return;
+      const said = `${message.headers?.code} ${message.headers?.description}`;
+      return end(page, page.messages.length > 0 ? undefined : new Error(`the server sent no entry: ${said}`));
+    }
+    const place = placeOf(message.reply);
+    if (!place) return end(page, new Error('an entry does not tell its place'));
+    delivered++;
+    // Nothing is sent twice by such a consumer: what is lost on its way is missing for good.
+    if (place.delivery !== delivered) return end(page, new Error('an entry was lost on its way'));
+    page.messages.push({
+      position: place.position,
+      read: read(message, place.position, place.storedMs),
+    });
+    page.remaining = place.pending;
+    page.arrivedAt = performance.now();
+    if (page.messages.length === page.wanted) end(page);
+  };
+  const subscription = nc.subscribe(`${inbox}*`, {
+    callback: (error, message) => {
+      if (!error) onMessage(message);
+    },
+  });
+  const watch = setInterval(() => {
+    if (open && performance.now() - open.arrivedAt > SILENCE_MS)
+      end(open, new Error('the server fell silent'));
+  }, 1_000);
+
+  return {
+    page(wanted: number): Promise<PageOf<T>> {
+      const { promise, resolve, reject } = Promise.withResolvers<PageOf<T>>();
+      open = { wanted, messages: [], remaining: 0, arrivedAt: performance.now(), resolve, reject };
+      const request = { batch: wanted, max_bytes: maxBytes, expires: SILENCE_MS * 1_000_000 };
+      nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
+        reply: inbox + ++pages,
+      });
+      return promise;
+    },
+    close() {
+      clearInterval(watch);
+      subscription.unsubscribe();
+      if (open) end(open, new Error('the reader has stopped'));
+    },
+  };
+}
+
+/** What the reply subject of a delivered message tells (ADR-15), with or without a domain. */
+function placeOf(reply: string | undefined) {
+  const tokens = reply?.startsWith('$JS.ACK.') ? reply.split('.') : [];
+  const from = tokens.length === 9 ? 5 : 7;
+  if (tokens.length < 9) return undefined;
+  return {
+    position: Number(tokens[from]),
+    delivery: Number(tokens[from + 1]),
+    storedMs: Math.floor(Number(tokens[from + 2]) / 1e6),
+    pending: Number(tokens[from + 3]),
+  };
+}
+
+export async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw new LogUnavailable('the log did not answer', { cause: error });
+  }
+}

@@ -1,0 +1,104 @@
+import { BUCKETS, Tenant } from '@errand/contracts';
+import { startTestNats, type TestNats } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openBucket, watchBucket } from '../src/buckets/buckets.ts';
+import type { Bus } from '../src/bus.ts';
+import { openTestBus } from './bus.ts';
+
+let nats: TestNats;
+let bus: Bus;
+beforeAll(async () => {
+  nats = await startTestNats();
+  bus = await openTestBus(nats.url);
+});
+afterAll(async () => {
+  await bus?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+const tenant = (tenant_id: string): Tenant => ({ tenant_id, created_at: '2026-01-01T00:00:00.000Z' });
+
+test('a value is read back until it is deleted', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  await bucket.put('a', tenant('a'));
+  expect(await bucket.get('a')).toEqual(tenant('a'));
+  await bucket.delete('a');
+  expect(await bucket.get('a')).toBeUndefined();
+});
+
+test('create takes a key once', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  expect(await bucket.create('once', tenant('once'))).toBe(true);
+  expect(await bucket.create('once', tenant('other'))).toBe(false);
+  expect(await bucket.get('once')).toEqual(tenant('once'));
+});
+
+test('changes that meet are all made, and nothing is made of an absent key', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  await bucket.put('counted', { ...tenant('counted'), created_at: '2026-01-01T00:00:00.000Z' });
+  const later = (stored: Tenant): Tenant => ({
+    ...stored,
+    created_at: new Date(Date.parse(stored.created_at) + 1).toISOString(),
+  });
+  await Promise.all(Array.from({ length: 20 }, () => bucket.change('counted', later)));
+  expect((await bucket.get('counted'))?.created_at).toBe('2026-01-01T00:00:00.020Z');
+  await bucket.delete('counted');
+  expect(await bucket.change('counted', later)).toBeUndefined();
+  expect(await bucket.get('counted')).toBeUndefined();
+});
+
+test('a watched bucket holds what was there and follows what changes', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  await bucket.put('before', tenant('before'));
+  let changed = Promise.withResolvers<[string, Tenant | undefined]>();
+  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant, (key, value) =>
+    changed.resolve([key, value]),
+  );
+  expect(watched.peek('before')).toEqual(tenant('before'));
+  changed = Promise.withResolvers();
+  await bucket.put('after', tenant('after'));
+  expect(await changed.promise).toEqual(['after', tenant('after')]);
+  changed = Promise.withResolvers();
+  await bucket.delete('before');
+  expect(await changed.promise).toEqual(['before', undefined]);
+  expect(watched.peek('before')).toBeUndefined();
+  watched.close();
+});
+
+test('an empty bucket can be watched', async () => {
+  const watched = await watchBucket(bus.nc, BUCKETS.webhookEndpoints, Tenant);
+  expect([...watched.entries()]).toEqual([]);
+  watched.close();
+});
+
+test('a value that does not fit counts as absent', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  await bucket.put('odd', { tenant_id: 'not a tenant!', created_at: 'never' });
+  expect(await bucket.get('odd')).toBeUndefined();
+});
+
+test('a watched bucket that has caught up holds all that was stored before', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant);
+  for (let round = 0; round < 50; round++) {
+    await bucket.put(`round-${round}`, tenant('round'));
+    await watched.caughtUp();
+    expect(watched.peek(`round-${round}`)).toEqual(tenant('round'));
+    await bucket.delete(`round-${round}`);
+    await watched.caughtUp();
+    expect(watched.peek(`round-${round}`)).toBeUndefined();
+  }
+  watched.close();
+});
+
+test('a value that is not JSON counts as absent and ends no watch', async () => {
+  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant);
+  await bus.nc.request('$KV.tenants.bad', 'not JSON');
+  await bucket.put('good', tenant('good'));
+  await watched.caughtUp();
+  expect(watched.peek('bad')).toBeUndefined();
+  expect(watched.peek('good')).toEqual(tenant('good'));
+  expect(await bucket.get('bad')).toBeUndefined();
+  watched.close();
+});

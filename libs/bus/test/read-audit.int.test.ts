@@ -1,0 +1,107 @@
+import { AUDIT_STREAM } from '@errand/contracts';
+import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Bus } from '../src/bus.ts';
+import type { AuditQuery } from '../src/read/read-audit.ts';
+import { eventOf, newJob, openTestBus, requested, started } from './bus.ts';
+
+let nats: TestNats;
+let bus: Bus;
+beforeAll(async () => {
+  nats = await startTestNats();
+  bus = await openTestBus(nats.url);
+});
+afterAll(async () => {
+  await bus?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+async function runJob(ref = newJob()) {
+  const events = [
+    requested(ref),
+    started(ref),
+    eventOf(ref, { type: 'JobSucceeded', data: { attempt: 1, result: 1, duration_ms: 1 } }),
+  ];
+  let version = 0;
+  for (const event of events) {
+    const outcome = await bus.append({ ref, event, expectedVersion: version });
+    if (outcome.kind !== 'appended') throw new Error('a conflict');
+    version = outcome.version;
+  }
+  await waitUntil(async () => (await bus.auditVersion()) >= version, { timeoutMs: 10_000 });
+  return { ref, events, version };
+}
+
+async function readAll(query: AuditQuery) {
+  const entries = [];
+  for await (const page of bus.readAudit(query)) entries.push(...page.entries);
+  return entries;
+}
+
+async function eventsOf(query: AuditQuery) {
+  const entries = await readAll(query);
+  return entries.map(({ decoded }) => {
+    if (decoded.kind !== 'event') throw new Error(decoded.reason);
+    return decoded.recorded;
+  });
+}
+
+test('every event comes back with its job and its version, in order', async () => {
+  const { ref, events, version } = await runJob();
+  const read = (await eventsOf({})).filter((each) => each.ref.jobId === ref.jobId);
+  expect(read.map(({ event }) => event)).toEqual(events);
+  expect(read.map((each) => each.version)).toEqual([version - 2, version - 1, version]);
+  expect(read[0]?.ref).toEqual(ref);
+});
+
+test('a tenant, an action and types narrow what is read', async () => {
+  const { ref } = await runJob({ ...newJob('multiply'), tenantId: 'other' });
+  await runJob(newJob('multiply'));
+  const read = await eventsOf({
+    tenantId: 'other',
+    action: 'multiply',
+    types: ['JobRequested', 'JobSucceeded'],
+  });
+  expect(read.map((each) => each.ref)).toEqual([ref, ref]);
+  expect(read.map(({ event }) => event.type)).toEqual(['JobRequested', 'JobSucceeded']);
+  expect(await eventsOf({ tenantId: 'nobody' })).toEqual([]);
+});
+
+test('pages go on where the last one ended, also in another read', async () => {
+  await runJob();
+  const all = await readAll({});
+  const read = [];
+  let afterPosition = 0;
+  while (read.length < all.length) {
+    for await (const page of bus.readAudit({ afterPosition, pageSize: 2 })) {
+      read.push(...page.entries);
+      afterPosition = page.position;
+      break;
+    }
+  }
+  expect(read.map(({ position }) => position)).toEqual(all.map(({ position }) => position));
+});
+
+test('a read leaves no consumer behind, whether it went to the end or not', async () => {
+  await runJob();
+  const jsm = await jetstreamManager(bus.nc);
+  await readAll({ pageSize: 1 });
+  for await (const _ of bus.readAudit({ pageSize: 1 })) break;
+  expect((await jsm.streams.info(AUDIT_STREAM)).state.consumer_count).toBe(0);
+});
+
+test('a read whose consumer the server has forgotten goes on behind the last page', async () => {
+  await runJob();
+  await runJob();
+  const jsm = await jetstreamManager(bus.nc);
+  const all = await readAll({});
+  const read: number[] = [];
+  for await (const page of bus.readAudit({ pageSize: 2 })) {
+    read.push(...page.entries.map(({ position }) => position));
+    for await (const { name } of jsm.consumers.list(AUDIT_STREAM))
+      await jsm.consumers.delete(AUDIT_STREAM, name);
+  }
+  expect(read).toEqual(all.map(({ position }) => position));
+  expect((await jsm.streams.info(AUDIT_STREAM)).state.consumer_count).toBe(0);
+});

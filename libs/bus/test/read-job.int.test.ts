@@ -1,0 +1,35 @@
+import { startTestNats, type TestNats } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Bus } from '../src/bus.ts';
+import { newJob, openTestBus, requested } from './bus.ts';
+
+let nats: TestNats;
+let bus: Bus;
+beforeAll(async () => {
+  nats = await startTestNats();
+  bus = await openTestBus(nats.url);
+});
+afterAll(async () => {
+  await bus?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+test('reads, of jobs there are and of jobs there are not, leave no subscription behind', async () => {
+  const ref = newJob();
+  await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
+  // The first request makes the inbox that all later ones share.
+  await bus.readJob(ref);
+  const before = subscriptions();
+  for (let reads = 0; reads < 20; reads++) {
+    expect(await bus.readJob(ref)).toHaveLength(1);
+    expect(await bus.readJob(newJob())).toEqual([]);
+  }
+  expect(subscriptions()).toBe(before);
+});
+
+/** The client tells their number to nobody, so its own list is looked at. */
+function subscriptions(): number {
+  return (
+    bus.nc as unknown as { protocol: { subscriptions: { size(): number } } }
+  ).protocol.subscriptions.size();
+}
