@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openBucket, openBus } from '@errand/bus';
 import { ActionRecord, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { recordOf } from '@errand/domain/testing';
-import { SHIPPED_ACTIONS } from '@errand/executor';
+import { shippedActions } from '@errand/executor';
 import { startNatsServer } from '@errand/local-servers';
 import autocannon from 'autocannon';
 import { type BenchGateway, startBenchGateway } from './bench-gateway.ts';
@@ -60,7 +60,7 @@ async function announce(natsUrl: string): Promise<void> {
   const topology = DEFAULT_TOPOLOGY;
   await using bus = await openBus({ servers: natsUrl, name: 'bench', topology });
   const { performanceSimulation } = await import(
-    join(SHIPPED_ACTIONS, 'performance-simulation', 'action.ts')
+    join(shippedActions(), 'performance-simulation', 'action.ts')
   );
   const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
   await bucket.put('performance_simulation', recordOf(performanceSimulation.contract));

@@ -1,12 +1,12 @@
 import type { Action } from '@errand/actions';
 import { ConfigError, runService, type ServiceContext } from '@errand/runtime';
 import { type ExecutorConfig, settings } from './config.ts';
-import { actionNamed } from './exported-actions.ts';
-import { guardExits } from './guard-process.ts';
-import { ATTEMPT_MARK, serveIsolatedAttempt } from './isolated-attempt.ts';
-import { assertServable } from './load-actions.ts';
+import { guardExits } from './isolation/guard-process.ts';
+import { ATTEMPT_MARK, serveIsolatedAttempt } from './isolation/isolated-attempt.ts';
+import { watchMainThread } from './isolation/watchdog.ts';
+import { actionNamed } from './loading/exported-actions.ts';
+import { assertServable } from './loading/load-actions.ts';
 import { startExecutor } from './start.ts';
-import { watchMainThread } from './watchdog.ts';
 
 /**
  * The whole of a `main.ts` of one's own: a process that serves these actions until SIGTERM or SIGINT, with the settings

@@ -12,14 +12,14 @@ import {
 } from '@errand/runtime';
 import manifest from '../package.json' with { type: 'json' };
 import type { ExecutorConfig } from './config.ts';
-import { followActions } from './follow-actions.ts';
-import { takeStray } from './guard-process.ts';
-import { startHeartbeat } from './heartbeat.ts';
-import type { LoadedAction } from './load-actions.ts';
-import type { ExecutorDeps } from './on-job-requested.ts';
-import { serveActions } from './serve-actions.ts';
-import { createStrayLog } from './stray-log.ts';
-import { watchTightLog } from './tight-log.ts';
+import { takeStray } from './isolation/guard-process.ts';
+import { createStrayLog } from './isolation/stray-log.ts';
+import { followActions } from './loading/follow-actions.ts';
+import type { LoadedAction } from './loading/load-actions.ts';
+import { startHeartbeat } from './serving/heartbeat.ts';
+import type { ExecutorDeps } from './serving/on-job-requested.ts';
+import { serveActions } from './serving/serve-actions.ts';
+import { watchTightLog } from './serving/tight-log.ts';
 
 /** How long an action's module may take to load. */
 const LOAD_LIMIT_MS = 20_000;

@@ -3,9 +3,9 @@ import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
 import { Counter, createOps, repeat, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
-import { expireLost } from './expire-lost.ts';
-import { onJobEvents } from './on-job-events.ts';
-import { createRebuilds } from './rebuilds.ts';
+import { expireLost } from './live/expire-lost.ts';
+import { onJobEvents } from './live/on-job-events.ts';
+import { createRebuilds } from './rebuild/commands.ts';
 import { answerVerify } from './verify/answer-verify.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,6 @@
 /* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the form of a secret is what is tested */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestFile, type TestFile } from './test-declarations.ts';
+import { createTestFile, type TestFile } from '../../test/declarations.ts';
 
 let file: TestFile;
 beforeAll(async () => {

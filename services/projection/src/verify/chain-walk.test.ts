@@ -1,7 +1,7 @@
 import type { StoredLink } from '@errand/bus';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { healthyLog } from './arbitrary-log.ts';
+import { healthyLog } from '../../test/arbitrary-log.ts';
 import { createChainWalk } from './chain-walk.ts';
 
 function kindsOf(links: readonly StoredLink[], options = { firstVersion: 1, maxJobs: 100 }) {

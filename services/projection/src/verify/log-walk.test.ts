@@ -2,7 +2,7 @@ import type { RecordedEvent } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { healthyLog } from './arbitrary-log.ts';
+import { healthyLog } from '../../test/arbitrary-log.ts';
 import { historyFaults } from './history-faults.ts';
 import { createLogWalk } from './log-walk.ts';
 

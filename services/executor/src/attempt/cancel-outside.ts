@@ -1,0 +1,47 @@
+import type { Operation } from '@errand/domain';
+import type { Logger } from '@errand/runtime';
+import { createAttemptLog } from '../isolation/attempt-log.ts';
+import type { ExecutorDeps, RecordedRequest, Target } from '../serving/on-job-requested.ts';
+import { type LoadedInput, payloadHooks } from './attempt-payloads.ts';
+
+/** A job that ends without its operation. */
+interface Ending {
+  readonly request: RecordedRequest;
+  readonly target: Target;
+  readonly deps: ExecutorDeps;
+  readonly loaded: LoadedInput;
+  readonly log: Logger;
+}
+
+/**
+ * Has an operation canceled of which nobody wants to know any more, as well as the other side lets it. False if this
+ * process is to stop before it was told.
+ */
+export async function cancelOutside(
+  { target, request, deps, loaded, log }: Ending,
+  operation: Operation | undefined,
+): Promise<boolean> {
+  const { cancelOperation } = target.action;
+  if (!operation || !cancelOperation) return true;
+  const { ref, event } = request;
+  const payloads = payloadHooks({ ...deps, ref, signal: deps.giveUp });
+  const begun = {
+    ...ref,
+    ...event.data,
+    traceparent: event.traceparent,
+    input: loaded.kind === 'gone' ? {} : loaded.input,
+    attempt: 1,
+    signal: deps.giveUp,
+    progress: () => {},
+    log: createAttemptLog(log, deps.limits),
+    ...payloads,
+  };
+  try {
+    await cancelOperation(begun, operation.address);
+    log.info('operation_canceled');
+  } catch (err) {
+    if (deps.giveUp.aborted) return false;
+    log.warn({ err }, 'operation_not_canceled');
+  }
+  return true;
+}

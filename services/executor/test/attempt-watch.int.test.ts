@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { type Bus, LogUnavailable } from '@errand/bus';
+import { foldJob } from '@errand/domain';
+import { startTestNats, type TestNats } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { watchAttempt } from '../src/attempt/attempt-watch.ts';
+import { createJobWriter } from '../src/attempt/job-writer.ts';
+import { openExecutorTestBus, type TestJobs, testJobs } from './executor.ts';
+
+let nats: TestNats;
+let bus: Bus;
+let jobs: TestJobs;
+beforeAll(async () => {
+  nats = await startTestNats();
+  bus = await openExecutorTestBus(nats.url);
+  jobs = testJobs(bus);
+});
+afterAll(async () => {
+  await bus?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+test('a cancel whose read failed is looked at again, and stops the attempt', async () => {
+  const ref = await jobs.request('wait', {}, { contractId: 'none' });
+  const requested = (await bus.readJob(ref))[0]?.version ?? 0;
+  const data = { attempt: 1, executor_id: 'here' };
+  const started = await jobs.append(ref, requested, { type: 'JobStarted', data });
+  const state = foldJob(await bus.readJob(ref));
+  let failures = 2;
+  const failing: Bus = {
+    ...bus,
+    readJob: (job) =>
+      failures-- > 0 ? Promise.reject(new LogUnavailable('the log did not answer')) : bus.readJob(job),
+  };
+  const { signal } = new AbortController();
+  const writer = createJobWriter({ bus: failing, ref, state, traceparent: undefined, now: Date.now, signal });
+  const errors: unknown[] = [];
+  const watch = watchAttempt({ bus: failing, ref, writer, onError: (error) => errors.push(error) });
+  watch.begin(1);
+  const stopped = once(watch.signal, 'abort');
+  await jobs.append(ref, started, { type: 'JobCancelRequested', data: { by: 'amy' } });
+  await stopped;
+  expect(watch.signal.reason).toBe('canceled');
+  expect(errors.length).toBe(2);
+  watch.close();
+});

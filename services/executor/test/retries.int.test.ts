@@ -1,0 +1,78 @@
+import type { Bus } from '@errand/bus';
+import { startTestNats, type TestNats } from '@errand/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  openExecutorTestBus,
+  startTestExecutor,
+  type TestExecutor,
+  type TestJobs,
+  testJobs,
+} from './executor.ts';
+
+let nats: TestNats;
+let bus: Bus;
+let jobs: TestJobs;
+let executor: TestExecutor;
+/** The server forgets on kill -9 what was given back to it, so that comes again only after the lease. */
+const SHORT_LEASE = { ERRAND_LEASE_MS: '2000' };
+
+beforeAll(async () => {
+  nats = await startTestNats();
+  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  bus = await openExecutorTestBus(nats.url);
+  jobs = testJobs(bus);
+});
+afterAll(async () => {
+  await bus?.[Symbol.asyncDispose]();
+  await executor?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+});
+
+test('an attempt that fails is followed by another, after a wait that the log tells', async () => {
+  const ref = await jobs.request('flaky', { succeeds_at: 3 });
+  const state = await jobs.ended(ref);
+  expect(state.outcome.value).toEqual({ result: { attempt: 3 }, errors: [] });
+  const events = (await bus.readJob(ref)).map(({ event }) => event);
+  const retrying = events.find((event) => event.type === 'JobRetrying');
+  expect(retrying?.data).toMatchObject({ attempt: 2, error: { code: 'action_failed' } });
+  expect(events.find((event) => event.type === 'JobDue')?.data).toMatchObject({ reason: 'retry' });
+});
+
+test('the last attempt allowed that fails ends the job', async () => {
+  const state = await jobs.ended(await jobs.request('flaky', { succeeds_at: 99 }));
+  expect(state.phase.value.status).toBe('failed');
+  expect(state.attempt.value.number).toBe(3);
+  expect(state.outcome.value.errors).toMatchObject([{ code: 'action_failed' }]);
+});
+
+test('input that the action refuses is not tried again', async () => {
+  const state = await jobs.ended(await jobs.request('flaky', { succeeds_at: 'never' }));
+  expect(state.attempt.value.number).toBe(1);
+});
+
+test('a job that is to start later starts then, whatever is restarted meanwhile', async () => {
+  const startAfter = new Date(Date.now() + 2_000).toISOString();
+  const ref = await jobs.request('add', { a: 1, b: 2 }, { startAfter });
+  await executor[Symbol.asyncDispose]();
+  await nats.kill();
+  await nats.restart();
+  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  const state = await jobs.ended(ref);
+  expect(state.phase.value.status).toBe('succeeded');
+  expect(Date.parse(state.attempt.value.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(startAfter));
+});
+
+test('a wait whose executor died right after it was written ends all the same', async () => {
+  await executor[Symbol.asyncDispose]();
+  const ref = await jobs.request('flaky', { succeeds_at: 2 });
+  const requested = (await bus.readJob(ref))[0]?.version ?? 0;
+  const begun = { attempt: 1, executor_id: 'dead' };
+  const started = await jobs.append(ref, requested, { type: 'JobStarted', data: begun });
+  const retry_at = new Date(Date.now() + 1_500).toISOString();
+  const error = { code: 'action_failed', message: 'x' };
+  await jobs.append(ref, started, { type: 'JobRetrying', data: { attempt: 1, error, retry_at } });
+  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  const state = await jobs.ended(ref);
+  expect(state.outcome.value.result).toEqual({ attempt: 2 });
+  expect(Date.parse(state.attempt.value.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(retry_at));
+});
