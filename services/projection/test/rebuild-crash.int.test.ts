@@ -16,7 +16,7 @@ import {
 } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const TIMEOUT_MS = 180_000;
 
 let nats: TestNats;
