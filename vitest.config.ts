@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const GLOBAL_SETUP = './libs/testkit/src/global-setup.ts';
 const UNIT = '**/*.test.ts';
 const INTEGRATION = '**/*.int.test.ts';
-const E2E = 'deploy/e2e/**/*.e2e.test.ts';
-const CONTRACT = 'deploy/contract/**/*.contract.test.ts';
+const E2E = 'tests/e2e/**/*.e2e.test.ts';
+const CONTRACT = 'tests/contract/**/*.contract.test.ts';
 const NEVER = ['**/node_modules/**', '**/.errand/**'];
 
 export default defineConfig({

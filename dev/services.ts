@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import { ownEnv } from '@errand/local-servers';
+import { givenBy } from './config.ts';
+import type { Crew } from './crew.ts';
+import type { DataFolder } from './data-folder.ts';
+import { indent } from './log-tail.ts';
+import type { Say } from './progress.ts';
+import { isWrongConfiguration, type ServiceProcess, startService } from './service-process.ts';
+
+/** What the local gateway answers to, unless the shell says something else: not to names that pages may have chosen. */
+const LOCAL_HOSTS = 'localhost,127.0.0.1,[::1]';
+
+export const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** The file that runs a service; it is in the command line of the service's process. */
+export function serviceMainFile(name: ServiceName): string {
+  return join(import.meta.dirname, '..', 'services', name, 'src', 'main.ts');
+}
+
+/** What all services of one local system are told. */
+export interface ServiceFacts {
+  natsUrl: string;
+  postgresUrl: string;
+  adminKey: string;
+  secretKey: string;
+  ports: Record<ServiceName, number>;
+  /** What the executor is told of its actions, beside its own environment. */
+  actionEnv?: Record<string, string>;
+  /** How large the log may grow. */
+  sizeEnv?: Record<string, string>;
+}
+
+/** Who needs which key. Code of actions reads whatever an executor has in its environment, so it has none of these. */
+const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
+  DATABASE_URL: ['gateway', 'projection', 'webhooks'],
+  ERRAND_ADMIN_KEY: ['gateway'],
+  ERRAND_SECRET_KEY: ['gateway', 'webhooks'],
+};
+
+/** An environment without the keys that a service does not need. */
+export function onlyOwnKeys<T extends NodeJS.ProcessEnv>(name: ServiceName, env: T): T {
+  const own = Object.entries(env).filter(([variable]) => READERS[variable]?.includes(name) ?? true);
+  return Object.fromEntries(own) as T;
+}
+
+/** The environment of one service. Webhooks may go to receivers on this machine, which have no TLS. */
+export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<string, string> {
+  return onlyOwnKeys(name, {
+    NATS_URL: facts.natsUrl,
+    DATABASE_URL: facts.postgresUrl,
+    ERRAND_ADMIN_KEY: facts.adminKey,
+    ERRAND_SECRET_KEY: facts.secretKey,
+    ERRAND_HOST: '127.0.0.1',
+    ERRAND_PORT: String(facts.ports.gateway),
+    ERRAND_OPS_PORT: String(facts.ports[name]),
+    ERRAND_PUBLIC_URL: gatewayUrl(facts.ports),
+    ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+    ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
+    ERRAND_WEBHOOKS_DNS: 'system',
+    ...facts.sizeEnv,
+    ...(name === 'executor' ? facts.actionEnv : {}),
+  });
+}
+
+/**
+ * What a service gets of the shell's environment. Where NATS is somebody else's, what belongs to it is meant for all. Where
+ * Postgres is, what belongs to it is meant for all but the executor, which opens no database; else the executor keeps it, since
+ * its actions may read it.
+ */
+export function inheritedEnv(name: ServiceName, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const given = givenBy(env);
+  const isPostgresGiven = given.postgresUrl !== undefined;
+  const own = ownEnv(env, [
+    ...(isPostgresGiven === (name !== 'executor') ? (['PG'] as const) : []),
+    ...(given.natsUrl === undefined ? [] : (['NATS_'] as const)),
+  ]);
+  return onlyOwnKeys(name, own);
+}
+
+export function gatewayUrl(ports: { gateway: number }): string {
+  return `http://127.0.0.1:${ports.gateway}`;
+}
+
+/**
+ * Starts each service as a process of its own and keeps it running. One that refuses its configuration is not
+ * started again: `onRefused` is told its words.
+ */
+export async function startServices(options: {
+  folder: DataFolder;
+  facts: ServiceFacts;
+  crew: Crew;
+  say: Say;
+  onRefused: (reason: string) => void;
+}): Promise<void> {
+  const { folder, facts, crew, say, onRefused } = options;
+  const starts = SERVICES.map((name) => {
+    let latest: ServiceProcess | undefined;
+    return crew.add('service', {
+      name,
+      say,
+      async start() {
+        latest = await startService({
+          mainFile: serviceMainFile(name),
+          env: {
+            ERRAND_ALLOWED_HOSTS: LOCAL_HOSTS,
+            ...inheritedEnv(name, process.env),
+            ...serviceEnv(name, facts),
+          },
+          logFile: folder.logFile(name),
+        });
+        return latest;
+      },
+      isFinal: isWrongConfiguration,
+      async onGivenUp() {
+        const words = (await latest?.logged()) ?? '';
+        onRefused(`${name} refuses its configuration:\n${indent(words.trimEnd())}`);
+      },
+    });
+  });
+  await Promise.all(starts);
+}

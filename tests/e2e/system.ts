@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { freePort } from '@errand/local-servers';
+import { waitUntil } from '@errand/testkit';
+import { onlyOwnKeys } from '../../dev/services.ts';
+import { type Front, validated } from '../contract/validating-proxy.ts';
+
+const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
+type ServiceName = (typeof SERVICES)[number];
+
+/** The five services, each a process of its own. One that ends is started again on the same ports. */
+export interface System extends AsyncDisposable {
+  /** Base of the gateway's API. */
+  readonly url: string;
+  readonly adminKey: string;
+  /** How often the supervisor had to start a service again. */
+  readonly restarts: Readonly<Record<ServiceName, number>>;
+  /** Ends a service by SIGKILL; resolves when that process is gone. */
+  kill(name: ServiceName): Promise<void>;
+  /** Resolves when every service says that it can do its work. */
+  ready(): Promise<void>;
+}
+
+const SHIPPED_ACTIONS = ['performance_simulation', 'proposal_pdf_generation'];
+const READY_MS = 60_000;
+const SHORT_LIFE_MS = 1_000;
+const PAUSE_AFTER_SHORT_LIFE_MS = 250;
+const GRACE_MS = 2_000;
+const KEPT_LINES = 40;
+
+interface Supervised {
+  readonly name: ServiceName;
+  readonly env: Record<string, string>;
+  readonly readyUrl: string;
+  child: ChildProcess | undefined;
+  restarts: number;
+  /** The newest lines of its output, for the message of a start that failed. */
+  readonly output: string[];
+}
+
+/**
+ * Starts the services, with `settings` beside their own, and resolves when all are ready. Rejects with what the one that is
+ * not ready has said.
+ */
+export async function startSystem(
+  servers: { natsUrl: string; databaseUrl: string },
+  settings: Readonly<Record<string, string>> = {},
+): Promise<System> {
+  const adminKey = randomBytes(24).toString('base64url');
+  const ports = await Promise.all(SERVICES.map(() => freePort()));
+  const url = `http://127.0.0.1:${ports[0]}`;
+  const shared = {
+    NATS_URL: servers.natsUrl,
+    DATABASE_URL: servers.databaseUrl,
+    ERRAND_HOST: '127.0.0.1',
+    ERRAND_LOG_LEVEL: process.env.ERRAND_E2E_LOG_LEVEL || 'warn',
+    ERRAND_SHUTDOWN_GRACE_MS: String(GRACE_MS),
+    ERRAND_ADMIN_KEY: adminKey,
+    ERRAND_SECRET_KEY: randomBytes(32).toString('base64'),
+    ERRAND_PUBLIC_URL: url,
+    ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+    ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
+    ...settings,
+  };
+  const services = SERVICES.map((name, index): Supervised => {
+    const port = String(ports[index]);
+    const own = name === 'gateway' ? { ERRAND_PORT: port } : { ERRAND_OPS_PORT: port };
+    const env = { ...onlyOwnKeys(name, shared), ...own };
+    const readyUrl = `http://127.0.0.1:${port}/readyz`;
+    return { name, env, readyUrl, child: undefined, restarts: 0, output: [] };
+  });
+  const stopping = new AbortController();
+  for (const service of services) supervise(service, stopping.signal);
+
+  let front: Front | undefined;
+  const system: System = {
+    get url() {
+      return front?.url ?? url;
+    },
+    adminKey,
+    get restarts() {
+      return Object.fromEntries(services.map(({ name, restarts }) => [name, restarts])) as System['restarts'];
+    },
+    async kill(name) {
+      const child = services.find((service) => service.name === name)?.child;
+      if (!child) throw new Error(`${name} does not run`);
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+    async ready() {
+      await Promise.all(services.map(untilReady));
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await Promise.all(services.map(({ child }) => child && end(child)));
+      await front?.[Symbol.asyncDispose]();
+    },
+  };
+  try {
+    await system.ready();
+    front = await validated(url, SHIPPED_ACTIONS);
+    return system;
+  } catch (error) {
+    await system[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function supervise(service: Supervised, stopping: AbortSignal): void {
+  const main = join(import.meta.dirname, '..', '..', 'services', service.name, 'src', 'main.ts');
+  const begun = performance.now();
+  const child = spawn(process.execPath, [main], {
+    env: { PATH: process.env.PATH, ...service.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  service.child = child;
+  const keep = (chunk: Buffer) => {
+    service.output.push(...chunk.toString().trimEnd().split('\n'));
+    service.output.splice(0, service.output.length - KEPT_LINES);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  // A test run that is ended must not leave services behind.
+  const killWithThisProcess = () => child.kill('SIGKILL');
+  process.once('exit', killWithThisProcess);
+  child.once('exit', () => {
+    process.off('exit', killWithThisProcess);
+    service.child = undefined;
+    if (stopping.aborted) return;
+    service.restarts += 1;
+    const pauseMs = performance.now() - begun < SHORT_LIFE_MS ? PAUSE_AFTER_SHORT_LIFE_MS : 0;
+    setTimeout(() => {
+      if (!stopping.aborted) supervise(service, stopping);
+    }, pauseMs);
+  });
+}
+
+async function untilReady({ name, readyUrl, output }: Supervised): Promise<void> {
+  const isReady = async () => (await fetch(readyUrl)).ok;
+  try {
+    await waitUntil(isReady, { timeoutMs: READY_MS });
+  } catch (error) {
+    throw new Error(`${name} is not ready; it said:\n${output.join('\n')}`, { cause: error });
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS * 2);
+  await gone;
+  clearTimeout(timer);
+}

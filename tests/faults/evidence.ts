@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { Bus } from '@errand/bus';
+import { JobSummary, type RecordedEvent } from '@errand/contracts';
+import { foldJob, isEnded, type JobState } from '@errand/domain';
+import { type Db, stateOfRow } from '@errand/postgres';
+import { readWholeLog } from '../e2e/read-log.ts';
+import type { Client } from './client.ts';
+
+const PAUSE_MS = 500;
+const READERS = 8;
+
+export type Log = ReadonlyMap<string, readonly RecordedEvent[]>;
+
+/** Jobs of the read model by whether they have ended; undefined while Postgres gives no answer. */
+export async function countRows(db: Db): Promise<{ ended: number; open: number } | undefined> {
+  try {
+    const rows = await db
+      .selectFrom('job_summary')
+      .select((eb) => ['status', eb.fn.countAll<number>().as('jobs')])
+      .groupBy('status')
+      .execute();
+    const jobsOf = (ended: boolean) =>
+      rows.filter(({ status }) => isEnded(status) === ended).reduce((sum, { jobs }) => sum + Number(jobs), 0);
+    return { ended: jobsOf(true), open: jobsOf(false) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The whole log and all rows, as soon as every job in the log has ended and every row says the same as the log, or when
+ * the deadline has passed. The log is read only when the rows say that it is worth it.
+ */
+export async function readWhenQuiet(
+  { bus, db }: { bus: Bus; db: Db },
+  { jobs, deadlineMs }: { jobs: number; deadlineMs: number },
+): Promise<{ log: Log; rows: Map<string, JobState> }> {
+  const giveUpAt = performance.now() + deadlineMs;
+  const isOver = () => performance.now() >= giveUpAt;
+  for (;;) {
+    const counts = await countRows(db);
+    const looksQuiet = counts !== undefined && counts.open === 0 && counts.ended >= jobs;
+    if (looksQuiet || isOver()) {
+      const log = Map.groupBy(await readWholeLog(bus), ({ ref }) => ref.jobId);
+      const rows = await readRows(db);
+      if (isQuiet(log, rows) || isOver()) return { log, rows };
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
+function isQuiet(log: Log, rows: ReadonlyMap<string, JobState>): boolean {
+  return [...log].every(([jobId, events]) => {
+    const state = foldJob(events);
+    // An earlier event may come to the row after a later one, so the version alone does not tell.
+    return isEnded(state?.phase.value.status ?? null) && isDeepStrictEqual(rows.get(jobId), state);
+  });
+}
+
+async function readRows(db: Db): Promise<Map<string, JobState>> {
+  const rows = await db.selectFrom('job_summary').selectAll().execute();
+  return new Map(rows.map((row) => [row.job_id, stateOfRow(row)]));
+}
+
+/** What status calls answer: the summary, the code of a refusal, or undefined where the connection broke. */
+export async function readSummaries(
+  client: Client,
+  jobIds: readonly string[],
+): Promise<Map<string, JobSummary | number | undefined>> {
+  const summaries = new Map<string, JobSummary | number | undefined>();
+  const waiting = [...jobIds];
+  const reader = async () => {
+    for (let jobId = waiting.shift(); jobId; jobId = waiting.shift()) {
+      const answer = await client.ask('GET', `/v2/tenants/${client.tenantId}/jobs/${jobId}`);
+      if (answer.kind === 'broken') summaries.set(jobId, undefined);
+      else summaries.set(jobId, answer.status === 200 ? JobSummary.parse(answer.body) : answer.status);
+    }
+  };
+  await Promise.all(Array.from({ length: READERS }, reader));
+  return summaries;
+}

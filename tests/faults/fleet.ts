@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '@errand/local-servers';
+import { SERVICES, type ServiceName, serviceEnv, serviceMainFile } from '../../dev/services.ts';
+import { LEASE_MS } from './forms.ts';
+import { type Member, startMember } from './member.ts';
+
+/** All services of one system, some of them twice, each in a process of its own. */
+export interface Fleet extends AsyncDisposable {
+  /** Base of the gateway's API. */
+  readonly url: string;
+  readonly adminKey: string;
+  readonly members: readonly Member[];
+  /** Resolves when every process says that it can do its work. */
+  ready(): Promise<void>;
+}
+
+/** The executor that runs the fault actions. */
+const EXECUTOR_FILE = fileURLToPath(new URL('./executor-process.ts', import.meta.url));
+
+const COUNTS: Record<ServiceName, number> = {
+  gateway: 1,
+  scheduler: 2,
+  executor: 2,
+  projection: 2,
+  webhooks: 1,
+};
+
+/** Starts the services; their output goes to files in `dir`. Rejects when one does not get ready. */
+export async function startFleet(options: {
+  natsUrl: string;
+  databaseUrl: string;
+  replicas: number;
+  dir: string;
+}): Promise<Fleet> {
+  const adminKey = randomBytes(24).toString('base64url');
+  const secretKey = randomBytes(32).toString('base64');
+  const gatewayPort = await freePort();
+  const members: Member[] = [];
+  for (const service of SERVICES) {
+    for (let copy = 1; copy <= COUNTS[service]; copy++) {
+      const port = service === 'gateway' ? gatewayPort : await freePort();
+      const ports = {
+        gateway: gatewayPort,
+        scheduler: port,
+        executor: port,
+        projection: port,
+        webhooks: port,
+      };
+      const facts = {
+        natsUrl: options.natsUrl,
+        postgresUrl: options.databaseUrl,
+        adminKey,
+        secretKey,
+        ports,
+      };
+      const name = `${service}-${copy}`;
+      const env = {
+        ...serviceEnv(service, facts),
+        ERRAND_REPLICAS: String(options.replicas),
+        ERRAND_LEASE_MS: String(LEASE_MS),
+        ERRAND_SHUTDOWN_GRACE_MS: '2000',
+        // The executor's lines say how attempts ended.
+        ERRAND_LOG_LEVEL: service === 'executor' ? 'info' : 'warn',
+      };
+      members.push(
+        startMember({
+          name,
+          mainFile: service === 'executor' ? EXECUTOR_FILE : serviceMainFile(service),
+          env,
+          readyUrl: `http://127.0.0.1:${port}/readyz`,
+          logFile: join(options.dir, `${name}.log`),
+        }),
+      );
+    }
+  }
+  const fleet: Fleet = {
+    url: `http://127.0.0.1:${gatewayPort}`,
+    adminKey,
+    members,
+    async ready() {
+      await Promise.all(members.map((member) => member.ready()));
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(members.map((member) => member[Symbol.asyncDispose]()));
+    },
+  };
+  try {
+    await fleet.ready();
+    return fleet;
+  } catch (error) {
+    await fleet[Symbol.asyncDispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,174 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { ownEnv } from '@errand/local-servers';
+import {
+  isTestProject,
+  type TestOutcome,
+  type TestProjectName,
+  type TestReport,
+  testOutcome,
+} from './test-outcome.ts';
+
+/**
+ * Runs test projects of the vitest configuration: `node tools/test.ts unit integration e2e`; or `containers`, which
+ * is the integration project with its servers from containers; or `validated`, which is those end-to-end tests that
+ * leave the gateway alive, their callers behind an independent validator, or `unvalidated`, which is the others; or
+ * `dates`, which is the unit project on days and in time zones of its own choice, by Debian's faketime. The last line is
+ * `N passed, N failed`.
+ *
+ * | exit code | meaning |
+ * |---|---|
+ * | 0 | all passed |
+ * | 1 | something failed, or nothing ran |
+ * | 2 | wrong arguments |
+ * | 3 | containers or dates wanted, but there is no engine or no faketime: nothing was run |
+ */
+async function main(words: string[]): Promise<number> {
+  if (words.length === 1 && words[0] === 'containers') {
+    const reason = await whyNoContainers();
+    if (reason === undefined) return runProjects(['integration'], CONTAINERS_ENV);
+    console.log(`SKIPPED: the container run needs a Docker engine, and none answers: ${reason}`);
+    return 3;
+  }
+  if (words.length === 1 && words[0] === 'dates') {
+    if (!(await hasFaketime())) {
+      console.log('SKIPPED: the dates need faketime (apt-get install faketime)');
+      return 3;
+    }
+    return runOnDates();
+  }
+  if (words.length === 1 && words[0] === 'validated') {
+    return runProjects(['e2e'], VALIDATED_ENV, await e2eFiles(isValidated));
+  }
+  if (words.length === 1 && words[0] === 'unvalidated') {
+    return runProjects(['e2e'], {}, await e2eFiles((file) => !isValidated(file) || file === FULL_LOAD));
+  }
+  const projects = words.filter(isTestProject);
+  if (projects.length === 0 || projects.length < words.length) {
+    console.error(
+      'usage: node tools/test.ts (unit | integration | e2e | contract)... | containers | dates | validated | unvalidated',
+    );
+    return 2;
+  }
+  return runProjects(projects, {});
+}
+
+const CONTAINERS_ENV = {
+  ERRAND_TEST_SERVERS: 'containers',
+  // The reaper is a container of its own image; each test file removes what it started.
+  TESTCONTAINERS_RYUK_DISABLED: 'true',
+};
+
+// The validator takes 75 calls a second.
+const VALIDATED_ENV = { ERRAND_E2E_VALIDATED: 'true', ERRAND_ROUND_RUNS: '200' };
+const VALIDATED = /^(round|feed|payloads|webhooks-pause|client|errand-command.*)\.e2e\.test\.ts$/;
+const E2E = join(import.meta.dirname, '..', 'tests', 'e2e');
+
+/** The eve of a day that not every year has, and an hour that the clocks leave out. */
+const DATES = [
+  ['2028-02-28 23:59:40', 'Asia/Kolkata'],
+  ['2027-03-28 01:59:40', 'Europe/Berlin'],
+] as const;
+/** What knows no date, and takes its time. */
+const DATELESS = ['--exclude=shipped-actions/**', '--exclude=tests/boundaries.test.ts'];
+
+/** Run in both ways: the validator cannot take all that it asks. */
+const FULL_LOAD = 'round.e2e.test.ts';
+
+function isValidated(file: string): boolean {
+  return VALIDATED.test(file);
+}
+
+async function e2eFiles(isWanted: (file: string) => boolean): Promise<string[]> {
+  const files = (await readdir(E2E)).filter((file) => file.endsWith('.e2e.test.ts'));
+  return files.filter(isWanted).map((file) => join(E2E, file));
+}
+
+async function hasFaketime(): Promise<boolean> {
+  return promisify(execFile)('faketime', ['--version']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Timers keep the real time: only what a clock says is another. */
+async function runOnDates(): Promise<number> {
+  let [passed, failed] = [0, 0];
+  for (const [date, zone] of DATES) {
+    console.log(`${date} in ${zone}`);
+    const env = { TZ: zone, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+    const ran = await runVitest({ projects: ['unit'], env, args: DATELESS, through: ['faketime', date] });
+    passed += ran.passed;
+    failed += ran.failed;
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function whyNoContainers(): Promise<string | undefined> {
+  try {
+    await promisify(execFile)('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 20_000 });
+    return undefined;
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: string };
+    return (stderr || message).trim().split('\n').at(-1) ?? 'unknown';
+  }
+}
+
+async function runProjects(
+  projects: TestProjectName[],
+  env: Record<string, string>,
+  files: readonly string[] = [],
+): Promise<number> {
+  const { passed, failed } = await runVitest({ projects, env, args: files, through: [] });
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function runVitest(options: {
+  projects: TestProjectName[];
+  env: Record<string, string>;
+  args: readonly string[];
+  /** The command that runs the command. */
+  through: readonly string[];
+}): Promise<TestOutcome> {
+  const { projects, env, args, through } = options;
+  const dir = await mkdtemp(join(tmpdir(), 'errand-report-'));
+  const reportFile = join(dir, 'report.json');
+  try {
+    const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+    const chosen = projects.map((project) => `--project=${project}`);
+    const [command = '', ...words] = [
+      ...through,
+      process.execPath,
+      vitest,
+      'run',
+      ...chosen,
+      ...reporters,
+      ...args,
+    ];
+    const child = spawn(command, words, {
+      cwd: join(import.meta.dirname, '..'),
+      // The tests' servers are on this machine, and nobody else's settings are theirs.
+      env: { ...ownEnv(process.env), NO_PROXY: '127.0.0.1', ...env },
+      stdio: 'inherit',
+    });
+    const [exitCode] = (await once(child, 'exit')) as [number | null];
+    return testOutcome({ projects, exitCode, report: await readReport(reportFile) });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function readReport(path: string): Promise<TestReport | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as TestReport);
+}
+
+process.exitCode = await main(process.argv.slice(2));
