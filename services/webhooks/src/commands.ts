@@ -1,6 +1,6 @@
 import type { Bus, WebhookHandlers } from '@errand/bus';
 import { type Logger, repeat } from '@errand/runtime';
-import type { Delivering } from './dispatch/dispatcher.ts';
+import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { testEndpoint } from './probe-endpoint.ts';
 import { type ReplayDeps, replayPage, startReplay } from './replays/replay.ts';
 import { cancelReplay, redeliver } from './replays/replay-rows.ts';
@@ -14,8 +14,8 @@ export async function startCommands(
   deps: ReplayDeps & {
     bus: Bus;
     sending: Sending;
-    found: Delivering['found'];
-    lift: Delivering['lift'];
+    found: Dispatcher['found'];
+    lift: Dispatcher['lift'];
     log: Logger;
   },
 ): Promise<AsyncDisposable> {

@@ -10,7 +10,7 @@ import {
 import { createOps, repeat, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
-import { type Delivering, startDelivering } from './dispatch/dispatcher.ts';
+import { type Dispatcher, startDispatcher } from './dispatch/dispatcher.ts';
 import { startSweeping } from './dispatch/expire-deliveries.ts';
 import { watchEndpoints } from './endpoints/directory.ts';
 import { createEndpointStates, type EndpointStates } from './endpoints/health.ts';
@@ -109,13 +109,13 @@ export async function startWebhooks(
   // Intake must know from the first event on which endpoints are disabled.
   await states.load([], new Set());
   const sending = createSending(config);
-  const delivering = resources.use(
-    startDelivering(config, { db, bus, endpoints, states, sending, schedule, now, log, metrics }),
+  const dispatcher = resources.use(
+    startDispatcher(config, { db, bus, endpoints, states, sending, schedule, now, log, metrics }),
   );
   resources.use(startSweeping({ db, partitions, retentionMs, now, log, metrics }));
   const { publicUrl } = config;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
-  const { found, lift } = delivering;
+  const { found, lift } = dispatcher;
   resources.use(
     await startCommands({
       ...{ ...intake, bus, sending, found, lift, now, log },
@@ -158,7 +158,7 @@ function consume(
     bus: Bus;
     now: () => number;
     metrics: Metrics;
-    found: Delivering['found'];
+    found: Dispatcher['found'];
   } & Pick<ServiceContext, 'log' | 'signal'>,
 ): Promise<void> {
   const { intake, bus, now, metrics, found, log, signal } = options;

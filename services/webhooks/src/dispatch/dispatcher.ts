@@ -3,28 +3,54 @@ import type { Bus } from '@errand/bus';
 import { type Db, shardOf } from '@errand/postgres';
 import { type Logger, repeat } from '@errand/runtime';
 import type { WebhooksConfig } from '../config.ts';
-import { type Inserted, withResults } from '../delivery-rows.ts';
+import { type DueDelivery, type Inserted, idOf, withResults } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
 import type { EndpointStates } from '../endpoints/health.ts';
 import type { Metrics } from '../metrics.ts';
+import { createPacer, type Send } from '../pacing/pacer.ts';
+import type { QueueKey } from '../pacing/queue-pages.ts';
 import type { RetrySchedule } from '../pacing/retry-schedule.ts';
-import { attemptDelivery } from '../sending/attempt.ts';
+import { type Attempted, attemptDelivery } from '../sending/attempt.ts';
 import type { Sending } from '../sending/sending.ts';
-import { createRecorder, type Recorder } from './attempt-recorder.ts';
+import { isJobQueue, type Target, targetOf } from '../sending/target.ts';
+import { createRecorder } from './attempt-recorder.ts';
+import { createCancelGone } from './cancel-gone.ts';
+import { createDueReader } from './due-reader.ts';
+import { findEndpoints } from './due-rows.ts';
+import { limitsOf } from './limits-of.ts';
 import { noteAttempt } from './note-attempt.ts';
-import { type DueSending, startSendingDue } from './send-due.ts';
-import { type ShardLeases, startShardLeases } from './shard-leases.ts';
+import { startShardLeases } from './shard-leases.ts';
+import { createTasks, NO_SHARD } from './tasks.ts';
 
-export interface Delivering extends AsyncDisposable {
+/*
+ * Owns the way of a delivery from its row to its result:
+ *
+ *   claim    the shards of endpoints that this process sends for   shard-leases.ts
+ *   pick     whose turn it is, and of which rows                   pacing/pacer.ts, due-reader.ts
+ *   send     one attempt                                           sending/attempt.ts
+ *   record   its result                                            attempt-recorder.ts
+ *
+ *   an endpoint that is   gets
+ *   enabled               what its queue allows
+ *   paused, disabled      nothing: what it has pending waits until it expires
+ *   not known             its pending deliveries canceled, once the bucket confirms it
+ *   changed               a probe at once if its breaker is open; under another URL, a queue that begins anew
+ *   the queue of jobs' own webhooks
+ *                         what its queue allows
+ *
+ * A delivery keeps its slot until its result is stored, so while Postgres is away no more are sent than there are
+ * slots. That a delivery is being sent is known to this process only: one that dies leaves nothing to clean up, and one
+ * that loses its leases for a while passes over what it still has in hand when it gets them back.
+ */
+
+export interface Dispatcher extends AsyncDisposable {
   /** Says that these deliveries are due, here or to the processes that send them. */
-  found(deliveries: readonly Inserted[]): void;
+  found(deliveries: readonly Pick<Inserted, 'tenant_id' | 'endpoint_id'>[]): void;
   /** Has an endpoint tried again that is left alone for a while, here or by the process that sends to it. */
   lift(endpoint: { tenantId: string; endpointId: string }): Promise<void>;
 }
 
-const FLUSH_INTERVAL_MS = 250;
-
-export interface DeliveringDeps {
+export interface DispatcherDeps {
   readonly db: Db;
   readonly bus: Bus;
   readonly endpoints: Endpoints;
@@ -36,23 +62,190 @@ export interface DeliveringDeps {
   readonly metrics: Metrics;
 }
 
+const FLUSH_INTERVAL_MS = 250;
+const MAX_TIMER_MS = 60_000;
+/** How long a stop waits for results to be stored after the last attempt may have ended. */
+const RECORD_GRACE_MS = 1_000;
+
 /**
  * Attempts what is due for the endpoints that this process holds the leases of, until disposed: then attempts under
  * way may end within `shutdownGraceMs`. Those cut off, and those whose result could not be stored, are made again by
  * whoever takes the leases over.
  */
-export function startDelivering(config: WebhooksConfig, deps: DeliveringDeps): Delivering {
-  const { db, bus, endpoints, states, sending, log, metrics } = deps;
-  const recorder = createRecorder(db, (err) => log.error({ err }, 'results_not_stored'));
-  const owned = (): ReadonlySet<number> => leases?.owned ?? new Set();
-  let leases: ShardLeases | undefined;
-  const queues = sendingOf(config, { ...deps, recorder, owned });
-  leases = leasesOf(config, { ...deps, queues, owned });
-  const look = async () => queues.lifted(await states.load([], owned()));
-  const stopRepeats = repeatAll(config, { queues, leases, look, states, metrics, log });
-  endpoints.follow(queues.changed);
+export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): Dispatcher {
+  const { db, bus, endpoints, states, sending, now, log, metrics } = deps;
+  const tell = (what: string) => (err: unknown) => log.error({ err }, what);
+  const owned = new Set<number>();
+  const inHand = new Set<string>();
+  const stopped = new AbortController();
+  const pacer = createPacer<DueDelivery>({
+    slots: config.slots,
+    limitsOf: (key, next) => limitsOf(deps, key, next),
+    breakerOf: states.breakerOf,
+  });
+  const tasks = createTasks(() => pump());
+  const reader = createDueReader({
+    db,
+    now,
+    pacer,
+    inHand,
+    onPages: () => pump(),
+    onReading: (reading) => tasks.track(NO_SHARD, reading.catch(tell('delivering_failed'))),
+  });
+  const recorder = createRecorder(db, tell('results_not_stored'));
+  const cancelGone = createCancelGone({
+    db,
+    endpoints,
+    now,
+    onCanceled({ tenantId, endpointId, deliveries }) {
+      metrics.ended.inc({ state: 'canceled' }, deliveries);
+      log.info({ tenant_id: tenantId, endpoint_id: endpointId, deliveries }, 'webhooks_canceled');
+    },
+    onError: tell('delivering_failed'),
+  });
+  let timer: NodeJS.Timeout | undefined;
+  let pumping = false;
+
+  /** Lets the pacer decide, once for all that has happened until the end of this turn of the event loop. */
+  function pump(): void {
+    if (pumping || stopped.signal.aborted) return;
+    pumping = true;
+    setImmediate(() => {
+      pumping = false;
+      if (stopped.signal.aborted) return;
+      const { sends, reads } = pacer.next(now());
+      for (const send of sends) tasks.track(send.queue.shard, deliver(send).catch(tell('delivering_failed')));
+      reader.read(reads);
+      clearTimeout(timer);
+      timer = setTimeout(pump, Math.max(1, Math.min(pacer.wakeAtMs() - now(), MAX_TIMER_MS)));
+    });
+  }
+
+  function found(
+    { tenantId, endpointId }: Pick<QueueKey, 'tenantId' | 'endpointId'>,
+    due = { dueMs: 0, fresh: true },
+  ): void {
+    const key = { tenantId, endpointId, shard: shardOf(endpointId) };
+    if (stopped.signal.aborted || !owned.has(key.shard)) return;
+    if (!isJobQueue(endpointId) && !endpoints.find(tenantId, endpointId)) return void cancelGone(key);
+    pacer.found(key, due, now());
+    pump();
+  }
+
+  async function lookForLifted(): Promise<void> {
+    for (const key of await states.load([], owned)) pacer.renew(key, 'lifted', now());
+    pump();
+  }
+
+  /** Looks for due work that nobody told of. */
+  async function sweep(): Promise<void> {
+    await lookForLifted();
+    pacer.tick(now());
+    for (const { endpoint_id, tenant_id, due_at } of await findEndpoints(db, [...owned])) {
+      found({ tenantId: tenant_id, endpointId: endpoint_id }, { dueMs: due_at.getTime(), fresh: false });
+    }
+    pump();
+    metrics.shards.set(owned.size);
+    metrics.underWay.set(pacer.inUse);
+  }
+
+  /** Makes an attempt and stores its result, and tells the pacer of both. */
+  async function deliver(send: Send<DueDelivery>): Promise<void> {
+    const { queue, delivery, probe } = send;
+    const id = idOf(delivery);
+    inHand.add(id);
+    try {
+      const { tenantId, endpointId } = queue;
+      const target = targetOf({ tenantId, endpointId, url: delivery.url }, endpoints);
+      const attempted =
+        target &&
+        (await attemptDelivery(
+          await withResults(db, delivery),
+          { target, probe },
+          { ...sending, schedule: deps.schedule, now, random: Math.random },
+        ));
+      if (!target || !attempted) return pacer.abandoned(send);
+      if (hasMoved(target, queue)) {
+        await record(attempted, delivery);
+        return pacer.abandoned(send);
+      }
+      const failed = attempted.outcome.kind === 'failed' ? attempted.outcome : undefined;
+      const gone = failed?.errorCode === 'gone';
+      const ofJobs = delivery.url !== null;
+      pacer.answered(send, {
+        nowMs: attempted.endedMs,
+        random: Math.random(),
+        ok: failed === undefined,
+        timedOut: failed?.errorCode === 'timeout',
+        overloaded: failed?.overloaded ?? false,
+        // One job's URL that is gone says nothing about those of others.
+        holdUntilMs: gone && ofJobs ? null : (failed?.notBeforeMs ?? null),
+      });
+      pump();
+      await record(attempted, delivery);
+      pacer.stored(send, attempted.result.dueMs);
+      states.observe(queue, {
+        ok: failed === undefined,
+        gone: gone && !ofJobs,
+        nowMs: attempted.endedMs,
+        recordMs: ofJobs || !target.secretsOf ? null : Date.parse(target.secretsOf.updated_at),
+        breaker: queue.state.breaker,
+      });
+    } catch (error) {
+      pacer.abandoned(send);
+      throw error;
+    } finally {
+      inHand.delete(id);
+    }
+  }
+
+  async function record({ result }: Attempted, delivery: DueDelivery): Promise<void> {
+    noteAttempt(result, delivery, { log, metrics });
+    await recorder.record(result);
+  }
+
+  /** Whether an endpoint has another URL by now: how the one before answered says nothing about it. */
+  function hasMoved({ url, secretsOf }: Target, { tenantId, endpointId }: QueueKey): boolean {
+    if (isJobQueue(endpointId) || !secretsOf) return false;
+    return endpoints.find(tenantId, endpointId)?.url !== url;
+  }
+
+  const leases = startShardLeases({
+    db,
+    owned,
+    owner: randomUUID(),
+    leaseMs: config.leaseMs,
+    async onGained(shards) {
+      await states.load(shards, owned);
+      log.info({ shards: shards.length }, 'shards_gained');
+    },
+    async onLost(shards) {
+      log.info({ shards: shards.size }, 'shards_lost');
+      pacer.forgetShards(shards);
+      await tasks.over(shards);
+      await states.flush().catch(tell('states_not_stored'));
+      // An attempt may have ended so late that the shard is this process's again.
+      states.forgetShards(new Set([...shards].filter((shard) => !owned.has(shard))));
+    },
+    onError: tell('leases_failed'),
+  });
+  const stopRepeating = new AbortController();
+  const every = (everyMs: number, failed: string, call: () => Promise<void>) =>
+    repeat(call, { everyMs, signal: stopRepeating.signal, onError: tell(failed) });
+  const repeating = Promise.all([
+    every(config.sweepIntervalMs, 'sweep_failed', sweep),
+    every(FLUSH_INTERVAL_MS, 'states_not_stored', states.flush),
+  ]);
+  endpoints.follow((before, after) => {
+    const { tenant_id: tenantId, endpoint_id: endpointId, url } = after;
+    const key = { tenantId, endpointId, shard: shardOf(endpointId) };
+    if (stopped.signal.aborted || !owned.has(key.shard)) return;
+    states.renew(key);
+    pacer.renew(key, before.url === url ? 'lifted' : 'anew', now());
+    pump();
+  });
   const stopHints = bus.onEndpointHints((hints) => {
-    for (const hint of hints) queues.found(hint);
+    for (const hint of hints) found(hint);
   });
 
   return {
@@ -60,110 +253,30 @@ export function startDelivering(config: WebhooksConfig, deps: DeliveringDeps): D
       const known = new Map(deliveries.map((each) => [each.endpoint_id, each]));
       const others = [];
       for (const { tenant_id: tenantId, endpoint_id: endpointId } of known.values()) {
-        if (owned().has(shardOf(endpointId))) queues.found({ tenantId, endpointId });
+        if (owned.has(shardOf(endpointId))) found({ tenantId, endpointId });
         else others.push({ tenantId, endpointId });
       }
       bus.hintEndpoints(others);
     },
     async lift(endpoint) {
       await states.lift(endpoint);
-      await look();
+      await lookForLifted();
     },
     async [Symbol.asyncDispose]() {
       stopHints();
       const late = setTimeout(() => void sending.sender.destroy(), config.shutdownGraceMs);
       const cutOff = setTimeout(() => recorder.close(), config.shutdownGraceMs + RECORD_GRACE_MS);
-      await stopRepeats();
-      await leases?.stop();
-      await queues.stop();
+      stopRepeating.abort();
+      await repeating;
+      await leases.stop();
+      stopped.abort();
+      reader.stop();
+      clearTimeout(timer);
+      await tasks.over();
       clearTimeout(late);
       clearTimeout(cutOff);
       recorder.close();
       await sending.sender.destroy();
     },
-  };
-}
-
-type Owned = () => ReadonlySet<number>;
-
-function sendingOf(
-  config: WebhooksConfig,
-  deps: DeliveringDeps & { recorder: Recorder; owned: Owned },
-): DueSending {
-  const { db, endpoints, states, sending, schedule, now, log, metrics, recorder, owned } = deps;
-  const attempting = { ...sending, schedule, now, random: Math.random };
-  return startSendingDue({
-    ...{ db, endpoints, states, now },
-    slots: config.slots,
-    random: Math.random,
-    owns: (shard) => owned().has(shard),
-    attempt: async (delivery, how) => attemptDelivery(await withResults(db, delivery), how, attempting),
-    record: async (result, delivery) => {
-      noteAttempt(result, delivery, { log, metrics });
-      await recorder.record(result);
-    },
-    onCanceled: ({ tenantId, endpointId, deliveries }) => {
-      metrics.ended.inc({ state: 'canceled' }, deliveries);
-      log.info({ tenant_id: tenantId, endpoint_id: endpointId, deliveries }, 'webhooks_canceled');
-    },
-    onError: (err) => log.error({ err }, 'delivering_failed'),
-  });
-}
-
-function leasesOf(
-  config: WebhooksConfig,
-  deps: DeliveringDeps & { queues: DueSending; owned: Owned },
-): ShardLeases {
-  const { db, states, log, queues, owned } = deps;
-  return startShardLeases({
-    db,
-    owner: randomUUID(),
-    leaseMs: config.leaseMs,
-    onGained: async (shards) => {
-      await states.load(shards, owned());
-      log.info({ shards: shards.length }, 'shards_gained');
-    },
-    onLost: async (shards) => {
-      log.info({ shards: shards.size }, 'shards_lost');
-      await queues.forgetShards(shards);
-      await states.flush().catch((err) => log.error({ err }, 'states_not_stored'));
-      // An attempt may have ended so late that the shard is this process's again.
-      states.forgetShards(new Set([...shards].filter((shard) => !owned().has(shard))));
-    },
-    onError: (err) => log.error({ err }, 'leases_failed'),
-  });
-}
-
-/** How long a stop waits for results to be stored after the last attempt may have ended. */
-const RECORD_GRACE_MS = 1_000;
-
-function repeatAll(
-  config: WebhooksConfig,
-  deps: {
-    queues: DueSending;
-    leases: ShardLeases;
-    look: () => Promise<void>;
-    states: EndpointStates;
-    metrics: Metrics;
-    log: Logger;
-  },
-): () => Promise<void> {
-  const { queues, leases, look, states, metrics, log } = deps;
-  const sweep = async () => {
-    await look();
-    await queues.sweep([...leases.owned]);
-    metrics.shards.set(leases.owned.size);
-    metrics.underWay.set(queues.inUse);
-  };
-  const stopped = new AbortController();
-  const every = (everyMs: number, failed: string, call: () => Promise<void>) =>
-    repeat(call, { everyMs, signal: stopped.signal, onError: (err) => log.error({ err }, failed) });
-  const repeating = Promise.all([
-    every(config.sweepIntervalMs, 'sweep_failed', sweep),
-    every(FLUSH_INTERVAL_MS, 'states_not_stored', states.flush),
-  ]);
-  return async () => {
-    stopped.abort();
-    await repeating;
   };
 }

@@ -4,7 +4,7 @@ import type { Pacer } from '../pacing/pacer.ts';
 import type { Read } from '../pacing/queue-pages.ts';
 import { readPages } from './due-rows.ts';
 
-/** Makes the reads that a scheduler wants, and tells it what they found. */
+/** Makes the reads that a pacer wants, and tells it what they found. */
 export interface DueReader {
   read(reads: readonly Read<DueDelivery>[]): void;
   stop(): void;
@@ -16,14 +16,14 @@ const PAGES_AT_ONCE = 64;
 export function createDueReader(deps: {
   db: Db;
   now: () => number;
-  scheduler: Pick<Pacer<DueDelivery>, 'readDone' | 'readFailed'>;
+  pacer: Pick<Pacer<DueDelivery>, 'readDone' | 'readFailed'>;
   /** Ids of deliveries whose attempt is not over: their rows are passed over. */
   inHand: ReadonlySet<string>;
   onPages: () => void;
   /** Is given each promise of reads that begin; it may reject. */
   onReading: (reading: Promise<void>) => void;
 }): DueReader {
-  const { db, now, scheduler, inHand, onPages } = deps;
+  const { db, now, pacer, inHand, onPages } = deps;
   let wanted: Read<DueDelivery>[] = [];
   let reading = false;
   let stopped = false;
@@ -46,10 +46,10 @@ export function createDueReader(deps: {
           return inHand.has(id) || inHandBefore.has(id);
         });
         const passOver = new Set([...read.passOver, ...held.map(({ event_id }) => event_id)]);
-        scheduler.readDone({ ...read, passOver }, page, now());
+        pacer.readDone({ ...read, passOver }, page, now());
       }
     } catch (error) {
-      for (const read of reads) scheduler.readFailed(read);
+      for (const read of reads) pacer.readFailed(read);
       throw error;
     }
   }

@@ -12,13 +12,14 @@ import { claimShards, leaveShards, releaseShards, renewShards, SHARDS } from './
  */
 
 export interface ShardLeases {
-  readonly owned: ReadonlySet<number>;
   /** Lets all shards go. Resolves when others can take them, or when Postgres cannot be told. */
   stop(): Promise<void>;
 }
 
 export interface LeaseOptions {
   readonly db: Db;
+  /** The shards of this process, which are kept up to date here. */
+  readonly owned: Set<number>;
   /** A name that no other process has. */
   readonly owner: string;
   readonly leaseMs: number;
@@ -30,8 +31,7 @@ export interface LeaseOptions {
 }
 
 export function startShardLeases(options: LeaseOptions): ShardLeases {
-  const { db, owner, leaseMs, onGained, onLost, onError } = options;
-  const owned = new Set<number>();
+  const { db, owned, owner, leaseMs, onGained, onLost, onError } = options;
   const leaving = new Set<number>();
   /** Let go since the renewal under way was sent: its answer may still count them. */
   const released = new Set<number>();
@@ -102,7 +102,6 @@ export function startShardLeases(options: LeaseOptions): ShardLeases {
   const timer = setInterval(round, leaseMs / 3);
 
   return {
-    owned,
     async stop() {
       stopped = true;
       await working;

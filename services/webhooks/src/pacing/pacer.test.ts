@@ -3,7 +3,7 @@ import { CLOSED } from './breaker.ts';
 import { createPacer, type Send } from './pacer.ts';
 import type { QueueKey, Row } from './queue-pages.ts';
 
-/* A store, a network and a clock that exist in this file only; the scheduler and the queues are the real ones. */
+/* A store, a network and a clock that exist in this file only; the pacer and the queues are the real ones. */
 
 interface Endpoint {
   readonly key: QueueKey;
@@ -29,7 +29,7 @@ function simulate(slots: number, storeMs = 0) {
     seed = (seed * 16_807) % 2_147_483_647;
     return seed / 2_147_483_647;
   };
-  const scheduler = createPacer<Row>({
+  const pacer = createPacer<Row>({
     slots,
     limitsOf: ({ endpointId }) => ({
       maxConcurrency: 16,
@@ -51,14 +51,14 @@ function simulate(slots: number, storeMs = 0) {
       // A failed delivery is due again behind the others, which the backlog stands for.
       if (!ok) endpoint.backlog++;
       const failed = { timedOut, overloaded: timedOut, holdUntilMs: null };
-      scheduler.answered(sent, { nowMs, random: random(), ok, ...failed });
-      later(nowMs + storeMs, () => scheduler.stored(sent, null));
+      pacer.answered(sent, { nowMs, random: random(), ok, ...failed });
+      later(nowMs + storeMs, () => pacer.stored(sent, null));
     });
   }
 
   function settle(): void {
     for (;;) {
-      const { sends, reads } = scheduler.next(nowMs);
+      const { sends, reads } = pacer.next(nowMs);
       if (sends.length + reads.length === 0) return;
       for (const sent of sends) send(sent);
       for (const read of reads) {
@@ -73,13 +73,13 @@ function simulate(slots: number, storeMs = 0) {
         const seen = read.after ? [] : [...read.passOver].map((event_id) => ({ event_id, due_at_text: '' }));
         const newest = rowsOf(read.fresh - read.passOver.size);
         const oldest = [...seen, ...rowsOf(read.limit - seen.length)];
-        scheduler.readDone(read, { oldest, newest }, nowMs);
+        pacer.readDone(read, { oldest, newest }, nowMs);
       }
     }
   }
 
   return {
-    scheduler,
+    pacer,
     add(
       name: string,
       about: { answer: Endpoint['answer']; backlog: number; tenantId?: string; origin?: string },
@@ -96,13 +96,13 @@ function simulate(slots: number, storeMs = 0) {
       while (nowMs < untilMs) {
         if (nowMs >= sweepAtMs) {
           for (const { key, backlog } of endpoints.values())
-            if (backlog > 0) scheduler.found(key, { dueMs: nowMs, fresh: false }, nowMs);
-          scheduler.tick(nowMs);
+            if (backlog > 0) pacer.found(key, { dueMs: nowMs, fresh: false }, nowMs);
+          pacer.tick(nowMs);
           sweepAtMs = nowMs + sweepMs;
         }
         settle();
         events.sort((a, b) => a.timeMs - b.timeMs);
-        nowMs = Math.min(untilMs, sweepAtMs, events[0]?.timeMs ?? untilMs, scheduler.wakeAtMs());
+        nowMs = Math.min(untilMs, sweepAtMs, events[0]?.timeMs ?? untilMs, pacer.wakeAtMs());
         while (events[0] && events[0].timeMs <= nowMs) events.shift()?.happen();
       }
     },
@@ -138,7 +138,7 @@ test('an endpoint that comes back is found by the next probe and drained', () =>
   alive = true;
   system.run(3_600_000 + 1_200_000);
   expect(endpoint.backlog).toBe(0);
-  expect(system.scheduler.inUse).toBe(0);
+  expect(system.pacer.inUse).toBe(0);
 });
 
 test('hanging endpoints never hold more than half of the slots, and healthy ones get through beside them', () => {
@@ -156,7 +156,7 @@ test('hanging endpoints never hold more than half of the slots, and healthy ones
 test('a tenant and an origin hold no more than a quarter of the slots each', () => {
   const system = simulate(40);
   const underWay = (match: (key: QueueKey & { origin: string }) => boolean) =>
-    [...system.scheduler.queues()].filter(match).reduce((sum, queue) => sum + queue.state.underWay.size, 0);
+    [...system.pacer.queues()].filter(match).reduce((sum, queue) => sum + queue.state.underWay.size, 0);
   let most = { tenant: 0, origin: 0 };
   const answer = () => {
     most = {
@@ -177,7 +177,7 @@ test('a tenant and an origin hold no more than a quarter of the slots each', () 
   }
   system.run(600_000);
   expect(most).toEqual({ tenant: 10, origin: 10 });
-  for (const queue of system.scheduler.queues()) expect(queue.page).toEqual([]);
+  for (const queue of system.pacer.queues()) expect(queue.page).toEqual([]);
 });
 
 test('turns are shared: a small queue is not behind the backlog of a large one', () => {
@@ -196,7 +196,7 @@ test('a queue holds a page in memory, however many rows wait', () => {
   let most = 0;
   for (let seconds = 1; seconds < 120; seconds++) {
     system.run(seconds * 1_000);
-    for (const queue of system.scheduler.queues())
+    for (const queue of system.pacer.queues())
       most = Math.max(most, queue.page.length + queue.state.underWay.size);
   }
   expect(endpoint.mostUnderWay).toBe(16);
@@ -207,20 +207,20 @@ test('queues of a shard that is given up begin nothing more, and give their slot
   const system = simulate(100);
   const endpoint = system.add('e', { answer: () => ({ ok: true, afterMs: 5_000 }), backlog: 100 });
   system.run(5_001);
-  expect(system.scheduler.inUse).toBe(4);
-  system.scheduler.forgetShards(new Set([0]));
+  expect(system.pacer.inUse).toBe(4);
+  system.pacer.forgetShards(new Set([0]));
   endpoint.backlog = 0;
   system.run(20_000);
-  expect([endpoint.calls, system.scheduler.inUse]).toEqual([5, 0]);
+  expect([endpoint.calls, system.pacer.inUse]).toEqual([5, 0]);
 });
 
 test('an attempt that is answered makes room in its queue, and keeps its slot until its result is stored', () => {
   const system = simulate(100, 10_000);
   const endpoint = system.add('e', { answer: FAST, backlog: 1_000, tenantId: 'acme' });
   system.run(5_000);
-  expect([endpoint.calls, system.scheduler.inUse]).toEqual([25, 25]);
+  expect([endpoint.calls, system.pacer.inUse]).toEqual([25, 25]);
   expect(endpoint.mostUnderWay).toBeLessThanOrEqual(16);
   endpoint.backlog = 0;
   system.run(60_000);
-  expect(system.scheduler.inUse).toBe(0);
+  expect(system.pacer.inUse).toBe(0);
 });

@@ -25,7 +25,7 @@ export interface QueueKey {
   readonly shard: number;
 }
 
-/** A delivery as far as the scheduler knows it. */
+/** A delivery as far as the pacer knows it. */
 export interface Row {
   readonly event_id: string;
   /** As text that sorts like the column, for the next read to begin behind. */
