@@ -46,17 +46,17 @@ async function make(system: BenchSystem, bytes: number) {
     headers: { ...headers, prefer: 'wait=60' },
     body: JSON.stringify({ bytes: String(bytes) }),
   });
-  const { status, results } = (await ran.json()) as {
+  const { status, results_link: link } = (await ran.json()) as {
     status: string;
-    results: { url: string; sha256: string };
+    results_link: { url: string; sha256: string };
   };
   if (status !== 'succeeded') throw new Error(`the job is ${status}`);
   const endedMs = performance.now();
-  const download = await fetch(system.url + results.url, { headers });
+  const download = await fetch(system.url + link.url, { headers });
   const hash = createHash('sha256');
   for await (const chunk of download.body ?? []) hash.update(chunk);
   return {
-    told: results.sha256,
+    told: link.sha256,
     sha256: hash.digest('hex'),
     make_ms: Math.round(endedMs - beganMs),
     download_ms: Math.round(performance.now() - endedMs),

@@ -71,10 +71,10 @@ test('the page on actions leads to a job that has succeeded', async () => {
 });
 
 test('the file of the page on actions is downloaded as it was made', async () => {
-  const { results } = await dev.run('export_orders', { rows: 2 });
-  expect(results).toMatchObject({ content_type: 'text/csv', filename: 'orders.csv', bytes: 22 });
-  const { url } = results as { url: string };
-  expect(await dev.download(url)).toBe('order;price\n1;10\n2;20\n');
+  const { results, results_link } = await dev.run('export_orders', { rows: 2 });
+  expect(results).toBeNull();
+  expect(results_link).toMatchObject({ content_type: 'text/csv', filename: 'orders.csv', bytes: 22 });
+  expect(await dev.download((results_link as { url: string }).url)).toBe('order;price\n1;10\n2;20\n');
 });
 
 test('the page on wrapping leads to a quote of the endpoint, and to a survey that is polled', async () => {

@@ -73,10 +73,10 @@ async function run(path: string, body: unknown): Promise<RunAccepted> {
   return (await response.json()) as RunAccepted;
 }
 
-async function ended({ links }: RunAccepted): Promise<JobSummary & { results: { url: string } }> {
+async function ended({ links }: RunAccepted): Promise<JobSummary> {
   return waitUntil(
     async () => {
-      const summary = (await (await call(links.status)).json()) as JobSummary & { results: { url: string } };
+      const summary = (await (await call(links.status)).json()) as JobSummary;
       return summary.finished_at === null ? undefined : summary;
     },
     { timeoutMs: 60_000 },
@@ -99,8 +99,11 @@ test('a file whose executor is killed in the middle of it is whole by the next a
   executor.kill();
   const summary = await ended(job);
   expect(summary.attempt.number).toBe(2);
-  expect(summary.results).toMatchObject({ bytes: 12 * MB + 5, filename: 'file.bin' });
-  const bytes = Buffer.from(await (await call(summary.results.url)).arrayBuffer());
+  expect(summary).toMatchObject({
+    results: null,
+    results_link: { bytes: 12 * MB + 5, filename: 'file.bin' },
+  });
+  const bytes = Buffer.from(await (await call(summary.results_link?.url ?? '')).arrayBuffer());
   expect(sha256([bytes])).toBe(sha256(fileBlocks(12 * MB + 5)));
 });
 
@@ -117,11 +120,11 @@ test('a proposal is made of a simulation that has succeeded, and is downloaded a
   await ended(simulated);
   const order = { ...PROPOSAL, simulation: { job_id: simulated.job_id } };
   const summary = await ended(await run('designs/e2e/proposal_pdf_generation', order));
-  expect(summary.results).toMatchObject({
-    content_type: 'application/pdf',
-    filename: 'proposal-2026-0117.pdf',
+  expect(summary).toMatchObject({
+    results: null,
+    results_link: { content_type: 'application/pdf', filename: 'proposal-2026-0117.pdf' },
   });
-  const bytes = Buffer.from(await (await call(summary.results.url)).arrayBuffer());
+  const bytes = Buffer.from(await (await call(summary.results_link?.url ?? '')).arrayBuffer());
   expect(bytes.subarray(0, 5).toString()).toBe('%PDF-');
   expect(bytes.subarray(-6).toString().trim()).toBe('%%EOF');
 });

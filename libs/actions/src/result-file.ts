@@ -1,6 +1,6 @@
 import { type JobStatus, ResultLink } from '@errand/contracts';
 
-/** The `result` of an action whose result is a file: what callers read of it, which is how to download it. */
+/** The `result` of an action whose result is a file: what callers read of it, at `results_link`. */
 export const FileResult = ResultLink;
 
 /** A file that an action makes, piece by piece if it likes. */

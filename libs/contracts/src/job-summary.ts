@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Instant, Metadata } from './events.ts';
 import { JobFault } from './faults.ts';
 import { ActionName, JobId, TenantId } from './ids.ts';
+import { ResultLink } from './payload-ref.ts';
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled', 'expired'] as const;
 export const JobStatus = z.enum(JOB_STATUSES);
@@ -38,7 +39,13 @@ export const JobSummary = z.object({
   progress: z.object({ percent: z.number(), message: z.string().nullable(), updated_at: Instant }).nullable(),
   /** `number` counts from 1 and is 0 before the first attempt; `next_at` is when a waiting job runs again. */
   attempt: z.object({ number: z.int(), max: z.int().nullable(), next_at: Instant.nullable() }),
-  results: z.unknown(),
+  results: z
+    .unknown()
+    .meta({ description: 'What the job came to. Null if it has not succeeded, or has to be downloaded.' }),
+  results_link: ResultLink.nullable().meta({
+    description:
+      'How to download a result that is a file, or JSON that is too large to be in here, as above 256 KiB. Null where there is none.',
+  }),
   errors: z.array(JobFault),
   metadata: Metadata,
   source: z.string(),

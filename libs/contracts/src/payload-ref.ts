@@ -30,9 +30,11 @@ export const PayloadRef = z.object({
 });
 export type PayloadRef = z.infer<typeof PayloadRef>;
 
-/** What a summary holds instead of a result that has to be downloaded. */
+/** How a result is downloaded. */
 export const ResultLink = z.strictObject({
-  url: z.string().meta({ description: 'Path of the download, with the same API key.' }),
+  url: z
+    .string()
+    .meta({ description: 'Of the download, with an API key: a path, or in a webhook all of it.' }),
   bytes: z.int().min(0),
   sha256: z.string().meta({ description: 'Of the whole file, in lower-case hex.' }),
   content_type: z.string(),

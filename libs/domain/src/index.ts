@@ -10,4 +10,4 @@ export {
 } from './job.ts';
 export { type Operation, operationOf } from './operation.ts';
 export { type RetryPolicy, retryDelayMs } from './retry-policy.ts';
-export { expiresAtMs, summarize } from './summary.ts';
+export { expiresAtMs, resultLinkOf, summarize } from './summary.ts';

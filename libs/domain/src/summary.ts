@@ -1,4 +1,4 @@
-import { type JobSummary, type ResultLink, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
+import { type JobSummary, type PayloadRef, type ResultLink, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import type { JobState } from './job.ts';
 
 const DAY_MS = 86_400_000;
@@ -21,6 +21,7 @@ export function summarize(
   if (request === null || status === null) return undefined;
   const progress = state.progress.value;
   const links = context.linksOf(state);
+  const { result, resultRef, errors } = state.outcome.value;
   const expiresAt = new Date(expiresAtMs(Date.parse(request.requestedAt))).toISOString();
   return {
     job_id: state.jobId,
@@ -36,8 +37,9 @@ export function summarize(
       updated_at: progress.updatedAt,
     },
     attempt: { number: state.attempt.value.number, max: context.maxAttempts, next_at: nextAt },
-    results: resultsOf(state, { url: `${links.job}/result`, expiresAt }),
-    errors: state.outcome.value.errors,
+    results: result,
+    results_link: resultRef ? resultLinkOf(resultRef, { url: `${links.job}/result`, expiresAt }) : null,
+    errors,
     metadata: request.data.metadata,
     source: request.data.source,
     requested_by: request.data.requested_by,
@@ -51,11 +53,10 @@ export function summarize(
   };
 }
 
-/** The result itself, or how to download it. */
-function resultsOf(state: JobState, download: { url: string; expiresAt: string }): unknown {
-  const { result, resultRef } = state.outcome.value;
-  if (!resultRef) return result;
-  const { bytes, sha256, content_type, filename = null } = resultRef;
-  const { url, expiresAt: expires_at } = download;
-  return { url, bytes, sha256, content_type, filename, expires_at } satisfies ResultLink;
+/** How callers download a result, of whose place they learn nothing. */
+export function resultLinkOf(
+  { bytes, sha256, content_type, filename }: Omit<PayloadRef, 'bucket' | 'key'>,
+  { url, expiresAt: expires_at }: { url: string; expiresAt: string },
+): ResultLink {
+  return { url, bytes, sha256, content_type, filename: filename ?? null, expires_at };
 }

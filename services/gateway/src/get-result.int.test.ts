@@ -54,7 +54,8 @@ test('status tells how to download a file, from the log and from the read model 
   const fromLog = await told();
   expect(fromLog).toMatchObject({
     status: 'succeeded',
-    results: {
+    results: null,
+    results_link: {
       url: resultPath(job),
       bytes: 300_000,
       sha256: ref.sha256,
@@ -66,6 +67,28 @@ test('status tells how to download a file, from the log and from the read model 
   expect(JSON.stringify(fromLog)).not.toContain(ref.key);
   await readModel.project(job.job_id);
   expect(await told()).toEqual(fromLog);
+});
+
+test('a large JSON result is at its link, in status, in a wait, in the list and as of a version alike', async () => {
+  const job = await run();
+  const about = { tenantId: TENANT, jobId: job.job_id, contentType: 'application/json' };
+  const large = Buffer.from(JSON.stringify({ text: 'x'.repeat(300_000) }));
+  await end(job, { result_ref: await gateway.bus.putPayload({ ...about, body: [large] }) });
+  await readModel.project(job.job_id);
+  const { json: summary } = await gateway.call(job.links.status);
+  const link = {
+    url: resultPath(job),
+    bytes: large.length,
+    content_type: 'application/json',
+    filename: null,
+  };
+  expect(summary).toMatchObject({ results: null, results_link: link });
+  expect((await gateway.call(`${job.links.job}?wait=1`)).json).toEqual(summary);
+  expect((await gateway.call(`${job.links.job}?as_of=${summary.version}`)).json).toEqual(summary);
+  const { jobs } = (await gateway.call(`/v2/tenants/${TENANT}/jobs?limit=1`)).json;
+  expect(jobs).toEqual([summary]);
+  const { bytes } = await download(summary.results_link.url);
+  expect(bytes.equals(large)).toBe(true);
 });
 
 test('a file is downloaded as it was made, under its name, and never opened by a browser', async () => {
@@ -102,7 +125,7 @@ test('a result that only looks like a reference is one of its own', async () => 
   const job = await run();
   await end(job, { result: forged });
   await readModel.project(job.job_id);
-  expect((await gateway.call(job.links.status)).json.results).toEqual(forged);
+  expect((await gateway.call(job.links.status)).json).toMatchObject({ results: forged, results_link: null });
   expect(JSON.parse((await download(resultPath(job))).bytes.toString())).toEqual(forged);
 });
 

@@ -17,14 +17,14 @@ interface Result {
   readonly monthly: readonly { readonly ac_kwh: number }[];
 }
 
-/** Prints what a client has read. A result may be a link, which has no members of it. */
+/** Prints what a client has read. */
 export function tell(read: {
   status: string | undefined;
-  results: Result | object | null | undefined;
+  results: Result | null | undefined;
   code: string | undefined;
   pointer: string | undefined;
 }): void {
   const { results, ...others } = read;
-  if (!results || !('annual' in results)) throw new Error(`no result: ${JSON.stringify(read)}`);
+  if (!results) throw new Error(`no result: ${JSON.stringify(read)}`);
   console.log(JSON.stringify({ ...others, kwh: results.annual.ac_kwh, months: results.monthly.length }));
 }

@@ -26,10 +26,11 @@ if (!run.data || !('job_id' in run.data)) throw new Error(`not accepted: ${JSON.
 const { job_id } = run.data;
 const status = await getPerformanceSimulationStatus({ path, query: { job_id, wait: 60 } });
 const results = status.data?.results;
-if (!results || !('annual' in results)) throw new Error(`no result: ${JSON.stringify(status.error)}`);
+if (!results) throw new Error(`no result: ${JSON.stringify(status.error)}`);
 const kwh: number = results.annual.ac_kwh;
 const months: number[] = results.monthly.map(({ ac_kwh }) => ac_kwh);
+const link: string | undefined = status.data?.results_link?.url;
 
 const refused = await getJob({ path: { tenant_id, job_id: '019c2f3e-0000-7000-8000-000000000000' } });
 const code: string | undefined = refused.error?.code;
-console.log(JSON.stringify({ job_id, status: status.data?.status, kwh, months: months.length, code }));
+console.log(JSON.stringify({ job_id, status: status.data?.status, kwh, months: months.length, link, code }));

@@ -23,12 +23,13 @@ const status = await client.GET('/v2/tenants/{tenant_id}/designs/{design_id}/per
   params: { path, query: { job_id, wait: 60 } },
 });
 const results = status.data?.results;
-if (!results || !('annual' in results)) throw new Error(`no result: ${JSON.stringify(status)}`);
+if (!results) throw new Error(`no result: ${JSON.stringify(status)}`);
 const kwh: number = results.annual.ac_kwh;
 const months: number[] = results.monthly.map(({ ac_kwh }) => ac_kwh);
+const link: string | undefined = status.data?.results_link?.url;
 
 const refused = await client.GET('/v2/tenants/{tenant_id}/jobs/{job_id}', {
   params: { path: { tenant_id, job_id: '019c2f3e-0000-7000-8000-000000000000' } },
 });
 const code: string | undefined = refused.error?.code;
-console.log(JSON.stringify({ job_id, status: status.data?.status, kwh, months: months.length, code }));
+console.log(JSON.stringify({ job_id, status: status.data?.status, kwh, months: months.length, link, code }));

@@ -1,5 +1,7 @@
-import type { ActionContract } from '@errand/contracts';
+import { isDeepStrictEqual } from 'node:util';
+import { type ActionContract, ResultLink } from '@errand/contracts';
 import { schemaMistakes } from '@errand/json-schema';
+import { z } from 'zod';
 import { JobOptions } from '../job-times.ts';
 import { embedSchema } from './embed-schema.ts';
 import { exampleOf } from './example.ts';
@@ -7,6 +9,10 @@ import { TENANT } from './parameters.ts';
 import { named, refTo, type Schema } from './schemas.ts';
 
 named('JobOptions', JobOptions);
+named('ResultLink', ResultLink);
+
+/** The result schema of an action whose result is a file. */
+const FILE_RESULT = z.toJSONSchema(ResultLink);
 
 /** What the document has of an action's contract. */
 export interface ActionSchemas {
@@ -27,11 +33,12 @@ export function actionSchemasOf(
   const [runId, resultId, summaryId] = [`${pascalName}Run`, `${pascalName}Result`, `${pascalName}Job`];
   const known = checked(contract);
   const input = embedSchema(runId, known.input);
-  const result = embedSchema(resultId, known.result);
+  const isFile = isDeepStrictEqual(contract.result_schema, FILE_RESULT);
+  const result = isFile ? {} : embedSchema(resultId, known.result);
   const properties = {
     ...(summary.properties as Schema),
     action: { type: 'string', const: contract.name },
-    results: { anyOf: [refTo(resultId), refTo('ResultLink'), { type: 'null' }] },
+    results: isFile ? { type: 'null' } : { anyOf: [refTo(resultId), { type: 'null' }] },
   };
   return {
     ...{ pascalName, runId, summaryId, example: known.example },

@@ -1,3 +1,4 @@
+import { defineAction, FileResult, z } from '@errand/actions';
 import type { ActionContract } from '@errand/contracts';
 import { compileSchema } from '@errand/json-schema';
 import { createLogger, createOps } from '@errand/runtime';
@@ -103,6 +104,25 @@ test('an action whose paths are those of something else is left out', () => {
   expect(Object.keys(document.paths)).toContain('/v2/tenants/{tenant_id}/jobs/{job_id}/cancel/run');
   const clash = documentOf({ name: 'x', resource: 'a/{b}' }, { name: 'x', resource: 'a/{c}' });
   expect(Object.keys(clash.paths).filter((path) => path.endsWith('/x/run'))).toHaveLength(1);
+});
+
+test('results are the result or null, beside how to download it, and of a file nothing but null', () => {
+  const { contract } = defineAction({
+    name: 'plot',
+    input: z.object({}),
+    result: FileResult,
+    run: ({ saveResult }) => saveResult({ contentType: 'image/png', body: [] }),
+  });
+  const { schemas } = documentOf({}, JSON.parse(JSON.stringify(contract))).components;
+  expect(schemas.SimulateJob.properties.results).toEqual({
+    anyOf: [{ $ref: '#/components/schemas/SimulateResult' }, { type: 'null' }],
+  });
+  expect(schemas.PlotJob.properties.results).toEqual({ type: 'null' });
+  for (const job of [schemas.SimulateJob, schemas.PlotJob, schemas.JobSummary]) {
+    const link = { anyOf: [{ $ref: '#/components/schemas/ResultLink' }, { type: 'null' }] };
+    expect(job.properties.results_link).toMatchObject(link);
+    expect(job.required).toEqual(expect.arrayContaining(['results', 'results_link']));
+  }
 });
 
 test('definitions, bases and references of an action resolve in the document', () => {

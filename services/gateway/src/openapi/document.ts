@@ -1,4 +1,3 @@
-import { ResultLink } from '@errand/contracts';
 import type { CatalogueEntry } from '../action-catalogue.ts';
 import { type ActionSchemas, actionSchemasOf, placeOf } from './action-schemas.ts';
 import { adminOperations } from './admin.ts';
@@ -8,12 +7,10 @@ import { type Answer, HEADERS, type HeaderName, type Operation, type Parameter, 
 import { pascalCase } from './pascal-case.ts';
 import { type ProblemAnswer, problemAnswersOf } from './problem-answers.ts';
 import { actionOperations } from './runs.ts';
-import { named, type Schema, writeSchemas } from './schemas.ts';
+import { type Schema, writeSchemas } from './schemas.ts';
 import { serviceOperations } from './service.ts';
 import { webhookMessages } from './webhook-messages.ts';
 import { webhookOperations } from './webhooks.ts';
-
-named('ResultLink', ResultLink);
 
 const FIXED = [
   ...[...jobOperations, ...webhookOperations, ...deliveryOperations, ...adminOperations],
