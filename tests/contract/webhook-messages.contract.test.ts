@@ -24,7 +24,7 @@ const TENANT = 'told';
 const HOUR_MS = 3_600_000;
 const FAULT = { code: 'too_steep', message: 'The roof is too steep.', details: [{ pointer: '#/tilt' }] };
 const ENDINGS: JobFact[] = [
-  { type: 'JobSucceeded', data: { attempt: 1, result: { a: 1 }, duration_ms: 1 } },
+  { type: 'JobSucceeded', data: { attempt: 1, result: 'more than 64 KiB'.repeat(5_000), duration_ms: 1 } },
   { type: 'JobFailed', data: { attempt: 1, error: FAULT, duration_ms: 1 } },
   { type: 'JobCanceled', data: { by: 'key' } },
   { type: 'JobExpired', data: { deadline: 'finish_by' } },
@@ -121,6 +121,7 @@ test('messages of every type are as the document says', { timeout: 300_000 }, as
   const witness = await caller.createWebhook({
     url: `${receiver.url}/witness`,
     event_types: ['job.*', 'webhook.*'],
+    include: ['results'],
   });
   let answer = 500;
   receiver.respond = ({ url }) => (url === '/down' ? answer : 200);

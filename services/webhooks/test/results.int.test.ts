@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { JOB_WEBHOOKS_RECORD, type JobFact, type PayloadRef } from '@errand/contracts';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
@@ -42,32 +43,40 @@ test('who asks for results gets them, signed, and others of the same event get n
   };
   const { eventId, jobId } = await system.endJob(tenantId, undefined, own);
   const full = await dataAt('/full', eventId);
-  expect(full.results).toEqual({ kwh: 1 });
+  expect([full.results, full.results_link]).toEqual([{ kwh: 1 }, null]);
   expect(full.links.result).toMatch(new RegExp(`/v2/tenants/${tenantId}/jobs/${jobId}/result$`));
   expect(await dataAt('/own', eventId)).toEqual(full);
-  const { results: _, ...rest } = full;
+  const { results: _, results_link: __, ...rest } = full;
   expect(await dataAt('/plain', eventId)).toEqual(rest);
 });
 
-test('a result of 64 KiB is carried, one byte more and a file are left to their link', async () => {
+test('a result of 64 KiB is carried, one byte more and a file are downloaded', async () => {
   await using _service = await system.start();
   await addEndpoint('/full', ['results']);
   const text = (bytes: number) => 'x'.repeat(bytes - 2);
   const most = await system.endJob(tenantId, succeeded({ result: text(65_536) }));
-  expect((await dataAt('/full', most.eventId)).results).toBe(text(65_536));
+  expect(await dataAt('/full', most.eventId)).toMatchObject({ results: text(65_536), results_link: null });
   const more = await system.endJob(tenantId, succeeded({ result: text(65_537) }));
   const ref = { bucket: 'payloads', key: 'k', bytes: 9, sha256: 'a'.repeat(64), content_type: 'text/csv' };
   const file = await system.endJob(tenantId, succeeded({ result_ref: ref }));
-  for (const { eventId } of [more, file]) {
-    const data = await dataAt('/full', eventId);
-    expect('results' in data).toBe(false);
-    expect(data.links.result).toContain('/result');
+  const sha256 = createHash('sha256')
+    .update(JSON.stringify(text(65_537)))
+    .digest('hex');
+  for (const [{ eventId }, about] of [
+    [more, { bytes: 65_537, sha256, content_type: 'application/json' }],
+    [file, { bytes: 9, sha256: ref.sha256, content_type: 'text/csv' }],
+  ] as const) {
+    const { results, results_link, links } = await dataAt('/full', eventId);
+    expect(results).toBeNull();
+    const expires_at = expect.any(String);
+    expect(results_link).toEqual({ ...about, url: links.result, filename: null, expires_at });
   }
   const nothing = await system.endJob(tenantId, succeeded({}));
-  expect((await dataAt('/full', nothing.eventId)).results).toBeNull();
+  expect(await dataAt('/full', nothing.eventId)).toMatchObject({ results: null, results_link: null });
   const canceled = await system.endJob(tenantId, { type: 'JobCanceled', data: { by: 'test' } });
   const data = await dataAt('/full', canceled.eventId);
-  expect(['results' in data, 'result' in data.links]).toEqual([false, false]);
+  for (const member of ['results', 'results_link']) expect(data).not.toHaveProperty(member);
+  expect(data.links).not.toHaveProperty('result');
 });
 
 test('a replay brings the results, also of an event that was told without them', async () => {

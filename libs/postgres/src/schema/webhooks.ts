@@ -16,7 +16,7 @@ export interface WebhookMessageTable {
   status: string | null;
   /** The JSON body of a POST. */
   body: string;
-  /** As JSON, where a receiver asks for them. */
+  /** What the body's data has besides for a receiver that asks for results, as a JSON object. */
   results: Defaulted<string | null>;
 }
 

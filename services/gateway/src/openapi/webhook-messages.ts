@@ -4,6 +4,7 @@ import {
   Instant,
   JobFault,
   JobSummary,
+  ResultLink,
   TenantId,
   WEBHOOK_EVENT_TYPES,
 } from '@errand/contracts';
@@ -25,7 +26,12 @@ const JobEnded = named(
       errors: z.array(JobFault).optional(),
       links: z.object({ status: z.string().optional(), job: z.string(), result: z.string().optional() }),
       results: z.unknown().optional().meta({
-        description: 'Where the endpoint has `include: ["results"]`, and they take 64 KiB at most.',
+        description:
+          'Of a job that has succeeded, where the endpoint has `include: ["results"]`. Null if it has to be downloaded.',
+      }),
+      results_link: ResultLink.nullable().optional().meta({
+        description:
+          'Beside `results`: how to download a result that is a file, or JSON above 64 KiB. Null where there is none.',
       }),
     }),
   }),

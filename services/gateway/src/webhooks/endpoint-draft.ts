@@ -55,7 +55,7 @@ const MAX_LISTED = 100;
 const stored = WebhookEndpoint.shape;
 
 const INCLUDE =
-  "What a body carries besides: `results` are the job's, up to 64 KiB of JSON. Larger ones, and files, are found at `links.result`.";
+  "What a body carries besides: `results` are the job's, up to 64 KiB of JSON; `results_link` says how to download larger ones, and files.";
 
 const members = {
   url: z.string().min(1).max(2_048),

@@ -64,6 +64,26 @@ test('a success tells what the caller hung on the job and where to read the resu
   });
 });
 
+test.each([
+  ['its request', [requested], '1970-01-08T00:00:01.000Z'],
+  ['the time in its id, where the log has lost the request', [], '2025-11-13T'],
+])('how to download a file, for a week from %s', (_, events, expiresAt) => {
+  const ref = { bucket: 'b', key: 'k', bytes: 9, sha256: 'f'.repeat(64), content_type: 'text/csv' };
+  const ending = recorded(4, {
+    type: 'JobSucceeded',
+    data: { attempt: 1, result_ref: ref, duration_ms: 5 },
+  });
+  const about = { job: foldJob(events), contract, publicUrl, withResults: true };
+  expect(JSON.parse(composeMessage(ending, about).results ?? '')).toEqual({
+    results: null,
+    results_link: {
+      url: `https://errand.example/v2/tenants/acme/jobs/${JOB_ID}/result`,
+      ...{ bytes: 9, sha256: ref.sha256, content_type: 'text/csv', filename: null },
+      expires_at: expect.stringContaining(expiresAt),
+    },
+  });
+});
+
 test('a failure tells its faults', () => {
   const message = composeMessage(failedWith(['x']), { job: foldJob([requested]), contract, publicUrl });
   expect(JSON.parse(message.body).data).toMatchObject({
@@ -114,7 +134,7 @@ test.each([
       withResults: true,
     });
     const body = JSON.parse(message.body);
-    const results = message.results == null ? [] : ['results'];
+    const results = Object.keys(JSON.parse(message.results ?? '{}'));
     expect(Object.keys(sample)).toEqual(Object.keys(body));
     expect(Object.keys(sample.data)).toEqual([...Object.keys(body.data), ...results]);
     expect(Object.keys(sample.data.links)).toEqual(Object.keys(body.data.links));

@@ -1,10 +1,18 @@
-import { type ActionContract, type RecordedEvent, webhookEventTypeOf } from '@errand/contracts';
-import { evolve, type JobState } from '@errand/domain';
+import { createHash } from 'node:crypto';
+import {
+  type ActionContract,
+  JSON_TYPE,
+  type RecordedEvent,
+  type ResultLink,
+  uuidV7TimeMs,
+  webhookEventTypeOf,
+} from '@errand/contracts';
+import { evolve, expiresAtMs, type JobState, resultLinkOf } from '@errand/domain';
 import type { Message } from '../sending/compose-request.ts';
 
 /** Beyond this a fault's details, which may be of any size, are left to the job's status. */
 const MAX_BODY_BYTES = 65_536;
-/** Results that take more, as JSON, are left to their link. */
+/** Results that take more, as JSON, have to be downloaded. */
 const MAX_RESULTS_BYTES = 65_536;
 
 /**
@@ -28,6 +36,7 @@ export function composeMessage(
   const request = state.request.value?.data;
   const status = state.phase.value.status ?? '';
   const errors = state.outcome.value.errors;
+  const links = linksOf(ending, { ...context, resource: request?.resource });
   const data = {
     job_id: jobId,
     status,
@@ -38,14 +47,14 @@ export function composeMessage(
     version: ending.version,
     finished_at: ending.event.time,
     ...(errors.length === 0 ? {} : { errors }),
-    links: linksOf(ending, { ...context, resource: request?.resource }),
+    links,
   };
   let body = JSON.stringify({ type, timestamp: ending.event.time, data });
   if (Buffer.byteLength(body) > MAX_BODY_BYTES) {
     const brief = errors.map(({ code, message }) => ({ code, message }));
     body = JSON.stringify({ type, timestamp: ending.event.time, data: { ...data, errors: brief } });
   }
-  const results = context.withResults ? resultsOf(ending) : null;
+  const results = context.withResults && links.result ? resultsOf(state, links.result) : null;
   return {
     event_id: ending.event.id,
     tenant_id: tenantId,
@@ -58,11 +67,23 @@ export function composeMessage(
   };
 }
 
-/** As JSON; null for a job that has none, and for those that are too large or lie elsewhere. */
-function resultsOf({ event }: RecordedEvent): string | null {
-  if (event.type !== 'JobSucceeded' || event.data.result_ref) return null;
-  const json = JSON.stringify(event.data.result ?? null);
-  return Buffer.byteLength(json) > MAX_RESULTS_BYTES ? null : json;
+/** The members that say what a job came to, as a JSON object. */
+function resultsOf(state: JobState, url: string): string {
+  const { result, resultRef } = state.outcome.value;
+  const json = JSON.stringify(result);
+  const file = resultRef ?? fileOf(json);
+  if (!file) return `{"results":${json},"results_link":null}`;
+  const requestedAt = state.request.value?.requestedAt;
+  const createdAtMs = requestedAt === undefined ? uuidV7TimeMs(state.jobId) : Date.parse(requestedAt);
+  const expiresAt = new Date(expiresAtMs(createdAtMs)).toISOString();
+  return JSON.stringify({ results: null, results_link: resultLinkOf(file, { url, expiresAt }) });
+}
+
+/** What is downloaded of a result that is too large for a body; undefined for one that is not. */
+function fileOf(json: string): Pick<ResultLink, 'bytes' | 'sha256' | 'content_type'> | undefined {
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= MAX_RESULTS_BYTES) return undefined;
+  return { bytes, sha256: createHash('sha256').update(json).digest('hex'), content_type: JSON_TYPE };
 }
 
 function linksOf(

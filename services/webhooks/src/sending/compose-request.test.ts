@@ -46,7 +46,7 @@ test('results become the last member of the data, and the signature covers them'
   const { body, headers } = composeRequest({
     target: { endpointId: 'whe_1', url: 'https://a.example/hook', method: 'POST' },
     secrets: { signingSecret: SECRET, previousSecrets: [], basicAuth: null, headers: {} },
-    message: { ...message, body: '{"data":{"a":{}}}', results: '{"b":"}}"}' },
+    message: { ...message, body: '{"data":{"a":{}}}', results: '{"results":{"b":"}}"}}' },
     attempt: 1,
     trigger: 'auto',
     nowMs: Date.now(),

@@ -14,7 +14,7 @@ export interface Message {
   status: string | null;
   /** JSON. */
   body: string;
-  /** The job's, as JSON, for a receiver that asks for them. */
+  /** What the body's data has besides for a receiver that asks for results, as a JSON object. */
   results?: string | null;
 }
 
@@ -66,7 +66,7 @@ export function composeRequest(options: {
 
 /** A body ends with the members of its `data`. */
 function bodyOf({ body, results }: Message): string {
-  return results == null ? body : `${body.slice(0, -2)},"results":${results}}}`;
+  return results == null ? body : `${body.slice(0, -2)},${results.slice(1)}}`;
 }
 
 /** The current secret, and those before it that are still in their grace period. */
