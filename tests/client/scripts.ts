@@ -15,6 +15,7 @@ const summary = (status: string, version: number) => ({
   version,
   errors: [],
   results: null,
+  results_link: null,
 });
 
 function openStream(response: ServerResponse): void {

@@ -198,7 +198,8 @@ const results: Cases = {
 
   'a large result is a link, and downloaded whole': async ({ errand }) => {
     const job = await errand.wait(await errand.run('large', { bytes: 3_000_000 }));
-    assertEqual((job.results as { content_type: string }).content_type, 'application/json');
+    assert(job.status === 'succeeded' && job.results_link, 'a link');
+    assertEqual([job.results, job.results_link.content_type], [null, 'application/json']);
     const { text } = (await (await errand.result(job)).json()) as { text: string };
     assertEqual(text.length, 3_000_000);
   },
@@ -237,7 +238,8 @@ const results: Cases = {
     const file = await errand.run('file', {});
     const link = (await errand.output(file)) as ResultLink;
     assertEqual([link.content_type, link.filename], ['text/csv', 'größe.csv']);
-    assertEqual(sdk.unwrap(await errand.wait(file)), link);
+    const made = await errand.wait(file);
+    assertEqual([made.results, made.results_link, sdk.unwrap(made)], [null, link, link]);
   },
 
   'a file is streamed with its name': async ({ errand }) => {

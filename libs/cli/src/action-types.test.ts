@@ -110,7 +110,8 @@ const resource = { project_id: 'p', page: '1' };
 const tree = { children: [{ children: [] }] };
 const job = await errand.run('render', { size: [1, 'mm'], tree, note: null }, { resource, metadata: { a: 'b' } });
 const ended = await errand.wait(job);
-if (ended.status === 'succeeded' && 'pages' in ended.results) ended.results.pages.toFixed();
+if (ended.status === 'succeeded' && !ended.results_link) ended.results.pages.toFixed();
+if (ended.results_link) ended.results_link.sha256.toUpperCase();
 const result = await (await errand.result(ended)).json();
 result.pages.toFixed();
 unwrap(ended);
@@ -142,7 +143,7 @@ await errand.run('render', { size: [1, 'mm'], tree }, { resource: { page: '1' } 
 await errand.run('tell', {}, { resource: { page: '1' } });
 // @ts-expect-error a wrong item
 await errand.runBatch('render', [{ input: {} }], { resource });
-// @ts-expect-error results may be missing, or a link
+// @ts-expect-error results may be missing
 ended.results.pages;
 // @ts-expect-error not a member of the result
 result.words;

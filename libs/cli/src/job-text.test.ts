@@ -18,8 +18,9 @@ test('a job took all the time from its request to its end, whichever attempt was
 
 test('the line that downloads a file is safe to paste, whatever the file is called', () => {
   const lineOf = (filename: string | null) => {
-    const results = { url: '/r', sha256: 'f', bytes: 4, content_type: 'application/pdf', filename };
-    return jobText({ ...JOB, status: 'succeeded', results, retry_of: 'j-0' } as unknown as JobSummary, 0);
+    const link = { url: '/r', sha256: 'f', bytes: 4, content_type: 'application/pdf', filename };
+    const succeeded = { ...JOB, status: 'succeeded', results: null, results_link: link, retry_of: 'j-0' };
+    return jobText(succeeded as unknown as JobSummary, 0);
   };
   for (const [filename, word] of [
     ['r.pdf', 'r.pdf'],
@@ -34,6 +35,12 @@ test('the line that downloads a file is safe to paste, whatever the file is call
   ] as const) {
     expect(lineOf(filename)).toContain(` --out ${word}\n`);
   }
+});
+
+test('a result that only looks like a link is shown as it is', () => {
+  const results = { url: '/r', sha256: 'f', bytes: 4 };
+  const succeeded = { ...JOB, status: 'succeeded', results, results_link: null };
+  expect(jobText(succeeded as unknown as JobSummary, 0)).toContain('"sha256":"f"');
 });
 
 test('a failure names the places that are wrong', () => {

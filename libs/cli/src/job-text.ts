@@ -46,12 +46,10 @@ function spanBetween(begin: string | null, end: string | null): string {
 
 function resultOf(job: JobSummary): string | undefined {
   if (job.status !== 'succeeded') return undefined;
-  const { results } = job;
-  if (isLink(results)) {
-    const out = shellWord(fileIn(results.filename));
-    return `${results.bytes} bytes of ${results.content_type}: errand result ${shellWord(job.job_id)} --out ${out}`;
-  }
-  return briefly(results);
+  const { results, results_link: link } = job;
+  if (!link) return briefly(results);
+  const out = shellWord(fileIn(link.filename));
+  return `${link.bytes} bytes of ${link.content_type}: errand result ${shellWord(job.job_id)} --out ${out}`;
 }
 
 /** A name for a file in this folder: no other folder, no hidden file, no option. */
@@ -62,10 +60,4 @@ function fileIn(filename: string | null): string {
       .at(-1)
       ?.replace(/^[.-]+/, '') || 'result'
   );
-}
-
-function isLink(
-  results: unknown,
-): results is { url: string; bytes: number; content_type: string; filename: string | null } {
-  return typeof results === 'object' && results !== null && 'sha256' in results && 'url' in results;
 }

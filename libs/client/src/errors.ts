@@ -27,7 +27,7 @@ interface ErrandErrorDetails {
  * | `ApiError` | the server's | the server refused the call | as `retryable` says |
  * | | `http_<status>` | an error answer that is none of Errand's, as of a proxy | 408, 429, 502, 503, 504 |
  * | `UsageError` | `usage_error` | the caller gave what cannot be sent: nothing was sent | no |
- * | | `result_not_inline` | `unwrap` of a result that its summary only links; `output` gets it | no |
+ * | | `result_not_inline` | `unwrap` of JSON that has to be downloaded; `output` gets it | no |
  * | `ConnectionError` | `network_error` | no connection, or it broke; `cause` says why | yes |
  * | | `timeout` | no answer in time | yes |
  * | | `stream_cut` | a stream of events ended too often without saying anything | yes |

@@ -38,7 +38,7 @@ export interface JobFault {
   readonly details?: readonly unknown[];
 }
 
-/** Instead of a result that is a file, or JSON above 256 KiB: what `result` downloads. */
+/** A file, or JSON that is too large for a summary: what `result` downloads. */
 export interface ResultLink {
   readonly url: string;
   readonly bytes: number;
@@ -83,19 +83,23 @@ interface Job<R> extends Result<R> {
 interface ActiveJob<R = unknown> extends Job<R> {
   readonly status: 'queued' | 'running';
   readonly results: null;
+  readonly results_link: null;
   readonly finished_at: null;
 }
 
-export interface SucceededJob<R = unknown> extends Job<R> {
+/** What the job came to is in `results`, unless it has to be downloaded: then `results_link` is there. */
+export type SucceededJob<R = unknown> = Job<R> & {
   readonly status: 'succeeded';
-  /** A link where the result is a file, or JSON above 256 KiB, which `output` gets. */
-  readonly results: R | ResultLink;
   readonly finished_at: string;
-}
+} & (
+    | { readonly results: R; readonly results_link: null }
+    | { readonly results: null; readonly results_link: ResultLink }
+  );
 
 export interface FailedJob<R = unknown> extends Job<R> {
   readonly status: 'failed' | 'canceled' | 'expired';
   readonly results: null;
+  readonly results_link: null;
   readonly finished_at: string;
 }
 
@@ -107,19 +111,18 @@ export function isEnded<R>(job: JobSummary<R>): job is EndedJob<R> {
   return job.status !== 'queued' && job.status !== 'running';
 }
 
-/** Whether the result is JSON that its summary only links. The result of an action that makes files is the link itself. */
-export function isLinked({ results, links }: SucceededJob): boolean {
-  const { url, content_type, filename } = (results ?? {}) as Partial<ResultLink>;
-  return url === `${links.job}/result` && content_type === 'application/json' && filename === null;
+/** Whether the result is JSON that has to be downloaded. The result of an action that makes files is the link itself. */
+export function isLargeJson({ results_link: link }: SucceededJob): boolean {
+  return link?.content_type === 'application/json' && link.filename === null;
 }
 
 /**
  * What the job came to, as its summary has it; the link of a file for an action that makes files.
- * @throws JobFailedError if it did not succeed; UsageError `result_not_inline` for JSON above 256 KiB
+ * @throws JobFailedError if it did not succeed; UsageError `result_not_inline` for JSON that has to be downloaded
  */
 export function unwrap<R>(job: EndedJob<R>): R {
   if (job.status !== 'succeeded') throw new JobFailedError(job);
-  if (!isLinked(job)) return job.results as R;
+  if (!isLargeJson(job)) return (job.results_link ?? job.results) as R;
   const detail = `the result of job ${job.job_id} is too large for its summary: errand.output(job) gets it`;
   throw new UsageError(detail, { code: 'result_not_inline' });
 }

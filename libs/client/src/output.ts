@@ -1,4 +1,4 @@
-import { isLinked, type JobRef, unwrap } from './job.ts';
+import { isLargeJson, type JobRef, unwrap } from './job.ts';
 import { downloadResult } from './result.ts';
 import type { Transport } from './transport.ts';
 import { type WaitOptions, waitForJob } from './wait.ts';
@@ -14,6 +14,6 @@ export async function outputOf<R>(
   options: WaitOptions<R> = {},
 ): Promise<R> {
   const ended = await waitForJob(transport, job, options);
-  if (ended.status !== 'succeeded' || !isLinked(ended)) return unwrap(ended);
+  if (ended.status !== 'succeeded' || !isLargeJson(ended)) return unwrap(ended);
   return (await downloadResult(transport, job, options)).json();
 }

@@ -1,3 +1,5 @@
+import type { ResultLink } from './job.ts';
+
 /*
  * What a webhook's body says. A later server may say more: read `type` first, and answer 2xx to one that is not known.
  */
@@ -34,8 +36,10 @@ export interface JobEnded {
       /** Of a job that has succeeded. */
       readonly result?: string;
     };
-    /** Where the endpoint asks for them with `include`, and they take 64 KiB at most; otherwise see `links.result`. */
+    /** Of a job that has succeeded, where the endpoint asks for it with `include`; null if it has to be downloaded. */
     readonly results?: unknown;
+    /** Beside `results`: how to download a file, or JSON above 64 KiB; null where there is none. */
+    readonly results_link?: ResultLink | null;
   };
 }
 
