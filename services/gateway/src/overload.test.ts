@@ -31,8 +31,8 @@ test('a burst, and a request that takes long, refuse nobody', async () => {
 
 test('under a load that lasts a turn takes what it can, and refuses no more once the load is over', async () => {
   const { clock, turn } = createLoad();
-  for (let turns = 0; turns < 33; turns++) expect(await turn(150, 1)).toBe(0);
-  for (let turns = 0; turns < 50; turns++) await turn(150, 1);
+  for (let turns = 0; turns < 53; turns++) expect(await turn(150, 1)).toBe(0);
+  for (let turns = 0; turns < 80; turns++) await turn(150, 1);
   expect(await turn(150, 1)).toBe(49);
   clock.ms += 300;
   expect(await turn(150, 1), 'a moment of rest ends nothing').toBe(49);
