@@ -1,37 +1,54 @@
-import { JobEvent, type RecordedEvent } from '@errand/contracts';
+import { JobEvent, type JobEventOf, type RecordedEvent } from '@errand/contracts';
 import { z } from 'zod';
 
 const version = z.int().meta({ description: 'Place in the log.' });
+const INPUT = { input: true, input_ref: true } as const;
 
-const [requested, ...others] = JobEvent.options;
-const RequestedView = requested.extend({
-  version,
-  data: requested.shape.data.omit({ input: true, input_ref: true }),
-});
+type EventSchema = (typeof JobEvent.options)[number];
+type SchemaOf<T extends string> = Extract<EventSchema, { shape: { type: z.ZodLiteral<T> } }>;
 
 /** A CloudEvent 1.0 in structured JSON, and its version. */
-export const EventView = z.union([RequestedView, ...others.map(viewOf)]);
-
-type EventSchema = (typeof others)[number];
-type DeferredSchema = Extract<EventSchema, { shape: { type: z.ZodLiteral<'JobDeferred'> } }>;
+export const EventView = z.union(JobEvent.options.map(viewOf));
 
 function viewOf(option: EventSchema): z.ZodObject {
-  if (option.shape.type.value !== 'JobDeferred') return option.extend({ version });
-  const { data } = (option as DeferredSchema).shape;
-  return option.extend({ version, data: data.omit({ operation: true }) });
+  switch (option.shape.type.value) {
+    case 'JobRequested': {
+      const { data } = (option as SchemaOf<'JobRequested'>).shape;
+      return option.extend({ version, data: data.omit(INPUT) });
+    }
+    case 'JobCarried': {
+      const { data } = (option as SchemaOf<'JobCarried'>).shape;
+      return option.extend({ version, data: data.extend({ request: data.shape.request.omit(INPUT) }) });
+    }
+    case 'JobDeferred': {
+      const { data } = (option as SchemaOf<'JobDeferred'>).shape;
+      return option.extend({ version, data: data.omit({ operation: true }) });
+    }
+    default:
+      return option.extend({ version });
+  }
 }
 
 /**
- * An event as callers read it: the CloudEvent with its version as an extension attribute. The input of a JobRequested
- * is left out: it may be large, and who reads a job's events need not be who may read what was asked. So is where the
- * operation of a JobDeferred is found: it lies inside.
+ * An event as callers read it: the CloudEvent with its version as an extension attribute. The input is left out: it may
+ * be large, and who reads a job's events need not be who may read what was asked. So is where the operation of a
+ * JobDeferred is found: it lies inside.
  */
 export function eventView({ event, version }: RecordedEvent): object {
-  if (event.type === 'JobDeferred') {
-    const { operation: _, ...data } = event.data;
-    return { ...event, data, version };
+  switch (event.type) {
+    case 'JobRequested':
+      return { ...event, data: withoutInput(event.data), version };
+    case 'JobCarried':
+      return { ...event, data: { ...event.data, request: withoutInput(event.data.request) }, version };
+    case 'JobDeferred': {
+      const { operation: _, ...data } = event.data;
+      return { ...event, data, version };
+    }
+    default:
+      return { ...event, version };
   }
-  if (event.type !== 'JobRequested') return { ...event, version };
-  const { input: _, input_ref: __, ...data } = event.data;
-  return { ...event, data, version };
+}
+
+function withoutInput({ input: _, input_ref: __, ...request }: JobEventOf<'JobRequested'>['data']): object {
+  return request;
 }
