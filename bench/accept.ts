@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBucket, openBus } from '@errand/bus';
+import { openBus } from '@errand/bus';
 import { ActionRecord, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { recordOf } from '@errand/domain/testing';
 import { shippedActions } from '@errand/executor';
@@ -62,7 +62,7 @@ async function announce(natsUrl: string): Promise<void> {
   const { performanceSimulation } = await import(
     join(shippedActions(), 'performance-simulation', 'action.ts')
   );
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const bucket = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   await bucket.put('performance_simulation', recordOf(performanceSimulation.contract));
 }
 

@@ -22,7 +22,7 @@ export async function benchAudit(): Promise<object> {
   await fillLog(bus, { jobs: Math.ceil(EVENTS / 4), events: 4 });
   const consumer = { stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name };
   const begunMs = performance.now();
-  await waitUntil(async () => ((await bus.standingOf(consumer))?.ackFloor ?? 0) >= EVENTS, {
+  await waitUntil(async () => ((await bus.consumers.standingOf(consumer))?.ackFloor ?? 0) >= EVENTS, {
     timeoutMs: PATIENCE_MS,
   });
   console.log(`projected within ${round((performance.now() - begunMs) / 1_000, 0)} s of the last append`);

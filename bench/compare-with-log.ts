@@ -10,7 +10,7 @@ const PAGE = 5_000;
  * and nothing else, so memory follows the jobs that are open at a time. The log must be at rest.
  */
 export async function compareWithLog(
-  bus: Pick<Bus, 'readLog'>,
+  bus: { readonly jobs: Pick<Bus['jobs'], 'readAll'> },
   db: Db,
 ): Promise<{ jobs: number; differing: number }> {
   const expected = await digestsOfLog(bus);
@@ -31,10 +31,12 @@ export async function compareWithLog(
   }
 }
 
-async function digestsOfLog(bus: Pick<Bus, 'readLog'>): Promise<Map<string, string>> {
+async function digestsOfLog(bus: {
+  readonly jobs: Pick<Bus['jobs'], 'readAll'>;
+}): Promise<Map<string, string>> {
   const open = new Map<string, JobState>();
   const digests = new Map<string, string>();
-  for await (const page of bus.readLog({ afterVersion: 0, pageSize: PAGE })) {
+  for await (const page of bus.jobs.readAll({ afterVersion: 0, pageSize: PAGE })) {
     for (const decoded of page.decoded) {
       if (decoded.kind !== 'event') throw new Error(decoded.reason);
       const { jobId } = decoded.recorded.ref;

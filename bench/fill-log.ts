@@ -49,7 +49,7 @@ async function writeJobs(bus: Bus, count: number, facts: readonly JobFact[]): Pr
 async function appendPatiently(bus: Bus, requests: readonly AppendRequest[]): Promise<AppendOutcome[]> {
   for (let tries = 1; ; tries++) {
     try {
-      return await bus.appendBatch(requests);
+      return await bus.jobs.appendBatch(requests);
     } catch (error) {
       if (!(error instanceof LogUnavailable) || tries === TRIES) throw error;
     }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBucket, openBus } from '@errand/bus';
+import { openBus } from '@errand/bus';
 import { ActionRecord, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { recordOf } from '@errand/domain/testing';
 import { startNatsServer } from '@errand/local-servers';
@@ -64,7 +64,7 @@ export async function benchOverload(): Promise<object> {
 
 async function announce(natsUrl: string): Promise<void> {
   await using bus = await openBus({ servers: natsUrl, name: 'bench', topology: DEFAULT_TOPOLOGY });
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const bucket = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   const { contract } = noop;
   const heavy = { name: 'heavy', resource: 'designs/{design_id}', input_schema: HEAVY_SCHEMA };
   await bucket.put('heavy', recordOf({ ...contract, ...heavy }));

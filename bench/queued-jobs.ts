@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type Bus, openBucket, openBus } from '@errand/bus';
+import { type Bus, openBus } from '@errand/bus';
 import {
   ActionRecord,
   BUCKETS,
@@ -30,10 +30,10 @@ export interface QueuedJobs extends AsyncDisposable {
 export async function queueJobs(natsUrl: string, count: number): Promise<QueuedJobs> {
   const topology = DEFAULT_TOPOLOGY;
   const bus = await openBus({ servers: natsUrl, name: 'bench', topology });
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const bucket = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   await bucket.put(noop.contract.name, recordOf(noop.contract));
   const jobs = Array.from({ length: count }, () => newJob());
-  const outcomes = await bus.appendBatch(
+  const outcomes = await bus.jobs.appendBatch(
     jobs.map((ref) => ({ ref, event: requestOf(ref), expectedVersion: 0 })),
   );
   const queued = jobs.map((ref, index) => {
@@ -96,7 +96,7 @@ function requestOf(ref: JobRef) {
 }
 
 async function append(bus: Bus, ref: JobRef, expectedVersion: number, fact: JobFact): Promise<number> {
-  const outcome = await bus.append({ ref, event: eventOf(ref, fact), expectedVersion });
+  const outcome = await bus.jobs.append({ ref, event: eventOf(ref, fact), expectedVersion });
   if (outcome.kind !== 'appended') throw new Error(`${fact.type} was not appended`);
   return outcome.version;
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type Bus, openBus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { DEFAULT_TOPOLOGY, RebuildProgress } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
@@ -135,7 +136,9 @@ async function untilAtRest(bus: Bus): Promise<void> {
   for (const consumer of ['executor-noop-0', 'projection']) {
     await waitUntil(
       async () => {
-        const answer = await bus.nc.request(`$JS.API.CONSUMER.INFO.JOBS.${consumer}`, '', { timeout: 5_000 });
+        const answer = await connectionOf(bus).request(`$JS.API.CONSUMER.INFO.JOBS.${consumer}`, '', {
+          timeout: 5_000,
+        });
         const info = answer.json<{ num_pending: number; num_ack_pending: number }>();
         return info.num_pending === 0 && info.num_ack_pending === 0;
       },

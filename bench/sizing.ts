@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bus, openBus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { AUDIT_STREAM, DEFAULT_TOPOLOGY, JOBS_STREAM } from '@errand/contracts';
 import { type RunningNats, startNatsServer, startRestartable } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
@@ -33,7 +34,7 @@ export async function benchSizing(): Promise<object> {
   let bus = await open();
   const emptyMb = (await residentMb(nats.pid)).now;
   const eventsPerS = await fillLog(bus, { jobs: JOBS, events: EVENTS_EACH });
-  await waitUntil(async () => (await bus.auditVersion()) === JOBS * EVENTS_EACH, { timeoutMs: PATIENCE_MS });
+  await waitUntil(async () => (await bus.audit.version()) === JOBS * EVENTS_EACH, { timeoutMs: PATIENCE_MS });
   const loaded = await residentMb(nats.pid);
   const disk = { jobs: await diskMb(dir, JOBS_STREAM), audit: await diskMb(dir, AUDIT_STREAM) };
   await bus[Symbol.asyncDispose]();
@@ -57,7 +58,7 @@ export async function benchSizing(): Promise<object> {
 
 /** Memory of the server with AUDIT alone, after a restart in order. */
 async function restWithoutJobs(bus: Bus, nats: RunningNats & { restart(): Promise<void> }): Promise<number> {
-  await bus.nc.request(`$JS.API.STREAM.DELETE.${JOBS_STREAM}`, '', { timeout: PATIENCE_MS });
+  await connectionOf(bus).request(`$JS.API.STREAM.DELETE.${JOBS_STREAM}`, '', { timeout: PATIENCE_MS });
   await nats.restart();
   return (await residentMb(nats.pid)).now;
 }

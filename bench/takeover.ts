@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Bus, openBus, type StoredEvent } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { DEFAULT_TOPOLOGY, type JobRef, jobSubjects, storedSubject, toJobEvent } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { freePort, startNatsServer } from '@errand/local-servers';
@@ -96,7 +97,7 @@ async function measureTakeover({
   try {
     await request(bus, ref);
     await starts.next();
-    const { executorId } = foldJob(await bus.readJob(ref))?.attempt.value ?? {};
+    const { executorId } = foldJob(await bus.jobs.read(ref))?.attempt.value ?? {};
     const executor = executors.find(({ pid }) => pid === executorPid(executorId ?? ''));
     if (!executor) throw new Error(`no executor here is ${executorId}`);
     // The lease is renewed every third of it: its age at the signal is a matter of luck.
@@ -116,13 +117,13 @@ async function watchStarts(bus: Bus, ref: JobRef): Promise<{ next(): Promise<num
   const waiting = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
   let told = 0;
   let awaited = 0;
-  const stop = bus.onStored(storedSubject(jobSubjects(ref)), {
+  const stop = bus.jobs.onStored(storedSubject(jobSubjects(ref)), {
     onEvent: ({ type }: StoredEvent) => {
       if (type === 'JobStarted') waiting[told++]?.resolve(performance.now());
     },
     onGap: () => {},
   });
-  await bus.nc.flush();
+  await connectionOf(bus).flush();
   return {
     stop,
     async next() {
@@ -153,7 +154,7 @@ async function request(bus: Bus, ref: JobRef): Promise<void> {
     },
     { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/bench', timeMs: Date.now() },
   );
-  await bus.append({ ref, event, expectedVersion: 0 });
+  await bus.jobs.append({ ref, event, expectedVersion: 0 });
 }
 
 function report(figures: readonly { way: Way; takeoversMs: number[] }[]): object {

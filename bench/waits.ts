@@ -86,7 +86,7 @@ async function setWaits(servers: string): Promise<number> {
   const set = async () => {
     while (left-- > 0) {
       const ref = { tenantId: 'bench', action: 'noop', jobId: randomUUIDv7() };
-      await bus.append({ ref, event: waitingRequest(ref), expectedVersion: 0 });
+      await bus.jobs.append({ ref, event: waitingRequest(ref), expectedVersion: 0 });
     }
   };
   await Promise.all(Array.from({ length: WAITS_AT_ONCE }, set));

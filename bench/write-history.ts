@@ -34,7 +34,7 @@ interface OpenJob {
  * 3 expire; a tenth is retried, and most tell of progress. Through atomic batches, each event under its job's guard.
  */
 export async function writeHistory(
-  bus: Pick<Bus, 'appendBatch'>,
+  bus: { readonly jobs: Pick<Bus['jobs'], 'appendBatch'> },
   wanted: { tenantId: string; action: string; events: number },
 ): Promise<History> {
   const open: OpenJob[] = [];
@@ -57,7 +57,7 @@ export async function writeHistory(
       event: nextEvent(job),
       expectedVersion: job.version,
     }));
-    const outcomes = await bus.appendBatch(requests);
+    const outcomes = await bus.jobs.appendBatch(requests);
     for (const [index, job] of turn.entries()) {
       const outcome = outcomes[index];
       if (outcome?.kind !== 'appended') throw new Error('an event of a history was not appended');

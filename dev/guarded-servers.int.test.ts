@@ -3,7 +3,7 @@ import { chmod, mkdtempDisposable } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBucket, openBus } from '@errand/bus';
+import { openBus } from '@errand/bus';
 import { BUCKETS, DEFAULT_TOPOLOGY, Tenant } from '@errand/contracts';
 import { startNatsServer, startPostgresServer } from '@errand/local-servers';
 import { migrate, openDatabase } from '@errand/postgres';
@@ -45,7 +45,7 @@ test('a folder whose servers let everybody in is handed over, with all that it h
     await sql`create table mine (a int)`.execute(db);
     await sql`insert into mine values (7)`.execute(db);
     await using bus = await openBus({ servers: nats.url, name: 'before', topology: DEFAULT_TOPOLOGY });
-    await (await openBucket(bus.nc, BUCKETS.tenants, Tenant)).put('kept', tenant);
+    await (await bus.buckets.open(BUCKETS.tenants, Tenant)).put('kept', tenant);
   }
   await Promise.all([nats.stop(), postgres.stop()]);
 
@@ -77,7 +77,7 @@ test('a folder whose servers let everybody in is handed over, with all that it h
       await expect(sql`select 1`.execute(stranger)).rejects.toThrow(/pg_hba|password/);
     }
     await using bus = await openBus({ servers: natsUrl, name: 'after', topology: DEFAULT_TOPOLOGY });
-    expect(await (await openBucket(bus.nc, BUCKETS.tenants, Tenant)).get('kept')).toEqual(tenant);
+    expect(await (await bus.buckets.open(BUCKETS.tenants, Tenant)).get('kept')).toEqual(tenant);
     expect(await saidToStranger(ports.nats)).toContain('Authorization Violation');
     await expect(fetch(`http://127.0.0.1:${nats.monitorPort}/healthz`)).rejects.toThrow();
   } finally {

@@ -61,7 +61,7 @@ test('a proposal is made of a simulation that has succeeded, with progress on th
   await jobs.ended(simulated);
   const { ref, resultRef } = await proposalFor({ job_id: simulated.jobId });
   expect(resultRef).toMatchObject({ content_type: 'application/pdf', filename: 'proposal-2026-0117.pdf' });
-  const opened = resultRef && (await bus.openPayload(resultRef));
+  const opened = resultRef && (await bus.payloads.open(resultRef));
   if (opened?.kind !== 'payload') throw new Error('nothing is stored');
   expect((await buffer(opened.body)).subarray(0, 5).toString()).toBe('%PDF-');
   expect(await jobs.typesOf(ref)).toContain('JobProgressed');

@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { JOBS_STREAM, type JobEvent, type JobRef, jobSubjects } from '@errand/contracts';
 
 /** An event of a job as the log holds it, whoever wrote it. */
@@ -45,11 +46,11 @@ export async function eventsOfJob(
 
 /** A message of a stream, by what JetStream's API takes; undefined when there is none. */
 async function storedMessage(
-  { nc }: Bus,
+  bus: Bus,
   stream: string,
   wanted: Record<string, unknown>,
 ): Promise<StoredMessage | undefined> {
-  const answer = await nc.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(wanted), {
+  const answer = await connectionOf(bus).request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(wanted), {
     timeout: 2_000,
   });
   const { message, error } = answer.json<{

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { type JobFact, type JobRef, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { eventsOfJob, isEnding, type LoggedEvent, OWN_SOURCE, told } from './logged-events.ts';
@@ -47,7 +48,7 @@ export function createPlay(bus: Bus, patienceMs: number): Play {
 
   async function appendAt(ref: JobRef, expectedVersion: number, fact: JobFact, traceparent?: string) {
     const about = { id: randomUUIDv7(), jobId: ref.jobId, source: OWN_SOURCE, timeMs: Date.now() } as const;
-    return bus.append({ ref, expectedVersion, event: toJobEvent(fact, { ...about, traceparent }) });
+    return bus.jobs.append({ ref, expectedVersion, event: toJobEvent(fact, { ...about, traceparent }) });
   }
 
   const play: Play = {
@@ -119,8 +120,8 @@ function requestOf(
   };
 }
 
-async function publish({ nc }: Bus, subject: string, body: string): Promise<number> {
-  const answer = await nc.request(subject, body, { timeout: 2_000 });
+async function publish(bus: Bus, subject: string, body: string): Promise<number> {
+  const answer = await connectionOf(bus).request(subject, body, { timeout: 2_000 });
   const { seq, error } = answer.json<{ seq?: number; error?: { description: string } }>();
   if (seq === undefined) throw new Error(`${subject} was not stored: ${error?.description}`);
   return seq;

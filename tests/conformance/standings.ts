@@ -1,4 +1,5 @@
-import { type Bus, openBucket } from '@errand/bus';
+import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import {
   ActionRecord,
   BUCKETS,
@@ -21,14 +22,16 @@ export interface ConsumerInfo {
 
 /** Undefined for a consumer that there is not. */
 async function consumerInfo(bus: Bus, stream: string, name: string): Promise<ConsumerInfo | undefined> {
-  const answer = await bus.nc.request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', { timeout: 2_000 });
+  const answer = await connectionOf(bus).request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', {
+    timeout: 2_000,
+  });
   const info = answer.json<ConsumerInfo & { error?: unknown }>();
   return info.error ? undefined : info;
 }
 
 /** The contract by which an action's runs are taken. @throws RuleBroken where none is announced */
 export async function liveContract(bus: Bus, action: string): Promise<LiveContract> {
-  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const actions = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   const live = currentContract(await actions.get(action));
   if (!live) throw new RuleBroken(`no contract of ${action} is announced`);
   return live;

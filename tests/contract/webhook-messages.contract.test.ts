@@ -88,7 +88,11 @@ async function endJob(fact: JobFact): Promise<void> {
       source: '/errand/test',
       timeMs: Date.now(),
     } as const;
-    const outcome = await bus.append({ ref, event: toJobEvent(each, envelope), expectedVersion: version });
+    const outcome = await bus.jobs.append({
+      ref,
+      event: toJobEvent(each, envelope),
+      expectedVersion: version,
+    });
     if (outcome.kind !== 'appended') throw new Error(`not appended: ${outcome.kind}`);
     version = outcome.version;
   }

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import {
   DEFAULT_TOPOLOGY,
   eventSubject,
@@ -88,7 +89,7 @@ test('an append without a guard is found out', async () => {
   const written = new Map<string, WrittenEvent>();
   const events = plantedEvents(ref);
   const guarded = async (event: (typeof events)[number], expectedVersion: number) => {
-    const outcome = await bus.append({ ref, event, expectedVersion });
+    const outcome = await bus.jobs.append({ ref, event, expectedVersion });
     if (outcome.kind !== 'appended') throw new Error('nobody else writes to this job');
     const { version } = outcome;
     written.set(event.id, { expectedVersion, outcome: { kind: 'acknowledged', version } });
@@ -98,7 +99,7 @@ test('an append without a guard is found out', async () => {
   const requestedVersion = await guarded(requested, 0);
   await guarded(started, requestedVersion);
   // Its writer believes that nothing has happened since the request, and does not ask the server to make sure.
-  await bus.nc.request(eventSubject(ref, unguarded), JSON.stringify(unguarded));
+  await connectionOf(bus).request(eventSubject(ref, unguarded), JSON.stringify(unguarded));
   written.set(unguarded.id, { expectedVersion: requestedVersion, outcome: { kind: 'unknown' } });
 
   const log = await readWholeLog(bus);

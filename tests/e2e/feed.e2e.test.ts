@@ -95,7 +95,7 @@ async function append(
   factOf: (ref: JobRef, index: number) => JobFact,
   versions: number[] = [],
 ): Promise<number[]> {
-  const outcomes = await bus.appendBatch(
+  const outcomes = await bus.jobs.appendBatch(
     refs.map((ref, index) => {
       const about = {
         id: randomUUIDv7(),

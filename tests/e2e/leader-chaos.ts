@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { JOBS_STREAM } from '@errand/contracts';
 import { type TestCluster, waitUntil } from '@errand/testkit';
 import { jobsStreamInfo } from './read-log.ts';
@@ -48,7 +49,9 @@ export function createLeaderChaos(cluster: TestCluster, observer: Bus): LeaderCh
     },
     async stepDown() {
       const before = await leader();
-      await observer.nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${JOBS_STREAM}`, '', { timeout: 5_000 });
+      await connectionOf(observer).request(`$JS.API.STREAM.LEADER.STEPDOWN.${JOBS_STREAM}`, '', {
+        timeout: 5_000,
+      });
       await otherLeader(before);
       stepDowns += 1;
     },

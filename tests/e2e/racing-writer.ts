@@ -116,7 +116,7 @@ async function append(
   record({ kind: 'unknown' });
   for (;;) {
     try {
-      const outcome = await bus.append(request);
+      const outcome = await bus.jobs.append(request);
       if (outcome.kind === 'conflict') {
         ledger.conflicts += 1;
         record({ kind: 'refused' });
@@ -137,7 +137,7 @@ async function readPatiently({ bus, ledger }: RacingWriter, ref: JobRef): Promis
   const events = await waitUntil(
     async () => {
       try {
-        return await bus.readJob(ref);
+        return await bus.jobs.read(ref);
       } catch (error) {
         if (!(error instanceof LogUnavailable)) throw error;
         ledger.unreadable += 1;

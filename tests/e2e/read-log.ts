@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Bus, consumeBatches, provisionConsumer } from '@errand/bus';
+import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { ALL_JOB_EVENTS, JOBS_STREAM, type RecordedEvent } from '@errand/contracts';
 
 /** The part of JetStream's answer to STREAM.INFO that the tests look at. */
@@ -14,7 +15,9 @@ interface StreamInfo {
 
 /** Asks JetStream about JOBS. Rejects while the stream has no leader. */
 export async function jobsStreamInfo(bus: Bus): Promise<StreamInfo> {
-  const answer = await bus.nc.request(`$JS.API.STREAM.INFO.${JOBS_STREAM}`, '', { timeout: 1_000 });
+  const answer = await connectionOf(bus).request(`$JS.API.STREAM.INFO.${JOBS_STREAM}`, '', {
+    timeout: 1_000,
+  });
   const info = answer.json<StreamInfo & { error?: { description: string } }>();
   if (info.error) throw new Error(info.error.description);
   return info;
@@ -34,11 +37,11 @@ export async function readWholeLog(bus: Bus): Promise<RecordedEvent[]> {
     maxAckPending: 10_000,
     ackWaitMs: 30_000,
   };
-  await provisionConsumer(bus.nc, consumer);
+  await bus.consumers.provision(consumer);
   const events = new Map<number, RecordedEvent>();
   const stop = new AbortController();
   const unreadable: string[] = [];
-  await consumeBatches(bus.nc, {
+  await bus.consumers.batches({
     consumer,
     maxBatch: 1_000,
     signal: stop.signal,

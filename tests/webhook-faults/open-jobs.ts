@@ -35,7 +35,7 @@ export async function endJob(bus: Bus, job: OpenJob): Promise<{ eventId: string;
   const event = eventOf(job.ref, SUCCEEDED);
   for (;;) {
     try {
-      const outcome = await bus.append({ ref: job.ref, event, expectedVersion: job.version });
+      const outcome = await bus.jobs.append({ ref: job.ref, event, expectedVersion: job.version });
       if (outcome.kind !== 'appended') throw new Error('a job was ended by somebody else');
       return { eventId: event.id, storedMs: monotonicMs() };
     } catch (error) {
@@ -61,7 +61,7 @@ async function appendAll(
     eventIds.push(event.id);
     return { ref, event, expectedVersion: version };
   });
-  const outcomes = await bus.appendBatch(requests);
+  const outcomes = await bus.jobs.appendBatch(requests);
   return jobs.map(({ ref }, index) => {
     const outcome = outcomes[index];
     if (outcome?.kind !== 'appended') throw new Error('an event was not appended');

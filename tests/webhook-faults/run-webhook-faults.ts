@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { WEBHOOKS_CONSUMER, type WebhookEndpoint } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { createRandom, type Random } from '../faults/random.ts';
@@ -157,9 +158,11 @@ async function settle({ db, bus }: WebhookSystem, timeoutMs: number): Promise<st
   }
 }
 
-async function leftInLog({ nc }: Bus): Promise<number> {
+async function leftInLog(bus: Bus): Promise<number> {
   const { stream, name } = WEBHOOKS_CONSUMER;
-  const answer = await nc.request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', { timeout: 2_000 });
+  const answer = await connectionOf(bus).request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', {
+    timeout: 2_000,
+  });
   const info = answer.json<{ num_pending: number; num_ack_pending: number }>();
   return info.num_pending + info.num_ack_pending;
 }

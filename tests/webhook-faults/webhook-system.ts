@@ -2,7 +2,7 @@ import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Bucket, type Bus, openBucket, openBus } from '@errand/bus';
+import { type Bucket, type Bus, openBus } from '@errand/bus';
 import { BUCKETS, WebhookEndpoint } from '@errand/contracts';
 import {
   freePort,
@@ -65,7 +65,7 @@ export async function startWebhookSystem(options: {
   const db = resources.adopt(openDatabase({ url: postgres.url, name: 'driver', poolSize: 2 }), (opened) =>
     opened.destroy(),
   );
-  const endpoints = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const endpoints = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const secretKey = randomBytes(32).toString('base64');
   const seal = sealWith(secretKey);
 

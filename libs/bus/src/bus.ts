@@ -8,13 +8,18 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Appender, createAppender } from './append/append.ts';
 import { type BatchAppender, createBatchAppender } from './append/append-batch.ts';
+import { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buckets/buckets.ts';
+import { type Heartbeats, watchHeartbeats } from './buckets/heartbeats.ts';
 import { type Commands, createCommands } from './commands/commands.ts';
 import { createExecutorPresence, type ExecutorPresence } from './commands/executor-presence.ts';
 import { createVerifyCommand, type VerifyCommand } from './commands/verify-command.ts';
 import { createWebhookHints, type WebhookHints } from './commands/webhook-hints.ts';
 import { type ConnectOptions, connectBus } from './connect/connect.ts';
-import { provision } from './connect/provision.ts';
+import { provision, provisionConsumer, removeConsumer } from './connect/provision.ts';
 import { createServerClock, type ServerClock } from './connect/server-clock.ts';
+import { removeVersionOne } from './connect/version-one.ts';
+import { consumeBatches } from './consume/consume-batches.ts';
+import { consumeWork } from './consume/consume-work.ts';
 import { createDeadLetters, type DeadLetters } from './consume/dead-letters.ts';
 import { createStandings, type Standings } from './consume/standings.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
@@ -32,37 +37,77 @@ import { createRequestsReader, type RequestsReader } from './read/read-requests.
 import { createStoredEvents, type StoredEvents } from './read/stored-events.ts';
 
 /** A service's way to the log: connected, provisioned, ready to append and to read. */
-export interface Bus
-  extends Appender,
+export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
+  /** The log of the jobs' events. */
+  readonly jobs: JobsLog;
+  /** Its copy, which is kept for longer and has all that was ever in it. */
+  readonly audit: AuditLog;
+  /** Inputs and results that are too large for events. */
+  readonly payloads: Payloads;
+  /** Key-value buckets, followed or asked. */
+  readonly buckets: Buckets;
+  readonly consumers: Consumers;
+  readonly deadLetters: DeadLetters;
+  /** What services ask and tell each other, without the log. */
+  readonly commands: ServiceCommands;
+  /** Whether the server can be reached at this moment. */
+  isConnected(): boolean;
+  /** The most bytes that a message may have, headers included. */
+  maxMessageBytes(): number;
+}
+
+interface JobsLog
+  extends Pick<Appender, 'append'>,
     BatchAppender,
     JobReader,
     RequestsReader,
     StoredEvents,
-    DeadLetters,
-    ExecutorPresence,
-    WebhookHints,
     EndingsReader,
     LogFillReader,
-    LogWatch,
-    Payloads,
-    AuditReader,
-    HistoryReader,
     LinkReader,
-    Standings,
-    VerifyCommand,
     LogReader,
-    LogFollower,
-    ServerClock,
-    AsyncDisposable {
-  readonly nc: NatsConnection;
+    LogFollower {
+  readonly readHistory: HistoryReader['readHistory'];
+}
+
+interface AuditLog extends AuditReader {
+  readonly readHistory: HistoryReader['readAuditedHistory'];
+}
+
+interface Buckets {
+  open<T>(...args: Rest<typeof openBucket<T>>): Promise<Bucket<T>>;
+  watch<T>(...args: Rest<typeof watchBucket<T>>): Promise<WatchedBucket<T>>;
+  watchHeartbeats(): Promise<Heartbeats>;
+}
+
+interface Consumers extends Standings {
+  batches(...args: Rest<typeof consumeBatches>): Promise<void>;
+  work(...args: Rest<typeof consumeWork>): Promise<void>;
+  provision(...args: Rest<typeof provisionConsumer>): Promise<void>;
+  remove(...args: Rest<typeof removeConsumer>): Promise<void>;
+  removeVersionOne(): Promise<string[]>;
+}
+
+interface ServiceCommands extends ExecutorPresence, WebhookHints, VerifyCommand {
   readonly askWebhooks: Commands<typeof WEBHOOK_COMMANDS>['ask'];
   readonly answerWebhooks: Commands<typeof WEBHOOK_COMMANDS>['answer'];
   readonly askScheduler: Commands<typeof SCHEDULER_COMMANDS>['ask'];
   readonly answerScheduler: Commands<typeof SCHEDULER_COMMANDS>['answer'];
   readonly askProjection: Commands<typeof PROJECTION_COMMANDS>['ask'];
   readonly answerProjection: Commands<typeof PROJECTION_COMMANDS>['answer'];
-  /** Whether the server can be reached at this moment. */
-  isConnected(): boolean;
+}
+
+/** The parameters behind the connection. */
+type Rest<F extends (nc: NatsConnection, ...rest: never[]) => unknown> =
+  Parameters<F> extends [NatsConnection, ...infer R] ? R : never;
+
+const connections = new WeakMap<object, NatsConnection>();
+
+/** For tests, which do to the server what no service may. */
+export function connectionOf(bus: object): NatsConnection {
+  const nc = connections.get(bus);
+  if (!nc) throw new Error('not a bus that was opened here');
+  return nc;
 }
 
 /** A test waits for the endpoint itself, which may take its whole deadline. */
@@ -112,34 +157,52 @@ export async function openBus(
     appender.close();
     payloads.close();
   };
-  return {
-    nc,
-    append: appender.append,
-    ...createBatchAppender(nc, appender.append),
-    ...createJobReader(jsm, isConnected),
-    ...createRequestsReader(jsm, isConnected),
-    ...createStoredEvents(nc, onReconnected),
-    ...createExecutorPresence(nc, onReconnected),
-    ...createDeadLetters(nc, jsm),
-    ...createWebhookHints(nc),
-    ...{ askWebhooks: webhooks.ask, answerWebhooks: webhooks.answer },
-    ...{ askProjection: projection.ask, answerProjection: projection.answer },
-    askScheduler: scheduler.ask,
-    answerScheduler: scheduler.answer,
-    ...createEndingsReader(nc, jsm),
-    ...createLogFill(jsm, scheduler.ask),
-    isAnswering: watch.isAnswering,
-    ...payloads,
-    ...createAuditReader(nc, jsm),
-    ...createHistoryReader(nc, jsm),
-    ...createLinkReader(nc, jsm),
-    ...createStandings(jsm),
-    ...createVerifyCommand(nc),
-    ...createLogReader(nc, jsm),
-    ...createLogFollower(nc),
+  const { readHistory, readAuditedHistory } = createHistoryReader(nc, jsm);
+  const bus: Bus = {
+    jobs: {
+      append: appender.append,
+      ...createBatchAppender(nc, appender.append),
+      ...createJobReader(jsm, isConnected),
+      ...createRequestsReader(jsm, isConnected),
+      ...createStoredEvents(nc, onReconnected),
+      ...createEndingsReader(nc, jsm),
+      ...createLogFill(jsm, scheduler.ask),
+      ...createLinkReader(nc, jsm),
+      ...createLogReader(nc, jsm),
+      ...createLogFollower(nc),
+      readHistory,
+    },
+    audit: { ...createAuditReader(nc, jsm), readHistory: readAuditedHistory },
+    payloads,
+    buckets: {
+      open: (...args) => openBucket(nc, ...args),
+      watch: (...args) => watchBucket(nc, ...args),
+      watchHeartbeats: () => watchHeartbeats(nc),
+    },
+    consumers: {
+      ...createStandings(jsm),
+      batches: (...args) => consumeBatches(nc, ...args),
+      work: (...args) => consumeWork(nc, ...args),
+      provision: (...args) => provisionConsumer(nc, ...args),
+      remove: (...args) => removeConsumer(nc, ...args),
+      removeVersionOne: () => removeVersionOne(nc),
+    },
+    deadLetters: createDeadLetters(nc, jsm),
+    commands: {
+      ...createExecutorPresence(nc, onReconnected),
+      ...createWebhookHints(nc),
+      ...createVerifyCommand(nc),
+      askWebhooks: webhooks.ask,
+      answerWebhooks: webhooks.answer,
+      askProjection: projection.ask,
+      answerProjection: projection.answer,
+      askScheduler: scheduler.ask,
+      answerScheduler: scheduler.answer,
+    },
     ...createServerClock(jsm),
+    isAnswering: watch.isAnswering,
     isConnected,
-    close,
+    maxMessageBytes: () => nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
     async [Symbol.asyncDispose]() {
       close();
       // Flushes acks that are still buffered; a server that is gone must not hold up a stop.
@@ -147,6 +210,8 @@ export async function openBus(
       await nc.close();
     },
   };
+  connections.set(bus, nc);
+  return bus;
 }
 
 /** A cluster that is still electing refuses the first calls, so they are repeated until it answers. */

@@ -1,13 +1,11 @@
 export type { AppendOutcome, AppendRequest } from './append/append.ts';
-export { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buckets/buckets.ts';
-export { type Heartbeats, watchHeartbeats } from './buckets/heartbeats.ts';
+export type { Bucket, ValueSchema, WatchedBucket } from './buckets/buckets.ts';
+export type { Heartbeats } from './buckets/heartbeats.ts';
 export { type Bus, openBus } from './bus.ts';
 export type { ProjectionHandlers, SchedulerHandlers, WebhookHandlers } from './commands/commands.ts';
 export type { VerifyHandler } from './commands/verify-command.ts';
-export { provisionConsumer, removeConsumer } from './connect/provision.ts';
-export { removeVersionOne } from './connect/version-one.ts';
-export { consumeBatches, type RefusedEvent } from './consume/consume-batches.ts';
-export { consumeWork, type Work } from './consume/consume-work.ts';
+export type { RefusedEvent } from './consume/consume-batches.ts';
+export type { Work } from './consume/consume-work.ts';
 export type { DeadLetter } from './consume/dead-letters.ts';
 export type { Verdict } from './consume/pull-messages.ts';
 export type { ConsumerStanding } from './consume/standings.ts';

@@ -1,8 +1,8 @@
 import { BUCKETS, Tenant } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openBucket, watchBucket } from '../src/buckets/buckets.ts';
 import type { Bus } from '../src/bus.ts';
+import { connectionOf } from '../src/testing.ts';
 import { openTestBus } from './bus.ts';
 
 let nats: TestNats;
@@ -19,7 +19,7 @@ afterAll(async () => {
 const tenant = (tenant_id: string): Tenant => ({ tenant_id, created_at: '2026-01-01T00:00:00.000Z' });
 
 test('a value is read back until it is deleted', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
   await bucket.put('a', tenant('a'));
   expect(await bucket.get('a')).toEqual(tenant('a'));
   await bucket.delete('a');
@@ -27,14 +27,14 @@ test('a value is read back until it is deleted', async () => {
 });
 
 test('create takes a key once', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
   expect(await bucket.create('once', tenant('once'))).toBe(true);
   expect(await bucket.create('once', tenant('other'))).toBe(false);
   expect(await bucket.get('once')).toEqual(tenant('once'));
 });
 
 test('changes that meet are all made, and nothing is made of an absent key', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
   await bucket.put('counted', { ...tenant('counted'), created_at: '2026-01-01T00:00:00.000Z' });
   const later = (stored: Tenant): Tenant => ({
     ...stored,
@@ -48,10 +48,10 @@ test('changes that meet are all made, and nothing is made of an absent key', asy
 });
 
 test('a watched bucket holds what was there and follows what changes', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
   await bucket.put('before', tenant('before'));
   let changed = Promise.withResolvers<[string, Tenant | undefined]>();
-  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant, (key, value) =>
+  const watched = await bus.buckets.watch(BUCKETS.tenants, Tenant, (key, value) =>
     changed.resolve([key, value]),
   );
   expect(watched.peek('before')).toEqual(tenant('before'));
@@ -66,20 +66,20 @@ test('a watched bucket holds what was there and follows what changes', async () 
 });
 
 test('an empty bucket can be watched', async () => {
-  const watched = await watchBucket(bus.nc, BUCKETS.webhookEndpoints, Tenant);
+  const watched = await bus.buckets.watch(BUCKETS.webhookEndpoints, Tenant);
   expect([...watched.entries()]).toEqual([]);
   watched.close();
 });
 
 test('a value that does not fit counts as absent', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
   await bucket.put('odd', { tenant_id: 'not a tenant!', created_at: 'never' });
   expect(await bucket.get('odd')).toBeUndefined();
 });
 
 test('a watched bucket that has caught up holds all that was stored before', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
-  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant);
+  const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
+  const watched = await bus.buckets.watch(BUCKETS.tenants, Tenant);
   for (let round = 0; round < 50; round++) {
     await bucket.put(`round-${round}`, tenant('round'));
     await watched.caughtUp();
@@ -92,9 +92,9 @@ test('a watched bucket that has caught up holds all that was stored before', asy
 });
 
 test('a value that is not JSON counts as absent and ends no watch', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.tenants, Tenant);
-  const watched = await watchBucket(bus.nc, BUCKETS.tenants, Tenant);
-  await bus.nc.request('$KV.tenants.bad', 'not JSON');
+  const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
+  const watched = await bus.buckets.watch(BUCKETS.tenants, Tenant);
+  await connectionOf(bus).request('$KV.tenants.bad', 'not JSON');
   await bucket.put('good', tenant('good'));
   await watched.caughtUp();
   expect(watched.peek('bad')).toBeUndefined();

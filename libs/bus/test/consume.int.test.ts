@@ -8,11 +8,10 @@ import { startTestNats, type TestNats } from '@errand/testkit';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
-import { provisionConsumer } from '../src/connect/provision.ts';
-import { consumeBatches } from '../src/consume/consume-batches.ts';
-import { consumeWork, type Work } from '../src/consume/consume-work.ts';
+import type { Work } from '../src/consume/consume-work.ts';
 import type { Verdict } from '../src/consume/pull-messages.ts';
 import type { Unreadable } from '../src/read/event-codec.ts';
+import { connectionOf } from '../src/testing.ts';
 import { newJob, openTestBus, requested } from './bus.ts';
 
 let nats: TestNats;
@@ -20,7 +19,7 @@ let bus: Bus;
 beforeAll(async () => {
   nats = await startTestNats();
   bus = await openTestBus(nats.url);
-  await provisionConsumer(bus.nc, PROJECTION_CONSUMER);
+  await bus.consumers.provision(PROJECTION_CONSUMER);
 });
 afterAll(async () => {
   await bus?.[Symbol.asyncDispose]();
@@ -31,13 +30,13 @@ let actions = 0;
 /** A consumer of its own for each test. */
 async function newAction(): Promise<{ action: string; consumer: ConsumerSpec }> {
   const action = `action_${actions++}`;
-  await provisionConsumer(bus.nc, executorConsumer(action, { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
+  await bus.consumers.provision(executorConsumer(action, { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
   return { action, consumer: executorConsumer(action, { slot: 0, contractId: 'c1', leaseMs: 30_000 }) };
 }
 
 async function request(action: string): Promise<string> {
   const ref = newJob(action);
-  await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
+  await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
   return ref.jobId;
 }
 
@@ -51,7 +50,7 @@ function work(
   const errors: unknown[] = [];
   const { signal } = stop;
   const onError = (error: unknown) => errors.push(error);
-  const done = consumeWork(bus.nc, { consumer, slots, handle, onUnreadable, onError, signal });
+  const done = bus.consumers.work({ consumer, slots, handle, onUnreadable, onError, signal });
   return {
     errors,
     async stop() {
@@ -125,7 +124,10 @@ describe('work', () => {
   test('is not blocked by a message that is no event', async () => {
     const { action, consumer } = await newAction();
     const { jobId } = newJob(action);
-    await jetstream(bus.nc).publish(`jobs.acme.${action}.${jobId}.requested.fast.c1`, '{"type":"Nonsense"}');
+    await jetstream(connectionOf(bus)).publish(
+      `jobs.acme.${action}.${jobId}.requested.fast.c1`,
+      '{"type":"Nonsense"}',
+    );
     const good = await request(action);
     const seen = Promise.withResolvers<string>();
     const unreadable: Unreadable[] = [];
@@ -158,7 +160,7 @@ describe('work', () => {
     await nats.kill();
     await nats.restart();
     const ref = newJob(action);
-    await bus.append({ ref, event: requested(ref), expectedVersion: 0, deadlineMs: 20_000 });
+    await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0, deadlineMs: 20_000 });
     while (!seen.has(ref.jobId)) {
       await until.promise;
       until = Promise.withResolvers<void>();
@@ -177,7 +179,7 @@ describe('batches', () => {
     const errors: unknown[] = [];
     const all = Promise.withResolvers<void>();
     let failures = 2;
-    const consuming = consumeBatches(bus.nc, {
+    const consuming = bus.consumers.batches({
       consumer: PROJECTION_CONSUMER,
       maxBatch: 100,
       signal: stop.signal,
@@ -219,7 +221,7 @@ test('work that goes on through a reconnection never exceeds its slots', async (
   await nats.restart();
   for (let index = 0; index < 9; index++) {
     const ref = newJob(action);
-    await bus.append({ ref, event: requested(ref), expectedVersion: 0, deadlineMs: 20_000 });
+    await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0, deadlineMs: 20_000 });
   }
   gate.resolve();
   await all.reached;
@@ -230,7 +232,7 @@ test('work that goes on through a reconnection never exceeds its slots', async (
 describe('a consumer that is deleted', () => {
   const options = { onUnreadable: () => {}, onError: () => {}, signal: new AbortController().signal };
   const deleteConsumer = async ({ stream, name }: ConsumerSpec) => {
-    const jsm = await jetstreamManager(bus.nc);
+    const jsm = await jetstreamManager(connectionOf(bus));
     await jsm.consumers.delete(stream, name);
   };
 
@@ -241,7 +243,7 @@ describe('a consumer that is deleted', () => {
       worked.call();
       return { kind: 'done' };
     };
-    const done = consumeWork(bus.nc, { ...options, consumer, slots: 1, handle });
+    const done = bus.consumers.work({ ...options, consumer, slots: 1, handle });
     const ended = expect(done).rejects.toThrow();
     await request(action);
     await worked.reached;
@@ -253,7 +255,7 @@ describe('a consumer that is deleted', () => {
     const { action, consumer } = await newAction();
     const handled = calls(1);
     const handle = async () => void handled.call();
-    const done = consumeBatches(bus.nc, { ...options, consumer, maxBatch: 10, handle });
+    const done = bus.consumers.batches({ ...options, consumer, maxBatch: 10, handle });
     const ended = expect(done).rejects.toThrow();
     await request(action);
     await handled.reached;
@@ -269,8 +271,8 @@ test('work and batches that begin while the server is away end when they are sto
   const stop = new AbortController();
   const options = { onUnreadable: () => {}, onError: () => {}, signal: stop.signal };
   const working = [
-    consumeWork(bus.nc, { ...options, consumer, slots: 1, handle: async () => ({ kind: 'done' }) }),
-    consumeBatches(bus.nc, {
+    bus.consumers.work({ ...options, consumer, slots: 1, handle: async () => ({ kind: 'done' }) }),
+    bus.consumers.batches({
       ...options,
       consumer: PROJECTION_CONSUMER,
       maxBatch: 1,

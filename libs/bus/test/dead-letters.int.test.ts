@@ -3,9 +3,7 @@ import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
-import { provisionConsumer } from '../src/connect/provision.ts';
-import { consumeBatches } from '../src/consume/consume-batches.ts';
-import { consumeWork } from '../src/consume/consume-work.ts';
+import { connectionOf } from '../src/testing.ts';
 import { newJob, openTestBus, requested } from './bus.ts';
 
 let nats: TestNats;
@@ -21,24 +19,27 @@ afterAll(async () => {
 
 async function publishNonsense(action: string): Promise<string> {
   const { jobId } = newJob(action);
-  await jetstream(bus.nc).publish(`jobs.acme.${action}.${jobId}.requested.fast.c1`, `nonsense of ${jobId}`);
+  await jetstream(connectionOf(bus)).publish(
+    `jobs.acme.${action}.${jobId}.requested.fast.c1`,
+    `nonsense of ${jobId}`,
+  );
   return jobId;
 }
 
 test('what the executor and the projection cannot read is parked for each of them, and blocks neither', async () => {
   const executor = executorConsumer('poisoned', { slot: 0, contractId: 'c1', leaseMs: 30_000 });
-  await provisionConsumer(bus.nc, executor);
-  await provisionConsumer(bus.nc, PROJECTION_CONSUMER);
+  await bus.consumers.provision(executor);
+  await bus.consumers.provision(PROJECTION_CONSUMER);
   const jobId = await publishNonsense('poisoned');
   const good = newJob('poisoned');
-  await bus.append({ ref: good, event: requested(good), expectedVersion: 0 });
+  await bus.jobs.append({ ref: good, event: requested(good), expectedVersion: 0 });
 
   const stop = new AbortController();
   const worked = Promise.withResolvers<RecordedEvent>();
   const batched = Promise.withResolvers<RecordedEvent | undefined>();
   const common = { signal: stop.signal, onUnreadable: () => {}, onError: () => {} };
   const running = [
-    consumeWork(bus.nc, {
+    bus.consumers.work({
       ...common,
       consumer: executor,
       slots: 1,
@@ -47,7 +48,7 @@ test('what the executor and the projection cannot read is parked for each of the
         return { kind: 'done' };
       },
     }),
-    consumeBatches(bus.nc, {
+    bus.consumers.batches({
       ...common,
       consumer: PROJECTION_CONSUMER,
       maxBatch: 10,
@@ -61,7 +62,7 @@ test('what the executor and the projection cannot read is parked for each of the
   stop.abort();
   await Promise.all(running);
 
-  const parked = await bus.listDeadLetters({ afterId: 0, limit: 100 });
+  const parked = await bus.deadLetters.list({ afterId: 0, limit: 100 });
   expect(parked.map(({ consumer }) => consumer).toSorted()).toEqual([executor.name, 'projection']);
   for (const letter of parked) {
     expect(letter).toMatchObject({ reason: 'the body is not JSON', body: `nonsense of ${jobId}` });
@@ -71,17 +72,17 @@ test('what the executor and the projection cannot read is parked for each of the
 
 test('a redriven event reaches its consumer and is no longer parked', async () => {
   const executor = executorConsumer('redriven', { slot: 0, contractId: 'c1', leaseMs: 30_000 });
-  await provisionConsumer(bus.nc, executor);
+  await bus.consumers.provision(executor);
   // Parked as if an older program could not read what this one can.
   const ref = newJob('redriven');
-  const appended = await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
+  const appended = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
   const version = appended.kind === 'appended' ? appended.version : 0;
   const { parkUnreadable } = await import('../src/consume/dead-letters.ts');
   const subject = `jobs.acme.redriven.${ref.jobId}.requested.fast.c1`;
-  const body = new TextEncoder().encode(JSON.stringify((await bus.readJob(ref))[0]?.event));
+  const body = new TextEncoder().encode(JSON.stringify((await bus.jobs.read(ref))[0]?.event));
   const unreadable = { kind: 'unreadable', subject, version, reason: 'not known – yet' } as const;
-  await parkUnreadable(bus.nc, executor.name, unreadable, body);
-  const letter = (await bus.listDeadLetters({ afterId: 0, limit: 100 })).find(
+  await parkUnreadable(connectionOf(bus), executor.name, unreadable, body);
+  const letter = (await bus.deadLetters.list({ afterId: 0, limit: 100 })).find(
     (each) => each.version === version,
   );
   if (!letter) throw new Error('not parked');
@@ -90,7 +91,7 @@ test('a redriven event reaches its consumer and is no longer parked', async () =
   const stop = new AbortController();
   const deliveries: { version: number; deliveryCount: number }[] = [];
   const twice = Promise.withResolvers<void>();
-  const working = consumeWork(bus.nc, {
+  const working = bus.consumers.work({
     consumer: executor,
     slots: 1,
     signal: stop.signal,
@@ -102,22 +103,22 @@ test('a redriven event reaches its consumer and is no longer parked', async () =
       return { kind: 'done' };
     },
   });
-  expect(await bus.redrive(letter.id)).toBe(true);
+  expect(await bus.deadLetters.redrive(letter.id)).toBe(true);
   await twice.promise;
   stop.abort();
   await working;
   // Once from the log, once redriven.
   expect(deliveries.map((each) => each.version)).toEqual([version, version]);
   expect(deliveries.map((each) => each.deliveryCount).toSorted()).toEqual([1, 2]);
-  expect(await bus.redrive(letter.id)).toBe(false);
+  expect(await bus.deadLetters.redrive(letter.id)).toBe(false);
 });
 
 test('an event that is redriven and still cannot be read is parked again', async () => {
   const executor = executorConsumer('hopeless', { slot: 0, contractId: 'c1', leaseMs: 30_000 });
-  await provisionConsumer(bus.nc, executor);
+  await bus.consumers.provision(executor);
   await publishNonsense('hopeless');
   const stop = new AbortController();
-  const working = consumeWork(bus.nc, {
+  const working = bus.consumers.work({
     consumer: executor,
     slots: 1,
     signal: stop.signal,
@@ -126,11 +127,11 @@ test('an event that is redriven and still cannot be read is parked again', async
     handle: async () => ({ kind: 'done' }),
   });
   const parked = async (afterId: number) =>
-    (await bus.listDeadLetters({ afterId, limit: 100 })).find(({ consumer }) => consumer === executor.name);
+    (await bus.deadLetters.list({ afterId, limit: 100 })).find(({ consumer }) => consumer === executor.name);
   let letter = await waitUntil(() => parked(0));
   for (let redrives = 0; redrives < 2; redrives++) {
     const { id, ...about } = letter;
-    expect(await bus.redrive(id)).toBe(true);
+    expect(await bus.deadLetters.redrive(id)).toBe(true);
     letter = await waitUntil(() => parked(id));
     expect(letter).toMatchObject({ ...about, parkedAt: expect.any(String) });
   }

@@ -15,11 +15,14 @@ afterAll(async () => {
 });
 
 test('an executor answers for its jobs, and one that is gone holds none', async () => {
-  const stopAnswering = bus.answerHolds('e-1', { holds: (jobId) => jobId === 'job-1', onTaken() {} });
-  expect(await bus.askHolds('e-1', 'job-1')).toBe(true);
-  expect(await bus.askHolds('e-1', 'job-2')).toBe(false);
+  const stopAnswering = bus.commands.answerHolds('e-1', {
+    holds: (jobId) => jobId === 'job-1',
+    onTaken() {},
+  });
+  expect(await bus.commands.askHolds('e-1', 'job-1')).toBe(true);
+  expect(await bus.commands.askHolds('e-1', 'job-2')).toBe(false);
   stopAnswering();
-  expect(await bus.askHolds('e-1', 'job-1')).toBe(false);
+  expect(await bus.commands.askHolds('e-1', 'job-1')).toBe(false);
 });
 
 test('after a reconnection an executor that comes back a moment later keeps its jobs', async () => {
@@ -28,8 +31,8 @@ test('after a reconnection an executor that comes back a moment later keeps its 
   await nats.restart();
   await expect.poll(bus.isConnected, { timeout: 10_000 }).toBe(true);
   // On one connection: the server hears the question before there is anybody to answer it.
-  const asked = bus.askHolds('late', 'job-1');
-  const stopAnswering = bus.answerHolds('late', { holds: () => true, onTaken() {} });
+  const asked = bus.commands.askHolds('late', 'job-1');
+  const stopAnswering = bus.commands.answerHolds('late', { holds: () => true, onTaken() {} });
   expect(await asked).toBe(true);
   stopAnswering();
 });

@@ -3,7 +3,7 @@ import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBus } from '../src/bus.ts';
-import { provisionConsumer } from '../src/connect/provision.ts';
+import { connectionOf } from '../src/testing.ts';
 import { newJob, openTestBus, requested, started, TOPOLOGY } from './bus.ts';
 
 let nats: TestNats;
@@ -14,22 +14,26 @@ afterAll(() => nats?.[Symbol.asyncDispose]());
 
 test('jobs that have still to end are counted, whoever has them', async () => {
   await using bus = await openTestBus(nats.url);
-  expect(await bus.countOpenJobs()).toBe(0);
-  await provisionConsumer(bus.nc, executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
+  expect(await bus.jobs.countOpen()).toBe(0);
+  await bus.consumers.provision(executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
   const jobs = [newJob(), newJob(), newJob()];
-  for (const ref of jobs) await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
-  await bus.append({ ref: newJob('unserved'), event: requested(newJob('unserved')), expectedVersion: 0 });
-  expect(await bus.countOpenJobs()).toBe(3);
+  for (const ref of jobs) await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
+  await bus.jobs.append({
+    ref: newJob('unserved'),
+    event: requested(newJob('unserved')),
+    expectedVersion: 0,
+  });
+  expect(await bus.jobs.countOpen()).toBe(3);
   const answer = { kind: 'counted' as const, waiting: 2 };
   const refused = async () => ({ kind: 'refused' as const, code: 'invalid_request' as const, message: '' });
-  const stop = await bus.answerScheduler(
+  const stop = await bus.commands.answerScheduler(
     { announce: refused, withdraw: refused, waiting_jobs: async () => answer },
     () => {},
   );
-  expect(await bus.countOpenJobs()).toBe(3 + 2);
+  expect(await bus.jobs.countOpen()).toBe(3 + 2);
   stop();
   // What was known last.
-  expect(await bus.countOpenJobs()).toBe(3 + 2);
+  expect(await bus.jobs.countOpen()).toBe(3 + 2);
 });
 
 test('a log that is made anew is told of, and its versions are none that there were', async () => {
@@ -39,13 +43,13 @@ test('a log that is made anew is told of, and its versions are none that there w
     onReplaced: replaced.resolve,
   });
   const ref = newJob();
-  const before = await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
-  const jsm = await jetstreamManager(bus.nc);
+  const before = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
+  const jsm = await jetstreamManager(connectionOf(bus));
   await jsm.streams.delete(JOBS_STREAM);
   await waitUntil(async () => !(await bus.isAnswering()));
   expect((await replaced.promise).message).toContain('another one');
   await using later = await openTestBus(nats.url);
-  const after = await later.append({ ref, event: started(ref), expectedVersion: 0 });
+  const after = await later.jobs.append({ ref, event: started(ref), expectedVersion: 0 });
   if (before.kind !== 'appended' || after.kind !== 'appended') throw new Error('not appended');
   expect(after.version).toBeGreaterThan(before.version);
   expect(String(after.version)).toMatch(/^\d{15}$/);
@@ -55,7 +59,7 @@ test('a log that is made anew is told of, and its versions are none that there w
 test('a server that has the log and stores nothing does not answer', async () => {
   await using bus = await openTestBus(nats.url);
   expect(await bus.isAnswering()).toBe(true);
-  await bus.nc.request('$JS.API.STREAM.DELETE.KV_probes');
+  await connectionOf(bus).request('$JS.API.STREAM.DELETE.KV_probes');
   await waitUntil(async () => !(await bus.isAnswering()));
   await using _ = await openTestBus(nats.url);
   await waitUntil(() => bus.isAnswering());

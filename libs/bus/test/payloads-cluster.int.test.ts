@@ -15,7 +15,7 @@ test('a payload is read whole from any of three servers at once after it was put
   for (let round = 0; round < 20; round++) {
     const bytes = randomBytes(round * 100_000);
     const about = { tenantId: 'acme', jobId: 'j', contentType: 'application/octet-stream' };
-    const opened = await reader.openPayload(await writer.putPayload({ ...about, body: [bytes] }));
+    const opened = await reader.payloads.open(await writer.payloads.put({ ...about, body: [bytes] }));
     if (opened.kind === 'gone') throw new Error('gone');
     expect((await buffer(opened.body)).equals(bytes)).toBe(true);
   }

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
 import type { NewPayload } from '../src/payloads/payloads.ts';
+import { connectionOf } from '../src/testing.ts';
 import { openTestBus } from './bus.ts';
 
 let nats: TestNats;
@@ -24,21 +25,21 @@ afterAll(async () => {
 const STREAM = 'OBJ_payloads';
 const MB = 1_048_576;
 const put = (body: NewPayload['body'], options: Partial<NewPayload> = {}) =>
-  bus.putPayload({ tenantId: 'acme', jobId: 'j-1', contentType: 'application/pdf', body, ...options });
+  bus.payloads.put({ tenantId: 'acme', jobId: 'j-1', contentType: 'application/pdf', body, ...options });
 
 async function read(ref: PayloadRef): Promise<Buffer> {
-  const opened = await bus.openPayload(ref);
+  const opened = await bus.payloads.open(ref);
   if (opened.kind === 'gone') throw new Error('gone');
   return buffer(opened.body);
 }
 
 async function stored(): Promise<{ messages: number }> {
-  const jsm = await jetstreamManager(bus.nc);
+  const jsm = await jetstreamManager(connectionOf(bus));
   return (await jsm.streams.info(STREAM)).state;
 }
 
 async function purge(filter: string, keep = 0): Promise<void> {
-  const jsm = await jetstreamManager(bus.nc);
+  const jsm = await jetstreamManager(connectionOf(bus));
   await jsm.streams.purge(STREAM, { filter, keep });
 }
 
@@ -74,7 +75,7 @@ describe('a payload', () => {
   test('is an object to any NATS client', async () => {
     const bytes = randomBytes(300_000);
     const ref = await put([bytes]);
-    const store = await new Objm(bus.nc).open('payloads');
+    const store = await new Objm(connectionOf(bus)).open('payloads');
     expect(await store.info(ref.key)).toMatchObject({ size: 300_000, chunks: 3, deleted: false });
     expect(Buffer.from((await store.getBlob(ref.key)) ?? []).equals(bytes)).toBe(true);
   });
@@ -82,13 +83,13 @@ describe('a payload', () => {
   test('is gone once it is deleted, with all its chunks', async () => {
     const before = await stored();
     const ref = await put([randomBytes(200_000)]);
-    await bus.deletePayload(ref);
-    expect(await bus.openPayload(ref)).toEqual({ kind: 'gone' });
+    await bus.payloads.delete(ref);
+    expect(await bus.payloads.open(ref)).toEqual({ kind: 'gone' });
     expect((await stored()).messages).toBe(before.messages);
   });
 
   test('lives as long as the summary that names it', async () => {
-    const jsm = await jetstreamManager(bus.nc);
+    const jsm = await jetstreamManager(connectionOf(bus));
     const { config } = await jsm.streams.info(STREAM);
     expect(config).toMatchObject({ max_age: 7 * 86_400 * 1e9, discard: 'new', num_replicas: 1 });
   });
@@ -118,7 +119,7 @@ describe('what is not whole is never read as whole:', () => {
   test('chunks without a description are no object', async () => {
     const ref = await put([randomBytes(10)]);
     await purge(payloadSubjects.metaOf('>'));
-    expect(await bus.openPayload(ref)).toEqual({ kind: 'gone' });
+    expect(await bus.payloads.open(ref)).toEqual({ kind: 'gone' });
   });
 
   test.each([
@@ -134,7 +135,7 @@ describe('what is not whole is never read as whole:', () => {
   test('an object with other bytes breaks before its last chunk', async () => {
     const bytes = randomBytes(300_000);
     const ref = { ...(await put([bytes])), sha256: '0'.repeat(64) };
-    const opened = await bus.openPayload(ref);
+    const opened = await bus.payloads.open(ref);
     if (opened.kind === 'gone') throw new Error('gone');
     let seen = 0;
     const reading = (async () => {
@@ -163,18 +164,18 @@ test('a writer that is given more than it can send asks for no more', async () =
 
 test('a reader that stops early is sent no more', async () => {
   const ref = await put([randomBytes(40 * MB)]);
-  const before = bus.nc.stats().inBytes;
-  const opened = await bus.openPayload(ref);
+  const before = connectionOf(bus).stats().inBytes;
+  const opened = await bus.payloads.open(ref);
   if (opened.kind === 'gone') throw new Error('gone');
   for await (const chunk of opened.body) {
     expect(chunk.length).toBe(131_072);
     break;
   }
-  expect(bus.nc.stats().inBytes - before).toBeLessThan(3 * MB);
+  expect(connectionOf(bus).stats().inBytes - before).toBeLessThan(3 * MB);
 });
 
 test('a store that is full takes nothing, and says so', async () => {
-  const jsm = await jetstreamManager(bus.nc);
+  const jsm = await jetstreamManager(connectionOf(bus));
   const { config } = await jsm.streams.info(STREAM);
   const { state } = await jsm.streams.info(STREAM);
   await jsm.streams.update(STREAM, { ...config, max_bytes: state.bytes + 500_000 });

@@ -4,8 +4,9 @@ import { startTestCluster, startTestNats, type TestNats, waitUntil } from '@erra
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBus } from '../src/bus.ts';
-import { assertVersion, provisionConsumer } from '../src/connect/provision.ts';
+import { assertVersion } from '../src/connect/provision.ts';
 import { UnfitServer } from '../src/errors.ts';
+import { connectionOf } from '../src/testing.ts';
 import { openTestBus, TOPOLOGY } from './bus.ts';
 
 let nats: TestNats;
@@ -16,15 +17,15 @@ afterAll(() => nats?.[Symbol.asyncDispose]());
 
 test('ten processes may provision an empty server at once', async () => {
   const buses = await Promise.all(Array.from({ length: 10 }, () => openTestBus(nats.url)));
-  await Promise.all(buses.map((bus) => provisionConsumer(bus.nc, PROJECTION_CONSUMER)));
+  await Promise.all(buses.map((bus) => bus.consumers.provision(PROJECTION_CONSUMER)));
   await Promise.all(
     buses.map((bus) =>
-      provisionConsumer(bus.nc, executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 })),
+      bus.consumers.provision(executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 })),
     ),
   );
   const [first] = buses;
   if (!first) throw new Error('no bus');
-  const jsm = await jetstreamManager(first.nc);
+  const jsm = await jetstreamManager(connectionOf(first));
   const { config, state } = await jsm.streams.info(JOBS_STREAM);
   expect(config).toMatchObject({ discard: 'new', allow_direct: true, allow_atomic: true, num_replicas: 1 });
   expect(state.consumer_count).toBe(2);
@@ -34,7 +35,7 @@ test('ten processes may provision an empty server at once', async () => {
 test('changed settings reach a stream that exists', async () => {
   const topology = { ...TOPOLOGY, jobsMaxAgeHours: 72 };
   await using bus = await openBus({ servers: nats.url, name: 'test', topology });
-  const jsm = await jetstreamManager(bus.nc);
+  const jsm = await jetstreamManager(connectionOf(bus));
   expect((await jsm.streams.info(JOBS_STREAM)).config.max_age).toBe(72 * 3_600_000_000_000);
 });
 
@@ -58,12 +59,11 @@ test('a server without room for what the streams may grow to is refused at once,
 test('changed settings reach a consumer that exists', async () => {
   await using bus = await openTestBus(nats.url);
   for (const leaseMs of [30_000, 1_000]) {
-    await provisionConsumer(
-      bus.nc,
+    await bus.consumers.provision(
       executorConsumer('leased', { slot: 0, contractId: 'c1', leaseMs: leaseMs }),
     );
     expect(
-      (await bus.standingOf(executorConsumer('leased', { slot: 0, contractId: 'c1', leaseMs: 0 })))
+      (await bus.consumers.standingOf(executorConsumer('leased', { slot: 0, contractId: 'c1', leaseMs: 0 })))
         ?.ackWaitMs,
     ).toBe(leaseMs);
   }
@@ -86,12 +86,12 @@ test('a process may provision while a cluster elects its leaders', async () => {
   const servers = cluster.urls.join(',');
   const topology = { ...TOPOLOGY, replicas: 3 };
   await using first = await openBus({ servers, name: 'test', topology });
-  const jsm = await jetstreamManager(first.nc);
+  const jsm = await jetstreamManager(connectionOf(first));
   const leader = (await jsm.streams.info(JOBS_STREAM)).cluster?.leader ?? '';
   // The nodes are called n1, n2, n3, in the order of the list. What this one leads has to elect another one.
   await cluster.nodes[Number(leader.slice(1)) - 1]?.kill();
   await using second = await openBus({ servers, name: 'test', topology });
-  await provisionConsumer(second.nc, PROJECTION_CONSUMER);
-  const read = () => second.readJob({ tenantId: 'acme', jobId: randomUUIDv7() });
+  await second.consumers.provision(PROJECTION_CONSUMER);
+  const read = () => second.jobs.read({ tenantId: 'acme', jobId: randomUUIDv7() });
   expect(await waitUntil(read, { timeoutMs: 20_000 })).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
 import type { AuditQuery } from '../src/read/read-audit.ts';
+import { connectionOf } from '../src/testing.ts';
 import { eventOf, newJob, openTestBus, requested, started } from './bus.ts';
 
 let nats: TestNats;
@@ -25,17 +26,17 @@ async function runJob(ref = newJob()) {
   ];
   let version = 0;
   for (const event of events) {
-    const outcome = await bus.append({ ref, event, expectedVersion: version });
+    const outcome = await bus.jobs.append({ ref, event, expectedVersion: version });
     if (outcome.kind !== 'appended') throw new Error('a conflict');
     version = outcome.version;
   }
-  await waitUntil(async () => (await bus.auditVersion()) >= version, { timeoutMs: 10_000 });
+  await waitUntil(async () => (await bus.audit.version()) >= version, { timeoutMs: 10_000 });
   return { ref, events, version };
 }
 
 async function readAll(query: AuditQuery) {
   const entries = [];
-  for await (const page of bus.readAudit(query)) entries.push(...page.entries);
+  for await (const page of bus.audit.read(query)) entries.push(...page.entries);
   return entries;
 }
 
@@ -74,7 +75,7 @@ test('pages go on where the last one ended, also in another read', async () => {
   const read = [];
   let afterPosition = 0;
   while (read.length < all.length) {
-    for await (const page of bus.readAudit({ afterPosition, pageSize: 2 })) {
+    for await (const page of bus.audit.read({ afterPosition, pageSize: 2 })) {
       read.push(...page.entries);
       afterPosition = page.position;
       break;
@@ -85,19 +86,19 @@ test('pages go on where the last one ended, also in another read', async () => {
 
 test('a read leaves no consumer behind, whether it went to the end or not', async () => {
   await runJob();
-  const jsm = await jetstreamManager(bus.nc);
+  const jsm = await jetstreamManager(connectionOf(bus));
   await readAll({ pageSize: 1 });
-  for await (const _ of bus.readAudit({ pageSize: 1 })) break;
+  for await (const _ of bus.audit.read({ pageSize: 1 })) break;
   expect((await jsm.streams.info(AUDIT_STREAM)).state.consumer_count).toBe(0);
 });
 
 test('a read whose consumer the server has forgotten goes on behind the last page', async () => {
   await runJob();
   await runJob();
-  const jsm = await jetstreamManager(bus.nc);
+  const jsm = await jetstreamManager(connectionOf(bus));
   const all = await readAll({});
   const read: number[] = [];
-  for await (const page of bus.readAudit({ pageSize: 2 })) {
+  for await (const page of bus.audit.read({ pageSize: 2 })) {
     read.push(...page.entries.map(({ position }) => position));
     for await (const { name } of jsm.consumers.list(AUDIT_STREAM))
       await jsm.consumers.delete(AUDIT_STREAM, name);

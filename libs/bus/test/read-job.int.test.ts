@@ -1,6 +1,7 @@
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
+import { connectionOf } from '../src/testing.ts';
 import { newJob, openTestBus, requested } from './bus.ts';
 
 let nats: TestNats;
@@ -16,13 +17,13 @@ afterAll(async () => {
 
 test('reads, of jobs there are and of jobs there are not, leave no subscription behind', async () => {
   const ref = newJob();
-  await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
+  await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
   // The first request makes the inbox that all later ones share.
-  await bus.readJob(ref);
+  await bus.jobs.read(ref);
   const before = subscriptions();
   for (let reads = 0; reads < 20; reads++) {
-    expect(await bus.readJob(ref)).toHaveLength(1);
-    expect(await bus.readJob(newJob())).toEqual([]);
+    expect(await bus.jobs.read(ref)).toHaveLength(1);
+    expect(await bus.jobs.read(newJob())).toEqual([]);
   }
   expect(subscriptions()).toBe(before);
 });
@@ -30,6 +31,6 @@ test('reads, of jobs there are and of jobs there are not, leave no subscription 
 /** The client tells their number to nobody, so its own list is looked at. */
 function subscriptions(): number {
   return (
-    bus.nc as unknown as { protocol: { subscriptions: { size(): number } } }
+    connectionOf(bus) as unknown as { protocol: { subscriptions: { size(): number } } }
   ).protocol.subscriptions.size();
 }

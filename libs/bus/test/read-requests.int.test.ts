@@ -17,27 +17,27 @@ afterAll(async () => {
 });
 
 async function aStartedJob(ref: JobRef): Promise<JobRef> {
-  const asked = await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
+  const asked = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
   if (asked.kind !== 'appended') throw new Error('the test lost a race against nobody');
-  await bus.append({ ref, event: started(ref), expectedVersion: asked.version });
+  await bus.jobs.append({ ref, event: started(ref), expectedVersion: asked.version });
   return ref;
 }
 
 test('requests come in the order in which they are asked for, of more jobs than one read takes', async () => {
   const jobs = await Promise.all(Array.from({ length: 130 }, () => aStartedJob(newJob())));
   const wanted = [newJob(), ...jobs, newJob(), ...jobs.slice(0, 3)];
-  const found = await bus.readRequests(wanted);
+  const found = await bus.jobs.readRequests(wanted);
   expect(found.map((request) => request?.ref)).toEqual([undefined, ...jobs, undefined, ...jobs.slice(0, 3)]);
   expect(new Set(found.map((request) => request?.event.type))).toEqual(new Set([undefined, 'JobRequested']));
-  expect(await bus.readRequests([])).toEqual([]);
+  expect(await bus.jobs.readRequests([])).toEqual([]);
 });
 
 test('jobs of several tenants that have the same id are told apart', async () => {
   const ours = await aStartedJob(newJob());
   const theirs = { ...ours, tenantId: 'others' };
-  expect(await bus.readRequests([theirs])).toEqual([undefined]);
+  expect(await bus.jobs.readRequests([theirs])).toEqual([undefined]);
   await aStartedJob(theirs);
-  const found = await bus.readRequests([theirs, ours]);
+  const found = await bus.jobs.readRequests([theirs, ours]);
   expect(found.map((request) => request?.ref.tenantId)).toEqual(['others', 'acme']);
 });
 
@@ -45,6 +45,6 @@ test('a log that cannot be reached is no log without requests', async () => {
   const lonely = await startTestNats();
   const lost = await openTestBus(lonely.url);
   await lonely[Symbol.asyncDispose]();
-  await expect(lost.readRequests([newJob()])).rejects.toBeInstanceOf(LogUnavailable);
+  await expect(lost.jobs.readRequests([newJob()])).rejects.toBeInstanceOf(LogUnavailable);
   await lost[Symbol.asyncDispose]();
 });

@@ -18,26 +18,37 @@ test('what is read from a time on holds every kind of event that is asked for', 
     const ref = newJob();
     let version = 0;
     for (const event of [requested(ref), started(ref), eventOf(ref, ending)]) {
-      const outcome = await bus.append({ ref, event, expectedVersion: version });
+      const outcome = await bus.jobs.append({ ref, event, expectedVersion: version });
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       version = outcome.version;
     }
     versions.push(version);
   }
-  await waitUntil(async () => (await bus.auditVersion()) === versions.at(-1));
+  await waitUntil(async () => (await bus.audit.version()) === versions.at(-1));
   for (const [index, sinceMs] of times.entries()) {
-    const { endings } = await bus.readEndings({ tenantId: 'acme', sinceMs, afterVersion: null, max: 100 });
+    const { endings } = await bus.jobs.readEndings({
+      tenantId: 'acme',
+      sinceMs,
+      afterVersion: null,
+      max: 100,
+    });
     expect(endings.map(({ recorded }) => recorded.version)).toEqual(versions.slice(index));
     const audited: number[] = [];
     const types = ['JobSucceeded', 'JobCanceled'] as const;
-    for await (const { entries } of bus.readAudit({ tenantId: 'acme', types, sinceMs })) {
+    for await (const { entries } of bus.audit.read({ tenantId: 'acme', types, sinceMs })) {
       audited.push(...entries.map(({ version }) => version));
     }
     // Filing there takes a moment, so one from before may be among them.
     expect(audited).toEqual(expect.arrayContaining(versions.slice(index)));
   }
   expect(
-    (await bus.readEndings({ tenantId: 'acme', sinceMs: Date.now() + 60_000, afterVersion: null, max: 1 }))
-      .endings,
+    (
+      await bus.jobs.readEndings({
+        tenantId: 'acme',
+        sinceMs: Date.now() + 60_000,
+        afterVersion: null,
+        max: 1,
+      })
+    ).endings,
   ).toEqual([]);
 });

@@ -25,7 +25,7 @@ function listen(filter: string) {
     more.resolve();
     more = Promise.withResolvers();
   };
-  const stop = bus.onStored(filter, {
+  const stop = bus.jobs.onStored(filter, {
     onEvent: (event) => {
       told.push(event);
       wake();
@@ -44,10 +44,10 @@ function listen(filter: string) {
 test('a stored event is told with its job, type and version, and a refused one is not', async () => {
   const ref = newJob();
   const listener = listen(storedSubject(jobSubjects(ref)));
-  const first = await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
-  await bus.append({ ref, event: started(ref), expectedVersion: 0 });
+  const first = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
+  await bus.jobs.append({ ref, event: started(ref), expectedVersion: 0 });
   const version = first.kind === 'appended' ? first.version : 0;
-  const second = await bus.append({ ref, event: started(ref), expectedVersion: version });
+  const second = await bus.jobs.append({ ref, event: started(ref), expectedVersion: version });
   await listener.until(() => listener.told.length >= 2);
   listener.stop();
   const storedAtMs = expect.any(Number);
@@ -61,17 +61,19 @@ test('whoever is told can read the event at once', async () => {
   const seen: Promise<number | undefined>[] = [];
   const ref = newJob();
   const done = Promise.withResolvers<void>();
-  const stop = bus.onStored(storedSubject(jobSubjects(ref)), {
+  const stop = bus.jobs.onStored(storedSubject(jobSubjects(ref)), {
     onGap: () => {},
     onEvent: ({ version }) => {
-      seen.push(bus.readJob(ref).then((events) => events.find((each) => each.version === version)?.version));
+      seen.push(
+        bus.jobs.read(ref).then((events) => events.find((each) => each.version === version)?.version),
+      );
       if (seen.length === 100) done.resolve();
     },
   });
   let version = 0;
   for (let percent = 0; percent < 100; percent++) {
     const event = eventOf(ref, { type: 'JobProgressed', data: { attempt: 1, percent } });
-    const outcome = await bus.append({ ref, event, expectedVersion: version });
+    const outcome = await bus.jobs.append({ ref, event, expectedVersion: version });
     if (outcome.kind === 'appended') version = outcome.version;
     await Promise.all(seen);
   }
@@ -83,10 +85,10 @@ test('whoever is told can read the event at once', async () => {
 test('one listener may follow one type of event of a whole action', async () => {
   const listener = listen(storedOfAction('follow', 'JobCancelRequested'));
   const ref = newJob('follow');
-  const first = await bus.append({ ref, event: requested(ref), expectedVersion: 0 });
+  const first = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
   const expectedVersion = first.kind === 'appended' ? first.version : 0;
   const event = eventOf(ref, { type: 'JobCancelRequested', data: { by: 'test' } });
-  await bus.append({ ref, event, expectedVersion });
+  await bus.jobs.append({ ref, event, expectedVersion });
   await listener.until(() => listener.told.length >= 1);
   listener.stop();
   expect(listener.told).toMatchObject([{ ref, type: 'JobCancelRequested' }]);

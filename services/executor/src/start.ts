@@ -94,7 +94,7 @@ export async function startExecutor(
     onStray: strays.report,
   };
 
-  const stopAnswering = bus.answerHolds(deps.executorId, {
+  const stopAnswering = bus.commands.answerHolds(deps.executorId, {
     holds: (jobId) => deps.atWork.has(jobId),
     onTaken: (jobId) => deps.atWork.get(jobId)?.lookAgain(),
   });
@@ -120,7 +120,7 @@ export async function startExecutor(
     if (isNews) log.info({ announced, withdrawn }, 'actions_announced');
     if (failures.length > 0) throw failures[0];
   };
-  const maxContractBytes = (bus.nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - MESSAGE_MARGIN_BYTES;
+  const maxContractBytes = bus.maxMessageBytes() - MESSAGE_MARGIN_BYTES;
   const follow = () =>
     followActions({
       places: config.actions,

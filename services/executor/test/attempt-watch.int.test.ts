@@ -22,15 +22,18 @@ afterAll(async () => {
 
 test('a cancel whose read failed is looked at again, and stops the attempt', async () => {
   const ref = await jobs.request('wait', {}, { contractId: 'none' });
-  const requested = (await bus.readJob(ref))[0]?.version ?? 0;
+  const requested = (await bus.jobs.read(ref))[0]?.version ?? 0;
   const data = { attempt: 1, executor_id: 'here' };
   const started = await jobs.append(ref, requested, { type: 'JobStarted', data });
-  const state = foldJob(await bus.readJob(ref));
+  const state = foldJob(await bus.jobs.read(ref));
   let failures = 2;
   const failing: Bus = {
     ...bus,
-    readJob: (job) =>
-      failures-- > 0 ? Promise.reject(new LogUnavailable('the log did not answer')) : bus.readJob(job),
+    jobs: {
+      ...bus.jobs,
+      read: (job) =>
+        failures-- > 0 ? Promise.reject(new LogUnavailable('the log did not answer')) : bus.jobs.read(job),
+    },
   };
   const { signal } = new AbortController();
   const writer = createJobWriter({ bus: failing, ref, state, traceparent: undefined, now: Date.now, signal });

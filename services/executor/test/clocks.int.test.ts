@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openExecutorTestBus, startTestExecutor, type TestJobs, testJobs } from './executor.ts';
@@ -19,7 +20,7 @@ afterAll(async () => {
 /** How often the end of a wait was ever written. */
 async function waitsEnded(): Promise<number> {
   const query = JSON.stringify({ subjects_filter: 'jobs.*.*.*.due.>' });
-  const answer = await bus.nc.request('$JS.API.STREAM.INFO.JOBS', query);
+  const answer = await connectionOf(bus).request('$JS.API.STREAM.INFO.JOBS', query);
   const { state } = answer.json<{ state: { subjects?: Record<string, number> } }>();
   return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
 }

@@ -1,4 +1,4 @@
-import { type Bus, openBucket } from '@errand/bus';
+import type { Bus } from '@errand/bus';
 import { ActionRecord, BUCKETS } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 describe('an executor', () => {
   test('announces its contracts, with JSON Schemas', async () => {
-    const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+    const bucket = await bus.buckets.open(BUCKETS.actions, ActionRecord);
     expect((await bucket.get('add'))?.contracts[0]?.contract).toMatchObject({
       resource: 'sums/{sum_id}',
       input_schema: { type: 'object', required: ['a', 'b'] },
@@ -49,7 +49,7 @@ describe('an executor', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const ref = await jobs.request('add', { a: 1, b: 2 }, { traceparent });
     await jobs.ended(ref);
-    const traces = (await bus.readJob(ref)).map(({ event }) => event.traceparent);
+    const traces = (await bus.jobs.read(ref)).map(({ event }) => event.traceparent);
     expect(traces).toEqual([traceparent, traceparent, traceparent, traceparent]);
   });
 });

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { type Bus, openBucket, openBus } from '@errand/bus';
+import { type Bus, openBus } from '@errand/bus';
 import {
   ActionRecord,
   BUCKETS,
@@ -100,7 +100,7 @@ export interface TestJobs {
 export function testJobs(bus: Bus): TestJobs {
   /** As a gateway knows it. */
   async function contractIdOf(action: string): Promise<string> {
-    const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+    const actions = await bus.buckets.open(BUCKETS.actions, ActionRecord);
     return waitUntil(async () => currentContract(await actions.get(action))?.contract.contract_id, {
       timeoutMs: 20_000,
       intervalMs: 20,
@@ -110,7 +110,7 @@ export function testJobs(bus: Bus): TestJobs {
     async append(ref, expectedVersion, fact, traceparent) {
       const about = { jobId: ref.jobId, source: '/errand/test', timeMs: Date.now(), traceparent } as const;
       const event = toJobEvent(fact, { id: randomUUIDv7(), ...about });
-      const outcome = await bus.append({ ref, event, expectedVersion });
+      const outcome = await bus.jobs.append({ ref, event, expectedVersion });
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
@@ -134,11 +134,11 @@ export function testJobs(bus: Bus): TestJobs {
     },
     contractIdOf,
     newRef: (action) => ({ tenantId: 'acme', action, jobId: randomUUIDv7() }),
-    typesOf: async (ref) => (await bus.readJob(ref)).map(({ event }) => event.type),
+    typesOf: async (ref) => (await bus.jobs.read(ref)).map(({ event }) => event.type),
     stateWhen: (ref, holds, timeoutMs = 20_000) =>
       waitUntil(
         async () => {
-          const state = foldJob(await bus.readJob(ref));
+          const state = foldJob(await bus.jobs.read(ref));
           return state && holds(state) ? state : undefined;
         },
         { timeoutMs, intervalMs: 20 },

@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { foldJob } from '@errand/domain';
 import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -31,9 +32,9 @@ afterAll(async () => {
 
 /** Sets how much the log may hold; less than it holds means that it takes nothing more. */
 async function resizeLog(maxBytes: number): Promise<void> {
-  const info = await bus.nc.request('$JS.API.STREAM.INFO.JOBS');
+  const info = await connectionOf(bus).request('$JS.API.STREAM.INFO.JOBS');
   const { config } = info.json<{ config: object }>();
-  const answer = await bus.nc.request(
+  const answer = await connectionOf(bus).request(
     '$JS.API.STREAM.UPDATE.JOBS',
     JSON.stringify({ ...config, max_bytes: maxBytes }),
   );
@@ -46,7 +47,7 @@ async function endedInVain() {
   await jobs.stateWhen(ref, (state) => state.phase.value.status === 'running');
   await resizeLog(1);
   await waitUntil(async () => (await attemptsEnded(executor, 'linger', 'timed_out')) === 1);
-  expect(foldJob(await bus.readJob(ref))?.phase.value.status).toBe('running');
+  expect(foldJob(await bus.jobs.read(ref))?.phase.value.status).toBe('running');
   return ref;
 }
 
@@ -76,7 +77,7 @@ test('a log with little room left gets starts and endings only, and large result
   for (let count = 0; count < 5; count++) {
     await jobs.request('unserved', { filling: 'x'.repeat(200_000) }, { contractId: 'none' });
   }
-  const { bytes } = await bus.readLogFill();
+  const { bytes } = await bus.jobs.readFill();
   await resizeLog(Math.ceil(bytes / 0.85));
   await waitUntil(async () => {
     const asked = await jobs.request('report', { bytes: 5_000, refused: false });
@@ -93,7 +94,7 @@ test('a log with little room left gets starts and endings only, and large result
 
 test('a result that a log has no room for lies apart, and the job ends', async () => {
   // Nearly empty, so that nobody thinks of it before.
-  await bus.nc.request('$JS.API.STREAM.PURGE.JOBS', '{}');
+  await connectionOf(bus).request('$JS.API.STREAM.PURGE.JOBS', '{}');
   await resizeLog(150_000);
   const ref = await jobs.request('report', { bytes: 200_000, refused: false });
   const state = await jobs.ended(ref);

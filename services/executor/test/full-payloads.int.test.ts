@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import {
@@ -27,9 +28,9 @@ afterAll(async () => {
 
 /** Sets how much the store of payloads may hold; less than a message means that it takes nothing. */
 async function resizePayloads(maxBytes: number): Promise<void> {
-  const info = await bus.nc.request('$JS.API.STREAM.INFO.OBJ_payloads');
+  const info = await connectionOf(bus).request('$JS.API.STREAM.INFO.OBJ_payloads');
   const { config } = info.json<{ config: object }>();
-  const answer = await bus.nc.request(
+  const answer = await connectionOf(bus).request(
     '$JS.API.STREAM.UPDATE.OBJ_payloads',
     JSON.stringify({ ...config, max_bytes: maxBytes }),
   );
@@ -78,7 +79,7 @@ test.each([
   const refs = await storingInVain(4);
   const small = await jobs.request('echo', { text: 'small' });
   for (const ref of refs) {
-    const version = (await bus.readJob(ref)).at(-1)?.version ?? 0;
+    const version = (await bus.jobs.read(ref)).at(-1)?.version ?? 0;
     await jobs.append(ref, version, fact);
     expect((await jobs.ended(ref)).phase.value.status).toBe(status);
   }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import type { JobRef } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
 import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
@@ -32,7 +33,7 @@ async function pidOf(ref: JobRef, attempt: number): Promise<number> {
 }
 
 async function isIsolated(ref: JobRef): Promise<boolean> {
-  const started = (await bus.readJob(ref)).find(({ event }) => event.type === 'JobStarted')?.event;
+  const started = (await bus.jobs.read(ref)).find(({ event }) => event.type === 'JobStarted')?.event;
   return started?.type === 'JobStarted' && started.data.isolated === true;
 }
 
@@ -100,7 +101,7 @@ test('attempts of an executor that fails are used up, however often it is starte
   const ref = await jobs.request('tell_pid', { loops: false });
   await pidOf(ref, 1);
   // Only a new start mends this.
-  await bus.nc.request('$JS.API.CONSUMER.DELETE.JOBS.executor-innocent-0');
+  await connectionOf(bus).request('$JS.API.CONSUMER.DELETE.JOBS.executor-innocent-0');
   await waitUntil(() => executor.ends.length === 1);
   await pidOf(ref, 2);
   expect(executor.ends).toEqual(['code 1']);
@@ -127,7 +128,7 @@ test('an executor that starts while an attempt is deferred takes its action for 
   const first = await startTestExecutor(nats.url);
   const waiting = await jobs.request('add', { a: 1, b: 2 }, { startAfter: until });
   await first[Symbol.asyncDispose]();
-  const version = (await bus.readJob(waiting)).at(-1)?.version ?? 0;
+  const version = (await bus.jobs.read(waiting)).at(-1)?.version ?? 0;
   const started = { attempt: 1, executor_id: 'gone' };
   const begun = await jobs.append(waiting, version, { type: 'JobStarted', data: started });
   const data = { attempt: 1, until, operation: 'https://a.example/1' };

@@ -23,21 +23,24 @@ test('an attempt whose start was stored and not acknowledged is begun, and no ot
   let losses = 2;
   const deaf: Bus = {
     ...bus,
-    async append(request) {
-      const outcome = await bus.append(request);
-      if (losses-- > 0) throw new LogUnavailable('no acknowledgement');
-      return outcome;
+    jobs: {
+      ...bus.jobs,
+      async append(request) {
+        const outcome = await bus.jobs.append(request);
+        if (losses-- > 0) throw new LogUnavailable('no acknowledgement');
+        return outcome;
+      },
     },
   };
   const writer = createJobWriter({
     bus: deaf,
     ref,
-    state: foldJob(await bus.readJob(ref)),
+    state: foldJob(await bus.jobs.read(ref)),
     traceparent: undefined,
     now: Date.now,
     signal: new AbortController().signal,
   });
   const start = await writer.writeOnce({ type: 'startAttempt', executorId: 'here', maxAttempts: 1 });
   expect(start).toMatchObject({ kind: 'written', recorded: { event: { data: { attempt: 1 } } } });
-  expect(foldJob(await bus.readJob(ref))?.version).toBe(writer.state()?.version);
+  expect(foldJob(await bus.jobs.read(ref))?.version).toBe(writer.state()?.version);
 });

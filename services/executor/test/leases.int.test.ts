@@ -41,7 +41,7 @@ const startedBy = (executor_id: string, attempt: number): JobFact => ({
 async function begunElsewhere(action: string, input: unknown, executorId: string, attempts = 1) {
   await executor[Symbol.asyncDispose]();
   const ref = await jobs.request(action, input);
-  let version = (await bus.readJob(ref))[0]?.version ?? 0;
+  let version = (await bus.jobs.read(ref))[0]?.version ?? 0;
   for (let attempt = 1; attempt <= attempts; attempt++) {
     version = await jobs.append(ref, version, startedBy(executorId, attempt));
   }
@@ -59,7 +59,7 @@ describe('a job that another executor began', () => {
 
   test('is left to it for as long as it says that it holds the job', async () => {
     const asked = Promise.withResolvers<void>();
-    const stopAnswering = bus.answerHolds('alive', {
+    const stopAnswering = bus.commands.answerHolds('alive', {
       holds() {
         asked.resolve();
         return true;
@@ -68,7 +68,10 @@ describe('a job that another executor began', () => {
     });
     const { ref } = await begunElsewhere('add', { a: 1, b: 2 }, 'alive');
     await asked.promise;
-    expect(foldJob(await bus.readJob(ref))?.attempt.value).toMatchObject({ number: 1, executorId: 'alive' });
+    expect(foldJob(await bus.jobs.read(ref))?.attempt.value).toMatchObject({
+      number: 1,
+      executorId: 'alive',
+    });
     stopAnswering();
     expect((await jobs.ended(ref)).attempt.value.number).toBe(2);
   });
@@ -106,7 +109,7 @@ describe('a job that runs here', () => {
     await jobs.append(ref, version, { type: 'JobCancelRequested', data: { by: 'amy' } });
     const state = await jobs.ended(ref);
     expect(state.phase.value.status).toBe('canceled');
-    const events = (await bus.readJob(ref)).map(({ event }) => event);
+    const events = (await bus.jobs.read(ref)).map(({ event }) => event);
     expect(events.find((event) => event.type === 'JobCanceled')?.data).toEqual({ by: 'amy' });
   });
 
@@ -131,7 +134,7 @@ describe('a job that runs here', () => {
     await executor[Symbol.asyncDispose]();
     executor = await startTestExecutor(nats.url, longLease);
     const { ref } = await running('wait');
-    let state = foldJob(await bus.readJob(ref));
+    let state = foldJob(await bus.jobs.read(ref));
     for (let handOvers = 0; handOvers < 3; handOvers++) {
       const before = state?.attempt.value.executorId;
       const next = await startTestExecutor(nats.url, longLease);
@@ -153,7 +156,7 @@ describe('a job that runs here', () => {
 test('a job of which cancel was asked while its executor died is canceled, not run again', async () => {
   await executor[Symbol.asyncDispose]();
   const ref = await jobs.request('wait', {});
-  const requested = (await bus.readJob(ref))[0]?.version ?? 0;
+  const requested = (await bus.jobs.read(ref))[0]?.version ?? 0;
   const begun = await jobs.append(ref, requested, startedBy('gone', 1));
   await jobs.append(ref, begun, { type: 'JobCancelRequested', data: { by: 'amy' } });
   executor = await startTestExecutor(nats.url, SHORT_LEASE);
@@ -165,7 +168,7 @@ test('a job of which cancel was asked while its executor died is canceled, not r
 test('a job that has ended before its request is seen is left as it is', async () => {
   await executor[Symbol.asyncDispose]();
   const ref = await jobs.request('add', { a: 1, b: 1 });
-  const version = (await bus.readJob(ref))[0]?.version ?? 0;
+  const version = (await bus.jobs.read(ref))[0]?.version ?? 0;
   await jobs.append(ref, version, { type: 'JobCanceled', data: { by: 'test' } });
   executor = await startTestExecutor(nats.url, SHORT_LEASE);
   await jobs.ended(await jobs.request('add', { a: 1, b: 2 }));

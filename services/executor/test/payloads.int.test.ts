@@ -37,7 +37,7 @@ async function outcomeOf(action: string, input: unknown, inputRef?: PayloadRef) 
 }
 
 async function stored(ref: PayloadRef | undefined): Promise<AsyncIterable<Uint8Array>> {
-  const opened = ref && (await bus.openPayload(ref));
+  const opened = ref && (await bus.payloads.open(ref));
   if (opened?.kind !== 'payload') throw new Error('nothing is stored');
   return opened.body;
 }
@@ -49,7 +49,7 @@ async function sha256(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): P
 }
 
 const putJson = (value: unknown) =>
-  bus.putPayload({
+  bus.payloads.put({
     ...{ tenantId: 'acme', jobId: 'j', contentType: 'application/json' },
     body: [Buffer.from(JSON.stringify(value))],
   });
@@ -113,7 +113,7 @@ describe('large JSON', () => {
   test('ends the job as an input that is gone, or is not what was stored', async () => {
     const inputRef = await putJson({ text: 'far away' });
     const broken = await outcomeOf('echo', undefined, { ...inputRef, sha256: '0'.repeat(64) });
-    await bus.deletePayload(inputRef);
+    await bus.payloads.delete(inputRef);
     const gone = await outcomeOf('echo', undefined, inputRef);
     expect([broken, gone].map(({ errors }) => errors[0]?.code)).toEqual(['input_gone', 'input_gone']);
   });

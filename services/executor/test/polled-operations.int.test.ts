@@ -128,14 +128,14 @@ afterAll(async () => {
 });
 
 async function eventOf<T extends JobEventType>(ref: JobRef, type: T): Promise<JobEventOf<T> | undefined> {
-  const found = (await bus.readJob(ref)).find(({ event }) => event.type === type)?.event;
+  const found = (await bus.jobs.read(ref)).find(({ event }) => event.type === type)?.event;
   return found as JobEventOf<T> | undefined;
 }
 const isDeferred = ({ phase }: JobState) => phase.value.status === 'running' && phase.value.nextAt !== null;
 
 /** As a gateway does. */
 async function cancel(ref: JobRef): Promise<void> {
-  const version = foldJob(await bus.readJob(ref))?.version ?? 0;
+  const version = foldJob(await bus.jobs.read(ref))?.version ?? 0;
   await jobs.append(ref, version, { type: 'JobCancelRequested', data: { by: 'amy' } });
 }
 
@@ -198,7 +198,10 @@ describe('an executor', () => {
     polls = [json(1)];
     vendor.respond = async (request) => {
       if (request.method === 'GET') {
-        const asked = await bus.readJob({ ...ref, jobId: String(startsOf()[0]?.headers['idempotency-key']) });
+        const asked = await bus.jobs.read({
+          ...ref,
+          jobId: String(startsOf()[0]?.headers['idempotency-key']),
+        });
         deferred.resolve(asked.find(({ event }) => event.type === 'JobDeferred')?.event.data);
       }
       return respond(request);
@@ -302,7 +305,7 @@ describe('an executor', () => {
     const ref = await jobs.request(action, {});
     const before = Promise.withResolvers<string | null | undefined>();
     vendor.respond = async (request) => {
-      if (cancelsOf().length > 0) before.resolve(foldJob(await bus.readJob(ref))?.phase.value.status);
+      if (cancelsOf().length > 0) before.resolve(foldJob(await bus.jobs.read(ref))?.phase.value.status);
       return respond(request);
     };
     await jobs.stateWhen(ref, isDeferred);

@@ -32,7 +32,7 @@ test('an attempt that fails is followed by another, after a wait that the log te
   const ref = await jobs.request('flaky', { succeeds_at: 3 });
   const state = await jobs.ended(ref);
   expect(state.outcome.value).toEqual({ result: { attempt: 3 }, errors: [] });
-  const events = (await bus.readJob(ref)).map(({ event }) => event);
+  const events = (await bus.jobs.read(ref)).map(({ event }) => event);
   const retrying = events.find((event) => event.type === 'JobRetrying');
   expect(retrying?.data).toMatchObject({ attempt: 2, error: { code: 'action_failed' } });
   expect(events.find((event) => event.type === 'JobDue')?.data).toMatchObject({ reason: 'retry' });
@@ -65,7 +65,7 @@ test('a job that is to start later starts then, whatever is restarted meanwhile'
 test('a wait whose executor died right after it was written ends all the same', async () => {
   await executor[Symbol.asyncDispose]();
   const ref = await jobs.request('flaky', { succeeds_at: 2 });
-  const requested = (await bus.readJob(ref))[0]?.version ?? 0;
+  const requested = (await bus.jobs.read(ref))[0]?.version ?? 0;
   const begun = { attempt: 1, executor_id: 'dead' };
   const started = await jobs.append(ref, requested, { type: 'JobStarted', data: begun });
   const retry_at = new Date(Date.now() + 1_500).toISOString();

@@ -1,5 +1,5 @@
 import { type Action, defineAction } from '@errand/actions';
-import { type Bus, openBucket } from '@errand/bus';
+import type { Bus } from '@errand/bus';
 import { ActionRecord, BUCKETS } from '@errand/contracts';
 import { createLogger } from '@errand/runtime';
 import { startTestNats, startTestScheduler, type TestNats } from '@errand/testkit';
@@ -92,6 +92,6 @@ test('an action that cannot be announced keeps no other from being announced, an
   const { begun, failures } = await served.replace(both);
   expect(begun).toEqual([both[1]]);
   expect(failures).toHaveLength(1);
-  const bucket = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const bucket = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   expect(await bucket.get('small')).toMatchObject({ contracts: [{ contract: { name: 'small' } }] });
 });

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { type JobRef, toJobEvent } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -32,7 +33,10 @@ async function writeLater(ref: JobRef, token: string): Promise<void> {
   const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
   const { type: _, ...event } = toJobEvent({ type: 'JobDue', data: { reason: 'retry' } }, about);
   const body = JSON.stringify({ ...event, type: 'JobLater' });
-  const answer = await bus.nc.request(`jobs.${ref.tenantId}.${ref.action}.${ref.jobId}.${token}`, body);
+  const answer = await connectionOf(bus).request(
+    `jobs.${ref.tenantId}.${ref.action}.${ref.jobId}.${token}`,
+    body,
+  );
   expect(answer.json()).toHaveProperty('seq');
 }
 

@@ -13,7 +13,7 @@ import type { EndpointDeps } from './webhooks/endpoint-store.ts';
 import { ensureJobSigner } from './webhooks/job-signer.ts';
 
 export interface AcceptBatchDeps extends FindJobDeps, EndpointDeps {
-  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'appendBatch'>;
+  readonly bus: FindJobDeps['bus'] & { readonly jobs: Pick<Bus['jobs'], 'appendBatch'> };
   readonly idempotency: Idempotency;
   readonly room: LogRoom;
 }
@@ -89,7 +89,7 @@ async function request(
   deps.room.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
   const appends = await sent.appendsOf(wanted, (place) => batchJobId(record.job_id, place));
   if (sent.hasWebhooks) await ensureJobSigner(deps, tenantId);
-  const outcomes = await deps.bus.appendBatch(appends);
+  const outcomes = await deps.bus.jobs.appendBatch(appends);
   // What was requested before the contract changed is there, even if it would be refused today.
   const known = new Set([...refused, ...wanted]);
   const others = placesOf(sent).filter((place) => !known.has(place));

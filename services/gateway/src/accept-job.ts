@@ -24,7 +24,9 @@ import type { EndpointDeps } from './webhooks/endpoint-store.ts';
 import { ensureJobSigner } from './webhooks/job-signer.ts';
 
 export interface AcceptJobDeps extends FindJobDeps, EndpointDeps, StoreInputDeps {
-  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append' | 'putPayload'>;
+  readonly bus: FindJobDeps['bus'] & { readonly jobs: Pick<Bus['jobs'], 'append'> } & {
+    readonly payloads: Pick<Bus['payloads'], 'put'>;
+  };
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
   readonly watch: JobWatch;
@@ -142,7 +144,7 @@ async function request(
   const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
   // Whoever calls the webhook must find what to sign with.
   if (order.webhook) await ensureJobSigner(deps, caller.tenantId);
-  const outcome = await deps.bus.append(append);
+  const outcome = await deps.bus.jobs.append(append);
   if (outcome.kind === 'conflict') return undefined;
   return { jobId, version: outcome.version, createdAt: append.event.time };
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Bus, LogUnavailable, watchBucket } from '@errand/bus';
+import { type Bus, LogUnavailable } from '@errand/bus';
 import {
   type ActionContract,
   ActionName,
@@ -61,8 +61,7 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
     return entry;
   }
 
-  const bucket = await watchBucket(
-    bus.nc,
+  const bucket = await bus.buckets.watch(
     BUCKETS.actions,
     ActionRecord,
     (name, record) => void prepare(name, record),

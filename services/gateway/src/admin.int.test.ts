@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { consumeBatches, openBucket, provisionConsumer } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { ApiKey, BUCKETS, PROJECTION_CONSUMER } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -77,7 +77,7 @@ test('a key is shown once, works, is listed without its token, and stops when it
 test('a key that another gateway deletes stops here too', async () => {
   const { api_key, key_id } = await gateway.createKey(TENANT, 'elsewhere');
   expect((await gateway.call('/v2/tenants/acme/actions', { token: api_key })).status).toBe(200);
-  await (await openBucket(gateway.bus.nc, BUCKETS.apiKeys, ApiKey)).delete(key_id);
+  await (await gateway.bus.buckets.open(BUCKETS.apiKeys, ApiKey)).delete(key_id);
   await expect
     .poll(async () => (await gateway.call('/v2/tenants/acme/actions', { token: api_key })).status)
     .toBe(401);
@@ -105,10 +105,10 @@ test('dead letters are listed page by page, and one that is redriven is gone', a
   const jobId = randomUUIDv7();
   const subject = `jobs.acme.simulate.${jobId}.requested.fast`;
   // Only a foreign writer gets something unreadable into the log.
-  for (const body of ['one', 'two']) await gateway.bus.nc.request(subject, body);
-  await provisionConsumer(gateway.bus.nc, PROJECTION_CONSUMER);
+  for (const body of ['one', 'two']) await connectionOf(gateway.bus).request(subject, body);
+  await gateway.bus.consumers.provision(PROJECTION_CONSUMER);
   const parked = () => admin('/admin/dead-letters');
-  const consuming = consumeBatches(gateway.bus.nc, {
+  const consuming = gateway.bus.consumers.batches({
     ...{ consumer: PROJECTION_CONSUMER, maxBatch: 10, signal: stop.signal },
     ...{ handle: async () => {}, onError: () => {}, onUnreadable: () => {} },
   });

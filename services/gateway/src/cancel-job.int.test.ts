@@ -1,3 +1,4 @@
+import { connectionOf } from '@errand/bus/testing';
 import { JobSummary, type RunAccepted } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -30,7 +31,7 @@ async function runAndStart() {
 }
 
 async function typesOf(jobId: string): Promise<string[]> {
-  const events = await gateway.bus.readJob({ tenantId: TENANT, jobId });
+  const events = await gateway.bus.jobs.read({ tenantId: TENANT, jobId });
   return events.toSorted((a, b) => a.version - b.version).map(({ event }) => event.type);
 }
 
@@ -54,7 +55,7 @@ test('a running job is asked to stop: 202, also when it is asked again', async (
   expect(first.json).toMatchObject({ status: 'running', cancel_requested: true });
   const second = await cancel(links.cancel);
   expect([second.status, second.json]).toEqual([202, first.json]);
-  const events = await gateway.bus.readJob({ tenantId: TENANT, jobId: job_id });
+  const events = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: job_id });
   const asked = events.find(({ event }) => event.type === 'JobCancelRequested');
   expect(asked?.event.data).toEqual({ by: 'test key', reason: 'too expensive' });
 });
@@ -142,7 +143,7 @@ test('of a cancel and an ending that race, one wins, and the answer is what the 
     let started = isStarted;
     for (;;) {
       // A few round trips, so that the two meet now early and now late.
-      for (let trips = left % 7; trips > 0; trips--) await gateway.bus.nc.flush();
+      for (let trips = left % 7; trips > 0; trips--) await connectionOf(gateway.bus).flush();
       const next: number | undefined = await gateway.append(jobId, version, started ? SUCCEEDED : STARTED);
       if (next !== undefined && started) return;
       if (next !== undefined) {
@@ -150,7 +151,7 @@ test('of a cancel and an ending that race, one wins, and the answer is what the 
         started = true;
         continue;
       }
-      const events = await gateway.bus.readJob({ tenantId: TENANT, jobId });
+      const events = await gateway.bus.jobs.read({ tenantId: TENANT, jobId });
       if (events.some(({ event }) => event.type === 'JobCanceled')) return;
       version = Math.max(...events.map((each) => each.version));
     }
@@ -186,7 +187,9 @@ test('of a cancel and an ending that race, one wins, and the answer is what the 
 test('a job is canceled although its newest event is of a type that this version does not know', async () => {
   const { job_id, version, links } = await run();
   const subject = `jobs.${TENANT}.simulate.${job_id}.annotated`;
-  const stored = (await gateway.bus.nc.request(subject, '{"type":"JobAnnotated"}')).json<{ seq: number }>();
+  const stored = (await connectionOf(gateway.bus).request(subject, '{"type":"JobAnnotated"}')).json<{
+    seq: number;
+  }>();
   expect((await gateway.call(links.status)).json).toMatchObject({ status: 'queued', version: stored.seq });
   expect(stored.seq).toBeGreaterThan(version);
   expect((await cancel(links.cancel)).json.status).toBe('canceled');

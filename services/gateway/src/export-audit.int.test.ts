@@ -1,3 +1,4 @@
+import { connectionOf } from '@errand/bus/testing';
 import { checkAudit } from '@errand/cli';
 import { JOBS_STREAM } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
@@ -26,7 +27,7 @@ async function runJob(steps = 0): Promise<void> {
   const facts = [STARTED, ...Array.from({ length: steps }, (_, step) => progressed(step % 100)), SUCCEEDED];
   let newest: number | undefined = version;
   for (const fact of facts) newest = await gateway.append(job_id, newest ?? 0, fact);
-  await waitUntil(async () => (await gateway.bus.auditVersion()) >= (newest ?? 0));
+  await waitUntil(async () => (await gateway.bus.audit.version()) >= (newest ?? 0));
 }
 
 async function exportAudit(query = '') {
@@ -42,10 +43,10 @@ test('an export holds every event as stored, in order, and stands up to its chec
   const { lines, events } = await exportAudit();
   const check = await checkAudit(lines);
   expect(check).toMatchObject({ kind: 'holds', count: events.length, isContiguous: true });
-  const { firstVersion, lastVersion } = await gateway.bus.jobsRange();
+  const { firstVersion, lastVersion } = await gateway.bus.jobs.range();
   expect(events.length).toBe(lastVersion - firstVersion + 1);
   for (const { version, event } of [events[0], events.at(-1)]) {
-    const stored = await gateway.bus.nc.request(
+    const stored = await connectionOf(gateway.bus).request(
       `$JS.API.STREAM.MSG.GET.${JOBS_STREAM}`,
       JSON.stringify({ seq: version }),
     );
@@ -81,8 +82,9 @@ test('a caller that goes away ends the reading of the log', async () => {
   await response.body?.getReader().read();
   leaving.abort();
   const consumers = async () =>
-    (await gateway.bus.nc.request('$JS.API.STREAM.INFO.AUDIT')).json<{ state: { consumer_count: number } }>()
-      .state.consumer_count;
+    (await connectionOf(gateway.bus).request('$JS.API.STREAM.INFO.AUDIT')).json<{
+      state: { consumer_count: number };
+    }>().state.consumer_count;
   await expect.poll(consumers).toBe(0);
 });
 

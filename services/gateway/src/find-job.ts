@@ -18,7 +18,7 @@ export interface WantedJob {
 }
 
 export interface FindJobDeps {
-  readonly bus: Pick<Bus, 'readJob' | 'isConnected'>;
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read'> } & Pick<Bus, 'isConnected'>;
   readonly store: JobStore;
   readonly now: () => number;
   /** How long the log keeps a job's events. */
@@ -70,7 +70,7 @@ async function readLog(
   const action = wanted.action ?? row?.action;
   const { atLeast } = wanted;
   return foldJob(
-    await bus.readJob({
+    await bus.jobs.read({
       ...{ tenantId, jobId },
       ...(action === undefined ? {} : { action }),
       ...(atLeast === undefined ? {} : { atLeast }),

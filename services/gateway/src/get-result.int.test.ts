@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
+import { connectionOf } from '@errand/bus/testing';
 import type { PayloadRef, RunAccepted } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_PATH, STARTED, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -37,7 +38,7 @@ async function end(job: RunAccepted, data: object): Promise<void> {
 async function withFile(bytes: Buffer, filename?: string): Promise<{ job: RunAccepted; ref: PayloadRef }> {
   const job = await run();
   const about = { tenantId: TENANT, jobId: job.job_id, contentType: 'text/html', filename };
-  const ref = await gateway.bus.putPayload({ ...about, body: [bytes] });
+  const ref = await gateway.bus.payloads.put({ ...about, body: [bytes] });
   await end(job, { result_ref: ref });
   return { job, ref };
 }
@@ -73,7 +74,7 @@ test('a large JSON result is at its link, in status, in a wait, in the list and 
   const job = await run();
   const about = { tenantId: TENANT, jobId: job.job_id, contentType: 'application/json' };
   const large = Buffer.from(JSON.stringify({ text: 'x'.repeat(300_000) }));
-  await end(job, { result_ref: await gateway.bus.putPayload({ ...about, body: [large] }) });
+  await end(job, { result_ref: await gateway.bus.payloads.put({ ...about, body: [large] }) });
   await readModel.project(job.job_id);
   const { json: summary } = await gateway.call(job.links.status);
   const link = {
@@ -161,9 +162,12 @@ test("404 for no job and for another tenant's, 410 for one that is too old", asy
 test('410 for a file that is gone, and a broken one breaks off before its end', async () => {
   const { job, ref } = await withFile(randomBytes(MB));
   const filter = `$O.payloads.C.${ref.key.split('/').at(-1)}`;
-  await gateway.bus.nc.request('$JS.API.STREAM.PURGE.OBJ_payloads', JSON.stringify({ filter, keep: 3 }));
+  await connectionOf(gateway.bus).request(
+    '$JS.API.STREAM.PURGE.OBJ_payloads',
+    JSON.stringify({ filter, keep: 3 }),
+  );
   await expect(download(resultPath(job))).rejects.toThrow();
-  await gateway.bus.deletePayload(ref);
+  await gateway.bus.payloads.delete(ref);
   const { json } = await gateway.call(resultPath(job));
   expect([json.status, json.code]).toEqual([410, 'result_gone']);
 });
@@ -172,12 +176,12 @@ test('a caller that stops reading is not read ahead for', async () => {
   const { job } = await withFile(Buffer.alloc(60 * MB));
   // Each asks for a megabyte.
   let asked = 0;
-  const asking = gateway.bus.nc.subscribe('$JS.API.DIRECT.GET.OBJ_payloads', {
+  const asking = connectionOf(gateway.bus).subscribe('$JS.API.DIRECT.GET.OBJ_payloads', {
     callback: () => {
       asked += 1;
     },
   });
-  await gateway.bus.nc.flush();
+  await connectionOf(gateway.bus).flush();
   const headers = { authorization: `Bearer ${gateway.apiKey}` };
   const stopped = Promise.withResolvers<void>();
   const reading = request(gateway.url + resultPath(job), { headers }, (response) => {

@@ -1,4 +1,3 @@
-import { openBucket } from '@errand/bus';
 import { ActionContract, BUCKETS, type JobFact, JobSummary } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -150,7 +149,7 @@ test('the links of a 202 go on when the action moves, and when it is gone', asyn
   expect(await own.call(status)).toMatchObject({ status: 200, json: { job_id: accepted.job_id } });
   expect(await own.call(status.replace('d-1', 'd-2'))).toMatchObject({ status: 404 });
 
-  const actions = await openBucket(own.bus.nc, BUCKETS.actions, ActionContract);
+  const actions = await own.bus.buckets.open(BUCKETS.actions, ActionContract);
   await actions.delete('simulate');
   await expect.poll(async () => (await isServed()).code).toBe('unknown_action');
   expect(await own.call(status)).toMatchObject({ status: 200, json: { status: 'queued' } });

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { openBucket } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { BUCKETS, IdempotencyRecord } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyedPlaceOf } from './action-path.ts';
@@ -29,7 +29,7 @@ async function leaveRecord(key: string, ageMs: number): Promise<IdempotencyRecor
     fingerprint: fingerprintOf(placeOf(RUN_PATH), BODY),
     created_at: new Date(Date.now() - ageMs).toISOString(),
   };
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord);
   await bucket.put(recordNameOf({ tenantId: TENANT, kind: 'run', place: placeOf(RUN_PATH), key }), record);
   return record;
 }
@@ -105,7 +105,7 @@ test('many who complete the same record make one job', async () => {
   const accepted = answers.filter(({ status }) => status === 202);
   expect(accepted.length).toBeGreaterThan(0);
   for (const { json } of accepted) expect(json.job_id).toBe(record.job_id);
-  const events = await gateway.bus.readJob({ tenantId: TENANT, jobId: record.job_id });
+  const events = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: record.job_id });
   expect(events.map(({ event }) => event.type)).toEqual(['JobRequested']);
 });
 
@@ -125,7 +125,7 @@ test('a record older than the log is checked against the long log, without the r
 test('a run that the log refused can be sent again at once', async () => {
   // The gateway looks at the room that there is, and not at the size of one message.
   const limitMessages = async (max_msg_size: number) => {
-    const { nc } = gateway.bus;
+    const nc = connectionOf(gateway.bus);
     const { config } = (await nc.request('$JS.API.STREAM.INFO.JOBS')).json<{ config: object }>();
     const update = JSON.stringify({ ...config, max_msg_size });
     expect((await nc.request('$JS.API.STREAM.UPDATE.JOBS', update)).json()).not.toHaveProperty('error');
@@ -218,11 +218,11 @@ test('a batch that was left half done is answered with what there is of it, once
     fingerprint: fingerprintOf(placeOf(path), body),
     created_at: new Date(Date.now() - 11_000).toISOString(),
   };
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord);
   const use = { tenantId: TENANT, kind: 'run-batch', place: placeOf(path), key: 'half' };
   await bucket.put(recordNameOf(use), record);
   const { json: model } = await gateway.call(RUN_PATH, { body: BODY });
-  const [requested] = await gateway.bus.readJob({ tenantId: TENANT, jobId: model.job_id });
+  const [requested] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: model.job_id });
   if (requested?.event.type !== 'JobRequested') throw new Error('not a request');
   const { type, data } = requested.event;
   await gateway.append(batchJobId(record.job_id, 1), 0, { type, data });

@@ -186,7 +186,7 @@ test('410 where neither log holds the events of a job that has a summary', async
   await readModel.migrate();
   const { job_id, version, links } = await run();
   await readModel.project(job_id);
-  await waitUntil(async () => (await gateway.bus.auditVersion()) >= version);
+  await waitUntil(async () => (await gateway.bus.audit.version()) >= version);
   await forget(gateway, job_id);
   await forgetAudit(gateway);
   for (const accept of ['application/json', 'text/event-stream']) {

@@ -41,7 +41,7 @@ async function runJob(steps = 5): Promise<History> {
     if (version === undefined) throw new Error('lost a race that nobody else runs');
     versions.push(version);
   }
-  await waitUntil(async () => (await gateway.bus.auditVersion()) >= (versions.at(-1) ?? 0));
+  await waitUntil(async () => (await gateway.bus.audit.version()) >= (versions.at(-1) ?? 0));
   return { job, versions, types: ['JobRequested', ...facts.map(({ type }) => type)] };
 }
 

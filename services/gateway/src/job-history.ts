@@ -5,7 +5,9 @@ import type { JobStore } from './job-store.ts';
 import { Refusal } from './problem.ts';
 
 export interface JobHistoryDeps {
-  readonly bus: Pick<Bus, 'readJob' | 'readHistory' | 'readAuditedHistory'>;
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read' | 'readHistory'> } & {
+    readonly audit: Pick<Bus['audit'], 'readHistory'>;
+  };
   readonly store: JobStore;
   readonly now: () => number;
   /** How long JOBS keeps a job's events. */
@@ -89,12 +91,12 @@ async function withHistory<T>(
     read: (pages: AsyncGenerator<RecordedEvent[]>, newestVersion: number) => Promise<T>;
   },
 ): Promise<T> {
-  const newest = (await deps.bus.readJob(job)).sort((a, b) => a.version - b.version);
+  const newest = (await deps.bus.jobs.read(job)).sort((a, b) => a.version - b.version);
   const toVersion = newest.at(-1)?.version ?? 0;
   const request = newest.find(({ event }) => event.type === 'JobRequested');
   if (!request) return deps.inAuditTurn(() => read(auditedPages(deps, job, { newest, after }), toVersion));
   const fromVersion = Math.max(request.version, after + 1);
-  return read(deps.bus.readHistory(request.ref, { fromVersion, toVersion }), toVersion);
+  return read(deps.bus.jobs.readHistory(request.ref, { fromVersion, toVersion }), toVersion);
 }
 
 /** `newest` is what JOBS still has: AUDIT may be a moment behind it. */
@@ -115,7 +117,7 @@ async function* auditedPages(
   const sinceMs = requestedMs - CLOCK_TOLERANCE_MS;
   let seen = 0;
   const known = { tenantId, action, jobId, sinceMs };
-  for await (const page of deps.bus.readAuditedHistory(known, deps.historyLimits)) {
+  for await (const page of deps.bus.audit.readHistory(known, deps.historyLimits)) {
     seen = page.at(-1)?.version ?? seen;
     const wanted = page.filter(({ version }) => version > after);
     if (wanted.length > 0) yield wanted;

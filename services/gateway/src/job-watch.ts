@@ -55,7 +55,7 @@ export interface JobWatch {
 }
 
 /** `stopping` ends all waits of this process. */
-export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal): JobWatch {
+export function createJobWatch(jobs: Pick<Bus['jobs'], 'onStored'>, stopping: AbortSignal): JobWatch {
   const inTurn = createLimiter(READS_AT_ONCE);
   const open = new Set<() => void>();
   stopping.addEventListener('abort', () => {
@@ -67,7 +67,7 @@ export function createJobWatch(bus: Pick<Bus, 'onStored'>, stopping: AbortSignal
       const wakes = createWakes();
       let isStale = false;
       let told: number | undefined;
-      const unsubscribe = bus.onStored(storedSubject(jobSubjectsOfAnyAction(tenantId, jobId)), {
+      const unsubscribe = jobs.onStored(storedSubject(jobSubjectsOfAnyAction(tenantId, jobId)), {
         onEvent: (stored) => {
           isStale = true;
           told = Math.max(told ?? 0, stored.version);

@@ -1,4 +1,3 @@
-import { openBucket } from '@errand/bus';
 import { BUCKETS, JOB_WEBHOOKS_RECORD, WEBHOOK_EVENT_TYPES, WebhookEndpoint } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -19,13 +18,13 @@ const run = (webhook: unknown, path = RUN_PATH) =>
   gateway.call(path, { body: { tilt_deg: 1, _job: { webhook } } });
 
 async function requestedWebhook(jobId: string) {
-  const events = await gateway.bus.readJob({ tenantId: TENANT, jobId });
+  const events = await gateway.bus.jobs.read({ tenantId: TENANT, jobId });
   const requested = events.find(({ event }) => event.type === 'JobRequested')?.event;
   return requested?.type === 'JobRequested' ? requested.data.webhook : undefined;
 }
 
 async function storedSigner(tenantId = TENANT) {
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   return bucket.get(`${tenantId}.${JOB_WEBHOOKS_RECORD}`);
 }
 

@@ -1,6 +1,5 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { provisionConsumer } from '@errand/bus';
 import { PROJECTION_CONSUMER } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -15,7 +14,7 @@ beforeAll(async () => {
   gateway = await startTestGateway({ requestsPerKey: MAX });
   await using model = openReadModel(gateway);
   await model.migrate();
-  await provisionConsumer(gateway.bus.nc, PROJECTION_CONSUMER);
+  await gateway.bus.consumers.provision(PROJECTION_CONSUMER);
   other = await gateway.another();
 });
 afterAll(async () => {

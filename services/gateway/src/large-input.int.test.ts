@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import { connectionOf } from '@errand/bus/testing';
 import type { JobEventOf, PayloadRef } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
@@ -19,13 +20,13 @@ const input = (bytes: number) => ({ tilt_deg: 30, anything: 'x'.repeat(bytes) })
 const AROUND = JSON.stringify(input(0)).length;
 
 async function requestOf(jobId: string): Promise<JobEventOf<'JobRequested'>['data']> {
-  const [recorded] = await gateway.bus.readJob({ tenantId: TENANT, jobId });
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId });
   if (recorded?.event.type !== 'JobRequested') throw new Error('no request');
   return recorded.event.data;
 }
 
 async function stored(ref: PayloadRef | undefined): Promise<unknown> {
-  const opened = ref && (await gateway.bus.openPayload(ref));
+  const opened = ref && (await gateway.bus.payloads.open(ref));
   return opened?.kind === 'payload' ? JSON.parse(await text(opened.body)) : undefined;
 }
 
@@ -90,13 +91,13 @@ test('a retry stores an input anew that would be gone before its end', async () 
 test('409 for a retry whose stored input is gone', async () => {
   const { job, request } = await runLarge();
   await gateway.call(job.links.cancel, { method: 'POST' });
-  if (request.input_ref) await gateway.bus.deletePayload(request.input_ref);
+  if (request.input_ref) await gateway.bus.payloads.delete(request.input_ref);
   const again = await gateway.call(`${job.links.job}/retry`, { method: 'POST' });
   expect([again.status, again.json.code]).toEqual([409, 'input_gone']);
 });
 
 test('a run whose input the full store does not take is told which store it is', async () => {
-  const { nc } = gateway.bus;
+  const nc = connectionOf(gateway.bus);
   const { config } = (await nc.request('$JS.API.STREAM.INFO.OBJ_payloads')).json<{ config: object }>();
   const resize = (max_bytes: number) =>
     nc.request('$JS.API.STREAM.UPDATE.OBJ_payloads', JSON.stringify({ ...config, max_bytes }));

@@ -1,4 +1,4 @@
-import { openBus, provisionConsumer } from '@errand/bus';
+import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, executorConsumer, type JobFact } from '@errand/contracts';
 import { expect, test } from 'vitest';
 import { RUN_PATH, SIMULATE, STARTED, SUCCEEDED, startTestGateway, TENANT } from './test-gateway.ts';
@@ -51,8 +51,7 @@ test('whatever is let in by batches and single runs can start, wait once and end
   await using gateway = await startTestGateway();
   const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 3_000_000 };
   await using _ = await openBus({ servers: gateway.nats.url, name: 'test', topology });
-  await provisionConsumer(
-    gateway.bus.nc,
+  await gateway.bus.consumers.provision(
     executorConsumer('simulate', { slot: 0, contractId: SIMULATE.contract_id, leaseMs: 30_000 }),
   );
   const open = new Map<string, number>();

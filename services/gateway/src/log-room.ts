@@ -33,7 +33,7 @@ const REST = 4;
  * answer, the last look counts.
  */
 export async function watchLogRoom(
-  bus: Pick<Bus, 'readLogFill' | 'countOpenJobs'>,
+  bus: { readonly jobs: Pick<Bus['jobs'], 'readFill' | 'countOpen'> },
   options: { runsPercent: number; metrics: Ops['metrics'] },
 ): Promise<LogRoom> {
   let seen = { bytes: 0, maxBytes: 0, openJobs: 0 };
@@ -45,9 +45,9 @@ export async function watchLogRoom(
   async function look(): Promise<void> {
     const before = { ...admitted };
     try {
-      const fill = await bus.readLogFill();
+      const fill = await bus.jobs.readFill();
       const isCounted = fill.maxBytes > 0 && fill.bytes >= fill.maxBytes * OPEN_JOBS_COUNTED_FROM;
-      seen = { ...fill, openJobs: isCounted ? await bus.countOpenJobs() : 0 };
+      seen = { ...fill, openJobs: isCounted ? await bus.jobs.countOpen() : 0 };
       admitted = { jobs: admitted.jobs - before.jobs, bytes: admitted.bytes - before.bytes };
     } catch {
       // Looked at again soon.

@@ -16,7 +16,7 @@ const READS_AT_ONCE = 1;
 
 /** For when the read model is away: it answers for few jobs, slowly, and rather not at all than wrongly. */
 export function createLongLog(
-  bus: Pick<Bus, 'readAuditedHistory'>,
+  bus: { readonly audit: Pick<Bus['audit'], 'readHistory'> },
   limits: { maxEntries: number; maxMs: number },
 ): LongLog {
   const inTurn = createLimiter(READS_AT_ONCE);
@@ -28,7 +28,7 @@ export function createLongLog(
         const reach = { maxEntries: limits.maxEntries, maxMs: giveUpAt - performance.now() };
         let state: JobState | undefined;
         try {
-          for await (const page of bus.readAuditedHistory(known, reach)) state = page.reduce(evolve, state);
+          for await (const page of bus.audit.readHistory(known, reach)) state = page.reduce(evolve, state);
         } catch (error) {
           if (!(error instanceof HistoryOutOfReach)) throw error;
           throw new LogUnavailable('the job is not within reach in the long log', { cause: error });

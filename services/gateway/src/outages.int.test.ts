@@ -1,4 +1,3 @@
-import { consumeBatches, provisionConsumer } from '@errand/bus';
 import { PROJECTION_CONSUMER } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -41,7 +40,7 @@ test('a job that only the long log still knows is answered from there, and one t
   const { json } = await run();
   const { events, job: path } = json.links;
   expect((await gateway.call(`${path}/cancel`, { method: 'POST' })).status).toBe(200);
-  await waitUntil(async () => (await gateway.bus.auditVersion()) > json.version);
+  await waitUntil(async () => (await gateway.bus.audit.version()) > json.version);
   const before = await gateway.call(path);
   await forget(gateway, json.job_id);
   gateway.shiftMs = 3 * 86_400_000;
@@ -55,11 +54,11 @@ test('a job that only the long log still knows is answered from there, and one t
 });
 
 test('the list and the feed are 503 problems without Postgres, with a time to come again', async () => {
-  await provisionConsumer(gateway.bus.nc, PROJECTION_CONSUMER);
+  await gateway.bus.consumers.provision(PROJECTION_CONSUMER);
   const { json } = await run();
   const stop = new AbortController();
   // As if the projection had settled everything.
-  await consumeBatches(gateway.bus.nc, {
+  await gateway.bus.consumers.batches({
     consumer: PROJECTION_CONSUMER,
     maxBatch: 100,
     signal: stop.signal,
@@ -70,7 +69,7 @@ test('the list and the feed are 503 problems without Postgres, with a time to co
     },
   });
   await waitUntil(async () => {
-    const standing = await gateway.bus.standingOf(PROJECTION_CONSUMER);
+    const standing = await gateway.bus.consumers.standingOf(PROJECTION_CONSUMER);
     return standing && standing.ackFloor >= json.version;
   });
   for (const path of ['jobs', 'events']) {

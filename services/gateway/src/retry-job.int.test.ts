@@ -39,7 +39,7 @@ test('an ended job is asked for again: a new job with the same input, resource a
   const { job_id, links } = answer.json;
   expect(job_id).not.toBe(first.job_id);
   expect(answer.headers.get('location')).toBe(links.status);
-  const [recorded] = await gateway.bus.readJob({ tenantId: TENANT, jobId: job_id });
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: job_id });
   expect(recorded?.event.data).toMatchObject({
     input: { tilt_deg: 30 },
     resource: { design_id: 'd-1' },

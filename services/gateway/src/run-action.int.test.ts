@@ -38,7 +38,7 @@ test('what was accepted is in the log: input without _job, resource, metadata, k
     body: { tilt_deg: 30, _job: { metadata: { order: 'A-7' } } },
     headers: { traceparent },
   });
-  const [recorded] = await gateway.bus.readJob({ tenantId: TENANT, jobId: json.job_id });
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: json.job_id });
   expect(recorded).toMatchObject({
     version: json.version,
     ref: { action: 'simulate' },
@@ -62,7 +62,7 @@ test('what was accepted is in the log: input without _job, resource, metadata, k
 
 test('a malformed trace context is not carried', async () => {
   const { json } = await run({ tilt_deg: 1 }, { headers: { traceparent: '00-0-0-01' } });
-  const [recorded] = await gateway.bus.readJob({ tenantId: TENANT, jobId: json.job_id });
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: json.job_id });
   expect(recorded?.event.traceparent).toBeUndefined();
 });
 
@@ -110,7 +110,7 @@ test('a job may start later and must end in time', async () => {
   const _job = { start_after: startAfter, start_by_s: 60, finish_by_s: 120 };
   const { status, json } = await run({ tilt_deg: 1, _job });
   expect(status).toBe(202);
-  const [recorded] = await gateway.bus.readJob({ tenantId: TENANT, jobId: json.job_id });
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: json.job_id });
   const shifted = (seconds: number) => new Date(Date.parse(startAfter) + seconds * 1_000).toISOString();
   expect(recorded?.event.data).toMatchObject({
     start_after: startAfter,

@@ -1,5 +1,4 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { openBucket } from '@errand/bus';
 import { BUCKETS, IdempotencyRecord, Problem } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyedPlaceOf } from './action-path.ts';
@@ -125,11 +124,11 @@ test('a batch that was left half done is completed with the very jobs that are m
     fingerprint: fingerprintOf(place, text),
     created_at: new Date(Date.now() - 11_000).toISOString(),
   };
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.idempotency, IdempotencyRecord);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord);
   const use = { tenantId: TENANT, kind: 'run-batch', place, key: 'half' };
   await bucket.put(recordNameOf(use), record);
   const { json: model } = await gateway.call(RUN_PATH, { body: right(3) });
-  const [modelEvent] = await gateway.bus.readJob({ tenantId: TENANT, jobId: model.job_id });
+  const [modelEvent] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: model.job_id });
   if (modelEvent?.event.type !== 'JobRequested') throw new Error('not a request');
   const { type, data } = modelEvent.event;
   const done = await gateway.append(batchJobId(record.job_id, 2), 0, { type, data });

@@ -1,4 +1,4 @@
-import { type Bus, LogUnavailable, type WatchedBucket, watchBucket } from '@errand/bus';
+import { type Bus, LogUnavailable, type ValueSchema, type WatchedBucket } from '@errand/bus';
 import type { BucketName } from '@errand/contracts';
 
 /**
@@ -8,10 +8,10 @@ import type { BucketName } from '@errand/contracts';
 export async function watchSettledBucket<T>(
   bus: Bus,
   name: BucketName,
-  schema: Parameters<typeof watchBucket<T>>[2],
+  schema: ValueSchema<T>,
   onChange?: (key: string, value: T | undefined) => void,
 ): Promise<WatchedBucket<T>> {
-  const bucket = await watchBucket(bus.nc, name, schema, onChange);
+  const bucket = await bus.buckets.watch(name, schema, onChange);
 
   async function connected<R>(call: () => Promise<R>): Promise<R> {
     if (!bus.isConnected()) throw new LogUnavailable('not connected');

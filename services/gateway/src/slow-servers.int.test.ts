@@ -48,10 +48,10 @@ test.each([200, 700, 2_000])(
       const { json } = await run(key);
       if (first[index]?.status === 202) expect(json.job_id).toBe(first[index].json.job_id);
       jobs.add(json.job_id);
-      expect(await gateway.bus.readJob({ tenantId: TENANT, jobId: json.job_id })).toHaveLength(1);
+      expect(await gateway.bus.jobs.read({ tenantId: TENANT, jobId: json.job_id })).toHaveLength(1);
     }
     expect(jobs.size).toBe(keys.length);
-    const { firstVersion, lastVersion } = await gateway.bus.jobsRange();
+    const { firstVersion, lastVersion } = await gateway.bus.jobs.range();
     requested += keys.length;
     expect(lastVersion - firstVersion + 1).toBe(requested);
   },

@@ -1,4 +1,4 @@
-import { type Bus, openBucket, openBus, type WatchedBucket, watchHeartbeats } from '@errand/bus';
+import { type Bus, openBus, type WatchedBucket } from '@errand/bus';
 import { ApiKey, BUCKETS, IdempotencyRecord, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import {
@@ -30,7 +30,7 @@ export interface GatewayContext extends ServiceContext {
   /** The wall clock, in milliseconds. */
   readonly now?: () => number;
   /** Instead of the log's own append: for measuring what a run costs without it. */
-  readonly append?: Bus['append'];
+  readonly append?: Bus['jobs']['append'];
 }
 
 /**
@@ -66,7 +66,7 @@ export async function startGateway(
     }),
   );
   const catalogue = resources.use(await openActionCatalogue(bus, log));
-  const executors = resources.use(await watchHeartbeats(bus.nc));
+  const executors = resources.use(await bus.buckets.watchHeartbeats());
   const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
   resources.defer(() => tenantBucket.close());
   const share = createFairShare();
@@ -107,7 +107,7 @@ export async function startGateway(
   });
   const logNow = () => now() - aheadMs;
   const app = createApp({
-    bus: { ...bus, append: limitAppends(append ?? bus.append) },
+    bus: { ...bus, jobs: { ...bus.jobs, append: limitAppends(append ?? bus.jobs.append) } },
     config,
     catalogue,
     executors,
@@ -118,7 +118,7 @@ export async function startGateway(
     keyRequests,
     now: logNow,
     stopping,
-    idempotencyRecords: await openBucket(bus.nc, BUCKETS.idempotency, IdempotencyRecord),
+    idempotencyRecords: await bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord),
     store: createJobStore(db, log),
     list: createJobList(db, log),
     health: createEndpointHealth(db, log),

@@ -4,7 +4,7 @@ import type { JobOrder } from './job-order.ts';
 import { Refusal } from './problem.ts';
 
 export interface StoreInputDeps {
-  readonly bus: Pick<Bus, 'putPayload'>;
+  readonly bus: { readonly payloads: Pick<Bus['payloads'], 'put'> };
   readonly inlinePayloadBytes: number;
 }
 
@@ -23,7 +23,7 @@ export async function storeInput(
   const json = Buffer.from(JSON.stringify(order.input));
   if (json.length <= deps.inlinePayloadBytes) return order;
   try {
-    const inputRef = await deps.bus.putPayload({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
+    const inputRef = await deps.bus.payloads.put({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
     return { ...order, inputRef };
   } catch (error) {
     throw error instanceof PayloadsFull ? new Refusal('payloads_full') : error;

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { defineAction } from '@errand/actions';
-import { type Bus, openBucket, openBus } from '@errand/bus';
+import { type Bus, openBus } from '@errand/bus';
 import {
   type ActionContract,
   ActionRecord,
@@ -118,7 +118,7 @@ export async function startTestGateway(
   const gateway = resources.use(await startGateway(config, context));
   const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
   const bus = resources.use(await openBus({ servers: nats.url, name: 'test', topology }));
-  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const actions = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   const url = `http://127.0.0.1:${gateway.port}`;
 
   const started = { apiKey: '' };
@@ -136,7 +136,7 @@ export async function startTestGateway(
     async append(jobId, expectedVersion, fact) {
       const ref = { tenantId: TENANT, action: 'simulate', jobId };
       const envelope = { id: randomUUIDv7(), jobId, source: '/errand/executor', timeMs: Date.now() } as const;
-      const outcome = await bus.append({ ref, event: toJobEvent(fact, envelope), expectedVersion });
+      const outcome = await bus.jobs.append({ ref, event: toJobEvent(fact, envelope), expectedVersion });
       return outcome.kind === 'appended' ? outcome.version : undefined;
     },
     async createKey(tenantId, name) {

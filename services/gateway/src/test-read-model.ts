@@ -1,3 +1,4 @@
+import { connectionOf } from '@errand/bus/testing';
 import { foldJob } from '@errand/domain';
 import { createDailyPartitions, type Db, migrate, openDatabase, rowOfState } from '@errand/postgres';
 import { TENANT, type TestGateway } from './test-gateway.ts';
@@ -17,7 +18,7 @@ export function openReadModel(gateway: TestGateway): TestReadModel & { migrate()
     db,
     migrate: () => migrate(db),
     async project(jobId, change = () => ({})) {
-      const state = foldJob(await gateway.bus.readJob({ tenantId: TENANT, jobId }));
+      const state = foldJob(await gateway.bus.jobs.read({ tenantId: TENANT, jobId }));
       if (!state) throw new Error('the job is not in the log');
       const row = rowOfState(state);
       const values = { ...row, ...change(row) };
@@ -40,6 +41,9 @@ export function forgetAudit(gateway: TestGateway): Promise<void> {
 }
 
 async function purge(gateway: TestGateway, stream: string, filter: string): Promise<void> {
-  const answer = await gateway.bus.nc.request(`$JS.API.STREAM.PURGE.${stream}`, JSON.stringify({ filter }));
+  const answer = await connectionOf(gateway.bus).request(
+    `$JS.API.STREAM.PURGE.${stream}`,
+    JSON.stringify({ filter }),
+  );
   if (!answer.json<{ success?: boolean }>().success) throw new Error(answer.string());
 }

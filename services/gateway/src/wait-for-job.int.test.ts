@@ -1,4 +1,5 @@
 import type { StoredEvent } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { JobSummary, type RunAccepted } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -38,7 +39,7 @@ async function waiters(count: number): Promise<void> {
 /** The next job that is requested after the call. */
 function nextRequested(): Promise<StoredEvent> {
   return new Promise((resolve) => {
-    const stop = gateway.bus.onStored('stored.jobs.>', {
+    const stop = gateway.bus.jobs.onStored('stored.jobs.>', {
       onGap: () => {},
       onEvent: (stored) => {
         if (stored.type !== 'JobRequested') return;
@@ -52,7 +53,7 @@ function nextRequested(): Promise<StoredEvent> {
 /** Resolves once somebody asks the log for a job. */
 function askedFor(jobId: string): Promise<void> {
   return new Promise((resolve) => {
-    const asking = gateway.bus.nc.subscribe('$JS.API.>', {
+    const asking = connectionOf(gateway.bus).subscribe('$JS.API.>', {
       callback: (_, message) => {
         if (!message.string().includes(jobId)) return;
         asking.unsubscribe();
@@ -69,7 +70,7 @@ async function finish(jobId: string, version: number): Promise<void> {
 
 test('a run that is waited for is answered with its summary when it ends', async () => {
   const requested = nextRequested();
-  await gateway.bus.nc.flush();
+  await connectionOf(gateway.bus).flush();
   const answering = runAndWait('respond-async, wait=50');
   const { ref, version } = await requested;
   await waiters(1);
@@ -83,7 +84,7 @@ test('a run that is waited for is answered with its summary when it ends', async
 
 test('a job without a result has null in every answer', async () => {
   const requested = nextRequested();
-  await gateway.bus.nc.flush();
+  await connectionOf(gateway.bus).flush();
   const waiting = runAndWait('wait=50');
   const { ref, version } = await requested;
   const started = (await gateway.append(ref.jobId, version, STARTED)) ?? 0;
@@ -193,7 +194,7 @@ test('what is stored while the log was away is seen when it is back', async () =
   const { job_id, version, links } = await run();
   const started = (await gateway.append(job_id, version, STARTED)) ?? 0;
   const asked = askedFor(job_id);
-  await gateway.bus.nc.flush();
+  await connectionOf(gateway.bus).flush();
   const answering = gateway.call(`${links.status}&wait=50`);
   await asked;
   // The log answers in the order in which it is asked, so the waiter has had its first read after this.

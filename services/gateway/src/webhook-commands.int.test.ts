@@ -44,7 +44,7 @@ async function answer(
     asked.push(request);
     return Promise.resolve(given);
   };
-  stopAnswering = await gateway.bus.answerWebhooks(
+  stopAnswering = await gateway.bus.commands.answerWebhooks(
     {
       test: (request) => note(request, answers.test ?? refused),
       redeliver: (request) => note(request, answers.redeliver ?? refused),

@@ -1,4 +1,3 @@
-import { openBucket } from '@errand/bus';
 import { BUCKETS, WebhookEndpoint } from '@errand/contracts';
 import { createSecretBox } from '@errand/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -24,7 +23,7 @@ const secretOf = (fill: number) => `whsec_${Buffer.alloc(24, fill).toString('bas
 
 /** What the service that signs requests makes of the stored record: all secrets, the endpoint's own first. */
 async function openStored(endpointId: string): Promise<string[]> {
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const stored = await bucket.get(`${TENANT}.${endpointId}`);
   if (!stored) return [];
   return [stored.signing_secret, ...(stored.previous_signing_secrets ?? []).map(({ secret }) => secret)].map(

@@ -1,4 +1,3 @@
-import { openBucket } from '@errand/bus';
 import { BUCKETS, WEBHOOK_EVENT_TYPES, WebhookEndpoint } from '@errand/contracts';
 import { createSecretBox } from '@errand/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,9 +16,9 @@ afterAll(async () => {
 });
 
 test('an endpoint writes down how far the log had come before it was made, and keeps that when it is changed', async () => {
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });
-  const { lastVersion } = await gateway.bus.logReach();
+  const { lastVersion } = await gateway.bus.jobs.reach();
   expect(lastVersion).toBeGreaterThan(0);
   const { json } = await create({ url: 'https://hooks.example.com/a' });
   await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });
@@ -109,7 +108,7 @@ test('secrets are sealed for their tenant, endpoint and field', async () => {
     secret_headers: { 'X-Key': 'k-1' },
   });
   expect(json.signing_secret).toBe(given);
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const stored = await bucket.get(`${TENANT}.${json.endpoint_id}`);
   expect(JSON.stringify(stored)).not.toMatch(/p-1|k-1|whsec_/);
   const box = createSecretBox(Buffer.alloc(32, 7).toString('base64'));
@@ -205,7 +204,7 @@ test('an endpoint that is given an end is gone after it, unless it is put off', 
   expect(webhooks.map((each: { endpoint_id: string }) => each.endpoint_id)).toEqual([kept.endpoint_id]);
   for (let made = 1; made < LIMIT; made++) expect((await create(body)).status).toBe(201);
   expect((await create(body)).json.code).toBe('too_many_endpoints');
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   expect(await bucket.get(`${TENANT}.${left.endpoint_id}`)).toBeUndefined();
   gateway.shiftMs = 30_000;
   expect((await gateway.call(PATH)).json.webhooks).toEqual([]);

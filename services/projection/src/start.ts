@@ -1,4 +1,4 @@
-import { consumeBatches, openBus, provisionConsumer } from '@errand/bus';
+import { openBus } from '@errand/bus';
 import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
 import { Counter, createOps, repeat, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
@@ -77,27 +77,29 @@ export async function startProjection(
     signal: stopping,
     onRetry: (err) => log.warn({ err }, 'migration_waits_for_postgres'),
   });
-  await provisionConsumer(bus.nc, PROJECTION_CONSUMER);
+  await bus.consumers.provision(PROJECTION_CONSUMER);
   const partitions = createDailyPartitions(db, 'job_summary');
 
   consuming = true;
-  const projecting = consumeBatches(bus.nc, {
-    consumer: PROJECTION_CONSUMER,
-    maxBatch: config.maxBatch,
-    signal: stopping,
-    onError: (err) => log.error({ err }, 'batch_failed'),
-    onUnreadable: (event) => {
-      unreadable.inc();
-      log.error({ ...event }, 'unreadable_event');
-    },
-    handle: async (batch) => {
-      const began = performance.now();
-      const { jobs, refused } = await onJobEvents(batch, { db, partitions, nowMs: now() });
-      projected.inc(batch.length - refused.length);
-      log.debug({ events: batch.length, jobs, duration_ms: performance.now() - began }, 'events_projected');
-      return refused;
-    },
-  }).catch(fail);
+  const projecting = bus.consumers
+    .batches({
+      consumer: PROJECTION_CONSUMER,
+      maxBatch: config.maxBatch,
+      signal: stopping,
+      onError: (err) => log.error({ err }, 'batch_failed'),
+      onUnreadable: (event) => {
+        unreadable.inc();
+        log.error({ ...event }, 'unreadable_event');
+      },
+      handle: async (batch) => {
+        const began = performance.now();
+        const { jobs, refused } = await onJobEvents(batch, { db, partitions, nowMs: now() });
+        projected.inc(batch.length - refused.length);
+        log.debug({ events: batch.length, jobs, duration_ms: performance.now() - began }, 'events_projected');
+        return refused;
+      },
+    })
+    .catch(fail);
 
   const dropExpired = async () => {
     const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
@@ -116,7 +118,7 @@ export async function startProjection(
     ...{ db, databaseUrl, pageSize, bus, log, now, onSwapped },
     signal: stopping,
   });
-  const stopAnswering = await bus.answerProjection(rebuilds.handlers, (err) =>
+  const stopAnswering = await bus.commands.answerProjection(rebuilds.handlers, (err) =>
     log.error({ err }, 'command_failed'),
   );
   resources.defer(stopAnswering);

@@ -56,7 +56,7 @@ async function job(deadlines: { finish_by: string }): Promise<JobRef> {
   const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
   const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
   const event = toJobEvent({ type: 'JobRequested', data: { ...REQUEST, ...deadlines } }, about);
-  await bus.append({ ref, event, expectedVersion: 0 });
+  await bus.jobs.append({ ref, event, expectedVersion: 0 });
   return ref;
 }
 
@@ -70,11 +70,11 @@ test('an event that Postgres will never take is parked, and the others of its ba
   await forbidExecutor(db, 'fool');
   const data = { attempt: 1, executor_id: 'fool' };
   const event = toJobEvent({ type: 'JobStarted', data }, about);
-  await bus.append({ ref: bad, event, expectedVersion: 0 });
+  await bus.jobs.append({ ref: bad, event, expectedVersion: 0 });
   const good = await job({ finish_by: inMs(60_000) });
   await waitUntil(async () => (await rowOf(good))?.status === 'queued');
   const letters = await waitUntil(async () => {
-    const parked = await bus.listDeadLetters({ afterId: 0, limit: 10 });
+    const parked = await bus.deadLetters.list({ afterId: 0, limit: 10 });
     return parked.length > 0 ? parked : undefined;
   });
   expect(letters).toMatchObject([

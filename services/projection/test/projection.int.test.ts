@@ -34,7 +34,7 @@ test('jobs requested while Postgres is down are in the table once it is back', a
     const fact = { type: 'JobRequested', data: REQUEST } as const;
     const id = randomUUIDv7();
     const event = toJobEvent(fact, { id, jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() });
-    const outcome = await bus.append({ ref, event, expectedVersion: 0 });
+    const outcome = await bus.jobs.append({ ref, event, expectedVersion: 0 });
     if (outcome.kind !== 'appended') throw new Error(outcome.kind);
     return { ref, version: outcome.version, event };
   };

@@ -69,7 +69,7 @@ async function append(jobIds: readonly string[], fact: JobFact): Promise<void> {
     const recorded = log.get(jobId) ?? [];
     const about = { id: randomUUIDv7(), jobId, source: '/errand/test', timeMs: Date.now() } as const;
     const event = toJobEvent(fact, about);
-    const outcome = await bus.append({ ref, event, expectedVersion: recorded.at(-1)?.version ?? 0 });
+    const outcome = await bus.jobs.append({ ref, event, expectedVersion: recorded.at(-1)?.version ?? 0 });
     if (outcome.kind !== 'appended') throw new Error(outcome.kind);
     log.set(jobId, [...recorded, { ref, version: outcome.version, event }]);
   }
@@ -109,7 +109,7 @@ test(
   async () => {
     const first = startProcess();
     await waitUntil(
-      async () => (await bus.askProjection('rebuild_status', { projection: 'job_summary' })).kind,
+      async () => (await bus.commands.askProjection('rebuild_status', { projection: 'job_summary' })).kind,
       {
         timeoutMs: 60_000,
       },
@@ -135,7 +135,7 @@ test(
 
     // Nothing is taken over from the table in use.
     await db.deleteFrom('job_summary').execute();
-    await bus.askProjection('rebuild', { projection: 'job_summary' });
+    await bus.commands.askProjection('rebuild', { projection: 'job_summary' });
     const reached = await killBehind(40, first);
     const second = startProcess();
     expect(await killBehind(reached + 80, second)).toBeGreaterThan(reached + 80);

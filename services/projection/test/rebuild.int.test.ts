@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import {
   PROJECTION_CONSUMER,
   type RebuildProgress,
@@ -80,7 +81,7 @@ async function appendJobs(count: number, ageDays = 0): Promise<void> {
         const about = { id: randomUUIDv7(), jobId, source: '/errand/test', timeMs: Date.now() } as const;
         const event = toJobEvent(fact, about);
         const expectedVersion = recorded.at(-1)?.version ?? 0;
-        const outcome = await bus.append({ ref, event, expectedVersion });
+        const outcome = await bus.jobs.append({ ref, event, expectedVersion });
         if (outcome.kind !== 'appended') throw new Error(outcome.kind);
         recorded.push({ ref, version: outcome.version, event });
       }
@@ -99,13 +100,13 @@ function foldedRows() {
 }
 
 async function progress(): Promise<RebuildProgress | undefined> {
-  const status = await bus.askProjection('rebuild_status', { projection: 'job_summary' });
+  const status = await bus.commands.askProjection('rebuild_status', { projection: 'job_summary' });
   return status.kind === 'known' ? status.progress : undefined;
 }
 
 const untilOver = (state: string) =>
   waitUntil(async () => (await progress())?.state === state, { timeoutMs: 60_000 });
-const rebuild = () => bus.askProjection('rebuild', { projection: 'job_summary' });
+const rebuild = () => bus.commands.askProjection('rebuild', { projection: 'job_summary' });
 const sessions = async () =>
   (
     await sql`select pid from pg_stat_activity where application_name = 'errand-rebuild'
@@ -178,9 +179,13 @@ test(
     const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/test', timeMs: 0 } as const;
     const data = { attempt: 1, executor_id: 'fool' };
     await forbidExecutor(db, 'fool');
-    await bus.append({ ref, event: toJobEvent({ type: 'JobStarted', data }, about), expectedVersion: 0 });
-    await bus.nc.request('jobs.nonsense', 'not an event');
-    await bus.nc.request(`jobs.acme.add.${randomUUIDv7()}.started`, 'not JSON');
+    await bus.jobs.append({
+      ref,
+      event: toJobEvent({ type: 'JobStarted', data }, about),
+      expectedVersion: 0,
+    });
+    await connectionOf(bus).request('jobs.nonsense', 'not an event');
+    await connectionOf(bus).request(`jobs.acme.add.${randomUUIDv7()}.started`, 'not JSON');
     await appendJobs(30);
     await untilComplete();
     await rebuild();
@@ -227,7 +232,7 @@ test(
     const before = await rowsInTable();
     expect((await rebuild()).kind).toBe('started');
     expect(await rebuild()).toMatchObject({ kind: 'running', progress: { state: 'reading' } });
-    const cancel = () => bus.askProjection('cancel_rebuild', { projection: 'job_summary' });
+    const cancel = () => bus.commands.askProjection('cancel_rebuild', { projection: 'job_summary' });
     expect(await cancel()).toMatchObject({ kind: 'canceled', progress: { state: 'canceled' } });
     expect(await cancel()).toEqual({ kind: 'none' });
     await sql`select pg_advisory_unlock(hashtext('errand_partitions'))`.execute(blocking.db);
@@ -250,17 +255,25 @@ test(
     const row = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: Date.now() });
     if (!row) throw new Error('another rebuild is under way');
     let isInterrupted = false;
-    const readLog: Bus['readLog'] = async function* (query) {
-      yield* bus.readLog(query);
+    const readAll: Bus['jobs']['readAll'] = async function* (query) {
+      yield* bus.jobs.readAll(query);
       if (isInterrupted) return;
       isInterrupted = true;
       await appendJobs(5);
       await untilComplete();
-      const { lastVersion } = await bus.logReach();
-      await waitUntil(async () => (await bus.standingOf(PROJECTION_CONSUMER))?.ackFloor === lastVersion);
+      const { lastVersion } = await bus.jobs.reach();
+      await waitUntil(
+        async () => (await bus.consumers.standingOf(PROJECTION_CONSUMER))?.ackFloor === lastVersion,
+      );
     };
     const signal = new AbortController().signal;
-    await rebuildTable(row, { session, bus: { ...bus, readLog }, now: Date.now, signal, pageSize: 1_000 });
+    await rebuildTable(row, {
+      session,
+      bus: { ...bus, jobs: { ...bus.jobs, readAll } },
+      now: Date.now,
+      signal,
+      pageSize: 1_000,
+    });
     expect(isInterrupted).toBe(true);
     expect(await rowsInTable()).toEqual(foldedRows());
   },

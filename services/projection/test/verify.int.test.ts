@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type Bus, consumeBatches, openBucket, openBus, provisionConsumer } from '@errand/bus';
+import { type Bus, openBus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import {
   ActionRecord,
   BUCKETS,
@@ -99,7 +100,7 @@ async function runJob(
   const eventIds: string[] = [];
   for (const fact of [requested(ref), ...facts]) {
     const event = eventOf(ref, fact, timeMs);
-    const outcome = await bus.append({ ref, event, expectedVersion: versions.at(-1) ?? 0 });
+    const outcome = await bus.jobs.append({ ref, event, expectedVersion: versions.at(-1) ?? 0 });
     if (outcome.kind !== 'appended') throw new Error(outcome.kind);
     versions.push(outcome.version);
     eventIds.push(event.id);
@@ -109,13 +110,13 @@ async function runJob(
 
 async function verify(tenantId?: string): Promise<VerifyReport> {
   const passed = async () => {
-    const { lastVersion } = await bus.jobsRange();
-    const standing = await bus.standingOf({ stream: JOBS_STREAM, name: 'projection' });
-    return (await bus.auditVersion()) === lastVersion && standing?.ackFloor === lastVersion;
+    const { lastVersion } = await bus.jobs.range();
+    const standing = await bus.consumers.standingOf({ stream: JOBS_STREAM, name: 'projection' });
+    return (await bus.audit.version()) === lastVersion && standing?.ackFloor === lastVersion;
   };
   await waitUntil(passed, { timeoutMs: 20_000 });
   const request = tenantId === undefined ? {} : { tenant_id: tenantId };
-  const answer = await bus.askVerify(request, new AbortController().signal);
+  const answer = await bus.commands.askVerify(request, new AbortController().signal);
   if (answer.kind !== 'verified') throw new Error(answer.kind);
   return answer.report;
 }
@@ -145,7 +146,7 @@ test('jobs that go on while they are looked at are not findings', { timeout: 120
     while (!stop.signal.aborted) await runJob('busy');
   });
   for (let round = 0; round < 3; round++) {
-    const answer = await bus.askVerify({ tenant_id: 'busy' }, new AbortController().signal);
+    const answer = await bus.commands.askVerify({ tenant_id: 'busy' }, new AbortController().signal);
     expect(answer).toMatchObject({ kind: 'verified', report: { findings: [], unconfirmed: 0 } });
   }
   stop.abort();
@@ -184,7 +185,7 @@ test('a row that was deleted is told, and so is one of a job that never was', as
 test('a second ending that was written past the guard is told, by its chain and as what it is', async () => {
   const { ref } = await runJob('twice');
   const event = eventOf(ref, { type: 'JobCanceled', data: { by: 'hand' } });
-  await bus.nc.request(eventSubject(ref, event), JSON.stringify(event));
+  await connectionOf(bus).request(eventSubject(ref, event), JSON.stringify(event));
   const report = await verify('twice');
   expect(foundIn(report)).toEqual([
     { kind: 'chain_broken', count: 1 },
@@ -198,7 +199,10 @@ test('an event that was deleted from JOBS is told, and the chain that it broke',
   const last = await runJob('gap');
   await verify('gap');
   for (const seq of [versions[1], last.versions.at(-1)]) {
-    const answer = await bus.nc.request(`$JS.API.STREAM.MSG.DELETE.${JOBS_STREAM}`, JSON.stringify({ seq }));
+    const answer = await connectionOf(bus).request(
+      `$JS.API.STREAM.MSG.DELETE.${JOBS_STREAM}`,
+      JSON.stringify({ seq }),
+    );
     expect(answer.json()).toMatchObject({ success: true });
   }
   expect(foundIn(await verify('gap'))).toEqual([{ kind: 'chain_broken', count: 1 }]);
@@ -209,7 +213,7 @@ test('an event that was deleted from JOBS is told, and the chain that it broke',
 });
 
 test('an ending without a delivery is told, for endpoints that were there and wanted it', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const at = new Date(Date.now() - 10_000).toISOString();
   const endpoint = (id: string, change: Partial<WebhookEndpoint>) =>
     bucket.put(`hooks.${id}`, {
@@ -224,7 +228,7 @@ test('an ending without a delivery is told, for endpoints that were there and wa
   await endpoint('other-action', { actions: ['multiply'] });
   await endpoint('other-metadata', { metadata: { order: '8' } });
   await endpoint('too-new', { created_at: new Date().toISOString(), updated_at: new Date().toISOString() });
-  await provisionConsumer(bus.nc, WEBHOOKS_CONSUMER);
+  await bus.consumers.provision(WEBHOOKS_CONSUMER);
   const [told, untold] = [await runJob('hooks'), await runJob('hooks')];
   await sql`
     insert into webhook_delivery
@@ -238,7 +242,7 @@ test('an ending without a delivery is told, for endpoints that were there and wa
 });
 
 test('a machine whose clock is ahead takes nothing for late that is under way', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const at = new Date(Date.now() - 10_000).toISOString();
   const record = {
     ...{ endpoint_id: 'busy', tenant_id: 'ahead', url: 'https://x.example', method: 'POST', description: '' },
@@ -268,7 +272,7 @@ test('whom an ending is owed to is told by the log, whatever the clocks of gatew
   const [minutes, mine] = [600_000, 'skewed'];
   const at = new Date(Date.now() + minutes).toISOString();
   const before = await runJob(mine, undefined, Date.now() - minutes);
-  const { lastVersion } = await bus.jobsRange();
+  const { lastVersion } = await bus.jobs.range();
   const untold = await runJob(mine, undefined, Date.now() - minutes);
   const record = WebhookEndpoint.parse({
     ...{ endpoint_id: 'ahead', tenant_id: mine, url: 'https://x.example', method: 'POST', description: '' },
@@ -290,7 +294,7 @@ test('whom an ending is owed to is told by the log, whatever the clocks of gatew
 });
 
 test('a delivery that is long due and does not get on is told; that of a paused endpoint is not', async () => {
-  const bucket = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const at = new Date(Date.now() - 10_000).toISOString();
   for (const [id, enabled] of [
     ['stuck', true],
@@ -315,7 +319,7 @@ test('a delivery that is long due and does not get on is told; that of a paused 
 
 test('a job whose request was settled and which nobody holds is told; one that waits for an executor is not', async () => {
   const consumer = executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 1_000 });
-  await provisionConsumer(bus.nc, consumer);
+  await bus.consumers.provision(consumer);
   const contract = {
     name: 'add',
     version: '1',
@@ -325,12 +329,12 @@ test('a job whose request was settled and which nobody holds is told; one that w
     result_schema: {},
   };
   const [live] = recordOf({ ...contract, max_attempts: 1, timeout_ms: 1 }).contracts;
-  const actions = await openBucket(bus.nc, BUCKETS.actions, ActionRecord);
+  const actions = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   if (live) await actions.put('add', { contracts: [{ ...live, lease_ms: 1_000 }] });
   const stuck = await runJob('stuck', [started]);
   // Settles whatever asks to run a job, as a mistaken executor would.
   const stop = new AbortController();
-  const settling = consumeBatches(bus.nc, {
+  const settling = bus.consumers.batches({
     consumer,
     maxBatch: 100,
     signal: stop.signal,
@@ -338,7 +342,9 @@ test('a job whose request was settled and which nobody holds is told; one that w
     onUnreadable: () => {},
     handle: async () => {},
   });
-  await waitUntil(async () => ((await bus.standingOf(consumer))?.ackFloor ?? 0) >= (stuck.versions[0] ?? 0));
+  await waitUntil(
+    async () => ((await bus.consumers.standingOf(consumer))?.ackFloor ?? 0) >= (stuck.versions[0] ?? 0),
+  );
   stop.abort();
   await settling;
   const waiting = await runJob('stuck', []);
@@ -348,7 +354,7 @@ test('a job whose request was settled and which nobody holds is told; one that w
   expect(findings).toMatchObject([{ kind: 'job_stuck', count: 1, samples: [{ id: stuck.ref.jobId }] }]);
   expect(uuidV7TimeMs(waiting.ref.jobId)).toBeGreaterThan(0);
   // Whoever began it says that it still does.
-  const forget = bus.answerHolds('e', { holds: (jobId) => jobId === stuck.ref.jobId, onTaken() {} });
+  const forget = bus.commands.answerHolds('e', { holds: (jobId) => jobId === stuck.ref.jobId, onTaken() {} });
   expect((await verify('stuck')).findings).toEqual([]);
   forget();
 });
@@ -369,17 +375,17 @@ test('a wait that is long over is told', async () => {
 
 test('a second request at the same time is told that one is at it', async () => {
   const answers = await Promise.all([
-    bus.askVerify({}, new AbortController().signal),
-    bus.askVerify({}, new AbortController().signal),
+    bus.commands.askVerify({}, new AbortController().signal),
+    bus.commands.askVerify({}, new AbortController().signal),
   ]);
   expect(answers.map(({ kind }) => kind).sort()).toEqual(['busy', 'verified']);
 });
 
 test('an event of a type that nobody knows yet does not break the chain of the next one', async () => {
   const { ref } = await runJob('later', [started]);
-  const stored = await bus.nc.request(`jobs.later.add.${ref.jobId}.paused`, '{}');
+  const stored = await connectionOf(bus).request(`jobs.later.add.${ref.jobId}.paused`, '{}');
   const { seq } = stored.json<{ seq: number }>();
-  const outcome = await bus.append({ ref, event: eventOf(ref, succeeded), expectedVersion: seq });
+  const outcome = await bus.jobs.append({ ref, event: eventOf(ref, succeeded), expectedVersion: seq });
   expect(outcome.kind).toBe('appended');
   const { findings } = await verify('later');
   const broken = findings.filter(({ kind }) => kind === 'chain_broken');
@@ -390,16 +396,16 @@ test('an event of a type that nobody knows yet does not break the chain of the n
 test('what the audit log does not hold of JOBS is told, and a rebuild has it all the same', async () => {
   const { ref } = await runJob('short');
   await verify('short');
-  const purged = await bus.nc.request('$JS.API.STREAM.PURGE.AUDIT', '{}');
+  const purged = await connectionOf(bus).request('$JS.API.STREAM.PURGE.AUDIT', '{}');
   expect(purged.json()).toMatchObject({ success: true });
   const after = await runJob('short');
   const { findings } = await verify('short');
   expect(findings).toMatchObject([
     { kind: 'audit_short', samples: [{ detail: expect.stringMatching(/^events \d+ to \d+$/) }] },
   ]);
-  await bus.askProjection('rebuild', { projection: 'job_summary' });
+  await bus.commands.askProjection('rebuild', { projection: 'job_summary' });
   await waitUntil(async () => {
-    const status = await bus.askProjection('rebuild_status', { projection: 'job_summary' });
+    const status = await bus.commands.askProjection('rebuild_status', { projection: 'job_summary' });
     return status.kind === 'known' && status.progress.state === 'done';
   });
   const rows = await db.selectFrom('job_summary').select('job_id').where('tenant_id', '=', 'short').execute();

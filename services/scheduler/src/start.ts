@@ -1,4 +1,4 @@
-import { openBus, removeVersionOne, watchHeartbeats } from '@errand/bus';
+import { openBus } from '@errand/bus';
 import { currentContract, TIMED_EVENTS } from '@errand/contracts';
 import {
   Counter,
@@ -63,7 +63,7 @@ export async function startScheduler(
   /** Executors of version 1 of the protocol end without their consumers; their jobs are adopted. */
   async function retire(): Promise<void> {
     try {
-      const consumers = await removeVersionOne(bus.nc);
+      const consumers = await bus.consumers.removeVersionOne();
       if (consumers.length > 0) log.warn({ consumers }, 'version_1_removed');
     } catch (err) {
       log.error({ err }, 'version_1_not_removed');
@@ -73,7 +73,7 @@ export async function startScheduler(
   /** What executors of version 1 have announced. Their records are read again and again. */
   const oldActions = new Set<string>();
   const open = createOpenJobs();
-  const executors = resources.use(await watchHeartbeats(bus.nc));
+  const executors = resources.use(await bus.buckets.watchHeartbeats());
   const registry = resources.use(
     await openRegistry({
       bus,
@@ -103,8 +103,8 @@ export async function startScheduler(
       this.set(open.waiting());
     },
   });
-  const following = bus
-    .followLog({
+  const following = bus.jobs
+    .follow({
       subjects: TIMED_EVENTS,
       onEvent(decoded) {
         if (decoded.kind === 'event') open.take(decoded.recorded);
@@ -133,7 +133,7 @@ export async function startScheduler(
     signal: stopping,
     onError: (err) => log.warn({ err }, 'contracts_not_swept'),
   });
-  const stopAnswering = await bus.answerScheduler(
+  const stopAnswering = await bus.commands.answerScheduler(
     {
       announce: registry.announce,
       withdraw: registry.withdraw,

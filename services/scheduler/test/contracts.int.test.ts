@@ -1,4 +1,4 @@
-import { openBucket } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { type ActionContract, ActionRecord, BUCKETS, ExecutorHeartbeat } from '@errand/contracts';
 import { startTestNats, startTestScheduler, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -26,17 +26,17 @@ function contractOf(name: string, contract_id: string, resource = ''): ActionCon
 }
 
 const announce = (executor_id: string, contract: ActionContract) =>
-  jobs.bus.askScheduler('announce', { executor_id, protocol: 2, lease_ms: 2_000, contract });
+  jobs.bus.commands.askScheduler('announce', { executor_id, protocol: 2, lease_ms: 2_000, contract });
 
 async function beat(executor_id: string, action: string, contract_id: string): Promise<() => Promise<void>> {
-  const bucket = await openBucket(jobs.bus.nc, BUCKETS.executors, ExecutorHeartbeat);
+  const bucket = await jobs.bus.buckets.open(BUCKETS.executors, ExecutorHeartbeat);
   const about = { executor_id, protocol: 2, version: '1', started_at: new Date().toISOString() };
   await bucket.put(executor_id, { ...about, contracts: [{ action, contract_id, slots: 1, running: 0 }] });
   return () => bucket.delete(executor_id);
 }
 
 async function recordOf(action: string) {
-  const bucket = await openBucket(jobs.bus.nc, BUCKETS.actions, ActionRecord);
+  const bucket = await jobs.bus.buckets.open(BUCKETS.actions, ActionRecord);
   return (await bucket.get(action))?.contracts ?? [];
 }
 
@@ -53,7 +53,7 @@ test('executors that announce at once get one consumer for each contract', async
   const names = [...consumers.values()].flatMap((each) => [...each]);
   expect(names.toSorted()).toEqual(['executor-many-0', 'executor-many-1', 'executor-many-2']);
   for (const { contract, slot } of await recordOf('many')) {
-    const info = await jobs.bus.nc.request(`$JS.API.CONSUMER.INFO.JOBS.executor-many-${slot}`);
+    const info = await connectionOf(jobs.bus).request(`$JS.API.CONSUMER.INFO.JOBS.executor-many-${slot}`);
     const { config } = info.json<{ config: { filter_subjects: string[]; ack_wait: number } }>();
     expect(config.filter_subjects).toContain(`jobs.*.many.*.requested.fast.${contract.contract_id}`);
     expect(config.ack_wait).toBe(2_000_000_000);
@@ -100,7 +100,7 @@ test('a contract that another executor serves is not withdrawn', async () => {
   await beat('one', 'shared', 'a');
   await beat('two', 'shared', 'a');
   const withdraw = (executor_id: string) =>
-    jobs.bus.askScheduler('withdraw', { executor_id, action: 'shared', contract_id: 'a' });
+    jobs.bus.commands.askScheduler('withdraw', { executor_id, action: 'shared', contract_id: 'a' });
   await expect.poll(() => withdraw('one')).toEqual({ kind: 'kept', executors: ['two'] });
   expect((await recordOf('shared'))[0]?.withdrawn).toBe(false);
 });

@@ -40,14 +40,14 @@ export async function openTestJobs(natsUrl: string): Promise<TestJobs> {
   const bus = await openBus({ servers: natsUrl, name: 'test', topology: DEFAULT_TOPOLOGY });
   const read = async (ref: JobRef | undefined) => {
     if (!ref) throw new Error('no job');
-    return (await bus.readJob(ref)).toSorted((a, b) => a.version - b.version);
+    return (await bus.jobs.read(ref)).toSorted((a, b) => a.version - b.version);
   };
   const jobs: TestJobs = {
     bus,
     async append(ref, expectedVersion, fact) {
       const about = { jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
       const event = toJobEvent(fact, { id: randomUUIDv7(), ...about });
-      const outcome = await bus.append({ ref, event, expectedVersion });
+      const outcome = await bus.jobs.append({ ref, event, expectedVersion });
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },

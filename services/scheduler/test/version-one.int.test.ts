@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { connectionOf } from '@errand/bus/testing';
 import { type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
 import { REQUEST } from '@errand/domain/testing';
 import { startTestNats, startTestScheduler, type TestNats, waitUntil } from '@errand/testkit';
@@ -33,7 +34,7 @@ afterAll(async () => {
 
 async function api<T>(subject: string, body: unknown = ''): Promise<T> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return (await jobs.bus.nc.request(subject, text)).json<T>();
+  return (await connectionOf(jobs.bus).request(subject, text)).json<T>();
 }
 
 /** As a gateway of before wrote it: without a contract, in the lane alone. */
@@ -70,7 +71,7 @@ test('jobs of version 1 that were queued, running or waiting are asked to be run
   expect(await jobs.typesOf(queued)).toEqual(['JobRequested']);
 
   const announced = { executor_id: 'new', protocol: 2, lease_ms: 2_000, contract: CONTRACT };
-  expect(await jobs.bus.askScheduler('announce', announced)).toMatchObject({
+  expect(await jobs.bus.commands.askScheduler('announce', announced)).toMatchObject({
     kind: 'admitted',
     sources: [{ consumer: 'executor-add-0', contract_id: 'c2' }],
   });
@@ -87,7 +88,7 @@ test('jobs of version 1 that were queued, running or waiting are asked to be run
 test('an executor of another version of the protocol is refused in words', async () => {
   await using _ = await startTestScheduler(nats.url);
   const old = { executor_id: 'old', protocol: 1, lease_ms: 2_000, contract: CONTRACT };
-  expect(await jobs.bus.askScheduler('announce', old)).toEqual({
+  expect(await jobs.bus.commands.askScheduler('announce', old)).toEqual({
     kind: 'refused',
     code: 'old_protocol',
     message: 'this system speaks version 2 of the executor protocol, not 1',

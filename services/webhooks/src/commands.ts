@@ -58,7 +58,9 @@ export async function startCommands(
     },
     cancel_replay: (request) => cancelReplay(db, request, now()),
   };
-  const stopAnswering = await bus.answerWebhooks(handlers, (err) => log.error({ err }, 'command_failed'));
+  const stopAnswering = await bus.commands.answerWebhooks(handlers, (err) =>
+    log.error({ err }, 'command_failed'),
+  );
   const replaying = repeat(workOnReplays, {
     everyMs: REPLAY_INTERVAL_MS,
     signal: stopped.signal,

@@ -1,4 +1,4 @@
-import { type Bus, consumeBatches, openBus, provisionConsumer, watchBucket } from '@errand/bus';
+import { type Bus, openBus } from '@errand/bus';
 import { ActionRecord, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
 import {
   createDailyPartitions,
@@ -84,9 +84,9 @@ export async function startWebhooks(
     signal: stopping,
     onError: (err) => log.warn({ err }, 'clock_not_compared'),
   });
-  await provisionConsumer(bus.nc, WEBHOOKS_CONSUMER);
-  const endpoints = resources.adopt(await watchEndpoints(bus.nc, now), (watch) => watch.close());
-  const actions = resources.adopt(await watchBucket(bus.nc, BUCKETS.actions, ActionRecord), (watch) =>
+  await bus.consumers.provision(WEBHOOKS_CONSUMER);
+  const endpoints = resources.adopt(await watchEndpoints(bus, now), (watch) => watch.close());
+  const actions = resources.adopt(await bus.buckets.watch(BUCKETS.actions, ActionRecord), (watch) =>
     watch.close(),
   );
   const partitions = (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>
@@ -162,7 +162,7 @@ function consume(
   } & Pick<ServiceContext, 'log' | 'signal'>,
 ): Promise<void> {
   const { intake, bus, now, metrics, found, log, signal } = options;
-  return consumeBatches(bus.nc, {
+  return bus.consumers.batches({
     consumer: WEBHOOKS_CONSUMER,
     maxBatch: MAX_BATCH,
     signal,

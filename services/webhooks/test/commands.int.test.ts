@@ -22,7 +22,7 @@ async function replay(
   endpointId: string,
   about: { since: string; only?: 'failed' | 'expired' | 'missed' | 'all'; until?: string; dry_run?: boolean },
 ) {
-  const answer = await system.bus.askWebhooks('replay', {
+  const answer = await system.bus.commands.askWebhooks('replay', {
     tenant_id: tenantId,
     endpoint_id: endpointId,
     only: 'missed',
@@ -59,7 +59,7 @@ test('a test call goes out signed, and its answer comes back with the secrets bl
     { tenant_id: tenantId, url: receiver.url, enabled: false },
     { password: 'pa55', headers: { 'x-key': 's3cret' } },
   );
-  const answer = await system.bus.askWebhooks('test', { tenant_id: tenantId, endpoint_id });
+  const answer = await system.bus.commands.askWebhooks('test', { tenant_id: tenantId, endpoint_id });
   expect(answer).toMatchObject({
     kind: 'attempted',
     outcome: 'failed',
@@ -80,7 +80,7 @@ test('a test call goes out signed, and its answer comes back with the secrets bl
 test('a test call passes the same gate as a delivery', async () => {
   await using _service = await system.start({ allowCidrs: [] });
   const { endpoint_id } = await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
-  const answer = await system.bus.askWebhooks('test', { tenant_id: tenantId, endpoint_id });
+  const answer = await system.bus.commands.askWebhooks('test', { tenant_id: tenantId, endpoint_id });
   expect(answer).toMatchObject({ outcome: 'failed', status: null, error_code: 'address_blocked' });
   expect(receiver.requests).toEqual([]);
 });
@@ -88,24 +88,26 @@ test('a test call passes the same gate as a delivery', async () => {
 test('what is asked of an unknown endpoint or delivery is refused, and a request that makes no sense too', async () => {
   await using _service = await system.start();
   const endpoint_id = 'whe_none';
-  expect(await system.bus.askWebhooks('test', { tenant_id: tenantId, endpoint_id })).toEqual({
+  expect(await system.bus.commands.askWebhooks('test', { tenant_id: tenantId, endpoint_id })).toEqual({
     kind: 'refused',
     code: 'unknown_endpoint',
   });
   await expect(replay(endpoint_id, { since: EPOCH })).rejects.toThrow('unknown_endpoint');
   const event_id = '019a5b1c-0000-7000-8000-000000000001';
-  expect(await system.bus.askWebhooks('redeliver', { tenant_id: tenantId, event_id, endpoint_id })).toEqual({
+  expect(
+    await system.bus.commands.askWebhooks('redeliver', { tenant_id: tenantId, event_id, endpoint_id }),
+  ).toEqual({
     kind: 'refused',
     code: 'unknown_delivery',
   });
-  expect(await system.bus.askWebhooks('test', { tenant_id: 'a.b', endpoint_id })).toEqual({
+  expect(await system.bus.commands.askWebhooks('test', { tenant_id: 'a.b', endpoint_id })).toEqual({
     kind: 'refused',
     code: 'invalid_request',
   });
 });
 
 test('nobody to answer is an error, not a wait', async () => {
-  const asked = system.bus.askWebhooks('test', { tenant_id: tenantId, endpoint_id: 'whe_none' });
+  const asked = system.bus.commands.askWebhooks('test', { tenant_id: tenantId, endpoint_id: 'whe_none' });
   await expect(asked).rejects.toMatchObject({ code: 'log_unavailable' });
 });
 
@@ -124,17 +126,19 @@ test('a delivery can be made again after it failed and after it succeeded, each 
   // Two more failures than one round has left, so the schedule must have begun anew.
   receiver.respond = ({ headers }) => (Number(headers['errand-attempt']) < 6 ? 500 : 200);
   await system.db.deleteFrom('webhook_endpoint_state').execute();
-  expect(await system.bus.askWebhooks('redeliver', request)).toMatchObject({
+  expect(await system.bus.commands.askWebhooks('redeliver', request)).toMatchObject({
     kind: 'scheduled',
     attempts: 3,
   });
   await reached('delivered', 6);
-  expect(await system.bus.askWebhooks('redeliver', request)).toMatchObject({
+  expect(await system.bus.commands.askWebhooks('redeliver', request)).toMatchObject({
     kind: 'scheduled',
     attempts: 6,
   });
   await reached('delivered', 7);
-  expect(await system.bus.askWebhooks('redeliver', { ...request, tenant_id: 'another' })).toMatchObject({
+  expect(
+    await system.bus.commands.askWebhooks('redeliver', { ...request, tenant_id: 'another' }),
+  ).toMatchObject({
     kind: 'refused',
   });
 });

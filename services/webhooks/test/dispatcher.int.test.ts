@@ -1,3 +1,4 @@
+import { connectionOf } from '@errand/bus/testing';
 import { startTestPostgres, waitUntil } from '@errand/testkit';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
@@ -78,7 +79,7 @@ test('an event that comes again is not delivered again', async () => {
   await first[Symbol.asyncDispose]();
 
   // A consumer that is made anew delivers the whole log again.
-  await system.bus.nc.request('$JS.API.CONSUMER.DELETE.JOBS.webhooks');
+  await connectionOf(system.bus).request('$JS.API.CONSUMER.DELETE.JOBS.webhooks');
   await using _second = await system.start();
   await deliverAnother();
   expect(callsOf(eventId)).toHaveLength(1);

@@ -94,7 +94,7 @@ test('news is stored with the state that it follows from, so that no crash loses
   await migrate(system.db);
   const sick = await addWard();
   await using resources = new AsyncDisposableStack();
-  const endpoints = resources.adopt(await watchEndpoints(system.bus.nc), (watch) => watch.close());
+  const endpoints = resources.adopt(await watchEndpoints(system.bus), (watch) => watch.close());
   const partitions = (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>
     createDailyPartitions(system.db, table),
   );

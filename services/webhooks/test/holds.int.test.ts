@@ -97,9 +97,9 @@ const WAYS_OUT: Record<string, (endpoint: WebhookEndpoint, eventId: string) => P
     await changed(endpoint, { signing_secret });
   },
   'a redelivery': ({ tenant_id, endpoint_id }, event_id) =>
-    system.bus.askWebhooks('redeliver', { tenant_id, endpoint_id, event_id }),
+    system.bus.commands.askWebhooks('redeliver', { tenant_id, endpoint_id, event_id }),
   'a test that succeeds': ({ tenant_id, endpoint_id }) =>
-    system.bus.askWebhooks('test', { tenant_id, endpoint_id }),
+    system.bus.commands.askWebhooks('test', { tenant_id, endpoint_id }),
 };
 
 test.each(Object.entries(WAYS_OUT))('%s ends a hold at once', async (_, wayOut) => {
@@ -115,7 +115,9 @@ test('a test that fails ends no hold', async () => {
   await using _service = await system.start({}, frozen().context);
   const { endpoint, waiting } = await heldEndpoint();
   const { tenant_id, endpoint_id } = endpoint;
-  expect(await system.bus.askWebhooks('test', { tenant_id, endpoint_id })).toMatchObject({ status: 503 });
+  expect(await system.bus.commands.askWebhooks('test', { tenant_id, endpoint_id })).toMatchObject({
+    status: 503,
+  });
   receiver.respond = 200;
   const other = await system.addEndpoint({ tenant_id: `${tenantId}-b`, url: receiver.url });
   const { eventId } = await system.endJob(other.tenant_id);
@@ -155,7 +157,7 @@ test('whichever process is asked, the one that sends tries again', async () => {
   receiver.respond = 200;
   for (const { endpoint_id } of endpoints) {
     const asked = { tenant_id: tenantId, endpoint_id, event_id };
-    expect(await system.bus.askWebhooks('redeliver', asked)).toMatchObject({ kind: 'scheduled' });
+    expect(await system.bus.commands.askWebhooks('redeliver', asked)).toMatchObject({ kind: 'scheduled' });
   }
   for (const { endpoint_id } of endpoints) {
     await waitUntil(async () => (await delivery(event_id, endpoint_id))?.state === 'delivered');
@@ -245,6 +247,6 @@ test('a URL of a single run holds up no other of the same host, and goes on once
   await delivered(free.eventId);
   expect((await delivery(event_id))?.state).toBe('pending');
   receiver.respond = 200;
-  await system.bus.askWebhooks('redeliver', { tenant_id: tenantId, endpoint_id, event_id });
+  await system.bus.commands.askWebhooks('redeliver', { tenant_id: tenantId, endpoint_id, event_id });
   await delivered(event_id);
 });

@@ -139,14 +139,14 @@ test('it can be made again, but neither replayed nor tested: there is no endpoin
   const { eventId } = await endJobTelling(receiver.url);
   const { endpoint_id } = await reached(eventId, 'delivered', 1);
   const again = { tenant_id: tenantId, event_id: eventId, endpoint_id };
-  expect(await system.bus.askWebhooks('redeliver', again)).toMatchObject({ kind: 'scheduled' });
+  expect(await system.bus.commands.askWebhooks('redeliver', again)).toMatchObject({ kind: 'scheduled' });
   await reached(eventId, 'delivered', 2);
   for (const unknown of [endpoint_id, JOB_WEBHOOKS_RECORD]) {
     const about = { tenant_id: tenantId, endpoint_id: unknown };
     const refused = { kind: 'refused', code: 'unknown_endpoint' };
-    expect(await system.bus.askWebhooks('test', about)).toEqual(refused);
+    expect(await system.bus.commands.askWebhooks('test', about)).toEqual(refused);
     const replay = { ...about, since: '2020-01-01T00:00:00.000Z', only: 'all', dry_run: false } as const;
-    expect(await system.bus.askWebhooks('replay', replay)).toEqual(refused);
+    expect(await system.bus.commands.askWebhooks('replay', replay)).toEqual(refused);
   }
 });
 

@@ -19,7 +19,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
   await migrate(system.db);
-  endpoints = await watchEndpoints(system.bus.nc);
+  endpoints = await watchEndpoints(system.bus);
   deps = {
     db: system.db,
     bus: system.bus,
@@ -45,7 +45,7 @@ afterAll(async () => {
 
 async function anEnding(tenantId: string): Promise<RecordedEvent> {
   const { jobId } = await system.endJob(tenantId);
-  const ending = (await system.bus.readJob({ tenantId, jobId })).find(
+  const ending = (await system.bus.jobs.read({ tenantId, jobId })).find(
     ({ event }) => event.type === 'JobSucceeded',
   );
   if (!ending) throw new Error('the job has not ended');
@@ -144,14 +144,14 @@ test.each([
     const tenantId = `clocks-${crypto.randomUUID()}`;
     const endJob = () => system.endJob(tenantId, undefined, undefined, executor);
     const before = await endJob();
-    const { lastVersion } = await system.bus.logReach();
+    const { lastVersion } = await system.bus.jobs.reach();
     const at = new Date(Date.now() + gateway).toISOString();
     const own = { tenant_id: tenantId, url: 'https://a.example' };
     await system.addEndpoint({ ...own, created_at: at, updated_at: at, hears_after: lastVersion });
     const after = await endJob();
     const endings = await Promise.all(
       [before, after].map(async ({ jobId }) => {
-        const events = await system.bus.readJob({ tenantId, jobId });
+        const events = await system.bus.jobs.read({ tenantId, jobId });
         return events.filter(({ event }) => event.type === 'JobSucceeded');
       }),
     );

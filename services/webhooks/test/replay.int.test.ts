@@ -18,7 +18,7 @@ const requestOf = (endpointId: string, about: Partial<WebhookRequest<'replay'>> 
   ...about,
 });
 async function replay(endpointId: string, about: Partial<WebhookRequest<'replay'>> = {}) {
-  const answer = await system.bus.askWebhooks('replay', requestOf(endpointId, about));
+  const answer = await system.bus.commands.askWebhooks('replay', requestOf(endpointId, about));
   if (answer.kind !== 'started') throw new Error(answer.code);
   return answer.replay_id;
 }
@@ -34,7 +34,7 @@ const untilDone = (replayId: string) =>
     return row.state === 'running' ? undefined : row;
   });
 const cancel = (replayId: string, endpointId: string, tenant = tenantId) =>
-  system.bus.askWebhooks('cancel_replay', {
+  system.bus.commands.askWebhooks('cancel_replay', {
     ...{ tenant_id: tenant, endpoint_id: endpointId, replay_id: replayId },
   });
 const countOf = async (endpointId: string, state: 'pending' | 'delivered') => {
@@ -202,7 +202,7 @@ test.each([
 test('a replay that cannot be read from the log keeps no other from going on', async () => {
   await migrate(system.db);
   await using resources = new AsyncDisposableStack();
-  const endpoints = resources.adopt(await watchEndpoints(system.bus.nc), (watch) => watch.close());
+  const endpoints = resources.adopt(await watchEndpoints(system.bus), (watch) => watch.close());
   const partitions = (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>
     createDailyPartitions(system.db, table),
   );
@@ -212,7 +212,10 @@ test('a replay that cannot be read from the log keeps no other from going on', a
       ...{ publicUrl: 'https://errand.example', lifeMs: 3_600_000, retentionMs: 86_400_000 },
       states: { isDisabled: () => false },
       actions: { peek: () => undefined, caughtUp: async () => {} },
-      bus: { ...system.bus, readEndings: () => Promise.reject(new Error('the log is away')) },
+      bus: {
+        ...system.bus,
+        jobs: { ...system.bus.jobs, readEndings: () => Promise.reject(new Error('the log is away')) },
+      },
     });
   const { endpoint_id } = await addEndpoint('/hook');
   const missed = await startReplay(system.db, requestOf(endpoint_id), Date.now() - 1_000);

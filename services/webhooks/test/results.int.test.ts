@@ -87,6 +87,6 @@ test('a replay brings the results, also of an event that was told without them',
   const { endpoint_id } = await addEndpoint('/late', ['results']);
   const since = '2020-01-01T00:00:00.000Z';
   const about = { tenant_id: tenantId, endpoint_id, since, only: 'missed' as const, dry_run: false };
-  expect(await system.bus.askWebhooks('replay', about)).toMatchObject({ kind: 'started' });
+  expect(await system.bus.commands.askWebhooks('replay', about)).toMatchObject({ kind: 'started' });
   expect((await dataAt('/late', eventId)).results).toEqual({ kwh: 1 });
 });

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { openBucket } from '@errand/bus';
 import { ActionRecord, BUCKETS } from '@errand/contracts';
 import { recordOf } from '@errand/domain/testing';
 import {
@@ -58,7 +57,7 @@ const ended = (eventId: string, state: string) =>
   waitUntil(async () => (await delivery(eventId))?.state === state);
 
 test('an ending reaches the endpoint with basic auth, secret headers and a valid signature', async () => {
-  const actions = await openBucket(system.bus.nc, BUCKETS.actions, ActionRecord);
+  const actions = await system.bus.buckets.open(BUCKETS.actions, ActionRecord);
   await actions.put(
     'render',
     recordOf({

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
-import { type Bucket, type Bus, openBucket, openBus } from '@errand/bus';
+import { type Bucket, type Bus, openBus } from '@errand/bus';
 import {
   BUCKETS,
   DEFAULT_TOPOLOGY,
@@ -98,7 +98,7 @@ export function startForEachTest(): void {
 export async function openTestSystem(servers: { natsUrl: string; databaseUrl: string }): Promise<TestSystem> {
   const { natsUrl, databaseUrl } = servers;
   const bus = await openBus({ servers: natsUrl, name: 'test', topology: TOPOLOGY });
-  const endpoints = await openBucket(bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const endpoints = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const db = openDatabase({ url: databaseUrl, name: 'test', poolSize: 2 });
   const log = createLogger({ service: 'test', level: process.env.ERRAND_LOG_LEVEL ?? 'silent' });
   const env = {
@@ -183,7 +183,7 @@ async function endJob(
       source: '/errand/test',
       timeMs: Date.now() + clockAheadMs,
     } as const;
-    const outcome = await bus.append({ ref, event: toJobEvent(fact, envelope), expectedVersion });
+    const outcome = await bus.jobs.append({ ref, event: toJobEvent(fact, envelope), expectedVersion });
     if (outcome.kind !== 'appended') throw new Error('the test lost a race against nobody');
     expectedVersion = outcome.version;
   }

@@ -45,14 +45,14 @@ test('every request says which attempt of which delivery it is and why it is mad
       return row.state === 'delivered' && row.attempts === attempts;
     });
   await deliveredAfter(2);
-  await system.bus.askWebhooks('redeliver', { ...ids, event_id });
+  await system.bus.commands.askWebhooks('redeliver', { ...ids, event_id });
   await deliveredAfter(3);
   const since = '2020-01-01T00:00:00.000Z';
-  await system.bus.askWebhooks('replay', { ...ids, since, only: 'all', dry_run: false });
+  await system.bus.commands.askWebhooks('replay', { ...ids, since, only: 'all', dry_run: false });
   await deliveredAfter(4);
   // An endpoint that asks for a pause is felt by a probe.
   receiver.respond = () => ({ status: 429, headers: { 'retry-after': '60' } });
-  await system.bus.askWebhooks('redeliver', { ...ids, event_id });
+  await system.bus.commands.askWebhooks('redeliver', { ...ids, event_id });
   await waitUntil(() => receiver.requests.length === 5);
   receiver.respond = 200;
   await waitUntil(async () => {
@@ -61,7 +61,7 @@ test('every request says which attempt of which delivery it is and why it is mad
   });
   aheadMs = 61_000;
   await deliveredAfter(6);
-  await system.bus.askWebhooks('test', ids);
+  await system.bus.commands.askWebhooks('test', ids);
 
   const said = receiver.requests.map(({ headers }) => headers);
   const numbered = said.map((headers) => [headers['errand-attempt'], headers['errand-trigger']]);

@@ -1,4 +1,5 @@
-import { type Bus, openBucket } from '@errand/bus';
+import type { Bus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { BUCKETS, ExecutorHeartbeat, JOBS_STREAM } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { must, type ProcessStage, type Rule, RuleBroken, RuleSkipped, type Stage } from '../rule.ts';
@@ -23,7 +24,7 @@ async function announces({ bus }: Stage): Promise<string> {
     const limits = JSON.stringify({ max_attempts, timeout_ms });
     must(limits === JSON.stringify(LIMITS), `${action} has ${limits}, not ${JSON.stringify(LIMITS)}`);
   }
-  const answer = await bus.nc.request(`$JS.API.CONSUMER.LIST.${JOBS_STREAM}`, '');
+  const answer = await connectionOf(bus).request(`$JS.API.CONSUMER.LIST.${JOBS_STREAM}`, '');
   const { consumers } = answer.json<{ consumers: { name: string; config: { durable_name?: string } }[] }>();
   const durable = consumers.filter(({ config }) => config.durable_name !== undefined);
   const foreign = durable.map(({ name }) => name).filter((name) => !/^executor-[a-z0-9_]+-[0-3]$/.test(name));
@@ -34,7 +35,7 @@ async function announces({ bus }: Stage): Promise<string> {
 async function livesAudibly({ bus, candidate, patienceMs }: ProcessStage): Promise<string> {
   await candidate.none();
   const copy = await candidate.start();
-  const heartbeats = await openBucket(bus.nc, BUCKETS.executors, ExecutorHeartbeat);
+  const heartbeats = await bus.buckets.open(BUCKETS.executors, ExecutorHeartbeat);
   const servers = async () => {
     const ids = await executorIds(bus);
     const all = await Promise.all(ids.map((id) => heartbeats.get(id)));
@@ -59,7 +60,7 @@ async function livesAudibly({ bus, candidate, patienceMs }: ProcessStage): Promi
 
 async function executorIds(bus: Bus): Promise<string[]> {
   const query = JSON.stringify({ subjects_filter: `$KV.${BUCKETS.executors}.>` });
-  const answer = await bus.nc.request(`$JS.API.STREAM.INFO.KV_${BUCKETS.executors}`, query);
+  const answer = await connectionOf(bus).request(`$JS.API.STREAM.INFO.KV_${BUCKETS.executors}`, query);
   const { state } = answer.json<{ state: { subjects?: Record<string, number> } }>();
   return Object.keys(state.subjects ?? {}).map((subject) => subject.split('.').slice(2).join('.'));
 }

@@ -1,3 +1,4 @@
+import { connectionOf } from '@errand/bus/testing';
 import { executorSubject } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { isEnding, type LoggedEvent, told } from '../logged-events.ts';
@@ -37,7 +38,7 @@ async function asksFirst({ bus, play, candidate, patienceMs }: ProcessStage): Pr
   await play.append(job, { type: 'JobStarted', data: { attempt: 1, executor_id: holder } });
   const answers: string[] = [];
   let begunBeforeNo = false;
-  const subscription = bus.nc.subscribe(executorSubject(holder), {
+  const subscription = connectionOf(bus).subscribe(executorSubject(holder), {
     callback: (_error, question) => {
       const answer = question.string() !== job.ref.jobId ? 'no' : answers.length === 0 ? 'yes' : 'no';
       answers.push(answer);
@@ -89,7 +90,7 @@ async function staysOut({ bus, play, candidate, patienceMs }: ProcessStage): Pro
   await candidate.start();
   await startOf({ play }, job, 2);
   paused.signal('SIGCONT');
-  const isThrough = async () => !(await bus.askHolds(first, job.ref.jobId));
+  const isThrough = async () => !(await bus.commands.askHolds(first, job.ref.jobId));
   await waitUntil(isThrough, { timeoutMs: patienceMs }).catch((cause) => {
     throw new RuleBroken('the executor that was paused still holds the job', { cause });
   });

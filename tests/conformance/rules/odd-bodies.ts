@@ -33,7 +33,7 @@ async function parks(stage: Stage): Promise<string> {
     must(parked.body === body, 'what is parked is not what could not be read');
     must(parked.reason !== '', 'no reason is told');
     await untilSettled(stage, consumer, version);
-    await bus.redrive(parked.id);
+    await bus.deadLetters.redrive(parked.id);
     await parkedLetter(stage, version, parked.id);
   }
   return `${UNREADABLE.length} messages parked, and parked again when they were redriven`;
@@ -42,7 +42,7 @@ async function parks(stage: Stage): Promise<string> {
 async function parkedLetter({ bus, patienceMs }: Stage, version: number, afterId: number) {
   return waitUntil(
     async () =>
-      (await bus.listDeadLetters({ afterId, limit: 1_000 })).find((letter) => letter.version === version),
+      (await bus.deadLetters.list({ afterId, limit: 1_000 })).find((letter) => letter.version === version),
     { timeoutMs: patienceMs },
   ).catch((cause) => {
     throw new RuleBroken(`${version} is not parked${afterId > 0 ? ' again after a redrive' : ''}`, { cause });
@@ -52,7 +52,7 @@ async function parkedLetter({ bus, patienceMs }: Stage, version: number, afterId
 async function passesLarge({ bus, play }: Stage): Promise<string> {
   const jobId = randomUUIDv7();
   const body = [Buffer.from(JSON.stringify(LARGE))];
-  const inputRef = await bus.putPayload({ tenantId: TENANT, jobId, contentType: 'application/json', body });
+  const inputRef = await bus.payloads.put({ tenantId: TENANT, jobId, contentType: 'application/json', body });
   const job = await play.request('conformance_echo', undefined, { inputRef });
   const events = await play.ended(job);
   const ending = events.at(-1)?.event;
@@ -60,7 +60,7 @@ async function passesLarge({ bus, play }: Stage): Promise<string> {
   must(resultRef !== undefined, `${told(events)}, without a result_ref`);
   const { tenantId, jobId: id } = job.ref;
   must(resultRef.key.startsWith(`${tenantId}/${id}/`), `the key is ${resultRef.key}`);
-  const opened = await bus.openPayload(resultRef);
+  const opened = await bus.payloads.open(resultRef);
   must(opened.kind === 'payload', 'the result is not there');
   const read = JSON.parse((await buffer(opened.body)).toString('utf8'));
   must(isDeepStrictEqual(read, LARGE), 'the result is not the input');

@@ -48,7 +48,7 @@ async function stopsWhenEnded(stage: Stage): Promise<string> {
   const job = await play.request('conformance_sleep', { ms: LONG_MS });
   const begun = await play.until(job, 'a start', (events) => executorIdOf(events) !== undefined);
   await play.append(job, { type: 'JobExpired', data: { deadline: 'finish_by' } });
-  const isThrough = async () => !(await bus.askHolds(executorIdOf(begun) ?? '', job.ref.jobId));
+  const isThrough = async () => !(await bus.commands.askHolds(executorIdOf(begun) ?? '', job.ref.jobId));
   await waitUntil(isThrough, { timeoutMs: patienceMs }).catch((cause) => {
     throw new RuleBroken('the executor still holds the job', { cause });
   });

@@ -4,7 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { JS, jsCode, LogUnavailable } from '../errors.ts';
 
 /** What a stored value is checked with when it is read: a zod schema fits. */
-interface Schema<T> {
+export interface ValueSchema<T> {
   safeParse(json: unknown): { data?: T | undefined };
 }
 
@@ -44,7 +44,7 @@ const CATCH_UP_MS = 5_000;
 export async function openBucket<T>(
   nc: NatsConnection,
   name: BucketName,
-  schema: Schema<T>,
+  schema: ValueSchema<T>,
 ): Promise<Bucket<T>> {
   const kv = await new Kvm(nc).open(name);
   return bucketOf(kv, schema);
@@ -57,7 +57,7 @@ export async function openBucket<T>(
 export async function watchBucket<T>(
   nc: NatsConnection,
   name: BucketName,
-  schema: Schema<T>,
+  schema: ValueSchema<T>,
   onChange: (key: string, value: T | undefined, storedMs: number) => void = () => {},
 ): Promise<WatchedBucket<T>> {
   const kv = await new Kvm(nc).open(name);
@@ -94,7 +94,7 @@ export async function watchBucket<T>(
   };
 }
 
-function bucketOf<T>(kv: KV, schema: Schema<T>): Bucket<T> {
+function bucketOf<T>(kv: KV, schema: ValueSchema<T>): Bucket<T> {
   return {
     async get(key) {
       const entry = await answered(kv.get(key));
@@ -149,7 +149,7 @@ async function putAfter(kv: KV, key: string, value: string, revision: number): P
 }
 
 /** A value that does not fit its schema counts as absent: one bad entry must not stop a service. */
-function read<T>(schema: Schema<T>, entry: KvEntry): T | undefined {
+function read<T>(schema: ValueSchema<T>, entry: KvEntry): T | undefined {
   try {
     return schema.safeParse(entry.json()).data;
   } catch {

@@ -41,7 +41,7 @@ export interface DeadLetters {
    * Parked events after the given id, oldest first.
    * @throws LogUnavailable
    */
-  listDeadLetters(page: { afterId: number; limit: number }): Promise<DeadLetter[]>;
+  list(page: { afterId: number; limit: number }): Promise<DeadLetter[]>;
   /**
    * Sends a parked event to its consumer again; false if there is none of that id.
    * @throws LogUnavailable
@@ -72,7 +72,7 @@ export async function parkUnreadable(
 
 export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): DeadLetters {
   return {
-    listDeadLetters: ({ afterId, limit }) =>
+    list: ({ afterId, limit }) =>
       answered(async () => {
         const found: DeadLetter[] = [];
         const { state } = await jsm.streams.info(DEAD_LETTERS_STREAM, { subjects_filter: ALL_DEAD_LETTERS });

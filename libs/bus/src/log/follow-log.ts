@@ -11,7 +11,7 @@ export interface LogFollower {
    * is stored until the signal fires. Reconnections and elections leave no gap.
    * @throws when the server says that there is no such log
    */
-  followLog(options: {
+  follow(options: {
     subjects: readonly string[];
     onEvent: (decoded: AuditEntry['decoded']) => void;
     /** Told when all that the log held at the start has been told. */
@@ -24,7 +24,7 @@ const PREFETCH = 2_000;
 
 export function createLogFollower(nc: NatsConnection): LogFollower {
   return {
-    async followLog({ subjects, onEvent, onCaughtUp, signal }) {
+    async follow({ subjects, onEvent, onCaughtUp, signal }) {
       const consumer = await askPatiently(
         (options) => jetstream(nc, options).consumers.get(JOBS_STREAM, { filter_subjects: [...subjects] }),
         signal,

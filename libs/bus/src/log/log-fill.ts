@@ -11,13 +11,13 @@ interface LogFill {
 
 export interface LogFillReader {
   /** @throws LogUnavailable */
-  readLogFill(): Promise<LogFill>;
+  readFill(): Promise<LogFill>;
   /**
    * How many jobs have still to end, from above: what executors have not settled, and waits that are not over. It does
    * without the read model.
    * @throws LogUnavailable
    */
-  countOpenJobs(): Promise<number>;
+  countOpen(): Promise<number>;
 }
 
 export function createLogFill(
@@ -34,12 +34,12 @@ export function createLogFill(
   }
 
   return {
-    readLogFill: () =>
+    readFill: () =>
       orUnavailable(async () => {
         const { state, config } = await jsm.streams.info(JOBS_STREAM);
         return { bytes: state.bytes, maxBytes: Math.max(0, config.max_bytes) };
       }),
-    countOpenJobs: () =>
+    countOpen: () =>
       orUnavailable(async () => {
         let open = await countWaiting();
         for await (const info of jsm.consumers.list(JOBS_STREAM)) {

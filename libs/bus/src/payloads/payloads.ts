@@ -26,18 +26,18 @@ export interface Payloads {
    * Stores an object under a key of its own. It can be read from the moment that this resolves, or not at all.
    * @throws PayloadsFull, LogUnavailable, PayloadTooLarge, and whatever the body throws; the signal's reason
    */
-  putPayload(payload: NewPayload): Promise<PayloadRef>;
+  put(payload: NewPayload): Promise<PayloadRef>;
   /**
    * Finds an object and reads it as it is iterated, a megabyte ahead at most. The last piece comes only after all of
    * them were found to be what was stored.
    * @throws LogUnavailable; iterating throws it too, and PayloadBroken
    */
-  openPayload(ref: PayloadRef): Promise<OpenedPayload>;
+  open(ref: PayloadRef): Promise<OpenedPayload>;
   /**
    * Removes an object before its time.
    * @throws LogUnavailable
    */
-  deletePayload(ref: PayloadRef): Promise<void>;
+  delete(ref: PayloadRef): Promise<void>;
 }
 
 export type OpenedPayload =
@@ -99,9 +99,9 @@ export function createPayloads(
   }
 
   return {
-    putPayload,
-    deletePayload,
-    openPayload: (ref) => readPayload(jsm, { stream, ref, meta: payloadSubjects.metaOf(nameToken(ref.key)) }),
+    put: putPayload,
+    delete: deletePayload,
+    open: (ref) => readPayload(jsm, { stream, ref, meta: payloadSubjects.metaOf(nameToken(ref.key)) }),
     close: () => publisher?.close(),
   };
 }

@@ -48,11 +48,11 @@ export interface AuditReader {
    * next page is read while the caller works on one.
    * @throws LogUnavailable
    */
-  readAudit(query: AuditQuery): AsyncGenerator<AuditPage, void, undefined>;
+  read(query: AuditQuery): AsyncGenerator<AuditPage, void, undefined>;
   /** The version of the newest event that the long log has taken over from JOBS; 0 for none. @throws LogUnavailable */
-  auditVersion(): Promise<number>;
+  version(): Promise<number>;
   /** The same of the oldest one that it still holds. @throws LogUnavailable */
-  auditFirstVersion(): Promise<number>;
+  firstVersion(): Promise<number>;
 }
 
 const NO_SOURCE = 'it does not say which event it is a copy of';
@@ -70,7 +70,7 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
   }
 
   return {
-    async *readAudit(query) {
+    async *read(query) {
       const pages = readPages(nc, jsm, {
         stream: AUDIT_STREAM,
         filterSubjects: filterOf(query),
@@ -83,8 +83,8 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
         yield { entries, position: entries.at(-1)?.position ?? 0, remaining };
       }
     },
-    auditVersion: () => orUnavailable(() => versionAt('last_seq')),
-    auditFirstVersion: () => orUnavailable(() => versionAt('first_seq')),
+    version: () => orUnavailable(() => versionAt('last_seq')),
+    firstVersion: () => orUnavailable(() => versionAt('first_seq')),
   };
 }
 

@@ -20,7 +20,7 @@ export interface JobReader {
    * that the log is known to hold, it is as of that version or later, and costs half.
    * @throws LogUnavailable
    */
-  readJob(job: WantedEvents): Promise<JobHistory>;
+  read(job: WantedEvents): Promise<JobHistory>;
   /**
    * The newest JobStarted of an action, of whatever job; undefined where there is none that can be read.
    * @throws LogUnavailable
@@ -77,7 +77,7 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
       throw new LogUnavailable('the log did not answer', { cause: error });
     }
   }
-  return { readJob, readLastStart };
+  return { read: readJob, readLastStart };
 }
 
 function historyOf(messages: StoredMsg[]): JobHistory {

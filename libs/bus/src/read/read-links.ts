@@ -28,7 +28,7 @@ export interface LinkReader {
   /** The first events of a job at or behind a version. @throws LogUnavailable */
   readLinksFrom(ref: JobRef, version: number, count: number): Promise<StoredLink[]>;
   /** The first and the last version that JOBS holds. @throws LogUnavailable */
-  jobsRange(): Promise<{ firstVersion: number; lastVersion: number }>;
+  range(): Promise<{ firstVersion: number; lastVersion: number }>;
 }
 
 const PAGE_SIZE = 5_000;
@@ -56,7 +56,7 @@ export function createLinkReader(nc: NatsConnection, jsm: JetStreamManager): Lin
         jsm.direct.getBatch(JOBS_STREAM, wanted).catch(reject);
         return (await promise).flatMap((message) => linkOf(message.subject, message.seq, message.header));
       }),
-    jobsRange: () =>
+    range: () =>
       orUnavailable(async () => {
         const { state } = await jsm.streams.info(JOBS_STREAM);
         return { firstVersion: state.first_seq, lastVersion: state.last_seq };

@@ -21,7 +21,7 @@ export interface LogReader {
    * none remaining.
    * @throws LogUnavailable
    */
-  readLog(query: {
+  readAll(query: {
     afterVersion: number;
     pageSize: number;
   }): AsyncGenerator<
@@ -30,12 +30,12 @@ export interface LogReader {
     undefined
   >;
   /** As of this moment: what the leader has acknowledged is in it. @throws LogUnavailable */
-  logReach(): Promise<LogReach>;
+  reach(): Promise<LogReach>;
 }
 
 export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogReader {
   return {
-    async *readLog({ afterVersion, pageSize }) {
+    async *readAll({ afterVersion, pageSize }) {
       const pages = readPages(nc, jsm, {
         stream: JOBS_STREAM,
         filterSubjects: [],
@@ -48,7 +48,7 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
         yield { decoded: messages.map(({ read }) => read), version, remaining };
       }
     },
-    logReach: () =>
+    reach: () =>
       orUnavailable(async () => {
         const { state, config } = await jsm.streams.info(JOBS_STREAM);
         return {

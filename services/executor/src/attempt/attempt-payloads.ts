@@ -48,7 +48,7 @@ export function payloadHooks(options: {
       const maxBytes = limits.maxResultBytes;
       try {
         const about = { tenantId, jobId, contentType, filename, maxBytes, signal };
-        return await bus.putPayload({ ...about, body });
+        return await bus.payloads.put({ ...about, body });
       } catch (error) {
         if (error instanceof LogUnavailable) throw new ResultNotStored(error.message, { cause: error });
         if (!(error instanceof PayloadTooLarge)) throw error;
@@ -80,14 +80,14 @@ export async function storeLargeResult(options: {
   const { tenantId, jobId } = ref;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limits.storeResultMs)]);
   const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes, signal };
-  return persistently(() => bus.putPayload({ ...about, body: [body] }), signal, { onDelay });
+  return persistently(() => bus.payloads.put({ ...about, body: [body] }), signal, { onDelay });
 }
 
 /** The tenant is the asking job's own, so that no action reads another one's. */
 async function readResult(bus: Bus, job: { tenantId: string; jobId: string }): Promise<OtherJob> {
   // The id comes from a caller and becomes a word of a subject.
   if (!JobId.safeParse(job.jobId).success) return { kind: 'unknown' };
-  const state = foldJob(await bus.readJob(job));
+  const state = foldJob(await bus.jobs.read(job));
   const status = state?.phase.value.status;
   const request = state?.request.value;
   if (!state || !status || !request) return { kind: 'unknown' };
@@ -108,7 +108,7 @@ async function loadJson(
   ref: PayloadRef,
 ): Promise<{ kind: 'json'; json: unknown } | { kind: 'gone' }> {
   try {
-    const opened = await bus.openPayload(ref);
+    const opened = await bus.payloads.open(ref);
     if (opened.kind === 'gone') return opened;
     return { kind: 'json', json: JSON.parse((await buffer(opened.body)).toString('utf8')) };
   } catch (error) {

@@ -59,7 +59,7 @@ export function watchAttempt(options: {
     else if (state.cancelRequested.value !== null) controller.abort('canceled');
   }
 
-  const unsubscribe = bus.onStored(storedSubject(jobSubjects(ref)), {
+  const unsubscribe = bus.jobs.onStored(storedSubject(jobSubjects(ref)), {
     onEvent({ version, storedAtMs }) {
       if (storedAtMs !== undefined) heard = { storedAtMs, heardAt: performance.now() };
       void look(version);

@@ -66,7 +66,7 @@ export function createJobWriter(options: {
       traceparent,
     });
     // The same event is appended again after silence: its id tells whether an earlier try was stored.
-    const append = () => bus.append({ ref, event, expectedVersion: state?.version ?? 0 });
+    const append = () => bus.jobs.append({ ref, event, expectedVersion: state?.version ?? 0 });
     const outcome = await (persist ? persistently(append, signal, { unlessFull }) : append());
     if (outcome.kind === 'conflict') return outcome;
     const recorded = { ref, version: outcome.version, event };
@@ -80,7 +80,7 @@ export function createJobWriter(options: {
       if (outcome.kind !== 'conflict') return outcome;
       // One is a lost race. Many are a job that others write to without a pause.
       if (conflicts > 2) await pause(Math.min(MAX_RETRY_PAUSE_MS, 20 * 2 ** conflicts));
-      const read = () => bus.readJob(ref);
+      const read = () => bus.jobs.read(ref);
       state = foldJob(await (options.persist ? persistently(read, signal) : read()));
     }
   }
@@ -97,7 +97,7 @@ export function createJobWriter(options: {
     writeOnce: (command) => inTurn(() => decideAndAppend(command, { persist: true })),
     catchUp: (version) =>
       inTurn(async () => {
-        if ((state?.version ?? 0) < version) state = foldJob(await bus.readJob(ref));
+        if ((state?.version ?? 0) < version) state = foldJob(await bus.jobs.read(ref));
       }),
   };
 }

@@ -82,7 +82,8 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
     return { kind: 'done' };
   }
   const { attempt } = event.data;
-  if (context.takenFrom !== undefined) deps.bus.tellTaken(context.takenFrom, context.request.ref.jobId);
+  if (context.takenFrom !== undefined)
+    deps.bus.commands.tellTaken(context.takenFrom, context.request.ref.jobId);
   const log = jobLog.child({ attempt });
   watch.begin(attempt);
   const began = performance.now();

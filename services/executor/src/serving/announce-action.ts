@@ -18,11 +18,11 @@ class ActionRefused extends Error {
  * @throws LogUnavailable when no scheduler answers; ActionRefused
  */
 export async function announceAction(
-  bus: Pick<Bus, 'askScheduler'>,
+  bus: { readonly commands: Pick<Bus['commands'], 'askScheduler'> },
   { contract }: Action,
   { executorId, leaseMs }: { executorId: string; leaseMs: number },
 ): Promise<readonly WorkSource[]> {
-  const answer = await bus.askScheduler('announce', {
+  const answer = await bus.commands.askScheduler('announce', {
     executor_id: executorId,
     protocol: EXECUTOR_PROTOCOL,
     lease_ms: leaseMs,
@@ -37,10 +37,10 @@ export async function announceAction(
  * @throws LogUnavailable when no scheduler answers
  */
 export async function withdrawAction(
-  bus: Pick<Bus, 'askScheduler'>,
+  bus: { readonly commands: Pick<Bus['commands'], 'askScheduler'> },
   { contract }: Action,
   executorId: string,
 ): Promise<void> {
   const { name: action, contract_id } = contract;
-  await bus.askScheduler('withdraw', { executor_id: executorId, action, contract_id });
+  await bus.commands.askScheduler('withdraw', { executor_id: executorId, action, contract_id });
 }

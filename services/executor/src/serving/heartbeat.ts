@@ -1,4 +1,4 @@
-import { type Bus, openBucket } from '@errand/bus';
+import type { Bus } from '@errand/bus';
 import {
   BUCKETS,
   EXECUTOR_ALIVE_MS,
@@ -17,7 +17,7 @@ export interface Heartbeat {
 
 /** Tells every third of the time after which an executor is taken for dead that this one lives, and what it serves. */
 export async function startHeartbeat(options: {
-  bus: Pick<Bus, 'nc'>;
+  bus: Pick<Bus, 'buckets'>;
   executorId: string;
   version: string;
   contracts: () => ExecutorHeartbeat['contracts'];
@@ -25,7 +25,7 @@ export async function startHeartbeat(options: {
   log: Logger;
 }): Promise<Heartbeat> {
   const { bus, executorId, version, contracts, now, log } = options;
-  const bucket = await openBucket(bus.nc, BUCKETS.executors, ExecutorHeartbeat);
+  const bucket = await bus.buckets.open(BUCKETS.executors, ExecutorHeartbeat);
   const key = executorToken(executorId);
   const startedAt = new Date(now()).toISOString();
   const stopped = new AbortController();

@@ -9,7 +9,7 @@ export async function runsElsewhere(
   const { executorId } = state.attempt.value;
   if (state.phase.value.status !== 'running' || executorId === null) return false;
   if (executorId === ownId) return false;
-  return bus.askHolds(executorId, state.jobId);
+  return bus.commands.askHolds(executorId, state.jobId);
 }
 
 /**
@@ -21,8 +21,8 @@ export async function hasLostExecutor(
   own: { bus: Bus; executorId: string },
 ): Promise<boolean> {
   try {
-    const started = await own.bus.readLastStart(action);
-    const state = started && foldJob(await own.bus.readJob(started.ref));
+    const started = await own.bus.jobs.readLastStart(action);
+    const state = started && foldJob(await own.bus.jobs.read(started.ref));
     // A deferred attempt is at work nowhere.
     if (state?.phase.value.status !== 'running' || state.phase.value.nextAt !== null) return false;
     return state.attempt.value.executorId !== own.executorId && !(await runsElsewhere(state, own));

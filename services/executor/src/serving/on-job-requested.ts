@@ -98,7 +98,7 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
 /** A request that comes for the first time is all there is to know, unless the append of its start says otherwise. */
 async function eventsOf(work: Work, bus: Bus): Promise<JobHistory> {
   const isFirst = work.deliveryCount === 1 && work.recorded.event.type === 'JobRequested';
-  return isFirst ? [work.recorded] : bus.readJob(work.recorded.ref);
+  return isFirst ? [work.recorded] : bus.jobs.read(work.recorded.ref);
 }
 
 /** Whether one of the job's attempts ended with its executor: the job may be what that died of. */

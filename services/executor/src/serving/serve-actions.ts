@@ -1,4 +1,4 @@
-import { type Bus, consumeWork, createWorkCount, type WorkCount } from '@errand/bus';
+import { type Bus, createWorkCount, type WorkCount } from '@errand/bus';
 import { type ExecutorHeartbeat, type InputError, JOBS_STREAM, type WorkSource } from '@errand/contracts';
 import { compileSchema } from '@errand/json-schema';
 import { persistently } from '../attempt/job-writer.ts';
@@ -66,7 +66,7 @@ export function serveActions(options: {
     });
     const serve = (source: WorkSource) => {
       const checkResult = source.contract_id === ownId ? undefined : resultCheck(source);
-      return consumeWork(bus.nc, {
+      return bus.consumers.work({
         consumer: { stream: JOBS_STREAM, name: source.consumer, ackWaitMs: deps.leaseMs },
         slots: action.concurrency,
         count,

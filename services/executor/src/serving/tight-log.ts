@@ -15,7 +15,9 @@ export type IsLogTight = (bytes: number) => Promise<boolean>;
  * Looks at the log when somebody asks, and counts what this process has been allowed since the last look. While the log
  * does not answer, the last look counts.
  */
-export function watchTightLog(bus: Pick<Bus, 'readLogFill' | 'countOpenJobs'>): IsLogTight {
+export function watchTightLog(bus: {
+  readonly jobs: Pick<Bus['jobs'], 'readFill' | 'countOpen'>;
+}): IsLogTight {
   let fill = { bytes: 0, maxBytes: 0 };
   let openJobs = 0;
   let allowedBytes = 0;
@@ -25,11 +27,11 @@ export function watchTightLog(bus: Pick<Bus, 'readLogFill' | 'countOpenJobs'>): 
 
   async function look(): Promise<void> {
     allowedBytes = 0;
-    fill = await bus.readLogFill();
+    fill = await bus.jobs.readFill();
     if (fill.bytes < fill.maxBytes * OPEN_JOBS_COUNTED_FROM) openJobs = 0;
     else if (performance.now() - countedAt > COUNT_MS) {
       countedAt = performance.now();
-      openJobs = await bus.countOpenJobs();
+      openJobs = await bus.jobs.countOpen();
     }
   }
 

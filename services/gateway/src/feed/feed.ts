@@ -49,7 +49,9 @@ export interface FeedChanges extends Disposable {
 }
 
 interface FeedDeps {
-  readonly bus: Pick<Bus, 'standingOf' | 'onStored' | 'logReach'>;
+  readonly bus: { readonly consumers: Pick<Bus['consumers'], 'standingOf'> } & {
+    readonly jobs: Pick<Bus['jobs'], 'onStored' | 'reach'>;
+  };
   readonly table: EndingsTable;
   readonly now: () => number;
   readonly stopping: AbortSignal;
@@ -70,7 +72,7 @@ export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed
   let began: number | undefined;
   /** Never changes: a process does not outlive its log. */
   const beganAt = async () => {
-    began ??= (await bus.logReach()).beganAt;
+    began ??= (await bus.jobs.reach()).beganAt;
     return began;
   };
   return {
@@ -99,7 +101,7 @@ export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed
       let hintsLost = false;
       let wake = () => {};
       const stopListening = endingsOf(tenantId).map((subject) =>
-        bus.onStored(storedSubject(subject), {
+        bus.jobs.onStored(storedSubject(subject), {
           onEvent: ({ version }) => {
             told = Math.max(told, version);
             wake();
@@ -159,7 +161,9 @@ function cutToSize(endings: Ending[]): Ending[] {
 }
 
 /** The projection's floor, asked for once for all who want to know it at the same time. */
-function createFloor(bus: Pick<Bus, 'standingOf'>): () => Promise<number> {
+function createFloor(bus: {
+  readonly consumers: Pick<Bus['consumers'], 'standingOf'>;
+}): () => Promise<number> {
   let asked: Promise<number> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   return () => {
@@ -174,8 +178,8 @@ function createFloor(bus: Pick<Bus, 'standingOf'>): () => Promise<number> {
   };
 }
 
-async function readFloor(bus: Pick<Bus, 'standingOf'>): Promise<number> {
-  const standing = await bus.standingOf(PROJECTION_CONSUMER);
+async function readFloor(bus: { readonly consumers: Pick<Bus['consumers'], 'standingOf'> }): Promise<number> {
+  const standing = await bus.consumers.standingOf(PROJECTION_CONSUMER);
   if (!standing) throw new LogUnavailable('no projection has run yet');
   return standing.ackFloor;
 }

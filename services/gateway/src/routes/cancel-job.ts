@@ -16,7 +16,7 @@ import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
 
 export interface CancelJobDeps extends FindJobDeps, BodyLimits {
-  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'append'>;
+  readonly bus: FindJobDeps['bus'] & { readonly jobs: Pick<Bus['jobs'], 'append'> };
   readonly catalogue: ActionCatalogue;
   readonly appendTimeoutMs: number;
 }
@@ -83,7 +83,7 @@ async function tryCancel(
   });
   const ref = { tenantId: state.tenantId, action: state.action, jobId };
   const append = { ref, event, expectedVersion: state.version, deadlineMs: deps.appendTimeoutMs };
-  const outcome = await deps.bus.append(append);
+  const outcome = await deps.bus.jobs.append(append);
   if (outcome.kind === 'conflict') return undefined;
   const changed = evolve(state, { ref, version: outcome.version, event });
   return { state: changed, status: isEnded(changed.phase.value.status) ? 200 : 202 };
@@ -97,7 +97,7 @@ async function readJob(
   const { jobId, caller, place } = cancellation;
   const { tenantId } = caller;
   const { action } = place;
-  const events = await deps.bus.readJob({ tenantId, jobId, ...(action === undefined ? {} : { action }) });
+  const events = await deps.bus.jobs.read({ tenantId, jobId, ...(action === undefined ? {} : { action }) });
   const logged = foldJob(events);
   if (logged?.request.value) {
     assertAt(place, logged);

@@ -14,7 +14,7 @@ import type { UrlRules } from '../webhooks/endpoint-url.ts';
 import { newSigningSecret } from '../webhooks/signing-secret.ts';
 
 export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
-  readonly bus: Pick<Bus, 'logReach'>;
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'reach'> };
   readonly urlRules: UrlRules;
   readonly endpointsPerTenant: number;
   readonly catalogue: Pick<ActionCatalogue, 'find'>;
@@ -37,7 +37,7 @@ export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
     const at = new Date(nowMs).toISOString();
     const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
     // Read before the record is written, or an ending might come between and be told to nobody.
-    const { lastVersion: hears_after } = await deps.bus.logReach();
+    const { lastVersion: hears_after } = await deps.bus.jobs.reach();
     const owner = {
       tenant_id: tenantId,
       endpoint_id: endpointId,

@@ -17,7 +17,13 @@ const SOFTWARE = 'errand 0.1.0';
  * GET /admin/audit[?from=&to=&tenant=&action=&type=&anchor=]: events of the audit log as lines of JSON, chained by
  * hashes. `to` is the moment of the call without one, so that an export ends on a log that grows.
  */
-export function exportAudit({ bus, now }: { bus: Pick<Bus, 'readAudit'>; now: () => number }): Handler {
+export function exportAudit({
+  bus,
+  now,
+}: {
+  bus: { readonly audit: Pick<Bus['audit'], 'read'> };
+  now: () => number;
+}): Handler {
   return (c) => {
     const query = createAdminQuery(c.req.query());
     const sinceMs = query.time('from');
@@ -46,7 +52,7 @@ export function exportAudit({ bus, now }: { bus: Pick<Bus, 'readAudit'>; now: ()
         anchor: anchor ?? null,
       },
     } satisfies AuditExportHeader;
-    const pages = bus.readAudit({ tenantId, action, types, sinceMs, pageSize: PAGE_SIZE });
+    const pages = bus.audit.read({ tenantId, action, types, sinceMs, pageSize: PAGE_SIZE });
     return new Response(auditExport({ header, pages, untilMs }), {
       headers: {
         'content-type': 'application/x-ndjson',

@@ -43,7 +43,7 @@ export function getEvents(deps: GetEventsDeps): TenantHandler {
       const readPage = (behind: number) => readHistoryPage(deps, job, { after: behind, limit });
       const first = await readPage(after);
       const isOver = first.events.length === 0 && (await hasEnded(deps, job));
-      const read = () => deps.bus.readJob(job);
+      const read = () => deps.bus.jobs.read(job);
       if (!isOver) return answerStream(c, deps, { changes, first, readPage, read, after });
       changes[Symbol.dispose]();
       return answerEmpty(c, 204);
@@ -56,7 +56,7 @@ export function getEvents(deps: GetEventsDeps): TenantHandler {
 
 /** Asked of a job behind whose last event a reader is. */
 async function hasEnded(deps: GetEventsDeps, job: WantedHistory): Promise<boolean> {
-  const newest = await deps.bus.readJob(job);
+  const newest = await deps.bus.jobs.read(job);
   // What JOBS has forgotten is long over.
   return newest.length === 0 || newest.some(({ event }) => isEnding(event));
 }

@@ -14,7 +14,7 @@ import { Refusal } from '../problem.ts';
 import { refuseUnknownParameters } from '../query-reader.ts';
 
 export interface GetResultDeps extends FindJobDeps {
-  readonly bus: FindJobDeps['bus'] & Pick<Bus, 'openPayload'>;
+  readonly bus: FindJobDeps['bus'] & { readonly payloads: Pick<Bus['payloads'], 'open'> };
   readonly log: Logger;
 }
 
@@ -46,7 +46,7 @@ async function answerFile(
   const { tenantId, jobId } = state;
   // Whatever an event says, nobody downloads what another job has stored.
   if (!ref.key.startsWith(`${tenantId}/${jobId}/`)) throw new Refusal('result_gone');
-  const opened = await bus.openPayload(ref);
+  const opened = await bus.payloads.open(ref);
   if (opened.kind === 'gone') throw new Refusal('result_gone');
   const { body } = opened;
   return answerDownload(c, ref, () =>

@@ -19,7 +19,11 @@ export const DeadLetterView = z.object({
 });
 
 /** GET /admin/dead-letters: events that a consumer could not read, oldest first. */
-export function listDeadLetters({ bus }: { bus: Pick<Bus, 'listDeadLetters'> }): Handler {
+export function listDeadLetters({
+  bus,
+}: {
+  bus: { readonly deadLetters: Pick<Bus['deadLetters'], 'list'> };
+}): Handler {
   return async (c) => {
     const { after = '0', limit = DEFAULT_LIMIT } = c.req.query();
     const errors: InputError[] = [];
@@ -31,7 +35,7 @@ export function listDeadLetters({ bus }: { bus: Pick<Bus, 'listDeadLetters'> }):
       errors.push({ parameter: 'limit', code: 'invalid_parameter', detail });
     }
     if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-    const found = await bus.listDeadLetters({ afterId: Number(after), limit: Number(limit) });
+    const found = await bus.deadLetters.list({ afterId: Number(after), limit: Number(limit) });
     const deadLetters = found.map(({ parkedAt, ...letter }) => ({ ...letter, parked_at: parkedAt }));
     const nextAfter = found.length === Number(limit) ? (found.at(-1)?.id ?? null) : null;
     return answer(c, { status: 200, body: { dead_letters: deadLetters, next_after: nextAfter } });

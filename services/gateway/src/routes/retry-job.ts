@@ -23,7 +23,7 @@ import { refuseUnknownParameters } from '../query-reader.ts';
 type Deps = AcceptJobDeps &
   BodyLimits &
   JobLife & {
-    readonly bus: Pick<Bus, 'openPayload'>;
+    readonly bus: { readonly payloads: Pick<Bus['payloads'], 'open'> };
     /** For how long a payload is kept after it was stored. */
     readonly payloadLifeMs: number;
   };
@@ -99,7 +99,7 @@ async function readRequest(
   deps: Deps,
   job: { tenantId: string; jobId: string },
 ): Promise<JobEventOf<'JobRequested'>['data']> {
-  const events = await deps.bus.readJob(job);
+  const events = await deps.bus.jobs.read(job);
   const requested = events.map(({ event }) => event).find(({ type }) => type === 'JobRequested');
   const state = foldJob(events);
   if (state && requested?.type === 'JobRequested') {
@@ -123,7 +123,7 @@ async function readInput(
 ): Promise<{ input: unknown; json: string; inputRef?: PayloadRef }> {
   if (!ref) return { input, json: JSON.stringify(input) };
   try {
-    const opened = await bus.openPayload(ref);
+    const opened = await bus.payloads.open(ref);
     if (opened.kind === 'gone') throw new Refusal('input_gone');
     const json = await text(opened.body);
     const goneAtMs = uuidV7TimeMs(ref.key.slice(ref.key.lastIndexOf('/') + 1)) + payloadLifeMs;

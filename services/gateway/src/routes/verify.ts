@@ -9,7 +9,7 @@ import { answerSlowly } from '../slow-answer.ts';
  * GET /admin/verify[?since=&tenant=]: has the projection compare everything with the log, and answers with what does not
  * hold. It ends when the caller goes away.
  */
-export function verify({ bus }: { bus: Pick<Bus, 'askVerify'> }): Handler {
+export function verify({ bus }: { bus: { readonly commands: Pick<Bus['commands'], 'askVerify'> } }): Handler {
   return (c) => {
     const query = createAdminQuery(c.req.query());
     const sinceMs = query.time('since');
@@ -24,11 +24,11 @@ export function verify({ bus }: { bus: Pick<Bus, 'askVerify'> }): Handler {
 }
 
 async function ask(
-  bus: Pick<Bus, 'askVerify'>,
+  bus: { readonly commands: Pick<Bus['commands'], 'askVerify'> },
   request: VerifyRequest,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const answer = await bus.askVerify(request, signal);
+  const answer = await bus.commands.askVerify(request, signal);
   switch (answer.kind) {
     case 'verified':
       return answer.report;

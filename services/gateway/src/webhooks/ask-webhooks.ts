@@ -4,7 +4,7 @@ import type { Ctx } from '../middleware/exchange.ts';
 import { Refusal } from '../problem.ts';
 
 export interface AskDeps {
-  readonly bus: Pick<Bus, 'askWebhooks' | 'isConnected'>;
+  readonly bus: { readonly commands: Pick<Bus['commands'], 'askWebhooks'> } & Pick<Bus, 'isConnected'>;
 }
 
 type Accepted<C extends WebhookCommand> = Exclude<WebhookAnswer<C>, { kind: 'refused' }>;
@@ -20,7 +20,7 @@ export async function askWebhooks<C extends WebhookCommand>(
 ): Promise<Accepted<C>> {
   // Without a connection the request would wait for as long as an answer may take.
   if (!bus.isConnected()) throw new LogUnavailable('not connected');
-  const answer = await bus.askWebhooks(asked.command, asked.request).catch((error: unknown) => {
+  const answer = await bus.commands.askWebhooks(asked.command, asked.request).catch((error: unknown) => {
     if (!(error instanceof LogUnavailable)) throw error;
     c.env.reason = error.message;
     throw new Refusal('webhooks_unavailable');

@@ -1,4 +1,3 @@
-import { openBucket } from '@errand/bus';
 import { BUCKETS, JOB_WEBHOOKS_RECORD, WebhookEndpoint } from '@errand/contracts';
 import { createSecretBox } from '@errand/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -19,7 +18,7 @@ afterAll(async () => {
 
 /** A gateway whose memory is behind: it does not know what the others have written. */
 async function behind(): Promise<EndpointDeps> {
-  const bucket = await openBucket(gateway.bus.nc, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const bucket = await gateway.bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const endpoints = {
     ...bucket,
     peek: () => undefined,

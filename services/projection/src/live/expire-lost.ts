@@ -7,7 +7,7 @@ import { findOverdueBelow } from './job-rows.ts';
 
 interface ExpiryDeps {
   readonly db: Db;
-  readonly bus: Pick<Bus, 'append' | 'logReach'>;
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'reach'> };
   /** Unix milliseconds by the clock of the log's server. */
   readonly now: () => Promise<number>;
   readonly log: Pick<Logger, 'warn'>;
@@ -21,7 +21,7 @@ const PAGE = 200;
  * @throws LogUnavailable; the errors of Postgres
  */
 export async function expireLost({ db, bus, now, log }: ExpiryDeps): Promise<number> {
-  const { beganAt } = await bus.logReach();
+  const { beganAt } = await bus.jobs.reach();
   const nowMs = await now();
   const lost = await findOverdueBelow(db, { version: beganAt, nowMs, limit: PAGE });
   const expired = await Promise.all(lost.map((ref) => expire(ref, { bus, nowMs, log })));
@@ -37,7 +37,7 @@ async function expire(
       { type: 'JobExpired', data: { deadline: 'finish_by' } },
       { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/projection', timeMs: nowMs },
     );
-    return (await bus.append({ ref, event, expectedVersion: 0 })).kind === 'appended';
+    return (await bus.jobs.append({ ref, event, expectedVersion: 0 })).kind === 'appended';
   } catch (err) {
     if (!(err instanceof LogUnavailable)) log.warn({ err, job_id: ref.jobId }, 'job_not_expired');
     return false;

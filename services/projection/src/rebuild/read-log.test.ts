@@ -27,12 +27,14 @@ function entriesOf(facts: readonly [string, JobFact][]): AuditEntry[] {
 /** A log in pages of two entries that ends without saying so, as it does when it is cut off behind the last page. */
 function logOf(entries: readonly AuditEntry[]): LongLogDeps['bus'] {
   return {
-    async *readAudit({ afterPosition = 0 }): AsyncGenerator<AuditPage, void, undefined> {
-      const wanted = entries.filter(({ position }) => position > afterPosition);
-      for (let from = 0; from < wanted.length; from += 2) {
-        const page = wanted.slice(from, from + 2);
-        yield { entries: page, position: page.at(-1)?.position ?? 0, remaining: 1 };
-      }
+    audit: {
+      async *read({ afterPosition = 0 }): AsyncGenerator<AuditPage, void, undefined> {
+        const wanted = entries.filter(({ position }) => position > afterPosition);
+        for (let from = 0; from < wanted.length; from += 2) {
+          const page = wanted.slice(from, from + 2);
+          yield { entries: page, position: page.at(-1)?.position ?? 0, remaining: 1 };
+        }
+      },
     },
   };
 }

@@ -23,7 +23,7 @@ const WRITTEN_LENGTH = 4_000_000;
 const BEHIND_PAGES = 10;
 
 export interface LongLogDeps {
-  readonly bus: Pick<Bus, 'readAudit'>;
+  readonly bus: { readonly audit: Pick<Bus['audit'], 'read'> };
   readonly writer: PageWriter;
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -139,7 +139,7 @@ async function readByEvent(from: LogPlace, upTo: number, deps: LongLogDeps): Pro
 
 function pagesBehind({ position }: LogPlace, size: number, { bus, pageSize, sinceMs }: LongLogDeps) {
   const from = position > 0 ? { afterPosition: position } : { sinceMs };
-  return bus.readAudit({ ...from, pageSize: Math.min(pageSize, size) });
+  return bus.audit.read({ ...from, pageSize: Math.min(pageSize, size) });
 }
 
 function versionOf(entry: AuditEntry | undefined): number {

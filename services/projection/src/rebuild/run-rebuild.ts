@@ -28,7 +28,9 @@ import { createPageWriter } from './write-pages.ts';
 export interface RebuildDeps {
   /** Holds the lock of rebuilds. */
   readonly session: DbSession;
-  readonly bus: Pick<Bus, 'readAudit' | 'auditVersion' | 'auditFirstVersion' | 'readLog' | 'logReach'>;
+  readonly bus: { readonly audit: Pick<Bus['audit'], 'read' | 'version' | 'firstVersion'> } & {
+    readonly jobs: Pick<Bus['jobs'], 'readAll' | 'reach'>;
+  };
   readonly now: () => number;
   readonly signal: AbortSignal;
   /** Events that are written at once, and jobs that are held until they end, so that each row is written once. */
@@ -79,10 +81,13 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
 
     async readLongLog(): Promise<void> {
       // What it has by now is read below, or was filed too long ago to matter.
-      const reached = await bus.auditVersion();
+      const reached = await bus.audit.version();
       const sinceMs = row.started_at.getTime() - SUMMARY_RETENTION_DAYS * DAY_MS - SLACK_MS;
       const read = await readLongLog(place, { bus, writer, now, signal, pageSize, sinceMs, record });
-      const [{ firstVersion = 0 }, auditFrom] = await Promise.all([bus.logReach(), bus.auditFirstVersion()]);
+      const [{ firstVersion = 0 }, auditFrom] = await Promise.all([
+        bus.jobs.reach(),
+        bus.audit.firstVersion(),
+      ]);
       // Where the long log is the shorter one, as by its settings, all of the log is read behind it.
       const isShort = auditFrom === 0 || auditFrom > firstVersion;
       place = { ...read, version: isShort ? Math.max(0, firstVersion - 1) : Math.max(read.version, reached) };
@@ -90,11 +95,11 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
 
     /** Up to the end of the log. */
     async readOn(): Promise<void> {
-      const { firstVersion } = await bus.logReach();
+      const { firstVersion } = await bus.jobs.reach();
       if (firstVersion !== undefined && firstVersion > place.version + 1) {
         throw new LogUnavailable('the long log is behind what the log still holds');
       }
-      for await (const page of bus.readLog({ afterVersion: place.version, pageSize })) {
+      for await (const page of bus.jobs.readAll({ afterVersion: place.version, pageSize })) {
         signal.throwIfAborted();
         const readable = recordedOf(page.decoded);
         const reached = behind(place, page, readable.length);
@@ -110,10 +115,10 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       signal.throwIfAborted();
       return db.transaction().execute(async (trx) => {
         await lockOutWriters(trx);
-        const { lastVersion } = await bus.logReach();
+        const { lastVersion } = await bus.jobs.reach();
         if (lastVersion - place.version > MAX_TAIL) return false;
         let end = place;
-        for await (const page of bus.readLog({ afterVersion: place.version, pageSize: MAX_TAIL })) {
+        for await (const page of bus.jobs.readAll({ afterVersion: place.version, pageSize: MAX_TAIL })) {
           const readable = recordedOf(page.decoded);
           await writer.writeWithin(trx, readable);
           end = behind(end, page, readable.length);

@@ -1,4 +1,4 @@
-import { type Bus, watchBucket } from '@errand/bus';
+import type { Bus } from '@errand/bus';
 import { BUCKETS, WebhookEndpoint } from '@errand/contracts';
 import type { Db } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
@@ -19,8 +19,7 @@ export function answerVerify(deps: {
   let isBusy = false;
   const readEndpoints = async () => {
     const stored = new Map<string, StoredEndpoint>();
-    const bucket = await watchBucket(
-      bus.nc,
+    const bucket = await bus.buckets.watch(
       BUCKETS.webhookEndpoints,
       WebhookEndpoint,
       (key, endpoint, storedMs) => {
@@ -31,7 +30,7 @@ export function answerVerify(deps: {
     bucket.close();
     return [...stored.values()];
   };
-  return bus.answerVerify(
+  return bus.commands.answerVerify(
     async (request, signal) => {
       if (isBusy) return { kind: 'busy' };
       isBusy = true;

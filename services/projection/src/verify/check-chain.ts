@@ -20,7 +20,7 @@ const EMPTY_PAUSE_MS = 100;
  */
 export async function checkChain(run: VerifyRun): Promise<Gaps> {
   const { bus } = run.deps;
-  const { firstVersion, lastVersion } = await bus.jobsRange();
+  const { firstVersion, lastVersion } = await bus.jobs.range();
   const walk = createChainWalk({ firstVersion, maxJobs: MAX_JOBS });
   const gaps: { from: number; to: number }[] = [];
   const unknown: StoredLink[] = [];
@@ -33,7 +33,7 @@ export async function checkChain(run: VerifyRun): Promise<Gaps> {
     }
     previous = Math.max(previous, version);
   };
-  for await (const links of bus.readLinks(run.tenantId)) {
+  for await (const links of bus.jobs.readLinks(run.tenantId)) {
     run.signal.throwIfAborted();
     for (const link of links) {
       firstLinked ??= link.version;
@@ -49,7 +49,7 @@ export async function checkChain(run: VerifyRun): Promise<Gaps> {
   await checkReach(run, { firstLinked, lastVersion });
   await forEachParallel(run, unknown, (link) => lookUp(run, link));
   // What has left JOBS by its age meanwhile may have done so before it was read.
-  const keptFrom = (await bus.jobsRange()).firstVersion;
+  const keptFrom = (await bus.jobs.range()).firstVersion;
   // Other tenants' events lie between those of one.
   return { has: (version) => run.tenantId === undefined && version >= keptFrom && isWithin(gaps, version) };
 }
@@ -61,11 +61,11 @@ async function checkReach(
 ): Promise<void> {
   const { bus } = run.deps;
   if (firstLinked === undefined) return;
-  let auditFrom = await bus.auditFirstVersion();
+  let auditFrom = await bus.audit.firstVersion();
   // An empty one may be about to take over its first event.
   for (let looks = 0; auditFrom === 0 && looks < EMPTY_LOOKS; looks++) {
     await new Promise((resolve) => setTimeout(resolve, EMPTY_PAUSE_MS));
-    auditFrom = await bus.auditFirstVersion();
+    auditFrom = await bus.audit.firstVersion();
   }
   if (auditFrom > 0 && auditFrom <= firstLinked) return;
   const upTo = auditFrom === 0 ? lastVersion : auditFrom - 1;
@@ -76,9 +76,9 @@ async function checkReach(
 async function lookUp(run: VerifyRun, link: StoredLink): Promise<void> {
   const { bus } = run.deps;
   const expected = link.expectedVersion ?? 0;
-  const [before, after] = await bus.readLinksFrom(link.ref, expected, 2);
+  const [before, after] = await bus.jobs.readLinksFrom(link.ref, expected, 2);
   if (before?.version === expected && after?.version === link.version) return;
-  if (expected < (await bus.jobsRange()).firstVersion) return;
+  if (expected < (await bus.jobs.range()).firstVersion) return;
   const found = before?.version === link.version ? 'which is not there' : `and follows ${before?.version}`;
   reportBroken(run, link, `it was to follow ${expected}, ${found}`);
 }

@@ -26,7 +26,7 @@ export async function startDeliveryCheck(run: VerifyRun): Promise<DeliveryCheck>
   const endpoints = Map.groupBy(await run.deps.readEndpoints(), ({ tenant_id }) => tenant_id);
   const disabled = await readDisabled(db);
   const keptSinceMs = await deliveriesKeptSince(db, run.startedMs);
-  const standing = await bus.standingOf({ stream: JOBS_STREAM, name: WEBHOOKS_CONSUMER.name });
+  const standing = await bus.consumers.standingOf({ stream: JOBS_STREAM, name: WEBHOOKS_CONSUMER.name });
   const takenUpTo = standing?.ackFloor ?? 0;
   const startedMs = await logTime(run);
   const missing: Owed[] = [];

@@ -65,7 +65,7 @@ async function* readLog(
 ): AsyncGenerator<{ recorded: RecordedEvent; position: number; filedMs: number }, void, undefined> {
   const { tenantId, asOfVersion } = run;
   const sinceMs = run.sinceMs - CLOCK_TOLERANCE_MS;
-  for await (const page of run.deps.bus.readAudit({ tenantId, afterPosition, sinceMs })) {
+  for await (const page of run.deps.bus.audit.read({ tenantId, afterPosition, sinceMs })) {
     run.signal.throwIfAborted();
     for (const { decoded, position, filedMs } of page.entries) {
       if (decoded.kind === 'unreadable') {

@@ -21,7 +21,7 @@ export async function checkRows(run: VerifyRun, matched: ReadonlyMap<number, num
     else for (const row of await readBucket(db, bucket, { tenantId, limit })) candidates.set(row.jobId, row);
   }
   await forEachParallel(run, [...candidates.values()], async (ref) => {
-    if ((await bus.readJob(ref)).length > 0) candidates.delete(ref.jobId);
+    if ((await bus.jobs.read(ref)).length > 0) candidates.delete(ref.jobId);
   });
   if (candidates.size > 0) await clearAudited(run, candidates);
   for (const { jobId } of candidates.values()) {
@@ -33,7 +33,7 @@ export async function checkRows(run: VerifyRun, matched: ReadonlyMap<number, num
 /** Takes out those that the long log holds. */
 async function clearAudited(run: VerifyRun, candidates: Map<string, unknown>): Promise<void> {
   const sinceMs = Math.min(...[...candidates.keys()].map(uuidV7TimeMs)) - CLOCK_TOLERANCE_MS;
-  for await (const page of run.deps.bus.readAudit({ tenantId: run.tenantId, sinceMs })) {
+  for await (const page of run.deps.bus.audit.read({ tenantId: run.tenantId, sinceMs })) {
     run.signal.throwIfAborted();
     for (const { decoded } of page.entries) {
       if (decoded.kind === 'event') candidates.delete(decoded.recorded.ref.jobId);

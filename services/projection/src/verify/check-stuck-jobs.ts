@@ -1,4 +1,3 @@
-import { openBucket } from '@errand/bus';
 import { ActionRecord, BUCKETS, executorConsumerName, JOBS_STREAM } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { forEachParallel, type VerifyRun } from './verify-context.ts';
@@ -18,14 +17,14 @@ const USUAL_LEASE_MS = 30_000;
 
 /** Looks at jobs of which nothing was heard for a while. @throws LogUnavailable */
 export async function checkStuckJobs(run: VerifyRun, quiet: readonly JobState[]): Promise<void> {
-  const actions = await openBucket(run.deps.bus.nc, BUCKETS.actions, ActionRecord);
+  const actions = await run.deps.bus.buckets.open(BUCKETS.actions, ActionRecord);
   const records = new Map<string, ActionRecord | undefined>();
   for (const { action } of quiet) if (!records.has(action)) records.set(action, await actions.get(action));
   await forEachParallel(run, quiet, async (seen) => {
     const why = await whyStuck(run, seen, records.get(seen.action));
     // A second look: what it waited for may have been on its way.
     if (why === undefined) return;
-    const again = foldJob(await run.deps.bus.readJob(seen)) ?? seen;
+    const again = foldJob(await run.deps.bus.jobs.read(seen)) ?? seen;
     if (isEnded(again.phase.value.status) || again.version !== seen.version) return;
     const detail = `${seen.phase.value.status} at ${seen.version}: ${why}`;
     run.findings.add('job_stuck', { id: seen.jobId, detail });
@@ -39,7 +38,7 @@ async function whyStuck(
 ): Promise<string | undefined> {
   const { bus, graceMs } = run.deps;
   const nowMs = run.deps.now();
-  const events = await bus.readJob(seen);
+  const events = await bus.jobs.read(seen);
   const state = foldJob(events) ?? seen;
   const { status, nextAt } = state.phase.value;
   if (isEnded(status) || state.version !== seen.version) return undefined;
@@ -51,13 +50,14 @@ async function whyStuck(
   if (!isPast(Date.parse(state.updatedAt))) return undefined;
   if (nextAt !== null) return isPast(Date.parse(nextAt)) ? `its wait was over at ${nextAt}` : undefined;
   const name = live && executorConsumerName(seen.action, live.slot);
-  const standing = name && (await bus.standingOf({ stream: JOBS_STREAM, name }));
+  const standing = name && (await bus.consumers.standingOf({ stream: JOBS_STREAM, name }));
   if (!standing) return undefined;
   const asked = events.filter(({ event }) => event.type === 'JobRequested' || event.type === 'JobDue');
   const isSettled = Math.max(0, ...asked.map(({ version }) => version)) <= standing.ackFloor;
   const isIdle = standing.waiting > 0 && standing.ackPending === 0 && standing.pending === 0;
   if (!isSettled && !isIdle) return undefined;
   const { executorId } = state.attempt.value;
-  const isHeld = status === 'running' && executorId !== null && (await bus.askHolds(executorId, seen.jobId));
+  const isHeld =
+    status === 'running' && executorId !== null && (await bus.commands.askHolds(executorId, seen.jobId));
   return isHeld ? undefined : 'no executor holds it, and none will be asked to run it';
 }

@@ -60,17 +60,17 @@ async function recheckSome(run: VerifyRun, suspects: readonly Suspect[]): Promis
 async function readAll(run: VerifyRun, suspect: Suspect): Promise<RecordedEvent[] | undefined> {
   const { bus } = run.deps;
   const { tenantId, action, jobId } = suspect;
-  const newest = await bus.readJob({ tenantId, action, jobId });
+  const newest = await bus.jobs.read({ tenantId, action, jobId });
   const request = newest.find(({ event }) => event.type === 'JobRequested');
   const events = new Map<number, RecordedEvent>(newest.map((each) => [each.version, each]));
   try {
     const pages = request
-      ? bus.readHistory(suspect, {
+      ? bus.jobs.readHistory(suspect, {
           // Of two requests only the later one is among the newest.
           fromVersion: suspect.isStray ? 1 : request.version,
           toVersion: Math.max(...events.keys()),
         })
-      : bus.readAuditedHistory(
+      : bus.audit.readHistory(
           { tenantId, action, jobId, sinceMs: uuidV7TimeMs(jobId) - CLOCK_TOLERANCE_MS, pastEnding: true },
           LIMITS,
         );

@@ -73,7 +73,7 @@ export async function beginVerify(
     sinceMs,
     // Rows are counted by whole minutes.
     rowsSinceMs: Math.ceil(Math.max(sinceMs, oldestMs) / MINUTE_MS) * MINUTE_MS,
-    asOfVersion: Math.min(await deps.bus.auditVersion(), await passedVersion(deps)),
+    asOfVersion: Math.min(await deps.bus.audit.version(), await passedVersion(deps)),
     signal,
     findings: createFindings(),
     checked: { jobs: 0, events: 0, rows: 0, links: 0, deliveries: 0 },
@@ -89,7 +89,9 @@ export async function beginVerify(
 
 /** Every event up to this version is in the read model. @throws LogUnavailable */
 export async function passedVersion({ bus }: Pick<VerifyDeps, 'bus'>): Promise<number> {
-  return (await bus.standingOf({ stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name }))?.ackFloor ?? 0;
+  return (
+    (await bus.consumers.standingOf({ stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name }))?.ackFloor ?? 0
+  );
 }
 
 /** Calls for each item, a few at a time, until the run is given up. */

@@ -1,4 +1,4 @@
-import { type Bus, type Heartbeats, provisionConsumer, removeConsumer, watchBucket } from '@errand/bus';
+import type { Bus, Heartbeats } from '@errand/bus';
 import {
   ActionName,
   ActionRecord,
@@ -53,7 +53,7 @@ const MESSAGE_MARGIN_BYTES = 1_024;
  */
 export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry> {
   const { bus, executors, log, now, openJobsOf, onOldExecutor } = deps;
-  const bucket = await watchBucket(bus.nc, BUCKETS.actions, { safeParse: read });
+  const bucket = await bus.buckets.watch(BUCKETS.actions, { safeParse: read });
   /** What does not fit may have been written by an executor of version 1, which announced itself. */
   function read(json: unknown) {
     const record = ActionRecord.safeParse(json);
@@ -66,7 +66,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
 
   async function admit(request: SchedulerRequest<'announce'>): Promise<Admitted | Refused> {
     const { contract, executor_id: executorId, lease_ms: leaseMs } = request;
-    const maxBytes = (bus.nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - MESSAGE_MARGIN_BYTES;
+    const maxBytes = bus.maxMessageBytes() - MESSAGE_MARGIN_BYTES;
     let outcome: Admitted | Refused | undefined;
     await bucket.upsert(contract.name, (stored = { contracts: [] }) => {
       outcome = admitContract(stored, contract, {
@@ -112,10 +112,9 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
   }
 
   const remove = (action: string, { slot }: LiveContract) =>
-    removeConsumer(bus.nc, { stream: JOBS_STREAM, name: executorConsumerName(action, slot) });
+    bus.consumers.remove({ stream: JOBS_STREAM, name: executorConsumerName(action, slot) });
   const provision = ({ contract, slot, lease_ms: leaseMs }: LiveContract) =>
-    provisionConsumer(
-      bus.nc,
+    bus.consumers.provision(
       executorConsumer(contract.name, { slot, contractId: contract.contract_id, leaseMs }),
     );
 

@@ -5,7 +5,9 @@ import { type Command, decide, foldJob, type JobState } from '@errand/domain';
 import type { OpenJob } from './open-jobs.ts';
 
 export interface MoveOnDeps {
-  readonly bus: Pick<Bus, 'append' | 'readJob' | 'askHolds'>;
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'read'> } & {
+    readonly commands: Pick<Bus['commands'], 'askHolds'>;
+  };
   /** Unix milliseconds by the clock of the log's server: no other one ends waits. */
   readonly now: () => number;
   /** The contract whose executors run jobs of an action that name none. */
@@ -29,7 +31,7 @@ export type Moved =
  */
 export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
   const { bus, now, contractOf } = deps;
-  const events = await bus.readJob(ref);
+  const events = await bus.jobs.read(ref);
   const state = foldJob(events);
   if (!state) return 'left';
   const command = commandFor(state, now(), contractId ?? contractOf(ref.action));
@@ -45,7 +47,7 @@ export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Pr
     timeMs: now(),
     traceparent: request?.event.traceparent,
   });
-  const outcome = await bus.append({ ref, event, expectedVersion: state.version });
+  const outcome = await bus.jobs.append({ ref, event, expectedVersion: state.version });
   if (outcome.kind === 'conflict') return 'left';
   return command.type === 'expireJob' ? 'expired' : 'woken';
 }
@@ -58,14 +60,14 @@ export async function adopt({ ref, executorId }: OpenJob, deps: MoveOnDeps): Pro
   const { bus, now, contractOf } = deps;
   const contractId = contractOf(ref.action);
   if (contractId === undefined) return 'stranded';
-  if (executorId !== undefined && (await bus.askHolds(executorId, ref.jobId))) return 'stranded';
-  const events = await bus.readJob(ref);
+  if (executorId !== undefined && (await bus.commands.askHolds(executorId, ref.jobId))) return 'stranded';
+  const events = await bus.jobs.read(ref);
   const state = foldJob(events);
   const decision = decide({ type: 'adoptJob', contractId }, state);
   if (!state || decision.kind === 'rejected' || state.phase.value.nextAt !== null) return 'left';
   const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/scheduler', timeMs: now() } as const;
   const event = toJobEvent(decision.fact, about);
-  const outcome = await bus.append({ ref, event, expectedVersion: state.version });
+  const outcome = await bus.jobs.append({ ref, event, expectedVersion: state.version });
   return outcome.kind === 'appended' ? 'adopted' : 'left';
 }
 

@@ -244,7 +244,7 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
     pacer.renew(key, before.url === url ? 'lifted' : 'anew', now());
     pump();
   });
-  const stopHints = bus.onEndpointHints((hints) => {
+  const stopHints = bus.commands.onEndpointHints((hints) => {
     for (const hint of hints) found(hint);
   });
 
@@ -256,7 +256,7 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
         if (owned.has(shardOf(endpointId))) found({ tenantId, endpointId });
         else others.push({ tenantId, endpointId });
       }
-      bus.hintEndpoints(others);
+      bus.commands.hintEndpoints(others);
     },
     async lift(endpoint) {
       await states.lift(endpoint);

@@ -1,4 +1,4 @@
-import { watchBucket } from '@errand/bus';
+import type { Bus } from '@errand/bus';
 import {
   BUCKETS,
   type EndpointNewsType,
@@ -8,8 +8,6 @@ import {
   type WebhookEventType,
 } from '@errand/contracts';
 import { wantsEvent, wantsNews } from '../intake/wants-event.ts';
-
-type Connection = Parameters<typeof watchBucket>[0];
 
 /** Every tenant's endpoints, held in memory and followed live. */
 export interface Endpoints {
@@ -51,7 +49,10 @@ function wasThere(
 }
 
 /** Resolves when all endpoints are in memory. One that has expired is none. */
-export async function watchEndpoints(nc: Connection, now: () => number = Date.now): Promise<Endpoints> {
+export async function watchEndpoints(
+  bus: Pick<Bus, 'buckets'>,
+  now: () => number = Date.now,
+): Promise<Endpoints> {
   const ofTenant = new Map<string, Map<string, WebhookEndpoint>>();
   const signers = new Map<string, WebhookEndpoint>();
   let tell: (before: WebhookEndpoint, after: WebhookEndpoint) => void = () => {};
@@ -71,7 +72,7 @@ export async function watchEndpoints(nc: Connection, now: () => number = Date.no
     else ofTenant.delete(tenantId);
     if (before && endpoint) tell(before, endpoint);
   };
-  const bucket = await watchBucket(nc, BUCKETS.webhookEndpoints, WebhookEndpoint, onChange);
+  const bucket = await bus.buckets.watch(BUCKETS.webhookEndpoints, WebhookEndpoint, onChange);
 
   const enabledOf = (tenantId: string) =>
     [...(ofTenant.get(tenantId)?.values() ?? [])].filter((each) => each.enabled && !isExpired(each, now()));

@@ -20,7 +20,7 @@ import { wantsMetadata, wantsResults } from './wants-event.ts';
 
 export interface IntakeDeps {
   readonly db: Db;
-  readonly bus: Pick<Bus, 'readJob' | 'readRequests'>;
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read' | 'readRequests'> };
   readonly endpoints: Endpoints;
   readonly states: Pick<EndpointStates, 'isDisabled'>;
   readonly actions: { peek(action: string): ActionRecord | undefined; caughtUp(): Promise<void> };
@@ -93,10 +93,10 @@ export async function messagesFor(
  * rest. One whose request is not found is read by itself, from a replica that does not lag.
  */
 async function jobsOf(refs: readonly JobRef[], bus: IntakeDeps['bus']): Promise<(JobState | undefined)[]> {
-  const requests = refs.length === 0 ? [] : await bus.readRequests(refs);
+  const requests = refs.length === 0 ? [] : await bus.jobs.readRequests(refs);
   return mapParallel(refs, async (ref, index) => {
     const request = requests[index];
-    return foldJob(request ? [request] : await bus.readJob(ref));
+    return foldJob(request ? [request] : await bus.jobs.read(ref));
   });
 }
 

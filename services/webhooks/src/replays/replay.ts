@@ -38,7 +38,7 @@ const PAGE = 200;
 const PACE_MS = 250;
 
 export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
-  readonly bus: Pick<Bus, 'readJob' | 'readRequests' | 'readEndings'>;
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read' | 'readRequests' | 'readEndings'> };
   readonly now: () => number;
   /** Deliveries that an endpoint has pending at most for a replay to add to them. */
   readonly replayBacklog: number;
@@ -179,7 +179,7 @@ async function replayDeliveries(trx: Db, replay: ReplayRow, work: Work): Promise
 async function replayLog(trx: Db, replay: ReplayRow, work: Work): Promise<Paged> {
   const { endpoint, limit, deps } = work;
   const [sinceMs, untilMs] = [replay.since.getTime(), replay.until.getTime()];
-  const { endings, lastVersion, atEnd } = await deps.bus.readEndings({
+  const { endings, lastVersion, atEnd } = await deps.bus.jobs.readEndings({
     tenantId: replay.tenant_id,
     sinceMs,
     afterVersion: replay.cursor === null ? null : Number(replay.cursor),

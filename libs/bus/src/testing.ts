@@ -1,0 +1,1 @@
+export { connectionOf } from './bus.ts';
