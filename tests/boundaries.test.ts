@@ -29,6 +29,8 @@ const REFUSED = [
 const ALLOWED = [
   ['libs/contracts/src/c.ts', 'zod'],
   ['libs/client/src/c.ts', './verify-webhook.ts'],
+  ['libs/client/src/d.ts', './http/path.ts'],
+  ['libs/contracts/src/events/c.ts', '../http/problem.ts'],
   ['libs/cli/src/c.ts', '@errand/client'],
   ['libs/domain/src/c.ts', '@errand/contracts'],
   ['libs/bus/src/c.ts', '@nats-io/jetstream'],

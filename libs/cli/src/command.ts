@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Errand, ErrandOptions } from '@errand/client';
-import type { ExitCode } from './exit-codes.ts';
 import type { Gateway } from './gateway.ts';
-import type { Setting, Settings } from './settings.ts';
-import { jsonLine, plainLines } from './text.ts';
+import type { ExitCode } from './output/exit-codes.ts';
+import { jsonLine, plainLines } from './output/text.ts';
+import type { Setting, Settings } from './settings/settings.ts';
 
 /** What the process is given. */
 export interface Surroundings {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { run } from '../test/command.ts';
+import { startTestGateway } from '../test/gateway.ts';
 import { createGateway, orElse } from './gateway.ts';
-import { run } from './test-command.ts';
-import { startTestGateway } from './test-gateway.ts';
 
 const REFUSED = {
   status: 422,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { run } from './test-command.ts';
-import { startTestGateway, type TestAnswer } from './test-gateway.ts';
+import { run } from '../test/command.ts';
+import { startTestGateway, type TestAnswer } from '../test/gateway.ts';
 
 /* What a server says reaches a terminal as text only, in answers as in failures. */
 

@@ -1,2 +1,2 @@
-export { type AuditCheck, checkAudit } from './check-audit.ts';
-export { plainLines } from './text.ts';
+export { type AuditCheck, checkAudit } from './commands/operate/check-audit.ts';
+export { plainLines } from './output/text.ts';

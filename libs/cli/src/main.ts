@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { causeOf } from '@errand/client/for-command';
+import { plainLines } from './output/text.ts';
 import { runCommand } from './run-command.ts';
-import { plainLines } from './text.ts';
 
 /** How long a command whose answer nobody reads any more may take to clear up after itself. */
 const LEAVE_MS = 5_000;

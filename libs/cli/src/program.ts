@@ -1,24 +1,24 @@
 import { Command } from 'commander';
 import type { Bind, Surroundings } from './command.ts';
-import { addActions } from './commands/actions.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
-import { addDeadLetters } from './commands/dead-letters.ts';
-import { addEvents } from './commands/events.ts';
-import { addFeed } from './commands/feed.ts';
-import { addJob } from './commands/job.ts';
-import { addJobs } from './commands/jobs.ts';
-import { addKeys } from './commands/keys.ts';
-import { addListen } from './commands/listen.ts';
-import { addOperate } from './commands/operate.ts';
-import { addRun } from './commands/run.ts';
-import { addSigner } from './commands/signer.ts';
+import { addActions } from './commands/jobs/actions.ts';
+import { addEvents } from './commands/jobs/events.ts';
+import { addFeed } from './commands/jobs/feed.ts';
+import { addJob } from './commands/jobs/job.ts';
+import { addJobs } from './commands/jobs/jobs.ts';
+import { addRun } from './commands/jobs/run.ts';
+import { addWait } from './commands/jobs/wait.ts';
+import { addDeadLetters } from './commands/operate/dead-letters.ts';
+import { addKeys } from './commands/operate/keys.ts';
+import { addOperate } from './commands/operate/operate.ts';
 import { addTypes } from './commands/types.ts';
 import { addVersion, VERSION } from './commands/version.ts';
-import { addWait } from './commands/wait.ts';
-import { addWebhooks } from './commands/webhooks.ts';
-import { EXIT_CODES } from './exit-codes.ts';
-import { SETTING_NAMES, SETTINGS } from './settings.ts';
+import { addListen } from './commands/webhooks/listen.ts';
+import { addSigner } from './commands/webhooks/signer.ts';
+import { addWebhooks } from './commands/webhooks/webhooks.ts';
+import { EXIT_CODES } from './output/exit-codes.ts';
+import { SETTING_NAMES, SETTINGS } from './settings/settings.ts';
 
 /** All commands. It throws CommanderError instead of ending the process. */
 export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surroundings): Command {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
-import { run } from './test-command.ts';
-import { startTestGateway } from './test-gateway.ts';
+import { run } from '../test/command.ts';
+import { startTestGateway } from '../test/gateway.ts';
 
 test('--help says how it is used; nothing at all is answered the same, as a mistake', async () => {
   expect(await run(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('usage: errand') });

@@ -1,9 +1,9 @@
 import { type Command, CommanderError } from 'commander';
 import type { Bind, Surroundings, World } from './command.ts';
-import type { ExitCode } from './exit-codes.ts';
+import type { ExitCode } from './output/exit-codes.ts';
+import { tellFailure } from './output/tell-failure.ts';
+import { jsonLine } from './output/text.ts';
 import { createProgram } from './program.ts';
-import { tellFailure } from './tell-failure.ts';
-import { jsonLine } from './text.ts';
 import { createWorld } from './world.ts';
 
 /** Runs one command; whatever goes wrong is said in a line. */

@@ -2,6 +2,7 @@ import { createErrand } from '@errand/client';
 import { CannotRun } from './cannot-run.ts';
 import type { Asked, Surroundings, World } from './command.ts';
 import { createGateway } from './gateway.ts';
+import { plainLines } from './output/text.ts';
 import {
   MissingSetting,
   needSettings,
@@ -9,8 +10,7 @@ import {
   type SettingName,
   type Settings,
   whyNotLocal,
-} from './settings.ts';
-import { plainLines } from './text.ts';
+} from './settings/settings.ts';
 
 /** What a command reaches of the world; settings are read once, when they are first needed. */
 export function createWorld(

@@ -1,3 +1,10 @@
+import { UsageError } from './errors.ts';
+import { checkObject, checkOptions, type Members } from './http/check-options.ts';
+import { mergeHeaders } from './http/compose-request.ts';
+import type { Pages } from './http/pages.ts';
+import { encodeWord, path } from './http/path.ts';
+import { type RetryOptions, retryPolicyOf } from './http/retry.ts';
+import { createTransport, type Transport } from './http/transport.ts';
 import {
   type ActionContract,
   type ActionMap,
@@ -5,22 +12,16 @@ import {
   type AnyActions,
   getAction,
   listActions,
-} from './actions.ts';
-import { type CancelOptions, type CancelOutcome, cancelJob } from './cancel.ts';
-import { checkObject, checkOptions, type Members } from './check-options.ts';
-import { mergeHeaders } from './compose-request.ts';
-import { UsageError } from './errors.ts';
-import { type Feed, type FeedOptions, openFeed } from './feed.ts';
-import type { AcceptedJob, EndedJob, JobRef, JobSummary } from './job.ts';
-import { idOf } from './job.ts';
-import { type EventsOptions, jobEvents, type KnownJobEvent } from './job-events.ts';
-import { type JobFilter, listJobs } from './list-jobs.ts';
-import { outputOf } from './output.ts';
-import type { Pages } from './pages.ts';
-import { encodeWord, path } from './path.ts';
-import { createResourcePaths } from './resource-paths.ts';
-import { downloadResult, type ResultDownload } from './result.ts';
-import { type RetryOptions, retryPolicyOf } from './retry.ts';
+} from './jobs/actions.ts';
+import { type CancelOptions, type CancelOutcome, cancelJob } from './jobs/cancel.ts';
+import { type Feed, type FeedOptions, openFeed } from './jobs/feed.ts';
+import type { AcceptedJob, EndedJob, JobRef, JobSummary } from './jobs/job.ts';
+import { idOf } from './jobs/job.ts';
+import { type EventsOptions, jobEvents, type KnownJobEvent } from './jobs/job-events.ts';
+import { type JobFilter, listJobs } from './jobs/list-jobs.ts';
+import { outputOf } from './jobs/output.ts';
+import { createResourcePaths } from './jobs/resource-paths.ts';
+import { downloadResult, type ResultDownload } from './jobs/result.ts';
 import {
   BATCH,
   type BatchArguments,
@@ -40,10 +41,9 @@ import {
   type ValidateArguments,
   type Validation,
   validateInput,
-} from './run.ts';
-import { createTransport, type Transport } from './transport.ts';
-import { WAIT, type WaitOptions, waitForJob } from './wait.ts';
-import { createWebhooks, type Webhooks } from './webhooks.ts';
+} from './jobs/run.ts';
+import { WAIT, type WaitOptions, waitForJob } from './jobs/wait.ts';
+import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
 export interface ErrandOptions {
   /** Where the gateway is, such as `https://errand.example.com`; it may have a path. */

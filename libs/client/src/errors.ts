@@ -1,4 +1,4 @@
-import type { EndedJob } from './job.ts';
+import type { EndedJob } from './jobs/job.ts';
 
 /** One wrong input. `pointer` leads into the body (`#/arrays/0/tilt_deg`); `parameter` names a query or path parameter. */
 export interface InputError {

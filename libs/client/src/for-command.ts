@@ -1,5 +1,5 @@
 /* What the errand command uses of the client's inside. No part of the package that callers install. */
-export { mergeHeaders } from './compose-request.ts';
-export { readPieces } from './read-pieces.ts';
-export { DEFAULT_RETRY } from './retry.ts';
-export { type ApiRequest, causeOf, createTransport } from './transport.ts';
+export { mergeHeaders } from './http/compose-request.ts';
+export { readPieces } from './http/read-pieces.ts';
+export { DEFAULT_RETRY } from './http/retry.ts';
+export { type ApiRequest, causeOf, createTransport } from './http/transport.ts';

@@ -1,7 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export type { ActionContract, ActionTypes, AnyActions } from './actions.ts';
-export type { CancelOptions, CancelOutcome } from './cancel.ts';
-export type { DeliveryFilter, ReplayOptions } from './deliveries.ts';
+
 export { createErrand, type Errand, type ErrandOptions } from './errand.ts';
 export {
   ApiError,
@@ -13,7 +11,11 @@ export {
   UsageError,
   WaitTimeoutError,
 } from './errors.ts';
-export type { Ending, EndingType, Feed, FeedOptions } from './feed.ts';
+export type { Page, Pages } from './http/pages.ts';
+export type { RetryOptions, RetryPolicy } from './http/retry.ts';
+export type { ActionContract, ActionTypes, AnyActions } from './jobs/actions.ts';
+export type { CancelOptions, CancelOutcome } from './jobs/cancel.ts';
+export type { Ending, EndingType, Feed, FeedOptions } from './jobs/feed.ts';
 export {
   type AcceptedJob,
   type EndedJob,
@@ -26,13 +28,11 @@ export {
   type ResultLink,
   type SucceededJob,
   unwrap,
-} from './job.ts';
-export type { EventsOptions, JobEvent, KnownJobEvent } from './job-events.ts';
-export type { JobFilter } from './list-jobs.ts';
-export type { Page, Pages } from './pages.ts';
-export { resourceParameters } from './resource-paths.ts';
-export type { ResultDownload } from './result.ts';
-export type { RetryOptions, RetryPolicy } from './retry.ts';
+} from './jobs/job.ts';
+export type { EventsOptions, JobEvent, KnownJobEvent } from './jobs/job-events.ts';
+export type { JobFilter } from './jobs/list-jobs.ts';
+export { resourceParameters } from './jobs/resource-paths.ts';
+export type { ResultDownload } from './jobs/result.ts';
 export type {
   BatchItem,
   BatchOutcome,
@@ -40,9 +40,10 @@ export type {
   JobOptions,
   SendOptions,
   Validation,
-} from './run.ts';
-export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './verify-webhook.ts';
-export type { WaitOptions } from './wait.ts';
+} from './jobs/run.ts';
+export type { WaitOptions } from './jobs/wait.ts';
+export type { DeliveryFilter, ReplayOptions } from './webhooks/deliveries.ts';
+export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './webhooks/verify-webhook.ts';
 export type {
   Delivery,
   DeliveryAttempt,
@@ -59,6 +60,6 @@ export type {
   WebhookEndpoint,
   WebhookEventFilter,
   WithSecret,
-} from './webhook-endpoint.ts';
-export type { EndpointNews, EndpointTest, JobEnded, WebhookEvent } from './webhook-event.ts';
-export type { RotateOptions, Webhooks } from './webhooks.ts';
+} from './webhooks/webhook-endpoint.ts';
+export type { EndpointNews, EndpointTest, JobEnded, WebhookEvent } from './webhooks/webhook-event.ts';
+export type { RotateOptions, Webhooks } from './webhooks/webhooks.ts';

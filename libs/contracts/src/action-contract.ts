@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Instant } from './events.ts';
+import { Instant } from './events/events.ts';
 import { ActionName, ContractId } from './ids.ts';
 
 const RESOURCE = /^([a-z][a-z0-9_]*\/\{[a-z][a-z0-9_]*\}(\/|$))*$/;

@@ -6,14 +6,38 @@ export {
   MAX_LIVE_CONTRACTS,
   RESERVED_ACTION_NAMES,
 } from './action-contract.ts';
-export {
-  AUDIT_EXPORT_FORMAT,
-  AuditExportHeader,
-  AuditExportLine,
-  AuditExportManifest,
-} from './audit-export.ts';
 export { CLOCK_TOLERANCE_MS } from './clock-tolerance.ts';
-export type { CommandAnswer, CommandRequest, CommandSet } from './commands.ts';
+export type { CommandAnswer, CommandRequest, CommandSet } from './commands/commands.ts';
+export {
+  PROJECTION_COMMANDS,
+  type ProjectionAnswer,
+  type ProjectionCommand,
+  type ProjectionRequest,
+  RebuildProgress,
+} from './commands/projection-commands.ts';
+export {
+  EXECUTOR_PROTOCOL,
+  ExecutorHeartbeat,
+  SCHEDULER_COMMANDS,
+  type SchedulerAnswer,
+  type SchedulerRequest,
+  type WorkSource,
+} from './commands/scheduler-commands.ts';
+export {
+  FINDING_KINDS,
+  type FindingKind,
+  VerifyAnswer,
+  type VerifyFinding,
+  VerifyReport,
+  VerifyRequest,
+} from './commands/verify-command.ts';
+export {
+  REPLAY_KINDS,
+  WEBHOOK_COMMANDS,
+  type WebhookAnswer,
+  type WebhookCommand,
+  type WebhookRequest,
+} from './commands/webhook-commands.ts';
 export {
   Instant,
   JOB_EVENT_TYPES,
@@ -27,7 +51,7 @@ export {
   type RecordedEvent,
   toJobEvent,
   type UnreadEvent,
-} from './events.ts';
+} from './events/events.ts';
 export {
   exactJsonOf,
   flawsOfJson,
@@ -35,8 +59,24 @@ export {
   MAX_EVENT_DEPTH,
   MAX_JSON_DEPTH,
   MAX_JSON_FLAWS,
-} from './exact-json.ts';
-export { FAULT_CODES, type FaultCode, JobFault } from './faults.ts';
+} from './events/exact-json.ts';
+export { FAULT_CODES, type FaultCode, JobFault } from './events/faults.ts';
+export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './events/payload-ref.ts';
+export {
+  AUDIT_EXPORT_FORMAT,
+  AuditExportHeader,
+  AuditExportLine,
+  AuditExportManifest,
+} from './http/audit-export.ts';
+export {
+  JOB_STATUSES,
+  JobStatus,
+  JobSummary,
+  RunAccepted,
+  SUMMARY_RETENTION_DAYS,
+} from './http/job-summary.ts';
+export { fragmentOf, pointerToken } from './http/json-pointer.ts';
+export { InputError, Problem } from './http/problem.ts';
 export {
   ActionName,
   ContractId,
@@ -47,32 +87,7 @@ export {
   uuidV7Floor,
   uuidV7TimeMs,
 } from './ids.ts';
-export { JOB_STATUSES, JobStatus, JobSummary, RunAccepted, SUMMARY_RETENTION_DAYS } from './job-summary.ts';
-export {
-  JobWebhook,
-  WEBHOOK_EVENT_TYPES,
-  WEBHOOK_INCLUDES,
-  type WebhookEventType,
-  type WebhookInclude,
-} from './job-webhook.ts';
-export { fragmentOf, pointerToken } from './json-pointer.ts';
-export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './payload-ref.ts';
-export { InputError, Problem } from './problem.ts';
-export {
-  PROJECTION_COMMANDS,
-  type ProjectionAnswer,
-  type ProjectionCommand,
-  type ProjectionRequest,
-  RebuildProgress,
-} from './projection-commands.ts';
-export {
-  EXECUTOR_PROTOCOL,
-  ExecutorHeartbeat,
-  SCHEDULER_COMMANDS,
-  type SchedulerAnswer,
-  type SchedulerRequest,
-  type WorkSource,
-} from './scheduler-commands.ts';
+export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
 export {
   ALL_DEAD_LETTERS,
   ALL_ENDINGS,
@@ -103,8 +118,7 @@ export {
   VERIFY_SUBJECT,
   WEBHOOK_HINTS,
   workOf,
-} from './subjects.ts';
-export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
+} from './topology/subjects.ts';
 export {
   AUDIT_STREAM,
   BUCKET_TTL_MS,
@@ -132,22 +146,14 @@ export {
   TIGHT_LOG_RATIO,
   type TopologySettings,
   WEBHOOKS_CONSUMER,
-} from './topology.ts';
+} from './topology/topology.ts';
 export {
-  FINDING_KINDS,
-  type FindingKind,
-  VerifyAnswer,
-  type VerifyFinding,
-  VerifyReport,
-  VerifyRequest,
-} from './verify-command.ts';
-export {
-  REPLAY_KINDS,
-  WEBHOOK_COMMANDS,
-  type WebhookAnswer,
-  type WebhookCommand,
-  type WebhookRequest,
-} from './webhook-commands.ts';
+  JobWebhook,
+  WEBHOOK_EVENT_TYPES,
+  WEBHOOK_INCLUDES,
+  type WebhookEventType,
+  type WebhookInclude,
+} from './webhooks/job-webhook.ts';
 export {
   ENDPOINT_NEWS_TYPES,
   type EndpointNewsType,
@@ -157,4 +163,4 @@ export {
   WebhookEndpoint,
   type WebhookEventFilter,
   webhookEventTypeOf,
-} from './webhook-endpoint.ts';
+} from './webhooks/webhook-endpoint.ts';

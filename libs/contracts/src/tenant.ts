@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Instant } from './events.ts';
+import { Instant } from './events/events.ts';
 import { JobId, TenantId } from './ids.ts';
 
 export const Tenant = z.object({ tenant_id: TenantId, created_at: Instant });

@@ -1,7 +1,7 @@
 import type { JobFact } from '@errand/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decidedFacts, REQUEST, record } from './arbitrary-history.ts';
+import { decidedFacts, REQUEST, record } from '../test/arbitrary-history.ts';
 import { type Command, decide } from './decide.ts';
 import { foldJob, isEnded } from './job.ts';
 

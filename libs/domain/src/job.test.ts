@@ -1,7 +1,7 @@
 import type { UnreadEvent } from '@errand/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { anyFacts, REF, REQUEST, record } from './arbitrary-history.ts';
+import { anyFacts, REF, REQUEST, record } from '../test/arbitrary-history.ts';
 import { evolve, foldJob, isEnded, mergeJobStates } from './job.ts';
 
 const shuffled = <T>(items: readonly T[]) =>

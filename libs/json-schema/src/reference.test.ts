@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { counted } from '../test/counted.ts';
 import { compileSchema } from './compile-schema.ts';
-import { counted } from './test-counted.ts';
 
 /** Members in this order, so that a branch descends before it looks at its tag, or after. */
 function ast(order: 'tag first' | 'tag last') {

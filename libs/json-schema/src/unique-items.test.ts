@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { counted } from '../test/counted.ts';
 import { compileSchema } from './compile-schema.ts';
-import { counted } from './test-counted.ts';
 
 const validate = compileSchema({ uniqueItems: true });
 const isUnique = (items: unknown) => validate(items, 100).length === 0;

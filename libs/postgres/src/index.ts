@@ -1,8 +1,8 @@
 export { type Database, type DatabaseOptions, type Db, isReachable, openDatabase } from './connect.ts';
 export { createDailyPartitions, type DailyPartitions, lockPartitions } from './daily-partitions.ts';
 export { createDatabaseClock } from './database-clock.ts';
-export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary-definition.ts';
-export { type JobSummaryRow, rowOfState, stateOfRow, throughRow } from './job-summary-rows.ts';
+export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary/definition.ts';
+export { type JobSummaryRow, rowOfState, stateOfRow, throughRow } from './job-summary/job-summary-rows.ts';
 export { migrate, migratePatiently } from './migrate.ts';
 export { copyLine, type DbSession, openSession } from './open-session.ts';
 export type { JobSummaryTable } from './schema/job-summary.ts';
@@ -14,5 +14,5 @@ export {
   type EndpointHealth,
   type RoundTrigger,
 } from './schema/webhooks.ts';
-export { receiverOf } from './webhook-receiver.ts';
-export { shardOf } from './webhook-shard.ts';
+export { receiverOf } from './webhooks/webhook-receiver.ts';
+export { shardOf } from './webhooks/webhook-shard.ts';

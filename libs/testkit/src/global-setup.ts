@@ -1,7 +1,7 @@
 import { findNatsServer } from '@errand/local-servers';
 import type { TestProject } from 'vitest/node';
-import { startTestPostgres } from './test-postgres.ts';
-import { testServersMode } from './test-server.ts';
+import { startTestPostgres } from './postgres.ts';
+import { testServersMode } from './server.ts';
 
 /** Starts the Postgres that all test files of a project share; vitest calls the returned function at the end. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -1,7 +1,7 @@
 import { freePort } from '@errand/local-servers';
 import { GenericContainer, Network, Wait } from 'testcontainers';
-import { containerTestServer } from './test-container.ts';
-import type { TestServer } from './test-server.ts';
+import { containerTestServer } from './container.ts';
+import type { TestServer } from './server.ts';
 
 const IMAGE = 'nats:2.15';
 const STARTUP_TIMEOUT_MS = 60_000;

@@ -1,7 +1,7 @@
 import { freePort } from '@errand/local-servers';
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
-import { containerTestServer } from './test-container.ts';
-import type { TestServer } from './test-server.ts';
+import { containerTestServer } from './container.ts';
+import type { TestServer } from './server.ts';
 
 const IMAGE = 'postgres:18';
 

@@ -3,7 +3,7 @@ import type { AuditEntry, AuditPage } from '@errand/bus';
 import type { AuditExportHeader, AuditExportManifest } from '@errand/contracts';
 
 /*
- * Writes the format that libs/contracts/src/audit-export.ts describes. A piece of it is made when the reader is ready for
+ * Writes the format that libs/contracts/src/http/audit-export.ts describes. A piece of it is made when the reader is ready for
  * one, so that a slow reader holds up the reading of the log and costs no memory.
  */
 

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { run } from '../test-command.ts';
-import { startTestGateway } from '../test-gateway.ts';
+import { run } from '../../test/command.ts';
+import { startTestGateway } from '../../test/gateway.ts';
 
 const EVIL = ['$(touch ran)', '`touch ran`', 'a;b', 'a\nprint', 'A', '../x', '', 'a'.repeat(65)];
 const ACTIONS = {

@@ -2,10 +2,10 @@ import { resourceParameters } from '@errand/client';
 import { ActionName } from '@errand/contracts';
 import { Argument, type Command } from 'commander';
 import type { Bind, World } from '../command.ts';
-import { readConfigFile } from '../config-file.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { SCRIPTS } from '../shell-scripts.ts';
-import { joinBroken, placeOf, type Wanted } from '../wanted-words.ts';
+import { SCRIPTS } from '../completion/shell-scripts.ts';
+import { joinBroken, placeOf, type Wanted } from '../completion/wanted-words.ts';
+import type { ExitCode } from '../output/exit-codes.ts';
+import { readConfigFile } from '../settings/config-file.ts';
 
 /*
  * The scripts ask the command itself, so that they fit whatever version is called: `errand complete -- <words>` prints

@@ -1,11 +1,23 @@
 import { Argument, type Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
-import { configPath, type Profile, profileOf, readConfigFile, writeConfigFile } from '../config-file.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { readText } from '../read-values.ts';
-import { profileName, SETTING_NAMES, SETTINGS, type Setting, type SettingName } from '../settings.ts';
-import { table } from '../text.ts';
+import type { ExitCode } from '../output/exit-codes.ts';
+import { table } from '../output/text.ts';
+import {
+  configPath,
+  type Profile,
+  profileOf,
+  readConfigFile,
+  writeConfigFile,
+} from '../settings/config-file.ts';
+import { readText } from '../settings/read-values.ts';
+import {
+  profileName,
+  SETTING_NAMES,
+  SETTINGS,
+  type Setting,
+  type SettingName,
+} from '../settings/settings.ts';
 
 const REDACTED_BEYOND = 12;
 

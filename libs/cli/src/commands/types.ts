@@ -2,9 +2,9 @@ import { causeOf } from '@errand/client/for-command';
 import type { Command } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 import type { Bind, World } from '../command.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { plainLines } from '../text.ts';
-import { writeWhole } from '../write-whole.ts';
+import type { ExitCode } from '../output/exit-codes.ts';
+import { plainLines } from '../output/text.ts';
+import { writeWhole } from '../output/write-whole.ts';
 
 interface TypesOptions {
   readonly url?: string;
@@ -24,7 +24,7 @@ export function addTypes(program: Command, bind: Bind): void {
 
 async function writeTypes(world: World, { url, tenant, out }: TypesOptions): Promise<ExitCode> {
   // Its generator takes longer to load than most commands take in all.
-  const { actionTypes } = await import('../action-types.ts');
+  const { actionTypes } = await import('../types/action-types.ts');
   const errand = await world.errand({ url, tenant });
   const text = await actionTypes(await errand.actions({ signal: world.signal }), world.say);
   if (out === undefined) {

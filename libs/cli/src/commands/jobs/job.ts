@@ -1,0 +1,89 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ErrandError } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
+import type { Command } from 'commander';
+import { CannotRun } from '../../cannot-run.ts';
+import { type Bind, tell, type World } from '../../command.ts';
+import type { ExitCode } from '../../output/exit-codes.ts';
+import { jobText } from '../../output/job-text.ts';
+import { shellWord } from '../../output/text.ts';
+import { writeWhole } from '../../output/write-whole.ts';
+import { readDuration, readJobId } from '../../settings/read-values.ts';
+import { waitAndTell } from './wait.ts';
+
+/** Commands about one job. */
+export function addJob(program: Command, bind: Bind): void {
+  const about = (name: string, description: string) =>
+    program.command(name).description(description).argument('<job_id>', 'the job', readJobId);
+  about('status', 'show how a job stands').action(bind(status, { jsonWhenPiped: true }));
+  about('cancel', 'ask for a job to be stopped')
+    .option('--reason <text>', 'why, for its events')
+    .action(bind(cancel, { jsonWhenPiped: true }));
+  about('retry', 'request again what an ended job was asked for')
+    .option('--idempotency-key <key>', 'the same key is the same job')
+    .option('--wait', 'wait for its end')
+    .option('--timeout <duration>', 'with --wait: give up after this time', readDuration)
+    .action(bind(retry, { jsonWhenPiped: true }));
+  about('result', 'download what a job came to')
+    .option('--out <file>', 'write it there instead of to stdout')
+    .action(bind(result));
+}
+
+async function status(world: World, _: unknown, jobId = ''): Promise<ExitCode> {
+  const job = await (await world.errand()).status(jobId, { signal: world.signal });
+  tell(world, job, () => jobText(job, world.now()));
+  return 0;
+}
+
+const CANCELED = {
+  canceled: 'canceled',
+  requested: 'its executor was asked to stop; it may still succeed',
+  too_late: 'too late: it had ended',
+} as const;
+
+async function cancel(world: World, { reason }: { reason?: string }, jobId = ''): Promise<ExitCode> {
+  const outcome = await (await world.errand()).cancel(jobId, { reason, signal: world.signal });
+  tell(world, outcome, () => `${CANCELED[outcome.kind]}\n${jobText(outcome.job, world.now())}`);
+  return outcome.kind === 'too_late' ? 1 : 0;
+}
+
+async function retry(
+  world: World,
+  { idempotencyKey, wait, timeout }: { idempotencyKey?: string; wait?: true; timeout?: number },
+  jobId = '',
+): Promise<ExitCode> {
+  const errand = await world.errand();
+  const job = await errand.retry(jobId, { idempotencyKey, signal: world.signal });
+  if (wait) {
+    if (!world.json) world.say(`job ${job.job_id}`);
+    return waitAndTell(world, job.job_id, timeout);
+  }
+  tell(world, job, () => `job ${job.job_id}, to wait: errand wait ${shellWord(job.job_id)}`);
+  return 0;
+}
+
+/** With a file, the answer tells of it; without one stdout is the result itself, byte for byte. */
+async function result(world: World, { out }: { out?: string }, jobId = ''): Promise<ExitCode> {
+  const { signal } = world;
+  const download = await (await world.errand()).result(jobId, { signal });
+  const body = Readable.fromWeb(download.stream() as Parameters<typeof Readable.fromWeb>[0]);
+  if (out === undefined) {
+    await pipeline(body, world.stdout, { end: false, signal });
+    if (world.columns && download.contentType.includes('json')) world.stdout.write('\n');
+    return 0;
+  }
+  try {
+    await writeWhole(out, body, { signal });
+  } catch (error) {
+    if (error instanceof ErrandError || signal.aborted) throw error;
+    throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);
+  }
+  const { contentType: content_type, bytes, sha256, filename } = download;
+  tell(
+    world,
+    { file: out, content_type, bytes, sha256, filename },
+    () => `${out}: ${bytes} bytes of ${content_type}`,
+  );
+  return 0;
+}

@@ -1,0 +1,113 @@
+import { hash } from 'node:crypto';
+import { AuditExportHeader, AuditExportLine, AuditExportManifest } from '@errand/contracts';
+
+/*
+ * Checks an export of the audit log, whose format libs/contracts/src/http/audit-export.ts describes: that nothing in the file
+ * was changed, left out, put elsewhere or added since it was written, and that it was written to its end. What it cannot
+ * show is that the log itself was not written anew before.
+ */
+
+export type AuditCheck =
+  | {
+      readonly kind: 'holds';
+      readonly count: number;
+      readonly chain: string;
+      /** Of an unfiltered export: whether the positions have no gaps either. Null where a filter makes gaps. */
+      readonly isContiguous: boolean | null;
+    }
+  | {
+      readonly kind: 'broken';
+      /** Counts from 1. */
+      readonly line: number;
+      readonly reason: string;
+    };
+
+/** Reads a line at a time. `anchor`: the chain that the export must go on from. */
+export async function checkAudit(
+  lines: AsyncIterable<string> | Iterable<string>,
+  anchor?: string,
+): Promise<AuditCheck> {
+  const check = createCheck(anchor);
+  let nr = 0;
+  for await (const line of lines) {
+    nr++;
+    const reason = check.take(line);
+    if (reason !== undefined) return { kind: 'broken', line: nr, reason };
+  }
+  const result = check.end();
+  return result ?? { kind: 'broken', line: nr, reason: 'the file ends without its manifest: it was cut off' };
+}
+
+function createCheck(anchor: string | undefined) {
+  let header: AuditExportHeader['export'] | undefined;
+  let manifest: AuditExportManifest['manifest'] | undefined;
+  let chain = '';
+  let count = 0;
+  let firstPosition: number | null = null;
+  let lastPosition: number | null = null;
+  let isContiguous = true;
+
+  function takeHeader(line: string): string | undefined {
+    const parsed = AuditExportHeader.safeParse(readJson(line));
+    if (!parsed.success) return 'it is not the head of an export';
+    header = parsed.data.export;
+    chain = hash('sha256', line, 'hex');
+    if (anchor !== undefined && header.anchor !== anchor) return 'the export goes on from another one';
+    return undefined;
+  }
+
+  function takeManifest(line: string): string | undefined {
+    const parsed = AuditExportManifest.safeParse(readJson(line));
+    if (!parsed.success) return 'it is neither an event nor a manifest';
+    manifest = parsed.data.manifest;
+    if (manifest.chain !== chain)
+      return 'the manifest is of another chain: events behind the last line are missing';
+    const isSame =
+      manifest.count === count &&
+      manifest.first_position === firstPosition &&
+      manifest.last_position === lastPosition;
+    return isSame ? undefined : 'the manifest is of other events';
+  }
+
+  function takeEvent(line: string): string | undefined {
+    const cut = line.lastIndexOf(',"hash":"');
+    const parsed = AuditExportLine.safeParse(readJson(line));
+    if (cut === -1 || !parsed.success) return 'it is not an event of an export';
+    const { position, hash: told } = parsed.data;
+    const body = line.slice(0, cut);
+    chain = hash('sha256', chain + body, 'hex');
+    if (told !== chain || line !== `${body},"hash":"${told}"}`) {
+      return `position ${position} does not follow what stands before it: it was changed, or something was left out, moved or added here`;
+    }
+    if (lastPosition !== null && position <= lastPosition)
+      return `position ${position} is not behind ${lastPosition}`;
+    if (lastPosition !== null && position !== lastPosition + 1) isContiguous = false;
+    firstPosition ??= position;
+    lastPosition = position;
+    count++;
+    return undefined;
+  }
+
+  return {
+    /** What is wrong with the line, if anything. */
+    take(line: string): string | undefined {
+      if (!header) return takeHeader(line);
+      if (manifest) return 'something stands behind the manifest';
+      return line.startsWith('{"manifest":') ? takeManifest(line) : takeEvent(line);
+    },
+    end(): AuditCheck | undefined {
+      if (!header || !manifest) return undefined;
+      const { tenant, action, types } = header.query;
+      const isFiltered = tenant !== null || action !== null || types !== null;
+      return { kind: 'holds', count, chain, isContiguous: isFiltered ? null : isContiguous };
+    },
+  };
+}
+
+function readJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

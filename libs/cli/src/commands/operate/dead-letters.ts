@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { type Bind, tell, type World } from '../../command.ts';
+import type { ExitCode } from '../../output/exit-codes.ts';
+import { shellWord, table } from '../../output/text.ts';
+import { local } from '../../output/times.ts';
+import { readCount, readOneOrMore } from '../../settings/read-values.ts';
+
+interface DeadLetters {
+  readonly dead_letters: readonly {
+    readonly id: number;
+    readonly consumer: string;
+    readonly subject: string;
+    readonly version: number;
+    readonly reason: string;
+    readonly parked_at: string;
+  }[];
+  readonly next_after: number | null;
+}
+
+/** Events that a consumer could not read, which needs the admin key. */
+export function addDeadLetters(program: Command, bind: Bind): void {
+  const deadLetters = program
+    .command('dead-letters')
+    .description('events that a service could not read, and sending them to it again');
+  deadLetters
+    .command('list', { isDefault: true })
+    .description('list them, oldest first')
+    .option('--after <id>', 'only those behind this one', readCount)
+    .option('--limit <count>', 'at most so many (1-200)', readOneOrMore, 50)
+    .action(bind(list));
+  deadLetters
+    .command('redrive')
+    .description('send one to its service again; one that still cannot be read comes back as another')
+    .argument('<id>', 'the dead letter', readOneOrMore)
+    .action(bind(redrive));
+}
+
+async function list(world: World, query: { after?: number; limit: number }): Promise<ExitCode> {
+  const gateway = await world.gateway();
+  const page = await gateway.json<DeadLetters>({ method: 'GET', path: '/admin/dead-letters', query });
+  tell(world, page, () => {
+    if (page.dead_letters.length === 0) return 'no dead letters';
+    const rows = page.dead_letters.map(({ id, consumer, subject, version, parked_at, reason }) => [
+      ...[id, consumer, version, local(parked_at), subject, reason],
+    ]);
+    const lines = table(['ID', 'CONSUMER', 'VERSION', 'PARKED', 'SUBJECT', 'REASON'], rows);
+    const next =
+      page.next_after === null
+        ? ''
+        : `\n\nto go on: errand dead-letters --after ${shellWord(String(page.next_after))}`;
+    return lines + next;
+  });
+  return 0;
+}
+
+async function redrive(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  const sent = await (await world.gateway()).json({
+    ...{ method: 'POST', path: `/admin/dead-letters/${id}/redrive` },
+  });
+  tell(world, sent, () => `dead letter ${id} is on its way`);
+  return 0;
+}

@@ -1,0 +1,87 @@
+import { TenantId } from '@errand/contracts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { CannotRun } from '../../cannot-run.ts';
+import { type Bind, tell, type World } from '../../command.ts';
+import type { ExitCode } from '../../output/exit-codes.ts';
+import { table } from '../../output/text.ts';
+import { local } from '../../output/times.ts';
+import { readName } from '../../settings/read-values.ts';
+
+interface Key {
+  readonly key_id: string;
+  readonly tenant_id: string;
+  readonly name: string;
+  readonly created_at: string;
+}
+
+/** Commands about tenants and their keys, which need the admin key. */
+export function addKeys(program: Command, bind: Bind): void {
+  const keys = program.command('keys').description("tenants' API keys");
+  const tenantOption = ['--tenant <id>', 'whose; default: the tenant of the settings', readTenant] as const;
+  keys
+    .command('list')
+    .description('list them, oldest first')
+    .option(...tenantOption)
+    .action(bind(list));
+  keys
+    .command('create')
+    .description('make one; it is shown once')
+    .argument('<name>', 'for people')
+    .option(...tenantOption)
+    .action(bind(create));
+  keys
+    .command('delete')
+    .description('delete one: it stops at once')
+    .argument('<key_id>', 'the key', readName)
+    .action(bind(remove));
+  const tenants = program.command('tenants').description('tenants');
+  tenants
+    .command('put')
+    .description('make a tenant unless there is one')
+    .argument('<tenant_id>', '', readTenant)
+    .action(bind(put));
+}
+
+/** Its id becomes part of a path. */
+function readTenant(text: string): string {
+  if (!TenantId.safeParse(text).success) {
+    throw new InvalidArgumentError('It must be 1-64 letters, digits, _ or -.');
+  }
+  return text;
+}
+
+async function list(world: World, options: { tenant?: string }): Promise<ExitCode> {
+  const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
+  const { keys } = await (await world.gateway()).json<{ keys: Key[] }>({ method: 'GET', path });
+  const rows = keys.map(({ key_id, name, created_at }) => [name, local(created_at), key_id]);
+  tell(world, { keys }, () => (rows.length === 0 ? 'no keys' : table(['NAME', 'CREATED', 'KEY ID'], rows)));
+  return 0;
+}
+
+async function create(world: World, options: { tenant?: string }, name = ''): Promise<ExitCode> {
+  const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
+  const gateway = await world.gateway();
+  const key = await gateway.json<Key & { api_key: string }>({ method: 'POST', path, body: { name } });
+  tell(world, key, () => `${key.api_key} (shown here and never again)\nkey id ${key.key_id}`);
+  return 0;
+}
+
+async function remove(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  await (await world.gateway()).json({ method: 'DELETE', path: `/admin/keys/${encodeURIComponent(id)}` });
+  tell(world, { key_id: id, deleted: true }, () => `deleted ${id}`);
+  return 0;
+}
+
+async function put(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  const tenant = await (await world.gateway()).json<{ tenant_id: string; created_at: string }>({
+    ...{ method: 'PUT', path: `/admin/tenants/${id}`, isRepeatable: true },
+  });
+  tell(world, tenant, () => `${tenant.tenant_id}, made ${local(tenant.created_at)}`);
+  return 0;
+}
+
+async function tenantOf(world: World, { tenant }: { tenant?: string }): Promise<string> {
+  const id = tenant ?? (await world.settings()).tenant?.value;
+  if (id === undefined) throw new CannotRun('give --tenant <id>, or set ERRAND_TENANT');
+  return encodeURIComponent(id);
+}

@@ -1,0 +1,63 @@
+import { PassThrough, Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { createProgram } from '../program.ts';
+import { joinBroken, wantedAt } from './wanted-words.ts';
+
+const program = createProgram(() => async () => {}, {
+  ...{ env: {}, folder: '/', stdin: Readable.from([]), stdout: new PassThrough(), stderr: new PassThrough() },
+  ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
+});
+
+test.each([
+  [['run', ''], 'action'],
+  [['actions', ''], 'action'],
+  [['--json', 'run', '--input', '{}', ''], 'action'],
+  [['audit', 'export', '--action', ''], 'action'],
+  [
+    ['webhooks', 'create', '--method', ''],
+    ['POST', 'GET'],
+  ],
+  [
+    ['completion', ''],
+    ['bash', 'zsh', 'fish'],
+  ],
+  [
+    ['audit', ''],
+    ['export', 'check', 'help'],
+  ],
+  [['wait', ''], []],
+  [
+    ['jobs', '--source', ''],
+    ['api', 'ui', 'schedule', 'retry'],
+  ],
+  [['config', 'use', ''], 'profile'],
+  [['jobs', '--profile', ''], 'profile'],
+  [['run', 'hello', '--wait', '--resource', ''], { parameterOf: 'hello' }],
+  [['run', '--resource', ''], []],
+])('behind %j comes %j', (words, wanted) => {
+  expect(wantedAt(program, words)).toEqual(wanted);
+});
+
+test('options are those of the command and those of all', () => {
+  expect(wantedAt(program, ['wait', '-'])).toEqual([
+    ...['--timeout', '--help', '--json', '--no-json', '--profile'],
+  ]);
+});
+
+test('every command says what it does, and none that is hidden is offered', () => {
+  expect(wantedAt(program, [''])).not.toContain('complete');
+  const told = (command: typeof program): boolean =>
+    command.description() !== '' &&
+    command.commands.every((each) => each.name() === 'complete' || told(each));
+  expect(program.commands.every((each) => each.name() === 'complete' || told(each))).toBe(true);
+});
+
+test('words that bash has broken are put together again', () => {
+  const words = ['run', 'a', '--metadata', 'b', '=', 'c', '--webhook-url', 'http', ':', '//x', ''];
+  expect(joinBroken(words)).toEqual({
+    words: ['run', 'a', '--metadata', 'b=c', '--webhook-url', 'http://x', ''],
+    isRest: false,
+  });
+  expect(joinBroken(['--metadata', 'b', '=']).isRest).toBe(true);
+  expect(joinBroken(['--metadata', 'b', '=', 'c']).isRest).toBe(true);
+});

@@ -1,0 +1,45 @@
+import { ErrandError } from '@errand/client';
+import { causeOf } from '@errand/client/for-command';
+import type { Asked, Surroundings, World } from '../command.ts';
+import { CommandFailed, type ExitCode, failureOf } from './exit-codes.ts';
+import { jsonLine, plain, plainLines } from './text.ts';
+
+/**
+ * Says why a command ends, in lines on stderr and, where JSON is wanted, as `{"error": …}` on stdout. Whatever is not known
+ * is told in a line too, and ends with 2. With ERRAND_DEBUG=1 the stack comes along.
+ */
+export function tellFailure(
+  error: unknown,
+  { env, stdout, stderr, signal }: Surroundings,
+  world: World | undefined,
+): ExitCode {
+  // What breaks off by Ctrl-C breaks off in many ways, all of which are this one.
+  if (signal.aborted && !(error instanceof CommandFailed)) return 130;
+  const { exitCode, lines, json } = failureOf(error) ?? unknownFailure(error);
+  const [first = '', ...rest] = lines;
+  const told = [explained(error, world?.asked()) ?? first, ...rest].map(plain);
+  stderr.write(`errand: ${told.join('\n')}\n`);
+  if (env.ERRAND_DEBUG === '1' && error instanceof Error) stderr.write(`${plainLines(error.stack ?? '')}\n`);
+  if (world?.json) stdout.write(`${jsonLine({ error: json })}\n`);
+  return exitCode;
+}
+
+function unknownFailure(error: unknown): { exitCode: ExitCode; lines: readonly string[]; json: object } {
+  const detail = causeOf(error);
+  return {
+    exitCode: 2,
+    lines: [`${detail} (ERRAND_DEBUG=1 shows where)`],
+    json: { code: 'unexpected', detail },
+  };
+}
+
+/** Who did not answer, or whose key is refused, and where that setting comes from. */
+function explained(error: unknown, asked: Asked | undefined): string | undefined {
+  if (!(error instanceof ErrandError) || !asked) return undefined;
+  const { url, keyName, key } = asked;
+  const place = `(the address is from ${url.from})`;
+  if (error.code === 'network_error') return `${url.value} cannot be reached: ${error.detail} ${place}`;
+  if (error.code === 'timeout') return `${url.value} did not answer in time ${place}`;
+  if (error.status === 401) return `the gateway refuses the ${keyName}, which is from ${key.from}`;
+  return undefined;
+}

@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { causeOf } from '@errand/client/for-command';
+import { flawsOfJson, JobId } from '@errand/contracts';
+import { InvalidArgumentError, Option } from 'commander';
+import { CannotRun } from '../cannot-run.ts';
+
+/*
+ * What the values of options and the words of commands mean. What is thrown here is told with the option's name, as
+ * wrong usage.
+ */
+
+export const ENDING_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Milliseconds of `500ms`, `60s`, `5m`, `2h`, `1d`; a bare number counts seconds. */
+export function readDuration(text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError('It must be a duration such as 60s, 5m or 2h.');
+  return Number(amount) * (UNIT_MS[unit] ?? 0);
+}
+
+/** A time as RFC 3339, from one or from a duration: `2h` ago with `sign` -1, from now with 1. */
+export function readTime(sign: -1 | 1, now: () => number): (text: string) => string {
+  return (text) => {
+    if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/.test(text)) {
+      return new Date(now() + sign * readDuration(text)).toISOString();
+    }
+    if (!isDay(text) || !/^.{10}[T ]\d\d:\d\d/.test(text) || Number.isNaN(Date.parse(text))) {
+      throw new InvalidArgumentError(
+        'It must be a time such as 2026-01-31T12:00:00Z, or a duration such as 2h.',
+      );
+    }
+    return new Date(text).toISOString();
+  };
+}
+
+/** Whether it begins with a day of the calendar; `Date.parse` takes February 31 for March 3. */
+function isDay(text: string): boolean {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? [];
+  return new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+}
+
+/** A number of things of which there must be one. */
+export function readOneOrMore(text: string): number {
+  if (!/^0*[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(text);
+}
+
+export function readPort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
+  }
+  return Number(text);
+}
+
+export function readCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+/** Collects `name=value`, each time that the option is given. */
+export function collectPair(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const cut = text.indexOf('=');
+  if (cut < 1) throw new InvalidArgumentError('It must be name=value.');
+  return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) };
+}
+
+/** Collects `a,b`, each time that the option is given. */
+export function collectWords(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...text.split(',').filter((word) => word !== '')];
+}
+
+/** An option that collects `a,b` of these words, each time that it is given. */
+export function listOption(flags: string, description: string, words: readonly string[]): Option {
+  return new Option(flags, description).choices(words).argParser((text, before: readonly string[] = []) => {
+    const given = collectWords(text);
+    if (given.length === 0 || !given.every((word) => words.includes(word))) {
+      throw new InvalidArgumentError(`Allowed choices are ${words.join(', ')}.`);
+    }
+    return [...before, ...given];
+  });
+}
+
+/** What names something in a path of the API. */
+export function readName(text: string): string {
+  if (['', '.', '..'].includes(text)) throw new InvalidArgumentError('It cannot name anything.');
+  return text;
+}
+
+export function readJobId(text: string): string {
+  if (!JobId.safeParse(text).success) {
+    throw new InvalidArgumentError('It must be the id of a job, such as run answers and jobs lists.');
+  }
+  return text;
+}
+
+/**
+ * The text itself, or that of a file (`@file`), or what stdin has (`-`). A byte order mark is dropped.
+ * @throws CannotRun
+ */
+export async function readText(value: string, stdin: Readable): Promise<string> {
+  if (value !== '-' && !value.startsWith('@')) return value;
+  const name = value === '-' ? 'stdin' : value.slice(1);
+  try {
+    const bytes = value === '-' ? await buffer(stdin) : await readFile(name);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (isNotUtf8(error)) throw new CannotRun(`${name} has bytes that are not UTF-8`);
+    throw new CannotRun(`${name} cannot be read: ${causeOf(error)}`);
+  }
+}
+
+/** JSON in one of these ways, if all of it can be kept as it is. `what` names it. @throws CannotRun */
+export async function readJson(value: string, stdin: Readable, what: string): Promise<unknown> {
+  const text = await readText(value, stdin);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new CannotRun(`${what} is not JSON: ${causeOf(error)}`);
+  }
+  const [flaw] = flawsOfJson(text);
+  if (flaw) throw new CannotRun(`${what} cannot be sent: ${flaw.pointer} ${flaw.detail}`);
+  return json;
+}
+
+function isNotUtf8(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
+}

@@ -1,0 +1,51 @@
+import { UsageError } from '../errors.ts';
+import type { ApiRequest } from './transport.ts';
+
+type GivenHeaders = Readonly<Record<string, string>>;
+
+/** What is handed to fetch, once for all attempts at a call. */
+export interface ComposedRequest {
+  readonly url: string;
+  readonly init: RequestInit;
+}
+
+/** @throws UsageError for what cannot be sent: an input that JSON cannot have, or a header */
+export function composeRequest(
+  { base, headers }: { base: string; headers: Headers },
+  { method, path, query = {}, body, headers: own = {} }: ApiRequest,
+): ComposedRequest {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return {
+    url: base + path + (search === '' ? '' : `?${search}`),
+    init: {
+      method,
+      headers: mergeHeaders(headers, body === undefined ? {} : { 'content-type': 'application/json' }, own),
+      ...(body === undefined ? {} : { body: jsonOf(body) }),
+      // A key is for the server that it was meant for.
+      redirect: 'manual',
+      credentials: 'omit',
+    },
+  };
+}
+
+function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body);
+  } catch (cause) {
+    throw new UsageError(`JSON cannot have what is to be sent: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Later ones replace earlier ones, whatever their case. @throws UsageError that names a header, never its value */
+export function mergeHeaders(first: Headers | undefined, ...others: readonly GivenHeaders[]): Headers {
+  const merged = new Headers(first);
+  for (const [name, value] of others.flatMap(Object.entries<string>)) {
+    try {
+      merged.set(name, value);
+    } catch {
+      throw new UsageError(`the header ${name} has characters that headers cannot have`);
+    }
+  }
+  return merged;
+}

@@ -1,0 +1,44 @@
+import { UsageError } from '../errors.ts';
+import { untilAborted } from './deadline.ts';
+import { failureOf, letGo, type OpenAnswer } from './transport.ts';
+
+/** What ends the reading of a body: silence of `idleMs`, which is a `timeout`, or the caller's signal. */
+interface Limits {
+  readonly idleMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+type Piece = Uint8Array<ArrayBuffer>;
+
+/**
+ * The pieces of an answer's body as they come. The answer is released behind the last one, or when a reader that has
+ * begun leaves; one that is busy with a piece takes as long as it likes. An abort ends even a body that has arrived in
+ * full, of which Node 20 lets a read wait for ever. Reading rejects with ErrandError, or the caller's reason.
+ * @throws UsageError for a body that is being read
+ */
+export function readPieces(answer: OpenAnswer, limits: Limits): AsyncGenerator<Piece, void, void> {
+  const body = answer.response.body ?? new Blob([]).stream();
+  if (body.locked) throw new UsageError('the result is being read, or has been: it can be read once');
+  return readAll(body.getReader(), answer, limits);
+}
+
+async function* readAll(
+  reader: ReadableStreamDefaultReader<Piece>,
+  answer: OpenAnswer,
+  { idleMs, signal }: Limits,
+): AsyncGenerator<Piece, void, void> {
+  const { deadline } = answer;
+  try {
+    for (;;) {
+      deadline.extend(idleMs);
+      const { done, value } = await untilAborted(reader.read(), deadline.signal);
+      deadline.extend(undefined);
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    throw failureOf(error, deadline, signal);
+  } finally {
+    letGo(answer);
+  }
+}

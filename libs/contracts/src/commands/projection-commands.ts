@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { Instant } from '../events/events.ts';
+import type { CommandAnswer, CommandRequest } from './commands.ts';
+
+/*
+ * What the projection service can be asked to do. Any of its processes answers.
+ */
+
+/** Tables that can be made again from the log. */
+const Rebuilt = z.object({ projection: z.enum(['job_summary']) });
+
+/** How a rebuild stands. Rates and estimates are null while there is nothing to tell them from. */
+export const RebuildProgress = z.object({
+  projection: z.string(),
+  /** `reading` the long log, `indexing`, `catching_up` with the log, or how it ended. */
+  state: z.enum(['reading', 'indexing', 'catching_up', 'done', 'canceled']),
+  /** Place in the long log up to which the new table has everything. */
+  position: z.int(),
+  /** Events read so far. */
+  events: z.int(),
+  /** Events that could not be read or that Postgres refuses; they are left out. */
+  skipped: z.int(),
+  /** Events to be read in all, as far as is known. */
+  total: z.int(),
+  started_at: Instant,
+  ended_at: Instant.nullable(),
+  events_per_s: z.number().nullable(),
+  percent: z.number(),
+  eta_s: z.number().nullable(),
+  /** Why it does not get on at present; it is tried again by itself. */
+  error: z.string().nullable(),
+});
+export type RebuildProgress = z.infer<typeof RebuildProgress>;
+
+const RebuildAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('started'), progress: RebuildProgress }),
+  /** One is under way. */
+  z.object({ kind: z.literal('running'), progress: RebuildProgress }),
+]);
+
+const RebuildStatusAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('known'), progress: RebuildProgress }),
+  /** There was none yet. */
+  z.object({ kind: z.literal('none') }),
+]);
+
+const CancelRebuildAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('canceled'), progress: RebuildProgress }),
+  /** None is under way. */
+  z.object({ kind: z.literal('none') }),
+]);
+
+export const PROJECTION_COMMANDS = {
+  rebuild: { request: Rebuilt, answer: RebuildAnswer },
+  rebuild_status: { request: Rebuilt, answer: RebuildStatusAnswer },
+  cancel_rebuild: { request: Rebuilt, answer: CancelRebuildAnswer },
+} as const;
+
+export type ProjectionCommand = keyof typeof PROJECTION_COMMANDS;
+export type ProjectionRequest<C extends ProjectionCommand> = CommandRequest<typeof PROJECTION_COMMANDS, C>;
+export type ProjectionAnswer<C extends ProjectionCommand> = CommandAnswer<typeof PROJECTION_COMMANDS, C>;

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { ActionContract } from '../action-contract.ts';
+import { Instant } from '../events/events.ts';
+import { ActionName, ContractId } from '../ids.ts';
+import type { CommandAnswer, CommandRequest } from './commands.ts';
+
+/*
+ * What the scheduler can be asked to do, by executors in any language too. Any of its processes answers.
+ */
+
+/** The version of the executor protocol that this program speaks. */
+export const EXECUTOR_PROTOCOL = 2;
+
+const refused = z.object({
+  kind: z.literal('refused'),
+  /**
+   * `other_path`: an executor that lives serves the action at another path. `other_content`: the id stands for another
+   * path or other schemas. `too_many_contracts`: four others still have jobs. `too_large`: the action's contracts do not
+   * fit one message. `old_protocol`: the executor is older than the system. `invalid_request`: the request does not fit
+   * its schema.
+   */
+  code: z.enum([
+    'other_path',
+    'other_content',
+    'too_many_contracts',
+    'too_large',
+    'old_protocol',
+    'invalid_request',
+  ]),
+  /** For people. */
+  message: z.string().default(''),
+});
+
+/** A contract that an executor begins to serve, or goes on to. */
+const Announcement = z.object({
+  executor_id: z.string().min(1).max(200),
+  protocol: z.int(),
+  /** The same for all executors of the action; the newest one counts. */
+  lease_ms: z.int().min(1_000).max(600_000),
+  contract: ActionContract,
+});
+
+/** What the executor pulls from: its own contract's consumer, and those of the contracts that it accepts. */
+const WorkSource = z.object({
+  /** Durable consumer of JOBS. */
+  consumer: z.string(),
+  contract_id: ContractId,
+  /** What the results of these jobs have to fit. */
+  result_schema: z.record(z.string(), z.unknown()),
+});
+export type WorkSource = z.infer<typeof WorkSource>;
+
+const AnnounceAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('admitted'), sources: z.array(WorkSource) }),
+  refused,
+]);
+
+const Withdrawal = z.object({ executor_id: z.string(), action: ActionName, contract_id: ContractId });
+const WithdrawAnswer = z.discriminatedUnion('kind', [
+  /** The contract takes no more runs. */
+  z.object({ kind: z.literal('withdrawn') }),
+  /** Another executor serves it. */
+  z.object({ kind: z.literal('kept'), executors: z.array(z.string()) }),
+  refused,
+]);
+
+const OpenJobsAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('counted'), waiting: z.int().min(0) }),
+  /** It has not yet read the log. */
+  z.object({ kind: z.literal('unknown') }),
+  refused,
+]);
+
+export const SCHEDULER_COMMANDS = {
+  announce: { request: Announcement, answer: AnnounceAnswer },
+  withdraw: { request: Withdrawal, answer: WithdrawAnswer },
+  /** How many jobs wait for a time to come, and are in no consumer. */
+  waiting_jobs: { request: z.object({}), answer: OpenJobsAnswer },
+} as const;
+
+type SchedulerCommand = keyof typeof SCHEDULER_COMMANDS;
+export type SchedulerRequest<C extends SchedulerCommand> = CommandRequest<typeof SCHEDULER_COMMANDS, C>;
+export type SchedulerAnswer<C extends SchedulerCommand> = CommandAnswer<typeof SCHEDULER_COMMANDS, C>;
+
+/** What an executor says of itself while it lives. */
+export const ExecutorHeartbeat = z.object({
+  executor_id: z.string().min(1).max(200),
+  protocol: z.int(),
+  /** Of the program, for people. */
+  version: z.string().max(64),
+  started_at: Instant,
+  contracts: z.array(
+    z.object({
+      action: ActionName,
+      contract_id: ContractId,
+      /** Attempts that it can run at once, and runs. */
+      slots: z.int().min(0),
+      running: z.int().min(0),
+    }),
+  ),
+});
+export type ExecutorHeartbeat = z.infer<typeof ExecutorHeartbeat>;

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { Instant } from '../events/events.ts';
+import { TenantId } from '../ids.ts';
+
+/*
+ * What the projection service finds when it compares everything with the log. A finding was looked at twice: what is
+ * merely under way is none.
+ */
+
+/** What can be wrong, and how each is told. */
+export const FINDING_KINDS = {
+  row_missing: 'jobs that the log holds and the read model does not',
+  row_differs: 'rows that are not what the log folds to',
+  row_without_events: 'rows of jobs that the log does not hold',
+  request_missing: 'jobs without a JobRequested, or with two',
+  second_ending: 'jobs that ended twice',
+  event_after_ending: 'jobs to which something happened after their ending',
+  chain_broken: 'events that do not follow the event that their writer had seen',
+  event_missing: 'events of the audit log that JOBS should still hold and does not',
+  audit_short: 'parts of JOBS that the audit log does not hold: the jobs in them were not compared',
+  delivery_missing: 'endings that an endpoint should have been told of and has no delivery for',
+  delivery_stuck: 'endpoints whose next delivery is long due and not attempted',
+  job_stuck: 'jobs that have not ended and that nothing will go on with',
+} as const;
+export type FindingKind = keyof typeof FINDING_KINDS;
+
+/** `since`: jobs requested before are left out. */
+export const VerifyRequest = z.object({ since: Instant.optional(), tenant_id: TenantId.optional() });
+export type VerifyRequest = z.infer<typeof VerifyRequest>;
+
+const Finding = z.object({
+  kind: z.enum(Object.keys(FINDING_KINDS) as [FindingKind, ...FindingKind[]]),
+  count: z.int().min(1),
+  /** Of rows that differ, how often each group of fields does. */
+  groups: z.record(z.string(), z.int()).optional(),
+  /** At most 20. */
+  samples: z.array(z.object({ id: z.string(), detail: z.string() })),
+});
+export type VerifyFinding = z.infer<typeof Finding>;
+
+export const VerifyReport = z.object({
+  tenant_id: TenantId.nullable(),
+  since: Instant,
+  /** Rows and deliveries have passed this version of the log; later events were not looked at. */
+  as_of_version: z.int(),
+  started_at: Instant,
+  duration_ms: z.int(),
+  checked: z.object({
+    jobs: z.int(),
+    events: z.int(),
+    rows: z.int(),
+    /** Events of JOBS whose predecessor was checked. */
+    links: z.int(),
+    /** Pairs of an ending and an endpoint. */
+    deliveries: z.int(),
+  }),
+  /** How often the log was read: more than once where more jobs are open than fit the memory. */
+  passes: z.int(),
+  /** Messages that are not events. They are parked as dead letters. */
+  unreadable: z.int(),
+  /** Suspects that there were too many of to look at them a second time; they are not counted as findings. */
+  unconfirmed: z.int(),
+  findings: z.array(Finding),
+});
+export type VerifyReport = z.infer<typeof VerifyReport>;
+
+export const VerifyAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('verified'), report: VerifyReport }),
+  /** The process that was asked is at it already. */
+  z.object({ kind: z.literal('busy') }),
+  z.object({ kind: z.literal('refused') }),
+  /** The log or the database went away, or the read model does not get on. */
+  z.object({ kind: z.literal('failed') }),
+]);
+export type VerifyAnswer = z.infer<typeof VerifyAnswer>;

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { Instant } from '../events/events.ts';
+import { EventId, TenantId } from '../ids.ts';
+import { WEBHOOK_EVENT_TYPES } from '../webhooks/job-webhook.ts';
+import type { CommandAnswer, CommandRequest } from './commands.ts';
+
+/*
+ * What the webhooks service can be asked to do. Any of its processes answers; an answer says `refused` where the
+ * request itself is at fault.
+ */
+
+const Refused = z.object({
+  kind: z.literal('refused'),
+  code: z.enum(['invalid_request', 'unknown_endpoint', 'unknown_delivery', 'unknown_replay']),
+});
+
+/** Calls an endpoint with a `webhook.test` event, in the way of all others, and says how it went. */
+const TestEndpoint = z.object({ tenant_id: TenantId, endpoint_id: z.string() });
+const TestEndpointAnswer = z.discriminatedUnion('kind', [
+  Refused,
+  z.object({
+    kind: z.literal('attempted'),
+    event_id: EventId,
+    outcome: z.enum(['delivered', 'failed']),
+    started_at: Instant,
+    duration_ms: z.int(),
+    status: z.int().nullable(),
+    error_code: z.string().nullable(),
+    /** Secrets blanked out. */
+    request_headers: z.record(z.string(), z.string()),
+    response: z.string().nullable(),
+  }),
+]);
+
+/** Makes a delivery again, whatever became of it: due now, with a retry schedule and a life of its own. */
+const Redeliver = z.object({ tenant_id: TenantId, event_id: EventId, endpoint_id: z.string() });
+const RedeliverAnswer = z.discriminatedUnion('kind', [
+  Refused,
+  z.object({ kind: z.literal('scheduled'), attempts: z.int(), due_at: Instant }),
+]);
+
+export const REPLAY_KINDS = ['failed', 'expired', 'missed', 'all'] as const;
+
+/**
+ * Brings back what an endpoint did not get between two times, as a task that outlives restarts. `missed` are events
+ * of the log that its filters let through and that have no delivery: it was paused, disabled or did not exist yet.
+ * `all` makes every delivery again.
+ */
+const Replay = z.object({
+  tenant_id: TenantId,
+  endpoint_id: z.string(),
+  since: Instant,
+  /** Absent for now. */
+  until: Instant.optional(),
+  only: z.enum(REPLAY_KINDS),
+  /** Absent for all types that the endpoint wants. */
+  types: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1).optional(),
+  /** Counts and changes nothing. */
+  dry_run: z.boolean(),
+});
+const ReplayAnswer = z.discriminatedUnion('kind', [
+  Refused,
+  z.object({ kind: z.literal('started'), replay_id: z.string() }),
+]);
+
+/** Ends a replay where it is: deliveries that it has scheduled go on. */
+const CancelReplay = z.object({ tenant_id: TenantId, endpoint_id: z.string(), replay_id: z.string() });
+const CancelReplayAnswer = z.discriminatedUnion('kind', [
+  Refused,
+  z.object({ kind: z.literal('canceled') }),
+  /** It was over before, canceled or not. */
+  z.object({ kind: z.literal('ended') }),
+]);
+
+export const WEBHOOK_COMMANDS = {
+  test: { request: TestEndpoint, answer: TestEndpointAnswer },
+  redeliver: { request: Redeliver, answer: RedeliverAnswer },
+  replay: { request: Replay, answer: ReplayAnswer },
+  cancel_replay: { request: CancelReplay, answer: CancelReplayAnswer },
+} as const;
+
+export type WebhookCommand = keyof typeof WEBHOOK_COMMANDS;
+export type WebhookRequest<C extends WebhookCommand> = CommandRequest<typeof WEBHOOK_COMMANDS, C>;
+export type WebhookAnswer<C extends WebhookCommand> = CommandAnswer<typeof WEBHOOK_COMMANDS, C>;

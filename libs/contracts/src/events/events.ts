@@ -1,0 +1,199 @@
+import { z } from 'zod';
+import { ActionName, ContractId, EventId, JobId, TenantId } from '../ids.ts';
+import { JobWebhook } from '../webhooks/job-webhook.ts';
+import { JobFault } from './faults.ts';
+import { PayloadRef } from './payload-ref.ts';
+
+/*
+ * What can be said about a job. Each event is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents
+ * reader can replay the log. A published schema is never edited, only added to; readers ignore what they do
+ * not know, and go on writing after it. So a new type may say more about a job but never that it has ended: the
+ * endings are these four for good.
+ */
+
+/** An RFC 3339 instant in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`. */
+export const Instant = z.iso.datetime();
+
+const attempt = z.int().min(1);
+
+export const METADATA_MAX_ENTRIES = 20;
+
+/** Up to 20 strings that a caller hangs on a job and gets back with its summary and its webhooks. */
+export const Metadata = z
+  .record(z.string().min(1).max(64), z.string().max(500))
+  .refine((entries) => Object.keys(entries).length <= METADATA_MAX_ENTRIES, 'must have at most 20 entries')
+  // Half of a surrogate pair is JSON to us and not to Postgres.
+  .refine(
+    (entries) =>
+      Object.entries(entries)
+        .flat()
+        .every((text) => text.isWellFormed()),
+    'must be well-formed text',
+  );
+
+const JobRequested = z.object({
+  tenant_id: TenantId,
+  action: ActionName,
+  action_version: z.string(),
+  /** The contract that the input was checked against: only executors that announce or accept it run the job. */
+  contract_id: ContractId.optional(),
+  /** The path parameters of the action's resource, such as `{design_id: 'd-1'}`. */
+  resource: z.record(z.string(), z.string()),
+  /** Absent where there is an `input_ref`. */
+  input: z.unknown().optional(),
+  /** The input as JSON, where it is too large for an event. */
+  input_ref: PayloadRef.optional(),
+  metadata: Metadata,
+  source: z.enum(['api', 'ui', 'schedule', 'retry']),
+  /** The name of the API key that asked. */
+  requested_by: z.string(),
+  /** No attempt begins before this. */
+  start_after: Instant.optional(),
+  /** The job expires if no attempt has begun by then. */
+  start_by: Instant.optional(),
+  /** The job expires if it has not ended by then. */
+  finish_by: Instant,
+  retry_of: JobId.optional(),
+  webhook: JobWebhook.optional(),
+});
+
+/** The same attempt may start more than once: what is handed over has not failed. */
+const JobStarted = z.object({
+  attempt,
+  executor_id: z.string(),
+  /** It runs alone in a process of its own, since an executor died while it ran an earlier attempt of the job. */
+  isolated: z.literal(true).optional(),
+});
+
+const JobProgressed = z.object({
+  attempt,
+  percent: z.number().min(0).max(100),
+  message: z.string().max(500).optional(),
+});
+
+const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
+
+/** The job is to be run now. */
+const JobDue = z.object({
+  /** `start_after`, `retry` and `deferred` are waits that are over; `update` a job of before contracts had ids. */
+  reason: z.string().min(1).max(64),
+  contract_id: ContractId.optional(),
+  /** The executor that stopped while it ran an attempt, and gave the job back: that attempt is begun anew. */
+  handed_over_by: z.string().optional(),
+});
+
+/** The attempt waits for something outside and holds no slot meanwhile. It is gone on with, not begun anew. */
+const JobDeferred = z.object({
+  attempt,
+  until: Instant,
+  /** Where what it waits for is found, such as a URL. */
+  operation: z.string().max(2_000),
+  /** When the operation began. A job has one operation at most, which each later deferral names again. */
+  began_at: Instant.optional(),
+});
+
+/** A job that only waits, whole, so that its earlier events may leave the log. */
+const JobCarried = z.object({
+  requested_at: Instant,
+  request: JobRequested,
+  /** How many attempts are used up. */
+  attempt: z.int().min(0),
+  next_at: Instant,
+  errors: z.array(JobFault),
+});
+
+const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });
+
+const JobSucceeded = z.object({
+  attempt,
+  /** Absent where there is a `result_ref`. */
+  result: z.unknown().optional(),
+  /** The result as a file, or as JSON that is too large for an event. */
+  result_ref: PayloadRef.optional(),
+  duration_ms: z.number().min(0),
+});
+
+const JobFailed = z.object({
+  attempt: z.int().min(0),
+  error: JobFault,
+  duration_ms: z.number().min(0),
+});
+
+const JobCanceled = z.object({ by: z.string() });
+
+const JobExpired = z.object({ deadline: z.enum(['start_by', 'finish_by']) });
+
+const envelope = {
+  specversion: z.literal('1.0'),
+  id: EventId,
+  source: z.string(),
+  subject: JobId,
+  time: Instant,
+  datacontenttype: z.literal('application/json'),
+  /** The W3C trace context of the request that began the job. */
+  traceparent: z.string().optional(),
+};
+
+export const JobEvent = z.discriminatedUnion('type', [
+  z.object({ ...envelope, type: z.literal('JobRequested'), data: JobRequested }),
+  z.object({ ...envelope, type: z.literal('JobStarted'), data: JobStarted }),
+  z.object({ ...envelope, type: z.literal('JobProgressed'), data: JobProgressed }),
+  z.object({ ...envelope, type: z.literal('JobRetrying'), data: JobRetrying }),
+  z.object({ ...envelope, type: z.literal('JobDeferred'), data: JobDeferred }),
+  z.object({ ...envelope, type: z.literal('JobDue'), data: JobDue }),
+  z.object({ ...envelope, type: z.literal('JobCarried'), data: JobCarried }),
+  z.object({ ...envelope, type: z.literal('JobCancelRequested'), data: JobCancelRequested }),
+  z.object({ ...envelope, type: z.literal('JobSucceeded'), data: JobSucceeded }),
+  z.object({ ...envelope, type: z.literal('JobFailed'), data: JobFailed }),
+  z.object({ ...envelope, type: z.literal('JobCanceled'), data: JobCanceled }),
+  z.object({ ...envelope, type: z.literal('JobExpired'), data: JobExpired }),
+]);
+export type JobEvent = z.infer<typeof JobEvent>;
+export type JobEventType = JobEvent['type'];
+export const JOB_EVENT_TYPES: readonly JobEventType[] = JobEvent.options.map(({ shape }) => shape.type.value);
+export type JobEventOf<T extends JobEventType> = Extract<JobEvent, { type: T }>;
+
+/** What happened, before it has an envelope: the output of a decision. */
+export type JobFact = { [T in JobEventType]: { type: T; data: JobEventOf<T>['data'] } }[JobEventType];
+
+/** An event as the log holds it: `version` is its stream sequence, which orders a job's events. */
+export interface RecordedEvent {
+  readonly ref: { readonly tenantId: string; readonly action: string; readonly jobId: string };
+  readonly version: number;
+  readonly event: JobEvent;
+}
+
+/**
+ * An event that the log holds and this program cannot read. Its subject still tells the type; undefined for a type
+ * that a later program made up.
+ */
+export interface UnreadEvent {
+  readonly version: number;
+  readonly type: JobEventType | undefined;
+}
+
+/** What the log holds of a job: what can be read of it, and `unread` where there is more. */
+export type JobHistory = RecordedEvent[] & { readonly unread?: readonly UnreadEvent[] };
+
+/** Puts a fact into its envelope. `id` is a UUIDv7 that the writer keeps while it retries one append. */
+export function toJobEvent(
+  fact: JobFact,
+  envelopeOf: {
+    id: string;
+    jobId: string;
+    source: `/errand/${string}`;
+    timeMs: number;
+    traceparent?: string | undefined;
+  },
+): JobEvent {
+  return {
+    specversion: '1.0',
+    id: envelopeOf.id,
+    source: envelopeOf.source,
+    subject: envelopeOf.jobId,
+    time: new Date(envelopeOf.timeMs).toISOString(),
+    datacontenttype: 'application/json',
+    ...(envelopeOf.traceparent === undefined ? {} : { traceparent: envelopeOf.traceparent }),
+    ...fact,
+  };
+}

@@ -1,0 +1,193 @@
+import { fragmentOf, pointerToken } from '../http/json-pointer.ts';
+import type { InputError } from '../http/problem.ts';
+
+/*
+ * JSON can say more than its readers keep: halves of surrogate pairs, which neither UTF-8 nor Postgres holds; numbers
+ * with more digits than a double; a member `__proto__`, which copies of an object lose; nesting that ends the stack of
+ * whoever walks it. Values come from callers, actions, endpoints and programs, and go to as many places. So one rule
+ * holds wherever a value enters: what could not be given back as it came is refused, and the error names it.
+ */
+
+/** How many arrays and objects may lie inside each other in a value. */
+export const MAX_JSON_DEPTH = 200;
+
+/** The same in an event, in which values lie a few levels down. */
+export const MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 10;
+
+/** No more flaws of one text than these are named. */
+export const MAX_JSON_FLAWS = 100;
+
+/** Each double has a decimal number of at most so many digits that no other double is nearer to. */
+const DOUBLE_DIGITS = 17;
+/** Numbers of fewer characters, without an exponent, are always exact. */
+const EXACT_LENGTH = 16;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+/** The bit in which `[` differs from `{`, and `]` from `}`. */
+const BRACE_BIT = 0x20;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const NUMBER = /[-+.\deE]+/y;
+const PARTS = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
+
+/**
+ * What is wrong with a JSON text that `JSON.parse` accepts; empty for nearly all. Pointers lead into its value.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `nested_too_deeply` | more than MAX_JSON_DEPTH levels |
+ * | `not_well_formed` | text with half of a surrogate pair |
+ * | `inexact_number` | a number that would not be written as it was read |
+ * | `reserved_name` | a member named `__proto__` |
+ */
+export function flawsOfJson(text: string): InputError[] {
+  return mayHaveFlaws(text) ? findFlaws(text) : [];
+}
+
+/**
+ * A value as JSON, undefined where there is nothing to write, and what of it another reader would not find again: what is
+ * wrong with the text, and numbers that JSON has no words for.
+ * @throws TypeError for what cannot be written at all, such as a cycle
+ */
+export function exactJsonOf(value: unknown): { json: string | undefined; flaws: InputError[] } {
+  try {
+    const json = JSON.stringify(value) as string | undefined;
+    const flaws = json === undefined ? [] : flawsOfJson(json);
+    // Numbers without words are written as null.
+    if (flaws.length === 0 && json?.includes('null')) noteNonFinite(value, '', flaws);
+    return { json, flaws };
+  } catch (error) {
+    if (error instanceof RangeError) return { json: undefined, flaws: [flaw('', 'nested_too_deeply')] };
+    throw error;
+  }
+}
+
+function noteNonFinite(value: unknown, pointer: string, flaws: InputError[]): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) flaws.push(flaw(pointer, 'inexact_number'));
+  if (typeof value !== 'object' || value === null || flaws.length >= MAX_JSON_FLAWS) return;
+  for (const [key, each] of Object.entries(value)) noteNonFinite(each, pointer + pointerToken(key), flaws);
+}
+
+/** Whether a JSON text has more levels: such a value ends the stack of whoever walks it. */
+export function isNestedTooDeeply(text: string, maxDepth = MAX_JSON_DEPTH): boolean {
+  // Each level takes two characters.
+  if (text.length <= 2 * maxDepth) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfText(text, at);
+    else if ((code | BRACE_BIT) === OPEN && ++depth > maxDepth) return true;
+    else if ((code | BRACE_BIT) === CLOSE) depth--;
+  }
+  return false;
+}
+
+/** One pass that keeps no account of where it is. It suspects some texts that have no flaw, and misses none. */
+function mayHaveFlaws(text: string): boolean {
+  if (!text.isWellFormed() || text.includes('\\u') || text.includes('__proto__')) return true;
+  let depth = 0;
+  let numberLength = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x30 && code <= 0x39) {
+      if (++numberLength >= EXACT_LENGTH) return true;
+      continue;
+    }
+    // A point is a part of the number, and the letter of an exponent has a closer look; the one of true is none.
+    if (code === 0x2e) continue;
+    if (numberLength > 0 && (code | 0x20) === 0x65) return true;
+    numberLength = 0;
+    if (code === QUOTE) at = endOfText(text, at);
+    else if ((code | BRACE_BIT) === OPEN && ++depth > MAX_JSON_DEPTH) return true;
+    else if ((code | BRACE_BIT) === CLOSE) depth--;
+  }
+  return false;
+}
+
+function findFlaws(text: string): InputError[] {
+  const flaws: InputError[] = [];
+  /** The member's name or the item's number at each level. */
+  const path: (string | number)[] = [];
+  let isName = false;
+  const note = (code: FlawCode) =>
+    flaws.push(flaw(path.slice(0, MAX_JSON_DEPTH).map(pointerToken).join(''), code));
+  for (let at = 0; at < text.length && flaws.length < MAX_JSON_FLAWS; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      const end = endOfText(text, at);
+      const said = JSON.parse(text.slice(at, end + 1)) as string;
+      at = end;
+      if (isName) path[path.length - 1] = said;
+      if (isName && said === '__proto__') note('reserved_name');
+      if (!said.isWellFormed()) note('not_well_formed');
+      isName = false;
+    } else if ((code | BRACE_BIT) === OPEN) {
+      if (path.length === MAX_JSON_DEPTH) note('nested_too_deeply');
+      isName = code === OPEN;
+      path.push(isName ? '' : 0);
+    } else if ((code | BRACE_BIT) === CLOSE) {
+      isName = false;
+      path.pop();
+    } else if (code === COMMA) {
+      const last = path.at(-1);
+      isName = typeof last === 'string';
+      if (typeof last === 'number') path[path.length - 1] = last + 1;
+    } else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) {
+      NUMBER.lastIndex = at;
+      const number = NUMBER.exec(text)?.[0] ?? '';
+      at += number.length - 1;
+      if (!isExact(number)) note('inexact_number');
+    }
+  }
+  return flaws;
+}
+
+/** The place of the quote that ends the text which begins at `start`. */
+function endOfText(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+/**
+ * Whether a number is the same once it has been read and written. Fractions may be the one decimal number of their double
+ * that another language prefers: 0.10000000000000001 for 0.1.
+ */
+function isExact(number: string): boolean {
+  const read = Number(number);
+  if (Number.isSafeInteger(read) && number.length < EXACT_LENGTH && !/[.eE]/.test(number)) return true;
+  if (!Number.isFinite(read)) return false;
+  const sent = decimalOf(number);
+  const kept = decimalOf(String(read));
+  const isFraction = sent.exponent < 0;
+  if (isFraction && sent.digits.length <= DOUBLE_DIGITS && kept.digits !== '') return true;
+  return sent.digits === kept.digits && (sent.digits === '' || sent.exponent === kept.exponent);
+}
+
+/** A number's digits without zeros at either end, and the power of ten of the last one. */
+function decimalOf(number: string): { digits: string; exponent: number } {
+  const [, whole = '', fraction = '', power = '0'] = PARTS.exec(number) ?? [];
+  const all = whole + fraction;
+  let from = 0;
+  while (all[from] === '0') from++;
+  let to = all.length;
+  while (to > from && all[to - 1] === '0') to--;
+  return { digits: all.slice(from, to), exponent: Number(power) - fraction.length + (all.length - to) };
+}
+
+type FlawCode = keyof typeof DETAILS;
+
+const DETAILS = {
+  nested_too_deeply: `is nested more than ${MAX_JSON_DEPTH} levels deep`,
+  not_well_formed: 'has half of a surrogate pair in its text',
+  inexact_number: 'is a number that cannot be kept exactly; send it as a string',
+  reserved_name: 'must not be named __proto__',
+};
+
+function flaw(pointer: string, code: FlawCode): InputError {
+  return { pointer: fragmentOf(pointer), code, detail: DETAILS[code] };
+}

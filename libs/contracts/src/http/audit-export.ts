@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { Instant } from '../events/events.ts';
+import { ActionName, TenantId } from '../ids.ts';
+
+/*
+ * An export of the audit log: lines of JSON, each ended by a line feed.
+ *
+ *   {"export":{…}}                                                     what was asked for
+ *   {"position":…,"version":…,"filed_at":…,"event":{…},"hash":"…"}     each event, its body byte for byte as stored
+ *   {"manifest":{…,"complete":true}}                                   what came; a file without it was cut off
+ *
+ * The chain begins with the SHA-256 of the first line. Each event's hash is the SHA-256 of the hash before it, in hex,
+ * and of its own line up to `,"hash"`; the manifest holds the last one. All of it is taken over the bytes as they are, so
+ * a file that was formatted anew does not hold.
+ */
+
+export const AUDIT_EXPORT_FORMAT = 1;
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits');
+
+export const AuditExportHeader = z.object({
+  export: z.object({
+    format: z.literal(AUDIT_EXPORT_FORMAT),
+    query: z.object({
+      from: Instant.nullable(),
+      /** What was filed at or after this time is left out. */
+      to: Instant,
+      tenant: TenantId.nullable(),
+      action: ActionName.nullable(),
+      types: z.array(z.string()).nullable(),
+    }),
+    exported_at: Instant,
+    software: z.string(),
+    /** The chain of the export that this one goes on from, if the caller named it. */
+    anchor: Sha256.nullable(),
+  }),
+});
+export type AuditExportHeader = z.infer<typeof AuditExportHeader>;
+
+export const AuditExportLine = z.object({
+  position: z.int(),
+  version: z.int(),
+  filed_at: Instant,
+  /** Absent for a message that is not JSON, of which `body_base64` tells. */
+  event: z.unknown(),
+  body_base64: z.string().optional(),
+  hash: Sha256,
+});
+
+export const AuditExportManifest = z.object({
+  manifest: z.object({
+    count: z.int(),
+    first_position: z.int().nullable(),
+    last_position: z.int().nullable(),
+    first_filed_at: Instant.nullable(),
+    last_filed_at: Instant.nullable(),
+    chain: Sha256,
+    complete: z.literal(true),
+  }),
+});
+export type AuditExportManifest = z.infer<typeof AuditExportManifest>;

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { Instant, Metadata } from '../events/events.ts';
+import { JobFault } from '../events/faults.ts';
+import { ResultLink } from '../events/payload-ref.ts';
+import { ActionName, JobId, TenantId } from '../ids.ts';
+
+export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled', 'expired'] as const;
+export const JobStatus = z.enum(JOB_STATUSES);
+export type JobStatus = z.infer<typeof JobStatus>;
+
+/** Days for which a job's summary can be read after the job was requested. */
+export const SUMMARY_RETENTION_DAYS = 7;
+
+const links = z.object({ status: z.string(), job: z.string(), events: z.string(), cancel: z.string() });
+
+/** The 202 answer of a run. */
+export const RunAccepted = z.object({
+  job_id: JobId,
+  status: z.literal('queued'),
+  version: z.int(),
+  action: ActionName,
+  created_at: Instant,
+  /** Since when no executor serves the action. Absent while one does. */
+  unserved_since: Instant.optional(),
+  links,
+});
+export type RunAccepted = z.infer<typeof RunAccepted>;
+
+/** What is known of a job, as every status call answers it. */
+export const JobSummary = z.object({
+  job_id: JobId,
+  tenant_id: TenantId,
+  action: ActionName,
+  resource: z.record(z.string(), z.string()),
+  status: JobStatus,
+  /** Stream sequence of the job's newest event; it never goes backwards. */
+  version: z.int(),
+  cancel_requested: z.boolean(),
+  progress: z.object({ percent: z.number(), message: z.string().nullable(), updated_at: Instant }).nullable(),
+  /** `number` counts from 1 and is 0 before the first attempt; `next_at` is when a waiting job runs again. */
+  attempt: z.object({ number: z.int(), max: z.int().nullable(), next_at: Instant.nullable() }),
+  results: z
+    .unknown()
+    .meta({ description: 'What the job came to. Null if it has not succeeded, or has to be downloaded.' }),
+  results_link: ResultLink.nullable().meta({
+    description:
+      'How to download a result that is a file, or JSON that is too large to be in here, as above 256 KiB. Null where there is none.',
+  }),
+  errors: z.array(JobFault),
+  metadata: Metadata,
+  source: z.string(),
+  requested_by: z.string(),
+  retry_of: JobId.nullable(),
+  created_at: Instant,
+  /** When the newest attempt began. */
+  started_at: Instant.nullable(),
+  finished_at: Instant.nullable(),
+  updated_at: Instant,
+  expires_at: Instant,
+  links,
+});
+export type JobSummary = z.infer<typeof JobSummary>;

@@ -1,0 +1,220 @@
+import type { JobEventType } from '../events/events.ts';
+import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts';
+
+/*
+ * The only place where a subject is built or taken apart:
+ *
+ *   jobs.<tenant_id>.<action>.<job_id>.requested.<lane>.<contract_id>
+ *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>.<contract_id>
+ *   jobs.<tenant_id>.<action>.<job_id>.<event>
+ *   stored.<a jobs subject>                       what JOBS has stored, told to whoever listens
+ *   audit.<tenant_id>.<action>.<event>            a copy for the long log, `requested` and `due` with what follows
+ *   dead_letters.<consumer>                       what a consumer could not read
+ *   redrive.<consumer>                            the same, on its way back
+ *   executors.<executor_id>                       asks one executor whether it holds a job, or tells it of one that it lost
+ *   scheduler.commands.<command>                  asks the scheduler, to serve an action for one
+ *   webhooks.hints                                names endpoints that have something to be sent
+ *   webhooks.commands.<command>                   asks the webhooks service to do something
+ *   projection.commands.<command>                 asks the projection service
+ */
+
+/** Executors read `fast`. What is `held` waits for its turn, and is theirs once it is due. */
+export const LANES = ['fast', 'held'] as const;
+export type Lane = (typeof LANES)[number];
+
+const TOKEN_OF: Record<JobEventType, string> = {
+  JobRequested: 'requested',
+  JobStarted: 'started',
+  JobProgressed: 'progressed',
+  JobRetrying: 'retrying',
+  JobDeferred: 'deferred',
+  JobDue: 'due',
+  JobCarried: 'carried',
+  JobCancelRequested: 'cancel_requested',
+  JobSucceeded: 'succeeded',
+  JobFailed: 'failed',
+  JobCanceled: 'canceled',
+  JobExpired: 'expired',
+};
+
+const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, type as JobEventType]));
+
+/** Every job event there is. */
+export const ALL_JOB_EVENTS = 'jobs.>';
+
+/** The events that end a job: these four for good. */
+const ENDINGS = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const;
+
+/** Whether an event of this type ends its job. */
+export function isEndingType(type: JobEventType | undefined): boolean {
+  return ENDINGS.some((ending) => ending === type);
+}
+
+/** The four events that end a job, of every tenant and action. */
+export const ALL_ENDINGS = ENDINGS.map((type) => `jobs.*.*.*.${TOKEN_OF[type]}`);
+
+/** The same, of one tenant. */
+export function endingsOf(tenantId: string): string[] {
+  return ENDINGS.map((type) => `jobs.${TenantId.parse(tenantId)}.*.*.${TOKEN_OF[type]}`);
+}
+
+export const ALL_DEAD_LETTERS = 'dead_letters.>';
+export const ALL_REDRIVES = 'redrive.>';
+export const VERIFY_SUBJECT = commandSubject('projection', 'verify');
+export const WEBHOOK_HINTS = 'webhooks.hints';
+
+/** What the executors of a contract read: requests and what is due. */
+export function workOf(action: string, contractId: string): string[] {
+  const to = `fast.${ContractId.parse(contractId)}`;
+  return [`jobs.*.${action}.*.${TOKEN_OF.JobRequested}.${to}`, `jobs.*.${action}.*.${TOKEN_OF.JobDue}.${to}`];
+}
+
+/** What tells when jobs must be begun again or end by themselves: all but progress. */
+export const TIMED_EVENTS: readonly string[] = (Object.keys(TOKEN_OF) as JobEventType[])
+  .filter((type) => type !== 'JobProgressed')
+  .map((type) => `jobs.*.*.*.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
+
+function hasLane(type: JobEventType): type is 'JobRequested' | 'JobDue' {
+  return type === 'JobRequested' || type === 'JobDue';
+}
+
+/** The starts of an action's attempts. */
+export function startsOf(action: string): string {
+  return `jobs.*.${action}.*.${TOKEN_OF.JobStarted}`;
+}
+
+/**
+ * The subject of one event. Requests and dues carry the lane in which they are served and the contract whose executors
+ * are asked.
+ */
+export function eventSubject(
+  ref: JobRef,
+  { type, data = {} }: { type: JobEventType; data?: object },
+  lane: Lane = 'fast',
+): string {
+  const subject = `${prefixOf(ref)}.${TOKEN_OF[type]}`;
+  if (!hasLane(type)) return subject;
+  const contractId = 'contract_id' in data ? data.contract_id : undefined;
+  return `${subject}.${lane}.${contractId === undefined ? NO_CONTRACT : ContractId.parse(contractId)}`;
+}
+
+/** Where an event names no contract, as those of before contracts had ids. Nobody reads it. */
+const NO_CONTRACT = 'none';
+
+/**
+ * All events of one job. This literal string is also the guard of every append of that job; a replicated server
+ * serialises appends in flight by the literal text of their guard, so no writer may use another one.
+ */
+export function jobSubjects(ref: JobRef): string {
+  return `${prefixOf(ref)}.>`;
+}
+
+/** What asked for one job, in whichever lane. For reading only: it is not a guard. */
+export function requestSubjects(ref: JobRef): string {
+  return `${prefixOf(ref)}.${TOKEN_OF.JobRequested}.>`;
+}
+
+/** All events of one tenant, or of all. For reading only: it is not a guard. */
+export function jobEventsOf(tenantId: string | undefined): string {
+  return tenantId === undefined ? ALL_JOB_EVENTS : `jobs.${TenantId.parse(tenantId)}.>`;
+}
+
+/** All events of a job whose action is not known. For reading only: it is not a guard. */
+export function jobSubjectsOfAnyAction(tenantId: string, jobId: string): string {
+  return `jobs.${TenantId.parse(tenantId)}.*.${JobId.parse(jobId)}.>`;
+}
+
+/** The tokens of a job's subject, each as its schema wants it. In one expression, since whoever reads the log asks for each event. */
+const JOB_SUBJECT =
+  /^jobs\.([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]{0,63})\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:\.([^.]*)|$)/;
+
+/** The job that a subject belongs to, or undefined for a subject that no writer of ours builds. */
+export function refOfSubject(subject: string): JobRef | undefined {
+  return parseJobSubject(subject)?.ref;
+}
+
+/** The same with the event's type where the subject tells one. */
+export function parseJobSubject(
+  subject: string,
+): { ref: JobRef; type: JobEventType | undefined } | undefined {
+  const [, tenantId, action, jobId, token = ''] = JOB_SUBJECT.exec(subject) ?? [];
+  if (tenantId === undefined || action === undefined || jobId === undefined) return undefined;
+  return { ref: { tenantId, action, jobId }, type: TYPE_OF.get(token) };
+}
+
+/** The type that a subject tells, or undefined for a subject that no writer of ours builds. */
+export function typeOfSubject(subject: string): JobEventType | undefined {
+  return TYPE_OF.get(subject.split('.')[4] ?? '');
+}
+
+/** Where JOBS tells that it has stored an event of this subject, or of one that this subject's wildcards cover. */
+export function storedSubject(subject: string): string {
+  return `stored.${subject}`;
+}
+
+/** How a job's event is filed in the long log, as a subject transform: the job id is left out. */
+export const AUDIT_TRANSFORM = {
+  src: 'jobs.*.*.*.>',
+  dest: 'audit.{{wildcard(1)}}.{{wildcard(2)}}.>',
+} as const;
+
+/** Subjects of the long log that hold a tenant's, an action's or some types' events; what is not given is any. */
+export function auditSubjects(wanted: {
+  tenantId?: string | undefined;
+  action?: string | undefined;
+  types?: readonly JobEventType[] | undefined;
+}): string[] {
+  const tenant = wanted.tenantId === undefined ? '*' : TenantId.parse(wanted.tenantId);
+  const action = wanted.action === undefined ? '*' : ActionName.parse(wanted.action);
+  const prefix = `audit.${tenant}.${action}`;
+  if (!wanted.types) return [`${prefix}.>`];
+  return wanted.types.map((type) => `${prefix}.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
+}
+
+/** The stored events of one type of every job of an action. */
+export function storedOfAction(
+  action: string,
+  type: Exclude<JobEventType, 'JobRequested' | 'JobDue'>,
+): string {
+  return storedSubject(`jobs.*.${ActionName.parse(action)}.*.${TOKEN_OF[type]}`);
+}
+
+/** The job and the type of an event that JOBS tells to have stored. */
+export function parseStoredSubject(subject: string): { ref: JobRef; type: JobEventType } | undefined {
+  const stored = subject.startsWith('stored.') ? subject.slice('stored.'.length) : '';
+  const ref = refOfSubject(stored);
+  const type = typeOfSubject(stored);
+  return ref && type && { ref, type };
+}
+
+export function deadLetterSubject(consumer: string): string {
+  return `dead_letters.${consumer}`;
+}
+
+export function redriveSubject(consumer: string): string {
+  return `redrive.${consumer}`;
+}
+
+/** Where a service takes a command. */
+export function commandSubject(service: string, command: string): string {
+  return `${service}.commands.${command}`;
+}
+
+/** Where one executor answers. */
+export function executorSubject(executorId: string): string {
+  return `executors.${executorToken(executorId)}`;
+}
+
+/** An executor's id as a token of subjects and as the key of its heartbeat. */
+export function executorToken(executorId: string): string {
+  return executorId.replace(/[^A-Za-z0-9_-]/g, '-');
+}
+
+function prefixOf(ref: JobRef): string {
+  return `jobs.${tokensOf(ref)}`;
+}
+
+/** A dot or a star in a token would widen the subject and the guard: refused rather than escaped. */
+function tokensOf(ref: JobRef): string {
+  return `${TenantId.parse(ref.tenantId)}.${ActionName.parse(ref.action)}.${JobId.parse(ref.jobId)}`;
+}

@@ -1,0 +1,238 @@
+import { SUMMARY_RETENTION_DAYS } from '../http/job-summary.ts';
+import {
+  ALL_DEAD_LETTERS,
+  ALL_ENDINGS,
+  ALL_JOB_EVENTS,
+  ALL_REDRIVES,
+  AUDIT_TRANSFORM,
+  redriveSubject,
+  storedSubject,
+  workOf,
+} from './subjects.ts';
+
+/*
+ * Every stream, consumer and bucket of the system, as plain data. `libs/bus` provisions them.
+ */
+
+export interface TopologySettings {
+  /** Copies of each stream and bucket: 1 on a laptop, 3 in production. */
+  replicas: number;
+  /** How long JOBS keeps an event, in hours. A job's longest life must end inside it. */
+  jobsMaxAgeHours: number;
+  /** How large JOBS may grow, in bytes. Beyond it the log refuses appends and the gateway answers 503. */
+  jobsMaxBytes: number;
+  /** How large all payloads together may grow, in bytes. Beyond it none is taken. Default 5 GB. */
+  payloadsMaxBytes?: number;
+  /** How large DEAD_LETTERS may grow, in bytes, before its oldest entries go. Default 1 GB. */
+  deadLettersMaxBytes?: number;
+  /** How long AUDIT keeps an event, in days. */
+  auditMaxAgeDays: number;
+  /** How large AUDIT may grow, in bytes, before its oldest events go; 0 for no limit. */
+  auditMaxBytes: number;
+}
+
+/** What fits one server. The services' own defaults are the same. */
+export const DEFAULT_TOPOLOGY: TopologySettings = {
+  replicas: 1,
+  jobsMaxAgeHours: 48,
+  jobsMaxBytes: 10_000_000_000,
+  auditMaxAgeDays: 90,
+  auditMaxBytes: 0,
+};
+
+export const JOBS_STREAM = 'JOBS';
+export const AUDIT_STREAM = 'AUDIT';
+export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
+
+/** The object store of inputs and results that are too large for an event. */
+export const PAYLOADS_BUCKET = 'payloads';
+const PAYLOADS_MAX_BYTES = 5_000_000_000;
+
+/** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
+export const MIN_NATS_VERSION = '2.12.0';
+
+/** What room is kept in the log for each job that has not ended: for a start, a wait and an end of some 2 KB. */
+export const JOB_RESERVE_BYTES = 8_192;
+
+/** Open jobs are counted from this share of its bytes on: below it the jobs of any backlog have room. */
+export const OPEN_JOBS_COUNTED_FROM = 0.05;
+
+/** From this share of its bytes on, the log is kept for what cannot do without it. */
+export const TIGHT_LOG_RATIO = 0.8;
+
+/** How long a consumer but an executor's may keep a message before it is delivered again. */
+const ACK_WAIT_MS = 10_000;
+
+/** For how long a parked event can be looked at and redriven. */
+const DEAD_LETTER_DAYS = 30;
+const DEAD_LETTERS_MAX_BYTES = 1_000_000_000;
+
+const HOUR_MS = 3_600_000;
+const MS_NS = 1_000_000;
+const HOUR_NS = HOUR_MS * MS_NS;
+
+/**
+ * Every stream there is.
+ *
+ *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. What it
+ *                 has stored it also tells to whoever listens at that moment (`storedSubject`), without the body.
+ *   AUDIT         the same events for long, under subjects without job ids: a subject costs the server memory, so JOBS
+ *                 is kept short and this one, of a few subjects, is not. It follows JOBS within a fraction of a second.
+ *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
+ *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
+ */
+export function streams(settings: TopologySettings) {
+  const common = {
+    storage: 'file',
+    retention: 'limits',
+    num_replicas: settings.replicas,
+    allow_direct: true,
+  } as const;
+  return [
+    {
+      ...common,
+      name: JOBS_STREAM,
+      subjects: [ALL_JOB_EVENTS],
+      discard: 'new',
+      max_age: settings.jobsMaxAgeHours * HOUR_NS,
+      max_bytes: settings.jobsMaxBytes,
+      allow_atomic: true,
+      republish: { src: ALL_JOB_EVENTS, dest: storedSubject(ALL_JOB_EVENTS), headers_only: true },
+    },
+    {
+      ...common,
+      name: AUDIT_STREAM,
+      sources: [{ name: JOBS_STREAM, subject_transforms: [AUDIT_TRANSFORM] }],
+      compression: 's2',
+      discard: 'old',
+      max_age: settings.auditMaxAgeDays * 24 * HOUR_NS,
+      max_bytes: settings.auditMaxBytes === 0 ? -1 : settings.auditMaxBytes,
+    },
+    {
+      ...common,
+      name: DEAD_LETTERS_STREAM,
+      subjects: [ALL_DEAD_LETTERS, ALL_REDRIVES],
+      discard: 'old',
+      max_age: DEAD_LETTER_DAYS * 24 * HOUR_NS,
+      max_bytes: settings.deadLettersMaxBytes ?? DEAD_LETTERS_MAX_BYTES,
+    },
+    {
+      ...common,
+      name: `OBJ_${PAYLOADS_BUCKET}`,
+      subjects: [payloadSubjects.chunksOf('>'), payloadSubjects.metaOf('>')],
+      discard: 'new',
+      max_age: payloadLifeMs(settings) * MS_NS,
+      max_bytes: settings.payloadsMaxBytes ?? PAYLOADS_MAX_BYTES,
+      allow_rollup_hdrs: true,
+    },
+  ] as const;
+}
+
+/** What a server sets aside for its copy of all streams: the sum of what they may grow to. AUDIT may have no limit. */
+export function reservedBytes(settings: TopologySettings): number {
+  return streams(settings).reduce((sum, { max_bytes }) => sum + Math.max(0, max_bytes), 0);
+}
+
+/** Where an object of the payloads lies; the token is the id of its chunks, or its name in padded base64url. */
+export const payloadSubjects = {
+  chunksOf: (token: string) => `$O.${PAYLOADS_BUCKET}.C.${token}`,
+  metaOf: (token: string) => `$O.${PAYLOADS_BUCKET}.M.${token}`,
+};
+
+/** For how long a payload is kept: as long as the summary that names it, and as the log that may run it. */
+export function payloadLifeMs({ jobsMaxAgeHours }: Pick<TopologySettings, 'jobsMaxAgeHours'>): number {
+  return Math.max(SUMMARY_RETENTION_DAYS * 24, jobsMaxAgeHours) * HOUR_MS;
+}
+
+export interface ConsumerSpec {
+  readonly stream: string;
+  readonly name: string;
+  readonly filterSubjects: readonly string[];
+  /** How many messages all replicas together may hold unacknowledged; at the limit delivery stops. */
+  readonly maxAckPending: number;
+  /** An unacknowledged message is delivered again after this time. Whoever works on one says so every third of it. */
+  readonly ackWaitMs: number;
+}
+
+export const PROJECTION_CONSUMER: ConsumerSpec = {
+  stream: JOBS_STREAM,
+  name: 'projection',
+  filterSubjects: [ALL_JOB_EVENTS],
+  maxAckPending: 10_000,
+  ackWaitMs: ACK_WAIT_MS,
+};
+
+export const WEBHOOKS_CONSUMER: ConsumerSpec = {
+  stream: JOBS_STREAM,
+  name: 'webhooks',
+  filterSubjects: ALL_ENDINGS,
+  maxAckPending: 5_000,
+  ackWaitMs: ACK_WAIT_MS,
+};
+
+/** How the names of executors' consumers begin. */
+export const EXECUTOR_CONSUMER_PREFIX = 'executor-';
+
+/**
+ * One consumer for each live contract of an action, shared by its executors. They pull for free slots only, so pending
+ * means running, and its ack wait is the lease of an executor on a job. It is named by the contract's slot, so that
+ * permissions can name all that an action may ever have.
+ */
+export function executorConsumer(
+  action: string,
+  { slot, contractId, leaseMs }: { slot: number; contractId: string; leaseMs: number },
+): ConsumerSpec {
+  return {
+    stream: JOBS_STREAM,
+    name: executorConsumerName(action, slot),
+    filterSubjects: workOf(action, contractId),
+    maxAckPending: 10_000,
+    ackWaitMs: leaseMs,
+  };
+}
+
+export function executorConsumerName(action: string, slot: number): string {
+  return `${EXECUTOR_CONSUMER_PREFIX}${action}-${slot}`;
+}
+
+/** Brings back to a consumer what was parked for it. */
+export function redriveConsumer(consumer: string): ConsumerSpec {
+  return {
+    stream: DEAD_LETTERS_STREAM,
+    name: `redrive-${consumer}`,
+    filterSubjects: [redriveSubject(consumer)],
+    maxAckPending: 100,
+    ackWaitMs: ACK_WAIT_MS,
+  };
+}
+
+/** Key-value buckets. Gateways write them but for `actions`, which is the scheduler's, and `executors`. */
+export const BUCKETS = {
+  /** Action name → ActionRecord. */
+  actions: 'actions',
+  /** Executor id → ExecutorHeartbeat, which that executor writes. */
+  executors: 'executors',
+  /** SHA-256 of a token, in hex → ApiKey. */
+  apiKeys: 'api_keys',
+  /** Tenant id → Tenant. */
+  tenants: 'tenants',
+  /** `<tenant_id>.<endpoint_id>` → WebhookEndpoint. */
+  webhookEndpoints: 'webhook_endpoints',
+  /** SHA-256 of tenant, kind of request, place and Idempotency-Key, in hex → IdempotencyRecord. */
+  idempotency: 'idempotency',
+  /** Name of a service → nothing: what is written to see whether anything can be. */
+  probes: 'probes',
+} as const;
+export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];
+
+/** An executor that was silent for this long does not live. It writes its heartbeat every third of it. */
+export const EXECUTOR_ALIVE_MS = 15_000;
+
+/** For how long an Idempotency-Key is remembered. */
+export const IDEMPOTENCY_DAYS = 7;
+
+/** Buckets whose entries vanish by themselves, and after how many milliseconds. */
+export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
+  idempotency: IDEMPOTENCY_DAYS * 86_400_000,
+  executors: EXECUTOR_ALIVE_MS,
+};

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { freePort } from '../free-port.ts';
+import { type Restartable, startRestartable } from '../restartable.ts';
+import { type RunningNats, startNatsServer } from './start-nats-server.ts';
+
+export interface NatsClusterOptions {
+  /** Each node keeps its store and its log in a folder of its own in here. */
+  dir: string;
+  /** An odd number, at least 3. */
+  size: number;
+  /** See startNatsServer. */
+  syncAlways?: boolean | undefined;
+}
+
+/** One server of a cluster: kill it by `kill('SIGKILL')`, bring it back with `restart()`. */
+export type NatsNode = Restartable<RunningNats>;
+
+/**
+ * Resolves to the nodes of a JetStream cluster on 127.0.0.1 once each of them knows the meta leader.
+ * A node restarts on its own ports and store. When one fails to start, the others are stopped.
+ */
+export async function startNatsCluster(options: NatsClusterOptions): Promise<NatsNode[]> {
+  const peerRoutePorts = await Promise.all(Array.from({ length: options.size }, freePort));
+  const starts = peerRoutePorts.map((routePort, index) => {
+    const name = `n${index + 1}`;
+    return startRestartable<RunningNats>((first) =>
+      startNatsServer({
+        storeDir: join(options.dir, name),
+        logFile: join(options.dir, `${name}.log`),
+        port: first?.port,
+        monitorPort: first?.monitorPort,
+        name,
+        syncAlways: options.syncAlways,
+        cluster: { name: 'errand', routePort, peerRoutePorts },
+      }),
+    );
+  });
+  const results = await Promise.allSettled(starts);
+  const nodes = results.filter((result) => result.status === 'fulfilled').map((result) => result.value);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (!failure) return nodes;
+  await Promise.all(nodes.map((node) => node.stop()));
+  throw failure.reason;
+}

@@ -1,0 +1,41 @@
+import { createTestDatabase, type TestDatabase } from '@errand/testkit';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Db, openDatabase } from '../src/connect.ts';
+
+let database: TestDatabase;
+let db: Db;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = openDatabase({ url: database.url, name: 'test', poolSize: 1 });
+  await sql`create table things (id int primary key)`.execute(db);
+});
+afterAll(async () => {
+  await db?.destroy();
+  await database?.[Symbol.asyncDispose]();
+});
+
+const session = async () =>
+  (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)).rows[0]?.pid;
+const insert = (id: number) => sql`insert into things values (${id})`.execute(db);
+
+test('a session that was made while the server was read only is not kept', async () => {
+  // As after a failover: whoever connects from here on may only read, until that is mended.
+  const name = sql.id(new URL(database.url).pathname.slice(1));
+  await sql`alter database ${name} set default_transaction_read_only = on`.execute(db);
+  await sql`select pg_terminate_backend(pg_backend_pid())`.execute(db).catch(() => {});
+  await expect(insert(1)).rejects.toMatchObject({ code: '25006' });
+  await sql`begin read write; alter database ${name} reset default_transaction_read_only; commit`.execute(db);
+  const before = await session();
+  await expect(insert(1).catch(() => insert(1))).resolves.toBeDefined();
+  expect(await session()).not.toBe(before);
+});
+
+test('a session goes on behind an error of a statement', async () => {
+  const before = await session();
+  await expect(insert(1)).rejects.toMatchObject({ code: '23505' });
+  await expect(db.transaction().execute((trx) => sql`nonsense`.execute(trx))).rejects.toMatchObject({
+    code: '42601',
+  });
+  expect(await session()).toBe(before);
+});

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { isCidr } from '../http/address-rules.ts';
+import type { Setting } from './config.ts';
+
+type About = { env: string; description: string };
+
+/** Any text. With no default it must be set. */
+export function text(about: About & { default?: string }): Setting<string> {
+  return { ...about, schema: z.string().min(1) };
+}
+
+/** Text that no log or listing may show. */
+export function secret(about: About & { schema?: z.ZodType<string> }): Setting<string> {
+  return { schema: z.string().min(16, 'must have at least 16 characters'), ...about, secret: true };
+}
+
+/** The path of a file; `none`, the default, for no file. */
+export function file(about: About): Setting<string | undefined> {
+  const schema = z.string().transform((path) => (path === 'none' ? undefined : path));
+  return { ...about, default: 'none', schema: schema as unknown as z.ZodType<string | undefined> };
+}
+
+/** A whole number with its unit and the range in which it makes sense. */
+export function integer(
+  about: About & { default: number; unit: string; min: number; max: number },
+): Setting<number> {
+  const { min, max, env, description, unit } = about;
+  const schema = z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(min, `must be at least ${min} ${unit}`)
+    .max(max, `must be at most ${max} ${unit}`);
+  return { env, description, unit, default: String(about.default), schema: schema as z.ZodType<number> };
+}
+
+/** `true` or `false`. */
+export function flag(about: About & { default: boolean }): Setting<boolean> {
+  const schema = z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((value) => value === 'true');
+  return { ...about, default: String(about.default), schema: schema as unknown as z.ZodType<boolean> };
+}
+
+/** Subnets in CIDR notation, separated by commas; `none` for none. */
+export function cidrs(about: About): Setting<readonly string[]> {
+  const schema = z
+    .string()
+    .transform((list) => (list.trim() === 'none' ? [] : list.split(',').map((cidr) => cidr.trim())))
+    .refine((list) => list.every(isCidr), 'must be subnets such as 10.0.0.0/8,fd00::/8, or none');
+  return { ...about, default: 'none', schema };
+}
