@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { FORMATS } from './formats.ts';
 import { createInPlaceReferences } from './in-place-references.ts';
 import { multipleOf } from './multiple-of.ts';
-import { createPatterns, type Patterns, re2 } from './re2-pattern.ts';
+import { createPatterns, locatedPattern, type Patterns, re2 } from './re2-pattern.ts';
 import { reference } from './reference.ts';
 import { createRun } from './run.ts';
 import { type CheckSteps, counting, createSteps, stepLimit } from './step-limit.ts';
@@ -39,7 +39,7 @@ export function compile(
   });
   // Keeping account of what has been evaluated costs time, and all branches of an anyOf their turn.
   ajv.opts.unevaluated = JSON.stringify(schema).includes('"unevaluated');
-  const keywords = [reference(run, inPlace), multipleOf, uniqueItems(run)];
+  const keywords = [reference(run, inPlace), multipleOf, locatedPattern, uniqueItems(run)];
   for (const keyword of keywords) ajv.removeKeyword(String(keyword.keyword)).addKeyword(keyword);
   if (allErrors) ajv.addKeyword(stepLimit(run));
   const validate = ajv.compile(allErrors ? counting(schema) : schema);

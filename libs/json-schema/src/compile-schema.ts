@@ -1,4 +1,4 @@
-import type { InputError } from '@errand/contracts';
+import { fragmentOf, type InputError } from '@errand/contracts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { examineSchema } from './check-schema.ts';
 import { type Compiled, compile } from './compile-checks.ts';
@@ -39,7 +39,7 @@ export function compileSchema(schema: Record<string, unknown>): Validator {
   let thorough: typeof quick | undefined;
   return (input, length, steps = createSteps()) => {
     const first = firstErrors(quick, input, steps);
-    if (first === undefined) return [TOO_COSTLY];
+    if (first instanceof TooMuchText) return [tooCostly(first)];
     if (first.length === 0 || length > ALL_ERRORS_LENGTH || steps.left <= 0) return inputErrorsOf(first);
     thorough ??= compile(schema, { allErrors: true, patterns });
     try {
@@ -51,18 +51,20 @@ export function compileSchema(schema: Record<string, unknown>): Validator {
   };
 }
 
-const TOO_COSTLY: InputError = {
-  pointer: '#',
-  code: 'too_costly',
-  detail: 'has texts that are too long for the patterns they must match',
-};
+function tooCostly({ instancePath }: TooMuchText): InputError {
+  return {
+    pointer: fragmentOf(instancePath),
+    code: 'too_costly',
+    detail: 'is too long, with the texts before it, for the patterns that they must match',
+  };
+}
 
-/** Undefined where the texts of the input are too long to be looked at. */
-function firstErrors(quick: Compiled, input: unknown, steps: CheckSteps): ErrorObject[] | undefined {
+/** TooMuchText where the texts of the input are too long to be looked at. */
+function firstErrors(quick: Compiled, input: unknown, steps: CheckSteps): ErrorObject[] | TooMuchText {
   try {
     return quick.errorsOf(input, steps);
   } catch (error) {
-    if (error instanceof TooMuchText) return undefined;
+    if (error instanceof TooMuchText) return error;
     throw error;
   }
 }

@@ -104,11 +104,28 @@ test.each([
   expect(steps.patternWork).toBeLessThan(before);
   expect(validate({ text: text.repeat(500_000) }, 1_000_000, steps)).toEqual([
     {
-      pointer: '#',
+      pointer: '#/text',
       code: 'too_costly',
-      detail: 'has texts that are too long for the patterns they must match',
+      detail: 'is too long, with the texts before it, for the patterns that they must match',
     },
   ]);
+});
+
+test.each<[string, object, unknown, string]>([
+  ['a list', { items: { pattern: 'a{0,500}' } }, ['a', 'b', 'a'.repeat(500_000)], '#/2'],
+  [
+    'members of any name, behind references',
+    {
+      additionalProperties: { $ref: '#/$defs/text' },
+      $defs: { text: { anyOf: [{ type: 'null' }, { properties: { 'a/b': { pattern: 'a{500}' } } }] } },
+    },
+    { 'é~': { 'a/b': 'a'.repeat(500_000) } },
+    '#/%C3%A9~0/a~1b',
+  ],
+  ['the value itself', { pattern: 'a{500}' }, 'a'.repeat(500_000), '#'],
+  ['a name', { propertyNames: { pattern: 'a{500}' } }, { ['a'.repeat(500_000)]: 1 }, '#'],
+])('a text that is not looked at is pointed to: %s', (_, schema, input, pointer) => {
+  expect(compileSchema({ ...schema })(input, 1_000_000)).toMatchObject([{ pointer, code: 'too_costly' }]);
 });
 
 test('inputs that share steps share the work of patterns, names of members too', () => {

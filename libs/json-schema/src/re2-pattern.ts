@@ -1,7 +1,9 @@
+import { _, type CodeKeywordDefinition, str } from 'ajv/dist/2020.js';
+import { usePattern } from 'ajv/dist/vocabularies/code.js';
 import { RE2JS } from 're2js';
 import { assertPatternSize, estimatePatternSize } from './pattern-size.ts';
 import type { Run } from './run.ts';
-import { TooMuchText } from './step-limit.ts';
+import { instancePath, TooMuchText } from './step-limit.ts';
 
 /** The patterns of one schema, each compiled once. */
 export interface Patterns {
@@ -48,9 +50,10 @@ export function re2(patterns: Patterns, run: Run) {
     const compiled = patterns.compile(pattern);
     const cost = compiled.programSize() + COST_OF_CHARACTER;
     return {
-      test(text: string): boolean {
+      /** `pathOf` says where the text stands. Names of members come without it. */
+      test(text: string, pathOf = () => ''): boolean {
         run.steps.patternWork -= text.length * cost;
-        if (run.steps.patternWork < 0) throw new TooMuchText();
+        if (run.steps.patternWork < 0) throw new TooMuchText(pathOf());
         return compiled.test(text);
       },
       // Ajv tells patterns apart by their text.
@@ -59,3 +62,19 @@ export function re2(patterns: Patterns, run: Run) {
   }
   return Object.assign(compile, { code: 're2' });
 }
+
+/** `pattern` that tells where its text stands. */
+export const locatedPattern: CodeKeywordDefinition = {
+  keyword: 'pattern',
+  before: 'format',
+  type: 'string',
+  schemaType: 'string',
+  error: {
+    message: ({ schemaCode }) => str`must match pattern "${schemaCode}"`,
+    params: ({ schemaCode }) => _`{pattern: ${schemaCode}}`,
+  },
+  code(cxt) {
+    const path = str`${instancePath}${cxt.it.errorPath}`;
+    cxt.pass(_`${usePattern(cxt, cxt.schema)}.test(${cxt.data}, () => ${path})`);
+  },
+};

@@ -20,7 +20,7 @@ const FOR_ALL_MEMBERS = [
   'contains',
 ];
 /** Where the value of the function that Ajv is writing stands, as Ajv calls it. */
-const instancePath = new Name('instancePath');
+export const instancePath = new Name('instancePath');
 
 /** Thrown in the middle of a validation. */
 export class TooManySteps extends Error {
@@ -34,6 +34,12 @@ export class TooMuchText extends Error {
   override name = 'TooMuchText';
   readonly code = 'too_much_text';
   readonly retryable = false;
+  /** Where the text stands that there was no more time for. */
+  readonly instancePath: string;
+  constructor(instancePath: string) {
+    super();
+    this.instancePath = instancePath;
+  }
 }
 
 /** What is left for all the inputs that share it. */
