@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FairShare } from './fair-share.ts';
 import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
 import { type Ctx, untilAnswered } from './middleware/exchange.ts';
@@ -13,6 +14,10 @@ export interface KeyRequests {
    * @throws Refusal too_many_requests; unauthorized for a read whose key was deleted meanwhile
    */
   handle(c: Ctx, keyId: string, handler: () => Response | Promise<Response>): Promise<Response>;
+  /** Counts a request of a key that was refused before it was looked at. */
+  addRefused(keyId: string): void;
+  /** How many open connections have brought a key. */
+  connections(): number;
   /** Ends what goes on with a key: waits are woken, and answers that are being sent are cut off. */
   end(keyId: string): void;
   /** What the keys have cost lately. */
@@ -33,6 +38,8 @@ interface UseOfKey {
 const REST = 30;
 /** What callers with one key may leave unread. */
 const MAX_UNREAD_BYTES = 67_108_864;
+/** Answers to those who ask for too much. */
+const TOO_MUCH = new Set<string | undefined>(['too_many_requests', 'too_many_reads', 'overloaded']);
 
 export function createKeyRequests(options: {
   maxPerKey: number;
@@ -40,11 +47,14 @@ export function createKeyRequests(options: {
   share: FairShare;
   /** Whose a key is. */
   describe: (keyId: string) => { tenant_id: string; name: string };
+  /** The wall clock, in ms. */
+  now: () => number;
 }): KeyRequests {
   const { maxPerKey, describe, share } = options;
   const pace = createPace(share, REST);
-  const usage = createKeyUsage();
+  const usage = createKeyUsage(options.now);
   const uses = new Map<string, UseOfKey>();
+  const connections = new Set<Socket>();
 
   function useOf(keyId: string): UseOfKey {
     const known = uses.get(keyId);
@@ -55,15 +65,26 @@ export function createKeyRequests(options: {
     return use;
   }
 
+  function addConnection(socket: Socket | null | undefined): void {
+    if (!socket || socket.destroyed || connections.has(socket)) return;
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  }
+
+  const addRefused = (keyId: string) => usage.add(keyId, { requests: 1, refused: 1 });
+
   return {
+    addRefused,
+    connections: () => connections.size,
     handle(c, keyId, handler) {
+      const outgoing = c.env.wire?.outgoing;
+      addConnection(outgoing?.req.socket);
       const use = useOf(keyId);
       const { open, gone } = use;
       if (open.size >= maxPerKey || unreadBytes(open) > MAX_UNREAD_BYTES) {
-        usage.add(keyId, { requests: 1, refused: 1 });
+        addRefused(keyId);
         throw new Refusal('too_many_requests');
       }
-      const outgoing = c.env.wire?.outgoing;
       const request: KeyRequest = { outgoing, isAnswered: false };
       open.add(request);
       const caller = c.req.raw.headers.get('authorization') ?? '';
@@ -80,8 +101,10 @@ export function createKeyRequests(options: {
       };
       return untilAnswered(c, answer, () => {
         open.delete(request);
-        share.add(caller, c.env.busyMs);
-        usage.add(keyId, { requests: 1, busy_ms: c.env.busyMs, ...usage.bytesOf(outgoing) });
+        const { busyMs: busy_ms, readMs: read_ms, code } = c.env;
+        share.add(caller, busy_ms);
+        const refused = Number(TOO_MUCH.has(code));
+        usage.add(keyId, { requests: 1, refused, busy_ms, read_ms, ...usage.bytesOf(outgoing) });
         if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
       });
     },

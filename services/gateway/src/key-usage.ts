@@ -5,8 +5,8 @@ import { z } from 'zod';
 
 /*
  * What each key has cost this gateway lately: the window and the one before it, of which there is a set of tallies each.
- * Time is that of reading, checking and writing JSON, which is what requests can make long. Bytes are those of
- * connections, heads included.
+ * Time is that of reading, checking and writing JSON, and that of reading lists, which is what requests can make long.
+ * Bytes are those of connections, heads included.
  */
 
 const WINDOW_MS = 60_000;
@@ -17,8 +17,11 @@ const OTHERS = 'others';
 
 const Tally = z.object({
   requests: z.int(),
-  refused: z.int().meta({ description: 'With 429, for what the key had under way.' }),
-  busy_ms: z.number(),
+  refused: z
+    .int()
+    .meta({ description: 'With 429 for what the key had under way, or with 503 under overload.' }),
+  busy_ms: z.number().meta({ description: 'Of reading, checking and writing JSON.' }),
+  read_ms: z.number().meta({ description: 'Of reading lists, most of it in Postgres.' }),
   bytes_in: z.int(),
   bytes_out: z.int(),
 });
@@ -43,7 +46,12 @@ export interface KeyUsage {
   report(underWay: UnderWay, describe: (keyId: string) => { tenant_id: string; name: string }): KeyUsageView;
 }
 
-const none = (): Tally => ({ requests: 0, refused: 0, busy_ms: 0, bytes_in: 0, bytes_out: 0 });
+const none = (): Tally => ({ requests: 0, refused: 0, busy_ms: 0, read_ms: 0, bytes_in: 0, bytes_out: 0 });
+/** Of no more than this together, a key that has most of it costs nobody anything. */
+const LITTLE: z.infer<typeof UsageView> = {
+  ...{ requests: 100, refused: 10, busy_ms: 100, read_ms: 100, bytes_in: 1_000_000, bytes_out: 1_000_000 },
+  ...{ under_way: 10, connections: 10 },
+};
 
 export function createKeyUsage(now: () => number = Date.now): KeyUsage {
   let window = { since: now(), tallies: new Map<string, Tally>() };
@@ -84,7 +92,7 @@ export function createKeyUsage(now: () => number = Date.now): KeyUsage {
       });
       const total = all.reduce((sum, { usage }) => sumOf(sum, usage), emptyUsage());
       const weightOf = (usage: typeof total) =>
-        Math.max(...fieldsOf(usage).map((field) => usage[field] / (total[field] || 1)));
+        Math.max(...fieldsOf(usage).map((field) => usage[field] / Math.max(total[field], LITTLE[field])));
       const named = all.filter(({ keyId }) => keyId !== OTHERS);
       const told = named.toSorted((a, b) => weightOf(b.usage) - weightOf(a.usage)).slice(0, TOLD);
       const others = all.filter((each) => !told.includes(each)).map(({ usage }) => usage);
@@ -114,8 +122,12 @@ function sumOf<T extends Record<string, number>>(a: T, b: T): T {
 export function measureKeyUsage({ metrics }: Pick<Ops, 'metrics'>, report: () => KeyUsageView): void {
   const figures = {
     errand_key_requests: ['requests', 'Requests of a key'],
-    errand_key_refused_requests: ['refused', 'Requests of a key that were refused for what it had under way'],
+    errand_key_refused_requests: [
+      'refused',
+      'Requests of a key that were refused for what it had under way, or under overload',
+    ],
     errand_key_busy_ms: ['busy_ms', 'Time that went into reading, checking and writing the JSON of a key'],
+    errand_key_read_ms: ['read_ms', 'Time that went into reading lists of a key, most of it in Postgres'],
     errand_key_received_bytes: ['bytes_in', 'Bytes that came with a key'],
     errand_key_sent_bytes: ['bytes_out', 'Bytes that went to callers with a key'],
     errand_key_requests_under_way: ['under_way', 'Requests of a key at this moment'],
@@ -143,4 +155,21 @@ export function measureKeyUsage({ metrics }: Pick<Ops, 'metrics'>, report: () =>
       gauge.set({ tenant: OTHERS, key: OTHERS }, others[field]);
     }
   }
+}
+
+/** Connections that send nothing, or no key, belong to no key's usage, so they are counted by themselves. */
+export function measureConnections(
+  { metrics }: Pick<Ops, 'metrics'>,
+  count: { all: () => number; withKey: () => number },
+): void {
+  new Gauge({
+    name: 'errand_connections',
+    help: 'Open connections, by whether a request with a known key has come over them',
+    labelNames: ['key'],
+    registers: [metrics],
+    collect() {
+      this.set({ key: 'any' }, count.withKey());
+      this.set({ key: 'none' }, count.all() - count.withKey());
+    },
+  });
 }

@@ -58,9 +58,15 @@ test('appends that are too many at the same time are refused, and others are tak
 });
 
 const answer = () => ({ status: 503, headers: {}, body: '' });
+const onRefused = () => {};
 
 test('operators and probes are always answered', () => {
-  const refuse = createOverloadRefusal({ load: () => 'flooded', share: { isHeavy: () => true }, answer });
+  const refuse = createOverloadRefusal({
+    load: () => 'flooded',
+    share: { isHeavy: () => true },
+    answer,
+    onRefused,
+  });
   const refused = (url: string) => refuse({ url, headers: {} } as never) !== undefined;
   expect(['/healthz', '/readyz', '/metrics', '/admin/keys/1'].map(refused)).toEqual(Array(4).fill(false));
   expect(['/v2/tenants/a/jobs', '/docs', '/administer'].map(refused)).toEqual(Array(3).fill(true));
@@ -69,7 +75,7 @@ test('operators and probes are always answered', () => {
 test('those who cause an overload are refused, and the others only once there is too much for all', () => {
   const share = { isHeavy: (caller: string) => caller === 'Bearer attacker' };
   const refusedAt = (load: 'overloaded' | 'flooded') => {
-    const refuse = createOverloadRefusal({ load: () => load, share, answer });
+    const refuse = createOverloadRefusal({ load: () => load, share, answer, onRefused });
     return ['Bearer attacker', 'Bearer neighbour'].map(
       (authorization) => refuse({ url: '/v2', headers: { authorization } } as never) !== undefined,
     );

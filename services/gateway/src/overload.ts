@@ -79,12 +79,16 @@ export function createOverloadRefusal(options: {
   load: () => Load;
   share: Pick<FairShare, 'isHeavy'>;
   answer: () => PlainAnswer;
+  /** Told of each, with what it came with to say whose it is. */
+  onRefused: (authorization: string) => void;
 }): (incoming: IncomingMessage) => PlainAnswer | undefined {
   return ({ url = '', headers }) => {
     // Asked of every request: it watches the turns of the event loop by them.
     const load = options.load();
     if (load === 'bearable' || ALWAYS.test(url)) return undefined;
-    const isRefused = load === 'flooded' || options.share.isHeavy(headers.authorization ?? '');
-    return isRefused ? options.answer() : undefined;
+    const { authorization = '' } = headers;
+    if (load === 'overloaded' && !options.share.isHeavy(authorization)) return undefined;
+    options.onRefused(authorization);
+    return options.answer();
   };
 }

@@ -15,6 +15,7 @@ const exchange: Exchange = {
   action: undefined,
   jobId: undefined,
   busyMs: 0,
+  readMs: 0,
   pace: undefined,
   keyGone: undefined,
   code: undefined,

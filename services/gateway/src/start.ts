@@ -17,7 +17,9 @@ import { createEndingsTable } from './feed/endings-table.ts';
 import { createJobList } from './job-list.ts';
 import { createJobStore } from './job-store.ts';
 import { createKeyRequests } from './key-requests.ts';
+import { measureConnections } from './key-usage.ts';
 import { type LogRoom, watchLogRoom } from './log-room.ts';
+import { keyIdOf } from './middleware/authenticate.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
 import { watchSettledBucket } from './settled-bucket.ts';
@@ -74,6 +76,7 @@ export async function startGateway(
     maxPerKey: config.requestsPerKey,
     share,
     describe: (keyId) => keys.peek(keyId) ?? { tenant_id: '', name: keyId },
+    now,
   });
   const keys: WatchedBucket<ApiKey> = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey, (keyId, key) => {
     if (!key) keyRequests.end(keyId);
@@ -128,6 +131,11 @@ export async function startGateway(
     box: createSecretBox(config.secretKey),
     ...{ ops, room },
   });
+  // Only of keys that there are: others could be made up without end.
+  const onRefused = (authorization: string) => {
+    const keyId = keyIdOf(authorization);
+    if (keyId && keys.peek(keyId)) keyRequests.addRefused(keyId);
+  };
   const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
   const http = resources.use(
     await serveHttp({
@@ -139,10 +147,11 @@ export async function startGateway(
       maxConnections,
       headTimeoutMs: config.bodyTimeoutMs,
       stallMs: config.answerStallMs,
-      refuse: createOverloadRefusal({ load: createLoadCheck(), share, answer: problemOfOverload }),
+      refuse: createOverloadRefusal({ load: createLoadCheck(), share, answer: problemOfOverload, onRefused }),
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );
+  measureConnections(ops, { all: http.connections, withKey: keyRequests.connections });
   // Disposed of first: who is waiting is answered, so that the server can close.
   resources.defer(() => stop.abort());
   log.info({ host, port: http.port }, 'listening');

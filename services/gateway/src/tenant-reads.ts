@@ -52,7 +52,9 @@ export function createTenantReads(
         try {
           return await handler(c, caller);
         } finally {
-          share.add(tenantId, performance.now() - began);
+          const tookMs = performance.now() - began;
+          c.env.readMs += tookMs;
+          share.add(tenantId, tookMs);
         }
       };
       const answer = () => inTurn(tenantId, read);

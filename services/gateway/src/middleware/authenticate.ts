@@ -64,6 +64,12 @@ export function createAuthenticator(deps: {
   };
 }
 
+/** The id that the key of a header has, if there is such a key. */
+export function keyIdOf(authorization: string): string | undefined {
+  const token = BEARER.exec(authorization)?.[1];
+  return token === undefined ? undefined : digestOf(token).toString('hex');
+}
+
 function tokenOf(c: Ctx): string {
   const token = BEARER.exec(c.req.raw.headers.get('authorization') ?? '')?.[1];
   if (token === undefined) throw new Refusal('unauthorized');

@@ -16,6 +16,8 @@ export interface Exchange {
   jobId: string | undefined;
   /** What the request has kept the process for, as far as it is measured. */
   busyMs: number;
+  /** How long its lists took to be read, most of it in Postgres. */
+  readMs: number;
   /** Waits for the caller's turn with work that keeps the process. */
   pace: (<T>(work: () => T) => Promise<T>) | undefined;
   /** Aborted when the key of the request is deleted. */
@@ -121,6 +123,7 @@ function beginExchange(given: string | null, wire: Wire | undefined): Exchange {
     action: undefined,
     jobId: undefined,
     busyMs: 0,
+    readMs: 0,
     pace: undefined,
     keyGone: undefined,
     code: undefined,
