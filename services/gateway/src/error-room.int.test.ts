@@ -1,6 +1,7 @@
 import { InputError, Problem } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import { createAttacker, namedFirst } from './test-usage.ts';
 
 /* However much is wrong with a request, its answer is small and costs little. */
 
@@ -26,19 +27,6 @@ async function cpuMsOf<T>(call: () => Promise<T>): Promise<{ value: T; cpuMs: nu
   const { user, system } = process.cpuUsage(before);
   return { value, cpuMs: (user + system) / 1_000 };
 }
-
-test('a batch with 900,000 unknown options is answered with a thousand errors at most', async () => {
-  const wrong = { tilt_deg: 1, _job: members(1_000) };
-  const body = JSON.stringify({ items: [{ tilt_deg: 1 }, ...Array.from({ length: 900 }, () => wrong)] });
-  const { value: answer, cpuMs } = await cpuMsOf(() => gateway.call(BATCH_PATH, { body }));
-  expect(answer.status).toBe(202);
-  expect(answer.text.length).toBeLessThan(MAX_ANSWER_CHARACTERS);
-  const { accepted, rejected, items, more_errors } = answer.json;
-  expect({ accepted, rejected, more_errors }).toEqual({ accepted: 1, rejected: 900, more_errors: true });
-  const counts = items.slice(1).map((item: { errors: unknown[] }) => item.errors.length);
-  expect([Math.min(...counts), Math.max(...counts)]).toEqual([1, 100]);
-  expect(cpuMs).toBeLessThan(2_500);
-});
 
 test('of a batch without a right item the same holds', async () => {
   const items = Array.from({ length: 900 }, () => ({ _job: members(1_000) }));
@@ -79,15 +67,57 @@ test.each<[string, string, object]>([
   expect(answer.text.length).toBeLessThan(MAX_ANSWER_CHARACTERS);
 });
 
+test('a batch with 900,000 unknown options is answered with a thousand errors at most', async () => {
+  const wrong = { tilt_deg: 1, _job: members(1_000) };
+  const body = JSON.stringify({ items: [{ tilt_deg: 1 }, ...Array.from({ length: 900 }, () => wrong)] });
+  const attacker = await createAttacker(gateway);
+  const batch = () => gateway.call(BATCH_PATH, { body, token: attacker.api_key });
+  const { value: answer, cpuMs } = await cpuMsOf(batch);
+  expect(answer.status).toBe(202);
+  expect(answer.text.length).toBeLessThan(MAX_ANSWER_CHARACTERS);
+  const { accepted, rejected, items, more_errors } = answer.json;
+  expect({ accepted, rejected, more_errors }).toEqual({ accepted: 1, rejected: 900, more_errors: true });
+  const counts = items.slice(1).map((item: { errors: unknown[] }) => item.errors.length);
+  expect([Math.min(...counts), Math.max(...counts)]).toEqual([1, 100]);
+  expect(cpuMs).toBeLessThan(2_500);
+  await namedFirst(gateway, attacker);
+});
+
 test('what is wrong with all items of a batch costs what one may cost', async () => {
   const names = Array.from({ length: 300 }, (_, at) => `n${at}`);
   const input_schema = { type: 'object', allOf: names.map(() => ({ required: names })) };
   await gateway.announce({ ...SIMULATE, name: 'strict', input_schema });
   const path = BATCH_PATH.replace('simulate', 'strict');
   await expect.poll(async () => (await gateway.call(path, { body: {} })).status).toBe(422);
-  const batch = () => gateway.call(path, { body: { items: Array.from({ length: 80 }, () => ({})) } });
+  const attacker = await createAttacker(gateway);
+  const body = { items: Array.from({ length: 80 }, () => ({})) };
+  const batch = () => gateway.call(path, { body, token: attacker.api_key });
   const { value: answer, cpuMs } = await cpuMsOf(batch);
   expect(answer.status).toBe(422);
   expect(answer.json.errors.length).toBeGreaterThanOrEqual(80);
   expect(cpuMs).toBeLessThan(1_500);
+  await namedFirst(gateway, attacker);
+});
+
+test('a text that is too long for its pattern is pointed to, of a run and of an item', async () => {
+  const input_schema = {
+    type: 'object',
+    properties: { text: { type: 'string', pattern: '<[^>]{1,200}/>' } },
+  };
+  await gateway.announce({ ...SIMULATE, name: 'match', input_schema });
+  const path = RUN_PATH.replace('simulate', 'match');
+  await expect.poll(async () => (await gateway.call(path, { body: { text: 1 } })).status).toBe(422);
+  const attacker = await createAttacker(gateway);
+  const text = '<'.repeat(900_000);
+  const { value, cpuMs } = await cpuMsOf(() =>
+    gateway.call(path, { body: { text }, token: attacker.api_key }),
+  );
+  const problem = Problem.parse(value.json);
+  const detail = 'is too long, with the texts before it, for the patterns that they must match';
+  expect([problem.status, problem.code]).toEqual([422, 'invalid_input']);
+  expect(problem.errors).toEqual([{ pointer: '#/text', code: 'too_costly', detail }]);
+  expect(cpuMs).toBeLessThan(1_000);
+  await namedFirst(gateway, attacker);
+  const items = await gateway.call(`${path}-batch`, { body: { items: [{ text }] } });
+  expect(items.json.errors).toEqual([{ pointer: '#/items/0/text', code: 'too_costly', detail }]);
 });

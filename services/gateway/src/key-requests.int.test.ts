@@ -4,6 +4,7 @@ import { PROJECTION_CONSUMER } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
 import { openReadModel } from './test-read-model.ts';
+import { createAttacker, namedFirst } from './test-usage.ts';
 
 /* What a key may have under way, and that all of it ends with the key. */
 
@@ -90,19 +91,23 @@ test('a key has so many requests under way, and more when others are over', asyn
 
 test('waits that a connection has pipelined are bounded, and end with it', async () => {
   const job = await runJob();
+  const attacker = await createAttacker(gateway);
   const request =
-    `GET ${job}?wait=60 HTTP/1.1\r\nhost: a\r\n` + `authorization: Bearer ${gateway.apiKey}\r\n\r\n`;
+    `GET ${job}?wait=60 HTTP/1.1\r\nhost: a\r\n` + `authorization: Bearer ${attacker.api_key}\r\n\r\n`;
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   socket.on('error', () => {});
   socket.write(request.repeat(110));
   await expect.poll(() => waits()).toBe(100);
+  expect((await namedFirst(gateway, attacker)).attacker).toMatchObject({ under_way: 100, connections: 1 });
   socket.destroy();
   await expect.poll(() => waits()).toBe(0);
+  const flooding = await createAttacker(gateway);
   const flood = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   flood.on('error', () => {});
-  flood.write(request.repeat(20_000));
+  flood.write(request.replace(attacker.api_key, flooding.api_key).repeat(20_000));
   await new Promise((resolve) => flood.once('close', resolve));
   await expect.poll(() => waits()).toBe(0);
+  expect((await namedFirst(gateway, flooding)).attacker).toMatchObject({ requests: 100, under_way: 0 });
   expect((await gateway.call(job)).status).toBe(200);
 });
 

@@ -1,7 +1,9 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyUsage } from './key-usage.ts';
-import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import { ADMIN_KEY, RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
+import { createAttacker, namedFirst } from './test-usage.ts';
 
 /* What a gateway tells of its keys names the one that costs it most. */
 
@@ -48,6 +50,54 @@ test('waits of a key are told by their number and their connections, here and as
   expect(text).toContain(`errand_key_requests_under_way{${labels}} 10\n`);
   for (const socket of sockets) socket.destroy();
   await expect.poll(ofKey).toMatchObject({ requests: 10, under_way: 0, connections: 0 });
+});
+
+/** How many connections have brought a key, or none. */
+async function connections(key: 'any' | 'none'): Promise<number> {
+  const { text } = await gateway.call('/metrics');
+  return Number(new RegExp(`^errand_connections\\{key="${key}",.*\\} (\\d+)$`, 'm').exec(text)?.[1]);
+}
+
+/** So many connections that have sent nothing yet, all of them taken by the gateway. */
+async function openConnections(count: number): Promise<Socket[]> {
+  const before = await connections('none');
+  const sockets = Array.from({ length: count }, () =>
+    connect(Number(new URL(gateway.url).port), '127.0.0.1').on('error', () => {}),
+  );
+  await expect.poll(() => connections('none'), { timeout: 10_000 }).toBe(before + count);
+  return sockets;
+}
+
+test('requests that an overload refuses count for their key', async () => {
+  const names = Array.from({ length: 300 }, (_, at) => `n${at}`);
+  const input_schema = { type: 'object', allOf: names.map(() => ({ required: names })) };
+  await gateway.announce({ ...SIMULATE, name: 'strict', input_schema });
+  const path = RUN_PATH.replace('simulate', 'strict');
+  await expect.poll(async () => (await gateway.call(path, { body: {} })).status).toBe(422);
+  const attacker = await createAttacker(gateway);
+  const sockets = await openConnections(500);
+  const request =
+    `POST ${path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${attacker.api_key}\r\n` +
+    'content-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
+  const answers = Promise.all(sockets.map((socket) => once(socket, 'data')));
+  for (const socket of sockets) socket.write(request);
+  const refused = (await answers).filter(([answer]) => String(answer).startsWith('HTTP/1.1 503 ')).length;
+  expect(refused).toBeGreaterThan(0);
+  expect((await namedFirst(gateway, attacker)).attacker).toMatchObject({ requests: 500, refused });
+  for (const socket of sockets) socket.destroy();
+});
+
+test('connections that say nothing are counted as such, beside those of keys', async () => {
+  await gateway.call(`/v2/tenants/${TENANT}/actions`);
+  const before = await connections('none');
+  expect(await connections('any')).toBeGreaterThan(0);
+  const sockets = await openConnections(2_000);
+  sockets[0]?.write(
+    `GET /v2/tenants/${TENANT}/actions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${gateway.apiKey}\r\n\r\n`,
+  );
+  await expect.poll(() => connections('none')).toBe(before + 1_999);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(() => connections('none')).toBe(before);
 });
 
 const UNDESCRIBED = () => ({ tenant_id: '', name: '' });

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_PATH, STARTED, SUCCEEDED, startTestGateway, TENANT, type TestGateway } from './test-gateway.ts';
 import { openReadModel } from './test-read-model.ts';
+import { createAttacker, namedFirst } from './test-usage.ts';
 
 /* What one tenant asks of Postgres leaves room for the others, and what it does not take does not pile up. */
 
@@ -18,16 +19,17 @@ afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();
 });
 
-/** How many connections of the gateway wait for the lock. */
-async function waitingConnections(): Promise<number> {
+/** How many connections of the gateway wait for the lock, and have for so long. */
+async function waitingConnections(forMs = 0): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from pg_stat_activity
-    where application_name = 'errand-gateway' and wait_event_type = 'Lock'`.execute(model.db);
+    where application_name = 'errand-gateway' and wait_event_type = 'Lock'
+      and now() - query_start >= ${forMs} * interval '1 ms'`.execute(model.db);
   return rows[0]?.count ?? 0;
 }
 
-test('the lists of a tenant have half of the connections, and those that are too many get 429', async () => {
-  const { api_key } = await gateway.createKey('globex', 'k');
+/** Nobody reads or writes the table until the answer is called. */
+async function lockJobs(): Promise<() => Promise<void>> {
   const lock = Promise.withResolvers<void>();
   const locked = Promise.withResolvers<void>();
   const holding = model.db.transaction().execute(async (trx) => {
@@ -36,8 +38,19 @@ test('the lists of a tenant have half of the connections, and those that are too
     await lock.promise;
   });
   await locked.promise;
-  const lists = Array.from({ length: 60 }, () => gateway.call(`/v2/tenants/${TENANT}/jobs`));
-  await expect.poll(waitingConnections).toBe(5);
+  return () => {
+    lock.resolve();
+    return holding;
+  };
+}
+
+test('the lists of a tenant have half of the connections, and those that are too many get 429', async () => {
+  const { api_key } = await gateway.createKey('globex', 'k');
+  const attacker = await createAttacker(gateway);
+  const unlock = await lockJobs();
+  const list = () => gateway.call(`/v2/tenants/${TENANT}/jobs`, { token: attacker.api_key });
+  const lists = Array.from({ length: 60 }, list);
+  await expect.poll(() => waitingConnections()).toBe(5);
   const [refused] = await Promise.all([Promise.race(lists)]);
   expect([refused.status, refused.json.code, refused.headers.get('retry-after')]).toEqual([
     429,
@@ -45,14 +58,28 @@ test('the lists of a tenant have half of the connections, and those that are too
     '1',
   ]);
   const others = gateway.call('/v2/tenants/globex/jobs', { token: api_key });
-  await expect.poll(waitingConnections).toBe(6);
-  lock.resolve();
-  await holding;
+  await expect.poll(() => waitingConnections()).toBe(6);
+  await unlock();
   expect((await others).status).toBe(200);
   const statuses = (await Promise.all(lists)).map(({ status }) => status);
   expect(statuses.filter((status) => status === 200)).toHaveLength(32);
   expect(statuses.filter((status) => status === 429)).toHaveLength(28);
+  expect((await namedFirst(gateway, attacker)).attacker).toMatchObject({ requests: 60, refused: 28 });
   expect((await gateway.call(`/v2/tenants/${TENANT}/jobs`)).status).toBe(200);
+});
+
+test('a key whose one list takes long is named before one that asks for more', async () => {
+  const attacker = await createAttacker(gateway);
+  const filters = Array.from({ length: 20 }, (_, at) => `metadata.k${at}=v`).join('&');
+  const unlock = await lockJobs();
+  const list = () => gateway.call(`/v2/tenants/${TENANT}/jobs?${filters}`, { token: attacker.api_key });
+  const answer = list();
+  await expect.poll(() => waitingConnections(300), { timeout: 10_000 }).toBe(1);
+  await unlock();
+  expect((await answer).status).toBe(200);
+  const named = await namedFirst(gateway, attacker);
+  expect(named.attacker.read_ms).toBeGreaterThan(named.attacker.busy_ms);
+  expect(named.neighbour.read_ms).toBe(0);
 });
 
 /** An ended job whose result has so many characters. */
@@ -73,17 +100,19 @@ test('a page of large results has some two megabytes', async () => {
 
 test('a key whose answers are not read gets no more of them until they are', async () => {
   const job = await endedJob(20_000_000);
-  const ended = `GET ${job} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${gateway.apiKey}\r\n\r\n`;
-  const sockets = Array.from({ length: 20 }, () => {
+  const attacker = await createAttacker(gateway);
+  const ended = `GET ${job} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${attacker.api_key}\r\n\r\n`;
+  const sockets = Array.from({ length: 10 }, () => {
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1').pause();
     socket.on('error', () => {});
     socket.write(ended);
     return socket;
   });
-  const status = async () => (await gateway.call(`/v2/tenants/${TENANT}/actions`)).status;
+  const actions = `/v2/tenants/${TENANT}/actions`;
+  const status = async () => (await gateway.call(actions, { token: attacker.api_key })).status;
   await expect.poll(status, { timeout: 20_000 }).toBe(429);
-  const { api_key } = await gateway.createKey(TENANT, 'another');
-  expect((await gateway.call(`/v2/tenants/${TENANT}/actions`, { token: api_key })).status).toBe(200);
+  expect((await gateway.call(actions)).status).toBe(200);
+  await namedFirst(gateway, attacker);
   for (const socket of sockets) socket.destroy();
-  await expect.poll(status).toBe(200);
+  await expect.poll(status, { timeout: 20_000 }).toBe(200);
 });

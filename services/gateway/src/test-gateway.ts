@@ -113,7 +113,8 @@ export async function startTestGateway(
   const fail = (error: unknown) => {
     throw error;
   };
-  const now = () => Date.now() + test.shiftMs;
+  const started = { apiKey: '', shiftMs: 0 };
+  const now = () => Date.now() + started.shiftMs;
   const context = { log, signal: stop.signal, fail, now };
   const gateway = resources.use(await startGateway(config, context));
   const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
@@ -121,11 +122,16 @@ export async function startTestGateway(
   const actions = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   const url = `http://127.0.0.1:${gateway.port}`;
 
-  const started = { apiKey: '' };
   const test: TestGateway = {
-    ...{ nats, database, bus, url, shiftMs: 0 },
+    ...{ nats, database, bus, url },
     get apiKey() {
       return started.apiKey;
+    },
+    get shiftMs() {
+      return started.shiftMs;
+    },
+    set shiftMs(ms) {
+      started.shiftMs = ms;
     },
     call: (path, options = {}) => call(url + path, { token: started.apiKey, ...options }),
     async announce(contract, unservedSince) {
