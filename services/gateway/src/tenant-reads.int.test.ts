@@ -28,8 +28,8 @@ async function waitingConnections(forMs = 0): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** Nobody reads or writes the table until the answer is called. */
-async function lockJobs(): Promise<() => Promise<void>> {
+/** Nobody reads or writes the table until this is disposed of. */
+async function lockJobs() {
   const lock = Promise.withResolvers<void>();
   const locked = Promise.withResolvers<void>();
   const holding = model.db.transaction().execute(async (trx) => {
@@ -38,16 +38,17 @@ async function lockJobs(): Promise<() => Promise<void>> {
     await lock.promise;
   });
   await locked.promise;
-  return () => {
+  const unlock = async () => {
     lock.resolve();
-    return holding;
+    await holding;
   };
+  return { unlock, [Symbol.asyncDispose]: unlock };
 }
 
 test('the lists of a tenant have half of the connections, and those that are too many get 429', async () => {
   const { api_key } = await gateway.createKey('globex', 'k');
   const attacker = await createAttacker(gateway);
-  const unlock = await lockJobs();
+  await using lock = await lockJobs();
   const list = () => gateway.call(`/v2/tenants/${TENANT}/jobs`, { token: attacker.api_key });
   const lists = Array.from({ length: 60 }, list);
   await expect.poll(() => waitingConnections()).toBe(5);
@@ -59,7 +60,7 @@ test('the lists of a tenant have half of the connections, and those that are too
   ]);
   const others = gateway.call('/v2/tenants/globex/jobs', { token: api_key });
   await expect.poll(() => waitingConnections()).toBe(6);
-  await unlock();
+  await lock.unlock();
   expect((await others).status).toBe(200);
   const statuses = (await Promise.all(lists)).map(({ status }) => status);
   expect(statuses.filter((status) => status === 200)).toHaveLength(32);
@@ -71,11 +72,11 @@ test('the lists of a tenant have half of the connections, and those that are too
 test('a key whose one list takes long is named before one that asks for more', async () => {
   const attacker = await createAttacker(gateway);
   const filters = Array.from({ length: 20 }, (_, at) => `metadata.k${at}=v`).join('&');
-  const unlock = await lockJobs();
+  await using lock = await lockJobs();
   const list = () => gateway.call(`/v2/tenants/${TENANT}/jobs?${filters}`, { token: attacker.api_key });
   const answer = list();
   await expect.poll(() => waitingConnections(300), { timeout: 10_000 }).toBe(1);
-  await unlock();
+  await lock.unlock();
   expect((await answer).status).toBe(200);
   const named = await namedFirst(gateway, attacker);
   expect(named.attacker.read_ms).toBeGreaterThan(named.attacker.busy_ms);
