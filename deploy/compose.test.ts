@@ -65,3 +65,10 @@ test('a service of docker-compose.yml has the keys that its settings name, and n
   }
   expect(text).not.toMatch(/:-demo/);
 });
+
+test('the gateway of docker-compose.yml answers to the names of its machine and its own', async () => {
+  const text = await readFile(here('../docker-compose.yml'), 'utf8');
+  const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
+  const hosts = services.gateway?.environment?.ERRAND_ALLOWED_HOSTS;
+  expect(hosts).toMatch(/^\$\{ERRAND_ALLOWED_HOSTS:-localhost,127\.0\.0\.1,\[::1\],gateway\}$/);
+});

@@ -9,6 +9,7 @@ import { expect, test } from 'vitest';
 import {
   inheritedEnv,
   onlyOwnKeys,
+  processEnv,
   SERVICES,
   type ServiceName,
   serviceEnv,
@@ -31,6 +32,12 @@ test('each service has an ops port of its own, and all know the one address of t
   const envs = SERVICES.map((name) => serviceEnv(name, FACTS));
   expect(envs.map((env) => env.ERRAND_OPS_PORT)).toEqual(['1', '5', '2', '3', '4']);
   expect(new Set(envs.map((env) => env.ERRAND_PUBLIC_URL))).toEqual(new Set(['http://127.0.0.1:1']));
+});
+
+test('a gateway answers to the names of this machine, unless the shell names others', () => {
+  const hosts = (shell: NodeJS.ProcessEnv) => processEnv('gateway', FACTS, shell).ERRAND_ALLOWED_HOSTS;
+  expect(hosts({})).toBe('localhost,127.0.0.1,[::1]');
+  expect(hosts({ ERRAND_ALLOWED_HOSTS: 'any' })).toBe('any');
 });
 
 test('what the shell holds for other servers reaches only services that are to use those', () => {

@@ -78,6 +78,15 @@ export function inheritedEnv(name: ServiceName, env: NodeJS.ProcessEnv): NodeJS.
   return onlyOwnKeys(name, own);
 }
 
+/** All that a service's process has in its environment. */
+export function processEnv(name: ServiceName, facts: ServiceFacts, shell: NodeJS.ProcessEnv) {
+  return {
+    ERRAND_ALLOWED_HOSTS: LOCAL_HOSTS,
+    ...inheritedEnv(name, shell),
+    ...serviceEnv(name, facts),
+  };
+}
+
 export function gatewayUrl(ports: { gateway: number }): string {
   return `http://127.0.0.1:${ports.gateway}`;
 }
@@ -102,11 +111,7 @@ export async function startServices(options: {
       async start() {
         latest = await startService({
           mainFile: serviceMainFile(name),
-          env: {
-            ERRAND_ALLOWED_HOSTS: LOCAL_HOSTS,
-            ...inheritedEnv(name, process.env),
-            ...serviceEnv(name, facts),
-          },
+          env: processEnv(name, facts, process.env),
           logFile: folder.logFile(name),
         });
         return latest;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { PROJECTION_CONSUMER } from '@errand/contracts';
@@ -109,6 +110,20 @@ test('waits that a connection has pipelined are bounded, and end with it', async
   await expect.poll(() => waits()).toBe(0);
   expect((await namedFirst(gateway, flooding)).attacker).toMatchObject({ requests: 100, under_way: 0 });
   expect((await gateway.call(job)).status).toBe(200);
+});
+
+test('connections that say nothing are closed in time, and those that are too many at once', async () => {
+  await using small = await gateway.another({ maxConnections: 10, bodyTimeoutMs: 500 });
+  const port = Number(new URL(small.url).port);
+  const silent = [];
+  for (let count = 0; count < 11; count++) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    await once(socket, 'connect');
+    silent.push(text(socket));
+  }
+  const heard = await Promise.all(silent);
+  expect(heard.filter((each) => each.includes('"code":"slow_request"'))).toHaveLength(10);
+  expect(heard[10]).toBe('');
 });
 
 /** Sends bytes as they are and resolves with all that comes back. */
