@@ -133,7 +133,7 @@ test('inputs that share steps share the work of patterns, names of members too',
   const steps = createSteps();
   const input = { ['a'.repeat(400)]: 1 };
   let checked = 0;
-  while (validate(input, 500, steps).length === 0) checked += 1;
+  while (checked < 1_000 && validate(input, 500, steps).length === 0) checked += 1;
   expect(checked).toBeGreaterThan(50);
   expect(checked).toBeLessThan(1_000);
 });
