@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { chmod, mkdtempDisposable } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -87,12 +86,12 @@ test('a folder whose servers let everybody in is handed over, with all that it h
 
 /** What NATS says to somebody who writes into a bucket without a password. */
 async function saidToStranger(port: number): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  socket.write('CONNECT {"verbose":false}\r\nPUB $KV.api_keys.stolen 2\r\n{}\r\n');
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  socket.write('CONNECT {"verbose":false}\r\nPUB $KV.api_keys.stolen 2\r\n{}\r\nPING\r\n');
   let heard = '';
-  socket.setEncoding('utf8').on('data', (chunk: string) => {
+  for await (const chunk of socket) {
     heard += chunk;
-  });
-  await once(socket, 'close');
+    if (heard.includes('PONG')) break;
+  }
   return heard;
 }

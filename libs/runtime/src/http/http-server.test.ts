@@ -121,6 +121,7 @@ test('a caller that takes nothing of its answer loses its connection, and one th
   await using strict = await serveHttp({
     ...options,
     stallMs: 500,
+    graceMs: 1_000,
     fetch: async ({ url }) => {
       begun++;
       if (url.endsWith('large')) return new Response(large);
