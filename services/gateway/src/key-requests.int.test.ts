@@ -77,7 +77,7 @@ test('a key has so many requests under way, and more when others are over', asyn
   const waiting = Array.from({ length: MAX }, () =>
     fetch(`${gateway.url}${job}?wait=60`, { headers, signal: stop.signal }).catch(() => undefined),
   );
-  await expect.poll(() => waits()).toBe(MAX);
+  await expect.poll(() => waits(), { timeout: 10_000 }).toBe(MAX);
   const refused = await gateway.call(job, { token: api_key });
   expect([refused.status, refused.json.code, refused.headers.get('retry-after')]).toEqual([
     429,
@@ -98,7 +98,7 @@ test('waits that a connection has pipelined are bounded, and end with it', async
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   socket.on('error', () => {});
   socket.write(request.repeat(110));
-  await expect.poll(() => waits()).toBe(100);
+  await expect.poll(() => waits(), { timeout: 10_000 }).toBe(100);
   expect((await namedFirst(gateway, attacker)).attacker).toMatchObject({ under_way: 100, connections: 1 });
   socket.destroy();
   await expect.poll(() => waits()).toBe(0);

@@ -16,7 +16,7 @@ export async function createAttacker(gateway: TestGateway): Promise<{ key_id: st
 /** Resolves once usage names a key before the neighbour's, with what it says of both. */
 export async function namedFirst(gateway: TestGateway, { key_id }: { key_id: string }) {
   const keys = async () => (await gateway.call('/admin/usage', { token: ADMIN_KEY })).json.keys;
-  await expect.poll(async () => (await keys())[0]?.key_id).toBe(key_id);
+  await expect.poll(async () => (await keys())[0]?.key_id, { timeout: 10_000 }).toBe(key_id);
   const [attacker, neighbour] = await keys();
   expect(neighbour).toMatchObject({ name: 'neighbour', requests: 10 });
   const { text } = await gateway.call('/metrics');
