@@ -9,24 +9,24 @@ import {
   serveHttp,
   watchClock,
 } from '@errand/runtime';
-import { openActionCatalogue, replacedActions } from './action-catalogue.ts';
+import { openActionCatalogue, replacedActions } from './actions/action-catalogue.ts';
+import { watchSettledBucket } from './actions/settled-bucket.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
-import { createFairShare } from './fair-share.ts';
-import { createEndingsTable } from './feed/endings-table.ts';
-import { createJobList } from './job-list.ts';
-import { createJobStore } from './job-store.ts';
-import { createKeyRequests } from './key-requests.ts';
-import { measureConnections } from './key-usage.ts';
-import { type LogRoom, watchLogRoom } from './log-room.ts';
-import { keyIdOf } from './middleware/authenticate.ts';
-import { createLoadCheck, createOverloadRefusal, limitAppends } from './overload.ts';
-import { problemOfBrokenRequest, problemOfOverload } from './problem.ts';
-import { watchSettledBucket } from './settled-bucket.ts';
-import { createDeliveryLog } from './webhooks/delivery-log.ts';
-import { createEndpointHealth } from './webhooks/endpoint-health.ts';
-import { hideExpired } from './webhooks/endpoint-store.ts';
-import { createReplayLog } from './webhooks/replay-log.ts';
+import { createEndingsTable } from './feed/endings-rows.ts';
+import { keyIdOf } from './http/authenticate.ts';
+import { problemOfBrokenRequest, problemOfOverload } from './http/problem.ts';
+import { createJobStore } from './jobs/job-rows.ts';
+import { createJobList } from './jobs/list/list-rows.ts';
+import { createFairShare } from './load/fair-share.ts';
+import { createKeyRequests } from './load/key-requests.ts';
+import { measureConnections } from './load/key-usage.ts';
+import { type LogRoom, watchLogRoom } from './load/log-capacity.ts';
+import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
+import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
+import { createEndpointHealth } from './webhooks/endpoints/endpoint-health.ts';
+import { hideExpired } from './webhooks/endpoints/endpoint-store.ts';
+import { createReplayLog } from './webhooks/replays/replay-rows.ts';
 
 export interface GatewayContext extends ServiceContext {
   /** The wall clock, in milliseconds. */

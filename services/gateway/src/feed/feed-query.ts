@@ -1,6 +1,6 @@
 import { type InputError, WEBHOOK_EVENT_TYPES, type WebhookEventType } from '@errand/contracts';
-import { Refusal } from '../problem.ts';
-import { queriedWaitS } from '../wait-preference.ts';
+import { Refusal } from '../http/problem.ts';
+import { queriedWaitS } from '../http/wait-preference.ts';
 import { type FeedCursor, readFeedCursor } from './feed-cursor.ts';
 
 export interface FeedQuery {

@@ -2,9 +2,9 @@ import { type Bus, LogUnavailable } from '@errand/bus';
 import type { JobStatus } from '@errand/contracts';
 import { endingsOf, PROJECTION_CONSUMER, storedSubject, type WebhookEventType } from '@errand/contracts';
 import { createLimiter } from '@errand/runtime';
-import { Refusal } from '../problem.ts';
-import type { TenantReads } from '../tenant-reads.ts';
-import type { Ending, EndingsTable } from './endings-table.ts';
+import { Refusal } from '../http/problem.ts';
+import type { TenantReads } from '../load/tenant-reads.ts';
+import type { Ending, EndingsTable } from './endings-rows.ts';
 import type { FeedCursor } from './feed-cursor.ts';
 
 /*

@@ -8,10 +8,10 @@ import {
   VerifyReport,
 } from '@errand/contracts';
 import { z } from 'zod';
-import { KeyUsageView } from '../key-usage.ts';
-import { KeyBody } from '../routes/create-key.ts';
-import { DeadLetterView } from '../routes/list-dead-letters.ts';
-import { ExecutorsAnswer } from '../routes/list-executors.ts';
+import { KeyBody } from '../admin/create-key.route.ts';
+import { DeadLetterView } from '../admin/list-dead-letters.route.ts';
+import { ExecutorsAnswer } from '../admin/list-executors.route.ts';
+import { KeyUsageView } from '../load/key-usage.ts';
 import { inPath, inQuery, json, jsonBody, type Operation } from './operation.ts';
 import { instant, limit, listOf, tenantId, wholeNumber } from './parameters.ts';
 import { named, schemaOf } from './schemas.ts';

@@ -1,10 +1,10 @@
 import { ENDPOINT_NEWS_TYPES, EventId, Instant, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
 import { DELIVERY_STATES } from '@errand/postgres';
 import { z } from 'zod';
-import { ReplayBody } from '../routes/start-replay.ts';
-import { TestAnswer } from '../routes/test-webhook.ts';
-import { AttemptView, DeliveryView } from '../webhooks/delivery-view.ts';
-import { ReplayStarted, ReplayView } from '../webhooks/replay-log.ts';
+import { AttemptView, DeliveryView } from '../webhooks/deliveries/delivery-view.ts';
+import { TestAnswer } from '../webhooks/deliveries/probe-endpoint.route.ts';
+import { ReplayStarted, ReplayView } from '../webhooks/replays/replay-rows.ts';
+import { ReplayBody } from '../webhooks/replays/start-replay.route.ts';
 import { inPath, inQuery, json, jsonBody, type Operation } from './operation.ts';
 import { cursor, instant, jobId, jobIdInQuery, limit, listOf, TENANT, tenantId } from './parameters.ts';
 import { named } from './schemas.ts';

@@ -3,7 +3,7 @@ import type { ActionContract } from '@errand/contracts';
 import { compileSchema } from '@errand/json-schema';
 import { createLogger, createOps } from '@errand/runtime';
 import { expect, test } from 'vitest';
-import { parseResourceTemplate } from '../action-path.ts';
+import { parseResourceTemplate } from '../actions/action-path.ts';
 import { type AppDeps, createRouter } from '../app.ts';
 import { openapiDocument } from './document.ts';
 

@@ -1,4 +1,4 @@
-import type { CatalogueEntry } from '../action-catalogue.ts';
+import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { type ActionSchemas, actionSchemasOf, placeOf } from './action-schemas.ts';
 import { adminOperations } from './admin.ts';
 import { deliveryOperations } from './deliveries.ts';

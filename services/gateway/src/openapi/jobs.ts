@@ -1,9 +1,9 @@
 import { ActionName, JOB_STATUSES, JobSummary } from '@errand/contracts';
 import { z } from 'zod';
-import { ActionView } from '../action-view.ts';
-import { EventView } from '../event-view.ts';
-import { CancelBody } from '../routes/cancel-job.ts';
-import { EndingView } from '../routes/get-feed.ts';
+import { ActionView } from '../actions/action-view.ts';
+import { EndingView } from '../feed/get-feed.route.ts';
+import { CancelBody } from '../jobs/cancel-job.route.ts';
+import { EventView } from '../jobs/history/event-view.ts';
 import { inQuery, json, jsonBody, type Operation } from './operation.ts';
 import * as parameters from './parameters.ts';
 import { accepted, CANCEL_PROBLEMS, cancelAnswers, summaryAnswer } from './runs.ts';

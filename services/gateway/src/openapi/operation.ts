@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ProblemCode } from '../problem.ts';
+import type { ProblemCode } from '../http/problem.ts';
 import { type Schema, schemaOf } from './schemas.ts';
 
 /** What the document says of one method at one path. */

@@ -1,5 +1,5 @@
 import { Problem } from '@errand/contracts';
-import { type ProblemCode, problemStatus } from '../problem.ts';
+import { type ProblemCode, problemStatus } from '../http/problem.ts';
 import type { HeaderName, Operation } from './operation.ts';
 import { pascalCase } from './pascal-case.ts';
 import { named, refTo, type Schema } from './schemas.ts';

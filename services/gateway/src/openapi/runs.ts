@@ -1,8 +1,8 @@
 import { JobSummary, RunAccepted } from '@errand/contracts';
 import { z } from 'zod';
-import type { CatalogueEntry } from '../action-catalogue.ts';
-import { CancelBody } from '../routes/cancel-job.ts';
-import { BatchAnswer } from '../routes/run-batch.ts';
+import type { CatalogueEntry } from '../actions/action-catalogue.ts';
+import { CancelBody } from '../jobs/cancel-job.route.ts';
+import { BatchAnswer } from '../runs/batch/run-batch.route.ts';
 import { type ActionSchemas, placeOf } from './action-schemas.ts';
 import { type Answer, json, jsonBody, type Operation, type Parameter } from './operation.ts';
 import * as parameters from './parameters.ts';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { ProblemCode } from '../problem.ts';
-import { ChangeBody, CreateBody } from '../webhooks/endpoint-draft.ts';
-import { HealthView } from '../webhooks/endpoint-health.ts';
-import { EndpointView } from '../webhooks/endpoint-secrets.ts';
-import { JobSignerView } from '../webhooks/job-signer.ts';
-import { RotateBody } from '../webhooks/rotate-secret.ts';
+import type { ProblemCode } from '../http/problem.ts';
+import { ChangeBody, CreateBody } from '../webhooks/endpoints/endpoint-draft.ts';
+import { HealthView } from '../webhooks/endpoints/endpoint-health.ts';
+import { EndpointView } from '../webhooks/endpoints/endpoint-secrets.ts';
+import { JobSignerView } from '../webhooks/endpoints/job-signer.ts';
+import { RotateBody } from '../webhooks/endpoints/rotate-secret.ts';
 import { inPath, json, jsonBody, type Operation } from './operation.ts';
 import { TENANT, tenantId } from './parameters.ts';
 import { named } from './schemas.ts';

@@ -1,0 +1,118 @@
+import {
+  ActionName,
+  Instant,
+  JobId,
+  JobSummary,
+  SUMMARY_RETENTION_DAYS,
+  WEBHOOK_EVENT_TYPES,
+} from '@errand/contracts';
+import { z } from 'zod';
+import type { ActionCatalogue } from '../actions/action-catalogue.ts';
+import type { TenantHandler } from '../http/authenticate.ts';
+import { endsOfWait } from '../http/request-log.ts';
+import { answer } from '../http/respond.ts';
+import { linksOf } from '../jobs/job-summary.ts';
+import type { Ending } from './endings-rows.ts';
+import type { Feed, FeedPage, FeedRead } from './feed.ts';
+import { feedCursorText } from './feed-cursor.ts';
+import { readFeedQuery } from './feed-query.ts';
+import { feedStream } from './feed-stream.ts';
+
+export interface GetFeedDeps {
+  readonly feed: Feed;
+  readonly catalogue: ActionCatalogue;
+  readonly now: () => number;
+  /** The longest life of a job. */
+  readonly maxLifeMs: number;
+  readonly feedHeartbeatMs: number;
+}
+
+const RETENTION_MS = SUMMARY_RETENTION_DAYS * 86_400_000;
+/** Whoever begins at the oldest ending gets that far before its cursor expires. */
+const HEAD_START_MS = 600_000;
+
+/**
+ * GET …/events: every ending of the tenant's jobs, in the order of the log, each once. As pages, the next of which is
+ * waited for if wanted, or, for a caller that accepts text/event-stream, as a stream without end.
+ */
+export function getFeed(deps: GetFeedDeps): TenantHandler {
+  const { feed, catalogue } = deps;
+  return async (c, { tenantId }) => {
+    // A summary goes 7 days after its job was requested, so an ending is kept for that less the job's life.
+    const keptSinceMs = deps.now() - RETENTION_MS + deps.maxLifeMs;
+    const query = readFeedQuery(new URL(c.req.url).searchParams, {
+      lastEventId: c.req.header('last-event-id'),
+      keptSinceMs,
+    });
+    const beginning = { version: 0, atMs: keptSinceMs + HEAD_START_MS };
+    const after = query.after === 'latest' ? await feed.latest() : (query.after ?? beginning);
+    const wanted: FeedRead = { tenantId, after, types: query.types, limit: query.limit };
+    const viewOf = (ending: Ending) => endingView(tenantId, ending, catalogue);
+    const isStream = c.req.method !== 'HEAD' && /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
+    if (!isStream) {
+      const waitMs = c.req.method === 'HEAD' ? 0 : query.waitS * 1_000;
+      const { endings, next } = await readPatiently(feed, { wanted, waitMs, signals: endsOfWait(c) });
+      return answer(c, { status: 200, body: { events: endings.map(viewOf), next: feedCursorText(next) } });
+    }
+    const changes = feed.follow(tenantId, endsOfWait(c));
+    try {
+      const first = await feed.read(wanted);
+      const heartbeatMs = deps.feedHeartbeatMs;
+      return new Response(feedStream({ feed, changes, wanted, first, heartbeatMs, viewOf }), {
+        headers: {
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          // Tells nginx not to hold events back.
+          'x-accel-buffering': 'no',
+          'x-request-id': c.env.requestId,
+        },
+      });
+    } catch (error) {
+      changes[Symbol.dispose]();
+      throw error;
+    }
+  };
+}
+
+/** The next page that has any endings, or an empty one when the time is over. */
+async function readPatiently(
+  feed: Feed,
+  { wanted, waitMs, signals }: { wanted: FeedRead; waitMs: number; signals: readonly AbortSignal[] },
+): Promise<FeedPage> {
+  if (waitMs === 0) return feed.read(wanted);
+  const untilMs = performance.now() + waitMs;
+  using changes = feed.follow(wanted.tenantId, signals);
+  let page = await feed.read(wanted);
+  while (page.endings.length === 0) {
+    if ((await changes.next(untilMs)) === 'over') break;
+    page = await feed.read({ ...wanted, after: page.next });
+  }
+  return page;
+}
+
+export const EndingView = z.object({
+  type: z.enum(WEBHOOK_EVENT_TYPES),
+  version: z.int(),
+  job_id: JobId,
+  action: ActionName,
+  resource: z.record(z.string(), z.string()),
+  status: z.enum(['succeeded', 'failed', 'canceled', 'expired']),
+  metadata: z.record(z.string(), z.string()),
+  finished_at: Instant,
+  links: JobSummary.shape.links,
+});
+
+function endingView(tenantId: string, ending: Ending, catalogue: ActionCatalogue) {
+  const { jobId, action, version, status, finishedAt, resource, metadata } = ending;
+  return {
+    type: `job.${status}`,
+    version,
+    job_id: jobId,
+    action,
+    resource,
+    status,
+    metadata,
+    finished_at: finishedAt.toISOString(),
+    links: linksOf({ tenantId, jobId, action, resource }, catalogue),
+  };
+}

@@ -1,0 +1,298 @@
+import { EventTooLarge, HistoryOutOfReach, LogFull, LogUnavailable } from '@errand/bus';
+import { type InputError, MAX_JSON_DEPTH, type Problem } from '@errand/contracts';
+import type { BrokenRequestStatus, Logger, PlainAnswer } from '@errand/runtime';
+import { createErrorRoom } from '../runs/batch/error-room.ts';
+import type { Ctx } from './request-log.ts';
+
+/*
+ * The one place where a code becomes an HTTP answer. Codes are stable: callers branch on them.
+ */
+
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** For people; said when the place that refuses has nothing more exact to say. */
+  readonly detail: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const PROBLEMS = {
+  invalid_json: { status: 400, title: 'Not JSON', detail: 'The body is not JSON.' },
+  not_utf8: { status: 400, title: 'Not UTF-8', detail: 'The body has bytes that are not UTF-8.' },
+  not_an_object: { status: 400, title: 'Not an object', detail: 'The body must be a JSON object.' },
+  nested_too_deeply: {
+    status: 400,
+    title: 'Nested too deeply',
+    detail: `The body is nested more than ${MAX_JSON_DEPTH} levels deep.`,
+  },
+  malformed_request: {
+    status: 400,
+    title: 'Malformed request',
+    detail: 'The request is not one that HTTP allows.',
+  },
+  incomplete_body: { status: 400, title: 'Incomplete body', detail: 'The request body was cut off.' },
+  unauthorized: {
+    status: 401,
+    title: 'Unauthorized',
+    detail: 'Send a valid API key as Authorization: Bearer <key>.',
+    headers: { 'www-authenticate': 'Bearer realm="errand"' },
+  },
+  unknown_route: {
+    status: 404,
+    title: 'Not found',
+    detail: 'There is nothing at this path; /docs says what there is.',
+  },
+  unknown_tenant: { status: 404, title: 'Not found', detail: 'There is no such tenant.' },
+  unknown_action: { status: 404, title: 'Not found', detail: 'There is no such action at this path.' },
+  unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job here.' },
+  no_result: { status: 404, title: 'Not found', detail: 'The job has ended without a result.' },
+  unknown_dead_letter: { status: 404, title: 'Not found', detail: 'There is no such dead letter.' },
+  unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
+  unknown_delivery: { status: 404, title: 'Not found', detail: 'There is no such delivery.' },
+  unknown_replay: { status: 404, title: 'Not found', detail: 'There is no such replay of this endpoint.' },
+  unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
+  unknown_rebuild: { status: 404, title: 'Not found', detail: 'There was no rebuild yet.' },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'This path does not take this method.',
+  },
+  slow_request: { status: 408, title: 'Request timeout', detail: 'The request took too long to arrive.' },
+  slow_body: { status: 408, title: 'Request timeout', detail: 'The body took too long to arrive.' },
+  too_many_endpoints: { status: 409, title: 'Limit reached', detail: 'The tenant has all its endpoints.' },
+  too_many_secrets: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'Three replaced signing secrets are still valid. Wait for one to expire, or send grace_s 0.',
+  },
+  replay_ended: { status: 409, title: 'Conflict', detail: 'The replay is over.' },
+  rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is under way.' },
+  no_rebuild_running: { status: 409, title: 'Conflict', detail: 'No rebuild is under way.' },
+  already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
+  action_served: { status: 409, title: 'Conflict', detail: 'Executors serve the action.' },
+  not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
+  input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
+  verify_running: { status: 409, title: 'Conflict', detail: 'A comparison is under way already.' },
+  idempotency_in_flight: {
+    status: 409,
+    title: 'Conflict',
+    detail: 'A request with this Idempotency-Key is still under way. Send it again in a moment.',
+    headers: { 'retry-after': '1' },
+  },
+  history_out_of_reach: {
+    status: 503,
+    title: 'Out of reach',
+    detail: 'The job lies too far back among too many others to be found in the time that a request has.',
+  },
+  events_gone: { status: 410, title: 'Gone', detail: "The log no longer holds the job's events." },
+  result_gone: { status: 410, title: 'Gone', detail: "The job's result is no longer kept." },
+  job_expired: { status: 410, title: 'Gone', detail: "The job's summary is no longer kept." },
+  cursor_expired: {
+    status: 410,
+    title: 'Gone',
+    detail:
+      'Endings behind this cursor may no longer be kept. Begin anew without after, or with after=latest.',
+  },
+  too_large: { status: 413, title: 'Too large', detail: 'The body is larger than this API takes.' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'Send the body as application/json in UTF-8, without a content encoding.',
+  },
+  invalid_input: {
+    status: 422,
+    title: 'Invalid input',
+    detail: 'Some inputs are wrong; errors names them.',
+  },
+  unknown_expectation: {
+    status: 417,
+    title: 'Expectation failed',
+    detail: 'The only expectation that this API meets is 100-continue.',
+  },
+  unknown_host: {
+    status: 421,
+    title: 'Misdirected request',
+    detail: 'This API does not answer under the name in the Host header.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Key reused',
+    detail: 'This Idempotency-Key was used for another request.',
+  },
+  too_many_tests: {
+    status: 429,
+    title: 'Too many tests',
+    detail: 'The tenant has made all its test calls of this minute.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Too many requests of this key or connection are under way, waits and streams among them.',
+    headers: { 'retry-after': '1' },
+  },
+  too_many_reads: {
+    status: 429,
+    title: 'Too many reads',
+    detail:
+      'Too many lists of the tenant are under way or not taken by their callers. Try again in a moment.',
+    headers: { 'retry-after': '1' },
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Headers too large',
+    detail: 'The headers are larger than this API takes.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    detail: 'Something went wrong here. The log holds it under the id in instance.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    detail: 'More is asked of this process than it can do. Try again in a moment.',
+    headers: { 'retry-after': '1' },
+  },
+  log_unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The log did not answer, so nothing is promised. Try again.',
+    headers: { 'retry-after': '2' },
+  },
+  log_nearly_full: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The event log is nearly full. Try again later.',
+    headers: { 'retry-after': '30' },
+  },
+  payloads_full: {
+    status: 503,
+    title: 'Unavailable',
+    detail:
+      'The store of large inputs and results is full, so this input is not taken. Smaller ones are. Try again later.',
+    headers: { 'retry-after': '30' },
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The database did not answer in time. Try again.',
+    headers: { 'retry-after': '2' },
+  },
+  webhooks_unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The webhooks service did not answer. Try again.',
+    headers: { 'retry-after': '2' },
+  },
+  bad_contract: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The action announced an input schema that cannot be used.',
+    headers: { 'retry-after': '30' },
+  },
+} satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** The status that a code is answered with. */
+export function problemStatus(code: ProblemCode): number {
+  return PROBLEMS[code].status;
+}
+
+interface RefusalOptions {
+  detail?: string;
+  /** Read until the answer has no more room for them. */
+  errors?: Iterable<InputError>;
+  headers?: Record<string, string>;
+}
+
+/** Thrown to end a request with one of the known answers. */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly code: ProblemCode;
+  readonly options: RefusalOptions;
+  constructor(code: ProblemCode, options: RefusalOptions = {}) {
+    super(code);
+    this.code = code;
+    this.options = options;
+  }
+}
+
+/** The answer to a request that failed. Of an unknown error the caller sees a fixed sentence; the log has it all. */
+export function problemOf(error: unknown, c: Ctx, log: Logger): Response {
+  if (error instanceof Refusal) return problem(c, error.code, error.options);
+  if (error instanceof EventTooLarge) return problem(c, 'too_large');
+  if (error instanceof HistoryOutOfReach) return problem(c, 'history_out_of_reach');
+  if (error instanceof LogUnavailable) {
+    c.env.reason = error.message;
+    return problem(c, error instanceof LogFull ? 'log_nearly_full' : 'log_unavailable');
+  }
+  log.error({ err: error, request_id: c.env.requestId, route: c.env.route }, 'request_failed');
+  return problem(c, 'internal_error');
+}
+
+const BROKEN_REQUESTS = {
+  400: 'malformed_request',
+  408: 'slow_request',
+  417: 'unknown_expectation',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+} as const satisfies Record<BrokenRequestStatus, ProblemCode>;
+
+/** The answer to a request that no route ever saw, such as one that HTTP could not make sense of. */
+export function problemOfBrokenRequest(status: BrokenRequestStatus): Response {
+  const code = BROKEN_REQUESTS[status];
+  const requestId = crypto.randomUUID();
+  return problemResponse(code, { requestId, instance: `urn:uuid:${requestId}` });
+}
+
+function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Response {
+  c.env.code = code;
+  const isHead = c.req.method === 'HEAD';
+  return problemResponse(code, { ...c.env, isHead }, options);
+}
+
+/** The same for requests of which there are too many; it costs as little as an answer can. */
+export function problemOfOverload(): PlainAnswer {
+  const requestId = crypto.randomUUID();
+  return plainProblem('overloaded', { requestId, instance: `urn:uuid:${requestId}` }, {});
+}
+
+/** An RFC 9457 answer. */
+function problemResponse(...problem: Parameters<typeof plainProblem>): Response {
+  const { status, headers, body } = plainProblem(...problem);
+  return new Response(body, { status, headers });
+}
+
+function plainProblem(
+  code: ProblemCode,
+  request: { requestId: string; instance: string; isHead?: boolean },
+  options: RefusalOptions = {},
+): PlainAnswer {
+  const kind: ProblemKind = PROBLEMS[code];
+  const room = createErrorRoom();
+  const errors = options.errors && room.take(options.errors);
+  const problem: Problem = {
+    type: `urn:errand:problem:${code}`,
+    title: kind.title,
+    status: kind.status,
+    code,
+    detail: options.detail ?? kind.detail,
+    instance: request.instance,
+    ...(errors ? { errors } : {}),
+    ...(room.isShort() ? { more_errors: true } : {}),
+  };
+  const body = JSON.stringify(problem);
+  return {
+    status: kind.status,
+    headers: {
+      ...(request.isHead ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'x-request-id': request.requestId,
+      ...kind.headers,
+      ...options.headers,
+    },
+    body,
+  };
+}

@@ -1,0 +1,110 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { type Bus, LogUnavailable } from '@errand/bus';
+import { toJobEvent } from '@errand/contracts';
+import { decide, evolve, foldJob, isEnded, type JobState, operationOf } from '@errand/domain';
+import { z } from 'zod';
+import type { ActionCatalogue } from '../actions/action-catalogue.ts';
+import { ANY_PLACE, assertAt, findPlace, type JobPlace } from '../actions/find-action.ts';
+import type { Caller, TenantHandler } from '../http/authenticate.ts';
+import { parseBody, printable } from '../http/body-errors.ts';
+import { Refusal } from '../http/problem.ts';
+import { type BodyLimits, readOptionalJsonObject } from '../http/read-body.ts';
+import { refuseUnknownParameters } from '../http/read-query.ts';
+import type { Ctx } from '../http/request-log.ts';
+import { type FindJobDeps, findJob } from './find-job.ts';
+import { answerSummary } from './job-answer.ts';
+import { readJobQuery } from './job-query.ts';
+
+export interface CancelJobDeps extends FindJobDeps, BodyLimits {
+  readonly bus: FindJobDeps['bus'] & { readonly jobs: Pick<Bus['jobs'], 'append'> };
+  readonly catalogue: ActionCatalogue;
+  readonly appendTimeoutMs: number;
+}
+
+export const CancelBody = z.strictObject({ reason: printable(z.string().max(500)).optional() });
+
+interface Cancellation {
+  readonly jobId: string;
+  readonly caller: Caller;
+  readonly place: JobPlace;
+}
+
+/** POST …/jobs/{job_id}/cancel: 200 for a job that is canceled, 202 for one whose executor is asked to stop. */
+export function cancelJob(deps: CancelJobDeps): TenantHandler {
+  return (c, caller) => {
+    refuseUnknownParameters(c, []);
+    const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
+    return cancel(c, deps, { jobId, caller, place: ANY_PLACE });
+  };
+}
+
+/** POST …/{action}/cancel?job_id=…: the same for a job of this very action and resource. */
+export function cancelActionJob(deps: CancelJobDeps): TenantHandler {
+  return async (c, caller) => {
+    refuseUnknownParameters(c, ['job_id']);
+    const place = await findPlace(c, deps.catalogue);
+    const { jobId } = readJobQuery({ jobId: c.req.query('job_id') }, deps.now());
+    return cancel(c, deps, { jobId, caller, place });
+  };
+}
+
+async function cancel(c: Ctx, deps: CancelJobDeps, cancellation: Cancellation): Promise<Response> {
+  c.env.jobId = cancellation.jobId;
+  const { reason } = parseBody(CancelBody, (await readOptionalJsonObject(c, deps)).body);
+  const giveUpAt = performance.now() + deps.appendTimeoutMs;
+  while (performance.now() < giveUpAt) {
+    const done = await tryCancel(deps, cancellation, reason);
+    if (done) return answerSummary(c, done.state, { ...deps, status: done.status });
+  }
+  throw new LogUnavailable('the job changed each time before it could be canceled');
+}
+
+/** Undefined when another event came first. */
+async function tryCancel(
+  deps: CancelJobDeps,
+  cancellation: Cancellation,
+  reason: string | undefined,
+): Promise<{ state: JobState; status: 200 | 202 } | undefined> {
+  const { jobId, caller } = cancellation;
+  const { state, hasOperation } = await readJob(deps, cancellation);
+  const command = {
+    type: 'cancelJob',
+    by: caller.name,
+    hasOperation,
+    ...(reason === undefined ? {} : { reason }),
+  } as const;
+  const decision = decide(command, state);
+  if (decision.kind === 'rejected') {
+    if (decision.reason === 'cancel_already_requested') return { state, status: 202 };
+    throw new Refusal('already_ended', { detail: `The job has ended: ${state.phase.value.status}.` });
+  }
+  const event = toJobEvent(decision.fact, {
+    ...{ id: randomUUIDv7(), jobId, source: '/errand/gateway', timeMs: deps.now() },
+  });
+  const ref = { tenantId: state.tenantId, action: state.action, jobId };
+  const append = { ref, event, expectedVersion: state.version, deadlineMs: deps.appendTimeoutMs };
+  const outcome = await deps.bus.jobs.append(append);
+  if (outcome.kind === 'conflict') return undefined;
+  const changed = evolve(state, { ref, version: outcome.version, event });
+  return { state: changed, status: isEnded(changed.phase.value.status) ? 200 : 202 };
+}
+
+/** The job as the log has it. One that the log has forgotten can only have ended, or be unknown. */
+async function readJob(
+  deps: CancelJobDeps,
+  cancellation: Cancellation,
+): Promise<{ state: JobState; hasOperation: boolean }> {
+  const { jobId, caller, place } = cancellation;
+  const { tenantId } = caller;
+  const { action } = place;
+  const events = await deps.bus.jobs.read({ tenantId, jobId, ...(action === undefined ? {} : { action }) });
+  const logged = foldJob(events);
+  if (logged?.request.value) {
+    assertAt(place, logged);
+    return { state: logged, hasOperation: operationOf(events) !== undefined };
+  }
+  const found = await findJob(deps, { tenantId, jobId, action, minVersion: 0 });
+  assertAt(place, found);
+  const { status } = found.phase.value;
+  throw new Refusal('already_ended', { detail: `The log no longer holds the job, which is ${status}.` });
+}

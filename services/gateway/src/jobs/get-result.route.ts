@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { Bus } from '@errand/bus';
+import { JSON_TYPE, type PayloadRef } from '@errand/contracts';
+import { isEnded, type JobState } from '@errand/domain';
+import type { Logger } from '@errand/runtime';
+import type { TenantHandler } from '../http/authenticate.ts';
+import { dispositionOf } from '../http/content-disposition.ts';
+import { hasTag } from '../http/has-tag.ts';
+import { Refusal } from '../http/problem.ts';
+import { refuseUnknownParameters } from '../http/read-query.ts';
+import type { Ctx } from '../http/request-log.ts';
+import { answerEmpty } from '../http/respond.ts';
+import { type FindJobDeps, findJob } from './find-job.ts';
+import { readJobQuery } from './job-query.ts';
+
+export interface GetResultDeps extends FindJobDeps {
+  readonly bus: FindJobDeps['bus'] & { readonly payloads: Pick<Bus['payloads'], 'open'> };
+  readonly log: Logger;
+}
+
+/**
+ * GET …/jobs/{job_id}/result: what the job came to, as a download. A file comes as it was made, and breaks off rather
+ * than end as something else; any other result comes as JSON.
+ */
+export function getResult(deps: GetResultDeps): TenantHandler {
+  return async (c, { tenantId }) => {
+    refuseUnknownParameters(c, []);
+    const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
+    c.env.jobId = jobId;
+    const state = await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });
+    c.env.action = state.action;
+    const { status } = state.phase.value;
+    if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
+    if (status !== 'succeeded') throw new Refusal('no_result');
+    const { result, resultRef } = state.outcome.value;
+    return resultRef ? answerFile(c, deps, { ref: resultRef, state }) : answerInline(c, result);
+  };
+}
+
+/** @throws Refusal result_gone; LogUnavailable */
+async function answerFile(
+  c: Ctx,
+  { bus, log }: GetResultDeps,
+  { ref, state }: { ref: PayloadRef; state: JobState },
+): Promise<Response> {
+  const { tenantId, jobId } = state;
+  // Whatever an event says, nobody downloads what another job has stored.
+  if (!ref.key.startsWith(`${tenantId}/${jobId}/`)) throw new Refusal('result_gone');
+  const opened = await bus.payloads.open(ref);
+  if (opened.kind === 'gone') throw new Refusal('result_gone');
+  const { body } = opened;
+  return answerDownload(c, ref, () =>
+    streamOf(body, (err) => log.warn({ err, job_id: jobId }, 'download_broke')),
+  );
+}
+
+function answerInline(c: Ctx, result: unknown): Response {
+  const json = Buffer.from(JSON.stringify(result ?? null));
+  const sha256 = createHash('sha256').update(json).digest('hex');
+  return answerDownload(c, { bytes: json.length, sha256, content_type: JSON_TYPE }, () => json);
+}
+
+/** A file was made from what a caller sent, so a browser must neither guess what it is nor run what is in it. */
+function answerDownload(
+  c: Ctx,
+  file: Pick<PayloadRef, 'bytes' | 'sha256' | 'content_type' | 'filename'>,
+  bodyOf: () => ReadableStream<Uint8Array> | Buffer<ArrayBuffer>,
+): Response {
+  const etag = `"${file.sha256}"`;
+  const known = { etag, 'cache-control': 'private, no-cache' };
+  if (hasTag(c.req.raw.headers.get('if-none-match'), etag)) return answerEmpty(c, 304, known);
+  return new Response(c.req.method === 'HEAD' ? null : bodyOf(), {
+    headers: {
+      ...known,
+      'content-type': file.content_type,
+      'content-length': String(file.bytes),
+      'content-disposition': dispositionOf(file.filename),
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; sandbox",
+      'x-request-id': c.env.requestId,
+    },
+  });
+}
+
+/** Reads as fast as the caller does, and no more once the caller is gone. */
+function streamOf(
+  body: AsyncIterable<Uint8Array>,
+  onError: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
+  const pieces = body[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await pieces.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          onError(error);
+          controller.error(error);
+        }
+      },
+      async cancel() {
+        await pieces.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

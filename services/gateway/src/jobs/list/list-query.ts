@@ -1,0 +1,59 @@
+import {
+  ActionName,
+  type InputError,
+  JOB_STATUSES,
+  JobStatus,
+  SUMMARY_RETENTION_DAYS,
+  uuidV7Floor,
+} from '@errand/contracts';
+import { z } from 'zod';
+import {
+  createQueryReader,
+  DEFAULT_LIMIT,
+  readCursor,
+  readInstant,
+  readLimit,
+} from '../../http/read-query.ts';
+
+const DAY_MS = 86_400_000;
+const SOURCES = ['api', 'ui', 'schedule', 'retry'] as const;
+
+/** Which of a tenant's jobs are wanted. An empty list of values wants any. */
+export interface JobListQuery {
+  readonly statuses: JobStatus[];
+  readonly actions: string[];
+  readonly sources: string[];
+  /** Entries that a job's metadata must have, all of them. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Ids from this one on. */
+  readonly fromId: string;
+  /** Ids below this one. */
+  readonly belowId: string | undefined;
+  readonly limit: number;
+}
+
+/** Reads the parameters of a job list, or names each wrong one. Ids sort by time, so times become bounds of ids. */
+export function readListQuery(
+  parameters: URLSearchParams,
+  nowMs: number,
+): { kind: 'query'; query: JobListQuery } | { kind: 'invalid'; errors: InputError[] } {
+  const errors: InputError[] = [];
+  const read = createQueryReader(parameters, errors);
+  // What has expired is not listed, as it is not found by its id either.
+  let fromMs = nowMs - SUMMARY_RETENTION_DAYS * DAY_MS + 1;
+  const afterMs = read.one('created_after', readInstant);
+  if (afterMs !== undefined) fromMs = Math.max(fromMs, afterMs);
+  const beforeMs = read.one('created_before', readInstant);
+  const bounds = [read.one('cursor', readCursor), beforeMs === undefined ? undefined : uuidV7Floor(beforeMs)];
+  const query: JobListQuery = {
+    statuses: read.several('status', JobStatus, `must be of ${JOB_STATUSES.join(', ')}`),
+    actions: read.several('action', ActionName, 'must be names of actions'),
+    sources: read.several('source', z.enum(SOURCES), `must be of ${SOURCES.join(', ')}`),
+    metadata: read.metadata(),
+    fromId: uuidV7Floor(fromMs),
+    belowId: bounds.filter((id) => id !== undefined).sort()[0],
+    limit: read.one('limit', readLimit) ?? DEFAULT_LIMIT,
+  };
+  read.refuseOthers();
+  return errors.length === 0 ? { kind: 'query', query } : { kind: 'invalid', errors };
+}

@@ -1,0 +1,131 @@
+import { setMaxListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Refusal } from '../http/problem.ts';
+import { type Ctx, untilAnswered } from '../http/request-log.ts';
+import type { FairShare } from './fair-share.ts';
+import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
+import { createPace } from './pace.ts';
+
+/** The requests under way by the keys they came with, from their authentication to the end of their answers. */
+export interface KeyRequests {
+  /**
+   * Handles a request as one of its key. `c.env.keyGone` is aborted when the key is deleted, for those who wait.
+   * @throws Refusal too_many_requests; unauthorized for a read whose key was deleted meanwhile
+   */
+  handle(c: Ctx, keyId: string, handler: () => Response | Promise<Response>): Promise<Response>;
+  /** Counts a request of a key that was refused before it was looked at. */
+  addRefused(keyId: string): void;
+  /** How many open connections have brought a key. */
+  connections(): number;
+  /** Ends what goes on with a key: waits are woken, and answers that are being sent are cut off. */
+  end(keyId: string): void;
+  /** What the keys have cost lately. */
+  report(): KeyUsageView;
+}
+
+interface KeyRequest {
+  readonly outgoing: ServerResponse | undefined;
+  isAnswered: boolean;
+}
+
+interface UseOfKey {
+  readonly gone: AbortController;
+  readonly open: Set<KeyRequest>;
+}
+
+/** Work that keeps the process from others, for a caller who costs most: one part of it, so many parts of rest. */
+const REST = 30;
+/** What callers with one key may leave unread. */
+const MAX_UNREAD_BYTES = 67_108_864;
+/** Answers to those who ask for too much. */
+const TOO_MUCH = new Set<string | undefined>(['too_many_requests', 'too_many_reads', 'overloaded']);
+
+export function createKeyRequests(options: {
+  maxPerKey: number;
+  /** Told what each request has cost, by the header that it was authorized by. */
+  share: FairShare;
+  /** Whose a key is. */
+  describe: (keyId: string) => { tenant_id: string; name: string };
+  /** The wall clock, in ms. */
+  now: () => number;
+}): KeyRequests {
+  const { maxPerKey, describe, share } = options;
+  const pace = createPace(share, REST);
+  const usage = createKeyUsage(options.now);
+  const uses = new Map<string, UseOfKey>();
+  const connections = new Set<Socket>();
+
+  function useOf(keyId: string): UseOfKey {
+    const known = uses.get(keyId);
+    if (known) return known;
+    const use: UseOfKey = { gone: new AbortController(), open: new Set() };
+    setMaxListeners(0, use.gone.signal);
+    uses.set(keyId, use);
+    return use;
+  }
+
+  function addConnection(socket: Socket | null | undefined): void {
+    if (!socket || socket.destroyed || connections.has(socket)) return;
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  }
+
+  const addRefused = (keyId: string) => usage.add(keyId, { requests: 1, refused: 1 });
+
+  return {
+    addRefused,
+    connections: () => connections.size,
+    handle(c, keyId, handler) {
+      const outgoing = c.env.wire?.outgoing;
+      addConnection(outgoing?.req.socket);
+      const use = useOf(keyId);
+      const { open, gone } = use;
+      if (open.size >= maxPerKey || unreadBytes(open) > MAX_UNREAD_BYTES) {
+        addRefused(keyId);
+        throw new Refusal('too_many_requests');
+      }
+      const request: KeyRequest = { outgoing, isAnswered: false };
+      open.add(request);
+      const caller = c.req.raw.headers.get('authorization') ?? '';
+      c.env.pace = (work) => pace(caller, work);
+      c.env.keyGone = gone.signal;
+      const answer = async () => {
+        const response = await handler();
+        if (gone.signal.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
+          void response.body?.cancel();
+          throw new Refusal('unauthorized');
+        }
+        request.isAnswered = true;
+        return response;
+      };
+      return untilAnswered(c, answer, () => {
+        open.delete(request);
+        const { busyMs: busy_ms, readMs: read_ms, code } = c.env;
+        share.add(caller, busy_ms);
+        const refused = Number(TOO_MUCH.has(code));
+        usage.add(keyId, { requests: 1, refused, busy_ms, read_ms, ...usage.bytesOf(outgoing) });
+        if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
+      });
+    },
+    report() {
+      const underWay = [...uses].map(
+        ([keyId, { open }]) => [keyId, [...open].map(({ outgoing }) => outgoing)] as const,
+      );
+      return usage.report(new Map(underWay), describe);
+    },
+    end(keyId) {
+      const use = uses.get(keyId);
+      if (!use) return;
+      uses.delete(keyId);
+      use.gone.abort();
+      for (const { isAnswered, outgoing } of use.open) if (isAnswered) outgoing?.destroy();
+    },
+  };
+}
+
+function unreadBytes(open: ReadonlySet<KeyRequest>): number {
+  let bytes = 0;
+  for (const { outgoing } of open) bytes += outgoing?.writableLength ?? 0;
+  return bytes;
+}

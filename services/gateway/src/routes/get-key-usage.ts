@@ -1,8 +1,0 @@
-import { answer } from '../answer.ts';
-import type { KeyRequests } from '../key-requests.ts';
-import type { Handler } from '../middleware/authenticate.ts';
-
-/** GET /admin/usage: what the keys that cost this gateway most have cost it in the last one to two minutes. */
-export function getKeyUsage({ keyRequests }: { keyRequests: Pick<KeyRequests, 'report'> }): Handler {
-  return (c) => answer(c, { status: 200, body: keyRequests.report() });
-}

@@ -1,0 +1,168 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { Bus } from '@errand/bus';
+import type { RunAccepted } from '@errand/contracts';
+import { isEnded, type JobState } from '@errand/domain';
+import type { ActionCatalogue } from '../actions/action-catalogue.ts';
+import { keyedPlaceOf } from '../actions/action-path.ts';
+import type { Caller } from '../http/authenticate.ts';
+import { type Ctx, endsOfWait } from '../http/request-log.ts';
+import { answer } from '../http/respond.ts';
+import { traceParentOf } from '../http/trace-parent.ts';
+import { preferredWaitS } from '../http/wait-preference.ts';
+import { type FindJobDeps, findJob } from '../jobs/find-job.ts';
+import { answerSummary } from '../jobs/job-answer.ts';
+import { jobLinks } from '../jobs/job-links.ts';
+import { awaitJob, isEnding, type JobWatch } from '../jobs/job-watch.ts';
+import type { LogRoom } from '../load/log-capacity.ts';
+import type { EndpointDeps } from '../webhooks/endpoints/endpoint-store.ts';
+import { ensureJobSigner } from '../webhooks/endpoints/job-signer.ts';
+import { type AcceptedJob, findAccepted } from './accepted-job.ts';
+import type { Idempotency } from './idempotency.ts';
+import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
+import { jobRequestOf } from './request-job.ts';
+import type { JobOrder } from './run-options.ts';
+import { type StoreInputDeps, storeInput } from './store-input.ts';
+
+export interface AcceptJobDeps extends FindJobDeps, EndpointDeps, StoreInputDeps {
+  readonly bus: FindJobDeps['bus'] & { readonly jobs: Pick<Bus['jobs'], 'append'> } & {
+    readonly payloads: Pick<Bus['payloads'], 'put'>;
+  };
+  readonly catalogue: ActionCatalogue;
+  readonly idempotency: Idempotency;
+  readonly watch: JobWatch;
+  readonly room: LogRoom;
+  readonly appendTimeoutMs: number;
+}
+
+/** An order that came over HTTP. */
+interface SentOrder {
+  readonly order: JobOrder;
+  readonly caller: Caller;
+  /** What the request is, since a key means something to one kind only. */
+  readonly kind: 'run' | 'retry';
+  /** The body as it was sent. */
+  readonly text: string;
+  /** The size of the input's JSON, where that did not come in this request. */
+  readonly inputBytes?: number;
+  readonly nowMs: number;
+  /** Undefined if the contract has no place for it. */
+  readonly actionPath: string | undefined;
+}
+
+/**
+ * Requests a job, once for each Idempotency-Key, and answers 202 when the log has acknowledged it; 200 with the summary
+ * if the caller prefers to wait and the job ends in that time.
+ */
+export async function acceptJob(c: Ctx, deps: AcceptJobDeps, sent: SentOrder): Promise<Response> {
+  const { order, caller, actionPath } = sent;
+  const { tenantId } = caller;
+  const { value: job, replayed } = await requestOnce(c, deps, sent);
+  const links = jobLinks({ tenantId, jobId: job.jobId }, actionPath);
+  const action = order.contract.name;
+  return answerAccepted(c, deps, { job, tenantId, action, links, replayed });
+}
+
+/** The answer to whoever asked for a job, at first and again. */
+export async function answerAccepted(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  accepted: {
+    job: AcceptedJob;
+    tenantId: string;
+    action: string;
+    links: RunAccepted['links'];
+    replayed: boolean;
+  },
+): Promise<Response> {
+  const { job, tenantId, action, links, replayed } = accepted;
+  const waitS = preferredWaitS(c.req.raw.headers.get('prefer'));
+  c.env.jobId = job.jobId;
+  const headers = {
+    location: links.status,
+    ...(waitS === undefined ? {} : { 'preference-applied': `wait=${waitS}` }),
+    ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
+  };
+  const wanted = { tenantId, jobId: job.jobId, action, minVersion: 0 };
+  const ended = waitS ? await awaitEnding(c, deps, { wanted, waitS, version: job.version }) : undefined;
+  if (ended) return answerSummary(c, ended, { ...deps, status: 200, headers });
+  const body: RunAccepted = {
+    job_id: job.jobId,
+    status: 'queued',
+    version: job.version,
+    action,
+    created_at: job.createdAt,
+    ...unserved(deps.catalogue, action),
+    links,
+  };
+  return answer(c, { status: 202, body, headers: { ...headers, 'retry-after': '1' } });
+}
+
+function unserved(catalogue: ActionCatalogue, action: string): Pick<RunAccepted, 'unserved_since'> {
+  const since = catalogue.peek(action)?.unservedSince ?? null;
+  return since === null ? {} : { unserved_since: since };
+}
+
+async function requestOnce(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  sent: SentOrder,
+): Promise<{ value: AcceptedJob; replayed: boolean }> {
+  const { caller, kind, order, text } = sent;
+  const { tenantId } = caller;
+  const { headers, url } = c.req.raw;
+  const key = readIdempotencyKey(headers.get('idempotency-key'));
+  if (key === undefined) {
+    // Ids are of the real time: they sort jobs and name partitions.
+    const value = await request(c, deps, { ...sent, jobId: randomUUIDv7() });
+    if (!value) throw new Error('the id of a new job is taken');
+    return { value, replayed: false };
+  }
+  const place = keyedPlaceOf(url);
+  const action = order.contract.name;
+  return deps.idempotency.once({
+    name: recordNameOf({ tenantId, kind, place, key }),
+    fingerprint: fingerprintOf(place, text),
+    request: ({ job_id: jobId }) => request(c, deps, { ...sent, jobId }),
+    find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
+  });
+}
+
+/** Undefined when there is a job of that id. */
+async function request(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  sent: SentOrder & { jobId: string },
+): Promise<AcceptedJob | undefined> {
+  const { caller, jobId, nowMs } = sent;
+  c.env.jobId = jobId;
+  const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
+  const { appendTimeoutMs } = deps;
+  const { tenantId } = caller;
+  const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
+  deps.room.admitRuns({ jobs: 1, bytes: Math.min(bytes, deps.inlinePayloadBytes) });
+  const order = await storeInput(deps, sent.order, { tenantId, jobId, bytes });
+  const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
+  // Whoever calls the webhook must find what to sign with.
+  if (order.webhook) await ensureJobSigner(deps, caller.tenantId);
+  const outcome = await deps.bus.jobs.append(append);
+  if (outcome.kind === 'conflict') return undefined;
+  return { jobId, version: outcome.version, createdAt: append.event.time };
+}
+
+/** The job's state if it ends in time. A job that was accepted stays so, whatever becomes of reading it. */
+async function awaitEnding(
+  c: Ctx,
+  deps: AcceptJobDeps,
+  { wanted, waitS, version }: { wanted: Parameters<typeof findJob>[1]; waitS: number; version: number },
+): Promise<JobState | undefined> {
+  const hasEnded = (state: JobState) => isEnded(state.phase.value.status);
+  try {
+    const state = await awaitJob(deps.watch, wanted, {
+      ...{ signals: endsOfWait(c), timeoutMs: waitS * 1_000, wakesOn: isEnding, isEnough: hasEnded },
+      ...{ atLeast: version, read: (atLeast: number | undefined) => findJob(deps, { ...wanted, atLeast }) },
+    });
+    return hasEnded(state) ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+import type { IdempotencyRecord } from '@errand/contracts';
+import { Refusal } from '../http/problem.ts';
+import { type FindJobDeps, findJob } from '../jobs/find-job.ts';
+
+/** What the answer to a run says of its job, again and again the same. */
+export interface AcceptedJob {
+  readonly jobId: string;
+  /** Version of the job's JobRequested. */
+  readonly version: number;
+  readonly createdAt: string;
+}
+
+/** One that was found again, with what the answer's links are made of. */
+export interface FoundJob extends AcceptedJob {
+  readonly action: string;
+  readonly resource: Record<string, string>;
+}
+
+/**
+ * A job that was accepted under a recorded key, or undefined if it has not been requested: then neither the log nor the
+ * table knows it, however old the record is.
+ * @throws LogUnavailable
+ */
+export async function findAccepted(
+  deps: FindJobDeps,
+  job: { tenantId: string; action: string | undefined; jobId: string },
+  record: IdempotencyRecord,
+): Promise<FoundJob | undefined> {
+  const { jobId } = job;
+  try {
+    const { action, request } = await findJob(deps, { ...job, minVersion: 0 });
+    const createdAt = request.value?.requestedAt ?? record.created_at;
+    const resource = request.value?.data.resource ?? {};
+    return { jobId, version: request.version, createdAt, action, resource };
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'unknown_job') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,256 @@
+import type { AppendRequest } from '@errand/bus';
+import { InputError, JobId, RunAccepted } from '@errand/contracts';
+import { createSteps } from '@errand/json-schema';
+import { z } from 'zod';
+import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
+import { parseActionPath, rawPathOf } from '../../actions/action-path.ts';
+import { type AddressedAction, findAction } from '../../actions/find-action.ts';
+import type { Caller, TenantHandler } from '../../http/authenticate.ts';
+import { Refusal } from '../../http/problem.ts';
+import { type BodyLimits, readFlawedJsonObject } from '../../http/read-body.ts';
+import { refuseUnknownParameters } from '../../http/read-query.ts';
+import { busy, type Ctx } from '../../http/request-log.ts';
+import { answer } from '../../http/respond.ts';
+import { traceParentOf } from '../../http/trace-parent.ts';
+import { jobLinks } from '../../jobs/job-links.ts';
+import { createBreather } from '../../load/breather.ts';
+import type { AcceptedJob } from '../accepted-job.ts';
+import { isDryRun } from '../dry-run.ts';
+import { answerOrReplay } from '../first-answer.ts';
+import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
+import type { JobOrder, OrderLimits } from '../run-options.ts';
+import { type StoreInputDeps, storeInput } from '../store-input.ts';
+import { type AcceptBatchDeps, acceptBatch, type BatchJobs, findBatch } from './accept-batch.ts';
+import {
+  type BatchItem,
+  batchErrors,
+  checkBatchBody,
+  errorsByItem,
+  type SentBatchBody,
+} from './batch-order.ts';
+import { createErrorRoom } from './error-room.ts';
+
+export interface RunBatchDeps extends AcceptBatchDeps, StoreInputDeps, OrderLimits {
+  readonly bus: AcceptBatchDeps['bus'] & StoreInputDeps['bus'];
+  readonly catalogue: ActionCatalogue;
+  readonly batchLimits: BodyLimits;
+  /** The most bytes that the JSON of one input may have, which are those of a run's body. */
+  readonly maxBodyBytes: number;
+  readonly appendTimeoutMs: number;
+  /** The most bytes that the JSON of one event may have. */
+  readonly maxEventBytes: () => number;
+}
+
+const ItemAnswer = z.union([
+  z.object({
+    index: z.int().min(0),
+    job_id: JobId,
+    version: z.int(),
+    links: RunAccepted.shape.links,
+  }),
+  z.object({
+    index: z.int().min(0),
+    errors: z.array(InputError).meta({
+      description:
+        'Empty where the answer has no more room, and for a batch that was sent again where nothing is wrong any more.',
+    }),
+  }),
+]);
+type ItemAnswer = z.infer<typeof ItemAnswer>;
+
+/** What became of each item of a batch. */
+export const BatchAnswer = z.object({
+  accepted: z.int(),
+  rejected: z.int(),
+  items: z.array(ItemAnswer),
+  more_errors: z
+    .literal(true)
+    .optional()
+    .meta({ description: 'Whether more is wrong than the answer has room for.' }),
+});
+
+/**
+ * POST …/{action}/run-batch: requests a job for each item that is right, all of them or, with 503, an unknown number.
+ * 202 tells of each item what became of it; 422 that no item is right.
+ */
+export function runBatch(deps: RunBatchDeps): TenantHandler {
+  return async (c, caller) => {
+    const path = parseActionPath(rawPathOf(c.req.url));
+    if (!path) throw new Refusal('unknown_route');
+    refuseUnknownParameters(c, ['validate_only']);
+    const dryRun = isDryRun(c);
+    const readBody = () => readFlawedJsonObject(c, deps.batchLimits);
+    let items: readonly BatchItem[] = [];
+    const judge = async (read: typeof readBody) => {
+      const addressed = await findAction(c, deps.catalogue);
+      const sent = await read();
+      const origin = originOf(c, deps, caller);
+      items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
+      return acceptItems(c, deps, { items, addressed, origin, text: sent.text, dryRun });
+    };
+    if (dryRun) return judge(readBody);
+    const { tenantId } = caller;
+    return answerOrReplay(c, deps.idempotency, {
+      tenantId,
+      kind: 'run-batch',
+      readBody,
+      judge,
+      async find(record, { body }, isUnderWay) {
+        const batch = { tenantId, action: path.action, size: sizeOf(body) };
+        const { jobs, isWhole } = await findBatch(deps, batch, record);
+        // A batch that was left half done is not completed by a request that is refused.
+        return isWhole || (jobs.size > 0 && !isUnderWay) ? jobs : undefined;
+      },
+      answerFound: (jobs, { body }) =>
+        answerBatch(c, {
+          jobs,
+          items,
+          size: sizeOf(body),
+          tenantId,
+          actionPath: path.prefix,
+          replayed: true,
+        }),
+    });
+  };
+}
+
+function sizeOf({ items }: Record<string, unknown>): number {
+  return Array.isArray(items) ? items.length : 0;
+}
+
+async function acceptItems(
+  c: Ctx,
+  deps: RunBatchDeps,
+  batch: {
+    items: readonly BatchItem[];
+    addressed: AddressedAction;
+    origin: RequestOrigin;
+    text: string;
+    dryRun: boolean;
+  },
+): Promise<Response> {
+  const { items, addressed, origin, text, dryRun } = batch;
+  const orders = items.filter((item) => item.kind === 'order');
+  if (orders.length === 0 || (dryRun && orders.length < items.length)) {
+    throw new Refusal('invalid_input', { errors: batchErrors(items) });
+  }
+  if (dryRun) return answer(c, { status: 200, body: { valid: true } });
+  const { tenantId } = origin.caller;
+  const { value: jobs, replayed } = await acceptBatch(c, deps, {
+    tenantId,
+    action: addressed.entry.contract.name,
+    size: items.length,
+    right: orders.map(({ index }) => index),
+    appendsOf(places, jobIdOf) {
+      const wanted = new Set(places);
+      const those = orders.filter(({ index }) => wanted.has(index));
+      return appendsOf(deps, those, { jobIdOf, origin, text });
+    },
+    text,
+    hasWebhooks: orders.some(({ order }) => order.webhook !== undefined),
+  });
+  const actionPath = addressed.path.prefix;
+  return answerBatch(c, { jobs, items, size: items.length, tenantId, actionPath, replayed });
+}
+
+/**
+ * Says of each item what became of it. An item that was refused has the errors of today's check, or none where that finds
+ * none.
+ */
+function answerBatch(
+  c: Ctx,
+  batch: {
+    jobs: BatchJobs;
+    items: readonly BatchItem[];
+    size: number;
+    tenantId: string;
+    actionPath: string;
+    replayed: boolean;
+  },
+): Response {
+  const { jobs, size, replayed } = batch;
+  const room = createErrorRoom();
+  const errorsOf = errorsByItem(
+    batch.items.filter(({ index }) => !jobs.has(index)),
+    room,
+  );
+  const items = Array.from({ length: size }, (_, index) =>
+    itemAnswer(index, { errors: errorsOf.get(index) ?? [], job: jobs.get(index), place: batch }),
+  );
+  const accepted = jobs.size;
+  const cut = room.isShort() ? { more_errors: true } : {};
+  return answer(c, {
+    status: 202,
+    body: { accepted, rejected: size - accepted, items, ...cut },
+    headers: replayed ? { 'idempotency-replayed': 'true' } : {},
+  });
+}
+
+async function appendsOf(
+  deps: RunBatchDeps,
+  orders: readonly Extract<BatchItem, { kind: 'order' }>[],
+  sent: { jobIdOf: (index: number) => string; origin: RequestOrigin; text: string },
+): Promise<AppendRequest[]> {
+  const { jobIdOf, origin, text } = sent;
+  const { tenantId } = origin.caller;
+  // No item is larger than all of them: a batch without a large one is not measured item by item.
+  const bytes = Buffer.byteLength(text);
+  const appends: AppendRequest[] = [];
+  const breathe = createBreather();
+  for (const { index, order } of orders) {
+    const jobId = jobIdOf(index);
+    await breathe();
+    appends.push(jobRequestOf(await storeInput(deps, order, { tenantId, jobId, bytes }), jobId, origin));
+  }
+  return appends;
+}
+
+function originOf(c: Ctx, deps: RunBatchDeps, caller: Caller): RequestOrigin {
+  const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
+  return { caller, nowMs: deps.now(), traceparent, appendTimeoutMs: deps.appendTimeoutMs };
+}
+
+/**
+ * An item whose event the log could not take is found out here, since half a batch cannot be taken back. A large input
+ * is not in its event.
+ */
+function checkItems(
+  deps: RunBatchDeps,
+  sent: SentBatchBody & { addressed: AddressedAction; origin: RequestOrigin },
+): Promise<BatchItem[]> {
+  const { addressed, origin } = sent;
+  const { entry, resource } = addressed;
+  const { maxLifeMs, defaultLifeMs, urlRules } = deps;
+  const { nowMs } = origin;
+  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps: createSteps() };
+  return checkBatchBody(sent, context, (order) => eventError(order, origin, deps));
+}
+
+function eventError(
+  order: JobOrder,
+  origin: RequestOrigin,
+  deps: Pick<RunBatchDeps, 'maxEventBytes' | 'inlinePayloadBytes' | 'maxBodyBytes'>,
+): InputError | undefined {
+  // Any id will do to measure with.
+  const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
+  const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
+  const isApart = inputBytes > deps.inlinePayloadBytes;
+  const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
+  if (inputBytes <= deps.maxBodyBytes && eventBytes <= deps.maxEventBytes()) return undefined;
+  return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
+}
+
+function itemAnswer(
+  index: number,
+  told: {
+    errors: InputError[];
+    job: AcceptedJob | undefined;
+    place: { tenantId: string; actionPath: string };
+  },
+): ItemAnswer {
+  const { errors, job, place } = told;
+  if (!job) return { index, errors };
+  const { jobId, version } = job;
+  const links = jobLinks({ tenantId: place.tenantId, jobId }, place.actionPath);
+  return { index, job_id: jobId, version, links };
+}

@@ -1,0 +1,159 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { type Bucket, type Bus, LogUnavailable } from '@errand/bus';
+import type { IdempotencyRecord } from '@errand/contracts';
+import { Refusal } from '../http/problem.ts';
+
+/*
+ * A key is recorded, with the id of the job to be, before the job is requested. Whoever comes with the same key later
+ * finds the record and looks for its job:
+ *
+ *   the record is          the job             what follows
+ *   of another request     -                   idempotency_key_reused
+ *   of this request        is there            the first answer again
+ *                          is not, and
+ *                            is being requested here, or may be elsewhere   idempotency_in_flight
+ *                            the attempt is over, or too old to be going on  it is requested under the recorded id
+ *
+ * However many gateways request it, the log takes one JobRequested under that id. So a gateway that dies, or that the
+ * log does not answer, leaves nothing worse than a record whose job is requested by the next use of its key.
+ */
+
+interface KeyedRequest<T> {
+  /** Name of the record. */
+  readonly name: string;
+  readonly fingerprint: string;
+  /** Of a batch the places of the items that are refused. */
+  readonly refused?: readonly number[];
+  /** Requests what is to exist under the record's id. Undefined: another one was first. */
+  readonly request: (record: IdempotencyRecord) => Promise<T | undefined>;
+  /** Finds what was requested under the record's id. Undefined: it is not there, or not all of it. */
+  readonly find: (record: IdempotencyRecord, isUnderWay: boolean) => Promise<T | undefined>;
+}
+
+type Findable<T> = Pick<KeyedRequest<T>, 'name' | 'fingerprint' | 'find'>;
+
+export interface Idempotency {
+  /**
+   * Requests once, and finds what was requested from then on.
+   * @throws Refusal idempotency_key_reused, idempotency_in_flight; LogUnavailable
+   */
+  once<T>(keyed: KeyedRequest<T>): Promise<{ value: T; replayed: boolean }>;
+  /**
+   * Finds what was requested, and requests nothing. Undefined: nothing was.
+   * @throws Refusal idempotency_key_reused, idempotency_in_flight; LogUnavailable
+   */
+  find<T>(keyed: Findable<T>): Promise<T | undefined>;
+}
+
+export interface IdempotencyDeps {
+  readonly bus: Pick<Bus, 'isConnected'>;
+  readonly records: Bucket<IdempotencyRecord>;
+  readonly now: () => number;
+  /** The age from which on a record without a job is one that was left behind. */
+  readonly takeoverMs: number;
+}
+
+/** How many failed attempts are remembered, so that their keys can be used again without waiting. */
+const MAX_FAILED = 10_000;
+
+export function createIdempotency(deps: IdempotencyDeps): Idempotency {
+  const { bus, records, now } = deps;
+  const attempts = createAttempts();
+
+  function assertConnected(): void {
+    if (!bus.isConnected()) throw new LogUnavailable('not connected');
+  }
+
+  async function claim(name: string, own: IdempotencyRecord): Promise<IdempotencyRecord> {
+    assertConnected();
+    for (let tries = 0; tries < 3; tries++) {
+      if (await records.create(name, own)) return own;
+      const stored = await records.get(name);
+      if (stored) return stored;
+    }
+    throw new LogUnavailable('the record of the key comes and goes');
+  }
+
+  function isUnderWay(record: IdempotencyRecord): boolean {
+    const here = attempts.of(record.job_id);
+    if (here) return here === 'under_way';
+    return now() - Date.parse(record.created_at) < deps.takeoverMs;
+  }
+
+  async function request<T>(
+    keyed: KeyedRequest<T>,
+    record: IdempotencyRecord,
+    isOwn: boolean,
+  ): Promise<T | undefined> {
+    attempts.begin(record.job_id);
+    try {
+      const value = await keyed.request(record);
+      attempts.forget(record.job_id);
+      return value;
+    } catch (error) {
+      attempts.forget(record.job_id);
+      if (error instanceof LogUnavailable) attempts.fail(record.job_id);
+      // What was refused for good was never requested, so the key is still unused.
+      else if (isOwn) await records.delete(keyed.name);
+      throw error;
+    }
+  }
+
+  async function findRecorded<T>(
+    { fingerprint, find }: Findable<T>,
+    record: IdempotencyRecord,
+  ): Promise<T | undefined> {
+    if (record.fingerprint !== fingerprint) throw new Refusal('idempotency_key_reused');
+    const underWay = isUnderWay(record);
+    const found = await find(record, underWay);
+    if (found === undefined && underWay) throw new Refusal('idempotency_in_flight');
+    return found;
+  }
+
+  return {
+    async find(keyed) {
+      assertConnected();
+      const record = await records.get(keyed.name);
+      return record && findRecorded(keyed, record);
+    },
+    async once(keyed) {
+      const { name, fingerprint, find, refused } = keyed;
+      const own = {
+        job_id: randomUUIDv7(),
+        fingerprint,
+        created_at: new Date(now()).toISOString(),
+        ...(refused ? { refused: [...refused] } : {}),
+      };
+      // An acknowledgement that got lost makes one's own record look like another's, so ids are compared.
+      const record = await claim(name, own);
+      const isOwn = record.job_id === own.job_id;
+      if (!isOwn) {
+        const found = await findRecorded(keyed, record);
+        if (found !== undefined) return { value: found, replayed: true };
+      }
+      const value = await request(keyed, record, isOwn);
+      if (value !== undefined) return { value, replayed: false };
+      const found = await find(record, false);
+      if (found === undefined) throw new LogUnavailable('a job that was just requested cannot be found');
+      return { value: found, replayed: true };
+    },
+  };
+}
+
+/** What this process knows of the ids that it is requesting or has failed to request. */
+function createAttempts() {
+  /** Oldest first. */
+  const known = new Map<string, 'under_way' | 'failed'>();
+  return {
+    of: (jobId: string) => known.get(jobId),
+    begin: (jobId: string) => void known.set(jobId, 'under_way'),
+    forget: (jobId: string) => void known.delete(jobId),
+    fail(jobId: string): void {
+      known.set(jobId, 'failed');
+      for (const [id, state] of known) {
+        if (known.size <= MAX_FAILED) break;
+        if (state === 'failed') known.delete(id);
+      }
+    },
+  };
+}

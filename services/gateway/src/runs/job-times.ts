@@ -1,0 +1,77 @@
+import { type InputError, Metadata } from '@errand/contracts';
+import { z } from 'zod';
+import { JobWebhookOption } from '../webhooks/endpoints/job-webhook.ts';
+
+const wholeSeconds = z.int().min(1);
+const unsupported = z
+  .custom(() => false, { error: 'is not supported', params: { code: 'unsupported' } })
+  .optional();
+
+/** Postgres cannot look into JSON text that has a NUL in it. */
+export const SentMetadata = Metadata.refine(
+  (entries) => !Object.entries(entries).flat().join('').includes('\0'),
+  'must not contain \\u0000',
+);
+
+/** What a caller may say under `_job`, beside the action's input. */
+export const JobOptions = z.strictObject({
+  metadata: SentMetadata.optional(),
+  /** RFC 3339. An instant of the past means at once. */
+  start_after: z.iso.datetime({ offset: true }).optional(),
+  /** Seconds from `start_after`, or from the request without one. */
+  start_by_s: wholeSeconds.optional(),
+  finish_by_s: wholeSeconds.optional(),
+  priority: unsupported,
+  webhook: JobWebhookOption.optional(),
+});
+export type JobOptions = z.infer<typeof JobOptions>;
+
+export interface JobLife {
+  /** The longest time from a request to its job's last moment. */
+  readonly maxLifeMs: number;
+  /** How long a job may take where its request says nothing. */
+  readonly defaultLifeMs: number;
+}
+
+/** A job's times as its JobRequested has them: instants in UTC. */
+export interface JobTimes {
+  readonly start_after?: string;
+  readonly start_by?: string;
+  readonly finish_by: string;
+}
+
+/**
+ * Turns options into instants. All of them lie inside the job's longest life, since the log forgets the job soon after;
+ * each member that would lead past it is named, with its pointer under `_job`.
+ */
+export function jobTimesOf(
+  options: Pick<JobOptions, 'start_after' | 'start_by_s' | 'finish_by_s'>,
+  context: JobLife & { nowMs: number },
+): { kind: 'times'; times: JobTimes } | { kind: 'invalid'; errors: InputError[] } {
+  const { nowMs, maxLifeMs, defaultLifeMs } = context;
+  const latestMs = nowMs + maxLifeMs;
+  const startAfterMs = options.start_after === undefined ? nowMs : Date.parse(options.start_after);
+  const beginsMs = Math.max(nowMs, startAfterMs);
+  const tooLate = (member: string): InputError => ({
+    pointer: `#/_job/${member}`,
+    code: 'maximum',
+    detail: `must lie within ${maxLifeMs / 3_600_000} hours from now`,
+  });
+  if (beginsMs >= latestMs) return { kind: 'invalid', errors: [tooLate('start_after')] };
+  const startByMs = options.start_by_s && beginsMs + options.start_by_s * 1_000;
+  const finishByMs = options.finish_by_s
+    ? beginsMs + options.finish_by_s * 1_000
+    : Math.min(beginsMs + defaultLifeMs, latestMs);
+  const errors: InputError[] = [];
+  if (startByMs && startByMs > latestMs) errors.push(tooLate('start_by_s'));
+  if (finishByMs > latestMs) errors.push(tooLate('finish_by_s'));
+  if (errors.length > 0) return { kind: 'invalid', errors };
+  return {
+    kind: 'times',
+    times: {
+      ...(beginsMs > nowMs ? { start_after: new Date(beginsMs).toISOString() } : {}),
+      ...(startByMs ? { start_by: new Date(startByMs).toISOString() } : {}),
+      finish_by: new Date(finishByMs).toISOString(),
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { text } from 'node:stream/consumers';
+import { type Bus, PayloadBroken } from '@errand/bus';
+import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
+import { foldJob, isEnded } from '@errand/domain';
+import { createSteps } from '@errand/json-schema';
+import { z } from 'zod';
+import { fillResource } from '../actions/action-path.ts';
+import type { Caller, TenantHandler } from '../http/authenticate.ts';
+import { parseBody } from '../http/body-errors.ts';
+import { Refusal } from '../http/problem.ts';
+import { type BodyLimits, type JsonBody, readOptionalJsonObject } from '../http/read-body.ts';
+import { refuseUnknownParameters } from '../http/read-query.ts';
+import type { Ctx } from '../http/request-log.ts';
+import { findJob } from '../jobs/find-job.ts';
+import { readJobQuery } from '../jobs/job-query.ts';
+import { linksOf } from '../jobs/job-summary.ts';
+import { type AcceptJobDeps, acceptJob, answerAccepted } from './accept-job.ts';
+import { findAccepted } from './accepted-job.ts';
+import { answerOrReplay } from './first-answer.ts';
+import { type JobLife, jobTimesOf } from './job-times.ts';
+import { checkInput, type JobOrder } from './run-options.ts';
+
+type Deps = AcceptJobDeps &
+  BodyLimits &
+  JobLife & {
+    readonly bus: { readonly payloads: Pick<Bus['payloads'], 'open'> };
+    /** For how long a payload is kept after it was stored. */
+    readonly payloadLifeMs: number;
+  };
+
+const Body = z.strictObject({});
+
+/**
+ * POST …/jobs/{job_id}/retry: a new job that is asked for what an ended one was, under the action's contract of today.
+ * Its deadlines are those of a request that names none.
+ */
+export function retryJob(deps: Deps): TenantHandler {
+  return async (c, caller) => {
+    refuseUnknownParameters(c, []);
+    const nowMs = deps.now();
+    const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, nowMs);
+    const { tenantId } = caller;
+    return answerOrReplay(c, deps.idempotency, {
+      tenantId,
+      kind: 'retry',
+      readBody: () => readOptionalJsonObject(c, deps),
+      judge: (readBody) => judge(c, deps, { caller, jobId, nowMs, readBody }),
+      find: (record) => findAccepted(deps, { tenantId, action: undefined, jobId: record.job_id }, record),
+      answerFound(job) {
+        const links = linksOf({ ...job, tenantId }, deps.catalogue);
+        return answerAccepted(c, deps, { job, tenantId, action: job.action, links, replayed: true });
+      },
+    });
+  };
+}
+
+async function judge(
+  c: Ctx,
+  deps: Deps,
+  sent: { caller: Caller; jobId: string; nowMs: number; readBody: () => Promise<JsonBody> },
+): Promise<Response> {
+  const { caller, jobId, nowMs, readBody } = sent;
+  const { body, text: sentText } = await readBody();
+  parseBody(Body, body);
+  const { tenantId } = caller;
+  const request = await readRequest(deps, { tenantId, jobId });
+  c.env.action = request.action;
+  const entry = await deps.catalogue.find(request.action);
+  const resource = entry && fillResource(entry.template, request.resource);
+  if (!entry || resource === undefined) throw new Refusal('unknown_action');
+  const times = timesOf(deps, nowMs);
+  const { input, json, inputRef } = await readInput(deps, request, times);
+  const errors = checkInput(input, json.length, { entry, steps: createSteps() });
+  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+  const order: JobOrder = {
+    contract: entry.contract,
+    resource: request.resource,
+    input,
+    times,
+    metadata: request.metadata,
+    ...(inputRef ? { inputRef } : {}),
+    source: 'retry',
+    retryOf: jobId,
+    webhook: request.webhook,
+  };
+  return acceptJob(c, deps, {
+    order,
+    caller,
+    kind: 'retry',
+    text: sentText,
+    inputBytes: Buffer.byteLength(json),
+    nowMs,
+    actionPath: `/v2/tenants/${tenantId}${resource}/${request.action}`,
+  });
+}
+
+/** What an ended job was asked for. Its input is in the log only, which forgets sooner than the summary does. */
+async function readRequest(
+  deps: Deps,
+  job: { tenantId: string; jobId: string },
+): Promise<JobEventOf<'JobRequested'>['data']> {
+  const events = await deps.bus.jobs.read(job);
+  const requested = events.map(({ event }) => event).find(({ type }) => type === 'JobRequested');
+  const state = foldJob(events);
+  if (state && requested?.type === 'JobRequested') {
+    const { status } = state.phase.value;
+    if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
+    if (requested.data.input !== undefined || requested.data.input_ref) return requested.data;
+  } else {
+    await findJob(deps, { ...job, action: undefined, minVersion: 0 });
+  }
+  throw new Refusal('input_gone');
+}
+
+/**
+ * The input, and where it may stay: a stored one that outlives the new job is shared by both, any other is stored anew.
+ * @throws Refusal input_gone; LogUnavailable
+ */
+async function readInput(
+  { bus, payloadLifeMs }: Deps,
+  { input, input_ref: ref }: JobEventOf<'JobRequested'>['data'],
+  times: JobOrder['times'],
+): Promise<{ input: unknown; json: string; inputRef?: PayloadRef }> {
+  if (!ref) return { input, json: JSON.stringify(input) };
+  try {
+    const opened = await bus.payloads.open(ref);
+    if (opened.kind === 'gone') throw new Refusal('input_gone');
+    const json = await text(opened.body);
+    const goneAtMs = uuidV7TimeMs(ref.key.slice(ref.key.lastIndexOf('/') + 1)) + payloadLifeMs;
+    const isShared = goneAtMs > Date.parse(times.finish_by);
+    return { input: JSON.parse(json), json, ...(isShared ? { inputRef: ref } : {}) };
+  } catch (error) {
+    throw error instanceof PayloadBroken ? new Refusal('input_gone') : error;
+  }
+}
+
+function timesOf(deps: Deps, nowMs: number): JobOrder['times'] {
+  const { maxLifeMs, defaultLifeMs } = deps;
+  const timed = jobTimesOf({}, { nowMs, maxLifeMs, defaultLifeMs });
+  if (timed.kind === 'invalid') throw new Error('the default life of a job is not inside the longest one');
+  return timed.times;
+}

@@ -1,0 +1,106 @@
+import type { ActionContract, InputError, JobWebhook, PayloadRef } from '@errand/contracts';
+import type { CheckSteps } from '@errand/json-schema';
+import type { CatalogueEntry } from '../actions/action-catalogue.ts';
+import { checkBody } from '../http/body-errors.ts';
+import { Refusal } from '../http/problem.ts';
+import type { UrlRules } from '../webhooks/endpoints/endpoint-url.ts';
+import { readJobWebhook } from '../webhooks/endpoints/job-webhook.ts';
+import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-times.ts';
+
+/** A job that may be requested: all of it has been checked. */
+export interface JobOrder {
+  readonly contract: ActionContract;
+  readonly resource: Record<string, string>;
+  readonly input: unknown;
+  /** Where the input lies, once it is stored apart from the event. */
+  readonly inputRef?: PayloadRef;
+  readonly metadata: Record<string, string>;
+  readonly times: JobTimes;
+  readonly source: 'api' | 'retry';
+  readonly retryOf?: string;
+  readonly webhook?: JobWebhook | undefined;
+}
+
+export type CheckedOrder =
+  | { readonly kind: 'order'; readonly order: JobOrder }
+  | { readonly kind: 'invalid'; readonly errors: Iterable<InputError> };
+
+/** What options of a run may be. */
+export interface OrderLimits extends JobLife {
+  /** Whether webhooks may be called without TLS. */
+  readonly urlRules: UrlRules;
+}
+
+/** What is to be checked an input with. */
+export interface OrderContext extends OrderLimits {
+  readonly entry: CatalogueEntry;
+  readonly resource: Record<string, string>;
+  readonly nowMs: number;
+  /** Shared by all inputs of one request. */
+  readonly steps: CheckSteps;
+}
+
+/**
+ * Splits a run's body into the action's input and the options under `_job`, both checked. Takes the options out of
+ * the body that it is given. `length` is the number of characters of its JSON.
+ * @throws Refusal bad_contract, nested_too_deeply
+ */
+export function checkRunBody(
+  body: Record<string, unknown>,
+  length: number,
+  context: OrderContext,
+): CheckedOrder {
+  let sent: unknown = {};
+  if (Object.hasOwn(body, '_job')) {
+    sent = body._job;
+    delete body._job;
+  }
+  const options = checkOptions(sent, context);
+  const inputErrors = checkInput(body, length, context);
+  if (options.kind === 'invalid') return { kind: 'invalid', errors: both(options.errors, inputErrors) };
+  if (inputErrors.length > 0) return { kind: 'invalid', errors: inputErrors };
+  const { entry, resource } = context;
+  const { metadata, times, webhook } = options;
+  const { contract } = entry;
+  return {
+    kind: 'order',
+    order: { contract, resource, input: body, metadata, times, source: 'api', webhook },
+  };
+}
+
+function* both(first: Iterable<InputError>, second: Iterable<InputError>): Iterable<InputError> {
+  yield* first;
+  yield* second;
+}
+
+type CheckedOptions =
+  | ({ readonly kind: 'options' } & Pick<JobOrder, 'metadata' | 'times' | 'webhook'>)
+  | { readonly kind: 'invalid'; readonly errors: Iterable<InputError> };
+
+function checkOptions(sent: unknown, limits: OrderLimits & { nowMs: number }): CheckedOptions {
+  const options = checkBody(JobOptions, sent, '/_job');
+  if (options.kind === 'invalid') return options;
+  const { metadata = {}, webhook: asked } = options.value;
+  const timed = jobTimesOf(options.value, limits);
+  const webhook = asked && readJobWebhook(asked, limits);
+  if (timed.kind === 'invalid' || webhook?.kind === 'invalid') {
+    const errors = [timed, webhook].flatMap((each) => (each?.kind === 'invalid' ? each.errors : []));
+    return { kind: 'invalid', errors };
+  }
+  return { kind: 'options', metadata, times: timed.times, webhook: webhook?.webhook };
+}
+
+/** @throws Refusal bad_contract, nested_too_deeply */
+export function checkInput(
+  input: unknown,
+  length: number,
+  { entry, steps }: Pick<OrderContext, 'entry' | 'steps'>,
+): InputError[] {
+  if (!entry.validate) throw new Refusal('bad_contract');
+  try {
+    return entry.validate(input, length, steps);
+  } catch (error) {
+    // A schema that refers to itself is followed as deep as the input goes.
+    throw error instanceof RangeError ? new Refusal('nested_too_deeply') : error;
+  }
+}

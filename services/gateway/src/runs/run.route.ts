@@ -1,0 +1,60 @@
+import { createSteps } from '@errand/json-schema';
+import { parseActionPath, rawPathOf } from '../actions/action-path.ts';
+import { findAction } from '../actions/find-action.ts';
+import type { Caller, TenantHandler } from '../http/authenticate.ts';
+import { Refusal } from '../http/problem.ts';
+import { type BodyLimits, type JsonBody, readJsonObject } from '../http/read-body.ts';
+import { refuseUnknownParameters } from '../http/read-query.ts';
+import { busy, type Ctx } from '../http/request-log.ts';
+import { answer } from '../http/respond.ts';
+import { jobLinks } from '../jobs/job-links.ts';
+import { type AcceptJobDeps, acceptJob, answerAccepted } from './accept-job.ts';
+import { findAccepted } from './accepted-job.ts';
+import { isDryRun } from './dry-run.ts';
+import { answerOrReplay } from './first-answer.ts';
+import { checkRunBody, type OrderLimits } from './run-options.ts';
+
+type Deps = AcceptJobDeps & BodyLimits & OrderLimits;
+
+/** POST …/{action}/run: 202 once the log has acknowledged the job's request, and not before. */
+export function runAction(deps: Deps): TenantHandler {
+  return async (c, caller) => {
+    const path = parseActionPath(rawPathOf(c.req.url));
+    if (!path) throw new Refusal('unknown_route');
+    refuseUnknownParameters(c, ['validate_only']);
+    const dryRun = isDryRun(c);
+    const readBody = () => readJsonObject(c, deps);
+    if (dryRun) return judge(c, deps, { caller, dryRun, readBody });
+    const { tenantId } = caller;
+    const { action } = path;
+    return answerOrReplay(c, deps.idempotency, {
+      tenantId,
+      kind: 'run',
+      readBody,
+      judge: (read) => judge(c, deps, { caller, dryRun, readBody: read }),
+      find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
+      answerFound(job) {
+        const links = jobLinks({ tenantId, jobId: job.jobId }, path.prefix);
+        return answerAccepted(c, deps, { job, tenantId, action, links, replayed: true });
+      },
+    });
+  };
+}
+
+async function judge(
+  c: Ctx,
+  deps: Deps,
+  { caller, dryRun, readBody }: { caller: Caller; dryRun: boolean; readBody: () => Promise<JsonBody> },
+): Promise<Response> {
+  const { entry, path, resource } = await findAction(c, deps.catalogue);
+  const { body, text } = await readBody();
+  const { maxLifeMs, defaultLifeMs, urlRules } = deps;
+  const nowMs = deps.now();
+  const steps = createSteps();
+  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps };
+  const checked = busy(c, () => checkRunBody(body, text.length, context));
+  if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+  if (dryRun) return answer(c, { status: 200, body: { valid: true } });
+  const { order } = checked;
+  return acceptJob(c, deps, { order, caller, kind: 'run', text, nowMs, actionPath: path.prefix });
+}

@@ -1,0 +1,182 @@
+import { CLOCK_TOLERANCE_MS, uuidV7Floor, uuidV7TimeMs } from '@errand/contracts';
+import type { Database, Db } from '@errand/postgres';
+import type { Logger } from '@errand/runtime';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
+import { refuseForDatabase } from '../../jobs/database-failure.ts';
+import type { DeliveryKey } from './delivery-id.ts';
+import type { DeliveryQuery } from './delivery-query.ts';
+
+type Table<T extends keyof Database> = Selectable<Database[T]>;
+
+/** A delivery and what it tells. */
+export type DeliveryRow = Pick<
+  Table<'webhook_delivery'>,
+  'event_id' | 'endpoint_id' | 'state' | 'attempts' | 'url' | 'due_at' | 'expires_at' | 'updated_at'
+> &
+  Pick<Table<'webhook_message'>, 'job_id' | 'action' | 'type'>;
+
+export type AttemptRow = Omit<Table<'webhook_attempt'>, 'event_id' | 'endpoint_id'>;
+
+interface Owner {
+  readonly tenantId: string;
+  readonly endpointId: string;
+}
+
+/** What was delivered, to whom and how. Every call throws Refusal database_unavailable. */
+export interface DeliveryLog {
+  /** Newest first. `nextBelowId`: the last event id that the page has seen, undefined when there are no more. */
+  page(owner: Owner, query: DeliveryQuery): Promise<{ rows: DeliveryRow[]; nextBelowId: string | undefined }>;
+  ofJob(tenantId: string, jobId: string): Promise<DeliveryRow[]>;
+  find(tenantId: string, key: DeliveryKey): Promise<DeliveryRow | undefined>;
+  /** Of a delivery that is known to be the tenant's; newest first, a hundred at most. */
+  attempts(key: DeliveryKey): Promise<AttemptRow[]>;
+  /** Whether the tenant has deliveries to an endpoint, which may be gone itself. */
+  hasAny(tenantId: string, endpointId: string): Promise<boolean>;
+}
+
+/** How many deliveries one page looks through for those that are wanted. */
+const MAX_SCANNED = 5_000;
+const MAX_ATTEMPTS = 100;
+const MAX_OF_JOB = 1_000;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+export function createDeliveryLog(db: Db, log: Logger): DeliveryLog {
+  async function answered<T>(query: Promise<T>): Promise<T> {
+    try {
+      return await query;
+    } catch (err) {
+      return refuseForDatabase(err, log, 'delivery_log_failed');
+    }
+  }
+
+  return {
+    page: (owner, query) => answered(readPage(db, owner, query)),
+    ofJob: (tenantId, jobId) => answered(select(db, ofJob(tenantId, jobId), MAX_OF_JOB)),
+    find: async (tenantId, key) => (await answered(select(db, ofKey(tenantId, key), 1)))[0],
+    attempts: ({ eventId, endpointId }) =>
+      answered(
+        db
+          .selectFrom('webhook_attempt')
+          .select(['attempt', 'trigger', 'started_at', 'duration_ms', 'status', 'error_code'])
+          .select(['request_headers', 'response'])
+          .where('event_id', '=', eventId)
+          .where('endpoint_id', '=', endpointId)
+          .orderBy('attempt', 'desc')
+          .limit(MAX_ATTEMPTS)
+          .execute(),
+      ),
+    async hasAny(tenantId, endpointId) {
+      const newest = db
+        .selectFrom('webhook_delivery')
+        .select('tenant_id')
+        .where('endpoint_id', '=', endpointId)
+        .orderBy('event_id', 'desc')
+        .limit(1);
+      return (await answered(newest.executeTakeFirst()))?.tenant_id === tenantId;
+    },
+  };
+}
+
+/**
+ * A page reads a page: the newest deliveries below the cursor, in the order of the index, and of those that a filter
+ * passes over no more than a limit. A page that ends at that limit may be short or empty and still have a next one.
+ */
+async function readPage(db: Db, owner: Owner, query: DeliveryQuery) {
+  const { statuses, types, jobId, limit } = query;
+  const bounds = [
+    sql`event_id >= ${query.fromId ?? FIRST_ID}::uuid`,
+    sql`event_id < ${query.belowId ?? LAST_ID}::uuid`,
+  ];
+  const source = jobId
+    ? ofJob(owner.tenantId, jobId, [...bounds, sql`endpoint_id = ${owner.endpointId}`])
+    : ofEndpoint(owner, { bounds, statuses });
+  const filters = [
+    ...(statuses.length > 0 ? [sql`state = any(${statuses}::text[])`] : []),
+    ...(types.length > 0 ? [sql`type = any(${types}::text[])`] : []),
+  ];
+  const rows = await select(db, filtered(source, filters), limit + 1);
+  const page = rows.slice(0, limit);
+  if (rows.length > limit) return { rows: page, nextBelowId: page.at(-1)?.event_id };
+  const mayBeShort = filters.length > 0 && !jobId;
+  return {
+    rows: page,
+    nextBelowId: mayBeShort ? await lastScanned(db, owner, { bounds, statuses }) : undefined,
+  };
+}
+
+type Source = RawBuilder<unknown>;
+
+async function select(db: Db, source: Source, limit: number): Promise<DeliveryRow[]> {
+  const { rows } = await sql<DeliveryRow>`
+    select * from ${source} found order by event_id desc, endpoint_id limit ${limit}`.execute(db);
+  return rows;
+}
+
+function filtered(source: Source, filters: readonly RawBuilder<unknown>[]): Source {
+  if (filters.length === 0) return source;
+  return sql`(select * from ${source} unfiltered where ${sql.join(filters, sql` and `)})`;
+}
+
+const COLUMNS = sql`
+  d.event_id, d.endpoint_id, d.state, d.attempts, d.url, d.due_at, d.expires_at, d.updated_at, m.job_id, m.action, m.type`;
+
+/** The newest deliveries of an endpoint, as many as a page looks through. Each finds its message by its key. */
+function ofEndpoint(owner: Owner, scan: Scan): Source {
+  return sql`(
+    select ${COLUMNS}
+    from ${scanned(owner, scan)} d
+    cross join lateral (select * from webhook_message where event_id = d.event_id limit 1) m
+    where d.tenant_id = ${owner.tenantId})`;
+}
+
+/** Undefined when the page has seen all there are. */
+async function lastScanned(db: Db, owner: Owner, scan: Scan): Promise<string | undefined> {
+  const { rows } = await sql<{ event_id: string }>`
+    select event_id from ${scanned(owner, scan)} d
+    order by event_id desc offset ${MAX_SCANNED - 1} limit 1`.execute(db);
+  return rows[0]?.event_id;
+}
+
+/** What is looked through for a page. */
+interface Scan {
+  readonly bounds: readonly RawBuilder<unknown>[];
+  /** Empty for all. */
+  readonly statuses: readonly string[];
+}
+
+/** These have an index of their own, so what has another status is not looked through for them. */
+const INDEXED: readonly string[] = ['failed', 'expired', 'canceled'];
+
+function scanned({ endpointId }: Owner, { bounds, statuses }: Scan): Source {
+  const newest = (condition: RawBuilder<unknown>) => sql`(
+    select * from webhook_delivery
+    where endpoint_id = ${endpointId} and ${condition} and ${sql.join(bounds, sql` and `)}
+    order by event_id desc limit ${MAX_SCANNED})`;
+  const indexed = INDEXED.filter((status) => statuses.includes(status));
+  if (indexed.length === 0 || indexed.length < statuses.length) return newest(sql`true`);
+  // Written out, since the index is only for those whose statement says so.
+  const parts = indexed.map((status) => newest(sql`state = ${sql.lit(status)}`));
+  return sql`(
+    select * from (${sql.join(parts, sql` union all `)}) each order by event_id desc limit ${MAX_SCANNED})`;
+}
+
+/** `offset 0` keeps the order of the search, message first, also where Postgres knows nothing of a young partition yet. */
+function ofJob(tenantId: string, jobId: string, filters: readonly RawBuilder<unknown>[] = []): Source {
+  const sinceId = uuidV7Floor(uuidV7TimeMs(jobId) - CLOCK_TOLERANCE_MS);
+  const source = sql`(
+    select ${COLUMNS}
+    from (
+      select * from webhook_message
+      where job_id = ${jobId}::uuid and tenant_id = ${tenantId} and event_id >= ${sinceId}::uuid offset 0
+    ) m
+    cross join lateral (select * from webhook_delivery where event_id = m.event_id offset 0) d)`;
+  return filtered(source, filters);
+}
+
+function ofKey(tenantId: string, { eventId, endpointId }: DeliveryKey): Source {
+  return sql`(
+    select ${COLUMNS} from webhook_message m join webhook_delivery d on d.event_id = m.event_id
+    where m.event_id = ${eventId}::uuid and d.event_id = ${eventId}::uuid
+      and d.endpoint_id = ${endpointId} and d.tenant_id = ${tenantId})`;
+}

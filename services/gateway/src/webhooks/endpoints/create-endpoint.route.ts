@@ -1,0 +1,92 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { Bus } from '@errand/bus';
+import { type InputError, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
+import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
+import type { TenantHandler } from '../../http/authenticate.ts';
+import { parseBody } from '../../http/body-errors.ts';
+import { Refusal } from '../../http/problem.ts';
+import { type BodyLimits, readJsonObject } from '../../http/read-body.ts';
+import { answer } from '../../http/respond.ts';
+import { CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
+import { endpointView, sealDraft } from './endpoint-secrets.ts';
+import { type EndpointDeps, endpointKey, endpointsOf } from './endpoint-store.ts';
+import type { UrlRules } from './endpoint-url.ts';
+import { newSigningSecret } from './signing-secret.ts';
+
+export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'reach'> };
+  readonly urlRules: UrlRules;
+  readonly endpointsPerTenant: number;
+  readonly catalogue: Pick<ActionCatalogue, 'find'>;
+}
+
+/** POST …/webhooks: a new endpoint. Its signing secret is in this answer and in no later one. */
+export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
+  return async (c, { tenantId }) => {
+    const body = parseBody(CreateBody, (await readJsonObject(c, deps)).body);
+    const checked = changeDraft(emptyDraft(), body, deps);
+    if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+    await refuseUnknownActions(deps, body);
+    await deps.endpoints.dropExpired(tenantId);
+    if (endpointsOf(deps.endpoints, tenantId).length >= deps.endpointsPerTenant) {
+      throw new Refusal('too_many_endpoints', {
+        detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
+      });
+    }
+    const nowMs = deps.now();
+    const at = new Date(nowMs).toISOString();
+    const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
+    // Read before the record is written, or an ending might come between and be told to nobody.
+    const { lastVersion: hears_after } = await deps.bus.jobs.reach();
+    const owner = {
+      tenant_id: tenantId,
+      endpoint_id: endpointId,
+      created_at: at,
+      updated_at: at,
+      hears_after,
+    };
+    const endpoint = sealDraft(deps.box, checked.draft, owner);
+    await deps.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
+    return answer(c, {
+      status: 201,
+      body: { ...endpointView(deps.box, endpoint, nowMs), signing_secret: checked.draft.signing_secret },
+      headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
+    });
+  };
+}
+
+/**
+ * An endpoint that waits for an action that nobody has announced, as where its name is misspelt, would hear of nothing.
+ * @throws Refusal invalid_input
+ */
+export async function refuseUnknownActions(
+  { catalogue }: Pick<WriteWebhookDeps, 'catalogue'>,
+  { actions }: { actions?: readonly string[] | null | undefined },
+): Promise<void> {
+  const known = await Promise.all((actions ?? []).map((name) => catalogue.find(name)));
+  const errors = known.flatMap((entry, index): InputError[] =>
+    entry
+      ? []
+      : [{ pointer: `#/actions/${index}`, code: 'unknown_action', detail: 'there is no such action' }],
+  );
+  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+}
+
+function emptyDraft(): EndpointDraft {
+  return {
+    url: '',
+    method: 'POST',
+    description: '',
+    enabled: true,
+    event_types: [...WEBHOOK_EVENT_TYPES],
+    actions: null,
+    metadata: null,
+    include: null,
+    max_rps: null,
+    max_concurrency: null,
+    expires_at: null,
+    basic_auth: null,
+    secret_headers: {},
+    signing_secret: newSigningSecret(),
+  };
+}
