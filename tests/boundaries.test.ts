@@ -24,6 +24,13 @@ const REFUSED = [
   ['services/executor/src/a.ts', '../../gateway/src/app.ts'],
   ['services/projection/src/a.ts', 'pg'],
   ['services/webhooks/src/a.ts', '@errand/testkit'],
+  ['services/webhooks/src/test-endpoint.ts', '@errand/testkit'],
+  ['services/webhooks/src/b.ts', 'kysely'],
+  ['services/webhooks/src/pacing/a.ts', '../delivery-rows.ts'],
+  ['services/webhooks/src/pacing/b.ts', '@errand/postgres'],
+  ['services/webhooks/src/egress/a.ts', '../sending/target.ts'],
+  ['services/scheduler/src/a.ts', '@errand/scheduler'],
+  ['libs/bootstrap/src/a.ts', '@errand/postgres'],
 ] as const;
 
 const ALLOWED = [
@@ -40,6 +47,11 @@ const ALLOWED = [
   ['examples/c.ts', '@errand/actions'],
   ['services/gateway/src/routes/c.ts', '../problem.ts'],
   ['services/gateway/src/d.test.ts', '@errand/testkit'],
+  ['services/gateway/test/c.ts', '@errand/testkit'],
+  ['services/webhooks/src/delivery-rows.ts', 'kysely'],
+  ['services/webhooks/src/pacing/c.ts', './breaker.ts'],
+  ['services/webhooks/src/egress/c.ts', 'node:dns/promises'],
+  ['libs/bootstrap/src/c.ts', '@errand/bus'],
 ] as const;
 
 /** A tree of its own under the project's lint rules, with one import planted in each file. */

@@ -1,15 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { openBus } from '@errand/bus';
-import {
-  Counter,
-  createOps,
-  Histogram,
-  type Ops,
-  type ServiceContext,
-  serveHttp,
-  watchClock,
-} from '@errand/runtime';
+import { openWorker } from '@errand/bootstrap';
+import { Counter, Histogram, type Ops, type ServiceContext } from '@errand/runtime';
 import manifest from '../package.json' with { type: 'json' };
 import type { ExecutorConfig } from './config.ts';
 import { takeStray } from './isolation/guard-process.ts';
@@ -33,48 +25,30 @@ const MESSAGE_MARGIN_BYTES = 1_024;
  */
 export async function startExecutor(
   config: ExecutorConfig,
-  { log, signal, fail: failService, onStray }: ServiceContext,
+  context: ServiceContext,
   { given, now = Date.now }: { given?: readonly LoadedAction[]; now?: () => number } = {},
 ): Promise<AsyncDisposable & { opsPort: number }> {
-  const stop = new AbortController();
+  const { log, onStray } = context;
   const giveUp = new AbortController();
-  const stopping = AbortSignal.any([signal, stop.signal]);
   let hasFailed = false;
   const fail = (error: unknown) => {
     hasFailed = true;
-    failService(error);
+    context.fail(error);
   };
   await using resources = new AsyncDisposableStack();
-  // A start that fails half-way leaves nothing at work.
-  resources.defer(() => stop.abort());
-  const bus = resources.use(
-    await openBus({
-      servers: config.natsUrl,
-      access: config,
-      name: 'errand-executor',
-      topology: config,
-      signal: stopping,
-      onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
-      onReplaced: fail,
-    }),
-  );
   let consuming = false;
-  const ops = createOps({
+  const { bus, ops, opsPort, stopping, stop } = await openWorker(resources, {
     service: 'executor',
-    checks: { consuming: () => consuming, nats: bus.isConnected, log: bus.isAnswering },
+    config,
+    context: { ...context, fail },
+    checks: ({ isConnected, isAnswering }) => ({
+      consuming: () => consuming,
+      nats: isConnected,
+      log: isAnswering,
+    }),
+    now: Date.now,
   });
-  const { host, opsPort, shutdownGraceMs } = config;
-  const http = resources.use(
-    await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
-  );
   const metrics = createMetrics(ops);
-  void watchClock({
-    measure: bus.clockAheadMs,
-    maxOffMs: config.maxClockOffMs,
-    metrics: ops.metrics,
-    log,
-    signal: stopping,
-  });
   const strays = createStrayLog({ log, count: () => metrics.strays.inc() });
   onStray?.(takeStray(strays.report));
   const deps: ExecutorDeps = {
@@ -135,9 +109,9 @@ export async function startExecutor(
 
   const started = resources.move();
   return {
-    opsPort: http.port,
+    opsPort,
     async [Symbol.asyncDispose]() {
-      stop.abort();
+      stop();
       const patience = setTimeout(() => giveUp.abort(), config.finishGraceMs);
       await heartbeat.stop();
       await followed;

@@ -1,7 +1,7 @@
-import { openBus } from '@errand/bus';
+import { openWorker } from '@errand/bootstrap';
 import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
-import { Counter, createOps, repeat, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
+import { Counter, repeat, type ServiceContext } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
 import { expireLost } from './live/expire-lost.ts';
 import { onJobEvents } from './live/on-job-events.ts';
@@ -13,10 +13,9 @@ const DAY_MS = 86_400_000;
 /** Starts the projection: events of the log become rows of job_summary until disposed. */
 export async function startProjection(
   config: ProjectionConfig,
-  { log, signal, fail, now = Date.now }: ServiceContext & { now?: () => number },
+  context: ServiceContext & { now?: () => number },
 ): Promise<AsyncDisposable & { opsPort: number }> {
-  const stop = new AbortController();
-  const stopping = AbortSignal.any([signal, stop.signal]);
+  const { log, fail, now = Date.now } = context;
   await using resources = new AsyncDisposableStack();
   const db = openDatabase({
     url: config.databaseUrl,
@@ -25,42 +24,18 @@ export async function startProjection(
     onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
   });
   resources.defer(() => db.destroy());
-  const bus = resources.use(
-    await openBus({
-      servers: config.natsUrl,
-      access: config,
-      name: 'errand-projection',
-      topology: config,
-      signal: stopping,
-      onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
-      onReplaced: fail,
-    }),
-  );
   let consuming = false;
-  const ops = createOps({
+  const { bus, ops, opsPort, stopping, stop, clockAheadMs } = await openWorker(resources, {
     service: 'projection',
-    checks: {
+    config,
+    context,
+    checks: ({ isConnected, isAnswering }) => ({
       consuming: () => consuming,
-      nats: bus.isConnected,
-      log: bus.isAnswering,
+      nats: isConnected,
+      log: isAnswering,
       postgres: () => isReachable(db),
-    },
-  });
-  const { host, opsPort, shutdownGraceMs } = config;
-  const http = resources.use(
-    await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
-  );
-  let aheadMs: number | undefined;
-  const measure = async () => {
-    aheadMs = await bus.clockAheadMs(now);
-    return aheadMs;
-  };
-  void watchClock({
-    measure,
-    maxOffMs: config.maxClockOffMs,
-    metrics: ops.metrics,
-    log,
-    signal: stopping,
+    }),
+    now,
   });
   const projected = new Counter({
     name: 'errand_projected_events_total',
@@ -105,7 +80,7 @@ export async function startProjection(
     const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
     if (dropped.length > 0) log.info({ dropped }, 'expired_summaries_dropped');
   };
-  const logNow = async () => now() - (aheadMs ?? (await measure()));
+  const logNow = async () => now() - (await clockAheadMs());
   const expire = async () => {
     const expired = await expireLost({ db, bus, log, now: logNow });
     if (expired > 0) log.info({ expired }, 'lost_jobs_expired');
@@ -132,9 +107,9 @@ export async function startProjection(
 
   const started = resources.move();
   return {
-    opsPort: http.port,
+    opsPort,
     async [Symbol.asyncDispose]() {
-      stop.abort();
+      stop();
       await Promise.all([projecting, ...repeating, rebuilds.look()]);
       await started[Symbol.asyncDispose]();
     },

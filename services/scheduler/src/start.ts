@@ -1,14 +1,6 @@
-import { openBus } from '@errand/bus';
+import { openWorker } from '@errand/bootstrap';
 import { currentContract, TIMED_EVENTS } from '@errand/contracts';
-import {
-  Counter,
-  createOps,
-  Gauge,
-  repeat,
-  type ServiceContext,
-  serveHttp,
-  watchClock,
-} from '@errand/runtime';
+import { Counter, Gauge, repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
@@ -20,45 +12,24 @@ import { createOpenJobs } from './jobs/open-jobs.ts';
  */
 export async function startScheduler(
   config: SchedulerConfig,
-  { log, signal, fail, now: clock = Date.now }: ServiceContext & { now?: () => number },
+  context: ServiceContext & { now?: () => number },
 ): Promise<AsyncDisposable & { opsPort: number }> {
-  const stop = new AbortController();
-  const stopping = AbortSignal.any([signal, stop.signal]);
+  const { log, fail } = context;
   await using resources = new AsyncDisposableStack();
-  resources.defer(() => stop.abort());
-  const bus = resources.use(
-    await openBus({
-      servers: config.natsUrl,
-      access: config,
-      name: 'errand-scheduler',
-      topology: config,
-      signal: stopping,
-      onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
-      onReplaced: fail,
-    }),
-  );
   let isCaughtUp = false;
-  const ops = createOps({
+  const worker = await openWorker(resources, {
     service: 'scheduler',
-    checks: { caught_up: () => isCaughtUp, nats: bus.isConnected, log: bus.isAnswering },
+    config,
+    context,
+    checks: ({ isConnected, isAnswering }) => ({
+      caught_up: () => isCaughtUp,
+      nats: isConnected,
+      log: isAnswering,
+    }),
+    now: context.now ?? Date.now,
   });
-  const { host, opsPort, shutdownGraceMs } = config;
-  const http = resources.use(
-    await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
-  );
-  let aheadMs = await bus.clockAheadMs(clock);
-  const measure = async () => {
-    aheadMs = await bus.clockAheadMs(clock);
-    return aheadMs;
-  };
-  void watchClock({
-    measure,
-    maxOffMs: config.maxClockOffMs,
-    metrics: ops.metrics,
-    log,
-    signal: stopping,
-  });
-  const now = () => clock() - aheadMs;
+  const { bus, ops, opsPort, stopping, logNow: now } = worker;
+  await worker.clockAheadMs();
 
   /** Executors of version 1 of the protocol end without their consumers; their jobs are adopted. */
   async function retire(): Promise<void> {
@@ -146,9 +117,9 @@ export async function startScheduler(
 
   const started = resources.move();
   return {
-    opsPort: http.port,
+    opsPort,
     async [Symbol.asyncDispose]() {
-      stop.abort();
+      worker.stop();
       await Promise.all([following, time, sweeping]);
       await started[Symbol.asyncDispose]();
     },

@@ -1,4 +1,5 @@
-import { type Bus, openBus } from '@errand/bus';
+import { openWorker } from '@errand/bootstrap';
+import type { Bus } from '@errand/bus';
 import { ActionRecord, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
 import {
   createDailyPartitions,
@@ -7,7 +8,7 @@ import {
   migratePatiently,
   openDatabase,
 } from '@errand/postgres';
-import { createOps, repeat, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
+import { repeat, type ServiceContext } from '@errand/runtime';
 import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
 import { type Dispatcher, startDispatcher } from './dispatch/dispatcher.ts';
@@ -37,8 +38,6 @@ export async function startWebhooks(
 ): Promise<AsyncDisposable & { opsPort: number }> {
   checkConfig(config);
   const { log, schedule = RETRY_SCHEDULE } = context;
-  const stop = new AbortController();
-  const stopping = AbortSignal.any([context.signal, stop.signal]);
   await using resources = new AsyncDisposableStack();
   const db = openDatabase({
     url: config.databaseUrl,
@@ -47,30 +46,20 @@ export async function startWebhooks(
     onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
   });
   resources.defer(() => db.destroy());
-  const bus = resources.use(await connectTo(config, { log, signal: stopping, fail: context.fail }));
   let consuming = false;
-  const ops = createOps({
+  const { bus, ops, opsPort, stopping, stop } = await openWorker(resources, {
     service: 'webhooks',
-    checks: {
+    config,
+    context,
+    checks: ({ isConnected, isAnswering }) => ({
       consuming: () => consuming,
-      nats: bus.isConnected,
-      log: bus.isAnswering,
+      nats: isConnected,
+      log: isAnswering,
       postgres: () => isReachable(db),
-    },
+    }),
+    now: Date.now,
   });
-  const { host, opsPort, shutdownGraceMs } = config;
-  const http = resources.use(
-    await serveHttp({ fetch: ops.routes.fetch, host, port: opsPort, graceMs: shutdownGraceMs }),
-  );
   const metrics = createMetrics(ops.metrics);
-  void watchClock({
-    measure: bus.clockAheadMs,
-    maxOffMs: config.maxClockOffMs,
-    metrics: ops.metrics,
-    log,
-    signal: stopping,
-  });
-
   await migratePatiently(db, {
     signal: stopping,
     onRetry: (err) => log.warn({ err }, 'migration_waits_for_postgres'),
@@ -128,27 +117,12 @@ export async function startWebhooks(
   consumed.catch(context.fail);
   resources.defer(async () => {
     consuming = false;
-    stop.abort();
+    stop();
     await consumed.catch(() => {});
   });
 
   const started = resources.move();
-  return { opsPort: http.port, [Symbol.asyncDispose]: () => started.disposeAsync() };
-}
-
-function connectTo(
-  config: WebhooksConfig,
-  { log, signal, fail }: Pick<ServiceContext, 'log' | 'signal' | 'fail'>,
-) {
-  return openBus({
-    servers: config.natsUrl,
-    access: config,
-    name: 'errand-webhooks',
-    topology: config,
-    signal,
-    onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
-    onReplaced: fail,
-  });
+  return { opsPort, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }
 
 /** Takes endings in until stopped. */

@@ -1,0 +1,2 @@
+export { openLog } from './open-log.ts';
+export { openWorker, type Worker } from './open-worker.ts';

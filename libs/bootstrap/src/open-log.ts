@@ -1,0 +1,25 @@
+import { type Bus, openBus } from '@errand/bus';
+import type { TopologySettings } from '@errand/contracts';
+import type { ServiceContext } from '@errand/runtime';
+
+export type LogConfig = TopologySettings &
+  NonNullable<Parameters<typeof openBus>[0]['access']> & { natsUrl: string };
+
+/** A service's connection to the log. The process fails when the log is another one than it began with. */
+export function openLog(
+  service: string,
+  config: LogConfig,
+  context: Pick<ServiceContext, 'log' | 'fail' | 'signal'> & { ackTimeoutMs?: number },
+): Promise<Bus> {
+  const { log, fail, signal, ackTimeoutMs } = context;
+  return openBus({
+    servers: config.natsUrl,
+    access: config,
+    name: `errand-${service}`,
+    topology: config,
+    signal,
+    onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
+    onReplaced: fail,
+    ...(ackTimeoutMs === undefined ? {} : { ackTimeoutMs }),
+  });
+}

@@ -1,0 +1,66 @@
+import type { Bus } from '@errand/bus';
+import { createOps, type Ops, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
+import { type LogConfig, openLog } from './open-log.ts';
+
+/** What a service has that works on the log and serves nothing but health and metrics. */
+export interface Worker {
+  readonly bus: Bus;
+  readonly ops: Ops;
+  readonly opsPort: number;
+  /** Aborted when the service is to stop, by its process or by `stop`. */
+  readonly stopping: AbortSignal;
+  stop(): void;
+  /** How far the service's clock is ahead of the log's, in milliseconds, as it was measured last; else as it is now. */
+  clockAheadMs(): Promise<number>;
+  /** Unix milliseconds by the log's clock, as far as that was measured; before, by the service's. */
+  logNow(): number;
+}
+
+interface WorkerConfig extends LogConfig {
+  readonly host: string;
+  readonly opsPort: number;
+  readonly shutdownGraceMs: number;
+  readonly maxClockOffMs: number;
+}
+
+/**
+ * Opens the log, the ops port and the watch of the clock. `resources` dispose of them, and stop the service, so that a
+ * start that fails half-way leaves nothing at work.
+ */
+export async function openWorker(
+  resources: AsyncDisposableStack,
+  options: {
+    service: string;
+    config: WorkerConfig;
+    context: ServiceContext;
+    checks: (bus: Bus) => Parameters<typeof createOps>[0]['checks'];
+    /** The service's clock. */
+    now: () => number;
+  },
+): Promise<Worker> {
+  const { service, config, context, now } = options;
+  const { host, opsPort: port, shutdownGraceMs: graceMs, maxClockOffMs: maxOffMs } = config;
+  const { log } = context;
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  resources.defer(stop);
+  const stopping = AbortSignal.any([context.signal, stopped.signal]);
+  const bus = resources.use(await openLog(service, config, { ...context, signal: stopping }));
+  const ops = createOps({ service, checks: options.checks(bus) });
+  const { port: opsPort } = resources.use(await serveHttp({ fetch: ops.routes.fetch, host, port, graceMs }));
+  let aheadMs: number | undefined;
+  const measure = async () => {
+    aheadMs = await bus.clockAheadMs(now);
+    return aheadMs;
+  };
+  void watchClock({ measure, maxOffMs, metrics: ops.metrics, log, signal: stopping });
+  return {
+    bus,
+    ops,
+    opsPort,
+    stopping,
+    stop,
+    clockAheadMs: async () => aheadMs ?? measure(),
+    logNow: () => now() - (aheadMs ?? 0),
+  };
+}
