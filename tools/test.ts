@@ -16,7 +16,7 @@ import {
 
 /**
  * Runs test projects of the vitest configuration: `node tools/test.ts unit integration e2e`; or `containers`, which
- * is the integration project with its servers from containers; or `validated`, which is those end-to-end tests that
+ * is the integration tests of what speaks to the servers, with servers from containers; or `validated`, which is those end-to-end tests that
  * leave the gateway alive, their callers behind an independent validator, or `unvalidated`, which is the others; or
  * `dates`, which is the unit project on days and in time zones of its own choice, by Debian's faketime. The last line is
  * `N passed, N failed`.
@@ -31,7 +31,7 @@ import {
 async function main(words: string[]): Promise<number> {
   if (words.length === 1 && words[0] === 'containers') {
     const reason = await whyNoContainers();
-    if (reason === undefined) return runProjects(['integration'], CONTAINERS_ENV);
+    if (reason === undefined) return runProjects(['integration'], CONTAINERS_ENV, ADAPTERS);
     console.log(`SKIPPED: the container run needs a Docker engine, and none answers: ${reason}`);
     return 3;
   }
@@ -57,6 +57,9 @@ async function main(words: string[]): Promise<number> {
   }
   return runProjects(projects, {});
 }
+
+/** Whatever else there is reaches NATS and Postgres through these. */
+const ADAPTERS = ['libs/bus/', 'libs/postgres/', 'libs/testkit/'];
 
 const CONTAINERS_ENV = {
   ERRAND_TEST_SERVERS: 'containers',

@@ -61,6 +61,7 @@ export {
   MAX_JSON_FLAWS,
 } from './events/exact-json.ts';
 export { FAULT_CODES, type FaultCode, JobFault } from './events/faults.ts';
+export { ENDED_STATUSES, type EndedStatus, isEndingType, JOB_ENDINGS } from './events/job-endings.ts';
 export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './events/payload-ref.ts';
 export {
   AUDIT_EXPORT_FORMAT,
@@ -99,7 +100,6 @@ export {
   eventSubject,
   executorSubject,
   executorToken,
-  isEndingType,
   jobEventsOf,
   jobSubjects,
   jobSubjectsOfAnyAction,

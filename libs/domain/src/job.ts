@@ -1,11 +1,13 @@
-import type {
-  JobEventOf,
-  JobEventType,
-  JobFault,
-  JobStatus,
-  PayloadRef,
-  RecordedEvent,
-  UnreadEvent,
+import {
+  ENDED_STATUSES,
+  isEndingType,
+  JOB_ENDINGS,
+  type JobEventOf,
+  type JobFault,
+  type JobStatus,
+  type PayloadRef,
+  type RecordedEvent,
+  type UnreadEvent,
 } from '@errand/contracts';
 
 /*
@@ -105,32 +107,15 @@ export function mergeJobStates(a: JobState, b: JobState): JobState {
 
 /** True once no further event can follow. */
 export function isEnded(status: JobStatus | null): boolean {
-  switch (status) {
-    case null:
-    case 'queued':
-    case 'running':
-      return false;
-    case 'succeeded':
-    case 'failed':
-    case 'canceled':
-    case 'expired':
-      return true;
-  }
+  return ENDED_STATUSES.some((ended) => ended === status);
 }
 
 function newer<T>(a: Register<T>, b: Register<T>): Register<T> {
   return a.version >= b.version ? a : b;
 }
 
-const STATUS_AFTER: Partial<Record<JobEventType, JobStatus>> = {
-  JobSucceeded: 'succeeded',
-  JobFailed: 'failed',
-  JobCanceled: 'canceled',
-  JobExpired: 'expired',
-};
-
 function passOver(state: JobState, { version, type }: UnreadEvent): JobState {
-  const status = type && STATUS_AFTER[type];
+  const status = isEndingType(type) ? JOB_ENDINGS[type] : undefined;
   const phase = status
     ? newer(state.phase, { version, value: { status, nextAt: null, finishedAt: null } })
     : state.phase;

@@ -1,10 +1,12 @@
 import {
   AUDIT_STREAM,
+  isEndingType,
   JOBS_STREAM,
   type JobRef,
   jobSubjects,
   type RecordedEvent,
   refOfSubject,
+  typeOfSubject,
 } from '@errand/contracts';
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -60,7 +62,6 @@ const HEADERS_PAGE_SIZE = 5_000;
 const CATCH_UP_MS = 3_000;
 /** A job whose deadline passed while nothing could write its end is ended this much later at most. */
 const LATE_MS = 3_600_000;
-const ENDINGS = ['.succeeded', '.failed', '.canceled', '.expired'];
 
 export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): HistoryReader {
   return {
@@ -109,7 +110,7 @@ function isOf(jobId: string, subject: string | undefined): boolean {
 }
 
 function isEnding(subject: string | undefined): boolean {
-  return ENDINGS.some((token) => subject?.endsWith(token));
+  return subject !== undefined && isEndingType(typeOfSubject(subject));
 }
 
 function eventsIn(message: { subject: string; seq: number; data: Uint8Array }): RecordedEvent[] {

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { Instant, Metadata } from '../events/events.ts';
 import { JobFault } from '../events/faults.ts';
+import { ENDED_STATUSES } from '../events/job-endings.ts';
 import { ResultLink } from '../events/payload-ref.ts';
 import { ActionName, JobId, TenantId } from '../ids.ts';
 
-export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled', 'expired'] as const;
+export const JOB_STATUSES = ['queued', 'running', ...ENDED_STATUSES] as const;
 export const JobStatus = z.enum(JOB_STATUSES);
 export type JobStatus = z.infer<typeof JobStatus>;
 

@@ -1,4 +1,5 @@
 import type { JobEventType } from '../events/events.ts';
+import { ENDED_STATUSES, JOB_ENDINGS } from '../events/job-endings.ts';
 import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts';
 
 /*
@@ -31,10 +32,7 @@ const TOKEN_OF: Record<JobEventType, string> = {
   JobDue: 'due',
   JobCarried: 'carried',
   JobCancelRequested: 'cancel_requested',
-  JobSucceeded: 'succeeded',
-  JobFailed: 'failed',
-  JobCanceled: 'canceled',
-  JobExpired: 'expired',
+  ...JOB_ENDINGS,
 };
 
 const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, type as JobEventType]));
@@ -42,20 +40,12 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
-/** The events that end a job: these four for good. */
-const ENDINGS = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'] as const;
-
-/** Whether an event of this type ends its job. */
-export function isEndingType(type: JobEventType | undefined): boolean {
-  return ENDINGS.some((ending) => ending === type);
-}
-
 /** The four events that end a job, of every tenant and action. */
-export const ALL_ENDINGS = ENDINGS.map((type) => `jobs.*.*.*.${TOKEN_OF[type]}`);
+export const ALL_ENDINGS = ENDED_STATUSES.map((token) => `jobs.*.*.*.${token}`);
 
 /** The same, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
-  return ENDINGS.map((type) => `jobs.${TenantId.parse(tenantId)}.*.*.${TOKEN_OF[type]}`);
+  return ENDED_STATUSES.map((token) => `jobs.${TenantId.parse(tenantId)}.*.*.${token}`);
 }
 
 export const ALL_DEAD_LETTERS = 'dead_letters.>';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { ENDED_STATUSES, type EndedStatus } from '../events/job-endings.ts';
 
-export const WEBHOOK_EVENT_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
-export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
+export type WebhookEventType = `job.${EndedStatus}`;
+export const WEBHOOK_EVENT_TYPES = ENDED_STATUSES.map((status): WebhookEventType => `job.${status}`);
 
 /** What a message of an ended job carries where its receiver asks for it. */
 export const WEBHOOK_INCLUDES = ['results'] as const;

@@ -1,18 +1,12 @@
 import { z } from 'zod';
 import { Instant, type JobEventType, Metadata } from '../events/events.ts';
+import { isEndingType, JOB_ENDINGS } from '../events/job-endings.ts';
 import { ActionName, TenantId } from '../ids.ts';
 import { WEBHOOK_EVENT_TYPES, WEBHOOK_INCLUDES, type WebhookEventType } from './job-webhook.ts';
 
-const EVENT_TYPE_OF: Partial<Record<JobEventType, WebhookEventType>> = {
-  JobSucceeded: 'job.succeeded',
-  JobFailed: 'job.failed',
-  JobCanceled: 'job.canceled',
-  JobExpired: 'job.expired',
-};
-
 /** The webhook type of an event that ends a job, or undefined for the others. */
 export function webhookEventTypeOf(type: JobEventType): WebhookEventType | undefined {
-  return EVENT_TYPE_OF[type];
+  return isEndingType(type) ? `job.${JOB_ENDINGS[type]}` : undefined;
 }
 
 /**

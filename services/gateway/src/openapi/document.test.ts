@@ -53,6 +53,7 @@ test('every route of the API is in the document, with its methods, and nothing e
     },
     catalogue: { find: () => entry, peek: () => entry, list: () => [entry] },
     executors: { list: () => [] },
+    bus: { jobs: {} },
   } as unknown as AppDeps);
   const allowed = async (path: string) => {
     const env = { requestId: 'r', instance: 'r' };
