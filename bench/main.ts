@@ -2,20 +2,21 @@
  * `npm run bench` lists the benchmarks, `npm run bench <name>` runs one. Each prints a table for people and, as its last
  * line, one line of JSON for scripts. Figures are compared within one run only: machines differ and drift.
  */
-import { benchAccept } from './accept.ts';
-import { benchAudit } from './audit.ts';
-import { benchIdle } from './idle.ts';
-import { benchLatency } from './latency.ts';
-import { benchNeighbours } from './neighbours.ts';
-import { benchOverload } from './overload.ts';
-import { benchPayloads } from './payloads.ts';
-import { benchRebuild } from './rebuild.ts';
-import { benchSizing } from './sizing.ts';
-import { benchTakeover } from './takeover.ts';
-import { benchWaiters } from './waiters.ts';
-import { benchWaits } from './waits.ts';
-import { benchWebhooksIsolation } from './webhooks-isolation.ts';
-import { benchWebhooksThroughput } from './webhooks-throughput.ts';
+
+import { benchAudit } from './data/audit.ts';
+import { benchRebuild } from './data/rebuild.ts';
+import { benchSizing } from './data/sizing.ts';
+import { benchAccept } from './jobs/accept.ts';
+import { benchIdle } from './jobs/idle.ts';
+import { benchLatency } from './jobs/latency.ts';
+import { benchPayloads } from './jobs/payloads.ts';
+import { benchTakeover } from './jobs/takeover.ts';
+import { benchWaiters } from './jobs/waiters.ts';
+import { benchWaits } from './jobs/waits.ts';
+import { benchNeighbours } from './load/neighbours.ts';
+import { benchOverload } from './load/overload.ts';
+import { benchWebhooksIsolation } from './webhooks/webhooks-isolation.ts';
+import { benchWebhooksThroughput } from './webhooks/webhooks-throughput.ts';
 
 const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[]) => Promise<object> }> = {
   accept: {

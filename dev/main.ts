@@ -1,17 +1,17 @@
 import { plainLines } from '@errand/cli';
 import { parseConfig } from '@errand/runtime';
-import { alreadyRunning, banner, tenantUrlOf } from './banner.ts';
 import { devActionEnv, givenBy, localSettings } from './config.ts';
-import { createCrew } from './crew.ts';
-import { dataFolderAt, makeDataFolder, readJson } from './data-folder.ts';
+import { dataFolderAt, makeDataFolder, readJson } from './data/data-folder.ts';
+import { lockFolder } from './data/folder-lock.ts';
+import { createLocalFiles, type LocalFile } from './data/local-file.ts';
+import { roomText, settleRoom } from './data/log-sizes.ts';
 import { askThisMachineDirectly } from './direct.ts';
-import { lockFolder } from './folder-lock.ts';
-import { createLocalFiles, type LocalFile } from './local-file.ts';
-import { roomText, settleRoom } from './log-sizes.ts';
-import { whenNpmEnds } from './parent.ts';
+import { createCrew } from './process/crew.ts';
+import { whenNpmEnds } from './process/parent.ts';
+import { onStopSignals } from './process/stop-signals.ts';
 import { startSystem } from './start-system.ts';
-import { onStopSignals } from './stop-signals.ts';
-import { tellOfExecutor } from './tell-of-executor.ts';
+import { alreadyRunning, banner, tenantUrlOf } from './tell/banner.ts';
+import { tellOfExecutor } from './tell/tell-of-executor.ts';
 
 /**
  * `npm start`: the whole system on this machine, until Ctrl-C. Exit codes: 0 stopped as told, 1 could not start or

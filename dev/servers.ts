@@ -5,11 +5,11 @@ import {
   startGuardedNatsServer,
   startPostgresServer,
 } from '@errand/local-servers';
-import type { Crew } from './crew.ts';
-import type { DataFolder } from './data-folder.ts';
-import type { Room } from './log-sizes.ts';
-import { type Say, sayingIfSlow, timeSince } from './progress.ts';
-import type { LocalSecrets } from './secrets.ts';
+import type { DataFolder } from './data/data-folder.ts';
+import type { Room } from './data/log-sizes.ts';
+import type { LocalSecrets } from './data/secrets.ts';
+import type { Crew } from './process/crew.ts';
+import { type Say, sayingIfSlow, timeSince } from './tell/progress.ts';
 
 export interface ServerOptions {
   folder: DataFolder;

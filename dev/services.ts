@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { ownEnv } from '@errand/local-servers';
 import { givenBy } from './config.ts';
-import type { Crew } from './crew.ts';
-import type { DataFolder } from './data-folder.ts';
-import { indent } from './log-tail.ts';
-import type { Say } from './progress.ts';
-import { isWrongConfiguration, type ServiceProcess, startService } from './service-process.ts';
+import type { DataFolder } from './data/data-folder.ts';
+import { indent } from './data/log-tail.ts';
+import type { Crew } from './process/crew.ts';
+import { isWrongConfiguration, type ServiceProcess, startService } from './process/service-process.ts';
+import type { Say } from './tell/progress.ts';
 
 /** What the local gateway answers to, unless the shell says something else: not to names that pages may have chosen. */
 const LOCAL_HOSTS = 'localhost,127.0.0.1,[::1]';

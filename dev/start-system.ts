@@ -1,17 +1,17 @@
 import { isPortFree } from '@errand/local-servers';
 import type { Given } from './config.ts';
-import type { Crew } from './crew.ts';
-import { type DataFolder, readJson, writeJson } from './data-folder.ts';
+import { type DataFolder, readJson, writeJson } from './data/data-folder.ts';
+import type { LocalFacts } from './data/local-file.ts';
+import { type Room, sizesEnv } from './data/log-sizes.ts';
+import { loadSecrets } from './data/secrets.ts';
 import { ensureFirstTenant } from './first-tenant.ts';
-import type { LocalFacts } from './local-file.ts';
-import { type Room, sizesEnv } from './log-sizes.ts';
-import { stopOrphans } from './orphans.ts';
-import { choosePorts, type Ports } from './ports.ts';
-import type { Say } from './progress.ts';
-import { untilReady } from './readiness.ts';
-import { loadSecrets } from './secrets.ts';
+import type { Crew } from './process/crew.ts';
+import { stopOrphans } from './process/orphans.ts';
+import { choosePorts, type Ports } from './process/ports.ts';
+import { untilReady } from './process/readiness.ts';
 import { startServers } from './servers.ts';
 import { gatewayUrl, SERVICES, startServices } from './services.ts';
+import type { Say } from './tell/progress.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 

@@ -1,7 +1,7 @@
 import { type ConfigOf, parseConfig } from '@errand/runtime';
 import { demoSettings, demoTargetSettings } from '../config.ts';
-import { dataFolderAt, readJson } from '../data-folder.ts';
-import type { LocalFile } from '../local-file.ts';
+import { dataFolderAt, readJson } from '../data/data-folder.ts';
+import type { LocalFile } from '../data/local-file.ts';
 
 /** The system that a demo talks to. */
 export type DemoTarget = ConfigOf<typeof demoTargetSettings>;

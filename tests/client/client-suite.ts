@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@errand/local-servers';
 import { expect } from 'vitest';
-import type { LocalFile } from '../../dev/local-file.ts';
+import type { LocalFile } from '../../dev/data/local-file.ts';
 import { buildClient } from '../../tools/client-package/build-client.ts';
 import { bundle } from '../../tools/client-package/bundle.ts';
 import { validated } from '../contract/validating-proxy.ts';

@@ -4,8 +4,8 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createErrand, type Errand } from '@errand/client';
+import type { LocalFile } from '../../dev/data/local-file.ts';
 import { FIRST_TENANT_ID } from '../../dev/first-tenant.ts';
-import type { LocalFile } from '../../dev/local-file.ts';
 
 /** `npm run dev` in a folder of its own, as an author has it. */
 export interface DevSystem extends AsyncDisposable {

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { SAMPLE_INPUT } from '../../dev/banner.ts';
+import type { LocalFile } from '../../dev/data/local-file.ts';
 import { FIRST_TENANT_ID } from '../../dev/first-tenant.ts';
-import type { LocalFile } from '../../dev/local-file.ts';
-import { runsWith } from '../../dev/processes.ts';
+import { runsWith } from '../../dev/process/processes.ts';
+import { SAMPLE_INPUT } from '../../dev/tell/banner.ts';
 
 /*
  * `npm start` as a user has it: a process of its own on a new data folder. The tests go through its life in order.

@@ -7,7 +7,7 @@ import type { JobSummary, Problem, RunAccepted } from '@errand/contracts';
 import { freePort } from '@errand/local-servers';
 import { createTestDatabase, startTestNats, startTestScheduler, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileBlocks } from '../../bench/file-action.ts';
+import { fileBlocks } from '../../bench/actions/file-action.ts';
 import { serviceMainFile } from '../../dev/services.ts';
 import { validated } from '../contract/validating-proxy.ts';
 import { type Member, startMember } from '../faults/member.ts';
@@ -31,7 +31,7 @@ beforeAll(async () => {
   resources.defer(() => rm(dir, { recursive: true, force: true }));
   const nats = resources.use(await startTestNats());
   const database = resources.use(await createTestDatabase());
-  const executorFile = fileURLToPath(new URL('../../bench/file-executor.ts', import.meta.url));
+  const executorFile = fileURLToPath(new URL('../../bench/actions/file-executor.ts', import.meta.url));
   const start = async (name: string, mainFile: string): Promise<{ member: Member; port: number }> => {
     const port = await freePort();
     const env = {

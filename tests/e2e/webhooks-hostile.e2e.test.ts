@@ -1,7 +1,7 @@
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { percentile } from '../../bench/percentile.ts';
-import { residentMb } from '../../bench/process-usage.ts';
+import { percentile } from '../../bench/harness/percentile.ts';
+import { residentMb } from '../../bench/harness/process-usage.ts';
 import { type HostileEndpoints, startHostileEndpoints } from '../webhook-faults/hostile-endpoints.ts';
 import { endJob, endJobs, openJobs } from '../webhook-faults/open-jobs.ts';
 import { type RemoteReceiver, startRemoteReceiver } from '../webhook-faults/remote-receiver.ts';

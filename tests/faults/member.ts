@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitUntil } from '@errand/testkit';
-import { type ServiceProcess, startService } from '../../dev/service-process.ts';
+import { type ServiceProcess, startService } from '../../dev/process/service-process.ts';
 import type { Absence } from './takeovers.ts';
 
 /** A process that is started again whenever it ends, until disposed of. */

@@ -1,5 +1,5 @@
 import type { WebhookEndpoint } from '@errand/contracts';
-import { percentile, round } from '../../bench/percentile.ts';
+import { percentile, round } from '../../bench/harness/percentile.ts';
 import type { DeliveryCheck, Pair } from './delivery-check.ts';
 import type { Ending } from './ending-load.ts';
 import { PROCESSES, RESULT_BATCH, SLOTS, type WebhookFaultForm } from './fault-forms.ts';

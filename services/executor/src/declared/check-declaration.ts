@@ -2,12 +2,12 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ActionName, RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { schemaMistakes } from '@errand/json-schema';
+import type { Environment } from './command/environment.ts';
 import type { CommandCall, Declaration, HttpCall, Poll } from './declaration.ts';
-import type { Environment } from './environment.ts';
-import { headerMistakes, isHeaderName } from './headers.ts';
-import { cancelTemplate, isPointer } from './polled-operation.ts';
-import { parametersOf, urlMistakes } from './url-template.ts';
-import type { Mistake } from './yaml-places.ts';
+import { headerMistakes, isHeaderName } from './http/headers.ts';
+import { cancelTemplate, isPointer } from './http/polled-operation.ts';
+import { parametersOf, urlMistakes } from './http/url-template.ts';
+import type { Mistake } from './yaml/yaml-places.ts';
 
 /** One declared action, with what surrounds it. */
 export interface Declared {

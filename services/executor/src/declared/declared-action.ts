@@ -2,8 +2,8 @@ import type { Action, ValueSchema } from '@errand/actions';
 import { contractIdOf } from '@errand/actions/contract';
 import { compileSchema } from '@errand/json-schema';
 import type { Declared } from './check-declaration.ts';
-import { commandRun } from './command-action.ts';
-import { httpRun } from './http-action.ts';
+import { commandRun } from './command/command-action.ts';
+import { httpRun } from './http/http-action.ts';
 
 /** An action out of a declaration that has been checked. */
 export function declaredAction(declared: Declared): Action {

@@ -3,12 +3,12 @@ import { relative } from 'node:path';
 import type { Action } from '@errand/actions';
 import { LineCounter, parseDocument } from 'yaml';
 import { checkDeclaration, type Declared, nameMistakes } from './check-declaration.ts';
+import type { Environment } from './command/environment.ts';
 import { Declarations } from './declaration.ts';
 import { declaredAction } from './declared-action.ts';
-import type { Environment } from './environment.ts';
-import { mistakesOf, parseDeclaration } from './parse-declaration.ts';
-import { type Mistake, type Place, placeOf } from './yaml-places.ts';
-import { keepVersions, strangeValues, unreadable } from './yaml-values.ts';
+import { mistakesOf, parseDeclaration } from './yaml/parse-declaration.ts';
+import { type Mistake, type Place, placeOf } from './yaml/yaml-places.ts';
+import { keepVersions, strangeValues, unreadable } from './yaml/yaml-values.ts';
 
 /** Thrown with a line for each mistake in an actions.yaml: file, line, column, path and what is wrong. */
 class BadDeclarations extends Error {

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openBus } from '@errand/bus';
+import { checkAudit } from '@errand/cli';
+import { DEFAULT_TOPOLOGY, JOBS_STREAM, PROJECTION_CONSUMER, VerifyReport } from '@errand/contracts';
+import { waitUntil } from '@errand/testkit';
+import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
+import { fillLog } from '../harness/fill-log.ts';
+import { round } from '../harness/percentile.ts';
+import { residentMb } from '../harness/process-usage.ts';
+
+const EVENTS = Number(process.env.ERRAND_BENCH_EVENTS || 1_000_000);
+const PATIENCE_MS = 900_000;
+const LOOK_MS = 250;
+/** A reader that takes this much in a second, for so many seconds. */
+const SLOW_BYTES_PER_S = 1_000_000;
+const SLOW_S = 20;
+
+/** What `errand verify` and `errand audit export` take for a million events, and how the services' memory grows by it. */
+export async function benchAudit(): Promise<object> {
+  await using system = await startBenchSystem([{ name: 'gateway' }, { name: 'projection' }]);
+  await using bus = await openBus({ servers: system.nats.url, name: 'bench', topology: DEFAULT_TOPOLOGY });
+  await fillLog(bus, { jobs: Math.ceil(EVENTS / 4), events: 4 });
+  const consumer = { stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name };
+  const begunMs = performance.now();
+  await waitUntil(async () => ((await bus.consumers.standingOf(consumer))?.ackFloor ?? 0) >= EVENTS, {
+    timeoutMs: PATIENCE_MS,
+  });
+  console.log(`projected within ${round((performance.now() - begunMs) / 1_000, 0)} s of the last append`);
+
+  const verified = await watch(system, 'projection', () => verify(system));
+  const slowly = await watch(system, 'gateway', () => readSlowly(system));
+  const exported = await watch(system, 'gateway', () => exportAll(system));
+  const again = await watch(system, 'gateway', () => exportAll(system));
+  const rows = [
+    { what: 'verify', ...verified },
+    { what: `export, ${SLOW_BYTES_PER_S / 1e6} MB/s`, ...slowly },
+    { what: 'export', ...exported },
+    { what: 'export again', ...again },
+  ];
+  console.log(`\n${EVENTS} events of ${EVENTS / 4} jobs\n`);
+  console.log('                        seconds    events/s   memory before   at most, MB');
+  for (const { what, seconds, events, beforeMb, mostMb } of rows) {
+    console.log(
+      `${what.padEnd(20)}${seconds.toFixed(1).padStart(11)}${String(Math.round(events / seconds)).padStart(12)}` +
+        `${beforeMb.toFixed(0).padStart(16)}${mostMb.toFixed(0).padStart(14)}`,
+    );
+  }
+  return { events: EVENTS, rows };
+}
+
+/** Runs a call and looks at a service's memory meanwhile. */
+async function watch(system: BenchSystem, service: string, call: () => Promise<number>) {
+  const pid = system.pids[service] as number;
+  const { now: beforeMb } = await residentMb(pid);
+  let mostMb = beforeMb;
+  const looking = setInterval(async () => {
+    mostMb = Math.max(mostMb, (await residentMb(pid)).now);
+  }, LOOK_MS);
+  const begunMs = performance.now();
+  const events = await call();
+  clearInterval(looking);
+  const seconds = round((performance.now() - begunMs) / 1_000, 1);
+  return { seconds, events, beforeMb: round(beforeMb, 0), mostMb: round(mostMb, 0) };
+}
+
+function ask(system: BenchSystem, path: string): Promise<Response> {
+  return fetch(system.url + path, { headers: { authorization: `Bearer ${system.adminKey}` } });
+}
+
+async function verify(system: BenchSystem): Promise<number> {
+  const report = VerifyReport.parse(await (await ask(system, '/admin/verify')).json());
+  if (report.findings.length > 0) throw new Error(`findings: ${JSON.stringify(report.findings)}`);
+  console.log(JSON.stringify(report));
+  return report.checked.events;
+}
+
+async function exportAll(system: BenchSystem): Promise<number> {
+  const check = await checkAudit(linesOf(await ask(system, '/admin/audit')));
+  if (check.kind !== 'holds' || !check.isContiguous) throw new Error(`the export: ${JSON.stringify(check)}`);
+  return check.count;
+}
+
+async function* linesOf(response: Response): AsyncGenerator<string, void, undefined> {
+  let rest = '';
+  for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
+/** Takes a little now and then, and goes away before the end. */
+async function readSlowly(system: BenchSystem): Promise<number> {
+  const reader = (await ask(system, '/admin/audit')).body?.getReader();
+  const untilMs = performance.now() + SLOW_S * 1_000;
+  let lines = 0;
+  while (performance.now() < untilMs) {
+    const read = await reader?.read();
+    if (!read || read.done) break;
+    for (const byte of read.value) if (byte === 10) lines++;
+    await sleep((read.value.length / SLOW_BYTES_PER_S) * 1_000);
+  }
+  await reader?.cancel();
+  return lines;
+}

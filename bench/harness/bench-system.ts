@@ -1,0 +1,135 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, type RunningNats, startNatsServer, startPostgresServer } from '@errand/local-servers';
+import { waitUntil } from '@errand/testkit';
+import { logTail } from '../../dev/data/log-tail.ts';
+import { type ServiceName, serviceMainFile } from '../../dev/services.ts';
+
+const READY_MS = 60_000;
+const KILL_AFTER_MS = 10_000;
+
+/** A system under measurement, on servers of its own: every service and every server is a process of its own. */
+export interface BenchSystem extends AsyncDisposable {
+  /** Base of the gateway's API. */
+  readonly url: string;
+  /** Lets a caller do everything in the tenant `bench`. */
+  readonly adminKey: string;
+  readonly nats: RunningNats;
+  readonly databaseUrl: string;
+  /** By name: the services that were asked for, `nats` and `postgres`. */
+  readonly pids: Readonly<Record<string, number>>;
+  readonly processes: ReadonlyMap<ServiceName, ChildProcess>;
+}
+
+interface ServiceStart {
+  name: ServiceName;
+  /** Default: the service as it is delivered. */
+  mainFile?: string | undefined;
+  nodeFlags?: readonly string[];
+}
+
+/** Resolves when all that was asked for is ready and the tenant `bench` is there. Temporary data, real durability. */
+export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<BenchSystem> {
+  // Executors serve what a scheduler lets them serve.
+  const needsScheduler = asked.some(({ name }) => name === 'executor');
+  const isGiven = asked.some(({ name }) => name === 'scheduler');
+  const services = needsScheduler && !isGiven ? [...asked, { name: 'scheduler' } as const] : asked;
+  await using resources = new AsyncDisposableStack();
+  const dir = await mkdtemp(join(tmpdir(), 'errand-bench-'));
+  resources.defer(() => rm(dir, { recursive: true, force: true }));
+  // Postgres, which refuses to run as root, is then another user.
+  await chmod(dir, 0o711);
+  const nats = await startNatsServer({ storeDir: join(dir, 'nats'), logFile: join(dir, 'nats.log') });
+  resources.defer(() => nats.stop());
+  const dataDir = join(dir, 'postgres');
+  const postgres = await startPostgresServer({ dataDir, logFile: join(dir, 'postgres.log'), durable: true });
+  resources.defer(() => postgres.stop());
+
+  const adminKey = 'bench-admin-key-of-no-value';
+  const ports = new Map(
+    await Promise.all(services.map(async ({ name }) => [name, await freePort()] as const)),
+  );
+  const url = `http://127.0.0.1:${ports.get('gateway')}`;
+  const shared = {
+    NATS_URL: nats.url,
+    DATABASE_URL: postgres.url,
+    ERRAND_HOST: '127.0.0.1',
+    ERRAND_LOG_LEVEL: 'warn',
+    ERRAND_ADMIN_KEY: adminKey,
+    ERRAND_SECRET_KEY: randomBytes(32).toString('base64'),
+    ERRAND_PUBLIC_URL: url,
+    ERRAND_PORT: String(ports.get('gateway')),
+  };
+  const processes = new Map<ServiceName, ChildProcess>();
+  for (const service of services) {
+    const logFile = join(dir, `${service.name}.log`);
+    const port = ports.get(service.name);
+    const child = await startService(service, logFile, { ...shared, ERRAND_OPS_PORT: String(port) });
+    resources.defer(async () => {
+      await stopProcess(child);
+      const said = await logTail(logFile, 3);
+      if (said.trim() !== '') console.error(`${service.name} has warned, lastly:\n${said}`);
+    });
+    processes.set(service.name, child);
+  }
+  await Promise.all([...ports.values()].map(untilReady));
+  if (ports.has('gateway')) await createTenant(url, adminKey);
+  const pids = Object.fromEntries([...processes].map(([name, child]) => [name, child.pid as number]));
+  const started = resources.move();
+  return {
+    ...{ url, adminKey, nats, processes },
+    databaseUrl: postgres.url,
+    pids: { ...pids, nats: nats.pid, postgres: postgres.pid },
+    [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
+  };
+}
+
+/** Ends a child process and resolves when it is gone. */
+export async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+async function startService(
+  { name, mainFile = serviceMainFile(name), nodeFlags = [] }: ServiceStart,
+  logFile: string,
+  env: Record<string, string>,
+): Promise<ChildProcess> {
+  const log = await open(logFile, 'a');
+  try {
+    const child = fork(mainFile, [], {
+      env: { PATH: process.env.PATH, ...env },
+      execArgv: [...nodeFlags],
+      stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    });
+    killWithThisProcess(child);
+    return child;
+  } finally {
+    await log.close();
+  }
+}
+
+/** A benchmark that fails must not leave processes behind. */
+export function killWithThisProcess(child: ChildProcess): void {
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+}
+
+async function untilReady(port: number): Promise<void> {
+  await waitUntil(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, { timeoutMs: READY_MS });
+}
+
+async function createTenant(url: string, adminKey: string): Promise<void> {
+  const headers = { authorization: `Bearer ${adminKey}` };
+  const created = await fetch(`${url}/admin/tenants/bench`, { method: 'PUT', headers });
+  if (!created.ok) throw new Error(`the tenant was not created: ${created.status}`);
+}

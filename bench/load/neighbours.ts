@@ -1,0 +1,86 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
+import { percentile } from '../harness/percentile.ts';
+import { ATTACKS, type AttackOrder, call, RUN, type Tenant } from './attacks.ts';
+
+const SECONDS = 5;
+/** What the neighbour asks for, one after the other. */
+const EVERY_MS = 25;
+const JOBS = 200;
+
+/** What one tenant's calls take while another one asks for as much as it can, in the ways that cost most. */
+export async function benchNeighbours(): Promise<object> {
+  const names = ['gateway', 'executor', 'projection', 'webhooks'] as const;
+  await using system = await startBenchSystem(
+    names.map((name) => ({
+      name,
+      ...(name === 'executor'
+        ? { mainFile: new URL('../actions/noop-executor.ts', import.meta.url).pathname }
+        : {}),
+    })),
+  );
+  const neighbour = await createTenant(system, 'neighbour');
+  const attacker = await createTenant(system, 'attacker');
+  await untilServed(neighbour);
+  for (const tenant of [neighbour, attacker]) await fill(tenant);
+  await measure(neighbour);
+  const rows: { attack: string; alone_p95_ms: number; beside_p95_ms: number; ratio: number }[] = [];
+  for (const attack of ATTACKS) {
+    const alone = await measure(neighbour);
+    const attacking = await beginAttack({ ...attacker, attack });
+    await sleep(500);
+    const beside = await measure(neighbour);
+    attacking.kill();
+    await once(attacking, 'exit');
+    const ratio = Math.round((beside / alone) * 100) / 100;
+    rows.push({ attack, alone_p95_ms: alone, beside_p95_ms: beside, ratio });
+    console.log(`${attack.padEnd(44)} alone p95 ${alone} ms, beside it ${beside} ms: ${ratio} x`);
+    await sleep(2_000);
+  }
+  return { rows };
+}
+
+/** The 95th percentile of a run and a list in turn, in milliseconds. */
+async function measure(tenant: Tenant): Promise<number> {
+  const took: number[] = [];
+  const until = performance.now() + SECONDS * 1_000;
+  for (let asked = 0; performance.now() < until; asked++) {
+    const begun = performance.now();
+    const answer =
+      asked % 2 === 0 ? await call(tenant, 'POST', RUN, '{}') : await call(tenant, 'GET', 'jobs?limit=10');
+    await answer.arrayBuffer();
+    took.push(performance.now() - begun);
+    if (!answer.ok) throw new Error(`the neighbour was answered ${answer.status}`);
+    await sleep(EVERY_MS);
+  }
+  return Math.round(percentile(took, 0.95) * 10) / 10;
+}
+
+async function createTenant(system: BenchSystem, name: string): Promise<Tenant> {
+  const headers = { authorization: `Bearer ${system.adminKey}`, 'content-type': 'application/json' };
+  await fetch(`${system.url}/admin/tenants/${name}`, { method: 'PUT', headers });
+  const body = JSON.stringify({ name: 'bench' });
+  const made = await fetch(`${system.url}/admin/tenants/${name}/keys`, { method: 'POST', headers, body });
+  const { api_key: key } = (await made.json()) as { api_key: string };
+  return { base: `${system.url}/v2/tenants/${name}`, key };
+}
+
+async function untilServed(tenant: Tenant): Promise<void> {
+  while (!(await call(tenant, 'GET', 'actions/noop')).ok) await sleep(100);
+}
+
+async function fill(tenant: Tenant): Promise<void> {
+  const items = Array.from({ length: JOBS }, () => ({}));
+  const answer = await call(tenant, 'POST', 'noop/run-batch', JSON.stringify({ items }));
+  if (answer.status !== 202) throw new Error(`the jobs were not taken: ${answer.status}`);
+}
+
+/** The attacker is a process of its own, so that what is measured does not wait for it. */
+async function beginAttack(order: AttackOrder): Promise<ChildProcess> {
+  const child = fork(new URL('./attacker.ts', import.meta.url));
+  await once(child, 'spawn');
+  child.send(order);
+  return child;
+}

@@ -1,0 +1,58 @@
+import type { Action } from '@errand/actions';
+import type { BegunAttempt } from '@errand/actions/execution';
+import type { Environment } from '../command/environment.ts';
+import type { HttpCall } from '../declaration.ts';
+import { mapValue, pointersOf } from '../mapping.ts';
+import { createSend, isSuccess, jsonOf, readAnswer, refusalOf, startUrl } from './http-exchange.ts';
+import { polledRun } from './polled-operation.ts';
+
+/*
+ * An attempt is one exchange with the endpoint:
+ *
+ *   it answers 2xx with JSON                     the result, or with `poll` where that is found (polled-operation.ts)
+ *   408, 425, 429, 5xx, or a status of retry_on  another attempt, not before Retry-After
+ *   any other status, redirects too              the job fails
+ *   nothing, or 2xx with what is no JSON         another attempt
+ *   2xx with JSON that cannot be kept as it is   the job fails
+ *   more than max_response_bytes                 the job fails
+ *   2xx with what is not UTF-8                   the job fails
+ *
+ * Private addresses are allowed: the file is the operator's own.
+ */
+
+export function httpRun(
+  call: HttpCall,
+  { env, timeoutMs }: { env: Environment; timeoutMs: number },
+): Pick<Action, 'run' | 'cancelOperation'> {
+  const send = createSend(call, env);
+  const start = async (attempt: BegunAttempt) => {
+    const answer = await send(attempt, {
+      method: call.method,
+      url: startUrl(call, attempt),
+      // An endpoint that knows the key does the work of a repeated start once.
+      headers: { 'idempotency-key': attempt.jobId },
+      body: bodyOf(call, attempt),
+    });
+    if (!isSuccess(answer)) throw await refusalOf(call, answer);
+    return answer;
+  };
+  if (call.poll) return polledRun({ call, poll: call.poll, timeoutMs, start, send });
+  const { response = '' } = call;
+  return {
+    async run(attempt) {
+      const text = await readAnswer(await start(attempt), call);
+      return mapValue(response, jsonOf(text, pointersOf(response)));
+    },
+  };
+}
+
+function bodyOf(call: HttpCall, attempt: BegunAttempt): string | null {
+  if (call.method === 'GET' || (call.method === 'DELETE' && call.body === undefined)) return null;
+  return JSON.stringify(mapValue(call.body ?? '/input', factsOf(attempt))) ?? null;
+}
+
+/** What a mapping may point at, and what a command reads. */
+export function factsOf(attempt: BegunAttempt): Record<string, unknown> {
+  const { jobId, tenantId, attempt: number, resource, metadata, input, traceparent } = attempt;
+  return { job_id: jobId, tenant_id: tenantId, attempt: number, resource, metadata, traceparent, input };
+}
