@@ -89,9 +89,17 @@ export async function benchRebuild(): Promise<object> {
     `projection's memory, MB: at most (VmHWM) ${round(idleMb.peak, 0)} before, ${round(peakMb.peak, 0)} in all\n`,
   );
   return {
-    ...{ history_events: history.events, under_load: underLoad, at_rest: atRest, copy: copied, ratio },
-    ...{ ratio_indexes_after: ratioIndexesAfter, cpu_us_per_event: Object.fromEntries(cpuUs) },
-    ...{ answers, compared, compared_again: comparedAgain, peak_mb: round(peakMb.peak, 0) },
+    history_events: history.events,
+    under_load: underLoad,
+    at_rest: atRest,
+    copy: copied,
+    ratio,
+    ratio_indexes_after: ratioIndexesAfter,
+    cpu_us_per_event: Object.fromEntries(cpuUs),
+    answers,
+    compared,
+    compared_again: comparedAgain,
+    peak_mb: round(peakMb.peak, 0),
   };
 }
 

@@ -25,8 +25,10 @@ export async function benchSizing(): Promise<object> {
   resources.defer(() => rm(dir, { recursive: true, force: true }));
   const nats = await startRestartable<RunningNats>((first) =>
     startNatsServer({
-      ...{ storeDir: join(dir, 'nats'), logFile: join(dir, 'nats.log') },
-      ...{ port: first?.port, monitorPort: first?.monitorPort },
+      storeDir: join(dir, 'nats'),
+      logFile: join(dir, 'nats.log'),
+      port: first?.port,
+      monitorPort: first?.monitorPort,
     }),
   );
   resources.defer(() => nats.stop());
@@ -95,15 +97,21 @@ function report(measured: {
     `(at most ${round(memory.peak, 0)}), ${round(memory.rested, 0)} MB after the kill -9; back in ${round(recoveredS, 1)} s\n`,
   );
   return {
-    ...{ jobs: JOBS, events_each: EVENTS_EACH, events_per_s: round(eventsPerS, 0) },
+    jobs: JOBS,
+    events_each: EVENTS_EACH,
+    events_per_s: round(eventsPerS, 0),
     recovery_s: round(recoveredS, 2),
     server_mb: {
-      ...{ empty: round(memory.empty, 0), loaded: round(memory.loaded, 0) },
-      ...{ peak: round(memory.peak, 0), after_kill: round(memory.rested, 0) },
+      empty: round(memory.empty, 0),
+      loaded: round(memory.loaded, 0),
+      peak: round(memory.peak, 0),
+      after_kill: round(memory.rested, 0),
     },
     per_million_jobs: {
-      ...{ jobs_memory_mb: perMillion(jobsMb), audit_memory_mb: perMillion(memory.audit) },
-      ...{ jobs_disk_mb: perMillion(disk.jobs), audit_disk_mb: perMillion(disk.audit) },
+      jobs_memory_mb: perMillion(jobsMb),
+      audit_memory_mb: perMillion(memory.audit),
+      jobs_disk_mb: perMillion(disk.jobs),
+      audit_disk_mb: perMillion(disk.audit),
     },
   };
 }

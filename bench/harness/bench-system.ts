@@ -81,7 +81,10 @@ export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<
   const pids = Object.fromEntries([...processes].map(([name, child]) => [name, child.pid as number]));
   const started = resources.move();
   return {
-    ...{ url, adminKey, nats, processes },
+    url,
+    adminKey,
+    nats,
+    processes,
     databaseUrl: postgres.url,
     pids: { ...pids, nats: nats.pid, postgres: postgres.pid },
     [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),

@@ -64,15 +64,16 @@ function requested(): JobFact {
   return {
     type: 'JobRequested',
     data: {
-      ...{
-        tenant_id: TENANT_ID,
-        action: 'noop',
-        action_version: '1',
-        contract_id: 'none',
-        resource: { design_id: 'd-1' },
-      },
-      ...{ input: { tilt_deg: 30, azimuth_deg: 180, module: 'm-400' }, metadata: { order: '7' } },
-      ...{ source: 'api', requested_by: 'bench', finish_by: new Date(Date.now() + LIFE_MS).toISOString() },
+      tenant_id: TENANT_ID,
+      action: 'noop',
+      action_version: '1',
+      contract_id: 'none',
+      resource: { design_id: 'd-1' },
+      input: { tilt_deg: 30, azimuth_deg: 180, module: 'm-400' },
+      metadata: { order: '7' },
+      source: 'api',
+      requested_by: 'bench',
+      finish_by: new Date(Date.now() + LIFE_MS).toISOString(),
     },
   };
 }

@@ -80,16 +80,15 @@ function eventOf(ref: JobRef, fact: JobFact) {
 function requestOf(ref: JobRef) {
   const { name: action, version } = noop.contract;
   const data = {
-    ...{
-      tenant_id: TENANT_ID,
-      action,
-      action_version: version,
-      contract_id: noop.contract.contract_id,
-      resource: {},
-      input: {},
-      metadata: {},
-    },
-    ...{ source: 'api' as const, requested_by: 'bench' },
+    tenant_id: TENANT_ID,
+    action,
+    action_version: version,
+    contract_id: noop.contract.contract_id,
+    resource: {},
+    input: {},
+    metadata: {},
+    source: 'api' as const,
+    requested_by: 'bench',
     finish_by: new Date(Date.now() + LIFE_MS).toISOString(),
   };
   return eventOf(ref, { type: 'JobRequested', data });

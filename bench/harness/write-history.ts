@@ -105,7 +105,11 @@ function requestOf(job: { tenantId: string; action: string; index: number }): Jo
   return {
     type: 'JobRequested',
     data: {
-      ...{ tenant_id: tenantId, action, action_version: '1', contract_id: 'none', resource: {} },
+      tenant_id: tenantId,
+      action,
+      action_version: '1',
+      contract_id: 'none',
+      resource: {},
       input: {
         location: { latitude: 39.74, longitude: -105.18 },
         arrays: [{ dc_kw: 6, tilt_deg: index % 45 }],

@@ -72,7 +72,14 @@ export async function benchWaiters(): Promise<object> {
   const receiptsOf = (report: WaitReport | undefined) =>
     (report?.endedAtMs ?? []).map(([jobId, atMs]) => atMs - (endedAtMs.get(jobId) ?? Number.NaN));
   return reportWaiters({
-    ...{ waiters: WAITERS, connectingS, alone, waiting, waitingMbBeforeCollection, rest, burst, peakMb },
+    waiters: WAITERS,
+    connectingS,
+    alone,
+    waiting,
+    waitingMbBeforeCollection,
+    rest,
+    burst,
+    peakMb,
     afterwards: await gateway.memory(),
     appendingS: (Math.max(...endedAtMs.values()) - begunMs) / 1_000,
     receiptMs: Object.fromEntries(HOWS.map((how, index) => [how, receiptsOf(reports[index])])),

@@ -40,8 +40,12 @@ export function reportIsolation(run: {
     const others = mediansOf(beside);
     const ratio = (key: Measured) => round(others[key] / own[key], 2);
     return {
-      ...{ stage: name, alone: own, beside: others },
-      ...{ ratio_p50: ratio('p50_ms'), ratio_p99: ratio('p99_ms'), ratio_per_s: ratio('per_s') },
+      stage: name,
+      alone: own,
+      beside: others,
+      ratio_p50: ratio('p50_ms'),
+      ratio_p99: ratio('p99_ms'),
+      ratio_per_s: ratio('per_s'),
       turns_p99_ms: {
         alone: alone.map(({ p99_ms }) => round(p99_ms, 1)),
         beside: beside.map(({ p99_ms }) => round(p99_ms, 1)),

@@ -26,8 +26,17 @@ export async function parkDeliveries(db: Db, endpoint: WebhookEndpoint, rows: nu
         ids.map((event_id, index) => {
           const due_at = new Date(Date.now() - SINCE_MS * (1 - (from + index) / rows)).toISOString();
           return {
-            ...{ event_id, endpoint_id, tenant_id, shard, state: 'pending' as const, attempts: 0 },
-            ...{ schedule_offset: 0, url: null, due_at, expires_at, updated_at: due_at },
+            event_id,
+            endpoint_id,
+            tenant_id,
+            shard,
+            state: 'pending' as const,
+            attempts: 0,
+            schedule_offset: 0,
+            url: null,
+            due_at,
+            expires_at,
+            updated_at: due_at,
           };
         }),
       )

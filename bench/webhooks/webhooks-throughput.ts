@@ -48,7 +48,8 @@ export async function benchWebhooksThroughput(args: readonly string[]): Promise<
   const profiling = values.profile && `--cpu-prof --cpu-prof-dir=${values.profile}`;
   const system = resources.use(
     await startWebhookSystem({
-      ...{ processes: 1, durable: true },
+      processes: 1,
+      durable: true,
       env: profiling ? { NODE_OPTIONS: profiling } : {},
     }),
   );

@@ -41,7 +41,9 @@ export async function startClientSuite(): Promise<ClientSuite> {
   const local = JSON.parse(await readFile(join(folder, '.errand', 'local.json'), 'utf8')) as LocalFile;
   const front = resources.use(await validated(local.url, ['shout', 'refuse']));
   const targets = {
-    ...{ url: front.url, tenant: local.tenant_id, apiKey: local.api_key },
+    url: front.url,
+    tenant: local.tenant_id,
+    apiKey: local.api_key,
     scriptedUrl: resources.use(await startScriptedServer()).url,
     deadUrl: `http://127.0.0.1:${await freePort()}`,
   };

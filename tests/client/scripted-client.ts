@@ -21,7 +21,11 @@ export function scripted(
   const tenant = `${script}.${Math.random().toString(36).slice(2)}`;
   const url = targets.scriptedUrl;
   const errand = sdk.createErrand({
-    ...{ url, tenant, apiKey: 'k', timeoutMs: 10_000, ...options },
+    url,
+    tenant,
+    apiKey: 'k',
+    timeoutMs: 10_000,
+    ...options,
     retry: { ...FAST, ...options.retry },
   });
   const seen = async () => (await (await fetch(`${url}/seen/${tenant}`)).json()) as SeenRequest[];

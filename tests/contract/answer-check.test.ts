@@ -11,7 +11,8 @@ const document: OpenapiDocument = {
   paths: {
     '/a': {
       get: {
-        ...{ operationId: 'getA', security: [] },
+        operationId: 'getA',
+        security: [],
         responses: {
           200: json({ $ref: '#/components/schemas/A' }),
           204: {},

@@ -79,11 +79,16 @@ export function arbitraryRequest(
 
   return fc
     .record({
-      ...{ path: pathArbitrary, query: queryArbitrary, headers: headerArbitrary, sent: bodyArbitrary },
+      path: pathArbitrary,
+      query: queryArbitrary,
+      headers: headerArbitrary,
+      sent: bodyArbitrary,
       key: fc.constantFrom(...keysOf(operation)),
     })
     .map(({ path, query: text, headers: own, sent, key }) => ({
-      ...{ operation, key, body: sent.body },
+      operation,
+      key,
+      body: sent.body,
       path: text === '' ? path : `${path}?${text}`,
       headers: { ...own, ...sent.headers },
     }));

@@ -25,7 +25,12 @@ let receiver: Receiver;
 const agent = new Agent({ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, connections: AT_ONCE });
 /** Ids of what there is. */
 const known: Record<Known, string[]> = {
-  ...{ job_id: [], endpoint_id: [], delivery_id: [], replay_id: [], key_id: [], file: [] },
+  job_id: [],
+  endpoint_id: [],
+  delivery_id: [],
+  replay_id: [],
+  key_id: [],
+  file: [],
 };
 
 beforeAll(async () => {

@@ -178,7 +178,8 @@ async function callWebhooks(call: Call, jobId: string): Promise<void> {
   const all = `${HOME}/webhooks`;
   const draft = {
     ...{ url: `${receiver.url}/a`, metadata: { a: 'b' }, max_rps: 5, actions: ['performance_simulation'] },
-    ...{ basic_auth: { username: 'u', password: 'p' }, secret_headers: { 'x-a': 'b' } },
+    basic_auth: { username: 'u', password: 'p' },
+    secret_headers: { 'x-a': 'b' },
   };
   const { endpoint_id: id } = (await call(`POST ${all}`, { body: draft })).body;
   await call(`POST ${all}`, { body: { url: 'ftp://x', more: 1 } });

@@ -75,8 +75,14 @@ async function endJob(fact: JobFact): Promise<void> {
   const request: JobFact = {
     type: 'JobRequested',
     data: {
-      ...{ tenant_id: TENANT, action: 'add', action_version: '1', resource: { room: '1' }, input: {} },
-      ...{ metadata: { order: '7' }, source: 'api', requested_by: 'key' },
+      tenant_id: TENANT,
+      action: 'add',
+      action_version: '1',
+      resource: { room: '1' },
+      input: {},
+      metadata: { order: '7' },
+      source: 'api',
+      requested_by: 'key',
       finish_by: new Date(Date.now() + HOUR_MS).toISOString(),
     },
   };
@@ -137,7 +143,9 @@ test('messages of every type are as the document says', { timeout: 300_000 }, as
   const longAgo = new Date(Date.now() - HOUR_MS - 60_000).toISOString();
   await waitUntil(async () => (await stateOf(down.endpoint_id))?.state === 'failing', { timeoutMs: 30_000 });
   await makeOlder(down.endpoint_id, {
-    ...{ failing_since: longAgo, last_failure_at: longAgo, next_probe_at: longAgo },
+    failing_since: longAgo,
+    last_failure_at: longAgo,
+    next_probe_at: longAgo,
   });
   await endJob(succeeded);
   await told('webhook.failing');

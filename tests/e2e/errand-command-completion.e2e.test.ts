@@ -42,7 +42,11 @@ beforeAll(async () => {
   await writeFile(join(dir, 'bin', 'errand'), script, { mode: 0o755 });
   await writeFile(join(dir, 'input.json'), '{}');
   env = {
-    ...{ ERRAND_URL: url, ERRAND_TENANT: 't', ERRAND_API_KEY: 'k', HOME: dir, XDG_CONFIG_HOME: dir },
+    ERRAND_URL: url,
+    ERRAND_TENANT: 't',
+    ERRAND_API_KEY: 'k',
+    HOME: dir,
+    XDG_CONFIG_HOME: dir,
     PATH: `${join(dir, 'bin')}:${process.env.PATH}`,
   };
 });

@@ -37,7 +37,8 @@ test('an endpoint is made, tried, changed, and its deliveries are told and made 
   expect(
     await json('webhooks', 'update', id, '--max-rps', '7', '--body', '{"description":"d"}'),
   ).toMatchObject({
-    ...{ max_rps: 7, description: 'd' },
+    max_rps: 7,
+    description: 'd',
   });
   const rotated = await json<{ signing_secret: string }>('webhooks', 'rotate-secret', id, '--grace', '1h');
   expect(rotated.signing_secret).not.toBe(made.signing_secret);
@@ -114,7 +115,9 @@ test('listen --register shows verified calls, refuses others, passes on, and lea
     answered: 401,
   });
   expect(JSON.parse(lines[1] ?? '')).toMatchObject({
-    ...{ kind: 'verified', event: { type: 'job.succeeded' }, answered: 200 },
+    kind: 'verified',
+    event: { type: 'job.succeeded' },
+    answered: 200,
   });
   expect(await json('webhooks', 'list')).toMatchObject({ webhooks: [{ description: 'errand listen' }] });
   const gone = once(child, 'exit');

@@ -91,7 +91,10 @@ export async function startCommandedSystem(tenant: string): Promise<CommandedSys
   const system = starting.use(await startSystem({ natsUrl: nats.url, databaseUrl: database.url }));
   const caller = starting.use(await createCaller(system, tenant));
   const asAdmin = {
-    ...{ ERRAND_URL: system.url, ERRAND_TENANT: tenant, ERRAND_ADMIN_KEY: system.adminKey, HOME: dir },
+    ERRAND_URL: system.url,
+    ERRAND_TENANT: tenant,
+    ERRAND_ADMIN_KEY: system.adminKey,
+    HOME: dir,
   };
   const made = await runErrand(asAdmin, ['keys', 'create', 'command', '--json']);
   const { api_key: apiKey } = JSON.parse(made.stdout) as { api_key: string };
@@ -99,7 +102,11 @@ export async function startCommandedSystem(tenant: string): Promise<CommandedSys
   const errand = (...args: string[]) => runErrand(env, args, { cwd: dir });
   const resources = starting.move();
   return {
-    ...{ system, caller, env, dir, errand },
+    system,
+    caller,
+    env,
+    dir,
+    errand,
     async json<T>(...args: string[]) {
       const { code, stdout, stderr } = await errand(...args, '--json');
       if (code !== 0) throw new Error(`${args.join(' ')}: ${code} ${stderr}`);

@@ -53,8 +53,13 @@ const headers = { authorization: `Bearer ${ADMIN_KEY}` };
 const admin = (method: string, path: string) => fetch(url + path, { method, headers });
 
 const REQUEST = {
-  ...{ action: 'add', action_version: '1', resource: {}, input: {}, metadata: { order: '1' } },
-  ...{ source: 'api' as const, requested_by: 'key' },
+  action: 'add',
+  action_version: '1',
+  resource: {},
+  input: {},
+  metadata: { order: '1' },
+  source: 'api' as const,
+  requested_by: 'key',
   finish_by: new Date(Date.now() + 3_600_000).toISOString(),
 };
 const FACTS: JobFact[] = [

@@ -28,7 +28,8 @@ let healthy: RemoteReceiver;
 beforeAll(async () => {
   system = resources.use(
     await startWebhookSystem({
-      ...{ processes: 1, durable: false },
+      processes: 1,
+      durable: false,
       env: {
         ERRAND_WEBHOOKS_ATTEMPT_TIMEOUT_MS: String(DEADLINE_MS),
         // Little room for garbage, so that memory follows what is in use.

@@ -40,7 +40,8 @@ test('an endpoint that was paused gets by a replay what it has missed, and once'
   expect(jobsReceived('/pausing').toSorted()).toEqual(before.toSorted());
 
   expect(await replay(caller, endpointId, { since, only: 'missed', dry_run: true })).toMatchObject({
-    ...{ matched: JOBS, scheduled: 0 },
+    matched: JOBS,
+    scheduled: 0,
   });
   expect(await replay(caller, endpointId, { since, only: 'missed' })).toMatchObject({ scheduled: JOBS });
   await untilReceived('/pausing', [...before, ...missed]);

@@ -6,7 +6,9 @@ const DELIVERED = new Map([...EXPECTED].map((pair) => [pair, 'delivered']));
 
 test('a run in which each endpoint received each event shows nothing', () => {
   const { violations, duplicates } = checkDeliveries({
-    ...{ expected: EXPECTED, received: [...EXPECTED], deliveries: DELIVERED },
+    expected: EXPECTED,
+    received: [...EXPECTED],
+    deliveries: DELIVERED,
   });
   expect(violations).toEqual([]);
   expect(duplicates.size).toBe(0);

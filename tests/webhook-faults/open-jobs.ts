@@ -71,14 +71,23 @@ async function appendAll(
 
 function eventOf(ref: JobRef, fact: JobFact): JobEvent {
   return toJobEvent(fact, {
-    ...{ id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/driver', timeMs: Date.now() },
+    id: randomUUIDv7(),
+    jobId: ref.jobId,
+    source: '/errand/driver',
+    timeMs: Date.now(),
   });
 }
 
 function requestOf(tenantId: string): JobFact {
   const data = {
-    ...{ tenant_id: tenantId, action: 'render', action_version: '1', resource: { design_id: 'd-1' } },
-    ...{ input: {}, metadata: { order: '7' }, source: 'api' as const, requested_by: 'driver' },
+    tenant_id: tenantId,
+    action: 'render',
+    action_version: '1',
+    resource: { design_id: 'd-1' },
+    input: {},
+    metadata: { order: '7' },
+    source: 'api' as const,
+    requested_by: 'driver',
     finish_by: new Date(Date.now() + LIFE_MS).toISOString(),
   };
   return { type: 'JobRequested', data };

@@ -38,7 +38,8 @@ export async function runWebhookFaults(options: {
   const receiver = resources.use(await startRemoteReceiver({ ports: PORTS, delayMs: ANSWER_MS }));
   const system = resources.use(
     await startWebhookSystem({
-      ...{ processes: PROCESSES, durable: false },
+      processes: PROCESSES,
+      durable: false,
       env: { ERRAND_WEBHOOKS_SLOTS: String(SLOTS), ERRAND_WEBHOOKS_LEASE_MS: String(form.leaseMs) },
     }),
   );
@@ -46,7 +47,8 @@ export async function runWebhookFaults(options: {
   const endpoints = await system.addEndpoints(endpointsOf(tenantIds, receiver));
   const totalMs = form.killing.forMs + 2 * form.awayMs + 4 * form.pauseMs;
   const load = await startEndingLoad(system.bus, {
-    ...{ tenantIds, perSecond: ENDINGS_PER_S },
+    tenantIds,
+    perSecond: ENDINGS_PER_S,
     // Stopping and starting a server takes time too.
     most: Math.ceil(((totalMs + 60_000) * ENDINGS_PER_S) / 1_000),
   });
@@ -71,7 +73,15 @@ export async function runWebhookFaults(options: {
     deliveries,
   });
   return reportOf({
-    ...{ form, seed, phases, check, received, endings, endpoints, left, settledMs },
+    form,
+    seed,
+    phases,
+    check,
+    received,
+    endings,
+    endpoints,
+    left,
+    settledMs,
     falls: system.members.flatMap(({ falls }) => falls),
     errors: await system.errors(),
   });

@@ -72,7 +72,11 @@ export function reportOf(run: {
   const deliveries = endings.reduce((sum, { tenantId }) => sum + (ofTenant.get(tenantId)?.length ?? 0), 0);
   const inKills = figures.find(({ name }) => name === 'kills')?.duplicates ?? 0;
   return {
-    ...{ form: form.name, seed, events: endings.length, deliveries, phases: figures },
+    form: form.name,
+    seed,
+    events: endings.length,
+    deliveries,
+    phases: figures,
     duplicates: { total, bound, per_kill: round(inKills / Math.max(1, kills), 1) },
     settled_s: round(run.settledMs / 1_000, 1),
     errors: countsOf(run.errors),
@@ -113,8 +117,13 @@ function figuresOf(
     const { latencies = [], duplicates = 0 } = sums[index] ?? {};
     const at = (share: number) => Math.round(percentile(latencies, share));
     return {
-      ...{ name, faults, first_requests: latencies.length, duplicates },
-      ...{ p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1) },
+      name,
+      faults,
+      first_requests: latencies.length,
+      duplicates,
+      p50_ms: at(0.5),
+      p99_ms: at(0.99),
+      max_ms: at(1),
     };
   });
 }

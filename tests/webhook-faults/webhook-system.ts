@@ -49,15 +49,19 @@ export async function startWebhookSystem(options: {
   await chmod(dir, 0o711);
   const nats = await startRestartable<RunningNats>((first) =>
     startNatsServer({
-      ...{ storeDir: join(dir, 'nats'), logFile: join(dir, 'nats.log') },
-      ...{ port: first?.port, monitorPort: first?.monitorPort },
+      storeDir: join(dir, 'nats'),
+      logFile: join(dir, 'nats.log'),
+      port: first?.port,
+      monitorPort: first?.monitorPort,
     }),
   );
   resources.defer(() => nats.stop());
   const postgres = await startRestartable<RunningServer>((first) =>
     startPostgresServer({
-      ...{ dataDir: join(dir, 'postgres'), logFile: join(dir, 'postgres.log') },
-      ...{ port: first?.port, durable: options.durable },
+      dataDir: join(dir, 'postgres'),
+      logFile: join(dir, 'postgres.log'),
+      port: first?.port,
+      durable: options.durable,
     }),
   );
   resources.defer(() => postgres.stop());
@@ -80,7 +84,10 @@ export async function startWebhookSystem(options: {
 
   const kept = resources.move();
   return {
-    ...{ bus, db, nats, postgres },
+    bus,
+    db,
+    nats,
+    postgres,
     members: [...members.keys()],
     addEndpoints: (wanted) => addAll(endpoints, wanted.map(seal)),
     async removeEndpoints(removed) {

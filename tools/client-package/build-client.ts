@@ -24,7 +24,12 @@ export async function buildClient(folder = join(SOURCE, 'dist')): Promise<string
     await readFile(join(SOURCE, 'package.json'), 'utf8'),
   ) as Record<string, string>;
   const manifest = {
-    ...{ name, version, description, license, type: 'module', sideEffects: false },
+    name,
+    version,
+    description,
+    license,
+    type: 'module',
+    sideEffects: false,
     exports: { '.': { types: './index.d.ts', default: './index.js' } },
     engines: { node: '>=20' },
   };

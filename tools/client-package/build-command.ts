@@ -20,8 +20,13 @@ export async function buildCommand(folder = join(SOURCE, 'dist')): Promise<strin
     await readFile(join(SOURCE, 'package.json'), 'utf8'),
   ) as Record<string, string>;
   const manifest = {
-    ...{ name, version, description, license, type: 'module' },
-    ...{ bin: { errand: 'errand.js' }, engines: ENGINES },
+    name,
+    version,
+    description,
+    license,
+    type: 'module',
+    bin: { errand: 'errand.js' },
+    engines: ENGINES,
   };
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   await writeFile(join(folder, 'THIRD-PARTY-LICENSES'), await licensesOf(modules));

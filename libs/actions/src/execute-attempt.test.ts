@@ -91,7 +91,8 @@ test.each<[string, unknown, object]>([
 ])('a result with %s is invalid, and the place is named', async (_, result, detail) => {
   const { outcome } = await attemptOf({ run: () => result, result: z.any() });
   expect(outcome).toMatchObject({
-    ...{ kind: 'failed', permanent: true },
+    kind: 'failed',
+    permanent: true,
     error: { code: 'invalid_result', details: [detail] },
   });
 });

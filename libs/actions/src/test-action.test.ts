@@ -76,7 +76,9 @@ test.each([
   ['many repetitions', z.string().regex(/^a{1,2000}$/)],
 ])('an action is not run whose inputs no gateway could check: %s', async (_, a) => {
   const action = defineAction({
-    ...{ name: 'never', input: z.object({ a: z.optional(a) }), result: z.object({}) },
+    name: 'never',
+    input: z.object({ a: z.optional(a) }),
+    result: z.object({}),
     run: () => ({}),
   });
   await expect(testAction(action, {})).rejects.toThrow(

@@ -39,7 +39,10 @@ test('jobs that have still to end are counted, whoever has them', async () => {
 test('a log that is made anew is told of, and its versions are none that there were', async () => {
   const replaced = Promise.withResolvers<Error>();
   await using bus = await openBus({
-    ...{ servers: nats.url, name: 'test', topology: TOPOLOGY, ackTimeoutMs: 500 },
+    servers: nats.url,
+    name: 'test',
+    topology: TOPOLOGY,
+    ackTimeoutMs: 500,
     onReplaced: replaced.resolve,
   });
   const ref = newJob();

@@ -39,7 +39,10 @@ async function fileOf(name: string, text: string): Promise<string> {
 async function comesThrough(servers: string, access: ServerAccess = {}): Promise<boolean> {
   const given = new AbortController();
   const { nc } = await connectBus({
-    ...{ servers, access, name: 'test', signal: given.signal },
+    servers,
+    access,
+    name: 'test',
+    signal: given.signal,
     onStatus: (_, reason) => given.abort(new Error(reason)),
   });
   await nc.flush();

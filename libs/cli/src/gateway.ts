@@ -31,9 +31,12 @@ export function createGateway(options: {
 }): Gateway {
   const { base, key, signal, timeoutMs = TIMEOUT_MS } = options;
   const transport = createTransport({
-    ...{ base: base.replace(/\/+$/, ''), fetch },
+    base: base.replace(/\/+$/, ''),
+    fetch,
     headers: mergeHeaders(undefined, { accept: 'application/json', authorization: `Bearer ${key}` }),
-    ...{ timeoutMs, streamIdleMs: timeoutMs, retry: DEFAULT_RETRY },
+    timeoutMs,
+    streamIdleMs: timeoutMs,
+    retry: DEFAULT_RETRY,
   });
   return {
     json: (request) => transport.json({ ...request, signal }),

@@ -44,7 +44,11 @@ function end(reason: string): never {
 }
 
 const exitCode = await runCommand(process.argv.slice(2), {
-  ...{ env: process.env, folder: process.cwd(), stdin, stdout, stderr },
+  env: process.env,
+  folder: process.cwd(),
+  stdin,
+  stdout,
+  stderr,
   columns: stdout.isTTY && stderr.isTTY ? () => stderr.columns || 80 : undefined,
   signal: interrupted.signal,
   now: Date.now,

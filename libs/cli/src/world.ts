@@ -36,7 +36,10 @@ export function createWorld(
 
   return {
     ...surroundings,
-    ...{ json, profile, settings, asked: () => asked },
+    json,
+    profile,
+    settings,
+    asked: () => asked,
     say: (line) => void stderr.write(`${plainLines(line)}\n`),
     async gateway() {
       const known = await settings();

@@ -16,8 +16,14 @@ export async function run(
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const code = await runCommand(args, {
-    ...{ env: { HOME: '/nowhere', ...env }, folder, stdin: Readable.from([]), stdout, stderr },
-    ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
+    env: { HOME: '/nowhere', ...env },
+    folder,
+    stdin: Readable.from([]),
+    stdout,
+    stderr,
+    columns: undefined,
+    signal: new AbortController().signal,
+    now: () => 0,
   });
   return { code, said: written(stderr), out: written(stdout) };
 }

@@ -30,7 +30,8 @@ export async function startTestGateway(answers: Readonly<Record<string, TestAnsw
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    ...{ url, asked },
+    url,
+    asked,
     env: { ERRAND_URL: url, ERRAND_TENANT: 't', ERRAND_API_KEY: 'k', ERRAND_ADMIN_KEY: 'a' },
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');

@@ -37,7 +37,8 @@ beforeEach(async () => {
   await listening.promise;
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/app`;
   app = {
-    ...{ url, passed },
+    url,
+    passed,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();

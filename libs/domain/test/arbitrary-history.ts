@@ -54,7 +54,10 @@ const result: fc.Arbitrary<{ result?: unknown; result_ref?: PayloadRef }> = fc.o
   fc.record({ result: fc.record({ 'errand:result_ref': anyJson }) }),
   fc.constant({
     result_ref: {
-      ...{ bucket: 'payloads', key: 'acme/j/1', bytes: 3, sha256: 'ab'.repeat(32) },
+      bucket: 'payloads',
+      key: 'acme/j/1',
+      bytes: 3,
+      sha256: 'ab'.repeat(32),
       content_type: 'application/pdf',
     },
   }),
@@ -96,7 +99,8 @@ export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
     fc.record({
       type: fc.constant('JobSucceeded' as const),
       data: fc.tuple(attempt, result, fc.nat()).map(([number, outcome, duration_ms]) => ({
-        ...{ attempt: number, duration_ms },
+        attempt: number,
+        duration_ms,
         ...outcome,
       })),
     }),

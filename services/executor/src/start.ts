@@ -101,7 +101,10 @@ export async function startExecutor(
       intervalMs: config.actionsWatchMs,
       toleratesBroken: config.actionsTolerateBroken,
       loadLimitMs: LOAD_LIMIT_MS,
-      ...{ maxContractBytes, log, signal: stopping, onActions },
+      maxContractBytes,
+      log,
+      signal: stopping,
+      onActions,
     });
   if (given) await onActions(given);
   const followed = given ? undefined : (await follow()).ended;

@@ -50,7 +50,9 @@ async function sha256(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): P
 
 const putJson = (value: unknown) =>
   bus.payloads.put({
-    ...{ tenantId: 'acme', jobId: 'j', contentType: 'application/json' },
+    tenantId: 'acme',
+    jobId: 'j',
+    contentType: 'application/json',
     body: [Buffer.from(JSON.stringify(value))],
   });
 
@@ -145,8 +147,15 @@ describe.each(['peek', 'peek_in_thread'])('an action that reads the result of an
   test('sees nothing of another tenant', async () => {
     const ref = { ...jobs.newRef('echo'), tenantId: 'other' };
     const data = {
-      ...{ tenant_id: 'other', action: 'echo', action_version: '1', resource: {}, input: {}, metadata: {} },
-      ...{ source: 'api' as const, requested_by: 'k', finish_by: '2099-01-01T00:00:00.000Z' },
+      tenant_id: 'other',
+      action: 'echo',
+      action_version: '1',
+      resource: {},
+      input: {},
+      metadata: {},
+      source: 'api' as const,
+      requested_by: 'k',
+      finish_by: '2099-01-01T00:00:00.000Z',
     };
     const version = await jobs.append(ref, 0, {
       type: 'JobRequested',

@@ -20,22 +20,26 @@ beforeAll(async () => {
   bus = await openExecutorTestBus(nats.url);
   jobs = testJobs(bus);
   const deps = {
-    ...{ bus, log: createLogger({ service: 'executor', level: 'silent' }), executorId: 'test' },
-    ...{
-      leaseMs: 5_000,
-      progressIntervalMs: 0,
-      isLogTight: async () => false,
-      atWork: new Map(),
-      giveUp: stop.signal,
-    },
+    bus,
+    log: createLogger({ service: 'executor', level: 'silent' }),
+    executorId: 'test',
+    leaseMs: 5_000,
+    progressIntervalMs: 0,
+    isLogTight: async () => false,
+    atWork: new Map(),
+    giveUp: stop.signal,
     limits: {
       inlinePayloadBytes: 100_000,
       maxResultBytes: 100_000,
       storeResultMs: 10_000,
-      ...{ logLineBytes: 1_000, logAttemptBytes: 1_000 },
+      logLineBytes: 1_000,
+      logAttemptBytes: 1_000,
     },
-    ...{ now: Date.now, random: Math.random, onAttemptEnded: () => {} },
-    ...{ hasFailed: () => false, onStray: () => {} },
+    now: Date.now,
+    random: Math.random,
+    onAttemptEnded: () => {},
+    hasFailed: () => false,
+    onStray: () => {},
   };
   const fail = (error: unknown) => void Promise.reject(error);
   served = serveActions({ bus, deps, stopping: stop.signal, fail, onUnreadable: () => {} });

@@ -109,8 +109,12 @@ test('dead letters are listed page by page, and one that is redriven is gone', a
   await gateway.bus.consumers.provision(PROJECTION_CONSUMER);
   const parked = () => admin('/admin/dead-letters');
   const consuming = gateway.bus.consumers.batches({
-    ...{ consumer: PROJECTION_CONSUMER, maxBatch: 10, signal: stop.signal },
-    ...{ handle: async () => {}, onError: () => {}, onUnreadable: () => {} },
+    consumer: PROJECTION_CONSUMER,
+    maxBatch: 10,
+    signal: stop.signal,
+    handle: async () => {},
+    onError: () => {},
+    onUnreadable: () => {},
   });
   await expect.poll(async () => (await parked()).json.dead_letters.length).toBe(2);
   stop.abort();
@@ -120,7 +124,10 @@ test('dead letters are listed page by page, and one that is redriven is gone', a
   const [letter] = first.json.dead_letters;
   expect(letter).toEqual({
     id: expect.any(Number),
-    ...{ consumer: PROJECTION_CONSUMER.name, subject, version: expect.any(Number), body: 'one' },
+    consumer: PROJECTION_CONSUMER.name,
+    subject,
+    version: expect.any(Number),
+    body: 'one',
     reason: 'the body is not JSON',
     parked_at: expect.stringMatching(/^20.*Z$/),
   });

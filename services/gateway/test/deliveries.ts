@@ -49,14 +49,12 @@ export async function openDeliveries(gateway: TestGateway): Promise<TestDeliveri
         .insertInto('webhook_delivery')
         .values({
           ...sent,
-          ...{
-            state: 'delivered',
-            attempts: 1,
-            schedule_offset: 0,
-            due_at: at,
-            expires_at: at,
-            updated_at: at,
-          },
+          state: 'delivered',
+          attempts: 1,
+          schedule_offset: 0,
+          due_at: at,
+          expires_at: at,
+          updated_at: at,
           ...delivery,
         })
         .execute();
@@ -80,8 +78,16 @@ export async function openDeliveries(gateway: TestGateway): Promise<TestDeliveri
       await db
         .insertInto('webhook_attempt')
         .values({
-          ...{ event_id, endpoint_id, attempt: 1, trigger: 'auto', started_at: at, duration_ms: 7 },
-          ...{ status: 200, error_code: null, request_headers: '{"x-key":"[redacted]"}', response: 'ok' },
+          event_id,
+          endpoint_id,
+          attempt: 1,
+          trigger: 'auto',
+          started_at: at,
+          duration_ms: 7,
+          status: 200,
+          error_code: null,
+          request_headers: '{"x-key":"[redacted]"}',
+          response: 'ok',
           ...change,
         })
         .execute();

@@ -123,7 +123,10 @@ export async function startTestGateway(
   const url = `http://127.0.0.1:${gateway.port}`;
 
   const test: TestGateway = {
-    ...{ nats, database, bus, url },
+    nats,
+    database,
+    bus,
+    url,
     get apiKey() {
       return started.apiKey;
     },

@@ -78,7 +78,9 @@ test("the input is checked by the action's contract of today, and an action that
   await expect.poll(async () => (await gateway.call('/v2/tenants/acme/actions/changing')).status).toBe(200);
   const job = await runToEnd(path);
   await gateway.announce({
-    ...{ ...SIMULATE, name: 'changing', version: '2' },
+    ...SIMULATE,
+    name: 'changing',
+    version: '2',
     input_schema: { type: 'object', required: ['height_m'] },
   });
   await expect.poll(async () => (await retry(job)).json.errors?.[0]?.pointer).toBe('#/height_m');

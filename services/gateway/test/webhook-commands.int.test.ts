@@ -10,8 +10,13 @@ const PATH = '/v2/tenants/acme/webhooks';
 const TESTS_PER_MINUTE = 3;
 const AT = '2026-11-20T10:00:00.000Z';
 const ATTEMPT = {
-  ...{ event_id: randomUUIDv7(), started_at: AT, duration_ms: 7, status: 500 },
-  ...{ error_code: 'http_500', request_headers: { 'x-key': '[redacted]' }, response: 'no' },
+  event_id: randomUUIDv7(),
+  started_at: AT,
+  duration_ms: 7,
+  status: 500,
+  error_code: 'http_500',
+  request_headers: { 'x-key': '[redacted]' },
+  response: 'no',
   outcome: 'failed' as const,
 };
 
@@ -129,13 +134,22 @@ test('a replay is a task with a place of its own', async () => {
     links,
   });
   const request: WebhookRequest<'replay'> = {
-    ...{ tenant_id: TENANT, endpoint_id: endpointId, since: AT, until: '2026-11-21T00:00:00.000Z' },
-    ...{ only: 'missed', types: ['job.failed'], dry_run: true },
+    tenant_id: TENANT,
+    endpoint_id: endpointId,
+    since: AT,
+    until: '2026-11-21T00:00:00.000Z',
+    only: 'missed',
+    types: ['job.failed'],
+    dry_run: true,
   };
   expect(asked).toEqual([request]);
   await replay({ since: AT, only: 'all' });
   expect(asked[1]).toEqual({
-    ...{ tenant_id: TENANT, endpoint_id: endpointId, since: AT, only: 'all', dry_run: false },
+    tenant_id: TENANT,
+    endpoint_id: endpointId,
+    since: AT,
+    only: 'all',
+    dry_run: false,
   });
 });
 
@@ -181,9 +195,23 @@ async function storeReplay(deliveries: TestDeliveries, change: object) {
   await deliveries.db
     .insertInto('webhook_replay')
     .values({
-      ...{ replay_id, tenant_id: TENANT, endpoint_id: endpointId, since: AT, until: AT, which: 'missed' },
-      ...{ types: null, dry_run: false, state: 'done', phase: 'log', cursor: null, matched: 3, scheduled: 2 },
-      ...{ error: null, due_at: AT, created_at: AT, updated_at: AT },
+      replay_id,
+      tenant_id: TENANT,
+      endpoint_id: endpointId,
+      since: AT,
+      until: AT,
+      which: 'missed',
+      types: null,
+      dry_run: false,
+      state: 'done',
+      phase: 'log',
+      cursor: null,
+      matched: 3,
+      scheduled: 2,
+      error: null,
+      due_at: AT,
+      created_at: AT,
+      updated_at: AT,
       ...change,
     })
     .execute();

@@ -8,8 +8,11 @@ const PATH = '/v2/tenants/acme/webhooks';
 const AT = '2026-11-20T10:00:00.000Z';
 const NEVER_CALLED = {
   state: 'active',
-  ...{ failing_since: null, disabled_reason: null, next_probe_at: null },
-  ...{ last_success_at: null, last_failure_at: null },
+  failing_since: null,
+  disabled_reason: null,
+  next_probe_at: null,
+  last_success_at: null,
+  last_failure_at: null,
   backlog: { pending: 0, pending_is_capped: false, oldest_at: null },
 };
 let gateway: TestGateway;
@@ -32,10 +35,23 @@ async function store(endpointId: string, state: 'active' | 'failing' | 'disabled
   await deliveries.db
     .insertInto('webhook_endpoint_state')
     .values({
-      ...{ endpoint_id: endpointId, tenant_id: TENANT, shard: 0, state, failed_attempts: 1, breaker: 'open' },
-      ...{ probe_step: 0, next_probe_at: AT, updated_at: AT, failing_since: AT, last_failure_at: AT },
-      ...{ last_success_at: null, gone_at: null, disabled_at: null, disabled_reason: null },
-      ...{ disabled_record: null, ...change },
+      endpoint_id: endpointId,
+      tenant_id: TENANT,
+      shard: 0,
+      state,
+      failed_attempts: 1,
+      breaker: 'open',
+      probe_step: 0,
+      next_probe_at: AT,
+      updated_at: AT,
+      failing_since: AT,
+      last_failure_at: AT,
+      last_success_at: null,
+      gone_at: null,
+      disabled_at: null,
+      disabled_reason: null,
+      disabled_record: null,
+      ...change,
     })
     .execute();
 }

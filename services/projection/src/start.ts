@@ -90,7 +90,13 @@ export async function startProjection(
   const { databaseUrl, rebuildPage: pageSize } = config;
   const onSwapped = () => partitions.forget();
   const rebuilds = createRebuilds({
-    ...{ db, databaseUrl, pageSize, bus, log, now, onSwapped },
+    db,
+    databaseUrl,
+    pageSize,
+    bus,
+    log,
+    now,
+    onSwapped,
     signal: stopping,
   });
   const stopAnswering = await bus.commands.answerProjection(rebuilds.handlers, (err) =>

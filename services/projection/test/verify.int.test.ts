@@ -217,9 +217,18 @@ test('an ending without a delivery is told, for endpoints that were there and wa
   const at = new Date(Date.now() - 10_000).toISOString();
   const endpoint = (id: string, change: Partial<WebhookEndpoint>) =>
     bucket.put(`hooks.${id}`, {
-      ...{ endpoint_id: id, tenant_id: 'hooks', url: 'https://x.example', method: 'POST', description: '' },
-      ...{ enabled: true, event_types: ['job.*'], signing_secret: '', basic_auth: null, secret_headers: {} },
-      ...{ created_at: at, updated_at: at },
+      endpoint_id: id,
+      tenant_id: 'hooks',
+      url: 'https://x.example',
+      method: 'POST',
+      description: '',
+      enabled: true,
+      event_types: ['job.*'],
+      signing_secret: '',
+      basic_auth: null,
+      secret_headers: {},
+      created_at: at,
+      updated_at: at,
       ...change,
     });
   await endpoint('wants', {});
@@ -245,9 +254,19 @@ test('a machine whose clock is ahead takes nothing for late that is under way', 
   const bucket = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const at = new Date(Date.now() - 10_000).toISOString();
   const record = {
-    ...{ endpoint_id: 'busy', tenant_id: 'ahead', url: 'https://x.example', method: 'POST', description: '' },
-    ...{ enabled: true, event_types: ['job.*'], signing_secret: '', basic_auth: null, secret_headers: {} },
-    ...{ created_at: at, updated_at: at, hears_after: 0 },
+    endpoint_id: 'busy',
+    tenant_id: 'ahead',
+    url: 'https://x.example',
+    method: 'POST',
+    description: '',
+    enabled: true,
+    event_types: ['job.*'],
+    signing_secret: '',
+    basic_auth: null,
+    secret_headers: {},
+    created_at: at,
+    updated_at: at,
+    hears_after: 0,
   } as const;
   await bucket.put('ahead.busy', WebhookEndpoint.parse(record));
   await sql`
@@ -260,7 +279,11 @@ test('a machine whose clock is ahead takes nothing for late that is under way', 
   await runJob('ahead');
   await verify('ahead');
   const deps = {
-    ...{ db, bus, graceMs: 60_000, secondLookMs: 10, maxOpenJobs: 100 },
+    db,
+    bus,
+    graceMs: 60_000,
+    secondLookMs: 10,
+    maxOpenJobs: 100,
     now: () => Date.now() + 600_000,
     readEndpoints: async () => [{ ...WebhookEndpoint.parse(record), storedMs: Date.now() - 600_000 }],
   };
@@ -275,9 +298,19 @@ test('whom an ending is owed to is told by the log, whatever the clocks of gatew
   const { lastVersion } = await bus.jobs.range();
   const untold = await runJob(mine, undefined, Date.now() - minutes);
   const record = WebhookEndpoint.parse({
-    ...{ endpoint_id: 'ahead', tenant_id: mine, url: 'https://x.example', method: 'POST', description: '' },
-    ...{ enabled: true, event_types: ['job.*'], signing_secret: '', basic_auth: null, secret_headers: {} },
-    ...{ created_at: at, updated_at: at, hears_after: lastVersion },
+    endpoint_id: 'ahead',
+    tenant_id: mine,
+    url: 'https://x.example',
+    method: 'POST',
+    description: '',
+    enabled: true,
+    event_types: ['job.*'],
+    signing_secret: '',
+    basic_auth: null,
+    secret_headers: {},
+    created_at: at,
+    updated_at: at,
+    hears_after: lastVersion,
   });
   const world = { db, bus, now: Date.now, graceMs: 0, secondLookMs: 10, maxOpenJobs: 100 };
   const endpoints = [
@@ -301,9 +334,18 @@ test('a delivery that is long due and does not get on is told; that of a paused 
     ['paused', false],
   ] as const) {
     await bucket.put(`late.${id}`, {
-      ...{ endpoint_id: id, tenant_id: 'late', url: 'https://x.example', method: 'POST', description: '' },
-      ...{ enabled, event_types: ['job.*'], signing_secret: '', basic_auth: null, secret_headers: {} },
-      ...{ created_at: at, updated_at: at },
+      endpoint_id: id,
+      tenant_id: 'late',
+      url: 'https://x.example',
+      method: 'POST',
+      description: '',
+      enabled,
+      event_types: ['job.*'],
+      signing_secret: '',
+      basic_auth: null,
+      secret_headers: {},
+      created_at: at,
+      updated_at: at,
     });
     const due = new Date(Date.now() - 1_000).toISOString();
     await sql`

@@ -107,7 +107,13 @@ export async function startWebhooks(
   const { found, lift } = dispatcher;
   resources.use(
     await startCommands({
-      ...{ ...intake, bus, sending, found, lift, now, log },
+      ...intake,
+      bus,
+      sending,
+      found,
+      lift,
+      now,
+      log,
       replayBacklog: config.replayBacklog,
       retryMs: config.sweepIntervalMs,
     }),

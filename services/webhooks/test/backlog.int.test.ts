@@ -39,8 +39,13 @@ beforeAll(async () => {
     from generate_series(1, ${BACKLOG}::int) n`.execute(db);
   const fanOuts = eventIds.map((event_id) => ({
     message: {
-      ...{ event_id, tenant_id: 'acme', job_id: randomUUIDv7(), action: 'a', type: 'job.succeeded' },
-      ...{ status: 'succeeded', body: '{}' },
+      event_id,
+      tenant_id: 'acme',
+      job_id: randomUUIDv7(),
+      action: 'a',
+      type: 'job.succeeded',
+      status: 'succeeded',
+      body: '{}',
     },
     to: HEALTHY.map((endpointId) => ({ endpointId, url: null })),
     dueMs: Date.now(),
@@ -91,17 +96,18 @@ async function misinform(): Promise<void> {
 }
 
 const result = (event_id: string, endpoint_id: string) => ({
-  ...{
-    event_id,
-    endpoint_id,
-    attempt: 1,
-    trigger: 'auto' as const,
-    startedMs: Date.now(),
-    durationMs: 1,
-    status: 200,
-    errorCode: null,
-  },
-  ...{ requestHeaders: {}, response: '', state: 'delivered' as const, dueMs: null },
+  event_id,
+  endpoint_id,
+  attempt: 1,
+  trigger: 'auto' as const,
+  startedMs: Date.now(),
+  durationMs: 1,
+  status: 200,
+  errorCode: null,
+  requestHeaders: {},
+  response: '',
+  state: 'delivered' as const,
+  dueMs: null,
 });
 
 test.each(['before Postgres knows the table', 'after', 'while it believes that nothing is pending'])(
@@ -111,7 +117,10 @@ test.each(['before Postgres knows the table', 'after', 'while it believes that n
     if (when.startsWith('while')) await misinform();
     const shards = Array.from({ length: 256 }, (_, shard) => shard);
     const pages = [...HEALTHY, 'whe_dead'].map((endpointId) => ({
-      ...{ shard: shardOf(endpointId), endpointId, after: null, fresh: endpointId === 'whe_dead' ? 0 : 24 },
+      shard: shardOf(endpointId),
+      endpointId,
+      after: null,
+      fresh: endpointId === 'whe_dead' ? 0 : 24,
       limit: endpointId === 'whe_dead' ? 1 : 32,
     }));
     const results = HEALTHY.flatMap((endpointId) => eventIds.map((eventId) => result(eventId, endpointId)));

@@ -104,7 +104,11 @@ test('news is stored with the state that it follows from, so that no crash loses
   /** A process that has just started. */
   const processWith = (): EndpointStates => {
     const states: EndpointStates = createEndpointStates({
-      ...{ db: system.db, partitions, now: Date.now, endpoints, onNews: () => {} },
+      db: system.db,
+      partitions,
+      now: Date.now,
+      endpoints,
+      onNews: () => {},
       fanOutOf: (news) => {
         const fanOut = fanOutOfNews(news, { endpoints, states, lifeMs: HOUR_MS });
         // A row that Postgres refuses takes the state with it.

@@ -236,7 +236,9 @@ test('a URL of a single run holds up no other of the same host, and goes on once
   await using _service = await system.start({}, frozen().context);
   holdFor(86_400);
   await system.addEndpoint({
-    ...{ tenant_id: tenantId, endpoint_id: JOB_WEBHOOKS_RECORD, url: 'https://job.invalid/' },
+    tenant_id: tenantId,
+    endpoint_id: JOB_WEBHOOKS_RECORD,
+    url: 'https://job.invalid/',
   });
   const endJobTelling = (path: string) =>
     system.endJob(tenantId, SUCCEEDED, { url: `${receiver.url}${path}`, events: ['job.succeeded'] });

@@ -15,7 +15,9 @@ startForEachTest();
 
 const allowJobWebhooks = () =>
   system.addEndpoint({
-    ...{ tenant_id: tenantId, endpoint_id: JOB_WEBHOOKS_RECORD, url: 'https://job.invalid/' },
+    tenant_id: tenantId,
+    endpoint_id: JOB_WEBHOOKS_RECORD,
+    url: 'https://job.invalid/',
     event_types: ['job.*', 'webhook.*'],
   });
 const endJobTelling = (url: string, ending: JobFact = SUCCEEDED) =>

@@ -14,7 +14,11 @@ const CANCELED: JobFact = { type: 'JobCanceled', data: { by: 'test' } };
 startForEachTest();
 
 const requestOf = (endpointId: string, about: Partial<WebhookRequest<'replay'>> = {}) => ({
-  ...{ tenant_id: tenantId, endpoint_id: endpointId, since: EPOCH, only: 'missed' as const, dry_run: false },
+  tenant_id: tenantId,
+  endpoint_id: endpointId,
+  since: EPOCH,
+  only: 'missed' as const,
+  dry_run: false,
   ...about,
 });
 async function replay(endpointId: string, about: Partial<WebhookRequest<'replay'>> = {}) {
@@ -35,7 +39,9 @@ const untilDone = (replayId: string) =>
   });
 const cancel = (replayId: string, endpointId: string, tenant = tenantId) =>
   system.bus.commands.askWebhooks('cancel_replay', {
-    ...{ tenant_id: tenant, endpoint_id: endpointId, replay_id: replayId },
+    tenant_id: tenant,
+    endpoint_id: endpointId,
+    replay_id: replayId,
   });
 const countOf = async (endpointId: string, state: 'pending' | 'delivered') => {
   const rows = await system.db
@@ -208,8 +214,15 @@ test('a replay that cannot be read from the log keeps no other from going on', a
   );
   const page = () =>
     replayPage({
-      ...{ db: system.db, endpoints, partitions, now: Date.now, replayBacklog: 1_000, retryMs: 60_000 },
-      ...{ publicUrl: 'https://errand.example', lifeMs: 3_600_000, retentionMs: 86_400_000 },
+      db: system.db,
+      endpoints,
+      partitions,
+      now: Date.now,
+      replayBacklog: 1_000,
+      retryMs: 60_000,
+      publicUrl: 'https://errand.example',
+      lifeMs: 3_600_000,
+      retentionMs: 86_400_000,
       states: { isDisabled: () => false },
       actions: { peek: () => undefined, caughtUp: async () => {} },
       bus: {

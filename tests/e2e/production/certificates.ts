@@ -9,7 +9,8 @@ export async function writeCertificate(folder: string): Promise<{ certFile: stri
     { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },
   ] as never;
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'errand' }], {
-    ...{ extensions, keySize: 2_048 },
+    extensions,
+    keySize: 2_048,
   });
   const [certFile, keyFile] = [join(folder, 'server.pem'), join(folder, 'server-key.pem')];
   await writeFile(certFile, cert);

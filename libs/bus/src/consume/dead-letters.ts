@@ -114,7 +114,8 @@ export function consumeRedrives(
 ): Promise<void> {
   const { signal, onError } = options;
   return pullMessages(nc, {
-    ...{ signal, onError },
+    signal,
+    onError,
     consumer: redriveConsumer(options.consumer.name),
     slots: 1,
     handle: async ({ headers: about, data, seq }) => {

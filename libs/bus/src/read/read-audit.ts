@@ -101,7 +101,9 @@ export function readAuditSources(
   query: AuditQuery & { pageSize: number },
 ): AsyncGenerator<PageOf<AuditSource>, void, undefined> {
   return readPages(nc, jsm, {
-    ...{ stream: AUDIT_STREAM, headersOnly: true, pageSize: query.pageSize },
+    stream: AUDIT_STREAM,
+    headersOnly: true,
+    pageSize: query.pageSize,
     filterSubjects: filterOf(query),
     from: startOf(query),
     read: ({ headers }, _, filedMs) => ({ filedMs, subject: sourceOf(headers)?.subject }),

@@ -37,7 +37,10 @@ export function createLinkReader(nc: NatsConnection, jsm: JetStreamManager): Lin
   return {
     async *readLinks(tenantId) {
       const pages = readPages(nc, jsm, {
-        ...{ stream: JOBS_STREAM, headersOnly: true, pageSize: PAGE_SIZE, from: undefined },
+        stream: JOBS_STREAM,
+        headersOnly: true,
+        pageSize: PAGE_SIZE,
+        from: undefined,
         filterSubjects: tenantId === undefined ? [] : [jobEventsOf(tenantId)],
         read: ({ subject, headers }, version) => linkOf(subject, version, headers),
       });

@@ -4,8 +4,14 @@ import { createProgram } from '../program.ts';
 import { joinBroken, wantedAt } from './wanted-words.ts';
 
 const program = createProgram(() => async () => {}, {
-  ...{ env: {}, folder: '/', stdin: Readable.from([]), stdout: new PassThrough(), stderr: new PassThrough() },
-  ...{ columns: undefined, signal: new AbortController().signal, now: () => 0 },
+  env: {},
+  folder: '/',
+  stdin: Readable.from([]),
+  stdout: new PassThrough(),
+  stderr: new PassThrough(),
+  columns: undefined,
+  signal: new AbortController().signal,
+  now: () => 0,
 });
 
 test.each([

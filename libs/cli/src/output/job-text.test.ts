@@ -3,9 +3,17 @@ import { expect, test } from 'vitest';
 import { jobText, tookOf } from './job-text.ts';
 
 const JOB = {
-  ...{ job_id: 'j', action: 'a', status: 'failed', resource: {}, metadata: {}, errors: [], progress: null },
-  ...{ created_at: '2026-01-31T12:00:00Z', started_at: '2026-01-31T12:01:00Z' },
-  ...{ finished_at: '2026-01-31T12:01:01Z', attempt: { number: 3, max: 3, next_at: null } },
+  job_id: 'j',
+  action: 'a',
+  status: 'failed',
+  resource: {},
+  metadata: {},
+  errors: [],
+  progress: null,
+  created_at: '2026-01-31T12:00:00Z',
+  started_at: '2026-01-31T12:01:00Z',
+  finished_at: '2026-01-31T12:01:01Z',
+  attempt: { number: 3, max: 3, next_at: null },
 } as unknown as JobSummary;
 
 test('a job took all the time from its request to its end, whichever attempt was the last', () => {

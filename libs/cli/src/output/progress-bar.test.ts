@@ -10,7 +10,10 @@ const NOW_MS = Date.parse(CREATED) + 65_000;
 function jobAt(percent: number | null, change: Partial<JobSummary> & { message?: string } = {}): JobSummary {
   const { message = 'March done', ...rest } = change;
   return {
-    ...{ job_id: 'j', status: 'running', created_at: CREATED, finished_at: null },
+    job_id: 'j',
+    status: 'running',
+    created_at: CREATED,
+    finished_at: null,
     progress: percent === null ? null : { percent, message, updated_at: CREATED },
     attempt: { number: 2, max: 5, next_at: null },
     ...rest,

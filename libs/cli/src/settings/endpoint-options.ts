@@ -49,10 +49,15 @@ export async function readEndpoint(world: World, options: EndpointOptions): Prom
     Object.entries(secretHeader ?? {}).map(async ([name, value]) => [name, await secret(value)]),
   );
   const members = {
-    ...{ url: options.url, method: options.method, description: options.description },
-    ...{ event_types: options.eventTypes, actions: options.actions, metadata: options.metadata },
+    url: options.url,
+    method: options.method,
+    description: options.description,
+    event_types: options.eventTypes,
+    actions: options.actions,
+    metadata: options.metadata,
     include: options.include,
-    ...{ max_rps: maxRps, max_concurrency: maxConcurrency },
+    max_rps: maxRps,
+    max_concurrency: maxConcurrency,
     basic_auth: basicAuth === undefined ? undefined : readBasicAuth(await secret(basicAuth)),
     secret_headers: secretHeader && Object.fromEntries(headers),
     signing_secret: signingSecret === undefined ? undefined : await secret(signingSecret),

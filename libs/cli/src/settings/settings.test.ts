@@ -48,7 +48,9 @@ test('a profile is chosen by option, by environment, else by the file', async ()
 test('the file of a local system counts as a whole, and only where no address and no key is set', async () => {
   await writeLocal(LOCAL);
   expect(needSettings(await read(), 'url', 'tenant', 'api_key')).toEqual({
-    ...{ url: LOCAL.url, tenant: 'local', api_key: 'k' },
+    url: LOCAL.url,
+    tenant: 'local',
+    api_key: 'k',
   });
   expect((await read({ ERRAND_TENANT: 'other' })).tenant?.value).toBe('other');
   expect(await read({ ERRAND_URL: 'http://elsewhere' })).toEqual({
@@ -82,7 +84,8 @@ test.each(['toString', 'constructor', '__proto__'])('%s is no profile that nobod
   await keep({ default: { tenant: 'kept' } });
   const env = { XDG_CONFIG_HOME: dir };
   expect(await run(['config', 'use', name], env)).toMatchObject({
-    ...{ code: 2, said: expect.stringContaining('there are: default') },
+    code: 2,
+    said: expect.stringContaining('there are: default'),
   });
   expect((await run(['jobs', '--profile', name], env)).said).toContain(`has no profile ${name}`);
   await run(['config', 'set', 'tenant', 'set', '--profile', name], env);

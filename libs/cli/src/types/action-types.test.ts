@@ -169,7 +169,9 @@ async function compilerSays(types: string, program: string): Promise<string> {
     const config = {
       extends: join(ROOT, 'tsconfig.base.json'),
       compilerOptions: {
-        ...{ types: [], lib: ['es2024', 'dom', 'dom.asynciterable'], skipLibCheck: false },
+        types: [],
+        lib: ['es2024', 'dom', 'dom.asynciterable'],
+        skipLibCheck: false,
         paths: { '@errand/client': [join(ROOT, 'libs', 'client', 'src', 'index.ts')] },
       },
       files: ['program.mts', 'errand.d.ts'],

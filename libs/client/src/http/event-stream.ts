@@ -70,7 +70,9 @@ export async function* streamEvents(
 function requestOf({ path, query, signal }: StreamedEvents, lastId: string | undefined): ApiRequest {
   const place: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
   return {
-    ...{ method: 'GET', path, signal },
+    method: 'GET',
+    path,
+    signal,
     ...(query === undefined ? {} : { query }),
     headers: { accept: 'text/event-stream', ...place },
   };

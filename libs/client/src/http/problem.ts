@@ -21,7 +21,8 @@ export async function readProblem(response: Response, signal: AbortSignal): Prom
   const code = typeof problem.code === 'string' ? problem.code : `http_${status}`;
   const detail = typeof problem.detail === 'string' ? problem.detail : `the server answered ${status}`;
   return new ApiError(code, {
-    ...{ detail, status },
+    detail,
+    status,
     errors: Array.isArray(problem.errors) ? (problem.errors as InputError[]) : [],
     retryable: code === PASSING || (MAY_PASS.includes(status) && code !== LASTING),
     retryAfterMs: readRetryAfter(headers.get('retry-after'), Date.now()),

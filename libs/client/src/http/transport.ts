@@ -76,7 +76,8 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   return {
-    ...{ retry, streamIdleMs },
+    retry,
+    streamIdleMs,
     open: async (request) => openOnce(options, request, composeRequest(options, request)),
     async openPatiently(request) {
       const composed = composeRequest(options, request);

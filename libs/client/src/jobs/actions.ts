@@ -48,7 +48,9 @@ export interface ActionContract {
 /** Every action, by name. */
 export async function listActions(transport: Transport, signal?: AbortSignal): Promise<ActionContract[]> {
   const { actions } = await transport.json<{ actions: ActionContract[] }>({
-    ...{ method: 'GET', path: '/actions', signal },
+    method: 'GET',
+    path: '/actions',
+    signal,
   });
   return actions;
 }

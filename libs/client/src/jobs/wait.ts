@@ -57,7 +57,8 @@ async function waitUntilAborted<R>(
     const waitS = onUpdate && !known ? 0 : POLL_S;
     const summary = await transport.json<JobSummary<R> | undefined>({
       ...{ method: 'GET', path: path`/jobs/${idOf(job)}`, headers, signal, outlastsOutages: true },
-      ...{ query: { wait: waitS }, waitMs: waitS * 1_000 },
+      query: { wait: waitS },
+      waitMs: waitS * 1_000,
     });
     if (summary && summary.version !== known?.version) {
       known = summary;

@@ -31,9 +31,17 @@ export function beginRebuild(
   { rebuildId, nowMs }: { rebuildId: string; nowMs: number },
 ): Promise<RebuildRow | undefined> {
   const fresh = {
-    ...{ rebuild_id: rebuildId, state: 'reading' as const, started_at: new Date(nowMs).toISOString() },
-    ...{ position: 0, version: 0, events: 0, skipped: 0, remaining: 0 },
-    ...{ ended_at: null, events_per_s: null, error: null },
+    rebuild_id: rebuildId,
+    state: 'reading' as const,
+    started_at: new Date(nowMs).toISOString(),
+    position: 0,
+    version: 0,
+    events: 0,
+    skipped: 0,
+    remaining: 0,
+    ended_at: null,
+    events_per_s: null,
+    error: null,
   };
   return db
     .insertInto('projection_rebuild')
@@ -88,7 +96,13 @@ export function progressOf(row: RebuildRow): RebuildProgress {
   const share = total === 0 ? 0 : events / total;
   const underWay = isUnderWay(row);
   return {
-    ...{ projection, state, position, events, skipped, total, error },
+    projection,
+    state,
+    position,
+    events,
+    skipped,
+    total,
+    error,
     started_at: row.started_at.toISOString(),
     ended_at: row.ended_at?.toISOString() ?? null,
     events_per_s: events_per_s === null ? null : Math.round(events_per_s),

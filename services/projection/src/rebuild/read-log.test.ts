@@ -18,8 +18,13 @@ function entriesOf(facts: readonly [string, JobFact][]): AuditEntry[] {
     const recorded: RecordedEvent = { ref, version: index + 1, event: toJobEvent(fact, about) };
     const text = JSON.stringify(recorded.event);
     return {
-      ...{ position: index + 1, version: index + 1, filedMs: 0, subject: eventSubject(ref, fact) },
-      ...{ text, data: Buffer.from(text), decoded: { kind: 'event', recorded } },
+      position: index + 1,
+      version: index + 1,
+      filedMs: 0,
+      subject: eventSubject(ref, fact),
+      text,
+      data: Buffer.from(text),
+      decoded: { kind: 'event', recorded },
     };
   });
 }

@@ -146,8 +146,10 @@ function behind(
   readable: number,
 ): LogPlace {
   return {
-    ...{ position, version },
-    ...{ events: events + decoded.length, skipped: skipped + decoded.length - readable },
+    position,
+    version,
+    events: events + decoded.length,
+    skipped: skipped + decoded.length - readable,
   };
 }
 

@@ -35,7 +35,11 @@ export function createDueReader(deps: {
       const pages = await readPages(
         db,
         reads.map(({ queue: { shard, endpointId }, limit, after, fresh }) => ({
-          ...{ shard, endpointId, limit, after, fresh },
+          shard,
+          endpointId,
+          limit,
+          after,
+          fresh,
         })),
         now(),
       );

@@ -78,7 +78,10 @@ test.each([
     results: null,
     results_link: {
       url: `https://errand.example/v2/tenants/acme/jobs/${JOB_ID}/result`,
-      ...{ bytes: 9, sha256: ref.sha256, content_type: 'text/csv', filename: null },
+      bytes: 9,
+      sha256: ref.sha256,
+      content_type: 'text/csv',
+      filename: null,
       expires_at: expect.stringContaining(expiresAt),
     },
   });

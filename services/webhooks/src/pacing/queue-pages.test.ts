@@ -6,18 +6,26 @@ const LIMITS = { maxConcurrency: 16, maxRps: null };
 
 function queueWithWork(): EndpointQueue<Row> {
   return {
-    ...{ endpointId: 'e', tenantId: 't', shard: 0, state: createQueueState(0), page: [], hasMore: true },
+    endpointId: 'e',
+    tenantId: 't',
+    shard: 0,
+    state: createQueueState(0),
+    page: [],
+    hasMore: true,
     storing: new Set(),
-    ...{ behind: false, dueAtMs: 0, reading: false, foundWhileReading: false, cursor: null, cursorAtMs: 0 },
-    ...{
-      freshFound: false,
-      newestSeen: null,
-      newestRead: '',
-      deficit: 0,
-      slow: false,
-      origin: '',
-      usedAtMs: 0,
-    },
+    behind: false,
+    dueAtMs: 0,
+    reading: false,
+    foundWhileReading: false,
+    cursor: null,
+    cursorAtMs: 0,
+    freshFound: false,
+    newestSeen: null,
+    newestRead: '',
+    deficit: 0,
+    slow: false,
+    origin: '',
+    usedAtMs: 0,
   };
 }
 

@@ -78,7 +78,12 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
   const errand = await world.errand();
   const { metadata, startAfter, startByS, finishByS } = rest;
   const given = {
-    ...{ resource: resource ?? {}, metadata, startAfter, startByS, finishByS, signal: world.signal },
+    resource: resource ?? {},
+    metadata,
+    startAfter,
+    startByS,
+    finishByS,
+    signal: world.signal,
     webhook,
   };
   if (validateOnly) {
@@ -97,7 +102,10 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
   }
   tell(world, job, () =>
     facts({
-      ...{ job: job.job_id, action: job.action, status: job.status, created: local(job.created_at) },
+      job: job.job_id,
+      action: job.action,
+      status: job.status,
+      created: local(job.created_at),
       'to wait': `errand wait ${shellWord(job.job_id)}`,
     }),
   );

@@ -25,7 +25,10 @@ function fileOf(count: number, change: { tenant?: string; anchor?: string; skip?
     count,
     first_position: positions[0] ?? null,
     last_position: positions.at(-1) ?? null,
-    ...{ first_filed_at: null, last_filed_at: null, chain, complete: true },
+    first_filed_at: null,
+    last_filed_at: null,
+    chain,
+    complete: true,
   };
   return [head, ...lines, JSON.stringify({ manifest })];
 }

@@ -3,8 +3,13 @@ import { run } from '../../../test/command.ts';
 import { startTestGateway } from '../../../test/gateway.ts';
 
 const LETTER = {
-  ...{ id: 7, consumer: 'projection', subject: 'errand.jobs.t', version: 12, reason: 'not JSON' },
-  ...{ body: 'x', parked_at: '2026-01-31T12:00:00Z' },
+  id: 7,
+  consumer: 'projection',
+  subject: 'errand.jobs.t',
+  version: 12,
+  reason: 'not JSON',
+  body: 'x',
+  parked_at: '2026-01-31T12:00:00Z',
 };
 
 test('dead letters are listed, and the next page is told', async () => {
@@ -16,7 +21,8 @@ test('dead letters are listed, and the next page is told', async () => {
     /^ID +CONSUMER +VERSION .*\n7 +projection +12 .* not JSON\n\nto go on: .* --after 7\n$/,
   );
   expect(JSON.parse((await run(['dead-letters', 'list', '--json'], gateway.env)).out)).toEqual({
-    ...{ dead_letters: [LETTER], next_after: 7 },
+    dead_letters: [LETTER],
+    next_after: 7,
   });
   await run(['dead-letters', '--after', '7', '--limit', '1'], gateway.env);
   expect(gateway.asked.at(-1)).toBe('GET /admin/dead-letters?limit=1&after=7');
@@ -28,7 +34,8 @@ test('one is sent to its service again, or is not there', async () => {
     'POST /admin/dead-letters/8/redrive': { status: 404, body: { code: 'unknown_dead_letter' } },
   });
   expect(await run(['dead-letters', 'redrive', '7'], gateway.env)).toMatchObject({
-    ...{ code: 0, out: 'dead letter 7 is on its way\n' },
+    code: 0,
+    out: 'dead letter 7 is on its way\n',
   });
   expect((await run(['dead-letters', 'redrive', '8'], gateway.env)).code).toBe(4);
 });

@@ -6,9 +6,16 @@ const AT = '2026-01-31T12:00:00.000Z';
 
 test('messages that could not be read are told among the rest', async () => {
   const report = {
-    ...{ tenant_id: null, since: AT, as_of_version: 9, started_at: AT, duration_ms: 1_500, passes: 1 },
+    tenant_id: null,
+    since: AT,
+    as_of_version: 9,
+    started_at: AT,
+    duration_ms: 1_500,
+    passes: 1,
     checked: { jobs: 1, events: 2, rows: 3, links: 4, deliveries: 5 },
-    ...{ unreadable: 3, unconfirmed: 0, findings: [] },
+    unreadable: 3,
+    unconfirmed: 0,
+    findings: [],
   };
   await using gateway = await startTestGateway({ 'GET /admin/verify': { body: report } });
   const { code, out } = await run(['verify'], gateway.env);
@@ -18,7 +25,8 @@ test('messages that could not be read are told among the rest', async () => {
 test('an answer that is none is 2', async () => {
   await using gateway = await startTestGateway({ 'GET /admin/verify': { body: {} } });
   expect(await run(['verify'], gateway.env)).toMatchObject({
-    ...{ code: 2, said: 'errand: the answer broke off or is none\n' },
+    code: 2,
+    said: 'errand: the answer broke off or is none\n',
   });
 });
 
@@ -26,6 +34,7 @@ test('an answer without end is given up', async () => {
   const body = 'x'.repeat(2 ** 26);
   await using gateway = await startTestGateway({ 'GET /admin/verify': { body } });
   expect(await run(['verify'], gateway.env)).toMatchObject({
-    ...{ code: 2, said: 'errand: the answer is longer than 67108864 bytes\n' },
+    code: 2,
+    said: 'errand: the answer is longer than 67108864 bytes\n',
   });
 });

@@ -56,7 +56,9 @@ async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
   const ended = AbortSignal.any([world.signal, enough.signal]);
   let verifiedCalls = 0;
   await using receiver = await receiveWebhooks({
-    ...{ port, forwardTo, secrets: () => secrets },
+    port,
+    forwardTo,
+    secrets: () => secrets,
     onCall(call) {
       tellCall(world, call);
       if (call.verified.kind !== 'refused') verifiedCalls += 1;

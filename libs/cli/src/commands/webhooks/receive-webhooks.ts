@@ -80,8 +80,12 @@ async function answerCall(
       : await forward(receiving.forwardTo, { method, path, headers, body });
   response.writeHead(forwarded.status).end();
   receiving.onCall({
-    ...{ method, path, verified, body: body.toString('utf8') },
-    ...{ answered: forwarded.status, forwardError: forwarded.error },
+    method,
+    path,
+    verified,
+    body: body.toString('utf8'),
+    answered: forwarded.status,
+    forwardError: forwarded.error,
   });
 }
 
@@ -111,12 +115,10 @@ async function forward(
   if (search !== '') url.search = search;
   try {
     const response = await fetch(url, {
-      ...{
-        method: call.method,
-        headers,
-        redirect: 'manual',
-        signal: AbortSignal.timeout(FORWARD_TIMEOUT_MS),
-      },
+      method: call.method,
+      headers,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(FORWARD_TIMEOUT_MS),
       ...(call.method === 'GET' ? {} : { body: call.body }),
     });
     await response.body?.cancel();
