@@ -1,24 +1,12 @@
 import { once } from 'node:events';
 import { type Bus, LogUnavailable } from '@errand/bus';
 import { foldJob } from '@errand/domain';
-import { startTestNats, type TestNats } from '@errand/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { watchAttempt } from '../src/attempt/attempt-watch.ts';
 import { createJobWriter } from '../src/attempt/job-writer.ts';
-import { openExecutorTestBus, type TestJobs, testJobs } from './executor.ts';
+import { bus, jobs, startForFile } from './executor.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-beforeAll(async () => {
-  nats = await startTestNats();
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile();
 
 test('a cancel whose read failed is looked at again, and stops the attempt', async () => {
   const ref = await jobs.request('wait', {}, { contractId: 'none' });

@@ -1,21 +1,8 @@
-import type { Bus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
-import { startTestNats, type TestNats } from '@errand/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openExecutorTestBus, startTestExecutor, type TestJobs, testJobs } from './executor.ts';
+import { expect, test } from 'vitest';
+import { bus, jobs, nats, startForFile, startTestExecutor } from './executor.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-beforeAll(async () => {
-  nats = await startTestNats();
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile();
 
 /** How often the end of a wait was ever written. */
 async function waitsEnded(): Promise<number> {

@@ -1,30 +1,8 @@
-import type { Bus } from '@errand/bus';
 import { ActionRecord, BUCKETS } from '@errand/contracts';
-import { startTestNats, type TestNats } from '@errand/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  openExecutorTestBus,
-  startTestExecutor,
-  type TestExecutor,
-  type TestJobs,
-  testJobs,
-} from './executor.ts';
+import { describe, expect, test } from 'vitest';
+import { bus, jobs, startForFile } from './executor.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-let executor: TestExecutor;
-beforeAll(async () => {
-  nats = await startTestNats();
-  executor = await startTestExecutor(nats.url, { ERRAND_MAX_RESULT_BYTES: '2000000' });
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await executor?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile({ executor: 'file', env: { ERRAND_MAX_RESULT_BYTES: '2000000' } });
 
 describe('an executor', () => {
   test('announces its contracts, with JSON Schemas', async () => {

@@ -14,7 +14,14 @@ import {
 import { foldJob, isEnded, type JobState } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { createLogger, parseConfig } from '@errand/runtime';
-import { startTestScheduler, type TestScheduler, waitUntil } from '@errand/testkit';
+import {
+  startTestNats,
+  startTestScheduler,
+  type TestNats,
+  type TestScheduler,
+  waitUntil,
+} from '@errand/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { settings } from '../src/config.ts';
 import { startExecutor } from '../src/start.ts';
 
@@ -73,6 +80,42 @@ export async function startTestExecutor(
 export function openExecutorTestBus(servers: string): Promise<Bus> {
   const topology = DEFAULT_TOPOLOGY;
   return openBus({ servers, name: 'test', topology });
+}
+
+export let nats: TestNats;
+export let bus: Bus;
+export let jobs: TestJobs;
+export let executor: TestExecutor;
+
+/** Gives the tests of a file a log and a way to write jobs, and if wanted an executor: one for all, or one for each. */
+export function startForFile(
+  options: { executor?: 'file' | 'each' | 'none'; env?: Record<string, string> } = {},
+): void {
+  const { executor: wanted = 'none', env } = options;
+  const start = async () => {
+    executor = await startTestExecutor(nats.url, env);
+  };
+  const stop = () => executor?.[Symbol.asyncDispose]();
+  beforeAll(async () => {
+    nats = await startTestNats();
+    bus = await openExecutorTestBus(nats.url);
+    jobs = testJobs(bus);
+    if (wanted === 'file') await start();
+  });
+  if (wanted === 'each') {
+    beforeEach(start);
+    afterEach(stop);
+  }
+  afterAll(async () => {
+    if (wanted === 'file') await stop();
+    await bus?.[Symbol.asyncDispose]();
+    await nats?.[Symbol.asyncDispose]();
+  });
+}
+
+/** Another one, from here on. */
+export function useExecutor(next: TestExecutor): void {
+  executor = next;
 }
 
 export interface TestJobs {

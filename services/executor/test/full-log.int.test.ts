@@ -1,34 +1,19 @@
-import type { Bus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
 import { foldJob } from '@errand/domain';
-import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { waitUntil } from '@errand/testkit';
+import { expect, test } from 'vitest';
 import {
   attemptsEnded,
-  openExecutorTestBus,
+  bus,
+  executor,
+  jobs,
+  nats,
+  startForFile,
   startTestExecutor,
-  type TestExecutor,
-  type TestJobs,
-  testJobs,
+  useExecutor,
 } from './executor.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-let executor: TestExecutor;
-beforeAll(async () => {
-  nats = await startTestNats();
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-beforeEach(async () => {
-  executor = await startTestExecutor(nats.url, { ERRAND_EXECUTOR_FINISH_GRACE_MS: '100' });
-});
-afterEach(() => executor[Symbol.asyncDispose]());
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile({ executor: 'each', env: { ERRAND_EXECUTOR_FINISH_GRACE_MS: '100' } });
 
 /** Sets how much the log may hold; less than it holds means that it takes nothing more. */
 async function resizeLog(maxBytes: number): Promise<void> {
@@ -62,7 +47,7 @@ test('an ending that a full log refuses is written once there is room', async ()
 test('a job whose ending a full log refused until its executor stopped is ended by the next one', async () => {
   const ref = await endedInVain();
   await executor[Symbol.asyncDispose]();
-  executor = await startTestExecutor(nats.url);
+  useExecutor(await startTestExecutor(nats.url));
   await resizeLog(10_000_000);
   const state = await jobs.ended(ref);
   expect(state.phase.value.status).toBe('failed');

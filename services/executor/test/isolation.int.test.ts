@@ -1,28 +1,24 @@
 import { fileURLToPath } from 'node:url';
-import type { Bus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
 import type { JobRef } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
-import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openExecutorTestBus, startTestExecutor, type TestJobs, testJobs } from './executor.ts';
+import { startTestNats, waitUntil } from '@errand/testkit';
+import { expect, test } from 'vitest';
+import {
+  bus,
+  jobs,
+  nats,
+  openExecutorTestBus,
+  startForFile,
+  startTestExecutor,
+  testJobs,
+} from './executor.ts';
 import { createTestFolder } from './folder.ts';
 import { superviseExecutor } from './supervised.ts';
 
 const ACTIONS = fileURLToPath(new URL('./fixtures/misbehaving.ts', import.meta.url));
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-beforeAll(async () => {
-  nats = await startTestNats();
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile();
 
 /** The pid that an attempt of `tell_pid` reports while it is at work. */
 async function pidOf(ref: JobRef, attempt: number): Promise<number> {

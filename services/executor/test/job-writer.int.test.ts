@@ -1,22 +1,10 @@
 import { type Bus, LogUnavailable } from '@errand/bus';
 import { foldJob } from '@errand/domain';
-import { startTestNats, type TestNats } from '@errand/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createJobWriter } from '../src/attempt/job-writer.ts';
-import { openExecutorTestBus, type TestJobs, testJobs } from './executor.ts';
+import { bus, jobs, startForFile } from './executor.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-beforeAll(async () => {
-  nats = await startTestNats();
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile();
 
 test('an attempt whose start was stored and not acknowledged is begun, and no other one', async () => {
   const ref = await jobs.request('add', { a: 1, b: 2 }, { contractId: 'none' });

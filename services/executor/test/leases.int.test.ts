@@ -1,36 +1,21 @@
-import type { Bus } from '@errand/bus';
 import type { JobFact } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
-import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { waitUntil } from '@errand/testkit';
+import { describe, expect, test } from 'vitest';
 import {
   attemptsEnded,
-  openExecutorTestBus,
+  bus,
+  executor,
+  jobs,
+  nats,
+  startForFile,
   startTestExecutor,
-  type TestExecutor,
-  type TestJobs,
-  testJobs,
+  useExecutor,
 } from './executor.ts';
 
 const SHORT_LEASE = { ERRAND_LEASE_MS: '1000', ERRAND_EXECUTOR_FINISH_GRACE_MS: '100' };
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-let executor: TestExecutor;
-beforeAll(async () => {
-  nats = await startTestNats();
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-beforeEach(async () => {
-  executor = await startTestExecutor(nats.url, SHORT_LEASE);
-});
-afterEach(() => executor[Symbol.asyncDispose]());
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile({ executor: 'each', env: SHORT_LEASE });
 
 const startedBy = (executor_id: string, attempt: number): JobFact => ({
   type: 'JobStarted',
@@ -45,7 +30,7 @@ async function begunElsewhere(action: string, input: unknown, executorId: string
   for (let attempt = 1; attempt <= attempts; attempt++) {
     version = await jobs.append(ref, version, startedBy(executorId, attempt));
   }
-  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  useExecutor(await startTestExecutor(nats.url, SHORT_LEASE));
   return { ref, version };
 }
 
@@ -132,14 +117,14 @@ describe('a job that runs here', () => {
     // No lease runs out however busy the machine is: what is given back is not waited for.
     const longLease = { ERRAND_EXECUTOR_FINISH_GRACE_MS: '100' };
     await executor[Symbol.asyncDispose]();
-    executor = await startTestExecutor(nats.url, longLease);
+    useExecutor(await startTestExecutor(nats.url, longLease));
     const { ref } = await running('wait');
     let state = foldJob(await bus.jobs.read(ref));
     for (let handOvers = 0; handOvers < 3; handOvers++) {
       const before = state?.attempt.value.executorId;
       const next = await startTestExecutor(nats.url, longLease);
       await executor[Symbol.asyncDispose]();
-      executor = next;
+      useExecutor(next);
       state = await jobs.stateWhen(
         ref,
         // Its progress is the last that it writes: nothing comes between this version and the cancel.
@@ -159,7 +144,7 @@ test('a job of which cancel was asked while its executor died is canceled, not r
   const requested = (await bus.jobs.read(ref))[0]?.version ?? 0;
   const begun = await jobs.append(ref, requested, startedBy('gone', 1));
   await jobs.append(ref, begun, { type: 'JobCancelRequested', data: { by: 'amy' } });
-  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  useExecutor(await startTestExecutor(nats.url, SHORT_LEASE));
   const state = await jobs.ended(ref);
   expect(state.phase.value.status).toBe('canceled');
   expect(state.attempt.value.number).toBe(1);
@@ -170,7 +155,7 @@ test('a job that has ended before its request is seen is left as it is', async (
   const ref = await jobs.request('add', { a: 1, b: 1 });
   const version = (await bus.jobs.read(ref))[0]?.version ?? 0;
   await jobs.append(ref, version, { type: 'JobCanceled', data: { by: 'test' } });
-  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  useExecutor(await startTestExecutor(nats.url, SHORT_LEASE));
   await jobs.ended(await jobs.request('add', { a: 1, b: 2 }));
   expect(await jobs.typesOf(ref)).toEqual(['JobRequested', 'JobCanceled']);
 });

@@ -1,34 +1,12 @@
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
-import type { Bus } from '@errand/bus';
 import type { JobRef, PayloadRef } from '@errand/contracts';
-import { startTestNats, type TestNats } from '@errand/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  openExecutorTestBus,
-  startTestExecutor,
-  type TestExecutor,
-  type TestJobs,
-  testJobs,
-} from './executor.ts';
+import { describe, expect, test } from 'vitest';
+import { bus, jobs, startForFile } from './executor.ts';
 import { piecesOf } from './fixtures/files.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-let executor: TestExecutor;
 const MAX_RESULT_BYTES = 3_000_000;
-beforeAll(async () => {
-  nats = await startTestNats();
-  executor = await startTestExecutor(nats.url, { ERRAND_MAX_RESULT_BYTES: String(MAX_RESULT_BYTES) });
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await executor?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile({ executor: 'file', env: { ERRAND_MAX_RESULT_BYTES: String(MAX_RESULT_BYTES) } });
 
 async function outcomeOf(action: string, input: unknown, inputRef?: PayloadRef) {
   const ref = await jobs.request(action, input, inputRef ? { inputRef } : {});

@@ -1,32 +1,9 @@
-import type { Bus } from '@errand/bus';
-import { startTestNats, type TestNats } from '@errand/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  openExecutorTestBus,
-  startTestExecutor,
-  type TestExecutor,
-  type TestJobs,
-  testJobs,
-} from './executor.ts';
+import { expect, test } from 'vitest';
+import { bus, executor, jobs, nats, startForFile, startTestExecutor, useExecutor } from './executor.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-let executor: TestExecutor;
 /** The server forgets on kill -9 what was given back to it, so that comes again only after the lease. */
 const SHORT_LEASE = { ERRAND_LEASE_MS: '2000' };
-
-beforeAll(async () => {
-  nats = await startTestNats();
-  executor = await startTestExecutor(nats.url, SHORT_LEASE);
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-});
-afterAll(async () => {
-  await bus?.[Symbol.asyncDispose]();
-  await executor?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile({ executor: 'file', env: SHORT_LEASE });
 
 test('an attempt that fails is followed by another, after a wait that the log tells', async () => {
   const ref = await jobs.request('flaky', { succeeds_at: 3 });
@@ -56,7 +33,7 @@ test('a job that is to start later starts then, whatever is restarted meanwhile'
   await executor[Symbol.asyncDispose]();
   await nats.kill();
   await nats.restart();
-  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  useExecutor(await startTestExecutor(nats.url, SHORT_LEASE));
   const state = await jobs.ended(ref);
   expect(state.phase.value.status).toBe('succeeded');
   expect(Date.parse(state.attempt.value.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(startAfter));
@@ -71,7 +48,7 @@ test('a wait whose executor died right after it was written ends all the same', 
   const retry_at = new Date(Date.now() + 1_500).toISOString();
   const error = { code: 'action_failed', message: 'x' };
   await jobs.append(ref, started, { type: 'JobRetrying', data: { attempt: 1, error, retry_at } });
-  executor = await startTestExecutor(nats.url, SHORT_LEASE);
+  useExecutor(await startTestExecutor(nats.url, SHORT_LEASE));
   const state = await jobs.ended(ref);
   expect(state.outcome.value.result).toEqual({ attempt: 2 });
   expect(Date.parse(state.attempt.value.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(retry_at));

@@ -1,32 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { Bus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
 import { type JobRef, toJobEvent } from '@errand/contracts';
-import { startTestNats, type TestNats } from '@errand/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  openExecutorTestBus,
-  startTestExecutor,
-  type TestExecutor,
-  type TestJobs,
-  testJobs,
-} from './executor.ts';
+import { expect, test } from 'vitest';
+import { bus, executor, jobs, nats, startForFile, startTestExecutor, useExecutor } from './executor.ts';
 
-let nats: TestNats;
-let bus: Bus;
-let jobs: TestJobs;
-let executor: TestExecutor;
-beforeAll(async () => {
-  nats = await startTestNats();
-  bus = await openExecutorTestBus(nats.url);
-  jobs = testJobs(bus);
-  executor = await startTestExecutor(nats.url, { ERRAND_LEASE_MS: '1000' });
-});
-afterAll(async () => {
-  await executor?.[Symbol.asyncDispose]();
-  await bus?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
-});
+startForFile({ executor: 'file', env: { ERRAND_LEASE_MS: '1000' } });
 
 /** Writes what a program of a later version might. */
 async function writeLater(ref: JobRef, token: string): Promise<void> {
@@ -52,7 +30,7 @@ test('a job that got an event of an unknown type before its first attempt is run
   await executor[Symbol.asyncDispose]();
   const ref = await jobs.request('add', { a: 1, b: 2 });
   await writeLater(ref, 'annotated');
-  executor = await startTestExecutor(nats.url, { ERRAND_LEASE_MS: '1000' });
+  useExecutor(await startTestExecutor(nats.url, { ERRAND_LEASE_MS: '1000' }));
   expect((await jobs.ended(ref)).outcome.value.result).toMatchObject({ sum: 3 });
 });
 
@@ -60,7 +38,7 @@ test('a job whose ending cannot be read is not run again', async () => {
   await executor[Symbol.asyncDispose]();
   const ref = await jobs.request('add', { a: 1, b: 2 });
   await writeLater(ref, 'succeeded');
-  executor = await startTestExecutor(nats.url, { ERRAND_LEASE_MS: '1000' });
+  useExecutor(await startTestExecutor(nats.url, { ERRAND_LEASE_MS: '1000' }));
   await jobs.ended(await jobs.request('add', { a: 1, b: 2 }));
   expect(await jobs.typesOf(ref)).toEqual(['JobRequested']);
 });
