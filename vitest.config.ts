@@ -15,6 +15,8 @@ export default defineConfig({
           name: 'unit',
           include: [UNIT],
           exclude: [...NEVER, INTEGRATION, E2E, CONTRACT],
+          // To load modules anew for each file would take more than half of the time; these tests leave nothing behind.
+          isolate: false,
           // Properties take a second or two; a busy machine takes its time for them.
           testTimeout: 60_000,
         },
@@ -24,6 +26,8 @@ export default defineConfig({
           name: 'integration',
           include: [INTEGRATION],
           exclude: NEVER,
+          isolate: false,
+          unstubEnvs: true,
           globalSetup: GLOBAL_SETUP,
           // Each file brings servers of its own beside its worker.
           maxWorkers: 2,
