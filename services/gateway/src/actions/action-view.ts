@@ -1,23 +1,27 @@
 import { ActionContract, Instant, type LiveContract } from '@errand/contracts';
 import { z } from 'zod';
+import { named } from '../openapi/schemas.ts';
 import type { CatalogueEntry } from './action-catalogue.ts';
 
 /** Since when no executor serves it; null while one does. */
 const unservedSince = Instant.nullable();
 
-export const ActionView = ActionContract.extend({
-  unserved_since: unservedSince,
-  /** All contracts of which jobs may still run, newest first. Runs are taken under `contract_id`. */
-  contracts: z.array(
-    z.object({
-      contract_id: ActionContract.shape.contract_id,
-      version: ActionContract.shape.version,
-      first_announced_at: Instant,
-      unserved_since: unservedSince,
-    }),
-  ),
-  links: z.object({ run: z.string(), status: z.string() }),
-});
+export const ActionView = named(
+  'Action',
+  ActionContract.extend({
+    unserved_since: unservedSince,
+    /** All contracts of which jobs may still run, newest first. Runs are taken under `contract_id`. */
+    contracts: z.array(
+      z.object({
+        contract_id: ActionContract.shape.contract_id,
+        version: ActionContract.shape.version,
+        first_announced_at: Instant,
+        unserved_since: unservedSince,
+      }),
+    ),
+    links: z.object({ run: z.string(), status: z.string() }),
+  }),
+);
 
 /** An action as callers read it, with the links under which the tenant runs it. */
 export function actionView(entry: CatalogueEntry, tenantId: string): z.infer<typeof ActionView> {

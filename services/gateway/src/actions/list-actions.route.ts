@@ -1,12 +1,27 @@
-import type { TenantHandler } from '../http/authenticate.ts';
+import { z } from 'zod';
+import { defineRoute } from '../http/define-route.ts';
 import { answer } from '../http/respond.ts';
+import { json } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
 import type { ActionCatalogue } from './action-catalogue.ts';
-import { actionView } from './action-view.ts';
+import { ActionView, actionView } from './action-view.ts';
 
-/** GET …/actions: every action's contract, by name. */
-export function listActions({ catalogue }: { catalogue: ActionCatalogue }): TenantHandler {
-  return (c, { tenantId }) => {
-    const actions = catalogue.list().map((entry) => actionView(entry, tenantId));
-    return answer(c, { status: 200, body: { actions } });
-  };
-}
+/** Every action's contract, by name. */
+export const listActions = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/actions',
+  key: 'tenant',
+  query: 'none',
+  id: 'listActions',
+  tag: 'Actions',
+  summary: 'Actions',
+  description: 'By name, with the JSON Schemas of their inputs and results.',
+  parameters: [parameters.tenantId],
+  answers: { 200: json('All of them.', z.object({ actions: z.array(ActionView) })) },
+  handle:
+    ({ catalogue }: { catalogue: ActionCatalogue }) =>
+    (c, { tenantId }) => {
+      const actions = catalogue.list().map((entry) => actionView(entry, tenantId));
+      return answer(c, { status: 200, body: { actions } });
+    },
+});

@@ -1,8 +1,22 @@
-import type { Handler } from '../http/authenticate.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { answer } from '../http/respond.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
+import { KeyUsageView } from '../load/key-usage.ts';
+import { json } from '../openapi/operation.ts';
 
-/** GET /admin/usage: what the keys that cost this gateway most have cost it in the last one to two minutes. */
-export function getKeyUsage({ keyRequests }: { keyRequests: Pick<KeyRequests, 'report'> }): Handler {
-  return (c) => answer(c, { status: 200, body: keyRequests.report() });
-}
+/** What the keys that cost this gateway most have cost it in the last one to two minutes. */
+export const getKeyUsage = defineRoute({
+  method: 'get',
+  path: '/admin/usage',
+  key: 'admin',
+  id: 'getKeyUsage',
+  tag: 'Administration',
+  summary: 'What keys cost',
+  description:
+    'The ten keys that cost this gateway most in the last one to two minutes, by time, bytes, requests or connections, and all others together.',
+  answers: { 200: json('By key.', KeyUsageView) },
+  handle:
+    ({ keyRequests }: { keyRequests: Pick<KeyRequests, 'report'> }) =>
+    (c) =>
+      answer(c, { status: 200, body: keyRequests.report() }),
+});

@@ -1,43 +1,62 @@
 import type { Bus } from '@errand/bus';
 import { type InputError, Instant } from '@errand/contracts';
 import { z } from 'zod';
-import type { Handler } from '../http/authenticate.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
+import { inQuery, json } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { named } from '../openapi/schemas.ts';
 
 const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = '50';
 
-export const DeadLetterView = z.object({
-  id: z.int(),
-  consumer: z.string(),
-  subject: z.string(),
-  version: z.int(),
-  reason: z.string(),
-  body: z.string().meta({ description: 'As text, cut after 4 KiB.' }),
-  parked_at: Instant,
-});
+const DeadLetterView = named(
+  'DeadLetter',
+  z.object({
+    id: z.int(),
+    consumer: z.string(),
+    subject: z.string(),
+    version: z.int(),
+    reason: z.string(),
+    body: z.string().meta({ description: 'As text, cut after 4 KiB.' }),
+    parked_at: Instant,
+  }),
+);
 
-/** GET /admin/dead-letters: events that a consumer could not read, oldest first. */
-export function listDeadLetters({
-  bus,
-}: {
-  bus: { readonly deadLetters: Pick<Bus['deadLetters'], 'list'> };
-}): Handler {
-  return async (c) => {
-    const { after = '0', limit = DEFAULT_LIMIT } = c.req.query();
-    const errors: InputError[] = [];
-    if (!/^\d{1,15}$/.test(after)) {
-      errors.push({ parameter: 'after', code: 'type', detail: 'must be the id of a dead letter' });
-    }
-    if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
-      const detail = `must be a whole number from 1 to ${MAX_LIMIT}`;
-      errors.push({ parameter: 'limit', code: 'invalid_parameter', detail });
-    }
-    if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-    const found = await bus.deadLetters.list({ afterId: Number(after), limit: Number(limit) });
-    const deadLetters = found.map(({ parkedAt, ...letter }) => ({ ...letter, parked_at: parkedAt }));
-    const nextAfter = found.length === Number(limit) ? (found.at(-1)?.id ?? null) : null;
-    return answer(c, { status: 200, body: { dead_letters: deadLetters, next_after: nextAfter } });
-  };
-}
+/** Events that a consumer could not read, oldest first. */
+export const listDeadLetters = defineRoute({
+  method: 'get',
+  path: '/admin/dead-letters',
+  key: 'admin',
+  id: 'listDeadLetters',
+  tag: 'Administration',
+  summary: 'Dead letters',
+  description: 'Events that a consumer could not read, oldest first.',
+  parameters: [
+    inQuery('after', 'The id behind which to begin.', parameters.wholeNumber),
+    parameters.limit(200, 50),
+  ],
+  answers: {
+    200: json('A page.', z.object({ dead_letters: z.array(DeadLetterView), next_after: z.int().nullable() })),
+  },
+  problems: ['invalid_input', 'log_unavailable'],
+  handle:
+    ({ bus }: { bus: { readonly deadLetters: Pick<Bus['deadLetters'], 'list'> } }) =>
+    async (c) => {
+      const { after = '0', limit = DEFAULT_LIMIT } = c.req.query();
+      const errors: InputError[] = [];
+      if (!/^\d{1,15}$/.test(after)) {
+        errors.push({ parameter: 'after', code: 'type', detail: 'must be the id of a dead letter' });
+      }
+      if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
+        const detail = `must be a whole number from 1 to ${MAX_LIMIT}`;
+        errors.push({ parameter: 'limit', code: 'invalid_parameter', detail });
+      }
+      if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+      const found = await bus.deadLetters.list({ afterId: Number(after), limit: Number(limit) });
+      const deadLetters = found.map(({ parkedAt, ...letter }) => ({ ...letter, parked_at: parkedAt }));
+      const nextAfter = found.length === Number(limit) ? (found.at(-1)?.id ?? null) : null;
+      return answer(c, { status: 200, body: { dead_letters: deadLetters, next_after: nextAfter } });
+    },
+});

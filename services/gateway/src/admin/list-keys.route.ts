@@ -1,13 +1,27 @@
 import type { WatchedBucket } from '@errand/bus';
 import { type ApiKey, type Tenant, TenantId } from '@errand/contracts';
+import { z } from 'zod';
 import type { Lookup } from '../actions/lookup.ts';
-import type { Handler } from '../http/authenticate.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
+import { json } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { KeyView } from './key-view.ts';
 
-/** GET /admin/tenants/{tenant_id}/keys: the tenant's keys without their tokens, oldest first. */
-export function listKeys(deps: { keys: WatchedBucket<ApiKey>; tenants: Lookup<Tenant> }): Handler {
-  return async (c) => {
+/** The tenant's keys without their tokens, oldest first. */
+export const listKeys = defineRoute({
+  method: 'get',
+  path: '/admin/tenants/{tenant_id}/keys',
+  key: 'admin',
+  id: 'listKeys',
+  tag: 'Administration',
+  summary: 'API keys of a tenant',
+  description: 'Without their tokens, oldest first.',
+  parameters: [parameters.tenantId],
+  answers: { 200: json('The keys.', z.object({ keys: z.array(KeyView) })) },
+  problems: ['unknown_tenant', 'log_unavailable'],
+  handle: (deps: { keys: WatchedBucket<ApiKey>; tenants: Lookup<Tenant> }) => async (c) => {
     const tenantId = c.req.param('tenant_id') ?? '';
     const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
     if (!known) throw new Refusal('unknown_tenant');
@@ -17,5 +31,5 @@ export function listKeys(deps: { keys: WatchedBucket<ApiKey>; tenants: Lookup<Te
       .map(([keyId, key]) => ({ key_id: keyId, ...key }))
       .sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
     return answer(c, { status: 200, body: { keys } });
-  };
-}
+  },
+});

@@ -1,12 +1,27 @@
 import type { WatchedBucket } from '@errand/bus';
-import { type Tenant, TenantId } from '@errand/contracts';
-import type { Handler } from '../http/authenticate.ts';
+import { Tenant, TenantId } from '@errand/contracts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
+import { json } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { named } from '../openapi/schemas.ts';
 
-/** PUT /admin/tenants/{tenant_id}: 201 for a tenant that is made, 200 for one that was there. */
-export function putTenant(deps: { tenants: WatchedBucket<Tenant>; now: () => number }): Handler {
-  return async (c) => {
+named('Tenant', Tenant);
+
+/** 201 for a tenant that is made, 200 for one that was there. */
+export const putTenant = defineRoute({
+  method: 'put',
+  path: '/admin/tenants/{tenant_id}',
+  key: 'admin',
+  id: 'putTenant',
+  tag: 'Administration',
+  summary: 'Make a tenant',
+  description: 'One that is there stays as it is.',
+  parameters: [parameters.tenantId],
+  answers: { 200: json('It was there.', Tenant), 201: json('It is made.', Tenant) },
+  problems: ['invalid_input', 'log_unavailable'],
+  handle: (deps: { tenantBucket: WatchedBucket<Tenant>; now: () => number }) => async (c) => {
     const tenantId = c.req.param('tenant_id') ?? '';
     const parsed = TenantId.safeParse(tenantId);
     if (!parsed.success) {
@@ -15,7 +30,7 @@ export function putTenant(deps: { tenants: WatchedBucket<Tenant>; now: () => num
     }
     c.env.tenantId = tenantId;
     const tenant: Tenant = { tenant_id: tenantId, created_at: new Date(deps.now()).toISOString() };
-    if (await deps.tenants.create(tenantId, tenant)) return answer(c, { status: 201, body: tenant });
-    return answer(c, { status: 200, body: (await deps.tenants.get(tenantId)) ?? tenant });
-  };
-}
+    if (await deps.tenantBucket.create(tenantId, tenant)) return answer(c, { status: 201, body: tenant });
+    return answer(c, { status: 200, body: (await deps.tenantBucket.get(tenantId)) ?? tenant });
+  },
+});

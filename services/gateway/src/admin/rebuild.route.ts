@@ -1,38 +1,76 @@
 import type { Bus } from '@errand/bus';
-import type { Handler } from '../http/authenticate.ts';
+import { RebuildProgress } from '@errand/contracts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
+import { json } from '../openapi/operation.ts';
+import { named } from '../openapi/schemas.ts';
+
+named('RebuildProgress', RebuildProgress);
 
 export interface RebuildDeps {
   readonly bus: { readonly commands: Pick<Bus['commands'], 'askProjection'> };
 }
 
+const PATH = '/admin/projections/job_summary/rebuild';
 const JOB_SUMMARY = { projection: 'job_summary' } as const;
 
-/** POST /admin/projections/job_summary/rebuild: 202 once it is noted down; it outlives every process. */
-export function startRebuild({ bus }: RebuildDeps): Handler {
-  return async (c) => {
-    const asked = await bus.commands.askProjection('rebuild', JOB_SUMMARY);
-    if (asked.kind === 'running') throw new Refusal('rebuild_running');
-    const location = '/admin/projections/job_summary/rebuild';
-    return answer(c, { status: 202, body: asked.progress, headers: { location } });
-  };
-}
+/** 202 once it is noted down; it outlives every process. */
+export const startRebuild = defineRoute({
+  method: 'post',
+  path: PATH,
+  key: 'admin',
+  id: 'startRebuild',
+  tag: 'Administration',
+  summary: 'Make the read model again',
+  description: 'From the log, while everything goes on.',
+  answers: { 202: json('It is noted down.', RebuildProgress, { headers: ['Location'] }) },
+  problems: ['rebuild_running', 'log_unavailable'],
+  handle:
+    ({ bus }: RebuildDeps) =>
+    async (c) => {
+      const asked = await bus.commands.askProjection('rebuild', JOB_SUMMARY);
+      if (asked.kind === 'running') throw new Refusal('rebuild_running');
+      return answer(c, { status: 202, body: asked.progress, headers: { location: PATH } });
+    },
+});
 
-/** GET /admin/projections/job_summary/rebuild: how the latest one stands. */
-export function getRebuild({ bus }: RebuildDeps): Handler {
-  return async (c) => {
-    const asked = await bus.commands.askProjection('rebuild_status', JOB_SUMMARY);
-    if (asked.kind === 'none') throw new Refusal('unknown_rebuild');
-    return answer(c, { status: 200, body: asked.progress });
-  };
-}
+/** How the latest one stands. */
+export const getRebuild = defineRoute({
+  method: 'get',
+  path: PATH,
+  key: 'admin',
+  id: 'getRebuild',
+  tag: 'Administration',
+  summary: 'How the latest rebuild stands',
+  description: 'Whether it is under way or over.',
+  answers: { 200: json('The rebuild.', RebuildProgress) },
+  problems: ['unknown_rebuild', 'log_unavailable'],
+  handle:
+    ({ bus }: RebuildDeps) =>
+    async (c) => {
+      const asked = await bus.commands.askProjection('rebuild_status', JOB_SUMMARY);
+      if (asked.kind === 'none') throw new Refusal('unknown_rebuild');
+      return answer(c, { status: 200, body: asked.progress });
+    },
+});
 
-/** POST /admin/projections/job_summary/rebuild/cancel: the table in use stays as it is. */
-export function cancelRebuild({ bus }: RebuildDeps): Handler {
-  return async (c) => {
-    const asked = await bus.commands.askProjection('cancel_rebuild', JOB_SUMMARY);
-    if (asked.kind === 'none') throw new Refusal('no_rebuild_running');
-    return answer(c, { status: 200, body: asked.progress });
-  };
-}
+/** The table in use stays as it is. */
+export const cancelRebuild = defineRoute({
+  method: 'post',
+  path: `${PATH}/cancel`,
+  key: 'admin',
+  id: 'cancelRebuild',
+  tag: 'Administration',
+  summary: 'End a rebuild',
+  description: 'The table in use stays as it is.',
+  answers: { 200: json('The rebuild.', RebuildProgress) },
+  problems: ['no_rebuild_running', 'log_unavailable'],
+  handle:
+    ({ bus }: RebuildDeps) =>
+    async (c) => {
+      const asked = await bus.commands.askProjection('cancel_rebuild', JOB_SUMMARY);
+      if (asked.kind === 'none') throw new Refusal('no_rebuild_running');
+      return answer(c, { status: 200, body: asked.progress });
+    },
+});

@@ -1,21 +1,31 @@
 import type { Bus } from '@errand/bus';
-import type { Handler } from '../http/authenticate.ts';
+import { z } from 'zod';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
+import { inPath, json } from '../openapi/operation.ts';
 
 /**
- * POST /admin/dead-letters/{id}/redrive: 202 once the event is on its way to its consumer again. One that still cannot
- * be read comes back as another dead letter.
+ * 202 once the event is on its way to its consumer again. One that still cannot be read comes back as another dead
+ * letter.
  */
-export function redriveDeadLetter({
-  bus,
-}: {
-  bus: { readonly deadLetters: Pick<Bus['deadLetters'], 'redrive'> };
-}): Handler {
-  return async (c) => {
-    const sent = c.req.param('id') ?? '';
-    const id = /^[1-9]\d{0,14}$/.test(sent) ? Number(sent) : undefined;
-    if (id === undefined || !(await bus.deadLetters.redrive(id))) throw new Refusal('unknown_dead_letter');
-    return answer(c, { status: 202, body: { id } });
-  };
-}
+export const redriveDeadLetter = defineRoute({
+  method: 'post',
+  path: '/admin/dead-letters/{id}/redrive',
+  key: 'admin',
+  id: 'redriveDeadLetter',
+  tag: 'Administration',
+  summary: 'Send a dead letter to its consumer again',
+  description: 'One that still cannot be read comes back as another dead letter.',
+  parameters: [inPath('id', 'Of the dead letter.', z.int().min(1).max(999_999_999_999_999))],
+  answers: { 202: json('It is on its way.', z.object({ id: z.int() })) },
+  problems: ['unknown_dead_letter', 'log_unavailable'],
+  handle:
+    ({ bus }: { bus: { readonly deadLetters: Pick<Bus['deadLetters'], 'redrive'> } }) =>
+    async (c) => {
+      const sent = c.req.param('id') ?? '';
+      const id = /^[1-9]\d{0,14}$/.test(sent) ? Number(sent) : undefined;
+      if (id === undefined || !(await bus.deadLetters.redrive(id))) throw new Refusal('unknown_dead_letter');
+      return answer(c, { status: 202, body: { id } });
+    },
+});

@@ -1,27 +1,48 @@
 import { type Bus, LogUnavailable } from '@errand/bus';
-import type { VerifyReport, VerifyRequest } from '@errand/contracts';
-import type { Handler } from '../http/authenticate.ts';
+import { VerifyReport, type VerifyRequest } from '@errand/contracts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answerSlowly } from '../load/slow-answer.ts';
+import { inQuery, json } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { named } from '../openapi/schemas.ts';
 import { createAdminQuery } from './admin-query.ts';
 
+named('VerifyReport', VerifyReport);
+
 /**
- * GET /admin/verify[?since=&tenant=]: has the projection compare everything with the log, and answers with what does not
- * hold. It ends when the caller goes away.
+ * Has the projection compare everything with the log, and answers with what does not hold. It ends when the caller
+ * goes away.
  */
-export function verify({ bus }: { bus: { readonly commands: Pick<Bus['commands'], 'askVerify'> } }): Handler {
-  return (c) => {
-    const query = createAdminQuery(c.req.query());
-    const sinceMs = query.time('since');
-    const tenantId = query.tenant();
-    query.check(['since', 'tenant']);
-    const request: VerifyRequest = {
-      ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
-      ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
-    };
-    return answerSlowly(c, ask(bus, request, c.req.raw.signal));
-  };
-}
+export const verify = defineRoute({
+  method: 'get',
+  path: '/admin/verify',
+  key: 'admin',
+  id: 'verify',
+  tag: 'Administration',
+  summary: 'Compare everything with the log',
+  description:
+    'An answer that takes more than 20 s begins with spaces; if it fails after that, it breaks off.',
+  parameters: [
+    inQuery('since', 'Jobs requested before are left out.', parameters.instant),
+    parameters.tenantInQuery,
+  ],
+  answers: { 200: json('What does not hold.', VerifyReport) },
+  problems: ['invalid_input', 'verify_running', 'log_unavailable'],
+  handle:
+    ({ bus }: { bus: { readonly commands: Pick<Bus['commands'], 'askVerify'> } }) =>
+    (c) => {
+      const query = createAdminQuery(c.req.query());
+      const sinceMs = query.time('since');
+      const tenantId = query.tenant();
+      query.check(['since', 'tenant']);
+      const request: VerifyRequest = {
+        ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
+        ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
+      };
+      return answerSlowly(c, ask(bus, request, c.req.raw.signal));
+    },
+});
 
 async function ask(
   bus: { readonly commands: Pick<Bus['commands'], 'askVerify'> },

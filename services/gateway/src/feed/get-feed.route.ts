@@ -8,10 +8,14 @@ import {
 } from '@errand/contracts';
 import { z } from 'zod';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
-import type { TenantHandler } from '../http/authenticate.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { endsOfWait } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
 import { linksOf } from '../jobs/job-summary.ts';
+import { EVENT_STREAM } from '../openapi/job-answers.ts';
+import { inQuery } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { named, schemaOf } from '../openapi/schemas.ts';
 import type { Ending } from './endings-rows.ts';
 import type { Feed, FeedPage, FeedRead } from './feed.ts';
 import { feedCursorText } from './feed-cursor.ts';
@@ -31,48 +35,97 @@ const RETENTION_MS = SUMMARY_RETENTION_DAYS * 86_400_000;
 /** Whoever begins at the oldest ending gets that far before its cursor expires. */
 const HEAD_START_MS = 600_000;
 
+const EndingView = named(
+  'JobEnding',
+  z.object({
+    type: z.enum(WEBHOOK_EVENT_TYPES),
+    version: z.int(),
+    job_id: JobId,
+    action: ActionName,
+    resource: z.record(z.string(), z.string()),
+    status: z.enum(['succeeded', 'failed', 'canceled', 'expired']),
+    metadata: z.record(z.string(), z.string()),
+    finished_at: Instant,
+    links: JobSummary.shape.links,
+  }),
+);
+
 /**
- * GET …/events: every ending of the tenant's jobs, in the order of the log, each once. As pages, the next of which is
- * waited for if wanted, or, for a caller that accepts text/event-stream, as a stream without end.
+ * Every ending of the tenant's jobs, in the order of the log, each once. As pages, the next of which is waited for if
+ * wanted, or, for a caller that accepts text/event-stream, as a stream without end.
  */
-export function getFeed(deps: GetFeedDeps): TenantHandler {
-  const { feed, catalogue } = deps;
-  return async (c, { tenantId }) => {
-    // A summary goes 7 days after its job was requested, so an ending is kept for that less the job's life.
-    const keptSinceMs = deps.now() - RETENTION_MS + deps.maxLifeMs;
-    const query = readFeedQuery(new URL(c.req.url).searchParams, {
-      lastEventId: c.req.header('last-event-id'),
-      keptSinceMs,
-    });
-    const beginning = { version: 0, atMs: keptSinceMs + HEAD_START_MS };
-    const after = query.after === 'latest' ? await feed.latest() : (query.after ?? beginning);
-    const wanted: FeedRead = { tenantId, after, types: query.types, limit: query.limit };
-    const viewOf = (ending: Ending) => endingView(tenantId, ending, catalogue);
-    const isStream = c.req.method !== 'HEAD' && /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
-    if (!isStream) {
-      const waitMs = c.req.method === 'HEAD' ? 0 : query.waitS * 1_000;
-      const { endings, next } = await readPatiently(feed, { wanted, waitMs, signals: endsOfWait(c) });
-      return answer(c, { status: 200, body: { events: endings.map(viewOf), next: feedCursorText(next) } });
-    }
-    const changes = feed.follow(tenantId, endsOfWait(c));
-    try {
-      const first = await feed.read(wanted);
-      const heartbeatMs = deps.feedHeartbeatMs;
-      return new Response(feedStream({ feed, changes, wanted, first, heartbeatMs, viewOf }), {
-        headers: {
-          'content-type': 'text/event-stream',
-          'cache-control': 'no-store',
-          // Tells nginx not to hold events back.
-          'x-accel-buffering': 'no',
-          'x-request-id': c.env.requestId,
+export const readFeed = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/events',
+  key: 'tenant',
+  id: 'readFeed',
+  tag: 'Feed',
+  summary: 'Endings of all jobs',
+  description:
+    'Each once, in the order of the log. Send `next` as `after` to go on. With `Accept: text/event-stream` a stream without end.',
+  parameters: [
+    parameters.tenantId,
+    inQuery('after', 'A cursor, or `latest`. Without it: from the oldest ending that is kept.', {
+      type: 'string',
+      pattern: '^[A-Za-z0-9_-]{4,48}$',
+    }),
+    parameters.listOf('types', 'Any of these.', { enum: EndingView.shape.type.options }),
+    parameters.wait,
+    parameters.limit(1_000, 100),
+    parameters.lastEventId,
+  ],
+  answers: {
+    200: {
+      description: 'A page, or a stream whose ids are cursors.',
+      content: {
+        'application/json': {
+          schema: schemaOf(z.object({ events: z.array(EndingView), next: z.string() })),
         },
+        ...EVENT_STREAM,
+      },
+    },
+  },
+  problems: ['invalid_input', 'cursor_expired', 'database_unavailable'],
+  handle: (deps: GetFeedDeps) => {
+    const { feed, catalogue } = deps;
+    return async (c, { tenantId }) => {
+      // A summary goes 7 days after its job was requested, so an ending is kept for that less the job's life.
+      const keptSinceMs = deps.now() - RETENTION_MS + deps.maxLifeMs;
+      const query = readFeedQuery(new URL(c.req.url).searchParams, {
+        lastEventId: c.req.header('last-event-id'),
+        keptSinceMs,
       });
-    } catch (error) {
-      changes[Symbol.dispose]();
-      throw error;
-    }
-  };
-}
+      const beginning = { version: 0, atMs: keptSinceMs + HEAD_START_MS };
+      const after = query.after === 'latest' ? await feed.latest() : (query.after ?? beginning);
+      const wanted: FeedRead = { tenantId, after, types: query.types, limit: query.limit };
+      const viewOf = (ending: Ending) => endingView(tenantId, ending, catalogue);
+      const isStream =
+        c.req.method !== 'HEAD' && /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
+      if (!isStream) {
+        const waitMs = c.req.method === 'HEAD' ? 0 : query.waitS * 1_000;
+        const { endings, next } = await readPatiently(feed, { wanted, waitMs, signals: endsOfWait(c) });
+        return answer(c, { status: 200, body: { events: endings.map(viewOf), next: feedCursorText(next) } });
+      }
+      const changes = feed.follow(tenantId, endsOfWait(c));
+      try {
+        const first = await feed.read(wanted);
+        const heartbeatMs = deps.feedHeartbeatMs;
+        return new Response(feedStream({ feed, changes, wanted, first, heartbeatMs, viewOf }), {
+          headers: {
+            'content-type': 'text/event-stream',
+            'cache-control': 'no-store',
+            // Tells nginx not to hold events back.
+            'x-accel-buffering': 'no',
+            'x-request-id': c.env.requestId,
+          },
+        });
+      } catch (error) {
+        changes[Symbol.dispose]();
+        throw error;
+      }
+    };
+  },
+});
 
 /** The next page that has any endings, or an empty one when the time is over. */
 async function readPatiently(
@@ -89,18 +142,6 @@ async function readPatiently(
   }
   return page;
 }
-
-export const EndingView = z.object({
-  type: z.enum(WEBHOOK_EVENT_TYPES),
-  version: z.int(),
-  job_id: JobId,
-  action: ActionName,
-  resource: z.record(z.string(), z.string()),
-  status: z.enum(['succeeded', 'failed', 'canceled', 'expired']),
-  metadata: z.record(z.string(), z.string()),
-  finished_at: Instant,
-  links: JobSummary.shape.links,
-});
 
 function endingView(tenantId: string, ending: Ending, catalogue: ActionCatalogue) {
   const { jobId, action, version, status, finishedAt, resource, metadata } = ending;

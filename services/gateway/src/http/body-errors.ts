@@ -31,7 +31,8 @@ export function printable(text: z.ZodString): z.ZodString {
   return text.regex(/^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$/, 'must not have control characters');
 }
 
-const EmptyBody = z.strictObject({});
+/** A body that has nothing to say. */
+export const EmptyBody = z.strictObject({});
 
 /**
  * Reads the body of a request that has nothing to say.

@@ -5,12 +5,17 @@ import { decide, evolve, foldJob, isEnded, type JobState, operationOf } from '@e
 import { z } from 'zod';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { ANY_PLACE, assertAt, findPlace, type JobPlace } from '../actions/find-action.ts';
-import type { Caller, TenantHandler } from '../http/authenticate.ts';
+import type { Caller } from '../http/authenticate.ts';
 import { parseBody, printable } from '../http/body-errors.ts';
+import { defineActionRoute, defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type BodyLimits, readOptionalJsonObject } from '../http/read-body.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
 import type { Ctx } from '../http/request-log.ts';
+import { CANCEL_PROBLEMS, cancelAnswers } from '../openapi/job-answers.ts';
+import { jsonBody } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { named, refTo } from '../openapi/schemas.ts';
 import { type FindJobDeps, findJob } from './find-job.ts';
 import { answerSummary } from './job-answer.ts';
 import { readJobQuery } from './job-query.ts';
@@ -21,7 +26,10 @@ export interface CancelJobDeps extends FindJobDeps, BodyLimits {
   readonly appendTimeoutMs: number;
 }
 
-export const CancelBody = z.strictObject({ reason: printable(z.string().max(500)).optional() });
+const CancelBody = named(
+  'CancelRequest',
+  z.strictObject({ reason: printable(z.string().max(500)).optional() }),
+);
 
 interface Cancellation {
   readonly jobId: string;
@@ -29,24 +37,46 @@ interface Cancellation {
   readonly place: JobPlace;
 }
 
-/** POST …/jobs/{job_id}/cancel: 200 for a job that is canceled, 202 for one whose executor is asked to stop. */
-export function cancelJob(deps: CancelJobDeps): TenantHandler {
-  return (c, caller) => {
-    refuseUnknownParameters(c, []);
+/** 200 for a job that is canceled, 202 for one whose executor is asked to stop. */
+export const cancelJob = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/jobs/{job_id}/cancel',
+  key: 'tenant',
+  query: 'none',
+  id: 'cancelJob',
+  tag: 'Jobs',
+  summary: 'Cancel a job',
+  description: 'One that is queued ends at once; of one that runs the executor is asked.',
+  parameters: [parameters.tenantId, parameters.jobId],
+  body: jsonBody(CancelBody, { required: false }),
+  answers: cancelAnswers(refTo('JobSummary')),
+  problems: CANCEL_PROBLEMS,
+  handle: (deps: CancelJobDeps) => (c, caller) => {
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
     return cancel(c, deps, { jobId, caller, place: ANY_PLACE });
-  };
-}
+  },
+});
 
-/** POST …/{action}/cancel?job_id=…: the same for a job of this very action and resource. */
-export function cancelActionJob(deps: CancelJobDeps): TenantHandler {
-  return async (c, caller) => {
+/** The same for a job of this very action and resource. */
+export const cancelActionJob = defineActionRoute({
+  method: 'post',
+  verb: 'cancel',
+  describe: ({ name, place, schemas }) => ({
+    id: `cancel${schemas.pascalName}`,
+    summary: `Cancel a job of ${name}`,
+    description: 'Asks for the end of a job of this very action and resource.',
+    parameters: [...place, parameters.neededJobId],
+    body: jsonBody(CancelBody, { required: false }),
+    answers: cancelAnswers(refTo(schemas.summaryId)),
+    problems: ['unknown_action', ...CANCEL_PROBLEMS],
+  }),
+  handle: (deps: CancelJobDeps) => async (c, caller) => {
     refuseUnknownParameters(c, ['job_id']);
     const place = await findPlace(c, deps.catalogue);
     const { jobId } = readJobQuery({ jobId: c.req.query('job_id') }, deps.now());
     return cancel(c, deps, { jobId, caller, place });
-  };
-}
+  },
+});
 
 async function cancel(c: Ctx, deps: CancelJobDeps, cancellation: Cancellation): Promise<Response> {
   c.env.jobId = cancellation.jobId;

@@ -1,10 +1,14 @@
 import type { InputError } from '@errand/contracts';
 import { ANY_PLACE } from '../actions/find-action.ts';
-import type { TenantHandler } from '../http/authenticate.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
+import { summaryAnswer } from '../openapi/job-answers.ts';
+import { inQuery } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { refTo } from '../openapi/schemas.ts';
 import { hadHappened, readAsOf } from './history/as-of.ts';
 import { foldHistory, type JobHistoryDeps } from './history/history.ts';
 import { readJobQuery } from './job-query.ts';
@@ -13,16 +17,40 @@ import { type LookUpDeps, lookUpJob } from './look-up-job.ts';
 
 type GetJobDeps = LookUpDeps & JobHistoryDeps;
 
-/** GET …/jobs/{job_id}[?wait=n | ?as_of=…]: the summary of a job of any action, as it is or as it was. */
-export function getJob(deps: GetJobDeps): TenantHandler {
-  return (c, { tenantId }) => {
-    refuseUnknownParameters(c, ['min_version', 'wait', 'as_of']);
-    const { min_version: minVersion, wait, as_of: asOf } = c.req.query();
-    if (asOf !== undefined) return answerAsOf(c, deps, { tenantId, asOf });
-    const query = readJobQuery({ jobId: c.req.param('job_id'), minVersion, wait }, deps.now());
-    return lookUpJob(c, deps, { tenantId, query, place: ANY_PLACE });
-  };
-}
+/** The summary of a job of any action, as it is or as it was. */
+export const getJob = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/jobs/{job_id}',
+  key: 'tenant',
+  id: 'getJob',
+  tag: 'Jobs',
+  summary: 'A job of any action',
+  description: 'As it is, or with `as_of` as it was at a version or a time.',
+  parameters: [
+    parameters.tenantId,
+    parameters.jobId,
+    parameters.wait,
+    parameters.minVersion,
+    parameters.ifNoneMatch,
+    inQuery('as_of', 'A version, or a time (RFC 3339). Not beside `wait` and `min_version`.', {
+      anyOf: [{ type: 'integer', minimum: 1, maximum: 999_999_999_999_999 }, parameters.instant],
+    }),
+  ],
+  answers: {
+    200: { ...summaryAnswer('The job.', refTo('JobSummary')), headers: ['ETag', 'Retry-After'] },
+    304: { description: 'The caller has this version already.', headers: ['ETag', 'Retry-After'] },
+  },
+  problems: ['unknown_job', 'job_expired', 'events_gone', 'history_out_of_reach', 'invalid_input'],
+  handle:
+    (deps: GetJobDeps) =>
+    (c, { tenantId }) => {
+      refuseUnknownParameters(c, ['min_version', 'wait', 'as_of']);
+      const { min_version: minVersion, wait, as_of: asOf } = c.req.query();
+      if (asOf !== undefined) return answerAsOf(c, deps, { tenantId, asOf });
+      const query = readJobQuery({ jobId: c.req.param('job_id'), minVersion, wait }, deps.now());
+      return lookUpJob(c, deps, { tenantId, query, place: ANY_PLACE });
+    },
+});
 
 /** What a status call would have answered then. It never changes, so it does not say when to ask again. */
 async function answerAsOf(

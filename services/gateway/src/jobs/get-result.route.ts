@@ -3,13 +3,13 @@ import type { Bus } from '@errand/bus';
 import { JSON_TYPE, type PayloadRef } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
-import type { TenantHandler } from '../http/authenticate.ts';
 import { dispositionOf } from '../http/content-disposition.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { hasTag } from '../http/has-tag.ts';
 import { Refusal } from '../http/problem.ts';
-import { refuseUnknownParameters } from '../http/read-query.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answerEmpty } from '../http/respond.ts';
+import * as parameters from '../openapi/parameters.ts';
 import { type FindJobDeps, findJob } from './find-job.ts';
 import { readJobQuery } from './job-query.ts';
 
@@ -19,23 +19,53 @@ export interface GetResultDeps extends FindJobDeps {
 }
 
 /**
- * GET …/jobs/{job_id}/result: what the job came to, as a download. A file comes as it was made, and breaks off rather
- * than end as something else; any other result comes as JSON.
+ * What the job came to, as a download. A file comes as it was made, and breaks off rather than end as something else;
+ * any other result comes as JSON.
  */
-export function getResult(deps: GetResultDeps): TenantHandler {
-  return async (c, { tenantId }) => {
-    refuseUnknownParameters(c, []);
-    const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
-    c.env.jobId = jobId;
-    const state = await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });
-    c.env.action = state.action;
-    const { status } = state.phase.value;
-    if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
-    if (status !== 'succeeded') throw new Refusal('no_result');
-    const { result, resultRef } = state.outcome.value;
-    return resultRef ? answerFile(c, deps, { ref: resultRef, state }) : answerInline(c, result);
-  };
-}
+export const downloadResult = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/jobs/{job_id}/result',
+  key: 'tenant',
+  query: 'none',
+  id: 'downloadResult',
+  tag: 'Jobs',
+  summary: "A job's result",
+  description: 'A file as it was made, any other result as JSON. Its SHA-256 is the `ETag`.',
+  parameters: [parameters.tenantId, parameters.jobId, parameters.ifNoneMatch],
+  answers: {
+    200: {
+      description: 'The result.',
+      content: {
+        'application/json': { schema: {} },
+        '*/*': { schema: { type: 'string', format: 'binary' } },
+      },
+      headers: ['ETag', 'Content-Disposition'],
+    },
+    304: { description: 'The caller has it already.', headers: ['ETag'] },
+  },
+  problems: [
+    'unknown_job',
+    'no_result',
+    'not_ended',
+    'job_expired',
+    'result_gone',
+    'history_out_of_reach',
+    'invalid_input',
+  ],
+  handle:
+    (deps: GetResultDeps) =>
+    async (c, { tenantId }) => {
+      const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
+      c.env.jobId = jobId;
+      const state = await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });
+      c.env.action = state.action;
+      const { status } = state.phase.value;
+      if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
+      if (status !== 'succeeded') throw new Refusal('no_result');
+      const { result, resultRef } = state.outcome.value;
+      return resultRef ? answerFile(c, deps, { ref: resultRef, state }) : answerInline(c, result);
+    },
+});
 
 /** @throws Refusal result_gone; LogUnavailable */
 async function answerFile(

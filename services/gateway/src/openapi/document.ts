@@ -1,29 +1,25 @@
 import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { type ActionSchemas, actionSchemasOf, placeOf } from './action-schemas.ts';
-import { adminOperations } from './admin.ts';
-import { deliveryOperations } from './deliveries.ts';
-import { jobOperations } from './jobs.ts';
+import { type ActionOperation, describeAction } from './describe-action.ts';
 import { type Answer, HEADERS, type HeaderName, type Operation, type Parameter, TAGS } from './operation.ts';
 import { pascalCase } from './pascal-case.ts';
 import { type ProblemAnswer, problemAnswersOf } from './problem-answers.ts';
-import { actionOperations } from './runs.ts';
 import { type Schema, writeSchemas } from './schemas.ts';
-import { serviceOperations } from './service.ts';
 import { webhookMessages } from './webhook-messages.ts';
-import { webhookOperations } from './webhooks.ts';
-
-const FIXED = [
-  ...[...jobOperations, ...webhookOperations, ...deliveryOperations, ...adminOperations],
-  ...serviceOperations,
-];
 
 type Json = Record<string, unknown>;
 
+/** What the document is made of: operations that are always there, and those that every action has. */
+export interface Described {
+  readonly routes: readonly Operation[];
+  readonly actionRoutes: readonly ActionOperation[];
+}
+
 /** The OpenAPI 3.1 document of the API with these actions. */
-export function openapiDocument(entries: readonly CatalogueEntry[]): Json {
+export function openapiDocument(described: Described, entries: readonly CatalogueEntry[]): Json {
   const { components, inlined } = writeSchemas();
-  const actions = actionsOf(entries, components.JobSummary ?? {});
-  const operations = [...actions.flatMap(({ operations }) => operations), ...FIXED];
+  const actions = actionsOf(described, entries, components.JobSummary ?? {});
+  const operations = [...actions.flatMap(({ operations }) => operations), ...described.routes];
   const problems = new Map<string, ProblemAnswer>();
   const paths: Record<string, Json> = {};
   const ids = new Set<string>();
@@ -69,8 +65,8 @@ const INFO = {
 };
 
 /** Two actions whose paths would be the same to a reader, or that have the path of something else, are left out. */
-function actionsOf(entries: readonly CatalogueEntry[], summary: Schema) {
-  const taken = new Set(FIXED.map(({ path }) => shapeOf(path)));
+function actionsOf({ routes, actionRoutes }: Described, entries: readonly CatalogueEntry[], summary: Schema) {
+  const taken = new Set(routes.map(({ path }) => shapeOf(path)));
   const names = new Set<string>();
   return entries.flatMap((entry): { schemas: ActionSchemas; operations: Operation[] }[] => {
     let pascalName = pascalCase(entry.contract.name);
@@ -80,7 +76,7 @@ function actionsOf(entries: readonly CatalogueEntry[], summary: Schema) {
     taken.add(shape);
     names.add(pascalName);
     const schemas = actionSchemasOf(entry.contract, { pascalName, summary });
-    return [{ schemas, operations: actionOperations(entry, schemas) }];
+    return [{ schemas, operations: describeAction(entry, schemas, actionRoutes) }];
   });
 }
 

@@ -103,3 +103,7 @@ export function inQuery(name: string, description: string, schema: Schema): Para
 export function inHeader(name: string, description: string, schema: Schema = { type: 'string' }): Parameter {
   return { name, in: 'header', description, schema };
 }
+
+export function text(description: string, type: string): Answer {
+  return { description, content: { [type]: { schema: { type: 'string' } } } };
+}

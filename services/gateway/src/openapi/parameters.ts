@@ -1,6 +1,7 @@
-import { ActionName, JobId, TenantId } from '@errand/contracts';
+import { ActionName, EventId, JobId, TenantId } from '@errand/contracts';
+import { z } from 'zod';
 import { inHeader, inPath, inQuery, type Parameter } from './operation.ts';
-import type { Schema } from './schemas.ts';
+import { type Schema, schemaOf } from './schemas.ts';
 
 /* Parameters that several operations take. */
 
@@ -8,6 +9,11 @@ export const TENANT = '/v2/tenants/{tenant_id}';
 export const tenantId = inPath('tenant_id', "The tenant's id.", TenantId);
 export const jobId = inPath('job_id', "The job's id.", JobId);
 export const actionName = inPath('name', "The action's name.", ActionName);
+/** What an endpoint's id looks like. */
+export const endpointId = inPath('endpoint_id', "The endpoint's id.", z.string().min(1).max(100));
+export const deliveryId = inPath('delivery_id', '`<event_id>.<endpoint_id>`', z.string().min(1).max(200));
+export const replayId = inPath('replay_id', "The replay's id.", EventId);
+export const tenantInQuery = inQuery('tenant', 'Only of this tenant.', schemaOf(TenantId));
 
 export const instant: Schema = { type: 'string', format: 'date-time' };
 export const wholeNumber: Schema = { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 };
@@ -37,6 +43,7 @@ export const wait = inQuery('wait', 'Seconds to wait for, 0-60; more count as 60
 });
 export const minVersion = inQuery('min_version', 'A version that the caller has seen already.', wholeNumber);
 export const jobIdInQuery: Parameter = { ...jobId, in: 'query' };
+export const neededJobId: Parameter = { ...jobIdInQuery, required: true };
 export const validateOnly = inQuery('validate_only', 'Whether the request is checked and nothing is done.', {
   type: 'boolean',
 });

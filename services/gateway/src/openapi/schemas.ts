@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { COMPONENT_NAMES, type ComponentName } from './component-names.ts';
 
 /** A JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
 export type Schema = Readonly<Record<string, unknown>>;
@@ -11,7 +12,7 @@ const registry = z.registry<{ id: string }>();
 let unnamed = 0;
 
 /** Gives a schema a name in the document, by which all others that hold it refer to it. */
-export function named<T extends z.ZodType>(id: string, schema: T): T {
+export function named<T extends z.ZodType>(id: ComponentName, schema: T): T {
   const name = registry.get(schema)?.id;
   if (name !== undefined && name !== id) throw new Error(`${id} is in the document as ${name}`);
   if (name === undefined) registry.add(schema, { id });
@@ -67,7 +68,8 @@ function write(): WrittenSchemas {
     if (id !== false) return inlined(written.get(id)) as T;
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inlined(each)])) as T;
   };
-  const components = [...written].filter(([id]) => !id.startsWith('('));
+  // Which module is loaded first does not matter.
+  const components = COMPONENT_NAMES.map((id) => [id, written.get(id)]);
   return { components: inlined(Object.fromEntries(components)), inlined };
 }
 

@@ -5,15 +5,19 @@ import { foldJob, isEnded } from '@errand/domain';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
 import { fillResource } from '../actions/action-path.ts';
-import type { Caller, TenantHandler } from '../http/authenticate.ts';
+import type { Caller } from '../http/authenticate.ts';
 import { parseBody } from '../http/body-errors.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type BodyLimits, type JsonBody, readOptionalJsonObject } from '../http/read-body.ts';
-import { refuseUnknownParameters } from '../http/read-query.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { findJob } from '../jobs/find-job.ts';
 import { readJobQuery } from '../jobs/job-query.ts';
 import { linksOf } from '../jobs/job-summary.ts';
+import { accepted, summaryAnswer } from '../openapi/job-answers.ts';
+import { jsonBody } from '../openapi/operation.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { named, refTo } from '../openapi/schemas.ts';
 import { type AcceptJobDeps, acceptJob, answerAccepted } from './accept-job.ts';
 import { findAccepted } from './accepted-job.ts';
 import { answerOrReplay } from './first-answer.ts';
@@ -28,15 +32,47 @@ type Deps = AcceptJobDeps &
     readonly payloadLifeMs: number;
   };
 
-const Body = z.strictObject({});
+const EmptyBody = named('EmptyRequest', z.strictObject({}));
 
 /**
- * POST …/jobs/{job_id}/retry: a new job that is asked for what an ended one was, under the action's contract of today.
- * Its deadlines are those of a request that names none.
+ * A new job that is asked for what an ended one was, under the action's contract of today. Its deadlines are those of
+ * a request that names none.
  */
-export function retryJob(deps: Deps): TenantHandler {
-  return async (c, caller) => {
-    refuseUnknownParameters(c, []);
+export const retryJob = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/jobs/{job_id}/retry',
+  key: 'tenant',
+  query: 'none',
+  id: 'retryJob',
+  tag: 'Jobs',
+  summary: 'Run an ended job again',
+  description: 'A job of its own, with `retry_of`, that is asked for what the ended one was.',
+  parameters: [
+    parameters.tenantId,
+    parameters.jobId,
+    parameters.idempotencyKey,
+    parameters.prefer,
+    parameters.traceparent,
+  ],
+  body: jsonBody(EmptyBody, { required: false }),
+  answers: {
+    200: summaryAnswer('The job ended in the time that the caller wanted to wait.', refTo('JobSummary')),
+    202: accepted,
+  },
+  problems: [
+    'unknown_job',
+    'unknown_action',
+    'job_expired',
+    'not_ended',
+    'input_gone',
+    'bad_contract',
+    'log_nearly_full',
+    'payloads_full',
+    'history_out_of_reach',
+    'idempotency_in_flight',
+    'idempotency_key_reused',
+  ],
+  handle: (deps: Deps) => async (c, caller) => {
     const nowMs = deps.now();
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, nowMs);
     const { tenantId } = caller;
@@ -51,8 +87,8 @@ export function retryJob(deps: Deps): TenantHandler {
         return answerAccepted(c, deps, { job, tenantId, action: job.action, links, replayed: true });
       },
     });
-  };
-}
+  },
+});
 
 async function judge(
   c: Ctx,
@@ -61,7 +97,7 @@ async function judge(
 ): Promise<Response> {
   const { caller, jobId, nowMs, readBody } = sent;
   const { body, text: sentText } = await readBody();
-  parseBody(Body, body);
+  parseBody(EmptyBody, body);
   const { tenantId } = caller;
   const request = await readRequest(deps, { tenantId, jobId });
   c.env.action = request.action;

@@ -1,13 +1,17 @@
 import { createSteps } from '@errand/json-schema';
 import { parseActionPath, rawPathOf } from '../actions/action-path.ts';
 import { findAction } from '../actions/find-action.ts';
-import type { Caller, TenantHandler } from '../http/authenticate.ts';
+import type { Caller } from '../http/authenticate.ts';
+import { defineActionRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type BodyLimits, type JsonBody, readJsonObject } from '../http/read-body.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
 import { busy, type Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
 import { jobLinks } from '../jobs/job-links.ts';
+import { accepted, RUN_PROBLEMS, summaryAnswer } from '../openapi/job-answers.ts';
+import * as parameters from '../openapi/parameters.ts';
+import { refTo } from '../openapi/schemas.ts';
 import { type AcceptJobDeps, acceptJob, answerAccepted } from './accept-job.ts';
 import { findAccepted } from './accepted-job.ts';
 import { isDryRun } from './dry-run.ts';
@@ -16,9 +20,35 @@ import { checkRunBody, type OrderLimits } from './run-options.ts';
 
 type Deps = AcceptJobDeps & BodyLimits & OrderLimits;
 
-/** POST …/{action}/run: 202 once the log has acknowledged the job's request, and not before. */
-export function runAction(deps: Deps): TenantHandler {
-  return async (c, caller) => {
+/** 202 once the log has acknowledged the job's request, and not before. */
+export const runAction = defineActionRoute({
+  method: 'post',
+  verb: 'run',
+  describe: ({ name, about, place, schemas }) => ({
+    id: `run${schemas.pascalName}`,
+    summary: `Run ${name}`,
+    description: `${about}\n\n202 means that the job is durable; with \`Prefer: wait=n\` the answer may be its summary.`,
+    parameters: [
+      ...place,
+      parameters.validateOnly,
+      parameters.idempotencyKey,
+      parameters.prefer,
+      parameters.traceparent,
+    ],
+    body: {
+      schema: refTo(schemas.runId),
+      required: true,
+      ...(schemas.example === undefined ? {} : { example: schemas.example }),
+    },
+    answers: {
+      200: summaryAnswer('The job ended in the time that the caller wanted to wait, or the input is valid.', {
+        anyOf: [refTo(schemas.summaryId), refTo('DryRun')],
+      }),
+      202: accepted,
+    },
+    problems: RUN_PROBLEMS,
+  }),
+  handle: (deps: Deps) => async (c, caller) => {
     const path = parseActionPath(rawPathOf(c.req.url));
     if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
@@ -38,8 +68,8 @@ export function runAction(deps: Deps): TenantHandler {
         return answerAccepted(c, deps, { job, tenantId, action, links, replayed: true });
       },
     });
-  };
-}
+  },
+});
 
 async function judge(
   c: Ctx,

@@ -1,5 +1,6 @@
 import { JobEvent, type JobEventOf, type RecordedEvent } from '@errand/contracts';
 import { z } from 'zod';
+import { named } from '../../openapi/schemas.ts';
 
 const version = z.int().meta({ description: 'Place in the log.' });
 const INPUT = { input: true, input_ref: true } as const;
@@ -8,7 +9,7 @@ type EventSchema = (typeof JobEvent.options)[number];
 type SchemaOf<T extends string> = Extract<EventSchema, { shape: { type: z.ZodLiteral<T> } }>;
 
 /** A CloudEvent 1.0 in structured JSON, and its version. */
-export const EventView = z.union(JobEvent.options.map(viewOf));
+export const EventView = named('JobEvent', z.union(JobEvent.options.map(viewOf)));
 
 function viewOf(option: EventSchema): z.ZodObject {
   switch (option.shape.type.value) {

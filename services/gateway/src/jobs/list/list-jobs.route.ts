@@ -1,25 +1,49 @@
+import { JOB_STATUSES, JobSummary } from '@errand/contracts';
+import { z } from 'zod';
 import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
-import type { TenantHandler } from '../../http/authenticate.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { cursorOf } from '../../http/read-query.ts';
 import { answer } from '../../http/respond.ts';
+import { inQuery, json } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
 import { currentSummaryOf } from '../job-summary.ts';
 import { readListQuery } from './list-query.ts';
 import type { JobList } from './list-rows.ts';
 
-/** GET …/jobs: a tenant's jobs, newest first, as the read model has them. */
-export function listJobs(deps: {
-  list: JobList;
-  catalogue: ActionCatalogue;
-  now: () => number;
-}): TenantHandler {
-  return async (c, { tenantId }) => {
-    const parameters = new URL(c.req.url).searchParams;
-    const read = readListQuery(parameters, deps.now());
-    if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
-    const { states, nextBelowId } = await deps.list.page(tenantId, read.query);
-    const jobs = states.flatMap((state) => currentSummaryOf(state, deps.catalogue) ?? []);
-    const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
-    return answer(c, { status: 200, body: { jobs, next_cursor: nextCursor } });
-  };
-}
+/** A tenant's jobs, newest first, as the read model has them. */
+export const listJobs = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/jobs',
+  key: 'tenant',
+  reads: 'limited',
+  id: 'listJobs',
+  tag: 'Jobs',
+  summary: 'List jobs',
+  description:
+    "Newest first. Parameters `metadata.<key>`, 20 at most, ask for jobs whose metadata has this very value there. The list may lag a moment behind the jobs' own status.",
+  parameters: [
+    parameters.tenantId,
+    parameters.listOf('status', 'Any of these.', { enum: JOB_STATUSES }),
+    parameters.listOf('action', 'Any of these.', { pattern: '^[a-z][a-z0-9_]{0,63}$' }),
+    parameters.listOf('source', 'Any of these.', { enum: ['api', 'ui', 'schedule', 'retry'] }),
+    inQuery('created_after', 'Jobs requested at or after this time.', parameters.instant),
+    inQuery('created_before', 'Jobs requested before this time.', parameters.instant),
+    parameters.limit(200, 50),
+    parameters.cursor,
+  ],
+  answers: {
+    200: json('A page.', z.object({ jobs: z.array(JobSummary), next_cursor: z.string().nullable() })),
+  },
+  problems: ['invalid_input', 'database_unavailable', 'too_many_reads'],
+  handle:
+    (deps: { list: JobList; catalogue: ActionCatalogue; now: () => number }) =>
+    async (c, { tenantId }) => {
+      const read = readListQuery(new URL(c.req.url).searchParams, deps.now());
+      if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
+      const { states, nextBelowId } = await deps.list.page(tenantId, read.query);
+      const jobs = states.flatMap((state) => currentSummaryOf(state, deps.catalogue) ?? []);
+      const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
+      return answer(c, { status: 200, body: { jobs, next_cursor: nextCursor } });
+    },
+});

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
 import { parseActionPath, rawPathOf } from '../../actions/action-path.ts';
 import { type AddressedAction, findAction } from '../../actions/find-action.ts';
-import type { Caller, TenantHandler } from '../../http/authenticate.ts';
+import type { Caller } from '../../http/authenticate.ts';
+import { defineActionRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { type BodyLimits, readFlawedJsonObject } from '../../http/read-body.ts';
 import { refuseUnknownParameters } from '../../http/read-query.ts';
@@ -14,6 +15,10 @@ import { answer } from '../../http/respond.ts';
 import { traceParentOf } from '../../http/trace-parent.ts';
 import { jobLinks } from '../../jobs/job-links.ts';
 import { createBreather } from '../../load/breather.ts';
+import { DryRun, RUN_PROBLEMS } from '../../openapi/job-answers.ts';
+import { json } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { named, refTo } from '../../openapi/schemas.ts';
 import type { AcceptedJob } from '../accepted-job.ts';
 import { isDryRun } from '../dry-run.ts';
 import { answerOrReplay } from '../first-answer.ts';
@@ -59,22 +64,48 @@ const ItemAnswer = z.union([
 type ItemAnswer = z.infer<typeof ItemAnswer>;
 
 /** What became of each item of a batch. */
-export const BatchAnswer = z.object({
-  accepted: z.int(),
-  rejected: z.int(),
-  items: z.array(ItemAnswer),
-  more_errors: z
-    .literal(true)
-    .optional()
-    .meta({ description: 'Whether more is wrong than the answer has room for.' }),
-});
+const BatchAnswer = named(
+  'BatchAnswer',
+  z.object({
+    accepted: z.int(),
+    rejected: z.int(),
+    items: z.array(ItemAnswer),
+    more_errors: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Whether more is wrong than the answer has room for.' }),
+  }),
+);
 
 /**
- * POST …/{action}/run-batch: requests a job for each item that is right, all of them or, with 503, an unknown number.
- * 202 tells of each item what became of it; 422 that no item is right.
+ * Requests a job for each item that is right, all of them or, with 503, an unknown number. 202 tells of each item
+ * what became of it; 422 that no item is right.
  */
-export function runBatch(deps: RunBatchDeps): TenantHandler {
-  return async (c, caller) => {
+export const runBatch = defineActionRoute({
+  method: 'post',
+  verb: 'run-batch',
+  describe: ({ name, about, place, schemas }) => ({
+    id: `runBatchOf${schemas.pascalName}`,
+    summary: `Run ${name} many times`,
+    description: `${about}\n\nUp to 1,000 items, each like the body of a run; the answer says of each what became of it.`,
+    parameters: [...place, parameters.validateOnly, parameters.idempotencyKey, parameters.traceparent],
+    body: {
+      schema: {
+        type: 'object',
+        properties: { items: { type: 'array', items: refTo(schemas.runId), minItems: 1, maxItems: 1_000 } },
+        required: ['items'],
+        additionalProperties: false,
+      },
+      required: true,
+      ...(schemas.example === undefined ? {} : { example: { items: [schemas.example] } }),
+    },
+    answers: {
+      200: json('With `validate_only`: all items are valid.', DryRun),
+      202: json('The log holds the accepted jobs.', BatchAnswer, { headers: ['Idempotency-Replayed'] }),
+    },
+    problems: RUN_PROBLEMS,
+  }),
+  handle: (deps: RunBatchDeps) => async (c, caller) => {
     const path = parseActionPath(rawPathOf(c.req.url));
     if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
@@ -111,8 +142,8 @@ export function runBatch(deps: RunBatchDeps): TenantHandler {
           replayed: true,
         }),
     });
-  };
-}
+  },
+});
 
 function sizeOf({ items }: Record<string, unknown>): number {
   return Array.isArray(items) ? items.length : 0;

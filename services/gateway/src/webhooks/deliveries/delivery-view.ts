@@ -1,25 +1,29 @@
 import { ActionName, EventId, Instant, JobId, uuidV7TimeMs } from '@errand/contracts';
 import { DELIVERY_STATES } from '@errand/postgres';
 import { z } from 'zod';
+import { named } from '../../openapi/schemas.ts';
 import { deliveryIdOf } from './delivery-id.ts';
 import type { AttemptRow, DeliveryRow } from './delivery-rows.ts';
 
 /** One event for one endpoint. `job_id` and `action` are null for news of an endpoint. */
-export const DeliveryView = z.object({
-  delivery_id: z.string().meta({ description: '`<event_id>.<endpoint_id>`' }),
-  event_id: EventId,
-  endpoint_id: z.string(),
-  job_id: JobId.nullable(),
-  action: ActionName.nullable(),
-  type: z.string().meta({ description: 'Such as `job.succeeded`.' }),
-  status: z.enum(DELIVERY_STATES),
-  attempts: z.int(),
-  next_attempt_at: Instant.nullable(),
-  expires_at: Instant,
-  url: z.string().nullable().meta({ description: "Of a run's own webhook; null for endpoints." }),
-  created_at: Instant,
-  updated_at: Instant,
-});
+export const DeliveryView = named(
+  'Delivery',
+  z.object({
+    delivery_id: z.string().meta({ description: '`<event_id>.<endpoint_id>`' }),
+    event_id: EventId,
+    endpoint_id: z.string(),
+    job_id: JobId.nullable(),
+    action: ActionName.nullable(),
+    type: z.string().meta({ description: 'Such as `job.succeeded`.' }),
+    status: z.enum(DELIVERY_STATES),
+    attempts: z.int(),
+    next_attempt_at: Instant.nullable(),
+    expires_at: Instant,
+    url: z.string().nullable().meta({ description: "Of a run's own webhook; null for endpoints." }),
+    created_at: Instant,
+    updated_at: Instant,
+  }),
+);
 
 /** A delivery as callers read it. */
 export function deliveryView(row: DeliveryRow): z.infer<typeof DeliveryView> {
@@ -41,16 +45,19 @@ export function deliveryView(row: DeliveryRow): z.infer<typeof DeliveryView> {
   };
 }
 
-export const AttemptView = z.object({
-  number: z.int().min(1),
-  trigger: z.enum(['auto', 'manual', 'replay', 'probe']),
-  started_at: Instant,
-  duration_ms: z.number(),
-  status: z.int().nullable().meta({ description: 'HTTP status, or null when no answer came.' }),
-  error_code: z.string().nullable(),
-  request_headers: z.record(z.string(), z.string()).meta({ description: 'Secrets blanked out.' }),
-  response: z.string().nullable().meta({ description: 'The first 4 KiB.' }),
-});
+export const AttemptView = named(
+  'DeliveryAttempt',
+  z.object({
+    number: z.int().min(1),
+    trigger: z.enum(['auto', 'manual', 'replay', 'probe']),
+    started_at: Instant,
+    duration_ms: z.number(),
+    status: z.int().nullable().meta({ description: 'HTTP status, or null when no answer came.' }),
+    error_code: z.string().nullable(),
+    request_headers: z.record(z.string(), z.string()).meta({ description: 'Secrets blanked out.' }),
+    response: z.string().nullable().meta({ description: 'The first 4 KiB.' }),
+  }),
+);
 
 /** An attempt as callers read it. Its headers were stored with their secrets blanked out. */
 export function attemptView(row: AttemptRow): z.infer<typeof AttemptView> {

@@ -1,30 +1,59 @@
-import type { TenantHandler } from '../../http/authenticate.ts';
+import { z } from 'zod';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { answer } from '../../http/respond.ts';
+import { json } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
 import { type DeliveryKey, parseDeliveryId } from './delivery-id.ts';
 import type { DeliveryLog, DeliveryRow } from './delivery-rows.ts';
-import { attemptView, deliveryView } from './delivery-view.ts';
+import { AttemptView, attemptView, DeliveryView, deliveryView } from './delivery-view.ts';
 
 interface Deps {
   readonly deliveries: DeliveryLog;
 }
 
-/** GET …/deliveries/{delivery_id} */
-export function getDelivery({ deliveries }: Deps): TenantHandler {
-  return async (c, { tenantId }) => {
-    const { row } = await readDelivery(deliveries, tenantId, c.req.param('delivery_id'));
-    return answer(c, { status: 200, body: deliveryView(row) });
-  };
-}
+export const getDelivery = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/deliveries/{delivery_id}',
+  key: 'tenant',
+  query: 'none',
+  id: 'getDelivery',
+  tag: 'Deliveries',
+  summary: 'A delivery',
+  description: 'One event for one endpoint.',
+  parameters: [parameters.tenantId, parameters.deliveryId],
+  answers: { 200: json('The delivery.', DeliveryView) },
+  problems: ['unknown_delivery', 'database_unavailable'],
+  handle:
+    ({ deliveries }: Deps) =>
+    async (c, { tenantId }) => {
+      const { row } = await readDelivery(deliveries, tenantId, c.req.param('delivery_id'));
+      return answer(c, { status: 200, body: deliveryView(row) });
+    },
+});
 
-/** GET …/deliveries/{delivery_id}/attempts: newest first, the last hundred. */
-export function listAttempts({ deliveries }: Deps): TenantHandler {
-  return async (c, { tenantId }) => {
-    const { key } = await readDelivery(deliveries, tenantId, c.req.param('delivery_id'));
-    const attempts = await deliveries.attempts(key);
-    return answer(c, { status: 200, body: { attempts: attempts.map(attemptView) } });
-  };
-}
+/** Newest first, the last hundred. */
+export const listAttempts = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/deliveries/{delivery_id}/attempts',
+  key: 'tenant',
+  query: 'none',
+  reads: 'limited',
+  id: 'listAttempts',
+  tag: 'Deliveries',
+  summary: 'Attempts at a delivery',
+  description: 'Newest first, the last hundred.',
+  parameters: [parameters.tenantId, parameters.deliveryId],
+  answers: { 200: json('The attempts.', z.object({ attempts: z.array(AttemptView) })) },
+  problems: ['unknown_delivery', 'database_unavailable', 'too_many_reads'],
+  handle:
+    ({ deliveries }: Deps) =>
+    async (c, { tenantId }) => {
+      const { key } = await readDelivery(deliveries, tenantId, c.req.param('delivery_id'));
+      const attempts = await deliveries.attempts(key);
+      return answer(c, { status: 200, body: { attempts: attempts.map(attemptView) } });
+    },
+});
 
 /** @throws Refusal unknown_delivery, database_unavailable */
 async function readDelivery(

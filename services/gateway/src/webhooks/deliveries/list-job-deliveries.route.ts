@@ -1,23 +1,47 @@
-import type { TenantHandler } from '../../http/authenticate.ts';
+import { z } from 'zod';
+import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
 import { type FindJobDeps, findJob } from '../../jobs/find-job.ts';
 import { readJobQuery } from '../../jobs/job-query.ts';
+import { json } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
 import type { DeliveryLog } from './delivery-rows.ts';
-import { deliveryView } from './delivery-view.ts';
+import { DeliveryView, deliveryView } from './delivery-view.ts';
 
-/** GET …/jobs/{job_id}/deliveries: what was told of a job, to whom. It is kept for longer than the job's summary. */
-export function listJobDeliveries(deps: FindJobDeps & { deliveries: DeliveryLog }): TenantHandler {
-  return async (c, { tenantId }) => {
-    const jobId = readJobId(c.req.param('job_id'));
-    c.env.jobId = jobId;
-    const rows = await deps.deliveries.ofJob(tenantId, jobId);
-    if (rows.length === 0) {
-      readJobQuery({ jobId }, deps.now());
-      await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });
-    }
-    return answer(c, { status: 200, body: { deliveries: rows.map(deliveryView) } });
-  };
-}
+/** What was told of a job, to whom. It is kept for longer than the job's summary. */
+export const listJobDeliveries = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/jobs/{job_id}/deliveries',
+  key: 'tenant',
+  query: 'none',
+  reads: 'limited',
+  id: 'listJobDeliveries',
+  tag: 'Deliveries',
+  summary: 'What was told of a job',
+  description: 'And to whom. It is kept for longer than the summary of the job.',
+  parameters: [parameters.tenantId, parameters.jobId],
+  answers: { 200: json('All of them.', z.object({ deliveries: z.array(DeliveryView) })) },
+  problems: [
+    'unknown_job',
+    'job_expired',
+    'invalid_input',
+    'database_unavailable',
+    'too_many_reads',
+    'history_out_of_reach',
+  ],
+  handle:
+    (deps: FindJobDeps & { deliveries: DeliveryLog }) =>
+    async (c, { tenantId }) => {
+      const jobId = readJobId(c.req.param('job_id'));
+      c.env.jobId = jobId;
+      const rows = await deps.deliveries.ofJob(tenantId, jobId);
+      if (rows.length === 0) {
+        readJobQuery({ jobId }, deps.now());
+        await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });
+      }
+      return answer(c, { status: 200, body: { deliveries: rows.map(deliveryView) } });
+    },
+});
 
 /** An id of any age. @throws Refusal invalid_input */
 function readJobId(sent: string | undefined): string {

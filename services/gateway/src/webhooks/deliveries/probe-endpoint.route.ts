@@ -1,27 +1,42 @@
 import { WEBHOOK_COMMANDS } from '@errand/contracts';
-import type { TenantHandler } from '../../http/authenticate.ts';
-import { parseEmptyBody } from '../../http/body-errors.ts';
+import { EmptyBody, parseEmptyBody } from '../../http/body-errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
+import { json, jsonBody } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { named } from '../../openapi/schemas.ts';
 import { type EndpointBucket, readEndpoint } from '../endpoints/endpoint-store.ts';
 import { type AskDeps, askWebhooks } from './ask-webhooks.ts';
 import type { TestAllowance } from './probe-allowance.ts';
 
 /** How the call went. */
-export const TestAnswer = WEBHOOK_COMMANDS.test.answer.options[1].omit({ kind: true });
+const TestAnswer = named('WebhookTest', WEBHOOK_COMMANDS.test.answer.options[1].omit({ kind: true }));
 
-/** POST …/webhooks/{endpoint_id}/test: calls the endpoint with a `webhook.test` event and answers how that went. */
-export function testWebhook(
-  deps: AskDeps & BodyLimits & { endpoints: EndpointBucket; testAllowance: TestAllowance },
-): TenantHandler {
-  return async (c, { tenantId }) => {
-    const { endpoint_id } = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-    parseEmptyBody((await readOptionalJsonObject(c, deps)).body);
-    const waitS = deps.testAllowance.take(tenantId);
-    if (waitS > 0) throw new Refusal('too_many_tests', { headers: { 'retry-after': String(waitS) } });
-    const request = { tenant_id: tenantId, endpoint_id };
-    const { kind: _, ...attempt } = await askWebhooks(c, deps, { command: 'test', request });
-    return answer(c, { status: 200, body: attempt });
-  };
-}
+/** Calls the endpoint with a `webhook.test` event and answers how that went. */
+export const testWebhook = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/test',
+  key: 'tenant',
+  query: 'none',
+  id: 'testWebhook',
+  tag: 'Deliveries',
+  summary: 'Try an endpoint out',
+  description: 'Calls it once with a `webhook.test` event, and answers 200 whatever came of it.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  body: jsonBody(EmptyBody, { required: false }),
+  answers: { 200: json('How it went.', TestAnswer) },
+  problems: ['unknown_endpoint', 'too_many_tests', 'webhooks_unavailable'],
+  handle:
+    (deps: AskDeps & BodyLimits & { endpoints: EndpointBucket; testAllowance: TestAllowance }) =>
+    async (c, { tenantId }) => {
+      const { endpoint_id } = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      parseEmptyBody((await readOptionalJsonObject(c, deps)).body);
+      const waitS = deps.testAllowance.take(tenantId);
+      if (waitS > 0) throw new Refusal('too_many_tests', { headers: { 'retry-after': String(waitS) } });
+      const request = { tenant_id: tenantId, endpoint_id };
+      const { kind: _, ...attempt } = await askWebhooks(c, deps, { command: 'test', request });
+      return answer(c, { status: 200, body: attempt });
+    },
+});

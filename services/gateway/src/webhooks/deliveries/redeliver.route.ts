@@ -1,19 +1,39 @@
-import type { TenantHandler } from '../../http/authenticate.ts';
-import { parseEmptyBody } from '../../http/body-errors.ts';
+import { Instant } from '@errand/contracts';
+import { z } from 'zod';
+import { EmptyBody, parseEmptyBody } from '../../http/body-errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
+import { json, jsonBody } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
 import { type AskDeps, askWebhooks } from './ask-webhooks.ts';
 import { deliveryIdOf, parseDeliveryId } from './delivery-id.ts';
 
-/** POST …/deliveries/{delivery_id}/redeliver: the delivery is made again, whatever became of it. */
-export function redeliver(deps: AskDeps & BodyLimits): TenantHandler {
-  return async (c, { tenantId }) => {
-    parseEmptyBody((await readOptionalJsonObject(c, deps)).body);
-    const key = parseDeliveryId(c.req.param('delivery_id') ?? '');
-    if (!key) throw new Refusal('unknown_delivery');
-    const request = { tenant_id: tenantId, event_id: key.eventId, endpoint_id: key.endpointId };
-    const { attempts, due_at } = await askWebhooks(c, deps, { command: 'redeliver', request });
-    return answer(c, { status: 202, body: { delivery_id: deliveryIdOf(key), attempts, due_at } });
-  };
-}
+/** The delivery is made again, whatever became of it. */
+export const redeliver = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/deliveries/{delivery_id}/redeliver',
+  key: 'tenant',
+  query: 'none',
+  id: 'redeliver',
+  tag: 'Deliveries',
+  summary: 'Deliver again',
+  description: 'It is due at once, whatever became of it.',
+  parameters: [parameters.tenantId, parameters.deliveryId],
+  body: jsonBody(EmptyBody, { required: false }),
+  answers: {
+    202: json('It is scheduled.', z.object({ delivery_id: z.string(), attempts: z.int(), due_at: Instant })),
+  },
+  problems: ['unknown_delivery', 'unknown_endpoint', 'webhooks_unavailable'],
+  handle:
+    (deps: AskDeps & BodyLimits) =>
+    async (c, { tenantId }) => {
+      parseEmptyBody((await readOptionalJsonObject(c, deps)).body);
+      const key = parseDeliveryId(c.req.param('delivery_id') ?? '');
+      if (!key) throw new Refusal('unknown_delivery');
+      const request = { tenant_id: tenantId, event_id: key.eventId, endpoint_id: key.endpointId };
+      const { attempts, due_at } = await askWebhooks(c, deps, { command: 'redeliver', request });
+      return answer(c, { status: 202, body: { delivery_id: deliveryIdOf(key), attempts, due_at } });
+    },
+});

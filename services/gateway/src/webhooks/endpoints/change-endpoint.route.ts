@@ -1,30 +1,46 @@
 import type { WebhookEndpoint } from '@errand/contracts';
-import type { TenantHandler } from '../../http/authenticate.ts';
 import { parseBody } from '../../http/body-errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { readJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
+import { json, jsonBody } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
 import { refuseUnknownActions, type WriteWebhookDeps } from './create-endpoint.route.ts';
 import { ChangeBody, changeDraft } from './endpoint-draft.ts';
-import { endpointView, openEndpoint, sealDraft } from './endpoint-secrets.ts';
+import { EndpointView, endpointView, openEndpoint, sealDraft } from './endpoint-secrets.ts';
 import { changeEndpoint, readEndpoint } from './endpoint-store.ts';
 
 /**
- * PATCH …/webhooks/{endpoint_id}: changes the members that are sent and no others, however many do so at once. Another
- * signing secret is in force at once, and the one before it no longer.
+ * Changes the members that are sent and no others, however many do so at once. Another signing secret is in force at
+ * once, and the one before it no longer.
  */
-export function changeWebhook(deps: WriteWebhookDeps): TenantHandler {
-  return async (c, { tenantId }) => {
-    const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-    const body = parseBody(ChangeBody, (await readJsonObject(c, deps)).body);
-    await refuseUnknownActions(deps, body);
-    const nowMs = deps.now();
-    const make = (stored: WebhookEndpoint) => {
-      const checked = changeDraft(openEndpoint(deps.box, stored), body, deps);
-      if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
-      return sealDraft(deps.box, checked.draft, stored);
-    };
-    const endpoint = await changeEndpoint(deps.endpoints, known, { make, nowMs });
-    return answer(c, { status: 200, body: endpointView(deps.box, endpoint, nowMs) });
-  };
-}
+export const changeWebhook = defineRoute({
+  method: 'patch',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}',
+  key: 'tenant',
+  query: 'none',
+  id: 'changeWebhook',
+  tag: 'Webhooks',
+  summary: 'Change an endpoint',
+  description: 'The members that are sent, and no others.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  body: jsonBody(ChangeBody, { example: { enabled: false } }),
+  answers: { 200: json('The endpoint.', EndpointView) },
+  problems: ['unknown_endpoint'],
+  handle:
+    (deps: WriteWebhookDeps) =>
+    async (c, { tenantId }) => {
+      const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const body = parseBody(ChangeBody, (await readJsonObject(c, deps)).body);
+      await refuseUnknownActions(deps, body);
+      const nowMs = deps.now();
+      const make = (stored: WebhookEndpoint) => {
+        const checked = changeDraft(openEndpoint(deps.box, stored), body, deps);
+        if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+        return sealDraft(deps.box, checked.draft, stored);
+      };
+      const endpoint = await changeEndpoint(deps.endpoints, known, { make, nowMs });
+      return answer(c, { status: 200, body: endpointView(deps.box, endpoint, nowMs) });
+    },
+});

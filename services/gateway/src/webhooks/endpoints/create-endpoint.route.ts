@@ -2,11 +2,14 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
 import { type InputError, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
 import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
-import type { TenantHandler } from '../../http/authenticate.ts';
 import { parseBody } from '../../http/body-errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { type BodyLimits, readJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
+import { json, jsonBody } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { EndpointWithSecret } from './endpoint-answers.ts';
 import { CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
 import { endpointView, sealDraft } from './endpoint-secrets.ts';
 import { type EndpointDeps, endpointKey, endpointsOf } from './endpoint-store.ts';
@@ -20,40 +23,59 @@ export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
   readonly catalogue: Pick<ActionCatalogue, 'find'>;
 }
 
-/** POST …/webhooks: a new endpoint. Its signing secret is in this answer and in no later one. */
-export function createWebhook(deps: WriteWebhookDeps): TenantHandler {
-  return async (c, { tenantId }) => {
-    const body = parseBody(CreateBody, (await readJsonObject(c, deps)).body);
-    const checked = changeDraft(emptyDraft(), body, deps);
-    if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
-    await refuseUnknownActions(deps, body);
-    await deps.endpoints.dropExpired(tenantId);
-    if (endpointsOf(deps.endpoints, tenantId).length >= deps.endpointsPerTenant) {
-      throw new Refusal('too_many_endpoints', {
-        detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
+/** A new endpoint. Its signing secret is in this answer and in no later one. */
+export const createWebhook = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/webhooks',
+  key: 'tenant',
+  query: 'none',
+  id: 'createWebhook',
+  tag: 'Webhooks',
+  summary: 'Add an endpoint',
+  description:
+    'URLs are https and lead to public addresses. With the method `GET` the URL is a template of `<JOB_ID>`, `<STATUS>`, `<ACTION>` and `<TENANT_ID>`.',
+  parameters: [parameters.tenantId],
+  body: jsonBody(CreateBody, {
+    example: { url: 'https://example.org/hooks/errand', event_types: ['job.succeeded', 'job.failed'] },
+  }),
+  answers: {
+    201: json('The endpoint, with its signing secret.', EndpointWithSecret, { headers: ['Location'] }),
+  },
+  problems: ['too_many_endpoints'],
+  handle:
+    (deps: WriteWebhookDeps) =>
+    async (c, { tenantId }) => {
+      const body = parseBody(CreateBody, (await readJsonObject(c, deps)).body);
+      const checked = changeDraft(emptyDraft(), body, deps);
+      if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+      await refuseUnknownActions(deps, body);
+      await deps.endpoints.dropExpired(tenantId);
+      if (endpointsOf(deps.endpoints, tenantId).length >= deps.endpointsPerTenant) {
+        throw new Refusal('too_many_endpoints', {
+          detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
+        });
+      }
+      const nowMs = deps.now();
+      const at = new Date(nowMs).toISOString();
+      const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
+      // Read before the record is written, or an ending might come between and be told to nobody.
+      const { lastVersion: hears_after } = await deps.bus.jobs.reach();
+      const owner = {
+        tenant_id: tenantId,
+        endpoint_id: endpointId,
+        created_at: at,
+        updated_at: at,
+        hears_after,
+      };
+      const endpoint = sealDraft(deps.box, checked.draft, owner);
+      await deps.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
+      return answer(c, {
+        status: 201,
+        body: { ...endpointView(deps.box, endpoint, nowMs), signing_secret: checked.draft.signing_secret },
+        headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
       });
-    }
-    const nowMs = deps.now();
-    const at = new Date(nowMs).toISOString();
-    const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
-    // Read before the record is written, or an ending might come between and be told to nobody.
-    const { lastVersion: hears_after } = await deps.bus.jobs.reach();
-    const owner = {
-      tenant_id: tenantId,
-      endpoint_id: endpointId,
-      created_at: at,
-      updated_at: at,
-      hears_after,
-    };
-    const endpoint = sealDraft(deps.box, checked.draft, owner);
-    await deps.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
-    return answer(c, {
-      status: 201,
-      body: { ...endpointView(deps.box, endpoint, nowMs), signing_secret: checked.draft.signing_secret },
-      headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
-    });
-  };
-}
+    },
+});
 
 /**
  * An endpoint that waits for an action that nobody has announced, as where its name is misspelt, would hear of nothing.

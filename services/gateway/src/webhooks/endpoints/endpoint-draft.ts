@@ -8,6 +8,7 @@ import {
 } from '@errand/contracts';
 import { z } from 'zod';
 import { printable } from '../../http/body-errors.ts';
+import { named } from '../../openapi/schemas.ts';
 import { SentMetadata } from '../../runs/job-times.ts';
 import { type BasicAuth, readEndpointUrl, type UrlRules } from './endpoint-url.ts';
 import { secretHeaderErrors } from './secret-headers.ts';
@@ -79,8 +80,8 @@ const members = {
   secret_headers: z.record(z.string(), z.string().nullable()),
   signing_secret: SigningSecret,
 };
-export const ChangeBody = z.strictObject(members).partial();
-export const CreateBody = ChangeBody.extend({ url: members.url });
+export const ChangeBody = named('WebhookChange', z.strictObject(members).partial());
+export const CreateBody = named('WebhookRequest', ChangeBody.extend({ url: members.url }));
 export type ChangeBody = z.infer<typeof ChangeBody>;
 
 /**

@@ -3,23 +3,27 @@ import { type Db, type EndpointHealth, receiverOf, shardOf } from '@errand/postg
 import type { Logger } from '@errand/runtime';
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { named } from '../../openapi/schemas.ts';
 
 /** How an endpoint is doing. Times are RFC 3339. */
-export const HealthView = z.object({
-  state: z.enum(['active', 'failing', 'disabled', 'paused']),
-  failing_since: Instant.nullable().meta({ description: 'The first failure after the last success.' }),
-  disabled_reason: z.enum(['gone', 'failing']).nullable(),
-  next_probe_at: Instant.nullable().meta({
-    description: 'When an endpoint that is out of service for the moment is tried again.',
+export const HealthView = named(
+  'WebhookHealth',
+  z.object({
+    state: z.enum(['active', 'failing', 'disabled', 'paused']),
+    failing_since: Instant.nullable().meta({ description: 'The first failure after the last success.' }),
+    disabled_reason: z.enum(['gone', 'failing']).nullable(),
+    next_probe_at: Instant.nullable().meta({
+      description: 'When an endpoint that is out of service for the moment is tried again.',
+    }),
+    last_success_at: Instant.nullable(),
+    last_failure_at: Instant.nullable(),
+    backlog: z.object({
+      pending: z.int().meta({ description: 'Deliveries that wait, counted up to a limit.' }),
+      pending_is_capped: z.boolean(),
+      oldest_at: Instant.nullable().meta({ description: 'Of those that were counted.' }),
+    }),
   }),
-  last_success_at: Instant.nullable(),
-  last_failure_at: Instant.nullable(),
-  backlog: z.object({
-    pending: z.int().meta({ description: 'Deliveries that wait, counted up to a limit.' }),
-    pending_is_capped: z.boolean(),
-    oldest_at: Instant.nullable().meta({ description: 'Of those that were counted.' }),
-  }),
-});
+);
 export type HealthView = z.infer<typeof HealthView>;
 
 export interface EndpointHealthStore {

@@ -1,6 +1,7 @@
 import { Instant, TenantId, WebhookEndpoint } from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
 import { z } from 'zod';
+import { named } from '../../openapi/schemas.ts';
 import type { EndpointDraft } from './endpoint-draft.ts';
 import { livePrevious } from './signing-secret.ts';
 
@@ -89,24 +90,27 @@ export const SignerView = z.object({
 });
 
 const stored = WebhookEndpoint.shape;
-export const EndpointView = z.object({
-  endpoint_id: z.string(),
-  tenant_id: TenantId,
-  url: z.string(),
-  ...{ method: stored.method, description: stored.description, enabled: stored.enabled },
-  event_types: stored.event_types,
-  actions: stored.actions.unwrap().nullable(),
-  metadata: stored.metadata.unwrap().nullable(),
-  include: stored.include.unwrap().nullable(),
-  max_rps: stored.max_rps.unwrap().nullable(),
-  max_concurrency: stored.max_concurrency.unwrap().nullable(),
-  expires_at: Instant.nullable(),
-  basic_auth: z.object({ username: z.string(), password_fingerprint: Fingerprint }).nullable(),
-  secret_headers: z.array(z.object({ name: z.string(), fingerprint: Fingerprint })),
-  ...SignerView.shape,
-  created_at: Instant,
-  updated_at: Instant,
-});
+export const EndpointView = named(
+  'WebhookEndpoint',
+  z.object({
+    endpoint_id: z.string(),
+    tenant_id: TenantId,
+    url: z.string(),
+    ...{ method: stored.method, description: stored.description, enabled: stored.enabled },
+    event_types: stored.event_types,
+    actions: stored.actions.unwrap().nullable(),
+    metadata: stored.metadata.unwrap().nullable(),
+    include: stored.include.unwrap().nullable(),
+    max_rps: stored.max_rps.unwrap().nullable(),
+    max_concurrency: stored.max_concurrency.unwrap().nullable(),
+    expires_at: Instant.nullable(),
+    basic_auth: z.object({ username: z.string(), password_fingerprint: Fingerprint }).nullable(),
+    secret_headers: z.array(z.object({ name: z.string(), fingerprint: Fingerprint })),
+    ...SignerView.shape,
+    created_at: Instant,
+    updated_at: Instant,
+  }),
+);
 
 /** An endpoint as callers read it: of each secret a fingerprint only, null for one that does not open. */
 export function endpointView(

@@ -1,17 +1,33 @@
-import type { TenantHandler } from '../../http/authenticate.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
+import { json } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { EndpointWithHealth } from './endpoint-answers.ts';
 import type { EndpointHealthStore } from './endpoint-health.ts';
 import { endpointView } from './endpoint-secrets.ts';
 import { type EndpointDeps, readEndpoint } from './endpoint-store.ts';
 
 const MAX_PENDING_COUNTED = 10_000;
 
-/** GET …/webhooks/{endpoint_id}: one endpoint without its secrets, and how it is doing, null if Postgres does not say. */
-export function getWebhook(deps: EndpointDeps & { health: EndpointHealthStore }): TenantHandler {
-  return async (c, { tenantId }) => {
-    const endpoint = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-    const health = await deps.health.of([endpoint], MAX_PENDING_COUNTED);
-    const view = endpointView(deps.box, endpoint, deps.now());
-    return answer(c, { status: 200, body: { ...view, health: health?.get(endpoint.endpoint_id) ?? null } });
-  };
-}
+/** One endpoint without its secrets, and how it is doing, null if Postgres does not say. */
+export const getWebhook = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}',
+  key: 'tenant',
+  query: 'none',
+  id: 'getWebhook',
+  tag: 'Webhooks',
+  summary: 'An endpoint',
+  description: 'Without its secrets; `health` is null while Postgres cannot be asked.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  answers: { 200: json('The endpoint.', EndpointWithHealth) },
+  problems: ['unknown_endpoint'],
+  handle:
+    (deps: EndpointDeps & { health: EndpointHealthStore }) =>
+    async (c, { tenantId }) => {
+      const endpoint = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const health = await deps.health.of([endpoint], MAX_PENDING_COUNTED);
+      const view = endpointView(deps.box, endpoint, deps.now());
+      return answer(c, { status: 200, body: { ...view, health: health?.get(endpoint.endpoint_id) ?? null } });
+    },
+});

@@ -8,6 +8,7 @@ import {
 import type { SecretBox } from '@errand/runtime';
 import { z } from 'zod';
 import { Refusal } from '../../http/problem.ts';
+import { named } from '../../openapi/schemas.ts';
 import { SignerView, sealSigningSecret, signerView } from './endpoint-secrets.ts';
 import { type EndpointBucket, type EndpointDeps, endpointKey } from './endpoint-store.ts';
 import { newSigningSecret } from './signing-secret.ts';
@@ -54,12 +55,15 @@ export async function ensureJobSigner(
   });
 }
 
-export const JobSignerView = z.object({
-  tenant_id: TenantId,
-  ...SignerView.shape,
-  created_at: Instant,
-  updated_at: Instant,
-});
+export const JobSignerView = named(
+  'JobWebhookSigner',
+  z.object({
+    tenant_id: TenantId,
+    ...SignerView.shape,
+    created_at: Instant,
+    updated_at: Instant,
+  }),
+);
 
 /** A tenant's signer as callers read it. */
 export function jobSignerView(

@@ -1,21 +1,47 @@
 import type { WebhookEndpoint } from '@errand/contracts';
 import type { TenantHandler } from '../../http/authenticate.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
-import { endpointView } from './endpoint-secrets.ts';
+import { json } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { EndpointView, endpointView } from './endpoint-secrets.ts';
 import { changeEndpoint, type EndpointDeps, readEndpoint } from './endpoint-store.ts';
 
-/** POST …/webhooks/{endpoint_id}/pause: nothing is sent to the endpoint until it is resumed. */
-export function pauseWebhook(deps: EndpointDeps): TenantHandler {
-  return change(deps, (stored) => (stored.enabled ? { ...stored, enabled: false } : stored));
-}
+/** Nothing is sent to the endpoint until it is resumed. */
+export const pauseWebhook = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/pause',
+  key: 'tenant',
+  query: 'none',
+  id: 'pauseWebhook',
+  tag: 'Webhooks',
+  summary: 'Pause an endpoint',
+  description: 'Nothing is sent until it is resumed.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  answers: { 200: json('The endpoint.', EndpointView) },
+  problems: ['unknown_endpoint'],
+  handle: (deps: EndpointDeps) =>
+    change(deps, (stored) => (stored.enabled ? { ...stored, enabled: false } : stored)),
+});
 
 /**
- * POST …/webhooks/{endpoint_id}/resume: the endpoint is sent to, whether it was paused or disabled. What was disabled is
- * a version of the record, so another one is made in any case.
+ * The endpoint is sent to, whether it was paused or disabled. What was disabled is a version of the record, so
+ * another one is made in any case.
  */
-export function resumeWebhook(deps: EndpointDeps): TenantHandler {
-  return change(deps, (stored) => ({ ...stored, enabled: true }));
-}
+export const resumeWebhook = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/resume',
+  key: 'tenant',
+  query: 'none',
+  id: 'resumeWebhook',
+  tag: 'Webhooks',
+  summary: 'Resume an endpoint',
+  description: 'Whether it was paused or disabled.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  answers: { 200: json('The endpoint.', EndpointView) },
+  problems: ['unknown_endpoint'],
+  handle: (deps: EndpointDeps) => change(deps, (stored) => ({ ...stored, enabled: true })),
+});
 
 function change(deps: EndpointDeps, make: (stored: WebhookEndpoint) => WebhookEndpoint): TenantHandler {
   return async (c, { tenantId }) => {

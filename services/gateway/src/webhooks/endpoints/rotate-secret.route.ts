@@ -1,18 +1,35 @@
-import type { TenantHandler } from '../../http/authenticate.ts';
 import { parseBody } from '../../http/body-errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
+import { json, jsonBody } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { EndpointWithSecret } from './endpoint-answers.ts';
 import { endpointView } from './endpoint-secrets.ts';
 import { type EndpointDeps, readEndpoint } from './endpoint-store.ts';
 import { RotateBody, rotateSecret } from './rotate-secret.ts';
 
-/** POST …/webhooks/{endpoint_id}/rotate-secret: another signing secret, which is in this answer and in no later one. */
-export function rotateWebhookSecret(deps: EndpointDeps & BodyLimits): TenantHandler {
-  return async (c, { tenantId }) => {
-    const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-    const body = parseBody(RotateBody, (await readOptionalJsonObject(c, deps)).body);
-    const { endpoint, signingSecret } = await rotateSecret(deps, known, body);
-    const view = endpointView(deps.box, endpoint, deps.now());
-    return answer(c, { status: 200, body: { ...view, signing_secret: signingSecret } });
-  };
-}
+/** Another signing secret, which is in this answer and in no later one. */
+export const rotateWebhookSecret = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/rotate-secret',
+  key: 'tenant',
+  query: 'none',
+  id: 'rotateWebhookSecret',
+  tag: 'Webhooks',
+  summary: "Replace an endpoint's signing secret",
+  description: 'Requests are signed with the replaced one too for `grace_s`.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  body: jsonBody(RotateBody, { required: false }),
+  answers: { 200: json('The endpoint, with its signing secret.', EndpointWithSecret) },
+  problems: ['unknown_endpoint', 'too_many_secrets'],
+  handle:
+    (deps: EndpointDeps & BodyLimits) =>
+    async (c, { tenantId }) => {
+      const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const body = parseBody(RotateBody, (await readOptionalJsonObject(c, deps)).body);
+      const { endpoint, signingSecret } = await rotateSecret(deps, known, body);
+      const view = endpointView(deps.box, endpoint, deps.now());
+      return answer(c, { status: 200, body: { ...view, signing_secret: signingSecret } });
+    },
+});

@@ -1,22 +1,26 @@
 import type { WebhookEndpoint } from '@errand/contracts';
 import { z } from 'zod';
 import { Refusal } from '../../http/problem.ts';
+import { named } from '../../openapi/schemas.ts';
 import { isSigningSecretOf, sealSigningSecret } from './endpoint-secrets.ts';
 import { changeEndpoint, type EndpointDeps } from './endpoint-store.ts';
 import { newSigningSecret, replaceSecret, SigningSecret } from './signing-secret.ts';
 
 const DAY_S = 86_400;
 
-export const RotateBody = z.strictObject({
-  /** Without one Errand makes one. */
-  signing_secret: SigningSecret.optional(),
-  /** For how long requests are signed with the replaced secret too. */
-  grace_s: z
-    .int()
-    .min(0)
-    .max(7 * DAY_S)
-    .default(DAY_S),
-});
+export const RotateBody = named(
+  'SecretRotation',
+  z.strictObject({
+    /** Without one Errand makes one. */
+    signing_secret: SigningSecret.optional(),
+    /** For how long requests are signed with the replaced secret too. */
+    grace_s: z
+      .int()
+      .min(0)
+      .max(7 * DAY_S)
+      .default(DAY_S),
+  }),
+);
 
 /**
  * Gives a stored endpoint another signing secret, and resolves with it in plain text. Sent again with the secret that

@@ -1,35 +1,64 @@
-import type { TenantHandler } from '../../http/authenticate.ts';
+import { z } from 'zod';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { answer } from '../../http/respond.ts';
+import { json } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
 import { isReceiverId } from '../deliveries/delivery-id.ts';
 import { type EndpointBucket, readEndpoint } from '../endpoints/endpoint-store.ts';
-import { isReplayId, type ReplayLog, replayView } from './replay-rows.ts';
+import { isReplayId, type ReplayLog, ReplayView, replayView } from './replay-rows.ts';
 
 interface Deps {
   readonly endpoints: EndpointBucket;
   readonly replays: ReplayLog;
 }
 
-/** GET …/webhooks/{endpoint_id}/replays: newest first, the last hundred. */
-export function listReplays({ endpoints, replays }: Deps): TenantHandler {
-  return async (c, { tenantId }) => {
-    const endpointId = c.req.param('endpoint_id') ?? '';
-    if (!isReceiverId(endpointId)) throw new Refusal('unknown_endpoint');
-    const rows = await replays.list({ tenantId, endpointId });
-    // What was deleted may have been replayed before.
-    if (rows.length === 0) await readEndpoint(endpoints, tenantId, endpointId);
-    return answer(c, { status: 200, body: { replays: rows.map(replayView) } });
-  };
-}
+/** Newest first, the last hundred. */
+export const listReplays = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/replays',
+  key: 'tenant',
+  query: 'none',
+  reads: 'limited',
+  id: 'listReplays',
+  tag: 'Replays',
+  summary: 'Replays',
+  description: 'Newest first, the last hundred.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  answers: { 200: json('The replays.', z.object({ replays: z.array(ReplayView) })) },
+  problems: ['unknown_endpoint', 'database_unavailable', 'too_many_reads'],
+  handle:
+    ({ endpoints, replays }: Deps) =>
+    async (c, { tenantId }) => {
+      const endpointId = c.req.param('endpoint_id') ?? '';
+      if (!isReceiverId(endpointId)) throw new Refusal('unknown_endpoint');
+      const rows = await replays.list({ tenantId, endpointId });
+      // What was deleted may have been replayed before.
+      if (rows.length === 0) await readEndpoint(endpoints, tenantId, endpointId);
+      return answer(c, { status: 200, body: { replays: rows.map(replayView) } });
+    },
+});
 
-/** GET …/webhooks/{endpoint_id}/replays/{replay_id} */
-export function getReplay({ replays }: Deps): TenantHandler {
-  return async (c, { tenantId }) => {
-    const endpointId = c.req.param('endpoint_id') ?? '';
-    const replayId = c.req.param('replay_id') ?? '';
-    const isId = isReceiverId(endpointId) && isReplayId(replayId);
-    const row = isId ? await replays.find({ tenantId, endpointId }, replayId) : undefined;
-    if (!row) throw new Refusal('unknown_replay');
-    return answer(c, { status: 200, body: replayView(row) });
-  };
-}
+export const getReplay = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/replays/{replay_id}',
+  key: 'tenant',
+  query: 'none',
+  id: 'getReplay',
+  tag: 'Replays',
+  summary: 'A replay',
+  description: 'How far it is.',
+  parameters: [parameters.tenantId, parameters.endpointId, parameters.replayId],
+  answers: { 200: json('The replay.', ReplayView) },
+  problems: ['unknown_replay', 'database_unavailable'],
+  handle:
+    ({ replays }: Deps) =>
+    async (c, { tenantId }) => {
+      const endpointId = c.req.param('endpoint_id') ?? '';
+      const replayId = c.req.param('replay_id') ?? '';
+      const isId = isReceiverId(endpointId) && isReplayId(replayId);
+      const row = isId ? await replays.find({ tenantId, endpointId }, replayId) : undefined;
+      if (!row) throw new Refusal('unknown_replay');
+      return answer(c, { status: 200, body: replayView(row) });
+    },
+});

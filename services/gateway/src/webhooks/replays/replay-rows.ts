@@ -4,6 +4,7 @@ import type { Logger } from '@errand/runtime';
 import type { Selectable } from 'kysely';
 import { z } from 'zod';
 import { refuseForDatabase } from '../../jobs/database-failure.ts';
+import { named } from '../../openapi/schemas.ts';
 
 type ReplayRow = Selectable<Database['webhook_replay']>;
 
@@ -49,31 +50,37 @@ export function createReplayLog(db: Db, log: Logger): ReplayLog {
 const Links = z.object({ replay: z.string(), cancel: z.string() });
 const State = z.enum(['running', 'done', 'failed', 'canceled']);
 
-export const ReplayView = z.object({
-  replay_id: EventId,
-  endpoint_id: z.string(),
-  state: State,
-  since: Instant,
-  until: Instant,
-  only: z.enum(REPLAY_KINDS),
-  types: z.array(z.string()).nullable().meta({ description: 'Null for all that the endpoint wants.' }),
-  dry_run: z.boolean(),
-  matched: z.int(),
-  scheduled: z.int(),
-  error: z.string().nullable(),
-  created_at: Instant,
-  updated_at: Instant,
-  links: Links,
-});
+export const ReplayView = named(
+  'Replay',
+  z.object({
+    replay_id: EventId,
+    endpoint_id: z.string(),
+    state: State,
+    since: Instant,
+    until: Instant,
+    only: z.enum(REPLAY_KINDS),
+    types: z.array(z.string()).nullable().meta({ description: 'Null for all that the endpoint wants.' }),
+    dry_run: z.boolean(),
+    matched: z.int(),
+    scheduled: z.int(),
+    error: z.string().nullable(),
+    created_at: Instant,
+    updated_at: Instant,
+    links: Links,
+  }),
+);
 
 /** The answer to the start of a replay. */
-export const ReplayStarted = z.object({
-  replay_id: EventId,
-  endpoint_id: z.string(),
-  state: z.literal('running'),
-  dry_run: z.boolean(),
-  links: Links,
-});
+export const ReplayStarted = named(
+  'ReplayStarted',
+  z.object({
+    replay_id: EventId,
+    endpoint_id: z.string(),
+    state: z.literal('running'),
+    dry_run: z.boolean(),
+    links: Links,
+  }),
+);
 
 /** A replay as callers read it. */
 export function replayView(row: ReplayRow): z.infer<typeof ReplayView> {

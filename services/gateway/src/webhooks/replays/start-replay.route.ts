@@ -1,46 +1,64 @@
 import { type InputError, REPLAY_KINDS, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
 import { z } from 'zod';
-import type { TenantHandler } from '../../http/authenticate.ts';
 import { parseBody } from '../../http/body-errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { type BodyLimits, readJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
+import { json, jsonBody } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { named } from '../../openapi/schemas.ts';
 import { type AskDeps, askWebhooks } from '../deliveries/ask-webhooks.ts';
 import { type EndpointBucket, readEndpoint } from '../endpoints/endpoint-store.ts';
-import { replayLinks } from './replay-rows.ts';
+import { ReplayStarted, replayLinks } from './replay-rows.ts';
 
 const Time = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());
-export const ReplayBody = z.strictObject({
-  since: Time,
-  until: Time.optional(),
-  only: z.enum(REPLAY_KINDS),
-  types: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1).max(WEBHOOK_EVENT_TYPES.length).optional(),
-  dry_run: z.boolean().default(false),
-});
+const ReplayBody = named(
+  'ReplayRequest',
+  z.strictObject({
+    since: Time,
+    until: Time.optional(),
+    only: z.enum(REPLAY_KINDS),
+    types: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1).max(WEBHOOK_EVENT_TYPES.length).optional(),
+    dry_run: z.boolean().default(false),
+  }),
+);
 
-/** POST …/webhooks/{endpoint_id}/replays: sends again what the endpoint did not get, as a task that can be followed. */
-export function startReplay(
-  deps: AskDeps & BodyLimits & { endpoints: EndpointBucket; now: () => number },
-): TenantHandler {
-  return async (c, { tenantId }) => {
-    const { endpoint_id } = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-    const { until, types, ...body } = parseBody(ReplayBody, (await readJsonObject(c, deps)).body);
-    const errors = timeErrors(body.since, until, deps.now());
-    if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-    const request = {
-      ...{ tenant_id: tenantId, endpoint_id, ...body },
-      ...(until === undefined ? {} : { until }),
-      ...(types === undefined ? {} : { types }),
-    };
-    const { replay_id } = await askWebhooks(c, deps, { command: 'replay', request });
-    const links = replayLinks(tenantId, { endpoint_id, replay_id });
-    return answer(c, {
-      status: 202,
-      body: { replay_id, endpoint_id, state: 'running', dry_run: body.dry_run, links },
-      headers: { location: links.replay },
-    });
-  };
-}
+/** Sends again what the endpoint did not get, as a task that can be followed. */
+export const startReplay = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/replays',
+  key: 'tenant',
+  query: 'none',
+  id: 'startReplay',
+  tag: 'Replays',
+  summary: 'Send again what an endpoint did not get',
+  description: 'A task that can be followed. A dry run counts only.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  body: jsonBody(ReplayBody, { example: { since: '2026-01-31T12:00:00Z', only: 'missed', dry_run: true } }),
+  answers: { 202: json('It is under way.', ReplayStarted, { headers: ['Location'] }) },
+  problems: ['unknown_endpoint', 'webhooks_unavailable'],
+  handle:
+    (deps: AskDeps & BodyLimits & { endpoints: EndpointBucket; now: () => number }) =>
+    async (c, { tenantId }) => {
+      const { endpoint_id } = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const { until, types, ...body } = parseBody(ReplayBody, (await readJsonObject(c, deps)).body);
+      const errors = timeErrors(body.since, until, deps.now());
+      if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+      const request = {
+        ...{ tenant_id: tenantId, endpoint_id, ...body },
+        ...(until === undefined ? {} : { until }),
+        ...(types === undefined ? {} : { types }),
+      };
+      const { replay_id } = await askWebhooks(c, deps, { command: 'replay', request });
+      const links = replayLinks(tenantId, { endpoint_id, replay_id });
+      return answer(c, {
+        status: 202,
+        body: { replay_id, endpoint_id, state: 'running', dry_run: body.dry_run, links },
+        headers: { location: links.replay },
+      });
+    },
+});
 
 function timeErrors(since: string, until: string | undefined, nowMs: number): InputError[] {
   const errors: InputError[] = [];

@@ -1,6 +1,7 @@
 import { brotliDecompressSync } from 'node:zlib';
-import type { Handler } from '../http/authenticate.ts';
+import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
+import { text } from '../openapi/operation.ts';
 import { DOCS_FILES } from './docs-files.ts';
 
 const PAGE = `<!doctype html>
@@ -25,9 +26,17 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** GET /docs: the API for people. Nothing on the page comes from anywhere but this server. */
-export function getDocs(): Handler {
-  return (c) =>
+/** The API for people. Nothing on the page comes from anywhere but this server. */
+export const getDocs = defineRoute({
+  method: 'get',
+  path: '/docs',
+  key: 'none',
+  id: 'getDocs',
+  tag: 'Service',
+  summary: 'This document, for people',
+  description: 'A page that needs nothing from anywhere else.',
+  answers: { 200: text('The page.', 'text/html') },
+  handle: () => (c) =>
     new Response(PAGE, {
       headers: {
         'content-type': 'text/html; charset=utf-8',
@@ -37,12 +46,30 @@ export function getDocs(): Handler {
         'x-content-type-options': 'nosniff',
         'x-request-id': c.env.requestId,
       },
-    });
-}
+    }),
+});
 
-/** GET /docs/{file}: for ever the same under its name. Sent as it is stored to whoever takes brotli. */
-export function getDocsFile(): Handler {
-  return (c) => {
+/** For ever the same under its name. Sent as it is stored to whoever takes brotli. */
+export const getDocsFile = defineRoute({
+  method: 'get',
+  path: '/docs/{file}',
+  key: 'none',
+  id: 'getDocsFile',
+  tag: 'Service',
+  summary: "The page's files",
+  description: 'A script of its own and the one that shows the document.',
+  parameters: [
+    {
+      name: 'file',
+      in: 'path',
+      description: 'As the page names it.',
+      schema: { type: 'string' },
+      required: true,
+    },
+  ],
+  answers: { 200: text('The file.', 'text/javascript') },
+  problems: ['unknown_route'],
+  handle: () => (c) => {
     const file = DOCS_FILES.find(({ name }) => name === c.req.param('file'));
     if (!file) throw new Refusal('unknown_route');
     const isCompressed = takesBrotli(c.req.header('accept-encoding') ?? '');
@@ -56,8 +83,8 @@ export function getDocsFile(): Handler {
         'x-request-id': c.env.requestId,
       },
     });
-  };
-}
+  },
+});
 
 /** RFC 9110, 12.5.3. */
 function takesBrotli(acceptEncoding: string): boolean {

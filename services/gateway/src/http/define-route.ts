@@ -1,0 +1,37 @@
+import type { ActionOperation } from '../openapi/describe-action.ts';
+import type { Operation } from '../openapi/operation.ts';
+import type { Handler, TenantHandler } from './authenticate.ts';
+
+/** One method at one path: what the OpenAPI document says of it, and what answers it. */
+export type Route<Deps> = TenantRoute<Deps> | OtherRoute<Deps>;
+
+interface TenantRoute<Deps> extends Operation {
+  readonly key: 'tenant';
+  /** `none`: it refuses every parameter in its query. */
+  readonly query?: 'none';
+  /** `limited`: its reads take turns with the tenant's other ones. */
+  readonly reads?: 'limited';
+  readonly handle: (deps: Deps) => TenantHandler;
+}
+
+interface OtherRoute<Deps> extends Operation {
+  readonly key: 'admin' | 'none';
+  /** `any`: it also answers under hosts that are not allowed, since probes ask by address. */
+  readonly hosts?: 'any';
+  readonly handle: (deps: Deps) => Handler;
+}
+
+/** A route that every action has at its own path. Callers use the key of a tenant. */
+export interface ActionRoute<Deps> extends ActionOperation {
+  readonly handle: (deps: Deps) => TenantHandler;
+}
+
+export function defineRoute<Deps>(route: TenantRoute<Deps>): TenantRoute<Deps>;
+export function defineRoute<Deps>(route: OtherRoute<Deps>): OtherRoute<Deps>;
+export function defineRoute<Deps>(route: Route<Deps>): Route<Deps> {
+  return route;
+}
+
+export function defineActionRoute<Deps>(route: ActionRoute<Deps>): ActionRoute<Deps> {
+  return route;
+}
