@@ -2,7 +2,7 @@ import { BUCKETS, JOB_WEBHOOKS_RECORD, WebhookEndpoint } from '@errand/contracts
 import { createSecretBox } from '@errand/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EndpointDeps } from '../src/webhooks/endpoints/endpoint-store.ts';
-import { ensureJobSigner } from '../src/webhooks/endpoints/job-signer.ts';
+import { ensureJobSigner } from '../src/webhooks/job-signer/job-signer.ts';
 import { startTestGateway, type TestGateway } from './gateway.ts';
 
 const box = createSecretBox(Buffer.alloc(32, 1).toString('base64'));

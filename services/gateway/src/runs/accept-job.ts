@@ -15,7 +15,7 @@ import { jobLinks } from '../jobs/job-links.ts';
 import { awaitJob, isEnding, type JobWatch } from '../jobs/job-watch.ts';
 import type { LogRoom } from '../load/log-capacity.ts';
 import type { EndpointDeps } from '../webhooks/endpoints/endpoint-store.ts';
-import { ensureJobSigner } from '../webhooks/endpoints/job-signer.ts';
+import { ensureJobSigner } from '../webhooks/job-signer/job-signer.ts';
 import { type AcceptedJob, findAccepted } from './accepted-job.ts';
 import type { Idempotency } from './idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';

@@ -1,6 +1,6 @@
 import { type InputError, Metadata } from '@errand/contracts';
 import { z } from 'zod';
-import { JobWebhookOption } from '../webhooks/endpoints/job-webhook.ts';
+import { JobWebhookOption } from '../webhooks/job-signer/job-webhook.ts';
 
 const wholeSeconds = z.int().min(1);
 const unsupported = z

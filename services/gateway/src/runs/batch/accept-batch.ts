@@ -6,7 +6,7 @@ import type { Ctx } from '../../http/request-log.ts';
 import type { FindJobDeps } from '../../jobs/find-job.ts';
 import type { LogRoom } from '../../load/log-capacity.ts';
 import type { EndpointDeps } from '../../webhooks/endpoints/endpoint-store.ts';
-import { ensureJobSigner } from '../../webhooks/endpoints/job-signer.ts';
+import { ensureJobSigner } from '../../webhooks/job-signer/job-signer.ts';
 import { type AcceptedJob, findAccepted } from '../accepted-job.ts';
 import type { Idempotency } from '../idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from '../idempotency-key.ts';

@@ -8,8 +8,8 @@ import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { refuseUnknownActions, type WriteWebhookDeps } from './create-endpoint.route.ts';
 import { ChangeBody, changeDraft } from './endpoint-draft.ts';
-import { EndpointView, endpointView, openEndpoint, sealDraft } from './endpoint-secrets.ts';
 import { changeEndpoint, readEndpoint } from './endpoint-store.ts';
+import { EndpointView, endpointView, openEndpoint, sealDraft } from './secrets/endpoint-secrets.ts';
 
 /**
  * Changes the members that are sent and no others, however many do so at once. Another signing secret is in force at

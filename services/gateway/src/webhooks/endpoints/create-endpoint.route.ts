@@ -11,10 +11,10 @@ import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { EndpointWithSecret } from './endpoint-answers.ts';
 import { CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
-import { endpointView, sealDraft } from './endpoint-secrets.ts';
 import { type EndpointDeps, endpointKey, endpointsOf } from './endpoint-store.ts';
 import type { UrlRules } from './endpoint-url.ts';
-import { newSigningSecret } from './signing-secret.ts';
+import { endpointView, sealDraft } from './secrets/endpoint-secrets.ts';
+import { newSigningSecret } from './secrets/signing-secret.ts';
 
 export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'reach'> };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { named } from '../../openapi/schemas.ts';
 import { HealthView } from './endpoint-health.ts';
-import { EndpointView } from './endpoint-secrets.ts';
+import { EndpointView } from './secrets/endpoint-secrets.ts';
 
 /* What the document says of answers with more than the endpoint itself. */
 

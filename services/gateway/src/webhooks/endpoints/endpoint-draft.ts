@@ -11,8 +11,8 @@ import { printable } from '../../http/body-errors.ts';
 import { named } from '../../openapi/schemas.ts';
 import { SentMetadata } from '../../runs/job-times.ts';
 import { type BasicAuth, readEndpointUrl, type UrlRules } from './endpoint-url.ts';
-import { secretHeaderErrors } from './secret-headers.ts';
-import { SigningSecret } from './signing-secret.ts';
+import { secretHeaderErrors } from './secrets/secret-headers.ts';
+import { SigningSecret } from './secrets/signing-secret.ts';
 
 /** An endpoint with its secrets in plain text, as it is only while a request is being answered. */
 export interface EndpointDraft {

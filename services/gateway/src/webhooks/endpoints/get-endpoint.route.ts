@@ -4,8 +4,8 @@ import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { EndpointWithHealth } from './endpoint-answers.ts';
 import type { EndpointHealthStore } from './endpoint-health.ts';
-import { endpointView } from './endpoint-secrets.ts';
 import { type EndpointDeps, readEndpoint } from './endpoint-store.ts';
+import { endpointView } from './secrets/endpoint-secrets.ts';
 
 const MAX_PENDING_COUNTED = 10_000;
 

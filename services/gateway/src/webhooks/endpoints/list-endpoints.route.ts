@@ -5,8 +5,8 @@ import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { EndpointWithHealth } from './endpoint-answers.ts';
 import type { EndpointHealthStore } from './endpoint-health.ts';
-import { endpointView } from './endpoint-secrets.ts';
 import { type EndpointDeps, endpointsOf } from './endpoint-store.ts';
+import { endpointView } from './secrets/endpoint-secrets.ts';
 
 /** Less than for one endpoint: a tenant may have many of them. */
 const MAX_PENDING_COUNTED = 1_000;

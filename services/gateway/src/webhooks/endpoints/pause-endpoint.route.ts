@@ -4,8 +4,8 @@ import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { EndpointView, endpointView } from './endpoint-secrets.ts';
 import { changeEndpoint, type EndpointDeps, readEndpoint } from './endpoint-store.ts';
+import { EndpointView, endpointView } from './secrets/endpoint-secrets.ts';
 
 /** Nothing is sent to the endpoint until it is resumed. */
 export const pauseWebhook = defineRoute({

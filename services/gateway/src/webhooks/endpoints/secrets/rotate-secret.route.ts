@@ -1,12 +1,12 @@
-import { parseBody } from '../../http/body-errors.ts';
-import { defineRoute } from '../../http/define-route.ts';
-import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
-import { answer } from '../../http/respond.ts';
-import { json, jsonBody } from '../../openapi/operation.ts';
-import * as parameters from '../../openapi/parameters.ts';
-import { EndpointWithSecret } from './endpoint-answers.ts';
+import { parseBody } from '../../../http/body-errors.ts';
+import { defineRoute } from '../../../http/define-route.ts';
+import { type BodyLimits, readOptionalJsonObject } from '../../../http/read-body.ts';
+import { answer } from '../../../http/respond.ts';
+import { json, jsonBody } from '../../../openapi/operation.ts';
+import * as parameters from '../../../openapi/parameters.ts';
+import { EndpointWithSecret } from '../endpoint-answers.ts';
+import { type EndpointDeps, readEndpoint } from '../endpoint-store.ts';
 import { endpointView } from './endpoint-secrets.ts';
-import { type EndpointDeps, readEndpoint } from './endpoint-store.ts';
 import { RotateBody, rotateSecret } from './rotate-secret.ts';
 
 /** Another signing secret, which is in this answer and in no later one. */

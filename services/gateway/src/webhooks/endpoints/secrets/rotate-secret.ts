@@ -1,9 +1,9 @@
 import type { WebhookEndpoint } from '@errand/contracts';
 import { z } from 'zod';
-import { Refusal } from '../../http/problem.ts';
-import { named } from '../../openapi/schemas.ts';
+import { Refusal } from '../../../http/problem.ts';
+import { named } from '../../../openapi/schemas.ts';
+import { changeEndpoint, type EndpointDeps } from '../endpoint-store.ts';
 import { isSigningSecretOf, sealSigningSecret } from './endpoint-secrets.ts';
-import { changeEndpoint, type EndpointDeps } from './endpoint-store.ts';
 import { newSigningSecret, replaceSecret, SigningSecret } from './signing-secret.ts';
 
 const DAY_S = 86_400;

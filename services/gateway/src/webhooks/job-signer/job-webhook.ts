@@ -1,6 +1,6 @@
 import { type InputError, type JobWebhook, WEBHOOK_EVENT_TYPES, WEBHOOK_INCLUDES } from '@errand/contracts';
 import { z } from 'zod';
-import { readEndpointUrl, type UrlRules } from './endpoint-url.ts';
+import { readEndpointUrl, type UrlRules } from '../endpoints/endpoint-url.ts';
 
 /** Where the caller of a run wants to be told of its end, as sent. */
 export const JobWebhookOption = z.strictObject({

@@ -4,11 +4,11 @@ import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { signingSecret } from './endpoint-answers.ts';
-import type { EndpointDeps } from './endpoint-store.ts';
+import { signingSecret } from '../endpoints/endpoint-answers.ts';
+import type { EndpointDeps } from '../endpoints/endpoint-store.ts';
+import { RotateBody, rotateSecret } from '../endpoints/secrets/rotate-secret.ts';
+import { newSigningSecret } from '../endpoints/secrets/signing-secret.ts';
 import { ensureJobSigner, JobSignerView, jobSignerView, readJobSigner } from './job-signer.ts';
-import { RotateBody, rotateSecret } from './rotate-secret.ts';
-import { newSigningSecret } from './signing-secret.ts';
 
 /**
  * Another secret for the webhooks of the tenant's runs, or the first one. It is in this answer and in no other, so

@@ -9,9 +9,9 @@ import type { SecretBox } from '@errand/runtime';
 import { z } from 'zod';
 import { Refusal } from '../../http/problem.ts';
 import { named } from '../../openapi/schemas.ts';
-import { SignerView, sealSigningSecret, signerView } from './endpoint-secrets.ts';
-import { type EndpointBucket, type EndpointDeps, endpointKey } from './endpoint-store.ts';
-import { newSigningSecret } from './signing-secret.ts';
+import { type EndpointBucket, type EndpointDeps, endpointKey } from '../endpoints/endpoint-store.ts';
+import { SignerView, sealSigningSecret, signerView } from '../endpoints/secrets/endpoint-secrets.ts';
+import { newSigningSecret } from '../endpoints/secrets/signing-secret.ts';
 
 /*
  * A tenant's signer of the webhooks that its runs ask for. It is stored as an endpoint of its own, of which only the

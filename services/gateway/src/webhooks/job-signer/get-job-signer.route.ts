@@ -2,7 +2,7 @@ import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import type { EndpointDeps } from './endpoint-store.ts';
+import type { EndpointDeps } from '../endpoints/endpoint-store.ts';
 import { JobSignerView, jobSignerView, readJobSigner } from './job-signer.ts';
 
 /** What the webhooks of the tenant's runs are signed with, by fingerprint. */

@@ -1,8 +1,8 @@
 import { Instant, TenantId, WebhookEndpoint } from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
 import { z } from 'zod';
-import { named } from '../../openapi/schemas.ts';
-import type { EndpointDraft } from './endpoint-draft.ts';
+import { named } from '../../../openapi/schemas.ts';
+import type { EndpointDraft } from '../endpoint-draft.ts';
 import { livePrevious } from './signing-secret.ts';
 
 /*
