@@ -1,69 +1,22 @@
-import type { Bucket, Bus, Heartbeats, WatchedBucket } from '@errand/bus';
-import { type ApiKey, type IdempotencyRecord, payloadLifeMs, type Tenant } from '@errand/contracts';
-import { createLimiter, Gauge, type Logger, type Ops, type SecretBox, type Wire } from '@errand/runtime';
+import { Gauge, type Ops, type Wire } from '@errand/runtime';
 import { Hono } from 'hono';
-import type { ActionCatalogue, CatalogueEntry } from './actions/action-catalogue.ts';
-import { createLookup, type Lookup } from './actions/lookup.ts';
+import type { CatalogueEntry } from './actions/action-catalogue.ts';
+import { createLookup } from './actions/lookup.ts';
 import { measureActions } from './actions/measure-actions.ts';
-import type { GatewayConfig } from './config.ts';
-import type { EndingsTable } from './feed/endings-rows.ts';
-import { createFeed } from './feed/feed.ts';
+import type { AppDeps } from './app-deps.ts';
+import { createGroups } from './groups.ts';
 import { allowHosts } from './http/allow-hosts.ts';
 import { createAuthenticator } from './http/authenticate.ts';
 import { allowOrigins } from './http/cors.ts';
 import type { Route } from './http/define-route.ts';
-import { createHeartbeat } from './http/heartbeat.ts';
 import { problemOf, Refusal } from './http/problem.ts';
 import { type Env, recordExchanges } from './http/request-log.ts';
-import { createLongLog } from './jobs/history/long-history.ts';
-import type { JobStore } from './jobs/job-rows.ts';
-import { createJobWatch, type JobWatch } from './jobs/job-watch.ts';
-import type { JobList } from './jobs/list/list-rows.ts';
-import type { KeyRequests } from './load/key-requests.ts';
+import type { JobWatch } from './jobs/job-watch.ts';
 import { measureKeyUsage } from './load/key-usage.ts';
-import type { LogRoom } from './load/log-capacity.ts';
 import { createTenantReads } from './load/tenant-reads.ts';
 import { mountActionRoutes, mountRoutes } from './mount.ts';
 import { openapiDocument } from './openapi/document.ts';
 import { actionRoutes, routes } from './routes.ts';
-import { createIdempotency } from './runs/idempotency.ts';
-import type { DeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
-import { createTestAllowance } from './webhooks/deliveries/probe-allowance.ts';
-import type { EndpointHealthStore } from './webhooks/endpoints/endpoint-health.ts';
-import type { EndpointBucket } from './webhooks/endpoints/endpoint-store.ts';
-import { createUrlRules } from './webhooks/endpoints/endpoint-url.ts';
-import type { ReplayLog } from './webhooks/replays/replay-rows.ts';
-
-export interface AppDeps {
-  readonly config: GatewayConfig;
-  readonly bus: Bus;
-  readonly store: JobStore;
-  readonly list: JobList;
-  readonly endings: EndingsTable;
-  readonly catalogue: ActionCatalogue;
-  readonly executors: Heartbeats;
-  readonly tenantBucket: WatchedBucket<Tenant>;
-  readonly keys: WatchedBucket<ApiKey>;
-  readonly keyRequests: KeyRequests;
-  readonly endpoints: EndpointBucket;
-  readonly health: EndpointHealthStore;
-  readonly deliveries: DeliveryLog;
-  readonly replays: ReplayLog;
-  readonly idempotencyRecords: Bucket<IdempotencyRecord>;
-  readonly box: SecretBox;
-  readonly ops: Ops;
-  readonly room: LogRoom;
-  readonly log: Logger;
-  readonly now: () => number;
-  /** Aborted when no more requests are to be waited for. */
-  readonly stopping: AbortSignal;
-}
-
-const HOUR_MS = 3_600_000;
-/** What an event's headers may take of a message. */
-const EVENT_HEADERS_BYTES = 1_024;
-/** Each goes through up to half a million entries. */
-const AUDIT_READS_AT_ONCE = 2;
 
 /** The whole HTTP API as one function of a request. */
 export function createApp(deps: AppDeps): (request: Request, wire?: Wire) => Promise<Response> {
@@ -90,12 +43,14 @@ function createRouter(deps: AppDeps): Hono<Env> {
     tenants,
     requests: deps.keyRequests,
   });
-  const shared = sharedBy(deps, tenants);
-  measureWaits(ops, shared.watch);
+  const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
+  const describe = (entries: readonly CatalogueEntry[]) => openapiDocument({ routes, actionRoutes }, entries);
+  const groups = createGroups({ ...deps, tenants, reads, describe });
+  measureWaits(ops, groups.jobs.watch);
   measureActions(ops, deps.catalogue, deps.executors);
   measureKeyUsage(ops, () => deps.keyRequests.report());
 
-  const mounted = { deps: shared, gate: { asTenant, asAdmin, reads: shared.reads } };
+  const mounted = { deps: groups, gate: { asTenant, asAdmin, reads } };
   const [probes, others] = [routes.filter(isProbe), routes.filter((route) => !isProbe(route))];
   mountRoutes(app, probes, mounted);
   if (config.allowedHosts) app.use(allowHosts(config.allowedHosts));
@@ -108,42 +63,6 @@ function createRouter(deps: AppDeps): Hono<Env> {
 
 function isProbe(route: Route<never>): boolean {
   return route.key !== 'tenant' && route.hosts === 'any';
-}
-
-/** What routes take of each other's world. */
-function sharedBy(deps: AppDeps, tenants: Lookup<Tenant>) {
-  const { config, bus, now } = deps;
-  const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
-  const { maxBodyBytes, bodyTimeoutMs } = config;
-  return {
-    ...deps,
-    ...{ tenants, maxBodyBytes, bodyTimeoutMs },
-    batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs },
-    maxEventBytes: () => bus.maxMessageBytes() - EVENT_HEADERS_BYTES,
-    inlinePayloadBytes: config.inlinePayloadBytes,
-    payloadLifeMs: payloadLifeMs(config),
-    appendTimeoutMs: config.appendTimeoutMs,
-    maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
-    defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
-    logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
-    auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
-    historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
-    inAuditTurn: createLimiter(AUDIT_READS_AT_ONCE),
-    longLog: createLongLog(bus, { maxEntries: config.longLogMaxEntries, maxMs: config.longLogMaxMs }),
-    urlRules: createUrlRules(config),
-    endpointsPerTenant: config.webhookEndpointsPerTenant,
-    testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
-    describe: (entries: readonly CatalogueEntry[]) => openapiDocument({ routes, actionRoutes }, entries),
-    reads,
-    watch: createJobWatch(bus.jobs, deps.stopping),
-    heartbeat: createHeartbeat(config.eventsHeartbeatMs),
-    feed: createFeed({ bus, table: deps.endings, now, stopping: deps.stopping, reads }),
-    feedHeartbeatMs: config.eventsHeartbeatMs,
-    idempotency: createIdempotency({
-      ...{ bus, now, records: deps.idempotencyRecords },
-      takeoverMs: config.idempotencyTakeoverMs,
-    }),
-  };
 }
 
 function measureWaits({ metrics }: Ops, watch: JobWatch): void {

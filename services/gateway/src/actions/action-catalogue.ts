@@ -25,6 +25,11 @@ export interface CatalogueEntry {
   readonly unservedSince: string | null;
 }
 
+/** For handlers that answer with actions. */
+export interface ActionsGroup {
+  readonly actions: { readonly catalogue: ActionCatalogue };
+}
+
 export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
   /** From memory only. */
   peek(name: string): CatalogueEntry | undefined;

@@ -1,9 +1,9 @@
 import { ActionName } from '@errand/contracts';
+import type { AdminGroup } from '../admin/admin-group.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answerEmpty } from '../http/respond.ts';
 import { inPath } from '../openapi/operation.ts';
-import type { ActionCatalogue } from './action-catalogue.ts';
 
 /**
  * The action takes no more runs, and nothing else becomes of its jobs. For one that no executor serves any more:
@@ -22,7 +22,7 @@ export const deleteAction = defineRoute({
   answers: { 204: { description: 'It is gone.' } },
   problems: ['unknown_action', 'action_served', 'log_unavailable'],
   handle:
-    ({ catalogue }: { catalogue: ActionCatalogue }) =>
+    ({ admin: { catalogue } }: AdminGroup) =>
     async (c) => {
       const name = c.req.param('name') ?? '';
       if (!(await catalogue.find(name))) throw new Refusal('unknown_action');

@@ -3,7 +3,7 @@ import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
 import { json } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
-import type { ActionCatalogue } from './action-catalogue.ts';
+import type { ActionsGroup } from './action-catalogue.ts';
 import { ActionView, actionView } from './action-view.ts';
 
 /** One action's contract with its JSON Schemas. */
@@ -20,7 +20,7 @@ export const getAction = defineRoute({
   answers: { 200: json('The action.', ActionView) },
   problems: ['unknown_action'],
   handle:
-    ({ catalogue }: { catalogue: ActionCatalogue }) =>
+    ({ actions: { catalogue } }: ActionsGroup) =>
     async (c, { tenantId }) => {
       const entry = await catalogue.find(c.req.param('name') ?? '');
       if (!entry) throw new Refusal('unknown_action');

@@ -3,7 +3,7 @@ import { defineRoute } from '../http/define-route.ts';
 import { answer } from '../http/respond.ts';
 import { json } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
-import type { ActionCatalogue } from './action-catalogue.ts';
+import type { ActionsGroup } from './action-catalogue.ts';
 import { ActionView, actionView } from './action-view.ts';
 
 /** Every action's contract, by name. */
@@ -19,7 +19,7 @@ export const listActions = defineRoute({
   parameters: [parameters.tenantId],
   answers: { 200: json('All of them.', z.object({ actions: z.array(ActionView) })) },
   handle:
-    ({ catalogue }: { catalogue: ActionCatalogue }) =>
+    ({ actions: { catalogue } }: ActionsGroup) =>
     (c, { tenantId }) => {
       const actions = catalogue.list().map((entry) => actionView(entry, tenantId));
       return answer(c, { status: 200, body: { actions } });

@@ -1,16 +1,15 @@
 import { hash, randomBytes } from 'node:crypto';
-import type { WatchedBucket } from '@errand/bus';
-import { ApiKey, type Tenant, TenantId } from '@errand/contracts';
+import { ApiKey, TenantId } from '@errand/contracts';
 import { z } from 'zod';
-import type { Lookup } from '../actions/lookup.ts';
 import { parseBody, printable } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
-import { type BodyLimits, readJsonObject } from '../http/read-body.ts';
+import { type HttpGroup, readJsonObject } from '../http/read-body.ts';
 import { answer } from '../http/respond.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
+import type { AdminGroup } from './admin-group.ts';
 import { KeyView } from './key-view.ts';
 
 const KeyBody = named('ApiKeyRequest', z.strictObject({ name: printable(ApiKey.shape.name) }));
@@ -29,17 +28,17 @@ export const createKey = defineRoute({
   answers: { 201: json('The key.', KeyView.extend({ api_key: z.string() })) },
   problems: ['unknown_tenant', 'log_unavailable'],
   handle:
-    (deps: BodyLimits & { keys: WatchedBucket<ApiKey>; tenants: Lookup<Tenant>; now: () => number }) =>
+    ({ admin, http }: AdminGroup & HttpGroup) =>
     async (c) => {
       const tenantId = c.req.param('tenant_id') ?? '';
-      const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
+      const known = TenantId.safeParse(tenantId).success && (await admin.tenants.find(tenantId));
       if (!known) throw new Refusal('unknown_tenant');
       c.env.tenantId = tenantId;
-      const { name } = parseBody(KeyBody, (await readJsonObject(c, deps)).body);
+      const { name } = parseBody(KeyBody, (await readJsonObject(c, http)).body);
       const token = `errand_${randomBytes(32).toString('base64url')}`;
       const keyId = hash('sha256', token, 'hex');
-      const key: ApiKey = { tenant_id: tenantId, name, created_at: new Date(deps.now()).toISOString() };
-      await deps.keys.put(keyId, key);
+      const key: ApiKey = { tenant_id: tenantId, name, created_at: new Date(admin.now()).toISOString() };
+      await admin.keys.put(keyId, key);
       return answer(c, { status: 201, body: { key_id: keyId, ...key, api_key: token } });
     },
 });

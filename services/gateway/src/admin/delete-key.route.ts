@@ -1,10 +1,9 @@
-import type { WatchedBucket } from '@errand/bus';
-import type { ApiKey } from '@errand/contracts';
 import { z } from 'zod';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answerEmpty } from '../http/respond.ts';
 import { inPath } from '../openapi/operation.ts';
+import type { AdminGroup } from './admin-group.ts';
 
 const KEY_ID = /^[0-9a-f]{64}$/;
 
@@ -21,7 +20,7 @@ export const deleteKey = defineRoute({
   answers: { 204: { description: 'It is gone.' } },
   problems: ['unknown_key', 'log_unavailable'],
   handle:
-    ({ keys }: { keys: WatchedBucket<ApiKey> }) =>
+    ({ admin: { keys } }: AdminGroup) =>
     async (c) => {
       const keyId = c.req.param('key_id') ?? '';
       const key = KEY_ID.test(keyId) ? (keys.peek(keyId) ?? (await keys.get(keyId))) : undefined;

@@ -1,4 +1,3 @@
-import type { Bus } from '@errand/bus';
 import {
   ActionName,
   AUDIT_EXPORT_FORMAT,
@@ -10,6 +9,7 @@ import { defineRoute } from '../http/define-route.ts';
 import { inQuery } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { schemaOf } from '../openapi/schemas.ts';
+import type { AdminGroup } from './admin-group.ts';
 import { createAdminQuery } from './admin-query.ts';
 import { auditExport } from './audit-export.ts';
 
@@ -45,7 +45,7 @@ export const exportAudit = defineRoute({
   },
   problems: ['invalid_input'],
   handle:
-    ({ bus, now }: { bus: { readonly audit: Pick<Bus['audit'], 'read'> }; now: () => number }) =>
+    ({ admin: { bus, now } }: AdminGroup) =>
     (c) => {
       const query = createAdminQuery(c.req.query());
       const sinceMs = query.time('from');

@@ -1,8 +1,8 @@
 import { defineRoute } from '../http/define-route.ts';
 import { answer } from '../http/respond.ts';
-import type { KeyRequests } from '../load/key-requests.ts';
 import { KeyUsageView } from '../load/key-usage.ts';
 import { json } from '../openapi/operation.ts';
+import type { AdminGroup } from './admin-group.ts';
 
 /** What the keys that cost this gateway most have cost it in the last one to two minutes. */
 export const getKeyUsage = defineRoute({
@@ -16,7 +16,7 @@ export const getKeyUsage = defineRoute({
     'The ten keys that cost this gateway most in the last one to two minutes, by time, bytes, requests or connections, and all others together.',
   answers: { 200: json('By key.', KeyUsageView) },
   handle:
-    ({ keyRequests }: { keyRequests: Pick<KeyRequests, 'report'> }) =>
+    ({ admin: { keyRequests } }: AdminGroup) =>
     (c) =>
       answer(c, { status: 200, body: keyRequests.report() }),
 });

@@ -1,4 +1,3 @@
-import type { Bus } from '@errand/bus';
 import { type InputError, Instant } from '@errand/contracts';
 import { z } from 'zod';
 import { defineRoute } from '../http/define-route.ts';
@@ -7,6 +6,7 @@ import { answer } from '../http/respond.ts';
 import { inQuery, json } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
+import type { AdminGroup } from './admin-group.ts';
 
 const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = '50';
@@ -42,7 +42,7 @@ export const listDeadLetters = defineRoute({
   },
   problems: ['invalid_input', 'log_unavailable'],
   handle:
-    ({ bus }: { bus: { readonly deadLetters: Pick<Bus['deadLetters'], 'list'> } }) =>
+    ({ admin: { bus } }: AdminGroup) =>
     async (c) => {
       const { after = '0', limit = DEFAULT_LIMIT } = c.req.query();
       const errors: InputError[] = [];

@@ -1,10 +1,10 @@
-import type { Heartbeats } from '@errand/bus';
 import { ExecutorHeartbeat } from '@errand/contracts';
 import { z } from 'zod';
 import { defineRoute } from '../http/define-route.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
 import { answer } from '../http/respond.ts';
 import { json } from '../openapi/operation.ts';
+import type { AdminGroup } from './admin-group.ts';
 
 const ExecutorsAnswer = z.object({ executors: z.array(ExecutorHeartbeat) });
 
@@ -21,7 +21,7 @@ export const listExecutors = defineRoute({
   answers: { 200: json('All of them.', ExecutorsAnswer) },
   problems: ['invalid_input'],
   handle:
-    ({ executors }: { executors: Pick<Heartbeats, 'list'> }) =>
+    ({ admin: { executors } }: AdminGroup) =>
     (c) => {
       refuseUnknownParameters(c, []);
       const alive = executors.list().toSorted((a, b) => (a.executor_id < b.executor_id ? -1 : 1));

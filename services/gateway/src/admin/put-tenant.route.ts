@@ -1,4 +1,3 @@
-import type { WatchedBucket } from '@errand/bus';
 import { Tenant, TenantId } from '@errand/contracts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
@@ -6,6 +5,7 @@ import { answer } from '../http/respond.ts';
 import { json } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
+import type { AdminGroup } from './admin-group.ts';
 
 named('Tenant', Tenant);
 
@@ -21,16 +21,18 @@ export const putTenant = defineRoute({
   parameters: [parameters.tenantId],
   answers: { 200: json('It was there.', Tenant), 201: json('It is made.', Tenant) },
   problems: ['invalid_input', 'log_unavailable'],
-  handle: (deps: { tenantBucket: WatchedBucket<Tenant>; now: () => number }) => async (c) => {
-    const tenantId = c.req.param('tenant_id') ?? '';
-    const parsed = TenantId.safeParse(tenantId);
-    if (!parsed.success) {
-      const detail = parsed.error.issues[0]?.message ?? 'is not valid';
-      throw new Refusal('invalid_input', { errors: [{ parameter: 'tenant_id', code: 'pattern', detail }] });
-    }
-    c.env.tenantId = tenantId;
-    const tenant: Tenant = { tenant_id: tenantId, created_at: new Date(deps.now()).toISOString() };
-    if (await deps.tenantBucket.create(tenantId, tenant)) return answer(c, { status: 201, body: tenant });
-    return answer(c, { status: 200, body: (await deps.tenantBucket.get(tenantId)) ?? tenant });
-  },
+  handle:
+    ({ admin }: AdminGroup) =>
+    async (c) => {
+      const tenantId = c.req.param('tenant_id') ?? '';
+      const parsed = TenantId.safeParse(tenantId);
+      if (!parsed.success) {
+        const detail = parsed.error.issues[0]?.message ?? 'is not valid';
+        throw new Refusal('invalid_input', { errors: [{ parameter: 'tenant_id', code: 'pattern', detail }] });
+      }
+      c.env.tenantId = tenantId;
+      const tenant: Tenant = { tenant_id: tenantId, created_at: new Date(admin.now()).toISOString() };
+      if (await admin.tenantBucket.create(tenantId, tenant)) return answer(c, { status: 201, body: tenant });
+      return answer(c, { status: 200, body: (await admin.tenantBucket.get(tenantId)) ?? tenant });
+    },
 });

@@ -1,16 +1,12 @@
-import type { Bus } from '@errand/bus';
 import { RebuildProgress } from '@errand/contracts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
 import { json } from '../openapi/operation.ts';
 import { named } from '../openapi/schemas.ts';
+import type { AdminGroup } from './admin-group.ts';
 
 named('RebuildProgress', RebuildProgress);
-
-export interface RebuildDeps {
-  readonly bus: { readonly commands: Pick<Bus['commands'], 'askProjection'> };
-}
 
 const PATH = '/admin/projections/job_summary/rebuild';
 const JOB_SUMMARY = { projection: 'job_summary' } as const;
@@ -27,7 +23,7 @@ export const startRebuild = defineRoute({
   answers: { 202: json('It is noted down.', RebuildProgress, { headers: ['Location'] }) },
   problems: ['rebuild_running', 'log_unavailable'],
   handle:
-    ({ bus }: RebuildDeps) =>
+    ({ admin: { bus } }: AdminGroup) =>
     async (c) => {
       const asked = await bus.commands.askProjection('rebuild', JOB_SUMMARY);
       if (asked.kind === 'running') throw new Refusal('rebuild_running');
@@ -47,7 +43,7 @@ export const getRebuild = defineRoute({
   answers: { 200: json('The rebuild.', RebuildProgress) },
   problems: ['unknown_rebuild', 'log_unavailable'],
   handle:
-    ({ bus }: RebuildDeps) =>
+    ({ admin: { bus } }: AdminGroup) =>
     async (c) => {
       const asked = await bus.commands.askProjection('rebuild_status', JOB_SUMMARY);
       if (asked.kind === 'none') throw new Refusal('unknown_rebuild');
@@ -67,7 +63,7 @@ export const cancelRebuild = defineRoute({
   answers: { 200: json('The rebuild.', RebuildProgress) },
   problems: ['no_rebuild_running', 'log_unavailable'],
   handle:
-    ({ bus }: RebuildDeps) =>
+    ({ admin: { bus } }: AdminGroup) =>
     async (c) => {
       const asked = await bus.commands.askProjection('cancel_rebuild', JOB_SUMMARY);
       if (asked.kind === 'none') throw new Refusal('no_rebuild_running');

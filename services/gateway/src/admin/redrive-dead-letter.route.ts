@@ -1,9 +1,9 @@
-import type { Bus } from '@errand/bus';
 import { z } from 'zod';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
 import { inPath, json } from '../openapi/operation.ts';
+import type { AdminGroup } from './admin-group.ts';
 
 /**
  * 202 once the event is on its way to its consumer again. One that still cannot be read comes back as another dead
@@ -21,7 +21,7 @@ export const redriveDeadLetter = defineRoute({
   answers: { 202: json('It is on its way.', z.object({ id: z.int() })) },
   problems: ['unknown_dead_letter', 'log_unavailable'],
   handle:
-    ({ bus }: { bus: { readonly deadLetters: Pick<Bus['deadLetters'], 'redrive'> } }) =>
+    ({ admin: { bus } }: AdminGroup) =>
     async (c) => {
       const sent = c.req.param('id') ?? '';
       const id = /^[1-9]\d{0,14}$/.test(sent) ? Number(sent) : undefined;

@@ -6,6 +6,7 @@ import { answerSlowly } from '../load/slow-answer.ts';
 import { inQuery, json } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
+import type { AdminGroup } from './admin-group.ts';
 import { createAdminQuery } from './admin-query.ts';
 
 named('VerifyReport', VerifyReport);
@@ -30,7 +31,7 @@ export const verify = defineRoute({
   answers: { 200: json('What does not hold.', VerifyReport) },
   problems: ['invalid_input', 'verify_running', 'log_unavailable'],
   handle:
-    ({ bus }: { bus: { readonly commands: Pick<Bus['commands'], 'askVerify'> } }) =>
+    ({ admin: { bus } }: AdminGroup) =>
     (c) => {
       const query = createAdminQuery(c.req.query());
       const sinceMs = query.time('since');
@@ -45,7 +46,7 @@ export const verify = defineRoute({
 });
 
 async function ask(
-  bus: { readonly commands: Pick<Bus['commands'], 'askVerify'> },
+  bus: Pick<Bus, 'commands'>,
   request: VerifyRequest,
   signal: AbortSignal,
 ): Promise<VerifyReport> {

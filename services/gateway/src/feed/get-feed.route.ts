@@ -19,17 +19,9 @@ import { named, schemaOf } from '../openapi/schemas.ts';
 import type { Ending } from './endings-rows.ts';
 import type { Feed, FeedPage, FeedRead } from './feed.ts';
 import { feedCursorText } from './feed-cursor.ts';
+import type { FeedGroup } from './feed-group.ts';
 import { readFeedQuery } from './feed-query.ts';
 import { feedStream } from './feed-stream.ts';
-
-export interface GetFeedDeps {
-  readonly feed: Feed;
-  readonly catalogue: ActionCatalogue;
-  readonly now: () => number;
-  /** The longest life of a job. */
-  readonly maxLifeMs: number;
-  readonly feedHeartbeatMs: number;
-}
 
 const RETENTION_MS = SUMMARY_RETENTION_DAYS * 86_400_000;
 /** Whoever begins at the oldest ending gets that far before its cursor expires. */
@@ -86,31 +78,30 @@ export const readFeed = defineRoute({
     },
   },
   problems: ['invalid_input', 'cursor_expired', 'database_unavailable'],
-  handle: (deps: GetFeedDeps) => {
-    const { feed, catalogue } = deps;
+  handle: ({ feed }: FeedGroup) => {
+    const { source, catalogue, heartbeatMs } = feed;
     return async (c, { tenantId }) => {
       // A summary goes 7 days after its job was requested, so an ending is kept for that less the job's life.
-      const keptSinceMs = deps.now() - RETENTION_MS + deps.maxLifeMs;
+      const keptSinceMs = feed.now() - RETENTION_MS + feed.maxLifeMs;
       const query = readFeedQuery(new URL(c.req.url).searchParams, {
         lastEventId: c.req.header('last-event-id'),
         keptSinceMs,
       });
       const beginning = { version: 0, atMs: keptSinceMs + HEAD_START_MS };
-      const after = query.after === 'latest' ? await feed.latest() : (query.after ?? beginning);
+      const after = query.after === 'latest' ? await source.latest() : (query.after ?? beginning);
       const wanted: FeedRead = { tenantId, after, types: query.types, limit: query.limit };
       const viewOf = (ending: Ending) => endingView(tenantId, ending, catalogue);
       const isStream =
         c.req.method !== 'HEAD' && /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
       if (!isStream) {
         const waitMs = c.req.method === 'HEAD' ? 0 : query.waitS * 1_000;
-        const { endings, next } = await readPatiently(feed, { wanted, waitMs, signals: endsOfWait(c) });
+        const { endings, next } = await readPatiently(source, { wanted, waitMs, signals: endsOfWait(c) });
         return answer(c, { status: 200, body: { events: endings.map(viewOf), next: feedCursorText(next) } });
       }
-      const changes = feed.follow(tenantId, endsOfWait(c));
+      const changes = source.follow(tenantId, endsOfWait(c));
       try {
-        const first = await feed.read(wanted);
-        const heartbeatMs = deps.feedHeartbeatMs;
-        return new Response(feedStream({ feed, changes, wanted, first, heartbeatMs, viewOf }), {
+        const first = await source.read(wanted);
+        return new Response(feedStream({ feed: source, changes, wanted, first, heartbeatMs, viewOf }), {
           headers: {
             'content-type': 'text/event-stream',
             'cache-control': 'no-store',

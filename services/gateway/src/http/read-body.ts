@@ -7,6 +7,11 @@ export interface BodyLimits {
   readonly bodyTimeoutMs: number;
 }
 
+/** For handlers that read bodies. */
+export interface HttpGroup {
+  readonly http: BodyLimits;
+}
+
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 /** RFC 8259, 8.1: JSON between systems is UTF-8. */
 const OTHER_CHARSET = /;\s*charset\s*=(?!\s*"?utf-8"?\s*(?:;|$))/i;

@@ -10,12 +10,11 @@ import { inQuery } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { refTo } from '../openapi/schemas.ts';
 import { hadHappened, readAsOf } from './history/as-of.ts';
-import { foldHistory, type JobHistoryDeps } from './history/history.ts';
+import { foldHistory } from './history/history.ts';
 import { readJobQuery } from './job-query.ts';
 import { summaryOf } from './job-summary.ts';
-import { type LookUpDeps, lookUpJob } from './look-up-job.ts';
-
-type GetJobDeps = LookUpDeps & JobHistoryDeps;
+import type { JobsGroup } from './jobs-group.ts';
+import { lookUpJob } from './look-up-job.ts';
 
 /** The summary of a job of any action, as it is or as it was. */
 export const getJob = defineRoute({
@@ -42,33 +41,33 @@ export const getJob = defineRoute({
   },
   problems: ['unknown_job', 'job_expired', 'events_gone', 'history_out_of_reach', 'invalid_input'],
   handle:
-    (deps: GetJobDeps) =>
+    ({ jobs }: JobsGroup) =>
     (c, { tenantId }) => {
       refuseUnknownParameters(c, ['min_version', 'wait', 'as_of']);
       const { min_version: minVersion, wait, as_of: asOf } = c.req.query();
-      if (asOf !== undefined) return answerAsOf(c, deps, { tenantId, asOf });
-      const query = readJobQuery({ jobId: c.req.param('job_id'), minVersion, wait }, deps.now());
-      return lookUpJob(c, deps, { tenantId, query, place: ANY_PLACE });
+      if (asOf !== undefined) return answerAsOf(c, jobs, { tenantId, asOf });
+      const query = readJobQuery({ jobId: c.req.param('job_id'), minVersion, wait }, jobs.now());
+      return lookUpJob(c, jobs, { tenantId, query, place: ANY_PLACE });
     },
 });
 
 /** What a status call would have answered then. It never changes, so it does not say when to ask again. */
 async function answerAsOf(
   c: Ctx,
-  deps: GetJobDeps,
+  jobs: JobsGroup['jobs'],
   wanted: { tenantId: string; asOf: string },
 ): Promise<Response> {
-  const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, deps.now());
+  const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, jobs.now());
   c.env.jobId = jobId;
   const errors = ['wait', 'min_version'].flatMap((parameter): InputError[] => {
     const detail = 'cannot be told beside as_of';
     return c.req.query(parameter) === undefined ? [] : [{ parameter, code: 'unsupported', detail }];
   });
   if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-  const asOf = readAsOf(wanted.asOf, deps.now());
+  const asOf = readAsOf(wanted.asOf, jobs.now());
   const job = { tenantId: wanted.tenantId, jobId };
-  const state = await foldHistory(deps, job, (recorded) => hadHappened(recorded, asOf));
-  const summary = state && summaryOf(state, deps.catalogue);
+  const state = await foldHistory(jobs, job, (recorded) => hadHappened(recorded, asOf));
+  const summary = state && summaryOf(state, jobs.catalogue);
   if (!summary) throw new Refusal('unknown_job', { detail: 'There was no such job here at that time.' });
   return answer(c, {
     status: 200,

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Bus } from '@errand/bus';
 import { JSON_TYPE, type PayloadRef } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
-import type { Logger } from '@errand/runtime';
 import { dispositionOf } from '../http/content-disposition.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { hasTag } from '../http/has-tag.ts';
@@ -10,13 +8,9 @@ import { Refusal } from '../http/problem.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answerEmpty } from '../http/respond.ts';
 import * as parameters from '../openapi/parameters.ts';
-import { type FindJobDeps, findJob } from './find-job.ts';
+import { findJob } from './find-job.ts';
 import { readJobQuery } from './job-query.ts';
-
-export interface GetResultDeps extends FindJobDeps {
-  readonly bus: FindJobDeps['bus'] & { readonly payloads: Pick<Bus['payloads'], 'open'> };
-  readonly log: Logger;
-}
+import type { JobsGroup } from './jobs-group.ts';
 
 /**
  * What the job came to, as a download. A file comes as it was made, and breaks off rather than end as something else;
@@ -53,24 +47,24 @@ export const downloadResult = defineRoute({
     'invalid_input',
   ],
   handle:
-    (deps: GetResultDeps) =>
+    ({ jobs }: JobsGroup) =>
     async (c, { tenantId }) => {
-      const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, deps.now());
+      const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, jobs.now());
       c.env.jobId = jobId;
-      const state = await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });
+      const state = await findJob(jobs, { tenantId, jobId, action: undefined, minVersion: 0 });
       c.env.action = state.action;
       const { status } = state.phase.value;
       if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
       if (status !== 'succeeded') throw new Refusal('no_result');
       const { result, resultRef } = state.outcome.value;
-      return resultRef ? answerFile(c, deps, { ref: resultRef, state }) : answerInline(c, result);
+      return resultRef ? answerFile(c, jobs, { ref: resultRef, state }) : answerInline(c, result);
     },
 });
 
 /** @throws Refusal result_gone; LogUnavailable */
 async function answerFile(
   c: Ctx,
-  { bus, log }: GetResultDeps,
+  { bus, log }: JobsGroup['jobs'],
   { ref, state }: { ref: PayloadRef; state: JobState },
 ): Promise<Response> {
   const { tenantId, jobId } = state;

@@ -5,7 +5,8 @@ import { summaryAnswer, summaryHeaders } from '../openapi/job-answers.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { refTo } from '../openapi/schemas.ts';
 import { readJobQuery } from './job-query.ts';
-import { type LookUpDeps, lookUpJob } from './look-up-job.ts';
+import type { JobsGroup } from './jobs-group.ts';
+import { lookUpJob } from './look-up-job.ts';
 
 /** The summary of a job of this very action and resource. */
 export const getStatus = defineActionRoute({
@@ -29,12 +30,12 @@ export const getStatus = defineActionRoute({
     problems: ['unknown_action', 'unknown_job', 'job_expired', 'invalid_input', 'history_out_of_reach'],
   }),
   handle:
-    (deps: LookUpDeps) =>
+    ({ jobs }: JobsGroup) =>
     async (c, { tenantId }) => {
       refuseUnknownParameters(c, ['job_id', 'min_version', 'wait']);
-      const place = await findPlace(c, deps.catalogue);
+      const place = await findPlace(c, jobs.catalogue);
       const { job_id: jobId, min_version: minVersion, wait } = c.req.query();
-      const query = readJobQuery({ jobId, minVersion, wait }, deps.now());
-      return lookUpJob(c, deps, { tenantId, query, place });
+      const query = readJobQuery({ jobId, minVersion, wait }, jobs.now());
+      return lookUpJob(c, jobs, { tenantId, query, place });
     },
 });

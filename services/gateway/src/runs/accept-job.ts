@@ -1,5 +1,4 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { Bus } from '@errand/bus';
 import type { RunAccepted } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
@@ -9,30 +8,17 @@ import { type Ctx, endsOfWait } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
 import { traceParentOf } from '../http/trace-parent.ts';
 import { preferredWaitS } from '../http/wait-preference.ts';
-import { type FindJobDeps, findJob } from '../jobs/find-job.ts';
+import { findJob } from '../jobs/find-job.ts';
 import { answerSummary } from '../jobs/job-answer.ts';
 import { jobLinks } from '../jobs/job-links.ts';
-import { awaitJob, isEnding, type JobWatch } from '../jobs/job-watch.ts';
-import type { LogRoom } from '../load/log-capacity.ts';
-import type { EndpointDeps } from '../webhooks/endpoints/endpoint-store.ts';
+import { awaitJob, isEnding } from '../jobs/job-watch.ts';
 import { ensureJobSigner } from '../webhooks/job-signer/job-signer.ts';
 import { type AcceptedJob, findAccepted } from './accepted-job.ts';
-import type { Idempotency } from './idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
 import { jobRequestOf } from './request-job.ts';
 import type { JobOrder } from './run-options.ts';
-import { type StoreInputDeps, storeInput } from './store-input.ts';
-
-export interface AcceptJobDeps extends FindJobDeps, EndpointDeps, StoreInputDeps {
-  readonly bus: FindJobDeps['bus'] & { readonly jobs: Pick<Bus['jobs'], 'append'> } & {
-    readonly payloads: Pick<Bus['payloads'], 'put'>;
-  };
-  readonly catalogue: ActionCatalogue;
-  readonly idempotency: Idempotency;
-  readonly watch: JobWatch;
-  readonly room: LogRoom;
-  readonly appendTimeoutMs: number;
-}
+import type { RunDeps } from './runs-group.ts';
+import { storeInput } from './store-input.ts';
 
 /** An order that came over HTTP. */
 interface SentOrder {
@@ -53,7 +39,7 @@ interface SentOrder {
  * Requests a job, once for each Idempotency-Key, and answers 202 when the log has acknowledged it; 200 with the summary
  * if the caller prefers to wait and the job ends in that time.
  */
-export async function acceptJob(c: Ctx, deps: AcceptJobDeps, sent: SentOrder): Promise<Response> {
+export async function acceptJob(c: Ctx, deps: RunDeps, sent: SentOrder): Promise<Response> {
   const { order, caller, actionPath } = sent;
   const { tenantId } = caller;
   const { value: job, replayed } = await requestOnce(c, deps, sent);
@@ -65,7 +51,7 @@ export async function acceptJob(c: Ctx, deps: AcceptJobDeps, sent: SentOrder): P
 /** The answer to whoever asked for a job, at first and again. */
 export async function answerAccepted(
   c: Ctx,
-  deps: AcceptJobDeps,
+  deps: RunDeps,
   accepted: {
     job: AcceptedJob;
     tenantId: string;
@@ -75,6 +61,7 @@ export async function answerAccepted(
   },
 ): Promise<Response> {
   const { job, tenantId, action, links, replayed } = accepted;
+  const { catalogue, now } = deps.jobs;
   const waitS = preferredWaitS(c.req.raw.headers.get('prefer'));
   c.env.jobId = job.jobId;
   const headers = {
@@ -84,14 +71,14 @@ export async function answerAccepted(
   };
   const wanted = { tenantId, jobId: job.jobId, action, minVersion: 0 };
   const ended = waitS ? await awaitEnding(c, deps, { wanted, waitS, version: job.version }) : undefined;
-  if (ended) return answerSummary(c, ended, { ...deps, status: 200, headers });
+  if (ended) return answerSummary(c, ended, { catalogue, now, status: 200, headers });
   const body: RunAccepted = {
     job_id: job.jobId,
     status: 'queued',
     version: job.version,
     action,
     created_at: job.createdAt,
-    ...unserved(deps.catalogue, action),
+    ...unserved(catalogue, action),
     links,
   };
   return answer(c, { status: 202, body, headers: { ...headers, 'retry-after': '1' } });
@@ -104,7 +91,7 @@ function unserved(catalogue: ActionCatalogue, action: string): Pick<RunAccepted,
 
 async function requestOnce(
   c: Ctx,
-  deps: AcceptJobDeps,
+  deps: RunDeps,
   sent: SentOrder,
 ): Promise<{ value: AcceptedJob; replayed: boolean }> {
   const { caller, kind, order, text } = sent;
@@ -119,32 +106,32 @@ async function requestOnce(
   }
   const place = keyedPlaceOf(url);
   const action = order.contract.name;
-  return deps.idempotency.once({
+  return deps.runs.idempotency.once({
     name: recordNameOf({ tenantId, kind, place, key }),
     fingerprint: fingerprintOf(place, text),
     request: ({ job_id: jobId }) => request(c, deps, { ...sent, jobId }),
-    find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
+    find: (record) => findAccepted(deps.jobs, { tenantId, action, jobId: record.job_id }, record),
   });
 }
 
 /** Undefined when there is a job of that id. */
 async function request(
   c: Ctx,
-  deps: AcceptJobDeps,
+  deps: RunDeps,
   sent: SentOrder & { jobId: string },
 ): Promise<AcceptedJob | undefined> {
   const { caller, jobId, nowMs } = sent;
   c.env.jobId = jobId;
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
-  const { appendTimeoutMs } = deps;
+  const { appendTimeoutMs, inlinePayloadBytes, room, bus } = deps.runs;
   const { tenantId } = caller;
   const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
-  deps.room.admitRuns({ jobs: 1, bytes: Math.min(bytes, deps.inlinePayloadBytes) });
-  const order = await storeInput(deps, sent.order, { tenantId, jobId, bytes });
+  room.admitRuns({ jobs: 1, bytes: Math.min(bytes, inlinePayloadBytes) });
+  const order = await storeInput(deps.runs, sent.order, { tenantId, jobId, bytes });
   const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
   // Whoever calls the webhook must find what to sign with.
-  if (order.webhook) await ensureJobSigner(deps, caller.tenantId);
-  const outcome = await deps.bus.jobs.append(append);
+  if (order.webhook) await ensureJobSigner(deps.webhooks, caller.tenantId);
+  const outcome = await bus.jobs.append(append);
   if (outcome.kind === 'conflict') return undefined;
   return { jobId, version: outcome.version, createdAt: append.event.time };
 }
@@ -152,14 +139,18 @@ async function request(
 /** The job's state if it ends in time. A job that was accepted stays so, whatever becomes of reading it. */
 async function awaitEnding(
   c: Ctx,
-  deps: AcceptJobDeps,
+  deps: RunDeps,
   { wanted, waitS, version }: { wanted: Parameters<typeof findJob>[1]; waitS: number; version: number },
 ): Promise<JobState | undefined> {
   const hasEnded = (state: JobState) => isEnded(state.phase.value.status);
   try {
-    const state = await awaitJob(deps.watch, wanted, {
-      ...{ signals: endsOfWait(c), timeoutMs: waitS * 1_000, wakesOn: isEnding, isEnough: hasEnded },
-      ...{ atLeast: version, read: (atLeast: number | undefined) => findJob(deps, { ...wanted, atLeast }) },
+    const state = await awaitJob(deps.jobs.watch, wanted, {
+      signals: endsOfWait(c),
+      timeoutMs: waitS * 1_000,
+      wakesOn: isEnding,
+      isEnough: hasEnded,
+      atLeast: version,
+      read: (atLeast: number | undefined) => findJob(deps.jobs, { ...wanted, atLeast }),
     });
     return hasEnded(state) ? state : undefined;
   } catch {

@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { type Bus, PayloadBroken } from '@errand/bus';
+import { PayloadBroken } from '@errand/bus';
 import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
 import { foldJob, isEnded } from '@errand/domain';
 import { createSteps } from '@errand/json-schema';
@@ -9,7 +9,7 @@ import type { Caller } from '../http/authenticate.ts';
 import { parseBody } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
-import { type BodyLimits, type JsonBody, readOptionalJsonObject } from '../http/read-body.ts';
+import { type JsonBody, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { findJob } from '../jobs/find-job.ts';
 import { readJobQuery } from '../jobs/job-query.ts';
@@ -18,19 +18,12 @@ import { accepted, summaryAnswer } from '../openapi/job-answers.ts';
 import { jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named, refTo } from '../openapi/schemas.ts';
-import { type AcceptJobDeps, acceptJob, answerAccepted } from './accept-job.ts';
+import { acceptJob, answerAccepted } from './accept-job.ts';
 import { findAccepted } from './accepted-job.ts';
 import { answerOrReplay } from './first-answer.ts';
 import { type JobLife, jobTimesOf } from './job-times.ts';
 import { checkInput, type JobOrder } from './run-options.ts';
-
-type Deps = AcceptJobDeps &
-  BodyLimits &
-  JobLife & {
-    readonly bus: { readonly payloads: Pick<Bus['payloads'], 'open'> };
-    /** For how long a payload is kept after it was stored. */
-    readonly payloadLifeMs: number;
-  };
+import type { RunDeps } from './runs-group.ts';
 
 const EmptyBody = named('EmptyRequest', z.strictObject({}));
 
@@ -72,18 +65,19 @@ export const retryJob = defineRoute({
     'idempotency_in_flight',
     'idempotency_key_reused',
   ],
-  handle: (deps: Deps) => async (c, caller) => {
-    const nowMs = deps.now();
+  handle: (deps: RunDeps) => async (c, caller) => {
+    const nowMs = deps.runs.now();
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, nowMs);
     const { tenantId } = caller;
-    return answerOrReplay(c, deps.idempotency, {
+    return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,
       kind: 'retry',
-      readBody: () => readOptionalJsonObject(c, deps),
+      readBody: () => readOptionalJsonObject(c, deps.http),
       judge: (readBody) => judge(c, deps, { caller, jobId, nowMs, readBody }),
-      find: (record) => findAccepted(deps, { tenantId, action: undefined, jobId: record.job_id }, record),
+      find: (record) =>
+        findAccepted(deps.jobs, { tenantId, action: undefined, jobId: record.job_id }, record),
       answerFound(job) {
-        const links = linksOf({ ...job, tenantId }, deps.catalogue);
+        const links = linksOf({ ...job, tenantId }, deps.runs.catalogue);
         return answerAccepted(c, deps, { job, tenantId, action: job.action, links, replayed: true });
       },
     });
@@ -92,7 +86,7 @@ export const retryJob = defineRoute({
 
 async function judge(
   c: Ctx,
-  deps: Deps,
+  deps: RunDeps,
   sent: { caller: Caller; jobId: string; nowMs: number; readBody: () => Promise<JsonBody> },
 ): Promise<Response> {
   const { caller, jobId, nowMs, readBody } = sent;
@@ -101,11 +95,11 @@ async function judge(
   const { tenantId } = caller;
   const request = await readRequest(deps, { tenantId, jobId });
   c.env.action = request.action;
-  const entry = await deps.catalogue.find(request.action);
+  const entry = await deps.runs.catalogue.find(request.action);
   const resource = entry && fillResource(entry.template, request.resource);
   if (!entry || resource === undefined) throw new Refusal('unknown_action');
-  const times = timesOf(deps, nowMs);
-  const { input, json, inputRef } = await readInput(deps, request, times);
+  const times = timesOf(deps.runs, nowMs);
+  const { input, json, inputRef } = await readInput(deps.runs, request, times);
   const errors = checkInput(input, json.length, { entry, steps: createSteps() });
   if (errors.length > 0) throw new Refusal('invalid_input', { errors });
   const order: JobOrder = {
@@ -132,10 +126,10 @@ async function judge(
 
 /** What an ended job was asked for. Its input is in the log only, which forgets sooner than the summary does. */
 async function readRequest(
-  deps: Deps,
+  deps: RunDeps,
   job: { tenantId: string; jobId: string },
 ): Promise<JobEventOf<'JobRequested'>['data']> {
-  const events = await deps.bus.jobs.read(job);
+  const events = await deps.runs.bus.jobs.read(job);
   const requested = events.map(({ event }) => event).find(({ type }) => type === 'JobRequested');
   const state = foldJob(events);
   if (state && requested?.type === 'JobRequested') {
@@ -143,7 +137,7 @@ async function readRequest(
     if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
     if (requested.data.input !== undefined || requested.data.input_ref) return requested.data;
   } else {
-    await findJob(deps, { ...job, action: undefined, minVersion: 0 });
+    await findJob(deps.jobs, { ...job, action: undefined, minVersion: 0 });
   }
   throw new Refusal('input_gone');
 }
@@ -153,7 +147,7 @@ async function readRequest(
  * @throws Refusal input_gone; LogUnavailable
  */
 async function readInput(
-  { bus, payloadLifeMs }: Deps,
+  { bus, payloadLifeMs }: RunDeps['runs'],
   { input, input_ref: ref }: JobEventOf<'JobRequested'>['data'],
   times: JobOrder['times'],
 ): Promise<{ input: unknown; json: string; inputRef?: PayloadRef }> {
@@ -170,8 +164,7 @@ async function readInput(
   }
 }
 
-function timesOf(deps: Deps, nowMs: number): JobOrder['times'] {
-  const { maxLifeMs, defaultLifeMs } = deps;
+function timesOf({ maxLifeMs, defaultLifeMs }: JobLife, nowMs: number): JobOrder['times'] {
   const timed = jobTimesOf({}, { nowMs, maxLifeMs, defaultLifeMs });
   if (timed.kind === 'invalid') throw new Error('the default life of a job is not inside the longest one');
   return timed.times;

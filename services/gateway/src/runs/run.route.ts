@@ -4,7 +4,7 @@ import { findAction } from '../actions/find-action.ts';
 import type { Caller } from '../http/authenticate.ts';
 import { defineActionRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
-import { type BodyLimits, type JsonBody, readJsonObject } from '../http/read-body.ts';
+import { type JsonBody, readJsonObject } from '../http/read-body.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
 import { busy, type Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
@@ -12,13 +12,12 @@ import { jobLinks } from '../jobs/job-links.ts';
 import { accepted, RUN_PROBLEMS, summaryAnswer } from '../openapi/job-answers.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { refTo } from '../openapi/schemas.ts';
-import { type AcceptJobDeps, acceptJob, answerAccepted } from './accept-job.ts';
+import { acceptJob, answerAccepted } from './accept-job.ts';
 import { findAccepted } from './accepted-job.ts';
 import { isDryRun } from './dry-run.ts';
 import { answerOrReplay } from './first-answer.ts';
-import { checkRunBody, type OrderLimits } from './run-options.ts';
-
-type Deps = AcceptJobDeps & BodyLimits & OrderLimits;
+import { checkRunBody } from './run-options.ts';
+import type { RunDeps } from './runs-group.ts';
 
 /** 202 once the log has acknowledged the job's request, and not before. */
 export const runAction = defineActionRoute({
@@ -48,21 +47,21 @@ export const runAction = defineActionRoute({
     },
     problems: RUN_PROBLEMS,
   }),
-  handle: (deps: Deps) => async (c, caller) => {
+  handle: (deps: RunDeps) => async (c, caller) => {
     const path = parseActionPath(rawPathOf(c.req.url));
     if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
-    const readBody = () => readJsonObject(c, deps);
+    const readBody = () => readJsonObject(c, deps.http);
     if (dryRun) return judge(c, deps, { caller, dryRun, readBody });
     const { tenantId } = caller;
     const { action } = path;
-    return answerOrReplay(c, deps.idempotency, {
+    return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,
       kind: 'run',
       readBody,
       judge: (read) => judge(c, deps, { caller, dryRun, readBody: read }),
-      find: (record) => findAccepted(deps, { tenantId, action, jobId: record.job_id }, record),
+      find: (record) => findAccepted(deps.jobs, { tenantId, action, jobId: record.job_id }, record),
       answerFound(job) {
         const links = jobLinks({ tenantId, jobId: job.jobId }, path.prefix);
         return answerAccepted(c, deps, { job, tenantId, action, links, replayed: true });
@@ -73,13 +72,13 @@ export const runAction = defineActionRoute({
 
 async function judge(
   c: Ctx,
-  deps: Deps,
+  deps: RunDeps,
   { caller, dryRun, readBody }: { caller: Caller; dryRun: boolean; readBody: () => Promise<JsonBody> },
 ): Promise<Response> {
-  const { entry, path, resource } = await findAction(c, deps.catalogue);
+  const { entry, path, resource } = await findAction(c, deps.runs.catalogue);
   const { body, text } = await readBody();
-  const { maxLifeMs, defaultLifeMs, urlRules } = deps;
-  const nowMs = deps.now();
+  const { maxLifeMs, defaultLifeMs, urlRules } = deps.runs;
+  const nowMs = deps.runs.now();
   const steps = createSteps();
   const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps };
   const checked = busy(c, () => checkRunBody(body, text.length, context));

@@ -1,14 +1,9 @@
 import { hash } from 'node:crypto';
-import type { ActionCatalogue, CatalogueEntry } from '../actions/action-catalogue.ts';
+import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { hasTag } from '../http/has-tag.ts';
 import { answerEmpty } from '../http/respond.ts';
-
-interface Deps {
-  readonly catalogue: Pick<ActionCatalogue, 'list'>;
-  /** Writes the document of the API with these actions. */
-  readonly describe: (entries: readonly CatalogueEntry[]) => object;
-}
+import type { ServiceGroup } from './service-group.ts';
 
 /** The API with the actions that there are. It is written when they have changed, not for each call. */
 export const getOpenapi = defineRoute({
@@ -27,7 +22,7 @@ export const getOpenapi = defineRoute({
     },
     304: { description: 'The caller has it already.', headers: ['ETag'] },
   },
-  handle: ({ catalogue, describe }: Deps) => {
+  handle: ({ service: { catalogue, describe } }: ServiceGroup) => {
     let written: { entries: CatalogueEntry[]; text: string; etag: string } | undefined;
     return (c) => {
       const entries = catalogue.list();

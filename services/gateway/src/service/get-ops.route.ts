@@ -1,8 +1,8 @@
-import type { Ops } from '@errand/runtime';
 import { z } from 'zod';
 import type { Handler } from '../http/authenticate.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { json, text } from '../openapi/operation.ts';
+import type { ServiceGroup } from './service-group.ts';
 
 const Readiness = z.object({
   status: z.enum(['ready', 'not ready']),
@@ -56,6 +56,6 @@ export const getMetrics = defineRoute({
 });
 
 /** Every service answers these three the same way. */
-function askOps({ ops }: { ops: Pick<Ops, 'routes'> }): Handler {
+function askOps({ service: { ops } }: ServiceGroup): Handler {
   return (c) => ops.routes.fetch(c.req.raw);
 }

@@ -1,7 +1,6 @@
 import type { InputError } from '@errand/contracts';
 import { z } from 'zod';
 import { defineRoute } from '../../http/define-route.ts';
-import type { Heartbeat } from '../../http/heartbeat.ts';
 import { Refusal } from '../../http/problem.ts';
 import { refuseUnknownParameters } from '../../http/read-query.ts';
 import { type Ctx, endsOfWait } from '../../http/request-log.ts';
@@ -11,15 +10,11 @@ import { inQuery } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { schemaOf } from '../../openapi/schemas.ts';
 import { readJobQuery } from '../job-query.ts';
-import { isEnding, type JobWatch } from '../job-watch.ts';
+import { isEnding } from '../job-watch.ts';
+import type { JobsGroup } from '../jobs-group.ts';
 import { type EventStreamOptions, eventStream } from './event-stream.ts';
 import { EventView, eventView } from './event-view.ts';
-import { type JobHistoryDeps, readHistoryPage, type WantedHistory } from './history.ts';
-
-export interface GetEventsDeps extends JobHistoryDeps {
-  readonly watch: JobWatch;
-  readonly heartbeat: Heartbeat;
-}
+import { readHistoryPage, type WantedHistory } from './history.ts';
 
 const MAX_LIMIT = 1_000;
 
@@ -64,28 +59,28 @@ export const listJobEvents = defineRoute({
   },
   problems: ['unknown_job', 'events_gone', 'history_out_of_reach', 'invalid_input'],
   handle:
-    (deps: GetEventsDeps) =>
+    ({ jobs }: JobsGroup) =>
     async (c, { tenantId }) => {
       refuseUnknownParameters(c, ['after', 'limit']);
-      const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, deps.now());
+      const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, jobs.now());
       c.env.jobId = jobId;
       const { after, limit } = readPlace(c);
       const job: WantedHistory = { tenantId, jobId };
       if (c.req.method === 'HEAD' || !/\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')) {
-        const { events, hasMore, version } = await readHistoryPage(deps, job, { after, limit });
+        const { events, hasMore, version } = await readHistoryPage(jobs, job, { after, limit });
         const nextAfter = hasMore ? (events.at(-1)?.version ?? null) : null;
         return answer(c, {
           status: 200,
           body: { events: events.map(eventView), version, next_after: nextAfter },
         });
       }
-      const changes = deps.watch.follow(job, { signals: endsOfWait(c) });
+      const changes = jobs.watch.follow(job, { signals: endsOfWait(c) });
       try {
-        const readPage = (behind: number) => readHistoryPage(deps, job, { after: behind, limit });
+        const readPage = (behind: number) => readHistoryPage(jobs, job, { after: behind, limit });
         const first = await readPage(after);
-        const isOver = first.events.length === 0 && (await hasEnded(deps, job));
-        const read = () => deps.bus.jobs.read(job);
-        if (!isOver) return answerStream(c, deps, { changes, first, readPage, read, after });
+        const isOver = first.events.length === 0 && (await hasEnded(jobs, job));
+        const read = () => jobs.bus.jobs.read(job);
+        if (!isOver) return answerStream(c, jobs, { changes, first, readPage, read, after });
         changes[Symbol.dispose]();
         return answerEmpty(c, 204);
       } catch (error) {
@@ -96,15 +91,15 @@ export const listJobEvents = defineRoute({
 });
 
 /** Asked of a job behind whose last event a reader is. */
-async function hasEnded(deps: GetEventsDeps, job: WantedHistory): Promise<boolean> {
-  const newest = await deps.bus.jobs.read(job);
+async function hasEnded(jobs: JobsGroup['jobs'], job: WantedHistory): Promise<boolean> {
+  const newest = await jobs.bus.jobs.read(job);
   // What JOBS has forgotten is long over.
   return newest.length === 0 || newest.some(({ event }) => isEnding(event));
 }
 
-function answerStream(c: Ctx, deps: GetEventsDeps, options: EventStreamOptions): Response {
+function answerStream(c: Ctx, jobs: JobsGroup['jobs'], options: EventStreamOptions): Response {
   const { changes } = options;
-  const stopBeating = deps.heartbeat.onBeat(() => changes.nudge());
+  const stopBeating = jobs.heartbeat.onBeat(() => changes.nudge());
   const owned = {
     ...changes,
     [Symbol.dispose]() {

@@ -1,6 +1,5 @@
 import { JOB_STATUSES, JobSummary } from '@errand/contracts';
 import { z } from 'zod';
-import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { cursorOf } from '../../http/read-query.ts';
@@ -8,8 +7,8 @@ import { answer } from '../../http/respond.ts';
 import { inQuery, json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { currentSummaryOf } from '../job-summary.ts';
+import type { JobsGroup } from '../jobs-group.ts';
 import { readListQuery } from './list-query.ts';
-import type { JobList } from './list-rows.ts';
 
 /** A tenant's jobs, newest first, as the read model has them. */
 export const listJobs = defineRoute({
@@ -37,13 +36,13 @@ export const listJobs = defineRoute({
   },
   problems: ['invalid_input', 'database_unavailable', 'too_many_reads'],
   handle:
-    (deps: { list: JobList; catalogue: ActionCatalogue; now: () => number }) =>
+    ({ jobs }: JobsGroup) =>
     async (c, { tenantId }) => {
-      const read = readListQuery(new URL(c.req.url).searchParams, deps.now());
+      const read = readListQuery(new URL(c.req.url).searchParams, jobs.now());
       if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
-      const { states, nextBelowId } = await deps.list.page(tenantId, read.query);
-      const jobs = states.flatMap((state) => currentSummaryOf(state, deps.catalogue) ?? []);
+      const { states, nextBelowId } = await jobs.list.page(tenantId, read.query);
+      const summaries = states.flatMap((state) => currentSummaryOf(state, jobs.catalogue) ?? []);
       const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
-      return answer(c, { status: 200, body: { jobs, next_cursor: nextCursor } });
+      return answer(c, { status: 200, body: { jobs: summaries, next_cursor: nextCursor } });
     },
 });

@@ -1,22 +1,14 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type AppendRequest, type Bus, LogUnavailable } from '@errand/bus';
+import { type AppendRequest, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
 import { keyedPlaceOf } from '../../actions/action-path.ts';
 import type { Ctx } from '../../http/request-log.ts';
 import type { FindJobDeps } from '../../jobs/find-job.ts';
-import type { LogRoom } from '../../load/log-capacity.ts';
-import type { EndpointDeps } from '../../webhooks/endpoints/endpoint-store.ts';
 import { ensureJobSigner } from '../../webhooks/job-signer/job-signer.ts';
 import { type AcceptedJob, findAccepted } from '../accepted-job.ts';
-import type { Idempotency } from '../idempotency.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from '../idempotency-key.ts';
+import type { RunDeps } from '../runs-group.ts';
 import { batchJobId } from './batch-job-ids.ts';
-
-export interface AcceptBatchDeps extends FindJobDeps, EndpointDeps {
-  readonly bus: FindJobDeps['bus'] & { readonly jobs: Pick<Bus['jobs'], 'appendBatch'> };
-  readonly idempotency: Idempotency;
-  readonly room: LogRoom;
-}
 
 /** A batch by its places, each of which has a job id of its own. */
 export interface BatchPlaces {
@@ -52,7 +44,7 @@ const FINDS_AT_ONCE = 50;
  */
 export async function acceptBatch(
   c: Ctx,
-  deps: AcceptBatchDeps,
+  deps: RunDeps,
   sent: SentBatch,
 ): Promise<{ value: BatchJobs; replayed: boolean }> {
   const { tenantId, text } = sent;
@@ -62,44 +54,40 @@ export async function acceptBatch(
   const right = new Set(sent.right);
   const refused = placesOf(sent).filter((place) => !right.has(place));
   if (key === undefined) {
-    const createdAt = new Date(deps.now()).toISOString();
+    const createdAt = new Date(deps.runs.now()).toISOString();
     const record = { job_id: randomUUIDv7(), fingerprint: '', created_at: createdAt, refused };
     return { value: await request(deps, sent, record), replayed: false };
   }
-  return deps.idempotency.once({
+  return deps.runs.idempotency.once({
     name: recordNameOf({ tenantId, kind: 'run-batch', place, key }),
     fingerprint: fingerprintOf(place, text),
     refused,
     request: (record) => request(deps, sent, record),
     async find(record) {
-      const { jobs, isWhole } = await findBatch(deps, sent, { refused, ...record });
+      const { jobs, isWhole } = await findBatch(deps.jobs, sent, { refused, ...record });
       return isWhole ? jobs : undefined;
     },
   });
 }
 
-async function request(
-  deps: AcceptBatchDeps,
-  sent: SentBatch,
-  record: IdempotencyRecord,
-): Promise<BatchJobs> {
+async function request(deps: RunDeps, sent: SentBatch, record: IdempotencyRecord): Promise<BatchJobs> {
   const { tenantId, action, right } = sent;
   const refused = new Set(record.refused);
   const wanted = right.filter((place) => !refused.has(place));
-  deps.room.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
+  deps.runs.room.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
   const appends = await sent.appendsOf(wanted, (place) => batchJobId(record.job_id, place));
-  if (sent.hasWebhooks) await ensureJobSigner(deps, tenantId);
-  const outcomes = await deps.bus.jobs.appendBatch(appends);
+  if (sent.hasWebhooks) await ensureJobSigner(deps.webhooks, tenantId);
+  const outcomes = await deps.runs.bus.jobs.appendBatch(appends);
   // What was requested before the contract changed is there, even if it would be refused today.
   const known = new Set([...refused, ...wanted]);
   const others = placesOf(sent).filter((place) => !known.has(place));
-  const jobs = new Map(await findAt(deps, { tenantId, action, places: others }, record));
+  const jobs = new Map(await findAt(deps.jobs, { tenantId, action, places: others }, record));
   for (const [at, { ref, event }] of appends.entries()) {
     const outcome = outcomes[at];
     const found =
       outcome?.kind === 'appended'
         ? { jobId: ref.jobId, version: outcome.version, createdAt: event.time }
-        : await findAccepted(deps, ref, record);
+        : await findAccepted(deps.jobs, ref, record);
     if (!found) throw new LogUnavailable('a job of the batch cannot be found');
     jobs.set(wanted[at] ?? 0, found);
   }

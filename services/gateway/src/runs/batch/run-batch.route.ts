@@ -2,13 +2,12 @@ import type { AppendRequest } from '@errand/bus';
 import { InputError, JobId, RunAccepted } from '@errand/contracts';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
-import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
 import { parseActionPath, rawPathOf } from '../../actions/action-path.ts';
 import { type AddressedAction, findAction } from '../../actions/find-action.ts';
 import type { Caller } from '../../http/authenticate.ts';
 import { defineActionRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
-import { type BodyLimits, readFlawedJsonObject } from '../../http/read-body.ts';
+import { readFlawedJsonObject } from '../../http/read-body.ts';
 import { refuseUnknownParameters } from '../../http/read-query.ts';
 import { busy, type Ctx } from '../../http/request-log.ts';
 import { answer } from '../../http/respond.ts';
@@ -23,9 +22,10 @@ import type { AcceptedJob } from '../accepted-job.ts';
 import { isDryRun } from '../dry-run.ts';
 import { answerOrReplay } from '../first-answer.ts';
 import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
-import type { JobOrder, OrderLimits } from '../run-options.ts';
-import { type StoreInputDeps, storeInput } from '../store-input.ts';
-import { type AcceptBatchDeps, acceptBatch, type BatchJobs, findBatch } from './accept-batch.ts';
+import type { JobOrder } from '../run-options.ts';
+import type { RunDeps } from '../runs-group.ts';
+import { storeInput } from '../store-input.ts';
+import { acceptBatch, type BatchJobs, findBatch } from './accept-batch.ts';
 import {
   type BatchItem,
   batchErrors,
@@ -34,17 +34,6 @@ import {
   type SentBatchBody,
 } from './batch-order.ts';
 import { createErrorRoom } from './error-room.ts';
-
-export interface RunBatchDeps extends AcceptBatchDeps, StoreInputDeps, OrderLimits {
-  readonly bus: AcceptBatchDeps['bus'] & StoreInputDeps['bus'];
-  readonly catalogue: ActionCatalogue;
-  readonly batchLimits: BodyLimits;
-  /** The most bytes that the JSON of one input may have, which are those of a run's body. */
-  readonly maxBodyBytes: number;
-  readonly appendTimeoutMs: number;
-  /** The most bytes that the JSON of one event may have. */
-  readonly maxEventBytes: () => number;
-}
 
 const ItemAnswer = z.union([
   z.object({
@@ -105,15 +94,15 @@ export const runBatch = defineActionRoute({
     },
     problems: RUN_PROBLEMS,
   }),
-  handle: (deps: RunBatchDeps) => async (c, caller) => {
+  handle: (deps: RunDeps) => async (c, caller) => {
     const path = parseActionPath(rawPathOf(c.req.url));
     if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
-    const readBody = () => readFlawedJsonObject(c, deps.batchLimits);
+    const readBody = () => readFlawedJsonObject(c, deps.runs.batchLimits);
     let items: readonly BatchItem[] = [];
     const judge = async (read: typeof readBody) => {
-      const addressed = await findAction(c, deps.catalogue);
+      const addressed = await findAction(c, deps.runs.catalogue);
       const sent = await read();
       const origin = originOf(c, deps, caller);
       items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
@@ -121,14 +110,14 @@ export const runBatch = defineActionRoute({
     };
     if (dryRun) return judge(readBody);
     const { tenantId } = caller;
-    return answerOrReplay(c, deps.idempotency, {
+    return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,
       kind: 'run-batch',
       readBody,
       judge,
       async find(record, { body }, isUnderWay) {
         const batch = { tenantId, action: path.action, size: sizeOf(body) };
-        const { jobs, isWhole } = await findBatch(deps, batch, record);
+        const { jobs, isWhole } = await findBatch(deps.jobs, batch, record);
         // A batch that was left half done is not completed by a request that is refused.
         return isWhole || (jobs.size > 0 && !isUnderWay) ? jobs : undefined;
       },
@@ -151,7 +140,7 @@ function sizeOf({ items }: Record<string, unknown>): number {
 
 async function acceptItems(
   c: Ctx,
-  deps: RunBatchDeps,
+  deps: RunDeps,
   batch: {
     items: readonly BatchItem[];
     addressed: AddressedAction;
@@ -218,7 +207,7 @@ function answerBatch(
 }
 
 async function appendsOf(
-  deps: RunBatchDeps,
+  deps: RunDeps,
   orders: readonly Extract<BatchItem, { kind: 'order' }>[],
   sent: { jobIdOf: (index: number) => string; origin: RequestOrigin; text: string },
 ): Promise<AppendRequest[]> {
@@ -231,14 +220,14 @@ async function appendsOf(
   for (const { index, order } of orders) {
     const jobId = jobIdOf(index);
     await breathe();
-    appends.push(jobRequestOf(await storeInput(deps, order, { tenantId, jobId, bytes }), jobId, origin));
+    appends.push(jobRequestOf(await storeInput(deps.runs, order, { tenantId, jobId, bytes }), jobId, origin));
   }
   return appends;
 }
 
-function originOf(c: Ctx, deps: RunBatchDeps, caller: Caller): RequestOrigin {
+function originOf(c: Ctx, deps: RunDeps, caller: Caller): RequestOrigin {
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
-  return { caller, nowMs: deps.now(), traceparent, appendTimeoutMs: deps.appendTimeoutMs };
+  return { caller, nowMs: deps.runs.now(), traceparent, appendTimeoutMs: deps.runs.appendTimeoutMs };
 }
 
 /**
@@ -246,28 +235,24 @@ function originOf(c: Ctx, deps: RunBatchDeps, caller: Caller): RequestOrigin {
  * is not in its event.
  */
 function checkItems(
-  deps: RunBatchDeps,
+  deps: RunDeps,
   sent: SentBatchBody & { addressed: AddressedAction; origin: RequestOrigin },
 ): Promise<BatchItem[]> {
   const { addressed, origin } = sent;
   const { entry, resource } = addressed;
-  const { maxLifeMs, defaultLifeMs, urlRules } = deps;
+  const { maxLifeMs, defaultLifeMs, urlRules } = deps.runs;
   const { nowMs } = origin;
   const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps: createSteps() };
   return checkBatchBody(sent, context, (order) => eventError(order, origin, deps));
 }
 
-function eventError(
-  order: JobOrder,
-  origin: RequestOrigin,
-  deps: Pick<RunBatchDeps, 'maxEventBytes' | 'inlinePayloadBytes' | 'maxBodyBytes'>,
-): InputError | undefined {
+function eventError(order: JobOrder, origin: RequestOrigin, { http, runs }: RunDeps): InputError | undefined {
   // Any id will do to measure with.
   const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
   const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
-  const isApart = inputBytes > deps.inlinePayloadBytes;
+  const isApart = inputBytes > runs.inlinePayloadBytes;
   const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
-  if (inputBytes <= deps.maxBodyBytes && eventBytes <= deps.maxEventBytes()) return undefined;
+  if (inputBytes <= http.maxBodyBytes && eventBytes <= runs.maxEventBytes()) return undefined;
   return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
 }
 

@@ -4,13 +4,10 @@ import { Refusal } from '../../http/problem.ts';
 import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { type DeliveryKey, parseDeliveryId } from './delivery-id.ts';
 import type { DeliveryLog, DeliveryRow } from './delivery-rows.ts';
 import { AttemptView, attemptView, DeliveryView, deliveryView } from './delivery-view.ts';
-
-interface Deps {
-  readonly deliveries: DeliveryLog;
-}
 
 export const getDelivery = defineRoute({
   method: 'get',
@@ -25,7 +22,7 @@ export const getDelivery = defineRoute({
   answers: { 200: json('The delivery.', DeliveryView) },
   problems: ['unknown_delivery', 'database_unavailable'],
   handle:
-    ({ deliveries }: Deps) =>
+    ({ webhooks: { deliveries } }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const { row } = await readDelivery(deliveries, tenantId, c.req.param('delivery_id'));
       return answer(c, { status: 200, body: deliveryView(row) });
@@ -47,7 +44,7 @@ export const listAttempts = defineRoute({
   answers: { 200: json('The attempts.', z.object({ attempts: z.array(AttemptView) })) },
   problems: ['unknown_delivery', 'database_unavailable', 'too_many_reads'],
   handle:
-    ({ deliveries }: Deps) =>
+    ({ webhooks: { deliveries } }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const { key } = await readDelivery(deliveries, tenantId, c.req.param('delivery_id'));
       const attempts = await deliveries.attempts(key);

@@ -7,10 +7,10 @@ import { cursorOf } from '../../http/read-query.ts';
 import { answer } from '../../http/respond.ts';
 import { inQuery, json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { type EndpointBucket, endpointKey } from '../endpoints/endpoint-store.ts';
+import { endpointKey } from '../endpoints/endpoint-store.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { isReceiverId } from './delivery-id.ts';
 import { readDeliveryQuery } from './delivery-query.ts';
-import type { DeliveryLog } from './delivery-rows.ts';
 import { DeliveryView, deliveryView } from './delivery-view.ts';
 
 /** Newest first, also of an endpoint that was deleted. */
@@ -39,17 +39,17 @@ export const listDeliveries = defineRoute({
   },
   problems: ['unknown_endpoint', 'invalid_input', 'database_unavailable', 'too_many_reads'],
   handle:
-    (deps: { endpoints: EndpointBucket; deliveries: DeliveryLog }) =>
+    ({ webhooks }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const endpointId = c.req.param('endpoint_id') ?? '';
       if (!isReceiverId(endpointId)) throw new Refusal('unknown_endpoint');
       const read = readDeliveryQuery(new URL(c.req.url).searchParams);
       if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
       const isKnown =
-        deps.endpoints.peek(endpointKey(tenantId, endpointId)) !== undefined ||
-        (await deps.deliveries.hasAny(tenantId, endpointId));
+        webhooks.endpoints.peek(endpointKey(tenantId, endpointId)) !== undefined ||
+        (await webhooks.deliveries.hasAny(tenantId, endpointId));
       if (!isKnown) throw new Refusal('unknown_endpoint');
-      const { rows, nextBelowId } = await deps.deliveries.page({ tenantId, endpointId }, read.query);
+      const { rows, nextBelowId } = await webhooks.deliveries.page({ tenantId, endpointId }, read.query);
       const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
       return answer(c, {
         status: 200,

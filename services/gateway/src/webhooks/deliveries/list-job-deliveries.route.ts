@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
-import { type FindJobDeps, findJob } from '../../jobs/find-job.ts';
+import { findJob } from '../../jobs/find-job.ts';
 import { readJobQuery } from '../../jobs/job-query.ts';
+import type { JobsGroup } from '../../jobs/jobs-group.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import type { DeliveryLog } from './delivery-rows.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { DeliveryView, deliveryView } from './delivery-view.ts';
 
 /** What was told of a job, to whom. It is kept for longer than the job's summary. */
@@ -30,14 +31,14 @@ export const listJobDeliveries = defineRoute({
     'history_out_of_reach',
   ],
   handle:
-    (deps: FindJobDeps & { deliveries: DeliveryLog }) =>
+    ({ jobs, webhooks }: JobsGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
       const jobId = readJobId(c.req.param('job_id'));
       c.env.jobId = jobId;
-      const rows = await deps.deliveries.ofJob(tenantId, jobId);
+      const rows = await webhooks.deliveries.ofJob(tenantId, jobId);
       if (rows.length === 0) {
-        readJobQuery({ jobId }, deps.now());
-        await findJob(deps, { tenantId, jobId, action: undefined, minVersion: 0 });
+        readJobQuery({ jobId }, jobs.now());
+        await findJob(jobs, { tenantId, jobId, action: undefined, minVersion: 0 });
       }
       return answer(c, { status: 200, body: { deliveries: rows.map(deliveryView) } });
     },

@@ -2,14 +2,14 @@ import { WEBHOOK_COMMANDS } from '@errand/contracts';
 import { EmptyBody, parseEmptyBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
-import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
+import { type HttpGroup, readOptionalJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { named } from '../../openapi/schemas.ts';
-import { type EndpointBucket, readEndpoint } from '../endpoints/endpoint-store.ts';
-import { type AskDeps, askWebhooks } from './ask-webhooks.ts';
-import type { TestAllowance } from './probe-allowance.ts';
+import { readEndpoint } from '../endpoints/endpoint-store.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
+import { askWebhooks } from './ask-webhooks.ts';
 
 /** How the call went. */
 const TestAnswer = named('WebhookTest', WEBHOOK_COMMANDS.test.answer.options[1].omit({ kind: true }));
@@ -29,14 +29,18 @@ export const testWebhook = defineRoute({
   answers: { 200: json('How it went.', TestAnswer) },
   problems: ['unknown_endpoint', 'too_many_tests', 'webhooks_unavailable'],
   handle:
-    (deps: AskDeps & BodyLimits & { endpoints: EndpointBucket; testAllowance: TestAllowance }) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
-      const { endpoint_id } = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-      parseEmptyBody((await readOptionalJsonObject(c, deps)).body);
-      const waitS = deps.testAllowance.take(tenantId);
+      const { endpoint_id } = await readEndpoint(
+        webhooks.endpoints,
+        tenantId,
+        c.req.param('endpoint_id') ?? '',
+      );
+      parseEmptyBody((await readOptionalJsonObject(c, http)).body);
+      const waitS = webhooks.testAllowance.take(tenantId);
       if (waitS > 0) throw new Refusal('too_many_tests', { headers: { 'retry-after': String(waitS) } });
       const request = { tenant_id: tenantId, endpoint_id };
-      const { kind: _, ...attempt } = await askWebhooks(c, deps, { command: 'test', request });
+      const { kind: _, ...attempt } = await askWebhooks(c, webhooks, { command: 'test', request });
       return answer(c, { status: 200, body: attempt });
     },
 });

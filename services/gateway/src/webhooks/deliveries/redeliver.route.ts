@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { EmptyBody, parseEmptyBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
-import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
+import { type HttpGroup, readOptionalJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { type AskDeps, askWebhooks } from './ask-webhooks.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
+import { askWebhooks } from './ask-webhooks.ts';
 import { deliveryIdOf, parseDeliveryId } from './delivery-id.ts';
 
 /** The delivery is made again, whatever became of it. */
@@ -27,13 +28,13 @@ export const redeliver = defineRoute({
   },
   problems: ['unknown_delivery', 'unknown_endpoint', 'webhooks_unavailable'],
   handle:
-    (deps: AskDeps & BodyLimits) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
-      parseEmptyBody((await readOptionalJsonObject(c, deps)).body);
+      parseEmptyBody((await readOptionalJsonObject(c, http)).body);
       const key = parseDeliveryId(c.req.param('delivery_id') ?? '');
       if (!key) throw new Refusal('unknown_delivery');
       const request = { tenant_id: tenantId, event_id: key.eventId, endpoint_id: key.endpointId };
-      const { attempts, due_at } = await askWebhooks(c, deps, { command: 'redeliver', request });
+      const { attempts, due_at } = await askWebhooks(c, webhooks, { command: 'redeliver', request });
       return answer(c, { status: 202, body: { delivery_id: deliveryIdOf(key), attempts, due_at } });
     },
 });

@@ -2,11 +2,12 @@ import type { WebhookEndpoint } from '@errand/contracts';
 import { parseBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
-import { readJsonObject } from '../../http/read-body.ts';
+import { type HttpGroup, readJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { refuseUnknownActions, type WriteWebhookDeps } from './create-endpoint.route.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
+import { refuseUnknownActions } from './create-endpoint.route.ts';
 import { ChangeBody, changeDraft } from './endpoint-draft.ts';
 import { changeEndpoint, readEndpoint } from './endpoint-store.ts';
 import { EndpointView, endpointView, openEndpoint, sealDraft } from './secrets/endpoint-secrets.ts';
@@ -29,18 +30,18 @@ export const changeWebhook = defineRoute({
   answers: { 200: json('The endpoint.', EndpointView) },
   problems: ['unknown_endpoint'],
   handle:
-    (deps: WriteWebhookDeps) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
-      const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-      const body = parseBody(ChangeBody, (await readJsonObject(c, deps)).body);
-      await refuseUnknownActions(deps, body);
-      const nowMs = deps.now();
+      const known = await readEndpoint(webhooks.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const body = parseBody(ChangeBody, (await readJsonObject(c, http)).body);
+      await refuseUnknownActions(webhooks.catalogue, body);
+      const nowMs = webhooks.now();
       const make = (stored: WebhookEndpoint) => {
-        const checked = changeDraft(openEndpoint(deps.box, stored), body, deps);
+        const checked = changeDraft(openEndpoint(webhooks.box, stored), body, webhooks);
         if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
-        return sealDraft(deps.box, checked.draft, stored);
+        return sealDraft(webhooks.box, checked.draft, stored);
       };
-      const endpoint = await changeEndpoint(deps.endpoints, known, { make, nowMs });
-      return answer(c, { status: 200, body: endpointView(deps.box, endpoint, nowMs) });
+      const endpoint = await changeEndpoint(webhooks.endpoints, known, { make, nowMs });
+      return answer(c, { status: 200, body: endpointView(webhooks.box, endpoint, nowMs) });
     },
 });

@@ -1,27 +1,19 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { Bus } from '@errand/bus';
 import { type InputError, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
 import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
 import { parseBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
-import { type BodyLimits, readJsonObject } from '../../http/read-body.ts';
+import { type HttpGroup, readJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { EndpointWithSecret } from './endpoint-answers.ts';
 import { CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
-import { type EndpointDeps, endpointKey, endpointsOf } from './endpoint-store.ts';
-import type { UrlRules } from './endpoint-url.ts';
+import { endpointKey, endpointsOf } from './endpoint-store.ts';
 import { endpointView, sealDraft } from './secrets/endpoint-secrets.ts';
 import { newSigningSecret } from './secrets/signing-secret.ts';
-
-export interface WriteWebhookDeps extends BodyLimits, EndpointDeps {
-  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'reach'> };
-  readonly urlRules: UrlRules;
-  readonly endpointsPerTenant: number;
-  readonly catalogue: Pick<ActionCatalogue, 'find'>;
-}
 
 /** A new endpoint. Its signing secret is in this answer and in no later one. */
 export const createWebhook = defineRoute({
@@ -43,23 +35,23 @@ export const createWebhook = defineRoute({
   },
   problems: ['too_many_endpoints'],
   handle:
-    (deps: WriteWebhookDeps) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
-      const body = parseBody(CreateBody, (await readJsonObject(c, deps)).body);
-      const checked = changeDraft(emptyDraft(), body, deps);
+      const body = parseBody(CreateBody, (await readJsonObject(c, http)).body);
+      const checked = changeDraft(emptyDraft(), body, webhooks);
       if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
-      await refuseUnknownActions(deps, body);
-      await deps.endpoints.dropExpired(tenantId);
-      if (endpointsOf(deps.endpoints, tenantId).length >= deps.endpointsPerTenant) {
+      await refuseUnknownActions(webhooks.catalogue, body);
+      await webhooks.endpoints.dropExpired(tenantId);
+      if (endpointsOf(webhooks.endpoints, tenantId).length >= webhooks.endpointsPerTenant) {
         throw new Refusal('too_many_endpoints', {
-          detail: `A tenant may have ${deps.endpointsPerTenant} webhook endpoints.`,
+          detail: `A tenant may have ${webhooks.endpointsPerTenant} webhook endpoints.`,
         });
       }
-      const nowMs = deps.now();
+      const nowMs = webhooks.now();
       const at = new Date(nowMs).toISOString();
       const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
       // Read before the record is written, or an ending might come between and be told to nobody.
-      const { lastVersion: hears_after } = await deps.bus.jobs.reach();
+      const { lastVersion: hears_after } = await webhooks.bus.jobs.reach();
       const owner = {
         tenant_id: tenantId,
         endpoint_id: endpointId,
@@ -67,11 +59,14 @@ export const createWebhook = defineRoute({
         updated_at: at,
         hears_after,
       };
-      const endpoint = sealDraft(deps.box, checked.draft, owner);
-      await deps.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
+      const endpoint = sealDraft(webhooks.box, checked.draft, owner);
+      await webhooks.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
       return answer(c, {
         status: 201,
-        body: { ...endpointView(deps.box, endpoint, nowMs), signing_secret: checked.draft.signing_secret },
+        body: {
+          ...endpointView(webhooks.box, endpoint, nowMs),
+          signing_secret: checked.draft.signing_secret,
+        },
         headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
       });
     },
@@ -82,7 +77,7 @@ export const createWebhook = defineRoute({
  * @throws Refusal invalid_input
  */
 export async function refuseUnknownActions(
-  { catalogue }: Pick<WriteWebhookDeps, 'catalogue'>,
+  catalogue: Pick<ActionCatalogue, 'find'>,
   { actions }: { actions?: readonly string[] | null | undefined },
 ): Promise<void> {
   const known = await Promise.all((actions ?? []).map((name) => catalogue.find(name)));

@@ -1,7 +1,8 @@
 import { defineRoute } from '../../http/define-route.ts';
 import { answerEmpty } from '../../http/respond.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { type EndpointBucket, endpointKey, readEndpoint } from './endpoint-store.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
+import { endpointKey, readEndpoint } from './endpoint-store.ts';
 
 /** The endpoint and its secrets are gone. */
 export const deleteWebhook = defineRoute({
@@ -17,7 +18,7 @@ export const deleteWebhook = defineRoute({
   answers: { 204: { description: 'It is gone.' } },
   problems: ['unknown_endpoint'],
   handle:
-    ({ endpoints }: { endpoints: EndpointBucket }) =>
+    ({ webhooks: { endpoints } }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const { endpoint_id } = await readEndpoint(endpoints, tenantId, c.req.param('endpoint_id') ?? '');
       await endpoints.delete(endpointKey(tenantId, endpoint_id));

@@ -2,9 +2,9 @@ import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { EndpointWithHealth } from './endpoint-answers.ts';
-import type { EndpointHealthStore } from './endpoint-health.ts';
-import { type EndpointDeps, readEndpoint } from './endpoint-store.ts';
+import { readEndpoint } from './endpoint-store.ts';
 import { endpointView } from './secrets/endpoint-secrets.ts';
 
 const MAX_PENDING_COUNTED = 10_000;
@@ -23,11 +23,11 @@ export const getWebhook = defineRoute({
   answers: { 200: json('The endpoint.', EndpointWithHealth) },
   problems: ['unknown_endpoint'],
   handle:
-    (deps: EndpointDeps & { health: EndpointHealthStore }) =>
+    ({ webhooks }: WebhooksGroup) =>
     async (c, { tenantId }) => {
-      const endpoint = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-      const health = await deps.health.of([endpoint], MAX_PENDING_COUNTED);
-      const view = endpointView(deps.box, endpoint, deps.now());
+      const endpoint = await readEndpoint(webhooks.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const health = await webhooks.health.of([endpoint], MAX_PENDING_COUNTED);
+      const view = endpointView(webhooks.box, endpoint, webhooks.now());
       return answer(c, { status: 200, body: { ...view, health: health?.get(endpoint.endpoint_id) ?? null } });
     },
 });

@@ -3,9 +3,9 @@ import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { EndpointWithHealth } from './endpoint-answers.ts';
-import type { EndpointHealthStore } from './endpoint-health.ts';
-import { type EndpointDeps, endpointsOf } from './endpoint-store.ts';
+import { endpointsOf } from './endpoint-store.ts';
 import { endpointView } from './secrets/endpoint-secrets.ts';
 
 /** Less than for one endpoint: a tenant may have many of them. */
@@ -26,15 +26,15 @@ export const listWebhooks = defineRoute({
   answers: { 200: json('All of them.', z.object({ webhooks: z.array(EndpointWithHealth) })) },
   problems: ['too_many_reads'],
   handle:
-    (deps: EndpointDeps & { health: EndpointHealthStore }) =>
+    ({ webhooks }: WebhooksGroup) =>
     async (c, { tenantId }) => {
-      const endpoints = endpointsOf(deps.endpoints, tenantId);
-      const health = await deps.health.of(endpoints, MAX_PENDING_COUNTED);
-      const nowMs = deps.now();
-      const webhooks = endpoints.map((each) => ({
-        ...endpointView(deps.box, each, nowMs),
+      const endpoints = endpointsOf(webhooks.endpoints, tenantId);
+      const health = await webhooks.health.of(endpoints, MAX_PENDING_COUNTED);
+      const nowMs = webhooks.now();
+      const views = endpoints.map((each) => ({
+        ...endpointView(webhooks.box, each, nowMs),
         health: health?.get(each.endpoint_id) ?? null,
       }));
-      return answer(c, { status: 200, body: { webhooks } });
+      return answer(c, { status: 200, body: { webhooks: views } });
     },
 });

@@ -4,6 +4,7 @@ import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { changeEndpoint, type EndpointDeps, readEndpoint } from './endpoint-store.ts';
 import { EndpointView, endpointView } from './secrets/endpoint-secrets.ts';
 
@@ -20,8 +21,8 @@ export const pauseWebhook = defineRoute({
   parameters: [parameters.tenantId, parameters.endpointId],
   answers: { 200: json('The endpoint.', EndpointView) },
   problems: ['unknown_endpoint'],
-  handle: (deps: EndpointDeps) =>
-    change(deps, (stored) => (stored.enabled ? { ...stored, enabled: false } : stored)),
+  handle: ({ webhooks }: WebhooksGroup) =>
+    change(webhooks, (stored) => (stored.enabled ? { ...stored, enabled: false } : stored)),
 });
 
 /**
@@ -40,7 +41,7 @@ export const resumeWebhook = defineRoute({
   parameters: [parameters.tenantId, parameters.endpointId],
   answers: { 200: json('The endpoint.', EndpointView) },
   problems: ['unknown_endpoint'],
-  handle: (deps: EndpointDeps) => change(deps, (stored) => ({ ...stored, enabled: true })),
+  handle: ({ webhooks }: WebhooksGroup) => change(webhooks, (stored) => ({ ...stored, enabled: true })),
 });
 
 function change(deps: EndpointDeps, make: (stored: WebhookEndpoint) => WebhookEndpoint): TenantHandler {

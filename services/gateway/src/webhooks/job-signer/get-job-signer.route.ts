@@ -2,7 +2,7 @@ import { defineRoute } from '../../http/define-route.ts';
 import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import type { EndpointDeps } from '../endpoints/endpoint-store.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { JobSignerView, jobSignerView, readJobSigner } from './job-signer.ts';
 
 /** What the webhooks of the tenant's runs are signed with, by fingerprint. */
@@ -19,7 +19,7 @@ export const getJobSigner = defineRoute({
   answers: { 200: json('The signer.', JobSignerView) },
   problems: ['unknown_endpoint'],
   handle:
-    ({ endpoints, box, now }: EndpointDeps) =>
+    ({ webhooks: { endpoints, box, now } }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const signer = await readJobSigner(endpoints, tenantId);
       return answer(c, { status: 200, body: jobSignerView(box, signer, now()) });

@@ -1,13 +1,13 @@
 import { parseBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
-import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
+import { type HttpGroup, readOptionalJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { signingSecret } from '../endpoints/endpoint-answers.ts';
-import type { EndpointDeps } from '../endpoints/endpoint-store.ts';
 import { RotateBody, rotateSecret } from '../endpoints/secrets/rotate-secret.ts';
 import { newSigningSecret } from '../endpoints/secrets/signing-secret.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { ensureJobSigner, JobSignerView, jobSignerView, readJobSigner } from './job-signer.ts';
 
 /**
@@ -30,16 +30,16 @@ export const rotateJobSignerSecret = defineRoute({
   },
   problems: ['unknown_endpoint', 'too_many_secrets'],
   handle:
-    (deps: EndpointDeps & BodyLimits) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
       const { signing_secret = newSigningSecret(), grace_s } = parseBody(
         RotateBody,
-        (await readOptionalJsonObject(c, deps)).body,
+        (await readOptionalJsonObject(c, http)).body,
       );
-      await ensureJobSigner(deps, tenantId, signing_secret);
-      const owner = await readJobSigner(deps.endpoints, tenantId);
-      const { endpoint } = await rotateSecret(deps, owner, { signing_secret, grace_s });
-      const view = jobSignerView(deps.box, endpoint, deps.now());
+      await ensureJobSigner(webhooks, tenantId, signing_secret);
+      const owner = await readJobSigner(webhooks.endpoints, tenantId);
+      const { endpoint } = await rotateSecret(webhooks, owner, { signing_secret, grace_s });
+      const view = jobSignerView(webhooks.box, endpoint, webhooks.now());
       return answer(c, { status: 200, body: { ...view, signing_secret } });
     },
 });

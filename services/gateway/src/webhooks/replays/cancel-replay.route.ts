@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { EmptyBody, parseEmptyBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
-import { type BodyLimits, readOptionalJsonObject } from '../../http/read-body.ts';
+import { type HttpGroup, readOptionalJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { type AskDeps, askWebhooks } from '../deliveries/ask-webhooks.ts';
+import { askWebhooks } from '../deliveries/ask-webhooks.ts';
 import { isReceiverId } from '../deliveries/delivery-id.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { isReplayId } from './replay-rows.ts';
 
 /** Ends a replay where it is; what it has scheduled goes on. */
@@ -28,14 +29,14 @@ export const cancelReplay = defineRoute({
   },
   problems: ['unknown_replay', 'unknown_endpoint', 'replay_ended', 'webhooks_unavailable'],
   handle:
-    (deps: AskDeps & BodyLimits) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
-      parseEmptyBody((await readOptionalJsonObject(c, deps)).body);
+      parseEmptyBody((await readOptionalJsonObject(c, http)).body);
       const endpoint_id = c.req.param('endpoint_id') ?? '';
       const replay_id = c.req.param('replay_id') ?? '';
       if (!isReceiverId(endpoint_id) || !isReplayId(replay_id)) throw new Refusal('unknown_replay');
       const request = { tenant_id: tenantId, endpoint_id, replay_id };
-      const { kind } = await askWebhooks(c, deps, { command: 'cancel_replay', request });
+      const { kind } = await askWebhooks(c, webhooks, { command: 'cancel_replay', request });
       if (kind === 'ended') throw new Refusal('replay_ended');
       return answer(c, { status: 200, body: { replay_id, state: 'canceled' } });
     },

@@ -5,13 +5,9 @@ import { answer } from '../../http/respond.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { isReceiverId } from '../deliveries/delivery-id.ts';
-import { type EndpointBucket, readEndpoint } from '../endpoints/endpoint-store.ts';
-import { isReplayId, type ReplayLog, ReplayView, replayView } from './replay-rows.ts';
-
-interface Deps {
-  readonly endpoints: EndpointBucket;
-  readonly replays: ReplayLog;
-}
+import { readEndpoint } from '../endpoints/endpoint-store.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
+import { isReplayId, ReplayView, replayView } from './replay-rows.ts';
 
 /** Newest first, the last hundred. */
 export const listReplays = defineRoute({
@@ -28,7 +24,7 @@ export const listReplays = defineRoute({
   answers: { 200: json('The replays.', z.object({ replays: z.array(ReplayView) })) },
   problems: ['unknown_endpoint', 'database_unavailable', 'too_many_reads'],
   handle:
-    ({ endpoints, replays }: Deps) =>
+    ({ webhooks: { endpoints, replays } }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const endpointId = c.req.param('endpoint_id') ?? '';
       if (!isReceiverId(endpointId)) throw new Refusal('unknown_endpoint');
@@ -52,7 +48,7 @@ export const getReplay = defineRoute({
   answers: { 200: json('The replay.', ReplayView) },
   problems: ['unknown_replay', 'database_unavailable'],
   handle:
-    ({ replays }: Deps) =>
+    ({ webhooks: { replays } }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const endpointId = c.req.param('endpoint_id') ?? '';
       const replayId = c.req.param('replay_id') ?? '';

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { parseBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
-import { type BodyLimits, readJsonObject } from '../../http/read-body.ts';
+import { type HttpGroup, readJsonObject } from '../../http/read-body.ts';
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { named } from '../../openapi/schemas.ts';
-import { type AskDeps, askWebhooks } from '../deliveries/ask-webhooks.ts';
-import { type EndpointBucket, readEndpoint } from '../endpoints/endpoint-store.ts';
+import { askWebhooks } from '../deliveries/ask-webhooks.ts';
+import { readEndpoint } from '../endpoints/endpoint-store.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
 import { ReplayStarted, replayLinks } from './replay-rows.ts';
 
 const Time = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());
@@ -39,18 +40,24 @@ export const startReplay = defineRoute({
   answers: { 202: json('It is under way.', ReplayStarted, { headers: ['Location'] }) },
   problems: ['unknown_endpoint', 'webhooks_unavailable'],
   handle:
-    (deps: AskDeps & BodyLimits & { endpoints: EndpointBucket; now: () => number }) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
-      const { endpoint_id } = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-      const { until, types, ...body } = parseBody(ReplayBody, (await readJsonObject(c, deps)).body);
-      const errors = timeErrors(body.since, until, deps.now());
+      const { endpoint_id } = await readEndpoint(
+        webhooks.endpoints,
+        tenantId,
+        c.req.param('endpoint_id') ?? '',
+      );
+      const { until, types, ...body } = parseBody(ReplayBody, (await readJsonObject(c, http)).body);
+      const errors = timeErrors(body.since, until, webhooks.now());
       if (errors.length > 0) throw new Refusal('invalid_input', { errors });
       const request = {
-        ...{ tenant_id: tenantId, endpoint_id, ...body },
+        tenant_id: tenantId,
+        endpoint_id,
+        ...body,
         ...(until === undefined ? {} : { until }),
         ...(types === undefined ? {} : { types }),
       };
-      const { replay_id } = await askWebhooks(c, deps, { command: 'replay', request });
+      const { replay_id } = await askWebhooks(c, webhooks, { command: 'replay', request });
       const links = replayLinks(tenantId, { endpoint_id, replay_id });
       return answer(c, {
         status: 202,

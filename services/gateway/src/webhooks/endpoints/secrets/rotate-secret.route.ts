@@ -1,11 +1,12 @@
 import { parseBody } from '../../../http/body-errors.ts';
 import { defineRoute } from '../../../http/define-route.ts';
-import { type BodyLimits, readOptionalJsonObject } from '../../../http/read-body.ts';
+import { type HttpGroup, readOptionalJsonObject } from '../../../http/read-body.ts';
 import { answer } from '../../../http/respond.ts';
 import { json, jsonBody } from '../../../openapi/operation.ts';
 import * as parameters from '../../../openapi/parameters.ts';
+import type { WebhooksGroup } from '../../webhooks-group.ts';
 import { EndpointWithSecret } from '../endpoint-answers.ts';
-import { type EndpointDeps, readEndpoint } from '../endpoint-store.ts';
+import { readEndpoint } from '../endpoint-store.ts';
 import { endpointView } from './endpoint-secrets.ts';
 import { RotateBody, rotateSecret } from './rotate-secret.ts';
 
@@ -24,12 +25,12 @@ export const rotateWebhookSecret = defineRoute({
   answers: { 200: json('The endpoint, with its signing secret.', EndpointWithSecret) },
   problems: ['unknown_endpoint', 'too_many_secrets'],
   handle:
-    (deps: EndpointDeps & BodyLimits) =>
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
-      const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-      const body = parseBody(RotateBody, (await readOptionalJsonObject(c, deps)).body);
-      const { endpoint, signingSecret } = await rotateSecret(deps, known, body);
-      const view = endpointView(deps.box, endpoint, deps.now());
+      const known = await readEndpoint(webhooks.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const body = parseBody(RotateBody, (await readOptionalJsonObject(c, http)).body);
+      const { endpoint, signingSecret } = await rotateSecret(webhooks, known, body);
+      const view = endpointView(webhooks.box, endpoint, webhooks.now());
       return answer(c, { status: 200, body: { ...view, signing_secret: signingSecret } });
     },
 });

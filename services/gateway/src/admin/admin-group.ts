@@ -1,0 +1,19 @@
+import type { Bus, Heartbeats, WatchedBucket } from '@errand/bus';
+import type { ApiKey, Tenant } from '@errand/contracts';
+import type { ActionCatalogue } from '../actions/action-catalogue.ts';
+import type { Lookup } from '../actions/lookup.ts';
+import type { KeyRequests } from '../load/key-requests.ts';
+
+/** For handlers that take the admin key. */
+export interface AdminGroup {
+  readonly admin: {
+    readonly bus: Pick<Bus, 'audit' | 'commands' | 'deadLetters'>;
+    readonly tenants: Lookup<Tenant>;
+    readonly tenantBucket: WatchedBucket<Tenant>;
+    readonly keys: WatchedBucket<ApiKey>;
+    readonly keyRequests: Pick<KeyRequests, 'report'>;
+    readonly catalogue: ActionCatalogue;
+    readonly executors: Pick<Heartbeats, 'list'>;
+    readonly now: () => number;
+  };
+}

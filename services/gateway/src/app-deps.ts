@@ -1,0 +1,40 @@
+import type { Bucket, Bus, Heartbeats, WatchedBucket } from '@errand/bus';
+import type { ApiKey, IdempotencyRecord, Tenant } from '@errand/contracts';
+import type { Logger, Ops, SecretBox } from '@errand/runtime';
+import type { ActionCatalogue } from './actions/action-catalogue.ts';
+import type { GatewayConfig } from './config.ts';
+import type { EndingsTable } from './feed/endings-rows.ts';
+import type { JobStore } from './jobs/job-rows.ts';
+import type { JobList } from './jobs/list/list-rows.ts';
+import type { KeyRequests } from './load/key-requests.ts';
+import type { LogRoom } from './load/log-capacity.ts';
+import type { DeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
+import type { EndpointHealthStore } from './webhooks/endpoints/endpoint-health.ts';
+import type { EndpointBucket } from './webhooks/endpoints/endpoint-store.ts';
+import type { ReplayLog } from './webhooks/replays/replay-rows.ts';
+
+/** What the gateway is connected to. */
+export interface AppDeps {
+  readonly config: GatewayConfig;
+  readonly bus: Bus;
+  readonly store: JobStore;
+  readonly list: JobList;
+  readonly endings: EndingsTable;
+  readonly catalogue: ActionCatalogue;
+  readonly executors: Heartbeats;
+  readonly tenantBucket: WatchedBucket<Tenant>;
+  readonly keys: WatchedBucket<ApiKey>;
+  readonly keyRequests: KeyRequests;
+  readonly endpoints: EndpointBucket;
+  readonly health: EndpointHealthStore;
+  readonly deliveries: DeliveryLog;
+  readonly replays: ReplayLog;
+  readonly idempotencyRecords: Bucket<IdempotencyRecord>;
+  readonly box: SecretBox;
+  readonly ops: Ops;
+  readonly room: LogRoom;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Aborted when no more requests are to be waited for. */
+  readonly stopping: AbortSignal;
+}

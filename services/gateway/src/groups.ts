@@ -1,0 +1,131 @@
+import { payloadLifeMs, type Tenant } from '@errand/contracts';
+import { createLimiter } from '@errand/runtime';
+import type { ActionsGroup, CatalogueEntry } from './actions/action-catalogue.ts';
+import type { Lookup } from './actions/lookup.ts';
+import type { AdminGroup } from './admin/admin-group.ts';
+import type { AppDeps } from './app-deps.ts';
+import { createFeed } from './feed/feed.ts';
+import type { FeedGroup } from './feed/feed-group.ts';
+import { createHeartbeat } from './http/heartbeat.ts';
+import type { HttpGroup } from './http/read-body.ts';
+import { createLongLog } from './jobs/history/long-history.ts';
+import { createJobWatch } from './jobs/job-watch.ts';
+import type { JobsGroup } from './jobs/jobs-group.ts';
+import type { TenantReads } from './load/tenant-reads.ts';
+import { createIdempotency } from './runs/idempotency.ts';
+import type { RunsGroup } from './runs/runs-group.ts';
+import type { ServiceGroup } from './service/service-group.ts';
+import { createTestAllowance } from './webhooks/deliveries/probe-allowance.ts';
+import { createUrlRules } from './webhooks/endpoints/endpoint-url.ts';
+import type { WebhooksGroup } from './webhooks/webhooks-group.ts';
+
+const HOUR_MS = 3_600_000;
+/** What an event's headers may take of a message. */
+const EVENT_HEADERS_BYTES = 1_024;
+/** Each goes through up to half a million entries. */
+const AUDIT_READS_AT_ONCE = 2;
+
+/** What handlers take, by what they are about. */
+export interface Groups
+  extends HttpGroup,
+    ActionsGroup,
+    JobsGroup,
+    RunsGroup,
+    FeedGroup,
+    WebhooksGroup,
+    AdminGroup,
+    ServiceGroup {}
+
+interface Parts extends AppDeps {
+  readonly tenants: Lookup<Tenant>;
+  readonly reads: TenantReads;
+  readonly describe: (entries: readonly CatalogueEntry[]) => object;
+}
+
+export function createGroups(parts: Parts): Groups {
+  const { config, ops, catalogue, describe } = parts;
+  return {
+    http: { maxBodyBytes: config.maxBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
+    actions: { catalogue },
+    jobs: jobsOf(parts),
+    runs: runsOf(parts),
+    feed: feedOf(parts),
+    webhooks: webhooksOf(parts),
+    admin: adminOf(parts),
+    service: { ops, catalogue, describe },
+  };
+}
+
+function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Parts): JobsGroup['jobs'] {
+  return {
+    bus,
+    store,
+    list,
+    catalogue,
+    log,
+    now,
+    watch: createJobWatch(bus.jobs, stopping),
+    heartbeat: createHeartbeat(config.eventsHeartbeatMs),
+    appendTimeoutMs: config.appendTimeoutMs,
+    logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
+    auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
+    historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
+    inAuditTurn: createLimiter(AUDIT_READS_AT_ONCE),
+    longLog: createLongLog(bus, { maxEntries: config.longLogMaxEntries, maxMs: config.longLogMaxMs }),
+  };
+}
+
+function runsOf({ bus, config, catalogue, room, now, idempotencyRecords }: Parts): RunsGroup['runs'] {
+  return {
+    bus,
+    catalogue,
+    room,
+    now,
+    idempotency: createIdempotency({
+      bus,
+      now,
+      records: idempotencyRecords,
+      takeoverMs: config.idempotencyTakeoverMs,
+    }),
+    appendTimeoutMs: config.appendTimeoutMs,
+    inlinePayloadBytes: config.inlinePayloadBytes,
+    payloadLifeMs: payloadLifeMs(config),
+    maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
+    defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
+    urlRules: createUrlRules(config),
+    batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
+    maxEventBytes: () => bus.maxMessageBytes() - EVENT_HEADERS_BYTES,
+  };
+}
+
+function feedOf({ bus, config, catalogue, endings, reads, now, stopping }: Parts): FeedGroup['feed'] {
+  return {
+    source: createFeed({ bus, table: endings, now, stopping, reads }),
+    catalogue,
+    now,
+    maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
+    heartbeatMs: config.eventsHeartbeatMs,
+  };
+}
+
+function webhooksOf(parts: Parts): WebhooksGroup['webhooks'] {
+  const { bus, config, catalogue, endpoints, health, deliveries, replays, box, now } = parts;
+  return {
+    bus,
+    catalogue,
+    endpoints,
+    health,
+    deliveries,
+    replays,
+    box,
+    now,
+    urlRules: createUrlRules(config),
+    endpointsPerTenant: config.webhookEndpointsPerTenant,
+    testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
+  };
+}
+
+function adminOf(parts: Parts): AdminGroup['admin'] {
+  const { bus, catalogue, tenants, tenantBucket, keys, keyRequests, executors, now } = parts;
+  return { bus, catalogue, tenants, tenantBucket, keys, keyRequests, executors, now };
+}

@@ -1,0 +1,23 @@
+import type { Bus } from '@errand/bus';
+import type { Logger } from '@errand/runtime';
+import type { Heartbeat } from '../http/heartbeat.ts';
+import type { JobHistoryDeps } from './history/history.ts';
+import type { JobList } from './list/list-rows.ts';
+import type { LookUpDeps } from './look-up-job.ts';
+
+/** For handlers that read or change jobs. */
+export interface JobsGroup {
+  readonly jobs: Jobs;
+}
+
+interface Jobs extends LookUpDeps, JobHistoryDeps {
+  readonly bus: LookUpDeps['bus'] &
+    JobHistoryDeps['bus'] & {
+      readonly jobs: Pick<Bus['jobs'], 'append'>;
+      readonly payloads: Pick<Bus['payloads'], 'open'>;
+    };
+  readonly list: JobList;
+  readonly heartbeat: Heartbeat;
+  readonly log: Logger;
+  readonly appendTimeoutMs: number;
+}
