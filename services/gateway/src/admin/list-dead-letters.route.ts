@@ -24,7 +24,6 @@ const DeadLetterView = named(
   }),
 );
 
-/** Events that a consumer could not read, oldest first. */
 export const listDeadLetters = defineRoute({
   method: 'get',
   path: '/admin/dead-letters',

@@ -51,7 +51,6 @@ export const getRebuild = defineRoute({
     },
 });
 
-/** The table in use stays as it is. */
 export const cancelRebuild = defineRoute({
   method: 'post',
   path: `${PATH}/cancel`,

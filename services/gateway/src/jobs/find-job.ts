@@ -71,7 +71,8 @@ async function readLog(
   const { atLeast } = wanted;
   return foldJob(
     await bus.jobs.read({
-      ...{ tenantId, jobId },
+      tenantId,
+      jobId,
       ...(action === undefined ? {} : { action }),
       ...(atLeast === undefined ? {} : { atLeast }),
     }),

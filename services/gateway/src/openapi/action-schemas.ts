@@ -41,7 +41,10 @@ export function actionSchemasOf(
     results: isFile ? { type: 'null' } : { anyOf: [refTo(resultId), { type: 'null' }] },
   };
   return {
-    ...{ pascalName, runId, summaryId, example: known.example },
+    pascalName,
+    runId,
+    summaryId,
+    example: known.example,
     components: {
       ...input,
       ...result,

@@ -95,7 +95,9 @@ function operationObject(operation: Operation, problems: readonly ProblemAnswer[
   return {
     operationId: id,
     tags: [tag],
-    ...{ summary, description, security: SECURITY[key] },
+    summary,
+    description,
+    security: SECURITY[key],
     ...(parameters.length > 0 ? { parameters: parameters.map(parameterObject) } : {}),
     ...(body ? { requestBody: bodyObject(body) } : {}),
     responses: {

@@ -20,7 +20,12 @@ const JobEnded = named(
     type: z.enum(WEBHOOK_EVENT_TYPES),
     timestamp: Instant,
     data: z.object({
-      ...{ job_id, metadata, action, tenant_id, resource, version },
+      job_id,
+      metadata,
+      action,
+      tenant_id,
+      resource,
+      version,
       status: status.extract(['succeeded', 'failed', 'canceled', 'expired']),
       finished_at: Instant,
       errors: z.array(JobFault).optional(),
@@ -100,7 +105,11 @@ function message(type: string, schema: z.ZodType, summary: string) {
       'At least once within 72 hours, in no promised order. An endpoint with the method `GET` gets no body.',
     security: [],
     parameters: HEADERS.map(([name, description, header]) => ({
-      ...{ name, in: 'header', required: true, description, schema: header },
+      name,
+      in: 'header',
+      required: true,
+      description,
+      schema: header,
     })),
     requestBody: {
       required: true,

@@ -1,7 +1,4 @@
 import type { AppendRequest } from '@errand/bus';
-import { InputError, JobId, RunAccepted } from '@errand/contracts';
-import { createSteps } from '@errand/json-schema';
-import { z } from 'zod';
 import { parseActionPath, rawPathOf } from '../../actions/action-path.ts';
 import { type AddressedAction, findAction } from '../../actions/find-action.ts';
 import type { Caller } from '../../http/authenticate.ts';
@@ -12,59 +9,20 @@ import { refuseUnknownParameters } from '../../http/read-query.ts';
 import { busy, type Ctx } from '../../http/request-log.ts';
 import { answer } from '../../http/respond.ts';
 import { traceParentOf } from '../../http/trace-parent.ts';
-import { jobLinks } from '../../jobs/job-links.ts';
 import { createBreather } from '../../load/breather.ts';
 import { DryRun, RUN_PROBLEMS } from '../../openapi/job-answers.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { named, refTo } from '../../openapi/schemas.ts';
-import type { AcceptedJob } from '../accepted-job.ts';
+import { refTo } from '../../openapi/schemas.ts';
 import { isDryRun } from '../dry-run.ts';
 import { answerOrReplay } from '../first-answer.ts';
 import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
-import type { JobOrder } from '../run-options.ts';
 import type { RunDeps } from '../runs-group.ts';
 import { storeInput } from '../store-input.ts';
-import { acceptBatch, type BatchJobs, findBatch } from './accept-batch.ts';
-import {
-  type BatchItem,
-  batchErrors,
-  checkBatchBody,
-  errorsByItem,
-  type SentBatchBody,
-} from './batch-order.ts';
-import { createErrorRoom } from './error-room.ts';
-
-const ItemAnswer = z.union([
-  z.object({
-    index: z.int().min(0),
-    job_id: JobId,
-    version: z.int(),
-    links: RunAccepted.shape.links,
-  }),
-  z.object({
-    index: z.int().min(0),
-    errors: z.array(InputError).meta({
-      description:
-        'Empty where the answer has no more room, and for a batch that was sent again where nothing is wrong any more.',
-    }),
-  }),
-]);
-type ItemAnswer = z.infer<typeof ItemAnswer>;
-
-/** What became of each item of a batch. */
-const BatchAnswer = named(
-  'BatchAnswer',
-  z.object({
-    accepted: z.int(),
-    rejected: z.int(),
-    items: z.array(ItemAnswer),
-    more_errors: z
-      .literal(true)
-      .optional()
-      .meta({ description: 'Whether more is wrong than the answer has room for.' }),
-  }),
-);
+import { acceptBatch, findBatch } from './accept-batch.ts';
+import { answerBatch, BatchAnswer } from './batch-answer.ts';
+import { type BatchItem, batchErrors } from './batch-order.ts';
+import { checkItems } from './check-items.ts';
 
 /**
  * Requests a job for each item that is right, all of them or, with 503, an unknown number. 202 tells of each item
@@ -173,39 +131,6 @@ async function acceptItems(
   return answerBatch(c, { jobs, items, size: items.length, tenantId, actionPath, replayed });
 }
 
-/**
- * Says of each item what became of it. An item that was refused has the errors of today's check, or none where that finds
- * none.
- */
-function answerBatch(
-  c: Ctx,
-  batch: {
-    jobs: BatchJobs;
-    items: readonly BatchItem[];
-    size: number;
-    tenantId: string;
-    actionPath: string;
-    replayed: boolean;
-  },
-): Response {
-  const { jobs, size, replayed } = batch;
-  const room = createErrorRoom();
-  const errorsOf = errorsByItem(
-    batch.items.filter(({ index }) => !jobs.has(index)),
-    room,
-  );
-  const items = Array.from({ length: size }, (_, index) =>
-    itemAnswer(index, { errors: errorsOf.get(index) ?? [], job: jobs.get(index), place: batch }),
-  );
-  const accepted = jobs.size;
-  const cut = room.isShort() ? { more_errors: true } : {};
-  return answer(c, {
-    status: 202,
-    body: { accepted, rejected: size - accepted, items, ...cut },
-    headers: replayed ? { 'idempotency-replayed': 'true' } : {},
-  });
-}
-
 async function appendsOf(
   deps: RunDeps,
   orders: readonly Extract<BatchItem, { kind: 'order' }>[],
@@ -228,45 +153,4 @@ async function appendsOf(
 function originOf(c: Ctx, deps: RunDeps, caller: Caller): RequestOrigin {
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   return { caller, nowMs: deps.runs.now(), traceparent, appendTimeoutMs: deps.runs.appendTimeoutMs };
-}
-
-/**
- * An item whose event the log could not take is found out here, since half a batch cannot be taken back. A large input
- * is not in its event.
- */
-function checkItems(
-  deps: RunDeps,
-  sent: SentBatchBody & { addressed: AddressedAction; origin: RequestOrigin },
-): Promise<BatchItem[]> {
-  const { addressed, origin } = sent;
-  const { entry, resource } = addressed;
-  const { maxLifeMs, defaultLifeMs, urlRules } = deps.runs;
-  const { nowMs } = origin;
-  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps: createSteps() };
-  return checkBatchBody(sent, context, (order) => eventError(order, origin, deps));
-}
-
-function eventError(order: JobOrder, origin: RequestOrigin, { http, runs }: RunDeps): InputError | undefined {
-  // Any id will do to measure with.
-  const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
-  const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
-  const isApart = inputBytes > runs.inlinePayloadBytes;
-  const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
-  if (inputBytes <= http.maxBodyBytes && eventBytes <= runs.maxEventBytes()) return undefined;
-  return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
-}
-
-function itemAnswer(
-  index: number,
-  told: {
-    errors: InputError[];
-    job: AcceptedJob | undefined;
-    place: { tenantId: string; actionPath: string };
-  },
-): ItemAnswer {
-  const { errors, job, place } = told;
-  if (!job) return { index, errors };
-  const { jobId, version } = job;
-  const links = jobLinks({ tenantId: place.tenantId, jobId }, place.actionPath);
-  return { index, job_id: jobId, version, links };
 }

@@ -29,7 +29,6 @@ export const getDelivery = defineRoute({
     },
 });
 
-/** Newest first, the last hundred. */
 export const listAttempts = defineRoute({
   method: 'get',
   path: '/v2/tenants/{tenant_id}/deliveries/{delivery_id}/attempts',

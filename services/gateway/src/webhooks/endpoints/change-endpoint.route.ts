@@ -7,9 +7,9 @@ import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import type { WebhooksGroup } from '../webhooks-group.ts';
-import { refuseUnknownActions } from './create-endpoint.route.ts';
 import { ChangeBody, changeDraft } from './endpoint-draft.ts';
 import { changeEndpoint, readEndpoint } from './endpoint-store.ts';
+import { refuseUnknownActions } from './refuse-unknown-actions.ts';
 import { EndpointView, endpointView, openEndpoint, sealDraft } from './secrets/endpoint-secrets.ts';
 
 /**

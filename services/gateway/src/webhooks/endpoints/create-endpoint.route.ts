@@ -1,6 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type InputError, WEBHOOK_EVENT_TYPES } from '@errand/contracts';
-import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
+import { WEBHOOK_EVENT_TYPES } from '@errand/contracts';
 import { parseBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
@@ -12,6 +11,7 @@ import type { WebhooksGroup } from '../webhooks-group.ts';
 import { EndpointWithSecret } from './endpoint-answers.ts';
 import { CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
 import { endpointKey, endpointsOf } from './endpoint-store.ts';
+import { refuseUnknownActions } from './refuse-unknown-actions.ts';
 import { endpointView, sealDraft } from './secrets/endpoint-secrets.ts';
 import { newSigningSecret } from './secrets/signing-secret.ts';
 
@@ -71,23 +71,6 @@ export const createWebhook = defineRoute({
       });
     },
 });
-
-/**
- * An endpoint that waits for an action that nobody has announced, as where its name is misspelt, would hear of nothing.
- * @throws Refusal invalid_input
- */
-export async function refuseUnknownActions(
-  catalogue: Pick<ActionCatalogue, 'find'>,
-  { actions }: { actions?: readonly string[] | null | undefined },
-): Promise<void> {
-  const known = await Promise.all((actions ?? []).map((name) => catalogue.find(name)));
-  const errors = known.flatMap((entry, index): InputError[] =>
-    entry
-      ? []
-      : [{ pointer: `#/actions/${index}`, code: 'unknown_action', detail: 'there is no such action' }],
-  );
-  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-}
 
 function emptyDraft(): EndpointDraft {
   return {

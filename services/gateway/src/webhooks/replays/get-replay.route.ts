@@ -9,7 +9,6 @@ import { readEndpoint } from '../endpoints/endpoint-store.ts';
 import type { WebhooksGroup } from '../webhooks-group.ts';
 import { isReplayId, ReplayView, replayView } from './replay-rows.ts';
 
-/** Newest first, the last hundred. */
 export const listReplays = defineRoute({
   method: 'get',
   path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/replays',

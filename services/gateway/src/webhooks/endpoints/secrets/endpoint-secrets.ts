@@ -60,7 +60,11 @@ export function openEndpoint(box: SecretBox, endpoint: WebhookEndpoint): Endpoin
   const open = (sealed: string, field: string) => box.open(sealed, contextOf(endpoint, field));
   const { url, method, description, enabled, event_types, basic_auth } = endpoint;
   return {
-    ...{ url, method, description, enabled, event_types },
+    url,
+    method,
+    description,
+    enabled,
+    event_types,
     actions: endpoint.actions ?? null,
     metadata: endpoint.metadata ?? null,
     include: endpoint.include ?? null,
@@ -96,7 +100,9 @@ export const EndpointView = named(
     endpoint_id: z.string(),
     tenant_id: TenantId,
     url: z.string(),
-    ...{ method: stored.method, description: stored.description, enabled: stored.enabled },
+    method: stored.method,
+    description: stored.description,
+    enabled: stored.enabled,
     event_types: stored.event_types,
     actions: stored.actions.unwrap().nullable(),
     metadata: stored.metadata.unwrap().nullable(),

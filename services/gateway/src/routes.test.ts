@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { actionRoutes, routes } from './routes.ts';
+
+test('no two routes have the same method and path, or the same id', () => {
+  for (const names of [
+    routes.map(({ method, path }) => `${method} ${path}`),
+    routes.map(({ id }) => id),
+    actionRoutes.map(({ verb }) => verb),
+  ]) {
+    expect(names.toSorted()).toEqual([...new Set(names)].toSorted());
+  }
+});
+
+test('a route describes the parameters of its path, in their order', () => {
+  for (const { path, parameters = [] } of routes) {
+    const described = parameters.filter((each) => each.in === 'path').map(({ name }) => name);
+    expect(described, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+  }
+});
