@@ -129,7 +129,8 @@ export async function startGateway(
     replays: createReplayLog(db, log),
     endings: createEndingsTable(db, log),
     box: createSecretBox(config.secretKey),
-    ...{ ops, room },
+    ops,
+    room,
   });
   // Only of keys that there are: others could be made up without end.
   const onRefused = (authorization: string) => {

@@ -33,6 +33,9 @@ const MAX_AGE_S = 600;
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler<Env> {
   return cors({
     origin: origins.includes('*') ? '*' : [...origins],
-    ...{ allowMethods: METHODS, allowHeaders: SENT, exposeHeaders: READ, maxAge: MAX_AGE_S },
+    allowMethods: METHODS,
+    allowHeaders: SENT,
+    exposeHeaders: READ,
+    maxAge: MAX_AGE_S,
   });
 }

@@ -32,8 +32,15 @@ test('what went wrong here is logged at info, in one line', async () => {
   });
   expect(written.info).toHaveBeenCalledExactlyOnceWith(
     expect.objectContaining({
-      ...{ method: 'POST', route: '/r', status: 503, tenant_id: 'acme', job_id: 'j', request_id: 'r-1' },
-      ...{ code: 'log_unavailable', reason: 'down', duration_ms: expect.any(Number) },
+      method: 'POST',
+      route: '/r',
+      status: 503,
+      tenant_id: 'acme',
+      job_id: 'j',
+      request_id: 'r-1',
+      code: 'log_unavailable',
+      reason: 'down',
+      duration_ms: expect.any(Number),
     }),
     'request',
   );

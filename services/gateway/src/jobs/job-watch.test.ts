@@ -117,7 +117,10 @@ test('hints during a read lead to one more read, and at rest there is none', asy
 test('a later read that fails is passed over, and the last one at the end of the time counts', async () => {
   let reads = 0;
   const state = await awaitJob(watch, ref, {
-    ...{ signals: [never], timeoutMs: 5, isEnough: () => false, wakesOn: ({ version }) => version === 2 },
+    signals: [never],
+    timeoutMs: 5,
+    isEnough: () => false,
+    wakesOn: ({ version }) => version === 2,
     async read() {
       reads++;
       if (reads === 1) hint(2);

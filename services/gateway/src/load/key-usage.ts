@@ -49,8 +49,14 @@ export interface KeyUsage {
 const none = (): Tally => ({ requests: 0, refused: 0, busy_ms: 0, read_ms: 0, bytes_in: 0, bytes_out: 0 });
 /** Of no more than this together, a key that has most of it costs nobody anything. */
 const LITTLE: z.infer<typeof UsageView> = {
-  ...{ requests: 100, refused: 10, busy_ms: 100, read_ms: 100, bytes_in: 1_000_000, bytes_out: 1_000_000 },
-  ...{ under_way: 10, connections: 10 },
+  requests: 100,
+  refused: 10,
+  busy_ms: 100,
+  read_ms: 100,
+  bytes_in: 1_000_000,
+  bytes_out: 1_000_000,
+  under_way: 10,
+  connections: 10,
 };
 
 export function createKeyUsage(now: () => number = Date.now): KeyUsage {

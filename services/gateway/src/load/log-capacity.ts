@@ -71,7 +71,9 @@ export async function watchLogRoom(
   }, LOOK_MS).unref();
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
-      ...{ name, help, registers: [options.metrics] },
+      name,
+      help,
+      registers: [options.metrics],
       collect() {
         this.set(read());
       },

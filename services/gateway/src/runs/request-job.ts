@@ -26,7 +26,9 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
         action: contract.name,
         action_version: contract.version,
         contract_id: contract.contract_id,
-        ...{ resource, metadata, source },
+        resource,
+        metadata,
+        source,
         ...asked,
         requested_by: name,
         ...times,
@@ -40,7 +42,9 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
   return {
     ref: { tenantId, action: contract.name, jobId },
     event: toJobEvent(decision.fact, {
-      ...{ jobId, traceparent: origin.traceparent, timeMs: origin.nowMs },
+      jobId,
+      traceparent: origin.traceparent,
+      timeMs: origin.nowMs,
       id: randomUUIDv7(),
       source: '/errand/gateway',
     }),

@@ -48,7 +48,12 @@ function openStream(pages: RecordedEvent[]) {
   const next = async () => new TextDecoder().decode((await reader.read()).value);
   const ids = async () => [...(await next()).matchAll(/^id: (\d+)$/gm)].map(([, id]) => id);
   return {
-    ...{ log, reader, changes, watch, next, ids },
+    log,
+    reader,
+    changes,
+    watch,
+    next,
+    ids,
     store(...events: RecordedEvent[]) {
       log.events = events;
       tell();

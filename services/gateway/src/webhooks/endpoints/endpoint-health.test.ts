@@ -7,9 +7,16 @@ const AT = new Date('2026-01-01T00:00:00.000Z');
 const DISABLED: HealthRow = {
   endpoint_id: 'whe_1',
   state: 'disabled',
-  ...{ failing_since: AT, last_success_at: AT, last_failure_at: AT, next_probe_at: AT },
-  ...{ disabled_reason: 'failing', disabled_record: new Date(RECORD.updated_at), pending: 0, oldest: null },
-  ...{ receiver: null, record_at: null },
+  failing_since: AT,
+  last_success_at: AT,
+  last_failure_at: AT,
+  next_probe_at: AT,
+  disabled_reason: 'failing',
+  disabled_record: new Date(RECORD.updated_at),
+  pending: 0,
+  oldest: null,
+  receiver: null,
+  record_at: null,
 };
 
 test.each([
