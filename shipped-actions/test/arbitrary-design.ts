@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { PerformanceInput } from '../src/performance-simulation/input.ts';
 import { monthCeilingKwhM2 } from '../src/performance-simulation/monthly-ghi.ts';
-import type { Climate } from '../src/performance-simulation/sky-year.ts';
-import { sunYear } from '../src/performance-simulation/sun-year.ts';
+import type { Climate } from '../src/performance-simulation/sun/sky-year.ts';
+import { sunYear } from '../src/performance-simulation/sun/sun-year.ts';
 
 /**
  * Draws numbers evenly over a range, both ends included; `fc.double` is even over exponents instead, so nearly all

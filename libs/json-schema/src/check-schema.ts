@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { type Compiled, compile } from './compile-checks.ts';
-import { createPatterns, type Patterns } from './re2-pattern.ts';
+import { createPatterns, type Patterns } from './patterns/re2-pattern.ts';
 import { schemasIn } from './schemas-in.ts';
 
 /** What a schema is wrong in, and where; empty for one that compiles. */

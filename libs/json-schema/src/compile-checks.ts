@@ -1,8 +1,8 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
-import { FORMATS } from './formats.ts';
 import { createInPlaceReferences } from './in-place-references.ts';
 import { multipleOf } from './multiple-of.ts';
-import { createPatterns, locatedPattern, type Patterns, re2 } from './re2-pattern.ts';
+import { FORMATS } from './patterns/formats.ts';
+import { createPatterns, locatedPattern, type Patterns, re2 } from './patterns/re2-pattern.ts';
 import { reference } from './reference.ts';
 import { createRun } from './run.ts';
 import { type CheckSteps, counting, createSteps, stepLimit } from './step-limit.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { monthCeilingKwhM2 } from './monthly-ghi.ts';
-import { sunYear } from './sun-year.ts';
+import { sunYear } from './sun/sun-year.ts';
 
 const location = z
   .strictObject({

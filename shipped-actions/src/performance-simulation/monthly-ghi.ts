@@ -1,4 +1,4 @@
-import type { SunHour } from './sun-year.ts';
+import type { SunHour } from './sun/sun-year.ts';
 
 /**
  * Share of the cloudless light that arrives in an average month when the caller names no sums: the global

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { splitGhi } from './diffuse-split.ts';
 import { hayDaviesLight, incidenceCosine, planeGeometry, scatteredWm2 } from './plane-irradiance.ts';
+import { splitGhi } from './sun/diffuse-split.ts';
 
 const sunAt = (elevationDeg: number, azimuthDeg: number) => {
   const [elevation, azimuth] = [(elevationDeg * Math.PI) / 180, (azimuthDeg * Math.PI) / 180];

@@ -2,7 +2,7 @@ import type { PerformanceInput } from './input.ts';
 import { coverTable, lookUpCover } from './module-cover.ts';
 import { cellTemperatureC, dcPowerPerKw, MODULES } from './module-power.ts';
 import { incidenceCosine, type PlaneGeometry, planeGeometry, scatteredWm2 } from './plane-irradiance.ts';
-import type { SkyHour } from './sky-year.ts';
+import type { SkyHour } from './sun/sky-year.ts';
 
 /**
  * All arrays that share orientation and module type: they see the same light and reach the same temperature.

@@ -6,7 +6,7 @@ import { invert } from './inverter.ts';
 import { planesOf, powerOfHour } from './planes.ts';
 import { performanceResult } from './result.ts';
 import { simulateYear } from './simulate-year.ts';
-import { skyYear } from './sky-year.ts';
+import { skyYear } from './sun/sky-year.ts';
 
 const denver = performanceInput.parse({
   location: { latitude: 39.74, longitude: -105.18, elevation_m: 1830, utc_offset_h: -7 },

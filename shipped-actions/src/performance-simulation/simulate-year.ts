@@ -3,7 +3,7 @@ import type { PerformanceInput } from './input.ts';
 import { type Inverter, invert } from './inverter.ts';
 import { type Plane, planesOf, powerOfHour } from './planes.ts';
 import type { MonthResult, PerformanceResult } from './result.ts';
-import { type SkyHour, skyYear } from './sky-year.ts';
+import { type SkyHour, skyYear } from './sun/sky-year.ts';
 
 export interface SimulationHooks {
   /** Called once after each month, in order. */

@@ -1,9 +1,9 @@
 import type { VerifyReport, VerifyRequest } from '@errand/contracts';
-import { checkChain } from './check-chain.ts';
-import { checkStuckDeliveries, startDeliveryCheck } from './check-deliveries.ts';
-import { checkLog } from './check-log.ts';
-import { checkRows } from './check-rows.ts';
-import { checkStuckJobs } from './check-stuck-jobs.ts';
+import { checkChain } from './checks/check-chain.ts';
+import { checkStuckDeliveries, startDeliveryCheck } from './checks/check-deliveries.ts';
+import { checkLog } from './checks/check-log.ts';
+import { checkRows } from './checks/check-rows.ts';
+import { checkStuckJobs } from './checks/check-stuck-jobs.ts';
 import { recheckJobs } from './recheck-jobs.ts';
 import { beginVerify, type VerifyDeps } from './verify-context.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileSchema } from './compile-schema.ts';
+import { compileSchema } from '../compile-schema.ts';
 
 const isTaken = (format: string, text: string) =>
   compileSchema({ properties: { a: { type: 'string', format } } })({ a: text }, 100).length === 0;

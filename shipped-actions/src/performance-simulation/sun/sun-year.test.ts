@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { midHourUtcMs, monthStartHours } from '../calendar.ts';
 import { airMass, pressureHpa } from './atmosphere.ts';
-import { midHourUtcMs, monthStartHours } from './calendar.ts';
 import { sunYear } from './sun-year.ts';
 
 const greenwich = { latitude: 51.48, longitude: 0, elevation_m: 0, utc_offset_h: 0 };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JOBS_STREAM, WEBHOOKS_CONSUMER, type WebhookEndpoint } from '@errand/contracts';
-import { type Ending, endpointsOwed } from './expected-deliveries.ts';
+import { type Ending, endpointsOwed } from '../expected-deliveries.ts';
 import {
   deliveriesKeptSince,
   type Head,
@@ -8,8 +8,8 @@ import {
   overdueHeads,
   readDisabled,
   withoutDelivery,
-} from './stored-deliveries.ts';
-import type { VerifyRun } from './verify-context.ts';
+} from '../stored-deliveries.ts';
+import type { VerifyRun } from '../verify-context.ts';
 
 export interface DeliveryCheck {
   onEnding(ending: Ending): Promise<void>;

@@ -1,11 +1,11 @@
 import { CLOCK_TOLERANCE_MS, type RecordedEvent, uuidV7Floor, uuidV7TimeMs } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
+import { differingGroups } from '../compare-row.ts';
+import type { Ending } from '../expected-deliveries.ts';
+import { createLogWalk, type LogWalk } from '../log-walk.ts';
+import { bucketOf, readRows } from '../stored-rows.ts';
+import type { VerifyRun } from '../verify-context.ts';
 import type { Gaps } from './check-chain.ts';
-import { differingGroups } from './compare-row.ts';
-import type { Ending } from './expected-deliveries.ts';
-import { createLogWalk, type LogWalk } from './log-walk.ts';
-import { bucketOf, readRows } from './stored-rows.ts';
-import type { VerifyRun } from './verify-context.ts';
 
 export interface LogCheck {
   /** Rows that belong to jobs of the log, by minute. */

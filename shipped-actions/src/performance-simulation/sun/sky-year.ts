@@ -1,9 +1,9 @@
-import { ambientTemperatureC, defaultMonthlyMeansC } from './ambient-temperature.ts';
+import { ambientTemperatureC, defaultMonthlyMeansC } from '../ambient-temperature.ts';
+import type { PerformanceInput } from '../input.ts';
+import { monthScale } from '../monthly-ghi.ts';
+import { type HourLight, hayDaviesLight } from '../plane-irradiance.ts';
 import { clearSkyGhiWm2 } from './clear-sky.ts';
 import { splitGhi } from './diffuse-split.ts';
-import type { PerformanceInput } from './input.ts';
-import { monthScale } from './monthly-ghi.ts';
-import { type HourLight, hayDaviesLight } from './plane-irradiance.ts';
 import { sunYear } from './sun-year.ts';
 
 export interface SkyHour extends HourLight {

@@ -1,5 +1,5 @@
+import { midHourUtcMs, monthStartHours } from '../calendar.ts';
 import { airMass, pressureHpa } from './atmosphere.ts';
-import { midHourUtcMs, monthStartHours } from './calendar.ts';
 import { sunPosition } from './solar-position.ts';
 
 /** Source: G. Kopp and J. L. Lean, Geophysical Research Letters 38 (2011), L01706: 1360.8 W/m², rounded. */

@@ -1,7 +1,7 @@
 import type { StoredLink } from '@errand/bus';
 import { AUDIT_STREAM } from '@errand/contracts';
-import { createChainWalk } from './chain-walk.ts';
-import { forEachParallel, type VerifyRun } from './verify-context.ts';
+import { createChainWalk } from '../chain-walk.ts';
+import { forEachParallel, type VerifyRun } from '../verify-context.ts';
 
 /** Versions that JOBS should hold and does not, if an event ever was there. */
 export interface Gaps {

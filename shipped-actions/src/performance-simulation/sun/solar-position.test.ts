@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { number } from '../../test/arbitrary-design.ts';
+import { number } from '../../../test/arbitrary-design.ts';
 import { sunPosition } from './solar-position.ts';
 
 test('is within 0.1° of the NREL SPA report: 2003-10-17 12:30:30 UTC-7, zenith 50.1116°, azimuth 194.3402°', () => {

@@ -1,6 +1,6 @@
 import { CLOCK_TOLERANCE_MS, uuidV7TimeMs } from '@errand/contracts';
-import { countRows, readBucket } from './stored-rows.ts';
-import { forEachParallel, MINUTE_MS, type VerifyRun } from './verify-context.ts';
+import { countRows, readBucket } from '../stored-rows.ts';
+import { forEachParallel, MINUTE_MS, type VerifyRun } from '../verify-context.ts';
 
 const MAX_CANDIDATES = 50_000;
 

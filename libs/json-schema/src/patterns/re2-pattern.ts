@@ -1,9 +1,9 @@
 import { _, type CodeKeywordDefinition, str } from 'ajv/dist/2020.js';
 import { usePattern } from 'ajv/dist/vocabularies/code.js';
 import { RE2JS } from 're2js';
+import type { Run } from '../run.ts';
+import { instancePath, TooMuchText } from '../step-limit.ts';
 import { assertPatternSize, estimatePatternSize } from './pattern-size.ts';
-import type { Run } from './run.ts';
-import { instancePath, TooMuchText } from './step-limit.ts';
 
 /** The patterns of one schema, each compiled once. */
 export interface Patterns {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { climates, number } from '../../test/arbitrary-design.ts';
-import { defaultMonthlyMeansC } from './ambient-temperature.ts';
+import { climates, number } from '../../../test/arbitrary-design.ts';
+import { defaultMonthlyMeansC } from '../ambient-temperature.ts';
+import { DEFAULT_CLEARNESS } from '../monthly-ghi.ts';
 import { clearSkyGhiWm2 } from './clear-sky.ts';
 import { diffuseFraction, splitGhi } from './diffuse-split.ts';
-import { DEFAULT_CLEARNESS } from './monthly-ghi.ts';
 import { skyYear } from './sky-year.ts';
 
 const bergen = { latitude: 60.39, longitude: 5.32, elevation_m: 12, utc_offset_h: 1 };

@@ -1,6 +1,6 @@
 import { ActionRecord, BUCKETS, executorConsumerName, JOBS_STREAM } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
-import { forEachParallel, type VerifyRun } from './verify-context.ts';
+import { forEachParallel, type VerifyRun } from '../verify-context.ts';
 
 /*
  * A job that is quiet is not stuck: an attempt may run for an hour and say nothing, and a request waits while all

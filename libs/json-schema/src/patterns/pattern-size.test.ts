@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { schemaMistakes } from './check-schema.ts';
-import { compileSchema } from './compile-schema.ts';
+import { schemaMistakes } from '../check-schema.ts';
+import { compileSchema } from '../compile-schema.ts';
+import { createSteps } from '../step-limit.ts';
 import { estimatePatternSize } from './pattern-size.ts';
-import { createSteps } from './step-limit.ts';
 
 /** Undefined for a pattern that RE2 does not take, such as one whose repetitions inside each other are too many. */
 function sizeOf(pattern: string): number | undefined {
