@@ -13,6 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: [UNIT],
           exclude: [...NEVER, INTEGRATION, E2E, CONTRACT],
           // To load modules anew for each file would take more than half of the time; these tests leave nothing behind.
@@ -24,6 +25,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: [INTEGRATION],
           exclude: NEVER,
           isolate: false,
@@ -38,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 2 },
           include: [E2E],
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
@@ -50,6 +53,7 @@ export default defineConfig({
       {
         test: {
           name: 'contract',
+          sequence: { groupOrder: 3 },
           include: [CONTRACT],
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
