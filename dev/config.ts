@@ -2,7 +2,7 @@ import { integer, text } from '@errand/runtime';
 
 const dataDir = text({
   env: 'ERRAND_DATA_DIR',
-  description: 'Folder of all that `npm start` keeps; a relative one is taken from the current directory',
+  description: 'Folder for all data of `npm start`; relative to the current directory',
   default: '.errand',
 });
 
@@ -42,7 +42,7 @@ export const demoSettings = {
   dataDir,
   receiverHost: text({
     env: 'ERRAND_DEMO_RECEIVER_HOST',
-    description: "Address of this machine that the demo's receiver listens on, and its host in webhook URLs",
+    description: "Address of this machine that the demo's receiver listens on, and host in webhook URLs",
     default: '127.0.0.1',
   }),
 };

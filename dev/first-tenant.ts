@@ -28,7 +28,7 @@ async function keyWorks(url: string, key: string): Promise<boolean> {
   await response.body?.cancel();
   if (response.ok) return true;
   if (response.status === 401 || response.status === 404) return false;
-  throw new Error(`the gateway answers ${response.status} to a look at its actions`);
+  throw new Error(`the gateway answered ${response.status} to a request for its actions`);
 }
 
 async function request(

@@ -52,7 +52,7 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
   const files = createLocalFiles(folder, crew.pids);
   onStopSignals({
     first() {
-      console.log('stopping; Ctrl-C again kills at once');
+      console.log('stopping; press Ctrl-C again to kill at once');
       end(0);
     },
     again() {

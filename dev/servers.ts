@@ -48,10 +48,10 @@ async function ensureNats({
   room,
 }: ServerOptions): Promise<string> {
   if (natsUrl !== undefined) {
-    say('nats … the server of NATS_URL');
+    say('nats … using the server at NATS_URL');
     return natsUrl;
   }
-  const slowLine = 'nats … looking for a nats-server; where there is none, it is downloaded once';
+  const slowLine = 'nats … looking for nats-server; if there is none, it is downloaded once';
   const { version, source } = await sayingIfSlow(say, slowLine, findNatsServer());
   const startMs = performance.now();
   const port = ports.nats;
@@ -84,7 +84,7 @@ async function ensurePostgres({
   room,
 }: ServerOptions): Promise<string> {
   if (postgresUrl !== undefined) {
-    say('postgres … the server of DATABASE_URL');
+    say('postgres … using the server at DATABASE_URL');
     return postgresUrl;
   }
   const isNew = !(await exists(folder.postgresDir));
@@ -102,7 +102,7 @@ async function ensurePostgres({
     url = server.url;
     return server;
   };
-  const slowLine = isNew ? 'postgres … making its data folder' : 'postgres … recovering';
+  const slowLine = isNew ? 'postgres … creating its data folder' : 'postgres … recovering';
   await sayingIfSlow(say, slowLine, crew.add('server', { name: 'postgres', start, say }));
   say(`postgres … ready in ${timeSince(startMs)}`);
   return url;

@@ -119,7 +119,7 @@ export async function startServices(options: {
       isFinal: isWrongConfiguration,
       async onGivenUp() {
         const words = (await latest?.logged()) ?? '';
-        onRefused(`${name} refuses its configuration:\n${indent(words.trimEnd())}`);
+        onRefused(`${name} rejected its configuration:\n${indent(words.trimEnd())}`);
       },
     });
   });

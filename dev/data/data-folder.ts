@@ -59,7 +59,7 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
   try {
     return JSON.parse(content) as T;
   } catch (cause) {
-    throw new Error(`${path} is not JSON; delete it to have it made again`, { cause });
+    throw new Error(`${path} is not JSON; delete it to have it recreated`, { cause });
   }
 }
 

@@ -39,7 +39,7 @@ test('what was chosen at the first start stays, and is said', async () => {
   expect(await settle(500 * GB)).toEqual(first);
   expect(await settle(GB)).toEqual(first);
   expect(roomText(first)).toBe(
-    'the log may hold 380 MB, large inputs and results 160 MB, the audit log 400 MB, by the 2.0 GB that were free at the first start',
+    'the log may hold 380 MB, large inputs and results 160 MB, the audit log 400 MB, based on the 2.0 GB free at the first start',
   );
   expect(sizesEnv(first.sizes)).toMatchObject({
     ERRAND_JOBS_MAX_BYTES: '380000000',
@@ -74,6 +74,6 @@ test('the disk of another NATS is not looked at', async () => {
 
 test('a disk that is all but full is refused before anything is started', async () => {
   await expect(settle(100_000_000)).rejects.toThrow(
-    /^100 MB are free on the disk of .*, and Errand needs 300 MB: make room, or set ERRAND_DATA_DIR/,
+    /^100 MB are free on the disk of .*, but Errand needs 300 MB: free some space, or set ERRAND_DATA_DIR/,
   );
 });

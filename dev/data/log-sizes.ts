@@ -74,8 +74,8 @@ export async function settleRoom(
   const freeBytes = await freeBytesOf(folder.path);
   if (freeBytes < MIN_FREE_BYTES) {
     throw new ConfigError(
-      `${gigabytes(freeBytes)} are free on the disk of ${folder.path}, and Errand needs ${gigabytes(MIN_FREE_BYTES)}: ` +
-        'make room, or set ERRAND_DATA_DIR to a folder on another disk',
+      `${gigabytes(freeBytes)} are free on the disk of ${folder.path}, but Errand needs ${gigabytes(MIN_FREE_BYTES)}: ` +
+        'free some space, or set ERRAND_DATA_DIR to a folder on another disk',
     );
   }
   const usedBytes = await bytesIn(folder.natsDir);
@@ -122,8 +122,7 @@ export function roomText({ sizes, freeBytes }: Room): string {
   const { jobsMaxBytes, payloadsMaxBytes, auditMaxBytes } = sizes;
   const audit =
     auditMaxBytes === 0 ? 'the audit log without limit' : `the audit log ${gigabytes(auditMaxBytes)}`;
-  const of =
-    freeBytes === undefined ? '' : `, by the ${gigabytes(freeBytes)} that were free at the first start`;
+  const of = freeBytes === undefined ? '' : `, based on the ${gigabytes(freeBytes)} free at the first start`;
   return `the log may hold ${gigabytes(jobsMaxBytes)}, large inputs and results ${gigabytes(payloadsMaxBytes)}, ${audit}${of}`;
 }
 

@@ -75,7 +75,7 @@ async function showRefusal({ api, say }: Step): Promise<void> {
   const problem = await api.expect<Problem>(422, 'POST', `${ACTION_PATH}/run`, wrongDesign());
   say(`   422 ${problem.code}: ${problem.detail}`);
   for (const error of problem.errors ?? []) say(`       ${error.pointer}  ${error.code}  ${error.detail}`);
-  if (problem.errors?.length !== 3) throw new Error('the 422 does not name the three wrong inputs');
+  if (problem.errors?.length !== 3) throw new Error('the 422 does not name all three wrong inputs');
 }
 
 async function runAndFollow({ api, say }: Step): Promise<JobSummary> {

@@ -19,8 +19,8 @@ export async function findTarget(env: NodeJS.ProcessEnv): Promise<DemoTarget> {
   const local = await readJson<LocalFile>(folder.localFile);
   if (local === undefined || !(await answers(local.url))) {
     throw new Error(
-      `Nothing runs on ${folder.path}: start it with \`npm start\` in another terminal and wait for its key.\n` +
-        'For a system elsewhere set ERRAND_URL, ERRAND_API_KEY and ERRAND_TENANT.',
+      `Nothing is running on ${folder.path}: start it with \`npm start\` in another terminal and wait for its key.\n` +
+        'For another system, set ERRAND_URL, ERRAND_API_KEY and ERRAND_TENANT.',
     );
   }
   return { url: local.url, apiKey: local.api_key, tenantId: local.tenant_id };

@@ -36,7 +36,7 @@ export async function stopOrphans(folder: DataFolder, say: Say): Promise<void> {
 async function stopOrphan(orphan: Orphan & { pid: number | undefined; say: Say }): Promise<void> {
   const { name, word, stopSignal, pid, say } = orphan;
   if (pid === undefined || !(await runsWith(pid, word))) return;
-  say(`${name} (pid ${pid}) was left over by a start that was killed; stopping it`);
+  say(`${name} (pid ${pid}) was left over from a killed start; stopping it`);
   signalProcess(pid, stopSignal);
   const killAtMs = performance.now() + KILL_AFTER_MS;
   while (await runsWith(pid, word)) {

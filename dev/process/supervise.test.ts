@@ -97,7 +97,7 @@ test('a child that lives but does not work is ended and started again, and one t
   expect(supervised.pid).not.toBe(firstPid);
   expect(troubles).toEqual([]);
   expect(lines).toEqual([
-    'idle lives but does not work (off); ending it',
+    'idle is running but not working (off); stopping it',
     'idle ended (SIGTERM); starting it again',
   ]);
   await supervised.stop();

@@ -82,7 +82,7 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
         timer = setTimeout(look, healthIntervalMs, inARow);
         return;
       }
-      options.say(`${options.name} lives but does not work (${trouble}); ending it`);
+      options.say(`${options.name} is running but not working (${trouble}); stopping it`);
       void tended.stop();
     };
     timer = setTimeout(look, healthIntervalMs, 0);

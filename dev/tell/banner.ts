@@ -30,9 +30,9 @@ Errand is ready.
   key     ${facts.api_key}
   data    ${folder.path} (logs in logs/, the admin key in local.json)${room ? `\n  room    ${room}` : ''}
 
-For local use only: webhook URLs may be plain http and lead to this machine (127.0.0.0/8, ::1), which a real
-system refuses unless ERRAND_WEBHOOKS_ALLOW_HTTP and ERRAND_WEBHOOKS_ALLOW_CIDRS say otherwise; and the log is not
-synced to disk at each write, so runs survive the death of any process, but not a power failure.
+For local use only: webhook URLs may use plain http and point to this machine (127.0.0.0/8, ::1), which a real
+system refuses unless ERRAND_WEBHOOKS_ALLOW_HTTP and ERRAND_WEBHOOKS_ALLOW_CIDRS allow it. The log is not
+synced to disk on each write, so runs survive the death of any process but not a power failure.
 
 List the actions:
   curl -s ${auth} ${tenantUrl}/actions
@@ -42,10 +42,10 @@ Run one:
     -d '${JSON.stringify(SAMPLE_INPUT)}' \\
     ${actionUrl}/run
 
-Ask for its status, with the job_id of that answer:
+Get its status, with the job_id from that response:
   curl -s ${auth} '${actionUrl}/status?job_id=JOB_ID'
 
-A whole round with webhooks: npm run demo (in another terminal)
+A full round with webhooks: npm run demo (in another terminal)
 Stop with Ctrl-C.
 `;
 }
@@ -55,10 +55,10 @@ export function alreadyRunning(
   folder: DataFolder,
   running: { pid: number; url: string | undefined },
 ): string {
-  const where = running.url === undefined ? 'it is still starting' : running.url;
+  const where = running.url === undefined ? 'still starting' : running.url;
   return (
-    `Errand already runs on ${folder.path}: ${where} (pid ${running.pid}).\n` +
+    `Errand is already running on ${folder.path}: ${where} (pid ${running.pid}).\n` +
     `Stop it with Ctrl-C in its terminal or with: kill ${running.pid}. ` +
-    'For a second one set ERRAND_DATA_DIR and ERRAND_PORT.'
+    'To run a second one, set ERRAND_DATA_DIR and ERRAND_PORT.'
   );
 }

@@ -95,17 +95,17 @@ function wordsOf(line: Line, tenantUrl: string): string[] {
     case 'action_file_not_read':
       return [`not read: ${fromHere(line.reason ?? '')}`];
     case 'action_files_mended':
-      return ['no action file is broken any more'];
+      return ['all action files load again'];
     case 'attempt_ended':
       return [`${jobOf(line)}: ${endOf(line)}`, ...(line.cause ? [stackOf(line.cause)] : [])];
     case 'actions_not_followed':
       return [`not served: ${line.err?.message ?? ''}`];
     case 'service_failed':
-      return ['the executor fails:', stackOf(line.err?.stack ?? '')];
+      return ['the executor failed:', stackOf(line.err?.stack ?? '')];
     case 'stray_error':
-      return ['an error that nobody caught, of no job at work:', stackOf(line.cause ?? '')];
+      return ['uncaught error outside any running job:', stackOf(line.cause ?? '')];
     case 'main_thread_blocked':
-      return [`the executor answers nothing, as in an endless loop: it is killed`];
+      return [`the executor is unresponsive, perhaps in an endless loop; killing it`];
     default:
       return line.attempt === undefined ? [] : [`${jobOf(line)}: ${line.msg}${fieldsOf(line)}`];
   }

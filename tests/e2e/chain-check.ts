@@ -103,7 +103,7 @@ function wrongsOf(
   const wrongs: [ChainViolation['kind'], string][] = [];
   const { expectedVersion, outcome } = write;
   if (expectedVersion !== previousVersion) {
-    wrongs.push(['broken_link', `it was to follow ${expectedVersion} and follows ${previousVersion}`]);
+    wrongs.push(['broken_link', `it should follow ${expectedVersion} and follows ${previousVersion}`]);
   }
   if (outcome.kind === 'refused') wrongs.push(['refused_but_stored', 'its writer was told of a conflict']);
   if (outcome.kind === 'acknowledged' && outcome.version !== event.version) {

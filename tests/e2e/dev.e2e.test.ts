@@ -146,13 +146,13 @@ const kept = defineAction({ name: 'kept', input: z.object({}), result: z.object(
   await save('kept.ts', text);
   await dev.says('broken: actions/kept.ts: exports no action');
   await save('kept.ts', text.replace('const', 'export const'));
-  await dev.says('no action file is broken any more');
+  await dev.says('all action files load again');
   await dev.says('loaded kept of actions/kept.ts');
 });
 
 test('two files may not define the same action', async () => {
   await save('twin.ts', slow(3, 'twins/{twin}'));
-  await dev.says('twin.ts: there is an action slow in');
+  await dev.says('twin.ts: action slow already exists in');
   expect((await dev.call('twins/1/slow/run', { gate: dev.folder })).status).toBe(404);
 });
 
@@ -202,7 +202,7 @@ test('actions.yaml is followed, and its mistakes are told by line, column and pa
   await dev.says('loaded say of actions/actions.yaml');
   expect(await dev.run('say', {})).toMatchObject({ results: 'first' });
   await save('actions.yaml', `${yaml('"second"')}    timeout: 5\n`);
-  await dev.says('broken: actions/actions.yaml:4:5: actions.say.timeout: is not a known word here');
+  await dev.says('broken: actions/actions.yaml:4:5: actions.say.timeout: is not a known key here');
   expect(await dev.run('say', {})).toMatchObject({ results: 'first' });
   await save('actions.yaml', yaml('"third"'));
   await dev.says('loaded say of actions/actions.yaml');

@@ -126,7 +126,7 @@ test('retry, result, events, jobs and feed tell of what has happened', async () 
     return seen.events.at(-1)?.job_id === again.job_id ? seen : undefined;
   });
   expect(await json('feed', '--after', page.next)).toMatchObject({ events: [] });
-  expect((await errand('feed', '--limit', '1')).stdout).toMatch(/^FINISHED[^\n]*\n[^\n]+\n\nto go on: /);
+  expect((await errand('feed', '--limit', '1')).stdout).toMatch(/^FINISHED[^\n]*\n[^\n]+\n\nnext page: /);
 });
 
 test('actions lists them and shows what one takes', async () => {

@@ -55,7 +55,7 @@ terminal('Ctrl-C stops the watching, not the job', async () => {
   await waitUntil(() => run.screen().includes('half of it'), { timeoutMs: 30_000 });
   run.press('\u0003');
   expect(await run.ended).toBe(130);
-  const [, jobId = ''] = /the job goes on: errand wait (\S+)/.exec(run.screen()) ?? [];
+  const [, jobId = ''] = /the job continues: errand wait (\S+)/.exec(run.screen()) ?? [];
   const status = await runErrand(home, ['status', jobId], { cwd: dev.folder });
   expect(JSON.parse(status.stdout)).toMatchObject({ status: 'running', cancel_requested: false });
   expect((await runErrand(home, ['cancel', jobId], { cwd: dev.folder })).code).toBe(0);

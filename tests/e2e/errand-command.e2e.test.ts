@@ -124,7 +124,7 @@ test('a read model that has lost a row is made again, one rebuild at a time, whi
     db.selectFrom('job_summary').select('version').where('job_id', '=', jobId).executeTakeFirst();
   await waitUntil(async () => (await isInTable()) !== undefined);
   expect(await projection('status')).toEqual([0, 'none', '']);
-  expect(await projection('cancel')).toEqual([1, '', 'no rebuild is under way']);
+  expect(await projection('cancel')).toEqual([1, '', 'no rebuild is running']);
 
   await db.deleteFrom('job_summary').where('job_id', '=', jobId).execute();
   const [code, last] = await projection('rebuild', '--wait');
@@ -136,11 +136,11 @@ test('a read model that has lost a row is made again, one rebuild at a time, whi
   await using blocking = await openSession({ url: databaseUrl, name: 'test' });
   await sql`select pg_advisory_lock(hashtext('errand_partitions'))`.execute(blocking.db);
   expect(await projection('rebuild')).toEqual([0, expect.stringMatching(/^reading: 0 of /), '']);
-  expect(await projection('rebuild')).toEqual([1, '', 'a rebuild is under way already']);
+  expect(await projection('rebuild')).toEqual([1, '', 'a rebuild is already running']);
   const status = await errand('projection', 'status', '--json');
   expect(JSON.parse(status.stdout)).toMatchObject({ state: 'reading', error: null });
   expect(await projection('cancel')).toEqual([0, expect.stringMatching(/^canceled: /), '']);
-  expect(await projection('cancel')).toEqual([1, '', 'no rebuild is under way']);
+  expect(await projection('cancel')).toEqual([1, '', 'no rebuild is running']);
   await sql`select pg_advisory_unlock(hashtext('errand_partitions'))`.execute(blocking.db);
   expect((await projection('rebuild', '--wait'))[0]).toBe(0);
   expect(await isInTable()).toBeDefined();

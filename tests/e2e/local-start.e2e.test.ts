@@ -170,7 +170,7 @@ test('a configuration that a service refuses ends the start with the words of th
   const env = { ERRAND_DATA_DIR: join(root, 'wrong'), ERRAND_PORT: '0', ERRAND_SECRET_KEY: 'short' };
   const refused = run(START, env);
   expect(await refused.exitCode).toBe(1);
-  expect(refused.output()).toMatch(/refuses its configuration:\n.*\n.*ERRAND_SECRET_KEY/);
+  expect(refused.output()).toMatch(/rejected its configuration:\n.*\n.*ERRAND_SECRET_KEY/);
 });
 
 test('a start after kill -9 stops what was left, takes over the folder and prints the same key', async () => {

@@ -27,7 +27,7 @@ const exhausted = (attempt: number): JobFact => ({
   type: 'JobFailed',
   data: {
     attempt,
-    error: { code: 'attempts_exhausted', message: 'No attempt came to an end.' },
+    error: { code: 'attempts_exhausted', message: 'No attempt finished.' },
     duration_ms: 0,
   },
 });

@@ -16,7 +16,7 @@ const schema = z.custom<z.ZodType>((value) => value instanceof z.ZodType, 'must 
 
 const Definition = z.strictObject({
   name: name.refine((word) => !RESERVED_ACTION_NAMES.includes(word), {
-    error: 'the API uses that word itself',
+    error: 'the API reserves this word',
   }),
   version: version.optional(),
   description: description.optional(),
@@ -82,7 +82,7 @@ function schemaMistakes(options: { input: z.ZodType; result: z.ZodType }): strin
       });
       if (member === 'input') mistakes.push(...inputMistakes(json));
     } catch (error) {
-      mistakes.push(`${member} cannot be told to callers as JSON Schema: ${(error as Error).message}`);
+      mistakes.push(`${member} cannot be expressed as JSON Schema: ${(error as Error).message}`);
     }
   }
   return mistakes;
@@ -113,7 +113,7 @@ function textMistakes(schema: z.core.$ZodType, member: string): string[] {
 function flagMistakes(pattern: unknown, member: string): string[] {
   const lost = pattern instanceof RegExp ? pattern.flags.replaceAll(TOLD_FLAGS, '') : '';
   if (lost === '') return [];
-  return [`${member} has the pattern ${pattern}, whose flag ${lost} JSON Schema has not: ${WITHOUT_FLAG}`];
+  return [`${member} has the pattern ${pattern}, but JSON Schema has no flag ${lost}: ${WITHOUT_FLAG}`];
 }
 
 /** A format that only the action checks would be found out after 202. */
@@ -121,14 +121,14 @@ function formatMistakes({ check, format, pattern, protocol, hostname }: TextChec
   if (check !== 'string_format' || pattern !== undefined) return [];
   if (format !== 'url') return [`input has the format ${format}, ${NOT_CARRIED}`];
   return protocol || hostname
-    ? [`input has a URL of certain protocols or hosts, ${NOT_CARRIED}, such as ${URL_PATTERN}`]
+    ? [`input restricts the protocol or host of a URL, ${NOT_CARRIED}, such as ${URL_PATTERN}`]
     : [];
 }
 
-const NOT_CARRIED = 'which JSON Schema cannot tell callers: add a pattern instead';
+const NOT_CARRIED = 'which JSON Schema cannot express: add a pattern instead';
 const URL_PATTERN = 'z.url().regex(/^https?:\\/\\//)';
 
-const WITHOUT_FLAG = 'write the pattern so that it needs none, such as [A-Za-z] for [a-z] with i';
+const WITHOUT_FLAG = 'write the pattern without it, such as [A-Za-z] for [a-z] with i';
 
 /** A run's body is a JSON object, whose member `_job` is for the job's options. */
 function inputMistakes(json: z.core.JSONSchema.BaseSchema): string[] {
@@ -136,7 +136,7 @@ function inputMistakes(json: z.core.JSONSchema.BaseSchema): string[] {
     return [`input must describe an object, since a run's body is one; this describes: ${json.type}`];
   }
   return Object.hasOwn(json.properties ?? {}, '_job')
-    ? ['input may have no member _job: the API keeps the options of the job there']
+    ? ['input must not have a member _job: the API keeps job options there']
     : [];
 }
 
@@ -144,7 +144,7 @@ function describe(issue: z.core.$ZodIssue, options: unknown): string {
   const path = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     const known = path === 'retry' ? RETRY_WORDS : WORDS;
-    return `${issue.keys.join(', ')}: no such option${path && ` of ${path}`}; there are ${known.join(', ')}`;
+    return `${issue.keys.join(', ')}: no such option${path && ` of ${path}`}; allowed: ${known.join(', ')}`;
   }
   if (path === '') return 'must be an object';
   const isMissing = issue.path.length === 1 && (options as Record<string, unknown>)[path] === undefined;

@@ -37,7 +37,7 @@ test('inputs and resource parameters are typed', () => {
 });
 
 test.each(['jobs', 'webhooks', 'actions', 'events'])('%s is a word of the API and no name', (name) => {
-  expect(() => defineAction({ ...common, name })).toThrow('the API uses that word itself');
+  expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
 });
 
 test.each(['Add', 'add-up', '', '1st', 'a.b'])('%j is no name', (name) => {
@@ -51,11 +51,11 @@ test.each(['sums', 'sums/{}', '/sums/{id}', 'sums/{id}/more', '{id}'])('%j is no
 });
 
 test.each<[string, object, string]>([
-  ['a misspelt option', { timeoutms: 5 }, 'timeoutms: no such option; there are name, version'],
+  ['a misspelt option', { timeoutms: 5 }, 'timeoutms: no such option; allowed: name, version'],
   [
     'a misspelt retry option',
     { retry: { attempts: 5 } },
-    'attempts: no such option of retry; there are maxAttempts',
+    'attempts: no such option of retry; allowed: maxAttempts',
   ],
   ['no attempts', { retry: { maxAttempts: 0 } }, 'retry.maxAttempts Too small'],
   ['a timeout that a timer cannot hold', { timeoutMs: 2 ** 31 }, 'timeoutMs Too big'],
@@ -64,34 +64,34 @@ test.each<[string, object, string]>([
   ['no run', { run: undefined }, 'run is missing'],
   ['an input that is no schema', { input: { type: 'object' } }, 'input must be a zod schema'],
   ['a repeated parameter', { resource: 'a/{id}/b/{id}' }, 'resource names a parameter twice'],
-  [
-    'an input that JSON cannot carry',
-    { input: z.object({ at: z.date() }) },
-    'input cannot be told to callers',
-  ],
-  ['a result that JSON cannot carry', { result: z.bigint() }, 'result cannot be told to callers'],
+  ['an input that JSON cannot carry', { input: z.object({ at: z.date() }) }, 'input cannot be expressed'],
+  ['a result that JSON cannot carry', { result: z.bigint() }, 'result cannot be expressed'],
   ['an input that is no object', { input: z.array(z.string()) }, 'input must describe an object'],
   [
     'a pattern with a flag that JSON Schema has not',
     { input: z.object({ a: z.array(z.string().regex(/^[a-z]+$/i)) }) },
-    'input has the pattern /^[a-z]+$/i, whose flag i JSON Schema has not: write the pattern so that it needs none',
+    'input has the pattern /^[a-z]+$/i, but JSON Schema has no flag i: write the pattern without it',
   ],
   [
     'a pattern with flags in names and results',
     { result: z.record(z.string().min(1).regex(/^a.b$/ms), z.string()) },
-    'result has the pattern /^a.b$/ms, whose flag ms JSON Schema has not',
+    'result has the pattern /^a.b$/ms, but JSON Schema has no flag ms',
   ],
   [
     'a URL of protocols that JSON Schema has no word for',
     { input: z.object({ a: z.httpUrl() }) },
-    'input has a URL of certain protocols or hosts, which JSON Schema cannot tell callers: add a pattern instead',
+    'input restricts the protocol or host of a URL, which JSON Schema cannot express: add a pattern instead',
   ],
   [
     'a format that only the action checks',
     { input: z.object({ a: z.string().check(z.jwt()) }) },
-    'input has the format jwt, which JSON Schema cannot tell callers',
+    'input has the format jwt, which JSON Schema cannot express',
   ],
-  ['an input with the member of job options', { input: z.object({ _job: z.string() }) }, 'no member _job'],
+  [
+    'an input with the member of job options',
+    { input: z.object({ _job: z.string() }) },
+    'not have a member _job',
+  ],
 ])('%s is refused when the action is defined', (_, wrong, words) => {
   const options = { ...common, name: 'add', ...wrong } as unknown as Parameters<typeof defineAction>[0];
   expect(() => defineAction(options)).toThrow(words);

@@ -108,7 +108,7 @@ async function attemptOnce(
     const { json, flaws } = exactJsonOf(result.data);
     return flaws.length > 0 ? invalidResult(result.data, flaws) : { kind: 'succeeded', json };
   } catch (error) {
-    const details = [{ pointer: '#', detail: 'is nothing that JSON can hold' }];
+    const details = [{ pointer: '#', detail: 'cannot be written as JSON' }];
     return failed('invalid_result', details, causeOf(error));
   }
 }
@@ -117,7 +117,7 @@ function invalidResult(value: unknown, flaws: readonly Flaw[]): AttemptOutcome {
   return failed('invalid_result', [...flaws], reasonsOf(value, flaws));
 }
 
-/** A value that makes its schema throw does not fit it. */
+/** A value that made its schema throw does not fit it. */
 async function check(
   schema: ValueSchema,
   value: unknown,
@@ -127,7 +127,7 @@ async function check(
     if (parsed.success) return { kind: 'fits', data: parsed.data };
     return { kind: 'unfit', details: detailsOf(parsed.error) };
   } catch (error) {
-    const details = [{ pointer: '#', code: 'schema_failed', detail: 'makes its schema throw' }];
+    const details = [{ pointer: '#', code: 'schema_failed', detail: 'made its schema throw' }];
     return { kind: 'unfit', details, cause: causeOf(error) };
   }
 }
@@ -138,7 +138,7 @@ function checkedFile(file: ResultFile): ResultFile {
   const isNamed = filename === undefined || FileName.safeParse(filename).success;
   if (isNamed && ContentType.safeParse(contentType).success) return file;
   const details = [{ content_type: contentType, filename }];
-  throw new PermanentError('invalid_result', 'The file has a name or a type that it may not have.', details);
+  throw new PermanentError('invalid_result', 'The file has an invalid name or type.', details);
 }
 
 /** Faults of Errand's own that may pass by themselves. */
@@ -174,7 +174,7 @@ export function causeOf(error: unknown): string {
     const text = String(error instanceof Error ? (error.stack ?? error.message) : error);
     return text.slice(0, MAX_CAUSE);
   } catch {
-    return 'something that has no text';
+    return 'a value without text';
   }
 }
 

@@ -82,7 +82,7 @@ test.each([
     run: () => ({}),
   });
   await expect(testAction(action, {})).rejects.toThrow(
-    /^action "never": no gateway can check its inputs: input_schema \/ properties \/ a \/ pattern \/ RE2 does not take/,
+    /^action "never": no gateway can check its inputs: input_schema \/ properties \/ a \/ pattern \/ RE2 does not support/,
   );
 });
 

@@ -106,7 +106,7 @@ const connections = new WeakMap<object, NatsConnection>();
 /** For tests, which do to the server what no service may. */
 export function connectionOf(bus: object): NatsConnection {
   const nc = connections.get(bus);
-  if (!nc) throw new Error('not a bus that was opened here');
+  if (!nc) throw new Error('the bus was not opened by this process');
   return nc;
 }
 

@@ -28,8 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough, such as head, is no failure.
   if (error.code === 'EPIPE') return leave(0);
-  if (leftWith === undefined)
-    stderr.write(`errand: the answer cannot be written: ${plainLines(error.message)}\n`);
+  if (leftWith === undefined) stderr.write(`errand: cannot write the output: ${plainLines(error.message)}\n`);
   leave(2);
 });
 // Nobody is left to be told.

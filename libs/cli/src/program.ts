@@ -31,12 +31,12 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
       getErrHelpWidth: () => columns?.() ?? 100,
     })
     .configureHelp({ showGlobalOptions: true, styleTitle: (title) => title.toLowerCase() })
-    .showHelpAfterError('(--help says how it is used)')
-    .option('--json', 'answer with JSON')
-    .option('--no-json', 'answer with text where the default is JSON')
-    .option('--profile <name>', 'of the settings')
-    .helpOption('--help', 'say this')
-    .version(VERSION, '--version', 'say which version this is')
+    .showHelpAfterError('(run with --help for usage)')
+    .option('--json', 'print JSON')
+    .option('--no-json', 'print text where the default is JSON')
+    .option('--profile <name>', 'settings profile to use')
+    .helpOption('--help', 'show this help')
+    .version(VERSION, '--version', 'show the version')
     .addHelpText('after', () => epilogue());
 
   program.commandsGroup('Jobs:');
@@ -50,7 +50,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addWebhooks(program, bind, now);
   addSigner(program, bind);
   addListen(program, bind);
-  program.commandsGroup('Around them:');
+  program.commandsGroup('Setup:');
   addActions(program, bind);
   addTypes(program, bind);
   addConfig(program, bind);

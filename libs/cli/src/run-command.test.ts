@@ -23,19 +23,19 @@ test.each([
   [['verify', '--tenat', 'a'], 'Did you mean --tenant?'],
   [['verify', 'all'], "too many arguments for 'verify'"],
   [['audit', 'check'], "missing required argument 'file'"],
-  [['wait', 'soon'], 'It must be the id of a job'],
+  [['wait', 'soon'], 'It must be a job id'],
   [['run', 'hello', '--metadata', 'blue'], 'It must be name=value'],
   [['run', 'hello', '--start-after', 'soon'], 'It must be a time such as'],
   [['run', 'hello', '--webhook-results'], '--webhook-results needs --webhook-url'],
   [['jobs', '--limit', 'many'], 'It must be a whole number'],
-  [['jobs', '--limit', '0'], 'It must be a whole number from 1 on'],
+  [['jobs', '--limit', '0'], 'It must be a whole number of at least 1'],
   [['jobs', '--status', 'running,done'], 'Allowed choices are queued, running, succeeded'],
   [['jobs', '--created-after', '2026-02-31T00:00Z'], 'It must be a time such as'],
   [['listen', '--port', '99999'], 'It must be a whole number from 0 to 65535'],
-  [['webhooks', 'show', '.'], 'It cannot name anything'],
-  [['actions', '..'], 'It cannot name anything'],
-  [['run', '..'], 'It cannot name anything'],
-  [['dead-letters', 'redrive', 'x'], 'It must be a whole number from 1 on'],
+  [['webhooks', 'show', '.'], 'It is not a valid name'],
+  [['actions', '..'], 'It is not a valid name'],
+  [['run', '..'], 'It is not a valid name'],
+  [['dead-letters', 'redrive', 'x'], 'It must be a whole number of at least 1'],
   [['audit', 'check', '/tmp'], '/tmp cannot be read'],
   [['config', 'get', 'colour'], 'Allowed choices are url, tenant, api_key, admin_key'],
 ])('%j is refused with its reason', async (args, reason) => {
@@ -83,7 +83,7 @@ test('wrong usage is JSON too where JSON is wanted', async () => {
   const { code, out } = await run(['wait', 'soon', '--json']);
   expect([code, JSON.parse(out)]).toEqual([
     2,
-    { error: { code: 'wrong_usage', detail: expect.stringContaining('It must be the id of a job') } },
+    { error: { code: 'wrong_usage', detail: expect.stringContaining('It must be a job id') } },
   ]);
 });
 
@@ -117,6 +117,6 @@ test.skipIf(!existsSync(FULL))('an answer that cannot be written is told, and en
   const ran = promisify(execFile)('bash', ['-c', script, process.execPath, main]);
   await expect(ran).rejects.toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/^errand: the answer cannot be written: .*\n$/),
+    stderr: expect.stringMatching(/^errand: cannot write the output: .*\n$/),
   });
 });

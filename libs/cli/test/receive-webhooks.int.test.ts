@@ -92,5 +92,5 @@ test('a port that is taken is told', async () => {
   await using receiver = await receive(undefined);
   const port = Number(new URL(receiver.url).port);
   const taken = receiveWebhooks({ port, secrets: () => [], forwardTo: undefined, onCall: () => {} });
-  await expect(taken).rejects.toThrow(`port ${port} cannot be listened on`);
+  await expect(taken).rejects.toThrow(`cannot listen on port ${port}`);
 });

@@ -227,5 +227,5 @@ function rootOf(url: string): string {
   } catch {
     // Not even another kind of URL.
   }
-  throw new UsageError('url has to begin with https:// or http://, such as https://errand.example.com');
+  throw new UsageError('url must start with https:// or http://, such as https://errand.example.com');
 }

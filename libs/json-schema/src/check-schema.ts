@@ -39,13 +39,13 @@ export function examineSchema(schema: Record<string, unknown>): {
   }
 }
 
-const ENDLESS = 'refers to itself without end, at the same value';
-const TOO_DEEP = 'is nested too deeply, or refers to itself without end';
+const ENDLESS = 'refers to itself endlessly at the same value';
+const TOO_DEEP = 'is nested too deeply, or refers to itself endlessly';
 
 /** JSON has no words for these numbers, so the schema would be another one once it is announced. */
 function numberMistakes(value: unknown, path: readonly string[] = []): SchemaMistake[] {
   if (typeof value === 'number' && !Number.isFinite(value)) {
-    return [{ path, detail: `${value} is no number in JSON` }];
+    return [{ path, detail: `${value} is not a JSON number` }];
   }
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, member]) => numberMistakes(member, [...path, key]));

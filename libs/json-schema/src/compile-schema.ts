@@ -55,7 +55,7 @@ function tooCostly({ instancePath }: TooMuchText): InputError {
   return {
     pointer: fragmentOf(instancePath),
     code: 'too_costly',
-    detail: 'is too long, with the texts before it, for the patterns that they must match',
+    detail: 'is too long, together with earlier texts, for the patterns they must match',
   };
 }
 

@@ -57,7 +57,7 @@ export function reference(run: Run, inPlace: InPlaceReferences): CodeKeywordDefi
     schemaType: 'string',
     before: 'not',
     error: {
-      message: 'must match what is referred to',
+      message: 'must match the referenced schema',
       params: ({ params: { target } }) => _`{errors: ${target}.errors}`,
     },
     code(cxt) {

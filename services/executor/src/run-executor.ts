@@ -50,10 +50,10 @@ function assertOwn(actions: readonly Action[]): void {
   }
   const names = actions.map(({ contract }) => contract.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new ConfigError(`two actions are called ${twice}`);
+  if (twice !== undefined) throw new ConfigError(`two actions are named ${twice}`);
   const threaded = actions.find(({ thread }) => thread === 'worker');
   if (threaded) {
     const { name } = threaded.contract;
-    throw new ConfigError(`${name} wants worker threads: name its file in ERRAND_ACTIONS instead`);
+    throw new ConfigError(`${name} needs worker threads: put its file into ERRAND_ACTIONS instead`);
   }
 }

@@ -99,13 +99,9 @@ test.each([
   [
     'what is no JSON',
     'echo hello',
-    { code: 'invalid_output', cause: expect.stringMatching(/^#: its 6 bytes on stdout are no JSON: /) },
+    { code: 'invalid_output', cause: expect.stringMatching(/^#: its 6 bytes on stdout are not JSON: /) },
   ],
-  [
-    'what is not UTF-8',
-    `printf '{"name":"M\\374ller"}'`,
-    { message: 'The command did not write its result in UTF-8.' },
-  ],
+  ['what is not UTF-8', `printf '{"name":"M\\374ller"}'`, { message: "The command's result is not UTF-8." }],
   [
     'a reason that is not UTF-8',
     `printf '{"code":"too_steep","message":"M\\374ller"}'; exit 65`,

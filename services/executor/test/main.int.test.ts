@@ -60,8 +60,8 @@ test("a main.ts of one's own serves the actions that it gives to runExecutor", a
 
 test.each([
   ['[]', 'runExecutor was given no action'],
-  ['[add, add]', 'two actions are called add'],
-  ["[{ ...add, thread: 'worker' }]", 'add wants worker threads: name its file in ERRAND_ACTIONS instead'],
+  ['[add, add]', 'two actions are named add'],
+  ["[{ ...add, thread: 'worker' }]", 'add needs worker threads: put its file into ERRAND_ACTIONS instead'],
 ])('runExecutor does not start with %s', async (actions, complaint) => {
   const folder = await mkdtemp(join(tmpdir(), 'errand-own-'));
   const file = join(folder, 'main.ts');

@@ -32,7 +32,7 @@ function hosts(about: { env: string; description: string }): Setting<readonly st
     .transform((list) => (list.trim() === 'any' ? undefined : list.split(',').map((each) => each.trim())))
     .refine(
       (list) => list === undefined || list.every(isHost),
-      'must be names such as errand.example.com, or any',
+      'must be host names such as errand.example.com, or any',
     )
     .transform((list) => list?.map((name) => name.toLowerCase()));
   return { ...about, default: 'any', schema };

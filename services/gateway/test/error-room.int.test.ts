@@ -113,7 +113,7 @@ test('a text that is too long for its pattern is pointed to, of a run and of an 
     gateway.call(path, { body: { text }, token: attacker.api_key }),
   );
   const problem = Problem.parse(value.json);
-  const detail = 'is too long, with the texts before it, for the patterns that they must match';
+  const detail = 'is too long, together with earlier texts, for the patterns they must match';
   expect([problem.status, problem.code]).toEqual([422, 'invalid_input']);
   expect(problem.errors).toEqual([{ pointer: '#/text', code: 'too_costly', detail }]);
   expect(cpuMs).toBeLessThan(1_000);

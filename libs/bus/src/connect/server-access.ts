@@ -29,7 +29,7 @@ export async function serverAccess(servers: string, files: ServerAccess = {}): P
   const [creds, ca, cert, key] = await Promise.all(
     [natsCredsFile, natsCaFile, natsCertFile, natsKeyFile].map((path) => path && readFile(path)),
   );
-  if (!cert !== !key) throw new Error('NATS_CERT_FILE and NATS_KEY_FILE are of use together only');
+  if (!cert !== !key) throw new Error('NATS_CERT_FILE and NATS_KEY_FILE must be set together');
   const isTls = urls.some(({ protocol }) => protocol === 'tls:') || Boolean(ca || cert);
   return {
     servers: urls.map(({ host }) => host),

@@ -20,7 +20,7 @@ export function createServerClock(jsm: JetStreamManager): ServerClock {
       });
       const answeredMs = now();
       const serverMs = Date.parse(ts ?? '');
-      if (Number.isNaN(serverMs)) throw new LogUnavailable('the server does not tell its time');
+      if (Number.isNaN(serverMs)) throw new LogUnavailable('the server did not send its time');
       if (serverMs < askedMs) return askedMs - serverMs;
       return Math.min(0, answeredMs - serverMs);
     },

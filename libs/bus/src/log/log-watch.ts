@@ -32,7 +32,7 @@ export async function watchLog(
     created ??= found;
     if (found === undefined || found === created) return;
     close();
-    options.onReplaced(new Error('the log is another one than at the start of this process'));
+    options.onReplaced(new Error('the log was replaced since this process started'));
   }
   const timer = setInterval(() => void look(), LOOK_MS).unref();
   let lost = Promise.withResolvers<false>();

@@ -183,7 +183,7 @@ async function describe(
 
 function refused(ack: Awaited<ReturnType<Publisher['publish']>> | undefined): LogUnavailable {
   if (ack?.kind === 'refused' && ack.code === JS.maximumBytesExceeded) {
-    return new PayloadsFull('the store of large inputs and results is full');
+    return new PayloadsFull('the store for large inputs and results is full');
   }
   const why = ack && 'description' in ack ? ack.description : ack?.kind;
   return new LogUnavailable(`the payload was not stored: ${why}`);

@@ -58,7 +58,7 @@ export function decodeText(
   }
   return parsed.data.subject === ref.jobId
     ? { kind: 'event', recorded: { ref, version, event: parsed.data } }
-    : unreadable('the event belongs to another job than its subject');
+    : unreadable('the event belongs to a different job than its subject');
 }
 
 /** The id inside a stored message, without checking the rest of it. */

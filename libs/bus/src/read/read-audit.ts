@@ -55,7 +55,7 @@ export interface AuditReader {
   firstVersion(): Promise<number>;
 }
 
-const NO_SOURCE = 'it does not say which event it is a copy of';
+const NO_SOURCE = 'it does not name the event it was copied from';
 const PAGE_SIZE = 1_000;
 const decoder = new TextDecoder();
 /** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */

@@ -98,7 +98,7 @@ export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): 
         if ((messages.at(-1)?.read.filedMs ?? 0) > untilMs || remaining === 0) return;
         seen += messages.length;
         if (seen >= limits.maxEntries || performance.now() > giveUpAt) {
-          throw new HistoryOutOfReach(`${seen} entries of the long log were passed over`);
+          throw new HistoryOutOfReach(`${seen} entries of the audit log were skipped`);
         }
       }
     },

@@ -156,10 +156,10 @@ function createPuller<T>(
       return end(page, page.messages.length > 0 ? undefined : new Error(`the server sent no entry: ${said}`));
     }
     const place = placeOf(message.reply);
-    if (!place) return end(page, new Error('an entry does not tell its place'));
+    if (!place) return end(page, new Error('an entry has no position'));
     delivered++;
     // Nothing is sent twice by such a consumer: what is lost on its way is missing for good.
-    if (place.delivery !== delivered) return end(page, new Error('an entry was lost on its way'));
+    if (place.delivery !== delivered) return end(page, new Error('an entry was lost in transit'));
     page.messages.push({
       position: place.position,
       read: read(message, place.position, place.storedMs),

@@ -21,7 +21,7 @@ const PLAIN_WORD = /^[\w.-]+$/;
 export function addCompletion(program: Command, bind: Bind): void {
   program
     .command('completion')
-    .description('print a script for the shell: eval "$(errand completion bash)"')
+    .description('print a completion script: eval "$(errand completion bash)"')
     .addArgument(new Argument('<shell>', 'which').choices(SHELLS))
     .action(
       bind(async (world, _, shell = '') => {

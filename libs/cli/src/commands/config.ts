@@ -22,36 +22,34 @@ import {
 const REDACTED_BEYOND = 12;
 
 export function addConfig(program: Command, bind: Bind): void {
-  const config = program
-    .command('config')
-    .description('settings: where the gateway is, and as whom it is asked');
-  const name = () => new Argument('<name>', 'which setting').choices(SETTING_NAMES);
+  const config = program.command('config').description('show and change settings: gateway, tenant and keys');
+  const name = () => new Argument('<name>', 'setting name').choices(SETTING_NAMES);
   config
     .command('set')
-    .description('keep a setting in the profile')
+    .description('save a setting in the profile')
     .addArgument(name())
-    .argument('<value>', 'its value; @file, or - for stdin, keeps it out of the list of processes')
+    .argument('<value>', 'value; @file, or - for stdin, hides it from the process list')
     .action(bind(set));
   config
     .command('unset')
-    .description('forget a setting of the profile')
+    .description('remove a setting from the profile')
     .addArgument(name())
     .action(bind(unset));
   config
     .command('get')
-    .description('show the setting that counts')
+    .description('show the value in effect')
     .addArgument(name())
-    .option('--reveal', 'show a secret as it is')
+    .option('--reveal', 'show secrets in full')
     .action(bind(get));
   config
     .command('list')
-    .description('show all settings that count and where they come from')
-    .option('--reveal', 'show secrets as they are')
+    .description('show all settings in effect and their sources')
+    .option('--reveal', 'show secrets in full')
     .action(bind(list));
-  config.command('use').description('make a profile the current one').argument('<profile>').action(bind(use));
+  config.command('use').description('switch to a profile').argument('<profile>').action(bind(use));
   config
     .command('path')
-    .description('say where the file is')
+    .description('show the path of the settings file')
     .action(
       bind(async (world) => {
         const path = configPath(world.env);
@@ -63,7 +61,7 @@ export function addConfig(program: Command, bind: Bind): void {
 
 async function set(world: World, _: unknown, name = '', value = ''): Promise<ExitCode> {
   const text = (await readText(value, world.stdin)).trim();
-  if (text === '') throw new CannotRun(`${name} cannot be empty; errand config unset ${name} forgets it`);
+  if (text === '') throw new CannotRun(`${name} cannot be empty; errand config unset ${name} removes it`);
   const fault = SETTINGS[name as SettingName].faultOf(text);
   if (fault !== undefined) throw new CannotRun(`${name}: ${fault}`);
   return change(world, (profile) => ({ ...profile, [name]: text }));
@@ -89,7 +87,7 @@ async function use(world: World, _: unknown, profile = ''): Promise<ExitCode> {
   const { path, content } = await readConfigFile(world.env);
   if (!profileOf(content, profile)) {
     const names = Object.keys(content.profiles).join(', ') || 'none yet';
-    throw new CannotRun(`there is no profile ${profile}; there are: ${names}`);
+    throw new CannotRun(`there is no profile ${profile}; profiles: ${names}`);
   }
   await writeConfigFile({ path, content: { ...content, current: profile } });
   tell(world, { path, profile }, () => `${profile} is the current profile`);

@@ -15,10 +15,10 @@ interface TypesOptions {
 export function addTypes(program: Command, bind: Bind): void {
   program
     .command('types')
-    .description("write the types of the tenant's actions, in TypeScript, for createErrand<Actions>()")
-    .option('--url <url>', 'of the gateway, instead of that of the settings')
-    .option('--tenant <id>', 'instead of that of the settings')
-    .option('--out <file>', 'write them there instead of to stdout')
+    .description("generate TypeScript types of the tenant's actions for createErrand<Actions>()")
+    .option('--url <url>', 'gateway URL, overrides the settings')
+    .option('--tenant <id>', 'tenant, overrides the settings')
+    .option('--out <file>', 'write to this file instead of stdout')
     .action(bind(writeTypes));
 }
 

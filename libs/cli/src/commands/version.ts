@@ -7,7 +7,7 @@ export const VERSION: string = manifest.version;
 export function addVersion(program: Command, bind: Bind): void {
   program
     .command('version')
-    .description('say which version this is')
+    .description('show the version')
     .action(
       bind(async (world) => {
         tell(world, { version: VERSION }, () => VERSION);

@@ -8,13 +8,13 @@ import { plain } from './text.ts';
  */
 
 export const EXIT_CODES = {
-  0: 'all is well',
-  1: 'the job did not succeed, or something is wrong with what was looked at',
-  2: 'it could not run: wrong usage, no settings, a key that is refused, no answer',
-  3: 'the API refuses what was sent',
+  0: 'success',
+  1: 'the job did not succeed, or a check found a problem',
+  2: 'could not run: wrong usage, missing settings, refused key, no answer',
+  3: 'the API refused the request',
   4: 'not found, or no longer kept',
-  5: 'the time for waiting was over; the job goes on',
-  130: 'interrupted; the job goes on',
+  5: 'the wait timed out; the job continues',
+  130: 'interrupted; the job continues',
 } as const;
 
 export type ExitCode = keyof typeof EXIT_CODES;

@@ -10,7 +10,7 @@ export function jobText(job: JobSummary, nowMs: number): string {
   return facts({
     job: job.job_id,
     action: `${job.action} ${pairs(job.resource)}`,
-    status: `${job.status}${job.cancel_requested && !isEnded(job) ? ', was asked to stop' : ''}`,
+    status: `${job.status}${job.cancel_requested && !isEnded(job) ? ', cancel requested' : ''}`,
     progress: progress && `${progress.percent} % ${progress.message ?? ''}`,
     attempt: attempt.number > 0 ? `${attempt.number}${attempt.max ? ` of ${attempt.max}` : ''}` : undefined,
     'next attempt': whenIs(attempt.next_at, nowMs),

@@ -40,6 +40,6 @@ function explained(error: unknown, asked: Asked | undefined): string | undefined
   const place = `(the address is from ${url.from})`;
   if (error.code === 'network_error') return `${url.value} cannot be reached: ${error.detail} ${place}`;
   if (error.code === 'timeout') return `${url.value} did not answer in time ${place}`;
-  if (error.status === 401) return `the gateway refuses the ${keyName}, which is from ${key.from}`;
+  if (error.status === 401) return `the gateway refused the ${keyName} from ${key.from}`;
   return undefined;
 }

@@ -51,9 +51,7 @@ function readContent(path: string, text: string): ConfigContent {
     return ConfigContent.parse(JSON.parse(text));
   } catch (error) {
     const place = error instanceof z.ZodError ? error.issues[0]?.path.join('.') : undefined;
-    throw new CannotRun(
-      `${path} is no file of settings${place ? ` (see ${place})` : ''}; mend it or delete it`,
-    );
+    throw new CannotRun(`${path} is not a settings file${place ? ` (see ${place})` : ''}; fix or delete it`);
   }
 }
 

@@ -23,19 +23,23 @@ export interface EndpointOptions {
 
 export function withEndpointOptions(command: Command): Command {
   return command
-    .option('--url <url>', 'where it is called')
+    .option('--url <url>', 'URL to call')
     .addOption(new Option('--method <method>', 'how').choices(['POST', 'GET']))
     .option('--description <text>')
     .option('--event-types <names>', 'such as job.failed,webhook.*; default: the four endings', collectWords)
     .option('--actions <names>', 'only jobs of these actions', collectWords)
-    .option('--metadata <name=value>', 'only jobs with this entry; once for each', collectPair)
-    .option('--include <names>', 'what bodies carry besides: results', collectWords)
-    .option('--max-rps <count>', 'most attempts begun in a second', readCount)
-    .option('--max-concurrency <count>', 'most attempts under way at once', readCount)
+    .option('--metadata <name=value>', 'only jobs with this metadata entry; repeatable', collectPair)
+    .option('--include <names>', 'extra content of request bodies: results', collectWords)
+    .option('--max-rps <count>', 'maximum attempts started per second', readCount)
+    .option('--max-concurrency <count>', 'maximum attempts in progress at once', readCount)
     .option('--basic-auth <user:password>', 'or @file, or - for stdin')
-    .option('--secret-header <name=value>', 'sent along; its value may be @file; once for each', collectPair)
+    .option(
+      '--secret-header <name=value>',
+      'secret header to send; value may be @file; repeatable',
+      collectPair,
+    )
     .option('--signing-secret <secret>', 'whsec_…, or @file, or - for stdin; default: a random one')
-    .option('--body <json>', "members in the API's own words, or @file, or -; the options go over them");
+    .option('--body <json>', 'request body as the API takes it, or @file, or -; options override it');
 }
 
 /** The members that were given, in the API's words. @throws CannotRun */
@@ -44,7 +48,7 @@ export async function readEndpoint(world: World, options: EndpointOptions): Prom
   const { maxRps, maxConcurrency, basicAuth, secretHeader, signingSecret, body } = options;
   const secret = async (value: string) => (await readText(value, stdin)).trimEnd();
   const base = body === undefined ? {} : await readJson(body, stdin, '--body');
-  if (typeof base !== 'object' || base === null) throw new CannotRun('--body is no JSON object');
+  if (typeof base !== 'object' || base === null) throw new CannotRun('--body is not a JSON object');
   const headers = await Promise.all(
     Object.entries(secretHeader ?? {}).map(async ([name, value]) => [name, await secret(value)]),
   );

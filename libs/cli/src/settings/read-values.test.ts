@@ -48,8 +48,8 @@ test('bytes that are not UTF-8 are refused, and a byte order mark is dropped', a
 });
 
 test.each([
-  ['{"id":1970670598291982290}', '#/id is a number that cannot be kept exactly'],
-  ['["\\ud800"]', '#/0 has half of a surrogate pair'],
+  ['{"id":1970670598291982290}', '#/id is a number that cannot be stored exactly'],
+  ['["\\ud800"]', '#/0 contains half of a surrogate pair'],
 ])('JSON that cannot be sent as it is is refused: %s', async (text, reason) => {
   await expect(readJson(text, Readable.from([]), 'the input')).rejects.toThrow(
     `the input cannot be sent: ${reason}`,

@@ -51,7 +51,8 @@ function isDay(text: string): boolean {
 
 /** A number of things of which there must be one. */
 export function readOneOrMore(text: string): number {
-  if (!/^0*[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  if (!/^0*[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
   return Number(text);
 }
 
@@ -95,13 +96,13 @@ export function listOption(flags: string, description: string, words: readonly s
 
 /** What names something in a path of the API. */
 export function readName(text: string): string {
-  if (['', '.', '..'].includes(text)) throw new InvalidArgumentError('It cannot name anything.');
+  if (['', '.', '..'].includes(text)) throw new InvalidArgumentError('It is not a valid name.');
   return text;
 }
 
 export function readJobId(text: string): string {
   if (!JobId.safeParse(text).success) {
-    throw new InvalidArgumentError('It must be the id of a job, such as run answers and jobs lists.');
+    throw new InvalidArgumentError('It must be a job id, as printed by run and jobs.');
   }
   return text;
 }

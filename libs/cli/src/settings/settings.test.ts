@@ -63,7 +63,7 @@ test('the file of a local system counts as a whole, and only where no address an
 test('a file that is something else is told, not used', async () => {
   await mkdir(join(dir, 'errand'));
   await writeFile(join(dir, 'errand', 'config.json'), '{"profiles": 7}');
-  await expect(read()).rejects.toThrow('is no file of settings');
+  await expect(read()).rejects.toThrow('is not a settings file');
 });
 
 test.each([
@@ -76,7 +76,7 @@ test.each([
   await writeFile(join(dir, 'errand', 'config.json'), text);
   for (const words of ['config list', 'config use a', 'config set tenant t', 'jobs']) {
     const { code, said } = await run(words.split(' '), { XDG_CONFIG_HOME: dir });
-    expect([code, said]).toEqual([2, expect.stringContaining(`is no file of settings (see ${place})`)]);
+    expect([code, said]).toEqual([2, expect.stringContaining(`is not a settings file (see ${place})`)]);
   }
 });
 
@@ -97,24 +97,24 @@ test('where nothing runs, it is said how to have it run', async () => {
   expect(said).toMatch(/^errand: set ERRAND_URL to the address of the gateway, .*npm run dev/);
 });
 
-test('a local system that is set aside is told with what sets it aside', async () => {
+test('a local system that is ignored is told with its reason', async () => {
   await writeLocal(LOCAL);
   const { said } = await run(['jobs'], { XDG_CONFIG_HOME: dir, ERRAND_API_KEY: 'other' }, dir);
-  expect(said).toContain(`${join(dir, '.errand', 'local.json')} was set aside`);
-  expect(said).toContain('ERRAND_API_KEY has an address or a key');
+  expect(said).toContain(`${join(dir, '.errand', 'local.json')} was ignored`);
+  expect(said).toContain('because ERRAND_API_KEY sets an address or a key');
 });
 
 test('a tenant or a key that cannot be one is told, and a key is not shown', async () => {
   const env = { XDG_CONFIG_HOME: dir, ERRAND_URL: 'http://127.0.0.1:1', ERRAND_API_KEY: 'k' };
   expect((await run(['jobs'], { ...env, ERRAND_TENANT: '..' })).said).toContain(
-    "ERRAND_TENANT: '..' is no tenant",
+    "ERRAND_TENANT: '..' is not a tenant",
   );
   const { code, said } = await run(['jobs'], { ...env, ERRAND_TENANT: 't', ERRAND_API_KEY: 'hush\nhush' });
-  expect([code, said]).toEqual([2, 'errand: ERRAND_API_KEY: it has characters that no key has\n']);
+  expect([code, said]).toEqual([2, 'errand: ERRAND_API_KEY: it contains characters that no key has\n']);
   expect((await run(['config', 'set', 'tenant', '..'], env)).code).toBe(2);
 });
 
 test('an address that is none is told with where it comes from', async () => {
   const settings = await read({ ERRAND_URL: 'localhost:8080' });
-  expect(() => needSettings(settings, 'url')).toThrow("ERRAND_URL: 'localhost:8080' is no address");
+  expect(() => needSettings(settings, 'url')).toThrow("ERRAND_URL: 'localhost:8080' is not an address");
 });

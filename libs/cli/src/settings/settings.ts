@@ -49,7 +49,7 @@ export async function readSettings(given: {
   const name = profileName(given, file.content.current);
   const profile = profileOf(file.content, name);
   if (!profile && given.profile !== undefined) {
-    throw new CannotRun(`${file.path} has no profile ${name}; errand config list names those it has`);
+    throw new CannotRun(`${file.path} has no profile ${name}; errand config list shows its profiles`);
   }
   const settings: Partial<Record<SettingName, Setting>> = {};
   for (const setting of SETTING_NAMES) {
@@ -101,7 +101,7 @@ export async function whyNotLocal(settings: Settings, folder: string): Promise<s
   if (!isThere)
     return 'Nothing runs in this folder; npm run dev in the repository starts a system that needs no settings.';
   if (!elsewhere || elsewhere.from === localPath(folder)) return '';
-  return `${localPath(folder)} was set aside: it counts as a whole, or not at all where ${elsewhere.from} has an address or a key.`;
+  return `${localPath(folder)} was ignored, because ${elsewhere.from} sets an address or a key.`;
 }
 
 /** The values of these settings. @throws CannotRun naming the first that is missing or makes no sense */
@@ -125,15 +125,15 @@ export class MissingSetting extends CannotRun {}
 
 function addressFaultOf(value: string): string | undefined {
   const isAddress = /^https?:\/\//i.test(value) && URL.canParse(value);
-  return isAddress ? undefined : `'${value}' is no address such as http://127.0.0.1:8080`;
+  return isAddress ? undefined : `'${value}' is not an address such as http://127.0.0.1:8080`;
 }
 
 function tenantFaultOf(value: string): string | undefined {
   const isTenant = TenantId.safeParse(value).success;
-  return isTenant ? undefined : `'${value}' is no tenant: its id has 1-64 letters, digits, _ or -`;
+  return isTenant ? undefined : `'${value}' is not a tenant id: 1-64 letters, digits, _ or -`;
 }
 
 /** What HTTP takes in a header, without spaces. */
 function keyFaultOf(value: string): string | undefined {
-  return /^[\x21-\x7e]+$/.test(value) ? undefined : 'it has characters that no key has';
+  return /^[\x21-\x7e]+$/.test(value) ? undefined : 'it contains characters that no key has';
 }

@@ -29,7 +29,7 @@ async function compilable(contract: ActionContract, warn: (line: string) => void
     await compileAll([contract]);
     return contract;
   } catch (error) {
-    warn(`${contract.name}: no types can be made of its schemas, so they are unknown: ${causeOf(error)}`);
+    warn(`${contract.name}: cannot generate types from its schemas, so they are unknown: ${causeOf(error)}`);
     return { ...contract, input_schema: {}, result_schema: {} };
   }
 }

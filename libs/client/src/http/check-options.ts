@@ -17,7 +17,7 @@ export function checkOptions(
   const unknown = Object.keys(given).filter((name) => !Object.hasOwn(members, name));
   if (unknown.length > 0) {
     const known = Object.keys(members).join(', ');
-    throw new UsageError(`${what} must not have ${unknown.join(', ')}; known are: ${known}`);
+    throw new UsageError(`${what} must not have ${unknown.join(', ')}; allowed: ${known}`);
   }
   const { signal } = given;
   if (

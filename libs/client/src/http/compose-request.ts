@@ -33,7 +33,7 @@ function jsonOf(body: unknown): string {
   try {
     return JSON.stringify(body);
   } catch (cause) {
-    throw new UsageError(`JSON cannot have what is to be sent: ${(cause as Error).message}`, { cause });
+    throw new UsageError(`the request cannot be written as JSON: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -44,7 +44,7 @@ export function mergeHeaders(first: Headers | undefined, ...others: readonly Giv
     try {
       merged.set(name, value);
     } catch {
-      throw new UsageError(`the header ${name} has characters that headers cannot have`);
+      throw new UsageError(`the header ${name} contains invalid characters`);
     }
   }
   return merged;

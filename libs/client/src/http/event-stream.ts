@@ -58,7 +58,7 @@ export async function* streamEvents(
       } finally {
         if (isHeard && performance.now() - openedMs > HEARTBEAT_MS) retries.reset();
       }
-      failure = new ConnectionError('stream_cut', { detail: 'the stream of events was cut' });
+      failure = new ConnectionError('stream_cut', { detail: 'the event stream was cut off' });
     } catch (error) {
       failure = error;
     }
@@ -88,7 +88,7 @@ async function* readMessages(
   const type = headers.get('content-type');
   if (!type?.startsWith('text/event-stream')) {
     letGo(answer);
-    const detail = `the answer is ${type}, not a stream of events`;
+    const detail = `the answer is ${type}, not an event stream`;
     throw new ResponseError('invalid_response', { detail, status });
   }
   const parse = createMessageParser();
@@ -104,6 +104,6 @@ function readData(data: string): unknown {
   try {
     return JSON.parse(data);
   } catch (cause) {
-    throw new ResponseError('invalid_response', { detail: 'an event of the stream is not JSON', cause });
+    throw new ResponseError('invalid_response', { detail: 'an event in the stream is not JSON', cause });
   }
 }

@@ -14,7 +14,7 @@ export async function readProblem(response: Response, signal: AbortSignal): Prom
   const { status, headers } = response;
   if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     await response.body?.cancel();
-    const detail = 'the server redirects; check the url that the client was made with';
+    const detail = 'the server redirects; check the url given to the client';
     return new ResponseError('unexpected_redirect', { detail, status: status || undefined });
   }
   const problem = fieldsOf((await readText(response, MAX_PROBLEM_BYTES, signal)) ?? '');

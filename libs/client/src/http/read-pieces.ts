@@ -18,7 +18,7 @@ type Piece = Uint8Array<ArrayBuffer>;
  */
 export function readPieces(answer: OpenAnswer, limits: Limits): AsyncGenerator<Piece, void, void> {
   const body = answer.response.body ?? new Blob([]).stream();
-  if (body.locked) throw new UsageError('the result is being read, or has been: it can be read once');
+  if (body.locked) throw new UsageError('the result can be read only once');
   return readAll(body.getReader(), answer, limits);
 }
 

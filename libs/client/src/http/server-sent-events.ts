@@ -50,7 +50,7 @@ export function createMessageParser(): (piece: Uint8Array) => ServerSentMessage[
     }
     line += text.slice(at);
     if (block.length + line.length > MAX_BLOCK_LENGTH) {
-      throw new ResponseError('invalid_response', { detail: 'an event of the stream is longer than 16 Mi' });
+      throw new ResponseError('invalid_response', { detail: 'an event in the stream is longer than 16 Mi' });
     }
     return messages;
   };

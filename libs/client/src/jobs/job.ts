@@ -123,13 +123,13 @@ export function isLargeJson({ results_link: link }: SucceededJob): boolean {
 export function unwrap<R>(job: EndedJob<R>): R {
   if (job.status !== 'succeeded') throw new JobFailedError(job);
   if (!isLargeJson(job)) return (job.results_link ?? job.results) as R;
-  const detail = `the result of job ${job.job_id} is too large for its summary: errand.output(job) gets it`;
+  const detail = `the result of job ${job.job_id} is too large for its summary: use errand.output(job)`;
   throw new UsageError(detail, { code: 'result_not_inline' });
 }
 
 /** @throws UsageError for what is no job */
 export function idOf(job: JobRef): string {
   const id = typeof job === 'string' ? job : job?.job_id;
-  if (typeof id !== 'string') throw new UsageError('a job is its id, or an object with a job_id');
+  if (typeof id !== 'string') throw new UsageError('a job must be an id or an object with a job_id');
   return id;
 }

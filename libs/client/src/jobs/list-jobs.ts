@@ -62,6 +62,6 @@ export function listOf(values: string | readonly string[] | undefined): string |
 /** @throws UsageError for a Date that is no time */
 export function instantOf(time: Date | string | undefined): string | undefined {
   if (!(time instanceof Date)) return time;
-  if (Number.isNaN(time.getTime())) throw new UsageError('a Date that was given is no time');
+  if (Number.isNaN(time.getTime())) throw new UsageError('an invalid Date was given');
   return time.toISOString();
 }

@@ -103,7 +103,7 @@ async function readAll(
     bytes += value.length;
     if (bytes > maxBytes) {
       await reader.cancel();
-      const detail = `the result is JSON of more than ${maxBytes} bytes: read its stream`;
+      const detail = `the JSON result exceeds ${maxBytes} bytes: read its stream`;
       throw new ResponseError('invalid_response', { detail });
     }
     pieces.push(value);
@@ -112,13 +112,13 @@ async function readAll(
 
 function assertWhole(digest: Sha256, sha256: string | null): void {
   if (sha256 === null || digest.hex() === sha256) return;
-  const detail = 'the result is not what its SHA-256 says';
+  const detail = 'the result does not match its SHA-256';
   throw new ConnectionError('broken_download', { detail });
 }
 
 function brokenBy(failure: ErrandError): ErrandError {
   if (failure.code === 'broken_download') return failure;
-  const detail = `the result broke off: ${failure.detail}`;
+  const detail = `the result was cut off: ${failure.detail}`;
   return new ConnectionError('broken_download', { detail, cause: failure });
 }
 

@@ -182,7 +182,7 @@ export function sendHeaders({
   traceparent,
 }: SendOptions): Record<string, string> {
   if (!/^[!-~]+$/.test(idempotencyKey)) {
-    throw new UsageError('idempotencyKey has to be of visible ASCII characters, 1-255 of them');
+    throw new UsageError('idempotencyKey must be 1-255 visible ASCII characters');
   }
   return {
     'idempotency-key': idempotencyKey,
@@ -214,7 +214,7 @@ function bodyOf(input: unknown = {}, options: JobOptions): unknown {
   const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
   if (!isObject || Object.values(job).every((value) => value === undefined)) return input;
   if (Object.hasOwn(input, '_job')) {
-    throw new UsageError('options of the job are given twice: beside the input and as its _job');
+    throw new UsageError('job options are given twice: next to the input and as its _job');
   }
   return { ...input, _job: job };
 }

@@ -59,7 +59,7 @@ export async function verifyWebhook(
   { toleranceS = 300, now = Date.now }: { toleranceS?: number; now?: () => number } = {},
 ): Promise<VerifiedWebhook> {
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
-    throw new UsageError('the body must be the text or the bytes of the request as they came, not parsed');
+    throw new UsageError('the body must be the raw text or bytes of the request, not parsed');
   }
   const keys = await importKeys(typeof secret === 'string' ? [secret] : secret);
   if (keys === undefined) return refused('bad_secret');

@@ -9,18 +9,18 @@ import { TenantId } from '../ids.ts';
 
 /** What can be wrong, and how each is told. */
 export const FINDING_KINDS = {
-  row_missing: 'jobs that the log holds and the read model does not',
-  row_differs: 'rows that are not what the log folds to',
-  row_without_events: 'rows of jobs that the log does not hold',
+  row_missing: 'jobs in the log but not in the read model',
+  row_differs: 'rows that differ from the log',
+  row_without_events: 'rows of jobs that are not in the log',
   request_missing: 'jobs without a JobRequested, or with two',
   second_ending: 'jobs that ended twice',
-  event_after_ending: 'jobs to which something happened after their ending',
-  chain_broken: 'events that do not follow the event that their writer had seen',
-  event_missing: 'events of the audit log that JOBS should still hold and does not',
-  audit_short: 'parts of JOBS that the audit log does not hold: the jobs in them were not compared',
-  delivery_missing: 'endings that an endpoint should have been told of and has no delivery for',
-  delivery_stuck: 'endpoints whose next delivery is long due and not attempted',
-  job_stuck: 'jobs that have not ended and that nothing will go on with',
+  event_after_ending: 'jobs with events after their ending',
+  chain_broken: 'events that do not follow the event their writer had seen',
+  event_missing: 'audit log events that are missing from JOBS too early',
+  audit_short: 'parts of JOBS missing from the audit log; their jobs were not compared',
+  delivery_missing: 'endings for which an endpoint has no delivery but should',
+  delivery_stuck: 'endpoints whose next delivery is overdue and not attempted',
+  job_stuck: 'unfinished jobs that nothing will continue',
 } as const;
 export type FindingKind = keyof typeof FINDING_KINDS;
 

@@ -183,8 +183,8 @@ type FlawCode = keyof typeof DETAILS;
 
 const DETAILS = {
   nested_too_deeply: `is nested more than ${MAX_JSON_DEPTH} levels deep`,
-  not_well_formed: 'has half of a surrogate pair in its text',
-  inexact_number: 'is a number that cannot be kept exactly; send it as a string',
+  not_well_formed: 'contains half of a surrogate pair',
+  inexact_number: 'is a number that cannot be stored exactly; send it as a string',
   reserved_name: 'must not be named __proto__',
 };
 

@@ -7,10 +7,10 @@ const MAX_SCHEMA_SIZE = 20_000;
 export function assertPatternSize(pattern: string, size: number, known: number): void {
   const shown = pattern.length <= 100 ? pattern : `${pattern.slice(0, 99)}…`;
   if (size > MAX_PATTERN_SIZE) {
-    throw new Error(`the pattern ${shown} is too large: repeats less, or less often inside each other`);
+    throw new Error(`the pattern ${shown} is too large: use fewer or less deeply nested repeats`);
   }
   if (known + size > MAX_SCHEMA_SIZE) {
-    throw new Error(`the pattern ${shown} is one too many: the patterns of a schema are too large together`);
+    throw new Error(`the pattern ${shown} exceeds the limit: the schema's patterns are too large in total`);
   }
 }
 

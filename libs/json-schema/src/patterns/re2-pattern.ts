@@ -37,7 +37,7 @@ function compileRe2(pattern: string): RE2JS {
   try {
     return RE2JS.compile(RE2JS.translateRegExp(pattern));
   } catch (cause) {
-    throw new Error(`RE2 does not take the pattern ${pattern}`, { cause });
+    throw new Error(`RE2 does not support the pattern ${pattern}`, { cause });
   }
 }
 

@@ -54,7 +54,7 @@ async function makeData(data: PostgresData): Promise<void> {
   if (present.length > 0) {
     throw new PostgresFolderUnusable(
       dataDir,
-      `${dataDir} holds something that is not a Postgres data folder`,
+      `${dataDir} contains something other than a Postgres data folder`,
     );
   }
   const fresh = `${dataDir}.new`;

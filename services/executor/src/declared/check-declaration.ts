@@ -21,7 +21,7 @@ export interface Declared {
 /** What no action may be called by. */
 export function nameMistakes(name: string): Mistake[] {
   const wrong = (message: string) => [{ path: [], message, isKey: true }];
-  if (RESERVED_ACTION_NAMES.includes(name)) return wrong('the API uses that word itself');
+  if (RESERVED_ACTION_NAMES.includes(name)) return wrong('the API reserves this word');
   const { error } = ActionName.safeParse(name);
   return error ? wrong(error.issues[0]?.message ?? error.message) : [];
 }
@@ -39,10 +39,10 @@ export function checkDeclaration({ declaration, folder, env }: Omit<Declared, 'n
   }
   const { type, properties } = declaration.input as { type?: unknown; properties?: object };
   if (type !== undefined && type !== 'object') {
-    mistakes.push({ path: ['input', 'type'], message: "must be object, since a run's body is one" });
+    mistakes.push({ path: ['input', 'type'], message: "must be object, because a run's body is one" });
   }
   if (properties && Object.hasOwn(properties, '_job')) {
-    const message = 'the API keeps the options of the job there';
+    const message = 'the API keeps job options there';
     mistakes.push({ path: ['input', 'properties', '_job'], message });
   }
   if (http) mistakes.push(...under('http', httpMistakes(http, declaration, env)));
@@ -60,13 +60,16 @@ function schemaMistakesIn(declaration: Declaration, member: 'input' | 'result'):
 function httpMistakes(call: HttpCall, declaration: Declaration, env: Environment): Mistake[] {
   const mistakes = [...urlMistakes(call.url, declaration), ...headerMistakes(call.headers, env)];
   for (const status of call.permanent.filter((each) => call.retry_on.includes(each))) {
-    mistakes.push({ path: ['permanent'], message: `${status} is under retry_on, too` });
+    mistakes.push({ path: ['permanent'], message: `${status} is also under retry_on` });
   }
   if (call.method === 'GET' && call.body !== undefined) {
-    mistakes.push({ path: ['body'], message: 'a GET has none; put what is needed into the url' });
+    mistakes.push({ path: ['body'], message: 'a GET has no body; put the values into the url' });
   }
   if (call.poll && call.response !== undefined) {
-    mistakes.push({ path: ['response'], message: 'is for endpoints that are not polled; use poll.result' });
+    mistakes.push({
+      path: ['response'],
+      message: 'is only for endpoints that are not polled; use poll.result',
+    });
   }
   if (call.poll) mistakes.push(...under('poll', pollMistakes(call.poll, declaration)));
   return mistakes;
@@ -78,7 +81,7 @@ function pollMistakes({ url, header, cancel }: Poll, declaration: Declaration): 
     mistakes.push({ path: [], message: 'must have url or header, and not both' });
   }
   if (header !== undefined && !isHeaderName(header)) {
-    mistakes.push({ path: ['header'], message: 'is no name of a header' });
+    mistakes.push({ path: ['header'], message: 'is not a header name' });
   }
   if (url !== undefined && !isPointer(url)) mistakes.push(...urlMistakes(url, declaration, isPointer));
   if (cancel) mistakes.push(...under('cancel', urlMistakes(cancelTemplate(cancel.url), declaration)));

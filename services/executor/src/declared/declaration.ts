@@ -66,11 +66,11 @@ const HttpCall = z.strictObject({
 export type HttpCall = z.infer<typeof HttpCall>;
 
 /** What the system ends at the first NUL. */
-const word = z.string().refine((text) => !text.includes('\0'), 'may hold no NUL character');
+const word = z.string().refine((text) => !text.includes('\0'), 'must not contain a NUL character');
 
 const CommandCall = z.strictObject({
   argv: z
-    .array(word, { error: 'must be a list of words; no shell takes them apart' })
+    .array(word, { error: 'must be a list of words; no shell splits them' })
     .min(1)
     .refine(([program]) => program?.trim() !== '', { path: [0], error: 'must name a program' }),
   cwd: word.default('.'),

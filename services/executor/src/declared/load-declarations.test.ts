@@ -85,9 +85,9 @@ test('a schema that JSON cannot carry, or that no input can be checked with, is 
     command: { argv: [x] }
 `);
   expect(mistakes).toEqual([
-    '6:37: actions.scan.input.properties.a.default: Infinity is no number in JSON',
+    '6:37: actions.scan.input.properties.a.default: Infinity is not a JSON number',
     '7:23: actions.scan.result.$async: is not allowed',
-    '10:20: actions.loop.input.$ref: refers to itself without end, at the same value',
+    '10:20: actions.loop.input.$ref: refers to itself endlessly at the same value',
   ]);
 });
 
@@ -106,10 +106,10 @@ test('every mistake is named at once with its line, column and path', async () =
 `);
   expect(mistakes).toEqual([
     '2:3: actions.Quote: must be snake_case, at most 64 characters',
-    '3:3: actions.jobs: the API uses that word itself',
-    '5:5: actions.scan.timeout: is not a known word here',
+    '3:3: actions.jobs: the API reserves this word',
+    '5:5: actions.scan.timeout: is not a known key here',
     expect.stringMatching(/^6:28: actions\.scan\.retry\.max_attempts: Too small/),
-    '8:13: actions.scan.command.argv: must be a list of words; no shell takes them apart',
+    '8:13: actions.scan.command.argv: must be a list of words; no shell splits them',
     '9:3: actions.both: must have http or command, and not both',
     '10:3: actions.none: must have http or command, and not both',
     '11:11: actions.half.http.url: is missing',
@@ -131,9 +131,9 @@ test('what is wrong in its form hides nothing else', async () => {
 secrets: {}
 `);
   expect(mistakes).toEqual([
-    '2:3: actions.jobs: the API uses that word itself',
+    '2:3: actions.jobs: the API reserves this word',
     expect.stringMatching(/^2:38: actions\.jobs\.command\.cwd: there is no folder/),
-    '4:5: actions.quote.tiemout: is not a known word here',
+    '4:5: actions.quote.tiemout: is not a known key here',
     expect.stringMatching(/^5:28: actions\.quote\.retry\.max_attempts: Too small/),
     expect.stringMatching(/^6:45: .*!foo/),
     expect.stringMatching(/^6:58: actions\.quote\.input\.properties\.a\.type: /),
@@ -141,11 +141,11 @@ secrets: {}
     expect.stringMatching(/^8:12: actions\.quote\.http\.url: \{a\} must be required/),
     expect.stringMatching(/^9:21: actions\.quote\.http\.headers\.a: .*expected string/),
     '9:27: actions.quote.http.headers.b: the environment has no NOPE',
-    '9:45: nothing may be called __proto__',
+    '9:45: __proto__ is not allowed as a name',
     expect.stringMatching(/^10:18: actions\.quote\.http\.retry_on\.0: Too small/),
     '11:3: actions.none: must have http or command, and not both',
-    '11:11: actions.none.tiemout: is not a known word here',
-    '12:1: secrets: is not a known word here',
+    '11:11: actions.none.tiemout: is not a known key here',
+    '12:1: secrets: is not a known key here',
   ]);
 });
 
@@ -189,7 +189,7 @@ test.each([
   [
     'a word of the API',
     'actions:\n  jobs: { command: { argv: [x] } }\n',
-    /^2:3: actions\.jobs: the API uses/,
+    /^2:3: actions\.jobs: the API reserves/,
   ],
   [
     'a schema with a wrong type',
@@ -214,7 +214,7 @@ test.each([
   ['a URL without a scheme', http('url: x/y'), /^9:12: actions\.quote\.http\.url: must begin/],
   ['a parameter for a host', http('url: http://{customer_id}/'), /may not be part of the host/],
   ['credentials in a URL', http('url: http://a:b@x/'), /may hold no credentials/],
-  ['an unknown parameter', http('url: http://x/{nobody}'), /\{nobody\} is neither/],
+  ['an unknown parameter', http('url: http://x/{nobody}'), /\{nobody\} is in neither/],
   ['a parameter that may be absent', http('url: http://x/{note}'), /\{note\} must be required/],
   ['a parameter that is a list', http('url: http://x/{list}'), /\{list\} must be of type/],
   [
@@ -222,7 +222,11 @@ test.each([
     http("{ url: 'http://x/', headers: { a: '${secret:NOPE}' } }"),
     /^9:41: actions\.quote\.http\.headers\.a: the environment has no NOPE/,
   ],
-  ['another form of secret', http("{ url: 'http://x/', headers: { a: '${TOKEN}' } }"), /is the only form/],
+  [
+    'another form of secret',
+    http("{ url: 'http://x/', headers: { a: '${TOKEN}' } }"),
+    /is the only allowed form/,
+  ],
   ['a header of our own', http("{ url: 'http://x/', headers: { Host: a } }"), /is set by Errand itself/],
   [
     'a header of two lines',
@@ -232,12 +236,12 @@ test.each([
   [
     'a status of two minds',
     http("{ url: 'http://x/', retry_on: [500], permanent: [500] }"),
-    /500 is under retry_on, too/,
+    /500 is also under retry_on/,
   ],
   [
     'a folder with a character that no path has',
     'actions:\n  a: { command: { argv: [x], cwd: "a\\0b" } }\n',
-    /^2:35: actions\.a\.command\.cwd: may hold no NUL/,
+    /^2:35: actions\.a\.command\.cwd: must not contain a NUL/,
   ],
   [
     'a folder with a name that is too long',
@@ -252,17 +256,17 @@ test.each([
   [
     'a word that no program can be given',
     'actions:\n  a: { command: { argv: [x, "a\\0b"] } }\n',
-    /^2:29: actions\.a\.command\.argv\.1: may hold no NUL/,
+    /^2:29: actions\.a\.command\.argv\.1: must not contain a NUL/,
   ],
   [
     'a header that comes twice',
     http("{ url: 'http://x/', headers: { X-A: '1', x-a: '2' } }"),
-    /^9:53: actions\.quote\.http\.headers\.x-a: is X-A again/,
+    /^9:53: actions\.quote\.http\.headers\.x-a: repeats X-A/,
   ],
   [
     'an action called __proto__',
     'actions:\n  a: { command: { argv: [x] } }\n  __proto__: { command: { argv: [x] } }\n',
-    /^3:3: nothing may be called __proto__/,
+    /^3:3: __proto__ is not allowed as a name/,
   ],
   ['an unknown tag', 'actions:\n  a: { command: { argv: [!foo x] } }\n', /^2:26: .*!foo/],
   [
@@ -273,19 +277,19 @@ test.each([
   [
     'a number that JSON has not',
     'actions:\n  a: { result: { const: .inf }, command: { argv: [x] } }\n',
-    /^2:25: actions\.a\.result\.const: Infinity is no number in JSON/,
+    /^2:25: actions\.a\.result\.const: Infinity is not a JSON number/,
   ],
   [
     'an alias of what it stands in',
     'actions:\n  a: { result: &r { properties: { a: *r } }, command: { argv: [x] } }\n',
-    /^2:38: \*r stands in what it repeats/,
+    /^2:38: \*r refers to a node that contains it/,
   ],
   [
     'a version that is no text',
     'actions:\n  a: { version: true, command: { argv: [x] } }\n',
     /^2:17: .*quotes/,
   ],
-  ['a body for a GET', http("{ url: 'http://x/', method: GET, body: /input }"), /a GET has none/],
+  ['a body for a GET', http("{ url: 'http://x/', method: GET, body: /input }"), /a GET has no body/],
   ['a poll that has no place', http("{ url: 'http://x/', poll: {} }"), /poll: must have url or header/],
   [
     'a poll more often than the log should hold',
@@ -295,12 +299,12 @@ test.each([
   [
     'a result of the start of what is polled',
     http("{ url: 'http://x/', response: /a, poll: { header: location } }"),
-    /response: is for endpoints that are not polled/,
+    /response: is only for endpoints that are not polled/,
   ],
   [
     'a poll URL of what nobody knows',
     http("{ url: 'http://x/', poll: { url: 'http://x/{/id}/{nobody}' } }"),
-    /poll\.url: \{nobody\} is neither/,
+    /poll\.url: \{nobody\} is in neither/,
   ],
   [
     'a cancel URL that is none',
@@ -310,7 +314,7 @@ test.each([
   [
     'a poll header that is none',
     http("{ url: 'http://x/', poll: { header: 'a b' } }"),
-    /is no name of a header/,
+    /is not a header name/,
   ],
   [
     'a mapping that is no pointer',

@@ -108,7 +108,7 @@ export function createCallee(
       post({ kind: 'want', call, memory }, memory ? [memory] : []);
       const piece = await promise;
       if (piece === 'end') return;
-      if (piece === 'failed') throw new Error('the file ended before its end');
+      if (piece === 'failed') throw new Error('the file was cut off');
       yield piece.bytes;
       // Who asks for the next piece has done with this one.
       memory = piece.bytes.buffer;

@@ -109,7 +109,7 @@ async function markOf(path: string): Promise<string> {
 
 function reasonOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
-  return code === 'ENOENT' ? 'is a link to nothing' : `cannot be read (${code})`;
+  return code === 'ENOENT' ? 'is a broken link' : `cannot be read (${code})`;
 }
 
 function isActionFile(name: string): boolean {

@@ -121,13 +121,13 @@ test('a link to nothing is told once and keeps no other file from being followed
   await folder.write('b.ts', actionModule('b'));
   const places = placesOf([folder.path]);
   const first = await places.look();
-  expect(first.broken).toEqual([expect.stringMatching(/a\.ts: is a link to nothing$/)]);
+  expect(first.broken).toEqual([expect.stringMatching(/a\.ts: is a broken link$/)]);
   expect(namesOf(first.actions)).toEqual(['b']);
   await folder.write('b.ts', actionModule('b', { said: 'new' }));
   expect(await saidBy((await lookTwice(places)).actions, 'b')).toBe('new');
 });
 
-test('what looks like a definition and is not read is told once, with what is read instead', async () => {
+test('what looks like a definition but is not read is told once, with what is read instead', async () => {
   await folder.write('parts/shared.ts', actionModule('shared'));
   await folder.write('a.ts', `export { action } from './parts/shared.ts';\n`);
   await folder.write('one/action.ts', actionModule('one'));
@@ -141,7 +141,7 @@ test('what looks like a definition and is not read is told once, with what is re
   await folder.write('one/two/action.ts', actionModule('two'));
   const [first, second, third] = [await places.look(), await places.look(), await places.look()];
   const told = (name: string) =>
-    expect.stringMatching(new RegExp(`${name} looks like a definition and is not read`));
+    expect.stringMatching(new RegExp(`${name} looks like a definition but is not read`));
   expect([first.unread, third.unread]).toEqual([[], []]);
   expect(second.unread).toEqual(
     ['mine.yaml', 'one/two/action.ts', 'team/actions.yaml', 'team/deep/quote.yml'].map(told),
@@ -156,7 +156,9 @@ test('a contract that no message can hold is broken, and the other actions are t
   await folder.write('b.ts', actionModule('b'));
   const { broken, actions } = await placesOf([folder.path], { maxContractBytes: 5_000 }).look();
   expect(broken).toEqual([
-    expect.stringMatching(/a\.ts: the schemas of large take \d+ bytes: NATS takes 5000 in a message$/),
+    expect.stringMatching(
+      /a\.ts: the schemas of large take \d+ bytes, more than the 5000 of a NATS message$/,
+    ),
   ]);
   expect(namesOf(actions)).toEqual(['b']);
 });
@@ -197,6 +199,6 @@ test('the modules of a folder are ES modules, whatever its package.json says', a
   expect(namesOf(actions)).toEqual(['a']);
   expect(broken).toEqual([
     expect.stringMatching(/b\.js:1: exports is not defined in ES module scope/),
-    expect.stringMatching(/c\.ts: .*parts\/c\.cjs is CommonJS, which cannot be loaded anew/),
+    expect.stringMatching(/c\.ts: .*parts\/c\.cjs is CommonJS, which cannot be reloaded/),
   ]);
 });

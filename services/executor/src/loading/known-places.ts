@@ -18,7 +18,7 @@ interface Look {
   readonly hasChanged: boolean;
   /** Why something could not be loaded, told once. Its last good version stays. */
   readonly broken: readonly string[];
-  /** What looks like a definition and is not read, told once. */
+  /** What looks like a definition but is not read, told once. */
   readonly unread: readonly string[];
   /** All actions there are; of two with the same name the first. */
   readonly actions: readonly LoadedAction[];
@@ -128,7 +128,7 @@ function gather(places: readonly KnownPlace[]): { actions: LoadedAction[]; clash
   )) {
     const { name } = loaded.action.contract;
     const other = byName.get(name);
-    if (other) clashes.push(`${loaded.file}: there is an action ${name} in ${other.file} already`);
+    if (other) clashes.push(`${loaded.file}: action ${name} already exists in ${other.file}`);
     else byName.set(name, loaded);
   }
   return { actions: [...byName.values()], clashes };

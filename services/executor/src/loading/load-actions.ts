@@ -136,7 +136,7 @@ export function assertServable(
     const bytes = Buffer.byteLength(JSON.stringify(contract));
     if (bytes <= maxContractBytes) continue;
     throw new Error(
-      `the schemas of ${contract.name} take ${bytes} bytes: NATS takes ${maxContractBytes} in a message`,
+      `the schemas of ${contract.name} take ${bytes} bytes, more than the ${maxContractBytes} of a NATS message`,
     );
   }
 }

@@ -159,7 +159,7 @@ const load: LoadHookSync = (url, context, next) => {
 function moduleFormat(url: string): string | undefined {
   const path = fileURLToPath(url);
   if (/\.c[jt]s$/.test(path))
-    throw new Error(`${path} is CommonJS, which cannot be loaded anew: make it an ES module`);
+    throw new Error(`${path} is CommonJS, which cannot be reloaded: make it an ES module`);
   if (/\.m?ts$/.test(path)) return 'module-typescript';
   return /\.m?js$/.test(path) ? 'module' : undefined;
 }

@@ -25,8 +25,8 @@ export async function unreadDefinitions(place: ActionPlace, loaded: ReadonlySet<
   if (!place.isFile) await visit(place.folder);
   return unread.map(
     (file) =>
-      `${shownPath(file)} looks like a definition and is not read: the modules and the actions.yaml right in the folder are, ` +
-      'and action.ts of each folder in it',
+      `${shownPath(file)} looks like a definition but is not read: only modules and actions.yaml directly in the folder ` +
+      'and action.ts in its subfolders are',
   );
 }
 

@@ -40,7 +40,7 @@ export function readFeedQuery(
   }
   const types = (parameters.get('types')?.split(',') ?? []) as WebhookEventType[];
   if (types.some((type) => !WEBHOOK_EVENT_TYPES.includes(type))) {
-    refuse('types', `must be of ${WEBHOOK_EVENT_TYPES.join(', ')}`);
+    refuse('types', `must be any of ${WEBHOOK_EVENT_TYPES.join(', ')}`);
   }
   const limitText = parameters.get('limit') ?? String(DEFAULT_LIMIT);
   const limit = /^\d{1,4}$/.test(limitText) ? Number(limitText) : 0;

@@ -28,7 +28,7 @@ export function checkBody<T>(
 export function printable(text: z.ZodString): z.ZodString {
   // Without the flag u, which a pattern in a JSON Schema does not have.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
-  return text.regex(/^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$/, 'must not have control characters');
+  return text.regex(/^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$/, 'must not contain control characters');
 }
 
 /** A body that has nothing to say. */

@@ -28,7 +28,7 @@ const PROBLEMS = {
   malformed_request: {
     status: 400,
     title: 'Malformed request',
-    detail: 'The request is not one that HTTP allows.',
+    detail: 'The request is not valid HTTP.',
   },
   incomplete_body: { status: 400, title: 'Incomplete body', detail: 'The request body was cut off.' },
   unauthorized: {
@@ -40,49 +40,53 @@ const PROBLEMS = {
   unknown_route: {
     status: 404,
     title: 'Not found',
-    detail: 'There is nothing at this path; /docs says what there is.',
+    detail: 'Nothing is at this path; /docs lists the routes.',
   },
   unknown_tenant: { status: 404, title: 'Not found', detail: 'There is no such tenant.' },
   unknown_action: { status: 404, title: 'Not found', detail: 'There is no such action at this path.' },
-  unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job here.' },
+  unknown_job: { status: 404, title: 'Not found', detail: 'There is no such job at this path.' },
   no_result: { status: 404, title: 'Not found', detail: 'The job has ended without a result.' },
   unknown_dead_letter: { status: 404, title: 'Not found', detail: 'There is no such dead letter.' },
   unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
   unknown_delivery: { status: 404, title: 'Not found', detail: 'There is no such delivery.' },
   unknown_replay: { status: 404, title: 'Not found', detail: 'There is no such replay of this endpoint.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
-  unknown_rebuild: { status: 404, title: 'Not found', detail: 'There was no rebuild yet.' },
+  unknown_rebuild: { status: 404, title: 'Not found', detail: 'No rebuild has run yet.' },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
-    detail: 'This path does not take this method.',
+    detail: 'This path does not support this method.',
   },
   slow_request: { status: 408, title: 'Request timeout', detail: 'The request took too long to arrive.' },
   slow_body: { status: 408, title: 'Request timeout', detail: 'The body took too long to arrive.' },
-  too_many_endpoints: { status: 409, title: 'Limit reached', detail: 'The tenant has all its endpoints.' },
+  too_many_endpoints: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'The tenant has reached its endpoint limit.',
+  },
   too_many_secrets: {
     status: 409,
     title: 'Limit reached',
     detail: 'Three replaced signing secrets are still valid. Wait for one to expire, or send grace_s 0.',
   },
-  replay_ended: { status: 409, title: 'Conflict', detail: 'The replay is over.' },
-  rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is under way.' },
-  no_rebuild_running: { status: 409, title: 'Conflict', detail: 'No rebuild is under way.' },
+  replay_ended: { status: 409, title: 'Conflict', detail: 'The replay has ended.' },
+  rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is already running.' },
+  no_rebuild_running: { status: 409, title: 'Conflict', detail: 'No rebuild is running.' },
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },
-  action_served: { status: 409, title: 'Conflict', detail: 'Executors serve the action.' },
+  action_served: { status: 409, title: 'Conflict', detail: 'Executors still serve the action.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
-  verify_running: { status: 409, title: 'Conflict', detail: 'A comparison is under way already.' },
+  verify_running: { status: 409, title: 'Conflict', detail: 'A verification is already running.' },
   idempotency_in_flight: {
     status: 409,
     title: 'Conflict',
-    detail: 'A request with this Idempotency-Key is still under way. Send it again in a moment.',
+    detail: 'A request with this Idempotency-Key is still in progress. Retry in a moment.',
     headers: { 'retry-after': '1' },
   },
   history_out_of_reach: {
     status: 503,
     title: 'Out of reach',
-    detail: 'The job lies too far back among too many others to be found in the time that a request has.',
+    detail: "The job is too old to find within the request's time limit.",
   },
   events_gone: { status: 410, title: 'Gone', detail: "The log no longer holds the job's events." },
   result_gone: { status: 410, title: 'Gone', detail: "The job's result is no longer kept." },
@@ -91,9 +95,9 @@ const PROBLEMS = {
     status: 410,
     title: 'Gone',
     detail:
-      'Endings behind this cursor may no longer be kept. Begin anew without after, or with after=latest.',
+      'Endings after this cursor may no longer be kept. Start again without after, or with after=latest.',
   },
-  too_large: { status: 413, title: 'Too large', detail: 'The body is larger than this API takes.' },
+  too_large: { status: 413, title: 'Too large', detail: 'The body exceeds the size limit.' },
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
@@ -102,17 +106,17 @@ const PROBLEMS = {
   invalid_input: {
     status: 422,
     title: 'Invalid input',
-    detail: 'Some inputs are wrong; errors names them.',
+    detail: 'The input is invalid; see errors.',
   },
   unknown_expectation: {
     status: 417,
     title: 'Expectation failed',
-    detail: 'The only expectation that this API meets is 100-continue.',
+    detail: 'The only supported expectation is 100-continue.',
   },
   unknown_host: {
     status: 421,
     title: 'Misdirected request',
-    detail: 'This API does not answer under the name in the Host header.',
+    detail: 'This API does not serve the name in the Host header.',
   },
   idempotency_key_reused: {
     status: 422,
@@ -122,41 +126,40 @@ const PROBLEMS = {
   too_many_tests: {
     status: 429,
     title: 'Too many tests',
-    detail: 'The tenant has made all its test calls of this minute.',
+    detail: "The tenant's test calls for this minute are used up.",
   },
   too_many_requests: {
     status: 429,
     title: 'Too many requests',
-    detail: 'Too many requests of this key or connection are under way, waits and streams among them.',
+    detail: 'This key or connection has too many requests in progress, including waits and streams.',
     headers: { 'retry-after': '1' },
   },
   too_many_reads: {
     status: 429,
     title: 'Too many reads',
-    detail:
-      'Too many lists of the tenant are under way or not taken by their callers. Try again in a moment.',
+    detail: 'The tenant has too many list requests in progress or unread. Try again in a moment.',
     headers: { 'retry-after': '1' },
   },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',
-    detail: 'The headers are larger than this API takes.',
+    detail: 'The headers exceed the size limit.',
   },
   internal_error: {
     status: 500,
     title: 'Internal error',
-    detail: 'Something went wrong here. The log holds it under the id in instance.',
+    detail: 'An internal error occurred, logged under the id in instance.',
   },
   overloaded: {
     status: 503,
     title: 'Overloaded',
-    detail: 'More is asked of this process than it can do. Try again in a moment.',
+    detail: 'This server is overloaded. Try again in a moment.',
     headers: { 'retry-after': '1' },
   },
   log_unavailable: {
     status: 503,
     title: 'Unavailable',
-    detail: 'The log did not answer, so nothing is promised. Try again.',
+    detail: 'The event log did not answer; nothing was confirmed. Try again.',
     headers: { 'retry-after': '2' },
   },
   log_nearly_full: {
@@ -168,8 +171,7 @@ const PROBLEMS = {
   payloads_full: {
     status: 503,
     title: 'Unavailable',
-    detail:
-      'The store of large inputs and results is full, so this input is not taken. Smaller ones are. Try again later.',
+    detail: 'The store for large inputs and results is full. Send a smaller input, or try again later.',
     headers: { 'retry-after': '30' },
   },
   database_unavailable: {
@@ -187,7 +189,7 @@ const PROBLEMS = {
   bad_contract: {
     status: 503,
     title: 'Unavailable',
-    detail: 'The action announced an input schema that cannot be used.',
+    detail: 'The action announced an unusable input schema.',
     headers: { 'retry-after': '30' },
   },
 } satisfies Record<string, ProblemKind>;

@@ -48,7 +48,7 @@ export function createQueryReader(parameters: URLSearchParams, errors: InputErro
     const names = new Set([...parameters.keys()].filter((name) => name.startsWith('metadata.')));
     for (const name of names) known.add(name);
     if (names.size > METADATA_MAX_ENTRIES) {
-      refuse('metadata', 'too_many', `must be ${METADATA_MAX_ENTRIES} entries at most`);
+      refuse('metadata', 'too_many', `must have at most ${METADATA_MAX_ENTRIES} entries`);
       return wanted;
     }
     for (const name of names) {
@@ -56,7 +56,7 @@ export function createQueryReader(parameters: URLSearchParams, errors: InputErro
       const value = one(name, (text) =>
         Metadata.safeParse({ [key]: text }).success && !`${key}${text}`.includes('\0')
           ? { value: text }
-          : { wrong: 'must be an entry that metadata can have' },
+          : { wrong: 'must be a valid metadata entry' },
       );
       if (value !== undefined) wanted.set(key, value);
     }
@@ -111,5 +111,5 @@ export function readLimit(text: string): Read<number> {
 export function readCursor(text: string): Read<string> {
   const hex = /^[\w-]{22}$/.test(text) ? Buffer.from(text, 'base64url').toString('hex') : '';
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  return EventId.safeParse(id).success ? { value: id } : { wrong: 'must be the next_cursor of an answer' };
+  return EventId.safeParse(id).success ? { value: id } : { wrong: 'must be the next_cursor of a response' };
 }

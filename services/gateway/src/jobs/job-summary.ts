@@ -28,7 +28,7 @@ function unservedNote({ action, request }: JobState, catalogue: ActionCatalogue)
   const since = live && { unserved_since: live.unserved_since };
   return {
     code: 'action_unserved',
-    message: 'No executor serves the action as the job asks for it. The job is run if one does so in time.',
+    message: "No executor serves the action under the job's contract. The job runs if one appears in time.",
     details: [{ contract_id: contractId ?? null, ...since }],
   };
 }

@@ -55,7 +55,7 @@ export function jobTimesOf(
   const tooLate = (member: string): InputError => ({
     pointer: `#/_job/${member}`,
     code: 'maximum',
-    detail: `must lie within ${maxLifeMs / 3_600_000} hours from now`,
+    detail: `must be within ${maxLifeMs / 3_600_000} hours from now`,
   });
   if (beginsMs >= latestMs) return { kind: 'invalid', errors: [tooLate('start_after')] };
   const startByMs = options.start_by_s && beginsMs + options.start_by_s * 1_000;

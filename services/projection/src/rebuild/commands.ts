@@ -49,7 +49,7 @@ export function createRebuilds(deps: RebuildsDeps): Rebuilds {
       async rebuild() {
         const begun = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: now() });
         const row = begun ?? (await readRebuild(db));
-        if (!row) throw new Error('the rebuild is neither begun nor under way');
+        if (!row) throw new Error('the rebuild neither started nor is running');
         if (begun) log.info({ rebuild_id: begun.rebuild_id }, 'rebuild_begun');
         void look();
         return { kind: begun ? 'started' : 'running', progress: progressOf(row) };

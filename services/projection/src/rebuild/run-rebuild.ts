@@ -97,7 +97,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
     async readOn(): Promise<void> {
       const { firstVersion } = await bus.jobs.reach();
       if (firstVersion !== undefined && firstVersion > place.version + 1) {
-        throw new LogUnavailable('the long log is behind what the log still holds');
+        throw new LogUnavailable('the audit log is behind what the log still holds');
       }
       for await (const page of bus.jobs.readAll({ afterVersion: place.version, pageSize })) {
         signal.throwIfAborted();

@@ -35,12 +35,12 @@ export function createChainWalk(options: {
     if (expectedVersion === undefined) return { kind: 'broken', detail: 'it was written without a guard' };
     if (known !== undefined) {
       if (known === expectedVersion) return { kind: 'holds' };
-      return { kind: 'broken', detail: `it was to follow ${expectedVersion} and follows ${known}` };
+      return { kind: 'broken', detail: `it should follow ${expectedVersion} but follows ${known}` };
     }
     if (expectedVersion === 0) {
       return type === 'JobRequested'
         ? { kind: 'holds' }
-        : { kind: 'broken', detail: 'it was to be the first event of its job' };
+        : { kind: 'broken', detail: 'it should be the first event of its job' };
     }
     return expectedVersion < options.firstVersion ? { kind: 'holds' } : { kind: 'unknown' };
   };

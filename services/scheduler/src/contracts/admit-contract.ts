@@ -44,7 +44,7 @@ export function admitContract(
   const othersOf = (live: LiveContract) => context.serversOf(live).filter((id) => id !== executorId);
   const known = contracts.find((live) => live.contract.contract_id === contract.contract_id);
   if (known && !isSameContract(known.contract, contract)) {
-    const message = `the contract id ${contract.contract_id} of ${contract.name} stands for another path or other schemas`;
+    const message = `the contract id ${contract.contract_id} of ${contract.name} belongs to another path or other schemas`;
     return { kind: 'refused', code: 'other_content', message };
   }
   for (const live of contracts) {
@@ -78,7 +78,7 @@ export function admitContract(
   const kept = others.filter((live) => live.contract.contract_id !== freed?.contract.contract_id);
   const slot = [0, 1, 2, 3].find((each) => kept.every((live) => live.slot !== each));
   if (slot === undefined) {
-    const message = `${contract.name} has ${MAX_LIVE_CONTRACTS} contracts already whose jobs have not ended`;
+    const message = `${contract.name} has ${MAX_LIVE_CONTRACTS} contracts with unfinished jobs already`;
     return { kind: 'refused', code: 'too_many_contracts', message };
   }
   const added = { ...announced, slot, first_announced_at: now, withdrawn: true };

@@ -79,7 +79,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
       if (outcome.kind === 'refused') return stored;
       const bytes = Buffer.byteLength(JSON.stringify(outcome.record));
       if (bytes <= maxBytes) return outcome.record;
-      const message = `the contracts of ${contract.name} take ${bytes} bytes together, and a message ${maxBytes}`;
+      const message = `the contracts of ${contract.name} take ${bytes} bytes in total; a message holds ${maxBytes}`;
       outcome = { kind: 'refused', code: 'too_large', message };
       return stored;
     });

@@ -22,7 +22,7 @@ class EgressBlocked extends Error {
   readonly code: 'address_blocked' | 'scheme_blocked';
   readonly retryable = true;
   constructor(code: 'address_blocked' | 'scheme_blocked') {
-    super(code === 'address_blocked' ? 'the address is not public' : 'the URL must begin with https');
+    super(code === 'address_blocked' ? 'the address is not public' : 'the URL must start with https');
     this.code = code;
   }
 }
@@ -70,7 +70,7 @@ export function createEgress(options: EgressOptions): buildConnector.connector {
 function createGuardedLookup({ rules, resolve }: EgressOptions): LookupFunction {
   const permitted = async (hostname: string) => {
     const found = await resolve(hostname);
-    if (found.length === 0) throw new NoAddress('the name has no address');
+    if (found.length === 0) throw new NoAddress('the host name has no address');
     const wanted = isNeverPublic(hostname) ? ['allowed'] : ['allowed', 'public'];
     const passed = found.filter((address) => wanted.includes(rules.classify(address)));
     if (passed.length === 0) throw new EgressBlocked('address_blocked');

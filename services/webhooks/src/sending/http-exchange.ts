@@ -50,7 +50,7 @@ export function exchangeOver(
     onRequestStart(started) {
       controller = started;
       // It has waited for a connection longer than it may take.
-      if (over) started.abort(new Error('the request was given up'));
+      if (over) started.abort(new Error('the request was aborted'));
     },
     onResponseStart(_, status, headers) {
       if (status >= 200) answer.begin(status, headers['retry-after']);
@@ -61,7 +61,7 @@ export function exchangeOver(
       answer.add(chunk);
       if (answer.bytes <= limits.maxResponseBytes) return;
       end(answer.exchange());
-      controller?.abort(new Error('the answer is longer than is read of it'));
+      controller?.abort(new Error('the response exceeds the read limit'));
     },
     onResponseEnd() {
       if (!over) end(answer.exchange());
@@ -102,6 +102,6 @@ function createAnswer(keptResponseBytes: number) {
 }
 
 function chatterError(): Error {
-  const error = new Error('the endpoint sends informational answers only');
+  const error = new Error('the endpoint sent only informational responses');
   return Object.assign(error, { code: 'HPE_TOO_MANY_INFORMATIONAL' });
 }

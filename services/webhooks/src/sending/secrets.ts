@@ -33,7 +33,7 @@ export function createSecretsOpener(
 ): (endpoint: WebhookEndpoint | undefined) => OpenedSecrets {
   const opened = new WeakMap<WebhookEndpoint, OpenedSecrets>();
   return (endpoint) => {
-    if (!endpoint) throw new SecretMissing('the tenant has no secret for the webhooks of its jobs');
+    if (!endpoint) throw new SecretMissing('the tenant has no signing secret for the webhooks of its jobs');
     const known = opened.get(endpoint);
     if (known) return known;
     const secrets = openSecrets(box, endpoint);
@@ -65,6 +65,6 @@ function openSecrets(box: SecretBox, endpoint: WebhookEndpoint): OpenedSecrets {
       ),
     };
   } catch (error) {
-    throw new SecretUnreadable('the secrets of the endpoint do not open', { cause: error });
+    throw new SecretUnreadable("the endpoint's secrets cannot be decrypted", { cause: error });
   }
 }

@@ -10,8 +10,8 @@ import { unknownAction } from './run.ts';
 export function addActions(program: Command, bind: Bind): void {
   program
     .command('actions')
-    .description('list the actions, or show what one takes')
-    .argument('[name]', 'an action', readName)
+    .description('list the actions, or show the input of one')
+    .argument('[name]', 'action name', readName)
     .action(bind((world, _, name) => (name === undefined ? listAll(world) : showOne(world, name))));
 }
 

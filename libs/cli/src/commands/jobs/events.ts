@@ -16,8 +16,8 @@ export function addEvents(program: Command, bind: Bind): void {
     .command('events')
     .description('show what happened to a job, oldest first')
     .argument('<job_id>', 'the job', readJobId)
-    .option('--after <version>', 'only what is newer than this version', readCount)
-    .option('--follow', 'go on until the job ends; as JSON, a line for each event')
+    .option('--after <version>', 'only events newer than this version', readCount)
+    .option('--follow', 'continue until the job ends; as JSON, one line per event')
     .action(bind(events));
 }
 

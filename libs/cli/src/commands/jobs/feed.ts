@@ -21,11 +21,11 @@ interface FeedPage {
 export function addFeed(program: Command, bind: Bind): void {
   program
     .command('feed')
-    .description("show the ends of the tenant's jobs, in order")
-    .option('--after <cursor>', 'go on behind this cursor; latest begins behind the newest')
-    .addOption(listOption('--types <names>', 'only these ends', ENDING_TYPES))
-    .option('--limit <count>', 'at most so many (1-1000); not with --follow', readOneOrMore, 100)
-    .option('--follow', 'go on for ever; as JSON, a line for each end')
+    .description("show the endings of the tenant's jobs, in order")
+    .option('--after <cursor>', 'start after this cursor; latest starts after the newest')
+    .addOption(listOption('--types <names>', 'only these endings', ENDING_TYPES))
+    .option('--limit <count>', 'maximum number (1-1000); not with --follow', readOneOrMore, 100)
+    .option('--follow', 'never stop; as JSON, one line per ending')
     .action(bind(feed));
 }
 
@@ -42,7 +42,7 @@ async function feed(world: World, options: FeedOptions): Promise<ExitCode> {
   const page = await (await world.tenant()).json<FeedPage>({ method: 'GET', path: '/events', query });
   tell(world, page, () => {
     const lines = page.events.length === 0 ? 'nothing ended' : tableOf(page.events);
-    return `${lines}\n\nto go on: errand feed --after ${shellWord(page.next)}`;
+    return `${lines}\n\nnext page: errand feed --after ${shellWord(page.next)}`;
   });
   return 0;
 }

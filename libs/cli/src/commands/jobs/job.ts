@@ -16,17 +16,17 @@ import { waitAndTell } from './wait.ts';
 export function addJob(program: Command, bind: Bind): void {
   const about = (name: string, description: string) =>
     program.command(name).description(description).argument('<job_id>', 'the job', readJobId);
-  about('status', 'show how a job stands').action(bind(status, { jsonWhenPiped: true }));
-  about('cancel', 'ask for a job to be stopped')
-    .option('--reason <text>', 'why, for its events')
+  about('status', 'show the status of a job').action(bind(status, { jsonWhenPiped: true }));
+  about('cancel', 'cancel a job')
+    .option('--reason <text>', 'reason to record in its events')
     .action(bind(cancel, { jsonWhenPiped: true }));
-  about('retry', 'request again what an ended job was asked for')
-    .option('--idempotency-key <key>', 'the same key is the same job')
-    .option('--wait', 'wait for its end')
+  about('retry', 'run an ended job again with the same input')
+    .option('--idempotency-key <key>', 'the same key returns the same job')
+    .option('--wait', 'wait for the job to end')
     .option('--timeout <duration>', 'with --wait: give up after this time', readDuration)
     .action(bind(retry, { jsonWhenPiped: true }));
-  about('result', 'download what a job came to')
-    .option('--out <file>', 'write it there instead of to stdout')
+  about('result', "download a job's result")
+    .option('--out <file>', 'write to this file instead of stdout')
     .action(bind(result));
 }
 
@@ -39,7 +39,7 @@ async function status(world: World, _: unknown, jobId = ''): Promise<ExitCode> {
 const CANCELED = {
   canceled: 'canceled',
   requested: 'its executor was asked to stop; it may still succeed',
-  too_late: 'too late: it had ended',
+  too_late: 'too late: the job had already ended',
 } as const;
 
 async function cancel(world: World, { reason }: { reason?: string }, jobId = ''): Promise<ExitCode> {

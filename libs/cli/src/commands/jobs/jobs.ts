@@ -32,13 +32,13 @@ export function addJobs(program: Command, bind: Bind, now: () => number): void {
   program
     .command('jobs')
     .description('list jobs of the last 7 days, newest first')
-    .addOption(listOption('--status <names>', 'in these states', JOB_STATUSES))
-    .option('--action <names>', 'of these actions', collectWords)
-    .addOption(listOption('--source <names>', 'requested in these ways', SOURCES))
-    .option('--metadata <name=value>', 'with this entry; once for each', collectPair)
-    .option('--created-after <time>', 'since this time, or this duration ago', readTime(-1, now))
-    .option('--created-before <time>', 'until this time, or this duration ago', readTime(-1, now))
-    .option('--limit <count>', 'at most so many', readOneOrMore, 20)
+    .addOption(listOption('--status <names>', 'only these states', JOB_STATUSES))
+    .option('--action <names>', 'only these actions', collectWords)
+    .addOption(listOption('--source <names>', 'only jobs requested this way', SOURCES))
+    .option('--metadata <name=value>', 'only with this metadata entry; repeatable', collectPair)
+    .option('--created-after <time>', 'start: a time, or a duration ago', readTime(-1, now))
+    .option('--created-before <time>', 'end: a time, or a duration ago', readTime(-1, now))
+    .option('--limit <count>', 'maximum number', readOneOrMore, 20)
     .action(bind(jobs));
 }
 

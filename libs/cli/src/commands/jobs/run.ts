@@ -30,23 +30,19 @@ interface RunOptions extends JobOptions {
 export function addRun(program: Command, bind: Bind, now: () => number): void {
   program
     .command('run')
-    .description('request a job of an action')
-    .argument('<action>', 'its name; errand actions lists them', readName)
-    .option('--resource <name=value>', "a parameter of the action's path; once for each", collectPair)
+    .description('run an action')
+    .argument('<action>', 'action name; errand actions lists them', readName)
+    .option('--resource <name=value>', "a parameter of the action's path; repeatable", collectPair)
     .option('--input <json>', 'the input: JSON, @file, or - for stdin (default: {})')
-    .option('--metadata <name=value>', 'comes back with the job and in webhooks; once for each', collectPair)
-    .option('--idempotency-key <key>', 'the same key and input are the same job, for 7 days')
-    .option(
-      '--start-after <time>',
-      'no attempt before this time, or this duration from now',
-      readTime(1, now),
-    )
-    .option('--start-by-s <seconds>', 'expires if no attempt has begun by then', readCount)
-    .option('--finish-by-s <seconds>', 'expires if it has not ended by then', readCount)
-    .option('--webhook-url <url>', "is told of this job's end")
-    .option('--webhook-results', 'and gets its results')
-    .option('--validate-only', 'check the input, request nothing')
-    .option('--wait', 'wait for its end, as errand wait does')
+    .option('--metadata <name=value>', 'returned with the job and in webhooks; repeatable', collectPair)
+    .option('--idempotency-key <key>', 'the same key and input return the same job for 7 days')
+    .option('--start-after <time>', 'earliest start: a time, or a duration from now', readTime(1, now))
+    .option('--start-by-s <seconds>', 'expire if no attempt has started by then', readCount)
+    .option('--finish-by-s <seconds>', 'expire if it has not ended by then', readCount)
+    .option('--webhook-url <url>', 'call this URL when the job ends')
+    .option('--webhook-results', 'include the results in that call')
+    .option('--validate-only', 'check the input without running')
+    .option('--wait', 'wait for the job to end, as errand wait does')
     .option('--timeout <duration>', 'with --wait: give up after this time', readDuration)
     .action(bind(run, { jsonWhenPiped: true }));
 }
@@ -132,6 +128,6 @@ export async function unknownAction(errand: Errand, action: string, error: Erran
   const actions = await errand.actions();
   const names = actions.map(({ name }) => name);
   const near = nearest(action, names);
-  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are: ${names.join(', ')}`;
+  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `available: ${names.join(', ')}`;
   return new CommandFailed(4, [`there is no action ${action}; ${hint}`], error);
 }

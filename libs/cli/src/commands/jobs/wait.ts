@@ -9,7 +9,7 @@ import { readDuration, readJobId } from '../../settings/read-values.ts';
 export function addWait(program: Command, bind: Bind): void {
   program
     .command('wait')
-    .description('wait for the end of a job, with a progress bar on a terminal')
+    .description('wait for a job to end, with a progress bar on a terminal')
     .argument('<job_id>', 'the job', readJobId)
     .option('--timeout <duration>', 'give up after this time, such as 60s or 5m', readDuration)
     .action(
@@ -38,7 +38,7 @@ async function watch(world: World, jobId: string, timeoutMs: number | undefined)
     return await errand.wait(jobId, { signal, timeoutMs, onUpdate: bar?.update });
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new CommandFailed(130, [`stopped watching; the job goes on: errand wait ${jobId}`]);
+    throw new CommandFailed(130, [`stopped watching; the job continues: errand wait ${jobId}`]);
   } finally {
     bar?.stop();
   }

@@ -32,14 +32,14 @@ export async function exportAudit(
     } finally {
       await pieces.return();
     }
-    if (!manifest().startsWith('{"manifest":')) throw new CannotRun('there is no manifest at its end');
+    if (!manifest().startsWith('{"manifest":')) throw new CannotRun('it ends without a manifest');
   }
   try {
     if (out === undefined) await pipeline(watched, world.stdout, { end: false });
     else await writeWhole(out, watched());
   } catch (error) {
     const reason = error instanceof ErrandError ? error.detail : causeOf(error);
-    throw new CannotRun(`the export broke off: ${reason}`);
+    throw new CannotRun(`the export was cut off: ${reason}`);
   }
   world.say(manifest());
   return 0;

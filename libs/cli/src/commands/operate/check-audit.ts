@@ -49,10 +49,10 @@ function createCheck(anchor: string | undefined) {
 
   function takeHeader(line: string): string | undefined {
     const parsed = AuditExportHeader.safeParse(readJson(line));
-    if (!parsed.success) return 'it is not the head of an export';
+    if (!parsed.success) return 'it is not the header of an export';
     header = parsed.data.export;
     chain = hash('sha256', line, 'hex');
-    if (anchor !== undefined && header.anchor !== anchor) return 'the export goes on from another one';
+    if (anchor !== undefined && header.anchor !== anchor) return 'the export continues a different one';
     return undefined;
   }
 
@@ -61,26 +61,26 @@ function createCheck(anchor: string | undefined) {
     if (!parsed.success) return 'it is neither an event nor a manifest';
     manifest = parsed.data.manifest;
     if (manifest.chain !== chain)
-      return 'the manifest is of another chain: events behind the last line are missing';
+      return 'the manifest has another chain: events after the last line are missing';
     const isSame =
       manifest.count === count &&
       manifest.first_position === firstPosition &&
       manifest.last_position === lastPosition;
-    return isSame ? undefined : 'the manifest is of other events';
+    return isSame ? undefined : 'the manifest describes other events';
   }
 
   function takeEvent(line: string): string | undefined {
     const cut = line.lastIndexOf(',"hash":"');
     const parsed = AuditExportLine.safeParse(readJson(line));
-    if (cut === -1 || !parsed.success) return 'it is not an event of an export';
+    if (cut === -1 || !parsed.success) return 'it is not an exported event';
     const { position, hash: told } = parsed.data;
     const body = line.slice(0, cut);
     chain = hash('sha256', chain + body, 'hex');
     if (told !== chain || line !== `${body},"hash":"${told}"}`) {
-      return `position ${position} does not follow what stands before it: it was changed, or something was left out, moved or added here`;
+      return `position ${position} does not follow the line before it: an event was changed, removed, moved or added here`;
     }
     if (lastPosition !== null && position <= lastPosition)
-      return `position ${position} is not behind ${lastPosition}`;
+      return `position ${position} is not after ${lastPosition}`;
     if (lastPosition !== null && position !== lastPosition + 1) isContiguous = false;
     firstPosition ??= position;
     lastPosition = position;
@@ -92,7 +92,7 @@ function createCheck(anchor: string | undefined) {
     /** What is wrong with the line, if anything. */
     take(line: string): string | undefined {
       if (!header) return takeHeader(line);
-      if (manifest) return 'something stands behind the manifest';
+      if (manifest) return 'there is content after the manifest';
       return line.startsWith('{"manifest":') ? takeManifest(line) : takeEvent(line);
     },
     end(): AuditCheck | undefined {

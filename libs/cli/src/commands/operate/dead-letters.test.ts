@@ -18,7 +18,7 @@ test('dead letters are listed, and the next page is told', async () => {
   });
   const { out } = await run(['dead-letters'], gateway.env);
   expect(out).toMatch(
-    /^ID +CONSUMER +VERSION .*\n7 +projection +12 .* not JSON\n\nto go on: .* --after 7\n$/,
+    /^ID +CONSUMER +VERSION .*\n7 +projection +12 .* not JSON\n\nnext page: .* --after 7\n$/,
   );
   expect(JSON.parse((await run(['dead-letters', 'list', '--json'], gateway.env)).out)).toEqual({
     dead_letters: [LETTER],
@@ -34,8 +34,7 @@ test('one is sent to its service again, or is not there', async () => {
     'POST /admin/dead-letters/8/redrive': { status: 404, body: { code: 'unknown_dead_letter' } },
   });
   expect(await run(['dead-letters', 'redrive', '7'], gateway.env)).toMatchObject({
-    code: 0,
-    out: 'dead letter 7 is on its way\n',
+    ...{ code: 0, out: 'dead letter 7 was resent\n' },
   });
   expect((await run(['dead-letters', 'redrive', '8'], gateway.env)).code).toBe(4);
 });

@@ -21,16 +21,16 @@ interface DeadLetters {
 export function addDeadLetters(program: Command, bind: Bind): void {
   const deadLetters = program
     .command('dead-letters')
-    .description('events that a service could not read, and sending them to it again');
+    .description('list events that a service could not read, and resend them');
   deadLetters
     .command('list', { isDefault: true })
-    .description('list them, oldest first')
-    .option('--after <id>', 'only those behind this one', readCount)
-    .option('--limit <count>', 'at most so many (1-200)', readOneOrMore, 50)
+    .description('list, oldest first')
+    .option('--after <id>', 'only those after this one', readCount)
+    .option('--limit <count>', 'maximum number (1-200)', readOneOrMore, 50)
     .action(bind(list));
   deadLetters
     .command('redrive')
-    .description('send one to its service again; one that still cannot be read comes back as another')
+    .description('resend one to its service; if still unreadable, it returns as a new one')
     .argument('<id>', 'the dead letter', readOneOrMore)
     .action(bind(redrive));
 }
@@ -47,7 +47,7 @@ async function list(world: World, query: { after?: number; limit: number }): Pro
     const next =
       page.next_after === null
         ? ''
-        : `\n\nto go on: errand dead-letters --after ${shellWord(String(page.next_after))}`;
+        : `\n\nnext page: errand dead-letters --after ${shellWord(String(page.next_after))}`;
     return lines + next;
   });
   return 0;
@@ -57,6 +57,6 @@ async function redrive(world: World, _: unknown, id = ''): Promise<ExitCode> {
   const sent = await (await world.gateway()).json({
     ...{ method: 'POST', path: `/admin/dead-letters/${id}/redrive` },
   });
-  tell(world, sent, () => `dead letter ${id} is on its way`);
+  tell(world, sent, () => `dead letter ${id} was resent`);
   return 0;
 }

@@ -16,28 +16,28 @@ interface Key {
 
 /** Commands about tenants and their keys, which need the admin key. */
 export function addKeys(program: Command, bind: Bind): void {
-  const keys = program.command('keys').description("tenants' API keys");
-  const tenantOption = ['--tenant <id>', 'whose; default: the tenant of the settings', readTenant] as const;
+  const keys = program.command('keys').description("manage tenants' API keys");
+  const tenantOption = ['--tenant <id>', 'tenant; default: from the settings', readTenant] as const;
   keys
     .command('list')
-    .description('list them, oldest first')
+    .description('list, oldest first')
     .option(...tenantOption)
     .action(bind(list));
   keys
     .command('create')
-    .description('make one; it is shown once')
-    .argument('<name>', 'for people')
+    .description('create a key; it is shown once')
+    .argument('<name>', 'name of the key')
     .option(...tenantOption)
     .action(bind(create));
   keys
     .command('delete')
-    .description('delete one: it stops at once')
+    .description('delete a key; it stops working at once')
     .argument('<key_id>', 'the key', readName)
     .action(bind(remove));
   const tenants = program.command('tenants').description('tenants');
   tenants
     .command('put')
-    .description('make a tenant unless there is one')
+    .description('create a tenant if it does not exist')
     .argument('<tenant_id>', '', readTenant)
     .action(bind(put));
 }
@@ -62,7 +62,7 @@ async function create(world: World, options: { tenant?: string }, name = ''): Pr
   const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
   const gateway = await world.gateway();
   const key = await gateway.json<Key & { api_key: string }>({ method: 'POST', path, body: { name } });
-  tell(world, key, () => `${key.api_key} (shown here and never again)\nkey id ${key.key_id}`);
+  tell(world, key, () => `${key.api_key} (shown only once)\nkey id ${key.key_id}`);
   return 0;
 }
 

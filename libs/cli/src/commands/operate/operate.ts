@@ -10,22 +10,22 @@ const REFUSAL_IS_2 = { refusalIs2: true } as const;
 export function addOperate(program: Command, bind: Bind): void {
   program
     .command('verify')
-    .description('compare everything with the log')
-    .option('--since <time>', 'look at jobs requested since this time')
-    .option('--tenant <id>', 'look at one tenant')
+    .description('compare all data with the event log')
+    .option('--since <time>', 'check jobs requested since this time')
+    .option('--tenant <id>', 'check one tenant')
     .action(bind((world, { since, tenant }: Texts) => verify(world, { since, tenant }), REFUSAL_IS_2));
 
-  const audit = program.command('audit').description('write the audit log to a file, and check such a file');
+  const audit = program.command('audit').description('export the audit log, and check an export');
   audit
     .command('export')
-    .description('write the audit log as lines of JSON')
-    .option('--from <time>', 'filed since this time')
-    .option('--to <time>', 'filed until this time')
-    .option('--tenant <id>', 'of one tenant')
-    .option('--action <name>', 'of one action')
+    .description('export the audit log as lines of JSON')
+    .option('--from <time>', 'recorded since this time')
+    .option('--to <time>', 'recorded until this time')
+    .option('--tenant <id>', 'only this tenant')
+    .option('--action <name>', 'only this action')
     .option('--type <types>', 'such as JobFailed,JobExpired')
-    .option('--anchor <chain>', 'of the export that this one goes on from')
-    .option('--out <file>', 'write it there instead of to stdout')
+    .option('--anchor <chain>', 'chain of the export that this one continues')
+    .option('--out <file>', 'write to this file instead of stdout')
     .action(
       bind(
         (world, { out, from, to, tenant, action, type, anchor }: Texts) =>
@@ -35,18 +35,18 @@ export function addOperate(program: Command, bind: Bind): void {
     );
   audit
     .command('check')
-    .description('check that such a file is whole; needs no gateway')
+    .description('check that an export is complete; needs no gateway')
     .argument('<file>')
-    .option('--anchor <chain>', 'that it must go on from')
+    .option('--anchor <chain>', 'chain that the export must continue')
     .action(
       bind((world, { anchor }: Texts, file = '') => checkAuditFile(world, { file, anchor }), REFUSAL_IS_2),
     );
 
-  const projection = program.command('projection').description('make the read model again from the log');
+  const projection = program.command('projection').description('rebuild the read model from the log');
   projection
     .command('rebuild')
-    .description('start it')
-    .option('--wait', 'follow it to its end')
+    .description('start a rebuild')
+    .option('--wait', 'follow it until it ends')
     .action(
       bind(
         (world, { wait }: { wait?: true }) => rebuildProjection(world, { wait: wait === true }),
@@ -55,11 +55,11 @@ export function addOperate(program: Command, bind: Bind): void {
     );
   projection
     .command('status')
-    .description('how it stands')
+    .description('show the progress of a rebuild')
     .action(bind((world) => projectionStatus(world), REFUSAL_IS_2));
   projection
     .command('cancel')
-    .description('end it')
+    .description('cancel a rebuild')
     .action(bind((world) => cancelRebuild(world), REFUSAL_IS_2));
 }
 

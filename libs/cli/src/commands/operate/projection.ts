@@ -21,7 +21,7 @@ export async function rebuildProjection(world: World, { wait }: { wait: boolean 
   const started = await orElse(gateway.json<Progress>({ method: 'POST', path: PATH }), {
     rebuild_running: undefined,
   });
-  if (!started) world.say('a rebuild is under way already');
+  if (!started) world.say('a rebuild is already running');
   if (!wait) return started ? tellProgress(world, started) : 1;
   for (;;) {
     const progress = await readProgress(world);
@@ -43,7 +43,7 @@ export async function cancelRebuild(world: World): Promise<ExitCode> {
   const call = (await world.gateway()).json<Progress>({ method: 'POST', path: `${PATH}/cancel` });
   const canceled = await orElse(call, { no_rebuild_running: undefined, unknown_rebuild: undefined });
   if (canceled) return tellProgress(world, canceled);
-  world.say('no rebuild is under way');
+  world.say('no rebuild is running');
   return 1;
 }
 

@@ -32,7 +32,7 @@ function readReport(text: string): VerifyReport {
   try {
     return VerifyReport.parse(JSON.parse(text));
   } catch {
-    throw new CannotRun('the answer broke off or is none');
+    throw new CannotRun('the response was cut off or is empty');
   }
 }
 
@@ -51,6 +51,6 @@ function textOf(report: VerifyReport): string {
   return [
     ...[head, ...counts],
     line(unreadable, 'messages that cannot be read: errand dead-letters lists them'),
-    ...(unconfirmed === 0 ? [] : [line(unconfirmed, 'suspects not looked at again')]),
+    ...(unconfirmed === 0 ? [] : [line(unconfirmed, 'suspects not rechecked')]),
   ].join('\n');
 }

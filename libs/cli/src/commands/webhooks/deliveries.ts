@@ -22,32 +22,32 @@ const STATUSES: readonly DeliveryStatus[] = ['pending', 'delivered', 'failed', '
 export function addDeliveries(webhooks: Command, bind: Bind, now: () => number): void {
   webhooks
     .command('deliveries')
-    .description('list what an endpoint was told, newest first')
+    .description("list an endpoint's deliveries, newest first")
     .argument('[endpoint_id]', 'the endpoint; not with --of-job', readName)
-    .option('--of-job <job_id>', 'what was told of this job, to whom', readJobId)
-    .addOption(listOption('--status <names>', 'in these states', STATUSES))
-    .option('--type <names>', 'such as job.failed', collectWords)
-    .option('--job <job_id>', 'of this job', readJobId)
-    .option('--since <time>', 'since this time, or this duration ago', readTime(-1, now))
-    .option('--until <time>', 'until this time, or this duration ago', readTime(-1, now))
-    .option('--limit <count>', 'at most so many', readOneOrMore, 20)
+    .option('--of-job <job_id>', 'all deliveries about this job', readJobId)
+    .addOption(listOption('--status <names>', 'only these states', STATUSES))
+    .option('--type <names>', 'event types, such as job.failed', collectWords)
+    .option('--job <job_id>', 'only this job', readJobId)
+    .option('--since <time>', 'start: a time, or a duration ago', readTime(-1, now))
+    .option('--until <time>', 'end: a time, or a duration ago', readTime(-1, now))
+    .option('--limit <count>', 'maximum number', readOneOrMore, 20)
     .action(bind(deliveries));
   const about = (name: string, description: string) =>
     webhooks.command(name).description(description).argument('<delivery_id>', 'the delivery', readName);
   about('attempts', 'list the attempts at a delivery, newest first').action(bind(attempts));
-  about('redeliver', 'deliver it again, at once').action(bind(redeliver));
+  about('redeliver', 'deliver again immediately').action(bind(redeliver));
   webhooks
     .command('replay')
-    .description('tell an endpoint of jobs that ended since a time')
+    .description('resend the endings of jobs since a time to an endpoint')
     .argument('<endpoint_id>', 'the endpoint', readName)
-    .requiredOption('--since <time>', 'since this time, or this duration ago', readTime(-1, now))
-    .option('--until <time>', 'until this time, or this duration ago; default: now', readTime(-1, now))
+    .requiredOption('--since <time>', 'start: a time, or a duration ago', readTime(-1, now))
+    .option('--until <time>', 'end: a time, or a duration ago; default: now', readTime(-1, now))
     .addOption(
       new Option('--only <kind>', 'which').choices(['missed', 'failed', 'expired', 'all']).default('missed'),
     )
-    .addOption(listOption('--types <names>', 'only these ends', ENDING_TYPES))
+    .addOption(listOption('--types <names>', 'only these endings', ENDING_TYPES))
     .option('--dry-run', 'count only')
-    .option('--wait', 'follow it to its end')
+    .option('--wait', 'follow it until it ends')
     .action(bind(replay));
   webhooks
     .command('replays')
@@ -56,7 +56,7 @@ export function addDeliveries(webhooks: Command, bind: Bind, now: () => number):
     .action(bind(replays));
   webhooks
     .command('cancel-replay')
-    .description('end a replay; what it has scheduled goes on')
+    .description('cancel a replay; deliveries already scheduled continue')
     .argument('<endpoint_id>', 'the endpoint', readName)
     .argument('<replay_id>', 'the replay', readName)
     .action(bind(cancelReplay));
@@ -145,7 +145,7 @@ async function replay(world: World, options: ReplayOptions, id = ''): Promise<Ex
     tell(
       world,
       started,
-      () => `replay ${started.replay_id} runs; errand webhooks replays ${id} says how it stands`,
+      () => `replay ${started.replay_id} is running; errand webhooks replays ${id} shows its state`,
     );
     return 0;
   }
@@ -160,7 +160,7 @@ async function replay(world: World, options: ReplayOptions, id = ''): Promise<Ex
 }
 
 function replayText({ replay_id, state, dry_run, matched, scheduled, error }: Replay): string {
-  const counts = dry_run ? `${matched} would be told` : `${matched} found, ${scheduled} to be told`;
+  const counts = dry_run ? `${matched} would be sent` : `${matched} found, ${scheduled} scheduled`;
   return `replay ${replay_id} ${state}: ${counts}${error ? ` (${plain(error)})` : ''}`;
 }
 

@@ -26,18 +26,18 @@ interface ListenOptions {
 export function addListen(program: Command, bind: Bind): void {
   program
     .command('listen')
-    .description('receive webhooks on this machine, verify and show them')
-    .option('--port <port>', 'to listen on; default: any that is free', readPort, 0)
-    .option('--secret <secret>', 'of calls of other endpoints, or @file, or -; once for each', collectWords)
-    .option('--register', 'make an endpoint that calls this receiver, and delete it at the end; default')
-    .option('--url <url>', 'where the endpoint calls this receiver, if not at its own address')
+    .description('receive, verify and show webhooks on this machine')
+    .option('--port <port>', 'port to listen on; default: a free one', readPort, 0)
+    .option('--secret <secret>', 'secret of another endpoint, or @file, or -; repeatable', collectWords)
+    .option('--register', 'create an endpoint for this receiver and delete it at the end; default')
+    .option('--url <url>', 'public URL of this receiver, if not its own address')
     .option(
       '--event-types <names>',
-      'what the endpoint is told, such as job.failed; default: the four endings',
+      'event types such as job.failed; default: the four endings',
       collectWords,
     )
-    .option('--forward-to <url>', 'pass verified calls on, and answer as they are answered there')
-    .option('--count <calls>', 'end after so many verified calls', readOneOrMore)
+    .option('--forward-to <url>', 'forward verified calls and return the answer')
+    .option('--count <calls>', 'exit after this many verified calls', readOneOrMore)
     .action(bind(listen));
 }
 
@@ -47,7 +47,7 @@ export function addListen(program: Command, bind: Bind): void {
  */
 async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
   const { port, forwardTo, count } = options;
-  if (forwardTo !== undefined && !URL.canParse(forwardTo)) throw new CannotRun(`'${forwardTo}' is no URL`);
+  if (forwardTo !== undefined && !URL.canParse(forwardTo)) throw new CannotRun(`'${forwardTo}' is not a URL`);
   const secrets = await Promise.all(
     (options.secret ?? []).map(async (each) => (await readText(each, world.stdin)).trim()),
   );
@@ -70,17 +70,19 @@ async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
     errand && (() => registerAt(errand, { url: options.url ?? receiver.url, options, secrets }));
   let endpointId = await register?.();
   const calledBy = endpointId ? `, called by endpoint ${endpointId}` : '';
-  world.say(`listening on ${receiver.url}${calledBy}; Ctrl-C ends it`);
+  world.say(`listening on ${receiver.url}${calledBy}; press Ctrl-C to stop`);
   if (endpointId) world.say(`to try it: errand webhooks test ${shellWord(endpointId)}`);
   try {
     while (!ended.aborted) {
       await sleep(RENEW_MS, undefined, { signal: ended }).catch(() => {});
       if (ended.aborted || !errand || !register || !endpointId) continue;
       const outcome = await renew(errand, endpointId, ended);
-      if (outcome === 'failed') world.say('the endpoint could not be renewed; it ends if that goes on');
+      if (outcome === 'failed') world.say('the endpoint could not be renewed; it expires if this continues');
       if (outcome !== 'gone') continue;
       endpointId = await register();
-      world.say(`the endpoint had ended, as while this machine slept; now called by endpoint ${endpointId}`);
+      world.say(
+        `the endpoint expired, perhaps while this machine slept; now called by endpoint ${endpointId}`,
+      );
     }
   } finally {
     if (errand && endpointId) {
@@ -124,10 +126,10 @@ async function registerAt(
     const isUrl = error instanceof ErrandError && error.errors.some(({ pointer }) => pointer === '#/url');
     if (!isUrl) throw error;
     const lines = [
-      `the gateway takes no endpoint at ${url}:`,
+      `the gateway refused an endpoint at ${url}:`,
       ...error.errors.map(inputErrorLine),
-      'Start it with ERRAND_WEBHOOKS_ALLOW_HTTP=true and ERRAND_WEBHOOKS_ALLOW_CIDRS=127.0.0.0/8 where it may call this',
-      'machine, or give the https address of a tunnel to this receiver by --url.',
+      'If it may call this machine, start it with ERRAND_WEBHOOKS_ALLOW_HTTP=true and ERRAND_WEBHOOKS_ALLOW_CIDRS=127.0.0.0/8,',
+      'or pass the https address of a tunnel to this receiver as --url.',
     ];
     throw new CommandFailed(3, lines, error);
   }

@@ -50,7 +50,7 @@ export async function receiveWebhooks(
   });
   server.listen(receiving.port, '127.0.0.1');
   await once(server, 'listening').catch((error) => {
-    throw new CannotRun(`port ${receiving.port} cannot be listened on: ${causeOf(error)}`);
+    throw new CannotRun(`cannot listen on port ${receiving.port}: ${causeOf(error)}`);
   });
   const { port } = server.address() as AddressInfo;
   return {

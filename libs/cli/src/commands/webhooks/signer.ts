@@ -7,13 +7,13 @@ import { readDuration } from '../../settings/read-values.ts';
 import { rotationOf } from './webhooks.ts';
 
 export function addSigner(program: Command, bind: Bind): void {
-  const signer = program.command('signer').description('what the webhooks of single runs are signed with');
+  const signer = program.command('signer').description('signing secret for webhooks of single runs');
   signer.command('show').description('show its fingerprints').action(bind(show));
   signer
     .command('rotate')
-    .description('make another secret, or the first one; the old one goes on for a time')
+    .description('create or replace the secret; the old one stays valid for a while')
     .option('--signing-secret <secret>', 'whsec_…, or @file, or - for stdin; default: a random one')
-    .option('--grace <duration>', 'for which the old one goes on; default 24h', readDuration)
+    .option('--grace <duration>', 'how long the old one stays valid; default 24h', readDuration)
     .action(bind(rotate));
 }
 
@@ -38,6 +38,6 @@ async function rotate(
 ): Promise<ExitCode> {
   const { webhooks } = await world.errand();
   const rotated = await webhooks.rotateJobSecret(await rotationOf(world, signingSecret, grace));
-  tell(world, rotated, () => `${rotated.signing_secret} (shown here and never again)`);
+  tell(world, rotated, () => `${rotated.signing_secret} (shown only once)`);
   return 0;
 }

@@ -10,25 +10,25 @@ import { readDuration, readName, readText } from '../../settings/read-values.ts'
 import { addDeliveries } from './deliveries.ts';
 
 export function addWebhooks(program: Command, bind: Bind, now: () => number): void {
-  const webhooks = program.command('webhooks').description('endpoints that are told of the ends of jobs');
+  const webhooks = program.command('webhooks').description('manage webhook endpoints');
   const about = (name: string, description: string) =>
     webhooks.command(name).description(description).argument('<endpoint_id>', 'the endpoint', readName);
-  webhooks.command('list').description('list them, with how they do').action(bind(list));
+  webhooks.command('list').description('list endpoints with their health').action(bind(list));
   withEndpointOptions(
-    webhooks.command('create').description('make one; its signing secret is shown once'),
+    webhooks.command('create').description('create an endpoint; its signing secret is shown once'),
   ).action(bind(create));
-  about('show', 'show one').action(bind(show));
-  withEndpointOptions(about('update', 'change what is given; --body has null for what is taken away')).action(
+  about('show', 'show an endpoint').action(bind(show));
+  withEndpointOptions(about('update', 'change the given fields; null in --body removes one')).action(
     bind(update),
   );
-  about('pause', 'call it no more for a time').action(bind(setting('pause', 'paused')));
-  about('resume', 'call it again, also after it was disabled').action(bind(setting('resume', 'resumed')));
-  about('delete', 'delete it').action(bind(remove));
-  about('rotate-secret', 'make another signing secret; the old one goes on for a time')
+  about('pause', 'stop calling an endpoint').action(bind(setting('pause', 'paused')));
+  about('resume', 'resume calling, even after it was disabled').action(bind(setting('resume', 'resumed')));
+  about('delete', 'delete an endpoint').action(bind(remove));
+  about('rotate-secret', 'replace the signing secret; the old one stays valid for a while')
     .option('--signing-secret <secret>', 'whsec_…, or @file, or - for stdin; default: a random one')
-    .option('--grace <duration>', 'for which the old one goes on; default 24h', readDuration)
+    .option('--grace <duration>', 'how long the old one stays valid; default 24h', readDuration)
     .action(bind(rotate));
-  about('test', 'call it once').action(bind(tryOut));
+  about('test', 'send a test call').action(bind(tryOut));
   addDeliveries(webhooks, bind, now);
 }
 
@@ -50,11 +50,7 @@ async function create(world: World, options: EndpointOptions): Promise<ExitCode>
   const draft = await readEndpoint(world, options);
   if (draft.url === undefined) throw new CannotRun('give --url, or a url in --body');
   const made = await (await world.errand()).webhooks.create(draft as EndpointDraft, { signal: world.signal });
-  tell(
-    world,
-    made,
-    () => `${endpointText(made)}\nsecret       ${made.signing_secret} (shown here and never again)`,
-  );
+  tell(world, made, () => `${endpointText(made)}\nsecret       ${made.signing_secret} (shown only once)`);
   return 0;
 }
 
@@ -66,7 +62,7 @@ async function show(world: World, _: unknown, id = ''): Promise<ExitCode> {
 
 async function update(world: World, options: EndpointOptions, id = ''): Promise<ExitCode> {
   const change = await readEndpoint(world, options);
-  if (Object.keys(change).length === 0) throw new CannotRun('give what is to be changed');
+  if (Object.keys(change).length === 0) throw new CannotRun('nothing to change: give an option or --body');
   const changed = await (await world.errand()).webhooks.change(id, change, { signal: world.signal });
   tell(world, changed, () => endpointText(changed));
   return 0;
@@ -93,7 +89,7 @@ async function rotate(
 ): Promise<ExitCode> {
   const errand = await world.errand();
   const rotated = await errand.webhooks.rotateSecret(id, await rotationOf(world, signingSecret, grace));
-  tell(world, rotated, () => `${rotated.signing_secret} (shown here and never again)`);
+  tell(world, rotated, () => `${rotated.signing_secret} (shown only once)`);
   return 0;
 }
 
@@ -147,7 +143,7 @@ function endpointText(endpoint: WebhookEndpoint): string {
 
 function watchedText(endpoint: WatchedEndpoint, nowMs: number): string {
   const { health } = endpoint;
-  if (!health) return `${endpointText(endpoint)}\nhow it does is not known: the database is away`;
+  if (!health) return `${endpointText(endpoint)}\nhealth unknown: the database is unavailable`;
   const state = facts({
     state: `${health.state} ${health.disabled_reason ?? ''}`,
     'failing since': whenIs(health.failing_since, nowMs),

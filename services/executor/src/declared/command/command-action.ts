@@ -67,7 +67,7 @@ function collect(group: ProcessGroup, call: CommandCall): () => Buffer {
   return () => {
     if (bytes <= call.max_output_bytes) return Buffer.concat(chunks);
     const limit = [{ max_output_bytes: call.max_output_bytes }];
-    throw new PermanentError('output_too_large', 'The command wrote more than it may.', limit);
+    throw new PermanentError('output_too_large', 'The command wrote too much output.', limit);
   };
 }
 
@@ -75,7 +75,7 @@ function resultIn(written: Buffer): unknown {
   const text = textOf(written);
   if (text === undefined) {
     const cause = `#: its ${written.length} bytes on stdout are not UTF-8`;
-    throw new PermanentError('invalid_output', 'The command did not write its result in UTF-8.', [], {
+    throw new PermanentError('invalid_output', "The command's result is not UTF-8.", [], {
       cause,
     });
   }
@@ -83,8 +83,8 @@ function resultIn(written: Buffer): unknown {
     return parseOutside(text);
   } catch (error) {
     if (error instanceof PermanentError) throw error;
-    const cause = `#: its ${written.length} bytes on stdout are no JSON: ${(error as Error).message}`;
-    throw new PermanentError('invalid_output', 'The command did not write its result as JSON.', [], {
+    const cause = `#: its ${written.length} bytes on stdout are not JSON: ${(error as Error).message}`;
+    throw new PermanentError('invalid_output', "The command's result is not JSON.", [], {
       cause,
     });
   }

@@ -33,17 +33,17 @@ export function headerMistakes(headers: Readonly<Record<string, string>>, env: E
   return Object.entries(headers).flatMap(([name, value]) => {
     const wrong = (message: string) => ({ path: ['headers', name], message });
     const mistakes: Mistake[] = [];
-    if (!isHeaderName(name)) mistakes.push(wrong('is no name of a header'));
+    if (!isHeaderName(name)) mistakes.push(wrong('is not a header name'));
     if (TAKEN.includes(name.toLowerCase())) mistakes.push(wrong('is set by Errand itself'));
     const first = names.find((each) => each.toLowerCase() === name.toLowerCase());
-    if (first !== name) mistakes.push(wrong(`is ${first} again`));
+    if (first !== name) mistakes.push(wrong(`repeats ${first}`));
     const missing = [...value.matchAll(SECRET)]
       .map(([, variable = '']) => variable)
       .filter((each) => !variableIn(env, each));
     for (const variable of missing) mistakes.push(wrong(`the environment has no ${variable}`));
-    if (value.replaceAll(SECRET, '').includes('${')) mistakes.push(wrong(`${FORM} is the only form`));
+    if (value.replaceAll(SECRET, '').includes('${')) mistakes.push(wrong(`${FORM} is the only allowed form`));
     // What the value is may be secret, so it is not shown.
-    if (!VALUE.test(fill(value, env))) mistakes.push(wrong('has characters that a header cannot hold'));
+    if (!VALUE.test(fill(value, env))) mistakes.push(wrong('contains characters that a header cannot hold'));
     return mistakes;
   });
 }

@@ -35,9 +35,14 @@ export function parseOutside(text: string, wanted: readonly string[] = ['']): un
   );
   if (faults.length === 0) return value;
   const cause = reasonsOf(value, faults);
-  throw new PermanentError('invalid_output', 'The output has what cannot be kept as it is.', faults, {
-    cause,
-  });
+  throw new PermanentError(
+    'invalid_output',
+    'The output contains values that cannot be stored exactly.',
+    faults,
+    {
+      cause,
+    },
+  );
 }
 
 /** Whether a value is small enough to be told of a failure. */

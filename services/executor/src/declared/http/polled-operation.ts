@@ -100,7 +100,7 @@ export function polledRun(options: {
     }
     const ended = endOf(statusCode, text);
     if (ended) return ended.result;
-    throw new PermanentError('operation_unknown', 'The endpoint did not say where its operation is found.');
+    throw new PermanentError('operation_unknown', 'The endpoint did not give the address of its operation.');
   }
 
   async function look(attempt: BegunAttempt, operation: Operation): Promise<unknown> {
@@ -173,7 +173,7 @@ export function polledRun(options: {
     const wanted = new URL(template.replaceAll(/[{}]/g, '')).origin;
     const url = URL.canParse(address, base) ? new URL(address, base) : undefined;
     if (url?.origin === wanted) return url.href;
-    const message = 'The endpoint named an operation that is not its own.';
+    const message = 'The endpoint named an operation on another origin.';
     throw new PermanentError('operation_elsewhere', message, [{ origin: url?.origin ?? null, wanted }]);
   }
 

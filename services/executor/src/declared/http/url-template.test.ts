@@ -86,7 +86,7 @@ test.each(['http://h/{a}', 'https://h:8443/{a}?q={a}', 'http://[::1]:80/{a}', 'h
 );
 
 test.each([
-  [{ properties: null }, '{b} is neither in the resource nor in the input'],
+  [{ properties: null }, '{b} is in neither the resource nor the input'],
   [{ properties: { b: null }, required: ['b'] }, expect.stringMatching(/\{b\} must be of type/)],
   [{ properties: { b: { type: 'string' } }, required: 5 }, '{b} must be required in the input'],
 ])('a schema that is none hides no mistake in a URL: %j', (input, words) => {

@@ -38,8 +38,7 @@ export function urlMistakes(
   const properties = isMap(input.properties) ? input.properties : {};
   const required = Array.isArray(input.required) ? input.required : [];
   for (const name of parametersOf(template).filter((each) => !own.includes(each) && !isGiven(each))) {
-    if (!Object.hasOwn(properties, name))
-      mistakes.push(`{${name}} is neither in the resource nor in the input`);
+    if (!Object.hasOwn(properties, name)) mistakes.push(`{${name}} is in neither the resource nor the input`);
     else if (!required.includes(name)) mistakes.push(`{${name}} must be required in the input`);
     else if (!isScalar(properties[name])) mistakes.push(`{${name}} must be of type ${SCALARS.join(', ')}`);
   }

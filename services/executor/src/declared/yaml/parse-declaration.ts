@@ -26,7 +26,7 @@ export function mistakesOf(issue: z.core.$ZodIssue, content: unknown): Mistake[]
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: [...path, key],
-      message: 'is not a known word here',
+      message: 'is not a known key here',
       isKey: true,
     }));
   }

@@ -13,7 +13,7 @@ export function unreadable(document: Document, lines: LineCounter): Placed[] {
     Alias(_, alias, parents) {
       const repeated = alias.resolve(document);
       if (!parents.some((parent) => parent === repeated)) return;
-      found.push(placed(lines, startOf(alias), `*${alias.source} stands in what it repeats`));
+      found.push(placed(lines, startOf(alias), `*${alias.source} refers to a node that contains it`));
     },
   });
   return found;
@@ -26,7 +26,7 @@ export function strangeValues(document: Document, lines: LineCounter): Placed[] 
   visit(document, {
     Pair(_, { key }) {
       if (!isScalar(key) || key.value !== NO_NAME) return undefined;
-      found.push(placed(lines, startOf(key), `nothing may be called ${NO_NAME}`));
+      found.push(placed(lines, startOf(key), `${NO_NAME} is not allowed as a name`));
       return visit.REMOVE;
     },
   });

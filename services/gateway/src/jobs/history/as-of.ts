@@ -13,7 +13,7 @@ export function readAsOf(sent: string, nowMs: number): AsOf {
   if (/^[1-9]\d{0,14}$/.test(sent)) return { version: Number(sent) };
   const timeMs = readInstant(sent).value;
   if (timeMs === undefined) throw refused('format', 'must be a version or an RFC 3339 time');
-  if (timeMs > nowMs + AHEAD_MS) throw refused('invalid_parameter', 'must not lie in the future');
+  if (timeMs > nowMs + AHEAD_MS) throw refused('invalid_parameter', 'must not be in the future');
   return { timeMs };
 }
 

@@ -46,9 +46,9 @@ export function readListQuery(
   const beforeMs = read.one('created_before', readInstant);
   const bounds = [read.one('cursor', readCursor), beforeMs === undefined ? undefined : uuidV7Floor(beforeMs)];
   const query: JobListQuery = {
-    statuses: read.several('status', JobStatus, `must be of ${JOB_STATUSES.join(', ')}`),
-    actions: read.several('action', ActionName, 'must be names of actions'),
-    sources: read.several('source', z.enum(SOURCES), `must be of ${SOURCES.join(', ')}`),
+    statuses: read.several('status', JobStatus, `must be any of ${JOB_STATUSES.join(', ')}`),
+    actions: read.several('action', ActionName, 'must be action names'),
+    sources: read.several('source', z.enum(SOURCES), `must be any of ${SOURCES.join(', ')}`),
     metadata: read.metadata(),
     fromId: uuidV7Floor(fromMs),
     belowId: bounds.filter((id) => id !== undefined).sort()[0],

@@ -40,8 +40,8 @@ export function readDeliveryQuery(
   const untilMs = read.one('until', readInstant);
   const bounds = [read.one('cursor', readCursor), untilMs === undefined ? undefined : uuidV7Floor(untilMs)];
   const query: DeliveryQuery = {
-    statuses: read.several('status', z.enum(DELIVERY_STATES), `must be of ${DELIVERY_STATES.join(', ')}`),
-    types: read.several('type', z.enum(TYPES), `must be of ${TYPES.join(', ')}`),
+    statuses: read.several('status', z.enum(DELIVERY_STATES), `must be any of ${DELIVERY_STATES.join(', ')}`),
+    types: read.several('type', z.enum(TYPES), `must be any of ${TYPES.join(', ')}`),
     jobId: read.one('job_id', readJobId),
     fromId: sinceMs === undefined ? undefined : uuidV7Floor(sinceMs),
     belowId: bounds.filter((id) => id !== undefined).sort()[0],

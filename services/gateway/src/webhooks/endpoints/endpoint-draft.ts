@@ -48,7 +48,7 @@ const BasicAuthBody = z.strictObject({
     .min(1)
     .max(255)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: as above.
-    .regex(/^[^:\x00-\x1f\x7f-\x9f]*$/, 'must hold neither a colon nor a control character'),
+    .regex(/^[^:\x00-\x1f\x7f-\x9f]*$/, 'must not contain a colon or control characters'),
   password: z.string().max(1_024).regex(noControls),
 });
 
@@ -101,10 +101,14 @@ export function changeDraft(
   if (read.kind === 'invalid') errors.push(read.error);
   const inUrl = read.kind === 'url' ? read.basicAuth : undefined;
   if (inUrl && basic_auth) {
-    errors.push({ pointer: '#/basic_auth', code: 'duplicate', detail: 'is in the URL too' });
+    errors.push({ pointer: '#/basic_auth', code: 'duplicate', detail: 'is also in the URL' });
   }
   if (inUrl && !BasicAuthBody.safeParse(inUrl).success) {
-    errors.push({ pointer: '#/url', code: 'format', detail: 'holds a user that basic auth does not allow' });
+    errors.push({
+      pointer: '#/url',
+      code: 'format',
+      detail: 'contains a user that basic auth does not allow',
+    });
   }
   const basicAuth = inUrl ?? (basic_auth === undefined ? draft.basic_auth : basic_auth);
   const headers = mergeHeaders(draft.secret_headers, secret_headers ?? {});
@@ -128,7 +132,7 @@ export function changeDraft(
 /** A GET has no body that could carry anything. */
 function includeErrors({ method, include }: EndpointDraft): InputError[] {
   if (method === 'POST' || !include || include.length === 0) return [];
-  return [{ pointer: '#/include', code: 'not_allowed', detail: 'needs the method POST' }];
+  return [{ pointer: '#/include', code: 'not_allowed', detail: 'requires the method POST' }];
 }
 
 function expiryOf(inS: number | null, nowMs: number): string | null {
@@ -140,7 +144,7 @@ function newsErrors({ method, event_types }: EndpointDraft): InputError[] {
   if (method === 'POST') return [];
   return event_types.flatMap((type, index) =>
     type.startsWith('webhook.')
-      ? [{ pointer: `#/event_types/${index}`, code: 'not_allowed', detail: 'needs the method POST' }]
+      ? [{ pointer: `#/event_types/${index}`, code: 'not_allowed', detail: 'requires the method POST' }]
       : [],
   );
 }

@@ -48,12 +48,13 @@ export function readEndpointUrl(
   options: { method: 'POST' | 'GET'; rules: UrlRules },
 ): EndpointUrl {
   // A backslash is a slash to some readers and not to others, so the host would depend on the reader.
-  if (/[\s\\\p{Cc}]/u.test(text)) return invalid('format', 'must not hold spaces, controls or backslashes');
+  if (/[\s\\\p{Cc}]/u.test(text))
+    return invalid('format', 'must not contain spaces, control characters or backslashes');
   if (text.includes('#')) return invalid('fragment', 'must not have a fragment');
   const [, scheme, user, host, rest = ''] = PARTS.exec(text) ?? [];
   if (!scheme || !host) return invalid('format', 'must be an absolute URL with a host');
   if (scheme.toLowerCase() !== 'https' && !options.rules.allowHttp)
-    return invalid('scheme', 'must begin with https');
+    return invalid('scheme', 'must start with https');
   const filled = options.method === 'GET' ? rest.replaceAll(PLACEHOLDERS, 'x') : rest;
   const unknown = /<[^>]*>?|>/.exec(filled)?.[0];
   if (unknown !== undefined) return invalid('unknown_placeholder', unknownDetail(unknown, options.method));

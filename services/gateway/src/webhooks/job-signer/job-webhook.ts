@@ -24,7 +24,7 @@ export function readJobWebhook(
   const read = readEndpointUrl(sent.url, { rules: urlRules, method: 'POST' });
   if (read.kind === 'invalid') return { kind: 'invalid', errors: [{ ...read.error, pointer: POINTER }] };
   if (read.basicAuth) {
-    const error = { pointer: POINTER, code: 'credentials', detail: 'must not hold a user or a password' };
+    const error = { pointer: POINTER, code: 'credentials', detail: 'must not contain a user or password' };
     return { kind: 'invalid', errors: [error] };
   }
   const asked = sent.events ?? ['job.*'];

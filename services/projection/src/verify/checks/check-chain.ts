@@ -79,8 +79,8 @@ async function lookUp(run: VerifyRun, link: StoredLink): Promise<void> {
   const [before, after] = await bus.jobs.readLinksFrom(link.ref, expected, 2);
   if (before?.version === expected && after?.version === link.version) return;
   if (expected < (await bus.jobs.range()).firstVersion) return;
-  const found = before?.version === link.version ? 'which is not there' : `and follows ${before?.version}`;
-  reportBroken(run, link, `it was to follow ${expected}, ${found}`);
+  const found = before?.version === link.version ? 'which is missing' : `but follows ${before?.version}`;
+  reportBroken(run, link, `it should follow ${expected}, ${found}`);
 }
 
 function reportBroken(run: VerifyRun, link: StoredLink, detail: string): void {

@@ -33,16 +33,16 @@ export function secretHeaderErrors(
     const wrong = nameError(name, options) ?? valueError(value);
     if (wrong) errors.push({ pointer: pointerTo(name), ...wrong });
     else if (seen.has(name.toLowerCase())) {
-      errors.push({ pointer: pointerTo(name), code: 'duplicate', detail: 'is there twice' });
+      errors.push({ pointer: pointerTo(name), code: 'duplicate', detail: 'is given twice' });
     }
     seen.add(name.toLowerCase());
   }
   const all = { pointer: '#/secret_headers' };
   if (seen.size > MAX_HEADERS) {
-    errors.push({ ...all, code: 'max_properties', detail: `must not have more than ${MAX_HEADERS} headers` });
+    errors.push({ ...all, code: 'max_properties', detail: `must have at most ${MAX_HEADERS} headers` });
   }
   if (totalBytes > MAX_TOTAL_BYTES) {
-    errors.push({ ...all, code: 'max_length', detail: `must not exceed ${MAX_TOTAL_BYTES} bytes in all` });
+    errors.push({ ...all, code: 'max_length', detail: `must not exceed ${MAX_TOTAL_BYTES} bytes in total` });
   }
   return errors;
 }
@@ -52,12 +52,12 @@ function nameError(
   options: { hasBasicAuth: boolean },
 ): Omit<InputError, 'pointer'> | undefined {
   const lower = name.toLowerCase();
-  if (!TOKEN.test(name)) return { code: 'invalid_property_name', detail: 'is not the name of a header' };
+  if (!TOKEN.test(name)) return { code: 'invalid_property_name', detail: 'is not a valid header name' };
   if (REFUSED.has(lower) || REFUSED_PREFIXES.some((prefix) => lower.startsWith(prefix))) {
     return { code: 'refused_header', detail: 'may not be set' };
   }
   if (lower === 'authorization' && options.hasBasicAuth) {
-    return { code: 'refused_header', detail: 'may not be set beside basic_auth' };
+    return { code: 'refused_header', detail: 'may not be set with basic_auth' };
   }
   return undefined;
 }

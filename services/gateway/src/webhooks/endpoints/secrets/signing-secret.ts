@@ -3,7 +3,9 @@ import type { WebhookEndpoint } from '@errand/contracts';
 import { z } from 'zod';
 
 /** A secret of Standard Webhooks: `whsec_` and a key of 24 to 64 bytes in base64. */
-export const SigningSecret = z.string().refine(isSigningSecret, 'must be whsec_ and 24-64 bytes in base64');
+export const SigningSecret = z
+  .string()
+  .refine(isSigningSecret, 'must be whsec_ followed by 24-64 bytes in base64');
 
 export function newSigningSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`;
