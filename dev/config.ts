@@ -49,8 +49,8 @@ export const demoSettings = {
 
 /** What `npm run demo` reads as well when `ERRAND_URL` is set, to talk to a system that `npm start` did not start. */
 export const demoTargetSettings = {
-  url: text({ env: 'ERRAND_URL', description: 'Base URL of the gateway, instead of the one of `npm start`' }),
-  apiKey: text({ env: 'ERRAND_API_KEY', description: 'API key, needed beside ERRAND_URL' }),
+  url: text({ env: 'ERRAND_URL', description: 'Base URL of the gateway; overrides that of `npm start`' }),
+  apiKey: text({ env: 'ERRAND_API_KEY', description: 'API key, required with ERRAND_URL' }),
   tenantId: text({ env: 'ERRAND_TENANT', description: "The key's tenant", default: 'local' }),
 };
 

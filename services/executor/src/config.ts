@@ -13,7 +13,7 @@ import { z } from 'zod';
 const actions: Setting<string[]> = {
   env: 'ERRAND_ACTIONS',
   description:
-    'Where actions are: folders, modules and actions.yaml files, separated by commas; `shipped` is those that come with Errand',
+    'Folders, modules and actions.yaml files with actions, separated by commas; `shipped` means those that come with Errand',
   default: 'shipped',
   schema: z
     .string()
@@ -33,7 +33,7 @@ export const settings = {
   actions,
   actionsWatchMs: integer({
     env: 'ERRAND_ACTIONS_WATCH_MS',
-    description: 'How often action files are looked at for changes, which are then loaded; 0 never',
+    description: 'How often action files are checked for changes and reloaded; 0 never',
     unit: 'ms',
     default: 1_000,
     min: 0,
@@ -41,14 +41,13 @@ export const settings = {
   }),
   actionsTolerateBroken: flag({
     env: 'ERRAND_ACTIONS_TOLERATE_BROKEN',
-    description:
-      'Whether an executor starts without the action files that are broken or absent instead of refusing to start; for development',
+    description: 'Whether an executor starts despite broken or missing action files; for development',
     default: false,
   }),
   ...PAYLOAD_SETTINGS,
   maxResultBytes: integer({
     env: 'ERRAND_MAX_RESULT_BYTES',
-    description: 'Largest result of a job, a file or JSON; a job with a larger one fails',
+    description: 'Largest result of a job, file or JSON; a job with a larger one fails',
     unit: 'bytes',
     default: 67_108_864,
     min: 1_024,
@@ -57,7 +56,7 @@ export const settings = {
   storeResultMs: integer({
     env: 'ERRAND_EXECUTOR_STORE_RESULT_MS',
     description:
-      'How long it is tried to store a result that is too large for its event, as while the store is full; then the attempt fails with result_not_stored',
+      'How long an executor tries to store a result that is too large for its event, as while the store is full; then the attempt fails with result_not_stored',
     unit: 'ms',
     default: 60_000,
     min: 1_000,
@@ -65,7 +64,7 @@ export const settings = {
   }),
   logLineBytes: integer({
     env: 'ERRAND_EXECUTOR_LOG_LINE_BYTES',
-    description: 'Longest line that an attempt may write to the log with its fields; a longer one is cut',
+    description: 'Longest log line of an attempt, including its fields; longer ones are cut',
     unit: 'bytes',
     default: 16_384,
     min: 256,
@@ -73,7 +72,7 @@ export const settings = {
   }),
   logAttemptBytes: integer({
     env: 'ERRAND_EXECUTOR_LOG_ATTEMPT_BYTES',
-    description: 'How much one attempt may write to the log; what comes after that is dropped',
+    description: 'How much one attempt may write to the log; the rest is dropped',
     unit: 'bytes',
     default: 1_048_576,
     min: 256,
@@ -82,7 +81,7 @@ export const settings = {
   leaseMs: integer({
     env: 'ERRAND_LEASE_MS',
     description:
-      'How long a job waits for its executor to show that it lives before another one takes it; the same for all executors',
+      'How long an executor may be silent before another one takes its jobs; the same for all executors',
     unit: 'ms',
     default: 30_000,
     min: 1_000,
@@ -91,7 +90,7 @@ export const settings = {
   blockedMs: integer({
     env: 'ERRAND_EXECUTOR_BLOCKED_MS',
     description:
-      'How long the main thread of an executor may answer nothing, as in an endless loop of an action, before its process is killed for its supervisor to start it anew; shorter than ERRAND_LEASE_MS; 0 never, nor while a debugger may be attached',
+      'How long the main thread of an executor may block, as in an endless loop of an action, before its process is killed, to be restarted by its supervisor; shorter than ERRAND_LEASE_MS; 0 never; off while a debugger may be attached',
     unit: 'ms',
     default: 20_000,
     min: 0,
@@ -107,7 +106,7 @@ export const settings = {
   }),
   progressIntervalMs: integer({
     env: 'ERRAND_EXECUTOR_PROGRESS_INTERVAL_MS',
-    description: 'Least time between two progress events of one job; what comes sooner is merged',
+    description: 'Minimum time between two progress events of one job; earlier ones are merged',
     unit: 'ms',
     default: 200,
     min: 0,

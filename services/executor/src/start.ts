@@ -128,7 +128,7 @@ export async function startExecutor(
 function createMetrics(ops: Ops) {
   const attempts = new Histogram({
     name: 'errand_attempt_duration_seconds',
-    help: 'How long attempts took, by action and outcome',
+    help: 'Duration of attempts by action and outcome',
     labelNames: ['action', 'outcome'],
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
     registers: [ops.metrics],
@@ -140,7 +140,7 @@ function createMetrics(ops: Ops) {
   });
   const strays = new Counter({
     name: 'errand_stray_errors_total',
-    help: 'Errors that nobody caught and no attempt at work is charged with',
+    help: 'Uncaught errors charged to no running attempt',
     registers: [ops.metrics],
   });
   return {

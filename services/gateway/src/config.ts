@@ -52,7 +52,7 @@ export const settings = {
     min: 0,
     max: 65_535,
   }),
-  adminKey: secret({ env: 'ERRAND_ADMIN_KEY', description: 'Bearer token that may do everything' }),
+  adminKey: secret({ env: 'ERRAND_ADMIN_KEY', description: 'Bearer token with all permissions' }),
   corsOrigins: origins({
     env: 'ERRAND_CORS_ORIGINS',
     description: 'Origins whose pages may call the API from browsers, separated by commas; * for all',
@@ -60,7 +60,7 @@ export const settings = {
   allowedHosts: hosts({
     env: 'ERRAND_ALLOWED_HOSTS',
     description:
-      'Names in the Host header that the gateway answers to, separated by commas; others get 421, but for /healthz and /readyz',
+      'Host names that the gateway serves, separated by commas; others get 421, except for /healthz and /readyz',
   }),
   maxBodyBytes: integer({
     env: 'ERRAND_MAX_BODY_BYTES',
@@ -80,8 +80,7 @@ export const settings = {
   }),
   bodyTimeoutMs: integer({
     env: 'ERRAND_BODY_TIMEOUT_MS',
-    description:
-      'How long a head of a request, and its body, may take to arrive; slower ones are refused with 408',
+    description: 'How long the head of a request, and its body, may take to arrive; slower ones get 408',
     unit: 'ms',
     default: 10_000,
     min: 100,
@@ -89,8 +88,7 @@ export const settings = {
   }),
   keepAliveMs: integer({
     env: 'ERRAND_KEEP_ALIVE_MS',
-    description:
-      'How long a connection without a request is kept open; longer than the load balancer in front keeps it',
+    description: 'How long an idle connection is kept open; longer than in the load balancer in front',
     unit: 'ms',
     default: 75_000,
     min: 1_000,
@@ -98,7 +96,7 @@ export const settings = {
   }),
   answerStallMs: integer({
     env: 'ERRAND_ANSWER_STALL_MS',
-    description: 'How long a caller may take nothing of its answer before its connection is closed',
+    description: 'How long a caller may read nothing of its answer before its connection is closed',
     unit: 'ms',
     default: 60_000,
     min: 100,
@@ -106,7 +104,7 @@ export const settings = {
   }),
   maxConnections: integer({
     env: 'ERRAND_MAX_CONNECTIONS',
-    description: 'Connections of a gateway; more are closed at once',
+    description: 'Maximum connections of a gateway; more are closed at once',
     unit: 'connections',
     default: 10_000,
     min: 10,
@@ -115,7 +113,7 @@ export const settings = {
   requestsPerKey: integer({
     env: 'ERRAND_REQUESTS_PER_KEY',
     description:
-      'Requests of one API key under way in a gateway, waits and streams among them; more are refused with 429',
+      'Concurrent requests of one API key in a gateway, including waits and streams; more are refused with 429',
     unit: 'requests',
     default: 5_000,
     min: 1,
@@ -132,7 +130,7 @@ export const settings = {
   runsPercent: integer({
     env: 'ERRAND_JOBS_RUNS_PERCENT',
     description:
-      'How much of ERRAND_JOBS_MAX_BYTES runs may fill; beyond it they are refused with 503, so that jobs can end',
+      'Share of ERRAND_JOBS_MAX_BYTES that runs may fill; beyond it they get 503, so that jobs can end',
     unit: '%',
     default: 85,
     min: 1,
@@ -140,7 +138,7 @@ export const settings = {
   }),
   statusDatabaseTimeoutMs: integer({
     env: 'ERRAND_STATUS_DATABASE_TIMEOUT_MS',
-    description: 'How long a status call waits for Postgres before it is answered from the log alone',
+    description: 'How long a status call waits for Postgres before it uses only the log',
     unit: 'ms',
     default: 1_500,
     min: 50,
@@ -149,7 +147,7 @@ export const settings = {
   longLogMaxEntries: integer({
     env: 'ERRAND_LONG_LOG_MAX_ENTRIES',
     description:
-      'How much of the audit log is read for one old job while the read model is away; beyond it 503',
+      'How much of the audit log is read for one old job while the read model is down; beyond it 503',
     unit: 'events',
     default: 50_000,
     min: 1_000,
@@ -158,7 +156,7 @@ export const settings = {
   longLogMaxMs: integer({
     env: 'ERRAND_LONG_LOG_MAX_MS',
     description:
-      'How long the audit log is read for one old job while the read model is away, waiting included',
+      'How long the audit log is read for one old job while the read model is down, including waiting',
     unit: 'ms',
     default: 3_000,
     min: 100,
@@ -174,7 +172,7 @@ export const settings = {
   }),
   jobDefaultLifeHours: integer({
     env: 'ERRAND_JOB_DEFAULT_LIFE_HOURS',
-    description: 'How long a job may take from its start on where its request names no finish_by_s',
+    description: 'How long a job may take from its start if its request has no finish_by_s',
     unit: 'hours',
     default: 24,
     min: 1,
@@ -182,7 +180,7 @@ export const settings = {
   }),
   idempotencyTakeoverMs: integer({
     env: 'ERRAND_IDEMPOTENCY_TAKEOVER_MS',
-    description: 'After how long a key whose job was never requested counts as left behind by a dead gateway',
+    description: 'Age at which a key whose job was never requested counts as left by a dead gateway',
     unit: 'ms',
     default: 10_000,
     min: 100,
@@ -191,7 +189,7 @@ export const settings = {
   historyMaxEntries: integer({
     env: 'ERRAND_HISTORY_MAX_ENTRIES',
     description:
-      'How many entries of the audit log are passed over for the history of a job that has left the log; beyond it 503',
+      'How many entries of the audit log are scanned for the history of a job that has left the log; beyond it 503',
     unit: 'entries',
     default: 500_000,
     min: 1_000,
@@ -207,7 +205,7 @@ export const settings = {
   }),
   eventsHeartbeatMs: integer({
     env: 'ERRAND_EVENTS_HEARTBEAT_MS',
-    description: 'How often a stream of events tells that it is alive',
+    description: 'Interval of heartbeats on event streams',
     unit: 'ms',
     default: 15_000,
     min: 50,
@@ -215,7 +213,7 @@ export const settings = {
   }),
   webhookEndpointsPerTenant: integer({
     env: 'ERRAND_WEBHOOK_ENDPOINTS_PER_TENANT',
-    description: 'How many webhook endpoints a tenant may have',
+    description: 'Maximum webhook endpoints per tenant',
     unit: 'endpoints',
     default: 50,
     min: 1,
@@ -223,8 +221,7 @@ export const settings = {
   }),
   webhookTestsPerMinute: integer({
     env: 'ERRAND_WEBHOOK_TESTS_PER_MINUTE',
-    description:
-      'How many test calls of webhook endpoints a tenant may make in a minute, in each gateway process',
+    description: 'Test calls of webhook endpoints per tenant, minute and gateway process',
     unit: 'calls',
     default: 10,
     min: 1,

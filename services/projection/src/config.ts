@@ -14,7 +14,7 @@ export const settings = {
   ...POSTGRES_SETTINGS,
   maxBatch: integer({
     env: 'ERRAND_PROJECTION_MAX_BATCH',
-    description: 'Most events folded into one statement',
+    description: 'Maximum events per statement',
     unit: 'events',
     default: 500,
     min: 1,
@@ -22,7 +22,7 @@ export const settings = {
   }),
   deadlineSweepMs: integer({
     env: 'ERRAND_PROJECTION_DEADLINE_SWEEP_MS',
-    description: 'How often jobs of a log that was lost are looked for whose finish_by has passed',
+    description: 'How often to look for overdue jobs of a lost log',
     unit: 'ms',
     default: 15_000,
     min: 50,
@@ -30,7 +30,7 @@ export const settings = {
   }),
   rebuildLookMs: integer({
     env: 'ERRAND_PROJECTION_REBUILD_LOOK_MS',
-    description: 'How often it is looked for a rebuild that another process has left behind',
+    description: 'How often to look for a rebuild that another process has abandoned',
     unit: 'ms',
     default: 5_000,
     min: 50,
@@ -39,7 +39,7 @@ export const settings = {
   rebuildPage: integer({
     env: 'ERRAND_PROJECTION_REBUILD_PAGE',
     description:
-      'Most events that a rebuild writes at once, and most unfinished jobs that it holds; more takes more memory',
+      'Maximum events that a rebuild writes at once, and unfinished jobs that it holds; more uses more memory',
     unit: 'events',
     default: 10_000,
     min: 1,
@@ -47,7 +47,7 @@ export const settings = {
   }),
   retentionSweepMs: integer({
     env: 'ERRAND_PROJECTION_RETENTION_SWEEP_MS',
-    description: 'How often partitions of expired summaries are looked for and dropped',
+    description: 'How often partitions of expired summaries are dropped',
     unit: 'ms',
     default: 3_600_000,
     min: 1_000,
@@ -55,8 +55,7 @@ export const settings = {
   }),
   verifyMaxOpenJobs: integer({
     env: 'ERRAND_VERIFY_MAX_OPEN_JOBS',
-    description:
-      'How many unfinished jobs verify holds in memory; where more are unfinished it reads the log again',
+    description: 'How many unfinished jobs verify holds in memory; for more it reads the log again',
     unit: 'jobs',
     default: 50_000,
     min: 1,
@@ -64,7 +63,7 @@ export const settings = {
   }),
   verifyGraceMs: integer({
     env: 'ERRAND_VERIFY_GRACE_MS',
-    description: 'How long verify takes what should have happened to be under way',
+    description: 'How long verify treats overdue work as still in progress',
     unit: 'ms',
     default: 60_000,
     min: 0,
@@ -72,7 +71,7 @@ export const settings = {
   }),
   verifySecondLookMs: integer({
     env: 'ERRAND_VERIFY_SECOND_LOOK_MS',
-    description: 'How long verify waits before it looks again at deliveries that do not get on',
+    description: 'How long verify waits before it rechecks stuck deliveries',
     unit: 'ms',
     default: 20_000,
     min: 0,

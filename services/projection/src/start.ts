@@ -39,7 +39,7 @@ export async function startProjection(
   });
   const projected = new Counter({
     name: 'errand_projected_events_total',
-    help: 'Events taken into job_summary',
+    help: 'Events folded into job_summary',
     registers: [ops.metrics],
   });
   const unreadable = new Counter({

@@ -6,7 +6,7 @@ export const settings = {
   ...BUS_SETTINGS,
   tickMs: integer({
     env: 'ERRAND_SCHEDULER_TICK_MS',
-    description: 'How often jobs are looked for whose wait is over or whose deadline has passed',
+    description: 'How often to look for jobs whose wait is over or whose deadline has passed',
     unit: 'ms',
     default: 50,
     min: 10,
@@ -14,7 +14,7 @@ export const settings = {
   }),
   contractSweepMs: integer({
     env: 'ERRAND_SCHEDULER_CONTRACT_SWEEP_MS',
-    description: 'How often it is looked whether executors still serve the contracts that they announced',
+    description: 'How often to check that executors still serve their announced contracts',
     unit: 'ms',
     default: 1_000,
     min: 50,

@@ -62,13 +62,13 @@ export async function startScheduler(
   await retire();
   const moved = new Counter({
     name: 'errand_scheduled_jobs_total',
-    help: 'Jobs whose wait or life a scheduler has ended, by what became of them',
+    help: 'Due jobs that a scheduler moved on, by outcome',
     labelNames: ['outcome'],
     registers: [ops.metrics],
   });
   new Gauge({
     name: 'errand_waiting_jobs',
-    help: 'Jobs that wait for a time to come',
+    help: 'Jobs that wait for a time',
     registers: [ops.metrics],
     collect() {
       this.set(open.waiting());

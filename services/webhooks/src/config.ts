@@ -22,7 +22,7 @@ export const settings = {
   publicUrl: {
     ...text({
       env: 'ERRAND_PUBLIC_URL',
-      description: 'Where callers reach the gateway: the base of the links in a webhook',
+      description: 'URL at which callers reach the gateway; base of the links in webhooks',
       default: 'http://127.0.0.1:8080',
     }),
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
@@ -32,7 +32,7 @@ export const settings = {
     ...text({
       env: 'ERRAND_WEBHOOKS_DNS',
       description:
-        'resolver asks the name servers directly; system reads the hosts file and search domains too, but slow names hold up other work',
+        'resolver asks the name servers directly; system also uses the hosts file and search domains, but slow names delay other work',
       default: 'resolver',
     }),
     schema: z.enum(['resolver', 'system'], { error: 'must be resolver or system' }),
@@ -47,7 +47,7 @@ export const settings = {
   }),
   maxResponseBytes: integer({
     env: 'ERRAND_WEBHOOKS_MAX_RESPONSE_BYTES',
-    description: 'How much of an answer is read; the connection is dropped beyond it',
+    description: 'How much of an answer is read; beyond it the connection is dropped',
     unit: 'bytes',
     default: 65_536,
     min: 0,
@@ -63,7 +63,7 @@ export const settings = {
   }),
   maxRetryAfterS: integer({
     env: 'ERRAND_WEBHOOKS_MAX_RETRY_AFTER_S',
-    description: 'How long an endpoint is left alone at most when its answer asks for that (Retry-After)',
+    description: 'Longest pause that an answer of an endpoint may ask for (Retry-After)',
     unit: 's',
     default: 3_600,
     min: 1,
@@ -71,7 +71,7 @@ export const settings = {
   }),
   slots: integer({
     env: 'ERRAND_WEBHOOKS_SLOTS',
-    description: 'Most attempts of this process under way at once',
+    description: 'Maximum concurrent attempts of this process',
     unit: 'attempts',
     default: 1_000,
     min: 4,
@@ -79,7 +79,7 @@ export const settings = {
   }),
   sweepIntervalMs: integer({
     env: 'ERRAND_WEBHOOKS_SWEEP_INTERVAL_MS',
-    description: 'How often due deliveries are looked for that nobody told of',
+    description: 'How often to look for due deliveries that nobody announced',
     unit: 'ms',
     default: 2_000,
     min: 10,
@@ -87,8 +87,7 @@ export const settings = {
   }),
   leaseMs: integer({
     env: 'ERRAND_WEBHOOKS_LEASE_MS',
-    description:
-      'How long the endpoints of a process that died wait for another one; renewed each third of it',
+    description: 'How long the endpoints of a dead process wait for another one; renewed every third of it',
     unit: 'ms',
     default: 6_000,
     min: 300,
@@ -96,8 +95,7 @@ export const settings = {
   }),
   replayBacklog: integer({
     env: 'ERRAND_WEBHOOKS_REPLAY_BACKLOG',
-    description:
-      'How many deliveries an endpoint may have pending for a replay to add to them; above it replays wait',
+    description: 'Pending deliveries of an endpoint above which its replays wait',
     unit: 'deliveries',
     default: 1_000,
     min: 1,
@@ -105,7 +103,7 @@ export const settings = {
   }),
   deliveryLifeHours: integer({
     env: 'ERRAND_WEBHOOKS_DELIVERY_LIFE_HOURS',
-    description: 'How long after its event a delivery is given up',
+    description: 'Time after its event at which a delivery is given up',
     unit: 'hours',
     default: 72,
     min: 1,
@@ -113,7 +111,7 @@ export const settings = {
   }),
   retentionDays: integer({
     env: 'ERRAND_WEBHOOKS_RETENTION_DAYS',
-    description: 'How long the delivery log is kept; longer than a delivery lives',
+    description: 'How long the delivery log is kept; longer than the life of a delivery',
     unit: 'days',
     default: 30,
     min: 2,

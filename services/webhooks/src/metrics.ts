@@ -7,18 +7,18 @@ export function createMetrics(registry: Ops['metrics']) {
   return {
     accepted: new Counter({
       name: 'errand_webhook_deliveries_total',
-      help: 'Deliveries taken in: one for each event and endpoint',
+      help: 'Deliveries created: one for each event and endpoint',
       registers,
     }),
     ended: new Counter({
       name: 'errand_webhook_deliveries_ended_total',
-      help: 'Deliveries that are over, by what became of them',
+      help: 'Ended deliveries by outcome',
       labelNames: ['state'],
       registers,
     }),
     attempts: new Histogram({
       name: 'errand_webhook_attempt_duration_seconds',
-      help: 'Attempts by outcome, and how long they took',
+      help: 'Duration of attempts by outcome',
       labelNames: ['outcome'],
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15],
       registers,
@@ -36,12 +36,12 @@ export function createMetrics(registry: Ops['metrics']) {
     }),
     shards: new Gauge({
       name: 'errand_webhook_shards',
-      help: 'Shards of endpoints, of 256, that this process sends for',
+      help: 'Shards of endpoints, of 256, held by this process',
       registers,
     }),
     underWay: new Gauge({
       name: 'errand_webhook_attempts_under_way',
-      help: 'Attempts that this process has under way',
+      help: 'Attempts in progress in this process',
       registers,
     }),
   };

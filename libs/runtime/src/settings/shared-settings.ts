@@ -15,16 +15,16 @@ export const BUS_SETTINGS = {
   }),
   natsCaFile: file({
     env: 'NATS_CA_FILE',
-    description: 'PEM file of who signed the certificate of NATS; with it, servers without TLS are refused',
+    description: 'PEM file of the CA of the NATS certificate; with it, servers without TLS are refused',
   }),
   natsCertFile: file({
     env: 'NATS_CERT_FILE',
-    description: 'PEM file of the certificate that NATS is shown, where it asks for one',
+    description: 'PEM file of the client certificate for NATS',
   }),
   natsKeyFile: file({ env: 'NATS_KEY_FILE', description: 'PEM file of the key of NATS_CERT_FILE' }),
   maxClockOffMs: integer({
     env: 'ERRAND_MAX_CLOCK_OFF_MS',
-    description: "How far this machine's clock may be off that of NATS before the log says so each minute",
+    description: "How far this machine's clock may differ from that of NATS before a warning each minute",
     unit: 'ms',
     default: 1_000,
     min: 1,
@@ -40,7 +40,7 @@ export const BUS_SETTINGS = {
   }),
   jobsMaxAgeHours: integer({
     env: 'ERRAND_JOBS_MAX_AGE_HOURS',
-    description: "How long the log keeps a job's events; longer than a job may live",
+    description: "How long the log keeps a job's events; longer than the longest job",
     unit: 'hours',
     default: 48,
     min: 25,
@@ -48,7 +48,7 @@ export const BUS_SETTINGS = {
   }),
   jobsMaxBytes: integer({
     env: 'ERRAND_JOBS_MAX_BYTES',
-    description: 'How large the log may grow; beyond it runs are refused with 503',
+    description: 'Maximum size of the log; beyond it runs are refused with 503',
     unit: 'bytes',
     default: 10_000_000_000,
     min: 1_000_000,
@@ -56,7 +56,7 @@ export const BUS_SETTINGS = {
   }),
   payloadsMaxBytes: integer({
     env: 'ERRAND_PAYLOADS_MAX_BYTES',
-    description: 'How large the store of large inputs and results may grow; beyond it none is taken',
+    description: 'Maximum size of the store for large inputs and results; beyond it they are refused',
     unit: 'bytes',
     default: 5_000_000_000,
     min: 1_000_000,
@@ -64,7 +64,7 @@ export const BUS_SETTINGS = {
   }),
   deadLettersMaxBytes: integer({
     env: 'ERRAND_DEAD_LETTERS_MAX_BYTES',
-    description: 'How large the store of events that could not be read may grow before its oldest go',
+    description: 'Maximum size of the store of unreadable events; the oldest are dropped',
     unit: 'bytes',
     default: 1_000_000_000,
     min: 1_000_000,
@@ -80,7 +80,7 @@ export const BUS_SETTINGS = {
   }),
   auditMaxBytes: integer({
     env: 'ERRAND_AUDIT_MAX_BYTES',
-    description: 'How large the audit log may grow before its oldest events go; 0 for no limit',
+    description: 'Maximum size of the audit log; the oldest events are dropped; 0 for no limit',
     unit: 'bytes',
     default: 0,
     min: 0,
@@ -93,7 +93,7 @@ export const PAYLOAD_SETTINGS = {
   inlinePayloadBytes: integer({
     env: 'ERRAND_INLINE_PAYLOAD_BYTES',
     description:
-      'Largest input or result, as JSON, that is kept inside its event; larger ones are stored apart',
+      'Largest input or result, as JSON, that is stored in its event; larger ones are stored separately',
     unit: 'bytes',
     default: 262_144,
     min: 0,
@@ -126,7 +126,7 @@ export const PROCESS_SETTINGS = {
   }),
   shutdownGraceMs: integer({
     env: 'ERRAND_SHUTDOWN_GRACE_MS',
-    description: 'How long a stop waits for work under way',
+    description: 'How long a stop waits for work in progress',
     unit: 'ms',
     default: 25_000,
     min: 100,
@@ -150,7 +150,7 @@ export const OPS_SETTINGS = {
 export const SEALING_KEY_SETTING = {
   secretKey: secret({
     env: 'ERRAND_SECRET_KEY',
-    description: 'Key under which webhook secrets are stored: 32 bytes in base64',
+    description: 'Key that encrypts webhook secrets: 32 bytes in base64',
     schema: z
       .base64()
       .refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64'),
@@ -161,15 +161,15 @@ export const SEALING_KEY_SETTING = {
 export const WEBHOOK_TARGET_SETTINGS = {
   allowHttp: flag({
     env: 'ERRAND_WEBHOOKS_ALLOW_HTTP',
-    description: 'Accepts webhook URLs without TLS, for tries on one machine',
+    description: 'Accepts webhook URLs without TLS, for local testing',
     default: false,
   }),
   allowCidrs: cidrs({
     env: 'ERRAND_WEBHOOKS_ALLOW_CIDRS',
-    description: 'Subnets that webhooks may reach although they are not public, separated by commas',
+    description: 'Non-public subnets that webhooks may reach, separated by commas',
   }),
   denyCidrs: cidrs({
     env: 'ERRAND_WEBHOOKS_DENY_CIDRS',
-    description: 'Subnets that webhooks never reach, whatever else allows it, separated by commas',
+    description: 'Subnets that webhooks never reach, overriding all else, separated by commas',
   }),
 };
