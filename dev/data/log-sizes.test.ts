@@ -62,7 +62,7 @@ test('what the environment says goes before, and is refused where the disk has n
     payloadsMaxBytes: 160_000_000,
   });
   await expect(settle(2 * GB, { ERRAND_JOBS_MAX_BYTES: '10000000000' })).rejects.toThrow(
-    /may grow to 10\.\d GB.* has room for 2\.0 GB: set ERRAND_JOBS_MAX_BYTES to less, or ERRAND_DATA_DIR/,
+    /may grow to 10\.\d GB.* has room for 2\.0 GB: lower ERRAND_JOBS_MAX_BYTES, or set ERRAND_DATA_DIR/,
   );
   await expect(settle(2 * GB, { ERRAND_JOBS_MAX_BYTES: 'much' })).rejects.toThrow(/ERRAND_JOBS_MAX_BYTES/);
 });

@@ -88,7 +88,7 @@ export async function settleRoom(
   if (Object.keys(given).length > 0 && reserved > freeBytes + usedBytes) {
     throw new ConfigError(
       `the log may grow to ${gigabytes(reserved)}, but the disk of ${folder.path} has room for ` +
-        `${gigabytes(freeBytes + usedBytes)}: set ${Object.keys(given).map(envOf).join(', ')} to less, or ` +
+        `${gigabytes(freeBytes + usedBytes)}: lower ${Object.keys(given).map(envOf).join(', ')}, or set ` +
         'ERRAND_DATA_DIR to a folder on another disk',
     );
   }

@@ -140,7 +140,7 @@ test('actions lists them and shows what one takes', async () => {
 test('what is not there is 4, a key that is refused and a gateway that is away are 2', async () => {
   expect((await errand('status', UNKNOWN_JOB)).code).toBe(4);
   expect((await runErrand({ ...env, ERRAND_API_KEY: 'wrong' }, ['jobs'])).stderr).toContain(
-    'refuses the API key',
+    'refused the API key',
   );
   const away = await runErrand({ ...env, ERRAND_URL: 'http://127.0.0.1:1' }, ['jobs']);
   expect([away.code, away.stderr]).toEqual([

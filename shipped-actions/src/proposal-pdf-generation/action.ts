@@ -45,13 +45,13 @@ async function simulationOf({
   if (given) return given;
   if (jobId === undefined) throw new Error('the schema lets no simulation without either through');
   const job = await readResult(jobId);
-  if (job.kind === 'unknown') throw invalid('There is no such job, or the log no longer holds it.');
+  if (job.kind === 'unknown') throw invalid('There is no such job, or the log no longer has it.');
   if (job.kind === 'not_succeeded') throw invalid(`The job is ${job.status}, not succeeded.`);
   if (job.kind === 'not_json' || job.action !== SIMULATION)
-    throw invalid(`The job is not one of ${SIMULATION}.`);
-  if (job.resource.design_id !== resource.design_id) throw invalid('The job is one of another design.');
+    throw invalid(`The job is not a ${SIMULATION} job.`);
+  if (job.resource.design_id !== resource.design_id) throw invalid('The job belongs to another design.');
   const result = performanceResult.safeParse(job.result);
-  if (!result.success) throw invalid('The job has a result that this version cannot read.');
+  if (!result.success) throw invalid('This version cannot read the result of the job.');
   return result.data;
 }
 

@@ -85,10 +85,9 @@ function isShortOfRoom(error: unknown): boolean {
 function tooSmall(settings: TopologySettings, cause: unknown): UnfitServer {
   const bytes = reservedBytes(settings);
   return new UnfitServer(
-    `NATS has no room for ${(bytes / 1e9).toFixed(1)} GB, which it sets aside for what the streams may grow to: give it a ` +
-      'larger disk or max_file_store (by default three quarters of what is free on its disk), or set ' +
-      'ERRAND_JOBS_MAX_BYTES, ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES or ' +
-      'ERRAND_AUDIT_MAX_BYTES to less',
+    `NATS has no room for ${(bytes / 1e9).toFixed(1)} GB, the sum of all stream limits: give it a larger disk or ` +
+      'max_file_store (by default three quarters of its free disk), or lower ERRAND_JOBS_MAX_BYTES, ' +
+      'ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES or ERRAND_AUDIT_MAX_BYTES',
     { cause },
   );
 }
@@ -99,8 +98,8 @@ export function assertVersion(version: string): void {
   const [minMajor = 0, minMinor = 0] = MIN_NATS_VERSION.split('.').map(Number);
   if (major > minMajor || (major === minMajor && minor >= minMinor)) return;
   throw new UnfitServer(
-    `nats-server ${version} is older than ${MIN_NATS_VERSION}: it would not enforce the guard that keeps a job ` +
-      'to one ending. Upgrade the server.',
+    `nats-server ${version} is older than ${MIN_NATS_VERSION}: it would not enforce the guard that limits a ` +
+      'job to one ending. Upgrade the server.',
   );
 }
 

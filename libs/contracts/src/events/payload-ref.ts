@@ -32,11 +32,9 @@ export type PayloadRef = z.infer<typeof PayloadRef>;
 
 /** How a result is downloaded. */
 export const ResultLink = z.strictObject({
-  url: z
-    .string()
-    .meta({ description: 'Of the download, with an API key: a path, or in a webhook all of it.' }),
+  url: z.string().meta({ description: 'Download address, needs an API key: a path, or in a webhook a URL.' }),
   bytes: z.int().min(0),
-  sha256: z.string().meta({ description: 'Of the whole file, in lower-case hex.' }),
+  sha256: z.string().meta({ description: 'SHA-256 of the whole file, in lower-case hex.' }),
   content_type: z.string(),
   filename: z.string().nullable(),
   expires_at: z.iso.datetime().meta({ description: 'When the file can no longer be downloaded.' }),

@@ -40,12 +40,13 @@ export const JobSummary = z.object({
   progress: z.object({ percent: z.number(), message: z.string().nullable(), updated_at: Instant }).nullable(),
   /** `number` counts from 1 and is 0 before the first attempt; `next_at` is when a waiting job runs again. */
   attempt: z.object({ number: z.int(), max: z.int().nullable(), next_at: Instant.nullable() }),
-  results: z
-    .unknown()
-    .meta({ description: 'What the job came to. Null if it has not succeeded, or has to be downloaded.' }),
+  results: z.unknown().meta({
+    description:
+      'The result of the job. Null if the job has not succeeded, or its result must be downloaded.',
+  }),
   results_link: ResultLink.nullable().meta({
     description:
-      'How to download a result that is a file, or JSON that is too large to be in here, as above 256 KiB. Null where there is none.',
+      'How to download a result that is a file, or JSON too large to be here (above 256 KiB). Null if there is none.',
   }),
   errors: z.array(JobFault),
   metadata: Metadata,

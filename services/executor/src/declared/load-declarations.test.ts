@@ -211,9 +211,9 @@ test.each([
     'actions:\n  a: { resource: "a/{b}/c/{b}", command: { argv: [x] } }\n',
     /names a parameter twice/,
   ],
-  ['a URL without a scheme', http('url: x/y'), /^9:12: actions\.quote\.http\.url: must begin/],
-  ['a parameter for a host', http('url: http://{customer_id}/'), /may not be part of the host/],
-  ['credentials in a URL', http('url: http://a:b@x/'), /may hold no credentials/],
+  ['a URL without a scheme', http('url: x/y'), /^9:12: actions\.quote\.http\.url: must start/],
+  ['a parameter for a host', http('url: http://{customer_id}/'), /must not have a parameter in the host/],
+  ['credentials in a URL', http('url: http://a:b@x/'), /must not contain credentials/],
   ['an unknown parameter', http('url: http://x/{nobody}'), /\{nobody\} is in neither/],
   ['a parameter that may be absent', http('url: http://x/{note}'), /\{note\} must be required/],
   ['a parameter that is a list', http('url: http://x/{list}'), /\{list\} must be of type/],
@@ -309,7 +309,7 @@ test.each([
   [
     'a cancel URL that is none',
     http("{ url: 'http://x/', poll: { header: location, cancel: { url: 'ftp://x/' } } }"),
-    /poll\.cancel\.url: must begin with/,
+    /poll\.cancel\.url: must start with/,
   ],
   [
     'a poll header that is none',

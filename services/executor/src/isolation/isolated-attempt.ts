@@ -45,7 +45,7 @@ export function serveIsolatedAttempt(find: (actionName: string, code?: ModuleCod
 
 if (import.meta.main) {
   serveIsolatedAttempt(async (actionName, code) => {
-    if (!code) throw new Error('there is no code to load');
+    if (!code) throw new Error('no code was given to load');
     return actionNamed(actionName, await importCode(code), code.url);
   });
 }

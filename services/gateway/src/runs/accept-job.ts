@@ -101,7 +101,7 @@ async function requestOnce(
   if (key === undefined) {
     // Ids are of the real time: they sort jobs and name partitions.
     const value = await request(c, deps, { ...sent, jobId: randomUUIDv7() });
-    if (!value) throw new Error('the id of a new job is taken');
+    if (!value) throw new Error('the id of a new job is already used');
     return { value, replayed: false };
   }
   const place = keyedPlaceOf(url);

@@ -71,7 +71,7 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency {
       const stored = await records.get(name);
       if (stored) return stored;
     }
-    throw new LogUnavailable('the record of the key comes and goes');
+    throw new LogUnavailable("the idempotency key's record keeps changing");
   }
 
   function isUnderWay(record: IdempotencyRecord): boolean {

@@ -34,7 +34,7 @@ export function addKeys(program: Command, bind: Bind): void {
     .description('delete a key; it stops working at once')
     .argument('<key_id>', 'the key', readName)
     .action(bind(remove));
-  const tenants = program.command('tenants').description('tenants');
+  const tenants = program.command('tenants').description('create tenants');
   tenants
     .command('put')
     .description('create a tenant if it does not exist')

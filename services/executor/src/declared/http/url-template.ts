@@ -48,15 +48,15 @@ export function urlMistakes(
 /** Whatever the parameters are. */
 function* formMistakes(template: string): Generator<string> {
   const [origin, authority = ''] = /^https?:\/\/([^/?#]*)/.exec(template) ?? [];
-  if (origin === undefined) return yield 'must begin with http:// or https://';
+  if (origin === undefined) return yield 'must start with http:// or https://';
   // URLs would take what follows the slashes for the host.
   if (authority === '') return yield 'has no host';
-  if (/[{}]/.test(authority)) return yield 'a parameter may not be part of the host';
+  if (/[{}]/.test(authority)) return yield 'must not have a parameter in the host';
   const plain = template.replaceAll(PARAMETER, 'x');
-  if (!URL.canParse(plain) || /[{}#\\\s\p{Cc}]/u.test(plain)) return yield 'is no URL';
-  if (authority.includes('@')) yield `may hold no credentials; put them into a header with ${FORM}`;
-  if (/%(?![0-9a-f]{2})/i.test(plain)) yield 'has a % that two hex digits do not follow';
-  if (segmentsOf(plain).some((segment) => DOTS.test(segment))) yield 'has a path with . or .. in it';
+  if (!URL.canParse(plain) || /[{}#\\\s\p{Cc}]/u.test(plain)) return yield 'is not a URL';
+  if (authority.includes('@')) yield `must not contain credentials; put them into a header with ${FORM}`;
+  if (/%(?![0-9a-f]{2})/i.test(plain)) yield 'has a % without two hex digits after it';
+  if (segmentsOf(plain).some((segment) => DOTS.test(segment))) yield 'has . or .. in its path';
 }
 
 /** @throws PermanentError that names the parameters whose values would change the path around them. */

@@ -61,18 +61,18 @@ export function readEndpointUrl(
   const parsed = URL.parse(`${scheme}://${host}${filled}`);
   if (!parsed) return invalid('format', 'must be a valid URL');
   if (!options.rules.mayReach(parsed.hostname)) {
-    const detail = 'leads to an address that is not public, which ERRAND_WEBHOOKS_ALLOW_CIDRS does not allow';
+    const detail = 'points to a non-public address that ERRAND_WEBHOOKS_ALLOW_CIDRS does not allow';
     return invalid('address_blocked', detail);
   }
   const basicAuth = user === undefined ? undefined : basicAuthOf(user);
-  if (basicAuth === null) return invalid('format', 'holds a user that is not percent-encoded UTF-8');
+  if (basicAuth === null) return invalid('format', 'contains a user that is not percent-encoded UTF-8');
   return { kind: 'url', url: `${scheme}://${host}${rest}`, basicAuth };
 }
 
 function unknownDetail(placeholder: string, method: 'POST' | 'GET'): string {
   const shown = placeholder.slice(0, 40);
   return method === 'GET'
-    ? `${shown} is none of <JOB_ID>, <STATUS>, <ACTION> and <TENANT_ID>`
+    ? `${shown} is not one of <JOB_ID>, <STATUS>, <ACTION> and <TENANT_ID>`
     : `${shown} is only filled in for the method GET`;
 }
 
