@@ -17,7 +17,7 @@ import { cpuSeconds } from '../harness/process-usage.ts';
 import type { SenderResult, SenderRound } from './webhooks-sender.ts';
 
 const ENDPOINTS = 8;
-/** Of an endpoint; as many as its lane allows. */
+/** Of an endpoint; as many as its queue allows. */
 const CONNECTIONS = 16;
 const DELIVERIES = 6_000;
 const ROUNDS = 3;

@@ -36,17 +36,17 @@ const PARAMETERS: Record<string, string> = {
 const SAMPLE = { tenantId: 'tenant', action: 'action', jobId: '019b0000-0000-7000-8000-000000000000' };
 
 const ABOUT: Record<JobEventType, string> = {
-  JobRequested: 'A job is wanted. The first event of every job; executors run what it asks for.',
-  JobStarted: 'An attempt has begun, on the executor that it names.',
-  JobProgressed: 'How far the attempt is.',
-  JobRetrying: 'The attempt failed and another one is to begin at `retry_at`.',
+  JobRequested: 'A job was requested. The first event of every job; executors run it.',
+  JobStarted: 'An attempt started on the named executor.',
+  JobProgressed: 'Progress of the attempt.',
+  JobRetrying: 'The attempt failed; another one starts at `retry_at`.',
   JobDeferred: 'The attempt waits for something outside until a time, and holds no slot meanwhile.',
-  JobCarried: 'A job that only waits, whole: its earlier events may have left the log.',
-  JobDue: 'A wait is over, or an attempt was handed over: the job is to be run by whoever gets this.',
-  JobCancelRequested: 'Somebody wants the job to end. Whoever runs it stops and writes JobCanceled.',
-  JobSucceeded: 'An ending: the result is there.',
+  JobCarried: 'All of a waiting job: its earlier events may have left the log.',
+  JobDue: 'A wait ended, or an attempt was handed over: whoever receives this runs the job.',
+  JobCancelRequested: 'A cancel was requested. Whoever runs the job stops and writes JobCanceled.',
+  JobSucceeded: 'An ending: the job has a result.',
   JobFailed: 'An ending: no attempt will follow.',
-  JobCanceled: 'An ending: the job was stopped, or never begun, because somebody wanted it.',
+  JobCanceled: 'An ending: the job was canceled before or during its run.',
   JobExpired: 'An ending: a deadline of the job passed.',
 };
 
@@ -63,8 +63,7 @@ export function channels(): Record<string, Channel> {
     ...Object.fromEntries(events),
     storedEvents: {
       address: storedSubject('jobs.{tenant_id}.{action}.{job_id}.{event}'),
-      description:
-        'JOBS tells that it has stored an event. A hint without a body, lost while nobody listens.',
+      description: 'JOBS has stored an event. A hint without a body, lost while nobody listens.',
       messages: ['StoredHint'],
     },
     announcements: {
@@ -74,8 +73,7 @@ export function channels(): Record<string, Channel> {
     },
     withdrawals: {
       address: commandSubject('scheduler', 'withdraw'),
-      description:
-        'Takes the route of a contract away that this executor serves no more, unless another one does.',
+      description: 'Withdraws a contract that this executor no longer serves, unless another one does.',
       messages: ['Withdrawal'],
     },
     heartbeats: {
@@ -85,28 +83,27 @@ export function channels(): Record<string, Channel> {
     },
     presence: {
       address: executorSubject('executor_id').replace('executor_id', '{executor_id}'),
-      description:
-        'Asks one executor whether it holds a job, or tells it of one that was taken over from it.',
+      description: 'Asks an executor whether it holds a job, or tells it of one that was taken over from it.',
       messages: ['HoldsQuestion', 'TakenOver'],
     },
     deadLetters: {
       address: deadLetterSubject('{consumer}'),
-      description: 'What a consumer could not read, as it was, with headers that say where it stood and why.',
+      description: 'An unreadable message, unchanged, with headers for its position and the reason.',
       messages: ['DeadLetter'],
     },
     redrives: {
       address: redriveSubject('{consumer}'),
-      description: 'A dead letter on its way back to its consumer, by the hand of an operator.',
+      description: 'A dead letter that an operator sends back to its consumer.',
       messages: ['DeadLetter'],
     },
     payloadChunks: {
       address: payloadSubjects.chunksOf('{chunks_id}'),
-      description: 'The pieces of a payload, in order. The object store of ADR-20.',
+      description: 'The pieces of a payload, in order, in the object store of ADR-20.',
       messages: ['PayloadChunk'],
     },
     payloadDescriptions: {
       address: payloadSubjects.metaOf('{name}'),
-      description: 'What the pieces are, written last: without it there is no payload.',
+      description: 'The description of the pieces, written last: without it there is no payload.',
       messages: ['PayloadDescription'],
     },
   };

@@ -18,7 +18,7 @@ const GUARD = headers(
     [HEADERS.guardSubject]:
       '`jobs.<tenant_id>.<action>.<job_id>.>`, the same string for every append of the job, by every writer.',
   },
-  'The guard of an append. Appends carry no Nats-Msg-Id: their CloudEvents id settles what became of a try.',
+  'The guard of an append. Appends carry no Nats-Msg-Id: the CloudEvents id shows whether a try succeeded.',
 );
 
 const PARKED = headers(
@@ -28,7 +28,7 @@ const PARKED = headers(
     [HEADERS.parkedVersion]: 'Stream sequence of the message in JOBS.',
     [HEADERS.parkedReason]: 'Why it could not be read: one line of printable ASCII, at most 500 characters.',
   },
-  'Where the message stood, and why it could not be read.',
+  'The position of the message, and why it could not be read.',
 );
 
 /** Every message of the protocol by its name. Schemas are named in the components of the document. */
@@ -49,8 +49,8 @@ export function messages(): Record<string, Message> {
       summary: 'The consumers to pull from, or why it may not.',
       payload: component('AnnounceAnswer'),
     },
-    Withdrawal: { summary: 'A contract that it serves no more.', payload: component('Withdrawal') },
-    WithdrawAnswer: { summary: 'Whether it takes no more runs.', payload: component('WithdrawAnswer') },
+    Withdrawal: { summary: 'A contract that it no longer serves.', payload: component('Withdrawal') },
+    WithdrawAnswer: { summary: 'Whether it stopped accepting runs.', payload: component('WithdrawAnswer') },
     Heartbeat: { summary: 'What the executor serves and runs.', payload: component('ExecutorHeartbeat') },
     TakenOver: {
       summary: 'A job was taken over from this executor.',
@@ -85,7 +85,7 @@ export function messages(): Record<string, Message> {
       payload: { type: 'string', format: 'binary' },
     },
     PayloadDescription: {
-      summary: 'The description of an object, as ADR-20 has it.',
+      summary: 'The description of an object, as in ADR-20.',
       headers: headers({ [HEADERS.rollup]: '`sub`' }),
       payload: DESCRIPTION,
     },

@@ -19,15 +19,15 @@ const Envelope = JobEvent.options[0].extend({ type: z.string(), data: z.record(z
 const DESCRIBED: Record<string, { schema: z.ZodType; description: string }> = {
   Envelope: {
     schema: Envelope,
-    description: 'What all events have in common, those of types to come as well: a CloudEvent 1.0.',
+    description: 'What all events share, including future types: a CloudEvent 1.0.',
   },
   ActionContract: {
     schema: ActionContract,
-    description: 'What an executor announces of an action.',
+    description: 'What an executor announces about an action.',
   },
   Announcement: {
     schema: SCHEDULER_COMMANDS.announce.request,
-    description: 'A contract that an executor begins to serve.',
+    description: 'A contract that an executor starts to serve.',
   },
   AnnounceAnswer: {
     schema: SCHEDULER_COMMANDS.announce.answer,
@@ -35,18 +35,18 @@ const DESCRIBED: Record<string, { schema: z.ZodType; description: string }> = {
   },
   Withdrawal: {
     schema: SCHEDULER_COMMANDS.withdraw.request,
-    description: 'A contract that an executor serves no more.',
+    description: 'A contract that an executor no longer serves.',
   },
   WithdrawAnswer: {
     schema: SCHEDULER_COMMANDS.withdraw.answer,
-    description: 'Whether the contract takes no more runs.',
+    description: 'Whether the contract stopped accepting runs.',
   },
   ExecutorHeartbeat: {
     schema: ExecutorHeartbeat,
     description: 'What an executor serves and runs, in the bucket `executors` under its id.',
   },
-  JobFault: { schema: JobFault, description: 'Why a job did not succeed, as callers read it.' },
-  PayloadRef: { schema: PayloadRef, description: 'Where an input or a result lies that no event holds.' },
+  JobFault: { schema: JobFault, description: 'Why a job did not succeed, as shown to callers.' },
+  PayloadRef: { schema: PayloadRef, description: 'Where an input or result outside its event is.' },
 };
 
 /**
