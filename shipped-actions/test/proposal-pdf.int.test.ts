@@ -102,7 +102,11 @@ test.each([
     },
     'The job is failed',
   ],
-  ['it is a proposal', async () => (await proposalFor({ result: SIMULATION })).ref.jobId, 'not one of'],
+  [
+    'it is a proposal',
+    async () => (await proposalFor({ result: SIMULATION })).ref.jobId,
+    'not a performance_simulation job',
+  ],
 ])('a simulation is refused by its place in the input when %s', async (_, jobIdOf, detail) => {
   const { errors } = await proposalFor({ job_id: await jobIdOf() });
   expect(errors[0]).toMatchObject({

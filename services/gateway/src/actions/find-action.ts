@@ -28,7 +28,7 @@ export async function findAction(c: Ctx, catalogue: ActionCatalogue): Promise<Ad
 
 function whereItIs({ contract: { name, resource } }: CatalogueEntry): string {
   const path = ['', 'v2', 'tenants', '{tenant_id}', ...resource.split('/').filter(Boolean), name].join('/');
-  return `The path of this action is ${path}.`;
+  return `The action is at ${path}.`;
 }
 
 /** What a path says of the job that it is about. */
