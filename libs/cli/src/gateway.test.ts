@@ -44,7 +44,8 @@ test('a key that is refused is told with where it comes from', async () => {
   const refused = { status: 401, body: { code: 'unauthorized', detail: '' } };
   await using gateway = await startTestGateway({ 'GET /admin/dead-letters': refused });
   expect(await run(['dead-letters'], gateway.env)).toMatchObject({
-    ...{ code: 2, said: 'errand: the gateway refused the admin key from ERRAND_ADMIN_KEY\n' },
+    code: 2,
+    said: 'errand: the gateway refused the admin key from ERRAND_ADMIN_KEY\n',
   });
 });
 

@@ -84,7 +84,8 @@ test.each(['toString', 'constructor', '__proto__'])('%s is no profile that nobod
   await keep({ default: { tenant: 'kept' } });
   const env = { XDG_CONFIG_HOME: dir };
   expect(await run(['config', 'use', name], env)).toMatchObject({
-    ...{ code: 2, said: expect.stringContaining('profiles: default') },
+    code: 2,
+    said: expect.stringContaining('profiles: default'),
   });
   expect((await run(['jobs', '--profile', name], env)).said).toContain(`has no profile ${name}`);
   await run(['config', 'set', 'tenant', 'set', '--profile', name], env);

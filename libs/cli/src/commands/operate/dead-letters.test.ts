@@ -34,7 +34,8 @@ test('one is sent to its service again, or is not there', async () => {
     'POST /admin/dead-letters/8/redrive': { status: 404, body: { code: 'unknown_dead_letter' } },
   });
   expect(await run(['dead-letters', 'redrive', '7'], gateway.env)).toMatchObject({
-    ...{ code: 0, out: 'dead letter 7 was resent\n' },
+    code: 0,
+    out: 'dead letter 7 was resent\n',
   });
   expect((await run(['dead-letters', 'redrive', '8'], gateway.env)).code).toBe(4);
 });

@@ -25,7 +25,8 @@ test('messages that could not be read are told among the rest', async () => {
 test('an answer that is none is 2', async () => {
   await using gateway = await startTestGateway({ 'GET /admin/verify': { body: {} } });
   expect(await run(['verify'], gateway.env)).toMatchObject({
-    ...{ code: 2, said: 'errand: the response was cut off or is empty\n' },
+    code: 2,
+    said: 'errand: the response was cut off or is empty\n',
   });
 });
 
