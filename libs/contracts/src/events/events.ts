@@ -92,7 +92,7 @@ const JobDeferred = z.object({
   began_at: Instant.optional(),
 });
 
-/** A job that only waits, whole, so that its earlier events may leave the log. */
+/** A job that only waits, whole, so that its earlier events may leave the log. Read everywhere, and written by nobody yet. */
 const JobCarried = z.object({
   requested_at: Instant,
   request: JobRequested,

@@ -43,8 +43,7 @@ export interface Target {
 
 /**
  * Runs the job that an event asks for, if it is still to be run, and settles the event only when what follows is in
- * the log or on its way there by a timer. An event may come twice: its executor died, or the server forgot that it was
- * settled.
+ * the log. An event may come twice: its executor died, or the server forgot that it was settled.
  *
  *   the job …                                           what follows
  *   is queued                                           an attempt

@@ -30,7 +30,7 @@ export const deleteAction = defineRoute({
       const outcome = await catalogue.withdraw(name);
       if (outcome.kind === 'served') {
         const by = [...new Set(outcome.contracts.map(({ announced_by }) => announced_by))].join(', ');
-        throw new Refusal('action_served', { detail: `Executors serve the action, ${by} among them.` });
+        throw new Refusal('action_served', { detail: `Executors still serve the action, including ${by}.` });
       }
       return answerEmpty(c, 204);
     },

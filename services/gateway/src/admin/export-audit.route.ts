@@ -54,7 +54,7 @@ export const exportAudit = defineRoute({
       const action = query.action();
       const types = query.read('type', {
         parse: readTypes,
-        detail: `must be of ${JOB_EVENT_TYPES.join(', ')}`,
+        detail: `must be any of ${JOB_EVENT_TYPES.join(', ')}`,
       });
       const anchor = query.read('anchor', {
         parse: (sent) => (/^[0-9a-f]{64}$/.test(sent) ? sent : undefined),

@@ -138,5 +138,5 @@ async function readJob(
   const found = await findJob(jobs, { tenantId, jobId, action, minVersion: 0 });
   assertAt(place, found);
   const { status } = found.phase.value;
-  throw new Refusal('already_ended', { detail: `The log no longer holds the job, which is ${status}.` });
+  throw new Refusal('already_ended', { detail: `The job is ${status} and no longer in the log.` });
 }

@@ -60,7 +60,7 @@ async function answerAsOf(
   const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, jobs.now());
   c.env.jobId = jobId;
   const errors = ['wait', 'min_version'].flatMap((parameter): InputError[] => {
-    const detail = 'cannot be told beside as_of';
+    const detail = 'cannot be combined with as_of';
     return c.req.query(parameter) === undefined ? [] : [{ parameter, code: 'unsupported', detail }];
   });
   if (errors.length > 0) throw new Refusal('invalid_input', { errors });
@@ -68,7 +68,7 @@ async function answerAsOf(
   const job = { tenantId: wanted.tenantId, jobId };
   const state = await foldHistory(jobs, job, (recorded) => hadHappened(recorded, asOf));
   const summary = state && summaryOf(state, jobs.catalogue);
-  if (!summary) throw new Refusal('unknown_job', { detail: 'There was no such job here at that time.' });
+  if (!summary) throw new Refusal('unknown_job', { detail: 'The job did not exist at that time.' });
   return answer(c, {
     status: 200,
     body: summary,

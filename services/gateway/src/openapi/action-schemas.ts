@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type ActionContract, ResultLink } from '@errand/contracts';
 import { schemaMistakes } from '@errand/json-schema';
 import { z } from 'zod';
-import { JobOptions } from '../runs/job-times.ts';
+import { JobOptions } from '../runs/job-options.ts';
 import { embedSchema } from './embed-schema.ts';
 import { exampleOf } from './example.ts';
 import { TENANT } from './parameters.ts';

@@ -17,7 +17,7 @@ import { acceptJob, answerAccepted } from './accept-job.ts';
 import { findAccepted } from './accepted-job.ts';
 import { readInput, readRequest } from './ended-request.ts';
 import { answerOrReplay } from './first-answer.ts';
-import { type JobLife, jobTimesOf } from './job-times.ts';
+import { type JobLife, jobTimesOf } from './job-options.ts';
 import { checkInput, type JobOrder } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
 

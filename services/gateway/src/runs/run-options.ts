@@ -5,7 +5,7 @@ import { checkBody } from '../http/body-errors.ts';
 import { Refusal } from '../http/problem.ts';
 import type { UrlRules } from '../webhooks/endpoints/endpoint-url.ts';
 import { readJobWebhook } from '../webhooks/job-signer/job-webhook.ts';
-import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-times.ts';
+import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-options.ts';
 
 /** A job that may be requested: all of it has been checked. */
 export interface JobOrder {
@@ -27,11 +27,11 @@ export type CheckedOrder =
 
 /** What options of a run may be. */
 export interface OrderLimits extends JobLife {
-  /** Whether webhooks may be called without TLS. */
+  /** Which URLs webhooks may have. */
   readonly urlRules: UrlRules;
 }
 
-/** What is to be checked an input with. */
+/** What an input is checked against. */
 export interface OrderContext extends OrderLimits {
   readonly entry: CatalogueEntry;
   readonly resource: Record<string, string>;

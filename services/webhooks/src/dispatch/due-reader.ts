@@ -10,7 +10,7 @@ export interface DueReader {
   stop(): void;
 }
 
-/** DueSending whose pages are read by one statement. */
+/** Queues whose pages are read by one statement. */
 const PAGES_AT_ONCE = 64;
 
 export function createDueReader(deps: {

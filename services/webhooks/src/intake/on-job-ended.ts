@@ -44,7 +44,7 @@ interface Wanted {
 }
 
 /**
- * QueueRing endings into deliveries, one for each endpoint that wants to hear of them and one for the job's own webhook. Durable when it resolves with
+ * Turns endings into deliveries, one for each endpoint that wants to hear of them and one for the job's own webhook. Durable when it resolves with
  * those that are new; an ending that comes again changes nothing. Passed over: endings of which nobody wants to hear, and
  * those older than the delivery log.
  */

@@ -26,7 +26,7 @@ import { createSlots, type Slots } from './slots.ts';
 /*
  * Which queue sends next. It does nothing by itself: it is told what was found, read and ended, and says what to read
  * and send. Queues with work and room stand in a ring; each turn earns a queue 4 sends (deficit round-robin), so a queue
- * with a million rows gets no more ring than one with a few.
+ * with a million rows gets no more turns than one with a few.
  *
  *   a queue that                      waits for
  *   has no rows in memory            a page of them, see queue-pages.ts
@@ -39,7 +39,7 @@ import { createSlots, type Slots } from './slots.ts';
  */
 
 const QUANTUM = 4;
-/** DueSending that have been idle for this long are forgotten, with what they have learnt. */
+/** Queues that have been idle for this long are forgotten, with what they have learnt. */
 const IDLE_MS = 300_000;
 
 export interface Send<D extends Row> {
@@ -48,14 +48,14 @@ export interface Send<D extends Row> {
   readonly probe: boolean;
 }
 
-interface SchedulerSources<D extends Row> {
+interface PacerSources<D extends Row> {
   /** What holds for an endpoint now, given what would be sent next; undefined if nothing may be sent to it. */
   readonly limitsOf: (key: QueueKey, next: D | undefined) => (QueueLimits & { origin: string }) | undefined;
   /** The breaker that a queue begins with: what was stored of it. */
   readonly breakerOf: (key: QueueKey) => Breaker;
 }
 
-interface SchedulerOptions<D extends Row> extends SchedulerSources<D> {
+interface PacerOptions<D extends Row> extends PacerSources<D> {
   readonly slots: number;
 }
 
@@ -90,13 +90,13 @@ export interface Pacer<D extends Row> {
   wakeAtMs(): number;
 }
 
-interface Work<D extends Row> extends SchedulerSources<D> {
+interface Work<D extends Row> extends PacerSources<D> {
   readonly queues: Map<string, EndpointQueue<D>>;
   readonly pool: Slots;
   readonly ring: QueueRing<EndpointQueue<D>>;
 }
 
-export function createPacer<D extends Row>(options: SchedulerOptions<D>): Pacer<D> {
+export function createPacer<D extends Row>(options: PacerOptions<D>): Pacer<D> {
   const { limitsOf, breakerOf } = options;
   const queues = new Map<string, EndpointQueue<D>>();
   const ring = createQueueRing<EndpointQueue<D>>();

@@ -21,18 +21,18 @@ export interface Target {
   readonly secretsOf: WebhookEndpoint | undefined;
 }
 
-const JOB_LANE_PREFIX = 'whj_';
-const JOB_LANE_HASH_LENGTH = 32;
-const JOB_LANES = 1_024;
+const JOB_QUEUE_PREFIX = 'whj_';
+const JOB_QUEUE_HASH_LENGTH = 32;
+const JOB_QUEUES = 1_024;
 
 export function jobQueueId(tenantId: string, url: string): string {
-  const queue = createHash('sha256').update(url).digest().readUInt32BE() % JOB_LANES;
+  const queue = createHash('sha256').update(url).digest().readUInt32BE() % JOB_QUEUES;
   const hash = createHash('sha256').update(`${tenantId} ${queue}`).digest('hex');
-  return `${JOB_LANE_PREFIX}${hash.slice(0, JOB_LANE_HASH_LENGTH)}`;
+  return `${JOB_QUEUE_PREFIX}${hash.slice(0, JOB_QUEUE_HASH_LENGTH)}`;
 }
 
 export function isJobQueue(endpointId: string): boolean {
-  return endpointId.startsWith(JOB_LANE_PREFIX);
+  return endpointId.startsWith(JOB_QUEUE_PREFIX);
 }
 
 /** Undefined if the endpoint is not known. */

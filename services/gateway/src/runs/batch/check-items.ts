@@ -29,5 +29,5 @@ function eventError(order: JobOrder, origin: RequestOrigin, { http, runs }: RunD
   const isApart = inputBytes > runs.inlinePayloadBytes;
   const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
   if (inputBytes <= http.maxBodyBytes && eventBytes <= runs.maxEventBytes()) return undefined;
-  return { pointer: '#', code: 'too_large', detail: 'is larger than a run may be' };
+  return { pointer: '#', code: 'too_large', detail: 'exceeds the size limit of a run' };
 }

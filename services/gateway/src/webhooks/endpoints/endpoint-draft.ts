@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 import { printable } from '../../http/body-errors.ts';
 import { named } from '../../openapi/schemas.ts';
-import { SentMetadata } from '../../runs/job-times.ts';
+import { SentMetadata } from '../../runs/job-options.ts';
 import { type BasicAuth, readEndpointUrl, type UrlRules } from './endpoint-url.ts';
 import { secretHeaderErrors } from './secrets/secret-headers.ts';
 import { SigningSecret } from './secrets/signing-secret.ts';

@@ -70,7 +70,7 @@ export const startReplay = defineRoute({
 function timeErrors(since: string, until: string | undefined, nowMs: number): InputError[] {
   const errors: InputError[] = [];
   if (Date.parse(since) > nowMs) {
-    errors.push({ pointer: '#/since', code: 'maximum', detail: 'must not lie in the future' });
+    errors.push({ pointer: '#/since', code: 'maximum', detail: 'must not be in the future' });
   }
   if (until !== undefined && until <= since) {
     errors.push({ pointer: '#/until', code: 'minimum', detail: 'must be after since' });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { JobOptions, jobTimesOf } from './job-times.ts';
+import { JobOptions, jobTimesOf } from './job-options.ts';
 
 const HOUR_MS = 3_600_000;
 const nowMs = Date.UTC(2026, 0, 1, 12);
