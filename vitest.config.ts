@@ -31,8 +31,8 @@ export default defineConfig({
           isolate: false,
           unstubEnvs: true,
           globalSetup: GLOBAL_SETUP,
-          // Each file brings servers of its own beside its worker.
-          maxWorkers: 2,
+          // Each file brings servers of its own beside its worker, and waits for half of its time.
+          maxWorkers: 3,
           testTimeout: 30_000,
           hookTimeout: 180_000,
         },
