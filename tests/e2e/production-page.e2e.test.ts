@@ -217,7 +217,7 @@ test('a Postgres that is lost with all that it had is made again, and what it kn
   await recreateDatabase();
   await replaceCopies(['projection', 'webhooks']);
   const said = await runBlock('npx errand projection rebuild');
-  expect(said).toMatch(/ done: (\d+) found, \1 to be told/);
+  expect(said).toMatch(/ done: (\d+) found, \1 scheduled/);
   expect(findingsIn(said)).toEqual(NOTHING_FOUND);
   await waitUntil(() => [...before].every((id) => told().has(id)), { timeoutMs: 60_000 });
 });

@@ -31,12 +31,12 @@ test('a burst, and a request that takes long, refuse nobody', async () => {
 
 test('under a load that lasts a turn takes what it can, and refuses no more once the load is over', async () => {
   const { clock, turn } = createLoad();
-  for (let turns = 0; turns < 53; turns++) expect(await turn(150, 1)).toBe(0);
-  for (let turns = 0; turns < 80; turns++) await turn(150, 1);
+  for (let turns = 0; turns < 133; turns++) expect(await turn(150, 1)).toBe(0);
+  for (let turns = 0; turns < 150; turns++) await turn(150, 1);
   expect(await turn(150, 1)).toBe(49);
-  clock.ms += 300;
+  clock.ms += 1_000;
   expect(await turn(150, 1), 'a moment of rest ends nothing').toBe(49);
-  clock.ms += 5_000;
+  clock.ms += 10_000;
   expect(await turn(10, 1)).toBe(0);
   expect(await turn(150, 1)).toBe(0);
 });

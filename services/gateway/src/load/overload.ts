@@ -12,9 +12,9 @@ import type { FairShare } from './fair-share.ts';
 
 /** Some hundred callers that wait for each other's answers take no longer. */
 const TURN_MS = 100;
-/** Long turns that follow each other for eight seconds are a load that lasts: they have had this share of the time. */
-const STRAIN_MS = 5_000;
-const LASTING = 1 - Math.exp(-8_000 / STRAIN_MS);
+/** Long turns that follow each other for twenty seconds are a load that lasts: they have had this share of the time. */
+const STRAIN_MS = 10_000;
+const LASTING = 1 - Math.exp(-20_000 / STRAIN_MS);
 /** A turn of many requests is not longer than the first in any case, and than the second under a load that lasts. */
 const LONGEST_BURST_MS = 3_000;
 const LONGEST_TURN_MS = 1_000;
