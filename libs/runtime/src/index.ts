@@ -24,5 +24,5 @@ export {
   SEALING_KEY_SETTING,
   WEBHOOK_TARGET_SETTINGS,
 } from './settings/shared-settings.ts';
-export { repeat } from './time/repeat.ts';
+export { createRepeats, repeat } from './time/repeat.ts';
 export { watchClock } from './time/watch-clock.ts';

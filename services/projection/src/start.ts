@@ -1,7 +1,7 @@
 import { openWorker } from '@errand/bootstrap';
 import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
-import { Counter, repeat, type ServiceContext } from '@errand/runtime';
+import { Counter, createRepeats, repeat, type ServiceContext } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
 import { expireLost } from './live/expire-lost.ts';
 import { onJobEvents } from './live/on-job-events.ts';
@@ -103,11 +103,14 @@ export async function startProjection(
     log.error({ err }, 'command_failed'),
   );
   resources.defer(stopAnswering);
-  const every = (everyMs: number, failed: string, call: () => Promise<void>) =>
-    repeat(call, { everyMs, signal: stopping, onError: (err) => log.error({ err }, failed) });
+  const every = createRepeats({ signal: stopping, log });
   const repeating = [
     every(config.retentionSweepMs, 'retention_failed', dropExpired),
-    every(config.deadlineSweepMs, 'deadline_sweep_failed', expire),
+    repeat(expire, {
+      everyMs: config.deadlineSweepMs,
+      signal: stopping,
+      onError: (err) => log.warn({ err }, 'deadline_sweep_failed'),
+    }),
     every(config.rebuildLookMs, 'rebuild_look_failed', rebuilds.look),
   ];
 

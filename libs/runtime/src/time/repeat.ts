@@ -1,3 +1,5 @@
+import type { Logger } from '../service/logger.ts';
+
 /**
  * Calls at once and then again each time `everyMs` have passed since the last call ended. Resolves when the signal has
  * fired and no call is under way. `onError` is told of a call that fails.
@@ -20,4 +22,10 @@ export async function repeat(
       if (signal.aborted) done();
     });
   }
+}
+
+/** Repeats several calls until one signal fires, and logs under `failed` what fails. */
+export function createRepeats({ signal, log }: { signal: AbortSignal; log: Pick<Logger, 'error'> }) {
+  return (everyMs: number, failed: string, call: () => Promise<void>): Promise<void> =>
+    repeat(call, { everyMs, signal, onError: (err) => log.error({ err }, failed) });
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@errand/bus';
 import { type Db, shardOf } from '@errand/postgres';
-import { type Logger, repeat } from '@errand/runtime';
+import { createRepeats, type Logger } from '@errand/runtime';
 import type { WebhooksConfig } from '../config.ts';
 import { type DueDelivery, type Inserted, idOf, withResults } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
@@ -230,8 +230,7 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
     onError: tell('leases_failed'),
   });
   const stopRepeating = new AbortController();
-  const every = (everyMs: number, failed: string, call: () => Promise<void>) =>
-    repeat(call, { everyMs, signal: stopRepeating.signal, onError: tell(failed) });
+  const every = createRepeats({ signal: stopRepeating.signal, log });
   const repeating = Promise.all([
     every(config.sweepIntervalMs, 'sweep_failed', sweep),
     every(FLUSH_INTERVAL_MS, 'states_not_stored', states.flush),

@@ -1,5 +1,5 @@
 import type { DailyPartitions, Db } from '@errand/postgres';
-import { type Logger, repeat } from '@errand/runtime';
+import { createRepeats, type Logger } from '@errand/runtime';
 import { expirePending } from '../delivery-rows.ts';
 import type { Metrics } from '../metrics.ts';
 
@@ -30,8 +30,7 @@ export function startSweeping(deps: {
     }
   };
   const stopped = new AbortController();
-  const every = (everyMs: number, failed: string, call: () => Promise<void>) =>
-    repeat(call, { everyMs, signal: stopped.signal, onError: (err) => log.error({ err }, failed) });
+  const every = createRepeats({ signal: stopped.signal, log });
   const repeating = Promise.all([
     every(EXPIRY_INTERVAL_MS, 'expiry_failed', expire),
     every(RETENTION_INTERVAL_MS, 'retention_failed', drop),
