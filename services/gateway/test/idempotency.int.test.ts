@@ -3,8 +3,8 @@ import { connectionOf } from '@errand/bus/testing';
 import { BUCKETS, IdempotencyRecord } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyedPlaceOf } from '../src/actions/action-path.ts';
-import { batchJobId } from '../src/runs/batch/batch-job-ids.ts';
-import { fingerprintOf, recordNameOf } from '../src/runs/idempotency-key.ts';
+import { batchJobId } from '../src/runs/batch/accept-batch.ts';
+import { fingerprintOf, recordNameOf } from '../src/runs/idempotency.ts';
 import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 
 let gateway: TestGateway;

@@ -2,8 +2,8 @@ import { randomUUIDv7 } from 'node:crypto';
 import { BUCKETS, IdempotencyRecord, Problem } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyedPlaceOf } from '../src/actions/action-path.ts';
-import { batchJobId } from '../src/runs/batch/batch-job-ids.ts';
-import { fingerprintOf, recordNameOf } from '../src/runs/idempotency-key.ts';
+import { batchJobId } from '../src/runs/batch/accept-batch.ts';
+import { fingerprintOf, recordNameOf } from '../src/runs/idempotency.ts';
 import { RUN_PATH, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 
 const BATCH_PATH = RUN_PATH.replace(/run$/, 'run-batch');

@@ -4,7 +4,7 @@ import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { testEndpoint } from './probe-endpoint.ts';
 import { type ReplayDeps, replayPage, startReplay } from './replays/replay.ts';
 import { cancelReplay, redeliver } from './replays/replay-rows.ts';
-import type { Sending } from './sending/sending.ts';
+import type { Sending } from './sending/sender.ts';
 
 /** How often it is looked for replays that are due. */
 const REPLAY_INTERVAL_MS = 250;

@@ -3,7 +3,7 @@ import type { WebhookAnswer, WebhookRequest } from '@errand/contracts';
 import type { Endpoints } from './endpoints/directory.ts';
 import { sendAttempt } from './sending/attempt.ts';
 import { outcomeOf } from './sending/outcome.ts';
-import type { Sending } from './sending/sending.ts';
+import type { Sending } from './sending/sender.ts';
 import { targetOfEndpoint } from './sending/target.ts';
 
 /**

@@ -19,7 +19,7 @@ import { fanOutOfNews } from './endpoints/news.ts';
 import { type IntakeDeps, onJobEnded } from './intake/on-job-ended.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { RETRY_SCHEDULE, type RetrySchedule } from './pacing/retry-schedule.ts';
-import { createSending } from './sending/sending.ts';
+import { createSending } from './sending/sender.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import type { Feed, FeedChanges, FeedPage, FeedRead } from './feed.ts';
-import { type FeedCursor, feedCursorText } from './feed-cursor.ts';
+import { type FeedCursor, feedCursorText } from './feed-query.ts';
 
 /*
  * A feed as server-sent events (WHATWG HTML, 9.2). `id` is the cursor behind the event. A heartbeat is an id of its own,

@@ -5,7 +5,7 @@ import { createLimiter } from '@errand/runtime';
 import { Refusal } from '../http/problem.ts';
 import type { TenantReads } from '../load/tenant-reads.ts';
 import type { Ending, EndingsTable } from './endings-rows.ts';
-import type { FeedCursor } from './feed-cursor.ts';
+import type { FeedCursor } from './feed-query.ts';
 
 /*
  * A tenant's endings in the order of the log, from the read model. Rows are written out of order, so what is shown ends

@@ -18,9 +18,8 @@ import * as parameters from '../openapi/parameters.ts';
 import { named, schemaOf } from '../openapi/schemas.ts';
 import type { Ending } from './endings-rows.ts';
 import type { Feed, FeedPage, FeedRead } from './feed.ts';
-import { feedCursorText } from './feed-cursor.ts';
 import type { FeedGroup } from './feed-group.ts';
-import { readFeedQuery } from './feed-query.ts';
+import { feedCursorText, readFeedQuery } from './feed-query.ts';
 import { feedStream } from './feed-stream.ts';
 
 const RETENTION_MS = SUMMARY_RETENTION_DAYS * 86_400_000;

@@ -1,7 +1,7 @@
 import { EventTooLarge, HistoryOutOfReach, LogFull, LogUnavailable } from '@errand/bus';
 import { type InputError, MAX_JSON_DEPTH, type Problem } from '@errand/contracts';
 import type { BrokenRequestStatus, Logger, PlainAnswer } from '@errand/runtime';
-import { createErrorRoom } from '../runs/batch/error-room.ts';
+import { createErrorRoom } from './error-room.ts';
 import type { Ctx } from './request-log.ts';
 
 /*

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { JSON_TYPE, type PayloadRef } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
-import { dispositionOf } from '../http/content-disposition.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { hasTag } from '../http/has-tag.ts';
 import { Refusal } from '../http/problem.ts';
 import type { Ctx } from '../http/request-log.ts';
-import { answerEmpty } from '../http/respond.ts';
+import { answerEmpty, dispositionOf, hasTag } from '../http/respond.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { findJob } from './find-job.ts';
 import { readJobQuery } from './job-query.ts';

@@ -1,10 +1,9 @@
 import type { JobSummary } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
-import { hasTag } from '../http/has-tag.ts';
 import { Refusal } from '../http/problem.ts';
 import type { Ctx } from '../http/request-log.ts';
-import { answer, answerEmpty } from '../http/respond.ts';
+import { answer, answerEmpty, hasTag } from '../http/respond.ts';
 import { currentSummaryOf } from './job-summary.ts';
 
 interface JobAnswerDeps {

@@ -1,7 +1,7 @@
 import { type InputError, JobId, uuidV7TimeMs } from '@errand/contracts';
 import { expiresAtMs } from '@errand/domain';
 import { Refusal } from '../http/problem.ts';
-import { queriedWaitS } from '../http/wait-preference.ts';
+import { queriedWaitS } from '../http/request-headers.ts';
 
 /** Which job a call asks for, from which version on the caller wants it, and how long it is ready to wait. */
 export interface JobQuery {

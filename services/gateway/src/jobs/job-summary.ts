@@ -2,7 +2,7 @@ import type { JobFault, JobSummary } from '@errand/contracts';
 import { type JobState, summarize } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { fillResource } from '../actions/action-path.ts';
-import { jobLinks } from './job-links.ts';
+import { jobLinks } from '../runs/run-answers.ts';
 
 /** A job as this gateway's callers see it, or undefined while its JobRequested is not known. */
 export function summaryOf(state: JobState, catalogue: ActionCatalogue): JobSummary | undefined {

@@ -1,3 +1,8 @@
+/** A name such as `PdfOfDesign` of `pdf_of_design`, which generators make types and functions of. */
+export function pascalCase(name: string): string {
+  return name.replaceAll(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 /** Names of the document's own schemas, in the order in which it has them. */
 export const COMPONENT_NAMES = [
   'JobOptions',

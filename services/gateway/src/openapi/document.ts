@@ -1,8 +1,8 @@
 import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { type ActionSchemas, actionSchemasOf, placeOf } from './action-schemas.ts';
+import { pascalCase } from './component-names.ts';
 import { type ActionOperation, describeAction } from './describe-action.ts';
 import { type Answer, HEADERS, type HeaderName, type Operation, type Parameter, TAGS } from './operation.ts';
-import { pascalCase } from './pascal-case.ts';
 import { type ProblemAnswer, problemAnswersOf } from './problem-answers.ts';
 import { type Schema, writeSchemas } from './schemas.ts';
 import { webhookMessages } from './webhook-messages.ts';

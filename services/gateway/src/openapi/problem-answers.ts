@@ -1,7 +1,7 @@
 import { Problem } from '@errand/contracts';
 import { type ProblemCode, problemStatus } from '../http/problem.ts';
+import { pascalCase } from './component-names.ts';
 import type { HeaderName, Operation } from './operation.ts';
-import { pascalCase } from './pascal-case.ts';
 import { named, refTo, type Schema } from './schemas.ts';
 
 named('Problem', Problem);

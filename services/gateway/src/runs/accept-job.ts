@@ -4,21 +4,18 @@ import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { keyedPlaceOf } from '../actions/action-path.ts';
 import type { Caller } from '../http/authenticate.ts';
+import { preferredWaitS, traceParentOf } from '../http/request-headers.ts';
 import { type Ctx, endsOfWait } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
-import { traceParentOf } from '../http/trace-parent.ts';
-import { preferredWaitS } from '../http/wait-preference.ts';
 import { findJob } from '../jobs/find-job.ts';
 import { answerSummary } from '../jobs/job-answer.ts';
-import { jobLinks } from '../jobs/job-links.ts';
 import { awaitJob, isEnding } from '../jobs/job-watch.ts';
 import { ensureJobSigner } from '../webhooks/job-signer/job-signer.ts';
-import { type AcceptedJob, findAccepted } from './accepted-job.ts';
-import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
-import { jobRequestOf } from './request-job.ts';
+import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency.ts';
+import { jobRequestOf, storeInput } from './request-job.ts';
+import { type AcceptedJob, findAccepted, jobLinks } from './run-answers.ts';
 import type { JobOrder } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
-import { storeInput } from './store-input.ts';
 
 /** An order that came over HTTP. */
 interface SentOrder {

@@ -1,7 +1,42 @@
-import { randomUUIDv7 } from 'node:crypto';
+import { hash, randomUUIDv7 } from 'node:crypto';
 import { type Bucket, type Bus, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
+import { keyedPlaceOf } from '../actions/action-path.ts';
 import { Refusal } from '../http/problem.ts';
+import type { JsonBody } from '../http/read-body.ts';
+import type { Ctx } from '../http/request-log.ts';
+
+/** A structured string, in which a quote and a backslash are escaped (RFC 9651, 3.3.3). */
+const QUOTED = /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
+const BARE = /^[\x21\x23-\x7e]+$/;
+const MAX_LENGTH = 255;
+
+/**
+ * The key in an Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), or undefined without one. Taken
+ * as `"abc"`, which the draft wants, and as `abc`, which many send; the two are the same key.
+ * @throws Refusal invalid_input
+ */
+export function readIdempotencyKey(header: string | null): string | undefined {
+  if (header === null) return undefined;
+  const sent = header.trim();
+  const quoted = QUOTED.exec(sent)?.[1]?.replace(/\\(["\\])/g, '$1');
+  const key = quoted ?? (BARE.test(sent) ? sent : '');
+  if (key.length >= 1 && key.length <= MAX_LENGTH) return key;
+  const detail = 'must be 1-255 visible ASCII characters, bare or as a quoted string';
+  throw new Refusal('invalid_input', {
+    errors: [{ parameter: 'Idempotency-Key', code: 'format', detail }],
+  });
+}
+
+/** Under which name the use of a key is recorded: a key means something to one tenant, at one place only. */
+export function recordNameOf(use: { tenantId: string; kind: string; place: string; key: string }): string {
+  return hash('sha256', JSON.stringify([use.tenantId, use.kind, use.place, use.key]), 'hex');
+}
+
+/** By which a request that is sent again is told from another one. No place has a line break in it. */
+export function fingerprintOf(place: string, body: string): string {
+  return hash('sha256', `${place}\n${body}`, 'hex');
+}
 
 /*
  * A key is recorded, with the id of the job to be, before the job is requested. Whoever comes with the same key later
@@ -156,4 +191,49 @@ function createAttempts() {
       }
     },
   };
+}
+
+interface JudgedRequest<B extends JsonBody, T> {
+  readonly tenantId: string;
+  /** What the request is, since a key means something to one kind only. */
+  readonly kind: string;
+  readonly readBody: () => Promise<B>;
+  /** Answers the request by what holds today. Its `readBody` reads the body once, however often it is called. */
+  readonly judge: (readBody: () => Promise<B>) => Promise<Response>;
+  /** Finds what was requested under a record. */
+  readonly find: (record: IdempotencyRecord, body: B, isUnderWay: boolean) => Promise<T | undefined>;
+  readonly answerFound: (found: T, body: B) => Response | Promise<Response>;
+}
+
+/**
+ * Answers a request as it is judged today. One that is refused, but was accepted under its Idempotency-Key before, is
+ * answered as it was then: contracts change and move, and what was accepted stays so.
+ */
+export async function answerOrReplay<B extends JsonBody, T>(
+  c: Ctx,
+  idempotency: Idempotency,
+  request: JudgedRequest<B, T>,
+): Promise<Response> {
+  let reading: Promise<B> | undefined;
+  const readBody = () => {
+    reading ??= request.readBody();
+    return reading;
+  };
+  try {
+    return await request.judge(readBody);
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    const key = readIdempotencyKey(c.req.raw.headers.get('idempotency-key'));
+    const body = key === undefined ? undefined : await readBody().catch(() => undefined);
+    if (key === undefined || !body) throw refusal;
+    const { tenantId, kind } = request;
+    const place = keyedPlaceOf(c.req.raw.url);
+    const found = await idempotency.find({
+      name: recordNameOf({ tenantId, kind, place, key }),
+      fingerprint: fingerprintOf(place, body.text),
+      find: (record, isUnderWay) => request.find(record, body, isUnderWay),
+    });
+    if (found === undefined) throw refusal;
+    return request.answerFound(found, body);
+  }
 }

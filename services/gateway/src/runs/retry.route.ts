@@ -1,3 +1,7 @@
+import { text } from 'node:stream/consumers';
+import { PayloadBroken } from '@errand/bus';
+import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
+import { foldJob, isEnded } from '@errand/domain';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
 import { fillResource } from '../actions/action-path.ts';
@@ -7,6 +11,7 @@ import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type JsonBody, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
+import { findJob } from '../jobs/find-job.ts';
 import { readJobQuery } from '../jobs/job-query.ts';
 import { linksOf } from '../jobs/job-summary.ts';
 import { accepted, summaryAnswer } from '../openapi/job-answers.ts';
@@ -14,10 +19,9 @@ import { jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named, refTo } from '../openapi/schemas.ts';
 import { acceptJob, answerAccepted } from './accept-job.ts';
-import { findAccepted } from './accepted-job.ts';
-import { readInput, readRequest } from './ended-request.ts';
-import { answerOrReplay } from './first-answer.ts';
+import { answerOrReplay } from './idempotency.ts';
 import { type JobLife, jobTimesOf } from './job-options.ts';
+import { findAccepted } from './run-answers.ts';
 import { checkInput, type JobOrder } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
 
@@ -124,4 +128,44 @@ function timesOf({ maxLifeMs, defaultLifeMs }: JobLife, nowMs: number): JobOrder
   const timed = jobTimesOf({}, { nowMs, maxLifeMs, defaultLifeMs });
   if (timed.kind === 'invalid') throw new Error('the default life of a job is not inside the longest one');
   return timed.times;
+}
+
+/** What an ended job was asked for. Its input is in the log only, which forgets sooner than the summary does. */
+async function readRequest(
+  deps: RunDeps,
+  job: { tenantId: string; jobId: string },
+): Promise<JobEventOf<'JobRequested'>['data']> {
+  const events = await deps.runs.bus.jobs.read(job);
+  const requested = events.map(({ event }) => event).find(({ type }) => type === 'JobRequested');
+  const state = foldJob(events);
+  if (state && requested?.type === 'JobRequested') {
+    const { status } = state.phase.value;
+    if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
+    if (requested.data.input !== undefined || requested.data.input_ref) return requested.data;
+  } else {
+    await findJob(deps.jobs, { ...job, action: undefined, minVersion: 0 });
+  }
+  throw new Refusal('input_gone');
+}
+
+/**
+ * The input, and where it may stay: a stored one that outlives the new job is shared by both, any other is stored anew.
+ * @throws Refusal input_gone; LogUnavailable
+ */
+async function readInput(
+  { bus, payloadLifeMs }: RunDeps['runs'],
+  { input, input_ref: ref }: JobEventOf<'JobRequested'>['data'],
+  times: JobOrder['times'],
+): Promise<{ input: unknown; json: string; inputRef?: PayloadRef }> {
+  if (!ref) return { input, json: JSON.stringify(input) };
+  try {
+    const opened = await bus.payloads.open(ref);
+    if (opened.kind === 'gone') throw new Refusal('input_gone');
+    const json = await text(opened.body);
+    const goneAtMs = uuidV7TimeMs(ref.key.slice(ref.key.lastIndexOf('/') + 1)) + payloadLifeMs;
+    const isShared = goneAtMs > Date.parse(times.finish_by);
+    return { input: JSON.parse(json), json, ...(isShared ? { inputRef: ref } : {}) };
+  } catch (error) {
+    throw error instanceof PayloadBroken ? new Refusal('input_gone') : error;
+  }
 }

@@ -4,8 +4,7 @@ import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { checkBody } from '../http/body-errors.ts';
 import { Refusal } from '../http/problem.ts';
 import type { UrlRules } from '../webhooks/endpoints/endpoint-url.ts';
-import { readJobWebhook } from '../webhooks/job-signer/job-webhook.ts';
-import { type JobLife, JobOptions, type JobTimes, jobTimesOf } from './job-options.ts';
+import { type JobLife, JobOptions, type JobTimes, jobTimesOf, readJobWebhook } from './job-options.ts';
 
 /** A job that may be requested: all of it has been checked. */
 export interface JobOrder {

@@ -8,14 +8,12 @@ import { type JsonBody, readJsonObject } from '../http/read-body.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
 import { busy, type Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
-import { jobLinks } from '../jobs/job-links.ts';
 import { accepted, RUN_PROBLEMS, summaryAnswer } from '../openapi/job-answers.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { refTo } from '../openapi/schemas.ts';
 import { acceptJob, answerAccepted } from './accept-job.ts';
-import { findAccepted } from './accepted-job.ts';
-import { isDryRun } from './dry-run.ts';
-import { answerOrReplay } from './first-answer.ts';
+import { answerOrReplay } from './idempotency.ts';
+import { findAccepted, isDryRun, jobLinks } from './run-answers.ts';
 import { checkRunBody } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
 

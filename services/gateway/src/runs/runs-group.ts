@@ -5,8 +5,8 @@ import type { JobsGroup } from '../jobs/jobs-group.ts';
 import type { LogRoom } from '../load/log-capacity.ts';
 import type { WebhooksGroup } from '../webhooks/webhooks-group.ts';
 import type { Idempotency } from './idempotency.ts';
+import type { StoreInputDeps } from './request-job.ts';
 import type { OrderLimits } from './run-options.ts';
-import type { StoreInputDeps } from './store-input.ts';
 
 /** For handlers that request jobs. */
 export interface RunsGroup {

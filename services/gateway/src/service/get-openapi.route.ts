@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { hasTag } from '../http/has-tag.ts';
-import { answerEmpty } from '../http/respond.ts';
+import { answerEmpty, hasTag } from '../http/respond.ts';
 import type { ServiceGroup } from './service-group.ts';
 
 /** The API with the actions that there are. It is written when they have changed, not for each call. */

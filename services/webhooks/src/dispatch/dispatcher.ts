@@ -11,16 +11,14 @@ import { createPacer, type Send } from '../pacing/pacer.ts';
 import type { QueueKey } from '../pacing/queue-pages.ts';
 import type { RetrySchedule } from '../pacing/retry-schedule.ts';
 import { type Attempted, attemptDelivery } from '../sending/attempt.ts';
-import type { Sending } from '../sending/sending.ts';
+import type { Sending } from '../sending/sender.ts';
 import { isJobQueue, type Target, targetOf } from '../sending/target.ts';
-import { createRecorder } from './attempt-recorder.ts';
+import { createRecorder, noteAttempt } from './attempt-recorder.ts';
 import { createCancelGone } from './cancel-gone.ts';
 import { createDueReader } from './due-reader.ts';
 import { findEndpoints } from './due-rows.ts';
 import { limitsOf } from './limits-of.ts';
-import { noteAttempt } from './note-attempt.ts';
 import { startShardLeases } from './shard-leases.ts';
-import { createTasks, NO_SHARD } from './tasks.ts';
 
 /*
  * Owns the way of a delivery from its row to its result:
@@ -276,6 +274,29 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
       clearTimeout(cutOff);
       recorder.close();
       await sending.sender.destroy();
+    },
+  };
+}
+
+/** Of work that belongs to no shard. */
+const NO_SHARD = -1;
+
+/** Keeps what is under way, by shard; `onEnd` is called after each end. */
+function createTasks(onEnd: () => void) {
+  const underWay = new Map<Promise<void>, number>();
+  return {
+    /** What is tracked must not reject. */
+    track(shard: number, work: Promise<void>): void {
+      const tracked = work.finally(() => {
+        underWay.delete(tracked);
+        onEnd();
+      });
+      underWay.set(tracked, shard);
+    },
+    /** Resolves when what was under way of these shards, or of all, has ended. */
+    async over(shards?: ReadonlySet<number>): Promise<void> {
+      const works = [...underWay].filter(([, shard]) => !shards || shards.has(shard));
+      await Promise.all(works.map(([work]) => work));
     },
   };
 }

@@ -3,7 +3,7 @@ import type { AttemptResult, DueDelivery } from '../delivery-rows.ts';
 import { nextAttempt, type RetrySchedule } from '../pacing/retry-schedule.ts';
 import { composeRequest, loggedHeaders, type Message, type RequestTrigger } from './compose-request.ts';
 import { type Exchange, type Outcome, outcomeOf } from './outcome.ts';
-import type { Sending } from './sending.ts';
+import type { Sending } from './sender.ts';
 import type { Target } from './target.ts';
 
 export interface AttemptDeps extends Sending {

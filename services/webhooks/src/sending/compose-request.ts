@@ -1,6 +1,6 @@
+import { createHmac } from 'node:crypto';
 import type { AttemptTrigger } from '@errand/postgres';
 import type { OpenedSecrets } from './secrets.ts';
-import { signatureOf } from './signature.ts';
 import type { Target } from './target.ts';
 
 /** What is told, the same on every attempt. */
@@ -107,4 +107,21 @@ function fillTemplate(url: string, message: Message): string {
     TENANT_ID: message.tenant_id,
   };
   return url.replace(PLACEHOLDER, (_, name: string) => encodeURIComponent(values[name.toUpperCase()] ?? ''));
+}
+
+const PREFIX = 'whsec_';
+
+/**
+ * The `webhook-signature` of a request, as any Standard Webhooks library verifies it
+ * (github.com/standard-webhooks/standard-webhooks, v1): HMAC-SHA256 over `<id>.<timestamp>.<body>` under the bytes
+ * that `secret` holds in base64 behind its `whsec_`.
+ */
+export function signatureOf(
+  secret: string,
+  signed: { id: string; timestampS: number; body: string },
+): string {
+  const encoded = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : secret;
+  const mac = createHmac('sha256', Buffer.from(encoded, 'base64'));
+  mac.update(`${signed.id}.${signed.timestampS}.${signed.body}`);
+  return `v1,${mac.digest('base64')}`;
 }

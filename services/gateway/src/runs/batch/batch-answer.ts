@@ -1,13 +1,12 @@
 import { InputError, JobId, RunAccepted } from '@errand/contracts';
 import { z } from 'zod';
+import { createErrorRoom } from '../../http/error-room.ts';
 import type { Ctx } from '../../http/request-log.ts';
 import { answer } from '../../http/respond.ts';
-import { jobLinks } from '../../jobs/job-links.ts';
 import { named } from '../../openapi/schemas.ts';
-import type { AcceptedJob } from '../accepted-job.ts';
+import { type AcceptedJob, jobLinks } from '../run-answers.ts';
 import type { BatchJobs } from './accept-batch.ts';
 import { type BatchItem, errorsByItem } from './batch-order.ts';
-import { createErrorRoom } from './error-room.ts';
 
 const ItemAnswer = z.union([
   z.object({

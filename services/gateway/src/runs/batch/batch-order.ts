@@ -1,11 +1,11 @@
 import { type InputError, MAX_JSON_FLAWS } from '@errand/contracts';
 import { z } from 'zod';
 import { checkBody } from '../../http/body-errors.ts';
+import { type ErrorRoom, MAX_ERRORS } from '../../http/error-room.ts';
 import { Refusal } from '../../http/problem.ts';
 import { isObject } from '../../http/read-body.ts';
 import { createBreather } from '../../load/breather.ts';
 import { type CheckedOrder, checkRunBody, type JobOrder, type OrderContext } from '../run-options.ts';
-import { type ErrorRoom, MAX_ERRORS } from './error-room.ts';
 
 const MAX_ITEMS = 1_000;
 /** Of one item, no more errors than these are named. */

@@ -1,4 +1,6 @@
 import type { AppendRequest } from '@errand/bus';
+import type { InputError } from '@errand/contracts';
+import { createSteps } from '@errand/json-schema';
 import { parseActionPath, rawPathOf } from '../../actions/action-path.ts';
 import { type AddressedAction, findAction } from '../../actions/find-action.ts';
 import type { Caller } from '../../http/authenticate.ts';
@@ -6,23 +8,22 @@ import { defineActionRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { readFlawedJsonObject } from '../../http/read-body.ts';
 import { refuseUnknownParameters } from '../../http/read-query.ts';
+import { traceParentOf } from '../../http/request-headers.ts';
 import { busy, type Ctx } from '../../http/request-log.ts';
 import { answer } from '../../http/respond.ts';
-import { traceParentOf } from '../../http/trace-parent.ts';
 import { createBreather } from '../../load/breather.ts';
 import { DryRun, RUN_PROBLEMS } from '../../openapi/job-answers.ts';
 import { json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { refTo } from '../../openapi/schemas.ts';
-import { isDryRun } from '../dry-run.ts';
-import { answerOrReplay } from '../first-answer.ts';
-import { jobRequestOf, type RequestOrigin } from '../request-job.ts';
+import { answerOrReplay } from '../idempotency.ts';
+import { jobRequestOf, type RequestOrigin, storeInput } from '../request-job.ts';
+import { isDryRun } from '../run-answers.ts';
+import type { JobOrder } from '../run-options.ts';
 import type { RunDeps } from '../runs-group.ts';
-import { storeInput } from '../store-input.ts';
 import { acceptBatch, findBatch } from './accept-batch.ts';
 import { answerBatch, BatchAnswer } from './batch-answer.ts';
-import { type BatchItem, batchErrors } from './batch-order.ts';
-import { checkItems } from './check-items.ts';
+import { type BatchItem, batchErrors, checkBatchBody, type SentBatchBody } from './batch-order.ts';
 
 /**
  * Requests a job for each item that is right, all of them or, with 503, an unknown number. 202 tells of each item
@@ -153,4 +154,30 @@ async function appendsOf(
 function originOf(c: Ctx, deps: RunDeps, caller: Caller): RequestOrigin {
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   return { caller, nowMs: deps.runs.now(), traceparent, appendTimeoutMs: deps.runs.appendTimeoutMs };
+}
+
+/**
+ * An item whose event the log could not take is found out here, since half a batch cannot be taken back. A large input
+ * is not in its event.
+ */
+function checkItems(
+  deps: RunDeps,
+  sent: SentBatchBody & { addressed: AddressedAction; origin: RequestOrigin },
+): Promise<BatchItem[]> {
+  const { addressed, origin } = sent;
+  const { entry, resource } = addressed;
+  const { maxLifeMs, defaultLifeMs, urlRules } = deps.runs;
+  const { nowMs } = origin;
+  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps: createSteps() };
+  return checkBatchBody(sent, context, (order) => eventError(order, origin, deps));
+}
+
+function eventError(order: JobOrder, origin: RequestOrigin, { http, runs }: RunDeps): InputError | undefined {
+  // Any id will do to measure with.
+  const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
+  const inputBytes = Buffer.byteLength(JSON.stringify(order.input));
+  const isApart = inputBytes > runs.inlinePayloadBytes;
+  const eventBytes = Buffer.byteLength(JSON.stringify(event)) - (isApart ? inputBytes : 0);
+  if (inputBytes <= http.maxBodyBytes && eventBytes <= runs.maxEventBytes()) return undefined;
+  return { pointer: '#', code: 'too_large', detail: 'exceeds the size limit of a run' };
 }

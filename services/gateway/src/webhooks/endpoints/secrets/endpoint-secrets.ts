@@ -118,6 +118,13 @@ export const EndpointView = named(
   }),
 );
 
+export const signingSecret = z.string().meta({ description: 'In this answer and in no later one.' });
+
+export const EndpointWithSecret = named(
+  'WebhookEndpointWithSecret',
+  EndpointView.extend({ signing_secret: signingSecret }),
+);
+
 /** An endpoint as callers read it: of each secret a fingerprint only, null for one that does not open. */
 export function endpointView(
   box: SecretBox,

@@ -5,9 +5,8 @@ import { answer } from '../../../http/respond.ts';
 import { json, jsonBody } from '../../../openapi/operation.ts';
 import * as parameters from '../../../openapi/parameters.ts';
 import type { WebhooksGroup } from '../../webhooks-group.ts';
-import { EndpointWithSecret } from '../endpoint-answers.ts';
 import { readEndpoint } from '../endpoint-store.ts';
-import { endpointView } from './endpoint-secrets.ts';
+import { EndpointWithSecret, endpointView } from './endpoint-secrets.ts';
 import { RotateBody, rotateSecret } from './rotate-secret.ts';
 
 /** Another signing secret, which is in this answer and in no later one. */

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { JobId, uuidV7TimeMs } from '@errand/contracts';
 import { expect, test } from 'vitest';
-import { batchJobId } from './batch-job-ids.ts';
+import { batchJobId } from './accept-batch.ts';
 
 const first = randomUUIDv7();
 

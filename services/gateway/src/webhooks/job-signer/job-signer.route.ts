@@ -4,11 +4,32 @@ import { type HttpGroup, readOptionalJsonObject } from '../../http/read-body.ts'
 import { answer } from '../../http/respond.ts';
 import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
-import { signingSecret } from '../endpoints/endpoint-answers.ts';
+import { signingSecret } from '../endpoints/secrets/endpoint-secrets.ts';
 import { RotateBody, rotateSecret } from '../endpoints/secrets/rotate-secret.ts';
 import { newSigningSecret } from '../endpoints/secrets/signing-secret.ts';
 import type { WebhooksGroup } from '../webhooks-group.ts';
 import { ensureJobSigner, JobSignerView, jobSignerView, readJobSigner } from './job-signer.ts';
+
+/** What the webhooks of the tenant's runs are signed with, by fingerprint. */
+export const getJobSigner = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/webhooks/job',
+  key: 'tenant',
+  query: 'none',
+  id: 'getJobSigner',
+  tag: 'Webhooks',
+  summary: "What signs runs' own webhooks",
+  description: 'By fingerprint. There is none before the first such run or rotation.',
+  parameters: [parameters.tenantId],
+  answers: { 200: json('The signer.', JobSignerView) },
+  problems: ['unknown_endpoint'],
+  handle:
+    ({ webhooks: { endpoints, box, now } }: WebhooksGroup) =>
+    async (c, { tenantId }) => {
+      const signer = await readJobSigner(endpoints, tenantId);
+      return answer(c, { status: 200, body: jobSignerView(box, signer, now()) });
+    },
+});
 
 /**
  * Another secret for the webhooks of the tenant's runs, or the first one. It is in this answer and in no other, so

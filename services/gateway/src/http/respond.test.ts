@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dispositionOf } from './content-disposition.ts';
+import { dispositionOf } from './respond.ts';
 
 test.each([
   [undefined, 'attachment'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency-key.ts';
+import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency.ts';
 
 test.each([
   [null, undefined],

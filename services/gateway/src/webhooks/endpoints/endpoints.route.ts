@@ -1,0 +1,233 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { type InputError, WEBHOOK_EVENT_TYPES, type WebhookEndpoint } from '@errand/contracts';
+import { z } from 'zod';
+import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
+import { parseBody } from '../../http/body-errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
+import { Refusal } from '../../http/problem.ts';
+import { type HttpGroup, readJsonObject } from '../../http/read-body.ts';
+import { answer, answerEmpty } from '../../http/respond.ts';
+import { json, jsonBody } from '../../openapi/operation.ts';
+import * as parameters from '../../openapi/parameters.ts';
+import { named } from '../../openapi/schemas.ts';
+import type { WebhooksGroup } from '../webhooks-group.ts';
+import { ChangeBody, CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
+import { HealthView } from './endpoint-health.ts';
+import { changeEndpoint, endpointKey, endpointsOf, readEndpoint } from './endpoint-store.ts';
+import {
+  EndpointView,
+  EndpointWithSecret,
+  endpointView,
+  openEndpoint,
+  sealDraft,
+} from './secrets/endpoint-secrets.ts';
+import { newSigningSecret } from './secrets/signing-secret.ts';
+
+const EndpointWithHealth = named(
+  'WebhookEndpointWithHealth',
+  EndpointView.extend({ health: HealthView.nullable() }),
+);
+
+/**
+ * An endpoint that waits for an action that nobody has announced, as where its name is misspelt, would hear of nothing.
+ * @throws Refusal invalid_input
+ */
+async function refuseUnknownActions(
+  catalogue: Pick<ActionCatalogue, 'find'>,
+  { actions }: { actions?: readonly string[] | null | undefined },
+): Promise<void> {
+  const known = await Promise.all((actions ?? []).map((name) => catalogue.find(name)));
+  const errors = known.flatMap((entry, index): InputError[] =>
+    entry
+      ? []
+      : [{ pointer: `#/actions/${index}`, code: 'unknown_action', detail: 'there is no such action' }],
+  );
+  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
+}
+
+/** A new endpoint. Its signing secret is in this answer and in no later one. */
+export const createWebhook = defineRoute({
+  method: 'post',
+  path: '/v2/tenants/{tenant_id}/webhooks',
+  key: 'tenant',
+  query: 'none',
+  id: 'createWebhook',
+  tag: 'Webhooks',
+  summary: 'Add an endpoint',
+  description:
+    'URLs are https and lead to public addresses. With the method `GET` the URL is a template of `<JOB_ID>`, `<STATUS>`, `<ACTION>` and `<TENANT_ID>`.',
+  parameters: [parameters.tenantId],
+  body: jsonBody(CreateBody, {
+    example: { url: 'https://example.org/hooks/errand', event_types: ['job.succeeded', 'job.failed'] },
+  }),
+  answers: {
+    201: json('The endpoint, with its signing secret.', EndpointWithSecret, { headers: ['Location'] }),
+  },
+  problems: ['too_many_endpoints'],
+  handle:
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
+    async (c, { tenantId }) => {
+      const body = parseBody(CreateBody, (await readJsonObject(c, http)).body);
+      const checked = changeDraft(emptyDraft(), body, webhooks);
+      if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+      await refuseUnknownActions(webhooks.catalogue, body);
+      await webhooks.endpoints.dropExpired(tenantId);
+      if (endpointsOf(webhooks.endpoints, tenantId).length >= webhooks.endpointsPerTenant) {
+        throw new Refusal('too_many_endpoints', {
+          detail: `A tenant may have ${webhooks.endpointsPerTenant} webhook endpoints.`,
+        });
+      }
+      const nowMs = webhooks.now();
+      const at = new Date(nowMs).toISOString();
+      const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
+      // Read before the record is written, or an ending might come between and be told to nobody.
+      const { lastVersion: hears_after } = await webhooks.bus.jobs.reach();
+      const owner = {
+        tenant_id: tenantId,
+        endpoint_id: endpointId,
+        created_at: at,
+        updated_at: at,
+        hears_after,
+      };
+      const endpoint = sealDraft(webhooks.box, checked.draft, owner);
+      await webhooks.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
+      return answer(c, {
+        status: 201,
+        body: {
+          ...endpointView(webhooks.box, endpoint, nowMs),
+          signing_secret: checked.draft.signing_secret,
+        },
+        headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
+      });
+    },
+});
+
+function emptyDraft(): EndpointDraft {
+  return {
+    url: '',
+    method: 'POST',
+    description: '',
+    enabled: true,
+    event_types: [...WEBHOOK_EVENT_TYPES],
+    actions: null,
+    metadata: null,
+    include: null,
+    max_rps: null,
+    max_concurrency: null,
+    expires_at: null,
+    basic_auth: null,
+    secret_headers: {},
+    signing_secret: newSigningSecret(),
+  };
+}
+
+/** Counted for each of a tenant's endpoints in a list, and for one alone. A tenant may have many endpoints. */
+const MAX_PENDING_IN_LIST = 1_000;
+const MAX_PENDING_OF_ONE = 10_000;
+
+/** The tenant's endpoints, oldest first, as each is answered alone. */
+export const listWebhooks = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/webhooks',
+  key: 'tenant',
+  query: 'none',
+  reads: 'limited',
+  id: 'listWebhooks',
+  tag: 'Webhooks',
+  summary: 'Endpoints',
+  description: 'Oldest first, and how each is doing.',
+  parameters: [parameters.tenantId],
+  answers: { 200: json('All of them.', z.object({ webhooks: z.array(EndpointWithHealth) })) },
+  problems: ['too_many_reads'],
+  handle:
+    ({ webhooks }: WebhooksGroup) =>
+    async (c, { tenantId }) => {
+      const endpoints = endpointsOf(webhooks.endpoints, tenantId);
+      const health = await webhooks.health.of(endpoints, MAX_PENDING_IN_LIST);
+      const nowMs = webhooks.now();
+      const views = endpoints.map((each) => ({
+        ...endpointView(webhooks.box, each, nowMs),
+        health: health?.get(each.endpoint_id) ?? null,
+      }));
+      return answer(c, { status: 200, body: { webhooks: views } });
+    },
+});
+
+/** One endpoint without its secrets, and how it is doing, null if Postgres does not say. */
+export const getWebhook = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}',
+  key: 'tenant',
+  query: 'none',
+  id: 'getWebhook',
+  tag: 'Webhooks',
+  summary: 'An endpoint',
+  description: 'Without its secrets; `health` is null while Postgres cannot be asked.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  answers: { 200: json('The endpoint.', EndpointWithHealth) },
+  problems: ['unknown_endpoint'],
+  handle:
+    ({ webhooks }: WebhooksGroup) =>
+    async (c, { tenantId }) => {
+      const endpoint = await readEndpoint(webhooks.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const health = await webhooks.health.of([endpoint], MAX_PENDING_OF_ONE);
+      const view = endpointView(webhooks.box, endpoint, webhooks.now());
+      return answer(c, { status: 200, body: { ...view, health: health?.get(endpoint.endpoint_id) ?? null } });
+    },
+});
+
+/**
+ * Changes the members that are sent and no others, however many do so at once. Another signing secret is in force at
+ * once, and the one before it no longer.
+ */
+export const changeWebhook = defineRoute({
+  method: 'patch',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}',
+  key: 'tenant',
+  query: 'none',
+  id: 'changeWebhook',
+  tag: 'Webhooks',
+  summary: 'Change an endpoint',
+  description: 'The members that are sent, and no others.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  body: jsonBody(ChangeBody, { example: { enabled: false } }),
+  answers: { 200: json('The endpoint.', EndpointView) },
+  problems: ['unknown_endpoint'],
+  handle:
+    ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
+    async (c, { tenantId }) => {
+      const known = await readEndpoint(webhooks.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      const body = parseBody(ChangeBody, (await readJsonObject(c, http)).body);
+      await refuseUnknownActions(webhooks.catalogue, body);
+      const nowMs = webhooks.now();
+      const make = (stored: WebhookEndpoint) => {
+        const checked = changeDraft(openEndpoint(webhooks.box, stored), body, webhooks);
+        if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
+        return sealDraft(webhooks.box, checked.draft, stored);
+      };
+      const endpoint = await changeEndpoint(webhooks.endpoints, known, { make, nowMs });
+      return answer(c, { status: 200, body: endpointView(webhooks.box, endpoint, nowMs) });
+    },
+});
+
+/** The endpoint and its secrets are gone. */
+export const deleteWebhook = defineRoute({
+  method: 'delete',
+  path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}',
+  key: 'tenant',
+  query: 'none',
+  id: 'deleteWebhook',
+  tag: 'Webhooks',
+  summary: 'Remove an endpoint',
+  description: 'With its secrets. Its deliveries can still be read.',
+  parameters: [parameters.tenantId, parameters.endpointId],
+  answers: { 204: { description: 'It is gone.' } },
+  problems: ['unknown_endpoint'],
+  handle:
+    ({ webhooks: { endpoints } }: WebhooksGroup) =>
+    async (c, { tenantId }) => {
+      const { endpoint_id } = await readEndpoint(endpoints, tenantId, c.req.param('endpoint_id') ?? '');
+      await endpoints.delete(endpointKey(tenantId, endpoint_id));
+      return answerEmpty(c, 204);
+    },
+});
