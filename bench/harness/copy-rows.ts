@@ -5,6 +5,7 @@ import {
   createJobSummaryTable,
   type Db,
   type DbSession,
+  JOB_SUMMARY_COLUMN_NAMES,
   openSession,
   rowOfState,
   stateOfRow,
@@ -45,17 +46,15 @@ async function readPages(db: Db): Promise<Page[]> {
     let query = db.selectFrom('job_summary').selectAll().orderBy('job_id').limit(PAGE);
     if (after !== undefined) query = query.where('job_id', '>', after);
     const rows = await query.execute();
-    const lines = rows.map((row) => copyLine(Object.values(rowOfState(stateOfRow(row)))));
+    const lines = rows.map((row) => {
+      const stored = rowOfState(stateOfRow(row));
+      return copyLine(JOB_SUMMARY_COLUMN_NAMES.map((column) => stored[column]));
+    });
     pages.push({ ids: rows.map((row) => row.job_id), lines: lines.join('') });
     after = rows.at(-1)?.job_id;
     if (rows.length < PAGE || after === undefined) return pages;
   }
 }
-
-const COLUMNS =
-  `job_id, tenant_id, action, version, updated_at, request_version, created_at, request, phase_version, status,
-  next_at, finished_at, attempt_version, attempt_number, started_at, executor_id, progress_version, progress,
-  outcome_version, result, errors, cancel_version, cancel_requested_by`.split(/,\s*/);
 
 async function copy(
   { db, copyInto }: DbSession,
@@ -69,7 +68,7 @@ async function copy(
     const beganAt = performance.now();
     if (order === 'indexes first') await createJobSummaryIndexes(db, TABLE);
     await db.transaction().execute(async () => {
-      for (const { lines } of pages) await copyInto(TABLE, COLUMNS, lines);
+      for (const { lines } of pages) await copyInto(TABLE, JOB_SUMMARY_COLUMN_NAMES, lines);
     });
     if (order === 'rows first') await createJobSummaryIndexes(db, TABLE);
     return (performance.now() - beganAt) / 1_000;

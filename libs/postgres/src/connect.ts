@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
-import type { JobSummaryTable } from './schema/job-summary.ts';
+import type { JobSummaryTable } from './job-summary/columns.ts';
 import type { ProjectionRebuildTable } from './schema/projection-rebuild.ts';
 import type {
   WebhookAttemptTable,

@@ -10,7 +10,7 @@ import {
 } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { anyFacts, REQUEST } from '@errand/domain/testing';
-import { type Db, openDatabase, openSession, stateOfRow } from '@errand/postgres';
+import { createJobSummaryTable, type Db, openDatabase, openSession, stateOfRow } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
 import {
   createTestDatabase,
@@ -275,6 +275,24 @@ test(
       pageSize: 1_000,
     });
     expect(isInterrupted).toBe(true);
+    expect(await rowsInTable()).toEqual(foldedRows());
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a rebuild begins again when another version of the program made its table with other columns',
+  async () => {
+    await using session = await openSession({ url: database.url, name: 'test' });
+    await sql`select pg_advisory_lock(hashtext('errand_rebuild'), hashtext('job_summary'))`.execute(
+      session.db,
+    );
+    const row = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: Date.now() });
+    if (!row) throw new Error('another rebuild is under way');
+    await createJobSummaryTable(db, 'job_summary_rebuild');
+    await sql`alter table job_summary_rebuild drop column executor_id`.execute(db);
+    const signal = new AbortController().signal;
+    await rebuildTable({ ...row, position: 1 }, { session, bus, now: Date.now, signal, pageSize: 1_000 });
     expect(await rowsInTable()).toEqual(foldedRows());
   },
   TIMEOUT_MS,

@@ -1,7 +1,7 @@
 import type { PayloadRef } from '@errand/contracts';
 import type { JobRequest, JobState } from '@errand/domain';
 import type { Selectable } from 'kysely';
-import type { JobSummaryTable } from '../schema/job-summary.ts';
+import { type JobSummaryColumn, type JobSummaryTable, jobSummaryColumns } from './columns.ts';
 
 export type JobSummaryRow = Selectable<JobSummaryTable>;
 
@@ -65,25 +65,19 @@ export function rowOfState(state: JobState) {
     errors: JSON.stringify(outcome.value.errors),
     cancel_version: cancelRequested.version,
     cancel_requested_by: cancelRequested.value && textOf(cancelRequested.value),
-  };
+  } satisfies Record<JobSummaryColumn, unknown>;
 }
 
 /** A state as it comes back from its row. */
 export function throughRow(state: JobState): JobState {
-  const row = rowOfState(state);
-  const date = (text: string | null) => (text === null ? null : new Date(text));
-  return stateOfRow({
-    ...row,
-    updated_at: new Date(row.updated_at),
-    created_at: date(row.created_at),
-    next_at: date(row.next_at),
-    finished_at: date(row.finished_at),
-    started_at: date(row.started_at),
-    request: JSON.parse(row.request),
-    progress: JSON.parse(row.progress),
-    result: JSON.parse(row.result),
-    errors: JSON.parse(row.errors),
-  });
+  const row: Record<JobSummaryColumn, unknown> = rowOfState(state);
+  for (const [name, { type }] of jobSummaryColumns()) {
+    const value = row[name];
+    if (typeof value !== 'string') continue;
+    if (type === 'timestamptz') row[name] = new Date(value);
+    else if (type === 'json') row[name] = JSON.parse(value);
+  }
+  return stateOfRow(row as JobSummaryRow);
 }
 
 /** Of the type `int`. */

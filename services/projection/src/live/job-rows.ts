@@ -1,66 +1,35 @@
 import type { JobRef } from '@errand/contracts';
 import type { JobState } from '@errand/domain';
-import { copyLine, type Db, type DbSession, rowOfState } from '@errand/postgres';
+import {
+  copyLine,
+  type Db,
+  type DbSession,
+  JOB_SUMMARY_COLUMN_NAMES,
+  jobSummaryColumns,
+  rowOfState,
+} from '@errand/postgres';
 import { sql } from 'kysely';
 
 /*
- * The fold of libs/domain, once more, as SQL: each register is a group of columns with the version of the event
- * that set it, and a group is replaced by a newer one only. So rows may be written in any order, twice, and by
+ * The fold of libs/domain, once more, as SQL: a register is a group of columns with the version of the event
+ * that set it, and is replaced by a newer one only. So rows may be written in any order, twice, and by
  * several processes at once, and come out the same. Rows are sorted by job, so that two writers never wait for each
  * other's.
  */
 
-const COLUMN_TYPES = {
-  job_id: 'uuid',
-  tenant_id: 'text',
-  action: 'text',
-  version: 'bigint',
-  updated_at: 'timestamptz',
-  request_version: 'bigint',
-  created_at: 'timestamptz',
-  request: 'json',
-  phase_version: 'bigint',
-  status: 'text',
-  next_at: 'timestamptz',
-  finished_at: 'timestamptz',
-  attempt_version: 'bigint',
-  attempt_number: 'int',
-  started_at: 'timestamptz',
-  executor_id: 'text',
-  progress_version: 'bigint',
-  progress: 'json',
-  outcome_version: 'bigint',
-  result: 'json',
-  errors: 'json',
-  cancel_version: 'bigint',
-  cancel_requested_by: 'text',
-} satisfies Record<keyof ReturnType<typeof rowOfState>, string>;
-
-/** The column that holds a register's version → the columns of its value. */
-const REGISTERS = {
-  version: ['updated_at'],
-  request_version: ['created_at', 'request'],
-  phase_version: ['status', 'next_at', 'finished_at'],
-  attempt_version: ['attempt_number', 'started_at', 'executor_id'],
-  progress_version: ['progress'],
-  outcome_version: ['result', 'errors'],
-  cancel_version: ['cancel_requested_by'],
-};
-
-const COLUMNS = Object.keys(COLUMN_TYPES) as (keyof typeof COLUMN_TYPES)[];
+const COLUMNS = JOB_SUMMARY_COLUMN_NAMES;
 const UPDATE = updateStatement();
 
 /** Merges what is known of any number of jobs into the table, in one statement. Each job at most once. */
 export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Promise<void> {
   if (states.length === 0) return;
   const rows = states.map(rowOfState);
-  const arrays = COLUMNS.map((column) => {
-    const type = COLUMN_TYPES[column];
+  const arrays = jobSummaryColumns().map(([column, { type }]) => {
     // JSON travels as text and is cast: Postgres then keeps it as it is, \u0000 and all.
     const values = rows.map((row) => row[column]);
     return sql`${sql.val(values)}::${sql.raw(type === 'json' ? 'text' : type)}[]`;
   });
-  const fresh = COLUMNS.map((column) => `${column}::${COLUMN_TYPES[column]}`);
+  const fresh = jobSummaryColumns().map(([column, { type }]) => `${column}::${type}`);
   await sql`
     insert into job_summary as old (${sql.raw(COLUMNS.join())})
     select ${sql.raw(fresh.join())} from unnest(${sql.join(arrays)}) as fresh (${sql.raw(COLUMNS.join())})
@@ -125,15 +94,15 @@ export async function findOverdueBelow(
   return rows.map(({ tenant_id: tenantId, action, job_id: jobId }) => ({ tenantId, action, jobId }));
 }
 
+/** Each register is replaced by a newer one, and its version with it. */
 function updateStatement(): string {
-  const registers = Object.entries(REGISTERS);
-  const merged = registers.flatMap(([version, values]) => [
-    `${version} = greatest(old.${version}, excluded.${version})`,
-    ...values.map(
-      (value) =>
-        `${value} = case when excluded.${version} > old.${version} then excluded.${value} else old.${value} end`,
-    ),
-  ]);
-  const newer = registers.map(([version]) => `excluded.${version} > old.${version}`);
-  return `${merged.join(', ')} where ${newer.join(' or ')}`;
+  const versions = new Set<string>();
+  const merged = jobSummaryColumns().flatMap(([column, { setBy }]) => {
+    if (setBy === undefined) return [];
+    versions.add(setBy);
+    return `${column} = case when excluded.${setBy} > old.${setBy} then excluded.${column} else old.${column} end`;
+  });
+  const newest = [...versions].map((each) => `${each} = greatest(old.${each}, excluded.${each})`);
+  const newer = [...versions].map((each) => `excluded.${each} > old.${each}`);
+  return `${[...newest, ...merged].join(', ')} where ${newer.join(' or ')}`;
 }

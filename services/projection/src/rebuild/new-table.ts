@@ -1,4 +1,11 @@
-import { createJobSummaryIndexes, createJobSummaryTable, type Db, lockPartitions } from '@errand/postgres';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  createJobSummaryIndexes,
+  createJobSummaryTable,
+  type Db,
+  JOB_SUMMARY_COLUMN_NAMES,
+  lockPartitions,
+} from '@errand/postgres';
 import { sql } from 'kysely';
 
 /*
@@ -15,6 +22,17 @@ const WRITERS_WAIT = '5s';
 
 export async function newTableExists(db: Db): Promise<boolean> {
   return exists(db, NEW);
+}
+
+/** Whether a rebuild that was begun can be carried on: its table is there and has the columns that this program writes. */
+export async function canCarryOn(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ column: string }>`
+    select attname as column from pg_attribute
+    where attrelid = to_regclass(${NEW}) and attnum > 0 and not attisdropped order by attnum`.execute(db);
+  return isDeepStrictEqual(
+    rows.map(({ column }) => column),
+    JOB_SUMMARY_COLUMN_NAMES,
+  );
 }
 
 export async function createNewTable(db: Db): Promise<void> {

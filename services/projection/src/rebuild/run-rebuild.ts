@@ -4,7 +4,7 @@ import { type RecordedEvent, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import type { Db, DbSession } from '@errand/postgres';
 import { createPageTable } from '../live/job-rows.ts';
 import type { LogPlace } from './gather-jobs.ts';
-import { createNewTable, indexNewTable, lockOutWriters, newTableExists, swapTables } from './new-table.ts';
+import { canCarryOn, createNewTable, indexNewTable, lockOutWriters, swapTables } from './new-table.ts';
 import { type RebuildRow, recordProgress } from './progress-rows.ts';
 import { type ReadProgress, readLongLog } from './read-log.ts';
 import { createPageWriter } from './write-pages.ts';
@@ -60,7 +60,7 @@ export async function rebuild(row: RebuildRow, deps: RebuildDeps): Promise<void>
 async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }: RebuildDeps) {
   const { db } = session;
   const isBegun = row.position > 0 || row.version > 0;
-  if (!isBegun || !(await newTableExists(db))) {
+  if (!isBegun || !(await canCarryOn(db))) {
     await createNewTable(db);
     Object.assign(row, { position: 0, version: 0, events: 0, skipped: 0 });
   }
