@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { lstat, mkdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -61,6 +61,14 @@ describe('the built client', () => {
   test('imports nothing', async () => {
     const { imports } = await bundle(join(suite.dist, 'index.js'));
     expect(imports).toEqual([]);
+  });
+
+  test('has types that name each other as they are shipped', async () => {
+    const files = await readdir(suite.dist, { recursive: true });
+    const types = files.filter((each) => each.endsWith('.d.ts'));
+    const texts = await Promise.all(types.map((each) => readFile(join(suite.dist, each), 'utf8')));
+    expect(types.length).toBeGreaterThan(20);
+    expect(texts.join('\n')).not.toMatch(/\.ts['"]/);
   });
 
   test('is installed as a copy, with types that a project of its own can use', async () => {

@@ -40,9 +40,9 @@ export async function buildClient(folder = join(SOURCE, 'dist')): Promise<string
 
 /** The compiler leaves `./job.ts` in declarations, and there is none beside them. */
 async function pointTypesToTypes(folder: string): Promise<void> {
-  for (const file of await readdir(folder)) {
+  for (const file of await readdir(folder, { recursive: true })) {
     if (!file.endsWith('.d.ts')) continue;
     const text = await readFile(join(folder, file), 'utf8');
-    await writeFile(join(folder, file), text.replaceAll(/(['"]\.\/[\w-]+)\.ts(['"])/g, '$1.js$2'));
+    await writeFile(join(folder, file), text.replaceAll(/(['"]\.{1,2}\/[\w/-]+)\.ts(['"])/g, '$1.js$2'));
   }
 }

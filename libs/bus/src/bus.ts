@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   PROJECTION_COMMANDS,
   SCHEDULER_COMMANDS,
@@ -227,7 +228,7 @@ async function provisionPatiently(
       if (error instanceof UnfitServer || nc.isClosed()) throw error;
       if (options.signal?.aborted) throw new LogUnavailable('stopped while provisioning', { cause: error });
       options.onStatus?.('error', `provisioning: ${error instanceof Error ? error.message : error}`);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await pause(500);
     }
   }
 }

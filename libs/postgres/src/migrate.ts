@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Db } from './connect.ts';
 import { createJobSummary } from './migrations/001-job-summary.ts';
@@ -41,7 +42,7 @@ export async function migratePatiently(
     } catch (error) {
       options.signal.throwIfAborted();
       options.onRetry(error);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await pause(500);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   eventSubject,
   JOBS_STREAM,
@@ -126,8 +127,4 @@ function pauseUntil(performanceMs: number): Promise<undefined> {
   return new Promise((resolve) => {
     setTimeout(resolve, Math.max(0, performanceMs - performance.now()), undefined).unref();
   });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamManagerOptions } from '@nats-io/jetstream';
 
 const SHORTEST_TIMEOUT_MS = 1_000;
@@ -25,7 +26,7 @@ export async function askPatiently<T>(
     } catch (error) {
       const isAnswer = error instanceof JetStreamApiError && error.status !== UNAVAILABLE;
       if (isAnswer || soFarMs > GIVE_UP_MS || signal?.aborted) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import {
   BUCKET_TTL_MS,
@@ -116,7 +117,7 @@ async function provisionWithRoom(
       return await provisionStream(nc, wanted);
     } catch (error) {
       if (!isShortOfRoom(error) || tries === ROOM_TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, ROOM_PAUSE_MS));
+      await pause(ROOM_PAUSE_MS);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ConsumerSpec, eventSubject, type RecordedEvent } from '@errand/contracts';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -116,7 +117,8 @@ async function handleBatch(nc: NatsConnection, batch: JsMsg[], options: BatchOpt
         return;
       } catch (error) {
         options.onError(error);
-        await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), options.signal);
+        const { signal } = options;
+        await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), undefined, { signal }).catch(() => {});
       }
     }
     for (const { message } of readable) message.nak();
@@ -159,16 +161,4 @@ function createSignal(): { wait(): Promise<void>; notify(): void } {
     },
     notify: () => pending.resolve(),
   };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

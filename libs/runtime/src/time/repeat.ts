@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../service/logger.ts';
 
 /**
@@ -11,16 +12,7 @@ export async function repeat(
   const { everyMs, signal, onError } = options;
   while (!signal.aborted) {
     await call().catch(onError);
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, everyMs);
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted) done();
-    });
+    await pause(everyMs, undefined, { signal }).catch(() => {});
   }
 }
 

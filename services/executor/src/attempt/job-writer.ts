@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Bus } from '@errand/bus';
 import { LogFull, LogUnavailable } from '@errand/bus';
 import { type JobRef, type RecordedEvent, toJobEvent } from '@errand/contracts';
@@ -121,21 +122,8 @@ export async function persistently<T>(
       const isFinal = unlessFull && error instanceof LogFull;
       if (!(error instanceof LogUnavailable) || isFinal || signal.aborted) throw error;
       if (tries === 0) onDelay(error);
-      await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), signal);
+      await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), undefined, { signal }).catch(() => {});
       if (signal.aborted) throw error;
     }
   }
-}
-
-/** Shorter, if the signal fires. */
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end, { once: true });
-  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { ConfigError, type Logger } from '@errand/runtime';
 import { knownPlaces, type PlaceOptions } from './known-places.ts';
 import type { LoadedAction } from './load-actions.ts';
@@ -39,7 +40,9 @@ export async function followActions(options: FollowOptions): Promise<{ ended: Pr
     let isPending = false;
     let wasBroken = first.broken.length > 0;
     let told = '';
-    while (await pause(intervalMs, signal)) {
+    for (;;) {
+      await pause(intervalMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
       try {
         const { hasChanged, broken, unread, actions } = await places.look();
         tell(broken);
@@ -59,19 +62,4 @@ export async function followActions(options: FollowOptions): Promise<{ ended: Pr
       }
     }
   }
-}
-
-/** False once the signal has fired. */
-function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => end(true), ms);
-  const onAbort = () => end(false);
-  const end = (goesOn: boolean) => {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-    resolve(goesOn);
-  };
-  signal.addEventListener('abort', onAbort);
-  return promise;
 }
