@@ -13,6 +13,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { HistoryOutOfReach, LogUnavailable } from '../errors.ts';
 import { decodeEvent } from './event-codec.ts';
 import { readAuditSources, sourceOf } from './read-audit.ts';
+import { collectStored, orUnavailable } from './read-pages.ts';
 
 /*
  * All that ever happened to one job, its progress too, oldest first.
@@ -132,18 +133,9 @@ async function readEntry(jsm: JetStreamManager, seq: number): Promise<RecordedEv
 }
 
 /** Empty when that replica has none. */
-async function readReplica(jsm: JetStreamManager, filter: string, seq: number): Promise<StoredMsg[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
-  const found: StoredMsg[] = [];
-  const callback = (done: { err?: Error } | null, message: StoredMsg) => {
-    if (!done) found.push(message);
-    else if (done.err) reject(done.err);
-    else resolve(found);
-  };
-  jsm.direct.getBatch(JOBS_STREAM, { seq, next_by_subj: filter, batch: PAGE_SIZE, callback }).catch(reject);
-  try {
-    return await promise;
-  } catch (error) {
-    throw new LogUnavailable('the log did not answer', { cause: error });
-  }
+function readReplica(jsm: JetStreamManager, filter: string, seq: number): Promise<StoredMsg[]> {
+  const wanted = { seq, next_by_subj: filter, batch: PAGE_SIZE };
+  return orUnavailable(() =>
+    collectStored((callback) => jsm.direct.getBatch(JOBS_STREAM, { ...wanted, callback })),
+  );
 }

@@ -11,6 +11,7 @@ import {
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { LogUnavailable } from '../errors.ts';
 import { decodeEvent } from './event-codec.ts';
+import { collectStored } from './read-pages.ts';
 
 export interface JobReader {
   /**
@@ -97,16 +98,9 @@ async function lastVersion(jsm: JetStreamManager, filter: string): Promise<numbe
 
 /** The last message of each subject that one of the filters fits. */
 export function readReplica(jsm: JetStreamManager, filters: string[]): Promise<StoredMsg[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
-  const found: StoredMsg[] = [];
-  // The iterator form of this call keeps its subscription and its timer for five seconds after each read.
-  const callback = (done: { err?: Error } | null, message: StoredMsg) => {
-    if (!done) found.push(message);
-    else if (done.err) reject(done.err);
-    else resolve(found);
-  };
-  jsm.direct.getLastMessagesFor(JOBS_STREAM, { multi_last: filters, callback }).catch(reject);
-  return promise;
+  return collectStored((callback) =>
+    jsm.direct.getLastMessagesFor(JOBS_STREAM, { multi_last: filters, callback }),
+  );
 }
 
 function newestOf(messages: StoredMsg[]): number {

@@ -7,10 +7,10 @@ import {
   refOfSubject,
   typeOfSubject,
 } from '@errand/contracts';
-import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { GUARD_SEQUENCE } from '../append/append.ts';
-import { orUnavailable, readPages } from './read-pages.ts';
+import { collectStored, orUnavailable, readPages } from './read-pages.ts';
 
 /** One stored event of JOBS and the one that its writer had seen before it. */
 export interface StoredLink {
@@ -48,16 +48,11 @@ export function createLinkReader(nc: NatsConnection, jsm: JetStreamManager): Lin
     },
     readLinksFrom: (ref, seq, batch) =>
       orUnavailable(async () => {
-        const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
-        const found: StoredMsg[] = [];
-        const callback = (done: { err?: Error } | null, message: StoredMsg) => {
-          if (!done) found.push(message);
-          else if (done.err) reject(done.err);
-          else resolve(found);
-        };
-        const wanted = { seq: Math.max(1, seq), next_by_subj: jobSubjects(ref), batch, callback };
-        jsm.direct.getBatch(JOBS_STREAM, wanted).catch(reject);
-        return (await promise).flatMap((message) => linkOf(message.subject, message.seq, message.header));
+        const wanted = { seq: Math.max(1, seq), next_by_subj: jobSubjects(ref), batch };
+        const found = await collectStored((callback) =>
+          jsm.direct.getBatch(JOBS_STREAM, { ...wanted, callback }),
+        );
+        return found.flatMap((message) => linkOf(message.subject, message.seq, message.header));
       }),
     range: () =>
       orUnavailable(async () => {

@@ -1,4 +1,4 @@
-import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { LogUnavailable } from '../errors.ts';
 import { sequenceAt } from './sequence-at.ts';
@@ -215,4 +215,21 @@ export async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw new LogUnavailable('the log did not answer', { cause: error });
   }
+}
+
+/**
+ * What one direct read of stored messages finds. The iterator form of these calls keeps its subscription and its timer
+ * for five seconds after each read.
+ */
+export function collectStored(
+  read: (callback: (done: { err?: Error } | null, message: StoredMsg) => void) => Promise<unknown>,
+): Promise<StoredMsg[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
+  const found: StoredMsg[] = [];
+  read((done, message) => {
+    if (!done) found.push(message);
+    else if (done.err) reject(done.err);
+    else resolve(found);
+  }).catch(reject);
+  return promise;
 }
