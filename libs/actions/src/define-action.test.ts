@@ -36,7 +36,7 @@ test('inputs and resource parameters are typed', () => {
   });
 });
 
-test.each(['jobs', 'webhooks', 'actions', 'events'])('%s is a word of the API and no name', (name) => {
+test.each(['jobs', 'webhooks', 'deliveries', 'actions', 'events'])('%s is a word of the API and no name', (name) => {
   expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
 });
 

@@ -63,5 +63,11 @@ export function currentContract(record: ActionRecord | undefined): LiveContract 
     .at(-1);
 }
 
-/** Path words that the API uses itself, so no action may be called by them. */
-export const RESERVED_ACTION_NAMES: readonly string[] = ['jobs', 'actions', 'webhooks', 'events'];
+/** Words that the API's own paths begin with below a tenant. No action may have such a name. */
+export const RESERVED_ACTION_NAMES: readonly string[] = [
+  'jobs',
+  'actions',
+  'webhooks',
+  'deliveries',
+  'events',
+];

@@ -122,10 +122,10 @@ function passOver(state: JobState, { version, type }: UnreadEvent): JobState {
   return { ...state, version: Math.max(state.version, version), phase };
 }
 
-const WAITING = { nextAt: null, finishedAt: null };
+const NOT_ENDED = { nextAt: null, finishedAt: null };
 const UNSET: Pick<JobState, 'request' | 'phase' | 'attempt' | 'progress' | 'outcome' | 'cancelRequested'> = {
   request: { version: 0, value: null },
-  phase: { version: 0, value: { status: null, ...WAITING } },
+  phase: { version: 0, value: { status: null, ...NOT_ENDED } },
   attempt: { version: 0, value: { number: 0, startedAt: null, executorId: null } },
   progress: { version: 0, value: null },
   outcome: { version: 0, value: { result: null, errors: [] } },

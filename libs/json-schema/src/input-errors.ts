@@ -2,7 +2,7 @@ import { fragmentOf, type InputError, pointerToken } from '@errand/contracts';
 import type { ErrorObject } from 'ajv';
 import { withoutNoise } from './union-errors.ts';
 
-const MAX_ERRORS = 100;
+const MAX_INPUT_ERRORS = 100;
 /** Of more that are wrong, only the first are looked at. */
 const MAX_EXAMINED = 500;
 
@@ -14,7 +14,7 @@ const CODE_OF: Record<string, string> = {
   'false schema': 'not_allowed',
 };
 
-/** Names every wrong input by its pointer, code and detail; at most 100. */
+/** The first 100 errors of an input, each with its pointer, code and detail. */
 export function inputErrorsOf(ajvErrors: readonly ErrorObject[]): InputError[] {
   const found = withoutNoise(ajvErrors).slice(0, MAX_EXAMINED).map(inputErrorOf);
   const mistyped = new Set(found.filter(({ code }) => code === 'type').map(({ pointer }) => pointer));
@@ -25,7 +25,7 @@ export function inputErrorsOf(ajvErrors: readonly ErrorObject[]): InputError[] {
     seen.add(key);
     return true;
   });
-  return kept.slice(0, MAX_ERRORS);
+  return kept.slice(0, MAX_INPUT_ERRORS);
 }
 
 function inputErrorOf(error: ErrorObject): InputError {

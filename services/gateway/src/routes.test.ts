@@ -1,3 +1,4 @@
+import { RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { expect, test } from 'vitest';
 import { actionRoutes, routes } from './routes.ts';
 
@@ -16,4 +17,9 @@ test('a route describes the parameters of its path, in their order', () => {
     const described = parameters.filter((each) => each.in === 'path').map(({ name }) => name);
     expect(described, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
   }
+});
+
+test('no action can have a name that a route begins with below a tenant', () => {
+  const words = routes.flatMap(({ path }) => /^\/v2\/tenants\/\{tenant_id\}\/(\w+)/.exec(path)?.slice(1) ?? []);
+  expect([...new Set(words)].toSorted()).toEqual(RESERVED_ACTION_NAMES.toSorted());
 });

@@ -100,7 +100,7 @@ async function eventsOf(work: Work, bus: Bus): Promise<JobHistory> {
   return isFirst ? [work.recorded] : bus.jobs.read(work.recorded.ref);
 }
 
-/** Whether one of the job's attempts ended with its executor: the job may be what that died of. */
+/** Whether an attempt of the job began in isolation. Its later ones then stay isolated. */
 function wasIsolated(events: JobHistory): boolean {
   return events.some(({ event }) => event.type === 'JobStarted' && event.data.isolated === true);
 }

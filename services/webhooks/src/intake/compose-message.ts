@@ -16,8 +16,9 @@ const MAX_BODY_BYTES = 65_536;
 const MAX_RESULTS_BYTES = 65_536;
 
 /**
- * What an ending tells its receivers. `job` is what the log still knows of the job besides, undefined if nothing;
- * metadata and resource are then empty. Without its action's contract the body has no status link.
+ * What an ending tells its receivers. `job` has the job's request and nothing else of the time before its ending;
+ * undefined if the log has no request any more: metadata and resource are then empty. Without its action's contract the
+ * body has no status link.
  */
 export function composeMessage(
   ending: RecordedEvent,
@@ -49,6 +50,7 @@ export function composeMessage(
     ...(errors.length === 0 ? {} : { errors }),
     links,
   };
+  // `data` stays last: results are spliced in behind its members.
   let body = JSON.stringify({ type, timestamp: ending.event.time, data });
   if (Buffer.byteLength(body) > MAX_BODY_BYTES) {
     const brief = errors.map(({ code, message }) => ({ code, message }));

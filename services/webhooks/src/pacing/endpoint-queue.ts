@@ -10,8 +10,9 @@ import {
  * One endpoint's way out: how many attempts it may have under way, and when it may have more. Time and chance come in
  * as arguments.
  *
- *   concurrency   1 until the first attempt is over, then 4; one more after as many successes as it allows, up to the endpoint's own limit; halved,
- *                 to no less than 1, by a timeout, a 429 or a 5xx, at most once for what was under way together
+ *   concurrency   1 until the first attempt is over, then 4. One more after each run of as many successes as the limit
+ *                 then was, up to the endpoint's own limit. Halved, to no less than 1, by a timeout, a 429 or a 5xx, at
+ *                 most once for what was under way together
  *   rate          a token bucket of one second's worth, where the endpoint has a `max_rps`
  *   breaker       see breaker.ts
  *   slow          a timeout among the last 8 attempts, more than half of them over 2 s, or one under way for more than
@@ -22,7 +23,7 @@ const INITIAL_CONCURRENCY = 4;
 const REMEMBERED_ATTEMPTS = 8;
 const SLOW_MS = 2_000;
 
-/** What an endpoint's record says. */
+/** What an endpoint's record says; defaults for the webhooks of jobs. */
 export interface QueueLimits {
   readonly maxConcurrency: number;
   /** Attempts begun in a second; null for no limit. */

@@ -64,7 +64,7 @@ export function composeRequest(options: {
   return { method: target.method, url, headers, body };
 }
 
-/** A body ends with the members of its `data`. */
+/** Puts the results behind the members of `data`, which ends the body: `…}}`. */
 function bodyOf({ body, results }: Message): string {
   return results == null ? body : `${body.slice(0, -2)},${results.slice(1)}}`;
 }
