@@ -36,9 +36,12 @@ test('inputs and resource parameters are typed', () => {
   });
 });
 
-test.each(['jobs', 'webhooks', 'deliveries', 'actions', 'events'])('%s is a word of the API and no name', (name) => {
-  expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
-});
+test.each(['jobs', 'webhooks', 'deliveries', 'actions', 'events'])(
+  '%s is a word of the API and no name',
+  (name) => {
+    expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
+  },
+);
 
 test.each(['Add', 'add-up', '', '1st', 'a.b'])('%j is no name', (name) => {
   expect(() => defineAction({ ...common, name })).toThrow('snake_case');
