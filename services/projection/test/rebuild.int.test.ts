@@ -10,7 +10,14 @@ import {
 } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { anyFacts, REQUEST } from '@errand/domain/testing';
-import { createJobSummaryTable, type Db, openDatabase, openSession, stateOfRow } from '@errand/postgres';
+import {
+  createJobSummaryTable,
+  type Db,
+  type DbSession,
+  openDatabase,
+  openSession,
+  stateOfRow,
+} from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
 import {
   createTestDatabase,
@@ -23,7 +30,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settings } from '../src/config.ts';
-import { beginRebuild } from '../src/rebuild/progress-rows.ts';
+import { beginRebuild, type RebuildRow } from '../src/rebuild/progress-rows.ts';
 import { rebuild as rebuildTable } from '../src/rebuild/run-rebuild.ts';
 import { startProjection } from '../src/start.ts';
 import { forbidExecutor } from './refusal.ts';
@@ -245,15 +252,20 @@ test(
   TIMEOUT_MS,
 );
 
+/** Begins a rebuild that the projections leave to this test, as long as its session lasts. */
+async function beginHere(session: DbSession): Promise<RebuildRow> {
+  const lock = sql`select pg_advisory_lock(hashtext('errand_rebuild'), hashtext('job_summary'))`;
+  await lock.execute(session.db);
+  const row = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: Date.now() });
+  if (!row) throw new Error('another rebuild is under way');
+  return row;
+}
+
 test(
   'what the projection settles between the last page and the swap is in the new table',
   async () => {
     await using session = await openSession({ url: database.url, name: 'test' });
-    await sql`select pg_advisory_lock(hashtext('errand_rebuild'), hashtext('job_summary'))`.execute(
-      session.db,
-    );
-    const row = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: Date.now() });
-    if (!row) throw new Error('another rebuild is under way');
+    const row = await beginHere(session);
     let isInterrupted = false;
     const readAll: Bus['jobs']['readAll'] = async function* (query) {
       yield* bus.jobs.readAll(query);
@@ -284,11 +296,7 @@ test(
   'a rebuild begins again when another version of the program made its table with other columns',
   async () => {
     await using session = await openSession({ url: database.url, name: 'test' });
-    await sql`select pg_advisory_lock(hashtext('errand_rebuild'), hashtext('job_summary'))`.execute(
-      session.db,
-    );
-    const row = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: Date.now() });
-    if (!row) throw new Error('another rebuild is under way');
+    const row = await beginHere(session);
     await createJobSummaryTable(db, 'job_summary_rebuild');
     await sql`alter table job_summary_rebuild drop column executor_id`.execute(db);
     const signal = new AbortController().signal;

@@ -9,7 +9,7 @@ import { named } from '../openapi/schemas.ts';
 import type { AdminGroup } from './admin-group.ts';
 
 const MAX_LIMIT = 200;
-const DEFAULT_LIMIT = '50';
+const DEFAULT_LIMIT = 50;
 
 const DeadLetterView = named(
   'DeadLetter',
@@ -34,7 +34,7 @@ export const listDeadLetters = defineRoute({
   description: 'Events that a consumer could not read, oldest first.',
   parameters: [
     inQuery('after', 'The id behind which to begin.', parameters.wholeNumber),
-    parameters.limit(200, 50),
+    parameters.limit(MAX_LIMIT, DEFAULT_LIMIT),
   ],
   answers: {
     200: json('A page.', z.object({ dead_letters: z.array(DeadLetterView), next_after: z.int().nullable() })),
@@ -43,7 +43,7 @@ export const listDeadLetters = defineRoute({
   handle:
     ({ admin: { bus } }: AdminGroup) =>
     async (c) => {
-      const { after = '0', limit = DEFAULT_LIMIT } = c.req.query();
+      const { after = '0', limit = String(DEFAULT_LIMIT) } = c.req.query();
       const errors: InputError[] = [];
       if (!/^\d{1,15}$/.test(after)) {
         errors.push({ parameter: 'after', code: 'type', detail: 'must be the id of a dead letter' });

@@ -5,12 +5,15 @@ import { parseBody, printable } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type HttpGroup, readJsonObject } from '../http/read-body.ts';
+import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
 import { KeyUsageView } from '../load/key-usage.ts';
 import { inPath, json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
 import type { AdminGroup } from './admin-group.ts';
+
+const KEY_ID = /^[0-9a-f]{64}$/;
 
 /** A key as callers read it, without its token. */
 const KeyView = named('ApiKey', ApiKey.extend({ key_id: z.string() }));
@@ -33,10 +36,7 @@ export const createKey = defineRoute({
   handle:
     ({ admin, http }: AdminGroup & HttpGroup) =>
     async (c) => {
-      const tenantId = c.req.param('tenant_id') ?? '';
-      const known = TenantId.safeParse(tenantId).success && (await admin.tenants.find(tenantId));
-      if (!known) throw new Refusal('unknown_tenant');
-      c.env.tenantId = tenantId;
+      const tenantId = await readTenantId(c, admin);
       const { name } = parseBody(KeyBody, (await readJsonObject(c, http)).body);
       const token = `errand_${randomBytes(32).toString('base64url')}`;
       const keyId = hash('sha256', token, 'hex');
@@ -61,10 +61,7 @@ export const listKeys = defineRoute({
   handle:
     ({ admin }: AdminGroup) =>
     async (c) => {
-      const tenantId = c.req.param('tenant_id') ?? '';
-      const known = TenantId.safeParse(tenantId).success && (await admin.tenants.find(tenantId));
-      if (!known) throw new Refusal('unknown_tenant');
-      c.env.tenantId = tenantId;
+      const tenantId = await readTenantId(c, admin);
       const keys = [...admin.keys.entries()]
         .filter(([, key]) => key.tenant_id === tenantId)
         .map(([keyId, key]) => ({ key_id: keyId, ...key }))
@@ -72,6 +69,15 @@ export const listKeys = defineRoute({
       return answer(c, { status: 200, body: { keys } });
     },
 });
+
+/** @throws Refusal unknown_tenant */
+async function readTenantId(c: Ctx, { tenants }: AdminGroup['admin']): Promise<string> {
+  const tenantId = c.req.param('tenant_id') ?? '';
+  const known = TenantId.safeParse(tenantId).success && (await tenants.find(tenantId));
+  if (!known) throw new Refusal('unknown_tenant');
+  c.env.tenantId = tenantId;
+  return tenantId;
+}
 
 /** What the keys that cost this gateway most have cost it in the last one to two minutes. */
 export const getKeyUsage = defineRoute({
@@ -90,8 +96,6 @@ export const getKeyUsage = defineRoute({
       answer(c, { status: 200, body: keyRequests.report() }),
 });
 
-const KEY_ID = /^[0-9a-f]{64}$/;
-
 /** The key stops at once here and within a moment in every other gateway. */
 export const deleteKey = defineRoute({
   method: 'delete',
@@ -101,7 +105,7 @@ export const deleteKey = defineRoute({
   tag: 'Administration',
   summary: 'Remove an API key',
   description: 'It stops at once here, and within a moment in every other gateway.',
-  parameters: [inPath('key_id', "The key's id.", z.string().regex(/^[0-9a-f]{64}$/))],
+  parameters: [inPath('key_id', "The key's id.", z.string().regex(KEY_ID))],
   answers: { 204: { description: 'It is gone.' } },
   problems: ['unknown_key', 'log_unavailable'],
   handle:

@@ -84,6 +84,14 @@ describe('an announced contract', () => {
     expect(outcome.kind === 'admitted' && idsOf(outcome.record)).toEqual(['a0-', 'c1-']);
   });
 
+  test.each(['jobs', 'deliveries'])('with the name %s, which is a word of the API, is refused', (name) => {
+    expect(announce({ contracts: [] }, { ...CONTRACT, name })).toEqual({
+      kind: 'refused',
+      code: 'invalid_request',
+      message: `${name} is a word of the API, so no action may have this name`,
+    });
+  });
+
   test('whose id stands for something else is refused', () => {
     const outcome = announce(recordOf(CONTRACT), { ...OTHER_SCHEMA, contract_id: 'a' });
     expect(outcome).toMatchObject({ kind: 'refused', code: 'other_content' });

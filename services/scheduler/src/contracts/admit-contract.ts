@@ -4,6 +4,7 @@ import {
   type ActionRecord,
   type LiveContract,
   MAX_LIVE_CONTRACTS,
+  RESERVED_ACTION_NAMES,
   type SchedulerAnswer,
 } from '@errand/contracts';
 
@@ -11,6 +12,7 @@ import {
  * What becomes of an action's contracts when an executor announces one:
  *
  *   the announced contract …                           then
+ *   has a name that the API's own paths begin with     refused
  *   has a known id and the same path and schemas       it is served, with what else it says now
  *   has a known id and others                          refused: one id, one meaning
  *   is new, at the path of those that others serve     it is served beside them: a rolling update
@@ -41,6 +43,10 @@ export function admitContract(
   context: AdmissionContext,
 ): Admitted | Refused {
   const { executorId, leaseMs, now } = context;
+  if (RESERVED_ACTION_NAMES.includes(contract.name)) {
+    const message = `${contract.name} is a word of the API, so no action may have this name`;
+    return { kind: 'refused', code: 'invalid_request', message };
+  }
   const othersOf = (live: LiveContract) => context.serversOf(live).filter((id) => id !== executorId);
   const known = contracts.find((live) => live.contract.contract_id === contract.contract_id);
   if (known && !isSameContract(known.contract, contract)) {
