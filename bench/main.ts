@@ -79,7 +79,7 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   },
 };
 
-// An exit takes the processes of a benchmark with it; the default action of a signal would leave them.
+// An exit ends the processes of a benchmark too; the default action of a signal would leave them running.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const name = process.argv[2];

@@ -6,7 +6,7 @@ const dataDir = text({
   default: '.errand',
 });
 
-/** What `npm start` reads, beside what is given to it. */
+/** What `npm start` reads, in addition to what is given to it. */
 export const localSettings = {
   dataDir,
   port: integer({
@@ -19,7 +19,7 @@ export const localSettings = {
   }),
 };
 
-/** What somebody else provides, and so is neither started nor made here. */
+/** Servers that somebody else provides, and that are neither started nor created here. */
 export interface Given {
   natsUrl: string | undefined;
   postgresUrl: string | undefined;
@@ -54,10 +54,10 @@ export const demoTargetSettings = {
   tenantId: text({ env: 'ERRAND_TENANT', description: "The key's tenant", default: 'local' }),
 };
 
-/** Where an author's actions are when nothing else is said. */
+/** The folder of an author's actions by default. */
 const DEV_ACTIONS = './actions';
 
-/** What `npm run dev` tells the executor: to follow the author's files closely and to bear what is half written. */
+/** What `npm run dev` tells the executor: follow the author's files closely and tolerate unfinished ones. */
 export function devActionEnv(env: NodeJS.ProcessEnv): Record<string, string> {
   return {
     ERRAND_ACTIONS: env.ERRAND_ACTIONS || `shipped,${DEV_ACTIONS}`,

@@ -27,5 +27,5 @@ try {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
-// What an interrupted round still waits for is of no interest.
+// Nobody needs what an interrupted round still waits for.
 process.exit();

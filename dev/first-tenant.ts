@@ -1,6 +1,6 @@
 export const FIRST_TENANT_ID = 'local';
 
-/** Makes the tenant `local` unless it is there, and resolves to a key of it that works: `remembered` if it does. */
+/** Creates the tenant `local` if missing, and resolves to a working key of it: `remembered` if that works. */
 export async function ensureFirstTenant(options: {
   url: string;
   adminKey: string;

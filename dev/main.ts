@@ -18,7 +18,7 @@ import { tellOfExecutor } from './tell/tell-of-executor.ts';
  * go on, 2 wrong configuration, 130 killed by a second Ctrl-C.
  *
  * `npm run dev` is the same with the word `dev`: the executor follows the action files in `./actions` as they are
- * written, and what becomes of them and of their jobs is told on the terminal.
+ * written, and the terminal shows what becomes of them and of their jobs.
  */
 async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
   const config = parseConfig(localSettings, env);
@@ -95,7 +95,7 @@ async function main(env: NodeJS.ProcessEnv, isDev: boolean): Promise<number> {
 
 askThisMachineDirectly(process.env);
 
-// A closed terminal or pipe must not keep the system from being stopped in order.
+// A closed terminal or pipe must not prevent an orderly stop of the system.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 process.exit(

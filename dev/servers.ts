@@ -28,7 +28,7 @@ export interface ServerUrls {
   postgresUrl: string;
 }
 
-/** Starts NATS and Postgres at once, or takes those that are given. Rejects with the reasons of all that failed. */
+/** Starts NATS and Postgres at once, or uses those that are given. Rejects with the reasons of all that failed. */
 export async function startServers(options: ServerOptions): Promise<ServerUrls> {
   const [nats, postgres] = await Promise.allSettled([ensureNats(options), ensurePostgres(options)]);
   const reasons = [nats, postgres]

@@ -28,7 +28,7 @@ test('each service has a main file', async () => {
   await Promise.all(SERVICES.map((name) => access(serviceMainFile(name))));
 });
 
-test('each service has an ops port of its own, and all know the one address of the gateway', () => {
+test('each service has its own ops port, and all know the one address of the gateway', () => {
   const envs = SERVICES.map((name) => serviceEnv(name, FACTS));
   expect(envs.map((env) => env.ERRAND_OPS_PORT)).toEqual(['1', '5', '2', '3', '4']);
   expect(new Set(envs.map((env) => env.ERRAND_PUBLIC_URL))).toEqual(new Set(['http://127.0.0.1:1']));
@@ -40,7 +40,7 @@ test('a gateway answers to the names of this machine, unless the shell names oth
   expect(hosts({ ERRAND_ALLOWED_HOSTS: 'any' })).toBe('any');
 });
 
-test('what the shell holds for other servers reaches only services that are to use those', () => {
+test('shell variables for other servers reach only services that are to use those', () => {
   const shell = { PGSSLMODE: 'require', NATS_CA_FILE: '/ca', NODE_OPTIONS: '--inspect', HOME: '/root' };
   const names = (service: 'gateway' | 'executor', env: NodeJS.ProcessEnv) =>
     Object.keys(inheritedEnv(service, env)).sort();

@@ -7,7 +7,9 @@ import type { Crew } from './process/crew.ts';
 import { isWrongConfiguration, type ServiceProcess, startService } from './process/service-process.ts';
 import type { Say } from './tell/progress.ts';
 
-/** What the local gateway answers to, unless the shell says something else: not to names that pages may have chosen. */
+/**
+ * The hosts that the local gateway answers to, unless the shell says otherwise: not names that pages may have chosen.
+ */
 const LOCAL_HOSTS = 'localhost,127.0.0.1,[::1]';
 
 export const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
@@ -18,20 +20,20 @@ export function serviceMainFile(name: ServiceName): string {
   return join(import.meta.dirname, '..', 'services', name, 'src', 'main.ts');
 }
 
-/** What all services of one local system are told. */
+/** What all services of one local system need to know. */
 export interface ServiceFacts {
   natsUrl: string;
   postgresUrl: string;
   adminKey: string;
   secretKey: string;
   ports: Record<ServiceName, number>;
-  /** What the executor is told of its actions, beside its own environment. */
+  /** What the executor is told about its actions, in addition to its own environment. */
   actionEnv?: Record<string, string>;
   /** How large the log may grow. */
   sizeEnv?: Record<string, string>;
 }
 
-/** Who needs which key. Code of actions reads whatever an executor has in its environment, so it has none of these. */
+/** Which services need which key. Actions can read the executor's environment, so it has none of these. */
 const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
   DATABASE_URL: ['gateway', 'projection', 'webhooks'],
   ERRAND_ADMIN_KEY: ['gateway'],
@@ -64,9 +66,9 @@ export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<strin
 }
 
 /**
- * What a service gets of the shell's environment. Where NATS is somebody else's, what belongs to it is meant for all. Where
- * Postgres is, what belongs to it is meant for all but the executor, which opens no database; else the executor keeps it, since
- * its actions may read it.
+ * The part of the shell's environment that a service gets. If NATS is somebody else's, its variables are meant for all.
+ * If Postgres is, its variables are meant for all but the executor, which opens no database; else the executor keeps
+ * them, since its actions may read them.
  */
 export function inheritedEnv(name: ServiceName, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const given = givenBy(env);
@@ -78,7 +80,7 @@ export function inheritedEnv(name: ServiceName, env: NodeJS.ProcessEnv): NodeJS.
   return onlyOwnKeys(name, own);
 }
 
-/** All that a service's process has in its environment. */
+/** The whole environment of a service's process. */
 export function processEnv(name: ServiceName, facts: ServiceFacts, shell: NodeJS.ProcessEnv) {
   return {
     ERRAND_ALLOWED_HOSTS: LOCAL_HOSTS,
@@ -92,8 +94,8 @@ export function gatewayUrl(ports: { gateway: number }): string {
 }
 
 /**
- * Starts each service as a process of its own and keeps it running. One that refuses its configuration is not
- * started again: `onRefused` is told its words.
+ * Starts each service as its own process and keeps it running. One that refuses its configuration is not restarted:
+ * `onRefused` gets its message.
  */
 export async function startServices(options: {
   folder: DataFolder;

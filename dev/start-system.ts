@@ -15,7 +15,7 @@ import type { Say } from './tell/progress.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 
-/** The gateway first: a port that was asked for goes to it, whatever the others remember. */
+/** The gateway first: a requested port goes to it, whatever the others remember. */
 const PORT_NAMES = [...SERVICES, 'nats', 'postgres'] as const;
 
 export interface SystemOptions {
@@ -28,7 +28,7 @@ export interface SystemOptions {
   crew: Crew;
   say: Say;
   signal: AbortSignal;
-  /** A service that cannot work with its configuration, in its own words; may come at any time. */
+  /** The message of a service that cannot work with its configuration; may come at any time. */
   onRefused: (reason: string) => void;
 }
 
@@ -52,7 +52,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
     natsUrl: given.natsUrl,
     postgresUrl: given.postgresUrl,
   });
-  // The server of somebody else has its own disk.
+  // Somebody else's server has its own disk.
   const sizeEnv = given.natsUrl === undefined ? sizesEnv(room.sizes) : {};
   const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports, actionEnv, sizeEnv };
   await startServices({ folder, facts, crew, say, onRefused });
@@ -69,7 +69,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
   return { url, ...tenant, admin_key: adminKey, nats_url: natsUrl, postgres_url: postgresUrl };
 }
 
-/** The ports of the last start where they are still free. A port that was asked for is taken or refused. */
+/** The ports of the last start if they are still free. A requested port is used or refused. */
 async function settlePorts(folder: DataFolder, port: number): Promise<Ports<(typeof PORT_NAMES)[number]>> {
   const remembered = (await readJson<Record<string, number>>(folder.portsFile)) ?? {};
   if (port !== 0) {

@@ -58,7 +58,7 @@ const ALLOWED = [
   ['libs/bootstrap/src/c.ts', '@errand/bus'],
 ] as const;
 
-/** A tree of its own under the project's lint rules, with one import planted in each file. */
+/** A separate tree under the project's lint rules, with one import planted in each file. */
 let tree: string;
 let complaints: string;
 beforeAll(() => {

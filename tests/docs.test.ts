@@ -8,13 +8,13 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   scripts: Record<string, string>;
 };
 
-/** Those of `npm run … -w @errand/client`. */
+/** The scripts of `npm run … -w @errand/client`. */
 const CLIENT_SCRIPTS = ['build', 'size'];
 
-/** Without its blocks of code, which other tests run. */
+/** Without its code blocks, which other tests run. */
 const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8').replaceAll(/^```.*?^```$/gms, '');
 
-test.each(PAGES)('%s links to what is there', (page) => {
+test.each(PAGES)('%s links to existing targets', (page) => {
   const links = [...textOf(page).matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link = '']) => link);
   const own = links.filter((link) => !/^[a-z]+:/.test(link));
   expect(own.filter((link) => !existsSync(join(ROOT, dirname(page), link)))).toEqual([]);
@@ -25,7 +25,7 @@ test.each(PAGES)('the files and scripts that %s names exist', (page) => {
   const files = [...text.matchAll(/`((?:deploy|libs|services|examples)\/[\w./-]+)`/g)].map(
     ([, file = '']) => file,
   );
-  // What is built is not there before that.
+  // Built files do not exist before the build.
   const kept = files.filter((file) => !file.includes('/dist'));
   expect(kept.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   const names = [...text.matchAll(/\bnpm run\s+([a-z][\w:-]*)/g)].map(([, name = '']) => name);

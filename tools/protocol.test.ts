@@ -23,7 +23,7 @@ test('docs/protocol holds what `node tools/protocol.ts` writes, and nothing else
   expect(Object.fromEntries(committed)).toEqual(Object.fromEntries(protocolFiles()));
 });
 
-test('the schemas take every event that the contracts take', () => {
+test('the schemas accept every event that the contracts accept', () => {
   const validators = new Map(
     Object.entries(protocolSchemas('draft-2020-12')).map(([name, schema]) => [name, compileSchema(schema)]),
   );

@@ -3,7 +3,10 @@ import { dirname, join } from 'node:path';
 import { asyncApiDocument } from './protocol/async-api.ts';
 import { protocolSchemas } from './protocol/schemas.ts';
 
-/** The files of docs/protocol by path: the executor protocol for machines, made from what the services use. */
+/**
+ * The files of docs/protocol by path: the executor protocol in machine-readable form, generated from what the services
+ * use.
+ */
 export function protocolFiles(): Map<string, string> {
   const schemas = Object.entries(protocolSchemas('draft-2020-12'));
   return new Map([

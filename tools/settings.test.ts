@@ -9,7 +9,7 @@ test('docs/settings.md is what `node tools/settings.ts` prints', async () => {
   expect(page).toBe(settingsPage());
 });
 
-test('a setting of several services is one row, and a secret is marked', () => {
+test('a setting shared by several services is one row, and a secret is marked', () => {
   const key = secret({ env: 'B_KEY', description: 'A key | two' });
   const size = integer({ env: 'A_SIZE', description: 'A size', unit: 'bytes', default: 5, min: 1, max: 9 });
   const rows = settingsPage({ one: { key, size }, two: { size } })

@@ -17,7 +17,7 @@ const READERS: Record<string, Settings> = {
   '`npm run demo`': { ...demoSettings, ...demoTargetSettings },
 };
 
-/** The page of all settings, as Markdown: a row for each variable and meaning, with all that read it. */
+/** The page of all settings, as Markdown: a row for each variable and meaning, with all its readers. */
 export function settingsPage(readers: Record<string, Settings> = READERS): string {
   return `# Settings
 

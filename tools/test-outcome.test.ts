@@ -41,7 +41,7 @@ test('a run without a report is a failure', () => {
   expect(testOutcome(run({ report: undefined }))).toEqual({ passed: 0, failed: 1 });
 });
 
-test('a project of which no test ran is a failure', () => {
+test('a project in which no test ran is a failure', () => {
   expect(testOutcome(run({ projects: ['unit', 'integration'] }))).toEqual({ passed: 2, failed: 1 });
 });
 
@@ -54,7 +54,7 @@ test('no project at all is a failure', () => {
   expect(testOutcome(run({ projects: [] }))).toEqual({ passed: 2, failed: 1 });
 });
 
-test('files of all three projects are told apart by their names', () => {
+test('files of all three projects are distinguished by their names', () => {
   const testResults = ['/a.test.ts', '/b.int.test.ts', '/c.e2e.test.ts'].map((name) =>
     file(name, ['passed']),
   );

@@ -13,7 +13,7 @@ export interface TestOutcome {
   failed: number;
 }
 
-/** How the files of each project end; the first that fits a file is its project. */
+/** The file endings of each project; the first that matches a file is its project. */
 const FILE_ENDINGS = {
   integration: '.int.test.ts',
   e2e: '.e2e.test.ts',
@@ -36,9 +36,9 @@ export interface TestRun {
 }
 
 /**
- * Returns how many tests passed and failed. `failed` is 0 for a whole and clean run only: it also counts each file
- * that failed outside its tests and each project without a single passed test, and is at least 1 when vitest ended
- * with another code than 0, as for an error that no test caught.
+ * Returns how many tests passed and failed. `failed` is 0 only for a complete and clean run: it also counts each file
+ * that failed outside its tests and each project without a single passed test, and is at least 1 when vitest ended with
+ * a code other than 0, as for an error that no test caught.
  */
 export function testOutcome({ projects, exitCode, report }: TestRun): TestOutcome {
   const files = report?.testResults ?? [];

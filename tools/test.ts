@@ -15,10 +15,10 @@ import {
 } from './test-outcome.ts';
 
 /**
- * Runs test projects of the vitest configuration: `node tools/test.ts unit integration e2e`; or `containers`, which
- * is the integration tests of what speaks to the servers, with servers from containers; or `validated`, which is those end-to-end tests that
- * leave the gateway alive, their callers behind an independent validator, or `unvalidated`, which is the others; or
- * `dates`, which is the unit project on days and in time zones of its own choice, by Debian's faketime. The last line is
+ * Runs test projects of the vitest configuration: `node tools/test.ts unit integration e2e`; or `containers`, the
+ * integration tests of what speaks to the servers, with servers from containers; or `validated`, the end-to-end tests
+ * that leave the gateway alive, with callers behind an independent validator, or `unvalidated`, the others; or `dates`,
+ * the unit project on days and in time zones of its own choice, by Debian's faketime. The last line is
  * `N passed, N failed`.
  *
  * | exit code | meaning |
@@ -58,29 +58,29 @@ async function main(words: string[]): Promise<number> {
   return runProjects(projects, {});
 }
 
-/** Whatever else there is reaches NATS and Postgres through these. */
+/** Everything else reaches NATS and Postgres through these. */
 const ADAPTERS = ['libs/bus/', 'libs/postgres/', 'libs/testkit/'];
 
 const CONTAINERS_ENV = {
   ERRAND_TEST_SERVERS: 'containers',
-  // The reaper is a container of its own image; each test file removes what it started.
+  // The reaper is a container from a separate image; each test file removes what it started.
   TESTCONTAINERS_RYUK_DISABLED: 'true',
 };
 
-// The validator takes 75 calls a second.
+// The validator handles 75 calls a second.
 const VALIDATED_ENV = { ERRAND_E2E_VALIDATED: 'true', ERRAND_ROUND_RUNS: '200' };
 const VALIDATED = /^(round|feed|payloads|webhooks-pause|client|errand-command.*)\.e2e\.test\.ts$/;
 const E2E = join(import.meta.dirname, '..', 'tests', 'e2e');
 
-/** The eve of a day that not every year has, and an hour that the clocks leave out. */
+/** The eve of a leap day, and an hour that the clocks skip. */
 const DATES = [
   ['2028-02-28 23:59:40', 'Asia/Kolkata'],
   ['2027-03-28 01:59:40', 'Europe/Berlin'],
 ] as const;
-/** What knows no date, and takes its time. */
+/** Tests that do not depend on dates and are slow. */
 const DATELESS = ['--exclude=shipped-actions/**', '--exclude=tests/boundaries.test.ts'];
 
-/** Run in both ways: the validator cannot take all that it asks. */
+/** Run in both ways: the validator cannot handle all its requests. */
 const FULL_LOAD = 'round.e2e.test.ts';
 
 function isValidated(file: string): boolean {
@@ -99,7 +99,7 @@ async function hasFaketime(): Promise<boolean> {
   );
 }
 
-/** Timers keep the real time: only what a clock says is another. */
+/** Timers keep real time: only the clocks are changed. */
 async function runOnDates(): Promise<number> {
   let [passed, failed] = [0, 0];
   for (const [date, zone] of DATES) {
@@ -137,7 +137,7 @@ async function runVitest(options: {
   projects: TestProjectName[];
   env: Record<string, string>;
   args: readonly string[];
-  /** The command that runs the command. */
+  /** The command that wraps the test command. */
   through: readonly string[];
 }): Promise<TestOutcome> {
   const { projects, env, args, through } = options;
@@ -158,7 +158,7 @@ async function runVitest(options: {
     ];
     const child = spawn(command, words, {
       cwd: join(import.meta.dirname, '..'),
-      // The tests' servers are on this machine, and nobody else's settings are theirs.
+      // The tests' servers are on this machine, and settings of other servers must not apply.
       env: { ...ownEnv(process.env), NO_PROXY: '127.0.0.1', ...env },
       stdio: 'inherit',
     });

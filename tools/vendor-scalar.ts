@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { brotliCompressSync, constants } from 'node:zlib';
 
 /*
- * Puts Scalar's page for OpenAPI documents into the gateway: `npm run vendor:scalar`. As a dependency it would
- * bring three hundred packages; what a browser needs of it is one file.
+ * Puts Scalar's page for OpenAPI documents into the gateway: `npm run vendor:scalar`. As a dependency it would bring
+ * three hundred packages; a browser needs only one file of it.
  */
 
 const PACKAGE = '@scalar/api-reference@1.72.1';
@@ -16,7 +16,7 @@ const SHA512 = 'XpEJ0rfc/cXbCrR+iC4kK0o/WwX2dTtGQbT049OlPKAHD6IMIFdTeGz2r+M27P2E
 const STANDALONE = 'package/dist/browser/standalone.js';
 const TARGET = join(import.meta.dirname, '..', 'services', 'gateway', 'vendor');
 
-/** The package's manifest says MIT; it ships no text of it. */
+/** The package's manifest says MIT; it ships no license text. */
 const LICENSE = `${PACKAGE}, https://github.com/scalar/scalar
 
 MIT License

@@ -3,7 +3,7 @@ import { Metadata } from '@errand/contracts';
 
 const BLOCK_BYTES = 65_536;
 
-/** As many bytes as asked for, always the same and not to be compressed, block after block in the same memory. */
+/** The requested number of bytes, always the same and incompressible, block after block in the same memory. */
 export function* fileBlocks(bytes: number): Generator<Uint8Array> {
   const words = new Uint32Array(BLOCK_BYTES / 4);
   let word = 1;
@@ -20,8 +20,8 @@ export function* fileBlocks(bytes: number): Generator<Uint8Array> {
 }
 
 /**
- * Makes a file of `bytes` in a worker thread. Its first attempt never goes on after `stop_at` bytes, if there is such a
- * number. Its input is a record of strings.
+ * Makes a file of `bytes` in a worker thread. If `stop_at` is given, its first attempt hangs after that many bytes. Its
+ * input is a record of strings.
  */
 export const file = defineAction({
   name: 'file',

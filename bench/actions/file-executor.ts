@@ -1,4 +1,4 @@
-/* An executor under measurement: the real one, with an action that makes files, beside its own. */
+/* An executor under measurement: the real one, with its own actions and one that makes files. */
 import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';

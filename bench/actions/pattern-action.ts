@@ -1,7 +1,7 @@
 import { defineAction } from '@errand/actions';
 import { z } from 'zod';
 
-/** An action whose input is checked by a pattern that takes long for some texts. It does nothing itself. */
+/** An action whose input is checked by a pattern that is slow for some texts. It does nothing itself. */
 export const pattern = defineAction({
   name: 'pattern',
   input: z.object({ text: z.string().regex(/<[^>]{1,200}\/>/) }),

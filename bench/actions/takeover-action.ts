@@ -1,7 +1,7 @@
 import { defineAction } from '@errand/actions';
 import { Metadata } from '@errand/contracts';
 
-/** Runs until its executor goes away; every attempt after the first returns at once. */
+/** Runs until its executor goes away; every later attempt returns at once. */
 export const hold = defineAction({
   name: 'hold',
   input: Metadata,

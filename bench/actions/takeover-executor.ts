@@ -1,4 +1,4 @@
-/* An executor under measurement: the real one, with an action that it is taken away from. */
+/* An executor under measurement: the real one, with an action that is taken over from it. */
 import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';

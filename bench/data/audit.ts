@@ -11,11 +11,13 @@ import { residentMb } from '../harness/process-usage.ts';
 const EVENTS = Number(process.env.ERRAND_BENCH_EVENTS || 1_000_000);
 const PATIENCE_MS = 900_000;
 const LOOK_MS = 250;
-/** A reader that takes this much in a second, for so many seconds. */
+/** A reader that reads this much per second, for this many seconds. */
 const SLOW_BYTES_PER_S = 1_000_000;
 const SLOW_S = 20;
 
-/** What `errand verify` and `errand audit export` take for a million events, and how the services' memory grows by it. */
+/**
+ * The time of `errand verify` and `errand audit export` for a million events, and how the services' memory grows by it.
+ */
 export async function benchAudit(): Promise<object> {
   await using system = await startBenchSystem([{ name: 'gateway' }, { name: 'projection' }]);
   await using bus = await openBus({ servers: system.nats.url, name: 'bench', topology: DEFAULT_TOPOLOGY });
@@ -48,7 +50,7 @@ export async function benchAudit(): Promise<object> {
   return { events: EVENTS, rows };
 }
 
-/** Runs a call and looks at a service's memory meanwhile. */
+/** Runs a call and measures a service's memory meanwhile. */
 async function watch(system: BenchSystem, service: string, call: () => Promise<number>) {
   const pid = system.pids[service] as number;
   const { now: beforeMb } = await residentMb(pid);
@@ -89,7 +91,7 @@ async function* linesOf(response: Response): AsyncGenerator<string, void, undefi
   }
 }
 
-/** Takes a little now and then, and goes away before the end. */
+/** Reads a little now and then, and leaves before the end. */
 async function readSlowly(system: BenchSystem): Promise<number> {
   const reader = (await ask(system, '/admin/audit')).body?.getReader();
   const untilMs = performance.now() + SLOW_S * 1_000;

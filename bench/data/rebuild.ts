@@ -20,9 +20,9 @@ const REBUILD_PATH = '/admin/projections/job_summary/rebuild';
 const OVER_MS = 900_000;
 
 /**
- * Drops job_summary under load and has it made again: how fast that is, under load and at rest, against a COPY of the same
- * rows into the same table; whether any status call was answered wrongly meanwhile; and whether the table is what an
- * independent fold of the log gives.
+ * Drops job_summary under load and rebuilds it: how fast that is, under load and at rest, compared with a COPY of the
+ * same rows into the same table; whether any status call got a wrong answer meanwhile; and whether the table matches an
+ * independent fold of the log.
  */
 export async function benchRebuild(): Promise<object> {
   await using resources = new AsyncDisposableStack();
@@ -64,7 +64,7 @@ export async function benchRebuild(): Promise<object> {
   const cpuAfter = await cpuOf(system);
   const peakMb = await residentMb(system.pids.projection as number);
   const comparedAgain = await compareWithLog(bus, db);
-  // It would take the table of the COPY for one that a rebuild has left behind.
+  // It would mistake the COPY's table for one that a rebuild has left behind.
   const projection = system.processes.get('projection');
   if (projection) await stopProcess(projection);
   const copied = await copyRows(system.databaseUrl, db);
@@ -103,10 +103,10 @@ export async function benchRebuild(): Promise<object> {
   };
 }
 
-/** Those that a rebuild keeps busy. */
+/** The processes that a rebuild keeps busy. */
 const PROCESSES = ['projection', 'nats', 'postgres'];
 
-/** Seconds that each has used so far. */
+/** CPU seconds that each has used so far. */
 async function cpuOf(system: BenchSystem): Promise<Record<string, number>> {
   const used = PROCESSES.map(async (name) => [name, await cpuSeconds(system.pids[name] as number)] as const);
   return Object.fromEntries(await Promise.all(used));
@@ -117,7 +117,7 @@ interface Figures {
   seconds: number;
 }
 
-/** A rebuild and a COPY that end with the same rows are told by the same measures. */
+/** Prints a rebuild and a COPY that end with the same rows by the same measures. */
 function line({ events, seconds }: Figures, rows: number): string {
   const perS = (count: number) => Math.round(count / seconds);
   return `${events} events, ${rows} rows in ${seconds} s = ${perS(events)} events/s, ${perS(rows)} rows/s`;
@@ -139,7 +139,7 @@ async function rebuildNow(system: BenchSystem): Promise<Figures> {
   return { events: done.events, seconds: round(seconds, 1) };
 }
 
-/** Until every job has ended and every event is in the table. */
+/** Waits until every job has ended and every event is in the table. */
 async function untilAtRest(bus: Bus): Promise<void> {
   for (const consumer of ['executor-noop-0', 'projection']) {
     await waitUntil(

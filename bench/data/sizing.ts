@@ -16,8 +16,9 @@ const MB = 1_048_576;
 const PATIENCE_MS = 120_000;
 
 /**
- * What a million jobs of three events each cost nats-server: memory and disk of JOBS, with its subject for each event,
- * and of AUDIT; and how long the server takes to come back after a kill -9. Filled with ERRAND_BENCH_JOBS jobs and scaled.
+ * The cost of a million jobs of three events each for nats-server: memory and disk of JOBS, with its subject for each
+ * event, and of AUDIT; and how long the server takes to come back after a kill -9. Filled with ERRAND_BENCH_JOBS jobs
+ * and scaled.
  */
 export async function benchSizing(): Promise<object> {
   await using resources = new AsyncDisposableStack();
@@ -58,7 +59,7 @@ export async function benchSizing(): Promise<object> {
   });
 }
 
-/** Memory of the server with AUDIT alone, after a restart in order. */
+/** Memory of the server with AUDIT alone, after an orderly restart. */
 async function restWithoutJobs(bus: Bus, nats: RunningNats & { restart(): Promise<void> }): Promise<number> {
   await connectionOf(bus).request(`$JS.API.STREAM.DELETE.${JOBS_STREAM}`, '', { timeout: PATIENCE_MS });
   await nats.restart();

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A gateway in a process of its own, so that its CPU time is its own. */
+/** A gateway in its own process, so that its CPU time is its own. */
 export interface BenchGateway {
   readonly url: string;
   readonly adminKey: string;
@@ -12,7 +12,7 @@ export interface BenchGateway {
 
 export async function startBenchGateway(options: {
   natsUrl: string;
-  /** `none` acknowledges each append without making it. */
+  /** `none` acknowledges each append without doing it. */
   append: 'log' | 'none';
 }): Promise<BenchGateway> {
   const adminKey = 'bench-admin-key-of-no-value';

@@ -12,7 +12,7 @@ import { type ServiceName, serviceMainFile } from '../../dev/services.ts';
 const READY_MS = 60_000;
 const KILL_AFTER_MS = 10_000;
 
-/** A system under measurement, on servers of its own: every service and every server is a process of its own. */
+/** A system under measurement, on its own servers: every service and every server is a separate process. */
 export interface BenchSystem extends AsyncDisposable {
   /** Base of the gateway's API. */
   readonly url: string;
@@ -20,7 +20,7 @@ export interface BenchSystem extends AsyncDisposable {
   readonly adminKey: string;
   readonly nats: RunningNats;
   readonly databaseUrl: string;
-  /** By name: the services that were asked for, `nats` and `postgres`. */
+  /** By name: the requested services, `nats` and `postgres`. */
   readonly pids: Readonly<Record<string, number>>;
   readonly processes: ReadonlyMap<ServiceName, ChildProcess>;
 }
@@ -32,9 +32,9 @@ interface ServiceStart {
   nodeFlags?: readonly string[];
 }
 
-/** Resolves when all that was asked for is ready and the tenant `bench` is there. Temporary data, real durability. */
+/** Resolves when everything requested is ready and the tenant `bench` exists. Temporary data, real durability. */
 export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<BenchSystem> {
-  // Executors serve what a scheduler lets them serve.
+  // Executors serve only what a scheduler lets them serve.
   const needsScheduler = asked.some(({ name }) => name === 'executor');
   const isGiven = asked.some(({ name }) => name === 'scheduler');
   const services = needsScheduler && !isGiven ? [...asked, { name: 'scheduler' } as const] : asked;

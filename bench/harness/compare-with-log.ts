@@ -6,8 +6,8 @@ import { type Db, rowOfState, stateOfRow } from '@errand/postgres';
 const PAGE = 5_000;
 
 /**
- * Folds the log anew and compares each job's row with what comes out, byte by byte. Of a job that has ended a hash is kept
- * and nothing else, so memory follows the jobs that are open at a time. The log must be at rest.
+ * Folds the log independently and compares each job's row with the outcome, byte by byte. For an ended job only a hash
+ * is kept, so memory follows the number of jobs open at a time. The log must be at rest.
  */
 export async function compareWithLog(
   bus: { readonly jobs: Pick<Bus['jobs'], 'readAll'> },

@@ -13,19 +13,19 @@ import {
 import { sql } from 'kysely';
 import { round } from './percentile.ts';
 
-/** Empty by now; its name is one that partitions can be made for. */
+/** Empty by now; its name is one for which partitions can be created. */
 const TABLE = 'job_summary_rebuild';
 const PAGE = 5_000;
 
 export interface CopyFigures {
   rows: number;
-  /** Into a table that has its indexes. */
+  /** Into a table that already has its indexes. */
   seconds: number;
-  /** Into one that gets them afterwards. */
+  /** Into one whose indexes are created afterwards. */
   seconds_indexes_after: number;
 }
 
-/** What Postgres takes for a COPY of job_summary's rows into an empty table like it, in one transaction. */
+/** How long Postgres takes to COPY job_summary's rows into an empty table like it, in one transaction. */
 export async function copyRows(databaseUrl: string, db: Db): Promise<CopyFigures> {
   await using session = await openSession({ url: databaseUrl, name: 'bench' });
   const pages = await readPages(db);

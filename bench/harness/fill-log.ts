@@ -14,7 +14,10 @@ const AFTER_REQUEST: readonly JobFact[] = [
   { type: 'JobSucceeded', data: { attempt: 1, result: { kwh: 7_142.5, months: 12 }, duration_ms: 840 } },
 ];
 
-/** Writes whole jobs of an action that nobody runs, `events` each: 3, or 4 with progress. Resolves to events a second. */
+/**
+ * Writes whole jobs of an action that nobody runs, with 3 `events` each, or 4 with progress. Resolves to events a
+ * second.
+ */
 export async function fillLog(bus: Bus, wanted: { jobs: number; events: 3 | 4 }): Promise<number> {
   const facts = AFTER_REQUEST.filter(({ type }) => wanted.events === 4 || type !== 'JobProgressed');
   const begunMs = performance.now();
@@ -45,7 +48,7 @@ async function writeJobs(bus: Bus, count: number, facts: readonly JobFact[]): Pr
   }
 }
 
-/** A busy machine may leave a batch open; the same events again settle what became of it. */
+/** On a busy machine a batch may stay open; appending the same events again settles what became of it. */
 async function appendPatiently(bus: Bus, requests: readonly AppendRequest[]): Promise<AppendOutcome[]> {
   for (let tries = 1; ; tries++) {
     try {

@@ -1,6 +1,6 @@
 /*
- * A gateway under measurement: tells its port and, when asked, the CPU time that it has used (`cpu`), or its memory after
- * a full collection (`memory`, which takes --expose-gc).
+ * A gateway under measurement: reports its port and, when asked, the CPU time that it has used (`cpu`), or its memory
+ * after a full collection (`memory`, which needs --expose-gc).
  */
 import { settings, startGateway } from '@errand/gateway';
 import { runService } from '@errand/runtime';

@@ -13,19 +13,19 @@ export interface Memory {
 export interface Spell {
   seconds: number;
   cpuS: number;
-  /** Messages to NATS and from it. */
+  /** Messages to and from NATS. */
   natsSent: number;
   natsReceived: number;
-  /** Subscriptions at its beginning. */
+  /** Subscriptions at the start. */
   subscriptions: number;
 }
 
 export interface GatewayWatch {
-  /** After a full collection of garbage. */
+  /** After a full garbage collection. */
   memory(): Promise<Memory>;
-  /** MB in memory as they are, and the most there ever were. */
+  /** Current and peak resident memory in MB. */
   residentMb(): Promise<{ now: number; peak: number }>;
-  /** What the gateway uses while something is done. */
+  /** What the gateway uses during the work. */
   during(work: () => Promise<unknown>): Promise<Spell>;
 }
 
@@ -62,7 +62,7 @@ export function watchGateway({ pids, processes, nats }: BenchSystem): GatewayWat
   };
 }
 
-/** Resolves to the first message from a child process that fits. */
+/** Resolves to the first matching message from a child process. */
 export function messageOf<T>(child: ChildProcess, fits: (message: unknown) => boolean): Promise<T> {
   return new Promise((resolve) => {
     const listen = (message: unknown) => {

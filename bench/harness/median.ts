@@ -1,4 +1,4 @@
-/** The middle of some figures; of the two in the middle the mean. NaN for none. */
+/** The middle one of some figures; for an even number, the mean of the two in the middle. NaN for none. */
 export function median(figures: readonly number[]): number {
   const sorted = figures.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);

@@ -13,7 +13,7 @@ export interface NatsTraffic {
   subscriptions: number;
 }
 
-/** By name of the client, as the server's monitor tells it. */
+/** By name of the client, as the server's monitor reports it. */
 export async function natsTraffic(monitorUrl: string): Promise<Map<string, NatsTraffic>> {
   const response = await fetch(`${monitorUrl}/connz?limit=1024`);
   const { connections } = (await response.json()) as { connections: Connection[] };

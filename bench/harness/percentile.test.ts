@@ -9,10 +9,10 @@ test('a percentile is one of the figures, whatever their order', () => {
   expect(percentile([7], 0.01)).toBe(7);
 });
 
-test('nothing has no percentile', () => {
+test('an empty list has no percentile', () => {
   expect(percentile([], 0.5)).toBeNaN();
 });
 
-test('a figure is rounded to so many decimals', () => {
+test('a figure is rounded to the given number of decimals', () => {
   expect(round(1.2345, 2)).toBe(1.23);
 });

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 
 /*
- * What processes use, by Linux's /proc (proc_pid_stat(5), proc_pid_status(5)): asked from outside, so the question costs
+ * What processes use, from Linux's /proc (proc_pid_stat(5), proc_pid_status(5)): read from outside, so measuring costs
  * the measured process nothing.
  */
 
-/** Ticks of /proc a second; 100 on every Linux that Node runs on. */
+/** Ticks of /proc per second; 100 on every Linux that Node supports. */
 const TICKS_PER_S = 100;
 const BYTES_PER_MB = 1_048_576;
 
@@ -17,14 +17,14 @@ export async function cpuSeconds(pid: number): Promise<number> {
   return ticks / TICKS_PER_S;
 }
 
-/** MB in memory, and the most there ever were. */
+/** Current and peak resident memory in MB. */
 export async function residentMb(pid: number): Promise<{ now: number; peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
   return { now: (kb('VmRSS') * 1_024) / BYTES_PER_MB, peak: (kb('VmHWM') * 1_024) / BYTES_PER_MB };
 }
 
-/** How often a process and its children have gone to sleep so far, which is how often they were woken. */
+/** How often a process and its children have gone to sleep so far, which equals how often they were woken. */
 export async function wakeUps(pid: number): Promise<number> {
   const pids = [pid, ...(await childrenOf(pid)).map((child) => child.pid)];
   const counts = pids.map(async (each) => {
@@ -38,7 +38,7 @@ export async function wakeUps(pid: number): Promise<number> {
   return sum(await Promise.all(counts));
 }
 
-/** MB of a process and its children, each shared page divided among those who share it. */
+/** MB of a process and its children, each shared page divided among the processes that share it. */
 export async function proportionalMb(pid: number): Promise<number> {
   const pids = [pid, ...(await childrenOf(pid)).map((child) => child.pid)];
   const kbs = pids.map(async (each) => {
@@ -62,13 +62,13 @@ interface ProcessStat {
   pid: number;
   parent: number;
   ticks: number;
-  /** Of children that have ended and were waited for. */
+  /** Ticks of children that have ended and were waited for. */
   ticksOfEndedChildren: number;
 }
 
 async function readStat(pid: number): Promise<ProcessStat> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The second field is a name that may hold anything, so the others are counted from behind it: state is the third.
+  // The second field is a name that may hold anything, so the others are counted from after it: state is the third.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const field = (position: number) => Number(fields[position - 3]);
   return {

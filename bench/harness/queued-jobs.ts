@@ -20,8 +20,8 @@ const LANES = 128;
 export interface QueuedJobs extends AsyncDisposable {
   readonly jobIds: readonly string[];
   /**
-   * Writes a start and a success to each job, as fast as the log takes them. Resolves to the moment at which each success
-   * was acknowledged, in monotonic milliseconds (see `monotonicMs`), by job id.
+   * Writes a start and a success to each job, as fast as the log accepts them. Resolves to the moment at which each
+   * success was acknowledged, in monotonic milliseconds (see `monotonicMs`), by job id.
    */
   endAll(): Promise<Map<string, number>>;
 }

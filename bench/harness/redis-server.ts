@@ -17,7 +17,7 @@ export interface RunningRedis extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Resolves to a Redis of its own on 127.0.0.1, or to undefined where there is no `redis-server` on the PATH. */
+/** Resolves to a separate Redis on 127.0.0.1, or to undefined if there is no `redis-server` on the PATH. */
 export async function startRedis(): Promise<RunningRedis | undefined> {
   await using resources = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'errand-bench-redis-'));

@@ -14,7 +14,7 @@ export interface Answers {
   runs: number;
   /** Status calls that were compared. */
   compared: number;
-  /** Calls answered with 503: nothing is said, and nothing wrong. */
+  /** Calls answered with 503: nothing is reported, so nothing is wrong. */
   unavailable: number;
   wrong: number;
   /** The first few wrong ones. */
@@ -24,12 +24,12 @@ export interface Answers {
 const READERS = 4;
 const RUN_CONNECTIONS = 32;
 const SAMPLES = 5;
-/** Of the jobs that were run these many newest are asked about. */
+/** Only this many of the newest jobs are asked about. */
 const RECENT = 2_000;
 
 /**
- * Runs jobs at a steady rate and asks for the status of these and of ended ones, over and over. A run must be answered with
- * 202; a job that was accepted must be known, its version must not fall, and once ended it stays as it is.
+ * Runs jobs at a steady rate and repeatedly asks for the status of these and of ended ones. A run must be answered with
+ * 202; an accepted job must be known, its version must not fall, and once ended it stays as it is.
  */
 export async function startTraffic(options: {
   system: BenchSystem;

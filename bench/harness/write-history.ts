@@ -2,18 +2,18 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
 import { type JobFact, type JobRef, toJobEvent, uuidV7Floor } from '@errand/contracts';
 
-/** Jobs whose events are mixed in the log. */
+/** Jobs whose events are interleaved in the log. */
 const OPEN_JOBS = 5_000;
-/** What the server takes in one atomic batch. */
+/** The server's limit for one atomic batch. */
 const BATCH = 1_000;
-/** A job is requested at some time of these last days. */
+/** Each job is requested at some time in these last days. */
 const DAYS = 3;
 const DAY_MS = 86_400_000;
 
 export interface History {
   readonly events: number;
   readonly jobs: number;
-  /** Some of the jobs, as they ended. */
+  /** Some of the jobs, in their final state. */
   readonly sample: { jobId: string; status: string; version: number }[];
 }
 
@@ -22,7 +22,7 @@ const SAMPLE_EVERY = 100;
 interface OpenJob {
   readonly index: number;
   readonly ref: JobRef;
-  /** How it ends. */
+  /** Its final status. */
   readonly status: string;
   readonly facts: JobFact[];
   timeMs: number;
@@ -30,8 +30,9 @@ interface OpenJob {
 }
 
 /**
- * Appends at least so many events of jobs that have all ended: of every hundred jobs 85 succeed, 8 fail, 4 are canceled and
- * 3 expire; a tenth is retried, and most tell of progress. Through atomic batches, each event under its job's guard.
+ * Appends at least that many events of jobs that have all ended: of every hundred jobs 85 succeed, 8 fail, 4 are
+ * canceled and 3 expire; a tenth is retried, and most report progress. Uses atomic batches, with each event under its
+ * job's guard.
  */
 export async function writeHistory(
   bus: { readonly jobs: Pick<Bus['jobs'], 'appendBatch'> },
@@ -50,7 +51,7 @@ export async function writeHistory(
       open.push(job);
     }
     if (open.length === 0) return { events, jobs, sample };
-    // The first ones go to the back, so that a job's events are far apart.
+    // The first jobs go to the back, so that the events of one job are far apart.
     const turn = open.splice(0, BATCH);
     const requests = turn.map((job) => ({
       ref: job.ref,
@@ -117,7 +118,7 @@ function requestOf(job: { tenantId: string; action: string; index: number }): Jo
       metadata: { order: String(index) },
       source: 'api',
       requested_by: 'bench',
-      // Nothing expires them while they are written.
+      // Far enough ahead that nothing expires them while they are written.
       finish_by: new Date(Date.now() + DAY_MS).toISOString(),
     },
   };

@@ -26,8 +26,8 @@ interface Round {
 }
 
 /**
- * Requests per second that one gateway answers with 202, and its CPU time for each: with the append to a real log, and
- * with an append that does nothing. Both gateways stand at the same time and take turns under load.
+ * Requests per second that one gateway answers with 202, and its CPU time for each: once with the append to a real log,
+ * and once with an append that does nothing. Both gateways run at the same time and take turns under load.
  */
 export async function benchAccept(): Promise<object> {
   const dir = await mkdtemp(join(tmpdir(), 'errand-bench-'));

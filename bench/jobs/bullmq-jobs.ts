@@ -6,7 +6,7 @@ import { killWithThisProcess, stopProcess } from '../harness/bench-system.ts';
 const GIVE_UP_MS = 10_000;
 
 export interface BullmqJobs extends AsyncDisposable {
-  /** Adds one job and resolves when its worker, a process of its own, has completed it. */
+  /** Adds one job and resolves when its worker, a separate process, has completed it. */
   run(): Promise<void>;
 }
 

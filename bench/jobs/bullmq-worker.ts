@@ -1,4 +1,4 @@
-/* BullMQ's side of the comparison: a worker whose jobs do nothing, on the Redis at the port that is given. */
+/* BullMQ's side of the comparison: a worker whose jobs do nothing, on the Redis at the given port. */
 import { Worker } from 'bullmq';
 
 const worker = new Worker('noop', async () => ({}), {

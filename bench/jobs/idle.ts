@@ -14,7 +14,7 @@ interface Usage {
   mb: number;
 }
 
-/** What each process of a system uses while nobody asks anything of it, and what the services say to NATS meanwhile. */
+/** What each process of a system uses while it is idle, and what the services send to NATS meanwhile. */
 export async function benchIdle(): Promise<object> {
   await using system = await startBenchSystem(SERVICES.map((name) => ({ name })));
   await sleep(SETTLE_MS);

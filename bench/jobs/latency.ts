@@ -12,14 +12,14 @@ const RUNS_PER_BLOCK = 100;
 
 interface Contender {
   name: string;
-  /** One job from its request to the caller's knowledge of its end. */
+  /** One job from its request until the caller knows of its end. */
   run(): Promise<void>;
   readonly took: number[];
 }
 
 /**
- * How long a caller waits for a job that does nothing, one at a time on an idle system: `run` with `Prefer: wait`, and
- * beside it BullMQ's add and waitUntilFinished. Both stand at the same time and take turns in blocks.
+ * How long a caller waits for a job that does nothing, one at a time on an idle system: `run` with `Prefer: wait`,
+ * compared with BullMQ's add and waitUntilFinished. Both run at the same time and take turns in blocks.
  */
 export async function benchLatency(): Promise<object> {
   await using resources = new AsyncDisposableStack();
@@ -61,13 +61,13 @@ export async function benchLatency(): Promise<object> {
   return report(contenders, cpu);
 }
 
-/** Seconds of CPU by process. */
+/** CPU seconds by process. */
 async function cpuOf({ pids }: BenchSystem): Promise<Map<string, number>> {
   const seconds = Object.entries(pids).map(async ([name, pid]) => [name, await cpuSeconds(pid)] as const);
   return new Map(await Promise.all(seconds));
 }
 
-/** One job that does nothing, from its request to the caller's knowledge of its end. */
+/** One job that does nothing, from its request until the caller knows of its end. */
 export async function runAndWait(pool: Pool, { adminKey }: BenchSystem): Promise<void> {
   const { statusCode, body } = await pool.request({
     path: '/v2/tenants/bench/noop/run',

@@ -13,8 +13,8 @@ const GOAL_MB = 64;
 const MEASURED = ['executor', 'gateway'] as const;
 
 /**
- * A file of 50 MiB from an action's worker thread through the log to a caller: the memory that the executor and the
- * gateway take for it at their peak, beyond what they held at rest, and how long it takes. Every byte is compared.
+ * A file of 50 MiB from an action's worker thread through the log to a caller: the peak memory of the executor and the
+ * gateway above what they held at rest, and how long it takes. Every byte is compared.
  */
 export async function benchPayloads(): Promise<object> {
   const mainFile = fileURLToPath(new URL('../actions/file-executor.ts', import.meta.url));
@@ -63,7 +63,7 @@ async function make(system: BenchSystem, bytes: number) {
   };
 }
 
-/** Has the kernel forget the peaks so far (proc_pid_clear_refs(5)); resolves with what the processes hold, in MB. */
+/** Makes the kernel forget the peaks so far (proc_pid_clear_refs(5)); resolves with what the processes hold, in MB. */
 function resetPeaks(system: BenchSystem): Promise<number[]> {
   return Promise.all(
     MEASURED.map(async (name) => {

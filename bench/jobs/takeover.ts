@@ -17,7 +17,7 @@ import { percentile } from '../harness/percentile.ts';
 
 const ROUNDS = 25;
 const LEASE_MS = 3_000;
-/** A job is taken over within the lease and this much more; on a stop within this alone. */
+/** A job is taken over within the lease plus this margin; on an orderly stop, within this margin alone. */
 const MARGIN_MS = 1_000;
 const MAX_WAIT_MS = 30_000;
 
@@ -39,8 +39,8 @@ const WAYS: readonly Way[] = [
 ];
 
 /**
- * From the signal that ends the executor of a running job to the begin of the job's next attempt on another one, as
- * the log tells it. Two executors stand at a time; each signal comes at a random moment of the lease.
+ * From the signal that ends the executor of a running job to the start of the job's next attempt on another one, by the
+ * log's times. Two executors run at a time; each signal comes at a random moment of the lease.
  */
 export async function benchTakeover(): Promise<object> {
   await using resources = new AsyncDisposableStack();
@@ -100,7 +100,7 @@ async function measureTakeover({
     const { executorId } = foldJob(await bus.jobs.read(ref))?.attempt.value ?? {};
     const executor = executors.find(({ pid }) => pid === executorPid(executorId ?? ''));
     if (!executor) throw new Error(`no executor here is ${executorId}`);
-    // The lease is renewed every third of it: its age at the signal is a matter of luck.
+    // The lease is renewed every third of it, so its age at the signal is random.
     await sleep((Math.random() * LEASE_MS) / 3);
     const signalledMs = performance.now();
     way.end(executor);
@@ -112,7 +112,7 @@ async function measureTakeover({
   }
 }
 
-/** Resolves, one call for each, to when the log told of a JobStarted. */
+/** Resolves, once per call, to when the log reported a JobStarted. */
 async function watchStarts(bus: Bus, ref: JobRef): Promise<{ next(): Promise<number>; stop(): void }> {
   const waiting = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
   let told = 0;

@@ -1,19 +1,19 @@
 /*
- * Callers under measurement, in a process of their own: each waits for one job, on an event stream or in a status call.
- * Told once what to wait for, it says `waiting` when every call is made, and when every call is over what came of it.
+ * Callers under measurement, in their own process: each waits for one job, on an event stream or in a status call.
+ * Given its order once, it says `waiting` when every call is made, and reports when every call is over.
  */
 import { Agent, get } from 'node:http';
 import { monotonicMs } from '../harness/queued-jobs.ts';
 import type { WaitOrder, WaitReport } from './waiters.ts';
 
-/** Calls that are being made at the same time, so that the backlog of the listening socket does not overflow. */
+/** Calls that are being opened at the same time, so that the listening socket's backlog does not overflow. */
 const CONNECTING = 64;
-/** Longer than every wait. */
+/** Longer than any wait. */
 const SILENCE_MS = 90_000;
 const ENDING = /^event: Job(Succeeded|Failed|Canceled|Expired)$/gm;
 
 process.once('message', async (order: WaitOrder) => {
-  // An agent that keeps nothing alive: a connection a waiter.
+  // An agent without keep-alive: one connection per waiter.
   const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
   const report: WaitReport = { endedAtMs: [], failures: [] };
   const jobIds = order.jobIds.values();
@@ -38,9 +38,9 @@ process.once('message', async (order: WaitOrder) => {
 });
 
 interface Call {
-  /** Resolves when the server has the request: it has begun to answer, or at least has been sent all. */
+  /** Resolves when the server has the request: it has begun to answer, or at least the request has been fully sent. */
   readonly made: Promise<unknown>;
-  /** Resolves to the moment at which the caller knew of its job's end. */
+  /** Resolves to the moment at which the caller learned of its job's end. */
   readonly ended: Promise<number>;
 }
 

@@ -5,7 +5,7 @@ const BYTES_PER_MB = 1_048_576;
 
 export interface WaitersSeen {
   waiters: number;
-  /** How long it took to have all of them wait. */
+  /** How long it took until all of them were waiting. */
   connectingS: number;
   alone: Memory;
   waiting: Memory;

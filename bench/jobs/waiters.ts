@@ -9,14 +9,14 @@ import { monotonicMs, queueJobs } from '../harness/queued-jobs.ts';
 import { reportWaiters } from './waiters-report.ts';
 
 const WAITERS = 5_000;
-/** Beside its waiters a gateway has its connections to NATS and Postgres, its files and its pipes. */
+/** A gateway's other open files: its connections to NATS and Postgres, its files and its pipes. */
 const OTHER_FILES = 200;
 const SETTLE_MS = 4_000;
-/** As long as the time between two heartbeats of the event streams, so that there is one in it. */
+/** The time between two heartbeats of the event streams, so that the rest contains one. */
 const REST_S = 15;
 const HOWS = ['events', 'status'] as const;
 
-/** What a process of callers is told. */
+/** What a process of callers is told to do. */
 export interface WaitOrder {
   how: (typeof HOWS)[number];
   url: string;
@@ -24,16 +24,16 @@ export interface WaitOrder {
   jobIds: readonly string[];
 }
 
-/** What it tells in the end. */
+/** What it reports in the end. */
 export interface WaitReport {
-  /** Job id, and the monotonic moment at which its waiter knew of its end. */
+  /** Job id, and the monotonic moment at which its waiter learned of the job's end. */
   endedAtMs: [jobId: string, atMs: number][];
   failures: string[];
 }
 
 /**
- * What 5,000 callers cost one gateway that all wait for a job at the same time, half of them on event streams and half in
- * status calls with `wait`: at rest, and when all jobs end at once.
+ * What 5,000 callers cost one gateway when they all wait for a job at the same time, half of them on event streams and
+ * half in status calls with `wait`: at rest, and when all jobs end at once.
  */
 export async function benchWaiters(): Promise<object> {
   await demandOpenFiles(WAITERS + OTHER_FILES);

@@ -14,8 +14,8 @@ const WARM_UPS = 50;
 const HOUR_MS = 3_600_000;
 
 /**
- * What 100,000 waits, as retries and delayed starts leave them, cost the jobs beside them: a job that does nothing is
- * run and waited for, one at a time, before the waits are set and while they stand.
+ * What 100,000 waits, as left by retries and delayed starts, cost other jobs: a job that does nothing is run and waited
+ * for, one at a time, before the waits are set and while they are pending.
  */
 export async function benchWaits(): Promise<object> {
   await using resources = new AsyncDisposableStack();

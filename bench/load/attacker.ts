@@ -3,7 +3,7 @@ import { type AttackOrder, attack } from './attacks.ts';
 
 /*
  * A process that attacks as its parent tells it, until it is killed. It stands for callers on other machines, so it
- * takes only the time of this one that nobody else wants.
+ * uses only CPU time of this one that nobody else wants.
  */
 
 setPriority(constants.priority.PRIORITY_LOW);

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-/* What one tenant may do to hurt the others, in a process that goes on until it is killed. */
+/* What one tenant may do to hurt the others, in a process that continues until it is killed. */
 
 export const RUN = 'noop/run';
 

@@ -6,11 +6,11 @@ import { percentile } from '../harness/percentile.ts';
 import { ATTACKS, type AttackOrder, call, RUN, type Tenant } from './attacks.ts';
 
 const SECONDS = 5;
-/** What the neighbour asks for, one after the other. */
+/** The pause between the neighbour's requests. */
 const EVERY_MS = 25;
 const JOBS = 200;
 
-/** What one tenant's calls take while another one asks for as much as it can, in the ways that cost most. */
+/** How long one tenant's calls take while another one sends as many as it can, in the most expensive ways. */
 export async function benchNeighbours(): Promise<object> {
   const names = ['gateway', 'executor', 'projection', 'webhooks'] as const;
   await using system = await startBenchSystem(
@@ -77,7 +77,7 @@ async function fill(tenant: Tenant): Promise<void> {
   if (answer.status !== 202) throw new Error(`the jobs were not taken: ${answer.status}`);
 }
 
-/** The attacker is a process of its own, so that what is measured does not wait for it. */
+/** The attacker is a separate process, so that it does not slow down the measurement. */
 async function beginAttack(order: AttackOrder): Promise<ChildProcess> {
   const child = fork(new URL('./attacker.ts', import.meta.url));
   await once(child, 'spawn');

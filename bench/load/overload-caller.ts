@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /*
- * Calls at a rate that does not heed how fast the answers come, as many callers of a service do together. A process of
- * its own, told what to do by its parent.
+ * Calls at a rate that does not depend on how fast the answers come, like the many callers of a service. A separate
+ * process, controlled by its parent.
  */
 
 export interface CallOrder {
@@ -11,22 +11,24 @@ export interface CallOrder {
   /** A whole request. */
   readonly request: string;
   readonly perSecond: number;
-  /** Calls go on for so long before they count, */
+  /** Calls are made for this long before they count, */
   readonly warmUpSeconds: number;
-  /** and then for so long. */
+  /** and then for this long. */
   readonly seconds: number;
 }
 
 export interface CallReport {
-  /** How many answers there were of each status, and what they took, in ms. */
+  /** The number of answers of each status, and their latencies in ms. */
   readonly answers: Record<string, number[]>;
   /** Calls for which there was no connection left. */
   readonly unsent: number;
 }
 
-/** Opened before: a gateway takes one new connection in each turn of its event loop, which is not what is measured. */
+/**
+ * Opened in advance: a gateway accepts one new connection per turn of its event loop, which is not what is measured.
+ */
 const CONNECTIONS = 1_500;
-/** Beside each other, so that the backlog of the listening socket does not overflow. */
+/** Opened at the same time, so that the listening socket's backlog does not overflow. */
 const CONNECTING = 100;
 const TICK_MS = 2;
 
@@ -60,7 +62,7 @@ async function callAtRate({
       sentAt.delete(socket);
       free.push(socket);
     });
-    // The kernel connects before the gateway has taken the connection.
+    // The kernel connects before the gateway has accepted the connection.
     socket.write('GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
     await once(socket, 'data');
     return socket;

@@ -13,16 +13,16 @@ import { percentile } from '../harness/percentile.ts';
 import type { CallOrder, CallReport } from './overload-caller.ts';
 
 const SECONDS = 8;
-/** For so long a gateway takes a load for a burst, and refuses nobody. */
+/** For this long a gateway takes a load for a burst, and refuses nobody. */
 const WARM_UP_SECONDS = 24;
-/** A check that takes the gateway far longer than the call takes its caller, and asks nobody else. */
+/** A check that costs the gateway far more time than the call costs its caller, and that needs no other process. */
 const INPUT = { values: Array.from({ length: 300 }, () => 1) };
 const HEAVY_SCHEMA = {
   type: 'object',
   allOf: Array.from({ length: 500 }, (_, at) => ({ properties: { values: { items: { minimum: -at } } } })),
 };
 const SHARES = [0.5, 1, 2, 3];
-/** Rates at which the peak is looked for. */
+/** Rates at which to look for the peak. */
 const RATES = [400, 800, 1_200, 1_600, 2_000, 2_400];
 
 interface Figures {
@@ -35,7 +35,7 @@ interface Figures {
   refusedP99: number;
 }
 
-/** What a gateway answers, and how soon, when it is asked for up to three times as much as it can do. */
+/** What a gateway answers, and how fast, at up to three times the load that it can handle. */
 export async function benchOverload(): Promise<object> {
   const dir = await mkdtemp(join(tmpdir(), 'errand-bench-'));
   const nats = await startNatsServer({ storeDir: join(dir, 'nats'), logFile: join(dir, 'nats.log') });

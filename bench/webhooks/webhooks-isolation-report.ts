@@ -6,12 +6,12 @@ export interface Figures {
   /** From the log's acknowledgement of an ending to the request, at the fixed rate. */
   readonly p50_ms: number;
   readonly p99_ms: number;
-  /** Deliveries a second of a burst. */
+  /** Deliveries per second in a burst. */
   readonly per_s: number;
-  /** Of the webhooks process, microseconds a delivery. */
+  /** The webhooks process's CPU time in microseconds per delivery. */
   readonly cpu_us: number;
   readonly took_s: number;
-  /** Requests that hung when the turn began and when it ended. */
+  /** Hanging requests at the start and at the end of the turn. */
   readonly hanging: readonly [number, number];
 }
 
@@ -28,7 +28,7 @@ type Measured = (typeof MEASURED)[number];
 /** Prints the stages' medians, and returns them. */
 export function reportIsolation(run: {
   stages: readonly Stage[];
-  /** Deliveries that wait for the dead endpoint. */
+  /** Deliveries waiting for the dead endpoint. */
   rows: number;
   /** Attempts that the dead endpoint got. */
   calls: number;

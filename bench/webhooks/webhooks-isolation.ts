@@ -20,7 +20,7 @@ import {
 const TENANTS = 20;
 const PORTS = 10;
 
-/** Offered at a fixed rate, well under what the process can do; each ending is ten deliveries. */
+/** Offered at a fixed rate, well below what the process can do; each ending is ten deliveries. */
 const ENDINGS_PER_S = 30;
 const OFFERED_MS = 7_000;
 /** Offered at once, for the highest throughput. */
@@ -38,9 +38,9 @@ interface Side {
 }
 
 /**
- * What a dead endpoint with many deliveries waiting and 100 endpoints that hang cost 200 healthy ones. Two systems
- * take turns, of which one has the healthy endpoints alone; first both have, which shows what chance does. `--rows
- * <n>` is how many deliveries wait for the dead endpoint, 100,000 by default; `--turns <n>` how often each is measured.
+ * What a dead endpoint with many pending deliveries and 100 hanging endpoints cost 200 healthy ones. Two systems take
+ * turns, one of which has only the healthy endpoints; at first both do, which shows the effect of chance. `--rows <n>`
+ * is how many deliveries wait for the dead endpoint, 100,000 by default; `--turns <n>` how often each is measured.
  */
 export async function benchWebhooksIsolation(args: readonly string[]): Promise<object> {
   const options = { rows: { type: 'string' }, turns: { type: 'string' } } as const;
@@ -91,7 +91,7 @@ async function startSide(name: Side['name'], resources: AsyncDisposableStack): P
   return { name, system, healthy, tenantIds };
 }
 
-/** Measures both sides in turns; what hangs beside one of them begins anew in each. */
+/** Measures both sides in turns; hanging endpoints begin anew in each turn. */
 async function takeTurns(
   name: string,
   sides: {
@@ -117,7 +117,7 @@ async function takeTurns(
   return stage;
 }
 
-/** First a fixed rate, for latencies, then as many at once as there are, for throughput. */
+/** First at a fixed rate, for latencies, then all at once, for throughput. */
 async function measure({ system, healthy, tenantIds }: Side, hanging: RemoteReceiver): Promise<Figures> {
   const pid = system.members[0]?.pid ?? 0;
   const cpuBefore = await cpuSeconds(pid);

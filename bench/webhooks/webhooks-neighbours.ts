@@ -7,12 +7,12 @@ import type { WebhookSystem } from '../../tests/webhook-faults/webhook-system.ts
 import { parkDeliveries } from './webhooks-park.ts';
 
 /*
- * The endpoints that healthy ones stand beside: one that is dead, and those that take a request and never answer.
+ * The neighbours of healthy endpoints: one that is dead, and those that accept a request and never answer.
  */
 
 export const ENDPOINTS_PER_TENANT = 10;
 const HANGING_TENANTS = 10;
-/** Endings of each tenant that hangs: its endpoints have so many deliveries each. */
+/** Endings for each hanging tenant: its endpoints have this many deliveries each. */
 const HANGING_ENDINGS = 20;
 const OPEN_TIMEOUT_MS = 150_000;
 
@@ -26,7 +26,7 @@ export function endpointsOf(tenantIds: readonly string[], { urls }: RemoteReceiv
   );
 }
 
-/** An endpoint where nobody listens, with deliveries that wait for it; resolves once its breaker is open. */
+/** An endpoint where nobody listens, with deliveries waiting for it; resolves once its breaker is open. */
 export async function parkForDead(system: WebhookSystem, rows: number): Promise<WebhookEndpoint> {
   const url = `http://127.0.0.1:${await freePort()}/dead`;
   const [dead] = await system.addEndpoints([{ tenant_id: 'dead', url }]);
@@ -36,7 +36,7 @@ export async function parkForDead(system: WebhookSystem, rows: number): Promise<
   return dead;
 }
 
-/** 100 endpoints that hang, with deliveries of their own; resolves when each holds a slot. */
+/** 100 hanging endpoints with their own deliveries; resolves when each holds a slot. */
 export async function beginHanging(
   system: WebhookSystem,
   hanging: RemoteReceiver,
@@ -50,7 +50,7 @@ export async function beginHanging(
   return endpoints;
 }
 
-/** Unregisters endpoints that hang; resolves when nothing of them is left. */
+/** Unregisters hanging endpoints; resolves when nothing of them is left. */
 export async function endHanging(
   system: WebhookSystem,
   hanging: RemoteReceiver,

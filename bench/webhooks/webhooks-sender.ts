@@ -1,6 +1,6 @@
 /*
- * What webhooks are measured against: the same requests by undici alone, in a process of its own. Each message is one
- * round; its answer says how long it took and what CPU it used.
+ * The baseline for webhooks: the same requests by undici alone, in a separate process. Each message is one round; its
+ * answer says how long it took and how much CPU it used.
  */
 import { createHmac, randomUUIDv7 } from 'node:crypto';
 import { Pool } from 'undici';

@@ -17,7 +17,7 @@ import { cpuSeconds } from '../harness/process-usage.ts';
 import type { SenderResult, SenderRound } from './webhooks-sender.ts';
 
 const ENDPOINTS = 8;
-/** Of an endpoint; as many as its queue allows. */
+/** Connections to an endpoint; as many as its queue allows. */
 const CONNECTIONS = 16;
 const DELIVERIES = 6_000;
 const ROUNDS = 3;
@@ -25,7 +25,7 @@ const WARM_UPS = 1;
 
 interface Sample {
   readonly perSecond: number;
-  /** Microseconds of a process for each delivery. */
+  /** CPU microseconds of a process for each delivery. */
   readonly cpuUs: Readonly<Record<string, number>>;
 }
 
@@ -37,9 +37,9 @@ interface Contender {
 }
 
 /**
- * Deliveries a second of one webhooks process, from endings in the log to results in Postgres, beside the same POSTs
- * by undici alone: the same receiver, body, headers and number of connections, in turns. `--profile <folder>` writes
- * a CPU profile of the process there.
+ * Deliveries per second of one webhooks process, from endings in the log to results in Postgres, compared with the same
+ * POSTs by undici alone: the same receiver, body, headers and number of connections, in turns. `--profile <folder>`
+ * writes a CPU profile of the process there.
  */
 export async function benchWebhooksThroughput(args: readonly string[]): Promise<object> {
   const { values } = parseArgs({ args: [...args], options: { profile: { type: 'string' } } });
@@ -54,7 +54,7 @@ export async function benchWebhooksThroughput(args: readonly string[]): Promise<
     }),
   );
   const endpoints = Array.from({ length: ENDPOINTS }, (_, index) => `${receiver.urls[index]}/hook`);
-  // One tenant for each endpoint, so that an ending is one delivery; and one tenant that has them all.
+  // One tenant per endpoint, so that an ending is one delivery; and one tenant that has them all.
   await system.addEndpoints(endpoints.map((url, index) => ({ tenant_id: `one-${index}`, url })));
   await system.addEndpoints(endpoints.map((url) => ({ tenant_id: 'all', url })));
   const each = Array.from({ length: DELIVERIES }, (_, index) => `one-${index % ENDPOINTS}`);
@@ -99,7 +99,7 @@ export async function benchWebhooksThroughput(args: readonly string[]): Promise<
   return report(contenders, body);
 }
 
-/** What a connection says of itself; undici writes its own. */
+/** Headers about the connection; undici writes its own. */
 const CONNECTION_HEADERS = new Set(['host', 'connection', 'content-length', 'transfer-encoding']);
 
 const SENDER_FILE = fileURLToPath(new URL('./webhooks-sender.ts', import.meta.url));
@@ -124,7 +124,7 @@ async function send(sender: ChildProcess, wanted: SenderRound, receiver: RemoteR
   };
 }
 
-/** Ends one job for each tenant that is given, all at once, and waits for what follows to be in Postgres. */
+/** Ends one job for each given tenant, all at once, and waits until the results are in Postgres. */
 async function deliver(
   tenantIds: readonly string[],
   fanOut: number,

@@ -14,7 +14,7 @@ test('a written file is read back, is for its owner only, and leaves nothing bes
   expect(await readdir(dir.path)).toEqual(['facts.json']);
 });
 
-test('a file that is not there is undefined, and one that is not JSON is named', async () => {
+test('a missing file is undefined, and one that is not JSON is named', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-local-'));
   const path = join(dir.path, 'facts.json');
   expect(await readJson(path)).toBeUndefined();
@@ -22,7 +22,7 @@ test('a file that is not there is undefined, and one that is not JSON is named',
   await expect(readJson(path)).rejects.toThrow(path);
 });
 
-test('other users may pass through the data folder and not look into it', async () => {
+test('other users may pass through the data folder but not list it', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-local-'));
   const folder = dataFolderAt(join(dir.path, 'data'));
   await makeDataFolder(folder);

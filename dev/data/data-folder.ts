@@ -11,7 +11,7 @@ export interface DataFolder {
   readonly lockFile: string;
   /** How to reach the running system; absent while none runs. */
   readonly localFile: string;
-  /** The pids of the supervisor's children, from the first start on, for whoever cleans up after it. */
+  /** The pids of the supervisor's children, since the first start, for whoever cleans up after it. */
   readonly pidsFile: string;
   readonly portsFile: string;
   readonly secretsFile: string;
@@ -38,7 +38,7 @@ export function dataFolderAt(dir: string): DataFolder {
 }
 
 /**
- * Makes the folder unless it is there. Other users may pass through it and not list it: Postgres, which refuses to
+ * Creates the folder if it does not exist. Other users may pass through it but not list it: Postgres, which refuses to
  * run as root, is then another user.
  */
 export async function makeDataFolder(folder: DataFolder): Promise<void> {

@@ -7,8 +7,8 @@ export type FolderLock =
   | { kind: 'held'; pid: number };
 
 /**
- * Takes the lock file, which holds its owner's pid, for this process. The lock of an owner that no longer runs is
- * taken over. `ownerWord` is in the command line of every possible owner.
+ * Takes the lock file, which holds its owner's pid, for this process. If the owner no longer runs, its lock is taken
+ * over. `ownerWord` is in the command line of every possible owner.
  */
 export async function lockFolder(lockFile: string, ownerWord: string): Promise<FolderLock> {
   const mine = `${lockFile}.${process.pid}`;
@@ -27,7 +27,7 @@ export async function lockFolder(lockFile: string, ownerWord: string): Promise<F
   }
 }
 
-/** A link, unlike a write, appears with its content, and never over a file that is there. */
+/** A link, unlike a write, appears with its content, and never replaces an existing file. */
 async function linkNew(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);

@@ -24,7 +24,7 @@ test.each([2, 18, 32, 60, 500])('on a disk with %d GB free the log takes half of
   expect(sizes.auditMaxBytes === 0 || sizes.auditMaxBytes >= sizes.jobsMaxBytes).toBe(true);
 });
 
-test('where they fit, the limits are those that the services have by themselves', () => {
+test('if they fit, the limits are the defaults of the services', () => {
   expect(sizesFor(500 * GB)).toEqual({
     jobsMaxBytes: 10 * GB,
     payloadsMaxBytes: 5 * GB,
@@ -33,7 +33,7 @@ test('where they fit, the limits are those that the services have by themselves'
   });
 });
 
-test('what was chosen at the first start stays, and is said', async () => {
+test('the sizes chosen at the first start stay, and are shown', async () => {
   const first = await settle(2 * GB);
   expect(first).toMatchObject({ freeBytes: 2 * GB, sizes: { jobsMaxBytes: 380_000_000 } });
   expect(await settle(500 * GB)).toEqual(first);
@@ -55,7 +55,7 @@ test('a folder that has a log already keeps the limits that it was made with', a
   expect((await settle(2 * GB)).sizes).toMatchObject({ jobsMaxBytes: 10 * GB });
 });
 
-test('what the environment says goes before, and is refused where the disk has no room for it', async () => {
+test('sizes from the environment take precedence, and are refused if the disk has no room for them', async () => {
   const given = { ERRAND_JOBS_MAX_BYTES: '400000000' };
   expect((await settle(2 * GB, given)).sizes).toMatchObject({
     jobsMaxBytes: 400_000_000,
@@ -67,7 +67,7 @@ test('what the environment says goes before, and is refused where the disk has n
   await expect(settle(2 * GB, { ERRAND_JOBS_MAX_BYTES: 'much' })).rejects.toThrow(/ERRAND_JOBS_MAX_BYTES/);
 });
 
-test('the disk of another NATS is not looked at', async () => {
+test('the disk of another NATS is not checked', async () => {
   const given = { ERRAND_JOBS_MAX_BYTES: '10000000000', NATS_URL: 'nats://elsewhere:4222' };
   expect((await settle(2 * GB, given)).freeBytes).toBe(2 * GB);
 });

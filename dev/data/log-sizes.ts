@@ -6,11 +6,11 @@ import { givenBy } from '../config.ts';
 import { type DataFolder, readJson, writeJson } from './data-folder.ts';
 
 /*
- * How large the streams may grow, by the disk that they are on. NATS sets aside what their limits add up to, so the
- * limits of a large server do not even start on a small disk. They are chosen at the first start and kept, since a
- * stream that is made smaller may lose what it holds.
+ * How large the streams may grow, given the disk that they are on. NATS reserves the sum of their limits, so the limits
+ * of a large server would not even start on a small disk. They are chosen at the first start and kept, since shrinking
+ * a stream may lose what it holds.
  *
- *   of the disk      half of what is free goes to the log; the rest is for Postgres, logs and everybody else
+ *   of the disk      half of what is free goes to the log; the rest is for Postgres, logs and everything else
  *   of that half     38 % JOBS, 40 % the audit log, 16 % payloads, 6 % dead letters
  *   at most          the services' own defaults; where all of these fit, the audit log has no limit
  */
@@ -18,11 +18,11 @@ import { type DataFolder, readJson, writeJson } from './data-folder.ts';
 const LOG_SHARE = 0.5;
 const SHARES = { jobsMaxBytes: 0.38, auditMaxBytes: 0.4, payloadsMaxBytes: 0.16, deadLettersMaxBytes: 0.06 };
 const DEFAULTS: LogSizes = parseConfig(sizeSettings(), {});
-/** Of Postgres, which by itself lets it grow to a gigabyte. */
+/** Share of Postgres' write-ahead log, which by default grows to a gigabyte. */
 const WAL_SHARE = 1 / 8;
 const MAX_WAL_BYTES = 1_000_000_000;
 const MIN_FREE_BYTES = 300_000_000;
-/** Beside the streams: buckets, and what the server writes before it removes something old. */
+/** Room in addition to the streams: buckets, and what the server writes before it removes something old. */
 const SLACK = 1.25;
 const NO_LIMIT_BYTES = 10_000_000_000_000;
 
@@ -34,7 +34,7 @@ export interface LogSizes {
   readonly auditMaxBytes: number;
 }
 
-/** What is remembered in a data folder. */
+/** What a data folder remembers. */
 interface Remembered extends LogSizes {
   readonly freeBytes: number;
 }
@@ -45,7 +45,7 @@ export interface Room {
   readonly maxFileStoreBytes: number;
   /** For Postgres. */
   readonly maxWalBytes: number;
-  /** What was free on the disk at the first start; undefined for a folder that is older than these sizes. */
+  /** What was free on the disk at the first start; undefined for a folder older than these sizes. */
   readonly freeBytes: number | undefined;
 }
 
@@ -63,7 +63,7 @@ export function sizesFor(freeBytes: number): LogSizes {
 }
 
 /**
- * The sizes of this folder's streams; what the environment says goes before.
+ * The sizes of this folder's streams; values from the environment take precedence.
  * @throws ConfigError in words that say what to set, if the disk has no room
  */
 export async function settleRoom(
@@ -81,7 +81,7 @@ export async function settleRoom(
   const usedBytes = await bytesIn(folder.natsDir);
   const remembered =
     (await readJson<Remembered>(folder.sizesFile)) ?? (await firstSizes(folder, { freeBytes, usedBytes }));
-  // A NATS that is somebody else's has a disk of its own.
+  // A NATS that is somebody else's has its own disk.
   const given = givenBy(env).natsUrl === undefined ? givenSizes(env) : {};
   const sizes = { ...remembered, ...given };
   const reserved = reservedOf(sizes);
@@ -111,13 +111,13 @@ async function firstSizes(
   return first;
 }
 
-/** What services are told. */
+/** The settings that services get. */
 export function sizesEnv(sizes: LogSizes): Record<string, string> {
   const keys = Object.keys(sizeSettings()) as (keyof LogSizes)[];
   return Object.fromEntries(keys.map((key) => [envOf(key), String(sizes[key])]));
 }
 
-/** For the terminal. */
+/** Shown on the terminal. */
 export function roomText({ sizes, freeBytes }: Room): string {
   const { jobsMaxBytes, payloadsMaxBytes, auditMaxBytes } = sizes;
   const audit =

@@ -11,6 +11,6 @@ test('the last lines of a long log are shown, indented', async () => {
   expect(await logTail(path, 2)).toBe('    line 9998\n    line 9999');
 });
 
-test('a log that is not there has no lines', async () => {
+test('a missing log has no lines', async () => {
   expect(await logTail('/nonexistent/x.log')).toBe('');
 });

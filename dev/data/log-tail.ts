@@ -19,7 +19,7 @@ export async function logTail(path: string, lines = 8): Promise<string> {
   }
 }
 
-/** Each line of the text behind four spaces. */
+/** Indents each line of the text by four spaces. */
 export function indent(text: string): string {
   return text.replace(/^/gm, '    ');
 }

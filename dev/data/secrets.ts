@@ -12,7 +12,7 @@ export interface LocalSecrets {
   first_tenant?: { tenant_id: string; api_key: string };
 }
 
-/** Resolves to the secrets of the file. Each is made once and kept; a folder of before may lack some. */
+/** Resolves to the secrets of the file. Each is made once and kept; an older folder may lack some. */
 export async function loadSecrets(path: string): Promise<LocalSecrets> {
   const random = () => randomBytes(32).toString('base64url');
   const kept = await readJson<Partial<LocalSecrets>>(path);

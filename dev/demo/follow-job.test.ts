@@ -7,7 +7,7 @@ function summaries(...states: Partial<JobSummary>[]) {
   return async () => queue.shift() ?? expect.unreachable();
 }
 
-test('each change is said once, until the job has ended', async () => {
+test('each change is printed once, until the job has ended', async () => {
   const lines: string[] = [];
   const progress = { percent: 8, message: 'January done', updated_at: '' };
   const read = summaries(

@@ -3,7 +3,7 @@ import type { JobSummary } from '@errand/contracts';
 
 const POLL_MS = 5;
 
-/** A job's status, while it runs with its progress, in one line. */
+/** A job's status in one line, with its progress while it runs. */
 function describe({ status, progress }: Pick<JobSummary, 'status' | 'progress'>): string {
   if (progress === null || status !== 'running') return status;
   const message = progress.message === null ? '' : ` ${progress.message}`;
@@ -11,7 +11,7 @@ function describe({ status, progress }: Pick<JobSummary, 'status' | 'progress'>)
 }
 
 /**
- * Asks for the status every few milliseconds and says each change of it, until the job has ended.
+ * Asks for the status every few milliseconds and prints each change, until the job has ended.
  * @throws when the version goes backwards, or after `timeoutMs`.
  */
 export async function followJob(options: {

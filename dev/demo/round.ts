@@ -20,8 +20,8 @@ interface Step {
 }
 
 /**
- * One whole round: webhooks, a refused run, a run with its status, both calls. Rejects when something is missing.
- * Its webhooks are deleted in any case, also when `interrupted` rejects.
+ * One whole round: webhooks, a refused run, a run with its status, both calls. Rejects when something is missing. Its
+ * webhooks are always deleted, even when `interrupted` rejects.
  */
 export async function demoRound(
   target: DemoTarget,
@@ -46,7 +46,7 @@ export async function demoRound(
   };
   const [round] = await Promise.allSettled([Promise.race([steps(), interrupted])]);
   const [cleanup] = await Promise.allSettled([deleteWebhooks(step, registered.endpointIds)]);
-  // What failed first is the reason of what failed after it.
+  // The first failure is the reason for the later ones.
   if (round.status === 'rejected') throw round.reason;
   if (cleanup.status === 'rejected') throw cleanup.reason;
 }

@@ -10,7 +10,7 @@ const SERVER_START_GRACE_MS = 3_000;
 export interface Crew {
   /** Starts one more and keeps it running. Rejects when its first start does, or when the crew is stopping. */
   add(group: Group, options: Omit<SuperviseOptions, 'onRestarted'>): Promise<void>;
-  /** By name; a name is absent until it was started. */
+  /** By name; absent until started. */
   pids(): Record<string, number>;
   stop(): Promise<void>;
   /** Kills all at once, without waiting. */
@@ -41,7 +41,7 @@ export function createCrew(onPidsChanged: () => void): Crew {
       isStopping = true;
       await Promise.allSettled(starting.service);
       await stopGroup('service');
-      // One that takes longer, as for a download, ends with this process.
+      // One that takes longer, as during a download, ends with this process.
       const grace = sleep(SERVER_START_GRACE_MS, undefined, { ref: false });
       await Promise.race([Promise.allSettled(starting.server), grace]);
       await stopGroup('server');

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Child, ChildExit } from './supervise.ts';
 
-/** For tests: a real process that does nothing but live, with `word` in its command line. */
+/** For tests: a real process that only stays alive, with `word` in its command line. */
 export async function startIdleProcess(word = 'idle'): Promise<Child & Disposable> {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60_000)', word], { stdio: 'ignore' });
   const exited = new Promise<ChildExit>((resolve) => {

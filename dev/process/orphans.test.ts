@@ -8,7 +8,7 @@ import { startIdleProcess } from './idle-process.ts';
 import { stopOrphans } from './orphans.ts';
 import { runsWith } from './processes.ts';
 
-test('what a killed supervisor left is stopped, and a stranger with a pid of it is not', async () => {
+test('processes that a killed supervisor left are stopped, and a stranger with one of their pids is not', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-orphans-'));
   const folder = dataFolderAt(dir.path);
   await makeDataFolder(folder);

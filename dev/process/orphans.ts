@@ -9,7 +9,7 @@ const POLL_MS = 50;
 
 interface Orphan {
   name: string;
-  /** What is in the command line of this process and of no stranger's. */
+  /** Occurs in the command line of this process and of no stranger's. */
   word: string;
   stopSignal: NodeJS.Signals;
 }
@@ -25,7 +25,7 @@ export async function stopOrphans(folder: DataFolder, say: Say): Promise<void> {
   );
   const servers: Orphan[] = [
     { name: 'nats', word: folder.natsDir, stopSignal: 'SIGTERM' },
-    // Postgres takes SIGTERM as "when the last client has gone".
+    // Postgres treats SIGTERM as "when the last client has gone".
     { name: 'postgres', word: folder.postgresDir, stopSignal: 'SIGINT' },
   ];
   for (const group of [services, servers]) {

@@ -24,7 +24,7 @@ const SCRIPT = `
   });
   console.log(process.pid);`;
 
-/** A process that a shell runs, which another one has started, as npm does. */
+/** A process run by a shell that another process has started, as npm does. */
 async function startAsNpmDoes(env: Record<string, string>) {
   const shell = `sh -c '"$0" --input-type=module -e "$1"; true' "$0" "$1"; true`;
   const npm = spawn('sh', ['-c', shell, process.execPath, SCRIPT], {
@@ -40,13 +40,16 @@ async function startAsNpmDoes(env: Record<string, string>) {
   return { pid, shellPid, npmPid, rest: text(npm.stdout) };
 }
 
-test.each(['npmPid', 'shellPid'] as const)('what npm started is told when %s has ended', async (which) => {
-  const program = await startAsNpmDoes({ npm_lifecycle_event: 'start' });
-  process.kill(program[which], 'SIGKILL');
-  expect(await program.rest).toBe('npm has ended\n');
-});
+test.each(['npmPid', 'shellPid'] as const)(
+  'a process started by npm is told when %s has ended',
+  async (which) => {
+    const program = await startAsNpmDoes({ npm_lifecycle_event: 'start' });
+    process.kill(program[which], 'SIGKILL');
+    expect(await program.rest).toBe('npm has ended\n');
+  },
+);
 
-test('what no npm started outlives who did', async () => {
+test('a process not started by npm outlives its starter', async () => {
   const program = await startAsNpmDoes({ npm_lifecycle_event: '' });
   process.kill(program.npmPid, 'SIGKILL');
   process.kill(program.shellPid, 'SIGKILL');

@@ -9,7 +9,7 @@ test('a remembered port is kept while it is free', async () => {
   expect(await choosePorts(['a', 'b'], remembered)).toEqual(remembered);
 });
 
-test('a remembered port that is taken, or that two would have, is replaced', async () => {
+test('a remembered port that is taken, or that two names share, is replaced', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const taken = (server.address() as AddressInfo).port;

@@ -2,7 +2,7 @@ import { freePort, isPortFree } from '@errand/local-servers';
 
 export type Ports<Name extends string> = Record<Name, number>;
 
-/** The remembered port of each name where nothing listens on it, else a free one. No two are the same. */
+/** The remembered port of each name if nothing listens on it, else a free one. No two are the same. */
 export async function choosePorts<Name extends string>(
   names: readonly Name[],
   remembered: Partial<Record<string, number>>,

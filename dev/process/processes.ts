@@ -2,9 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/**
- * Whether process `pid` runs and has `word` in its command line. Pids are used again, so a pid alone proves nothing.
- */
+/** Whether process `pid` runs and has `word` in its command line. Pids are reused, so a pid alone proves nothing. */
 export async function runsWith(pid: number, word: string): Promise<boolean> {
   return (await commandLine(pid)).includes(word);
 }
@@ -18,7 +16,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Empty for a process that does not run; one that has ended and waits for its parent counts as ended. */
+/** Empty for a process that does not run; a zombie counts as ended. */
 async function commandLine(pid: number): Promise<string> {
   if (!Number.isSafeInteger(pid) || pid <= 0) return '';
   if (process.platform === 'linux') {
@@ -32,7 +30,7 @@ async function commandLine(pid: number): Promise<string> {
   );
 }
 
-/** Whether a process is there; one that only others may signal counts. */
+/** Whether a process exists; one that only others may signal counts. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -42,7 +40,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** The parent of another process; 0 where that cannot be told. */
+/** The parent of another process; 0 if that cannot be determined. */
 export async function parentOf(pid: number): Promise<number> {
   if (process.platform === 'linux') {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');

@@ -23,7 +23,7 @@ afterAll(() => server.close());
 
 const never = new AbortController().signal;
 
-test('a service is waited for until it says that it is ready', async () => {
+test('the wait lasts until a service says that it is ready', async () => {
   answers = [() => 503, () => 503, () => 200];
   const lines: string[] = [];
   const service = { name: 'gateway', readyUrl, logFile: '/nonexistent' };
@@ -32,7 +32,7 @@ test('a service is waited for until it says that it is ready', async () => {
   expect(lines[0]).toMatch(/^gateway … ready in /);
 });
 
-test('one that does not get ready is named, with what it lacks and the end of its log', async () => {
+test('a service that does not get ready is named, with what it lacks and the end of its log', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-ready-'));
   const logFile = join(dir.path, 'executor.log');
   await writeFile(logFile, 'one\ntwo\nlast words\n');

@@ -12,7 +12,7 @@ export interface Probed {
 }
 
 /**
- * Resolves when each service's `/readyz` says so; a line is said for each.
+ * Resolves when each service's `/readyz` says so; prints a line for each.
  * @throws after `timeoutMs`, naming what is not ready, why, and the end of its log; or when the signal aborts.
  */
 export async function untilReady(

@@ -6,7 +6,7 @@ import type { Child, ChildExit } from './supervise.ts';
 /** A little more than the services' own grace for work under way. */
 const KILL_AFTER_MS = 30_000;
 
-/** A service's exit code for a wrong configuration, which a restart does not mend. */
+/** A service's exit code for a wrong configuration, which a restart does not fix. */
 const WRONG_CONFIGURATION = 2;
 
 export interface ServiceProcess extends Child {
@@ -15,14 +15,13 @@ export interface ServiceProcess extends Child {
 }
 
 /**
- * Starts a service's main file in a process of its own; its output is appended to `logFile`.
+ * Starts a service's main file in its own process; its output is appended to `logFile`.
  *
- * It leads a session of its own, so that Ctrl-C in a terminal reaches only the supervisor, who stops everything in
- * order.
+ * It leads its own session, so that Ctrl-C in a terminal reaches only the supervisor, who stops everything in order.
  */
 export async function startService(options: {
   mainFile: string;
-  /** All of it: nothing is inherited. */
+  /** The whole environment: nothing is inherited. */
   env: NodeJS.ProcessEnv;
   logFile: string;
 }): Promise<ServiceProcess> {

@@ -1,4 +1,4 @@
-/** Within this time a further signal is an echo: npm passes on what the terminal has sent to all already. */
+/** Within this time a further signal is an echo: npm passes on what the terminal has already sent to all. */
 const ECHO_MS = 500;
 
 /**

@@ -3,7 +3,7 @@ import { startIdleProcess } from './idle-process.ts';
 import { runsWith } from './processes.ts';
 import { type Child, supervise } from './supervise.ts';
 
-/** Starts idle processes and tells of each start. */
+/** Starts idle processes and reports each start. */
 function idleStarts() {
   const starts: Child[] = [];
   let told = Promise.withResolvers<void>();
@@ -37,7 +37,7 @@ test('a child that is killed is started again, with one line', async () => {
   expect(await runsWith(supervised.pid, 'supervised-idle')).toBe(false);
 });
 
-test('a start that fails is said and tried again', async () => {
+test('a start that fails is reported and retried', async () => {
   const idle = idleStarts();
   const lines: string[] = [];
   let calls = 0;
@@ -58,7 +58,7 @@ test('a start that fails is said and tried again', async () => {
   await supervised.stop();
 });
 
-test('a final end is told once and not mended', async () => {
+test('a final end is reported once and not repaired', async () => {
   const idle = idleStarts();
   const givenUp = Promise.withResolvers<unknown>();
   const supervised = await supervise({

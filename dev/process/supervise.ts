@@ -6,20 +6,20 @@ export interface ChildExit {
   signal: NodeJS.Signals | null;
 }
 
-/** A process that was started; the servers of `@errand/local-servers` are such, too. */
+/** A process that was started, such as the servers of `@errand/local-servers`. */
 export interface Child {
   readonly pid: number;
   readonly exited: Promise<ChildExit>;
-  /** Asks it to end, kills it when it does not, and resolves when it is gone. */
+  /** Asks it to end, kills it if it does not, and resolves when it is gone. */
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
-  /** What keeps it from its work although it lives; undefined if nothing does. Must not reject. */
+  /** What keeps a live process from its work; undefined if nothing does. Must not reject. */
   trouble?(): Promise<string | undefined>;
 }
 
 export interface Supervised {
   readonly name: string;
-  /** That of the latest start. */
+  /** The pid of the latest start. */
   readonly pid: number;
   /** Ends the child for good. */
   stop(): Promise<void>;
@@ -31,7 +31,7 @@ export interface SuperviseOptions {
   name: string;
   start: () => Promise<Child>;
   say: (line: string) => void;
-  /** Called after each further start, when `pid` is another one. */
+  /** Called after each further start, when `pid` has changed. */
   onRestarted: () => void;
   /** An end after which the child is not started again; `onGivenUp` is then called once. */
   isFinal?: (exit: ChildExit) => boolean;
@@ -45,9 +45,9 @@ const HEALTH_INTERVAL_MS = 2_000;
 const TROUBLES_TO_END = 3;
 
 /**
- * Starts a child and starts it again whenever it ends, until stopped. One that lives and is in trouble three times in a
- * row is ended for that. Each end is one line on the terminal; pauses between starts grow (see restartPauseMs). Rejects
- * when the first start does.
+ * Starts a child and restarts it whenever it ends, until stopped. One that lives and is in trouble three times in a row
+ * is ended. Each end is one line on the terminal; pauses between starts grow (see restartPauseMs). Rejects when the
+ * first start does.
  */
 export async function supervise(options: SuperviseOptions): Promise<Supervised> {
   let child = await options.start();
@@ -68,7 +68,7 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
     }
   }
 
-  /** Ends a child that is in trouble for long; returns the way to stop looking. */
+  /** Ends a child that stays in trouble; returns the way to stop watching. */
   function tend(tended: Child): () => void {
     const { healthIntervalMs = HEALTH_INTERVAL_MS } = options;
     if (!tended.trouble) return () => {};

@@ -19,7 +19,7 @@ test('the banner has a run line whose body is a whole input, and does not show t
   expect(text).not.toContain(FACTS.admin_key);
 });
 
-test('a second start is told where the first one is', () => {
+test('a second start says where the first one is', () => {
   const text = alreadyRunning(FOLDER, { pid: 42, url: FACTS.url });
   expect(text).toContain('/srv/errand-data: http://127.0.0.1:8080 (pid 42)');
   expect(alreadyRunning(FOLDER, { pid: 42, url: undefined })).toContain('still starting');

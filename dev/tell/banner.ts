@@ -8,14 +8,14 @@ export const SAMPLE_INPUT = {
   inverter: { ac_kw: 3.8 },
 };
 
-/** Under which the paths of actions are. */
+/** The base of the paths of actions. */
 export function tenantUrlOf({ url, tenant_id }: LocalFacts): string {
   return `${url}/v2/tenants/${tenant_id}`;
 }
 
 /**
- * What the terminal shows when all is ready, with lines to copy into a shell. `room` says how large the log may grow; absent
- * where that is somebody else's matter.
+ * What the terminal shows when all is ready, with lines to copy into a shell. `room` says how large the log may grow;
+ * absent if that is not ours to decide.
  */
 export function banner(facts: LocalFacts, folder: DataFolder, room?: string): string {
   const tenantUrl = tenantUrlOf(facts);

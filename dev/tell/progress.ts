@@ -2,7 +2,7 @@ export type Say = (line: string) => void;
 
 const SLOW_MS = 700;
 
-/** Awaits the work, and says `slowLine` when it takes a while, so that nobody takes it for stuck. */
+/** Awaits the work, and prints `slowLine` when it takes a while, so that nobody thinks it is stuck. */
 export async function sayingIfSlow<T>(say: Say, slowLine: string, work: Promise<T>): Promise<T> {
   const timer = setTimeout(() => say(slowLine), SLOW_MS);
   try {

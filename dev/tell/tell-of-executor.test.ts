@@ -15,7 +15,7 @@ const CAUSE = [
   '    at process.processTicksAndRejections (node:internal/process/task_queues:104:5)',
 ].join('\n');
 
-test('what the latest start and what follows says of actions and their jobs is told, in words', async () => {
+test('what the log says of actions and their jobs since the latest start is shown, in words', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'errand-log-'));
   const logFile = join(folder, 'executor.log');
   await writeFile(

@@ -8,7 +8,7 @@ const LOOK_EVERY_MS = 200;
 /** The end of a job's id: enough to tell jobs of one afternoon apart. */
 const SHOWN_ID_LENGTH = 8;
 
-/** What the executor's log says of actions and of their jobs. */
+/** What the executor's log says about actions and their jobs. */
 interface LogLine {
   readonly pid: number;
   readonly msg?: string;
@@ -21,7 +21,7 @@ interface LogLine {
   readonly attempt?: number;
   readonly outcome?: string;
   readonly duration_ms?: number;
-  /** What an attempt died of, with its stack. */
+  /** The error of an attempt, with its stack. */
   readonly cause?: string;
   readonly [field: string]: unknown;
 }
@@ -30,13 +30,13 @@ interface LogLine {
 type Line = LogLine | string;
 
 /**
- * Says what the executor makes of action files from its latest start on, until the signal: which were loaded and where
- * they are run, which are gone, and what is wrong with those that are broken. And what their jobs come to, with what
+ * Shows what the executor makes of action files from its latest start on, until the signal: which were loaded and where
+ * they are run, which are gone, and what is wrong with broken ones. It also shows what becomes of their jobs, with what
  * they logged and printed and the stacks of their errors.
  */
 export async function tellOfExecutor(options: {
   logFile: string;
-  /** What the paths of actions begin with. */
+  /** The base of the paths of actions. */
   tenantUrl: string;
   say: (line: string) => void;
   signal: AbortSignal;
@@ -50,7 +50,7 @@ export async function tellOfExecutor(options: {
   try {
     let position = 0;
     let rest = Buffer.alloc(0);
-    // Earlier starts wrote to the same file: what was there is told only of the latest.
+    // Earlier starts wrote to the same file: of the old lines, only those of the latest start are shown.
     let earlier: Line[] | undefined = [];
     while (!signal.aborted) {
       const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(65_536), position });
@@ -77,7 +77,7 @@ function ofLatestStart(lines: readonly Line[]): LogLine[] {
   return logged.filter((line) => line.pid === pid);
 }
 
-/** The lines for people. */
+/** Turns a line of the log into lines for people. */
 function wordsOf(line: Line, tenantUrl: string): string[] {
   if (typeof line === 'string') return [line];
   switch (line.msg) {
@@ -111,12 +111,12 @@ function wordsOf(line: Line, tenantUrl: string): string[] {
   }
 }
 
-/** Without the folder that the reader is in. */
+/** Without the path of the reader's folder. */
 function fromHere(text: string): string {
   return text.replaceAll(`${process.cwd()}/`, '');
 }
 
-/** What lies below an author's code says nothing to the author. */
+/** Stack frames below the author's code mean nothing to the author. */
 const OWN_FRAME =
   /^ *at .*(?:\/libs\/actions\/src\/|\/services\/executor\/src\/(?!actions\/)|\(node:internal)/;
 
@@ -133,10 +133,10 @@ function endOf({ outcome, duration_ms: durationMs = 0 }: LogLine): string {
   return `${outcome} after ${durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms`;
 }
 
-/** Those of every line of a job. */
+/** The fields of every line of a job. */
 const OWN_FIELDS = ['level', 'time', 'service', 'pid', 'msg', 'action', 'job_id', 'tenant_id', 'attempt'];
 
-/** What an action has logged beside its message. */
+/** The fields that an action has logged besides its message. */
 function fieldsOf(line: LogLine): string {
   const fields = Object.entries(line).filter(([name]) => !OWN_FIELDS.includes(name));
   return fields.length === 0 ? '' : ` ${JSON.stringify(Object.fromEntries(fields))}`;
@@ -147,7 +147,7 @@ function parse(text: string): Line {
     const line = JSON.parse(text) as LogLine;
     if (typeof line === 'object' && typeof line?.pid === 'number') return line;
   } catch {
-    // Not the log's own.
+    // Not a line of the log.
   }
   return text;
 }

@@ -13,7 +13,7 @@ import { loadSecrets } from '../data/secrets.ts';
 import { createCrew } from '../process/crew.ts';
 import { startServers } from '../servers.ts';
 
-/* What another user of this machine can do with the servers of `npm start`, and what becomes of a folder of before. */
+/* What another user of this machine can do with the servers of `npm start`, and what becomes of an older folder. */
 
 const room = { maxFileStoreBytes: 50_000_000_000_000, maxWalBytes: 2 ** 28 };
 
@@ -84,7 +84,7 @@ test('a folder whose servers let everybody in is handed over, with all that it h
   }
 });
 
-/** What NATS says to somebody who writes into a bucket without a password. */
+/** The answer of NATS to somebody who writes into a bucket without a password. */
 async function saidToStranger(port: number): Promise<string> {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8');
   socket.write('CONNECT {"verbose":false}\r\nPUB $KV.api_keys.stolen 2\r\n{}\r\nPING\r\n');

@@ -56,7 +56,7 @@ async function proposalFor(simulation: object) {
   return { ref, ...outcome.value };
 }
 
-test('a proposal is made of a simulation that has succeeded, with progress on the way', async () => {
+test('a proposal is made from a simulation that has succeeded, with progress on the way', async () => {
   const simulated = await run('performance_simulation', DESIGN);
   await jobs.ended(simulated);
   const { ref, resultRef } = await proposalFor({ job_id: simulated.jobId });
@@ -107,7 +107,7 @@ test.each([
     async () => (await proposalFor({ result: SIMULATION })).ref.jobId,
     'not a performance_simulation job',
   ],
-])('a simulation is refused by its place in the input when %s', async (_, jobIdOf, detail) => {
+])('a simulation is refused with its place in the input when %s', async (_, jobIdOf, detail) => {
   const { errors } = await proposalFor({ job_id: await jobIdOf() });
   expect(errors[0]).toMatchObject({
     code: 'invalid_simulation',

@@ -1,6 +1,6 @@
 import { defineAction, FileResult, PermanentError, z } from '@errand/actions';
 
-/* What the suite's system can do. The file is copied to where a developer keeps actions. */
+/* The actions of the suite's system. The file is copied to where a developer keeps actions. */
 
 export const shout = defineAction({
   name: 'shout',

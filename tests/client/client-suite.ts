@@ -13,9 +13,9 @@ import type { CaseOutcome } from './contract-suite.ts';
 import { servePage, type TestPage } from './runtimes.ts';
 import { startScriptedServer } from './scripted-server.ts';
 
-/** The suite as one ES module with the client as it is published, and all that it talks to. */
+/** The suite as one ES module with the client as it is published, and everything that it calls. */
 export interface ClientSuite extends AsyncDisposable {
-  /** The folder of the built client; what is beside it is removed in the end, too. */
+  /** The folder of the built client; its parent is also removed in the end. */
   readonly dist: string;
   readonly file: string;
   readonly targets: Targets;

@@ -1,13 +1,13 @@
 import type * as client from '@errand/client';
 
-/** Where a run of the suite finds what it talks to. It is JSON, so that it gets into any runtime. */
+/** The servers that a run of the suite calls. It is JSON, so that any runtime can receive it. */
 export interface Targets {
   /** A system with the actions of this folder. */
   readonly url: string;
   readonly tenant: string;
   readonly apiKey: string;
   readonly scriptedUrl: string;
-  /** Where nobody listens. */
+  /** An address where nobody listens. */
   readonly deadUrl: string;
 }
 
@@ -18,10 +18,10 @@ export interface World {
   readonly errand: client.Errand;
 }
 
-/** Rejects where the client does not do what the case is named for. Runs in browsers too, so it uses no API of Node. */
+/** Rejects if the client breaks what the case is named for. Runs in browsers too, so it uses no API of Node. */
 export type Cases = Readonly<Record<string, (world: World) => Promise<void>>>;
 
-/** Both as JSON has them, and so without regard to members that are undefined. */
+/** Compares both as JSON, and so ignores undefined members. */
 export function assertEqual(actual: unknown, expected: unknown, what = 'values differ'): void {
   const [a, b] = [stable(actual), stable(expected)];
   if (a !== b) throw new Error(`${what}: got ${a}, expected ${b}`);
@@ -53,7 +53,7 @@ export async function collect<T>(items: AsyncIterable<T>, atMost = Number.POSITI
   return taken;
 }
 
-/** Looks again and again, until there is something. */
+/** Polls until there is something. */
 export async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const found = await look();

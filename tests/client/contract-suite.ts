@@ -13,7 +13,7 @@ export interface CaseOutcome {
 
 const CASE_MS = 30_000;
 
-/** Runs every case, one after the other, in whichever runtime this module has been loaded. */
+/** Runs every case, one after the other, in whichever runtime has loaded this module. */
 export async function runSuite(targets: Targets): Promise<CaseOutcome[]> {
   const { url, tenant, apiKey } = targets;
   const world = { sdk, targets, errand: sdk.createErrand({ url, tenant, apiKey }) };

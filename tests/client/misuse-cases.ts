@@ -2,7 +2,7 @@ import type { EndedJob } from '@errand/client';
 import { assert, assertEqual, type Cases, collect, failureOf, type World } from './contract-case.ts';
 import { JOB, scripted } from './scripted-client.ts';
 
-/* What the client does about callers who give it what cannot be sent. */
+/* How the client treats callers who give it what cannot be sent. */
 
 const KEY = 'ek_very\nsecret';
 
@@ -113,7 +113,7 @@ const rejecting: Cases = {
   },
 };
 
-/** As a caller without types writes it. */
+/** For values that only callers without types would pass. */
 const untyped = (value: unknown) => value as never;
 
 const UNKNOWN = untyped({ metdata: { a: '1' } });

@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 import type { Targets } from './contract-case.ts';
 import type { CaseOutcome } from './contract-suite.ts';
 
-/* Where the suite runs: each takes it as one ES module. */
+/* The runtimes of the suite: each loads it as one ES module. */
 
 const CHROMIUM = process.env.ERRAND_TEST_CHROMIUM || '/usr/bin/chromium';
 const CHROMIUM_FLAGS = [
@@ -41,7 +41,7 @@ async function run(program: string, args: readonly string[]): Promise<CaseOutcom
   return JSON.parse(stdout) as CaseOutcome[];
 }
 
-/** The Node that this machine has beside the repository's own, and its version; undefined if it has none. */
+/** The machine's own Node, apart from the repository's, and its version; undefined if it has none. */
 export async function findSystemNode(): Promise<{ path: string; version: string } | undefined> {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((each) => !each.includes('node_modules'));
   for (const path of folders.map((folder) => join(folder, 'node'))) {
@@ -54,7 +54,7 @@ export async function findSystemNode(): Promise<{ path: string; version: string 
   return undefined;
 }
 
-/** Why no browser can be had, or undefined. */
+/** Why there is no browser, or undefined. */
 export async function whyNoChromium(): Promise<string | undefined> {
   try {
     await access(CHROMIUM);
@@ -88,13 +88,13 @@ export async function servePage(suiteCode: string): Promise<TestPage> {
   };
 }
 
-/** In a page of headless Chromium, whose origin is another one than those that it calls. */
+/** In a page of headless Chromium, whose origin differs from those that it calls. */
 export async function runInChromium(origin: string, targets: Targets): Promise<CaseOutcome[]> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
   try {
     const page = await browser.newPage();
     await page.goto(origin);
-    // As text: what loads this file rewrites imports inside of functions.
+    // As text: the tool that loads this file rewrites imports inside functions.
     const json = await page.evaluate<string>(
       `import('/suite.js').then(({ runSuite }) => runSuite(${JSON.stringify(targets)})).then(JSON.stringify)`,
     );

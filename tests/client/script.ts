@@ -9,11 +9,11 @@ export interface SeenRequest {
   readonly body: string;
   /** Unix time in milliseconds. */
   readonly atMs: number;
-  /** The caller has gone away before the answer was over. */
+  /** Whether the caller left before the answer was complete. */
   wasLeft: boolean;
 }
 
-/** Answers the request whose place, counted from 1, is `count`. */
+/** Answers the request number `count`, which starts at 1. */
 export type Script = (exchange: {
   readonly request: SeenRequest;
   readonly count: number;

@@ -2,12 +2,12 @@ import { assert, assertEqual, type Cases, failureOf, type World } from './contra
 import type { SeenRequest } from './script.ts';
 import { FAST, JOB, scripted, seenUntil } from './scripted-client.ts';
 
-/* What the client does about servers and networks that fail it. */
+/* How the client copes with servers and networks that fail it. */
 
 const keysOf = (requests: readonly SeenRequest[]) =>
   requests.map(({ headers }) => headers['idempotency-key']);
 
-/** A run that is accepted after failures, all of whose attempts had one key. */
+/** A run that is accepted after failures, and whose attempts all had the same key. */
 const runsThrough = (script: string, attempts: number) => async (world: World) => {
   const { errand, seen } = scripted(world, script);
   assertEqual((await errand.run('shout', { text: 'a' })).job_id, JOB);
@@ -48,7 +48,7 @@ const retries: Cases = {
     const { errand, seen } = scripted(world, 'patience_date');
     await errand.run('shout', {});
     const [first, second] = await seen();
-    // A date has no parts of a second: two seconds ahead is at least one.
+    // A date has no fractions of a second: two seconds ahead is at least one.
     assert(first && second && second.atMs - first.atMs >= 990, 'came back too early');
   },
 
@@ -65,7 +65,7 @@ const retries: Cases = {
     });
     const controller = new AbortController();
     const running = failureOf(errand.run('shout', {}, { signal: controller.signal }));
-    // Others are answered meanwhile, one after the other.
+    // The others are answered meanwhile, one after the other.
     await seenUntil(seen, ({ length }) => length > 0);
     for (let others = 0; others < 20; others++) await scripted(world, 'accepts').errand.run('shout', {});
     controller.abort(new Error('enough'));

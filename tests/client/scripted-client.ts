@@ -2,7 +2,7 @@ import type { Errand, ErrandOptions } from '@errand/client';
 import { until, type World } from './contract-case.ts';
 import type { SeenRequest } from './script.ts';
 
-/* A client of the scripted server, and what that server has seen of it. */
+/* A client of the scripted server, and the requests that the server has seen from it. */
 
 export const JOB = '019a5b1c-0000-7000-8000-000000000001';
 export const FAST = { baseDelayMs: 5, maxDelayMs: 10 };
@@ -12,7 +12,7 @@ export interface Scripted {
   readonly seen: () => Promise<SeenRequest[]>;
 }
 
-/** `script` says how the server behaves. Pauses between attempts are short. */
+/** `script` defines how the server behaves. Pauses between attempts are short. */
 export function scripted(
   { sdk, targets }: World,
   script: string,

@@ -5,9 +5,9 @@ import { type SeenRequest, sendJson } from './script.ts';
 import { SCRIPTS } from './scripts.ts';
 
 /**
- * A real server that misbehaves as asked. The tenant of a client says how: `<script>.<anything>` follows one of the
- * scripts, and `GET /seen/<tenant>` tells what has been seen of that tenant. `/hook` takes
- * webhooks. Pages of any origin may call it.
+ * A real server that misbehaves as asked. The client's tenant says how: `<script>.<anything>` follows one of the
+ * scripts, and `GET /seen/<tenant>` lists the requests of that tenant. `/hook` receives webhooks. Pages of any origin
+ * may call it.
  */
 export interface ScriptedServer extends AsyncDisposable {
   readonly url: string;

@@ -27,15 +27,15 @@ function event(version: number, type: string): string {
   return `id: ${version}\nevent: ${type}\ndata: ${JSON.stringify({ type, version, data: { text: 'ä€🎉' } })}\n\n`;
 }
 
-/** Long enough for a caller to have read: some runtimes throw away what came right before a broken connection. */
+/** Long enough for a caller to have read: some runtimes discard what came right before a broken connection. */
 const READ_MS = 50;
 
-/** Sends text and then ends the connection without the end that HTTP wants. */
+/** Sends text and then ends the connection without the end that HTTP requires. */
 function cut(response: ServerResponse, text: string | Buffer): void {
   response.write(text, () => setTimeout(() => response.destroy(), READ_MS));
 }
 
-/** Answers that wait for the next request of another kind. */
+/** Answers held back until the next request of another kind. */
 const late: (() => void)[] = [];
 
 export const SCRIPTS: Readonly<Record<string, Script>> = {

@@ -1,7 +1,7 @@
 import { assert, assertEqual, type Cases, collect, failureOf } from './contract-case.ts';
 import { JOB, scripted, seenUntil } from './scripted-client.ts';
 
-/* What the client does about streams of events that fail it. */
+/* How the client copes with streams of events that fail it. */
 
 export const STREAM_CASES: Cases = {
   'events go on behind the last whole one after every kind of cut': async (world) => {
@@ -124,7 +124,7 @@ export const STREAM_CASES: Cases = {
     assertEqual(feed.cursor, 'c4');
     const [first, second] = await seen();
     const asked = '/events?after=latest&types=job.failed%2Cjob.expired';
-    // Last-Event-ID outdoes the query.
+    // Last-Event-ID takes precedence over the query.
     assertEqual([first?.path, second?.path], [asked, asked]);
     assertEqual(second?.headers['last-event-id'], 'c3');
   },

@@ -144,7 +144,7 @@ const jobs: Cases = {
     }
     const list = () =>
       errand.jobs({ metadata, pageSize: 1, action: 'shout', status: ['succeeded', 'failed'] });
-    // The read model follows the log.
+    // The read model lags behind the log.
     const listed = await until(async () => {
       const found = await collect(list());
       return found.length === 3 ? found : undefined;
@@ -172,7 +172,7 @@ const jobs: Cases = {
   },
 };
 
-/** The feed begins when it is read, so jobs are run until it has told of one. */
+/** The feed begins when it is first read, so jobs are run until it has reported one. */
 async function shoutUntilTold(world: World, feed: ReturnType<World['errand']['feed']>) {
   const endings = feed[Symbol.asyncIterator]();
   const told = endings.next();

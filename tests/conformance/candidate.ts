@@ -7,7 +7,7 @@ interface Copy {
   signal(name: NodeJS.Signals): void;
 }
 
-/** The executor under test, as often as wanted. */
+/** The executor under test, in any number of copies. */
 export interface Candidate extends AsyncDisposable {
   start(): Promise<Copy>;
   /** Kills every copy by SIGKILL. Resolves when all are gone. */
@@ -53,7 +53,7 @@ export function createCandidate(options: {
 }
 
 function startCopy({ command, env }: { command: string; env: Record<string, string> }, fd: number): Copy {
-  // A group of its own, since a signal to the shell would not reach what the shell runs.
+  // Its own process group, since a signal to the shell would not reach what the shell runs.
   const child = spawn(command, {
     shell: true,
     detached: true,

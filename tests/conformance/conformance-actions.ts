@@ -1,4 +1,4 @@
-/* The actions that the conformance test wants of an executor, for Errand's own. */
+/* The actions that the conformance test requires of an executor, for Errand's own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineAction, PermanentError, z } from '@errand/actions';
 

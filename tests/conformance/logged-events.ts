@@ -9,11 +9,11 @@ export interface LoggedEvent {
   readonly token: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly storedAtMs: number;
-  /** As it should be, unchecked. Undefined for what is no JSON. */
+  /** As it should be, unchecked. Undefined if it is not JSON. */
   readonly event: JobEvent | undefined;
 }
 
-/** In the `source` of what the test itself writes. */
+/** The `source` of events that the test itself writes. */
 export const OWN_SOURCE = '/errand/conformance';
 
 const SCHEDULER_SOURCE = '/errand/scheduler';
@@ -30,7 +30,7 @@ interface StoredMessage {
   readonly time: string;
 }
 
-/** Every event of a job in its order, with all that was sent along. `first` is the version of its first event. */
+/** Every event of a job in its order, with its headers. `first` is the version of its first event. */
 export async function eventsOfJob(
   bus: Bus,
   { ref, first }: { ref: JobRef; first: number },
@@ -44,7 +44,7 @@ export async function eventsOfJob(
   }
 }
 
-/** A message of a stream, by what JetStream's API takes; undefined when there is none. */
+/** A message of a stream, by a request of JetStream's API; undefined if there is none. */
 async function storedMessage(
   bus: Bus,
   stream: string,
@@ -61,7 +61,7 @@ async function storedMessage(
   throw new Error(`${stream} was not read: ${error?.description}`);
 }
 
-/** The headers of a stored message by their names. */
+/** The headers of a stored message by name. */
 function headersOf({ hdrs = '' }: StoredMessage): Map<string, string> {
   const lines = Buffer.from(hdrs, 'base64').toString('utf8').split('\r\n').slice(1);
   return new Map(

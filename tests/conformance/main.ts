@@ -1,10 +1,10 @@
 /*
  * `npm run conformance -- --command "python3 my_executor.py"` tests an executor in any language against
- * docs/executor-protocol.md, on a NATS of its own. The command is started with NATS_URL and ERRAND_LEASE_MS, several
- * times, killed and paused. It must have the actions that docs/executor-protocol.md ends with.
+ * docs/executor-protocol.md, on its own NATS. The command is started several times with NATS_URL and ERRAND_LEASE_MS,
+ * killed and paused. It must have the actions listed at the end of docs/executor-protocol.md.
  *
- *   --nats <url>    one that is running already, beside nothing that matters; what needs processes is left out
- *   --only P1,P2    these rules
+ *   --nats <url>    one that is running already, with nothing important on it; rules that need processes are left out
+ *   --only P1,P2    only these rules
  *   --json          one line of JSON instead of a line for each rule
  *
  * | exit code | meaning |
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
 }
 
 function lineOf({ id, title, outcome, seen }: RuleOutcome): string {
-  // What was seen may be an executor's own words.
+  // The observation may contain an executor's own words.
   return plainLines(`${MARKS[outcome]} ${id.padEnd(3)} ${title}: ${seen}`);
 }
 
@@ -76,5 +76,5 @@ function readOptions(): { json: boolean; options: ConformanceOptions } | undefin
 }
 
 process.exitCode = await main();
-// What is still open, as a broken server's connection, must not keep the process.
+// Open handles, such as a broken server's connection, must not keep the process alive.
 process.exit();

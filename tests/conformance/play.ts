@@ -19,28 +19,28 @@ interface RequestOptions {
   readonly traceparent?: string;
 }
 
-/** What the test does to jobs, and what it reads of them. */
+/** What the test does to jobs, and what it reads about them. */
 export interface Play {
   readonly jobs: readonly PlayedJob[];
   request(action: string, input: unknown, options?: RequestOptions): Promise<PlayedJob>;
-  /** Appends whatever the job's version is by then. Resolves to the version of what was appended. */
+  /** Appends at whatever version the job then has. Resolves to the version of the new event. */
   append(job: PlayedJob, fact: JobFact): Promise<number>;
   /** Publishes anything to a stream, and resolves to its sequence. */
   publish(subject: string, body: string): Promise<number>;
   eventsOf(job: PlayedJob): Promise<LoggedEvent[]>;
-  /** @throws RuleBroken with the job's events when that does not come in time. */
+  /** @throws RuleBroken with the job's events if that does not happen in time. */
   until(
     job: PlayedJob,
     what: string,
     holds: (events: readonly LoggedEvent[]) => boolean | Promise<boolean>,
   ): Promise<LoggedEvent[]>;
-  /** Until the job has ended. */
+  /** Waits until the job has ended. */
   ended(job: PlayedJob): Promise<LoggedEvent[]>;
 }
 
 export const TENANT = 'conformance';
 const DAY_MS = 86_400_000;
-/** The longest life of a job: it must end inside JOBS' own. */
+/** The longest life of a job: it must end within the retention of JOBS. */
 const FINISH_MS = DAY_MS;
 
 export function createPlay(bus: Bus, patienceMs: number): Play {

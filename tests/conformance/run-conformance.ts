@@ -12,13 +12,13 @@ import { liveContract, workOfAction } from './standings.ts';
 import { ACTIONS } from './wanted-actions.ts';
 
 export interface ConformanceOptions {
-  /** How a copy of the executor is started by a shell, or the NATS at which one is running already. */
+  /** The shell command that starts a copy of the executor, or the NATS at which one is already running. */
   readonly executor: { readonly command: string } | { readonly natsUrl: string };
   /** Ids of rules; default: all. */
   readonly only?: readonly string[];
-  /** How long a test waits for what has to come. Default 25,000. */
+  /** How long a test waits for expected events. Default 25,000. */
   readonly patienceMs?: number;
-  /** Told of each outcome when it is there. */
+  /** Called with each outcome as it comes. */
   readonly onOutcome?: (outcome: RuleOutcome) => void;
 }
 
@@ -29,14 +29,14 @@ export interface RuleOutcome {
   readonly seen: string;
 }
 
-/** Short, so that an executor is dead soon. What runs already has a lease of its own. */
+/** Short, so that an executor soon counts as dead. An executor that already runs has its own lease. */
 const LEASE_MS = 2_000;
 const PATIENCE_MS = 25_000;
 const READY_MS = 60_000;
 
 /**
- * Runs an executor through the rules of docs/executor-protocol.md. Resolves to what became of each rule, in their order.
- * @throws when the executor does not announce the wanted actions within a minute, with what it said.
+ * Runs an executor through the rules of docs/executor-protocol.md. Resolves to the outcome of each rule, in order.
+ * @throws if the executor does not announce the required actions within a minute; the error has its output.
  */
 export async function runConformance(options: ConformanceOptions): Promise<RuleOutcome[]> {
   const { executor, patienceMs = PATIENCE_MS } = options;
@@ -67,7 +67,7 @@ async function playRules(
   };
   const play = async (rule: Rule) => tell(rule, await outcomeOf(rule, () => checkOf(rule, stage, candidate)));
 
-  // All to their end: one that is left alone would go on without the servers.
+  // All run to their end: an abandoned one would continue without the servers.
   const played = await Promise.allSettled(wanted.filter(({ kind }) => kind === 'alongside').map(play));
   for (const each of played) if (each.status === 'rejected') throw each.reason;
   for (const rule of wanted.filter(({ kind }) => kind === 'alone')) await play(rule);
@@ -94,7 +94,7 @@ function checkOf(rule: Rule, stage: Stage, candidate: Candidate | undefined): Pr
   return rule.check({ ...stage, candidate });
 }
 
-/** What is not the executor's fault is thrown. */
+/** Throws whatever is not the executor's fault. */
 async function outcomeOf({ id, title }: Rule, check: () => Promise<string>): Promise<RuleOutcome> {
   try {
     return { id, title, outcome: 'kept', seen: await check() };

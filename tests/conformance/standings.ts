@@ -11,7 +11,7 @@ import {
 import { waitUntil } from '@errand/testkit';
 import { RuleBroken, type Stage } from './rule.ts';
 
-/** What JetStream tells of a consumer, as far as the tests look at it. */
+/** The part of JetStream's consumer info that the tests use. */
 export interface ConsumerInfo {
   readonly config: Readonly<Record<string, unknown>>;
   readonly delivered: { readonly stream_seq: number };
@@ -20,7 +20,7 @@ export interface ConsumerInfo {
   readonly num_pending: number;
 }
 
-/** Undefined for a consumer that there is not. */
+/** Undefined for a consumer that does not exist. */
 async function consumerInfo(bus: Bus, stream: string, name: string): Promise<ConsumerInfo | undefined> {
   const answer = await connectionOf(bus).request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', {
     timeout: 2_000,
@@ -29,7 +29,7 @@ async function consumerInfo(bus: Bus, stream: string, name: string): Promise<Con
   return info.error ? undefined : info;
 }
 
-/** The contract by which an action's runs are taken. @throws RuleBroken where none is announced */
+/** The contract under which an action's runs are accepted. @throws RuleBroken if none is announced */
 export async function liveContract(bus: Bus, action: string): Promise<LiveContract> {
   const actions = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   const live = currentContract(await actions.get(action));
@@ -37,7 +37,7 @@ export async function liveContract(bus: Bus, action: string): Promise<LiveContra
   return live;
 }
 
-/** What the executors of an action are at. */
+/** What the executors of an action are working on. */
 export async function workOfAction(bus: Bus, action: string): Promise<ConsumerInfo> {
   const { name } = await executorOf(bus, action);
   const info = await consumerInfo(bus, JOBS_STREAM, name);
@@ -46,8 +46,8 @@ export async function workOfAction(bus: Bus, action: string): Promise<ConsumerIn
 }
 
 /**
- * Resolves when a consumer has been given everything up to a sequence and has settled all of it.
- * @throws RuleBroken when that does not come in time.
+ * Resolves when a consumer has been given everything up to a sequence and has settled it.
+ * @throws RuleBroken if that does not happen in time.
  */
 export async function untilSettled(
   { bus, patienceMs }: Stage,

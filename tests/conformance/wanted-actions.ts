@@ -1,4 +1,4 @@
-/** Actions that an executor under test must have. `conformance_progress` may be beside them. */
+/** Actions that an executor under test must have. `conformance_progress` is optional. */
 export const ACTIONS = [
   'conformance_echo',
   'conformance_fail',

@@ -5,13 +5,13 @@ export interface SeenAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly text: string;
-  /** It was a stream, or long, and only its beginning was read. */
+  /** It was a stream, or long, so only its beginning was read. */
   readonly isCut: boolean;
 }
 
 /**
- * Tells what an operation's answer has that the document does not promise. Members that the document does not name count
- * too, although it leaves answers open.
+ * Reports what an operation's answer has that the document does not promise. That includes members that the document
+ * does not name, although it leaves answers open.
  */
 export function createAnswerCheck(document: OpenapiDocument) {
   const components = { ...document.components, schemas: closedSchemas(document.components.schemas) };
@@ -48,7 +48,7 @@ export function createAnswerCheck(document: OpenapiDocument) {
 }
 
 export function closedSchemas(schemas: Readonly<Record<string, Json>>): Record<string, Json> {
-  // A problem is always narrowed by another schema beside it.
+  // A problem is always narrowed by another schema next to it.
   return Object.fromEntries(
     Object.entries(schemas).map(([id, schema]) => [id, id === 'Problem' ? schema : closed(schema)]),
   );

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { arbitraryValue, type Hints } from './arbitrary-value.ts';
 import type { Json, OpenapiDocument, Operation } from './openapi-document.ts';
 
-/** A request as it is sent, but for what only the running system knows: `{{job_id:3}}` is one of its jobs. */
+/** A request as it is sent, except for values that only the running system knows: `{{job_id:3}}` is one of its jobs. */
 export interface RandomRequest {
   readonly operation: Operation;
   readonly path: string;
@@ -11,7 +11,7 @@ export interface RandomRequest {
   readonly body: string | undefined;
 }
 
-/** Ids that exist are told by such marks. */
+/** Such marks stand for ids that exist. */
 const KNOWN = ['job_id', 'endpoint_id', 'delivery_id', 'replay_id', 'key_id', 'file'] as const;
 export type Known = (typeof KNOWN)[number];
 
@@ -19,14 +19,14 @@ function markOf(name: Known, index: number): string {
   return `{{${name}:${index}}}`;
 }
 
-/** Requests for one operation: about half of them as the document wants them, the others with something wrong. */
+/** Requests for one operation: about half of them valid by the document, the others with something wrong. */
 export function arbitraryRequest(
   { components }: OpenapiDocument,
   operation: Operation,
   options: { tenantId: string; urls: readonly string[] },
 ): fc.Arbitrary<RandomRequest> {
   const { schemas } = components;
-  // The actions that there are must go on being there.
+  // The existing actions must stay.
   const actions = operation.operationId === 'deleteAction' ? [] : ACTIONS;
   const hints = hintsOf({ ...options, actions });
   const wanted = (schema: Json, name: string) => hints(name) ?? arbitraryValue(schema, { schemas, hints });
@@ -102,7 +102,7 @@ function keysOf({ security }: Operation): RandomRequest['key'][] {
   return [...Array<RandomRequest['key']>(20).fill(right), 'admin', 'tenant', 'wrong', 'none'];
 }
 
-/** The document's own example, which must not make the system call anybody else. */
+/** The document's own example, but with a URL that makes the system call nobody else. */
 function exampleOf(example: Json | undefined, hints: Hints): fc.Arbitrary<unknown> {
   if (!example) return fc.constant({});
   return fc.record(
@@ -131,7 +131,7 @@ function hintsOf(options: { tenantId: string; urls: readonly string[]; actions: 
       { host: 'x' },
       { 'a b': 'c' },
     ),
-    // Longer waits are tested where they are promised; here each would hold a connection.
+    // Longer waits are tested where they are promised; here each would occupy a connection.
     wait: fc.constantFrom(0, 0, 0, 0, 1),
     name: fc.constantFrom(...actions, 'other'),
   };
@@ -158,7 +158,7 @@ const oddText = fc.oneof(
     '\ud800',
   ),
 );
-/** What is empty or a dot would be another path. */
+/** An empty or dot segment would make another path. */
 const oddWord = oddText.filter((text) => text !== '' && !/^\.{1,2}$/.test(text));
 
 function word(value: unknown): string {
@@ -229,7 +229,7 @@ function body(valid: fc.Arbitrary<unknown>, example: fc.Arbitrary<unknown>): fc.
   );
 }
 
-/** A value with one thing wrong somewhere: a member less, one more, or another kind of value. */
+/** A value with one thing wrong somewhere: a missing member, an extra one, or another kind of value. */
 function mutated(value: unknown): fc.Arbitrary<unknown> {
   if (typeof value !== 'object' || value === null) return fc.jsonValue({ maxDepth: 1 });
   const keys = Object.keys(value);

@@ -4,7 +4,7 @@ import type { Json } from './openapi-document.ts';
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 3;
 
-/** What a member of a name may be, whatever its schema says of it: ids that exist, URLs that lead nowhere else. */
+/** Values for a member of a given name, whatever its schema says: ids that exist, URLs that lead nowhere else. */
 export type Hints = (name: string) => fc.Arbitrary<unknown> | undefined;
 
 /** Values that mostly fit a schema of the document. */

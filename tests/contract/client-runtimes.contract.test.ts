@@ -5,12 +5,12 @@ import { type ClientSuite, expectAllToHold, startClientSuite } from '../client/c
 import { runInDeno, runInNode } from '../client/runtimes.ts';
 import { TOOLS } from './tools.ts';
 
-/* The suite of the client in runtimes that others made. Their packages bring a program for each platform that they know. */
+/* The client's suite in third-party runtimes. Their packages bring a program for each platform that they support. */
 
 const PACKAGES = join(TOOLS, 'node_modules');
 const PLATFORM = `${process.platform}-${process.arch}`;
 
-/** Where a platform has them: glibc of Linux, macOS. */
+/** Path of the program by platform: glibc Linux, macOS. */
 const DENO: Readonly<Record<string, string>> = {
   'linux-x64': '@deno/linux-x64-glibc/deno',
   'linux-arm64': '@deno/linux-arm64-glibc/deno',
@@ -43,10 +43,10 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-test.skipIf(!deno)('the client holds all cases in Deno', async () => {
+test.skipIf(!deno)('the client passes all cases in Deno', async () => {
   expectAllToHold(await runInDeno(deno ?? '', suite.file, suite.targets));
 });
 
-test.skipIf(!bun)('the client holds all cases in Bun', async () => {
+test.skipIf(!bun)('the client passes all cases in Bun', async () => {
   expectAllToHold(await runInNode(bun ?? '', suite.file, suite.targets));
 });

@@ -2,11 +2,11 @@ import { createTestDatabase, startTestNats, waitUntil } from '@errand/testkit';
 import { type Caller, createCaller } from '../e2e/caller.ts';
 import { type System, startSystem } from '../e2e/system.ts';
 
-/** A whole system, thrown away afterwards, and what it says of itself. */
+/** A whole system, thrown away afterwards, and its document. */
 export interface ContractSystem extends AsyncDisposable {
   readonly system: System;
   readonly caller: Caller;
-  /** Of the caller's tenant. */
+  /** The key of the caller's tenant. */
   readonly apiKey: string;
   /** The text of /openapi.json with the actions of the executor. */
   readonly document: string;
@@ -16,7 +16,7 @@ export async function startContractSystem(tenantId: string): Promise<ContractSys
   await using resources = new AsyncDisposableStack();
   const nats = resources.use(await startTestNats());
   const database = resources.use(await createTestDatabase());
-  // How long verify takes on purpose; a call that takes longer than that counts as hanging.
+  // Shortens the deliberate delay of verify; a call that takes longer counts as hanging.
   const settings = { ERRAND_VERIFY_SECOND_LOOK_MS: '1000' };
   const servers = { natsUrl: nats.url, databaseUrl: database.url };
   const system = resources.use(await startSystem(servers, settings));

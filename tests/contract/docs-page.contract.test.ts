@@ -44,7 +44,7 @@ const hasChromium = existsSync(CHROMIUM);
 if (!hasChromium) console.log(`SKIPPED: the page needs a Chromium to be looked at, and ${CHROMIUM} is none`);
 
 test.skipIf(!hasChromium)(
-  'the page shows the operations, asks no other origin for anything and violates no policy',
+  'the page shows the operations, requests nothing from other origins and violates no policy',
   async () => {
     const { chromium } = createRequire(join(TOOLS, 'package.json'))('playwright-core') as Playwright;
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });

@@ -3,7 +3,7 @@ import { type ContractSystem, startContractSystem } from './contract-system.ts';
 import { addGenerated, runScript, runTool, writeDocument } from './tools.ts';
 
 const DOCUMENT = '.generated/openapi.json';
-/** What openapi-typescript makes; openapi-fetch and qraft build on it. */
+/** The output of openapi-typescript; openapi-fetch and qraft build on it. */
 const TYPES = '.generated/openapi-typescript.ts';
 
 const resources = new AsyncDisposableStack();
@@ -12,7 +12,7 @@ let running: ContractSystem;
 beforeAll(async () => {
   running = resources.use(await startContractSystem('generated'));
   await writeDocument(running.document);
-  // Else members that have a default would have to be sent.
+  // Without this flag, members with a default would be required.
   const optional = '--default-non-nullable=false';
   const typed = await runTool('openapi-typescript', [DOCUMENT, optional, '--output', TYPES]);
   expect(typed.code, typed.output).toBe(0);
@@ -51,7 +51,7 @@ test('clients of two generators are well typed, run, wait and read a typed resul
   }
 });
 
-/** Each generator with what it is told, and the client in `bundled/` that uses what it makes. */
+/** Each generator with its arguments, and the client in `bundled/` that uses its output. */
 const GENERATORS: readonly [client: string, tool: string, args: readonly string[]][] = [
   ['orval', 'orval', ['--input', DOCUMENT, '--output', '.generated/orval.ts', '--client', 'fetch']],
   ['oazapfts', 'oazapfts', [DOCUMENT, '.generated/oazapfts.ts']],
@@ -68,7 +68,7 @@ const GENERATORS: readonly [client: string, tool: string, args: readonly string[
   [
     'openapi-zod-client',
     'openapi-zod-client',
-    // Else problems, which are application/problem+json, would have no types.
+    // Without this, problems, which are application/problem+json, would have no types.
     [DOCUMENT, '--output', '.generated/zodios.ts', '--media-type-expr', "mediaType.endsWith('json')"],
   ],
   ['openapi-client-axios', 'typegen', [DOCUMENT]],
@@ -95,7 +95,7 @@ test('clients of eight more generators are well typed, run, wait, read a typed r
   const env = { BASE_URL: running.system.url, API_KEY: running.apiKey, TENANT_ID: 'generated' };
   for (const [client] of GENERATORS) {
     const made = `.generated/bundled/${client}.mjs`;
-    // One of them imports its own files without their endings.
+    // One of them imports its own files without their extensions.
     const bundled = await runTool('esbuild', [
       ...[`bundled/${client}.ts`, `--outfile=${made}`, '--bundle', '--platform=node', '--format=esm'],
       '--packages=external',

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { TOOLS } from './tools.ts';
 
 /*
- * Proves /openapi.json, and the client, by tools that others made: `npm run test:contract`. Installs them where they are not, or not as
- * their lock says; where no registry answers that is said, and nothing is run.
+ * Proves /openapi.json, and the client, with third-party tools: `npm run test:contract`. Installs the tools if they are
+ * missing or do not match their lock; if no registry answers, it says so and runs nothing.
  *
  * | exit code | meaning |
  * |---|---|
- * | 0 | all passed, or skipped for want of a registry |
+ * | 0 | all passed, or skipped because no registry answers |
  * | 1 | something failed, or nothing ran |
  */
 async function main(): Promise<number> {

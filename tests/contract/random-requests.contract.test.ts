@@ -12,18 +12,20 @@ const TENANT = 'random';
 const REQUESTS = Number(process.env.ERRAND_CONTRACT_REQUESTS ?? 10_000);
 const SEED = Number(process.env.ERRAND_CONTRACT_SEED ?? Date.now() % 2 ** 31);
 const AT_ONCE = 16;
-/** No dead letter is there, a replay is over before it can be canceled, and so is nearly every proposal; no action may go. */
+/**
+ * There is no dead letter; a replay, and nearly every proposal, is over before it can be canceled; no action may go.
+ */
 const NEVER_BY_CHANCE = ['deleteAction', 'redriveDeadLetter', 'cancelReplay', 'cancelProposalPdfGeneration'];
 /** Beyond this a call counts as hanging. */
 const PATIENCE_MS = 30_000;
-/** As much of an answer is read. */
+/** At most this much of an answer is read. */
 const READ_BYTES = 4_000_000;
 
 const resources = new AsyncDisposableStack();
 let running: ContractSystem;
 let receiver: Receiver;
 const agent = new Agent({ headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, connections: AT_ONCE });
-/** Ids of what there is. */
+/** Ids that exist. */
 const known: Record<Known, string[]> = {
   job_id: [],
   endpoint_id: [],
@@ -98,7 +100,7 @@ test('10,000 random requests find no 5xx, no hang, and no answer that the docume
     statuses,
     never,
   });
-  // At once, so that a run that is cut off has told what it found.
+  // At once, so that a run that is cut off has reported what it found.
   if (violations.size > 0) console.log('violations', JSON.stringify([...violations], null, 1));
   expect(Object.fromEntries(violations)).toEqual({});
   expect(never.filter((id) => !NEVER_BY_CHANCE.includes(id))).toEqual([]);
@@ -107,7 +109,7 @@ test('10,000 random requests find no 5xx, no hang, and no answer that the docume
   expect(running.system.restarts).toEqual(none);
 });
 
-/** The same number for each operation, mixed. */
+/** The same number of requests for each operation, shuffled. */
 function sampled(document: OpenapiDocument): RandomRequest[] {
   const options = {
     tenantId: TENANT,
@@ -158,7 +160,7 @@ async function send({ operation, path, key, headers, body }: RandomRequest): Pro
   return { status: answer.statusCode, contentType, text: Buffer.concat(chunks).toString(), isCut };
 }
 
-/** What a request has made is there for those that follow. */
+/** Makes what a request has created available to later ones. */
 function remember(operationId: string, { status, text }: SeenAnswer): void {
   if (status !== 201 && status !== 202 && operationId !== 'listDeliveries') return;
   const body = JSON.parse(text) as Partial<Record<Known, string>> & {
@@ -172,7 +174,7 @@ function remember(operationId: string, { status, text }: SeenAnswer): void {
   for (const { delivery_id } of body.deliveries ?? []) known.delivery_id.push(delivery_id);
 }
 
-/** Something of each kind that has ids. */
+/** Creates something of each kind that has ids. */
 async function prepare(): Promise<void> {
   const { caller, system } = running;
   for (let index = 0; index < 5; index++) {

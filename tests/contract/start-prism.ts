@@ -5,7 +5,7 @@ import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { TOOLS } from './tools.ts';
 
-/** Prism between callers and a gateway. It looks at answers only, and says in a header what is wrong with them. */
+/** Prism between callers and a gateway. It checks only answers, and reports in a header what is wrong with them. */
 export interface PrismProxy extends AsyncDisposable {
   readonly url: string;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Programs that others made. They and what they bring are not among the workspaces. */
+/** Third-party programs. They and their dependencies are not among the workspaces. */
 export const TOOLS = join(import.meta.dirname, '..', 'contract-tools');
 const GENERATED = join(TOOLS, '.generated');
 
@@ -13,8 +13,8 @@ interface Ran {
 }
 
 /**
- * Runs one of the tools, by the name of its command or, where two have commands of one name, by the path of its script
- * below `node_modules`; resolves also when it fails.
+ * Runs one of the tools, by the name of its command or, if two have commands of the same name, by the path of its
+ * script below `node_modules`; resolves even if it fails.
  */
 export function runTool(
   name: string,
@@ -41,7 +41,7 @@ function run(file: string, args: readonly string[], env: Record<string, string>)
   });
 }
 
-/** Puts the document where the tools look for it, and removes what they made of another one. */
+/** Writes the document where the tools look for it, and removes what they made of an earlier one. */
 export async function writeDocument(text: string): Promise<void> {
   await rm(GENERATED, { recursive: true, force: true });
   await mkdir(GENERATED);

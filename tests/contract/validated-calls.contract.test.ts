@@ -36,7 +36,7 @@ interface CallOptions {
   readonly token?: string;
 }
 
-/** Calls through the proxy at `url`, and keeps what the proxy found. */
+/** Calls through the proxy at `url`, and collects the violations that the proxy found. */
 function callsThrough(url: string) {
   const violations: string[] = [];
   const called = new Map<string, number[]>();
@@ -69,7 +69,7 @@ function callsThrough(url: string) {
   return { call, violations, called };
 }
 
-test('an independent validator finds nothing wrong with any answer, whether of success or of refusal', async () => {
+test('an independent validator finds nothing wrong with any answer, whether success or refusal', async () => {
   const proxy = resources.use(await startPrism('.generated/openapi.json', running.system.url));
   const { call, violations, called } = callsThrough(proxy.url);
   const jobId = await callRuns(call);
@@ -88,7 +88,7 @@ test('an independent validator finds nothing wrong with any answer, whether of s
   expect(violations).toEqual([]);
 });
 
-test('the validator does find what is wrong', async () => {
+test('the validator does find violations', async () => {
   const path = join(TOOLS, '.generated', 'wrong.json');
   const document = JSON.parse(await readFile(join(TOOLS, '.generated', 'openapi.json'), 'utf8'));
   document.components.schemas.Problem.properties.code = { type: 'integer' };
@@ -117,7 +117,7 @@ async function callRuns(call: Call): Promise<string> {
   await call(`POST ${SIMULATION}/run?validate_only=true`, { body: SMALL_DESIGN });
   await call(`POST ${SIMULATION}/run?validate_only=x`, { body: SMALL_DESIGN });
   await call(`POST ${SIMULATION}/run`, { body: { ...SMALL_DESIGN, inverter: {} } });
-  // What is not JSON at all is left to the random requests: Prism never hands it on.
+  // Bodies that are not JSON at all are left to the random requests: Prism never forwards them.
   await call(`POST ${SIMULATION}/run`, { body: '[]' });
   await call(`POST ${SIMULATION}/run`, { body: 'x', headers: { 'content-type': 'text/plain' } });
   await call(`POST ${SIMULATION}/run`, { body: SMALL_DESIGN, token: 'wrong' });

@@ -6,21 +6,21 @@ import { waitUntil } from '@errand/testkit';
 import { startPrism, violationsOf } from './start-prism.ts';
 import { addDocument } from './tools.ts';
 
-/** Where callers are to go, and what ends it. */
+/** Where callers are to send requests, and how to end it. */
 export interface Front extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Whether callers of the gateway are to be put behind an independent validator; `node tools/test.ts validated` says so. */
+/** Whether callers of the gateway are put behind an independent validator; set by `node tools/test.ts validated`. */
 const isWanted = process.env.ERRAND_E2E_VALIDATED === 'true';
 
-/** The actions that the document has to list before it is taken as it is. */
+/** The actions that the document must list before it is used. */
 type Actions = readonly string[];
 
 /**
- * The gateway at `upstream`, behind Prism where that is wanted. Disposing rejects with every answer that is not what
- * /openapi.json promises. Prism holds whole answers and believes that all are text, so streams, downloads and what only
- * browsers ask go past it, and are counted as such.
+ * The gateway at `upstream`, behind Prism if that is wanted. Disposing rejects with every answer that is not what
+ * /openapi.json promises. Prism buffers whole answers and treats them all as text, so streams, downloads and
+ * browser-only requests bypass it, and are counted as such.
  */
 export async function validated(upstream: string, actions: Actions): Promise<Front> {
   if (!isWanted) return { url: upstream, [Symbol.asyncDispose]: async () => {} };
@@ -62,7 +62,7 @@ function documentWith(upstream: string, actions: Actions): Promise<string> {
   });
 }
 
-/** What the document does not know, such as an action with a mistake in its name, must not be found. */
+/** Routes unknown to the document, such as an action with a mistake in its name, must not be found. */
 function isUnknownRoute(violation: unknown): boolean {
   return (violation as { message?: string }).message === 'Selected route not found';
 }
@@ -88,7 +88,7 @@ function pass(
     answer.writeHead(got.statusCode ?? 502, got.headers);
     pipeline(got, answer).catch(() => answer.destroy());
   });
-  // A connection that breaks is what the caller has to see, on either side.
+  // The caller has to see a broken connection, on either side.
   onward.on('error', () => answer.destroy());
   answer.on('close', () => onward.destroy());
   asked.pipe(onward);

@@ -11,7 +11,7 @@ import { closed, closedSchemas } from './answer-check.ts';
 import type { Json, OpenapiDocument } from './openapi-document.ts';
 
 /*
- * What receivers are really sent, of every type that there is, against the `webhooks` of the document.
+ * Checks what receivers are really sent, for every type, against the `webhooks` of the document.
  */
 
 interface MessageObject {
@@ -52,7 +52,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-/** What a message has that the document does not promise, in its body and its headers. */
+/** What a message has in its body and headers that the document does not promise. */
 function violationsOf(type: string, { body, headers }: Receiver['requests'][number]): unknown[] {
   const message = document.webhooks[type]?.post;
   if (!message) return [`${type} is not in the document`];
@@ -64,7 +64,7 @@ function violationsOf(type: string, { body, headers }: Receiver['requests'][numb
   for (const { name, required, schema } of message.parameters) {
     const value = headers[name];
     if (value === undefined) found.push(...(required ? [`${name} is not there`] : []));
-    // In an object, or there would be nothing to write the coerced value to.
+    // Wrapped in an object, or the coerced value would have no place to be written to.
     else if (!compile({ properties: { value: schema } })({ value })) found.push(`${name}: ${value}`);
   }
   return found;
@@ -104,7 +104,7 @@ async function endJob(fact: JobFact): Promise<void> {
   }
 }
 
-/** Resolves to the first message of this type that came to the witness. */
+/** Resolves to the first message of this type that the witness received. */
 function told(type: string): Promise<Receiver['requests'][number]> {
   return receiver.waitFor(({ url, body }) => url === '/witness' && JSON.parse(body).type === type, 60_000);
 }
@@ -116,7 +116,7 @@ const stateOf = (endpointId: string) =>
     .where('endpoint_id', '=', endpointId)
     .executeTakeFirst();
 
-/** Instead of waiting for hours: what is known of an endpoint is made older while nobody has it in memory. */
+/** Instead of waiting for hours: an endpoint's state is backdated while nobody has it in memory. */
 async function makeOlder(endpointId: string, changes: Record<string, string>): Promise<void> {
   await system.kill('webhooks');
   await db.updateTable('webhook_endpoint_state').set(changes).where('endpoint_id', '=', endpointId).execute();
@@ -160,7 +160,7 @@ test('messages of every type are as the document says', { timeout: 300_000 }, as
   for (const type of types) expect(violationsOf(type, await told(type)), type).toEqual([]);
 });
 
-test('what is not as the document says is found', async () => {
+test('deviations from the document are found', async () => {
   const message = await told('job.failed');
   const body = { ...JSON.parse(message.body), more: 1 };
   expect(violationsOf('job.failed', { ...message, body: JSON.stringify(body) })).not.toEqual([]);

@@ -9,7 +9,7 @@ interface Answer {
   readonly body: unknown;
 }
 
-/** A tenant's client of the gateway. Each call rejects when the connection breaks, and is never repeated by itself. */
+/** A tenant's client of the gateway. Each call rejects when the connection breaks, and is never retried. */
 export interface Caller extends AsyncDisposable {
   readonly tenantId: string;
   /** Calls a path such as `/v2/tenants/…`. */
@@ -29,7 +29,7 @@ export const SMALL_DESIGN = {
   inverter: { ac_kw: 3.8 },
 };
 
-/** Creates a tenant and a key of it through the admin API. */
+/** Creates a tenant and a key for it through the admin API. */
 export async function createCaller(system: System, tenantId: string): Promise<Caller> {
   const agent = new Agent({ bodyTimeout: 30_000, headersTimeout: 30_000 });
   const admin = callWith(agent, system.url, system.adminKey);

@@ -29,7 +29,7 @@ function kinds(
 }
 
 describe('the chain check', () => {
-  test('finds nothing in a log of whole chains, also where an answer was lost', () => {
+  test('finds nothing in a log of whole chains, even if an answer was lost', () => {
     expect(checkChains(stored, new Map(written))).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ import type { JobEventType } from '@errand/contracts';
  *   - the job is requested once, ends at most once, and nothing follows its ending.
  */
 
-/** One message of the log, as far as the check looks at it. */
+/** One message of the log, as far as the check needs it. */
 export interface StoredEvent {
   readonly jobId: string;
   readonly version: number;
@@ -35,7 +35,7 @@ export interface ChainViolation {
     | 'not_one_request'
     | 'second_ending'
     | 'event_after_ending';
-  /** Absent where only the event is known. */
+  /** Absent if only the event is known. */
   readonly jobId?: string;
   readonly detail: string;
 }

@@ -16,14 +16,14 @@ import { emptyLedger, raceForJob } from './racing-writer.ts';
 import { readWholeLog } from './read-log.ts';
 
 /*
- * Four writers race on every job of a clustered log whose leader goes away all the time. What the run needs grows
- * with these variables; the long form is ERRAND_CHAIN_JOBS=20000 ERRAND_CHAIN_KILLS=4.
+ * Four writers race on every job of a clustered log whose leader keeps going away. The run grows with these variables;
+ * the long form is ERRAND_CHAIN_JOBS=20000 ERRAND_CHAIN_KILLS=4.
  *
  *   ERRAND_CHAIN_JOBS      300   jobs, each raced for by all writers
  *   ERRAND_CHAIN_EVENTS      4   events that each writer wants in a job before it tries to end it
  *   ERRAND_CHAIN_AT_ONCE     8   jobs raced for at the same time
  *   ERRAND_CHAIN_KILLS       1   SIGKILLs of the leader's server, spread over the run; between them it steps down
- *   ERRAND_CHAIN_SECONDS     0   the run goes on with further jobs until this much time has passed
+ *   ERRAND_CHAIN_SECONDS     0   the run continues with further jobs until this much time has passed
  */
 const WRITERS = 4;
 const JOBS = numberOf('ERRAND_CHAIN_JOBS', 300);
@@ -83,7 +83,7 @@ test('writers that race through step-downs and kills of the leader leave one who
   expect(chaos.kills).toBe(KILLS);
 });
 
-test('an append without a guard is found out', async () => {
+test('an append without a guard is detected', async () => {
   const [, bus] = buses as [Bus, Bus];
   const ref = { tenantId: 'planted', action: 'race', jobId: randomUUIDv7() };
   const written = new Map<string, WrittenEvent>();
@@ -98,7 +98,7 @@ test('an append without a guard is found out', async () => {
   const [requested, started, unguarded] = events;
   const requestedVersion = await guarded(requested, 0);
   await guarded(started, requestedVersion);
-  // Its writer believes that nothing has happened since the request, and does not ask the server to make sure.
+  // Its writer believes that nothing has happened since the request, and does not make the server check.
   await connectionOf(bus).request(eventSubject(ref, unguarded), JSON.stringify(unguarded));
   written.set(unguarded.id, { expectedVersion: requestedVersion, outcome: { kind: 'unknown' } });
 
@@ -109,7 +109,7 @@ test('an append without a guard is found out', async () => {
   ]);
 });
 
-/** Plays job after job, several at once, and takes the leader away whenever that is not under way. */
+/** Plays job after job, several at once, and repeatedly takes the leader away, one fault at a time. */
 async function raceForJobs(chaos: LeaderChaos, race: (ref: JobRef) => Promise<void>): Promise<number> {
   const endAtMs = performance.now() + SECONDS * 1_000;
   let begun = 0;

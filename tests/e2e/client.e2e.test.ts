@@ -9,8 +9,8 @@ import { type ClientSuite, expectAllToHold, startClientSuite } from '../client/c
 import { findSystemNode, runInChromium, runInNode, whyNoChromium } from '../client/runtimes.ts';
 
 /*
- * One suite, on the client as it is published, in each runtime that it is made for. A runtime that this machine lacks is
- * skipped with a word.
+ * One suite, on the client as it is published, in each runtime that it is made for. Runtimes missing on this machine
+ * are skipped with a message.
  */
 
 const noChromium = await whyNoChromium();
@@ -71,7 +71,7 @@ describe('the built client', () => {
     expect(texts.join('\n')).not.toMatch(/\.ts['"]/);
   });
 
-  test('is installed as a copy, with types that a project of its own can use', async () => {
+  test('is installed as a copy, with types that a separate project can use', async () => {
     const project = join(suite.dist, '..', 'project');
     await mkdir(project);
     await writeFile(join(project, 'package.json'), '{"private": true}');
@@ -88,7 +88,7 @@ describe('the built client', () => {
     }
   });
 
-  test('holds all cases in the Node of this repository', async () => {
+  test('passes all cases in the Node of this repository', async () => {
     expectAllToHold(await runInNode(process.execPath, suite.file, suite.targets));
   });
 
@@ -96,7 +96,10 @@ describe('the built client', () => {
     expectAllToHold(await runInNode(systemNode?.path ?? '', suite.file, suite.targets));
   });
 
-  test.skipIf(noChromium)('holds all cases in a page of headless Chromium, of another origin', async () => {
-    expectAllToHold(await runInChromium(suite.page.origin, suite.targets));
-  });
+  test.skipIf(noChromium)(
+    'passes all cases in a page of headless Chromium, from another origin',
+    async () => {
+      expectAllToHold(await runInChromium(suite.page.origin, suite.targets));
+    },
+  );
 });

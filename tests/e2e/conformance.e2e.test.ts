@@ -5,7 +5,7 @@ import { type RuleOutcome, runConformance } from '../conformance/run-conformance
 
 const ALL_KEPT = RULES.map(({ id }) => `${id} kept`);
 const WHOLE_MS = 300_000;
-/** What a broken executor never does is waited for in vain. */
+/** Short, since tests wait in vain for what a broken executor never does. */
 const LITTLE_PATIENCE_MS = 10_000;
 
 const OWN = [
@@ -26,7 +26,7 @@ test('an executor of the Python standard library keeps every rule', { timeout: W
   expect(standings(await runConformance({ executor: { command: PYTHON } }))).toEqual(ALL_KEPT);
 });
 
-/** How an executor is broken, the rules that must find it, and one that is kept all the same. */
+/** How an executor is broken, the rules that must detect it, and one that it still keeps. */
 const BREAKS = [
   { how: 'guard', broken: ['P6'], kept: 'P8' },
   { how: 'double', broken: ['P8', 'P9'], kept: 'P12' },
@@ -69,7 +69,7 @@ function standings(outcomes: readonly RuleOutcome[]): string[] {
   );
 }
 
-/** What was seen is told by the reporter. */
+/** The reporter prints what was observed. */
 function brokenLine(id: string, seen: string): string {
   console.log(`${id}: ${seen}`);
   return `${id} broken`;

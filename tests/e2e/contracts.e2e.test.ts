@@ -11,8 +11,8 @@ import { readWholeLog } from './read-log.ts';
 import { type System, startSystem } from './system.ts';
 
 /*
- * Executors that announce different contracts under one name. Whatever is started and stopped, a job is run by code that
- * announces the contract which its input was checked against.
+ * Executors that announce different contracts under one name. Whatever is started and stopped, a job is run by code
+ * that announces the contract against which its input was checked.
  */
 
 const TENANT = 'contracts';
@@ -24,7 +24,7 @@ let bus: Bus;
 let apiKey: string;
 
 beforeAll(async () => {
-  // Inside the repository, where action files find what they import.
+  // Inside the repository, where action files can resolve their imports.
   const ignored = join(import.meta.dirname, '..', '..', '.errand');
   await mkdir(ignored, { recursive: true });
   folder = await mkdtemp(join(ignored, 'contracts-'));
@@ -49,7 +49,7 @@ async function json<T>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** An action that says which code has run it, and which takes an input of its own. */
+/** An action that says which code has run it, and that takes its own form of input. */
 function actionOf(
   name: string,
   by: string,
@@ -68,7 +68,7 @@ export const action = defineAction({
 
 interface Executor extends AsyncDisposable {
   readonly exited: Promise<unknown>;
-  /** What it wrote, once it has ended. */
+  /** Its output, once it has ended. */
   readonly said: Promise<string>;
 }
 
@@ -134,10 +134,10 @@ test('a second action of a taken name is refused by name, and the first one keep
   expect((await run('hello', { two: 1 }, 'arms/a1')).status).toBe(404);
 });
 
-test('under load, a rolling update and its rollback run each job by the contract that it was taken under', async () => {
+test('under load, a rolling update and its rollback run each job by the contract that it was accepted under', async () => {
   const accepted: { jobId: string; version: string }[] = [];
   const stop = new AbortController();
-  /** Sends what the newest contract that it knows takes; a contract that has changed meanwhile refuses it by name. */
+  /** Sends what the newest contract that it knows accepts; a contract that has changed meanwhile refuses it by name. */
   async function load(): Promise<void> {
     while (!stop.signal.aborted) {
       for (const version of ['v1', 'v2']) {
@@ -171,7 +171,7 @@ test('under load, a rolling update and its rollback run each job by the contract
   stop.abort();
   await Promise.all(loads);
 
-  // What was taken under the withdrawn contract in its last moments waits for its executors, and for no others.
+  // Jobs accepted under the withdrawn contract in its last moments wait for its executors, and for no others.
   const nextAgain = await startExecutor(actionOf('roll', 'v2', { ms: 20 }));
   for (const { jobId, version } of accepted) expect(await resultOf(jobId)).toEqual({ by: version });
   await Promise.all([oldAgain, nextAgain].map((executor) => executor[Symbol.asyncDispose]()));
@@ -197,7 +197,7 @@ test('jobs of a contract that nobody serves wait and say so, until code that acc
   const errors = async () =>
     (await json<{ errors: object[] }>(await call('GET', `/v2/tenants/${TENANT}/jobs/${jobId}`))).errors;
   expect(await errors()).toMatchObject([{ code: 'action_unserved', details: [{ contract_id: oldId }] }]);
-  // Its own schemas are others, and its result is not what the caller was promised.
+  // Its own schemas differ, and its result is not what the caller was promised.
   await using _next = await startExecutor(
     actionOf('left', 'w2', { accepts: [oldId] }).replace(
       'z.strictObject({ w2: z.number() })',

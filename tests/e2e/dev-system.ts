@@ -7,24 +7,24 @@ import { createErrand, type Errand } from '@errand/client';
 import type { LocalFile } from '../../dev/data/local-file.ts';
 import { FIRST_TENANT_ID } from '../../dev/first-tenant.ts';
 
-/** `npm run dev` in a folder of its own, as an author has it. */
+/** `npm run dev` in its own folder, as an author has it. */
 export interface DevSystem extends AsyncDisposable {
   readonly folder: string;
-  /** Resolves when it has said the text since the last call. Rejects when it ends before that. */
+  /** Resolves when it has printed the text since the last call. Rejects if it ends before that. */
   says(text: string): Promise<void>;
   call(path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
-  /** A client that knows of no action yet. */
+  /** A client that does not know any actions yet. */
   client(): Errand;
-  /** The text at a link of a result. */
+  /** The text behind a link of a result. */
   download(link: string): Promise<string>;
   /** Requests a job of the action at this path and resolves to its ended summary. */
   run(path: string, input: unknown): Promise<Record<string, unknown>>;
 }
 
-/** A folder for it, before it is started. */
+/** Creates its folder, before it is started. */
 export async function createDevFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'errand-dev-'));
-  // Postgres, which refuses to run as root, is another user and has to come through.
+  // Postgres, which refuses to run as root, is another user and has to pass through.
   await chmod(folder, 0o755);
   return folder;
 }

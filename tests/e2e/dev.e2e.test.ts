@@ -4,7 +4,7 @@ import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts';
 
-/* An author at work: files are written while `npm run dev` runs. The tests go through it in order. */
+/* An author at work: files are written while `npm run dev` runs. The tests build on each other, in order. */
 
 let dev: DevSystem;
 const save = async (name: string, text: string) => {
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => dev?.[Symbol.asyncDispose]());
 
-/** Answers its version once the file of its input is there. */
+/** Answers with its version once the file named in its input exists. */
 const slow = (version: number, resource: string) => `
 import { access } from 'node:fs/promises';
 import { defineAction, z } from '@errand/actions';
@@ -34,7 +34,7 @@ export const slow = defineAction({
 });
 `;
 
-test('saving a file in a folder that was not there makes its action answer', async () => {
+test('saving a file in a folder that did not exist makes its action answer', async () => {
   await save('slow.ts', slow(1, 'olds/{old}'));
   await dev.says('loaded slow of actions/slow.ts');
   expect(await dev.run('olds/1/slow', { gate: dev.folder })).toMatchObject({
@@ -43,7 +43,7 @@ test('saving a file in a folder that was not there makes its action answer', asy
   });
 });
 
-test('a saved change has its route at once, and a job under way ends with the code that it began with', async () => {
+test('a saved change has its route at once, and a running job ends with the code that it began with', async () => {
   const gate = join(dev.folder, 'gate');
   const { body: began } = await dev.call('olds/1/slow/run', { gate });
   await waitUntil(async () => (await dev.call(`jobs/${began.job_id}`)).body.status === 'running');
@@ -60,7 +60,7 @@ test('a saved change has its route at once, and a job under way ends with the co
   expect(summary).toMatchObject({ status: 'succeeded', results: { version: 1 }, attempt: { number: 1 } });
 });
 
-/** Answers with a word of each job's own. */
+/** Answers with a word unique to each job. */
 const limited = (resource: string, limit: number) => `
 import { randomUUID } from 'node:crypto';
 import { defineAction, z } from '@errand/actions';
@@ -73,7 +73,7 @@ export const limited = defineAction({
 });
 `;
 
-test('a call under the key of an earlier one goes on with its job, when the action has changed or moved since', async () => {
+test('a call under the key of an earlier one continues its job, even if the action has changed or moved since', async () => {
   const client = dev.client();
   const options = { resource: { id: '1' }, idempotencyKey: 'limited' };
   await save('limited.ts', limited('olds', 100));
@@ -107,7 +107,7 @@ export const threaded = defineAction({
 });
 ${text}`;
 
-test('a file that is broken keeps its last good version, in new threads too, and is told with its line', async () => {
+test('a broken file keeps its last good version, in new threads too, and is reported with its line', async () => {
   await save('parts/word.ts', "export const word: string = 'first';\n");
   await save('threaded.ts', threaded(''));
   await dev.says('loaded threaded of actions/threaded.ts');
@@ -127,21 +127,21 @@ test.each([
     `defineAction({ name: 'a', timeoutms: 1 } as never);`,
     'broken: actions/threaded.ts:11: action "a": ',
   ],
-])('of a broken file is told %s', async (_, text, words) => {
+])('the report on a broken file has %s', async (_, text, words) => {
   await save('threaded.ts', threaded(text));
   await dev.says(words);
 });
 
-test('JavaScript that is broken is told with its line, too', async () => {
+test('broken JavaScript is reported with its line, too', async () => {
   await save('plain.js', `export const a = 1;\nexport const b = ;\n`);
   await dev.says('broken: actions/plain.js:2: ');
 });
 
-test('an action that is not exported is told, and so is that it is mended', async () => {
+test('an action that is not exported is reported, and so is its repair', async () => {
   const text = `import { defineAction, z } from '@errand/actions';
 const kept = defineAction({ name: 'kept', input: z.object({}), result: z.object({}), run: () => ({}) });
 `;
-  // Those that are broken still.
+  // The files that are still broken.
   for (const name of ['plain.js', 'threaded.ts']) await rm(join(dev.folder, 'actions', name));
   await save('kept.ts', text);
   await dev.says('broken: actions/kept.ts: exports no action');
@@ -174,12 +174,12 @@ export const peek = defineAction({
 });
 `;
 
-test('an actions.yaml in a folder of the folder is named, since it is not read', async () => {
+test('an actions.yaml in a subfolder is named, since it is not read', async () => {
   await save('team/actions.yaml', 'actions:\n  lost:\n    command: { argv: [echo] }\n');
   await dev.says('not read: actions/team/actions.yaml looks like a definition');
 });
 
-test('neither an action nor a command finds a key of other services, also not in the process that it runs in', async () => {
+test('neither an action nor a command finds a key of other services, not even in the process that it runs in', async () => {
   await save('peek.ts', peeking);
   const script = `cat /proc/self/environ /proc/$PPID/environ | tr '\\0' '\\n' | python3 -c 'import json,sys; print(json.dumps(sys.stdin.read()))'`;
   await save(
@@ -196,7 +196,7 @@ test('neither an action nor a command finds a key of other services, also not in
   }
 });
 
-test('actions.yaml is followed, and its mistakes are told by line, column and path', async () => {
+test('actions.yaml is watched, and its mistakes are reported by line, column and path', async () => {
   const yaml = (words: string) => `actions:\n  say:\n    command: { argv: [echo, '${words}'] }\n`;
   await save('actions.yaml', yaml('"first"'));
   await dev.says('loaded say of actions/actions.yaml');

@@ -9,8 +9,9 @@ import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts
 import { type Block, READERS_PATH, ROOT, readBlocks, writeFiles } from './page-blocks.ts';
 
 /*
- * The pages for authors and callers as a reader follows them: files are written as their code blocks say, then the blocks of
- * commands are run. A block's info string says which it is: `ts file=actions/hello.ts`, `sh run`, `sh background`.
+ * The pages for authors and callers as a reader follows them: files are written as their code blocks say, then the
+ * command blocks are run. A block's info string says which it is: `ts file=actions/hello.ts`, `sh run`, `sh
+ * background`.
  */
 
 const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more,./slow,./examples/python' };
@@ -21,14 +22,14 @@ let receiverPort: number;
 let background: ChildProcess | undefined;
 let pages: { actions: Block[]; wrap: Block[]; call: Block[]; receive: Block[]; command: Block[] };
 
-/** The pages name ports; here they may be taken. */
+/** The pages name ports that may be taken here. */
 function onOwnPorts(text: string): string {
   return text.replaceAll('9100', String(port)).replaceAll('9200', String(receiverPort));
 }
 
 const blocksOf = (page: string) => readBlocks(page, onOwnPorts);
 
-/** What the commands of a page print, in one shell with all of them. */
+/** The output of a page's commands, all run in one shell. */
 async function runCommands(blocks: readonly Block[]): Promise<string> {
   const commands = blocks.filter(({ info }) => info === 'sh run').map(({ text }) => text);
   const script = ['set -euo pipefail', ...commands].join('\n');
@@ -86,7 +87,7 @@ test('the page on wrapping leads to a quote of the endpoint, and to a survey tha
   ]);
 });
 
-test('the page on calls leads to a result, and to types that the compiler agrees with', async () => {
+test('the page on calls leads to a result, and to types that the compiler accepts', async () => {
   expect(pages.call.every(({ info }) => /^(sh run|ts file=\S+)$/.test(info))).toBe(true);
   const said = await runCommands(pages.call);
   expect(said).toMatch(/JobRequested\n.*JobSucceeded\n.*ac_kwh/s);
@@ -100,7 +101,7 @@ test('the page on webhooks leads to calls that are verified, and each event is h
   expect(told.map((line) => line.split(' ')[0])).toEqual(['webhook.test', 'job.succeeded']);
 });
 
-test('the page on the command leads to a job that is told by each of its commands', async () => {
+test('the page on the command leads to a job that each of its commands reports', async () => {
   const said = await runCommands(pages.command);
   expect(said).toMatch(/the input is valid\nsucceeded\nTIME [\s\S]*JobRequested[\s\S]*JobSucceeded/);
   expect(said).toMatch(
@@ -109,7 +110,7 @@ test('the page on the command leads to a job that is told by each of its command
   expect(said).toMatch(/\nurl +http:\/\/127.0.0.1:\d+ +\S+\.errand\/local.json\n/);
 });
 
-test('a refusal of the endpoint ends the job at once, with what callers may see of it', async () => {
+test('a refusal by the endpoint ends the job at once, with what callers may see of it', async () => {
   expect(await dev.run('customers/c-1/quote', { size_kw: 101 })).toMatchObject({
     status: 'failed',
     attempt: { number: 1 },
@@ -117,7 +118,7 @@ test('a refusal of the endpoint ends the job at once, with what callers may see 
   });
 });
 
-test('wrong inputs of a declared action are named before a job is made of them', async () => {
+test('wrong inputs of a declared action are named before there is a job', async () => {
   const { status, body } = await dev.call('customers/c-1/quote/run', { size_kw: 0 });
   expect(status).toBe(422);
   expect(body.errors).toMatchObject([{ pointer: '#/size_kw', code: 'exclusive_minimum' }]);
@@ -148,7 +149,7 @@ test.each([
   ['actions.md', 'own-executor/main.ts', 'own-executor/main.ts'],
   ['receive-webhooks.md', 'receive.mts', 'receiver/receive.mts'],
   ['wrap-an-endpoint.md', 'actions/actions.yaml', 'http/actions.yaml'],
-])('of %s, %s is the example %s', async (page, file, example) => {
+])('from %s, %s is the example %s', async (page, file, example) => {
   const shown = (await blocksOf(page)).find(({ info }) => info.endsWith(`file=${file}`))?.text;
   const text = await readFile(join(ROOT, 'examples', example), 'utf8');
   expect(shown).toBe(onOwnPorts(text));

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COMMAND } from './errand-command.ts';
 
 /*
- * The scripts in real shells. The server is one that would have the shell run what it calls its actions.
+ * The scripts in real shells. The server tries to make the shell run the names of its actions.
  */
 
 const run = promisify(execFile);
@@ -56,11 +56,11 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** Each prints what the last of the words may become, one a line. */
+/** Each prints the possible completions of the last word, one per line. */
 const SHELLS = {
   bash: `eval "$(errand completion bash)"
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _errand errand "\${@: -1}"; printf '%s\\n' "\${COMPREPLY[@]}"`,
-  // Completion of its own runs in a line editor only: these stand for what its functions do there.
+  // Its own completion runs only in a line editor: these stand for what its functions do there.
   zsh: `compdef() {}
 compadd() { [[ $1 == -S ]] && shift 2; print -rl -- "\${(@P)2}" }
 compset() { PREFIX=\${PREFIX#@} }
@@ -108,7 +108,7 @@ test.for(NAMES)(
   },
 );
 
-test.for(NAMES)('%s takes whatever it is told for a word', async (shell, { skip }) => {
+test.for(NAMES)('%s treats whatever it gets as a word', async (shell, { skip }) => {
   skip(!(await isThere(shell)), `there is no ${shell} on this machine`);
   const told = [`$(touch ${dir}/ran)`, `\`touch ${dir}/ran\``, 'a*', "b'c"];
   const bin = join(dir, `bin-${shell}`);
@@ -121,7 +121,7 @@ test.for(NAMES)('%s takes whatever it is told for a word', async (shell, { skip 
   await expect(access(join(dir, 'ran'))).rejects.toThrow('ENOENT');
 });
 
-test.for(NAMES)('%s completes files behind an @', async (shell, { skip }) => {
+test.for(NAMES)('%s completes files after an @', async (shell, { skip }) => {
   skip(!(await isThere(shell)), `there is no ${shell} on this machine`);
   const found = await completions(shell, ['errand', 'run', 'print', '--input', '@inp']);
   expect(found.map((each) => each.replace(/^@/, ''))).toEqual(['input.json']);

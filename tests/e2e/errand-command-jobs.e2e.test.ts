@@ -29,7 +29,7 @@ async function runLater(): Promise<string> {
 
 const said = ({ code, stdout }: Ran) => [code, stdout];
 
-test('run --wait answers the ended job as JSON when it is piped, and as text when told', async () => {
+test('run --wait prints the ended job as JSON when piped, and as text on request', async () => {
   const piped = await errand('run', ...AT_DESIGN, '--input', '@small.json', '--metadata', 'team=a', '--wait');
   expect(piped).toMatchObject({ code: 0, stderr: '' });
   const job = JSON.parse(piped.stdout) as { job_id: string };
@@ -60,7 +60,7 @@ test('each wrong input is named by its pointer on a line of its own, with 3', as
   expect(said(checked)).toEqual([3, expect.stringContaining('\n  #/inverter/ac_kw  must be')]);
 });
 
-test('a name that is nearly right is told the right one', async () => {
+test('a nearly right name is answered with the right one', async () => {
   const action = await errand('run', 'performance_simulaton', '--no-json');
   expect([action.code, action.stderr]).toEqual([
     4,
@@ -76,7 +76,7 @@ test('the same idempotency key is the same job', async () => {
   expect((await json(...args)).job_id).toBe((await json(...args)).job_id);
 });
 
-test('waiting that takes too long ends with 5, and the job goes on until it is canceled', async () => {
+test('waiting too long ends with 5, and the job continues until it is canceled', async () => {
   const jobId = await runLater();
   const late = await errand('wait', jobId, '--timeout', '300ms');
   expect([late.code, JSON.parse(late.stdout)]).toMatchObject([5, { error: { code: 'wait_timeout' } }]);
@@ -90,7 +90,7 @@ test('waiting that takes too long ends with 5, and the job goes on until it is c
   expect(said(tooLate)).toEqual([1, expect.stringContaining('too late')]);
 });
 
-test('retry, result, events, jobs and feed tell of what has happened', async () => {
+test('retry, result, events, jobs and feed show what has happened', async () => {
   const first = JSON.parse(
     (await errand('run', ...AT_DESIGN, '--input', '@small.json', '--wait')).stdout,
   ) as {
@@ -137,7 +137,7 @@ test('actions lists them and shows what one takes', async () => {
   expect((await errand('actions', 'performance')).code).toBe(4);
 });
 
-test('what is not there is 4, a key that is refused and a gateway that is away are 2', async () => {
+test('a missing job ends with 4, a refused key and an unreachable gateway with 2', async () => {
   expect((await errand('status', UNKNOWN_JOB)).code).toBe(4);
   expect((await runErrand({ ...env, ERRAND_API_KEY: 'wrong' }, ['jobs'])).stderr).toContain(
     'refused the API key',

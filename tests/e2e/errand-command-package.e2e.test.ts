@@ -8,7 +8,7 @@ import { buildCommand } from '../../tools/client-package/build-command.ts';
 import { findSystemNode } from '../client/runtimes.ts';
 import { startCommandedSystem } from './errand-command.ts';
 
-/* The command as somebody has it who has no repository: its package, installed without a network. */
+/* The command for somebody without the repository: its package, installed without a network. */
 
 const run = promisify(execFile);
 const systemNode = await findSystemNode();
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-/** By the first `node` that the PATH has. */
+/** Runs under the first `node` on the PATH. */
 async function errand(env: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
   const node = dirname(systemNode?.path ?? process.execPath);
   const { stdout } = await run(join(folder, 'node_modules', '.bin', 'errand'), args, {
@@ -40,7 +40,7 @@ async function errand(env: Readonly<Record<string, string>>, ...args: string[]):
   return stdout;
 }
 
-test('the package is all that is installed', async () => {
+test('nothing but the package is installed', async () => {
   const installed = await readdir(join(folder, 'node_modules'));
   expect(installed.filter((each) => !each.startsWith('.'))).toEqual(['@errand']);
   expect(await readdir(join(folder, 'node_modules', '@errand'))).toEqual(['cli']);

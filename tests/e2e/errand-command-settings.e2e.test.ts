@@ -30,7 +30,7 @@ test('tenants and keys are made, listed and deleted', async () => {
   expect((await errand('keys', 'create', '', '--tenant', 'another')).code).toBe(3);
 });
 
-test('settings are kept by profile, readable by their owner only, and told with where they come from', async () => {
+test('settings are kept by profile, readable by their owner only, and shown with their sources', async () => {
   const bare = { HOME: dir, XDG_CONFIG_HOME: join(dir, 'xdg') };
   const config = (args: string[], stdin = '') => runErrand(bare, ['config', ...args], { cwd: dir, stdin });
   await config(['set', 'url', system.url]);

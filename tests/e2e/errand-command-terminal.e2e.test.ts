@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => dev?.[Symbol.asyncDispose]());
 
-// It needs python3 for a terminal, and is skipped where there is none.
+// It needs python3 for a terminal, and is skipped if there is none.
 const terminal = test.skipIf(!(await hasTerminal()));
 
 const inputOf = (gate: string) => ['--input', JSON.stringify({ gate: join(dev.folder, gate) })];

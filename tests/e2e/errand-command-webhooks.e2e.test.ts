@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => commanded?.[Symbol.asyncDispose]());
 
-test('an endpoint is made, tried, changed, and its deliveries are told and made again', async () => {
+test('an endpoint is made, tried and changed, and its deliveries are listed and repeated', async () => {
   await using receiver = await startReceiver();
   await writeFile(join(dir, 'secret'), 'hush\n');
   const made = await json<{ endpoint_id: string; signing_secret: string }>(
@@ -126,7 +126,7 @@ test('listen --register shows verified calls, refuses others, passes on, and lea
   expect(await json('webhooks', 'list')).toEqual({ webhooks: [] });
 });
 
-test('listen alone makes an endpoint, says how to try it, and tells a short line for each call', async () => {
+test('listen alone makes an endpoint, says how to try it, and prints a short line for each call', async () => {
   const { child, lines, said } = await listen();
   const [, id = ''] = await waitUntil(() => /to try it: errand webhooks test (\S+)\n/.exec(said()));
   expect((await errand('webhooks', 'test', id)).code).toBe(0);

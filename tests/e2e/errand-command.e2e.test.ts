@@ -56,7 +56,7 @@ async function runJob(): Promise<string> {
 test('verify exits 0 on a healthy system with deliveries, and 1 once a delivery and a row are gone', async () => {
   await using receiver = await startReceiver();
   await caller.createWebhook({ url: `${receiver.url}/told`, method: 'POST' });
-  // Endpoints count a few seconds after they were created: clocks differ.
+  // Endpoints only count a few seconds after their creation, since clocks differ.
   await waitUntil(
     async () => {
       await runJob();
@@ -80,7 +80,7 @@ test('verify exits 0 on a healthy system with deliveries, and 1 once a delivery 
   } finally {
     await db.destroy();
   }
-  // The webhooks service is past the ending for good once the log says so.
+  // The log shows when the webhooks service is past the ending for good.
   const { report } = await waitUntil(async () => {
     const seen = await verify();
     return seen.report.findings.length === 2 ? seen : undefined;
@@ -93,7 +93,7 @@ test('verify exits 0 on a healthy system with deliveries, and 1 once a delivery 
   expect([code, stdout]).toEqual([1, expect.stringContaining(jobId)]);
 });
 
-test('an export holds until a byte of it is changed, and a wrong key is said to be one', async () => {
+test('an export verifies until a byte of it is changed, and a wrong key is named as such', async () => {
   await runJob();
   const file = join(dir, 'audit.ndjson');
   expect((await errand('audit', 'export', '--tenant', 'operated', '--out', file)).code).toBe(0);
@@ -111,7 +111,7 @@ test('an export holds until a byte of it is changed, and a wrong key is said to 
   ]);
 });
 
-test('a read model that has lost a row is made again, one rebuild at a time, which can be canceled', async () => {
+test('a read model that has lost a row is rebuilt, one rebuild at a time, which can be canceled', async () => {
   const projection = async (...args: string[]) => {
     const { code, stdout, stderr } = await errand('projection', ...args);
     return [code, stdout.trimEnd(), stderr.trimEnd()];

@@ -16,7 +16,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs the command with nothing but these variables, its output piped. */
+/** Runs the command with only these variables, its output piped. */
 export function runErrand(
   env: Readonly<Record<string, string>>,
   args: readonly string[],
@@ -33,14 +33,14 @@ export function runErrand(
 
 /** The command as it runs in somebody's terminal. */
 export interface TerminalRun {
-  /** All that the terminal was sent so far. */
+  /** Everything that the terminal was sent so far. */
   readonly screen: () => string;
   readonly press: (keys: string) => void;
   /** Resolves to the exit code. */
   readonly ended: Promise<number>;
 }
 
-/** Python's standard library has a terminal; Node's has none. */
+/** Python's standard library has a pseudo-terminal; Node's has none. */
 const IN_TERMINAL = 'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
 export async function hasTerminal(): Promise<boolean> {
@@ -73,12 +73,12 @@ export function runInTerminal(
 export interface CommandedSystem extends AsyncDisposable {
   readonly system: System;
   readonly caller: Caller;
-  /** Address, tenant, its key and the admin key; the home of settings is `dir`. */
+  /** Address, tenant, its key and the admin key; `dir` is the home of the settings. */
   readonly env: Readonly<Record<string, string>>;
-  /** Where commands are called. */
+  /** The folder in which commands are run. */
   readonly dir: string;
   readonly errand: (...args: string[]) => Promise<Ran>;
-  /** What the command answers with --json. Rejects for any exit code but 0. */
+  /** The command's answer with --json. Rejects for any exit code but 0. */
   readonly json: <T = Record<string, unknown>>(...args: string[]) => Promise<T>;
 }
 

@@ -20,11 +20,11 @@ import { readWholeLog } from './read-log.ts';
 import { type System, startSystem } from './system.ts';
 
 /*
- * Every process of the system is killed once, by SIGKILL and in the middle of its work, while callers go on asking
- * for runs. A server stays away until its phase of the run is over, a service until its supervisor has it back.
+ * Every process of the system is killed once, by SIGKILL and in the middle of its work, while callers keep asking for
+ * runs. A server stays away until its phase of the run is over, a service until its supervisor has restarted it.
  *
- * Only a 202 counts as a promise. Whoever got another answer, or none, does not know whether there is a job; the test
- * asks for another one, and what else the log holds has to be as whole as the rest.
+ * Only a 202 counts as a promise. A caller with another answer, or none, does not know whether there is a job; the test
+ * asks for another one, and whatever else the log holds must be as whole as the rest.
  */
 const JOBS = Number(process.env.ERRAND_FAULTS_JOBS || 200);
 const LANES = 4;
@@ -57,7 +57,7 @@ beforeAll(async () => {
 
 afterAll(() => resources.disposeAsync());
 
-test('every accepted job ends once, is told of and is in the read model, whichever process dies', {
+test('every accepted job ends once, is reported and is in the read model, whichever process dies', {
   timeout: 60_000 + TAKEOVER_MS + JOBS * 500,
 }, async () => {
   const asked: Asked = { accepted: [], refused: 0, broken: 0 };
@@ -124,7 +124,7 @@ interface Kill {
   readonly restore: () => Promise<void>;
 }
 
-/** Callers ask for runs until `until` are accepted in all; in the middle of it something is killed. */
+/** Callers ask for runs until `until` are accepted in total; in the middle of that something is killed. */
 async function askThrough(asked: Asked, until: number, kill: Kill): Promise<void> {
   const from = asked.accepted.length;
   const killAt = from + Math.ceil((until - from) / 2);
@@ -132,7 +132,7 @@ async function askThrough(asked: Asked, until: number, kill: Kill): Promise<void
   const disturb = async () => {
     const failuresBefore = asked.refused + asked.broken;
     await kill.kill();
-    // It stays away until callers have felt it or, where they need not, have got all they wanted.
+    // It stays away until callers have noticed or, if they need not, have got all they wanted.
     await waitUntil(() => asked.refused + asked.broken > failuresBefore || asked.accepted.length >= until, {
       timeoutMs: 60_000,
     });
@@ -177,7 +177,7 @@ async function untilAllEnded(jobIds: readonly string[]): Promise<JobSummary[]> {
   return [...ended.values()];
 }
 
-/** The log by job id, once every job in it has ended: also those whose caller was not told of them. */
+/** The log by job id, once every job in it has ended: including jobs whose caller never learned of them. */
 async function untilLogEnded(): Promise<Map<string, RecordedEvent[]>> {
   return waitUntil(
     async () => {
@@ -203,8 +203,8 @@ async function untilTold(eventIds: ReadonlySet<string>): Promise<void> {
 }
 
 /**
- * The read model once it has caught up with the log, by job id. An earlier event may reach a row after a later one: a
- * projection that was killed leaves it to another one, after a while. So whole rows are compared.
+ * The read model by job id, once it has caught up with the log. An earlier event may reach a row after a later one,
+ * since a killed projection leaves it to another one for a while. So whole rows are compared.
  */
 async function untilProjected(log: ReadonlyMap<string, RecordedEvent[]>): Promise<Map<string, JobState>> {
   return waitUntil(

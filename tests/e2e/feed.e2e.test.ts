@@ -16,7 +16,7 @@ const TENANTS = ['acme', 'other'];
 const resources = new AsyncDisposableStack();
 let bus: Bus;
 let url: string;
-/** What was appended to end jobs of `acme`, in the order of the log. */
+/** The appended endings of `acme` jobs, in the order of the log. */
 const expected: { version: number; job_id: string; type: string }[] = [];
 
 beforeAll(async () => {
@@ -73,7 +73,7 @@ const TYPES: Record<string, string> = {
   JobCanceled: 'job.canceled',
 };
 
-/** Ends as many jobs of `acme`, and some of another tenant between them. */
+/** Ends that many jobs of `acme`, and some of another tenant between them. */
 async function writeEndings(count: number): Promise<void> {
   for (let written = 0; written < count; written += BATCH) {
     const refs = Array.from({ length: BATCH + BATCH / 10 }, (_, index) => ({
@@ -120,7 +120,7 @@ async function append(
 type Seen = { version: number; job_id: string; type: string };
 const seenOf = ({ version, job_id, type }: Seen): Seen => ({ version, job_id, type });
 
-/** Reads pages of any size, is cut off at random, and goes on behind what it last got, until it has them all. */
+/** Reads pages of any size, is cut off at random, and continues after what it last got, until it has them all. */
 async function readPages(seen: Seen[], until: () => boolean): Promise<void> {
   let next = '';
   for (let turn = 0; !until(); turn++) {
@@ -173,7 +173,7 @@ async function readStreams(seen: Seen[], until: () => boolean): Promise<void> {
   }
 }
 
-test('readers that are cut off at random get each ending once, in order, also over a rebuild', async () => {
+test('readers that are cut off at random get each ending once, in order, even across a rebuild', async () => {
   const paged: Seen[] = [];
   const streamed: Seen[] = [];
   let written = false;
@@ -195,7 +195,7 @@ test('readers that are cut off at random get each ending once, in order, also ov
   expect(streamed).toEqual(expected);
 }, 300_000);
 
-test('types narrow the feed, and latest begins behind all that there is', async () => {
+test('types narrow the feed, and latest begins after everything stored', async () => {
   const feed = async (search: string) => {
     const answer = await fetch(`${url}/v2/tenants/acme/events?${search}`, { headers });
     return (await answer.json()) as { events: Seen[]; next: string };

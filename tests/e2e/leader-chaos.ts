@@ -4,19 +4,19 @@ import { JOBS_STREAM } from '@errand/contracts';
 import { type TestCluster, waitUntil } from '@errand/testkit';
 import { jobsStreamInfo } from './read-log.ts';
 
-/** Takes the leader of JOBS away, again and again. */
+/** Repeatedly takes the leader of JOBS away. */
 export interface LeaderChaos {
   readonly stepDowns: number;
   readonly kills: number;
   /** Makes the leader hand over; resolves when another one leads. */
   stepDown(): Promise<void>;
-  /** Kills the leader's server by SIGKILL, restarts it when another one leads, and resolves when all are in step. */
+  /** Kills the leader's server by SIGKILL, restarts it when another one leads, and resolves when all are in sync. */
   killLeader(): Promise<void>;
 }
 
 const ELECTION_MS = 30_000;
 
-/** `observer` is a connection to all nodes, so that it outlives each. */
+/** `observer` is connected to all nodes, so that it survives the loss of any. */
 export function createLeaderChaos(cluster: TestCluster, observer: Bus): LeaderChaos {
   let stepDowns = 0;
   let kills = 0;

@@ -11,7 +11,7 @@ import { runsWith } from '../../dev/process/processes.ts';
 import { SAMPLE_INPUT } from '../../dev/tell/banner.ts';
 
 /*
- * `npm start` as a user has it: a process of its own on a new data folder. The tests go through its life in order.
+ * `npm start` as a user has it: its own process on a new data folder. The tests follow its life in order.
  */
 
 const START = join(import.meta.dirname, '..', '..', 'dev', 'main.ts');
@@ -21,9 +21,9 @@ const READY = 'Stop with Ctrl-C.';
 interface Program {
   process: ChildProcess;
   exitCode: Promise<number | null>;
-  /** Everything that it has said so far, on both streams. */
+  /** Everything that it has printed so far, on both streams. */
   output(): string;
-  /** Resolves when it has said the text; rejects when it ends before that. */
+  /** Resolves when it has printed the text; rejects if it ends before that. */
   says(text: string): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ let apiKey: string;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'errand-start-'));
-  // Postgres, which refuses to run as root, is another user and has to come through.
+  // Postgres, which refuses to run as root, is another user and has to pass through.
   await chmod(root, 0o755);
   dataDir = join(root, 'data');
 });
@@ -47,7 +47,7 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** What a shell may hold for other programs. */
+/** Variables that a shell may hold for other programs. */
 const OF_ANOTHER_PROGRAM = {
   PGSSLMODE: 'require',
   PGOPTIONS: '-c default_transaction_read_only=on',

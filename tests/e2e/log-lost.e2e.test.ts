@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCaller, SMALL_DESIGN } from './caller.ts';
 import { type System, startSystem } from './system.ts';
 
-/* NATS comes back with an empty disk while everything else goes on. */
+/* NATS comes back with an empty disk while everything else keeps running. */
 
 const TENANT = 'lost';
 const resources = new AsyncDisposableStack();
@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-test('services notice that the log is another one, and nothing of the lost one is taken for its own', {
+test('services notice that the log is another one, and do not mistake anything of the lost one for its own', {
   timeout: 180_000,
 }, async () => {
   await using before = await createCaller(system, TENANT);
@@ -70,7 +70,7 @@ test('services notice that the log is another one, and nothing of the lost one i
   await loseNats();
   await waitUntil(() => Object.values(system.restarts).every((count) => count > 0), { timeoutMs: 60_000 });
   await system.ready();
-  // Nobody knows the key any more, whatever the gateways remembered.
+  // Nobody knows the key any longer, whatever the gateways remembered.
   expect((await before.call('GET', `${path}/jobs`)).status).toBe(401);
   await using after = await createCaller(system, TENANT);
   await waitUntil(async () => (await after.run()) !== undefined, { timeoutMs: 30_000 });

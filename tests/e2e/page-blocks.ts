@@ -3,19 +3,19 @@ import { dirname, join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 
-/** npm puts the repository's own Node first, for what it runs itself; a reader's shell has the machine's. */
+/** For what it runs itself, npm puts the repository's own Node first; a reader's shell has the machine's. */
 export const READERS_PATH = (process.env.PATH ?? '')
   .split(':')
   .filter((folder) => !folder.endsWith('node_modules/.bin'))
   .join(':');
 
-/** A block of code of a page. Its info string says what it is: `ts file=actions/hello.ts`, `sh run`, `sh background`. */
+/** A code block of a page. Its info string says what it is: `ts file=actions/hello.ts`, `sh run`, `sh background`. */
 export interface Block {
   readonly info: string;
   readonly text: string;
 }
 
-/** The blocks of a page in `docs`, once `adapt` has put what the machine has for what the page names. */
+/** The blocks of a page in `docs`, after `adapt` has replaced what the page names by what the machine has. */
 export async function readBlocks(page: string, adapt: (text: string) => string): Promise<Block[]> {
   const text = adapt(await readFile(join(ROOT, 'docs', page), 'utf8'));
   return [...text.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(([, info = '', body = '']) => ({
@@ -24,7 +24,7 @@ export async function readBlocks(page: string, adapt: (text: string) => string):
   }));
 }
 
-/** Writes the files that blocks are said to be. */
+/** Writes the files that the blocks describe. */
 export async function writeFiles(folder: string, blocks: readonly Block[]): Promise<void> {
   for (const { info, text } of blocks) {
     const [, path] = /file=(\S+)/.exec(info) ?? [];

@@ -14,7 +14,7 @@ import { type Member, startMember } from '../faults/member.ts';
 import { SMALL_DESIGN } from './caller.ts';
 
 /*
- * Files, through services that are processes: an executor that is killed in the middle of one, and the proposal that a
+ * Files, through services that are processes: an executor that is killed while making one, and the proposal that a
  * caller gets for a simulated design.
  */
 
@@ -89,7 +89,7 @@ function sha256(pieces: Iterable<Uint8Array>): string {
   return hash.digest('hex');
 }
 
-test('a file whose executor is killed in the middle of it is whole by the next attempt, and never a part of it', async () => {
+test('a file whose executor is killed while making it is whole after the next attempt, and never partial', async () => {
   const job = await run('file', { bytes: String(12 * MB + 5), stop_at: String(6 * MB) });
   await waitUntil(
     async () => ((await (await call(job.links.status)).json()) as JobSummary).progress?.message,

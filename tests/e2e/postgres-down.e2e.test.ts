@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Caller, createCaller } from './caller.ts';
 import { type System, startSystem } from './system.ts';
 
-/* The whole system while Postgres is gone: what only the log is needed for goes on, the rest says so and catches up. */
+/* The whole system without Postgres: what needs only the log continues, the rest says so and catches up. */
 
 const TENANT = 'acme';
 const JOBS = 20;
@@ -48,7 +48,7 @@ async function listed(): Promise<string[]> {
   return status === 200 ? (body as { jobs: { job_id: string }[] }).jobs.map(({ job_id }) => job_id) : [];
 }
 
-test('without Postgres jobs are accepted, run and told; lists are refused; all is caught up with', {
+test('without Postgres jobs are accepted, run and reported; lists are refused; everything catches up later', {
   timeout: 180_000,
 }, async () => {
   const before = await runJob();

@@ -19,7 +19,7 @@ import { type NatsServers, startNatsServers } from './production/nats-servers.ts
 
 /*
  * The page on production as an operator follows it, on one machine: three NATS servers with TLS and a password, two
- * copies of each service, a load balancer. Its tests go on from each other, as the page does.
+ * copies of each service, a load balancer. Its tests build on each other, as the page does.
  */
 
 const COPIES = 2;
@@ -72,7 +72,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-/** The page names hosts and files that are not here. */
+/** Replaces the hosts and files that the page names, which do not exist here. */
 function onThisMachine(text: string, caFile: string): string {
   let own = text
     .replaceAll('https://errand.example.com', url)
@@ -82,7 +82,7 @@ function onThisMachine(text: string, caFile: string): string {
   return own;
 }
 
-/** An empty one, whatever was in it and whoever used it. */
+/** An empty database, whatever was in it and whoever used it. */
 async function recreateDatabase(): Promise<URL> {
   await using admin = openDatabase({ url: postgresUrl, name: 'e2e', poolSize: 1 });
   await sql`drop database if exists production with (force)`.execute(admin);
@@ -132,15 +132,15 @@ async function startCopies(): Promise<void> {
   }
 }
 
-/** Of each kind of fault, and of messages that cannot be read. */
+/** For each kind of fault, and for messages that cannot be read. */
 const NOTHING_FOUND = Array(Object.keys(FINDING_KINDS).length + 1).fill(0);
 
-/** Ids of the jobs whose ends the receiver was told. */
+/** Ids of the jobs whose ends the receiver has received. */
 function told(): Set<string> {
   return new Set(receiver.requests.map(({ body }) => String(JSON.parse(body).data.job_id)));
 }
 
-/** As the page has it: one copy of each service at a time, each ready again before the next ones are stopped. */
+/** As the page says: one copy of each service at a time, each ready again before the next ones are stopped. */
 async function replaceCopies(services: readonly string[]): Promise<void> {
   const wanted = copies.filter(({ service }) => services.includes(service));
   for (const copy of Array(COPIES).keys()) {
@@ -185,7 +185,7 @@ test('the page leads to a job that succeeds, on three servers with TLS and two c
   expect(await runBlock('npx errand tenants put')).toMatch(/succeeded/);
 });
 
-test('callers and receivers do not notice that all copies are replaced, nor that a server is lost and comes back empty', {
+test('callers and receivers notice neither that all copies are replaced nor that a server is lost and comes back empty', {
   timeout: 240_000,
 }, async () => {
   const errand = createErrand({ url, tenant: 'acme', apiKey: shellEnv.ERRAND_API_KEY ?? '' });
@@ -211,7 +211,7 @@ test('its daily checks find nothing', async () => {
   expect(findingsIn(said)).toEqual(NOTHING_FOUND);
 });
 
-test('a Postgres that is lost with all that it had is made again, and what it knew of webhooks is told again', async () => {
+test('a Postgres that is lost with its data is rebuilt, and the webhooks that it knew of are sent again', async () => {
   const before = told();
   receiver.requests.length = 0;
   await recreateDatabase();

@@ -11,7 +11,7 @@ import { startSystem } from './system.ts';
 
 const ACTION = 'performance_simulation';
 
-test('whatever the services write fits the published schemas, under the published guard', async () => {
+test('everything the services write fits the published schemas, under the published guard', async () => {
   await using resources = new AsyncDisposableStack();
   const nats = resources.use(await startTestNats());
   const database = resources.use(await createTestDatabase());

@@ -13,7 +13,7 @@ export interface Ledger {
   conflicts: number;
   unavailable: number;
   unreadable: number;
-  /** Reads after a conflict that did not show the event which was first. */
+  /** Reads after a conflict that did not show the winning event. */
   staleReads: number;
 }
 
@@ -25,17 +25,17 @@ export interface RacingWriter {
   readonly bus: Bus;
   /** Tells writers apart, from 0. */
   readonly index: number;
-  /** Events of its own that it wants in the log before it tries to end the job. */
+  /** Number of its own events that it wants in the log before it tries to end the job. */
   readonly eventsPerJob: number;
   readonly ledger: Ledger;
 }
 
 /**
- * Takes part in one job against the other writers, from nothing to the job's ending. The writer goes on from what it
+ * Takes part in one job against the other writers, from nothing to the job's ending. The writer continues from what it
  * last knew, without reading first, so most appends of a crowd are meant to lose.
  *
- * To end the job it sends a progress event and the ending at once, both on the same belief: the sharpest race that
- * one connection can make.
+ * To end the job it sends a progress event and the ending at once, both at the same expected version: the sharpest race
+ * that one connection can make.
  */
 export async function raceForJob(writer: RacingWriter, ref: JobRef): Promise<void> {
   let state: JobState | undefined;
@@ -70,7 +70,7 @@ function nextCommands(state: JobState | undefined, own: number, writer: RacingWr
     writer.index % 2 === 0
       ? { type: 'succeedAttempt', attempt, result: { by: writer.index }, durationMs: 1 }
       : { type: 'failAttempt', attempt, error, durationMs: 1 };
-  // The first of the two has the better chance, so the ending takes its turn.
+  // The first of the two has the better chance, so they take turns at being first.
   return own % 2 === 0 ? [progress, ending] : [ending, progress];
 }
 
@@ -105,7 +105,7 @@ type Settled =
   | { kind: 'refused' }
   | { kind: 'unknown' };
 
-/** One append and, every other time that no answer comes, the very same append once more. */
+/** One append and, every other time it gets no answer, the very same append once more. */
 async function append(
   { bus, ledger }: RacingWriter,
   request: { ref: JobRef; event: JobEvent; expectedVersion: number },

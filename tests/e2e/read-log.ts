@@ -3,7 +3,7 @@ import type { Bus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
 import { ALL_JOB_EVENTS, JOBS_STREAM, type RecordedEvent } from '@errand/contracts';
 
-/** The part of JetStream's answer to STREAM.INFO that the tests look at. */
+/** The part of JetStream's answer to STREAM.INFO that the tests use. */
 interface StreamInfo {
   readonly state: { readonly messages: number; readonly last_seq: number };
   /** Absent on a server that is not clustered. */
@@ -24,8 +24,8 @@ export async function jobsStreamInfo(bus: Bus): Promise<StreamInfo> {
 }
 
 /**
- * Every event that JOBS holds at this moment, in the order of the log. Rejects when a message cannot be read: the
- * tests that ask are the only writers.
+ * Every event that JOBS holds at this moment, in the order of the log. Rejects if a message cannot be read: the calling
+ * tests are the only writers.
  */
 export async function readWholeLog(bus: Bus): Promise<RecordedEvent[]> {
   const wanted = (await jobsStreamInfo(bus)).state.messages;

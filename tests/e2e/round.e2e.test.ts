@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => resources.disposeAsync());
 
-test('a run is accepted, followed by its status, and told to both kinds of webhook', async () => {
+test('a run is accepted, followed by its status, and reported to both kinds of webhook', async () => {
   const { tenantId } = caller;
   const { signing_secret } = await caller.createWebhook({
     url: `${receiver.url}/post`,
@@ -103,7 +103,7 @@ test('wrong inputs are all named and make no job', async () => {
   expect(pointers.toSorted()).toEqual(['#/arrays/0/azimuth_deg', '#/arrays/0/dc_kw', '#/inverter/ac_kw']);
 });
 
-test('of a thousand parallel runs each finds its own status at once', async () => {
+test('each of a thousand parallel runs finds its own status at once', async () => {
   const runs = Array.from({ length: PARALLEL_RUNS }, async () => {
     const accepted = await caller.run();
     if (!accepted) return 'not accepted';

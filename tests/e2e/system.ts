@@ -10,7 +10,7 @@ import { type Front, validated } from '../contract/validating-proxy.ts';
 const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 type ServiceName = (typeof SERVICES)[number];
 
-/** The five services, each a process of its own. One that ends is started again on the same ports. */
+/** The five services, each in its own process. One that ends is restarted on the same ports. */
 export interface System extends AsyncDisposable {
   /** Base of the gateway's API. */
   readonly url: string;
@@ -19,7 +19,7 @@ export interface System extends AsyncDisposable {
   readonly restarts: Readonly<Record<ServiceName, number>>;
   /** Ends a service by SIGKILL; resolves when that process is gone. */
   kill(name: ServiceName): Promise<void>;
-  /** Resolves when every service says that it can do its work. */
+  /** Resolves when every service reports that it can do its work. */
   ready(): Promise<void>;
 }
 
@@ -36,13 +36,13 @@ interface Supervised {
   readonly readyUrl: string;
   child: ChildProcess | undefined;
   restarts: number;
-  /** The newest lines of its output, for the message of a start that failed. */
+  /** The newest lines of its output, for the error message of a failed start. */
   readonly output: string[];
 }
 
 /**
- * Starts the services, with `settings` beside their own, and resolves when all are ready. Rejects with what the one that is
- * not ready has said.
+ * Starts the services, with `settings` added to their own, and resolves when all are ready. Rejects with the output of
+ * the one that is not ready.
  */
 export async function startSystem(
   servers: { natsUrl: string; databaseUrl: string },
@@ -123,7 +123,7 @@ function supervise(service: Supervised, stopping: AbortSignal): void {
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
-  // A test run that is ended must not leave services behind.
+  // An aborted test run must not leave services behind.
   const killWithThisProcess = () => child.kill('SIGKILL');
   process.once('exit', killWithThisProcess);
   child.once('exit', () => {

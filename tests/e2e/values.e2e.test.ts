@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type System, startSystem } from './system.ts';
 
 /*
- * Whatever JSON can say goes in by a run, through an action and a wrapped endpoint. It comes back as it was wherever jobs
- * are told of, or it is refused with an answer that says where it is wrong.
+ * Everything that JSON can express goes through a run, an action and a wrapped endpoint. It comes back unchanged
+ * wherever jobs are reported, or it is refused with an answer that says where it is wrong.
  */
 
 const RUNS = 250;
@@ -27,7 +27,7 @@ export const echo = defineAction({
 `;
 
 beforeAll(async () => {
-  // Inside the repository, where action files find what they import.
+  // Inside the repository, where action files can resolve their imports.
   const ignored = join(import.meta.dirname, '..', '..', '.errand');
   await mkdir(ignored, { recursive: true });
   const folder = await mkdtemp(join(ignored, 'values-'));
@@ -85,7 +85,7 @@ const oddTexts = fc.constantFrom(
   '<script>',
 );
 const text = fc.oneof(oddTexts, fc.string({ unit: 'binary', maxLength: 20 }));
-/** What only a text of JSON can say. */
+/** What only JSON text can express. */
 const oddJson = fc.constantFrom(
   '"\\ud800"',
   '["\\udc00x"]',
@@ -129,7 +129,7 @@ interface Accepted {
   readonly value: unknown;
 }
 
-/** Undefined for what is refused with a name. */
+/** Undefined if it is refused by name. */
 async function run(drawn: Sent): Promise<Accepted | undefined> {
   const { action, thing, value: valueText, order, bom } = drawn;
   const body = `${bom ? '\ufeff' : ''}{"value":${valueText},"_job":{"metadata":{"order":${JSON.stringify(order)}}}}`;
@@ -138,7 +138,7 @@ async function run(drawn: Sent): Promise<Accepted | undefined> {
   const answer = await json<{ job_id: string; code: string; errors?: InputError[] }>(response);
   if (response.status === 202)
     return { jobId: answer.job_id, thing: thing.toWellFormed(), order, value: JSON.parse(valueText) };
-  // Dots and nothing are no words of a path, so that there is no such thing.
+  // Dots and the empty string are not path segments, so there is no such resource.
   if (response.status === 404) {
     expect(['', '.', '..']).toContain(thing);
     return undefined;
@@ -201,7 +201,7 @@ test('a value comes back as it was, or is refused by name', async () => {
     const found = await json<{ jobs?: { job_id: string }[] }>(
       await call('GET', `/v2/tenants/${TENANT}/jobs?${filter}`),
     );
-    // No parameter can hold NUL.
+    // No parameter can contain NUL.
     if (order.includes('\0')) expect(found.jobs).toBeUndefined();
     else expect(found.jobs?.map(({ job_id }) => job_id)).toContain(jobId);
   }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { SHORT } from '../webhook-faults/fault-forms.ts';
 import { runWebhookFaults } from '../webhook-faults/run-webhook-faults.ts';
 
-test('every endpoint is told of every event while processes are killed and servers stop', {
+test('every endpoint receives every event while processes are killed and servers stop', {
   timeout: 150_000,
 }, async () => {
   const seed = Number(process.env.ERRAND_FAULTS_SEED || Date.now() % 1_000_000);

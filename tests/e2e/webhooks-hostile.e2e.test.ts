@@ -8,16 +8,16 @@ import { type RemoteReceiver, startRemoteReceiver } from '../webhook-faults/remo
 import { startWebhookSystem, type WebhookSystem } from '../webhook-faults/webhook-system.ts';
 
 /*
- * Endpoints that drip, flood, lie and hang, beside one that works. All are of one tenant, so each job's end is told to
- * all of them.
+ * Endpoints that drip, flood, lie and hang, next to one that works. All belong to one tenant, so each job's end is sent
+ * to all of them.
  */
 const DEADLINE_MS = 2_000;
-/** A slot is free again within the deadline and this much more. */
+/** A slot is free again within the deadline plus this much. */
 const MARGIN_MS = 500;
 const MAX_GROWTH_MB = 20;
 const WARM_UPS = 3_000;
 const JOBS = 40;
-/** Before a breaker opens and leaves an endpoint alone. */
+/** Attempts before a breaker opens and leaves an endpoint alone. */
 const ATTEMPTS = 5;
 
 const resources = new AsyncDisposableStack();
@@ -32,7 +32,7 @@ beforeAll(async () => {
       durable: false,
       env: {
         ERRAND_WEBHOOKS_ATTEMPT_TIMEOUT_MS: String(DEADLINE_MS),
-        // Little room for garbage, so that memory follows what is in use.
+        // A small heap, so that memory follows what is in use.
         NODE_OPTIONS: '--max-semi-space-size=1 --max-old-space-size=128',
       },
     }),
@@ -70,7 +70,7 @@ test('an endpoint can hold a slot no longer than the deadline, whatever it answe
     { timeoutMs: 60_000, intervalMs: 250 },
   );
   clearInterval(sampling);
-  // While many of them are held by breakers, the one that works is told as ever.
+  // While breakers hold many of them back, the working one is served as usual.
   latenciesMs.push(...(await tellInTurn(JOBS)));
   const after = await memoryMb(pid);
 
@@ -97,7 +97,7 @@ test('an endpoint can hold a slot no longer than the deadline, whatever it answe
   expect(await system.errors()).toEqual([]);
 });
 
-/** Ends jobs, each once the healthy endpoint was told of the one before; resolves with how long that took, ms. */
+/** Ends jobs, each once the healthy endpoint has received the one before; resolves with how long that took, ms. */
 async function tellInTurn(count: number): Promise<number[]> {
   const latenciesMs: number[] = [];
   for (const job of await openJobs(system.bus, Array<string>(count).fill('hostile'))) {
@@ -119,13 +119,13 @@ function attemptsOf(endpointIds: readonly string[]) {
     .execute();
 }
 
-/** Of endpoints other than these: deliveries that took more than one attempt. */
+/** For endpoints other than these: deliveries that took more than one attempt. */
 function repeatedAttempts(endpointIds: readonly string[]) {
   const attempts = system.db.selectFrom('webhook_attempt').where('endpoint_id', 'not in', endpointIds);
   return attempts.selectAll().where('attempt', '>', 1).execute();
 }
 
-/** What a process has in memory; 0 where that cannot be asked. */
+/** Memory of a process; 0 if it cannot be determined. */
 async function memoryMb(pid: number): Promise<number> {
   return process.platform === 'linux' ? Math.round((await residentMb(pid)).now) : 0;
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Caller, createCaller } from './caller.ts';
 import { type System, startSystem } from './system.ts';
 
-/** A second 410 counts if it comes so long after the first one. */
+/** A second 410 counts if it comes this long after the first one. */
 const GONE_PAUSE_MS = 60_000;
 const JOBS = 20;
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(() => resources.disposeAsync());
 
-test('an endpoint that was paused gets by a replay what it has missed, and once', async () => {
+test('a paused endpoint gets what it has missed by a replay, and only once', async () => {
   const caller = resources.use(await createCaller(system, 'pausing'));
   const since = new Date().toISOString();
   const endpointId = await addEndpoint(caller, '/pausing');
@@ -59,7 +59,7 @@ test('an endpoint that was disabled for being gone gets everything once it is re
   const endpointId = await addEndpoint(caller, '/gone');
   const refused = await runJobs(caller, 1);
   await waitUntil(async () => (await stateOf(endpointId))?.gone_at, { timeoutMs: 30_000 });
-  // Instead of a minute's wait: the first 410 is made older while nobody has it in memory.
+  // Instead of waiting a minute: the first 410 is backdated while nobody has it in memory.
   await system.kill('webhooks');
   const agoText = new Date(Date.now() - GONE_PAUSE_MS - 5_000).toISOString();
   await db
@@ -83,7 +83,7 @@ test('an endpoint that was disabled for being gone gets everything once it is re
   await untilReceived('/gone', [...refused, ...missed]);
 });
 
-test('an endpoint gets by a replay what happened before it existed', async () => {
+test('an endpoint gets what happened before it existed by a replay', async () => {
   const caller = resources.use(await createCaller(system, 'late'));
   const since = new Date().toISOString();
   const jobs = await runJobs(caller, JOBS);
@@ -93,7 +93,7 @@ test('an endpoint gets by a replay what happened before it existed', async () =>
   await untilReceived('/late', jobs);
 });
 
-test('every request verifies while the secret is rotated under load, for receivers that know the old one only, too', async () => {
+test('every request verifies while the secret is rotated under load, even for receivers that know only the old one', async () => {
   const caller = resources.use(await createCaller(system, 'rotating'));
   const { endpoint_id: endpointId, signing_secret: first } = await caller.createWebhook({
     ...{ url: `${receiver.url}/rotating`, method: 'POST' },
@@ -150,7 +150,7 @@ async function runJobs(caller: Caller, count: number): Promise<string[]> {
   return jobIds;
 }
 
-/** Resolves when the webhooks service has dealt with all endings so far: an endpoint of its own hears of a last one. */
+/** Resolves when the webhooks service has processed all endings so far: a separate endpoint receives a last one. */
 async function untilTakenIn(): Promise<void> {
   await using caller = await createCaller(system, `witness-${receiver.requests.length}`);
   const path = `/witness-${receiver.requests.length}`;
@@ -196,7 +196,7 @@ function jobsReceived(path: string): string[] {
   return requestsTo(path).map(({ body }) => JSON.parse(body).data.job_id);
 }
 
-/** Resolves when exactly these jobs were told of, each once. */
+/** Resolves when exactly these jobs were received, each once. */
 async function untilReceived(path: string, jobIds: readonly string[]): Promise<void> {
   await waitUntil(() => jobsReceived(path).length >= jobIds.length, { timeoutMs: 60_000 });
   expect(jobsReceived(path).toSorted()).toEqual(jobIds.toSorted());

@@ -10,9 +10,11 @@ export interface Chaos {
   readonly kills: Readonly<Record<string, number>>;
   readonly pauses: Readonly<Record<string, number>>;
   readonly natsKills: number;
-  /** Times for which NATS, or one of its servers, was away. */
+  /** Periods in which NATS, or one of its servers, was away. */
   readonly natsAbsences: readonly Absence[];
-  /** Resolves when, after the signal, every server is back and every process goes on. Rejects if a server is not. */
+  /**
+   * Resolves after the signal, when every server is back and every process runs again. Rejects if a server is not back.
+   */
   readonly done: Promise<void>;
 }
 
@@ -21,8 +23,8 @@ const SHORTEST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 6_000;
 
 /**
- * Takes a random process away every so often, by SIGKILL or by SIGSTOP with a later SIGCONT, until the signal. NATS is
- * killed beside it, evenly over the run, of which `progress` says how much is done (0-1).
+ * Periodically takes a random process away, by SIGKILL or by SIGSTOP with a later SIGCONT, until the signal. NATS is
+ * also killed, evenly over the run; `progress` says how much of it is done (0-1).
  */
 export function startChaos(options: {
   form: FaultForm;
@@ -84,7 +86,7 @@ export function startChaos(options: {
     await Promise.all([...resumptions, natsKill]);
     if (failure) throw failure;
   })();
-  // Whoever awaits it hears of a failure; until then it is nobody's.
+  // Whoever awaits it gets the failure; until then it must not count as unhandled.
   done.catch(() => {});
   return {
     kills,

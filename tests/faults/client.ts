@@ -11,7 +11,7 @@ type Answer =
   /** The connection broke, or nothing came in time: the request may have been served. */
   | { readonly kind: 'broken' };
 
-/** A tenant's client of the gateway. It repeats nothing by itself and never throws. */
+/** A tenant's client of the gateway. It never retries and never throws. */
 export interface Client extends AsyncDisposable {
   readonly tenantId: string;
   ask(method: 'GET' | 'POST', path: string, options?: AskOptions): Promise<Answer>;
@@ -26,8 +26,8 @@ interface AskOptions {
 const TIMEOUT_MS = 3_000;
 
 /**
- * Creates a tenant and a key of it through the admin API.
- * @throws when the gateway refuses that
+ * Creates a tenant and a key for it through the admin API.
+ * @throws if the gateway refuses that
  */
 export async function createClient(gateway: { url: string; adminKey: string }): Promise<Client> {
   const tenantId = 'faults';

@@ -8,7 +8,7 @@ const COMMAND = fileURLToPath(new URL('../../libs/cli/src/main.ts', import.meta.
 const LIMIT_MS = 120_000;
 const run = promisify(execFile);
 
-/** What operators would do after such a day: `errand verify`, and an export of the audit log with its check. */
+/** What operators would run after such a day: `errand verify`, and an export of the audit log with its check. */
 export async function runErrandChecks(system: {
   url: string;
   adminKey: string;

@@ -12,7 +12,7 @@ const READERS = 8;
 
 export type Log = ReadonlyMap<string, readonly RecordedEvent[]>;
 
-/** Jobs of the read model by whether they have ended; undefined while Postgres gives no answer. */
+/** Counts the jobs of the read model that have ended or not; undefined while Postgres does not answer. */
 export async function countRows(db: Db): Promise<{ ended: number; open: number } | undefined> {
   try {
     const rows = await db
@@ -29,8 +29,8 @@ export async function countRows(db: Db): Promise<{ ended: number; open: number }
 }
 
 /**
- * The whole log and all rows, as soon as every job in the log has ended and every row says the same as the log, or when
- * the deadline has passed. The log is read only when the rows say that it is worth it.
+ * The whole log and all rows, as soon as every job in the log has ended and every row matches the log, or once the
+ * deadline has passed. The log is read only when the rows suggest that it is worth it.
  */
 export async function readWhenQuiet(
   { bus, db }: { bus: Bus; db: Db },
@@ -53,7 +53,7 @@ export async function readWhenQuiet(
 function isQuiet(log: Log, rows: ReadonlyMap<string, JobState>): boolean {
   return [...log].every(([jobId, events]) => {
     const state = foldJob(events);
-    // An earlier event may come to the row after a later one, so the version alone does not tell.
+    // An earlier event may reach the row after a later one, so comparing versions is not enough.
     return isEnded(state?.phase.value.status ?? null) && isDeepStrictEqual(rows.get(jobId), state);
   });
 }
@@ -63,7 +63,7 @@ async function readRows(db: Db): Promise<Map<string, JobState>> {
   return new Map(rows.map((row) => [row.job_id, stateOfRow(row)]));
 }
 
-/** What status calls answer: the summary, the code of a refusal, or undefined where the connection broke. */
+/** The answers of status calls: the summary, the code of a refusal, or undefined if the connection broke. */
 export async function readSummaries(
   client: Client,
   jobIds: readonly string[],

@@ -1,4 +1,4 @@
-/* An executor of the fault actions, in a process of its own. */
+/* An executor of the fault actions, in its own process. */
 import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';

@@ -2,10 +2,10 @@ import { defineAction } from '@errand/actions';
 import { Metadata } from '@errand/contracts';
 
 /*
- * Actions that behave in every way an executor must bear. Inputs and results are records of strings: `ms` of the input
- * says how long an attempt works, `pid` of the result, and of each progress message, which executor ran it.
+ * Actions that behave in every way an executor must tolerate. Inputs and results are records of strings: the input's
+ * `ms` says how long an attempt works; `pid` in the result, and in each progress message, says which executor ran it.
  *
- *   action         an attempt                                        allowed   ends, left alone
+ *   action         an attempt                                        allowed   ends, if undisturbed
  *   quick          returns at once                                        10   succeeded
  *   slow           works for `ms` in a worker thread, with progress       10   succeeded
  *   flaky          throws before the third                                10   succeeded
@@ -21,7 +21,7 @@ const io = { input: Metadata, result: Metadata } as const;
 const SURVIVES = { maxAttempts: 10, firstDelayMs: 100, maxDelayMs: 1_000 };
 const GIVES_UP = { maxAttempts: 3, firstDelayMs: 100 };
 
-/** A process for one attempt is the child of its executor, and the only one with a channel to its parent. */
+/** A process for a single attempt is the child of its executor, and the only one with a channel to its parent. */
 const executorPid = process.send ? process.ppid : process.pid;
 const ranHere = () => ({ pid: String(executorPid) });
 

@@ -13,20 +13,20 @@ import { type AttemptCounts, countAttempts } from './takeovers.ts';
 
 type Counts = Record<string, number>;
 
-/** What a run came to. */
+/** The outcome of a run. */
 export interface FaultReport {
   readonly form: string;
   readonly seed: number;
   readonly requests: Ledger['runs'] & { refusals: Counts };
-  /** Requests to cancel, by what was answered. */
+  /** Requests to cancel, by answer. */
   readonly cancels: Counts;
-  /** Status calls in the middle of it. */
+  /** Status calls during the run. */
   readonly statuses: { answered: number; unanswered: number };
   readonly jobs: { accepted: number; in_log: number; endings: Counts; events: number };
   readonly faults: { kills: Counts; pauses: Counts; nats_kills: number; restarts: Counts; falls: Counts };
-  /** `fenced`: attempts that came to an end after another executor had taken over, or their job had ended. */
+  /** `fenced`: attempts that came to an end after another executor had taken over, or after their job had ended. */
   readonly attempts: AttemptCounts & { fenced: number };
-  /** From the request, or the time it named, to the ending. */
+  /** From the request, or its requested start, to the ending. */
   readonly end_ms: { p50: number; p99: number; max: number };
   /** The course of the job that took longest. */
   readonly slowest: string;
@@ -36,7 +36,7 @@ export interface FaultReport {
 
 const SHOWN = 20;
 
-/** Counts a run. Reads the executors' output in `dir`. */
+/** Computes the figures of a run. Reads the executors' output in `dir`. */
 export async function reportOf(run: {
   form: FaultForm;
   seed: number;
@@ -131,7 +131,7 @@ function endedJobs(log: Log): { durationMs: number; events: readonly RecordedEve
     const requested = events.find(({ event }) => event.type === 'JobRequested');
     if (!ended || requested?.event.type !== 'JobRequested') return [];
     const from = requested.event.data.start_after ?? requested.event.time;
-    // One that was canceled while it waited ended before it was to begin.
+    // One canceled while waiting ended before its start.
     return [{ durationMs: Math.max(0, Date.parse(ended.event.time) - Date.parse(from)), events }];
   });
   return jobs.sort((a, b) => a.durationMs - b.durationMs);

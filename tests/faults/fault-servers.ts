@@ -10,7 +10,7 @@ export interface FaultServers extends AsyncDisposable {
   readonly natsUrl: string;
   readonly databaseUrl: string;
   readonly replicas: number;
-  /** Kills NATS, or the server that leads JOBS, by SIGKILL; resolves when all is whole again. */
+  /** Kills NATS, or the server that leads JOBS, by SIGKILL; resolves when everything is healthy again. */
   killNats(): Promise<void>;
 }
 

@@ -6,13 +6,13 @@ import { SERVICES, type ServiceName, serviceEnv, serviceMainFile } from '../../d
 import { LEASE_MS } from './forms.ts';
 import { type Member, startMember } from './member.ts';
 
-/** All services of one system, some of them twice, each in a process of its own. */
+/** All services of one system, some of them twice, each in its own process. */
 export interface Fleet extends AsyncDisposable {
   /** Base of the gateway's API. */
   readonly url: string;
   readonly adminKey: string;
   readonly members: readonly Member[];
-  /** Resolves when every process says that it can do its work. */
+  /** Resolves when every process reports that it can do its work. */
   ready(): Promise<void>;
 }
 

@@ -1,18 +1,18 @@
-/** How large a run of the fault harness is, and what it runs against. */
+/** The size of a fault-harness run, and the servers it uses. */
 export interface FaultForm {
   readonly name: string;
-  /** 1, or 3 for a cluster with as many copies of everything. */
+  /** 1, or 3 for a cluster with three copies of everything. */
   readonly natsServers: 1 | 3;
   readonly jobs: number;
-  /** Jobs are asked for over this time. */
+  /** Job requests are spread over this time. */
   readonly spreadMs: number;
-  /** Every so often a service's process is killed or paused. */
+  /** A service's process is killed or paused at this interval. */
   readonly faultEveryMs: number;
   /** How often NATS, or the server that leads JOBS, is killed. */
   readonly natsKills: number;
   /** How many jobs kill their executor once, and how many do so in every attempt. */
   readonly crashes: { readonly once: number; readonly always: number };
-  /** How long all jobs may take to end once nothing is disturbed any more. */
+  /** How long all jobs may take to end once disturbances have stopped. */
   readonly settleMs: number;
 }
 

@@ -39,7 +39,7 @@ const kindsOf = (events: RecordedEvent[], maxAttempts = 3) =>
 describe('the history check finds nothing wrong', () => {
   test.each<[string, JobFact[]]>([
     ['in a job that succeeds', [requested, started(1), progressed(1), succeeded(1)]],
-    // The test's log gives the third second to JobDue.
+    // In the test's log, JobDue is at second three.
     [
       'in a retry',
       [requested, started(1), retrying(1, '2026-01-01T00:00:03.000Z'), due, started(2), succeeded(2)],
@@ -53,7 +53,7 @@ describe('the history check finds nothing wrong', () => {
     expect(kinds(facts)).toEqual([]);
   });
 
-  test('in events that come in another order than they were stored', () => {
+  test('in events that come in a different order than they were stored', () => {
     expect(kindsOf(record([requested, started(1), succeeded(1)]).reverse())).toEqual([]);
   });
 });

@@ -7,11 +7,11 @@ import { executorPid } from './executor-pid.ts';
 /*
  * What must hold of one job's events, in the order of their versions:
  *
- *   - each is what `decide` writes on the state that the events before it lead to; so attempts count 1, 2, 3, …, and
+ *   - each is what `decide` writes for the state after the events before it; so attempts count 1, 2, 3, …, and
  *     whatever names an attempt names the newest one, while it runs;
  *   - the job is requested once and ended once, and nothing follows its ending;
  *   - no attempt begins while the job waits for a time to come, and no wait ends early;
- *   - what an attempt says of the process it runs in fits the executor that began it.
+ *   - the process named by an attempt matches the executor that began it.
  */
 
 export interface HistoryViolation {
@@ -68,7 +68,7 @@ function wrongOf(
   return state && ranElsewhere(event, state) ? 'foreign_executor' : undefined;
 }
 
-/** JobStarted names an attempt, too: the one that it makes. */
+/** JobStarted also names an attempt: the one that it creates. */
 function namesSupersededAttempt(event: JobEvent, state: JobState): boolean {
   if (event.type === 'JobStarted' || !('attempt' in event.data)) return false;
   return event.data.attempt !== state.attempt.value.number;
@@ -116,7 +116,7 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
     }
     case 'JobFailed': {
       const { error, duration_ms: durationMs } = event.data;
-      // Only the begin of a further attempt finds out that none is left.
+      // Only starting a further attempt reveals that none is left.
       if (error.code === 'attempts_exhausted') return [start];
       return [{ type: 'failAttempt', attempt: event.data.attempt, error, durationMs }];
     }
@@ -139,7 +139,7 @@ function ranElsewhere(event: JobEvent, state: JobState): boolean {
   return told !== undefined && told !== executorPid(state.attempt.value.executorId ?? '');
 }
 
-/** The process that an attempt says it runs in, if it says so. */
+/** The process that an attempt reports to run in, if any. */
 function toldPid(event: JobEvent): number | undefined {
   const told =
     event.type === 'JobProgressed'

@@ -3,12 +3,12 @@ import { RunAccepted } from '@errand/contracts';
 import type { Client } from './client.ts';
 import type { PlannedJob } from './plan-jobs.ts';
 
-/** What callers know of a run: its jobs as they were answered, and how often they were not. */
+/** What callers know of a run: its jobs as they were answered, and the failures. */
 export interface Ledger {
   readonly accepted: AcceptedJob[];
   /** Numbers of jobs that were never accepted. */
   readonly unaccepted: number[];
-  /** Run requests by what came back. */
+  /** Run requests, by answer. */
   readonly runs: { sent: number; accepted: number; replayed: number; refused: number; broken: number };
   /** Statuses of refused runs. */
   readonly refusals: Map<number, number>;
@@ -19,7 +19,7 @@ export interface AcceptedJob {
   readonly jobId: string;
   /** Version of its JobRequested. */
   readonly version: number;
-  /** What each request to cancel it was answered, in order. */
+  /** The answers to each cancel request, in order. */
   readonly cancels: CancelAnswer[];
 }
 
@@ -34,7 +34,7 @@ const PAUSE_MS = 200;
 /** A run or a cancel that is refused or broken this often is given up. */
 const MAX_TRIES = 200;
 
-/** A ledger that fills while `done` is under way. */
+/** A ledger that fills up until `done` resolves. */
 export interface Load {
   readonly ledger: Ledger;
   /** Resolves when each job was accepted or given up, and each cancel answered. */
@@ -66,7 +66,7 @@ export function startLoad(client: Client, plan: readonly PlannedJob[], signal: A
   return { ledger, done };
 }
 
-/** Asks until the job is accepted: under its key always for the same job, without one each time for another. */
+/** Asks until the job is accepted: with a key always for the same job, without one for a new job each time. */
 async function run(
   client: Client,
   planned: PlannedJob,
@@ -97,7 +97,7 @@ async function run(
   return undefined;
 }
 
-/** Made once for all tries: a key means one body. */
+/** Made once for all tries: a key stands for one body. */
 function jobOptionsOf({ nr, startAfterMs, finishByS }: PlannedJob): Record<string, unknown> {
   return {
     metadata: { nr: String(nr) },
@@ -106,7 +106,7 @@ function jobOptionsOf({ nr, startAfterMs, finishByS }: PlannedJob): Record<strin
   };
 }
 
-/** Asks until there is an answer that says what became of it. */
+/** Asks until there is a conclusive answer. */
 async function cancel(client: Client, job: AcceptedJob, signal: AbortSignal): Promise<void> {
   await sleep(job.planned.cancelAfterMs ?? 0);
   const path = `/v2/tenants/${client.tenantId}/jobs/${job.jobId}/cancel`;

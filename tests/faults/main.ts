@@ -1,15 +1,15 @@
 /*
- * `npm run test:faults` runs the whole system in processes of its own, kills and pauses them under load, and checks
- * every promise against the log. It prints counts as it goes, a table, and as its last line one line of JSON.
+ * `npm run test:faults` runs the whole system in separate processes, kills and pauses them under load, and checks every
+ * promise against the log. It prints counts as it goes, a table, and as its last line one line of JSON.
  *
  *   --short       fewer jobs, done in about a minute
  *   --cluster     three clustered NATS servers, whose leader is killed
- *   --seed=<n>    draws by lot what the run with this seed drew
+ *   --seed=<n>    repeats the random choices of the run with this seed
  *
  * | exit code | meaning |
  * |---|---|
  * | 0 | every promise was kept |
- * | 1 | a promise was broken, or the run did not come to its end within five minutes |
+ * | 1 | a promise was broken, or the run did not finish within five minutes |
  * | 2 | wrong arguments |
  */
 import { parseArgs } from 'node:util';
@@ -52,5 +52,5 @@ function readOptions() {
 }
 
 process.exitCode = await main();
-// What is still open, as a broken server's connection, must not keep the process.
+// Open handles, such as a broken server's connection, must not keep the process alive.
 process.exit();

@@ -3,27 +3,27 @@ import { waitUntil } from '@errand/testkit';
 import { type ServiceProcess, startService } from '../../dev/process/service-process.ts';
 import type { Absence } from './takeovers.ts';
 
-/** A process that is started again whenever it ends, until disposed of. */
+/** A process that is restarted whenever it ends, until disposed of. */
 export interface Member extends AsyncDisposable {
   readonly name: string;
   /** Undefined between an end and the next start. */
   readonly pid: number | undefined;
-  /** How often it was started again. */
+  /** How often it was restarted. */
   readonly restarts: number;
-  /** Ends that were not by SIGKILL: nobody here asked for them. */
+  /** Ends that were not by SIGKILL: nobody here caused them. */
   readonly falls: readonly string[];
-  /** Times for which one of its processes was paused, and from which on one was dead. */
+  /** Periods in which one of its processes was paused, and the times since which one has been dead. */
   readonly absences: readonly Absence[];
   /** Whether it runs and is not paused. */
   isActive(): boolean;
   kill(): void;
-  /** Stops it in its tracks by SIGSTOP. */
+  /** Suspends it by SIGSTOP. */
   pause(): void;
-  /** Lets it go on; harmless when it is not paused. */
+  /** Resumes it; harmless if it is not paused. */
   resume(): void;
   /** Asks it to end by SIGTERM. */
   terminate(): void;
-  /** Resolves when it says that it can do its work. Rejects with the end of its log when it does not within 60 s. */
+  /** Resolves when it reports that it can do its work. Rejects with the end of its log if it does not within 60 s. */
   ready(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export function startMember(options: MemberOptions): Member {
       latest = started;
       pausedAtMs = undefined;
       restarts += 1;
-      // A run that is ended must not leave processes behind.
+      // An aborted run must not leave processes behind.
       const killWithThisProcess = () => started.kill('SIGKILL');
       process.once('exit', killWithThisProcess);
       if (stopping.signal.aborted) started.kill('SIGKILL');

@@ -1,15 +1,15 @@
 import type { FaultForm } from './forms.ts';
 import type { Random } from './random.ts';
 
-/** One job that a run asks for, with everything about it that is drawn by lot. */
+/** One job that a run asks for, with all its random choices. */
 export interface PlannedJob {
   /** Counts from 0; the job carries it as its metadata `nr`. */
   readonly nr: number;
-  /** When it is asked for, in milliseconds after the run's begin. */
+  /** When it is requested, in milliseconds after the run's start. */
   readonly atMs: number;
   readonly action: string;
   readonly input: Record<string, string>;
-  /** Asked for under an Idempotency-Key, and under the same one again until that is answered. */
+  /** Requested with an Idempotency-Key, and again with the same one until that is answered. */
   readonly isKeyed: boolean;
   readonly startAfterMs: number | undefined;
   readonly finishByS: number | undefined;
@@ -36,7 +36,7 @@ const MIX: Record<string, Mix> = {
 const START_AFTER_CHANCE = 0.1;
 const LOTS = Object.entries(MIX).flatMap(([action, { share }]) => Array<string>(share).fill(action));
 
-/** Draws a run's jobs, evenly over its time, and the crashing ones evenly among them. */
+/** Draws a run's jobs, evenly over its time, with the crashing ones evenly among them. */
 export function planJobs(form: FaultForm, random: Random): PlannedJob[] {
   const crashAt = new Map([
     ...crashPlaces('crash_always', form.crashes.always, form.jobs),
@@ -58,7 +58,7 @@ export function planJobs(form: FaultForm, random: Random): PlannedJob[] {
   });
 }
 
-/** None in the first and the last part of the run. */
+/** None in the first or last part of the run. */
 function crashPlaces(action: string, count: number, jobs: number): [number, string][] {
   const offset = action === 'crash_always' ? 1 : 0;
   return Array.from({ length: count }, (_, index) => [

@@ -74,7 +74,7 @@ describe('the promise check finds', () => {
     expect(kinds({ ...whole, ledger: { ...whole.ledger, accepted } })).toEqual(['other_version']);
   });
 
-  test('a status call that does not know the job, or knows it otherwise than the log', () => {
+  test('a status call that does not know the job, or differs from the log', () => {
     expect(kinds({ ...whole, summaries: new Map([[jobId, 404]]) })).toEqual(['no_status']);
     const stale = { version: REQUEST_VERSION, status: 'queued' } as JobSummary;
     expect(kinds({ ...whole, summaries: new Map([[jobId, stale]]) })).toEqual(['wrong_status']);
@@ -94,7 +94,7 @@ describe('the promise check finds', () => {
     expect(kinds(evidenceOf([requested, started, succeeded, canceled]))).toEqual(['second_ending']);
   });
 
-  test('an ending that is not of the action and that nobody asked for', () => {
+  test('an ending that the action never has and that nobody asked for', () => {
     expect(kinds(evidenceOf([requested, canceled]))).toEqual(['wrong_ending']);
     const hopeless = evidenceOf([requested, started, succeeded], { planned: { action: 'hopeless' } });
     expect(kinds(hopeless)).toEqual(['wrong_ending']);
@@ -117,7 +117,7 @@ describe('the promise check finds', () => {
 describe('a cancel that was answered', () => {
   const verdicts = (facts: JobFact[], ...cancels: CancelAnswer[]) => kinds(evidenceOf(facts, { cancels }));
 
-  test('200 holds for a job that was canceled by then', () => {
+  test('200 is right for a job that was canceled by then', () => {
     expect(verdicts([requested, canceled], { status: 200, atMs: atMs(1) })).toEqual([]);
     expect(verdicts([requested, canceled], { status: 200, atMs: atMs(0) })).toEqual(['wrong_cancel']);
     expect(verdicts([requested, started, succeeded], { status: 200, atMs: atMs(9) })).toEqual([
@@ -125,7 +125,7 @@ describe('a cancel that was answered', () => {
     ]);
   });
 
-  test('202 holds where the log has the wish, whichever ending won', () => {
+  test('202 is right if the log has the request, whichever ending won', () => {
     expect(verdicts([requested, started, cancelRequested, canceled], { status: 202, atMs: atMs(2) })).toEqual(
       [],
     );
@@ -137,7 +137,7 @@ describe('a cancel that was answered', () => {
     ]);
   });
 
-  test('409 holds for a job that had ended by then', () => {
+  test('409 is right for a job that had ended by then', () => {
     expect(verdicts([requested, started, succeeded], { status: 409, atMs: atMs(2) })).toEqual([]);
     expect(verdicts([requested, started, succeeded], { status: 409, atMs: atMs(1) })).toEqual([
       'wrong_cancel',

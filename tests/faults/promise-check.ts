@@ -6,8 +6,8 @@ import { checkHistory } from './history-check.ts';
 import type { AcceptedJob, Ledger } from './load.ts';
 
 /*
- * What must hold of a run once all is quiet, by what its callers were told, the whole log, and what status calls and
- * the read model say of each job.
+ * What must hold of a run once all is quiet, given what its callers were told, the whole log, and what status calls and
+ * the read model say about each job.
  */
 
 export interface Evidence {
@@ -16,7 +16,7 @@ export interface Evidence {
   readonly log: ReadonlyMap<string, readonly RecordedEvent[]>;
   /** The read model's rows, by job id. */
   readonly rows: ReadonlyMap<string, JobState>;
-  /** What GET answers for each accepted job: its summary, or the status code of a refusal. */
+  /** The GET answer for each accepted job: its summary, or the status code of a refusal. */
   readonly summaries: ReadonlyMap<string, JobSummary | number | undefined>;
   /** Attempts that each action allows. */
   readonly maxAttempts: ReadonlyMap<string, number>;
@@ -86,8 +86,8 @@ function mayEndSo({ planned, cancels }: AcceptedJob, type: JobEventType): boolea
 }
 
 /**
- * 200: the job was canceled by then. 202: that was asked for before the job ended. 409: the job had ended. A request
- * whose connection broke may have done any of this.
+ * 200: the job was canceled by then. 202: the cancel request came before the job ended. 409: the job had ended. A
+ * request whose connection broke may have done any of these.
  */
 function checkCancels(
   { jobId, cancels }: AcceptedJob,

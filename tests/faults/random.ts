@@ -1,4 +1,4 @@
-/** Chances that come out the same for the same seed. */
+/** Pseudorandom numbers, reproducible by seed. */
 export interface Random {
   /** In [0, 1). */
   next(): number;
@@ -9,7 +9,7 @@ export interface Random {
   pick<T>(list: readonly T[]): T;
 }
 
-/** A linear congruential generator with the constants of Knuth's MMIX, of which the upper 32 bits are used. */
+/** A linear congruential generator with the constants of Knuth's MMIX; the upper 32 bits are used. */
 export function createRandom(seed: number): Random {
   let state = BigInt.asUintN(64, BigInt(seed) * 2_654_435_769n + 1n);
   const next = () => {

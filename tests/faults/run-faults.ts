@@ -20,13 +20,13 @@ import { type StatusReading, startStatusReader } from './status-reader.ts';
 
 export interface FaultRun {
   readonly form: FaultForm;
-  /** Of everything that is drawn by lot. */
+  /** The seed of all random choices. */
   readonly seed: number;
   readonly say: (line: string) => void;
 }
 
 const SAY_EVERY_MS = 5_000;
-/** The load may take this much longer than it was to, through outages. */
+/** How much longer than planned the load may take, because of outages. */
 const LATE_MS = 30_000;
 
 interface Stage {
@@ -38,9 +38,9 @@ interface Stage {
 }
 
 /**
- * Runs the whole system as processes, asks for jobs and cancels some while processes and servers die, lets it come to
- * rest, and checks what every caller was told against the log, the read model and the status calls. The processes'
- * output is kept where a promise was broken, in a folder that is said.
+ * Runs the whole system as processes, asks for jobs and cancels some while processes and servers die, lets it settle,
+ * and checks what every caller was told against the log, the read model and the status calls. If a promise was broken,
+ * the processes' output is kept in a folder that is printed.
  */
 export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultReport> {
   const dir = await mkdtemp(join(tmpdir(), 'errand-faults-'));

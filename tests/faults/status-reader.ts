@@ -4,13 +4,13 @@ import type { AcceptedJob } from './load.ts';
 import type { Violation } from './promise-check.ts';
 import type { Random } from './random.ts';
 
-/** What status calls in the middle of everything were answered. */
+/** The answers to status calls during the run. */
 export interface StatusReading {
   /** Calls that were answered with a summary. */
   readonly answered: number;
   /** Calls that were refused with 503 or whose connection broke. */
   readonly unanswered: number;
-  /** Known jobs that were said to be unknown, and versions that went back. */
+  /** Known jobs that were reported as unknown, and versions that went back. */
   readonly violations: readonly Violation[];
   readonly done: Promise<void>;
 }
@@ -29,7 +29,7 @@ export function startStatusReader(
   let unanswered = 0;
 
   async function read({ jobId, version }: AcceptedJob): Promise<void> {
-    // What other lanes are told meanwhile binds only calls that begin after it.
+    // What other lanes are told meanwhile binds only calls that begin afterwards.
     const told = newestTold.get(jobId) ?? version;
     const answer = await client.ask('GET', `/v2/tenants/${client.tenantId}/jobs/${jobId}`);
     if (answer.kind === 'broken' || answer.status >= 500) {
@@ -49,7 +49,7 @@ export function startStatusReader(
 
   const lane = async () => {
     while (!signal.aborted) {
-      // The newest are the likeliest to be under way.
+      // The newest are the most likely to be running.
       const recent = accepted.slice(-100);
       if (recent.length > 0) await read(random.pick(recent));
       await sleep(PAUSE_MS);

@@ -1,19 +1,19 @@
 import type { RecordedEvent } from '@errand/contracts';
 import { executorPid } from './executor-pid.ts';
 
-/** A time for which a process was dead or paused, or a server away, in Unix time. */
+/** A period in which a process was dead or paused, or a server away, in Unix time. */
 export interface Absence {
   /** Undefined for a server, which all need. */
   readonly pid?: number;
   readonly fromMs: number;
-  /** Infinity where it has not come back. */
+  /** Infinity if it has not come back. */
   readonly toMs: number;
 }
 
 export interface AttemptCounts {
-  /** Attempts begun in place of one that was still under way as far as the log knew. */
+  /** Attempts begun in place of one that was still running as far as the log knew. */
   readonly takeovers: number;
-  /** Those of them whose job was taken from an executor that was there all the time. */
+  /** Takeovers whose job was taken from an executor that was there all the time. */
   readonly needless: number;
   /** Attempts begun after a failed one. */
   readonly retries: number;

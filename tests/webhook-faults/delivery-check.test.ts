@@ -4,7 +4,7 @@ import { checkDeliveries } from './delivery-check.ts';
 const EXPECTED = new Set(['e1 a', 'e1 b', 'e2 a']);
 const DELIVERED = new Map([...EXPECTED].map((pair) => [pair, 'delivered']));
 
-test('a run in which each endpoint received each event shows nothing', () => {
+test('a run in which each endpoint received each event has no violations', () => {
   const { violations, duplicates } = checkDeliveries({
     expected: EXPECTED,
     received: [...EXPECTED],
@@ -14,7 +14,7 @@ test('a run in which each endpoint received each event shows nothing', () => {
   expect(duplicates.size).toBe(0);
 });
 
-test('an event that was received more than once is a duplicate and no violation', () => {
+test('an event that was received more than once is a duplicate, not a violation', () => {
   const received = [...EXPECTED, 'e1 a', 'e1 a', 'e2 a'];
   const { violations, duplicates } = checkDeliveries({ expected: EXPECTED, received, deliveries: DELIVERED });
   expect(violations).toEqual([]);
@@ -44,7 +44,7 @@ test('a delivery that is missing, or not delivered, is found, whatever was recei
   ]);
 });
 
-test('what nobody was to be told is found on both sides', () => {
+test('unexpected events are found on both sides', () => {
   const { violations } = checkDeliveries({
     expected: EXPECTED,
     received: [...EXPECTED, 'e2 b'],

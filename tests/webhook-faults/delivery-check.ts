@@ -1,5 +1,5 @@
 /*
- * What must hold of every event and endpoint once all is quiet again, whatever the senders went through:
+ * What must hold of every event and endpoint once all is quiet again, whatever happened to the senders:
  *
  *   - each event was received at least once by each endpoint that wants it, and by no other;
  *   - its delivery is in the table, once, and delivered; nothing else is in the table.
@@ -15,7 +15,7 @@ export function pairOf(eventId: string, endpointId: string): Pair {
 interface DeliveryViolation {
   readonly kind:
     | 'not_received'
-    /** The worst: the table tells of a request that nobody got. */
+    /** The worst: the table records a request that nobody got. */
     | 'delivered_but_not_received'
     | 'received_unasked'
     | 'no_delivery'
@@ -26,11 +26,11 @@ interface DeliveryViolation {
 
 export interface DeliveryCheck {
   readonly violations: readonly DeliveryViolation[];
-  /** Pairs that were received more than once, and how often beyond that. */
+  /** Pairs that were received more than once, and the number of extra copies. */
   readonly duplicates: ReadonlyMap<Pair, number>;
 }
 
-/** Compares what was to be told with what endpoints received and what the table says of it. */
+/** Compares the expected pairs with what endpoints received and what the table says. */
 export function checkDeliveries(told: {
   readonly expected: ReadonlySet<Pair>;
   /** In any order, one for each request. */

@@ -10,15 +10,15 @@ export interface Ending {
   readonly storedMs: number;
 }
 
-/** Jobs that end one after another at a fixed rate, whatever becomes of the rest. */
+/** Jobs that end one after another at a fixed rate, whatever happens to the system. */
 export interface EndingLoad {
-  /** Of what the log has acknowledged so far. */
+  /** The endings that the log has acknowledged so far. */
   readonly endings: readonly Ending[];
-  /** Ends no more jobs; resolves when the log has acknowledged those that were begun. */
+  /** Ends no further jobs; resolves when the log has acknowledged those already begun. */
   stop(): Promise<void>;
 }
 
-/** Endings under way at once: as many as wait while the log is away. */
+/** Endings under way at once: this many wait while the log is away. */
 const WRITERS = 64;
 
 /** Opens `most` jobs, of each tenant in turn, and then ends `perSecond` of them each second. */
@@ -43,7 +43,7 @@ export async function startEndingLoad(
     if (!stopped) throw new Error(`the load needs more than ${most} jobs`);
   };
   const writing = Promise.all(Array.from({ length: WRITERS }, write));
-  // Who stops the load is told of a failure.
+  // Stopping the load reports a failure.
   writing.catch(() => {});
   return {
     endings,

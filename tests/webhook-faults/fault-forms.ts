@@ -1,15 +1,15 @@
-/** How large a run is. */
+/** The size of a run. */
 export interface WebhookFaultForm {
   readonly name: string;
-  /** A process of the service is killed every so often for so long. */
+  /** A process of the service is killed at an interval, for a time. */
   readonly killing: { readonly forMs: number; readonly everyMs: number };
-  /** For how long Postgres, and after it NATS, is stopped. */
+  /** How long Postgres, and after it NATS, is stopped. */
   readonly awayMs: number;
-  /** Between two kinds of faults, and after the last one, while the load goes on. */
+  /** The pause between two kinds of faults, and after the last one, while the load continues. */
   readonly pauseMs: number;
-  /** How long the endpoints of a process that died wait. */
+  /** How long the endpoints of a dead process wait. */
   readonly leaseMs: number;
-  /** How long all that is left may take once nothing is disturbed any more. */
+  /** How long the remaining work may take once disturbances have stopped. */
   readonly settleMs: number;
 }
 
@@ -17,9 +17,9 @@ export const TENANTS = 20;
 export const ENDPOINTS_PER_TENANT = 5;
 export const ENDINGS_PER_S = 100;
 export const PROCESSES = 2;
-/** Most attempts that one process has under way. */
+/** The most attempts that one process has under way. */
 export const SLOTS = 128;
-/** Results that a process stores together. */
+/** The number of results that a process stores together. */
 export const RESULT_BATCH = 200;
 
 export const FULL: WebhookFaultForm = {

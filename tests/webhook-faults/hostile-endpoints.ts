@@ -5,16 +5,16 @@ import { fileURLToPath } from 'node:url';
 
 /** Endpoints that misbehave, each in its own way. */
 export interface HostileEndpoints extends AsyncDisposable {
-  /** By the name of what they do. */
+  /** By the name of the misbehaviour. */
   readonly urls: ReadonlyMap<string, string>;
 }
 
-/** Starts one endpoint for each attack, and one whose host takes no connection any more. */
+/** Starts one endpoint for each attack, and one whose host accepts no more connections. */
 export async function startHostileEndpoints(): Promise<HostileEndpoints> {
   const attackers = await startChild(new URL('./hostile-process.ts', import.meta.url));
   const stopped = await startChild(new URL('./stopped-process.ts', import.meta.url));
   const ports = { ...(attackers.said as Record<string, number>), 'never accepting': stopped.said as number };
-  // It does not take what its queue holds, and its queue is full.
+  // It accepts nothing from its queue, and the queue is full.
   stopped.child.kill('SIGSTOP');
   const queue = Array.from({ length: 8 }, () =>
     connect(ports['never accepting'], '127.0.0.1').on('error', () => {}),

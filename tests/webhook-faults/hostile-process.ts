@@ -1,6 +1,6 @@
 /*
- * Receivers that do to a sender what HTTP allows them to, and what it does not, byte by byte over TCP. In a process of
- * their own: some write as fast as they can.
+ * Receivers that do to a sender what HTTP allows, and what it does not, byte by byte over TCP. They have their own
+ * process, since some write as fast as they can.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -55,7 +55,7 @@ function drip(socket: Socket, head: string, rest: string): void {
   socket.once('close', () => clearInterval(timer));
 }
 
-/** Sends as fast as the other side reads, without end. */
+/** Sends endlessly, as fast as the other side reads. */
 function flood(socket: Socket, head: string, rest: Buffer): void {
   socket.write(head);
   const pour = () => {

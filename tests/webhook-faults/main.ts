@@ -1,15 +1,15 @@
 /*
  * `npm run test:webhook-faults` sends webhooks at 500 a second while processes of the service are killed, Postgres is
- * stopped and NATS is stopped; then checks that each endpoint received each event. It prints what it does, a table, and
- * as its last line one line of JSON.
+ * stopped and NATS is stopped; then it checks that each endpoint received each event. It prints what it does, a table,
+ * and as its last line one line of JSON.
  *
- *   --short       the same in half a minute, and what it takes to settle
+ *   --short       the same in half a minute, plus the time it takes to settle
  *   --seed=<n>    kills the processes that the run with this seed killed
  *
  * | exit code | meaning |
  * |---|---|
  * | 0 | every promise was kept |
- * | 1 | a promise was broken, or the run did not come to its end within six minutes |
+ * | 1 | a promise was broken, or the run did not finish within six minutes |
  * | 2 | wrong arguments |
  */
 import { parseArgs } from 'node:util';
@@ -49,5 +49,5 @@ function readOptions() {
 }
 
 process.exitCode = await main();
-// What is still open, as a broken server's connection, must not keep the process.
+// Open handles, such as a broken server's connection, must not keep the process alive.
 process.exit();

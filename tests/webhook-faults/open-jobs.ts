@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, LogUnavailable } from '@errand/bus';
 import { type JobEvent, type JobFact, type JobRef, toJobEvent } from '@errand/contracts';
 
-/** A job in the log that has begun; to end it is one append. */
+/** A job in the log that has begun; one append ends it. */
 export interface OpenJob {
   readonly ref: JobRef;
   readonly version: number;
@@ -12,7 +12,7 @@ const LIFE_MS = 3_600_000;
 const STARTED: JobFact = { type: 'JobStarted', data: { attempt: 1, executor_id: 'driver' } };
 const SUCCEEDED: JobFact = { type: 'JobSucceeded', data: { attempt: 1, result: {}, duration_ms: 5 } };
 
-/** Writes the request and the start of one job for each tenant that is given, as often as it is given. */
+/** Writes the request and the start of one job for each tenant in the list; a tenant may occur several times. */
 export async function openJobs(bus: Bus, tenantIds: readonly string[]): Promise<OpenJob[]> {
   const refs = tenantIds.map((tenantId): JobRef => ({ tenantId, action: 'render', jobId: randomUUIDv7() }));
   const requested = await appendAll(
@@ -30,7 +30,7 @@ export async function endJobs(bus: Bus, jobs: readonly OpenJob[]): Promise<strin
   return eventIds;
 }
 
-/** Ends one job, however long the log is away. `storedMs` is when the log had acknowledged it, by `monotonicMs`. */
+/** Ends one job, however long the log is away. `storedMs` is when the log acknowledged it, by `monotonicMs`. */
 export async function endJob(bus: Bus, job: OpenJob): Promise<{ eventId: string; storedMs: number }> {
   const event = eventOf(job.ref, SUCCEEDED);
   for (;;) {
@@ -39,7 +39,7 @@ export async function endJob(bus: Bus, job: OpenJob): Promise<{ eventId: string;
       if (outcome.kind !== 'appended') throw new Error('a job was ended by somebody else');
       return { eventId: event.id, storedMs: monotonicMs() };
     } catch (error) {
-      // It may be stored or not: the same event again settles that.
+      // It may or may not be stored: the same event again settles that.
       if (!(error instanceof LogUnavailable)) throw error;
     }
   }

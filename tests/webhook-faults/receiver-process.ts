@@ -1,6 +1,6 @@
 /*
- * Endpoints under load, in a process of their own: each request is noted and answered after a delay, or never. The
- * arguments are the number of ports and the delay in milliseconds, `never` for none. What it is asked over IPC:
+ * Endpoints under load, in their own process: each request is recorded and answered after a delay, or never. The
+ * arguments are the number of ports and the delay in milliseconds, `never` for no answer. The IPC messages:
  *
  *   {kind: 'take'}            → {arrivals}: what has come since the last time
  *   {kind: 'until', count}    → {} once so many have come since the last `take`

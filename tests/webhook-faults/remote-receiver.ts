@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** Requests in the order of their arrival, a column each. */
+/** Requests in the order of arrival, one column per field. */
 export interface Arrivals {
   /** `webhook-id` of each. */
   readonly eventIds: string[];
@@ -18,16 +18,16 @@ export type Asked =
   | { kind: 'first' }
   | { kind: 'drop' };
 
-/** Endpoints in a process of their own, so that they do not share an event loop with those who measure. */
+/** Endpoints in their own process, so that they do not share an event loop with the code that measures. */
 export interface RemoteReceiver extends AsyncDisposable {
   readonly pid: number;
   /** One base URL for each port. */
   readonly urls: readonly string[];
-  /** What has come since the last call. */
+  /** What has arrived since the last call. */
   take(): Promise<Arrivals>;
   /** Resolves when `count` requests have come since the last `take`. Rejects after `timeoutMs`, default 120 s. */
   until(count: number, timeoutMs?: number): Promise<void>;
-  /** How many requests are not answered. */
+  /** How many requests are unanswered. */
   open(): Promise<number>;
   /** The first request that ever came. */
   first(): Promise<{ headers: Record<string, string>; body: string }>;

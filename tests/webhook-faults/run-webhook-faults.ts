@@ -24,8 +24,8 @@ const ANSWER_MS = 20;
 const PORTS = 4;
 
 /**
- * Endings go into the log at a fixed rate while processes of the service are killed and its servers are stopped, one
- * kind of fault after the other; then compares what the log acknowledged with what the endpoints received and the
+ * Writes endings into the log at a fixed rate while processes of the service are killed and its servers are stopped,
+ * one kind of fault after the other; then compares what the log acknowledged with what the endpoints received and the
  * tables hold.
  */
 export async function runWebhookFaults(options: {
@@ -59,7 +59,7 @@ export async function runWebhookFaults(options: {
   const left = await settle(system, form.settleMs);
   const settledMs = monotonicMs() - beganMs;
   const { endings } = load;
-  // The table first: what it calls delivered has then been received, also while something is left to do.
+  // The table first: what it calls delivered has then been received, even while work is left.
   const deliveries = await deliveriesOf(system);
   const arrivals = await receiver.take();
   const byPath = new Map(endpoints.map((endpoint) => [new URL(endpoint.url).pathname, endpoint]));
@@ -96,7 +96,7 @@ function endpointsOf(tenantIds: readonly string[], { urls }: RemoteReceiver) {
   );
 }
 
-/** Brings all faults about, one kind after the other; resolves with when each kind began. */
+/** Causes all faults, one kind after the other; resolves with when each kind began. */
 async function disturb(options: {
   form: WebhookFaultForm;
   system: WebhookSystem;
@@ -148,7 +148,7 @@ async function killInTurns(
   return kills;
 }
 
-/** Resolves when nothing is left to do, or with what is left when the time is over. */
+/** Resolves when nothing is left to do, or with what is left when the time is up. */
 async function settle({ db, bus }: WebhookSystem, timeoutMs: number): Promise<string | undefined> {
   const isOver = async () => {
     const left = await leftInLog(bus);

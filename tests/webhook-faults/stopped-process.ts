@@ -1,4 +1,4 @@
-/* Listens with the shortest queue that there is, and says where; whoever started it stops it by SIGSTOP. */
+/* Listens with the shortest possible queue, and reports its address; its starter stops it by SIGSTOP. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 

@@ -4,7 +4,7 @@ import type { DeliveryCheck, Pair } from './delivery-check.ts';
 import type { Ending } from './ending-load.ts';
 import { PROCESSES, RESULT_BATCH, SLOTS, type WebhookFaultForm } from './fault-forms.ts';
 
-/** A time of one kind of fault; it lasts until the next one, the last one to the end of the run. */
+/** The period of one kind of fault; it lasts until the next one, the last one to the end of the run. */
 export interface Phase {
   readonly name: string;
   /** By `monotonicMs`. */
@@ -23,7 +23,7 @@ export interface WebhookFaultReport {
   readonly seed: number;
   readonly events: number;
   readonly deliveries: number;
-  /** By the kind of fault that went on. Latencies are from the log's acknowledgement to the first request. */
+  /** By the kind of fault in progress. Latencies are from the log's acknowledgement to the first request. */
   readonly phases: readonly PhaseFigures[];
   readonly duplicates: { readonly total: number; readonly bound: number; readonly per_kill: number };
   readonly settled_s: number;
@@ -53,7 +53,7 @@ export function reportOf(run: {
   received: readonly Received[];
   endings: readonly Ending[];
   endpoints: readonly WebhookEndpoint[];
-  /** What was still to be done when the time was over. */
+  /** What was left to do when the time was up. */
   left: string | undefined;
   settledMs: number;
   falls: readonly string[];
@@ -86,14 +86,14 @@ export function reportOf(run: {
 }
 
 /**
- * What a process has under way may be sent again when it dies, with the results that it had not stored; when Postgres
- * is away for longer than a lease, whatever all processes have under way.
+ * A dying process may cause its attempts under way, and results that it had not stored, to be sent again; if Postgres
+ * is away for longer than a lease, so may the attempts under way in all processes.
  */
 function duplicatesBound(kills: number): number {
   return kills * (SLOTS + RESULT_BATCH) + PROCESSES * SLOTS;
 }
 
-/** Requests by the phase in which they came. */
+/** Requests by the phase in which they arrived. */
 function figuresOf(
   phases: readonly Phase[],
   received: readonly Received[],
@@ -110,7 +110,7 @@ function figuresOf(
     }
     seen.add(pair);
     const [eventId = ''] = pair.split(' ');
-    // The request may be there before the acknowledgement.
+    // The request may arrive before the acknowledgement.
     sum?.latencies.push(Math.max(0, atMs - (storedAtMs.get(eventId) ?? atMs)));
   }
   return phases.map(({ name, faults }, index) => {

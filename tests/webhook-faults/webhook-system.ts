@@ -19,7 +19,7 @@ import { serviceEnv, serviceMainFile } from '../../dev/services.ts';
 import { topologyOf } from '../faults/fault-servers.ts';
 import { type Member, startMember } from '../faults/member.ts';
 
-/** The webhooks service, in one process or more, with servers of its own: the log is written to by the driver. */
+/** The webhooks service, in one process or more, with its own servers: the driver writes to the log. */
 export interface WebhookSystem extends AsyncDisposable {
   readonly bus: Bus;
   readonly db: Db;
@@ -29,13 +29,15 @@ export interface WebhookSystem extends AsyncDisposable {
   /** Registers endpoints; all are signed with SIGNING_SECRET. */
   addEndpoints(endpoints: readonly Pick<WebhookEndpoint, 'tenant_id' | 'url'>[]): Promise<WebhookEndpoint[]>;
   removeEndpoints(endpoints: readonly WebhookEndpoint[]): Promise<void>;
-  /** What the processes have logged as errors so far: the message of each line. */
+  /** The messages of all error lines that the processes have logged so far. */
   errors(): Promise<string[]>;
 }
 
 export const SIGNING_SECRET = `whsec_${randomBytes(32).toString('base64')}`;
 
-/** Starts everything and resolves when each process says that it can do its work. `env` is added to the service's. */
+/**
+ * Starts everything and resolves when each process reports that it can do its work. `env` is added to the service's.
+ */
 export async function startWebhookSystem(options: {
   processes: number;
   /** Postgres syncs commits to disk. */

@@ -8,8 +8,8 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const SOURCE = join(ROOT, 'libs', 'client');
 
 /**
- * Makes the client as a package of its own in `folder`, `libs/client/dist` unless told: ES modules with their types and a
- * package.json, ready for `npm publish`. Inside the repository its sources are used as they are; outside, nothing runs
+ * Builds the client as a separate package in `folder`, by default `libs/client/dist`: ES modules with their types and a
+ * package.json, ready for `npm publish`. Inside the repository its sources are used directly; outside, nothing runs
  * TypeScript from node_modules. Resolves with the folder.
  */
 export async function buildClient(folder = join(SOURCE, 'dist')): Promise<string> {
@@ -38,7 +38,7 @@ export async function buildClient(folder = join(SOURCE, 'dist')): Promise<string
   return folder;
 }
 
-/** The compiler leaves `./job.ts` in declarations, and there is none beside them. */
+/** The compiler leaves `./job.ts` in declarations, but there is no such file next to them. */
 async function pointTypesToTypes(folder: string): Promise<void> {
   for (const file of await readdir(folder, { recursive: true })) {
     if (!file.endsWith('.d.ts')) continue;

@@ -4,11 +4,11 @@ import { bundle } from './bundle.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const SOURCE = join(ROOT, 'libs', 'cli');
-/** The first Node that has all that the command calls. */
+/** The first Node that has everything the command calls. */
 const ENGINES = { node: '>=20.12' };
 
 /**
- * Makes the errand command as a package of its own in `folder`, `libs/cli/dist` unless told: one ES module without
+ * Builds the errand command as a separate package in `folder`, by default `libs/cli/dist`: one ES module without
  * dependencies, and the licenses of what is in it, ready for `npm pack`. Resolves with the folder.
  */
 export async function buildCommand(folder = join(SOURCE, 'dist')): Promise<string> {
@@ -34,7 +34,7 @@ export async function buildCommand(folder = join(SOURCE, 'dist')): Promise<strin
   return folder;
 }
 
-/** The licenses of the packages whose files these are, as each package has it. */
+/** The licenses of the packages that these files come from, as each package has it. */
 async function licensesOf(modules: readonly string[]): Promise<string> {
   const folders = new Set(
     modules.flatMap((file) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []),

@@ -4,11 +4,13 @@ interface BundleOptions {
   /** Files instead of packages. */
   readonly aliases?: Readonly<Record<string, string>>;
   readonly minify?: boolean;
-  /** For this Node and later ones, such as `node20`, instead of for all runtimes. */
+  /** For this Node and later ones, such as `node20`; default: for all runtimes. */
   readonly node?: string;
 }
 
-/** One ES module with all that a module imports, but for what the runtime has. `modules`: the files that went in. */
+/**
+ * One ES module with everything that a module imports, except what the runtime has. `modules`: the files that went in.
+ */
 export async function bundle(
   entry: string,
   { aliases = {}, minify = false, node }: BundleOptions = {},

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * Packs a built client in its folder, as `npm publish` would; resolves with the file. `npm install` takes a copy of a file,
- * and of a folder but a link to it.
+ * Packs a built client in its folder, as `npm publish` would; resolves with the file. `npm install` copies a file, but
+ * only links to a folder.
  */
 export async function packClient(folder: string): Promise<string> {
   const args = ['pack', '--silent', '--pack-destination', folder];

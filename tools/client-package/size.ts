@@ -6,7 +6,7 @@ import { buildClient } from './build-client.ts';
 import { bundle } from './bundle.ts';
 
 /*
- * How large the client is on a page: bundled, minified and compressed as servers do. Prints kilobytes of 1,000 bytes.
+ * The size of the client on a page: bundled, minified and compressed as servers do. Prints kilobytes of 1,000 bytes.
  */
 
 const dir = await mkdtemp(join(tmpdir(), 'errand-size-'));

@@ -1,5 +1,5 @@
 /*
- * Says what AsyncAPI's parser finds in docs/protocol/asyncapi.json; exit code 1 for errors and warnings.
+ * Prints what AsyncAPI's parser finds in docs/protocol/asyncapi.json; exit code 1 for errors and warnings.
  *
  *   npm install --prefix tools/protocol-tools && npm run --prefix tools/protocol-tools check
  */

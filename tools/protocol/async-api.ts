@@ -13,7 +13,7 @@ import { messages } from './messages.ts';
 import { type JsonSchema, protocolSchemas } from './schemas.ts';
 
 const LEASE_MS = Number(settings.leaseMs.default);
-/** Raised with the first number where an executor that was written before would not do any more. */
+/** The first number is raised when executors written for the previous version would no longer work. */
 const PROTOCOL_VERSION = '2.0.0';
 
 /** The executor protocol as an AsyncAPI 3.0.0 document, as seen by an executor. */
@@ -141,7 +141,7 @@ function operations(all: Record<string, Channel>): JsonSchema {
   };
 }
 
-/** A consumer as JetStream's API takes it; times in nanoseconds. */
+/** A consumer as JetStream's API expects it; times in nanoseconds. */
 function consumerOf(spec: ConsumerSpec): JsonSchema {
   return {
     stream_name: spec.stream,

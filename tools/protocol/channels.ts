@@ -11,7 +11,7 @@ import {
   storedSubject,
 } from '@errand/contracts';
 
-/** A place where messages of one kind are sent: a subject with words in braces, and what they stand for. */
+/** A place where messages of one kind are sent: a subject with words in braces, and their meanings. */
 export interface Channel {
   readonly address: string;
   readonly description: string;
@@ -32,7 +32,7 @@ const PARAMETERS: Record<string, string> = {
   name: "The object's key in base64url, padded.",
 };
 
-/** Stands for the words that a subject is built of, which are checked. */
+/** Placeholders for the words of a subject, which are validated. */
 const SAMPLE = { tenantId: 'tenant', action: 'action', jobId: '019b0000-0000-7000-8000-000000000000' };
 
 const ABOUT: Record<JobEventType, string> = {
@@ -109,7 +109,7 @@ export function channels(): Record<string, Channel> {
   };
 }
 
-/** The channel of a type of event. */
+/** The channel for a type of event. */
 export function channelOf(type: JobEventType): string {
   return type.charAt(0).toLowerCase() + type.slice(1);
 }

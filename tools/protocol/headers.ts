@@ -1,4 +1,4 @@
-/** Headers of NATS that the protocol uses, and those of its own, by what they are for. */
+/** NATS headers that the protocol uses, and its own ones, by purpose. */
 export const HEADERS = {
   guardSequence: 'Nats-Expected-Last-Subject-Sequence',
   guardSubject: 'Nats-Expected-Last-Subject-Sequence-Subject',

@@ -8,12 +8,12 @@ import {
   SCHEDULER_COMMANDS,
 } from '@errand/contracts';
 
-/** JSON Schema 2020-12 for files of their own; AsyncAPI's tools read draft 7. */
+/** JSON Schema 2020-12 for separate files; AsyncAPI's tools read draft 7. */
 export type Dialect = 'draft-2020-12' | 'draft-7';
 
 export type JsonSchema = Record<string, unknown>;
 
-/** What a writer puts into its events; `type` says which schema holds for the whole. */
+/** What a writer puts into its events; `type` says which schema applies to the whole. */
 const Envelope = JobEvent.options[0].extend({ type: z.string(), data: z.record(z.string(), z.unknown()) });
 
 const DESCRIBED: Record<string, { schema: z.ZodType; description: string }> = {
@@ -50,8 +50,8 @@ const DESCRIBED: Record<string, { schema: z.ZodType; description: string }> = {
 };
 
 /**
- * The protocol's schemas by name, one for each type of event among them. They let members pass that they do not know:
- * a published schema is only added to.
+ * The protocol's schemas by name, including one for each type of event. They allow unknown members: a published schema
+ * is only added to.
  */
 export function protocolSchemas(dialect: Dialect): Record<string, JsonSchema> {
   const events = JobEvent.options.map((option) => {
@@ -69,6 +69,6 @@ function schemaOf(
   { dialect, title, description }: { dialect: Dialect; title: string; description: string },
 ): JsonSchema {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', target: dialect });
-  // Within an AsyncAPI document the document says what its schemas are.
+  // Within an AsyncAPI document, the document declares the dialect of its schemas.
   return { ...(dialect === 'draft-7' ? {} : { $schema }), title, description, ...rest };
 }

@@ -1,7 +1,7 @@
 import { ActionContract, RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { z } from 'zod';
 
-/** Thrown for a definition that is not one. The message has a line for each mistake. */
+/** Thrown for an invalid definition. The message has a line for each mistake. */
 export class BadDefinition extends Error {
   override name = 'BadDefinition';
   readonly code = 'bad_definition';
@@ -38,7 +38,7 @@ const Definition = z.strictObject({
 });
 
 /**
- * Also for callers without types, who may hand over anything.
+ * Also checks callers without types, who may pass anything.
  * @throws BadDefinition
  */
 export function assertDefinition(options: unknown): void {
@@ -51,7 +51,7 @@ export function assertDefinition(options: unknown): void {
   throw new BadDefinition(`action ${JSON.stringify(called) ?? 'without a name'}: ${mistakes.join('\n  ')}`);
 }
 
-/** The input as callers send it, the result as they read it. */
+/** The schemas of the input as callers send it, and of the result as they read it. */
 export function jsonSchemasOf(options: { input: z.ZodType; result: z.ZodType }): {
   input_schema: Record<string, unknown>;
   result_schema: Record<string, unknown>;
@@ -62,7 +62,7 @@ export function jsonSchemasOf(options: { input: z.ZodType; result: z.ZodType }):
   };
 }
 
-/** A local time has no offset, and is no `date-time` of JSON Schema. Its pattern is told. */
+/** A local time has no offset, so it is no `date-time` of JSON Schema. Callers get its pattern instead. */
 function tellFormat({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   const { checks = [] } = zodSchema._zod.def;
   const isLocal = [zodSchema, ...checks].some(({ _zod }) => (_zod.def as { local?: boolean }).local === true);
@@ -88,7 +88,7 @@ function schemaMistakes(options: { input: z.ZodType; result: z.ZodType }): strin
   return mistakes;
 }
 
-/** Of these a pattern of JSON Schema means the same without them. */
+/** Flags without which a JSON Schema pattern means the same. */
 const TOLD_FLAGS = /[dgu]/g;
 
 interface TextCheck {
@@ -99,7 +99,7 @@ interface TextCheck {
   readonly hostname?: RegExp;
 }
 
-/** Callers would be told of another check of a text than the action has. */
+/** Mistakes by which callers would see another check of a text than the action runs. */
 function textMistakes(schema: z.core.$ZodType, member: string): string[] {
   const { checks = [] } = schema._zod.def;
   const defs = [schema, ...checks].map(({ _zod }) => _zod.def as TextCheck);
@@ -109,14 +109,14 @@ function textMistakes(schema: z.core.$ZodType, member: string): string[] {
   ]);
 }
 
-/** A pattern is told to callers without its flags, and would then refuse what the action takes, or the other way round. */
+/** JSON Schema carries a pattern without its flags, and would then refuse what the action accepts, or the reverse. */
 function flagMistakes(pattern: unknown, member: string): string[] {
   const lost = pattern instanceof RegExp ? pattern.flags.replaceAll(TOLD_FLAGS, '') : '';
   if (lost === '') return [];
   return [`${member} has the pattern ${pattern}, but JSON Schema has no flag ${lost}: ${WITHOUT_FLAG}`];
 }
 
-/** A format that only the action checks would be found out after 202. */
+/** A violation of a format that only the action checks would surface only after 202. */
 function formatMistakes({ check, format, pattern, protocol, hostname }: TextCheck): string[] {
   if (check !== 'string_format' || pattern !== undefined) return [];
   if (format !== 'url') return [`input has the format ${format}, ${NOT_CARRIED}`];
@@ -130,7 +130,7 @@ const URL_PATTERN = 'z.url().regex(/^https?:\\/\\//)';
 
 const WITHOUT_FLAG = 'write the pattern without it, such as [A-Za-z] for [a-z] with i';
 
-/** A run's body is a JSON object, whose member `_job` is for the job's options. */
+/** A run's body is a JSON object; its member `_job` is reserved for the job's options. */
 function inputMistakes(json: z.core.JSONSchema.BaseSchema): string[] {
   if (json.type !== undefined && json.type !== 'object') {
     return [`input must describe an object, since a run's body is one; this describes: ${json.type}`];

@@ -3,7 +3,7 @@ import type { ActionContract } from '@errand/contracts';
 
 const LENGTH = 16;
 
-/** What tells an action's contracts apart: a digest of its path and its schemas, in hex. */
+/** Identifies an action's contract: a digest of its path and its schemas, in hex. */
 export function contractIdOf({
   resource,
   input_schema,

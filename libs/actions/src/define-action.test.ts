@@ -4,7 +4,7 @@ import { defineAction } from './define-action.ts';
 
 const common = { input: z.object({ a: z.number().min(1) }), result: z.object({}), run: () => ({}) };
 
-test('an action tells callers what it takes and gives, as JSON Schema', () => {
+test('an action describes its input and result to callers as JSON Schema', () => {
   const { contract } = defineAction({ ...common, name: 'add', resource: 'sums/{sum_id}' });
   expect(contract).toMatchObject({
     name: 'add',
@@ -16,7 +16,7 @@ test('an action tells callers what it takes and gives, as JSON Schema', () => {
   });
 });
 
-test('what is not said has its default', () => {
+test('what is not given has its default', () => {
   const action = defineAction({ ...common, name: 'add' });
   expect(action.retry).toEqual({ maxAttempts: 3, firstDelayMs: 1_000, maxDelayMs: 300_000 });
   expect(action).toMatchObject({ concurrency: 4, thread: 'main', contract: { resource: '' } });
@@ -37,21 +37,24 @@ test('inputs and resource parameters are typed', () => {
 });
 
 test.each(['jobs', 'webhooks', 'deliveries', 'actions', 'events'])(
-  '%s is a word of the API and no name',
+  '%s is a word of the API and not a valid name',
   (name) => {
     expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
   },
 );
 
-test.each(['Add', 'add-up', '', '1st', 'a.b'])('%j is no name', (name) => {
+test.each(['Add', 'add-up', '', '1st', 'a.b'])('%j is not a valid name', (name) => {
   expect(() => defineAction({ ...common, name })).toThrow('snake_case');
 });
 
-test.each(['sums', 'sums/{}', '/sums/{id}', 'sums/{id}/more', '{id}'])('%j is no resource', (resource) => {
-  expect(() => defineAction({ ...common, name: 'add', resource })).toThrow(
-    'must look like designs/{design_id}',
-  );
-});
+test.each(['sums', 'sums/{}', '/sums/{id}', 'sums/{id}/more', '{id}'])(
+  '%j is not a valid resource',
+  (resource) => {
+    expect(() => defineAction({ ...common, name: 'add', resource })).toThrow(
+      'must look like designs/{design_id}',
+    );
+  },
+);
 
 test.each<[string, object, string]>([
   ['a misspelt option', { timeoutms: 5 }, 'timeoutms: no such option; allowed: name, version'],
@@ -110,7 +113,7 @@ test('patterns may have flags that change nothing for callers', () => {
   expect(() => defineAction({ ...common, name: 'add', input })).not.toThrow();
 });
 
-test('formats are told to callers as JSON Schema means them', () => {
+test('callers see formats as JSON Schema means them', () => {
   const input = z.object({ at: z.iso.datetime(), local: z.iso.datetime({ local: true }), url: z.url() });
   const { contract } = defineAction({ ...common, name: 'add', input });
   expect(contract.input_schema.properties).toMatchObject({
@@ -129,6 +132,6 @@ test('all mistakes are named at once, under the name of the action', () => {
   expect(() => defineAction(undefined as never)).toThrow('action without a name: must be an object');
 });
 
-test('an author needs no import but one', async () => {
+test('an author needs only one import', async () => {
   expect(await import('./index.ts')).toHaveProperty('z.object');
 });

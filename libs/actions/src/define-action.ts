@@ -17,12 +17,12 @@ export interface Attempt<Input, Resource extends string> {
   readonly input: Input;
   readonly resource: ResourceParameters<Resource>;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Counts from 1. One that an executor hands over as it stops is begun anew elsewhere, under its number. */
+  /** Counts from 1. An attempt that a stopping executor hands over starts anew elsewhere, under its number. */
   readonly attempt: number;
-  /** The caller's W3C trace context, to be sent along to whatever this attempt calls. */
+  /** The caller's W3C trace context, to be forwarded to whatever this attempt calls. */
   readonly traceparent?: string | undefined;
   /**
-   * Aborted when nobody waits for this attempt any more: it timed out, its job was canceled, expired or is run
+   * Aborted when nobody waits for this attempt any longer: it timed out, its job was canceled, expired or is run
    * elsewhere, or the process stops. Whatever is returned after that is thrown away.
    */
   readonly signal: AbortSignal;
@@ -32,12 +32,12 @@ export interface Attempt<Input, Resource extends string> {
   log(message: string, fields?: Record<string, unknown>): void;
   /**
    * Stores a file, which becomes the job's result when `run` returns what this resolves to.
-   * @throws PermanentError result_too_large; ResultNotStored, for another attempt to try
+   * @throws PermanentError result_too_large; ResultNotStored; another attempt may succeed
    */
   saveResult(file: ResultFile): Promise<SavedResult>;
   /**
    * Reads the result of another job of the same tenant.
-   * @throws when the log does not answer, for another attempt to try
+   * @throws when the log does not answer; another attempt may succeed
    */
   readResult(jobId: string): Promise<OtherJob>;
 }
@@ -54,35 +54,35 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   /** The path under the tenant, such as `designs/{design_id}`. Default: none, an action of the tenant. */
   resource?: Resource;
   /**
-   * Contract ids of earlier versions whose jobs this one runs too, at most 16: their inputs fit `input`, and what `run` returns
-   * fits their result schemas. Without it their jobs are left to executors of those versions.
+   * Contract ids of earlier versions whose jobs this one runs too, at most 16: their inputs fit `input`, and what `run`
+   * returns fits their result schemas. Without it their jobs are left to executors of those versions.
    */
   accepts?: string[];
   input: Input;
-  /** FileResult for an action that returns what `saveResult` gave it. */
+  /** FileResult for an action that returns the value of `saveResult`. */
   result: Result;
   /**
-   * `maxAttempts` counts all attempts that fail or whose executor dies, the first one too (default 3). The wait before the second attempt is
-   * `firstDelayMs` (default 1,000), each later one twice the one before, at most `maxDelayMs` (default 300,000); each
-   * is shortened at random by up to a half.
+   * `maxAttempts` counts all attempts that fail or whose executor dies, including the first (default 3). The wait
+   * before the second attempt is `firstDelayMs` (default 1,000), each later one twice the one before, at most
+   * `maxDelayMs` (default 300,000); each is shortened at random by up to a half.
    */
   retry?: { maxAttempts?: number; firstDelayMs?: number; maxDelayMs?: number };
   /** For one attempt. Default 600,000. */
   timeoutMs?: number;
-  /** Attempts of this action at once in one executor. Default 4. */
+  /** Concurrent attempts of this action in one executor. Default 4. */
   concurrency?: number;
   /**
-   * `worker` runs attempts in worker threads: for work that keeps the processor busy, which would otherwise keep
-   * the executor from telling the log that it lives. Default `main`.
+   * `worker` runs attempts in worker threads: for CPU-bound work, which would otherwise keep the executor from telling
+   * the log that it is alive. Default `main`.
    */
   thread?: 'main' | 'worker';
   run(attempt: Attempt<z.output<Input>, Resource>): Promise<Returned<Result>> | Returned<Result>;
 }
 
-/** Says what a value is wrong in. Every zod schema is one. */
+/** Says what is wrong with a value. Every zod schema is one. */
 export interface ValueSchema {
   safeParse(value: unknown): CheckedValue;
-  /** Absent where no check takes its time. */
+  /** Absent if no check is asynchronous. */
   safeParseAsync?(value: unknown): Promise<CheckedValue>;
 }
 
@@ -107,10 +107,10 @@ export interface Action {
   readonly thread: 'main' | 'worker';
   readonly input: ValueSchema;
   readonly result: ValueSchema;
-  /** Whether `run` returns what `saveResult` gave it, rather than a value of `result`. */
+  /** Whether `run` returns the value of `saveResult`, rather than a value of `result`. */
   readonly returnsFile: boolean;
   readonly run: (attempt: BegunAttempt) => Promise<unknown>;
-  /** Tells the outside that nobody waits for an operation any more. Absent where `run` never defers. */
+  /** Tells the outside system that nobody waits for an operation any longer. Absent if `run` never defers. */
   readonly cancelOperation?: (attempt: BegunAttempt, address: string) => Promise<void>;
 }
 

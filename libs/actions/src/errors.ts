@@ -1,5 +1,5 @@
 /**
- * Thrown by an action to end its job for good: no further attempt. The caller reads all three parts in the job's
+ * Thrown by an action to end its job for good, without another attempt. The caller reads all three parts in the job's
  * summary, so they must hold nothing that a caller may not see. The `cause` is for the log.
  */
 export class PermanentError extends Error {
@@ -13,7 +13,7 @@ export class PermanentError extends Error {
   }
 }
 
-/** Another attempt may succeed, and not before a while. */
+/** Another attempt may succeed, but only after a while. */
 export class RetryLater extends Error {
   override name = 'RetryLater';
   readonly afterMs: number;
@@ -23,7 +23,7 @@ export class RetryLater extends Error {
   }
 }
 
-/** A result could not be stored, which another attempt may. Thrown by `saveResult`. */
+/** A result could not be stored, but another attempt may succeed. Thrown by `saveResult`. */
 export class ResultNotStored extends Error {
   override name = 'ResultNotStored';
 }

@@ -7,7 +7,7 @@ import { type AttemptOutcome, executeAttempt } from './execute-attempt.ts';
 
 const ORDER = { jobId: 'j', tenantId: 't', resource: {}, metadata: {}, attempt: 1 };
 
-/** One attempt of an action of these parts, with how often it ran. */
+/** One attempt of an action with these parts, and how often it ran. */
 async function attemptOf(parts: {
   input?: z.ZodType;
   result?: z.ZodType;
@@ -38,7 +38,7 @@ async function attemptOf(parts: {
 const anyLetters = z.string().refine(async (text) => text !== 'taken', 'is taken');
 const parsed = z.string().transform((text): unknown => JSON.parse(text));
 
-test('checks that take their time are waited for', async () => {
+test('asynchronous checks are awaited', async () => {
   const input = z.object({ name: anyLetters });
   expect(await attemptOf({ input, given: { name: 'free' } })).toMatchObject({
     outcome: { kind: 'succeeded' },
@@ -53,7 +53,7 @@ test('checks that take their time are waited for', async () => {
   });
 });
 
-test('an input that its schema throws at is invalid, and only the log sees what was thrown', async () => {
+test('an input that makes its schema throw is invalid, and only the log sees what was thrown', async () => {
   const { outcome, runs } = await attemptOf({
     input: z.object({ json: parsed }),
     given: { json: 'a secret, not JSON' },
@@ -97,7 +97,7 @@ test.each<[string, unknown, object]>([
   });
 });
 
-test('of a result that does not fit the caller sees the places, and the log the rules and what kind of value is there', async () => {
+test('for a result that does not fit, the caller sees the places, and the log the rules and the kinds of value found', async () => {
   const result = z.object({
     kwh: z.number(),
     'a/b': z.array(z.string()).max(1),
@@ -129,7 +129,7 @@ test('the cause of a refusal is for the log', async () => {
   });
 });
 
-test('a result as deep as a value may be is one', async () => {
+test('a result as deep as a value may be is accepted', async () => {
   const { outcome } = await attemptOf({ run: () => nested(199), result: z.any() });
   expect(outcome).toMatchObject({ kind: 'succeeded' });
 });

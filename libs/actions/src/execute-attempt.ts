@@ -41,15 +41,15 @@ export { type BegunAttempt, Deferral } from './operation.ts';
 export { reasonsOf } from './unfit-result.ts';
 
 export type AttemptOutcome =
-  /** The result as JSON, absent for none. With a `resultRef` it is a file that lies there. */
+  /** The result as JSON, absent for none. With a `resultRef` the result is the file stored there. */
   | { kind: 'succeeded'; json?: string | undefined; resultRef?: PayloadRef }
-  /** The attempt is to be begun again after a while, to go on with the operation. */
+  /** The attempt is to begin again after a while and resume the operation. */
   | { kind: 'deferred'; address: string; afterMs: number }
   | Failed;
 
 /**
- * `permanent` says that another attempt would fail in the same way. `cause` is for the executor's log only: it may
- * hold what a caller must not see. The next attempt waits for `retryAfterMs` at least.
+ * `permanent` says that another attempt would fail in the same way. `cause` is for the executor's log only: it may hold
+ * what a caller must not see. The next attempt waits at least `retryAfterMs`.
  */
 type Failed = { kind: 'failed'; error: JobFault; permanent: boolean; cause?: string; retryAfterMs?: number };
 
@@ -76,7 +76,7 @@ async function attemptOnce(
 ): Promise<AttemptOutcome> {
   const input = await check(action.input, order.input);
   if (input.kind === 'unfit') return failed('invalid_input', input.details, input.cause);
-  // What was saved in this attempt: a ref of another one, or one that an action made up, is not here.
+  // What was saved in this attempt: a ref from another attempt, or one that an action made up, is not here.
   const saved = new Map<unknown, PayloadRef>();
   const saveResult: Attempt<unknown, string>['saveResult'] = async (file) => {
     const ref = await hooks.saveResult(checkedFile(file));
@@ -100,7 +100,7 @@ async function attemptOnce(
   }
   const result = await check(action.result, returned);
   if (result.kind === 'unfit') {
-    // What a schema says may be the author's own words, with the value in them.
+    // A schema's messages may be the author's own words, with the value in them.
     const shown = result.details.map(({ pointer, code }) => ({ pointer, code }));
     return failed('invalid_result', shown, result.cause ?? reasonsOf(returned, result.details));
   }
@@ -117,7 +117,7 @@ function invalidResult(value: unknown, flaws: readonly Flaw[]): AttemptOutcome {
   return failed('invalid_result', [...flaws], reasonsOf(value, flaws));
 }
 
-/** A value that made its schema throw does not fit it. */
+/** A value that makes its schema throw does not fit it. */
 async function check(
   schema: ValueSchema,
   value: unknown,
@@ -141,7 +141,7 @@ function checkedFile(file: ResultFile): ResultFile {
   throw new PermanentError('invalid_result', 'The file has an invalid name or type.', details);
 }
 
-/** Faults of Errand's own that may pass by themselves. */
+/** Errand's own faults that may pass by themselves. */
 const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out', 'result_not_stored'];
 
 export function failed(code: FaultCode, details?: unknown[], cause?: string): Failed {
@@ -165,10 +165,10 @@ function faultOf(error: unknown): AttemptOutcome {
   };
 }
 
-/** Characters of a cause. */
+/** The most characters of a cause. */
 const MAX_CAUSE = 16_384;
 
-/** For the log, of whatever was thrown. Never throws. */
+/** Describes whatever was thrown, for the log. Never throws. */
 export function causeOf(error: unknown): string {
   try {
     const text = String(error instanceof Error ? (error.stack ?? error.message) : error);

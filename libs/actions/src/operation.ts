@@ -1,13 +1,13 @@
 import type { Attempt } from './define-action.ts';
 
 /*
- * An attempt may leave its work to somebody outside and hold no slot meanwhile. Only actions of Errand's own do so:
- * their `run` returns a Deferral, and is called again with the operation when the wait is over.
+ * An attempt may leave its work to an outside system and hold no slot meanwhile. Only Errand's own actions do so: their
+ * `run` returns a Deferral, and is called again with the operation when the wait is over.
  */
 
-/** An attempt as an executor begins it. */
+/** An attempt as an executor starts it. */
 export interface BegunAttempt extends Attempt<unknown, string> {
-  /** What an earlier begin has deferred for, however often the job was begun since. */
+  /** What an earlier begin deferred for, however often the job was begun since. */
   readonly operation?: { readonly address: string; readonly elapsedMs: number } | undefined;
   /** Until the job expires. */
   readonly remainingMs?: number | undefined;

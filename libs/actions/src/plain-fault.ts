@@ -1,12 +1,12 @@
 import { isNestedTooDeeply, type JobFault } from '@errand/contracts';
 
-/** Beside the other members of its event: servers take at least four times as much in one message. */
+/** On top of the other members of its event: servers accept at least four times as much in one message. */
 const MAX_DETAILS_BYTES = 262_144;
 const MAX_DETAILS = 100;
 
 /**
- * A fault that fits its schema and an event, whatever its parts are. Text is cut and well-formed; details that are no
- * list become one, without entries that JSON cannot hold, and end before they take more than 256 KiB.
+ * A fault that fits its schema and an event, whatever its parts are. Text is truncated and well-formed; details that
+ * are not a list become one, without entries that JSON cannot hold, and stop before they exceed 256 KiB.
  */
 export function plainFault(parts: { code: unknown; message: unknown; details?: unknown }): JobFault {
   const { code, message, details } = parts;
@@ -17,7 +17,7 @@ export function plainFault(parts: { code: unknown; message: unknown; details?: u
   };
 }
 
-/** What is no text has none, but for numbers and such. */
+/** Anything that is not text becomes empty, except numbers and other primitives. */
 function textOf(value: unknown, maxLength: number): string {
   const isPrimitive = typeof value !== 'object' && typeof value !== 'function' && value !== undefined;
   return isPrimitive ? String(value).slice(0, maxLength).toWellFormed() : '';

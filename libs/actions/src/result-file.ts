@@ -9,11 +9,11 @@ export interface ResultFile {
   readonly contentType: string;
   /** What a download is called: at most 200 characters, no slash. */
   readonly filename?: string;
-  /** Asked for the next piece only when there is room for it, so a file need never be in memory. A Readable will do. */
+  /** The next piece is read only when there is room for it, so a file need never be in memory. A Readable works. */
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-/** A stored file, for `run` to return. Only the object that `saveResult` gave in this attempt counts. */
+/** A stored file, for `run` to return. Only the object that `saveResult` returned in this attempt counts. */
 export interface SavedResult {
   readonly bytes: number;
   /** In lower-case hex. */

@@ -57,7 +57,7 @@ test.each([
       cause: expect.stringMatching(/^#\/text: .*\(invalid_type\); the value is a number$/),
     },
   ],
-] as const)('what goes wrong by %s is an error, not a rejection', async (how, error) => {
+] as const)('a failure by %s is an error, not a rejection', async (how, error) => {
   expect(await testAction(greet, { how }, { resource })).toMatchObject({ error });
 });
 
@@ -74,7 +74,7 @@ test.each([
   ['a host name', z.hostname()],
   ['an emoji', z.emoji()],
   ['many repetitions', z.string().regex(/^a{1,2000}$/)],
-])('an action is not run whose inputs no gateway could check: %s', async (_, a) => {
+])('an action whose inputs no gateway could check is not run: %s', async (_, a) => {
   const action = defineAction({
     name: 'never',
     input: z.object({ a: z.optional(a) }),
@@ -86,7 +86,7 @@ test.each([
   );
 });
 
-test('resource parameters are wanted where the action has some, and only there', () => {
+test('resource parameters are required if the action has some, and only then', () => {
   const plain = defineAction({ name: 'plain', input: z.object({}), result: z.object({}), run: () => ({}) });
   const calls = () => [
     testAction(plain, {}),
@@ -134,7 +134,7 @@ test.each([
   expect(await testAction(action, { word: 'no JSON' })).toMatchObject({ error: { code: 'invalid_input' } });
 });
 
-test('input and result are what JSON makes of them, as between a caller and an action', async () => {
+test('input and result pass through JSON, as between a caller and an action', async () => {
   const action = defineAction({
     name: 'dated',
     input: z.object({ at: z.unknown() }),

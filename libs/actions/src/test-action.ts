@@ -8,7 +8,7 @@ import type { FileResult, OtherJob, ResultFile, SavedResult } from './result-fil
 
 export interface TestOptions {
   signal?: AbortSignal;
-  /** Counts from 1, which it is unless told. */
+  /** Counts from 1. Default 1. */
   attempt?: number;
   metadata?: Record<string, string>;
   tenantId?: string;
@@ -18,10 +18,10 @@ export interface TestOptions {
   readResult?: (jobId: string) => OtherJob;
 }
 
-/** What `run` returns: of a file, what `saveResult` gave. */
+/** What `run` returns: for a file, the value of `saveResult`. */
 type ResultOf<Result extends z.ZodType> = Result extends typeof FileResult ? SavedResult : z.output<Result>;
 
-/** Parameters are wanted where the resource has some. */
+/** Parameters are required if the resource has some. */
 type TestArguments<Resource extends string> =
   unknown extends ResourceParameters<Resource>
     ? [options?: TestOptions]
@@ -33,14 +33,14 @@ export interface ProgressCall {
 }
 
 export interface TestFault {
-  /** `action_failed` for an error that is no PermanentError. */
+  /** `action_failed` for an error that is not a PermanentError. */
   code: string;
   /** As the job's caller reads it. */
   message: string;
   details: unknown[];
   /** Whether the job would fail without another attempt. */
   permanent: boolean;
-  /** The true reason, which in production only the log has: what was thrown, or why the result is none, in words. */
+  /** The true reason, which in production only the log has: what was thrown, or why the result is invalid, in words. */
   cause?: unknown;
 }
 
@@ -123,7 +123,7 @@ function watchThrows(action: Action): { action: Action; thrown: () => { error: u
 }
 
 async function assertServable({ contract }: Action): Promise<void> {
-  // Threads that run actions load this module too, and have no use for a compiler of schemas.
+  // Worker threads that run actions load this module too, and do not need a schema compiler.
   const { schemaMistakes } = await import('@errand/json-schema');
   const mistakes = schemaMistakes(contract.input_schema);
   if (mistakes.length === 0) return;

@@ -1,14 +1,14 @@
-/** Why a value is no result: where, by which rule, and in words. */
+/** Why a value is not a valid result: where, by which rule, and in words. */
 export interface Flaw {
   readonly pointer?: string | undefined;
   readonly code?: string | undefined;
   readonly detail: string;
 }
 
-/** Characters. */
+/** The most characters of the reasons. */
 const MAX_REASONS = 16_384;
 
-/** For the author, who knows the value: a line for each flaw, with what kind of value is there instead. */
+/** For the author, who knows the value: a line for each flaw, with the kind of value found instead. */
 export function reasonsOf(value: unknown, flaws: readonly Flaw[]): string {
   return flaws
     .map(({ pointer = '#', code, detail }) => {

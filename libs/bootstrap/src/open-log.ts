@@ -5,7 +5,7 @@ import type { ServiceContext } from '@errand/runtime';
 export type LogConfig = TopologySettings &
   NonNullable<Parameters<typeof openBus>[0]['access']> & { natsUrl: string };
 
-/** A service's connection to the log. The process fails when the log is another one than it began with. */
+/** A service's connection to the log. The process fails when the log is no longer the one that it began with. */
 export function openLog(
   service: string,
   config: LogConfig,

@@ -2,7 +2,7 @@ import type { Bus } from '@errand/bus';
 import { createOps, type Ops, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
 import { type LogConfig, openLog } from './open-log.ts';
 
-/** What a service has that works on the log and serves nothing but health and metrics. */
+/** What a service has if it works on the log and serves nothing but health and metrics. */
 export interface Worker {
   readonly bus: Bus;
   readonly ops: Ops;
@@ -10,9 +10,9 @@ export interface Worker {
   /** Aborted when the service is to stop, by its process or by `stop`. */
   readonly stopping: AbortSignal;
   stop(): void;
-  /** How far the service's clock is ahead of the log's, in milliseconds, as it was measured last; else as it is now. */
+  /** How far the service's clock is ahead of the log's, in milliseconds: the last measurement, or else a new one. */
   clockAheadMs(): Promise<number>;
-  /** Unix milliseconds by the log's clock, as far as that was measured; before, by the service's. */
+  /** Unix milliseconds by the log's clock once that was measured; until then, by the service's. */
   logNow(): number;
 }
 
@@ -24,8 +24,8 @@ interface WorkerConfig extends LogConfig {
 }
 
 /**
- * Opens the log, the ops port and the watch of the clock. `resources` dispose of them, and stop the service, so that a
- * start that fails half-way leaves nothing at work.
+ * Opens the log, the ops port and the clock watch. `resources` disposes of them and stops the service, so that a start
+ * that fails half-way leaves nothing running.
  */
 export async function openWorker(
   resources: AsyncDisposableStack,

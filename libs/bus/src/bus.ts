@@ -37,23 +37,23 @@ import { createLogReader, type LogReader } from './read/read-log.ts';
 import { createRequestsReader, type RequestsReader } from './read/read-requests.ts';
 import { createStoredEvents, type StoredEvents } from './read/stored-events.ts';
 
-/** A service's way to the log: connected, provisioned, ready to append and to read. */
+/** A service's access to the log: connected, provisioned, ready to append and to read. */
 export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
   /** The log of the jobs' events. */
   readonly jobs: JobsLog;
-  /** Its copy, which is kept for longer and has all that was ever in it. */
+  /** Its copy, which is kept longer and has all that was ever in it. */
   readonly audit: AuditLog;
   /** Inputs and results that are too large for events. */
   readonly payloads: Payloads;
-  /** Key-value buckets, followed or asked. */
+  /** Key-value buckets, watched or queried. */
   readonly buckets: Buckets;
   readonly consumers: Consumers;
   readonly deadLetters: DeadLetters;
-  /** What services ask and tell each other, without the log. */
+  /** What services ask and tell each other outside the log. */
   readonly commands: ServiceCommands;
   /** Whether the server can be reached at this moment. */
   isConnected(): boolean;
-  /** The most bytes that a message may have, headers included. */
+  /** The largest size of a message in bytes, headers included. */
   maxMessageBytes(): number;
 }
 
@@ -111,7 +111,7 @@ export function connectionOf(bus: object): NatsConnection {
   return nc;
 }
 
-/** A test waits for the endpoint itself, which may take its whole deadline. */
+/** A test call waits for the endpoint itself, which may take its whole deadline. */
 const WEBHOOKS = {
   service: 'webhooks',
   commands: WEBHOOK_COMMANDS,
@@ -130,14 +130,14 @@ const SCHEDULER = {
 };
 
 /**
- * Connects and makes sure that the topology stands, however long the server takes to come up.
+ * Connects and makes sure that the topology exists, however long the server takes to come up.
  * @throws UnfitServer
  */
 export async function openBus(
   options: ConnectOptions & {
     topology: TopologySettings;
     ackTimeoutMs?: number;
-    /** Told once when the log is another one than before: only a new start of the process makes it right. */
+    /** Told once when the log is no longer the same one: only a restart of the process fixes that. */
     onReplaced?: (error: Error) => void;
   },
 ): Promise<Bus> {

@@ -7,12 +7,12 @@ export class LogUnavailable extends Error {
   readonly retryable = true;
 }
 
-/** The store of large inputs and results takes nothing more. The log itself may well have room. */
+/** The store of large inputs and results accepts nothing more. The log itself may well have room. */
 export class PayloadsFull extends LogUnavailable {
   override name = 'PayloadsFull';
 }
 
-/** It answers that it holds as much as it may. A smaller event may still fit. */
+/** The log answers that it is full. A smaller event may still fit. */
 export class LogFull extends LogUnavailable {
   override name = 'LogFull';
 }
@@ -31,7 +31,7 @@ export class EventTooLarge extends Error {
   }
 }
 
-/** More bytes came than the limit for a payload allows. Nothing of it can be read. */
+/** More bytes came than the limit for a payload allows. None of it can be read. */
 export class PayloadTooLarge extends Error {
   override name = 'PayloadTooLarge';
   readonly code = 'payload_too_large';
@@ -50,14 +50,14 @@ export class PayloadBroken extends Error {
   readonly retryable = false;
 }
 
-/** The long log would have to be read further than its reader allows. Asking again is of no use. */
+/** The long log would have to be read further than its reader allows. Asking again does not help. */
 export class HistoryOutOfReach extends Error {
   override name = 'HistoryOutOfReach';
   readonly code = 'history_out_of_reach';
   readonly retryable = false;
 }
 
-/** The server cannot carry the log: too old, or a stream that is not what was asked for. */
+/** The server cannot carry the log: it is too old, or a stream is not as requested. */
 export class UnfitServer extends Error {
   override name = 'UnfitServer';
   readonly code = 'unfit_server';
@@ -66,7 +66,7 @@ export class UnfitServer extends Error {
 
 /** JetStream's error codes that mean something to us (the server's errors.json). */
 export const JS = {
-  /** The account may not have so much. */
+  /** The account's limit does not allow so much. */
   accountLimitExceeded: 10002,
   consumerNotFound: 10014,
   /** With another configuration. */

@@ -25,7 +25,7 @@ function requests(count: number): AppendRequest[] {
 
 async function storedVersions(batch: readonly AppendRequest[]): Promise<(number | undefined)[]> {
   const versions: (number | undefined)[] = [];
-  // A thousand questions at once would wait for each other longer than one is waited for.
+  // A thousand reads at once would wait for each other longer than a read's timeout.
   for (let from = 0; from < batch.length; from += 50) {
     const jobs = await Promise.all(batch.slice(from, from + 50).map(({ ref }) => bus.jobs.read(ref)));
     versions.push(...jobs.map(([recorded]) => recorded?.version));
@@ -33,7 +33,7 @@ async function storedVersions(batch: readonly AppendRequest[]): Promise<(number 
   return versions;
 }
 
-test.each([1, 2, 1_000])('%d events are stored, each under the version that is answered', async (count) => {
+test.each([1, 2, 1_000])('%d events are stored, each under the version in the answer', async (count) => {
   const batch = requests(count);
   const outcomes = await bus.jobs.appendBatch(batch);
   const versions = outcomes.map((outcome) => (outcome.kind === 'appended' ? outcome.version : undefined));
@@ -41,7 +41,7 @@ test.each([1, 2, 1_000])('%d events are stored, each under the version that is a
   expect(new Set(versions).size).toBe(count);
 });
 
-test('no events are no batch', async () => {
+test('an empty list needs no batch', async () => {
   expect(await bus.jobs.appendBatch([])).toEqual([]);
 });
 

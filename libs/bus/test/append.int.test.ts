@@ -87,7 +87,7 @@ describe('append', () => {
   test('settles an append whose acknowledgement was lost', async () => {
     const { ref, version } = await appendRequest();
     const event = started(ref);
-    // A publisher that is too impatient for any answer knows nothing of what it stored.
+    // A publisher too impatient for any answer does not know what it stored.
     const deaf = await openTestBus(nats.url, 0);
     const outcome = await deaf.jobs.append({ ref, event, expectedVersion: version });
     await deaf[Symbol.asyncDispose]();
@@ -134,7 +134,7 @@ describe('reading a job', () => {
     expect(await bus.jobs.read({ ...ref, tenantId: 'other' })).toEqual([]);
   });
 
-  test('tells of events that it cannot read, so that the next one can be appended after them', async () => {
+  test('reports events that it cannot read, so that the next one can be appended after them', async () => {
     const { ref, version } = await appendRequest();
     const later = { ...started(ref), type: 'JobPaused', data: { until: 'noon' } };
     const subject = `jobs.acme.add.${ref.jobId}.paused`;

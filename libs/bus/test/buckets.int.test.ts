@@ -26,14 +26,14 @@ test('a value is read back until it is deleted', async () => {
   expect(await bucket.get('a')).toBeUndefined();
 });
 
-test('create takes a key once', async () => {
+test('create accepts a key once', async () => {
   const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
   expect(await bucket.create('once', tenant('once'))).toBe(true);
   expect(await bucket.create('once', tenant('other'))).toBe(false);
   expect(await bucket.get('once')).toEqual(tenant('once'));
 });
 
-test('changes that meet are all made, and nothing is made of an absent key', async () => {
+test('concurrent changes are all made, and an absent key stays absent', async () => {
   const bucket = await bus.buckets.open(BUCKETS.tenants, Tenant);
   await bucket.put('counted', { ...tenant('counted'), created_at: '2026-01-01T00:00:00.000Z' });
   const later = (stored: Tenant): Tenant => ({

@@ -6,7 +6,7 @@ import { type Bus, openBus } from '../src/bus.ts';
 
 export const TOPOLOGY = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
 
-/** With the patience of a service: on a busy machine half a second is soon over. */
+/** As patient as a service: on a busy machine half a second passes quickly. */
 export function openTestBus(servers: string, ackTimeoutMs = 2_000): Promise<Bus> {
   return openBus({ servers, name: 'test', topology: TOPOLOGY, ackTimeoutMs });
 }

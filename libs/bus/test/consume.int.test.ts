@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 let actions = 0;
-/** A consumer of its own for each test. */
+/** A separate consumer for each test. */
 async function newAction(): Promise<{ action: string; consumer: ConsumerSpec }> {
   const action = `action_${actions++}`;
   await bus.consumers.provision(executorConsumer(action, { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
@@ -87,7 +87,7 @@ describe('work', () => {
       return { kind: 'done' };
     });
     await threeAtWork.reached;
-    // What the busy process does not work on is free for another one.
+    // Events that the busy process does not work on are free for another one.
     const others = calls(9);
     const other = work(consumer, 9, async ({ recorded }) => {
       seen.push(recorded.ref.jobId);
@@ -121,7 +121,7 @@ describe('work', () => {
     expect(working.errors).toEqual([new Error('broken')]);
   });
 
-  test('is not blocked by a message that is no event', async () => {
+  test('is not blocked by a message that is not an event', async () => {
     const { action, consumer } = await newAction();
     const { jobId } = newJob(action);
     await jetstream(connectionOf(bus)).publish(
@@ -145,7 +145,7 @@ describe('work', () => {
     expect(unreadable).toMatchObject([{ kind: 'unreadable', subject: expect.stringContaining(jobId) }]);
   });
 
-  test('goes on after the server was killed and came back', async () => {
+  test('continues after the server was killed and came back', async () => {
     const { action, consumer } = await newAction();
     const seen = new Set<string>();
     let until = Promise.withResolvers<void>();
@@ -200,7 +200,7 @@ describe('batches', () => {
   });
 });
 
-test('work that goes on through a reconnection never exceeds its slots', async () => {
+test('work that continues through a reconnection never exceeds its slots', async () => {
   const { action, consumer } = await newAction();
   const gate = Promise.withResolvers<void>();
   const threeAtWork = calls(3);

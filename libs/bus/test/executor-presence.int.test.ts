@@ -30,7 +30,7 @@ test('after a reconnection an executor that comes back a moment later keeps its 
   await expect.poll(bus.isConnected).toBe(false);
   await nats.restart();
   await expect.poll(bus.isConnected, { timeout: 10_000 }).toBe(true);
-  // On one connection: the server hears the question before there is anybody to answer it.
+  // On one connection: the server gets the question before anybody can answer it.
   const asked = bus.commands.askHolds('late', 'job-1');
   const stopAnswering = bus.commands.answerHolds('late', { holds: () => true, onTaken() {} });
   expect(await asked).toBe(true);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => nats?.[Symbol.asyncDispose]());
 
-test('jobs that have still to end are counted, whoever has them', async () => {
+test('jobs that have yet to end are counted, whoever has them', async () => {
   await using bus = await openTestBus(nats.url);
   expect(await bus.jobs.countOpen()).toBe(0);
   await bus.consumers.provision(executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
@@ -32,11 +32,11 @@ test('jobs that have still to end are counted, whoever has them', async () => {
   );
   expect(await bus.jobs.countOpen()).toBe(3 + 2);
   stop();
-  // What was known last.
+  // The last known value.
   expect(await bus.jobs.countOpen()).toBe(3 + 2);
 });
 
-test('a log that is made anew is told of, and its versions are none that there were', async () => {
+test('a log that is made anew is reported, and reuses no version of the old one', async () => {
   const replaced = Promise.withResolvers<Error>();
   await using bus = await openBus({
     servers: nats.url,

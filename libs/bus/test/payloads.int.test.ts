@@ -62,7 +62,7 @@ describe('a payload', () => {
     );
   });
 
-  test('tells where it lies, what it is and what it is called', async () => {
+  test('says where it is stored, what it is and what it is called', async () => {
     const ref = await put([Buffer.from('x')], { filename: 'Müller.pdf' });
     expect(ref).toMatchObject({
       bucket: 'payloads',
@@ -146,7 +146,7 @@ describe('what is not whole is never read as whole:', () => {
   });
 });
 
-test('a writer that is given more than it can send asks for no more', async () => {
+test('a writer with more than it can send reads no further piece', async () => {
   let given = 0;
   const body = function* () {
     for (; given < 64; given++) yield randomBytes(MB);
@@ -155,7 +155,7 @@ test('a writer that is given more than it can send asks for no more', async () =
   await nats.kill();
   const putting = put(body(), { signal: stop.signal });
   putting.catch(() => {});
-  // What the window holds is on its way to nobody; the body is asked for the next piece only when a chunk is stored.
+  // The chunks in the window are in flight to nobody; the body is asked for the next piece only when a chunk is stored.
   await nats.restart();
   stop.abort(new Error('enough'));
   await expect(putting).rejects.toThrow();

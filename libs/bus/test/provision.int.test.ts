@@ -88,7 +88,8 @@ test('a process may provision while a cluster elects its leaders', async () => {
   await using first = await openBus({ servers, name: 'test', topology });
   const jsm = await jetstreamManager(connectionOf(first));
   const leader = (await jsm.streams.info(JOBS_STREAM)).cluster?.leader ?? '';
-  // The nodes are called n1, n2, n3, in the order of the list. What this one leads has to elect another one.
+  // The nodes are called n1, n2, n3, in the order of the list. Streams that this one leads have to elect another
+  // leader.
   await cluster.nodes[Number(leader.slice(1)) - 1]?.kill();
   await using second = await openBus({ servers, name: 'test', topology });
   await second.consumers.provision(PROJECTION_CONSUMER);

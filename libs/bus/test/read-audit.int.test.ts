@@ -69,7 +69,7 @@ test('a tenant, an action and types narrow what is read', async () => {
   expect(await eventsOf({ tenantId: 'nobody' })).toEqual([]);
 });
 
-test('pages go on where the last one ended, also in another read', async () => {
+test('pages continue where the last one ended, even in another read', async () => {
   await runJob();
   const all = await readAll({});
   const read = [];
@@ -92,7 +92,7 @@ test('a read leaves no consumer behind, whether it went to the end or not', asyn
   expect((await jsm.streams.info(AUDIT_STREAM)).state.consumer_count).toBe(0);
 });
 
-test('a read whose consumer the server has forgotten goes on behind the last page', async () => {
+test('a read whose consumer the server has forgotten continues after the last page', async () => {
   await runJob();
   await runJob();
   const jsm = await jetstreamManager(connectionOf(bus));

@@ -15,7 +15,7 @@ afterAll(async () => {
   await nats?.[Symbol.asyncDispose]();
 });
 
-test('reads, of jobs there are and of jobs there are not, leave no subscription behind', async () => {
+test('reads of existing and missing jobs leave no subscription behind', async () => {
   const ref = newJob();
   await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
   // The first request makes the inbox that all later ones share.
@@ -28,7 +28,7 @@ test('reads, of jobs there are and of jobs there are not, leave no subscription 
   expect(subscriptions()).toBe(before);
 });
 
-/** The client tells their number to nobody, so its own list is looked at. */
+/** The client exposes no count, so its own list is looked at. */
 function subscriptions(): number {
   return (
     connectionOf(bus) as unknown as { protocol: { subscriptions: { size(): number } } }

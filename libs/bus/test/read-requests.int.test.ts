@@ -23,7 +23,7 @@ async function aStartedJob(ref: JobRef): Promise<JobRef> {
   return ref;
 }
 
-test('requests come in the order in which they are asked for, of more jobs than one read takes', async () => {
+test('requests come in the requested order, even for more jobs than fit one read', async () => {
   const jobs = await Promise.all(Array.from({ length: 130 }, () => aStartedJob(newJob())));
   const wanted = [newJob(), ...jobs, newJob(), ...jobs.slice(0, 3)];
   const found = await bus.jobs.readRequests(wanted);
@@ -41,7 +41,7 @@ test('jobs of several tenants that have the same id are told apart', async () =>
   expect(found.map((request) => request?.ref.tenantId)).toEqual(['others', 'acme']);
 });
 
-test('a log that cannot be reached is no log without requests', async () => {
+test('a log that cannot be reached is not taken for one without requests', async () => {
   const lonely = await startTestNats();
   const lost = await openTestBus(lonely.url);
   await lonely[Symbol.asyncDispose]();

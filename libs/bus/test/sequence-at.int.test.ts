@@ -6,7 +6,7 @@ import { eventOf, newJob, openTestBus, requested, started } from './bus.ts';
 const SUCCEEDED: JobFact = { type: 'JobSucceeded', data: { attempt: 1, result: {}, duration_ms: 1 } };
 const CANCELED: JobFact = { type: 'JobCanceled', data: { by: 'test' } };
 
-test('what is read from a time on holds every kind of event that is asked for', async () => {
+test('a read from a given time has every requested kind of event', async () => {
   await using nats = await startTestNats();
   await using bus = await openTestBus(nats.url);
   const versions: number[] = [];

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectBus } from '../src/connect/connect.ts';
 import { type ServerAccess, serverAccess } from '../src/connect/server-access.ts';
 
-/* What guards a server in production, each on a server of its own. They are processes in every mode of the tests. */
+/* What guards a server in production, each on its own server. They are processes in every mode of the tests. */
 
 const resources = new AsyncDisposableStack();
 let dir: string;
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-/** Resolves to host and port of a server that is told `more`. */
+/** Resolves to host and port of a server started with the options in `more`. */
 async function startGuarded(name: string, more: Record<string, unknown>): Promise<string> {
   const server = await startNatsServer({
     ...{ name, more, storeDir: join(dir, name), logFile: join(dir, `${name}.log`) },
@@ -35,7 +35,7 @@ async function fileOf(name: string, text: string): Promise<string> {
   return path;
 }
 
-/** Connects and asks the server something. Rejects with the first reason against it. */
+/** Connects and asks the server something. Rejects with the first reason for a refusal. */
 async function comesThrough(servers: string, access: ServerAccess = {}): Promise<boolean> {
   const given = new AbortController();
   const { nc } = await connectBus({
@@ -66,13 +66,13 @@ describe('a server with users', () => {
   });
 });
 
-test('a server with a token lets in who has it', async () => {
+test('a server with a token lets in a client that has it', async () => {
   const host = await startGuarded('token', { authorization: { token: 's3cret-token' } });
   expect(await comesThrough(`nats://s3cret-token@${host}`)).toBe(true);
   await expect(comesThrough(`nats://another@${host}`)).rejects.toThrow(/authorization/i);
 });
 
-test('a server of an operator lets in who has the credentials file of a user', async () => {
+test('a server of an operator lets in a client that has the credentials file of a user', async () => {
   const operator = nkeys.createOperator();
   const account = nkeys.createAccount();
   const system = nkeys.createAccount();
@@ -113,12 +113,12 @@ describe('a server with TLS', () => {
     host = (await startGuarded('tls', { tls })).replace('127.0.0.1', 'localhost');
   });
 
-  test('is talked to over TLS, with a certificate of its own where it asks for one', async () => {
+  test('is reached over TLS, with a client certificate if it asks for one', async () => {
     expect(await comesThrough(`tls://${host}`, client)).toBe(true);
     expect(await comesThrough(`nats://${host}`, client)).toBe(true);
   });
 
-  test('is refused by who does not know its signer', async () => {
+  test('is refused by a client that does not know its signer', async () => {
     await expect(comesThrough(`tls://${host}`)).rejects.toThrow(/self.signed/i);
   });
 

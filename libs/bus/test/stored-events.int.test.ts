@@ -16,7 +16,7 @@ afterAll(async () => {
   await nats?.[Symbol.asyncDispose]();
 });
 
-/** Collects what is told and lets a test wait for a number of it. */
+/** Collects stored events and lets a test wait for a number of them. */
 function listen(filter: string) {
   const told: StoredEvent[] = [];
   let more = Promise.withResolvers<void>();
@@ -41,7 +41,7 @@ function listen(filter: string) {
   return { told, until, stop, gaps: () => gaps };
 }
 
-test('a stored event is told with its job, type and version, and a refused one is not', async () => {
+test('a stored event is reported with its job, type and version, and a refused one is not', async () => {
   const ref = newJob();
   const listener = listen(storedSubject(jobSubjects(ref)));
   const first = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
@@ -57,7 +57,7 @@ test('a stored event is told with its job, type and version, and a refused one i
   ]);
 });
 
-test('whoever is told can read the event at once', async () => {
+test('a listener can read the event at once', async () => {
   const seen: Promise<number | undefined>[] = [];
   const ref = newJob();
   const done = Promise.withResolvers<void>();
@@ -94,7 +94,7 @@ test('one listener may follow one type of event of a whole action', async () => 
   expect(listener.told).toMatchObject([{ ref, type: 'JobCancelRequested' }]);
 });
 
-test('a reconnection is told as a gap', async () => {
+test('a reconnection is reported as a gap', async () => {
   const listener = listen(storedSubject('jobs.>'));
   await nats.kill();
   await nats.restart();

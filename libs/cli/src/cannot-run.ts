@@ -1,4 +1,4 @@
-/** What was given makes no sense, or something of this machine is missing: the command could not run. */
+/** The arguments make no sense, or something on this machine is missing: the command could not run. */
 export class CannotRun extends Error {
   override name = 'CannotRun';
   readonly code = 'cannot_run';

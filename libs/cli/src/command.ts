@@ -14,7 +14,7 @@ export interface Surroundings {
   readonly stdout: Writable;
   /** Text for people. */
   readonly stderr: Writable;
-  /** Where stdout and stderr both are a terminal: its width, in characters. */
+  /** The terminal's width in characters, if stdout and stderr both are a terminal. */
   readonly columns: (() => number) | undefined;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
@@ -22,7 +22,7 @@ export interface Surroundings {
   readonly now: () => number;
 }
 
-/** Whose gateway, and which tenant of it. */
+/** Which gateway, and which tenant of it. */
 interface Place {
   readonly url?: string | undefined;
   readonly tenant?: string | undefined;
@@ -36,17 +36,17 @@ export interface Asked {
   readonly key: Setting;
 }
 
-/** What a command is given of the world. */
+/** A command's access to the world. */
 export interface World extends Surroundings {
-  /** Read when it is first needed: some commands need none. @throws CannotRun */
+  /** Read when first needed: some commands need none. @throws CannotRun */
   readonly settings: () => Promise<Settings>;
   /** With the admin key. @throws CannotRun */
   readonly gateway: () => Promise<Gateway>;
   /** With the key of the tenant, for paths below it. @throws CannotRun */
   readonly tenant: () => Promise<Gateway>;
-  /** The tenant's client; `place` goes before the settings. @throws CannotRun */
+  /** The tenant's client; `place` takes precedence over the settings. @throws CannotRun */
   readonly errand: (place?: Place, patience?: Patience) => Promise<Errand>;
-  /** Who was asked as whom, once somebody was. */
+  /** The server that was asked and as whom, once a call was made. */
   readonly asked: () => Asked | undefined;
   readonly profile: string | undefined;
   /** One line for people, on stderr. */
@@ -55,12 +55,12 @@ export interface World extends Surroundings {
   readonly json: boolean;
 }
 
-/** What a command does with its options and the words behind its name. */
+/** What a command does with its options and the words after its name. */
 type Perform<O> = (world: World, options: O, ...words: string[]) => Promise<ExitCode>;
 
 /**
- * Makes a handler for commander of it. `jsonWhenPiped`: without --json or --no-json, the answer is JSON where stdout is no
- * terminal. `refusalIs2`: whatever keeps it from answering ends it with 2.
+ * Wraps it as a handler for commander. `jsonWhenPiped`: without --json or --no-json, the answer is JSON if stdout is
+ * not a terminal. `refusalIs2`: whatever keeps it from answering ends it with 2.
  */
 export type Bind = <O>(
   perform: Perform<O>,

@@ -40,7 +40,7 @@ test('a refusal comes with its code, its pointers and the id of its request', as
   }
 });
 
-test('a key that is refused is told with where it comes from', async () => {
+test('a refused key is reported with its source', async () => {
   const refused = { status: 401, body: { code: 'unauthorized', detail: '' } };
   await using gateway = await startTestGateway({ 'GET /admin/dead-letters': refused });
   expect(await run(['dead-letters'], gateway.env)).toMatchObject({
@@ -49,7 +49,7 @@ test('a key that is refused is told with where it comes from', async () => {
   });
 });
 
-test('a server that says nothing, or no more, is not waited for', async () => {
+test('a server that sends nothing, or stops sending, is not waited for', async () => {
   const server = createServer((request, response) => {
     if (request.url === '/half') response.writeHead(200).write('half');
   });
@@ -71,7 +71,7 @@ test('a server that says nothing, or no more, is not waited for', async () => {
   }
 });
 
-test('a refusal that is an answer is told from all others', async () => {
+test('a refusal that is an answer is distinguished from all others', async () => {
   await using gateway = await startTestGateway({});
   const { signal } = new AbortController();
   const call = () =>

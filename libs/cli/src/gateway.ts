@@ -8,20 +8,20 @@ import {
 } from '@errand/client/for-command';
 
 /*
- * Calls that the tenant's client has no words for. They go the client's way: with its time limits, its attempts and its
- * errors.
+ * Calls that the tenant's client has no methods for. They work like the client's: with its time limits, its attempts
+ * and its errors.
  */
 
 export interface Gateway {
   /** The answer's JSON. @throws ErrandError, or the signal's reason */
   json<T>(request: ApiRequest): Promise<T>;
-  /** The answer as it comes. Silence that is longer than `silenceMs` ends it. @throws as `json` does */
+  /** The answer as it comes. Silence longer than `silenceMs` ends it. @throws as `json` does */
   stream(request: ApiRequest, silenceMs: number): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 const TIMEOUT_MS = 30_000;
 
-/** With one key. `base` is what paths are below: the gateway, or a tenant of it. */
+/** With one key. `base` is the base of all paths: the gateway, or one of its tenants. */
 export function createGateway(options: {
   readonly base: string;
   readonly key: string;
@@ -47,7 +47,7 @@ export function createGateway(options: {
   };
 }
 
-/** What a call resolves to, or what `otherwise` has for the code that it was refused with. */
+/** The call's result, or the value in `otherwise` for the code that it was refused with. */
 export async function orElse<T, U>(call: Promise<T>, otherwise: Readonly<Record<string, U>>): Promise<T | U> {
   try {
     return await call;

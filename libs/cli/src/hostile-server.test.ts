@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { run } from '../test/command.ts';
 import { startTestGateway, type TestAnswer } from '../test/gateway.ts';
 
-/* What a server says reaches a terminal as text only, in answers as in failures. */
+/* What a server sends reaches a terminal as text only, in answers and in failures alike. */
 
 const EVIL = 'a\u001b]0;owned\u0007b\u009b2Jc\u202ed\re';
 const JOB = '01a20b96-1514-7abb-ac7b-820fd55ab526';
@@ -72,7 +72,7 @@ const answers: Record<string, TestAnswer> = {
   'DELETE /admin/keys/x': refusal,
 };
 
-/** A line feed does no more than to begin a line. */
+/** A line feed only begins a new line. */
 const STEERING = /(?!\n)[\p{Cc}\p{Cf}]/u;
 
 test.each([

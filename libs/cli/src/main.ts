@@ -3,12 +3,12 @@ import { causeOf } from '@errand/client/for-command';
 import { plainLines } from './output/text.ts';
 import { runCommand } from './run-command.ts';
 
-/** How long a command whose answer nobody reads any more may take to clear up after itself. */
+/** How long a command may take to clean up when nobody reads its answer any longer. */
 const LEAVE_MS = 5_000;
 
 const interrupted = new AbortController();
 const { stdin, stdout, stderr } = process;
-/** The exit code of a command that is left, whatever it comes to. */
+/** The exit code of a command that is left, whatever its own would be. */
 let leftWith: number | undefined;
 
 function interrupt(): void {
@@ -26,7 +26,7 @@ function leave(code: number): void {
 // The second one ends the process at once.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough, such as head, is no failure.
+  // A reader that has seen enough, such as head, does not make this a failure.
   if (error.code === 'EPIPE') return leave(0);
   if (leftWith === undefined) stderr.write(`errand: cannot write the output: ${plainLines(error.message)}\n`);
   leave(2);

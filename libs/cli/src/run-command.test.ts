@@ -9,7 +9,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { run } from '../test/command.ts';
 import { startTestGateway } from '../test/gateway.ts';
 
-test('--help says how it is used; nothing at all is answered the same, as a mistake', async () => {
+test('--help shows the usage; no arguments show the same, as a mistake', async () => {
   expect(await run(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('usage: errand') });
   expect(await run([])).toMatchObject({ code: 2, out: expect.stringContaining('usage: errand') });
 });
@@ -43,7 +43,7 @@ test.each([
   expect([code, said]).toEqual([2, expect.stringContaining(reason)]);
 });
 
-test('what is missing of its world is named', async () => {
+test('whatever the command lacks is named', async () => {
   expect((await run(['verify'])).said).toContain('ERRAND_URL');
   expect((await run(['verify'], { ERRAND_URL: 'http://127.0.0.1:1' })).said).toContain('ERRAND_ADMIN_KEY');
   const url = 'http://127.0.0.1:1';
@@ -58,7 +58,7 @@ test('what is missing of its world is named', async () => {
   });
 });
 
-test('a file that is no export is told by its first line', async () => {
+test('a file that is not an export is recognized by its first line', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'errand-cli-'));
   try {
     const file = join(dir, 'a.ndjson');
@@ -87,7 +87,7 @@ test('wrong usage is JSON too where JSON is wanted', async () => {
   ]);
 });
 
-test('a parameter that cannot be part of a path is wrong usage, not the unexpected', async () => {
+test('a parameter that cannot be part of a path is wrong usage, not an unexpected error', async () => {
   const env = { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_TENANT: 't', ERRAND_API_KEY: 'k' };
   const { code, out } = await run(['run', 'shout', '--resource', 'bed=..', '--json'], env);
   expect([code, JSON.parse(out)]).toMatchObject([
@@ -96,8 +96,8 @@ test('a parameter that cannot be part of a path is wrong usage, not the unexpect
   ]);
 });
 
-test('what nobody has thought of is one line and 2, and its stack is for those who look for it', async () => {
-  // The answer is JSON, and not what the API says.
+test('an unexpected error is one line and 2, and its stack is there for those who ask for it', async () => {
+  // The answer is JSON, but not what the API says.
   await using gateway = await startTestGateway({
     'GET /v2/tenants/t/actions': { body: { actions: [null] } },
   });
@@ -111,7 +111,7 @@ test('what nobody has thought of is one line and 2, and its stack is for those w
 
 const FULL = '/dev/full';
 
-test.skipIf(!existsSync(FULL))('an answer that cannot be written is told, and ends with 2', async () => {
+test.skipIf(!existsSync(FULL))('an answer that cannot be written is reported, and ends with 2', async () => {
   const main = join(import.meta.dirname, 'main.ts');
   const script = `"$0" "$1" config path > ${FULL}`;
   const ran = promisify(execFile)('bash', ['-c', script, process.execPath, main]);

@@ -6,7 +6,7 @@ import { jsonLine } from './output/text.ts';
 import { createProgram } from './program.ts';
 import { createWorld } from './world.ts';
 
-/** Runs one command; whatever goes wrong is said in a line. */
+/** Runs one command; a failure is reported in one line. */
 export async function runCommand(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
   let world: World | undefined;
@@ -37,7 +37,7 @@ export async function runCommand(args: readonly string[], surroundings: Surround
   }
 }
 
-/** Commander has said what is wrong, and how it is used. */
+/** Commander has already printed the error and the usage. */
 function endOfUsage(
   { exitCode, message }: CommanderError,
   args: readonly string[],

@@ -12,7 +12,7 @@ import {
   whyNotLocal,
 } from './settings/settings.ts';
 
-/** What a command reaches of the world; settings are read once, when they are first needed. */
+/** A command's access to the world; settings are read once, when first needed. */
 export function createWorld(
   surroundings: Surroundings,
   { json, profile }: { json: boolean; profile: string | undefined },

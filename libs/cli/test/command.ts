@@ -7,7 +7,7 @@ function written(stream: PassThrough): string {
   return text;
 }
 
-/** Runs a command in this process, with nothing but these variables. */
+/** Runs a command in this process, with only these variables. */
 export async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -10,7 +10,7 @@ export interface TestAnswer {
 
 export interface TestGateway extends AsyncDisposable {
   readonly url: string;
-  /** The settings of somebody who asks it. */
+  /** The settings of a user of this server. */
   readonly env: Readonly<Record<string, string>>;
   /** Method and path of each request. */
   readonly asked: readonly string[];

@@ -11,7 +11,7 @@ import { expect, test } from 'vitest';
 const COMMAND = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const JOB = '01a20b96-1514-7abb-ac7b-820fd55ab526';
 
-/** A gateway whose result never comes to its end. */
+/** A gateway whose result never ends. */
 async function endlessGateway() {
   const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/plain' });

@@ -9,7 +9,7 @@ const KEY = Buffer.from('a key of thirty-two bytes, about');
 const SECRET = `whsec_${KEY.toString('base64')}`;
 const BODY = '{"type":"webhook.test","timestamp":"2026-01-31T12:00:00Z","data":{"é":1} }';
 
-/** By the Standard Webhooks specification, version v1. */
+/** Follows the Standard Webhooks specification, version v1. */
 function signed(body: string): Record<string, string> {
   const at = String(Math.floor(Date.now() / 1_000));
   const signature = createHmac('sha256', KEY).update(`msg_1.${at}.${body}`).digest('base64');
@@ -50,7 +50,7 @@ afterEach(() => app[Symbol.asyncDispose]());
 const receive = (forwardTo: string | undefined) =>
   receiveWebhooks({ port: 0, secrets: () => [SECRET], forwardTo, onCall: (call) => calls.push(call) });
 
-test('a verified call is passed on byte for byte with its signature, and answered as it is there', async () => {
+test('a verified call is passed on byte for byte with its signature, and gets the answer from there', async () => {
   await using receiver = await receive(app.url);
   const headers = { ...signed(BODY), 'x-token': 'hush' };
   expect((await fetch(receiver.url, { method: 'POST', body: BODY, headers })).status).toBe(418);
@@ -58,7 +58,7 @@ test('a verified call is passed on byte for byte with its signature, and answere
   expect(calls).toMatchObject([{ verified: { kind: 'verified' }, answered: 418 }]);
 });
 
-test('what a GET call says in its query is passed on', async () => {
+test('the query of a GET call is passed on', async () => {
   await using receiver = await receive(app.url);
   await fetch(`${receiver.url}?job_id=j&status=s`, { headers: signed('') });
   expect(app.passed).toMatchObject([{ url: '/app?job_id=j&status=s', body: '' }]);
@@ -72,7 +72,7 @@ test('a call that is refused is answered 401 and passed on to nobody', async () 
   expect(calls).toMatchObject([{ verified: { kind: 'refused', code: 'wrong_signature' }, answered: 401 }]);
 });
 
-test('a body that no webhook has is neither held nor shown', async () => {
+test('a body larger than any webhook is neither held nor shown', async () => {
   await using receiver = await receive(app.url);
   const body = 'x'.repeat(1_048_577);
   const answer = await fetch(receiver.url, { method: 'POST', body, headers: signed(body) }).catch(() => null);
@@ -81,14 +81,14 @@ test('a body that no webhook has is neither held nor shown', async () => {
   expect([calls, app.passed]).toEqual([[], []]);
 });
 
-test('a call that cannot be passed on is answered 502 with the reason told', async () => {
+test('a call that cannot be passed on is answered 502, and the reason is shown', async () => {
   await app[Symbol.asyncDispose]();
   await using receiver = await receive(app.url);
   expect((await fetch(receiver.url, { method: 'POST', body: BODY, headers: signed(BODY) })).status).toBe(502);
   expect(calls[0]?.forwardError).toContain('ECONNREFUSED');
 });
 
-test('a port that is taken is told', async () => {
+test('a port that is taken is reported', async () => {
   await using receiver = await receive(undefined);
   const port = Number(new URL(receiver.url).port);
   const taken = receiveWebhooks({ port, secrets: () => [], forwardTo: undefined, onCall: () => {} });

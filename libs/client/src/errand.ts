@@ -55,35 +55,35 @@ export interface ErrandOptions {
   readonly fetch?: typeof fetch | undefined;
   /** Headers of each request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** For one attempt at a call, beside what the server waits on purpose. Default 30,000. */
+  /** For one attempt at a call, in addition to what the server waits on purpose. Default 30,000. */
   readonly timeoutMs?: number | undefined;
-  /** Silence after which a stream counts as cut; longer than the server's heartbeat of 15 s. Default 60,000. */
+  /** Silence after which a stream counts as broken; longer than the server's heartbeat of 15 s. Default 60,000. */
   readonly streamIdleMs?: number | undefined;
   /**
-   * Calls that failed without an answer, with 408, 429, 502, 503 or 504, or since their key is in flight, are made again
-   * where that cannot do anything twice: what reads, what has an Idempotency-Key, and what sets something to a value.
+   * Calls are retried that failed without an answer, with 408, 429, 502, 503 or 504, or because their key is in flight,
+   * if a repeat is harmless: reads, calls with an Idempotency-Key, and calls that set something to a value.
    */
   readonly retry?: RetryOptions | undefined;
 }
 
 /** One tenant's calls. All reject with a subclass of ErrandError, or with the reason of the signal that ended them. */
 export interface Errand<A extends ActionMap<A> = AnyActions> {
-  /** Requests a job; resolves once the log holds it. It needs no second call where it is not sure of the first. */
+  /** Requests a job; resolves once the log holds it. Needs no second call if the outcome of the first is uncertain. */
   run<N extends keyof A & string>(
     action: N,
     input: A[N]['input'],
     ...options: RunArguments<A[N]>
   ): Promise<AcceptedJob<A[N]['result']>>;
   /**
-   * Runs a job, waits for it and resolves with its result. A signal, or `timeoutMs`, ends the waiting and not the job: the
-   * same `idempotencyKey` goes on with it. Rejects with JobFailedError if the job does not succeed.
+   * Runs a job, waits for it and resolves with its result. A signal, or `timeoutMs`, ends the waiting and not the job:
+   * another call with the same `idempotencyKey` continues it. Rejects with JobFailedError if the job does not succeed.
    */
   call<N extends keyof A & string>(
     action: N,
     input: A[N]['input'],
     ...options: CallArguments<A[N]>
   ): Promise<A[N]['result']>;
-  /** Up to 1,000 jobs at once. Rejects with `invalid_input` only if no item is right. */
+  /** Up to 1,000 jobs at once. Rejects with `invalid_input` only if every item is wrong. */
   runBatch<N extends keyof A & string>(
     action: N,
     items: readonly BatchItem<A[N]['input']>[],
@@ -96,15 +96,15 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
     ...options: ValidateArguments<A[N]>
   ): Promise<Validation>;
   status<R>(job: JobRef<R>, options?: CallOptions): Promise<JobSummary<R>>;
-  /** Resolves when the job has ended, in whichever way; `unwrap` has its result, or makes an error of it. */
+  /** Resolves when the job has ended, in whichever way; `unwrap` returns its result, or throws an error. */
   wait<R>(job: JobRef<R>, options?: WaitOptions<R>): Promise<EndedJob<R>>;
   cancel<R>(job: JobRef<R>, options?: CancelOptions): Promise<CancelOutcome<R>>;
-  /** Asks for what an ended job was asked for, as a new job. */
+  /** Runs an ended job's request again, as a new job. */
   retry<R>(job: JobRef<R>, options?: SendOptions): Promise<AcceptedJob<R>>;
   jobs(filter?: JobFilter): Pages<JobSummary>;
   events(job: JobRef, options?: EventsOptions): AsyncGenerator<KnownJobEvent, void, void>;
   feed(options?: FeedOptions): Feed;
-  /** What a job comes to, once it has ended. Rejects with JobFailedError if it does not succeed. */
+  /** A job's result, once it has ended. Rejects with JobFailedError if it does not succeed. */
   output<R>(job: JobRef<R>, options?: WaitOptions<R>): Promise<R>;
   result<R>(job: JobRef<R>, options?: CallOptions): Promise<ResultDownload<R>>;
   actions(options?: CallOptions): Promise<ActionContract[]>;
@@ -133,9 +133,10 @@ const RETRY: Members<RetryOptions> = {
 };
 
 /**
- * A client of one tenant. Give it the actions that `errand types` writes, and inputs and results have types:
+ * A client of one tenant. With the actions that `errand types` writes, inputs and results are typed:
  * `createErrand<Actions>({…})`.
- * @throws UsageError for an option that there is not, a url that is none of http or https, a tenant that cannot be one, or headers that cannot be sent
+ * @throws UsageError for an unknown option, a url that is neither http nor https, an impossible tenant, or headers that
+ * cannot be sent
  */
 export function createErrand<A extends ActionMap<A> = AnyActions>(options: ErrandOptions): Errand<A> {
   const transport = transportOf(options);
@@ -211,7 +212,7 @@ function transportOf(options: ErrandOptions): Transport {
     headers: mergeHeaders(undefined, { accept: 'application/json' }, headers, {
       authorization: `Bearer ${apiKey}`,
     }),
-    // A browser's fetch wants to be called as a function of its own.
+    // A browser's fetch must be called as a plain function, not as a method.
     fetch: options.fetch ?? ((...given) => globalThis.fetch(...given)),
     timeoutMs,
     streamIdleMs,
@@ -225,7 +226,7 @@ function rootOf(url: string): string {
     const { protocol, origin, pathname } = new URL(url);
     if (/^https?:$/.test(protocol)) return origin + pathname.replace(/\/+$/, '');
   } catch {
-    // Not even another kind of URL.
+    // Not a URL at all.
   }
   throw new UsageError('url must start with https:// or http://, such as https://errand.example.com');
 }

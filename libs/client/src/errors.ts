@@ -1,6 +1,8 @@
 import type { EndedJob } from './jobs/job.ts';
 
-/** One wrong input. `pointer` leads into the body (`#/arrays/0/tilt_deg`); `parameter` names a query or path parameter. */
+/**
+ * One wrong input. `pointer` points into the body (`#/arrays/0/tilt_deg`); `parameter` names a query or path parameter.
+ */
 export interface InputError {
   readonly pointer?: string;
   readonly parameter?: string;
@@ -19,22 +21,22 @@ interface ErrandErrorDetails {
 }
 
 /**
- * What every error of this package is; there is one subclass a kind. `code` is the server's own for each of its answers
- * (`invalid_input`, `unknown_job`, …). Others are made here:
+ * The base of every error of this package, with one subclass per kind. `code` is the server's own for each of its
+ * answers (`invalid_input`, `unknown_job`, …). The others are defined here:
  *
  * | class | code | what happened | retryable |
  * |---|---|---|---|
  * | `ApiError` | the server's | the server refused the call | as `retryable` says |
- * | | `http_<status>` | an error answer that is none of Errand's, as of a proxy | 408, 429, 502, 503, 504 |
+ * | | `http_<status>` | an error answer that is not Errand's, such as a proxy's | 408, 429, 502, 503, 504 |
  * | `UsageError` | `usage_error` | the caller gave what cannot be sent: nothing was sent | no |
  * | | `result_not_inline` | `unwrap` of JSON that has to be downloaded; `output` gets it | no |
  * | `ConnectionError` | `network_error` | no connection, or it broke; `cause` says why | yes |
  * | | `timeout` | no answer in time | yes |
  * | | `stream_cut` | a stream of events ended too often without saying anything | yes |
  * | | `broken_download` | a result ended early or is not what its SHA-256 says | yes |
- * | `ResponseError` | `invalid_response` | an answer that is not what was due, such as a page of a proxy | no |
+ * | `ResponseError` | `invalid_response` | an unexpected answer, such as a page of a proxy | no |
  * | | `unexpected_redirect` | the server sends callers elsewhere, which this client never follows | no |
- * | `WaitTimeoutError` | `wait_timeout` | the job has not ended within `timeoutMs`; it goes on | yes |
+ * | `WaitTimeoutError` | `wait_timeout` | the job has not ended within `timeoutMs`; it continues | yes |
  * | `JobFailedError` | `job_failed` | the job ended in another way than by succeeding | no |
  */
 export class ErrandError extends Error {
@@ -49,7 +51,7 @@ export class ErrandError extends Error {
   readonly retryable: boolean;
   /** How long the server wants to be left alone. */
   readonly retryAfterMs: number | undefined;
-  /** By which the server's log finds the request. */
+  /** Identifies the request in the server's log. */
   readonly requestId: string | undefined;
 
   constructor(code: string, details: ErrandErrorDetails) {
@@ -70,7 +72,7 @@ export class ApiError extends ErrandError {
   override name = 'ApiError';
 }
 
-/** The caller gave what cannot be sent; the server has not seen it. */
+/** The caller gave something that cannot be sent; the server has not seen it. */
 export class UsageError extends ErrandError {
   override name = 'UsageError';
 
@@ -91,12 +93,12 @@ export class ConnectionError extends ErrandError {
   }
 }
 
-/** There was an answer, and it is not what was due. */
+/** There was an answer, but not a valid one. */
 export class ResponseError extends ErrandError {
   override name = 'ResponseError';
 }
 
-/** The job has not ended in time; it goes on. */
+/** The job has not ended in time; it continues. */
 export class WaitTimeoutError extends ErrandError {
   override name = 'WaitTimeoutError';
 
@@ -105,7 +107,7 @@ export class WaitTimeoutError extends ErrandError {
   }
 }
 
-/** Thrown by `unwrap`, `output` and `call` for a job that ended in another way than by succeeding; `job` is its summary. */
+/** Thrown by `unwrap`, `output` and `call` for a job that ended without succeeding; `job` is its summary. */
 export class JobFailedError extends ErrandError {
   override name = 'JobFailedError';
   readonly job: EndedJob;

@@ -1,4 +1,4 @@
-/* What the errand command uses of the client's inside. No part of the package that callers install. */
+/* The client's internals that the errand command uses. Not part of the package that callers install. */
 export { mergeHeaders } from './http/compose-request.ts';
 export { readPieces } from './http/read-pieces.ts';
 export { DEFAULT_RETRY } from './http/retry.ts';

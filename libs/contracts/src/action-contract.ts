@@ -4,15 +4,15 @@ import { ActionName, ContractId } from './ids.ts';
 
 const RESOURCE = /^([a-z][a-z0-9_]*\/\{[a-z][a-z0-9_]*\}(\/|$))*$/;
 
-/** What an executor announces of an action: all that a gateway needs to grow its route and check its inputs. */
+/** What an executor announces about an action: all that a gateway needs to serve its route and check its inputs. */
 export const ActionContract = z.object({
   name: ActionName,
   /**
-   * Says by which path and schemas jobs are asked for and answered: executors that announce the same id can run each
-   * other's jobs, and a job is only run by who announces or accepts its id.
+   * Identifies the path and schemas of the action's requests and results. Executors that announce the same id can run
+   * each other's jobs; a job runs only on executors that announce or accept its id.
    */
   contract_id: ContractId,
-  /** Ids of other contracts of the action, whose jobs this code runs as well. */
+  /** Ids of the action's other contracts whose jobs this code also runs. */
   accepts: z.array(ContractId).max(16).default([]),
   version: z.string().min(1).max(64),
   description: z.string().max(2000),
@@ -26,34 +26,34 @@ export const ActionContract = z.object({
 });
 export type ActionContract = z.infer<typeof ActionContract>;
 
-/** A contract that has been announced, as the scheduler keeps it. */
+/** An announced contract, as the scheduler keeps it. */
 export const LiveContract = z.object({
   contract: ActionContract,
-  /** Its jobs are delivered by the consumer of the action that has this number. */
+  /** The number of the action's consumer that delivers its jobs. */
   slot: z.int().min(0).max(3),
-  /** For how long its jobs' executors may be silent, in milliseconds. */
+  /** How long its jobs' executors may be silent, in milliseconds. */
   lease_ms: z.int().min(1),
   first_announced_at: Instant,
-  /** By whom and when it was announced last. */
+  /** Who announced it last, and when. */
   announced_by: z.string(),
   announced_at: Instant,
-  /** Since when no executor serves it; null while one does. */
+  /** Since when no executor has served it; null while one does. */
   unserved_since: Instant.nullable(),
-  /** It takes no more runs, and stays until its jobs have ended. */
+  /** It takes no more runs, and stays only until its jobs have ended. */
   withdrawn: z.boolean(),
 });
 export type LiveContract = z.infer<typeof LiveContract>;
 
-/** An action's contracts, of which several are live while executors are replaced by others. */
+/** An action's contracts. Several are live while executors are being replaced. */
 export const ActionRecord = z.object({ contracts: z.array(LiveContract).max(4) });
 export type ActionRecord = z.infer<typeof ActionRecord>;
 
-/** The most contracts of an action that may have jobs at the same time. */
+/** How many contracts of an action may have jobs at the same time. */
 export const MAX_LIVE_CONTRACTS = 4;
 
 /**
- * The contract by which new runs of an action are taken: the one that was first announced last, of those that somebody
- * serves; or of all, where nobody serves any. Undefined for an action that takes no runs.
+ * The contract under which new runs of an action are accepted: of those that somebody serves (or of all, if nobody
+ * serves any), the one whose first announcement is the latest. Undefined for an action that takes no runs.
  */
 export function currentContract(record: ActionRecord | undefined): LiveContract | undefined {
   const offered = (record?.contracts ?? []).filter(({ withdrawn }) => !withdrawn);

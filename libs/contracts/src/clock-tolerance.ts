@@ -1,5 +1,5 @@
 /**
- * By how much the clock of a machine may be off for what is looked up by a time that the machine wrote, such as that in a
- * job's id: reads begin that much earlier.
+ * How far a machine's clock may be off. Lookups by a time that the machine wrote, such as the one in a job's id, begin
+ * that much earlier.
  */
 export const CLOCK_TOLERANCE_MS = 60_000;

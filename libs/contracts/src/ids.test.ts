@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { JobId, uuidV7Floor, uuidV7TimeMs } from './ids.ts';
 
-test('a UUIDv7 tells the millisecond at which it was made', () => {
+test('a UUIDv7 holds the millisecond at which it was made', () => {
   const before = Date.now();
   const id = JobId.parse(randomUUIDv7());
   expect(uuidV7TimeMs(id)).toBeGreaterThanOrEqual(before);

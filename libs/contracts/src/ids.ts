@@ -10,7 +10,7 @@ export const ActionName = z
   .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be snake_case, at most 64 characters');
 export type ActionName = z.infer<typeof ActionName>;
 
-/** What tells an action's contracts apart, 1-32 of `A-Z a-z 0-9 _ -`: one subject token. */
+/** Tells an action's contracts apart, 1-32 of `A-Z a-z 0-9 _ -`: one subject token. */
 export const ContractId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1-32 letters, digits, _ or -');
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

@@ -5,7 +5,7 @@ import { JobId, TenantId } from './ids.ts';
 export const Tenant = z.object({ tenant_id: TenantId, created_at: Instant });
 export type Tenant = z.infer<typeof Tenant>;
 
-/** What is known of an API key. The token itself is shown once and stored nowhere, only its SHA-256. */
+/** What is known of an API key. The token itself is shown once and never stored, only its SHA-256. */
 export const ApiKey = z.object({
   tenant_id: TenantId,
   name: z.string().min(1).max(100),
@@ -18,12 +18,12 @@ export type ApiKey = z.infer<typeof ApiKey>;
  * leaves a record whose job does not exist yet; the next use of the key requests it.
  */
 export const IdempotencyRecord = z.object({
-  /** Of a batch the id of its first item's job, from which the others follow. */
+  /** For a batch: the id of its first item's job, from which the others follow. */
   job_id: JobId,
   /** SHA-256 of the request's place and body, in hex. */
   fingerprint: z.string(),
   created_at: Instant,
-  /** Of a batch the places of the items that were refused, whatever its contract says later. */
+  /** For a batch: the positions of the refused items, whatever its contract says later. */
   refused: z.array(z.int().min(0)).optional(),
 });
 export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;

@@ -246,14 +246,14 @@ test('whatever is decided, a job is requested once, ends at most once and gets n
   );
 });
 
-test('a start has the number after the attempts that are used up, which are never more than allowed', () => {
+test('a start is numbered after the used-up attempts, which never exceed the limit', () => {
   fc.assert(
     fc.property(decidedFacts, (facts) => {
       let usedUp = 0;
       let isUnderWay = false;
       for (const fact of facts) {
         if (fact.type === 'JobStarted') {
-          // Its executor went away without a word.
+          // Its executor died without notice.
           if (isUnderWay) usedUp += 1;
           expect(fact.data.attempt).toBe(usedUp + 1);
           expect(usedUp).toBeLessThan(3);
@@ -262,7 +262,7 @@ test('a start has the number after the attempts that are used up, which are neve
           usedUp += 1;
           isUnderWay = false;
         } else if (fact.type === 'JobDue') {
-          // Handed over, or the end of a wait: nothing is used up.
+          // A hand-over or the end of a wait: nothing is used up.
           isUnderWay = false;
         }
       }

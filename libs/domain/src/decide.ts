@@ -8,7 +8,7 @@ import {
 import { isEnded, type JobState } from './job.ts';
 
 /*
- * Which event may be written next. An ended job takes none of these, an unknown one only requestJob.
+ * Which event may be written next. An ended job accepts none of these commands, an unknown one only requestJob.
  *
  *   command          queued                   running
  *   startAttempt     JobStarted               JobStarted, of the next attempt: the executor went away
@@ -27,12 +27,12 @@ import { isEnded, type JobState } from './job.ts';
  *                    JobCancelRequested
  *   expireJob        JobExpired, if overdue   JobExpired, if overdue
  *
- * Commands that name an attempt hold for the current one only. Where cancel was requested, startAttempt,
- * retryAttempt and handOverAttempt lead to JobCanceled.
+ * Commands that name an attempt apply only to the current one. If cancel was requested, startAttempt, retryAttempt and
+ * handOverAttempt lead to JobCanceled.
  *
- * Attempts are numbered by what used them up: a failure, or an executor that went away without a word. So what is
- * limited is how often a job fails or loses its executor. A hand-over uses up nothing: the attempt is begun anew under
- * its number, as often as executors are told to stop. Where the last one allowed is used up, startAttempt leads to
+ * Attempts are counted by what uses them up: a failure, or an executor that went away without notice. So the limit is
+ * on how often a job fails or loses its executor. A hand-over uses up nothing: the attempt starts anew under its
+ * number, however often executors are told to stop. If the last allowed attempt is used up, startAttempt leads to
  * JobFailed.
  *
  * A decision holds for the version it was made on: the append is guarded by that version, so whoever lost a race
@@ -43,7 +43,7 @@ export type Command =
   | { type: 'requestJob'; request: JobEventOf<'JobRequested'>['data'] }
   | { type: 'startAttempt'; executorId: string; maxAttempts: number; isolated?: boolean }
   | { type: 'reportProgress'; attempt: number; percent: number; message?: string }
-  /** With a `resultRef` the result lies there, and `result` is not written. */
+  /** With a `resultRef`, the result is stored there and `result` is not written. */
   | { type: 'succeedAttempt'; attempt: number; result?: unknown; resultRef?: PayloadRef; durationMs: number }
   | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number }
   | { type: 'retryAttempt'; attempt: number; error: JobFault; retryAt: string }
@@ -52,7 +52,7 @@ export type Command =
   | { type: 'stopAttempt'; attempt: number }
   /** `contractId` is for a job whose request names none. */
   | { type: 'wakeJob'; contractId?: string }
-  /** Has a job of before contracts had ids run by the executors of this one. */
+  /** Lets the executors of this contract run a job from before contracts had ids. */
   | { type: 'adoptJob'; contractId: string }
   /** `hasOperation`: an attempt has deferred, so an executor has to cancel the operation before the job ends. */
   | { type: 'cancelJob'; by: string; reason?: string; hasOperation?: boolean }
@@ -68,7 +68,7 @@ export type Rejection =
   | 'not_the_current_attempt'
   /** Nobody asked for the job to be canceled. */
   | 'cancel_not_requested'
-  /** Its request names the contract that it is run under. */
+  /** Its request already names the contract that it runs under. */
   | 'not_without_contract'
   /** The job is not waiting for a time to come. */
   | 'not_waiting'
@@ -77,7 +77,7 @@ export type Rejection =
 
 export type Decision = { kind: 'fact'; fact: JobFact } | { kind: 'rejected'; reason: Rejection };
 
-/** The event that a command leads to, or why it may not. Pure: time, ids and envelopes are the caller's. */
+/** The event that a command leads to, or why it is refused. Pure: the caller supplies time, ids and envelopes. */
 export function decide(command: Command, state: JobState | undefined): Decision {
   if (command.type === 'requestJob') {
     if (state !== undefined) return rejected('already_requested');
@@ -167,7 +167,7 @@ function startAttempt(command: Extract<Command, { type: 'startAttempt' }>, state
   });
 }
 
-/** Begun, no longer running, and no failure told since. */
+/** Begun, no longer running, and no failure recorded since. */
 function wasHandedOver({ phase, attempt, outcome }: JobState): boolean {
   return phase.value.status === 'queued' && attempt.version > 0 && outcome.version < attempt.version;
 }

@@ -30,7 +30,7 @@ describe('the fold of a job', () => {
     );
   });
 
-  test('counts an event that cannot be read, and takes its word for it that the job has ended', () => {
+  test('counts an event that cannot be read, and trusts its subject that the job has ended', () => {
     const [requested, started] = record([
       { type: 'JobRequested', data: REQUEST },
       { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } },

@@ -31,10 +31,10 @@ import {
  * any order, twice, or split over processes that merge what each has seen. And since an event of one type sets the
  * same registers each time, the last event of each type is as good as the whole history.
  *
- * An event that this program cannot read counts, so that the next one can be appended after it, and sets nothing; but
- * one whose subject says that it ends the job sets the phase, or an ended job would be ended again.
+ * An event that this program cannot read counts, so that the next one can be appended after it, but sets nothing. The
+ * exception: one whose subject ends the job sets the phase, or an ended job would be ended again.
  *
- * Which event may follow which is not decided here but in decide.ts, before an event is written.
+ * Which event may follow which is decided in decide.ts, before an event is written.
  */
 
 /** A value and the version of the event that set it; version 0 means not set by any event seen so far. */
@@ -53,13 +53,13 @@ export interface JobState {
   readonly request: Register<JobRequest | null>;
   readonly phase: Register<{
     status: JobStatus | null;
-    /** When a waiting job runs again, or a deferred attempt is gone on with. */
+    /** When a waiting job runs again, or a deferred attempt resumes. */
     nextAt: string | null;
     finishedAt: string | null;
   }>;
   readonly attempt: Register<{ number: number; startedAt: string | null; executorId: string | null }>;
   readonly progress: Register<{ percent: number; message: string | null; updatedAt: string } | null>;
-  /** `resultRef` says where the result lies that is not here. */
+  /** `resultRef` says where a result is stored that is not here. */
   readonly outcome: Register<{ result: unknown; resultRef?: PayloadRef; errors: JobFault[] }>;
   /** Who asked for the job to be canceled. */
   readonly cancelRequested: Register<string | null>;
@@ -87,7 +87,7 @@ export function foldJob(
   return state;
 }
 
-/** What two readers know together of one job. */
+/** What two readers together know of one job. */
 export function mergeJobStates(a: JobState, b: JobState): JobState {
   const newest = a.version >= b.version ? a : b;
   return {
@@ -132,7 +132,7 @@ const UNSET: Pick<JobState, 'request' | 'phase' | 'attempt' | 'progress' | 'outc
   cancelRequested: { version: 0, value: null },
 };
 
-/** What one event alone tells of its job. */
+/** What one event alone says about its job. */
 function stateOf({ ref, version, event }: RecordedEvent): JobState {
   return { ...ref, version, updatedAt: event.time, ...UNSET, ...registersOf(version, event) };
 }

@@ -7,7 +7,7 @@ export interface Operation {
   readonly beganAt: string;
 }
 
-/** The operation that a job's newest JobDeferred names: whoever begins an attempt of the job goes on with it. */
+/** The operation that a job's newest JobDeferred names: whoever begins an attempt of the job resumes it. */
 export function operationOf(events: readonly RecordedEvent[]): Operation | undefined {
   const deferral = events.findLast(({ event }) => event.type === 'JobDeferred')?.event;
   if (deferral?.type !== 'JobDeferred') return undefined;

@@ -1,6 +1,6 @@
 /** How an action's attempts are spaced. */
 export interface RetryPolicy {
-  /** Attempts in all, the first one counted. One that an executor hands over as it stops is not used up. */
+  /** Attempts in all, including the first. One that a stopping executor hands over is not used up. */
   readonly maxAttempts: number;
   /** Wait before the second attempt, in milliseconds; each later wait is twice the one before. */
   readonly firstDelayMs: number;

@@ -9,8 +9,8 @@ export function expiresAtMs(createdAtMs: number): number {
 }
 
 /**
- * A job as callers see it, or undefined while its JobRequested is not known. `links` and the number of allowed
- * attempts belong to the reader's world, not to the job's, so they are given.
+ * A job as callers see it, or undefined while its JobRequested is not known. `links` and the number of allowed attempts
+ * depend on the reader, not on the job, so they are passed in.
  */
 export function summarize(
   state: JobState,
@@ -53,7 +53,7 @@ export function summarize(
   };
 }
 
-/** How callers download a result, of whose place they learn nothing. */
+/** How callers download a result; they do not learn where it is stored. */
 export function resultLinkOf(
   { bytes, sha256, content_type, filename }: Omit<PayloadRef, 'bucket' | 'key'>,
   { url, expiresAt: expires_at }: { url: string; expiresAt: string },

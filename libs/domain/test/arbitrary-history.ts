@@ -46,7 +46,7 @@ const LATER = '2026-01-01T01:00:00.000Z';
 const attempt = fc.integer({ min: 1, max: 4 });
 const fault = fc.record({ code: fc.constantFrom('a', 'b'), message: fc.string() });
 
-/** As it comes out of a log: JSON has no -0, for one. */
+/** As it is read back from a log: JSON has no -0, for one. */
 const anyJson = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown);
 
 const result: fc.Arbitrary<{ result?: unknown; result_ref?: PayloadRef }> = fc.oneof(
@@ -63,7 +63,7 @@ const result: fc.Arbitrary<{ result?: unknown; result_ref?: PayloadRef }> = fc.o
   }),
 );
 
-/** Any facts in any order, also such as no writer would decide. */
+/** Any facts in any order, including ones that no writer would decide. */
 export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
   fc.oneof(
     fc.constant<JobFact>({ type: 'JobRequested', data: REQUEST }),
@@ -148,7 +148,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant('failAttempt' as const), attempt, error: fault, durationMs: fc.nat() }),
 );
 
-/** What is written when any commands are decided one after the other. */
+/** What is written when arbitrary commands are decided one after the other. */
 export const decidedFacts: fc.Arbitrary<JobFact[]> = fc.array(command, { maxLength: 30 }).map((commands) => {
   const facts: JobFact[] = [];
   let state: JobState | undefined;

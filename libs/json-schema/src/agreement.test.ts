@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compileSchema } from './compile-schema.ts';
 
-/* References, memory and order are ours; what is right and what is wrong is the standard's, as plain Ajv knows it. */
+/* References, memory and order are ours; right and wrong are defined by the standard, as plain Ajv implements it. */
 
 const NAMES = ['a', 'b', 'c'] as const;
 const refs = fc.constantFrom('#', ...NAMES.map((name) => `#/$defs/${name}`)).map(($ref) => ({ $ref }));
@@ -23,7 +23,7 @@ const leaf = fc.constantFrom<object | boolean>(
   true,
   false,
 );
-/** References go into the value only, or would have no end. */
+/** References go only into the value, or they would never end. */
 const inside = fc.oneof({ weight: 2, arbitrary: refs }, leaf);
 const { schema } = fc.letrec<{ schema: object | boolean }>((tie) => {
   const list = fc.array(tie('schema'), { minLength: 1, maxLength: 3 });
@@ -69,10 +69,10 @@ const { value } = fc.letrec((tie) => ({
   ),
 }));
 
-test('inputs are right exactly if plain Ajv says so, whether all errors are looked for or one', () => {
+test('inputs are valid if and only if plain Ajv says so, whether all errors are looked for or one', () => {
   fc.assert(
     fc.property(document, fc.array(value, { minLength: 5, maxLength: 20 }), (given, inputs) => {
-      // Where it puts a schema in the place of its reference, Ajv takes members for evaluated that a failed branch has seen.
+      // Where Ajv inlines a schema in place of its reference, it counts members seen by a failed branch as evaluated.
       const plain = new Ajv2020({ strict: false, validateSchema: false, inlineRefs: false }).compile(given);
       const validate = compileSchema(given);
       for (const each of inputs) {

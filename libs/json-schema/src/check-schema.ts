@@ -3,7 +3,7 @@ import { type Compiled, compile } from './compile-checks.ts';
 import { createPatterns, type Patterns } from './patterns/re2-pattern.ts';
 import { schemasIn } from './schemas-in.ts';
 
-/** What a schema is wrong in, and where; empty for one that compiles. */
+/** A mistake in a schema, and where it is. */
 export interface SchemaMistake {
   /** Keys from the schema's root. */
   readonly path: readonly string[];
@@ -12,12 +12,12 @@ export interface SchemaMistake {
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
-/** Also for schemas of foreign executors: nothing about them is taken on trust. */
+/** Also for schemas of foreign executors: nothing about them is trusted. Empty for one that compiles. */
 export function schemaMistakes(schema: Record<string, unknown>): SchemaMistake[] {
   return examineSchema(schema).mistakes;
 }
 
-/** The mistakes of a schema, or what checks the inputs of one without. */
+/** The mistakes of a schema or, if it has none, the checks of its inputs. */
 export function examineSchema(schema: Record<string, unknown>): {
   mistakes: SchemaMistake[];
   checked?: { quick: Compiled; patterns: Patterns };
@@ -42,7 +42,7 @@ export function examineSchema(schema: Record<string, unknown>): {
 const ENDLESS = 'refers to itself endlessly at the same value';
 const TOO_DEEP = 'is nested too deeply, or refers to itself endlessly';
 
-/** JSON has no words for these numbers, so the schema would be another one once it is announced. */
+/** JSON cannot express these numbers, so the schema would change when it is announced. */
 function numberMistakes(value: unknown, path: readonly string[] = []): SchemaMistake[] {
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return [{ path, detail: `${value} is not a JSON number` }];
@@ -71,7 +71,7 @@ function formMistakes(schema: Record<string, unknown>): SchemaMistake[] {
   return mistakes.filter(({ path }, index) => mistakes.findIndex((one) => isSame(one.path, path)) === index);
 }
 
-/** The first would make a promise of every answer; the second goes round the memory that keeps checks from taking long. */
+/** The first would turn every answer into a promise; the second bypasses the memory that keeps checks fast. */
 const REFUSED_KEYWORDS = ['$async', '$dynamicRef'];
 
 function keywordMistakes(schema: Record<string, unknown>, compiled: Patterns): SchemaMistake[] {

@@ -11,17 +11,17 @@ import { uniqueItems } from './unique-items.ts';
 const OPTIONS = { verbose: true, strict: false, formats: FORMATS, logger: false } as const;
 
 export interface Compiled {
-  /** What is wrong; empty for a right input. Remembers nothing of it. Default: steps of its own. */
+  /** What is wrong; empty for a valid input. Keeps nothing of it. Default: its own steps. */
   readonly errorsOf: (input: unknown, steps?: CheckSteps) => ErrorObject[];
-  /** The schema whose reference leads to itself without end. */
+  /** The schema whose reference leads back to itself without end. */
   readonly endless: unknown;
 }
 
 /**
- * Compiles a schema that is one, and that has no `$async` and no `$dynamicRef`: to find the first error in time that
- * grows with the input only, or every error within a limit of steps.
- * @throws for a schema that does not compile. `errorsOf` throws TooManySteps, TooMuchText, and RangeError for what is nested so
- * deeply that the stack ends.
+ * Compiles a valid schema without `$async` and `$dynamicRef`, either to find the first error in time that grows with
+ * the input only, or to find every error within a limit of steps.
+ * @throws for a schema that does not compile. `errorsOf` throws TooManySteps, TooMuchText, and RangeError for a value
+ * nested so deeply that the stack overflows.
  */
 export function compile(
   schema: Record<string, unknown>,
@@ -29,7 +29,7 @@ export function compile(
 ): Compiled {
   const run = createRun();
   const inPlace = createInPlaceReferences();
-  // One instance for each schema, since Ajv keeps every schema that it has seen.
+  // One instance per schema, since Ajv keeps every schema that it has seen.
   const ajv = new Ajv2020({
     ...OPTIONS,
     allErrors,
@@ -37,7 +37,7 @@ export function compile(
     inlineRefs: false,
     code: { regExp: re2(patterns, run) as never },
   });
-  // Keeping account of what has been evaluated costs time, and all branches of an anyOf their turn.
+  // Tracking what has been evaluated costs time, and makes Ajv try all branches of an anyOf.
   ajv.opts.unevaluated = JSON.stringify(schema).includes('"unevaluated');
   const keywords = [reference(run, inPlace), multipleOf, locatedPattern, uniqueItems(run)];
   for (const keyword of keywords) ajv.removeKeyword(String(keyword.keyword)).addKeyword(keyword);

@@ -12,7 +12,7 @@ function validatorOf(schema: z.ZodType) {
 const named = (errors: ReturnType<ReturnType<typeof validatorOf>>) =>
   errors.map(({ pointer, code }) => `${pointer} ${code}`);
 
-test('a right input has no errors', () => {
+test('a valid input has no errors', () => {
   expect(validatorOf(z.strictObject({ a: z.number() }))({ a: 1 })).toEqual([]);
 });
 
@@ -46,7 +46,7 @@ test('every wrong member is named at once, with its limit in the detail', () => 
   ]);
 });
 
-test('of a tagged union the branch that the tag names is reported, and else the union alone', () => {
+test('for a tagged union the branch that the tag names is reported, otherwise only the union', () => {
   const shape = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('circle'), radius: z.number() }),
     z.object({ kind: z.literal('square'), side: z.number() }),
@@ -56,7 +56,7 @@ test('of a tagged union the branch that the tag names is reported, and else the 
   expect(named(validate({ shape: { kind: 'blob' } }))).toEqual(['#/shape one_of']);
 });
 
-test('of many values of a tagged union only what is wrong is named, in all of them', () => {
+test('for many values of a tagged union only the mistakes are named, in all of them', () => {
   const site = (type: string, extra: z.ZodType) =>
     z.object({ type: z.literal(type), area: z.number(), name: z.string(), extra });
   const sites = z.array(
@@ -75,7 +75,7 @@ test('of many values of a tagged union only what is wrong is named, in all of th
   );
 });
 
-test('of a value that several branches of a oneOf take, the others say nothing', () => {
+test('for a value that several branches of a oneOf accept, the others report nothing', () => {
   const validate = compileSchema({ oneOf: [{ type: 'number' }, { minimum: 1 }, { maximum: 3 }] });
   expect(named(validate(5, 1))).toEqual(['# one_of']);
 });
@@ -111,7 +111,7 @@ test('each wrong property name is reported', () => {
   ]);
 });
 
-test('names are escaped as pointers in fragments are', () => {
+test('names are escaped as in URI fragment pointers', () => {
   const errors = validatorOf(z.strictObject({}))({ 'a/b~c d#é': 1 });
   expect(named(errors)).toEqual(['#/a~1b~0c%20d%23%C3%A9 unknown_property']);
 });
@@ -121,7 +121,7 @@ test('at most 100 errors are named', () => {
   expect(validate({ list: Array(1_000).fill('x') })).toHaveLength(100);
 });
 
-test('of a large input the first error is named', () => {
+test('for a large input the first error is named', () => {
   const validate = compileSchema(z.toJSONSchema(z.object({ list: z.array(z.number()) })));
   expect(validate({ list: Array(100_000).fill('x') }, 400_000)).toHaveLength(1);
 });
@@ -226,7 +226,7 @@ test.each<[string, Record<string, unknown>, string[][]]>([
   ],
   ['what is nested too deeply', nestedSchema(20_000), [[]]],
   ['references that go further in', { properties: { a: { $ref: '#' } }, items: { $ref: '#' } }, []],
-])('mistakes in a schema are told by their place: %s', (_, schema, paths) => {
+])('mistakes in a schema are reported by their place: %s', (_, schema, paths) => {
   const found = schemaMistakes(schema).map(({ path }) => path);
   expect(found).toHaveLength(paths.length);
   expect(found).toEqual(expect.arrayContaining(paths));

@@ -6,19 +6,19 @@ import { inputErrorsOf } from './input-errors.ts';
 import { type CheckSteps, createSteps, TooManySteps, TooMuchText } from './step-limit.ts';
 
 /**
- * Returns what is wrong with an input whose JSON had so many characters; empty when nothing is. Takes time that grows
- * with the input as it does with the schema, whatever the two are. Inputs that share `steps` cost no more than one.
- * @throws RangeError for an input that is nested so deeply that the stack ends
+ * Returns what is wrong with an input whose JSON had `length` characters; empty when nothing is. Its time grows with
+ * the input as well as with the schema, whatever the two are. Inputs that share `steps` cost no more than one.
+ * @throws RangeError for an input nested so deeply that the stack overflows
  */
 export type Validator = (input: unknown, length: number, steps?: CheckSteps) => InputError[];
 
 /**
- * Of inputs up to this size every error is named, unless there might be too many to look for, of others the first. A
- * megabyte of wrong items would keep the process from its other requests for seconds.
+ * For inputs up to this size every error is named, unless too many might have to be looked for; for larger ones, the
+ * first. A megabyte of wrong items would keep the process from its other requests for seconds.
  */
 const ALL_ERRORS_LENGTH = 131_072;
 
-/** Thrown for a schema that no input can be checked with. The message has a line for each mistake. */
+/** Thrown for a schema that cannot check inputs. The message has a line for each mistake. */
 class BadSchema extends Error {
   override name = 'BadSchema';
   readonly code = 'bad_schema';
@@ -26,9 +26,9 @@ class BadSchema extends Error {
 }
 
 /**
- * Compiles a JSON Schema 2020-12. Formats that are not among FORMATS are annotations, and so are keywords that the standard
- * does not know; the action's own schema, which the executor applies, has the last word.
- * @throws BadSchema for one that schemaMistakes finds something in
+ * Compiles a JSON Schema 2020-12. Formats outside FORMATS are annotations, and so are keywords that the standard does
+ * not know; the action's own schema, which the executor applies, has the last word.
+ * @throws BadSchema for one in which schemaMistakes finds a mistake
  */
 export function compileSchema(schema: Record<string, unknown>): Validator {
   const { mistakes, checked } = examineSchema(schema);
@@ -59,7 +59,7 @@ function tooCostly({ instancePath }: TooMuchText): InputError {
   };
 }
 
-/** TooMuchText where the texts of the input are too long to be looked at. */
+/** TooMuchText if the texts of the input are too long to be checked. */
 function firstErrors(quick: Compiled, input: unknown, steps: CheckSteps): ErrorObject[] | TooMuchText {
   try {
     return quick.errorsOf(input, steps);

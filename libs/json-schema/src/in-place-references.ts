@@ -4,10 +4,10 @@ interface Reference {
   readonly holder: unknown;
 }
 
-/** References that are followed without going further into the value, by the schema that they are followed from. */
+/** References that stay at the same place in the value, by the schema that has them. */
 export interface InPlaceReferences {
   add(from: unknown, reference: Reference): void;
-  /** The holder of a reference that leads to itself again, and so on without end. */
+  /** The holder of a reference that leads back to itself without end. */
   endless(): unknown;
 }
 

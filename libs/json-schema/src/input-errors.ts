@@ -3,7 +3,7 @@ import type { ErrorObject } from 'ajv';
 import { withoutNoise } from './union-errors.ts';
 
 const MAX_INPUT_ERRORS = 100;
-/** Of more that are wrong, only the first are looked at. */
+/** If there are more errors, only the first ones are examined. */
 const MAX_EXAMINED = 500;
 
 const CODE_OF: Record<string, string> = {

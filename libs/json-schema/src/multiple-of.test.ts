@@ -31,11 +31,11 @@ test.each([
   [1e20, 3],
   [9007199254740994, 4],
   [1e308, 5e-324 * 3],
-])('%d is no multiple of %d', (value, step) => {
+])('%d is not a multiple of %d', (value, step) => {
   expect(isMultiple(value, step)).toBe(false);
 });
 
-test('whatever zod calls a multiple of a decimal step, so does the schema that is told to callers', () => {
+test('whatever zod calls a multiple of a decimal step, so does the schema that callers see', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(0.01, 0.1, 0.05, 0.25, 0.001, 0.5, 2, 10),

@@ -1,11 +1,11 @@
 import { _, type CodeKeywordDefinition, str } from 'ajv/dist/2020.js';
 
-/** Doubles beside a true multiple give quotients so many epsilons from an integer, and a little less. */
+/** The quotient of a true multiple may be off an integer by slightly less than this many epsilons. */
 const EPSILONS = 4;
 
 /**
- * Whether a number is a multiple as it is written in decimal digits: 19.99 of 0.01. Exact for whole steps; for others
- * what zod says as well.
+ * Whether a number is a multiple as written in decimal digits: 19.99 of 0.01. Exact for whole steps; for others as zod
+ * does it.
  */
 export function isMultiple(value: number, step: number): boolean {
   if (value % step === 0) return true;
@@ -16,7 +16,7 @@ export function isMultiple(value: number, step: number): boolean {
   );
 }
 
-/** `multipleOf` in decimals: Ajv's own divides and calls 19.99 no multiple of 0.01. */
+/** `multipleOf` in decimals: Ajv's own divides, and does not accept 19.99 as a multiple of 0.01. */
 export const multipleOf: CodeKeywordDefinition = {
   keyword: 'multipleOf',
   type: 'number',

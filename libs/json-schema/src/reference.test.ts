@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { counted } from '../test/counted.ts';
 import { compileSchema } from './compile-schema.ts';
 
-/** Members in this order, so that a branch descends before it looks at its tag, or after. */
+/** Members in this order, so that a branch descends either before or after it looks at its tag. */
 function ast(order: 'tag first' | 'tag last') {
   const branch = (op: string) => {
     const args = { type: 'array', items: { $ref: '#/$defs/node' } };
@@ -47,12 +47,12 @@ test.each(['tag first', 'tag last'] as const)(
   },
 );
 
-test('of a large wrong input the first error is found in the same way', () => {
+test('for a large wrong input the first error is found in the same way', () => {
   const { input } = counted(nested(200, 'one'), { limit: 20 });
   expect(brief(compileSchema(ast('tag last'))(input, 1_000_000))).toHaveLength(1);
 });
 
-test('a schema made of schemas that are each referred to twice is applied once', () => {
+test('a schema whose parts are each referenced twice is applied once', () => {
   const twice = (name: string) => ({ anyOf: [{ $ref: `#/$defs/${name}` }, { $ref: `#/$defs/${name}` }] });
   const $defs = Object.fromEntries(
     Array.from({ length: 40 }, (_, level) => [
@@ -93,7 +93,7 @@ test('the same word at two places is reported at both', () => {
   ]);
 });
 
-test('nothing of an input is remembered for the next one', () => {
+test('nothing is remembered from one input to the next', () => {
   const validate = compileSchema(ast('tag last'));
   const input = nested(2);
   expect(validate(input, 100)).toEqual([]);
@@ -104,7 +104,7 @@ test('nothing of an input is remembered for the next one', () => {
   expect(validate(input, 100)).toEqual([]);
 });
 
-test('what is nested deeper than the stack goes is a RangeError, and the next input is checked as ever', () => {
+test('nesting deeper than the stack is a RangeError, and the next input is checked as usual', () => {
   const validate = compileSchema(ast('tag last'));
   expect(() => validate(nested(100_000), 1_000)).toThrow(RangeError);
   expect(validate(nested(3), 100)).toEqual([]);

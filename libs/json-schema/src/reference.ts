@@ -14,11 +14,11 @@ import type { InPlaceReferences } from './in-place-references.ts';
 import type { Run } from './run.ts';
 
 /*
- * `$ref` that looks at no value twice by the same schema. Only references make schemas recursive, and the branches of a
- * recursive union all descend: without memory the time doubles with each level of the input, with it there are no more
- * calls than places in the schema times values in the input.
+ * `$ref` that never applies the same schema to a value twice. Only references make schemas recursive, and the branches
+ * of a recursive union all descend: without memory the time doubles with each level of the input; with it there are no
+ * more calls than places in the schema times values in the input.
  *
- * What a schema complains of is one error of the one who refers to it, with the others inside: lists of errors are not
+ * All complaints of a schema are one error of the referring schema, with the others inside: lists of errors are not
  * copied from level to level, and each error's schemaPath is true.
  */
 
@@ -29,13 +29,13 @@ interface Outcome {
   readonly items: unknown;
 }
 
-/** Where a value stands. */
+/** The place of a value. */
 interface Place {
   readonly parentData: unknown;
   readonly parentDataProperty: unknown;
 }
 
-/** A compiled schema as it is called by references. What it found last is in its properties, as Ajv wants it. */
+/** A compiled schema as references call it. Its last findings are in its properties, as Ajv requires. */
 interface Target {
   (value: unknown, place: Place): boolean;
   errors: ErrorObject[];
@@ -100,7 +100,7 @@ function addEvaluated({ gen, it }: KeywordCxt, target: Name): void {
 
 function createTarget(env: SchemaEnv, run: Run): Target {
   const known = new Map<object, Outcome>();
-  /** Nothing lies inside a value that is no object, so it is looked at again at once or never. */
+  /** A value that is not an object has nothing inside, so it is checked again at once or never. */
   let last: ({ value: unknown; outcome: Outcome } & Place) | undefined;
   run.atEnd(() => {
     known.clear();
@@ -138,7 +138,7 @@ function createTarget(env: SchemaEnv, run: Run): Target {
     (value: unknown, place: Place) => {
       const { valid, errors, props, items } = outcomeOf(value, place);
       target.errors = errors;
-      // Whoever asks adds to it.
+      // A copy, since the caller adds to it.
       target.evaluated = { props: typeof props === 'object' ? { ...props } : props, items };
       return valid;
     },

@@ -5,9 +5,9 @@ import { numberValues } from './value-ids.ts';
 export interface Run {
   /** Equal values have the same number, for as long as the run lasts. */
   numberOf(value: unknown): number;
-  /** What the errors that are looked for may cost. */
+  /** The remaining budget for finding errors. */
   steps: CheckSteps;
-  /** Has something done at the end of each run. */
+  /** Registers a callback for the end of each run. */
   atEnd(forget: () => void): void;
   end(): void;
 }

@@ -1,6 +1,6 @@
-/** Keywords whose values are data and hold no schema. */
+/** Keywords whose values are data and contain no schema. */
 const DATA_KEYWORDS = ['const', 'enum', 'default', 'examples', 'dependentRequired'];
-/** Keywords whose values have schemas under names that are no keywords. */
+/** Keywords whose values contain schemas under names that are not keywords. */
 const NAMED_SCHEMAS = [
   'properties',
   'patternProperties',
@@ -17,8 +17,8 @@ export interface PlacedSchema {
 }
 
 /**
- * A schema and all schemas inside it, the outer one first. What lies under an unknown keyword counts as schemas too, since
- * a reference may lead there.
+ * A schema and all schemas inside it, the outer one first. Values of an unknown keyword count as schemas too, since a
+ * reference may lead there.
  */
 export function* schemasIn(
   node: unknown,

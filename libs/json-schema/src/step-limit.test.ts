@@ -21,14 +21,14 @@ test('a list of wrong items is read to its end', () => {
 test.each<[string, unknown]>([
   ['many items in many branches', listOf(2_000)],
   ['many unknown members in many branches', [members(3_000)]],
-])('of %s the first is named, and the next input is checked as ever', (_, input) => {
+])('of %s the first is named, and the next input is checked as usual', (_, input) => {
   const { errorsOf } = compile(schema, { allErrors: true });
   expect(() => errorsOf(input)).toThrow(TooManySteps);
   expect(errorsOf([{}])).not.toEqual([]);
   expect(compileSchema(schema)(input, 10_000)).toMatchObject([{ pointer: '#/0', code: 'any_of' }]);
 });
 
-test('right inputs of any size are right', () => {
+test('valid inputs of any size are valid', () => {
   expect(compileSchema(schema)(listOf(20_000, { kind: 49, a: 1 }), 1_000)).toEqual([]);
 });
 

@@ -2,15 +2,15 @@ import { _, type CodeKeywordDefinition, Name } from 'ajv/dist/2020.js';
 import type { Run } from './run.ts';
 import { schemasIn } from './schemas-in.ts';
 
-/** Of no meaning outside: the schemas that have it count what they might complain of. */
+/** Has no meaning elsewhere: a schema with it counts the complaints that it might make. */
 const KEYWORD = 'errand:steps';
 /**
- * A step is one schema applied to one value, or one thing that it might complain of; deep inside, where errors carry long
- * paths, it counts once more for so many characters. In the worst case these many take some 50 ms.
+ * A step is one schema applied to one value, or one thing that it might complain of; deep inside, where errors carry
+ * long paths, each PATH_LENGTH characters count once more. In the worst case this many steps take some 50 ms.
  */
 const MAX_STEPS = 100_000;
 const PATH_LENGTH = 256;
-/** Keywords that may complain of each member without a schema of its own that counts. */
+/** Keywords that may complain of each member without a counting schema of their own. */
 const FOR_ALL_MEMBERS = [
   'additionalProperties',
   'unevaluatedProperties',
@@ -19,7 +19,7 @@ const FOR_ALL_MEMBERS = [
   'unevaluatedItems',
   'contains',
 ];
-/** Where the value of the function that Ajv is writing stands, as Ajv calls it. */
+/** The path of the value in the function that Ajv is generating, under Ajv's name for it. */
 export const instancePath = new Name('instancePath');
 
 /** Thrown in the middle of a validation. */
@@ -29,12 +29,12 @@ export class TooManySteps extends Error {
   readonly retryable = false;
 }
 
-/** Thrown in the middle of a validation whose texts are too long for the patterns that they are held against. */
+/** Thrown in the middle of a validation whose texts are too long for the patterns that they are matched against. */
 export class TooMuchText extends Error {
   override name = 'TooMuchText';
   readonly code = 'too_much_text';
   readonly retryable = false;
-  /** Where the text stands that there was no more time for. */
+  /** The place of the text for which there was no time left. */
   readonly instancePath: string;
   constructor(instancePath: string) {
     super();
@@ -45,11 +45,11 @@ export class TooMuchText extends Error {
 /** What is left for all the inputs that share it. */
 export interface CheckSteps {
   left: number;
-  /** Characters times the instructions of the patterns that they are held against. */
+  /** Characters times the instructions of the patterns that they are matched against. */
   patternWork: number;
 }
 
-/** In the worst case this takes a second, usually far less. A megabyte of base64 fits in. */
+/** In the worst case this takes a second, usually far less. A megabyte of base64 fits. */
 const MAX_PATTERN_WORK = 30_000_000;
 
 export function createSteps(): CheckSteps {

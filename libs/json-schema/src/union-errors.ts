@@ -1,23 +1,23 @@
 import type { ErrorObject } from 'ajv';
 
 /*
- * Ajv reports what it tried as well as what is wrong. What is left here is one entry for each thing that the caller
+ * Ajv reports what it tried as well as what is wrong. This leaves one entry for each thing that the caller
  * has to change:
  *
- *   of a keyword that applies schemas      is kept
+ *   keyword that applies schemas           what is kept
  *   anyOf, oneOf                           the errors of the branch that was meant, else the keyword's own
  *   propertyNames, contains                the keyword's own
  *   if                                     the errors of then or else
- *   $ref                                   the errors of the schema that is referred to
+ *   $ref                                   the errors of the schema that it refers to
  *
- * Errors come after those of what is inside them. So what a keyword's own error is about is the end of what has been
- * kept so far, as far as it was said by schemas below the keyword.
+ * Errors come after those of what is inside them. So a keyword's own error covers the end of what has been kept so far,
+ * as far as schemas below the keyword reported it.
  */
 
-/** More than anybody is told of one value, so of more there is no need to go on with. */
+/** More than is ever reported for one value, so there is no need to keep more. */
 const MAX_REFERRED = 100;
 
-/** What one keyword has to say in the end. */
+/** The final errors of one keyword. */
 interface Said {
   readonly errors: readonly ErrorObject[];
   /** The place of the keyword in the schema. */
@@ -26,7 +26,7 @@ interface Said {
   readonly about: string;
 }
 
-/** Leaves out the errors that say nothing of their own. Wants errors of Ajv's verbose mode, with references inside. */
+/** Leaves out errors that add nothing. Needs errors of Ajv's verbose mode, with references inside. */
 export function withoutNoise(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   return settle(errors, new Map());
 }
@@ -55,7 +55,7 @@ function settle(all: readonly ErrorObject[], settled: Settled): readonly ErrorOb
   return kept;
 }
 
-/** Takes away what was said below a keyword, in order. */
+/** Removes and returns what was reported below a keyword, in order. */
 function takeInner(said: Said[], keywordPath: string): Said[] {
   const prefix = `${keywordPath}/`;
   const start = said.findLastIndex(({ by }) => !by.startsWith(prefix)) + 1;
@@ -63,8 +63,8 @@ function takeInner(said: Said[], keywordPath: string): Said[] {
 }
 
 /**
- * The errors of the branch whose kind and tag the value has: the only one that complains neither of the value's own type
- * nor of a constant right below it, be it another one or missing. Undefined where none or several are left, and where
+ * The errors of the branch whose kind and tag the value has: the only one that complains neither of the value's own
+ * type nor of a constant right below it, whether different or missing. Undefined if none or several are left, and if
  * too many branches are right.
  */
 function meantBranch(inner: readonly Said[], union: ErrorObject): readonly ErrorObject[] | undefined {
@@ -76,7 +76,7 @@ function meantBranch(inner: readonly Said[], union: ErrorObject): readonly Error
   return candidates.length === 1 ? candidates[0]?.flatMap(({ errors }) => errors) : undefined;
 }
 
-/** Whether something says that the value is of another kind than a branch is for. */
+/** Whether an error says that the value is of another kind than a branch is for. */
 function tellsKind({ errors, about }: Said, { instancePath }: ErrorObject): boolean {
   return !isFurtherIn(about, instancePath) && errors.some((error) => isOfKind(error, instancePath));
 }
@@ -94,7 +94,7 @@ function isFurtherIn(path: string, outer: string): boolean {
   return path.length > outer.length && path.includes('/', outer.length + 1);
 }
 
-/** Whether the schema that complains wants one certain value for the property. */
+/** Whether the complaining schema requires one certain value for the property. */
 function isTag(error: ErrorObject, property: string): boolean {
   const properties = error.parentSchema?.properties as Record<string, { const?: unknown }> | undefined;
   return properties?.[property]?.const !== undefined;

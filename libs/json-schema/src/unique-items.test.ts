@@ -33,7 +33,7 @@ test('without uniqueItems, or with false, items may repeat', () => {
   expect(compileSchema({ uniqueItems: false })([1, 1], 10)).toEqual([]);
 });
 
-test('items are equal exactly if a comparison one by one says so', () => {
+test('items are equal if and only if a pairwise comparison says so', () => {
   const value = fc.letrec((tie) => ({
     value: fc.oneof(
       { maxDepth: 3 },

@@ -1,7 +1,7 @@
 import { _, type CodeKeywordDefinition, str } from 'ajv/dist/2020.js';
 import type { Run } from './run.ts';
 
-/** `uniqueItems` in linear time: Ajv's own compares each item with each other one. */
+/** `uniqueItems` in linear time: Ajv's own compares each item with every other one. */
 export function uniqueItems(run: Run): CodeKeywordDefinition {
   function firstPair(items: readonly unknown[]): [number, number] | undefined {
     const seen = new Map<number, number>();

@@ -1,7 +1,7 @@
 /**
- * Numbers values so that two have the same number exactly if JSON Schema calls them equal: members are in no order, and
- * 1 is 1.0. Each object is looked at once however often it is asked for, and keys of the tables are texts, which hash by
- * a secret of the process: no input makes this take more than linear time.
+ * Numbers values so that two have the same number if and only if JSON Schema calls them equal: the order of members
+ * does not matter, and 1 equals 1.0. Each object is read once however often it is asked for, and table keys are texts,
+ * which hash by a secret of the process: no input makes this take more than linear time.
  */
 export function numberValues(): (value: unknown) => number {
   const idOf = new Map<object, number>();
@@ -27,7 +27,7 @@ export function numberValues(): (value: unknown) => number {
 
   function number(value: unknown): number {
     if (typeof value === 'string') return interned(`"${value}`);
-    // A zero has no sign in JSON Schema, and none as a text.
+    // JSON Schema does not distinguish -0 from 0, and neither does its text.
     if (typeof value !== 'object' || value === null) return interned(`#${value}`);
     let id = idOf.get(value);
     if (id === undefined) {

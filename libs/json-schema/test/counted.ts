@@ -2,12 +2,12 @@
 
 export interface Counted {
   readonly input: unknown;
-  /** Values in it. */
+  /** The number of values in it. */
   readonly values: number;
   reads(): number;
 }
 
-/** Reading goes on up to `limit` times the number of values, then it throws. */
+/** Reads are allowed up to `limit` times the number of values; then it throws. */
 export function counted(json: unknown, { limit }: { limit: number }): Counted {
   let values = 0;
   let reads = 0;

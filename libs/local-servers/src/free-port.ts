@@ -23,7 +23,7 @@ export async function freePort(): Promise<number> {
   throw new Error(`found no free port on 127.0.0.1 between ${LOWEST_PORT} and ${HIGHEST_PORT}`);
 }
 
-/** Resolves to whether a listener on 127.0.0.1:`port` could be opened just now. */
+/** Resolves to whether a listener on 127.0.0.1:`port` could be opened at this moment. */
 export async function isPortFree(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const probe = createServer();

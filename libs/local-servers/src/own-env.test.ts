@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ownEnv } from './own-env.ts';
 
-test('what a shell holds for other programs is left out, and all else is kept', () => {
+test('variables that a shell holds for other programs are left out, and all others are kept', () => {
   const env = {
     PATH: '/bin',
     PGSSLMODE: 'require',

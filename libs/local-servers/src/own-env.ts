@@ -1,4 +1,4 @@
-/** Which nats-server to start; and of Node what actions may need and what keeps no process from working. */
+/** Which nats-server to start; and the Node variables that actions may need and that keep no process from working. */
 const KEPT = new Set([
   'NATS_SERVER_BIN',
   'NODE_ENV',
@@ -9,9 +9,9 @@ const KEPT = new Set([
 ]);
 
 /**
- * An environment without what a shell may hold for other programs and what ours, or their libraries, would take for
- * themselves: `PGSSLMODE` or `PGOPTIONS` of another database, `NATS_CA_FILE` of another log, `NODE_OPTIONS`. `keep` names
- * beginnings that are meant for the process all the same.
+ * An environment without variables that a shell may hold for other programs but that ours, or their libraries, would
+ * use: `PGSSLMODE` or `PGOPTIONS` of another database, `NATS_CA_FILE` of another log, `NODE_OPTIONS`. `keep` names
+ * prefixes that are meant for the process after all.
  */
 export function ownEnv(env: NodeJS.ProcessEnv, keep: readonly ('PG' | 'NATS_')[] = []): NodeJS.ProcessEnv {
   const foreign = ['PG', 'NATS_', 'NODE_'].filter((start) => !keep.some((kept) => kept === start));

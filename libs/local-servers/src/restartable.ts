@@ -7,8 +7,8 @@ export type Restartable<S extends RunningServer> = S & {
 };
 
 /**
- * Starts a server and resolves to it with a `restart`, for which `start` is called again with the first start's
- * server: whatever has an address in it has to come back at the same one.
+ * Starts a server and resolves to it with a `restart`, which calls `start` again with the first start's server:
+ * whatever has an address in it has to come back at the same one.
  */
 export async function startRestartable<S extends RunningServer>(
   start: (first: S | undefined) => Promise<S>,

@@ -57,10 +57,10 @@ export async function untilPortFree(port: number): Promise<void> {
 }
 
 /**
- * Resolves when the process has been started: it need not answer yet (see `ready`).
+ * Resolves when the process has been started; it need not answer yet (see `ready`).
  *
- * Output goes to `logFile`, appended. The process leads a session of its own, so that Ctrl-C in a terminal
- * reaches only its owner, who stops it in order. It gets its stop signal when the owner dies, even by kill -9.
+ * Output is appended to `logFile`. The process leads its own session, so that Ctrl-C in a terminal reaches only its
+ * owner, who stops it in order. It gets its stop signal when the owner dies, even by kill -9.
  */
 export async function startProcess(command: ServerCommand): Promise<ServerProcess> {
   await mkdir(dirname(command.logFile), { recursive: true });

@@ -38,7 +38,7 @@ test('NATS_SERVER_BIN comes before everything else', async () => {
   expect(await findNatsServer()).toEqual({ path, version: '2.99.0', source: 'NATS_SERVER_BIN' });
 });
 
-test('a chosen server that is too old is refused with its reason, and no other is taken', async () => {
+test('a chosen server that is too old is refused with its reason, and no other is used', async () => {
   vi.stubEnv('NATS_SERVER_BIN', await fakeServer('2.10.27'));
   await expect(findNatsServer()).rejects.toMatchObject({
     code: 'nats_server_not_found',

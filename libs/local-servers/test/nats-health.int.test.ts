@@ -25,7 +25,7 @@ test('a server whose JetStream answers has no trouble', async () => {
   expect(await natsTrouble({ port, passwords })).toMatch(/ECONNREFUSED/);
 });
 
-test('a guarded server lets nobody in without a password, and only its owner reads that', async () => {
+test('a guarded server lets nobody in without a password, and only its owner can read that', async () => {
   const { port, stop } = await start('guarded');
   const others = { services: '', system: '' };
   expect(await natsTrouble({ port, passwords: others })).toBe('Authorization Violation');
@@ -33,7 +33,7 @@ test('a guarded server lets nobody in without a password, and only its owner rea
   await stop();
 });
 
-test('one that lives with JetStream off, or does not answer at all, has', async () => {
+test('a server with JetStream off, or that does not answer at all, has trouble', async () => {
   const more = {
     jetstream: false,
     authorization: { users: [{ user: 'errand', password: passwords.services }] },
@@ -50,7 +50,7 @@ test('one that lives with JetStream off, or does not answer at all, has', async 
   await stopped.exited;
 });
 
-test('one that tells of a stream that cannot be written has', async () => {
+test('a server that reports an unwritable stream has trouble', async () => {
   await using server = await answering({
     '$JS.API.INFO': '{"memory":0}',
     '$SYS.REQ.SERVER.PING.HEALTHZ':
@@ -59,7 +59,7 @@ test('one that tells of a stream that cannot be written has', async () => {
   expect(await natsTrouble({ port: server.port, passwords })).toBe('stream write error');
 });
 
-/** What a server says after a full disk, which no test can make. */
+/** A server's answers after a full disk, which no test can cause. */
 async function answering(answers: Readonly<Record<string, string>>) {
   const server = createServer((socket) => {
     socket.write('INFO {}\r\n');

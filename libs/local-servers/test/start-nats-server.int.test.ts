@@ -22,7 +22,7 @@ const options = (more: Partial<NatsServerOptions> = {}): NatsServerOptions => ({
   ...more,
 });
 
-/** What a server says first to whoever connects. */
+/** The first message of a server to a new connection. */
 async function serverInfo(port: number): Promise<Record<string, unknown>> {
   const socket = connect(port, '127.0.0.1');
   const [line] = (await once(socket, 'data')) as [Buffer];
@@ -55,7 +55,7 @@ test('after kill -9 a server comes back on the same port', async () => {
   await second.stop();
 });
 
-test('a port that another program keeps is named', async () => {
+test('a port that another program holds is named', async () => {
   const port = await freePort();
   const other = createServer().listen(port, '127.0.0.1');
   await once(other, 'listening');

@@ -15,7 +15,7 @@ import type {
 /** Every table, each written by one service only. */
 export interface Database {
   job_summary: JobSummaryTable;
-  /** What a rebuild makes; it takes the place of job_summary. */
+  /** The table that a rebuild fills; it replaces job_summary. */
   job_summary_rebuild: JobSummaryTable;
   projection_rebuild: ProjectionRebuildTable;
   webhook_message: WebhookMessageTable;
@@ -34,7 +34,7 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   name: string;
   poolSize: number;
-  /** How long a statement may take before Postgres gives it up, in milliseconds. Default 30,000. */
+  /** How long a statement may take before Postgres cancels it, in milliseconds. Default 30,000. */
   statementTimeoutMs?: number;
   /** How long to wait for a connection, in milliseconds. Default 5,000. */
   connectTimeoutMs?: number;
@@ -59,13 +59,13 @@ export function openDatabase(options: DatabaseOptions): Db {
     max: options.poolSize,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
     statement_timeout: statementTimeoutMs,
-    // The server's word is the better one; this is for a server that says nothing any more.
+    // The server's own timeout gives the better error; this one is for a server that no longer answers.
     query_timeout: statementTimeoutMs + 1_000,
     keepAlive: true,
     types: int8AsNumber,
   });
   pool.on('error', (error) => options.onError?.(error));
-  // A connection that breaks while it is lent out fails its query and tells of it a second time, to nobody else.
+  // A connection that breaks while lent out fails its query and also emits an error that nobody else handles.
   pool.on('connect', (client) => client.on('error', () => {}));
   const lending = {
     options: pool.options,
@@ -76,12 +76,12 @@ export function openDatabase(options: DatabaseOptions): Db {
 }
 
 /**
- * SQLSTATEs of a session that is no good any more while its server answers: read only since a failover (25006), out of
+ * SQLSTATEs of a session that is no longer usable while its server answers: read only since a failover (25006), out of
  * resources, being shut down, failing inside. A new connection may reach a better server.
  */
 const OF_THE_SESSION = /^(?:08|25006|53|57P|58|XX)/;
 
-/** A connection that is closed, not kept, once it has answered so. */
+/** A connection that is closed, not kept, after such an answer. */
 function lend(client: pg.PoolClient): PostgresPoolClient {
   let isSpoilt = false;
   const query = async (text: string, parameters: readonly unknown[]) => {

@@ -11,11 +11,11 @@ const DAY_MS = 86_400_000;
 
 /** Keeps track of which partitions exist, and makes and drops them. */
 export interface DailyPartitions {
-  /** Makes sure that rows with these ids have a partition each. Costs nothing for days seen before. */
+  /** Makes sure that rows with these ids have a partition. Costs nothing for days seen before. */
   ensureFor(ids: Iterable<string>): Promise<void>;
-  /** The same inside of a transaction of the caller's, who holds the lock of `lockPartitions`. */
+  /** The same within the caller's transaction, which holds the lock of `lockPartitions`. */
   ensureWithin(trx: Db, ids: Iterable<string>): Promise<void>;
-  /** Believes in no partition any more: the table has been replaced, or an answer of Postgres says so. */
+  /** Forgets all known partitions: the table has been replaced, or an answer of Postgres says so. */
   forget(): void;
   /** Drops every partition whose last moment is before the given time; resolves with their names. */
   dropBefore(timeMs: number): Promise<string[]>;
@@ -69,14 +69,14 @@ function daysOf(ids: Iterable<string>): Set<number> {
   return days;
 }
 
-/** The first moment after the day that a partition's name tells; infinite for other tables. */
+/** The first moment after the day in a partition's name; infinite for other tables. */
 function endOfDayMs(name: string): number {
   const [, year, month, day] = /_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
   const start = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
   return Number.isNaN(start) ? Number.POSITIVE_INFINITY : start + DAY_MS;
 }
 
-/** Partition changes take a lock on the whole table: one at a time, and never waiting long in front of readers. */
+/** Partition changes lock the whole table: one at a time, and never waiting long in front of readers. */
 async function inLock(db: Db, change: (trx: Db) => Promise<void>): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await sql`set local lock_timeout = '5s'`.execute(trx);

@@ -1,15 +1,15 @@
 import { sql } from 'kysely';
 import type { Db } from './connect.ts';
 
-/** Postgres' time, for what several processes write for one another: their own clocks differ. */
+/** Postgres' time, for what several processes write for each other, since their own clocks differ. */
 export interface DatabaseClock {
-  /** Unix milliseconds, as far from Postgres' as this machine's clock has run since the last `sync`. */
+  /** Unix milliseconds: this machine's clock plus its difference to Postgres' at the last `sync`. */
   now(): number;
-  /** Compares the clocks. Rejects when Postgres does not answer: then it goes on as before. */
+  /** Compares the clocks. Rejects when Postgres does not answer; `now` then continues as before. */
   sync(): Promise<void>;
 }
 
-/** `machine` is the clock of this machine; before the first `sync` it is the one that counts. */
+/** `machine` is this machine's clock, which counts until the first `sync`. */
 export function createDatabaseClock(db: Db, machine: () => number = Date.now): DatabaseClock {
   let aheadMs = 0;
   return {

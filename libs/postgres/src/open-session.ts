@@ -5,15 +5,15 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { type Database, type DatabaseOptions, type Db, int8AsNumber } from './connect.ts';
 
 /**
- * One connection, for what belongs to a session: advisory locks, temporary tables, COPY. It is not replaced when it
- * breaks: every later call fails.
+ * One connection, for what belongs to a session: advisory locks, temporary tables, COPY. A broken one is not replaced:
+ * every later call fails.
  */
 export interface DbSession extends AsyncDisposable {
   /** Its statements and transactions, one at a time. */
   readonly db: Db;
   /**
-   * Appends lines in the text format of COPY to a table, in the transaction that is open. The lines are sent as they
-   * are: see `copyLine`.
+   * Appends lines in the text format of COPY to a table, in the open transaction. The lines are sent as they are: see
+   * `copyLine`.
    */
   copyInto(table: string, columns: readonly string[], lines: string): Promise<void>;
 }
@@ -47,7 +47,7 @@ export async function openSession(
   };
 }
 
-/** One row in COPY's text format. Postgres reads each value as it would read the same text elsewhere. */
+/** One row in COPY's text format. Postgres parses each value as it would parse the same text elsewhere. */
 export function copyLine(values: readonly (string | number | null)[]): string {
   let line = '';
   for (const [index, value] of values.entries()) {

@@ -20,7 +20,7 @@ const session = async () =>
 const insert = (id: number) => sql`insert into things values (${id})`.execute(db);
 
 test('a session that was made while the server was read only is not kept', async () => {
-  // As after a failover: whoever connects from here on may only read, until that is mended.
+  // As after a failover: whoever connects from here on is read only, until that is undone.
   const name = sql.id(new URL(database.url).pathname.slice(1));
   await sql`alter database ${name} set default_transaction_read_only = on`.execute(db);
   await sql`select pg_terminate_backend(pg_backend_pid())`.execute(db).catch(() => {});
@@ -31,7 +31,7 @@ test('a session that was made while the server was read only is not kept', async
   expect(await session()).not.toBe(before);
 });
 
-test('a session goes on behind an error of a statement', async () => {
+test('a session continues after a failed statement', async () => {
   const before = await session();
   await expect(insert(1)).rejects.toMatchObject({ code: '23505' });
   await expect(db.transaction().execute((trx) => sql`nonsense`.execute(trx))).rejects.toMatchObject({

@@ -52,7 +52,7 @@ test('a partition is dropped once its whole day has passed', async () => {
   expect(await partitionNames()).toEqual(['webhook_attempt_20260511']);
 });
 
-test('a dropped day can be made again', async () => {
+test('a dropped day can be created again', async () => {
   const partitions = createDailyPartitions(db, 'webhook_attempt');
   const id = uuidV7Floor(NOON);
   await partitions.ensureFor([id]);

@@ -7,7 +7,7 @@ import { createDatabaseClock } from '../src/database-clock.ts';
 const MINUTES_MS = 600_000;
 
 test.each([MINUTES_MS, -MINUTES_MS])(
-  'a machine whose clock is %d ms off goes by that of Postgres',
+  'a machine whose clock is %d ms off uses that of Postgres',
   async (offMs) => {
     await using database = await createTestDatabase();
     const db = openDatabase({ url: database.url, name: 'test', poolSize: 1 });

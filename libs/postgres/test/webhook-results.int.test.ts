@@ -9,7 +9,7 @@ import { keepWebhookResults } from '../src/migrations/007-webhook-results.ts';
 
 const EVENT = '0198c5a0-0000-7000-8000-000000000001';
 
-test('deliveries that were pending before go on, without results', async () => {
+test('deliveries that were pending before continue, without results', async () => {
   await using database = await createTestDatabase();
   await using opened = openDatabase({ url: database.url, name: 'test', poolSize: 1 });
   const db = opened as unknown as Kysely<unknown>;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLimiter } from './limiter.ts';
 
-test('no more than the slots run at a time, in the order in which they came, also where some fail', async () => {
+test('no more than the slots run at a time, in the order in which they came, even if some fail', async () => {
   const inTurn = createLimiter(3);
   let running = 0;
   let most = 0;

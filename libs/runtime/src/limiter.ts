@@ -1,4 +1,4 @@
-/** Runs calls as they come, but never more than `slots` of them at the same time; the others wait their turn. */
+/** Runs calls as they come, but at most `slots` of them at the same time; the others wait their turn. */
 export function createLimiter(slots: number): <T>(call: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let free = slots;

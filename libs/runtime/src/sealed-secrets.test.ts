@@ -6,7 +6,7 @@ const box = createSecretBox(Buffer.alloc(32, 1).toString('base64'));
 const other = createSecretBox(Buffer.alloc(32, 2).toString('base64'));
 const context = ['acme', 'endpoint', 'password'];
 
-test('what is sealed opens to what it was, and shows nothing of it', () => {
+test('a sealed secret opens to what it was, and shows nothing of it', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 8 }), (plain) => {
       const sealed = box.seal(plain, context);
@@ -26,11 +26,11 @@ test('a sealed secret opens for its own place only', () => {
   expect(() => box.open(sealed, ['acme', 'endpointpassword'])).toThrow();
 });
 
-test('another key is told apart from a forgery', () => {
+test('another key is distinguished from a forgery', () => {
   expect(() => other.open(box.seal('secret', context), context)).toThrow(/sealed under key [0-9a-f]{8}/);
 });
 
-test('a change of any part is found out', () => {
+test('a change of any part is detected', () => {
   const sealed = box.seal('secret', context);
   for (const part of [2, 3, 4]) {
     const parts = sealed.split('.');
@@ -42,7 +42,7 @@ test('a change of any part is found out', () => {
   expect(() => box.open('v1.nothing', context)).toThrow('not a sealed secret');
 });
 
-test('fingerprints tell secrets apart and need the key', () => {
+test('fingerprints distinguish secrets and need the key', () => {
   expect(box.fingerprint('a')).toBe(box.fingerprint('a'));
   expect(box.fingerprint('a')).not.toBe(box.fingerprint('b'));
   expect(box.fingerprint('a')).not.toBe(other.fingerprint('a'));

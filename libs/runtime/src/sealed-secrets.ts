@@ -5,8 +5,8 @@ import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes }
  *
  *   v1.<key id>.<nonce, 12 bytes>.<ciphertext>.<tag, 16 bytes>     each part after the key id in base64url
  *
- * The context says where the secret belongs (tenant, endpoint, field). It is authenticated, so a sealed secret that
- * is copied elsewhere does not open.
+ * The context says where the secret belongs (tenant, endpoint, field). It is authenticated, so a sealed secret copied
+ * elsewhere does not open.
  */
 
 export interface SecretBox {
@@ -14,7 +14,7 @@ export interface SecretBox {
   /** @throws when the text was sealed under another key or for another context, or was changed. */
   open(sealed: string, context: readonly string[]): string;
   /**
-   * Eight hex digits by which people tell two secrets apart. Keyed, so that nobody without the key can try out guesses
+   * Eight hex digits by which people tell two secrets apart. Keyed, so that nobody without the key can test guesses
    * against it.
    */
   fingerprint(plain: string): string;

@@ -5,9 +5,9 @@ import { makeTempDir } from './temp-dir.ts';
 
 const SIZE = 3;
 
-/** A JetStream cluster of one test file. */
+/** A JetStream cluster owned by one test file. */
 export interface TestCluster extends AsyncDisposable {
-  /** The addresses of all nodes, for a client that is to survive the loss of one. */
+  /** The addresses of all nodes, for a client that must survive the loss of one. */
   readonly urls: string[];
   /** Three servers, each of which can be killed and restarted. */
   readonly nodes: TestServer[];

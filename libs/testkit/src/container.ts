@@ -2,8 +2,8 @@ import { getContainerRuntimeClient, type StartedTestContainer } from 'testcontai
 import type { TestServer } from './server.ts';
 
 /**
- * The test server around a container. Its host port has to be bound to a fixed one, or it moves at a restart.
- * `cleanUp` runs after the container was removed.
+ * The test server around a container. Its host port has to be a fixed one, or it changes at a restart. `cleanUp` runs
+ * after the container was removed.
  */
 export function containerTestServer(
   container: StartedTestContainer,

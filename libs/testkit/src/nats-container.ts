@@ -23,7 +23,7 @@ export async function startNatsContainerCluster(size: number): Promise<TestServe
   const routes = names.map((name) => `nats://${name}:6222`);
   const starts = names.map(async (name) => {
     const port = await freePort();
-    // Other nodes' addresses inside the network are of no use to a client on the host.
+    // Other nodes' addresses inside the network are useless to a client on the host.
     const cluster = { name: 'errand', listen: '0.0.0.0:6222', routes, no_advertise: true };
     const container = natsContainer(port, { ...natsConfig(name), cluster });
     const started = await container.withNetwork(network).withNetworkAliases(name).start();

@@ -4,12 +4,12 @@ import { startNatsContainer } from './nats-container.ts';
 import { embeddedTestServer, type TestServer, testServersMode } from './server.ts';
 import { makeTempDir } from './temp-dir.ts';
 
-/** A JetStream server of one test file; see TestServer. */
+/** A JetStream server owned by one test file; see TestServer. */
 export type TestNats = TestServer;
 
 /**
- * Resolves to an empty JetStream server of this test file's own. Dispose of it in `afterAll`. `maxFileStoreBytes` is what
- * its streams may grow to, in which case it is never a container.
+ * Resolves to an empty JetStream server owned by this test file. Dispose of it in `afterAll`. `maxFileStoreBytes`
+ * limits what its streams may grow to; with it, the server is never a container.
  */
 export async function startTestNats({
   maxFileStoreBytes,

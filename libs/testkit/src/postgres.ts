@@ -7,12 +7,12 @@ import { makeTempDir } from './temp-dir.ts';
 /** Several test files share one server, each with pools of its own. */
 const MAX_CONNECTIONS = 200;
 
-/** A Postgres of one test file; see TestServer. */
+/** A Postgres owned by one test file; see TestServer. */
 export type TestPostgres = TestServer;
 
 /**
- * Resolves to an empty Postgres of this test file's own, for tests that kill it; `createTestDatabase` is far
- * cheaper for all others. Its `url` is that of a superuser. Dispose of it in `afterAll`.
+ * Resolves to an empty Postgres owned by this test file, for tests that kill it; `createTestDatabase` is far cheaper
+ * for all others. Its `url` is that of a superuser. Dispose of it in `afterAll`.
  */
 export async function startTestPostgres(): Promise<TestPostgres> {
   if (testServersMode() === 'containers') return startPostgresContainer(MAX_CONNECTIONS);

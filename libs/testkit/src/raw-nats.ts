@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 const TIMEOUT_MS = 2_000;
 
 /**
- * Sends one request over NATS' text protocol and resolves to the JSON of its reply. Rejects when the server is
- * gone, and when nothing replies within 2 s, as while a leader is elected.
- * The tests of the servers need no more of a client than this, and it keeps nothing open between requests.
+ * Sends one request over NATS' text protocol and resolves to the JSON of its reply. Rejects when the server is gone,
+ * and when nothing replies within 2 s, as during an election. The tests of the servers need no more of a client than
+ * this, and it keeps nothing open between requests.
  */
 export async function rawNatsRequest(
   url: string,

@@ -11,7 +11,7 @@ afterEach(async () => {
   await receiver[Symbol.asyncDispose]();
 });
 
-test('a request is written down as it arrived', async () => {
+test('a request is recorded as it arrived', async () => {
   await fetch(`${receiver.url}/hook?job_id=7`, { method: 'POST', body: 'ä', headers: { 'x-secret': 's' } });
   const [request] = receiver.requests;
   expect(request).toMatchObject({ method: 'POST', url: '/hook?job_id=7', body: 'ä' });

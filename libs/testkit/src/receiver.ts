@@ -21,12 +21,12 @@ export interface Answer {
 /** A status, or a function of the request; one that never resolves leaves the caller waiting. */
 export type Respond = number | ((request: ReceivedRequest) => number | Answer | Promise<number | Answer>);
 
-/** A real HTTP server on 127.0.0.1 that writes down what it is sent. */
+/** A real HTTP server on 127.0.0.1 that records what it is sent. */
 export interface Receiver extends AsyncDisposable {
   readonly url: string;
   /** In order of arrival; a request is in here before it is answered. */
   readonly requests: ReceivedRequest[];
-  /** May be exchanged at any time; holds for requests that arrive after that. */
+  /** May be replaced at any time; applies to requests that arrive after that. */
   respond: Respond;
   /** Resolves to the first request, past or future, that matches. Rejects after `timeoutMs`, default 10 s. */
   waitFor(predicate: (request: ReceivedRequest) => boolean, timeoutMs?: number): Promise<ReceivedRequest>;

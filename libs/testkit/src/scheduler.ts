@@ -13,7 +13,7 @@ export interface TestScheduler extends AsyncDisposable {
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'services', 'scheduler', 'src', 'main.ts');
 const READY_MS = 60_000;
 
-/** A scheduler in a process of its own, which executors of a test announce themselves to; ready when this resolves. */
+/** A scheduler in its own process, for executors of a test to announce themselves to; ready when this resolves. */
 export async function startTestScheduler(
   natsUrl: string,
   env: Record<string, string> = {},

@@ -3,7 +3,7 @@ import type { Restartable, RunningServer } from '@errand/local-servers';
 /** A real server that one test file owns, in both modes at the same address for its whole life. */
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
-  /** Ends the process by SIGKILL; resolves when it is gone. Disk writes that the kernel has are kept. */
+  /** Ends the process by SIGKILL; resolves when it is gone. Disk writes that the kernel has accepted are kept. */
   kill(): Promise<void>;
   /** Starts it again on the same data and port; resolves when it answers. One that still runs is stopped first. */
   restart(): Promise<void>;

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A way to a server of this machine on which bytes take their time. */
+/** A proxy to a local server that delays the bytes. */
 export interface SlowProxy extends AsyncDisposable {
-  /** How long bytes take in each direction from here on, in milliseconds. They keep their order. */
+  /** The delay of bytes from here on in each direction, in milliseconds. They keep their order. */
   delayMs: number;
-  /** The server's URL by this way. */
+  /** The server's URL through this proxy. */
   readonly url: string;
 }
 

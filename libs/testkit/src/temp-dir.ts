@@ -7,7 +7,7 @@ export interface TempDir {
   remove(): Promise<void>;
 }
 
-/** Makes an empty folder. Every user may enter it: a server that refuses to run as root runs as another. */
+/** Makes an empty folder. Every user may enter it: a server that refuses to run as root runs as another user. */
 export async function makeTempDir(): Promise<TempDir> {
   const path = await mkdtemp(join(tmpdir(), 'errand-test-'));
   await chmod(path, 0o755);

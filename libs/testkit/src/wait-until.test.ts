@@ -7,7 +7,7 @@ test('waitUntil resolves to the first truthy value', async () => {
   expect(value).toBe('call 3');
 });
 
-test('waitUntil goes on after an error of the check', async () => {
+test('waitUntil continues after an error of the check', async () => {
   let calls = 0;
   const check = () => {
     if (++calls === 1) throw new Error('not yet');

@@ -12,7 +12,7 @@ export interface WaitUntilOptions {
  * Resolves to the first truthy value of `check`. Throws after `timeoutMs` with the last value, or the last error,
  * that was seen.
  *
- * It polls, so it is for conditions of other processes, which send no signal. Await a signal wherever there is one.
+ * It polls, so use it for conditions of other processes, which send no signal. Await a signal wherever there is one.
  */
 export async function waitUntil<T>(
   check: () => T | Promise<T>,

@@ -29,6 +29,6 @@ test('a restart of a running server keeps its messages', async () => {
   expect(await rawNatsRequest(nats.url, 'kept', 'three')).toMatchObject({ seq: 3 });
 });
 
-test('messages up to 2 MiB are taken', async () => {
+test('messages up to 2 MiB are accepted', async () => {
   expect(await rawNatsRequest(nats.url, 'kept', 'x'.repeat(2 * 1024 * 1024))).toMatchObject({ seq: 4 });
 });

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestPostgres, type TestPostgres } from '../src/postgres.ts';
 
-/** It looks neither at its connection nor for its parent, so it outlives both for a second or so. */
+/** It checks neither its connection nor its parent, so it outlives both for a second or so. */
 const BUSY = 'DO $$ BEGIN FOR i IN 1..40000000 LOOP END LOOP; END $$';
 
 let postgres: TestPostgres;

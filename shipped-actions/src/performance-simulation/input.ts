@@ -65,7 +65,7 @@ const inverter = z
   })
   .meta({ description: 'One inverter, or the sum of several, fed by all arrays.' });
 
-/** A design and its climate. Where a field is absent, its default or documented climate model stands in. */
+/** A design and its climate. If a field is absent, its default or documented climate model is used. */
 export const performanceInput = z
   .strictObject({
     location,
@@ -94,7 +94,7 @@ export const performanceInput = z
     }),
   })
   .check(({ value, issues }) => {
-    // Bounds that failed above leave the sum without a meaning.
+    // If bounds failed above, the sum has no meaning.
     if (issues.length > 0) return;
     for (const issue of impossibleMonths(value)) issues.push({ code: 'custom', input: value, ...issue });
   })

@@ -10,7 +10,7 @@ export interface HourLight {
   sunUp: number;
   /** Beam plus circumsolar light, on a plane that faces the sun. */
   directionalWm2: number;
-  /** From the rest of the sky, on a horizontal plane. */
+  /** Light from the rest of the sky, on a horizontal plane. */
   isotropicWm2: number;
   /** Sent back by the ground. */
   groundWm2: number;

@@ -18,7 +18,7 @@ export interface Plane extends PlaneGeometry {
 const COATED_COVER = coverTable(true);
 const BARE_COVER = coverTable(false);
 
-/** Gathers arrays into planes, so that the hourly work grows with orientations and not with arrays. */
+/** Groups arrays into planes, so that the hourly work grows with the number of orientations, not of arrays. */
 export function planesOf(arrays: PerformanceInput['arrays']): Plane[] {
   const planes = new Map<string, Plane>();
   for (const array of arrays) {

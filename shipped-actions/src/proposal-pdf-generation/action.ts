@@ -6,7 +6,7 @@ import { proposalDocument } from './proposal-document.ts';
 const RESOURCE = 'designs/{design_id}';
 const SIMULATION = 'performance_simulation';
 
-/** Makes a proposal for a design as a PDF, from what its simulation came to. The same input gives the same bytes. */
+/** Makes a proposal for a design as a PDF, from the result of its simulation. The same input gives the same bytes. */
 export const proposalPdfGeneration = defineAction({
   name: 'proposal_pdf_generation',
   version: '1',

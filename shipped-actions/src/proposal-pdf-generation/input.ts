@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { performanceResult } from '../performance-simulation/result.ts';
 import { line, paragraphs } from './printable-text.ts';
 
-// One object rather than a union, so that a wrong id is named as the id that it is.
+// One object rather than a union, so that a wrong id is reported as an id.
 const simulation = z
   .strictObject({
     job_id: JobId.optional().meta({
@@ -74,7 +74,7 @@ const price = z.strictObject({
 
 const section = z.strictObject({ heading: line(120), text: paragraphs(50_000) });
 
-/** All that a proposal says, beside what the simulation adds to it. */
+/** Everything in a proposal, apart from what the simulation adds to it. */
 export const proposalInput = z
   .strictObject({
     simulation,

@@ -25,12 +25,12 @@ const FACES = {
 };
 type Face = keyof typeof FACES;
 
-/** An A4 document whose bytes follow from what is drawn alone. */
+/** An A4 document whose bytes depend only on what is drawn. */
 export function openPdf(about: { title: string; author: string; date: string }): Pdf {
   const pdf = new PDFDocument({
     size: 'A4',
     margins: { top: MARGIN, left: MARGIN, right: MARGIN, bottom: FOOT },
-    // Page numbers say how many there are.
+    // Page numbers include the total.
     bufferPages: true,
     lang: 'en',
     displayTitle: true,
@@ -54,12 +54,12 @@ export function widthOf(pdf: Pdf): number {
   return pdf.page.width - pdf.page.margins.left - pdf.page.margins.right;
 }
 
-/** The room for blocks on an empty page. */
+/** The space for blocks on an empty page. */
 function pageRoom(pdf: Pdf): number {
   return pdf.page.height - pdf.page.margins.top - pdf.page.margins.bottom;
 }
 
-/** Goes on at the next page if this one has less room. */
+/** Moves on to the next page if this one has less room. */
 export function keepTogether(pdf: Pdf, height: number): void {
   if (pdf.y + height > pdf.page.height - pdf.page.margins.bottom) pdf.addPage();
 }
@@ -69,11 +69,13 @@ export interface TextStyle {
   size?: number;
   colour?: string;
   align?: 'left' | 'right' | 'center';
-  /** Figures of one width, for columns. */
+  /** Fixed-width figures, for columns. */
   tabular?: boolean;
 }
 
-/** Text in a box; returns the height that it took. Composed characters, since the typeface has no combining ones. */
+/**
+ * Text in a box; returns the height that it took. Characters are composed, since the typeface has no combining ones.
+ */
 export function putText(
   pdf: Pdf,
   text: string,
@@ -92,7 +94,7 @@ export function heightOf(pdf: Pdf, text: string, options: { width: number } & Te
   return pdf.heightOfString(text.normalize('NFC'), boxOf(options));
 }
 
-/** A heading that stands on the page of what follows, if `nextHeight` of that fits on a page with it. */
+/** A heading on the same page as what follows, if `nextHeight` of that fits on a page with it. */
 export function heading(pdf: Pdf, text: string, nextHeight: number): void {
   const width = widthOf(pdf);
   const height = heightOf(pdf, text, { width, face: 'bold', size: 14 });
@@ -104,7 +106,7 @@ export function heading(pdf: Pdf, text: string, nextHeight: number): void {
     y + putText(pdf, text, { x: leftOf(pdf), y, width, face: 'bold', size: 14, colour: COLOURS.accent }) + 8;
 }
 
-/** Running text, which goes on over as many pages as it needs. */
+/** Running text over as many pages as it needs. */
 export function paragraphs(pdf: Pdf, text: string): void {
   for (const paragraph of text.normalize('NFC').split(/(?:\r?\n){2,}/)) {
     if (paragraph.trim() === '') continue;
@@ -123,7 +125,7 @@ export function rule(pdf: Pdf, y: number, colour: string = COLOURS.hairline): vo
     .stroke(colour);
 }
 
-/** What stands at the foot of every page. Called once, when all pages are there. */
+/** The foot of every page. Called once, when all pages exist. */
 export function foot(pdf: Pdf, text: string): void {
   const { start, count } = pdf.bufferedPageRange();
   for (let index = start; index < start + count; index++) {

@@ -9,7 +9,7 @@ interface WithFont {
   _font: { font: { hasGlyphForCodePoint(code: number): boolean } };
 }
 
-test.each(['regular', 'bold'])('every character that is taken can be printed (%s)', (face) => {
+test.each(['regular', 'bold'])('every accepted character can be printed (%s)', (face) => {
   const pdf = openPdf({ title: 't', author: 'a', date: '2026-01-01' }).font(face);
   const { font } = (pdf as unknown as WithFont)._font;
   const missing: string[] = [];
@@ -34,7 +34,7 @@ test.each(['日本', '🙂', 'a\u0000', 'a\u202e', 'a\u200b', '\ud800', 'a\nb', 
   },
 );
 
-test('paragraphs take line ends and nothing else more', () => {
+test('paragraphs also accept line ends, but nothing else', () => {
   expect(paragraphs(10).safeParse('a\r\n\nb').success).toBe(true);
   expect(paragraphs(10).safeParse('a\tb').success).toBe(false);
 });

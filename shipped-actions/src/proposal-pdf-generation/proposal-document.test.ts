@@ -13,13 +13,13 @@ async function pdfOf(change: object): Promise<{ bytes: Buffer; pages: number }> 
   return { bytes, pages: bytes.toString('latin1').match(/\/Type \/Page\b/g)?.length ?? 0 };
 }
 
-test('the same input gives the same bytes, and another input others', async () => {
+test('the same input gives the same bytes, and another input gives others', async () => {
   const [first, second, third] = await Promise.all([pdfOf({}), pdfOf({}), pdfOf({ number: '2026-0118' })]);
   expect(first.bytes.equals(second.bytes)).toBe(true);
   expect(first.bytes.equals(third.bytes)).toBe(false);
 });
 
-test('long texts and long tables go on over as many pages as they need', async () => {
+test('long texts and long tables take as many pages as they need', async () => {
   const short = await pdfOf({});
   const text = `${'A roof that stays tight. '.repeat(40)}\n\n`.repeat(12).trim();
   const longText = await pdfOf({ sections: [{ heading: 'How we work', text }] });
@@ -35,7 +35,7 @@ test('its pages are A4', async () => {
   expect(text.match(/\/MediaBox \[0 0 595.28 841.89\]/g)).toHaveLength(pages);
 });
 
-test('a design that yields nothing has its proposal too', async () => {
+test('a design that yields nothing gets a proposal too', async () => {
   const dark = {
     ...SIMULATION,
     annual: { ...SIMULATION.annual, ac_kwh: 0 },

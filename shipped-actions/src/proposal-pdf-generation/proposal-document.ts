@@ -17,7 +17,7 @@ import { type Quote, quoteOf } from './quote.ts';
 import { table } from './table.ts';
 import { figure, longDate, MONTHS, money, quantity } from './wording.ts';
 
-/** A proposal as a PDF, ended and ready to be read. The same input gives the same bytes. */
+/** A proposal as a PDF, complete and ready to be read. The same input gives the same bytes. */
 export function proposalDocument(input: ProposalInput, simulation: PerformanceResult, designId: string): Pdf {
   const quote = quoteOf(input.price);
   const pdf = openPdf({ title: input.title, author: input.company.name, date: input.issued_on });
@@ -108,7 +108,7 @@ function keyFigures(pdf: Pdf, { annual, dc_kw }: PerformanceResult, quote: Quote
   const gap = 10;
   const width = (widthOf(pdf) - 3 * gap) / 4;
   const inner = width - 20;
-  // A price of nine digits must not run out of its card.
+  // A price of nine digits must not overflow its card.
   const fits = (size: number) =>
     figures.every(([, value]) => heightOf(pdf, value, { width: inner, face: 'bold', size }) < size * 2);
   const size = [13, 12, 11, 10, 9].find(fits) ?? 8;

@@ -32,7 +32,7 @@ export function quoteOf(price: ProposalInput['price']): Quote {
   return { currency, lines, net, taxName, taxPct, tax, total: rounded(net + tax) };
 }
 
-/** Digits after the point that the currency is paid in; 2 for one that is not known. */
+/** Digits after the decimal point in which the currency is paid; 2 for an unknown one. */
 function coinDigits(currency: string): number {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency });
   return format.resolvedOptions().maximumFractionDigits ?? 2;

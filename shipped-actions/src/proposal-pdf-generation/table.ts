@@ -11,8 +11,8 @@ const PAD = 5;
 const SIZE = 9;
 
 /**
- * A table under its heading, on one page if it fits there, else over several with its head on each. `last` rows are
- * sums: they stand out.
+ * A table under its heading, on one page if it fits there, otherwise over several with its head on each. The `last`
+ * rows are sums and stand out.
  */
 export function table(
   pdf: Pdf,
@@ -36,7 +36,7 @@ export function table(
   ];
   putHead(pdf, columns);
   for (const [index, { cells, isSum }] of all.entries()) {
-    // Sums do not stand alone at the head of a page.
+    // Sums must not stand alone at the top of a page.
     const together = index === rows.length - 1 ? all.slice(index) : [{ cells, isSum }];
     const needed = together.reduce(
       (sum, each) => sum + rowHeight(pdf, columns, each.cells, each.isSum ? 'bold' : 'regular'),

@@ -1,4 +1,4 @@
-/* How figures and dates read in a proposal. */
+/* The format of figures and dates in a proposal. */
 
 export const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -8,7 +8,7 @@ export function figure(value: number, digits = 0): string {
   );
 }
 
-/** With as many digits as the value has, up to three. */
+/** With as many decimals as the value has, up to three. */
 export function quantity(value: number): string {
   return new Intl.NumberFormat('en', { maximumFractionDigits: 3 }).format(value);
 }

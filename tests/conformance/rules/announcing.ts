@@ -16,7 +16,7 @@ export const announcing: readonly Rule[] = [
   { id: 'P4', kind: 'alongside', title: 'renews its lease', check: renews },
 ];
 
-/** The contracts are there, or the test would not have begun. */
+/** The contracts exist, or the test would not have begun. */
 async function announces({ bus }: Stage): Promise<string> {
   for (const action of ACTIONS) {
     const { contract } = await liveContract(bus, action);

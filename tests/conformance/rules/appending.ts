@@ -84,7 +84,7 @@ async function allGuarded({ play }: Stage): Promise<string> {
   return `${count} appends, each guarded by its predecessor`;
 }
 
-/** What it cannot read is stored behind its back; the job must still come to its end. */
+/** An unreadable event is stored without its knowledge; the job must still come to its end. */
 async function decidesAnew({ play }: Stage): Promise<string> {
   const job = await play.request('conformance_sleep', { ms: 1_000 });
   await play.until(job, 'a start', hasStarted);

@@ -95,7 +95,7 @@ async function staysOut({ bus, play, candidate, patienceMs }: ProcessStage): Pro
     throw new RuleBroken('the executor that was paused still holds the job', { cause });
   });
   const { num_ack_pending: held } = await workOfAction(bus, 'conformance_sleep');
-  // Told from before: a job that has ended by now says nothing about the message.
+  // Such a report predates the check: a job that has ended by now proves nothing about the message.
   if (!(await play.eventsOf(job)).some(isEnding)) must(held === 1, 'it acknowledged what another one runs');
   const events = await play.ended(job);
   must(told(events) === 'requested started#1 started#2 succeeded#2', told(events));
@@ -147,7 +147,7 @@ async function shares({ play, candidate, patienceMs }: ProcessStage): Promise<st
   return `${count} jobs, each run once, by ${ids.size} copies`;
 }
 
-/** Who began the attempt of this number, once it has begun. */
+/** The executor that began the attempt with this number, once it has begun. */
 async function startOf(
   { play }: Pick<ProcessStage, 'play'>,
   job: PlayedJob,

@@ -9,7 +9,7 @@ import { must, type Rule, RuleBroken, RuleSkipped, type Stage } from '../rule.ts
 import { executorOf, liveContract, untilSettled } from '../standings.ts';
 
 const LARGE = { text: 'ü'.repeat(200_000) };
-/** How long an action that an executor need not have is waited for. */
+/** How long to wait for an action that is optional for executors. */
 const OPTIONAL_MS = 5_000;
 const UNREADABLE = ['not JSON', '{"type":"JobRequested"}'];
 
@@ -74,7 +74,7 @@ async function passesLarge({ bus, play }: Stage): Promise<string> {
 
 async function tellsProgress({ bus, play }: Stage): Promise<string> {
   const action = 'conformance_progress';
-  // It may be announced after the actions that every executor has.
+  // It may be announced after the required actions.
   await waitUntil(() => liveContract(bus, action), { timeoutMs: OPTIONAL_MS }).catch((cause) => {
     throw new RuleSkipped(`there is no action ${action}`, { cause });
   });

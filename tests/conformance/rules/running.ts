@@ -67,7 +67,9 @@ async function endedOnce({ play }: Stage): Promise<string> {
   return `${play.jobs.length} jobs, nothing after an ending`;
 }
 
-/** Canceled while no executor was there: the request comes for the first time then, and so does the due. */
+/**
+ * Canceled while no executor was running: the request, and then the due, is delivered for the first time after that.
+ */
 async function leavesEnded(stage: ProcessStage): Promise<string> {
   const { play, candidate } = stage;
   const by = 'conformance';
@@ -137,7 +139,7 @@ async function timesOut({ play }: Stage): Promise<string> {
   return `${told(events)}, ${code}`;
 }
 
-/** Who began the newest attempt. */
+/** The executor that began the newest attempt. */
 export function executorIdOf(events: readonly LoggedEvent[]): string | undefined {
   const started = events.findLast(({ token }) => token === 'started')?.event;
   return started?.type === 'JobStarted' ? started.data.executor_id : undefined;

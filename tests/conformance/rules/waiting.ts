@@ -3,7 +3,7 @@ import { must, type Rule, type Stage } from '../rule.ts';
 import { executorOf, untilSettled } from '../standings.ts';
 
 const START_AFTER_MS = 2_500;
-/** What clocks may differ by. */
+/** How far clocks may differ. */
 const CLOCK_MS = 1_000;
 
 export const waiting: readonly Rule[] = [

@@ -3,7 +3,7 @@ import { getPerformanceSimulationStatus, runPerformanceSimulation } from '../.ge
 import type { RunPerformanceSimulation422 } from '../.generated/kubb/types/index.ts';
 import { authorization, BASE_URL, SIMULATION, TENANT_ID, tell, WRONG } from './order.ts';
 
-/* kubb's client, which answers with data of success also when the request was refused. */
+/* kubb's client, which returns success-typed data even when the request was refused. */
 
 setConfig({ baseURL: BASE_URL, headers: { authorization, 'content-type': 'application/json' } });
 

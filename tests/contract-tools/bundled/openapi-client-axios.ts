@@ -3,7 +3,7 @@ import { OpenAPIClientAxios } from 'openapi-client-axios';
 import type { Client } from '../.generated/openapi-client-axios.d.ts';
 import { authorization, BASE_URL, SIMULATION, TENANT_ID, tell, WRONG } from './order.ts';
 
-/* openapi-client-axios, which reads the document when it runs. */
+/* openapi-client-axios, which reads the document at run time. */
 
 const definition = JSON.parse(await readFile('.generated/openapi.json', 'utf8'));
 const api = new OpenAPIClientAxios({

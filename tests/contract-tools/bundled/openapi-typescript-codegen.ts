@@ -1,7 +1,7 @@
 import { ApiError, OpenAPI, RunsService } from '../.generated/codegen';
 import { API_KEY, BASE_URL, SIMULATION, TENANT_ID, tell, WRONG } from './order.ts';
 
-/* openapi-typescript-codegen, which throws what is refused. */
+/* openapi-typescript-codegen, which throws on refusals. */
 
 OpenAPI.BASE = BASE_URL;
 OpenAPI.TOKEN = API_KEY;

@@ -2,7 +2,10 @@ import { isErrorFromAlias } from '@zodios/core';
 import { api, createApiClient } from '../.generated/zodios.ts';
 import { authorization, BASE_URL, SIMULATION, TENANT_ID, tell, WRONG } from './order.ts';
 
-/* openapi-zod-client, which checks what it sends and gets by zod. Of a run's answers it knows the first only, the summary. */
+/*
+ * openapi-zod-client, which validates requests and answers with zod. It knows only the first answer of a run, the
+ * summary.
+ */
 
 const options = { axiosConfig: { headers: { authorization } } };
 const client = createApiClient(BASE_URL, options);
@@ -16,7 +19,7 @@ if (!('job_id' in run && typeof run.job_id === 'string'))
   throw new Error(`not accepted: ${JSON.stringify(run)}`);
 const queries = { job_id: run.job_id, wait: 60 };
 const { status, results } = await client.getPerformanceSimulationStatus({ params, queries });
-// What zod would refuse is not sent but without its check.
+// To send what zod would refuse, its check has to be turned off.
 const refused: unknown = await createApiClient(BASE_URL, { ...options, validate: 'response' })
   .runPerformanceSimulation(WRONG, { params })
   .catch((error) => error);

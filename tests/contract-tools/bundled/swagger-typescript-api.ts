@@ -1,7 +1,7 @@
 import { Api } from '../.generated/swagger.ts';
 import { authorization, BASE_URL, SIMULATION, TENANT_ID, tell, WRONG } from './order.ts';
 
-/* swagger-typescript-api, which throws what is refused. */
+/* swagger-typescript-api, which throws on refusals. */
 
 const { v2 } = new Api({ baseUrl: BASE_URL, baseApiParams: { headers: { authorization } } });
 

@@ -1,7 +1,7 @@
 import createClient from 'openapi-fetch';
 import type { paths } from '../.generated/openapi-typescript.ts';
 
-/* Runs a job, waits and reads its typed result, by a client that openapi-typescript and openapi-fetch make. */
+/* Runs a job, waits and reads its typed result, with a client made by openapi-typescript and openapi-fetch. */
 
 const { BASE_URL: baseUrl = '', API_KEY: key = '', TENANT_ID: tenant_id = '' } = process.env;
 const client = createClient<paths>({ baseUrl, headers: { authorization: `Bearer ${key}` } });

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 
-/** Writes a certificate for `localhost` that signs itself, and its key, both PEM, to the folder. */
+/** Writes a self-signed certificate for `localhost` and its key, both PEM, to the folder. */
 export async function writeCertificate(folder: string): Promise<{ certFile: string; keyFile: string }> {
   const extensions = [
     { name: 'basicConstraints', cA: true },

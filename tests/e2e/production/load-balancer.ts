@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Hands each connection to one of the gateways that say they are ready, in turn. */
+/** Hands each connection to one of the gateways that report ready, in turn. */
 export interface LoadBalancer extends AsyncDisposable {
   readonly url: string;
 }

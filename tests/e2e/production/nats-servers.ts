@@ -10,10 +10,10 @@ import { ROOT } from '../page-blocks.ts';
 export interface NatsServers extends AsyncDisposable {
   /** `host:port` of each, by the name that the configuration gives it. */
   readonly hosts: ReadonlyMap<string, string>;
-  /** Ends one by SIGKILL and deletes its disk; resolves once that is done. */
+  /** Kills one by SIGKILL and deletes its disk; resolves once that is done. */
   lose(name: string): Promise<void>;
   start(name: string): Promise<void>;
-  /** Resolves once all of them are healthy: each has all of the log. */
+  /** Resolves once all of them are healthy: each has the whole log. */
   healthy(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ interface Node {
   child?: ChildProcess;
 }
 
-/** `files` are the certificate of all of them and its key. */
+/** `files` are the certificate that all of them share, and its key. */
 export async function startNatsServers(options: {
   folder: string;
   password: string;
@@ -52,7 +52,7 @@ export async function startNatsServers(options: {
     node.child = spawn(binary, args, { env: { NATS_PASSWORD: password }, stdio: 'ignore' });
   }
 
-  /** Puts a server's own name, ports and files for those of the page. */
+  /** Replaces the page's name, ports and files by the server's own. */
   function onThisMachine(text: string, node: Node): string {
     let own = text
       .replace('server_name: nats-1', `server_name: ${node.name}`)

@@ -6,9 +6,9 @@ import { type Appender, type AppendOutcome, type AppendRequest, guardOf } from '
 
 export interface BatchAppender {
   /**
-   * Appends events of different jobs: all of them at once where the server can, else one by one, each under the guard
-   * of its job. The outcomes are in the order of the requests.
-   * @throws LogUnavailable when the log left any of them open. Appending the same events again settles that.
+   * Appends events of different jobs: all at once if the server can, else one by one, each under the guard of its job.
+   * The outcomes are in the order of the requests.
+   * @throws LogUnavailable when the outcome of any of them is unknown. Appending the same events again settles that.
    * @throws EventTooLarge
    */
   appendBatch(requests: readonly AppendRequest[]): Promise<AppendOutcome[]>;
@@ -19,8 +19,8 @@ const MAX_BATCH = 1_000;
 const STEP_TIMEOUT_MS = 3_000;
 
 /**
- * A batch that fails as a whole – a guard that does not hold, too many batches at once, no answer – is not looked into
- * any further: appending its events singly tells of each what became of it, also if the batch was stored after all.
+ * A batch that fails as a whole – a guard that does not hold, too many batches at once, no answer – is not examined
+ * further: appending its events one by one gives the outcome of each, even if the batch was stored after all.
  */
 export function createBatchAppender(nc: NatsConnection, append: Appender['append']): BatchAppender {
   return {
@@ -37,7 +37,7 @@ export function createBatchAppender(nc: NatsConnection, append: Appender['append
   };
 }
 
-/** The versions that the events were stored under, or undefined when the batch failed or nothing was heard of it. */
+/** The versions that the events were stored under, or undefined when the batch failed or got no answer. */
 async function appendAtomically(
   nc: NatsConnection,
   requests: readonly AppendRequest[],

@@ -19,7 +19,7 @@ export interface AppendRequest {
   /** Version of the newest event of the job that the writer has seen; 0 for none. */
   readonly expectedVersion: number;
   readonly lane?: Lane;
-  /** For how long to go on through silence and elections, in milliseconds. Default 5,000. */
+  /** How long to keep trying through silence and elections, in milliseconds. Default 5,000. */
   readonly deadlineMs?: number;
 }
 
@@ -84,9 +84,9 @@ export function createAppender(
   }
 
   /**
-   * Reads from the leader what became of an append whose answer left it open; undefined: not known yet. Only one
-   * event can follow the expected version and it never changes, so what is found there is the final word; the
-   * newest event of the job or of the subject may be a later one.
+   * Asks the leader what became of an append whose outcome is open; undefined: not known yet. Only one event can follow
+   * the expected version and it never changes, so what is found there is final; the newest event of the job or of the
+   * subject may be a later one.
    */
   async function settle(
     request: AppendRequest,
@@ -95,7 +95,7 @@ export function createAppender(
   ): Promise<AppendOutcome | undefined> {
     const { ref, event, expectedVersion } = request;
     const job = jobSubjects(ref);
-    // A request has its subject to itself; to look for it from the log's first event on would read all of the log.
+    // A request has its own subject; searching for it from the log's first event would read the whole log.
     const followers =
       expectedVersion === 0 ? { last_by_subj: subject } : { seq: expectedVersion + 1, next_by_subj: job };
     try {

@@ -1,6 +1,6 @@
 import { createInbox, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 
-/** What the server said of one publish. */
+/** The server's answer to one publish. */
 type Ack =
   | { kind: 'stored'; sequence: number }
   | { kind: 'refused'; code: number; description: string }
@@ -22,8 +22,8 @@ interface Waiting {
 const SWEEP_MS = 50;
 
 /**
- * Publishes to a stream and resolves with the server's word, in about a third of the client time of `js.publish`:
- * one inbox for all replies and one timer for all deadlines, rather than one of each per message.
+ * Publishes to a stream and resolves with the server's answer, in about a third of the client time of `js.publish`: one
+ * inbox for all replies and one timer for all deadlines, instead of one of each per message.
  */
 export function createPublisher(nc: NatsConnection, ackTimeoutMs: number): Publisher {
   const inbox = `${createInbox()}.`;
@@ -48,7 +48,7 @@ export function createPublisher(nc: NatsConnection, ackTimeoutMs: number): Publi
   let sweep: NodeJS.Timeout | undefined;
   const sweepOverdue = () => {
     const now = performance.now();
-    // Insertion order is deadline order, so the first that is not due ends the sweep.
+    // Insertion order is deadline order, so the first entry that is not due ends the sweep.
     for (const [id, entry] of waiting) {
       if (entry.deadlineMs > now) break;
       settle(id, { kind: 'silent' });

@@ -3,7 +3,7 @@ import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { JS, jsCode, LogUnavailable } from '../errors.ts';
 
-/** What a stored value is checked with when it is read: a zod schema fits. */
+/** Validates a stored value when it is read: a zod schema fits. */
 export interface ValueSchema<T> {
   safeParse(json: unknown): { data?: T | undefined };
 }
@@ -16,24 +16,24 @@ export interface Bucket<T> {
   /** Writes only if the key is absent; false if it was there. */
   create(key: string, value: T): Promise<boolean>;
   /**
-   * Makes another value of the stored one, and does so again when another writer was faster, so that no change is lost.
-   * Resolves with what is stored then; undefined for a key that is absent, of which nothing is made. Nothing is
-   * written where `make` returns what it was given.
+   * Replaces the stored value with what `make` returns for it, and retries if another writer was faster, so that no
+   * change is lost. Resolves with what is stored then; undefined for an absent key, for which `make` is not called.
+   * Nothing is written if `make` returns its argument.
    */
   change(key: string, make: (stored: T) => T): Promise<T | undefined>;
-  /** The same, also of a key that is absent or whose value cannot be read, of which `make` is given undefined. */
+  /** The same, but `make` is also called, with undefined, if the key is absent or its value cannot be read. */
   upsert(key: string, make: (stored: T | undefined) => T): Promise<T>;
   delete(key: string): Promise<void>;
 }
 
-/** A bucket of which a copy is held in memory, followed live. */
+/** A bucket with a copy in memory that follows its changes live. */
 export interface WatchedBucket<T> extends Bucket<T> {
   /** From memory: what was known a few milliseconds ago. */
   peek(key: string): T | undefined;
   entries(): IterableIterator<[string, T]>;
   /**
    * Resolves when memory holds whatever the server had stored at the time of the call.
-   * @throws LogUnavailable when that is not so within 5 s.
+   * @throws LogUnavailable when that takes longer than 5 s.
    */
   caughtUp(): Promise<void>;
   close(): void;
@@ -51,8 +51,8 @@ export async function openBucket<T>(
 }
 
 /**
- * Opens a bucket and follows it. Resolves when all that it held is in memory. `onChange` is told when the server stored
- * what it is told of, Unix milliseconds by the server's clock.
+ * Opens a bucket and follows it. Resolves when all that it held is in memory. `onChange` is also given the time at
+ * which the server stored the change, in Unix milliseconds by the server's clock.
  */
 export async function watchBucket<T>(
   nc: NatsConnection,
@@ -64,7 +64,7 @@ export async function watchBucket<T>(
   const known = new Map<string, T>();
   const loaded = Promise.withResolvers<void>();
   const status = await kv.status();
-  // What was stored before the watch began is in its first load, also where its newest revision was purged since.
+  // What was stored before the watch began is in its first load, even if its newest revision has been purged since.
   const revisions = createHighWaterMark(status.streamInfo.state.last_seq);
   let toLoad = status.values;
   if (toLoad === 0) loaded.resolve();
@@ -136,7 +136,7 @@ function bucketOf<T>(kv: KV, schema: ValueSchema<T>): Bucket<T> {
   };
 }
 
-/** Writes only if the revision, 0 for none, is still the newest of the key; false if it is not. */
+/** Writes only if the revision, 0 for none, is still the newest of the key; otherwise false. */
 async function putAfter(kv: KV, key: string, value: string, revision: number): Promise<boolean> {
   try {
     await kv.put(key, value, { previousSeq: revision });

@@ -2,18 +2,18 @@ import { BUCKETS, EXECUTOR_ALIVE_MS, ExecutorHeartbeat } from '@errand/contracts
 import type { NatsConnection } from '@nats-io/transport-node';
 import { watchBucket } from './buckets.ts';
 
-/** Which executors live, by their own word. */
+/** Which executors are alive, by their own reports. */
 export interface Heartbeats extends Disposable {
-  /** The newest of each executor that was heard of within `EXECUTOR_ALIVE_MS`. */
+  /** The newest heartbeat of each executor that was heard of within `EXECUTOR_ALIVE_MS`. */
   list(): ExecutorHeartbeat[];
-  /** Whether an executor has said within that time that it stops. */
+  /** Whether an executor has announced within that time that it is stopping. */
   hasLeft(executorId: string): boolean;
 }
 
-/** Follows the heartbeats of executors. The server drops old ones without a word. */
+/** Follows the heartbeats of executors. The server drops old ones without notice. */
 export async function watchHeartbeats(nc: NatsConnection): Promise<Heartbeats> {
   const heard = new Map<string, { heartbeat: ExecutorHeartbeat; at: number }>();
-  /** Executor id → when it said so. */
+  /** Executor id → when it announced that. */
   const left = new Map<string, number>();
   const isOld = (at: number) => performance.now() - at >= EXECUTOR_ALIVE_MS;
   const bucket = await watchBucket(nc, BUCKETS.executors, ExecutorHeartbeat, (key, heartbeat) => {

@@ -54,10 +54,10 @@ export function createCommands<S extends CommandSet>(
     async answer(handlers, onError) {
       const subscriptions = Object.entries(commands).map(([command, { request }]) =>
         nc.subscribe(commandSubject(service, command), {
-          // All processes of the service stand in one queue.
+          // All processes of the service share one queue group.
           queue: service,
           callback: (error, message) => {
-            // Which request belongs to which handler is known to `Handlers` only.
+            // Only `Handlers` knows which request belongs to which handler.
             const handle = handlers[command] as (request: unknown) => Promise<unknown>;
             if (!error) void respond(message, { request, handle, onError });
           },
@@ -88,7 +88,7 @@ async function respond(
   }
 }
 
-/** Undefined where a message is not JSON. */
+/** Undefined if a message is not JSON. */
 export function readJson(message: Msg): unknown {
   try {
     return message.json();

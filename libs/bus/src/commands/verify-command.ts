@@ -4,8 +4,8 @@ import { LogUnavailable } from '../errors.ts';
 import { readJson } from './commands.ts';
 
 /*
- * A request that may take many minutes. So that neither side waits for one that is gone, the process that works on it
- * says so every few seconds, and the one that asked answers that it still listens.
+ * A request that may take many minutes. So that neither side waits for one that is gone, the working process reports
+ * every few seconds, and the asking one answers that it still listens.
  */
 
 export type VerifyHandler = (request: VerifyRequest, signal: AbortSignal) => Promise<VerifyAnswer>;
@@ -13,11 +13,11 @@ export type VerifyHandler = (request: VerifyRequest, signal: AbortSignal) => Pro
 export interface VerifyCommand {
   /**
    * Has one process of the projection compare everything with the log; ends when the signal is aborted.
-   * @throws LogUnavailable when no process answers, or the one that was at it is gone
+   * @throws LogUnavailable when no process answers, or the one that worked on it is gone
    */
   askVerify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyAnswer>;
   /**
-   * Answers requests, from when it resolves; a handler's signal is aborted when nobody waits for its answer any more.
+   * Answers requests, from when it resolves; a handler's signal is aborted when nobody waits for its answer any longer.
    * Resolves with the way to stop.
    */
   answerVerify(handle: VerifyHandler, onError: (error: unknown) => void): Promise<() => void>;
@@ -38,7 +38,7 @@ export function createVerifyCommand(nc: NatsConnection): VerifyCommand {
       const subscription = nc.subscribe(inbox, {
         callback: (error, message) => {
           clearTimeout(timer);
-          // The server answers so where nobody takes the command.
+          // The server's answer where nobody takes the command.
           if (error || message.headers?.code === 503) return giveUp();
           const answer = VerifyAnswer.safeParse(readJson(message));
           if (answer.success) return resolve(answer.data);

@@ -6,7 +6,7 @@ interface EndpointHint {
   readonly endpointId: string;
 }
 
-/** Tells other processes that endpoints have something to be sent. Hints may get lost; whoever listens also looks. */
+/** Tells other processes which endpoints have something to be sent. Hints may get lost, so listeners also poll. */
 export interface WebhookHints {
   hintEndpoints(endpoints: readonly EndpointHint[]): void;
   /** Returns the way to stop. */

@@ -14,7 +14,7 @@ export interface ConnectOptions {
   access?: ServerAccess;
   /** Shown in the server's monitoring. */
   name: string;
-  /** Told of lost and regained connections, and of why there is none to begin with. */
+  /** Told of lost and regained connections, and of why there is no first one yet. */
   onStatus?: (status: 'unreachable' | 'disconnected' | 'reconnected' | 'error', detail: string) => void;
   /** Gives up waiting for the first connection. */
   signal?: AbortSignal;
@@ -26,15 +26,15 @@ export interface BusConnection {
   isConnected(): boolean;
   /** Calls back after each reconnection; returns the way to stop that. */
   onReconnected(callback: () => void): () => void;
-  /** The same of each connection that is lost. */
+  /** The same for each lost connection. */
   onDisconnected(callback: () => void): () => void;
 }
 
 const RECONNECT_PAUSE_MS = 250;
 
 /**
- * A NATS connection that comes back for ever. The first one is waited for as well; why there is none yet is told, each
- * reason once.
+ * A NATS connection that always reconnects. The first one is waited for as well; each reason why there is none yet is
+ * reported once.
  * @throws Error when the server does not let this process in, or its address or files cannot be used
  */
 export async function connectBus(options: ConnectOptions): Promise<BusConnection> {
@@ -84,7 +84,7 @@ async function firstConnection(options: ConnectOptions): Promise<NatsConnection>
     noAsyncTraces: true,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_PAUSE_MS,
-    // Who is let in no more may be let in again: readiness tells of the time between.
+    // A process that is refused now may be let in later: readiness reports the time between.
     ignoreAuthErrorAbort: true,
     // A server that hangs is noticed after two silent pings.
     pingInterval: 5_000,

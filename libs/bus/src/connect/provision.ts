@@ -24,7 +24,7 @@ import { JS, jsCode, UnfitServer } from '../errors.ts';
 import { askPatiently } from './ask-patiently.ts';
 
 /**
- * Makes the streams and the buckets what the topology says, whoever else is doing so at the same moment.
+ * Makes the streams and the buckets match the topology, even if other processes do so at the same moment.
  * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration.
  */
 export async function provision(nc: NatsConnection, settings: TopologySettings): Promise<void> {
@@ -41,7 +41,7 @@ export async function provision(nc: NatsConnection, settings: TopologySettings):
   }
 }
 
-/** Makes a durable consumer of JOBS what its spec says, and the one that brings back what it could not read. */
+/** Makes a durable consumer of JOBS match its spec, and the one that redelivers what it could not read. */
 export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec): Promise<void> {
   for (const each of [spec, redriveConsumer(spec.name)]) {
     const config = {
@@ -57,7 +57,7 @@ export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec):
       try {
         return await jsm.consumers.add(each.stream, { ...config });
       } catch (error) {
-        // It is there with other settings, as of a process that was started with another lease: the newest ones count.
+        // It exists with other settings, as of a process that was started with another lease: the newest ones count.
         if (jsCode(error) !== JS.consumerExists) throw error;
         return jsm.consumers.update(each.stream, each.name, { ...config });
       }
@@ -65,7 +65,7 @@ export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec):
   }
 }
 
-/** Takes a durable consumer away, and the one that brings back what it could not read. One that is not there is no error. */
+/** Removes a durable consumer, and the one that redelivers what it could not read. A missing one is no error. */
 export async function removeConsumer(nc: NatsConnection, { stream, name }: { stream: string; name: string }) {
   for (const each of [{ stream, name }, redriveConsumer(name)]) {
     await askPatiently(async (options) => {
@@ -82,7 +82,7 @@ function isShortOfRoom(error: unknown): boolean {
   return code === JS.storageExceeded || code === JS.accountLimitExceeded;
 }
 
-/** A server sets aside what each stream may grow to, whatever is in it. */
+/** A server reserves what each stream may grow to, whatever is in it. */
 function tooSmall(settings: TopologySettings, cause: unknown): UnfitServer {
   const bytes = reservedBytes(settings);
   return new UnfitServer(
@@ -93,7 +93,7 @@ function tooSmall(settings: TopologySettings, cause: unknown): UnfitServer {
   );
 }
 
-/** @throws UnfitServer below MIN_NATS_VERSION: older servers drop the guard of an append without a word. */
+/** @throws UnfitServer below MIN_NATS_VERSION: older servers silently drop the guard of an append. */
 export function assertVersion(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [minMajor = 0, minMinor = 0] = MIN_NATS_VERSION.split('.').map(Number);
@@ -107,7 +107,7 @@ export function assertVersion(version: string): void {
 const ROOM_TRIES = 4;
 const ROOM_PAUSE_MS = 200;
 
-/** While several processes make a stream at once, its room is counted more than once for a moment. */
+/** While several processes create a stream at once, its room is briefly counted more than once. */
 async function provisionWithRoom(
   nc: NatsConnection,
   wanted: ReturnType<typeof streams>[number],
@@ -144,12 +144,12 @@ async function provisionStream(
   }
 }
 
-/** So many events a second, and no version of a log is one of the log that is made after its loss. */
+/** No log is expected to store this many events a second, so no version recurs in the log made after its loss. */
 const MAX_EVENTS_PER_S = 100_000;
 
 /**
- * Versions of a new log begin beyond those of any that there was before, so that no version and no cursor of a feed means
- * two things. They have 15 digits until the year 2286.
+ * Versions of a new log begin above those of any earlier log, so that no version and no feed cursor is ambiguous. They
+ * have 15 digits until the year 2286.
  */
 function firstVersion(): number {
   return Math.floor(Date.now() / 1_000) * MAX_EVENTS_PER_S;
@@ -166,7 +166,7 @@ async function addStream(
       await jsm.streams.add(config.name === JOBS_STREAM ? { ...config, first_seq: firstVersion() } : config)
     ).config;
   } catch (error) {
-    // The server looks for room before it looks whether the stream is there already.
+    // The server checks for room before it checks whether the stream exists.
     if (jsCode(error) !== JS.streamNameInUse && !isShortOfRoom(error)) throw error;
     const stored = await jsm.streams.info(config.name).catch(() => {
       throw error;

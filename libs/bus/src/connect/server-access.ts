@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { type ConnectionOptions, credsAuthenticator } from '@nats-io/transport-node';
 
-/** How a process proves to NATS who it is, and how it tells that the server is the right one. */
+/** How a process authenticates to NATS, and how it verifies the server. */
 export interface ServerAccess {
   /** A credentials file of NATS, with a JWT and its seed. */
   readonly natsCredsFile?: string | undefined;
-  /** PEM: who has to have signed the server's certificate, instead of the authorities that Node knows. */
+  /** PEM: the authorities that may have signed the server's certificate, instead of those that Node knows. */
   readonly natsCaFile?: string | undefined;
-  /** PEM, for servers that want to see a certificate: the client's own, and its key. */
+  /** PEM, for servers that require a client certificate: the client's own, and its key. */
   readonly natsCertFile?: string | undefined;
   readonly natsKeyFile?: string | undefined;
 }
@@ -16,11 +16,11 @@ type Access = Pick<ConnectionOptions, 'servers' | 'user' | 'pass' | 'token' | 'a
 
 /**
  * What the client has to be told, since it ignores all of a URL but host and port. `servers` are
- * `nats://[user:password@|token@]host[:port]`, separated by commas; the first user or token holds for all of them.
- * `tls://`, and any file of TLS, refuses a server without TLS; a server that offers TLS is always asked for it. The
- * client compares certificates with names only, so a server with TLS is not found by an address.
- * @throws Error naming the file that cannot be used, or which of the addresses, of which nothing is shown: any part of it
- * may be of a secret
+ * `nats://[user:password@|token@]host[:port]`, separated by commas; the first user or token applies to all of them.
+ * `tls://`, and any TLS file, refuses a server without TLS; a server that offers TLS is always asked for it. The client
+ * checks certificates against names only, so a server with TLS cannot be reached by IP address.
+ * @throws Error naming the unusable file, or which of the addresses is wrong. No part of an address is shown, since any
+ * part may belong to a secret
  */
 export async function serverAccess(servers: string, files: ServerAccess = {}): Promise<Access> {
   const urls = servers.split(',').map((text, index) => urlOf(text.trim(), index + 1));

@@ -4,8 +4,8 @@ import { LogUnavailable } from '../errors.ts';
 
 export interface ServerClock {
   /**
-   * How far `now` is ahead of the clock of the log's server, in milliseconds; negative if it is behind. What the way of
-   * one question could explain is left out, so it is 0 for clocks that may be the same.
+   * How far `now` is ahead of the clock of the log's server, in milliseconds; negative if it is behind. What one round
+   * trip could explain is left out, so it is 0 for clocks that may be the same.
    * @throws LogUnavailable
    */
   clockAheadMs(now?: () => number): Promise<number>;

@@ -5,13 +5,13 @@ import { JS, jsCode } from '../errors.ts';
 import { askPatiently } from './ask-patiently.ts';
 import { removeConsumer } from './provision.ts';
 
-/** A consumer of an action was named by that alone. */
+/** A consumer was named by its action alone. */
 const CONSUMER = /^executor-[a-z][a-z0-9_]*$/;
-/** Waits were a stream of their own. */
+/** Waits had a stream of their own. */
 const WAITS_STREAM = 'TIMERS';
 
 /**
- * Takes away what version 1 of the executor protocol had and this one has not. Executors of that version stop, since their
+ * Removes what version 1 of the executor protocol had and this one has not. Executors of that version stop, since their
  * consumer is gone. Resolves with the names of their consumers.
  */
 export async function removeVersionOne(nc: NatsConnection): Promise<string[]> {

@@ -11,14 +11,14 @@ export interface BatchOptions {
   /** Most events in one batch. */
   maxBatch: number;
   /**
-   * Must have made the batch durable when it resolves: the events are acknowledged then and not before. Events that
-   * never can be are given back with the reason; they are parked.
+   * Must have made the batch durable when it resolves: only then are the events acknowledged. Events that can never be
+   * durable are returned with the reason; they are parked.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a handler that refuses nothing need not say so.
   handle: (batch: RecordedEvent[]) => Promise<readonly RefusedEvent[] | void>;
   /** Told of events that cannot be read or were refused. They are parked, so that they block nothing. */
   onUnreadable: (event: Unreadable) => void;
-  /** Told each time a batch failed. It is tried again in place, ever less often, until it succeeds. */
+  /** Told of each failed batch. It is retried in place, at growing intervals, until it succeeds. */
   onError: (error: unknown) => void;
   signal: AbortSignal;
 }
@@ -31,8 +31,8 @@ export interface RefusedEvent {
 const MAX_RETRY_PAUSE_MS = 5_000;
 
 /**
- * Handles a consumer's events in batches: whatever has arrived while the last batch was at work, so batches grow
- * with the load and an idle system waits for nothing. Resolves once stopped; what is not finished then is given back.
+ * Handles a consumer's events in batches: each is what arrived while the last one was handled, so batches grow with the
+ * load and an idle system waits for nothing. Resolves once stopped; unfinished events are then given back.
  */
 export async function consumeBatches(nc: NatsConnection, options: BatchOptions): Promise<void> {
   await Promise.all([
@@ -72,7 +72,7 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
       while (arrived.length >= maxBatch * 2 && !signal.aborted) await room.wait();
     }
   })();
-  // The reader ends when stopped and also when the consumer is lost; either way nobody may wait on.
+  // The reader ends when stopped and also when the consumer is lost; in both cases nobody may wait on.
   let ended = false;
   reading
     .catch(() => {})
@@ -93,7 +93,7 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
     await handleBatch(nc, batch, options);
   }
   await reading;
-  // Another process need not wait for the ack wait to be over.
+  // So another process need not wait out the ack wait.
   for (const message of arrived) message.nak();
   if (!signal.aborted) throw new Error(`the consumer ${options.consumer.name} ended`);
 }

@@ -6,7 +6,7 @@ import { type PullOptions, pullMessages, type Verdict } from './pull-messages.ts
 
 export interface Work {
   readonly recorded: RecordedEvent;
-  /** 1 for the first delivery. A higher count says that whoever had it before may be dead, or only slow. */
+  /** 1 for the first delivery. A higher count means that an earlier recipient may be dead, or only slow. */
   readonly deliveryCount: number;
 }
 
@@ -20,7 +20,7 @@ export interface WorkOptions extends Omit<PullOptions, 'handle'> {
 /**
  * Works through a consumer of JOBS, pulling for free slots only, and through what is redriven to it. Resolves once
  * stopped and idle.
- * @throws when the consumer is gone; the process should start anew, which provisions it again.
+ * @throws when the consumer is gone; the process should restart, which provisions it again.
  */
 export async function consumeWork(nc: NatsConnection, options: WorkOptions): Promise<void> {
   const { handle } = options;

@@ -14,8 +14,8 @@ import { decodeEvent, type Unreadable } from '../read/event-codec.ts';
 import { pullMessages, type Verdict } from './pull-messages.ts';
 
 /*
- * An event that a consumer cannot read is parked: its body as it was, and in headers where it stood and why it could
- * not be read. Redriving sends it to the same consumer once more, which by then may be a newer program.
+ * An event that a consumer cannot read is parked: its body unchanged, with headers that say where it was and why it
+ * could not be read. Redriving sends it to the same consumer once more, which by then may be a newer program.
  */
 
 const CONSUMER = 'Errand-Consumer';
@@ -24,7 +24,7 @@ const VERSION = 'Errand-Version';
 const REASON = 'Errand-Reason';
 
 export interface DeadLetter {
-  /** Its place among the dead letters, which is its id. */
+  /** Its position among the dead letters, which is its id. */
   readonly id: number;
   readonly consumer: string;
   readonly subject: string;
@@ -43,7 +43,7 @@ export interface DeadLetters {
    */
   list(page: { afterId: number; limit: number }): Promise<DeadLetter[]>;
   /**
-   * Sends a parked event to its consumer again; false if there is none of that id.
+   * Sends a parked event to its consumer again; false if none has that id.
    * @throws LogUnavailable
    */
   redrive(id: number): Promise<boolean>;
@@ -57,7 +57,7 @@ export async function parkUnreadable(
   consumer: string,
   event: Unreadable,
   body: Uint8Array,
-  /** Tells one parking from another of the same event, as after a redrive. */
+  /** Distinguishes this parking from another of the same event, as after a redrive. */
   occasion = '',
 ): Promise<void> {
   const about = headers();
@@ -91,7 +91,7 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
         const message = await jsm.streams.getMessage(DEAD_LETTERS_STREAM, { seq: id });
         const consumer = message?.header?.get(CONSUMER);
         if (!message || !consumer || message.subject !== deadLetterSubject(consumer)) return false;
-        // First the way back, then the deletion: a crash between them redrives twice, which consumers bear.
+        // Publish first, then delete: a crash between them redrives twice, which consumers tolerate.
         await jetstream(nc).publish(redriveSubject(consumer), message.data, {
           headers: aboutOf(message.header),
         });

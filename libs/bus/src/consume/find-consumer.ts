@@ -6,7 +6,7 @@ import { askPatiently } from '../connect/ask-patiently.ts';
 /**
  * The consumer as the server knows it, however long an election takes; undefined once the signal has fired, since a
  * stop must not wait for a server that is away.
- * @throws when the server says that there is no such consumer, or nothing for a minute
+ * @throws when the server says that there is no such consumer, or does not answer for a minute
  */
 export async function findConsumer(
   nc: NatsConnection,

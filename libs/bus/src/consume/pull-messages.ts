@@ -5,42 +5,42 @@ import { JS, jsCode } from '../errors.ts';
 import { findConsumer } from './find-consumer.ts';
 import { createWorkCount, type WorkCount } from './work-count.ts';
 
-/** What is to become of a delivered message. */
+/** What becomes of a delivered message. */
 export type Verdict =
   /** Settled for good. */
   | { kind: 'done' }
   /** Delivered again after a while. */
   | { kind: 'again'; afterMs: number }
-  /** Another process has it by now: to settle it here would settle it there. */
+  /** Another process has it by now: settling it here would settle it there. */
   | { kind: 'leave' };
 
-/** A durable consumer, and for how long it lets a message be silent. */
+/** A durable consumer, and how long a message may go without renewal. */
 type Pulled = Pick<ConsumerSpec, 'stream' | 'name' | 'ackWaitMs'>;
 
 export interface PullOptions {
   consumer: Pulled;
   /** How many messages may be worked on at once. */
   slots: number;
-  /** What is worked on against the slots. Given to several consumers, they share it. */
+  /** The work that counts against the slots. Consumers that are given the same one share it. */
   count?: WorkCount;
   /** Called with at most `slots` messages at a time, each renewed with the server until the promise settles. */
   handle: (message: JsMsg) => Promise<Verdict>;
   /** Told of handlers that threw; their messages are delivered again. */
   onError: (error: unknown) => void;
-  /** Stops pulling. What is worked on is left to end. */
+  /** Stops pulling. Work in progress is left to end. */
   signal: AbortSignal;
 }
 
 const AGAIN_AFTER_ERROR_MS = 1_000;
-/** The shortest that the server grants. */
+/** The shortest time that the server grants. */
 const PULL_MS = 1_000;
-/** What cannot be worked on goes back, after a while or the same request would get it again. */
+/** What cannot be worked on goes back with a delay; otherwise the same request would get it again. */
 const NOT_NOW_MS = 250;
 
 /**
- * Works through a consumer, pulling for free slots only: this process never holds a message that it is not working
- * on, so another one gets it. Resolves once stopped and idle.
- * @throws when the consumer is gone; the process should start anew, which provisions it again.
+ * Works through a consumer, pulling for free slots only: this process never holds a message that it is not working on,
+ * so others can get it. Resolves once stopped and idle.
+ * @throws when the consumer is gone; the process should restart, which provisions it again.
  */
 export async function pullMessages(nc: NatsConnection, options: PullOptions): Promise<void> {
   const { signal, count = createWorkCount() } = options;
@@ -70,8 +70,8 @@ export async function pullMessages(nc: NatsConnection, options: PullOptions): Pr
 }
 
 /**
- * One request for `count` messages, open until all have come or a second has passed. A stop lets it run out: a request
- * that is closed loses what is on its way, and that would come again only after the ack wait.
+ * One request for `count` messages, open until all have come or a second has passed. A stop lets it run out: closing a
+ * request loses what is in transit, and that would come again only after the ack wait.
  */
 async function pull(
   consumer: Consumer,
@@ -111,7 +111,7 @@ async function workOn(message: JsMsg, options: PullOptions): Promise<void> {
 
 function settle(message: JsMsg, verdict: Verdict): void {
   if (verdict.kind === 'done') message.ack();
-  // A fraction of a millisecond is unreadable to the server, which then delivers at once.
+  // The server cannot parse a fraction of a millisecond and would deliver at once.
   else if (verdict.kind === 'again') message.nak(Math.round(verdict.afterMs));
 }
 

@@ -9,7 +9,7 @@ export interface ConsumerStanding {
   readonly pending: number;
   /** Delivered and not settled. */
   readonly ackPending: number;
-  /** Requests for work that wait because there is none. */
+  /** Pull requests that wait because there is no work. */
   readonly waiting: number;
   readonly ackWaitMs: number;
 }

@@ -1,11 +1,11 @@
-/** How much is worked on at once, by one consumer or by several that share their slots. */
+/** How much is being worked on, by one consumer or by several that share their slots. */
 export interface WorkCount {
   readonly running: () => number;
   begin(): void;
   end(): void;
-  /** Resolves when something has ended, or somebody is to look again for another reason. */
+  /** Resolves when something has ended, or when `wake` is called. */
   changed(): Promise<void>;
-  /** Makes everybody who waits look again. */
+  /** Makes everybody who waits check again. */
   wake(): void;
 }
 

@@ -7,14 +7,14 @@ import type { AuditEntry } from '../read/read-audit.ts';
 
 export interface LogFollower {
   /**
-   * Tells every event that the subjects fit, from the log's first on, in its order and each once, and goes on with what
-   * is stored until the signal fires. Reconnections and elections leave no gap.
+   * Reports every event that matches the subjects, from the log's first on, in its order and each once, and continues
+   * with new ones until the signal fires. Reconnections and elections leave no gap.
    * @throws when the server says that there is no such log
    */
   follow(options: {
     subjects: readonly string[];
     onEvent: (decoded: AuditEntry['decoded']) => void;
-    /** Told when all that the log held at the start has been told. */
+    /** Called when everything that the log held at the start has been reported. */
     onCaughtUp: () => void;
     signal: AbortSignal;
   }): Promise<void>;

@@ -13,8 +13,8 @@ export interface LogFillReader {
   /** @throws LogUnavailable */
   readFill(): Promise<LogFill>;
   /**
-   * How many jobs have still to end, from above: what executors have not settled, and waits that are not over. It does
-   * without the read model.
+   * How many jobs have still to end, as an upper bound: what executors have not settled, and waits that are not over.
+   * It does not need the read model.
    * @throws LogUnavailable
    */
   countOpen(): Promise<number>;

@@ -5,7 +5,7 @@ import type { BusConnection } from '../connect/connect.ts';
 import { JS, jsCode } from '../errors.ts';
 
 export interface LogWatch {
-  /** Whether the server stores what it is given, and has the log, and can not only be reached: tried at most twice a second. */
+  /** Whether the server has the log and stores messages, beyond being reachable; tried at most twice a second. */
   isAnswering(): Promise<boolean>;
 }
 
@@ -15,14 +15,14 @@ const PROBE_TIMEOUT_MS = 2_000;
 
 /**
  * Watches whether the log answers, and whether it is still the one that this process began with: after its loss another
- * one may have been made, and what the process remembers of keys, endpoints and places would be of a world that is gone.
- * `onReplaced` is told once.
+ * one may have been made, and the keys, endpoints and positions that the process remembers would belong to the lost
+ * one. `onReplaced` is called once.
  */
 export async function watchLog(
   { nc, jsm, name }: { nc: NatsConnection; jsm: JetStreamManager; name: string },
   options: Omit<BusConnection, 'nc'> & { onReplaced: (error: Error) => void },
 ): Promise<LogWatch & { close(): void }> {
-  // A cluster that is still electing may not say it yet: then it is what it is at the first answer.
+  // A cluster that is still electing may not say it yet: then the first answer counts.
   let created = await createdAt(jsm).catch(() => undefined);
   let asked: Promise<boolean> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -39,7 +39,7 @@ export async function watchLog(
   const stopListening = [
     options.onReconnected(() => void look()),
     options.onDisconnected(() => {
-      // What was asked is answered no more.
+      // Pending questions will not be answered.
       lost.resolve(false);
       lost = Promise.withResolvers();
       asked = undefined;
@@ -66,13 +66,13 @@ export async function watchLog(
   };
 }
 
-/** A server whose disk is full answers questions, and refuses what it is to store. */
+/** A server whose disk is full answers questions, but refuses to store anything. */
 async function probe(nc: NatsConnection, name: string): Promise<boolean> {
   const answer = await nc.request(`$KV.${BUCKETS.probes}.${name}`, '', { timeout: PROBE_TIMEOUT_MS });
   return answer.json<{ error?: unknown }>().error === undefined;
 }
 
-/** `none` where there is no log. Rejects when the server does not say. */
+/** `none` if there is no log. Rejects when the server does not answer. */
 async function createdAt(jsm: JetStreamManager): Promise<string> {
   try {
     return String((await jsm.streams.info(JOBS_STREAM)).created);

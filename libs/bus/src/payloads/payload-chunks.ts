@@ -1,7 +1,7 @@
 /**
  * Cuts pieces of any size into chunks of one size; only the last may be shorter, and none is empty. A chunk shares no
- * memory with a piece, so whoever made the piece may use its memory again. `allocate` gives the memory of each chunk:
- * `chunkBytes` that nobody uses any more.
+ * memory with a piece, so whoever made the piece may reuse its memory. `allocate` returns memory for each chunk:
+ * `chunkBytes` that nobody else uses any longer.
  */
 export async function* intoChunks(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

@@ -13,23 +13,23 @@ export interface NewPayload {
   readonly jobId: string;
   readonly contentType: string;
   readonly filename?: string | undefined;
-  /** Asked for the next piece only when there is room for it. A piece may be changed once the next one is asked for. */
+  /** The next piece is read only when there is room for it. A piece may be changed once the next one is asked for. */
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** Default: no limit. */
   readonly maxBytes?: number;
-  /** Gives up between two pieces. */
+  /** Stops between two pieces. */
   readonly signal?: AbortSignal;
 }
 
 export interface Payloads {
   /**
-   * Stores an object under a key of its own. It can be read from the moment that this resolves, or not at all.
+   * Stores an object under a key of its own. Once this resolves it can be read; otherwise it never can.
    * @throws PayloadsFull, LogUnavailable, PayloadTooLarge, and whatever the body throws; the signal's reason
    */
   put(payload: NewPayload): Promise<PayloadRef>;
   /**
-   * Finds an object and reads it as it is iterated, a megabyte ahead at most. The last piece comes only after all of
-   * them were found to be what was stored.
+   * Finds an object and reads it as it is iterated, at most a megabyte ahead. The last piece comes only after all of
+   * them have been verified against what was stored.
    * @throws LogUnavailable; iterating throws it too, and PayloadBroken
    */
   open(ref: PayloadRef): Promise<OpenedPayload>;
@@ -42,19 +42,19 @@ export interface Payloads {
 
 export type OpenedPayload =
   | { readonly kind: 'payload'; readonly body: AsyncIterable<Uint8Array> }
-  /** It was removed, or its time is over. */
+  /** It was removed, or has expired. */
   | { readonly kind: 'gone' };
 
-/** A piece of an object in the stream; what every NATS client takes by default. */
+/** The size of an object's messages in the stream; every NATS client's default. */
 const CHUNK_BYTES = 131_072;
-/** Chunks on their way at once: a writer holds a megabyte. */
+/** Chunks in flight at once: a writer holds a megabyte. */
 const WINDOW = 8;
 const ROLLUP = 'Nats-Rollup';
 
 /**
  * The object store, in the layout of ADR-20, so that `nats object get` reads it too: chunks on a subject of the object,
- * and after them, in one message, its description, without which there is no object. What was begun and never described
- * is removed by age. The client library's own reader asks for all chunks at once and its hash holds up the event loop.
+ * then one message with its description, without which there is no object. Chunks that never got a description expire
+ * by age. The client library's own reader asks for all chunks at once and its hash blocks the event loop.
  */
 export function createPayloads(
   nc: NatsConnection,
@@ -82,7 +82,7 @@ export function createPayloads(
       await describe(publisher, ref, { ...sent, id });
       return ref;
     } catch (error) {
-      // Age would remove them as well.
+      // They would expire by age as well.
       if (nc.isClosed()) throw error;
       jsm.streams.purge(stream, { filter: chunks }).catch(() => {});
       throw error;
@@ -110,7 +110,7 @@ interface SentChunks {
   readonly bytes: number;
   readonly chunks: number;
   readonly digest: Buffer;
-  /** Where the stream holds the first of them; 0 for none. */
+  /** The stream sequence of the first of them; 0 for none. */
   readonly firstSequence: number;
 }
 
@@ -118,7 +118,7 @@ async function sendChunks(publisher: Publisher, subject: string, payload: NewPay
   const { body, maxBytes = Number.POSITIVE_INFINITY, signal } = payload;
   const hash = createHash('sha256');
   const onTheirWay: { chunk: Uint8Array; acked: ReturnType<Publisher['publish']> }[] = [];
-  // Memory of chunks that were stored is used again: left to the collector, it would pile up faster than it is freed.
+  // Reuse the memory of stored chunks: left to the garbage collector, it would pile up faster than it is freed.
   const free: Uint8Array[] = [];
   const allocate = () => free.pop() ?? new Uint8Array(CHUNK_BYTES);
   let bytes = 0;
@@ -130,7 +130,7 @@ async function sendChunks(publisher: Publisher, subject: string, payload: NewPay
     const oldest = onTheirWay.shift();
     const ack = await oldest?.acked;
     if (ack?.kind !== 'stored') throw refused(ack);
-    // Chunks that passed each other would be read in the order in which they arrived.
+    // Chunks that overtook each other would be read in the order in which they arrived.
     if (ack.sequence <= lastSequence)
       throw new LogUnavailable('the chunks of a payload arrived out of order');
     if (firstSequence === 0) firstSequence = ack.sequence;
@@ -156,7 +156,7 @@ async function sendChunks(publisher: Publisher, subject: string, payload: NewPay
   return { bytes, chunks, digest: hash.digest(), firstSequence };
 }
 
-/** Makes an object of the chunks. */
+/** Turns the chunks into an object. */
 async function describe(
   publisher: Publisher,
   ref: PayloadRef,
@@ -197,7 +197,7 @@ function nameToken(key: string): string {
   return padded(Buffer.from(key));
 }
 
-/** Base64url with the padding that ADR-20 wants. */
+/** Base64url with the padding that ADR-20 requires. */
 function padded(data: Buffer): string {
   return data.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }

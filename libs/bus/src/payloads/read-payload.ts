@@ -4,11 +4,11 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { LogUnavailable, PayloadBroken } from '../errors.ts';
 import type { OpenedPayload } from './payloads.ts';
 
-/** What is asked for in one request, and so held in memory: a megabyte of chunks. */
+/** Chunks per request, and so held in memory: a megabyte. */
 const BATCH_CHUNKS = 8;
 const BATCH_TIMEOUT_MS = 5_000;
 
-/** As much of an object's description as reading needs. */
+/** The part of an object's description that reading needs. */
 interface Meta {
   nuid?: string;
   deleted?: boolean;
@@ -29,7 +29,7 @@ export async function readPayload(
   return { kind: 'payload', body: verified(ref, chunksFrom(jsm, { stream, subject, firstSequence, ref })) };
 }
 
-/** Passes chunks on, one behind, and the last one only when all of them together are what the ref says. */
+/** Passes chunks on, one behind, and the last one only if all of them together match the ref. */
 async function* verified(
   ref: PayloadRef,
   chunks: AsyncIterable<Uint8Array>,
@@ -60,7 +60,7 @@ async function* chunksFrom(
     const wanted = { seq: sequence, next_by_subj: subject };
     let batch = await readBatch(jsm, stream, wanted);
     if (batch.length === 0) {
-      // A replica may lag; what the leader does not have is not there.
+      // A replica may lag; what the leader does not have does not exist.
       const next = await fromLeader(jsm, stream, wanted);
       if (!next) throw new PayloadBroken(`${missing} bytes of ${ref.key} are missing`);
       batch = [next];
@@ -73,7 +73,7 @@ async function* chunksFrom(
   }
 }
 
-/** The next chunks that a replica has, in order; none when it has none. */
+/** The next chunks that a replica has, in order; none if it has none. */
 async function readBatch(
   jsm: JetStreamManager,
   stream: string,
@@ -81,7 +81,7 @@ async function readBatch(
 ): Promise<StoredMsg[]> {
   const { promise, resolve, reject } = Promise.withResolvers<StoredMsg[]>();
   const found: StoredMsg[] = [];
-  // A connection that is lost in the middle of an answer leaves it without an end.
+  // A connection that is lost during an answer leaves it without an end.
   const timer = setTimeout(() => reject(new LogUnavailable('the payload was not read')), BATCH_TIMEOUT_MS);
   const callback = (done: { err?: Error } | null, message: StoredMsg) => {
     if (!done) found.push(message);
@@ -109,7 +109,7 @@ async function fromLeader(
   }
 }
 
-/** The status of a batch that has nothing in it. */
+/** The status of an empty batch. */
 function isNotFound(error: Error): boolean {
   return 'code' in error && error.code === 404;
 }

@@ -11,7 +11,7 @@ function nested(levels: number): unknown {
   return value;
 }
 
-test('an event may hold the deepest value wherever values are', () => {
+test('an event may hold a value of the greatest depth wherever it has values', () => {
   const deepest = nested(MAX_JSON_DEPTH);
   const request = requested(ref);
   const error = { code: 'c', message: 'm', details: [deepest] };
@@ -26,7 +26,7 @@ test('an event may hold the deepest value wherever values are', () => {
   }
 });
 
-test('one that would end the stack of its readers cannot be read', () => {
+test('one that would overflow the stack of its readers cannot be read', () => {
   const data = { attempt: 1, result: nested(5_000), duration_ms: 1 };
   const text = JSON.stringify(eventOf(ref, { type: 'JobSucceeded', data }));
   expect(decodeText(ref, { version: 1, text })).toMatchObject({ kind: 'unreadable' });

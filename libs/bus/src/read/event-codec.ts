@@ -36,7 +36,7 @@ export function decodeEvent(message: {
   return decoded.kind === 'event' ? decoded : { ...decoded, subject };
 }
 
-/** The same for a stored message's body as text, of the job that its subject names. */
+/** The same for a stored message's body as text; its subject names the job. */
 export function decodeText(
   ref: JobRef,
   { version, text }: { version: number; text: string },

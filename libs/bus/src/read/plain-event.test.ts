@@ -43,7 +43,7 @@ test('an event is plain on every day of the calendar', () => {
   expect(noDays.filter((day) => isPlainOn(`${day}T00:00:00.000Z`))).toEqual([]);
 });
 
-/** Something strange in the place of any member, a member more, or members in another order. */
+/** Replaces any member by something strange, adds a member, or changes the order of members. */
 const change = fc.record({
   event: fc.nat(plain.length - 1),
   place: fc.nat(40),

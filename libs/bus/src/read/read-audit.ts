@@ -6,27 +6,27 @@ import { orUnavailable, type PageOf, readPages } from './read-pages.ts';
 
 /** One event as the long log holds it. */
 export interface AuditEntry {
-  /** Its place in the long log, which counts on its own. */
+  /** Its position in the long log, which has its own sequence. */
   readonly position: number;
-  /** When it was filed there, Unix milliseconds. Grows with the position. */
+  /** When it was filed there, in Unix milliseconds. Grows with the position. */
   readonly filedMs: number;
-  /** Of the event that it is a copy of; 0 if it does not say. */
+  /** The version of the event it copies; 0 if it does not say. */
   readonly version: number;
-  /** Of the event that it is a copy of; its own if it does not say. */
+  /** The subject of the event it copies; its own if it does not say. */
   readonly subject: string;
   /** Its body as stored. */
   readonly data: Uint8Array;
-  /** The same, read when it is asked for. */
+  /** The same as text, decoded on access. */
   readonly text: string;
-  /** Read when it is first asked for: whoever wants the body alone need not pay for it. */
+  /** Decoded on first access: a reader that wants only the body need not pay for it. */
   readonly decoded: { kind: 'event'; recorded: RecordedEvent } | Unreadable;
 }
 
 export interface AuditPage {
   readonly entries: AuditEntry[];
-  /** To go on after this page. */
+  /** Where to continue after this page. */
   readonly position: number;
-  /** How many matching entries the log held behind this page when it was read. */
+  /** How many matching entries followed this page in the log when it was read. */
   readonly remaining: number;
 }
 
@@ -34,31 +34,31 @@ export interface AuditQuery {
   tenantId?: string | undefined;
   action?: string | undefined;
   types?: readonly JobEventType[] | undefined;
-  /** Entries up to this position are passed over. */
+  /** Entries up to this position are skipped. */
   afterPosition?: number | undefined;
-  /** Entries that were filed before this time, Unix milliseconds, are passed over, unless `afterPosition` is given. */
+  /** Entries filed before this time, Unix milliseconds, are skipped, unless `afterPosition` is given. */
   sinceMs?: number | undefined;
-  /** Entries in a page at most. Default 1,000. */
+  /** The most entries in a page. Default 1,000. */
   pageSize?: number | undefined;
 }
 
 export interface AuditReader {
   /**
-   * The long log page by page, oldest first, up to the end that it has when a page comes back with none remaining. The
+   * The long log page by page, oldest first; ends with the first page that had none remaining when it was read. The
    * next page is read while the caller works on one.
    * @throws LogUnavailable
    */
   read(query: AuditQuery): AsyncGenerator<AuditPage, void, undefined>;
-  /** The version of the newest event that the long log has taken over from JOBS; 0 for none. @throws LogUnavailable */
+  /** The version of the newest event that the long log has copied from JOBS; 0 for none. @throws LogUnavailable */
   version(): Promise<number>;
-  /** The same of the oldest one that it still holds. @throws LogUnavailable */
+  /** The same for the oldest one that it still holds. @throws LogUnavailable */
   firstVersion(): Promise<number>;
 }
 
 const NO_SOURCE = 'it does not name the event it was copied from';
 const PAGE_SIZE = 1_000;
 const decoder = new TextDecoder();
-/** How the server names the event that an entry is a copy of: stream, sequence, filter, transform, subject. */
+/** How the server names the original of an entry: stream, sequence, filter, transform, subject. */
 const SOURCE_HEADER = 'Nats-Stream-Source';
 
 export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): AuditReader {
@@ -90,7 +90,7 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
 
 interface AuditSource {
   readonly filedMs: number;
-  /** Of the event that an entry is a copy of, undefined if it does not say. */
+  /** The subject of the event that an entry copies, undefined if it does not say. */
   readonly subject: string | undefined;
 }
 
@@ -110,7 +110,7 @@ export function readAuditSources(
   });
 }
 
-/** A filter that everything passes costs the server as much as one that matters. */
+/** A filter that matches everything costs the server as much as one that matters. */
 function filterOf(query: AuditQuery): string[] {
   const isNarrow = [query.tenantId, query.action, query.types].some((each) => each !== undefined);
   return isNarrow ? auditSubjects(query) : [];
@@ -121,7 +121,7 @@ function startOf({ afterPosition, sinceMs }: AuditQuery) {
   return sinceMs === undefined ? undefined : { sinceMs };
 }
 
-/** Holds no more of the message than what it tells. */
+/** Holds no more of the message than is read from it. */
 class FiledEvent implements AuditEntry {
   readonly position: number;
   readonly filedMs: number;

@@ -7,19 +7,19 @@ import { sequenceAt } from './sequence-at.ts';
 
 interface StoredEnding {
   readonly recorded: RecordedEvent;
-  /** When the log took it, Unix milliseconds by its server's clock. */
+  /** When the log stored it, in Unix milliseconds by its server's clock. */
   readonly storedMs: number;
 }
 
 export interface EndingsReader {
   /**
-   * A tenant's endings in the order of the log, as far back as the log reaches. To go on, give the version that the
+   * A tenant's endings in the order of the log, as far back as the log reaches. To continue, give the version that the
    * last call ended with.
    * @throws LogUnavailable
    */
   readEndings(query: {
     tenantId: string;
-    /** Only what was stored at or after this time is read; not looked at once `afterVersion` is given. */
+    /** Only what was stored at or after this time is read; ignored once `afterVersion` is given. */
     sinceMs: number;
     afterVersion: number | null;
     max: number;
@@ -29,7 +29,7 @@ export interface EndingsReader {
 const FETCH_MS = 5_000;
 const INACTIVE_NS = 10_000_000_000;
 
-/** Each call makes a consumer of its own, which the server forgets by itself should the deletion get lost. */
+/** Each call creates its own consumer, which the server drops by itself should the deletion get lost. */
 export function createEndingsReader(nc: NatsConnection, jsm: JetStreamManager): EndingsReader {
   return {
     async readEndings({ tenantId, sinceMs, afterVersion, max }) {

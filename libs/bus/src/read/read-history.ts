@@ -16,10 +16,10 @@ import { readAuditSources, sourceOf } from './read-audit.ts';
 import { collectStored, orUnavailable } from './read-pages.ts';
 
 /*
- * All that ever happened to one job, its progress too, oldest first.
+ * Everything that ever happened to one job, including progress, oldest first.
  *
- * JOBS has a subject for each job, so reading there costs what the job has. AUDIT has none: whatever the tenant's other
- * jobs did meanwhile is passed over too, so such a read is given a limit. It looks at headers only, which name the job,
+ * JOBS has a subject for each job, so a read there costs only what the job has. AUDIT has none: a read also passes over
+ * whatever the tenant's other jobs did meanwhile, so it is given a limit. It looks at headers only, which name the job,
  * and fetches the bodies of those that it wants.
  */
 
@@ -33,7 +33,7 @@ export interface HistoryReader {
     range: { fromVersion: number; toVersion: number },
   ): AsyncGenerator<RecordedEvent[], void, undefined>;
   /**
-   * A job's events in AUDIT page by page, up to its ending, or to the end of AUDIT, or until long behind its deadline.
+   * A job's events in AUDIT page by page, up to its ending, or to the end of AUDIT, or until well past its deadline.
    * @throws HistoryOutOfReach when more would have to be passed over than the limits allow; LogUnavailable
    */
   readAuditedHistory(
@@ -44,12 +44,12 @@ export interface HistoryReader {
 
 interface AuditedJob {
   readonly tenantId: string;
-  /** Unknown: the tenant's events of all actions are passed over. */
+  /** If unknown, the tenant's events of all actions are passed over. */
   readonly action?: string | undefined;
   readonly jobId: string;
-  /** Nothing of the job was stored before this, Unix milliseconds. */
+  /** Nothing of the job was stored before this time, in Unix milliseconds. */
   readonly sinceMs: number;
-  /** Goes on behind its ending, where nothing should be. */
+  /** Continues after its ending, where nothing should be. */
   readonly pastEnding?: boolean;
 }
 
@@ -61,7 +61,7 @@ export interface HistoryLimits {
 const PAGE_SIZE = 500;
 const HEADERS_PAGE_SIZE = 5_000;
 const CATCH_UP_MS = 3_000;
-/** A job whose deadline passed while nothing could write its end is ended this much later at most. */
+/** A job whose deadline passed while nothing could write its end is ended at most this much later. */
 const LATE_MS = 3_600_000;
 
 export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): HistoryReader {
@@ -119,7 +119,7 @@ function eventsIn(message: { subject: string; seq: number; data: Uint8Array }): 
   return decoded.kind === 'event' ? [decoded.recorded] : [];
 }
 
-/** From the leader, since the replica that a consumer reads from may be ahead of another one. */
+/** From the leader, since a consumer's replica may be ahead of another one. */
 async function readEntry(jsm: JetStreamManager, seq: number): Promise<RecordedEvent[]> {
   try {
     const message = await jsm.streams.getMessage(AUDIT_STREAM, { seq });

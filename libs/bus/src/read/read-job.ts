@@ -16,14 +16,14 @@ import { collectStored } from './read-pages.ts';
 export interface JobReader {
   /**
    * The newest event of each type that a job has, as of this moment: what the leader has acknowledged is in it.
-   * What cannot be read of it is named in `unread`, since it counts as an event to whoever appends the next one.
-   * Empty for a job that the log does not hold. Give no action to find the job under any. With `atLeast`, a version
-   * that the log is known to hold, it is as of that version or later, and costs half.
+   * `unread` names what cannot be read, since it counts as an event for the next append. Empty for a job that the log
+   * does not hold. Without an action, the job is found under any. With `atLeast`, a version that the log is known to
+   * hold, the result is as of that version or later, and costs half.
    * @throws LogUnavailable
    */
   read(job: WantedEvents): Promise<JobHistory>;
   /**
-   * The newest JobStarted of an action, of whatever job; undefined where there is none that can be read.
+   * The newest JobStarted of any job of an action; undefined if there is none that can be read.
    * @throws LogUnavailable
    */
   readLastStart(action: string): Promise<RecordedEvent | undefined>;
@@ -39,8 +39,8 @@ interface WantedEvents {
 const CATCH_UP_MS = 3_000;
 
 /**
- * Reads jobs from the log. A job's events come in one request from any replica, which may lag; so the leader is
- * asked beside it for the job's last event, and the read is repeated until it reaches that far.
+ * Reads jobs from the log. A job's events come in one request from any replica, which may lag; so the leader is also
+ * asked for the job's last event, and the read is repeated until it reaches that far.
  */
 export function createJobReader(jsm: JetStreamManager, isConnected: () => boolean): JobReader {
   async function readJob({ tenantId, jobId, action, atLeast }: WantedEvents): Promise<JobHistory> {
@@ -59,7 +59,7 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
       let events = first;
       for (let tries = 0; newestOf(events) < last; tries++) {
         if (performance.now() > giveUpAt) throw new LogUnavailable('the replica read lags behind its leader');
-        // An event stored between the two answers is there by now; only a replica that lags is worth a pause.
+        // An event stored between the two answers is there by now; only a lagging replica is worth a pause.
         if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20));
         events = await readReplica(jsm, [filter]);
       }
@@ -96,7 +96,7 @@ async function lastVersion(jsm: JetStreamManager, filter: string): Promise<numbe
   return (await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: filter }))?.seq;
 }
 
-/** The last message of each subject that one of the filters fits. */
+/** The last message of each subject that matches one of the filters. */
 export function readReplica(jsm: JetStreamManager, filters: string[]): Promise<StoredMsg[]> {
   return collectStored((callback) =>
     jsm.direct.getLastMessagesFor(JOBS_STREAM, { multi_last: filters, callback }),

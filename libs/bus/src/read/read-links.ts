@@ -15,7 +15,7 @@ import { collectStored, orUnavailable, readPages } from './read-pages.ts';
 /** One stored event of JOBS and the one that its writer had seen before it. */
 export interface StoredLink {
   readonly ref: JobRef;
-  /** Undefined for a type that a later program made up. */
+  /** Undefined for a type that a later program introduced. */
   readonly type: JobEventType | undefined;
   readonly version: number;
   /** 0: none. Undefined: it was written without a guard. */
@@ -25,7 +25,7 @@ export interface StoredLink {
 export interface LinkReader {
   /** All events of JOBS by their guards, in order, page by page; of one tenant, or of all. @throws LogUnavailable */
   readLinks(tenantId: string | undefined): AsyncGenerator<StoredLink[], void, undefined>;
-  /** The first events of a job at or behind a version. @throws LogUnavailable */
+  /** The first events of a job at or after a version. @throws LogUnavailable */
   readLinksFrom(ref: JobRef, version: number, count: number): Promise<StoredLink[]>;
   /** The first and the last version that JOBS holds. @throws LogUnavailable */
   range(): Promise<{ firstVersion: number; lastVersion: number }>;

@@ -7,18 +7,18 @@ import { orUnavailable, readPages } from './read-pages.ts';
 
 /** How far the log reaches. */
 interface LogReach {
-  /** Of the newest event, 0 if there never was one. */
+  /** The newest event's version, 0 if there never was one. */
   readonly lastVersion: number;
-  /** Versions count from this one; lower ones are those of a log that was lost. */
+  /** Versions count from this one; lower ones belong to a log that was lost. */
   readonly beganAt: number;
-  /** Of the oldest event that is still there, undefined if none is. */
+  /** The version of the oldest event that is still there, undefined if there is none. */
   readonly firstVersion: number | undefined;
 }
 
 export interface LogReader {
   /**
-   * Every event of every job behind a version, oldest first, up to the end that the log has when a page comes back with
-   * none remaining.
+   * Every event of every job after a version, oldest first; ends with the first page that had none remaining when it
+   * was read.
    * @throws LogUnavailable
    */
   readAll(query: {

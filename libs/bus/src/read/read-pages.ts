@@ -4,45 +4,45 @@ import { LogUnavailable } from '../errors.ts';
 import { sequenceAt } from './sequence-at.ts';
 
 /*
- * A stream read page by page, at a third of the client time of `consumer.fetch`: requests for the next messages are sent,
- * and answers are taken, by hand. A page ends with as many messages as were asked for, or earlier, when the next message
- * would make it larger than a page may be. The next page is on its way while the caller works on one.
+ * Reads a stream page by page, at a third of the client time of `consumer.fetch`: it sends the pull requests and takes
+ * the answers itself. A page ends with as many messages as were asked for, or earlier, if the next message would exceed
+ * the page's size limit. The next page is in flight while the caller works on one.
  */
 
 interface StoredMessage<T> {
-  /** Its place in the stream. */
+  /** Its position in the stream. */
   readonly position: number;
   readonly read: T;
 }
 
 export interface PageOf<T> {
   readonly messages: StoredMessage<T>[];
-  /** How many messages were behind this page when it was read. */
+  /** How many messages followed this page when it was read. */
   readonly remaining: number;
 }
 
 export interface PagesQuery<T> {
   stream: string;
-  /** None: everything, at less cost to the server than by a filter that says so. */
+  /** None: everything, at less cost to the server than by a filter that matches everything. */
   filterSubjects: string[];
-  /** Where to begin: behind a position, at a time (Unix milliseconds), or at the beginning. */
+  /** Where to begin: after a position, at a time (Unix milliseconds), or at the beginning. */
   from: { afterPosition: number } | { sinceMs: number } | undefined;
   pageSize: number;
   /** Leaves the bodies out. */
   headersOnly?: boolean;
-  /** Takes what is wanted of a message, on its arrival, stored at `storedMs` (Unix). Must not throw. */
+  /** Extracts what is wanted from a message on its arrival; `storedMs` is Unix time. Must not throw. */
   read: (message: Msg, position: number, storedMs: number) => T;
 }
 
 const PAGE_BYTES = 4_000_000;
-/** A server that sends nothing for so long is taken to be gone. */
+/** A server that sends nothing for this long is taken to be gone. */
 const SILENCE_MS = 5_000;
 const INACTIVE_NS = 30_000_000_000;
 
 /**
- * Pages up to the end that the stream has when one comes back with none remaining. Each read has a consumer of its own,
- * which the server forgets by itself should the deletion get lost. It also forgets one whose caller works on a page for
- * longer than that, and on a restart: such a read goes on with another consumer behind the last page.
+ * Pages up to the first that had none remaining when it was read. Each read has its own consumer, which the server
+ * drops by itself should the deletion get lost. It also drops one whose caller works on a page for longer than that,
+ * and on a restart: such a read continues with another consumer after the last page.
  * @throws LogUnavailable
  */
 export async function* readPages<T>(
@@ -90,7 +90,7 @@ async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: P
     next(remaining: number): Promise<PageOf<T>> | undefined {
       if (remaining === 0) return undefined;
       const asked = pull.page(Math.min(pageSize, remaining));
-      // A caller that stops early leaves this one to fail on a consumer that is gone.
+      // If the caller stops early, this request fails because its consumer is gone.
       asked.catch(() => {});
       return asked;
     },
@@ -149,7 +149,7 @@ function createPuller<T>(
   const onMessage = (message: Msg) => {
     const page = open;
     if (!page) return;
-    // Entries come under their own subjects. Words of the server come under the inbox, and late for a complete page.
+    // Entries come under their own subjects. The server's statuses come under the inbox, and late for a complete page.
     if (message.subject.startsWith(inbox)) {
       if (message.subject !== inbox + pages) return;
       const said = `${message.headers?.code} ${message.headers?.description}`;
@@ -158,7 +158,7 @@ function createPuller<T>(
     const place = placeOf(message.reply);
     if (!place) return end(page, new Error('an entry has no position'));
     delivered++;
-    // Nothing is sent twice by such a consumer: what is lost on its way is missing for good.
+    // Such a consumer sends nothing twice: what is lost in transit stays missing.
     if (place.delivery !== delivered) return end(page, new Error('an entry was lost in transit'));
     page.messages.push({
       position: place.position,
@@ -196,7 +196,7 @@ function createPuller<T>(
   };
 }
 
-/** What the reply subject of a delivered message tells (ADR-15), with or without a domain. */
+/** What the reply subject of a delivered message says (ADR-15), with or without a domain. */
 function placeOf(reply: string | undefined) {
   const tokens = reply?.startsWith('$JS.ACK.') ? reply.split('.') : [];
   const from = tokens.length === 9 ? 5 : 7;

@@ -6,14 +6,14 @@ import { readReplica } from './read-job.ts';
 
 export interface RequestsReader {
   /**
-   * The JobRequested of each of these jobs, in their order, for the cost of one read for 64 of them. A replica answers,
-   * which may lag, and what cannot be read is left out: what holds of a job without a request here, `readJob` tells.
+   * The JobRequested of each of these jobs, in their order, at the cost of one read per 64 of them. A replica answers,
+   * which may lag, and what cannot be read is left out: for a job without a request here, `readJob` has the answer.
    * @throws LogUnavailable
    */
   readRequests(jobs: readonly JobRef[]): Promise<(RecordedEvent | undefined)[]>;
 }
 
-/** An answer holds 1,024 messages at most, and each of them may be as long as an event can be. */
+/** An answer holds at most 1,024 messages, and each may be as long as an event can be. */
 const JOBS_AT_ONCE = 64;
 
 export function createRequestsReader(jsm: JetStreamManager, isConnected: () => boolean): RequestsReader {

@@ -3,9 +3,9 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstr
 const INACTIVE_NS = 5_000_000_000;
 
 /**
- * The sequence of the first message that was stored at or after a time (Unix milliseconds), or the one that comes next.
- * For consumers with several filters: told to begin at a time, nats-server passes over messages of one filter that lie
- * before the first message of another (nats-server #6076, seen with 2.15.1); told a sequence, it does not.
+ * The sequence of the first message stored at or after a time (Unix milliseconds), or the next one to come. For
+ * consumers with several filters: started at a time, nats-server skips messages of one filter that lie before the first
+ * message of another (nats-server #6076, seen with 2.15.1); started at a sequence, it does not.
  */
 export async function sequenceAt(jsm: JetStreamManager, stream: string, timeMs: number): Promise<number> {
   const { name, delivered } = await jsm.consumers.add(stream, {

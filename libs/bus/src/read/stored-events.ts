@@ -11,8 +11,8 @@ export interface StoredEvent {
 
 export interface StoredEvents {
   /**
-   * Calls back for each event that the log stores from now on, if its `storedSubject` fits the filter. A hint, not a
-   * record: it is lost while the connection is. So subscribe first, then read the job; and read it again when
+   * Calls back for each event that the log stores from now on, if its `storedSubject` matches the filter. A hint, not a
+   * record: hints are lost while the connection is down. So subscribe first, then read the job; and read it again when
    * `onGap` is called, which is after each reconnection. Returns the way to stop.
    */
   onStored(
@@ -21,7 +21,7 @@ export interface StoredEvents {
   ): () => void;
 }
 
-/** `onReconnected` registers a callback and returns the way to take it back. */
+/** `onReconnected` registers a callback and returns the way to remove it. */
 export function createStoredEvents(
   nc: NatsConnection,
   onReconnected: (callback: () => void) => () => void,

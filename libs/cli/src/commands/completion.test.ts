@@ -18,7 +18,7 @@ const ACTIONS = {
   },
 };
 
-test('of what a server names, only what can be the name of an action or a parameter is a completion', async () => {
+test('completions from a server are only those that can be names of actions or parameters', async () => {
   await using gateway = await startTestGateway(ACTIONS);
   const at = async (...words: string[]) => (await run(['complete', '--', ...words], gateway.env)).out;
   expect(await at('run', '')).toBe('paint\nprint\n');
@@ -29,7 +29,7 @@ test('of what a server names, only what can be the name of an action or a parame
   expect(await at('run', 'other', '--resource', '')).toBe('');
 });
 
-test('profiles are those that are kept, but for names that a shell might take for more', async () => {
+test('profiles are those that are kept, except names that a shell might take for more', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'errand-completion-'));
   try {
     const env = { XDG_CONFIG_HOME: dir };
@@ -43,13 +43,13 @@ test('profiles are those that are kept, but for names that a shell might take fo
   }
 });
 
-test('choices of a list go on behind a comma', async () => {
+test('choices of a list continue after a comma', async () => {
   const at = async (...words: string[]) => (await run(['complete', '--', ...words])).out;
   expect(await at('jobs', '--status', 'su')).toBe('succeeded\n');
   expect(await at('jobs', '--status', 'queued,su')).toBe('queued,succeeded\n');
   expect(await at('webhooks', 'deliveries', '--status', 'ex')).toBe('expired\n');
 });
 
-test('without settings, nothing is completed and nothing said', async () => {
+test('without settings, nothing is completed and nothing printed', async () => {
   expect(await run(['complete', '--', 'run', ''])).toEqual({ code: 0, out: '', said: '' });
 });

@@ -9,8 +9,8 @@ import { readConfigFile } from '../settings/config-file.ts';
 
 /*
  * The scripts ask the command itself, so that they fit whatever version is called: `errand complete -- <words>` prints
- * what the last word may become, one a line. Whatever goes wrong there, nothing is printed. What a server says is printed
- * only if no shell could take it for more than a word.
+ * the possible completions of the last word, one per line. If anything fails there, nothing is printed. Words from a
+ * server are printed only if no shell could take them for more than a word.
  */
 
 const SHELLS = Object.keys(SCRIPTS);

@@ -119,7 +119,7 @@ async function list(world: World, { reveal }: { reveal?: true }): Promise<ExitCo
   return 0;
 }
 
-/** Enough of a secret to tell it from another. */
+/** Enough of a secret to distinguish it from another. */
 function shown(name: SettingName, { value }: Setting, reveal: boolean): string {
   if (reveal || !SETTINGS[name].isSecret) return value;
   return value.length > REDACTED_BEYOND ? `${value.slice(0, 4)}…${value.slice(-3)}` : '…';

@@ -23,12 +23,12 @@ export function addTypes(program: Command, bind: Bind): void {
 }
 
 async function writeTypes(world: World, { url, tenant, out }: TypesOptions): Promise<ExitCode> {
-  // Its generator takes longer to load than most commands take in all.
+  // Its generator takes longer to load than most commands take in total.
   const { actionTypes } = await import('../types/action-types.ts');
   const errand = await world.errand({ url, tenant });
   const text = await actionTypes(await errand.actions({ signal: world.signal }), world.say);
   if (out === undefined) {
-    // A file has the texts of schemas as they are; a terminal is not steered by them.
+    // A file gets the texts of schemas as they are; a terminal must not be steered by them.
     world.stdout.write(world.columns ? plainLines(text) : text);
     return 0;
   }

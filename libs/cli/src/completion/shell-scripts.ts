@@ -1,6 +1,6 @@
 /*
  * Each script asks `errand complete` and takes its lines as words, never as something to expand: they hold names that a
- * server chose. Where there are none, files are offered, behind an @ too. That of bash is for 3.2 and later.
+ * server chose. If there are none, files are offered, also after an @. The bash script works with 3.2 and later.
  */
 
 export const SCRIPTS = {

@@ -40,7 +40,7 @@ test.each([
   [['jobs', '--profile', ''], 'profile'],
   [['run', 'hello', '--wait', '--resource', ''], { parameterOf: 'hello' }],
   [['run', '--resource', ''], []],
-])('behind %j comes %j', (words, wanted) => {
+])('after %j comes %j', (words, wanted) => {
   expect(wantedAt(program, words)).toEqual(wanted);
 });
 
@@ -58,7 +58,7 @@ test('every command says what it does, and none that is hidden is offered', () =
   expect(program.commands.every((each) => each.name() === 'complete' || told(each))).toBe(true);
 });
 
-test('words that bash has broken are put together again', () => {
+test('words that bash has split are joined again', () => {
   const words = ['run', 'a', '--metadata', 'b', '=', 'c', '--webhook-url', 'http', ':', '//x', ''];
   expect(joinBroken(words)).toEqual({
     words: ['run', 'a', '--metadata', 'b=c', '--webhook-url', 'http://x', ''],

@@ -1,11 +1,11 @@
 import type { Command, Option } from 'commander';
 
-/** What a word may be: one of these, or a name that has to be asked for. */
+/** What a word may be: one of these, or a name that has to be looked up. */
 export type Wanted = readonly string[] | 'action' | 'profile' | { readonly parameterOf: string };
 
 interface Place {
   readonly wanted: Wanted;
-  /** Several may be given with commas between them. */
+  /** Several may be given, separated by commas. */
   readonly isList: boolean;
 }
 
@@ -32,7 +32,7 @@ export function placeOf(program: Command, words: readonly string[]): Place {
   return { wanted: last.startsWith('-') ? longOf(command) : wordsOf(command, given.length), isList: false };
 }
 
-/** Those that come with a value, and are not given as --name=value. */
+/** Options that take a value, and are not given as --name=value. */
 function takesValue(option: Option, word: string): boolean {
   return option.long === word && (option.required || option.optional);
 }
@@ -44,7 +44,7 @@ function wantedBy({ long, argChoices }: Option, [action]: readonly string[]): Wa
   return argChoices ?? [];
 }
 
-/** What stands at a place that is no option's. */
+/** What may be in a place that does not belong to an option. */
 function wordsOf(command: Command, place: number): Wanted {
   if (command.commands.length > 0) return namesOf(command);
   const argument = command.registeredArguments[place];
@@ -66,7 +66,7 @@ function longOf(command: Command): string[] {
 
 const OF_ALL_ONLY_ONCE = ['--help', '--version'];
 
-/** Its own and those of all commands above it. */
+/** Its own options and those of all commands above it. */
 function optionsOf(command: Command): Option[] {
   const help = command.createHelp();
   const above = command.parent ? optionsOf(command.parent) : [];
@@ -77,8 +77,8 @@ function optionsOf(command: Command): Option[] {
 }
 
 /**
- * Bash breaks words at `=`, `:` and `@` and gives these as words of their own: this puts `--metadata a = b` together again,
- * and says whether the last word is only the rest of one.
+ * Bash splits words at `=`, `:` and `@` and passes the parts as words of their own: this joins `--metadata a = b`
+ * again, and says whether the last word is only the rest of one.
  */
 export function joinBroken(words: readonly string[]): { words: readonly string[]; isRest: boolean } {
   const joined: string[] = [];

@@ -28,6 +28,6 @@ test('what does not fit is left out whole', () => {
   );
 });
 
-test('columns are made by cells', () => {
+test('columns are measured in cells', () => {
   expect([padCells('漢', 4), padCells('abcd', 4), padCells('abcde', 4)]).toEqual(['漢  ', 'abcd', 'abcde']);
 });

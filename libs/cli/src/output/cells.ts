@@ -1,15 +1,14 @@
 import stringWidth from 'string-width';
 
 /*
- * How wide text is on a terminal, in cells. Terminals do not agree on every mark and emoji; where they differ, what may
- * wrap counts as wide.
+ * The width of text on a terminal, in cells, as the command counts it everywhere.
  */
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 export const cellsOf = (text: string): number => stringWidth(text);
 
-/** As much of the text as has room, without half a character. Marks have to have room too: not all terminals combine them. */
+/** As much of the text as fits, without half a character. Marks need room too: not all terminals combine them. */
 export function fitCells(text: string, room: number): string {
   let cells = 0;
   let fitting = '';
@@ -21,7 +20,7 @@ export function fitCells(text: string, room: number): string {
   return fitting;
 }
 
-/** Spaces behind the text up to a width. */
+/** Pads the text with spaces up to a width. */
 export function padCells(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - cellsOf(text)));
 }

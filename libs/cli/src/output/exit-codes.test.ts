@@ -16,6 +16,6 @@ test.each([
   expect(exitCodeOf(new ErrandError(code, { detail: '', status }))).toBe(exitCode);
 });
 
-test('a bug is no failure of a command', () => {
+test('a bug is not a failure of a command', () => {
   expect(failureOf(new TypeError('x is not a function'))).toBeUndefined();
 });

@@ -3,8 +3,8 @@ import { CannotRun } from '../cannot-run.ts';
 import { plain } from './text.ts';
 
 /*
- * What a command ends with, for scripts. `verify`, `audit` and `projection` end with 0, 1 and 2 only: whatever keeps them
- * from looking is 2.
+ * Exit codes of commands, for scripts. `verify`, `audit` and `projection` end with 0, 1 and 2 only: whatever keeps them
+ * from checking is 2.
  */
 
 export const EXIT_CODES = {
@@ -19,7 +19,7 @@ export const EXIT_CODES = {
 
 export type ExitCode = keyof typeof EXIT_CODES;
 
-/** A command that ends in another way than by its answer. `lines` are for people. */
+/** A command that ends other than by its answer. `lines` are for people. */
 export class CommandFailed extends Error {
   override name = 'CommandFailed';
   readonly code = 'command_failed';
@@ -34,7 +34,7 @@ export class CommandFailed extends Error {
   }
 }
 
-/** What a refused or unanswered call comes to. */
+/** The exit code for a refused or unanswered call. */
 export function exitCodeOf({ code, status }: ErrandError): ExitCode {
   if (code === 'wait_timeout') return 5;
   if (code === 'no_result') return 1;
@@ -43,7 +43,7 @@ export function exitCodeOf({ code, status }: ErrandError): ExitCode {
   return isRefusal ? 3 : 2;
 }
 
-/** How a failure ends a command and what is said of it; undefined for a bug. */
+/** The exit code of a failure and its message; undefined for a bug. */
 export function failureOf(
   error: unknown,
 ): { exitCode: ExitCode; lines: readonly string[]; json: object } | undefined {

@@ -4,7 +4,7 @@ import { durationOf, whenIs } from './times.ts';
 
 const MOST_PLACES = 5;
 
-/** A job for people, a line for each thing that is known of it. */
+/** A job for people, one line for each known fact. */
 export function jobText(job: JobSummary, nowMs: number): string {
   const { progress, attempt } = job;
   return facts({
@@ -26,7 +26,7 @@ export function jobText(job: JobSummary, nowMs: number): string {
   });
 }
 
-/** With where in the input or the result something is wrong, and by which rule. */
+/** Says where in the input or the result something is wrong, and by which rule. */
 function faultText({ code, message, details = [] }: JobFault): string {
   const places = (details as { pointer?: unknown; code?: unknown }[])
     .filter((detail) => typeof detail?.pointer === 'string')
@@ -35,7 +35,7 @@ function faultText({ code, message, details = [] }: JobFault): string {
   return `${code}: ${message}${places.length > 0 ? ` (${places.join(', ')})` : ''}`;
 }
 
-/** How long it was from the request to the end, over all attempts; empty before that. */
+/** The time from the request to the end, over all attempts; empty before that. */
 export function tookOf({ created_at: created, finished_at: finished }: JobSummary): string {
   return spanBetween(created, finished);
 }

@@ -20,7 +20,7 @@ function jobAt(percent: number | null, change: Partial<JobSummary> & { message?:
   } as JobSummary;
 }
 
-test('the line says how far, how it stands, what is done, which attempt and since when', () => {
+test('the line shows progress, status, message, attempt and elapsed time', () => {
   expect(drawBar(jobAt(25), { nowMs: NOW_MS, columns: 100 })).toBe(
     '██████░░░░░░░░░░░░░░░░░░  25 %  running  March done  attempt 2/5  1:05',
   );
@@ -30,7 +30,7 @@ test('the line says how far, how it stands, what is done, which attempt and sinc
   );
 });
 
-test('what has ended stands still, and success is all of it', () => {
+test('an ended job stands still, and success fills the bar', () => {
   const ended = { status: 'succeeded', finished_at: '2026-01-31T12:00:09.000Z' } as Partial<JobSummary>;
   expect(drawBar(jobAt(80, ended), { nowMs: NOW_MS, columns: 100 })).toMatch(
     /^█{24} 100 % {2}succeeded .* 0:09$/,
@@ -67,7 +67,7 @@ test('wide characters take two cells each, and none is cut in two', () => {
   }
 });
 
-test('a percentage that is none is drawn as the nearest that is one', () => {
+test('an invalid percentage is drawn as the nearest valid one', () => {
   expect(drawBar(jobAt(150), { nowMs: NOW_MS, columns: 100 })).toMatch(/^█{24} 100 %/);
   expect(drawBar(jobAt(-10), { nowMs: NOW_MS, columns: 100 })).toMatch(/^░{24} {3}0 %/);
 });

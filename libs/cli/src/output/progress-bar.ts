@@ -9,7 +9,7 @@ const REDRAW_MS = 250;
 const TO_LINE_START = '\r';
 const ERASE_TO_LINE_END = '\u001b[K';
 
-/** One line at most as wide as the terminal: bar, percent, status, message, attempt, time since the request. */
+/** One line, at most as wide as the terminal: bar, percent, status, message, attempt, time since the request. */
 export function drawBar(job: JobSummary, { nowMs, columns }: { nowMs: number; columns: number }): string {
   const { progress, attempt, status } = job;
   const told = status === 'succeeded' ? 100 : (progress?.percent ?? 0);
@@ -21,7 +21,7 @@ export function drawBar(job: JobSummary, { nowMs, columns }: { nowMs: number; co
   const elapsed = clock(untilMs - Date.parse(job.created_at));
   const head = plain(`${bar} ${String(Math.round(percent)).padStart(3)} %  ${status}`);
   const tail = plain([tried, elapsed].filter((part) => part !== '').join('  '));
-  // The last column stays free: a terminal may wrap behind it.
+  // The last column stays free: a terminal may wrap after it.
   const room = columns - 1 - cellsOf(head) - cellsOf(tail) - 4;
   const message = fitCells(plain(progress?.message ?? ''), room);
   const line = [head, message, tail].filter((part) => part !== '').join('  ');

@@ -5,15 +5,15 @@ import { CommandFailed, type ExitCode, failureOf } from './exit-codes.ts';
 import { jsonLine, plain, plainLines } from './text.ts';
 
 /**
- * Says why a command ends, in lines on stderr and, where JSON is wanted, as `{"error": …}` on stdout. Whatever is not known
- * is told in a line too, and ends with 2. With ERRAND_DEBUG=1 the stack comes along.
+ * Says why a command ends, in lines on stderr and, if JSON is wanted, as `{"error": …}` on stdout. An unknown error
+ * also takes one line, and ends with 2. With ERRAND_DEBUG=1 the stack is added.
  */
 export function tellFailure(
   error: unknown,
   { env, stdout, stderr, signal }: Surroundings,
   world: World | undefined,
 ): ExitCode {
-  // What breaks off by Ctrl-C breaks off in many ways, all of which are this one.
+  // Ctrl-C breaks a command off in many ways; all of them mean this.
   if (signal.aborted && !(error instanceof CommandFailed)) return 130;
   const { exitCode, lines, json } = failureOf(error) ?? unknownFailure(error);
   const [first = '', ...rest] = lines;
@@ -33,7 +33,7 @@ function unknownFailure(error: unknown): { exitCode: ExitCode; lines: readonly s
   };
 }
 
-/** Who did not answer, or whose key is refused, and where that setting comes from. */
+/** Which server did not answer, or whose key is refused, and where that setting comes from. */
 function explained(error: unknown, asked: Asked | undefined): string | undefined {
   if (!(error instanceof ErrandError) || !asked) return undefined;
   const { url, keyName, key } = asked;

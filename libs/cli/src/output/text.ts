@@ -1,7 +1,7 @@
 import { cellsOf, padCells } from './cells.ts';
 
 /*
- * Lines for people. What comes from a server may hold anything, so whatever could steer a terminal is blanked out.
+ * Lines for people. Data from a server may hold anything, so whatever could steer a terminal is blanked out.
  */
 
 /** One line without control characters. */
@@ -11,7 +11,7 @@ export function plain(value: unknown): string {
     .toWellFormed();
 }
 
-/** Lines without control characters but their line feeds. */
+/** Lines without control characters other than their line feeds. */
 export function plainLines(text: string): string {
   return text.split('\n').map(plain).join('\n');
 }
@@ -22,7 +22,7 @@ export function shellWord(text: string): string {
   return /^[\w.,:=@%/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** JSON in one line, whose texts cannot steer a terminal either. */
+/** JSON in one line; its texts cannot steer a terminal either. */
 export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
@@ -44,7 +44,7 @@ export function table(head: readonly string[], rows: readonly (readonly unknown[
     .join('\n');
 }
 
-/** A line for each that has something to say. */
+/** A line for each entry that has something to say. */
 export function facts(entries: Readonly<Record<string, unknown>>): string {
   const said = Object.entries(entries).filter(
     ([, value]) => value !== undefined && value !== null && value !== '',
@@ -59,7 +59,7 @@ export function pairs(values: Readonly<Record<string, unknown>> | null | undefin
     .join(' ');
 }
 
-/** JSON in at most so many characters. */
+/** JSON in at most that many characters. */
 export function briefly(value: unknown, most = 400): string {
   const text = JSON.stringify(value) ?? '';
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;

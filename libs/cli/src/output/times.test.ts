@@ -17,7 +17,7 @@ test('short durations have a tenth', () => {
   expect([durationOf(440), durationOf(9_999), durationOf(10_000)]).toEqual(['0.4 s', '10.0 s', '10 s']);
 });
 
-test('times lie behind or ahead', () => {
+test('times are in the past or in the future', () => {
   expect(relative(AT, Date.parse(AT) + 5_000)).toBe('5 s ago');
   expect(relative(AT, Date.parse(AT) - 7_200_000)).toBe('in 2 h');
   expect(relative(null, 0)).toBe('');

@@ -6,7 +6,7 @@ import { writeWhole } from './write-whole.ts';
 
 const folder = () => mkdtempDisposable(join(tmpdir(), 'errand-whole-'));
 
-test('what breaks off leaves the file as it was, and nothing beside it', async () => {
+test('an interrupted write leaves the file as it was, and nothing beside it', async () => {
   await using dir = await folder();
   const path = join(dir.path, 'file');
   await writeFile(path, 'intact');
@@ -19,7 +19,7 @@ test('what breaks off leaves the file as it was, and nothing beside it', async (
   expect([await readFile(path, 'utf8'), await readdir(dir.path)]).toEqual(['intact', ['file']]);
 });
 
-test('a file keeps its mode, and a link leads where it led', async () => {
+test('a file keeps its mode, and a link keeps its target', async () => {
   await using dir = await folder();
   const [path, link] = [join(dir.path, 'file'), join(dir.path, 'link')];
   await writeFile(path, 'old', { mode: 0o600 });
@@ -29,7 +29,7 @@ test('a file keeps its mode, and a link leads where it led', async () => {
   expect(await readdir(dir.path)).toEqual(['file', 'link']);
 });
 
-test('what is no plain file is written to, not replaced', async () => {
+test('anything that is not a plain file is written to, not replaced', async () => {
   await writeWhole('/dev/null', 'gone');
   expect((await stat('/dev/null')).isCharacterDevice()).toBe(true);
 });

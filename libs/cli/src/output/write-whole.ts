@@ -4,8 +4,8 @@ import { realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 type Content = Parameters<typeof writeFile>[1];
 
 /**
- * Writes a file that is there in full or as it was: beside it first, and then in its place. What is no plain file, such as
- * /dev/stdout, is written to as it is. `mode` is for a file that there is not yet.
+ * Writes a file that is either complete or unchanged: beside its place first, then moved there. Anything that is not a
+ * plain file, such as /dev/stdout, is written to directly. `mode` is for a file that does not exist yet.
  */
 export async function writeWhole(
   path: string,
@@ -14,7 +14,7 @@ export async function writeWhole(
 ): Promise<void> {
   const known = await stat(path).catch(() => undefined);
   if (known && !known.isFile()) return writeFile(path, content, { signal });
-  // A link goes on leading where it led.
+  // A link keeps its target.
   const place = known ? await realpath(path) : path;
   const fresh = `${place}.${randomUUID()}.part`;
   try {

@@ -16,7 +16,7 @@ export interface ConfigFile {
 export type Profile = Readonly<Record<string, string>>;
 
 const ConfigContent = z.object({
-  /** The profile that is used unless told. */
+  /** The profile that is used by default. */
   current: z.string().default('default'),
   profiles: z.record(z.string(), z.record(z.string(), z.string())).default({}),
 });
@@ -24,14 +24,14 @@ type ConfigContent = z.infer<typeof ConfigContent>;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** By the XDG Base Directory Specification: a relative XDG_CONFIG_HOME does not count. */
+/** Follows the XDG Base Directory Specification: a relative XDG_CONFIG_HOME is ignored. */
 export function configPath(env: Env): string {
   const { XDG_CONFIG_HOME: xdg = '' } = env;
   const home = xdg.startsWith('/') ? xdg : join(env.HOME || homedir(), '.config');
   return join(home, 'errand', 'config.json');
 }
 
-/** An empty one where there is no file. @throws CannotRun where it is not such a file */
+/** An empty one if there is no file. @throws CannotRun if the file is not a config file */
 export async function readConfigFile(env: Env): Promise<ConfigFile> {
   const path = configPath(env);
   let text: string;

@@ -8,7 +8,7 @@ async function membersOf(...args: string[]) {
   return readEndpoint({} as World, command.opts<EndpointOptions>());
 }
 
-test('options become the members of the API, and what is not said is no member', async () => {
+test('options become the members of the API, and an option not given is no member', async () => {
   expect(await membersOf('--url', 'https://a.example/', '--include', 'results', '--max-rps', '5')).toEqual({
     url: 'https://a.example/',
     include: ['results'],

@@ -4,7 +4,7 @@ import { CannotRun } from '../cannot-run.ts';
 import type { World } from '../command.ts';
 import { collectPair, collectWords, readCount, readJson, readText } from './read-values.ts';
 
-/** What an endpoint is made of, as options. */
+/** The parts of an endpoint, as options. */
 export interface EndpointOptions {
   readonly url?: string;
   readonly method?: 'POST' | 'GET';
@@ -42,7 +42,7 @@ export function withEndpointOptions(command: Command): Command {
     .option('--body <json>', 'request body as the API takes it, or @file, or -; options override it');
 }
 
-/** The members that were given, in the API's words. @throws CannotRun */
+/** The members that were given, under the API's names. @throws CannotRun */
 export async function readEndpoint(world: World, options: EndpointOptions): Promise<Partial<EndpointDraft>> {
   const { stdin } = world;
   const { maxRps, maxConcurrency, basicAuth, secretHeader, signingSecret, body } = options;

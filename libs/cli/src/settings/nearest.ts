@@ -1,4 +1,4 @@
-/** Of these names those that may have been meant, the likeliest first; at most three. */
+/** The names that may have been meant, the likeliest first; at most three. */
 export function nearest(word: string, names: readonly string[]): string[] {
   const most = Math.max(2, Math.floor(word.length * 0.4));
   return names

@@ -13,11 +13,11 @@ test.each([
   expect(readDuration(text)).toBe(ms);
 });
 
-test.each(['', '-1s', '1w', 's', '1 s', '1e3', 'Infinity'])('%j is no duration', (text) => {
+test.each(['', '-1s', '1w', 's', '1 s', '1e3', 'Infinity'])('%j is not a duration', (text) => {
   expect(() => readDuration(text)).toThrow('It must be a duration');
 });
 
-test('a time is one, or lies a duration before or behind this moment', () => {
+test('a time is absolute, or a duration before or after now', () => {
   const now = () => Date.parse('2026-01-31T12:00:00Z');
   expect(readTime(-1, now)('2h')).toBe('2026-01-31T10:00:00.000Z');
   expect(readTime(1, now)('90s')).toBe('2026-01-31T12:01:30.000Z');
@@ -27,7 +27,7 @@ test('a time is one, or lies a duration before or behind this moment', () => {
   }
 });
 
-test('pairs are collected, a value may hold an equals sign, and a name has to be there', () => {
+test('pairs are collected, a value may hold an equals sign, and a name is required', () => {
   expect(collectPair('b=c=d', { a: '1' })).toEqual({ a: '1', b: 'c=d' });
   expect(() => collectPair('=c')).toThrow('It must be name=value');
   expect(collectWords('a,b', collectWords('c'))).toEqual(['c', 'a', 'b']);

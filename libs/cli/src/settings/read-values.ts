@@ -7,8 +7,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 
 /*
- * What the values of options and the words of commands mean. What is thrown here is told with the option's name, as
- * wrong usage.
+ * Parsers of option values and command words. Errors thrown here are reported with the option's name, as wrong usage.
  */
 
 export const ENDING_TYPES = ['job.succeeded', 'job.failed', 'job.canceled', 'job.expired'] as const;
@@ -28,7 +27,7 @@ export function readDuration(text: string): number {
   return Number(amount) * (UNIT_MS[unit] ?? 0);
 }
 
-/** A time as RFC 3339, from one or from a duration: `2h` ago with `sign` -1, from now with 1. */
+/** A time as RFC 3339, parsed from a time or from a duration: `2h` ago with `sign` -1, from now with 1. */
 export function readTime(sign: -1 | 1, now: () => number): (text: string) => string {
   return (text) => {
     if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/.test(text)) {
@@ -43,13 +42,13 @@ export function readTime(sign: -1 | 1, now: () => number): (text: string) => str
   };
 }
 
-/** Whether it begins with a day of the calendar; `Date.parse` takes February 31 for March 3. */
+/** Whether it begins with a valid calendar date; `Date.parse` takes February 31 for March 3. */
 function isDay(text: string): boolean {
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? [];
   return new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
 }
 
-/** A number of things of which there must be one. */
+/** A count of at least one. */
 export function readOneOrMore(text: string): number {
   if (!/^0*[1-9]\d{0,8}$/.test(text))
     throw new InvalidArgumentError('It must be a whole number of at least 1.');
@@ -68,7 +67,7 @@ export function readCount(text: string): number {
   return Number(text);
 }
 
-/** Collects `name=value`, each time that the option is given. */
+/** Collects `name=value` each time the option is given. */
 export function collectPair(
   text: string,
   before: Readonly<Record<string, string>> = {},
@@ -78,12 +77,12 @@ export function collectPair(
   return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) };
 }
 
-/** Collects `a,b`, each time that the option is given. */
+/** Collects `a,b` each time the option is given. */
 export function collectWords(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(',').filter((word) => word !== '')];
 }
 
-/** An option that collects `a,b` of these words, each time that it is given. */
+/** An option that collects `a,b` of these words each time it is given. */
 export function listOption(flags: string, description: string, words: readonly string[]): Option {
   return new Option(flags, description).choices(words).argParser((text, before: readonly string[] = []) => {
     const given = collectWords(text);
@@ -94,7 +93,7 @@ export function listOption(flags: string, description: string, words: readonly s
   });
 }
 
-/** What names something in a path of the API. */
+/** A name that becomes part of a path of the API. */
 export function readName(text: string): string {
   if (['', '.', '..'].includes(text)) throw new InvalidArgumentError('It is not a valid name.');
   return text;
@@ -108,7 +107,7 @@ export function readJobId(text: string): string {
 }
 
 /**
- * The text itself, or that of a file (`@file`), or what stdin has (`-`). A byte order mark is dropped.
+ * The text itself, or the content of a file (`@file`) or of stdin (`-`). A byte order mark is dropped.
  * @throws CannotRun
  */
 export async function readText(value: string, stdin: Readable): Promise<string> {
@@ -123,7 +122,7 @@ export async function readText(value: string, stdin: Readable): Promise<string> 
   }
 }
 
-/** JSON in one of these ways, if all of it can be kept as it is. `what` names it. @throws CannotRun */
+/** JSON given in one of these ways, if all of it can be kept unchanged. `what` names it. @throws CannotRun */
 export async function readJson(value: string, stdin: Readable, what: string): Promise<unknown> {
   const text = await readText(value, stdin);
   let json: unknown;

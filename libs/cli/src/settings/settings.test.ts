@@ -26,7 +26,7 @@ async function keep(profiles: Record<string, Record<string, string>>, current = 
   await writeConfigFile({ path: configPath({ XDG_CONFIG_HOME: dir }), content: { current, profiles } });
 }
 
-test('the environment goes before the profile, value by value', async () => {
+test('the environment takes precedence over the profile, value by value', async () => {
   await keep({ default: { url: 'http://kept', tenant: 'kept', api_key: 'kept' } });
   const settings = await read({ ERRAND_TENANT: 'given', ERRAND_API_KEY: '' });
   expect(settings.tenant).toEqual({ value: 'given', from: 'ERRAND_TENANT' });
@@ -45,7 +45,7 @@ test('a profile is chosen by option, by environment, else by the file', async ()
   await expect(read({}, 'd')).rejects.toThrow('has no profile d');
 });
 
-test('the file of a local system counts as a whole, and only where no address and no key is set', async () => {
+test('the file of a local system counts as a whole, and only if no address and no key is set', async () => {
   await writeLocal(LOCAL);
   expect(needSettings(await read(), 'url', 'tenant', 'api_key')).toEqual({
     url: LOCAL.url,
@@ -60,7 +60,7 @@ test('the file of a local system counts as a whole, and only where no address an
   expect((await read()).url).toBeUndefined();
 });
 
-test('a file that is something else is told, not used', async () => {
+test('a file of another kind is reported, not used', async () => {
   await mkdir(join(dir, 'errand'));
   await writeFile(join(dir, 'errand', 'config.json'), '{"profiles": 7}');
   await expect(read()).rejects.toThrow('is not a settings file');
@@ -71,7 +71,7 @@ test.each([
   ['{"profiles":{"a":null}}', 'profiles.a'],
   ['{"profiles":{"a":{"url":7}}}', 'profiles.a.url'],
   ['{"current":[]}', 'current'],
-])('of the file %s, it is told where it is wrong', async (text, place) => {
+])('for the file %s, the place of the mistake is reported', async (text, place) => {
   await mkdir(join(dir, 'errand'));
   await writeFile(join(dir, 'errand', 'config.json'), text);
   for (const words of ['config list', 'config use a', 'config set tenant t', 'jobs']) {
@@ -80,31 +80,34 @@ test.each([
   }
 });
 
-test.each(['toString', 'constructor', '__proto__'])('%s is no profile that nobody has made', async (name) => {
-  await keep({ default: { tenant: 'kept' } });
-  const env = { XDG_CONFIG_HOME: dir };
-  expect(await run(['config', 'use', name], env)).toMatchObject({
-    code: 2,
-    said: expect.stringContaining('profiles: default'),
-  });
-  expect((await run(['jobs', '--profile', name], env)).said).toContain(`has no profile ${name}`);
-  await run(['config', 'set', 'tenant', 'set', '--profile', name], env);
-  expect((await read()).tenant?.value).toBe('kept');
-});
+test.each(['toString', 'constructor', '__proto__'])(
+  '%s is not a profile unless somebody made it',
+  async (name) => {
+    await keep({ default: { tenant: 'kept' } });
+    const env = { XDG_CONFIG_HOME: dir };
+    expect(await run(['config', 'use', name], env)).toMatchObject({
+      code: 2,
+      said: expect.stringContaining('profiles: default'),
+    });
+    expect((await run(['jobs', '--profile', name], env)).said).toContain(`has no profile ${name}`);
+    await run(['config', 'set', 'tenant', 'set', '--profile', name], env);
+    expect((await read()).tenant?.value).toBe('kept');
+  },
+);
 
-test('where nothing runs, it is said how to have it run', async () => {
+test('if nothing runs, the error says how to start it', async () => {
   const { said } = await run(['jobs'], { XDG_CONFIG_HOME: dir }, dir);
   expect(said).toMatch(/^errand: set ERRAND_URL to the address of the gateway, .*npm run dev/);
 });
 
-test('a local system that is ignored is told with its reason', async () => {
+test('a local system that is ignored is reported with the reason', async () => {
   await writeLocal(LOCAL);
   const { said } = await run(['jobs'], { XDG_CONFIG_HOME: dir, ERRAND_API_KEY: 'other' }, dir);
   expect(said).toContain(`${join(dir, '.errand', 'local.json')} was ignored`);
   expect(said).toContain('because ERRAND_API_KEY sets an address or a key');
 });
 
-test('a tenant or a key that cannot be one is told, and a key is not shown', async () => {
+test('an invalid tenant or key is reported, and a key is not shown', async () => {
   const env = { XDG_CONFIG_HOME: dir, ERRAND_URL: 'http://127.0.0.1:1', ERRAND_API_KEY: 'k' };
   expect((await run(['jobs'], { ...env, ERRAND_TENANT: '..' })).said).toContain(
     "ERRAND_TENANT: '..' is not a tenant",
@@ -114,7 +117,7 @@ test('a tenant or a key that cannot be one is told, and a key is not shown', asy
   expect((await run(['config', 'set', 'tenant', '..'], env)).code).toBe(2);
 });
 
-test('an address that is none is told with where it comes from', async () => {
+test('an invalid address is reported with its source', async () => {
   const settings = await read({ ERRAND_URL: 'localhost:8080' });
   expect(() => needSettings(settings, 'url')).toThrow("ERRAND_URL: 'localhost:8080' is not an address");
 });

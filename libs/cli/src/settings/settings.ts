@@ -5,16 +5,16 @@ import { CannotRun } from '../cannot-run.ts';
 import { profileOf, readConfigFile } from './config-file.ts';
 
 /*
- * Where the gateway is and as whom it is asked. Each value comes from the environment, else from the profile. If neither
- * has an address or a key, the file that a local system writes into its folder is used: all of it or nothing, so that
- * its keys are sent to no other server.
+ * Where the gateway is and as whom it is asked. Each value comes from the environment, else from the profile. If
+ * neither has an address or a key, the file that a local system writes into its folder is used: all of it or nothing,
+ * so that its keys are sent to no other server.
  */
 
 interface SettingKind {
   readonly env: string;
   readonly isSecret: boolean;
   readonly about: string;
-  /** What is wrong with a value, if anything; a secret is not told. */
+  /** What is wrong with a value, if anything; a secret is not shown. */
   readonly faultOf: (value: string) => string | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface Setting {
 
 export type Settings = Readonly<Partial<Record<SettingName, Setting>>>;
 
-/** @throws CannotRun where a file cannot be read, or there is no such profile */
+/** @throws CannotRun if a file cannot be read, or there is no such profile */
 export async function readSettings(given: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly folder: string;
@@ -61,7 +61,7 @@ export async function readSettings(given: {
   return elsewhereIn(settings) ? settings : { ...(await readLocalFile(folder)), ...settings };
 }
 
-/** The profile that is asked for, else the current one. */
+/** The profile that was requested, else the current one. */
 export function profileName(
   { env, profile }: { env: Readonly<Record<string, string | undefined>>; profile: string | undefined },
   current: string,
@@ -69,7 +69,7 @@ export function profileName(
   return profile ?? (env.ERRAND_PROFILE || current);
 }
 
-/** The first setting that leads away from a local system; undefined if none does. */
+/** The first setting that points away from a local system; undefined if none does. */
 function elsewhereIn({ url, api_key, admin_key }: Settings): Setting | undefined {
   return url ?? api_key ?? admin_key;
 }
@@ -120,7 +120,7 @@ export function needSettings<N extends SettingName>(settings: Settings, ...names
   return Object.fromEntries(found);
 }
 
-/** A setting that nobody has given. */
+/** A setting that was not given. */
 export class MissingSetting extends CannotRun {}
 
 function addressFaultOf(value: string): string | undefined {
@@ -133,7 +133,7 @@ function tenantFaultOf(value: string): string | undefined {
   return isTenant ? undefined : `'${value}' is not a tenant id: 1-64 letters, digits, _ or -`;
 }
 
-/** What HTTP takes in a header, without spaces. */
+/** What HTTP allows in a header, without spaces. */
 function keyFaultOf(value: string): string | undefined {
   return /^[\x21-\x7e]+$/.test(value) ? undefined : 'it contains characters that no key has';
 }

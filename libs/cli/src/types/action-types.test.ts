@@ -56,7 +56,7 @@ const NODE = {
   properties: { children: { type: 'array', items: { $ref: '#/$defs/Leaf' } }, deep: { $ref: '#item' } },
   required: ['children'],
 };
-/** As zod and pydantic write a schema that has a name, and what else JSON Schema allows. */
+/** As zod and pydantic write a named schema, and other things that JSON Schema allows. */
 const named = contract('named', {
   input_schema: {
     $ref: '#/$defs/Leaf',
@@ -100,7 +100,7 @@ const cases = contract('cases', {
 });
 const tell = contract('tell', { input_schema: { type: 'object' } });
 
-/** A caller's file: each line that is marked must be a mistake, and no other may be one. */
+/** A caller's file: each marked line must be a mistake, and no other line may be one. */
 const PROGRAM = `
 import { createErrand, unwrap } from '@errand/client';
 import type { Actions } from './errand.js';
@@ -190,7 +190,7 @@ async function compilerSays(types: string, program: string): Promise<string> {
 
 const COMPILER_MS = 60_000;
 
-test('a wrong input, result or resource is a mistake of the compiler, and a right one is none', {
+test('a wrong input, result or resource is a compiler error, and a right one is not', {
   timeout: COMPILER_MS,
 }, async () => {
   const types = await actionTypes([render, tell, named, mixed, cases]);
@@ -200,7 +200,7 @@ test('a wrong input, result or resource is a mistake of the compiler, and a righ
   );
 });
 
-test('nothing that a server says gets out of its comment, or is read from elsewhere', async () => {
+test('nothing that a server sends escapes from its comment, or is read from elsewhere', async () => {
   const reaching = contract('reaching', {
     input_schema: {
       type: 'object',
@@ -217,7 +217,7 @@ test('a server without actions has types, too', async () => {
   expect(await actionTypes([])).toContain('export interface Actions {}');
 });
 
-test('an action of which no type can be made is unknown, and the others have theirs', async () => {
+test('an action that cannot be typed is unknown, and the others have their types', async () => {
   const warnings: string[] = [];
   const odd = contract('odd', { input_schema: { enum: 5 } });
   const types = await actionTypes([odd, named], (line) => warnings.push(line));

@@ -10,8 +10,8 @@ const HEAD = `/*
 
 /**
  * TypeScript for `createErrand<Actions>()`: an interface with the input, the result and the path parameters of each
- * action. Contracts come from a server, so nothing that they refer to outside of themselves is read. An action whose
- * schemas no type can be made of takes and gives what is unknown; `warn` is told of it.
+ * action. Contracts come from a server, so no reference out of them is followed. An action whose schemas cannot be
+ * typed takes and returns unknown; `warn` is told of it.
  */
 export async function actionTypes(
   contracts: readonly ActionContract[],

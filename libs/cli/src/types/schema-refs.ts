@@ -5,7 +5,7 @@
 export type Schema = Record<string, unknown>;
 
 export interface SchemaRefs {
-  /** What a reference leads to; undefined where it leads nowhere, out of the schema, or only back to itself. */
+  /** What a reference resolves to; undefined if it leads nowhere, out of the schema, or only back to itself. */
   find(ref: string): unknown;
 }
 
@@ -50,7 +50,7 @@ function follow(root: unknown, pointer: string): unknown {
   return node;
 }
 
-/** Whether a schema is what it says itself, without a member or an item between: nothing follows from that. */
+/** Whether a schema refers back to itself with no member or item between: nothing follows from that. */
 function leadsBack(
   node: unknown,
   target: unknown,

@@ -3,14 +3,14 @@ import { isObject, type Schema, type SchemaRefs, schemaRefs } from './schema-ref
 const KEPT = ['type', 'enum', 'const', 'required'];
 const OF_SCHEMAS = ['allOf', 'anyOf', 'oneOf'];
 const BY_NAME = ['properties', 'patternProperties'];
-/** What these name is there in some cases only: their object has to stay open. */
+/** The members that these name exist only in some cases: their object has to stay open. */
 const IN_SOME_CASES = ['if', 'then', 'else', 'dependentSchemas'];
 const NOTHING: Schema = { tsType: 'never' };
 
-/** What references lead to, by names that are each used once in the document. */
+/** The targets of references, under names that are unique in the document. */
 export interface Definitions {
   readonly all: Readonly<Record<string, Schema>>;
-  /** Names what a schema's reference leads to, and keeps what is made of it. */
+  /** Names the target of a schema's reference, and keeps what is made of it. */
   add(target: unknown, likeliest: string, make: () => Schema): string;
 }
 
@@ -26,7 +26,7 @@ export function createDefinitions(): Definitions {
       let name = word;
       for (let nr = 2; Object.hasOwn(all, name); nr++) name = `${word}_${nr}`;
       names.set(target, name);
-      // Its own references may lead here again.
+      // Its own references may lead back here.
       all[name] = {};
       all[name] = make();
       return name;
@@ -35,9 +35,9 @@ export function createDefinitions(): Definitions {
 }
 
 /**
- * What of a JSON Schema (2020-12) says something about types, in the older words that json-schema-to-typescript knows.
- * What its references lead to is put among the definitions of the document; those that lead nowhere say nothing. An
- * object says whether it may have other members than those it names, or else has none.
+ * The parts of a JSON Schema (2020-12) that affect types, in the older keywords that json-schema-to-typescript knows.
+ * Targets of references go into the document's definitions; references that lead nowhere say nothing. An object says
+ * whether it may have members other than those it names, or else has none.
  */
 export function typeSchema(schema: unknown, definitions: Definitions): Schema {
   return typesOf(schema, { refs: schemaRefs(schema), definitions });
@@ -58,7 +58,7 @@ function typesOf(schema: unknown, reading: Reading): Schema {
   return { allOf: parts, ...(description === undefined ? {} : { description }) };
 }
 
-/** Names what is required of members that stand elsewhere, so that it is not lost. */
+/** Names required members that are described elsewhere, so that the requirement is not lost. */
 function withRequired(made: Schema): Schema {
   if (!Array.isArray(made.required)) return made;
   const unnamed = made.required.map((name) => [String(name), {}]);
@@ -105,7 +105,7 @@ function itemsOf({ prefixItems, items }: Schema, inner: (each: unknown) => Schem
   };
 }
 
-/** Whether members are named where they are there in some cases only. */
+/** Whether it names members that exist only in some cases. */
 function namesInSomeCases(given: Schema): boolean {
   const cases = IN_SOME_CASES.flatMap((word) =>
     word === 'dependentSchemas' && isObject(given[word]) ? Object.values(given[word]) : [given[word]],

@@ -1,10 +1,10 @@
 import { UsageError } from '../errors.ts';
 
-/** The members that something may have: a word for each, so that none can be forgotten. */
+/** The allowed members of something: a word for each, so that none can be forgotten. */
 export type Members<T> = Readonly<Record<keyof T, true>>;
 
 /**
- * Refuses what would go unheard: a member that there is not, and what is no object at all. Undefined is no options.
+ * Refuses what would be ignored: unknown members, and anything that is not an object. Undefined means no options.
  * @throws UsageError
  */
 export function checkOptions(
@@ -28,7 +28,7 @@ export function checkOptions(
   }
 }
 
-/** @throws UsageError for what is no object, or an array */
+/** @throws UsageError for anything that is not an object, or for an array */
 export function checkObject(
   given: unknown,
   what: string,

@@ -23,7 +23,7 @@ test('a request has the headers of its client and its own, and leaves those of t
   expect(Object.fromEntries(SERVER.headers)).toEqual({ accept: 'text/plain' });
 });
 
-test('a body that JSON cannot have is no request', () => {
+test('a body that JSON cannot hold is refused', () => {
   expect(() => composeRequest(SERVER, { method: 'POST', path: '/jobs', body: { n: 1n } })).toThrow(
     UsageError,
   );

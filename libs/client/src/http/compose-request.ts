@@ -3,13 +3,13 @@ import type { ApiRequest } from './transport.ts';
 
 type GivenHeaders = Readonly<Record<string, string>>;
 
-/** What is handed to fetch, once for all attempts at a call. */
+/** What fetch is given, once for all attempts at a call. */
 export interface ComposedRequest {
   readonly url: string;
   readonly init: RequestInit;
 }
 
-/** @throws UsageError for what cannot be sent: an input that JSON cannot have, or a header */
+/** @throws UsageError for what cannot be sent: an input that JSON cannot hold, or a header */
 export function composeRequest(
   { base, headers }: { base: string; headers: Headers },
   { method, path, query = {}, body, headers: own = {} }: ApiRequest,
@@ -22,7 +22,7 @@ export function composeRequest(
       method,
       headers: mergeHeaders(headers, body === undefined ? {} : { 'content-type': 'application/json' }, own),
       ...(body === undefined ? {} : { body: jsonOf(body) }),
-      // A key is for the server that it was meant for.
+      // A key must go only to the server that it was meant for.
       redirect: 'manual',
       credentials: 'omit',
     },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { sleep, startDeadline } from './deadline.ts';
 
-test('a time that is over is waited for without a warning', async () => {
+test('waiting for a time in the past causes no warning', async () => {
   const warnings: Error[] = [];
   const note = (warning: Error) => warnings.push(warning);
   process.on('warning', note);

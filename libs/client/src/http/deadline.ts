@@ -1,12 +1,12 @@
-/** A signal for one exchange: aborted by the caller's own, or when its time is over. */
+/** A signal for one exchange: aborted by the caller's own, or when its time is up. */
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** Whether it was the time. */
+  /** Whether the time was up. */
   readonly isOver: () => boolean;
-  /** Begins the time anew, or takes the limit away with undefined. */
+  /** Restarts the time limit, or removes it with undefined. */
   readonly extend: (timeoutMs: number | undefined) => void;
   readonly abort: () => void;
-  /** Lets go of the timer and the caller's signal; must be called. */
+  /** Releases the timer and the caller's signal; must be called. */
   readonly release: () => void;
 }
 
@@ -19,7 +19,7 @@ function timerMs(ms: number): number {
 }
 
 /**
- * One controller and a timer that is held, since a signal made of others may be collected before it fires, as
+ * One controller and a timer that is held: a signal composed of others may be garbage-collected before it fires, as
  * `AbortSignal.any` of `AbortSignal.timeout` is in Node 20.
  */
 export function startDeadline(timeoutMs: number | undefined, caller?: AbortSignal): Deadline {
@@ -50,7 +50,7 @@ export function startDeadline(timeoutMs: number | undefined, caller?: AbortSigna
   };
 }
 
-/** Rejects with the signal's reason as soon as it is aborted. No timer is longer than 24 days, and so no sleep. */
+/** Rejects with the signal's reason as soon as it is aborted. Timers, and so sleeps, last at most 24 days. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -66,7 +66,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** What the promise comes to, or a rejection with the signal's reason as soon as that is aborted. */
+/** Settles like the promise, or rejects with the signal's reason as soon as that is aborted. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {

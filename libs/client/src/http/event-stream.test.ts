@@ -38,13 +38,13 @@ async function readForAnHour(transport: ReturnType<typeof cuttingTransport>) {
   return reading;
 }
 
-test('a quiet stream that is cut again and again, and lives longer than a heartbeat in between, goes on', async () => {
+test('a quiet stream that is cut repeatedly, but lives longer than a heartbeat in between, continues', async () => {
   const transport = cuttingTransport(':\n\n', 20_000);
   expect(await readForAnHour(transport)).toMatchObject({ message: 'still reading' });
   expect(transport.opened.length).toBeGreaterThan(100);
 });
 
-test('one that is cut sooner, or has only said when to come back, ends as an error', async () => {
+test('one that is cut sooner, or has only sent a retry time, ends with an error', async () => {
   for (const transport of [cuttingTransport(':\n\n', 10_000), cuttingTransport('retry: 10\n\n', 20_000)]) {
     expect(await readForAnHour(transport)).toMatchObject({ code: 'stream_cut' });
     expect(transport.opened.length).toBeLessThan(10);

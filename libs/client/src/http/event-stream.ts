@@ -7,17 +7,17 @@ import { type ApiRequest, letGo, type OpenAnswer, type Transport } from './trans
 
 /*
  * A stream of events that outlives its connections. Whatever ends one – a cut, silence, an end in the middle of an
- * event, a server that stops – the next one goes on behind the last complete event, by Last-Event-ID. Only a stream that
- * is cut time and again without getting on, or that is refused, ends with an error.
+ * event, a server that stops – the next one continues after the last complete event, by Last-Event-ID. Only a stream
+ * that is cut repeatedly without progress, or that is refused, ends with an error.
  */
 
 interface StreamedEvents {
   readonly path: string;
   readonly query?: ApiRequest['query'];
-  /** Behind which event to begin. */
+  /** Begins after this event. */
   readonly lastId: string | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Called with each place from which the stream could go on. */
+  /** Called with each position from which the stream could resume. */
   readonly onPlace?: (lastId: string) => void;
 }
 
@@ -26,7 +26,7 @@ interface StreamedEvent {
   readonly json: unknown;
 }
 
-/** The server's. A connection that has said something and lived longer is none of those that fail time and again. */
+/** The server's. A connection that said something and lived longer than this does not count as a failure. */
 const HEARTBEAT_MS = 15_000;
 
 /** Ends when the server says that nothing more will come (204). The reader may leave at any time. */
@@ -78,7 +78,7 @@ function requestOf({ path, query, signal }: StreamedEvents, lastId: string | und
   };
 }
 
-/** Blocks as they come, none of them behind an abort. */
+/** Blocks as they come, none after an abort. */
 async function* readMessages(
   answer: OpenAnswer,
   idleMs: number,

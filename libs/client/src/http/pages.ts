@@ -1,6 +1,6 @@
 /** A list that is fetched page by page as it is read. */
 export interface Pages<T> extends AsyncIterable<T> {
-  /** The same as pages, each with the cursor behind it: null at the end. */
+  /** The same as pages, each with the cursor after it: null at the end. */
   pages(): AsyncIterable<Page<T>>;
 }
 

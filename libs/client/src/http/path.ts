@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 
 /**
  * A path whose values are percent-encoded: path`/jobs/${id}`.
- * @throws UsageError for a value that cannot be one word of a path: empty, or one that URLs resolve away
+ * @throws UsageError for a value that cannot be one path segment: empty, or one that URLs resolve away
  */
 export function path(words: TemplateStringsArray, ...values: readonly string[]): string {
   return words.reduce((built, word, index) => built + encodeWord(values[index - 1]) + word);

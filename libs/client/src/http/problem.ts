@@ -2,14 +2,16 @@ import { ApiError, type ErrandError, type InputError, ResponseError } from '../e
 import { readText } from './read-text.ts';
 import { readRetryAfter } from './retry.ts';
 
-/** Many times what the API says of a batch in which every item is wrong; what is longer is no problem of Errand's. */
+/** Many times the largest answer, to a batch in which every item is wrong; anything longer is not Errand's. */
 const MAX_PROBLEM_BYTES = 2 ** 24;
 const MAY_PASS: readonly number[] = [408, 429, 502, 503, 504];
-/** Refusals that are about this very moment, and one that is not although its status says so. */
+/** A refusal that may pass, and one that will not although its status suggests it. */
 const PASSING = 'idempotency_in_flight';
 const LASTING = 'history_out_of_reach';
 
-/** An error answer as an error. Problems (RFC 9457) bring a code and a reason; other answers are named by their status. */
+/**
+ * Turns an error answer into an error. Problems (RFC 9457) have a code and a reason; others are named by their status.
+ */
 export async function readProblem(response: Response, signal: AbortSignal): Promise<ErrandError> {
   const { status, headers } = response;
   if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { untilAborted } from './deadline.ts';
 import { failureOf, letGo, type OpenAnswer } from './transport.ts';
 
-/** What ends the reading of a body: silence of `idleMs`, which is a `timeout`, or the caller's signal. */
+/** What ends the reading of a body: silence of `idleMs` (a `timeout`), or the caller's signal. */
 interface Limits {
   readonly idleMs: number;
   readonly signal: AbortSignal | undefined;
@@ -11,10 +11,10 @@ interface Limits {
 type Piece = Uint8Array<ArrayBuffer>;
 
 /**
- * The pieces of an answer's body as they come. The answer is released behind the last one, or when a reader that has
- * begun leaves; one that is busy with a piece takes as long as it likes. An abort ends even a body that has arrived in
- * full, of which Node 20 lets a read wait for ever. Reading rejects with ErrandError, or the caller's reason.
- * @throws UsageError for a body that is being read
+ * The pieces of an answer's body as they come. The answer is released after the last one, or when a reader that has
+ * begun leaves; a reader may take as long as it likes with a piece. An abort ends even a body that has fully arrived,
+ * for which Node 20 may leave a read waiting for ever. Reading rejects with ErrandError, or the caller's reason.
+ * @throws UsageError for a body that is already being read
  */
 export function readPieces(answer: OpenAnswer, limits: Limits): AsyncGenerator<Piece, void, void> {
   const body = answer.response.body ?? new Blob([]).stream();

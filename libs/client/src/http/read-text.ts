@@ -1,6 +1,6 @@
 import { untilAborted } from './deadline.ts';
 
-/** The text of a body; undefined for one of more bytes than that, of which the rest is not read. */
+/** The text of a body; undefined if it has more bytes than that, in which case the rest is not read. */
 export async function readText(
   { body }: Response,
   maxBytes: number,

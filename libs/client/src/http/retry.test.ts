@@ -23,7 +23,7 @@ test.each([
   expect(readRetryAfter(header, NOW)).toBe(ms);
 });
 
-test('what a policy does not say, or says to be undefined, is the default', () => {
+test('what a policy leaves out, or sets to undefined, is the default', () => {
   expect(retryPolicyOf()).toEqual(DEFAULT_RETRY);
   expect(retryPolicyOf({ maxAttempts: undefined, maxTimeMs: undefined, maxDelayMs: 0 })).toEqual({
     ...DEFAULT_RETRY,
@@ -31,7 +31,7 @@ test('what a policy does not say, or says to be undefined, is the default', () =
   });
 });
 
-test('the last attempt is given up with its own error, and getting on begins anew', async () => {
+test('the last attempt fails with its own error, and progress restarts the count', async () => {
   const retries = countRetries(POLICY);
   await retries.next(failure(true));
   await retries.next(failure(true));
@@ -65,7 +65,7 @@ test('an error that cannot pass, or is a bug, is given up at once', async () => 
   }
 });
 
-test('a pause that ends behind the time for retries is not begun', async () => {
+test('a pause that would end after the time for retries is not begun', async () => {
   const far = failure(true, POLICY.maxTimeMs);
   await expect(countRetries(POLICY).next(far)).rejects.toBe(far);
 });

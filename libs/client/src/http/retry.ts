@@ -1,13 +1,15 @@
 import { ErrandError } from '../errors.ts';
 import { sleep } from './deadline.ts';
 
-/** How often and how long a call is made again that failed in a way that may pass. */
+/** How often and for how long a call is retried that failed in a way that may pass. */
 export interface RetryPolicy {
-  /** Attempts at one call, the first one included. Default 5; 1 makes no call twice. Waits and streams do not count. */
+  /**
+   * Attempts at one call, including the first. Default 5; 1 disables retries. Waits and streams are not limited by it.
+   */
   readonly maxAttempts: number;
   /**
-   * No attempt begins later than this after the first one began; of a wait or a stream, which outlast a restart of the
-   * servers, after the first failure since it got on. Default 60,000.
+   * No attempt begins later than this after the first one began; for a wait or a stream, which outlast a restart of the
+   * servers, after the first failure since its last progress. Default 60,000.
    */
   readonly maxTimeMs: number;
   /** Longest pause before the second attempt; it doubles each time. Default 250. */
@@ -16,7 +18,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
-/** As much of a policy as is to be another one than the default. */
+/** The parts of a policy that differ from the default. */
 export type RetryOptions = { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined };
 
 export const DEFAULT_RETRY: RetryPolicy = {
@@ -26,7 +28,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
   maxDelayMs: 8_000,
 };
 
-/** What is not given, or given as undefined, is the default. */
+/** What is left out, or undefined, is the default. */
 export function retryPolicyOf(given: RetryOptions = {}): RetryPolicy {
   const said = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...DEFAULT_RETRY, ...Object.fromEntries(said) };
@@ -34,13 +36,13 @@ export function retryPolicyOf(given: RetryOptions = {}): RetryPolicy {
 
 /** Counts the attempts at one thing. */
 export interface Retries {
-  /** Sleeps until the next attempt is due. @throws the error where it cannot pass, or no attempt is left */
+  /** Sleeps until the next attempt is due. @throws the error if it is permanent, or no attempt is left */
   next(error: unknown, signal?: AbortSignal): Promise<void>;
-  /** Something got on: counting begins anew. */
+  /** There was progress: counting starts anew. */
   reset(): void;
 }
 
-/** For what outlasts outages: the time alone decides, and it begins with the first failure. */
+/** For what outlasts outages: only the time limit counts, from the first failure on. */
 export function timeRetries(policy: RetryPolicy): Retries {
   return retriesOf({ ...policy, maxAttempts: Number.POSITIVE_INFINITY });
 }
@@ -70,8 +72,8 @@ function retriesOf(policy: RetryPolicy, beganMs?: number): Retries {
 }
 
 /**
- * Half of the pause is random, so that callers who failed together do not come back together. A server that names a time
- * gets at least that.
+ * Half of the pause is random, so that callers who failed together do not come back together. A server that names a
+ * time gets at least that.
  */
 function delayAfter(failures: number, retryAfterMs: number | undefined, policy: RetryPolicy): number {
   const longest = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failures - 1));

@@ -9,7 +9,7 @@ function parseAll(...pieces: (string | Uint8Array)[]) {
   return pieces.flatMap((piece) => parse(typeof piece === 'string' ? bytesOf(piece) : piece));
 }
 
-test('a block has its data, its type and the last id that was said', () => {
+test('a block has its data, its type and the last id that was sent', () => {
   expect(
     parseAll('retry: 2000\n\nid: 4\nevent: JobStarted\ndata: {"a":\ndata:1}\n\n', 'data: b\n\n'),
   ).toEqual([
@@ -19,14 +19,14 @@ test('a block has its data, its type and the last id that was said', () => {
   ]);
 });
 
-test('a comment is a sign of life, and an id without data moves the place', () => {
+test('a comment is a sign of life, and an id without data moves the position', () => {
   expect(parseAll(':\n\nid: c2\n\n').map(({ data, lastId }) => [data, lastId])).toEqual([
     [undefined, ''],
     [undefined, 'c2'],
   ]);
 });
 
-test('what is not complete says nothing, its id neither', () => {
+test('an incomplete block counts for nothing, not even its id', () => {
   expect(parseAll('id: 1\ndata: a\n\n', 'id: 2\ndata: b\n')).toHaveLength(1);
   expect(parseAll('id: 1\ndata: a\n\nid: 2\ndata: b', '\n\n').map(({ lastId }) => lastId)).toEqual([
     '1',
@@ -34,7 +34,7 @@ test('what is not complete says nothing, its id neither', () => {
   ]);
 });
 
-test('lines end in each of the three ways, and a byte order mark is no part of the first', () => {
+test('lines end in each of the three ways, and a byte order mark is not part of the first', () => {
   for (const end of ['\n', '\r\n', '\r']) {
     const text = `\uFEFFid: 1${end}data: a${end}${end}data: b${end}${end}:${end}`;
     expect(parseAll(text).map(({ data }) => data)).toEqual(['a', 'b']);
@@ -46,7 +46,7 @@ test('fields that mean nothing are passed over', () => {
   expect(message).toEqual({ data: '', event: 'message', lastId: '', retryMs: undefined });
 });
 
-test('it does not matter in which pieces a stream comes', () => {
+test('a stream may come in any pieces', () => {
   const text = '\uFEFFid: 1\r\ndata: ä\r\n\r\n:\n\nid: 2\rdata: b\r\rdata: c\n\nid: 3\nevent: x\ndata: d\n\n';
   const bytes = bytesOf(text);
   const whole = parseAll(bytes);
@@ -60,7 +60,7 @@ test('it does not matter in which pieces a stream comes', () => {
   expect(whole).toHaveLength(5);
 });
 
-test('a carriage return ends an event at once, and a line feed behind it is no line of its own', () => {
+test('a carriage return ends an event at once, and a line feed after it is not another line', () => {
   expect(parseAll('data: a\r\r')).toHaveLength(1);
   expect(parseAll('data: a\r', '\r', '\ndata: b\r', '', '\n', '\r\n').map(({ data }) => data)).toEqual([
     'a',

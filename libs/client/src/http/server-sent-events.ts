@@ -2,27 +2,27 @@ import { ResponseError } from '../errors.ts';
 
 /** One block of a stream of server-sent events (WHATWG HTML, 9.2.6), and what it says about coming back. */
 export interface ServerSentMessage {
-  /** Undefined for a block without data: it may move the place, or be a sign of life. */
+  /** Undefined for a block without data: it may move the position, or be a sign of life. */
   readonly data: string | undefined;
   readonly event: string;
-  /** The last id that was said up to here; empty before the first one. */
+  /** The last id sent so far; empty before the first one. */
   readonly lastId: string;
-  /** How long to stay away after a cut, where this block says so. */
+  /** How long to wait before reconnecting, if this block says so. */
   readonly retryMs: number | undefined;
 }
 
 const BREAK = /\r\n?|\n/g;
-/** Longest block in UTF-16 code units: many times what any event of the API is. */
+/** The longest block in UTF-16 code units: many times what any event of the API is. */
 const MAX_BLOCK_LENGTH = 2 ** 24;
 
 /**
- * Takes bytes as they come, in whichever pieces, and answers the blocks that are complete. What is left at the end was
- * cut off and counts for nothing, its id neither. A carriage return ends its line at once; a line feed behind it belongs
- * to it.
+ * Takes bytes as they come, in any pieces, and returns the blocks that are complete. What is left at the end was cut
+ * off and counts for nothing, not even its id. A carriage return ends its line at once; a line feed after it belongs to
+ * it.
  * @throws ResponseError `invalid_response` for a block of more than 16 Mi characters
  */
 export function createMessageParser(): (piece: Uint8Array) => ServerSentMessage[] {
-  // It takes a byte order mark away, too.
+  // It also strips a byte order mark.
   const decoder = new TextDecoder();
   let line = '';
   let isAfterReturn = false;

@@ -9,16 +9,16 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Below the base, such as `/jobs`; its words are percent-encoded. */
+  /** Below the base, such as `/jobs`; its segments are percent-encoded. */
   readonly path: string;
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
-  /** Sent a second time it does nothing that it has not done. True of every GET. */
+  /** Sending it twice has no further effect. True of every GET. */
   readonly isRepeatable?: boolean;
-  /** Made again for as long as the policy has time, in however many attempts. */
+  /** Retried for as long as the policy has time, in however many attempts. */
   readonly outlastsOutages?: boolean;
   /** How long the server holds the request on purpose. */
   readonly waitMs?: number;
@@ -27,7 +27,7 @@ export interface ApiRequest {
 /** An answer whose body has not been read. */
 export interface OpenAnswer {
   readonly response: Response;
-  /** Runs until the answer is released; it has no time limit at first. */
+  /** Runs until the answer is released; without a time limit at first. */
   readonly deadline: Deadline;
 }
 
@@ -36,17 +36,17 @@ export interface Transport {
   readonly streamIdleMs: number;
   /** The answer's JSON; undefined for 204 and 304, which have none. @throws ErrandError, or the signal's reason */
   json<T>(request: ApiRequest): Promise<T>;
-  /** An answer to be read by the caller, who has to release it. Without attempts at it again. */
+  /** An answer to be read by the caller, who has to release it. Not retried. */
   open(request: ApiRequest): Promise<OpenAnswer>;
-  /** The same, made again where that may help. */
+  /** The same, retried if that may help. */
   openPatiently(request: ApiRequest): Promise<OpenAnswer>;
 }
 
 export interface TransportOptions {
-  /** What paths are below, such as the tenant's address: ends without a slash. */
+  /** Base of all paths, such as the tenant's address: ends without a slash. */
   readonly base: string;
   readonly fetch: typeof fetch;
-  /** Of each request, the key among them. */
+  /** The headers of each request, including the key. */
   readonly headers: Headers;
   readonly timeoutMs: number;
   readonly streamIdleMs: number;
@@ -88,7 +88,7 @@ export function createTransport(options: TransportOptions): Transport {
       return patiently(request, async () => {
         const { response, deadline } = await openOnce(options, request, composed);
         try {
-          // The time of the whole answer, not of its head alone.
+          // The time limit of the whole answer, not only of its head.
           deadline.extend(options.timeoutMs);
           return readJson<T>(response, await readText(response, MAX_JSON_BYTES, deadline.signal));
         } catch (error) {
@@ -118,7 +118,7 @@ async function openOnce(
   }
 }
 
-/** @throws ErrandError `invalid_response`: all that the API says are JSON objects */
+/** @throws ErrandError `invalid_response`: all that the API returns are JSON objects */
 function readJson<T>(response: Response, text: string | undefined): T {
   const { status, headers } = response;
   if (status === NO_CONTENT || status === NOT_MODIFIED) return undefined as T;
@@ -137,13 +137,13 @@ function readJson<T>(response: Response, text: string | undefined): T {
   throw new ResponseError('invalid_response', { detail, status, requestId, cause });
 }
 
-/** Ends an answer, read or not. */
+/** Closes an answer, read or not. */
 export function letGo({ deadline }: OpenAnswer): void {
   deadline.abort();
   deadline.release();
 }
 
-/** What an exchange that came to no answer is reported as. */
+/** The error for an exchange that got no answer. */
 export function failureOf(error: unknown, deadline: Deadline, caller: AbortSignal | undefined): unknown {
   if (caller?.aborted) return caller.reason;
   if (error instanceof ErrandError) return error;

@@ -1,7 +1,7 @@
 import { path } from '../http/path.ts';
 import type { Transport } from '../http/transport.ts';
 
-/** What an action takes and gives; `errand types` writes these from a server's contracts. */
+/** What an action takes and returns; `errand types` writes these from a server's contracts. */
 export interface ActionTypes {
   readonly input: unknown;
   readonly result: unknown;
@@ -9,10 +9,10 @@ export interface ActionTypes {
   readonly resource: Readonly<Record<string, string>>;
 }
 
-/** Actions by their names; an interface does, too. */
+/** Actions by their names; an interface works, too. */
 export type ActionMap<A> = { readonly [N in keyof A]: ActionTypes };
 
-/** Where nothing is known of the actions: any name and any input. */
+/** If nothing is known of the actions: any name and any input. */
 export interface AnyActions {
   readonly [name: string]: ActionTypes;
 }
@@ -20,9 +20,9 @@ export interface AnyActions {
 /** An action as its executor announces it. */
 export interface ActionContract {
   readonly name: string;
-  /** The contract under which runs are taken: a path, an input schema and a result schema. */
+  /** The contract under which runs are accepted: a path, an input schema and a result schema. */
   readonly contract_id: string;
-  /** Contracts whose jobs this version runs too. */
+  /** Contracts whose jobs this version also runs. */
   readonly accepts: readonly string[];
   readonly version: string;
   readonly description: string;
@@ -33,9 +33,9 @@ export interface ActionContract {
   readonly result_schema: Readonly<Record<string, unknown>>;
   readonly max_attempts: number;
   readonly timeout_ms: number;
-  /** Since when no executor serves it (RFC 3339); null while one does. */
+  /** Since when no executor has served it (RFC 3339); null while one does. */
   readonly unserved_since: string | null;
-  /** All contracts of which jobs may still run, newest first: several while executors are replaced by others. */
+  /** All contracts of which jobs may still run, newest first: several while executors are being replaced. */
   readonly contracts: readonly {
     readonly contract_id: string;
     readonly version: string;

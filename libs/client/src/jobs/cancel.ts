@@ -12,14 +12,14 @@ export interface CancelOptions extends CallOptions {
 const CANCEL: Members<CancelOptions> = { reason: true, signal: true };
 
 export type CancelOutcome<R = unknown> =
-  /** It will not run, or stopped before. */
+  /** It will not run, or it was stopped. */
   | { readonly kind: 'canceled'; readonly job: EndedJob<R> }
   /** Its executor was asked to stop; it may still succeed. */
   | { readonly kind: 'requested'; readonly job: JobSummary<R> }
   /** It had ended in another way. */
   | { readonly kind: 'too_late'; readonly job: EndedJob<R> };
 
-/** Asks for a job to be stopped. To ask twice is to ask once. */
+/** Asks for a job to be stopped. Asking twice has no further effect. */
 export async function cancelJob<R>(
   transport: Transport,
   job: JobRef<R>,

@@ -15,12 +15,12 @@ export interface Ending {
   readonly metadata: Readonly<Record<string, string>>;
   readonly finished_at: string;
   readonly links: { readonly status: string; readonly job: string };
-  /** Keep it once the ending has been dealt with: `after` goes on behind it, after any restart. */
+  /** Store it once the ending has been dealt with: `after` continues from there, after any restart. */
   readonly cursor: string;
 }
 
 export interface FeedOptions {
-  /** A cursor, or `latest`. Without it the feed begins with the oldest ending that is kept. */
+  /** A cursor, or `latest`. Default: the oldest ending that is kept. */
   readonly after?: string | undefined;
   /** Default: all four. */
   readonly types?: readonly EndingType[] | undefined;
@@ -32,13 +32,13 @@ const FEED: Members<FeedOptions> = { after: true, types: true, signal: true };
 /** Endings in the order of the log, without end. */
 export interface Feed extends AsyncIterable<Ending> {
   /**
-   * Behind the ending that was handed out last, and moves on while nothing ends; undefined before the first connection.
-   * Keep it too where a feed may be quiet for days: cursors expire.
+   * Points after the ending that was handed out last, and moves on while nothing ends; undefined before the first
+   * connection. Store it too if a feed may be quiet for days: cursors expire.
    */
   readonly cursor: string | undefined;
 }
 
-/** @throws ErrandError `cursor_expired`, while it is read, for a cursor that is too old */
+/** @throws ErrandError `cursor_expired`, during reading, for a cursor that is too old */
 export function openFeed(transport: Transport, options: FeedOptions = {}): Feed {
   const { after, types, signal } = options ?? {};
   let cursor = after === 'latest' ? undefined : after;

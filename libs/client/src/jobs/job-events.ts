@@ -50,7 +50,7 @@ export interface EventsOptions {
 const EVENTS: Members<EventsOptions> = { after: true, signal: true };
 const ENDINGS: readonly string[] = ['JobSucceeded', 'JobFailed', 'JobCanceled', 'JobExpired'];
 
-/** All that has happened to a job and all that follows, oldest first, each once; ends behind the job's ending. */
+/** Everything that has happened to a job and all that follows, oldest first, each once; ends after the job's ending. */
 export async function* jobEvents(
   transport: Transport,
   job: JobRef,

@@ -4,14 +4,14 @@ import { JobFailedError, UsageError } from '../errors.ts';
  * What the API says of a job, in its own words. A later server may say more.
  */
 
-/** Carries the type of a job's result along with its id; no such member exists. */
+/** Carries the type of a job's result along with its id; no such member exists at run time. */
 declare const resultType: unique symbol;
 
 interface Result<R> {
   readonly [resultType]?: R;
 }
 
-/** A job by its id, or by anything that a call has answered about it: then the type of its result is known. */
+/** A job by its id, or by anything that a call has answered about it, which then carries the type of its result. */
 export type JobRef<R = unknown> = string | (Result<R> & { readonly job_id: string });
 
 interface JobLinks {
@@ -54,7 +54,7 @@ interface Job<R> extends Result<R> {
   readonly tenant_id: string;
   readonly action: string;
   readonly resource: Readonly<Record<string, string>>;
-  /** Of the job's newest event; it never goes backwards. */
+  /** Version of the job's newest event; it never goes backwards. */
   readonly version: number;
   readonly cancel_requested: boolean;
   readonly progress: {
@@ -87,7 +87,7 @@ interface ActiveJob<R = unknown> extends Job<R> {
   readonly finished_at: null;
 }
 
-/** What the job came to is in `results`, unless it has to be downloaded: then `results_link` is there. */
+/** The job's result is in `results`, unless it has to be downloaded: then `results_link` is there. */
 export type SucceededJob<R = unknown> = Job<R> & {
   readonly status: 'succeeded';
   readonly finished_at: string;
@@ -117,7 +117,7 @@ export function isLargeJson({ results_link: link }: SucceededJob): boolean {
 }
 
 /**
- * What the job came to, as its summary has it; the link of a file for an action that makes files.
+ * The job's result, as its summary has it; the link of a file for an action that makes files.
  * @throws JobFailedError if it did not succeed; UsageError `result_not_inline` for JSON that has to be downloaded
  */
 export function unwrap<R>(job: EndedJob<R>): R {
@@ -127,7 +127,7 @@ export function unwrap<R>(job: EndedJob<R>): R {
   throw new UsageError(detail, { code: 'result_not_inline' });
 }
 
-/** @throws UsageError for what is no job */
+/** @throws UsageError for anything that is not a job */
 export function idOf(job: JobRef): string {
   const id = typeof job === 'string' ? job : job?.job_id;
   if (typeof id !== 'string') throw new UsageError('a job must be an id or an object with a job_id');

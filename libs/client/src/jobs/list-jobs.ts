@@ -5,7 +5,7 @@ import type { Transport } from '../http/transport.ts';
 import type { JobStatus, JobSummary } from './job.ts';
 
 export interface JobFilter {
-  /** Any of these; and so on for each filter. */
+  /** Any of these; likewise for each filter. */
   readonly status?: JobStatus | readonly JobStatus[] | undefined;
   readonly action?: string | readonly string[] | undefined;
   readonly source?: string | readonly string[] | undefined;
@@ -31,7 +31,7 @@ const FILTER: Members<JobFilter> = {
   signal: true,
 };
 
-/** The tenant's jobs of the last 7 days, newest first. What has just been requested may be missing for a moment. */
+/** The tenant's jobs of the last 7 days, newest first. A job that was just requested may be missing for a moment. */
 export function listJobs(transport: Transport, filter: JobFilter = {}): Pages<JobSummary> {
   return createPages(async (cursor) => {
     checkOptions(filter, FILTER, 'the filter');
@@ -59,7 +59,7 @@ export function listOf(values: string | readonly string[] | undefined): string |
   return typeof values === 'string' ? values : values?.join(',');
 }
 
-/** @throws UsageError for a Date that is no time */
+/** @throws UsageError for an invalid Date */
 export function instantOf(time: Date | string | undefined): string | undefined {
   if (!(time instanceof Date)) return time;
   if (Number.isNaN(time.getTime())) throw new UsageError('an invalid Date was given');

@@ -4,8 +4,8 @@ import { downloadResult } from './result.ts';
 import { type WaitOptions, waitForJob } from './wait.ts';
 
 /**
- * What a job comes to: waits for its end, and fetches a result that is too large for the summary. For an action that makes
- * files it is the link of the file. `timeoutMs` is about the waiting.
+ * A job's result: waits for its end, and fetches a result that is too large for the summary. For an action that makes
+ * files, it is the link of the file. `timeoutMs` limits only the waiting.
  * @throws JobFailedError if it does not succeed; what `wait` and `result` throw
  */
 export async function outputOf<R>(

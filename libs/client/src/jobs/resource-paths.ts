@@ -14,16 +14,17 @@ interface Addressed {
 /** Finds the paths of actions. */
 export interface ResourcePaths {
   /**
-   * Calls with the path of an action and its resource. Where the parameters stand in it is for the action's contract to
-   * say, which is asked for once, however many calls there are. It is asked for again when the server knows no action at a
-   * path, and before a resource is refused that does not fit a contract of an earlier call: the action may have moved.
-   * @throws UsageError for a resource that is not that of the action; ErrandError `unknown_action` for one that does not exist
+   * Calls with the path of an action and its resource. The action's contract says where the parameters are in it; it is
+   * fetched once, however many calls there are. It is fetched again when the server knows no action at a path, and
+   * before a resource is refused that does not fit a contract fetched earlier: the action may have moved.
+   * @throws UsageError for a resource that is not the action's; ErrandError `unknown_action` for an action that does
+   * not exist
    */
   at<T>(addressed: Addressed, call: (actionPath: string) => Promise<T>): Promise<T>;
 }
 
 export function createResourcePaths(transport: Transport): ResourcePaths {
-  /** Without the signal of whoever asks first, who asks for all. */
+  /** Fetched without the first caller's signal, since all callers share them. */
   const templates = new Map<string, Promise<string>>();
 
   function templateOf(action: string): Promise<string> {
@@ -79,7 +80,7 @@ async function askTemplate(transport: Transport, action: string): Promise<string
   }
 }
 
-/** What the server said, in words that tell why. */
+/** The server's refusal, with an explanation. */
 function unknownAction(cause: ErrandError, detail: string): ErrandError {
   const { code, status, requestId } = cause;
   return new ApiError(code, { detail, status, requestId, cause });
@@ -90,7 +91,7 @@ export function resourceParameters(resource: string): string[] {
   return [...resource.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 }
 
-/** @throws UsageError where the parameters are not those of the path */
+/** @throws UsageError if the parameters are not those of the path */
 function fill(action: string, template: string, resource: Readonly<Record<string, string>>): string {
   const names = resourceParameters(template);
   const given = Object.keys(resource);

@@ -6,28 +6,28 @@ import { createSha256, type Sha256 } from '../webhooks/sha256.ts';
 import { idOf, type JobRef } from './job.ts';
 import type { CallOptions } from './run.ts';
 
-/** More is no string in any runtime. */
+/** No runtime has longer strings. */
 const MAX_JSON_BYTES = 2 ** 29;
 
 /**
- * What a job came to, as it is being downloaded. Its body can be read once, by one of the three ways; it is compared with
- * its SHA-256 at the end, and fails with `broken_download` rather than end as something else.
+ * A job's result while it is being downloaded. Its body can be read once, in one of the three ways; at the end it is
+ * checked against its SHA-256, and fails with `broken_download` if it differs.
  */
 export interface ResultDownload<R = unknown> {
   readonly contentType: string;
-  /** Null for a result that is no file. */
+  /** Null for a result that is not a file. */
   readonly filename: string | null;
-  /** Null where a proxy left it out, or compressed the body. */
+  /** Null if a proxy left it out, or compressed the body. */
   readonly bytes: number | null;
-  /** In lower-case hex; null where a proxy changed the answer. */
+  /** In lower-case hex; null if a proxy changed the answer. */
   readonly sha256: string | null;
-  /** The pieces as they come. What has been read before the end is not yet known to be right. */
+  /** The pieces as they come. Until the end, what has been read is not yet verified. */
   readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly arrayBuffer: () => Promise<ArrayBuffer>;
   readonly json: () => Promise<R>;
   /**
-   * Lets go of the connection and the caller's signal, which a download holds until it has been read; `await using` does
-   * it, too. A second time it does nothing.
+   * Releases the connection and the caller's signal, which a download holds until it has been read; `await using` does
+   * so, too. Repeating it has no effect.
    */
   readonly cancel: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -89,7 +89,7 @@ function checkedStream(
   );
 }
 
-/** Of a stream that fails, a Response in a browser tells but a `network error`. */
+/** For a stream that fails, a Response in a browser reports only a `network error`. */
 async function readAll(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   maxBytes: number,
@@ -130,7 +130,7 @@ function readJson<R>(bytes: ArrayBuffer): R {
   }
 }
 
-/** The exact form of a name (RFC 8187) before its ASCII one. */
+/** The exact form of a name (RFC 8187) takes precedence over its ASCII one. */
 function filenameOf(disposition: string): string | null {
   const exact = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
   try {

@@ -8,7 +8,7 @@ import { instantOf } from './list-jobs.ts';
 import type { ResourcePaths } from './resource-paths.ts';
 import type { WaitOptions } from './wait.ts';
 
-/** What is asked of a job beside its input. */
+/** What is asked of a job in addition to its input. */
 export interface JobOptions {
   /** Up to 20 strings that come back with the summary and in webhooks. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
@@ -18,7 +18,7 @@ export interface JobOptions {
   readonly startByS?: number | undefined;
   /** Seconds after which the job expires if it has not ended. */
   readonly finishByS?: number | undefined;
-  /** Told of this job's end; default: of each of the four. */
+  /** Told of this job's end; default: for each of the four endings. */
   readonly webhook?:
     | {
         readonly url: string;
@@ -28,12 +28,12 @@ export interface JobOptions {
     | undefined;
 }
 
-/** What is asked of one call. */
+/** Options of one call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Parameters of the action's path, wanted where it has any; where nothing is known of them, they may be given. */
+/** Parameters of the action's path, required if it has any; optional if nothing is known of them. */
 type ResourceOption<T extends ActionTypes> = [keyof T['resource']] extends [never]
   ? { readonly resource?: undefined }
   : string extends keyof T['resource']
@@ -42,7 +42,7 @@ type ResourceOption<T extends ActionTypes> = [keyof T['resource']] extends [neve
 
 export interface SendOptions extends CallOptions {
   /**
-   * The same key and the same input are the same job, for 7 days. 1-255 visible ASCII characters; encode other words, as
+   * The same key and the same input mean the same job, for 7 days. 1-255 visible ASCII characters; encode others, as
    * with `encodeURIComponent`. Default: a random key for each call, which all attempts of the call share.
    */
   readonly idempotencyKey?: string | undefined;
@@ -50,7 +50,7 @@ export interface SendOptions extends CallOptions {
   readonly traceparent?: string | undefined;
 }
 
-/** Options may be left out where none is wanted. */
+/** Options may be left out if none is required. */
 type Optional<O> = Record<string, never> extends O ? [options?: O] : [options: O];
 
 export type RunArguments<T extends ActionTypes> = Optional<ResourceOption<T> & JobOptions & SendOptions>;
@@ -68,7 +68,7 @@ export interface BatchItem<I = unknown> extends JobOptions {
 export interface BatchOutcome<R = unknown> {
   readonly accepted: number;
   readonly rejected: number;
-  /** Whether more is wrong than the errors of the items say. */
+  /** Whether there are more errors than those in the items. */
   readonly more_errors?: true;
   readonly items: readonly (
     | (Pick<AcceptedJob<R>, 'job_id' | 'version' | 'links'> & { readonly index: number })
@@ -114,8 +114,8 @@ export async function runAction(
 }
 
 /**
- * Requests up to 1,000 jobs of one action and resource. @throws ErrandError `invalid_input` only if no item is right,
- * with pointers such as `#/items/3/…`
+ * Requests up to 1,000 jobs of one action and resource. @throws ErrandError `invalid_input` only if every item is
+ * wrong, with pointers such as `#/items/3/…`
  */
 export async function runBatch(
   runs: Runs,
@@ -176,7 +176,7 @@ function send<T>(
   );
 }
 
-/** @throws UsageError for a key that the API would not take */
+/** @throws UsageError for a key that the API would not accept */
 export function sendHeaders({
   idempotencyKey = randomKey(),
   traceparent,
@@ -190,16 +190,16 @@ export function sendHeaders({
   };
 }
 
-/** `crypto.randomUUID` is not there on pages that came over plain HTTP. */
+/** `crypto.randomUUID` does not exist on pages served over plain HTTP. */
 function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /**
- * An input is a JSON object; options of the job are one reserved member of it. Left out, it is an empty object. What is no
- * object goes as it is: the server says what is wrong with it.
- * @throws UsageError for options of the job that there are not, or that stand in the input too
+ * An input is a JSON object; the job's options are one reserved member of it. Left out, it is an empty object. Anything
+ * that is not an object is sent as it is: the server says what is wrong with it.
+ * @throws UsageError for unknown options of the job, or options that are in the input too
  */
 function bodyOf(input: unknown = {}, options: JobOptions): unknown {
   const { metadata, startAfter, startByS, finishByS, webhook } = options;

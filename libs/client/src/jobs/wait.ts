@@ -8,7 +8,7 @@ import { type EndedJob, idOf, isEnded, type JobRef, type JobSummary } from './jo
 export interface WaitOptions<R = unknown> {
   /** Ends the waiting, not the job. */
   readonly signal?: AbortSignal | undefined;
-  /** Default: as long as it takes. */
+  /** Default: no limit. */
   readonly timeoutMs?: number | undefined;
   /** Called with each newer summary, the last one included. */
   readonly onUpdate?: ((job: JobSummary<R>) => void) | undefined;
@@ -18,11 +18,11 @@ export const WAIT: Members<WaitOptions> = { signal: true, timeoutMs: true, onUpd
 
 /** How long the server holds each call. */
 const POLL_S = 30;
-/** A server that does not wait is asked once in this time. */
+/** A server that does not wait is asked at most once in this time. */
 const MIN_POLL_MS = 1_000;
 
 /**
- * Resolves when the job has ended, in whichever way. The server is asked by calls that it holds until then, not by polling.
+ * Resolves when the job has ended, in whichever way. Long polling: the server holds each call until then.
  * @throws WaitTimeoutError; the signal's reason
  */
 export async function waitForJob<R>(
@@ -51,7 +51,7 @@ async function waitUntilAborted<R>(
   let known: JobSummary<R> | undefined;
   for (;;) {
     const beganAt = performance.now();
-    // With the tag of a version the server answers any newer one, without it the job's end.
+    // With the tag of a version the server answers with any newer one; without it, at the job's end.
     const headers: Record<string, string> =
       onUpdate && known ? { 'if-none-match': `W/"${known.version}"` } : {};
     const waitS = onUpdate && !known ? 0 : POLL_S;

@@ -33,7 +33,7 @@ export interface ReplayOptions extends CallOptions {
   readonly until?: Date | string | undefined;
   readonly only: ReplayKind;
   readonly types?: readonly EndingType[] | undefined;
-  /** Counts only. */
+  /** Only counts. */
   readonly dryRun?: boolean | undefined;
 }
 
@@ -56,9 +56,9 @@ const REPLAY: Members<ReplayOptions> = {
   signal: true,
 };
 
-/** What was told to whom, and telling it again. Only what reads is made again after a failure. */
+/** What was sent to whom, and sending it again. Only reads are retried after a failure. */
 export interface Deliveries {
-  /** Newest first, also of an endpoint that was deleted. */
+  /** Newest first, also for a deleted endpoint. */
   deliveries(endpointId: string, filter?: DeliveryFilter): Pages<Delivery>;
   delivery(deliveryId: string, options?: CallOptions): Promise<Delivery>;
   /** Newest first, the last hundred. */

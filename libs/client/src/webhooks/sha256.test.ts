@@ -19,7 +19,7 @@ test('the digest is that of the platform, in whichever pieces the bytes come', (
 });
 
 test.each([0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 1_000_003])(
-  '%i bytes are padded as they must be',
+  '%i bytes are padded correctly',
   (bytes) => {
     const content = new Uint8Array(bytes).fill(0xa5);
     const digest = createSha256();

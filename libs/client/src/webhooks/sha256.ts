@@ -1,5 +1,5 @@
 /*
- * SHA-256 (FIPS 180-4) of bytes that come in pieces. WebCrypto digests whole buffers only, and a result may be larger
+ * SHA-256 (FIPS 180-4) of bytes that come in pieces. WebCrypto digests only whole buffers, and a result may be larger
  * than memory.
  */
 

@@ -124,7 +124,7 @@ describe('while a secret is replaced', () => {
     expect(await verify(SIGNED, BODY, [old, SECRET])).toEqual(VERIFIED);
   });
 
-  test('signatures of other versions beside ours do no harm, and none stands in for ours', async () => {
+  test('signatures of other versions next to ours do no harm, and none replaces ours', async () => {
     const ours = signatureOf(SECRET);
     expect(await verify(headersOf(`v1a,AAAA v2,x v1 v1, ${ours}`))).toEqual(VERIFIED);
     expect(await verify(headersOf(ours.replace('v1,', 'v2,')))).toEqual(refused('wrong_signature'));
@@ -132,7 +132,7 @@ describe('while a secret is replaced', () => {
 });
 
 describe('a call is refused', () => {
-  test.each([...HEADER_NAMES, 'body'] as const)('when any one bit of its %s is another one', async (part) => {
+  test.each([...HEADER_NAMES, 'body'] as const)('when any one bit of its %s is flipped', async (part) => {
     const whole = Buffer.from(part === 'body' ? BODY : SIGNED[part]);
     for (let bit = 0; bit < whole.length * 8; bit++) {
       const flipped = Buffer.from(whole);
@@ -144,7 +144,7 @@ describe('a call is refused', () => {
     }
   });
 
-  test('when its signature is spelled in another way that loose decoders take', async () => {
+  test('when its signature is spelled in another way that loose decoders accept', async () => {
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
     const right = signatureOf(SECRET);
     // 32 bytes leave two bits of the last letter unused.
@@ -201,7 +201,7 @@ describe('a call is refused', () => {
     },
   );
 
-  test('when it was signed more than the tolerance ago or ahead, which is five minutes unless told', async () => {
+  test('when it was signed more than the tolerance ago or ahead, by default five minutes', async () => {
     const at = (aheadS: number, options: { toleranceS?: number } = {}) => {
       const timestampS = NOW_S + aheadS;
       const headers = headersOf(signatureOf(SECRET, { timestampS }), timestampS);
@@ -242,7 +242,7 @@ test('a body that was parsed already is a bug of the receiver, not an answer', a
   await expect(verify(SIGNED, EVENT as unknown as string)).rejects.toThrow(UsageError);
 });
 
-test('an event of a type that a later server made up is passed on', async () => {
+test('an event of a type that a later server introduced is passed on', async () => {
   const body = JSON.stringify({ ...EVENT, type: 'job.paused' });
   const verified = await verify(headersOf(signatureOf(SECRET, { body })), body);
   expect(verified).toMatchObject({ kind: 'verified', event: { type: 'job.paused' } });

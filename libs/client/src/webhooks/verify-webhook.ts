@@ -3,11 +3,11 @@ import type { WebhookEvent } from './webhook-event.ts';
 
 /*
  * The receiving half of Standard Webhooks 1.0 (github.com/standard-webhooks/standard-webhooks), scheme v1: HMAC-SHA256
- * over `<webhook-id>.<webhook-timestamp>.<body>`, keyed with the bytes that a secret holds in base64 behind `whsec_`.
- * It needs WebCrypto and nothing else.
+ * over `<webhook-id>.<webhook-timestamp>.<body>`, keyed with the bytes that a secret holds in base64 after `whsec_`. It
+ * needs only WebCrypto.
  */
 
-/** A request's headers: a `Headers` object, or a plain one such as Node's, its names in any case. */
+/** A request's headers: a `Headers` object, or a plain one such as Node's, with names in any case. */
 export type WebhookHeaders =
   | { get(name: string): string | null }
   | Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -16,8 +16,7 @@ export type VerifiedWebhook =
   /** `id` is the same on every attempt to deliver this event: handle each id once. */
   | { kind: 'verified'; id: string; event: WebhookEvent }
   /**
-   * A GET call: its URL is not signed, so nothing that the URL says is proven. Ask for the job's status before
-   * acting on it.
+   * A GET call: its URL is not signed, so nothing in the URL is proven. Ask for the job's status before acting on it.
    */
   | { kind: 'verified_without_body'; id: string }
   | { kind: 'refused'; code: RefusalCode };
@@ -31,7 +30,7 @@ type RefusalCode =
   | 'too_old'
   /** Signed further ahead than the tolerance: a clock here that is slow. */
   | 'too_new'
-  /** No signature fits any of the secrets. */
+  /** No signature matches any of the secrets. */
   | 'wrong_signature'
   /** A secret is not base64, or is empty: the receiver's own configuration is at fault. */
   | 'bad_secret'
@@ -40,15 +39,15 @@ type RefusalCode =
   /** The signature fits but the body is not an event of ours. */
   | 'not_an_event';
 
-/** A rotation leaves a handful; more would be work for nothing. */
+/** A rotation leaves a handful; more would be wasted work. */
 const MOST_SIGNATURES = 16;
 
 /**
  * Whether a webhook call comes from Errand and is fresh, and what it says.
  *
  * `body` is the request's body as it came, before any parser: a body that is parsed and written again has other bytes.
- * Give several secrets while one replaces another; one that fits is enough. `toleranceS` is how far the sender's clock
- * and this one may be apart, in seconds; `now` is Unix time in milliseconds.
+ * Give several secrets while one replaces another; one match is enough. `toleranceS` is how far the sender's clock and
+ * this one may be apart, in seconds; `now` is Unix time in milliseconds.
  *
  * @throws UsageError when the body is neither text nor bytes
  */
@@ -69,7 +68,7 @@ export async function verifyWebhook(
   if (!id || !timestamp || !signatures) return refused('missing_header');
   if (!/^\d{1,12}$/.test(timestamp)) return refused('bad_timestamp');
   const ageS = Math.floor(now() / 1_000) - Number(timestamp);
-  // Asked so that a tolerance which is not a number lets nothing through.
+  // Negated, so that a tolerance that is not a number lets nothing through.
   if (!(ageS <= toleranceS)) return refused('too_old');
   if (!(-ageS <= toleranceS)) return refused('too_new');
   const signed = join(new TextEncoder().encode(`${id}.${timestamp}.`), bytesOf(body));
@@ -87,7 +86,7 @@ function headerOf(headers: WebhookHeaders, name: string): string | undefined {
   return typeof found === 'string' ? found : found?.join(' ');
 }
 
-/** Undefined if any of the secrets is of no use: a typo in one would go unnoticed until it is needed. */
+/** Undefined if any of the secrets is unusable: a typo in one would go unnoticed until it is needed. */
 async function importKeys(secrets: readonly string[]): Promise<CryptoKey[] | undefined> {
   const raw = secrets.map((secret) => decodeBase64(secret.replace(/^whsec_/, '')));
   if (raw.length === 0 || !raw.every((bytes) => bytes?.length)) return undefined;
@@ -97,7 +96,7 @@ async function importKeys(secrets: readonly string[]): Promise<CryptoKey[] | und
   );
 }
 
-/** `v1,<base64>` as often as there are secrets, separated by spaces; other versions are another reader's. */
+/** `v1,<base64>` once per secret, separated by spaces; other versions are for other readers. */
 async function isSigned(
   signed: Uint8Array<ArrayBuffer>,
   signatures: string,
@@ -128,7 +127,7 @@ function readEvent(id: string, body: string | Uint8Array): VerifiedWebhook {
   return isEvent(json) ? { kind: 'verified', id, event: json } : refused('not_an_event');
 }
 
-/** The signature vouches for what is inside; this tells our bodies from those of another sender with the same secret. */
+/** The signature vouches for the content; this tells our bodies from those of another sender with the same secret. */
 function isEvent(json: unknown): json is WebhookEvent {
   if (typeof json !== 'object' || json === null) return false;
   const { type, timestamp, data } = json as Record<string, unknown>;
@@ -139,7 +138,9 @@ function isEvent(json: unknown): json is WebhookEvent {
 
 const EMPTY = new Uint8Array();
 
-/** Undefined for what is not base64 as RFC 4648 writes it: each value has one spelling, so no bit of it may vary. */
+/**
+ * Undefined for anything that is not base64 exactly as in RFC 4648: each value has one spelling, so no bit may vary.
+ */
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     const binary = atob(text);

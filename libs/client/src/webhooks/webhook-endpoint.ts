@@ -1,6 +1,6 @@
 import type { EndingType } from '../jobs/feed.ts';
 
-/* Where a tenant is told of the ends of its jobs, in the API's own words. */
+/* Where a tenant receives the ends of its jobs, under the API's own names. */
 
 export type WebhookEventFilter =
   | EndingType
@@ -15,7 +15,7 @@ interface BasicAuth {
   readonly password: string;
 }
 
-/** What an endpoint is made of; see the API's page for what each member means. */
+/** The parts of an endpoint; see the API's page for what each member means. */
 export interface EndpointDraft {
   readonly url: string;
   readonly method?: 'POST' | 'GET';
@@ -25,19 +25,19 @@ export interface EndpointDraft {
   readonly event_types?: readonly WebhookEventFilter[];
   readonly actions?: readonly string[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
-  /** What bodies carry besides. */
+  /** What bodies carry in addition. */
   readonly include?: readonly 'results'[] | null;
   readonly max_rps?: number | null;
   readonly max_concurrency?: number | null;
-  /** After which it ends as if it were deleted; given again, that is put off. */
+  /** After which it ends as if it were deleted; giving it again restarts the time. */
   readonly expires_in_s?: number | null;
   readonly basic_auth?: BasicAuth | null;
   readonly secret_headers?: Readonly<Record<string, string>>;
-  /** `whsec_` and the key in base64; the server makes one where it is missing. */
+  /** `whsec_` and the key in base64; the server makes one if it is missing. */
   readonly signing_secret?: string;
 }
 
-/** Null takes a member, or one of the headers, away. */
+/** Null removes a member, or one of the headers. */
 export type EndpointChange = Partial<Omit<EndpointDraft, 'secret_headers'>> & {
   readonly secret_headers?: Readonly<Record<string, string | null>>;
 };
@@ -71,7 +71,7 @@ export interface WebhookEndpoint extends Signer {
   readonly secret_headers: readonly { readonly name: string; readonly fingerprint: string | null }[];
 }
 
-/** The one answer that has the secret itself. */
+/** The only answer that has the secret itself. */
 export type WithSecret<T> = T & { readonly signing_secret: string };
 
 /** `health` is null while the server cannot ask its database. */
@@ -91,7 +91,7 @@ export interface WatchedEndpoint extends WebhookEndpoint {
   } | null;
 }
 
-/** How one call of a receiver went. Secrets in its headers are blanked out. */
+/** The outcome of one call of a receiver. Secrets in its headers are blanked out. */
 interface Exchange {
   readonly started_at: string;
   readonly duration_ms: number;

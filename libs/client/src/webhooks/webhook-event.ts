@@ -1,7 +1,7 @@
 import type { ResultLink } from '../jobs/job.ts';
 
 /*
- * What a webhook's body says. A later server may say more: read `type` first, and answer 2xx to one that is not known.
+ * The body of a webhook. A later server may say more: read `type` first, and answer 2xx to one that is not known.
  */
 
 export type WebhookEvent = JobEnded | EndpointTest | EndpointNews;
@@ -14,13 +14,13 @@ export interface JobEnded {
   readonly data: {
     readonly job_id: string;
     readonly status: 'succeeded' | 'failed' | 'canceled' | 'expired';
-    /** What the caller hung on the job; empty if the log no longer holds its request. */
+    /** The caller's metadata of the job; empty if the log no longer holds its request. */
     readonly metadata: Readonly<Record<string, string>>;
     readonly action: string;
     readonly tenant_id: string;
-    /** Path parameters of the action, such as `{design_id: 'd-1'}`; empty as `metadata` is. */
+    /** Path parameters of the action, such as `{design_id: 'd-1'}`; empty when `metadata` is. */
     readonly resource: Readonly<Record<string, string>>;
-    /** The job's version at its end. Status never answers an older one after that. */
+    /** The job's version at its end. Status never answers with an older one after that. */
     readonly version: number;
     readonly finished_at: string;
     /** Why the job did not succeed. Absent when there is nothing to say. */
@@ -33,24 +33,24 @@ export interface JobEnded {
     readonly links: {
       readonly status?: string;
       readonly job: string;
-      /** Of a job that has succeeded. */
+      /** For a job that succeeded. */
       readonly result?: string;
     };
-    /** Of a job that has succeeded, where the endpoint asks for it with `include`; null if it has to be downloaded. */
+    /** For a job that succeeded, if the endpoint asks for it with `include`; null if it has to be downloaded. */
     readonly results?: unknown;
-    /** Beside `results`: how to download a file, or JSON above 64 KiB; null where there is none. */
+    /** Comes with `results`: how to download a file, or JSON above 64 KiB; null if there is none. */
     readonly results_link?: ResultLink | null;
   };
 }
 
-/** Somebody tries the endpoint out. */
+/** Somebody is testing the endpoint. */
 export interface EndpointTest {
   readonly type: 'webhook.test';
   readonly timestamp: string;
   readonly data: { readonly tenant_id: string; readonly endpoint_id: string };
 }
 
-/** Something is the matter with another endpoint of the tenant, or no longer is. */
+/** Another endpoint of the tenant has a problem, or no longer has one. */
 export interface EndpointNews {
   readonly type: 'webhook.failing' | 'webhook.disabled' | 'webhook.recovered';
   readonly timestamp: string;

@@ -14,16 +14,16 @@ import type {
 } from './webhook-endpoint.ts';
 
 export interface RotateOptions extends CallOptions {
-  /** Default: a random one, made here so that a second attempt changes nothing. */
+  /** Default: a random one, made here so that a retry changes nothing. */
   readonly signingSecret?: string | undefined;
-  /** For how long requests are signed with the replaced one too; default 86,400. */
+  /** How long requests are also signed with the replaced secret; default 86,400. */
   readonly graceS?: number | undefined;
 }
 
 const ROTATE: Members<RotateOptions> = { signingSecret: true, graceS: true, signal: true };
 
 export interface Webhooks extends Deliveries {
-  /** The answer has the signing secret, which no later one has. Not made again after a failure: look at the list. */
+  /** The answer has the signing secret, which no later answer has. Not retried after a failure: look at the list. */
   create(endpoint: EndpointDraft, options?: CallOptions): Promise<WithSecret<WebhookEndpoint>>;
   /** Oldest first. */
   list(options?: CallOptions): Promise<WatchedEndpoint[]>;
@@ -32,14 +32,14 @@ export interface Webhooks extends Deliveries {
   change(endpointId: string, change: EndpointChange, options?: CallOptions): Promise<WebhookEndpoint>;
   delete(endpointId: string, options?: CallOptions): Promise<void>;
   pause(endpointId: string, options?: CallOptions): Promise<WebhookEndpoint>;
-  /** Brings a disabled endpoint back, too. */
+  /** Also brings back a disabled endpoint. */
   resume(endpointId: string, options?: CallOptions): Promise<WebhookEndpoint>;
   rotateSecret(endpointId: string, options?: RotateOptions): Promise<WithSecret<WebhookEndpoint>>;
-  /** Calls the endpoint once; resolves with how that went, well or not. */
+  /** Calls the endpoint once; resolves with the outcome, good or bad. */
   test(endpointId: string, options?: CallOptions): Promise<EndpointTrial>;
-  /** What the webhooks of single runs are signed with. */
+  /** The secrets that sign the webhooks of single runs. */
   jobSigner(options?: CallOptions): Promise<Signer>;
-  /** Another secret for the webhooks of single runs, or the first one: how a tenant comes by it. */
+  /** Replaces the secret for the webhooks of single runs, or makes the first one: the way a tenant gets it. */
   rotateJobSecret(options?: RotateOptions): Promise<WithSecret<Signer>>;
 }
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-/** What a service can be asked to do: for each command what is asked and what is answered. */
+/** What a service can be asked to do: the request and the answer of each command. */
 export type CommandSet = Readonly<
   Record<string, { readonly request: z.ZodType; readonly answer: z.ZodType }>
 >;

@@ -6,28 +6,28 @@ import type { CommandAnswer, CommandRequest } from './commands.ts';
  * What the projection service can be asked to do. Any of its processes answers.
  */
 
-/** Tables that can be made again from the log. */
+/** Tables that can be rebuilt from the log. */
 const Rebuilt = z.object({ projection: z.enum(['job_summary']) });
 
-/** How a rebuild stands. Rates and estimates are null while there is nothing to tell them from. */
+/** How a rebuild stands. Rates and estimates are null until there is data to derive them from. */
 export const RebuildProgress = z.object({
   projection: z.string(),
   /** `reading` the long log, `indexing`, `catching_up` with the log, or how it ended. */
   state: z.enum(['reading', 'indexing', 'catching_up', 'done', 'canceled']),
-  /** Place in the long log up to which the new table has everything. */
+  /** Position in the long log up to which the new table is complete. */
   position: z.int(),
   /** Events read so far. */
   events: z.int(),
   /** Events that could not be read or that Postgres refuses; they are left out. */
   skipped: z.int(),
-  /** Events to be read in all, as far as is known. */
+  /** Events to read in all, as far as is known. */
   total: z.int(),
   started_at: Instant,
   ended_at: Instant.nullable(),
   events_per_s: z.number().nullable(),
   percent: z.number(),
   eta_s: z.number().nullable(),
-  /** Why it does not get on at present; it is tried again by itself. */
+  /** Why it makes no progress at present; it retries by itself. */
   error: z.string().nullable(),
 });
 export type RebuildProgress = z.infer<typeof RebuildProgress>;

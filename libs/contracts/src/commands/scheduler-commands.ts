@@ -14,10 +14,10 @@ export const EXECUTOR_PROTOCOL = 2;
 const refused = z.object({
   kind: z.literal('refused'),
   /**
-   * `other_path`: an executor that lives serves the action at another path. `other_content`: the id stands for another
-   * path or other schemas. `too_many_contracts`: four others still have jobs. `too_large`: the action's contracts do not
-   * fit one message. `old_protocol`: the executor is older than the system. `invalid_request`: the request does not fit
-   * its schema.
+   * `other_path`: a live executor serves the action at another path. `other_content`: the id already stands for another
+   * path or other schemas. `too_many_contracts`: four others still have jobs. `too_large`: the action's contracts do
+   * not fit one message. `old_protocol`: the executor is older than the system. `invalid_request`: the request does not
+   * fit its schema.
    */
   code: z.enum([
     'other_path',
@@ -31,7 +31,7 @@ const refused = z.object({
   message: z.string().default(''),
 });
 
-/** A contract that an executor begins to serve, or goes on to. */
+/** A contract that an executor starts or continues to serve. */
 const Announcement = z.object({
   executor_id: z.string().min(1).max(200),
   protocol: z.int(),
@@ -45,7 +45,7 @@ const WorkSource = z.object({
   /** Durable consumer of JOBS. */
   consumer: z.string(),
   contract_id: ContractId,
-  /** What the results of these jobs have to fit. */
+  /** The schema that the results of these jobs must fit. */
   result_schema: z.record(z.string(), z.unknown()),
 });
 export type WorkSource = z.infer<typeof WorkSource>;
@@ -74,7 +74,7 @@ const OpenJobsAnswer = z.discriminatedUnion('kind', [
 export const SCHEDULER_COMMANDS = {
   announce: { request: Announcement, answer: AnnounceAnswer },
   withdraw: { request: Withdrawal, answer: WithdrawAnswer },
-  /** How many jobs wait for a time to come, and are in no consumer. */
+  /** How many jobs wait for a later time and are in no consumer. */
   waiting_jobs: { request: z.object({}), answer: OpenJobsAnswer },
 } as const;
 
@@ -82,18 +82,18 @@ type SchedulerCommand = keyof typeof SCHEDULER_COMMANDS;
 export type SchedulerRequest<C extends SchedulerCommand> = CommandRequest<typeof SCHEDULER_COMMANDS, C>;
 export type SchedulerAnswer<C extends SchedulerCommand> = CommandAnswer<typeof SCHEDULER_COMMANDS, C>;
 
-/** What an executor says of itself while it lives. */
+/** What an executor reports about itself while it lives. */
 export const ExecutorHeartbeat = z.object({
   executor_id: z.string().min(1).max(200),
   protocol: z.int(),
-  /** Of the program, for people. */
+  /** The program's version, for people. */
   version: z.string().max(64),
   started_at: Instant,
   contracts: z.array(
     z.object({
       action: ActionName,
       contract_id: ContractId,
-      /** Attempts that it can run at once, and runs. */
+      /** How many attempts it can run at once, and how many it is running. */
       slots: z.int().min(0),
       running: z.int().min(0),
     }),

@@ -3,11 +3,11 @@ import { Instant } from '../events/events.ts';
 import { TenantId } from '../ids.ts';
 
 /*
- * What the projection service finds when it compares everything with the log. A finding was looked at twice: what is
- * merely under way is none.
+ * What the projection service finds when it compares everything with the log. Each finding was checked twice, so work
+ * that is merely under way is not reported.
  */
 
-/** What can be wrong, and how each is told. */
+/** What can be wrong, and how it is reported. */
 export const FINDING_KINDS = {
   row_missing: 'jobs in the log but not in the read model',
   row_differs: 'rows that differ from the log',
@@ -24,14 +24,14 @@ export const FINDING_KINDS = {
 } as const;
 export type FindingKind = keyof typeof FINDING_KINDS;
 
-/** `since`: jobs requested before are left out. */
+/** `since`: jobs requested earlier are left out. */
 export const VerifyRequest = z.object({ since: Instant.optional(), tenant_id: TenantId.optional() });
 export type VerifyRequest = z.infer<typeof VerifyRequest>;
 
 const Finding = z.object({
   kind: z.enum(Object.keys(FINDING_KINDS) as [FindingKind, ...FindingKind[]]),
   count: z.int().min(1),
-  /** Of rows that differ, how often each group of fields does. */
+  /** How many differing rows have each group of fields. */
   groups: z.record(z.string(), z.int()).optional(),
   /** At most 20. */
   samples: z.array(z.object({ id: z.string(), detail: z.string() })),
@@ -54,11 +54,11 @@ export const VerifyReport = z.object({
     /** Pairs of an ending and an endpoint. */
     deliveries: z.int(),
   }),
-  /** How often the log was read: more than once where more jobs are open than fit the memory. */
+  /** How often the log was read: more than once if the open jobs do not fit in memory. */
   passes: z.int(),
   /** Messages that are not events. They are parked as dead letters. */
   unreadable: z.int(),
-  /** Suspects that there were too many of to look at them a second time; they are not counted as findings. */
+  /** Suspects that were too many to check a second time; they are not counted as findings. */
   unconfirmed: z.int(),
   findings: z.array(Finding),
 });
@@ -66,10 +66,10 @@ export type VerifyReport = z.infer<typeof VerifyReport>;
 
 export const VerifyAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('verified'), report: VerifyReport }),
-  /** The process that was asked is at it already. */
+  /** The process that was asked is already verifying. */
   z.object({ kind: z.literal('busy') }),
   z.object({ kind: z.literal('refused') }),
-  /** The log or the database went away, or the read model does not get on. */
+  /** The log or the database went away, or the read model makes no progress. */
   z.object({ kind: z.literal('failed') }),
 ]);
 export type VerifyAnswer = z.infer<typeof VerifyAnswer>;

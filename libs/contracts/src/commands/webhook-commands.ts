@@ -5,8 +5,8 @@ import { WEBHOOK_EVENT_TYPES } from '../webhooks/job-webhook.ts';
 import type { CommandAnswer, CommandRequest } from './commands.ts';
 
 /*
- * What the webhooks service can be asked to do. Any of its processes answers; an answer says `refused` where the
- * request itself is at fault.
+ * What the webhooks service can be asked to do. Any of its processes answers; `refused` means that the request itself
+ * is at fault.
  */
 
 const Refused = z.object({
@@ -14,7 +14,7 @@ const Refused = z.object({
   code: z.enum(['invalid_request', 'unknown_endpoint', 'unknown_delivery', 'unknown_replay']),
 });
 
-/** Calls an endpoint with a `webhook.test` event, in the way of all others, and says how it went. */
+/** Calls an endpoint with a `webhook.test` event, like any other delivery, and reports the outcome. */
 const TestEndpoint = z.object({ tenant_id: TenantId, endpoint_id: z.string() });
 const TestEndpointAnswer = z.discriminatedUnion('kind', [
   Refused,
@@ -32,7 +32,7 @@ const TestEndpointAnswer = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** Makes a delivery again, whatever became of it: due now, with a retry schedule and a life of its own. */
+/** Repeats a delivery, whatever became of it: due now, with its own retry schedule and lifetime. */
 const Redeliver = z.object({ tenant_id: TenantId, event_id: EventId, endpoint_id: z.string() });
 const RedeliverAnswer = z.discriminatedUnion('kind', [
   Refused,
@@ -42,20 +42,20 @@ const RedeliverAnswer = z.discriminatedUnion('kind', [
 export const REPLAY_KINDS = ['failed', 'expired', 'missed', 'all'] as const;
 
 /**
- * Brings back what an endpoint did not get between two times, as a task that outlives restarts. `missed` are events
- * of the log that its filters let through and that have no delivery: it was paused, disabled or did not exist yet.
- * `all` makes every delivery again.
+ * Delivers again what an endpoint did not get between two times, as a task that survives restarts. `missed`: events of
+ * the log that pass its filters and have no delivery, because it was paused, disabled or did not exist yet. `all`:
+ * every delivery.
  */
 const Replay = z.object({
   tenant_id: TenantId,
   endpoint_id: z.string(),
   since: Instant,
-  /** Absent for now. */
+  /** Absent: until now. */
   until: Instant.optional(),
   only: z.enum(REPLAY_KINDS),
-  /** Absent for all types that the endpoint wants. */
+  /** Absent: all types that the endpoint wants. */
   types: z.array(z.enum(WEBHOOK_EVENT_TYPES)).min(1).optional(),
-  /** Counts and changes nothing. */
+  /** Only counts; changes nothing. */
   dry_run: z.boolean(),
 });
 const ReplayAnswer = z.discriminatedUnion('kind', [
@@ -63,12 +63,12 @@ const ReplayAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('started'), replay_id: z.string() }),
 ]);
 
-/** Ends a replay where it is: deliveries that it has scheduled go on. */
+/** Stops a replay where it is; deliveries that it has scheduled continue. */
 const CancelReplay = z.object({ tenant_id: TenantId, endpoint_id: z.string(), replay_id: z.string() });
 const CancelReplayAnswer = z.discriminatedUnion('kind', [
   Refused,
   z.object({ kind: z.literal('canceled') }),
-  /** It was over before, canceled or not. */
+  /** It was already over, canceled or not. */
   z.object({ kind: z.literal('ended') }),
 ]);
 

@@ -5,10 +5,9 @@ import { JobFault } from './faults.ts';
 import { PayloadRef } from './payload-ref.ts';
 
 /*
- * What can be said about a job. Each event is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents
- * reader can replay the log. A published schema is never edited, only added to; readers ignore what they do
- * not know, and go on writing after it. So a new type may say more about a job but never that it has ended: the
- * endings are these four for good.
+ * The events of a job. Each is a CloudEvents 1.0 envelope in structured JSON, so any CloudEvents reader can replay the
+ * log. A published schema is never edited, only added to; readers ignore what they do not know, and still write after
+ * it. So a new type may say more about a job but never that it has ended: there will only ever be these four endings.
  */
 
 /** An RFC 3339 instant in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`. */
@@ -18,11 +17,11 @@ const attempt = z.int().min(1);
 
 export const METADATA_MAX_ENTRIES = 20;
 
-/** Up to 20 strings that a caller hangs on a job and gets back with its summary and its webhooks. */
+/** Up to 20 strings that a caller attaches to a job and gets back with its summary and its webhooks. */
 export const Metadata = z
   .record(z.string().min(1).max(64), z.string().max(500))
   .refine((entries) => Object.keys(entries).length <= METADATA_MAX_ENTRIES, 'must have at most 20 entries')
-  // Half of a surrogate pair is JSON to us and not to Postgres.
+  // JavaScript's JSON accepts half of a surrogate pair; Postgres does not.
   .refine(
     (entries) =>
       Object.entries(entries)
@@ -57,11 +56,11 @@ const JobRequested = z.object({
   webhook: JobWebhook.optional(),
 });
 
-/** The same attempt may start more than once: what is handed over has not failed. */
+/** The same attempt may start more than once: one that was handed over has not failed. */
 const JobStarted = z.object({
   attempt,
   executor_id: z.string(),
-  /** It runs alone in a process of its own, since an executor died while it ran an earlier attempt of the job. */
+  /** It runs alone in its own process, since an executor died while it ran an earlier attempt of the job. */
   isolated: z.literal(true).optional(),
 });
 
@@ -75,24 +74,27 @@ const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
 
 /** The job is to be run now. */
 const JobDue = z.object({
-  /** `start_after`, `retry` and `deferred` are waits that are over; `update` a job of before contracts had ids. */
+  /** `start_after`, `retry` and `deferred`: that wait is over; `update`: the job is from before contracts had ids. */
   reason: z.string().min(1).max(64),
   contract_id: ContractId.optional(),
-  /** The executor that stopped while it ran an attempt, and gave the job back: that attempt is begun anew. */
+  /** The executor that stopped during an attempt and gave the job back; that attempt starts anew. */
   handed_over_by: z.string().optional(),
 });
 
-/** The attempt waits for something outside and holds no slot meanwhile. It is gone on with, not begun anew. */
+/** The attempt waits for something outside and holds no slot meanwhile. It is resumed, not begun anew. */
 const JobDeferred = z.object({
   attempt,
   until: Instant,
-  /** Where what it waits for is found, such as a URL. */
+  /** Where to find what it waits for, such as a URL. */
   operation: z.string().max(2_000),
-  /** When the operation began. A job has one operation at most, which each later deferral names again. */
+  /** When the operation began. A job has at most one operation; each later deferral names it again. */
   began_at: Instant.optional(),
 });
 
-/** A job that only waits, whole, so that its earlier events may leave the log. Read everywhere, and written by nobody yet. */
+/**
+ * All of a job that only waits, so that its earlier events may leave the log. Every reader knows it; nobody writes it
+ * yet.
+ */
 const JobCarried = z.object({
   requested_at: Instant,
   request: JobRequested,
@@ -130,7 +132,7 @@ const envelope = {
   subject: JobId,
   time: Instant,
   datacontenttype: z.literal('application/json'),
-  /** The W3C trace context of the request that began the job. */
+  /** The W3C trace context of the request that created the job. */
   traceparent: z.string().optional(),
 };
 
@@ -164,15 +166,15 @@ export interface RecordedEvent {
 }
 
 /**
- * An event that the log holds and this program cannot read. Its subject still tells the type; undefined for a type
- * that a later program made up.
+ * An event in the log that this program cannot read. Its subject still gives the type; undefined for a type that a
+ * later program introduced.
  */
 export interface UnreadEvent {
   readonly version: number;
   readonly type: JobEventType | undefined;
 }
 
-/** What the log holds of a job: what can be read of it, and `unread` where there is more. */
+/** A job's events in the log: those that can be read, and `unread` if there are others. */
 export type JobHistory = RecordedEvent[] & { readonly unread?: readonly UnreadEvent[] };
 
 /** Puts a fact into its envelope. `id` is a UUIDv7 that the writer keeps while it retries one append. */

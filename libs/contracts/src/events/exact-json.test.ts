@@ -52,7 +52,7 @@ test.each([
   expect(flawed(text)).toEqual([wanted]);
 });
 
-test('every flaw is named, up to a number', () => {
+test('every flaw is named, up to a limit', () => {
   expect(flawed('{"a":1e400,"b":["\\ud800",1e400],"c":1}')).toEqual([
     '#/a inexact_number',
     '#/b/0 not_well_formed',
@@ -61,7 +61,7 @@ test('every flaw is named, up to a number', () => {
   expect(flawsOfJson(`[${'1e400,'.repeat(1_000)}0]`)).toHaveLength(MAX_JSON_FLAWS);
 });
 
-test('nesting without end is told of, whatever holds it', () => {
+test('nesting without end is reported, whatever holds it', () => {
   const value: unknown[] = [];
   let inmost = value;
   for (let depth = 0; depth < 100_000; depth++) {
@@ -73,7 +73,7 @@ test('nesting without end is told of, whatever holds it', () => {
   expect(flawed(nested(1_000_000))).toHaveLength(1);
 });
 
-test('numbers that JSON would write as null are told', () => {
+test('numbers that JSON would write as null are reported', () => {
   const { flaws } = exactJsonOf({ a: [1, Number.NaN, null], b: Number.POSITIVE_INFINITY });
   expect(flaws.map(({ pointer }) => pointer)).toEqual(['#/a/1', '#/b']);
   expect(exactJsonOf({ a: null, b: undefined })).toEqual({ json: '{"a":null}', flaws: [] });
@@ -86,7 +86,7 @@ const isKept = (value: unknown): boolean => {
   return Object.entries(value).every(([key, each]) => key !== '__proto__' && isKept(key) && isKept(each));
 };
 
-test('a value is taken exactly if it comes back as it is', () => {
+test('a value is accepted if and only if it comes back unchanged', () => {
   fc.assert(
     fc.property(fc.json({ stringUnit: 'binary' }), (text) => {
       expect(flawsOfJson(text).length === 0).toBe(isKept(JSON.parse(text)));
@@ -95,7 +95,7 @@ test('a value is taken exactly if it comes back as it is', () => {
   );
 });
 
-test('whole numbers are taken exactly if they are written as they were read', () => {
+test('whole numbers are accepted if and only if they are written as they were read', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }), fc.nat(24), (whole, zeros) => {
       const text = `${whole}${'0'.repeat(zeros)}`;

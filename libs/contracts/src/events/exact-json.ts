@@ -3,23 +3,23 @@ import type { InputError } from '../http/problem.ts';
 
 /*
  * JSON can say more than its readers keep: halves of surrogate pairs, which neither UTF-8 nor Postgres holds; numbers
- * with more digits than a double; a member `__proto__`, which copies of an object lose; nesting that ends the stack of
- * whoever walks it. Values come from callers, actions, endpoints and programs, and go to as many places. So one rule
- * holds wherever a value enters: what could not be given back as it came is refused, and the error names it.
+ * with more digits than a double; a member `__proto__`, which copies of an object lose; nesting that overflows the
+ * stack of any code that walks it. Values come from callers, actions, endpoints and programs, and go to as many places.
+ * So one rule holds wherever a value enters: what could not be returned unchanged is refused, and the error names it.
  */
 
-/** How many arrays and objects may lie inside each other in a value. */
+/** How deep arrays and objects may be nested in a value. */
 export const MAX_JSON_DEPTH = 200;
 
-/** The same in an event, in which values lie a few levels down. */
+/** The same for an event, whose values lie a few levels down. */
 export const MAX_EVENT_DEPTH = MAX_JSON_DEPTH + 10;
 
-/** No more flaws of one text than these are named. */
+/** At most this many flaws of one text are reported. */
 export const MAX_JSON_FLAWS = 100;
 
-/** Each double has a decimal number of at most so many digits that no other double is nearer to. */
+/** This many decimal digits are enough to identify any double. */
 const DOUBLE_DIGITS = 17;
-/** Numbers of fewer characters, without an exponent, are always exact. */
+/** Numbers with fewer characters and no exponent are always exact. */
 const EXACT_LENGTH = 16;
 
 const QUOTE = 0x22;
@@ -32,7 +32,7 @@ const NUMBER = /[-+.\deE]+/y;
 const PARTS = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
 
 /**
- * What is wrong with a JSON text that `JSON.parse` accepts; empty for nearly all. Pointers lead into its value.
+ * What is wrong with a JSON text that `JSON.parse` accepts; empty for nearly all. Pointers are relative to its value.
  *
  * | code | meaning |
  * |---|---|
@@ -46,15 +46,15 @@ export function flawsOfJson(text: string): InputError[] {
 }
 
 /**
- * A value as JSON, undefined where there is nothing to write, and what of it another reader would not find again: what is
- * wrong with the text, and numbers that JSON has no words for.
+ * A value as JSON (undefined if there is nothing to write), and what another reader would not get back: flaws of the
+ * text, and numbers that JSON cannot express.
  * @throws TypeError for what cannot be written at all, such as a cycle
  */
 export function exactJsonOf(value: unknown): { json: string | undefined; flaws: InputError[] } {
   try {
     const json = JSON.stringify(value) as string | undefined;
     const flaws = json === undefined ? [] : flawsOfJson(json);
-    // Numbers without words are written as null.
+    // Numbers that JSON cannot express are written as null.
     if (flaws.length === 0 && json?.includes('null')) noteNonFinite(value, '', flaws);
     return { json, flaws };
   } catch (error) {
@@ -69,7 +69,7 @@ function noteNonFinite(value: unknown, pointer: string, flaws: InputError[]): vo
   for (const [key, each] of Object.entries(value)) noteNonFinite(each, pointer + pointerToken(key), flaws);
 }
 
-/** Whether a JSON text has more levels: such a value ends the stack of whoever walks it. */
+/** Whether a JSON text has more levels; such a value overflows the stack of any code that walks it. */
 export function isNestedTooDeeply(text: string, maxDepth = MAX_JSON_DEPTH): boolean {
   // Each level takes two characters.
   if (text.length <= 2 * maxDepth) return false;
@@ -83,7 +83,7 @@ export function isNestedTooDeeply(text: string, maxDepth = MAX_JSON_DEPTH): bool
   return false;
 }
 
-/** One pass that keeps no account of where it is. It suspects some texts that have no flaw, and misses none. */
+/** One pass that does not track its position. It suspects some texts that have no flaw, and misses none. */
 function mayHaveFlaws(text: string): boolean {
   if (!text.isWellFormed() || text.includes('\\u') || text.includes('__proto__')) return true;
   let depth = 0;
@@ -94,7 +94,7 @@ function mayHaveFlaws(text: string): boolean {
       if (++numberLength >= EXACT_LENGTH) return true;
       continue;
     }
-    // A point is a part of the number, and the letter of an exponent has a closer look; the one of true is none.
+    // A point is part of the number. An exponent's `e` needs a closer look; the `e` of `true` does not.
     if (code === 0x2e) continue;
     if (numberLength > 0 && (code | 0x20) === 0x65) return true;
     numberLength = 0;
@@ -143,7 +143,7 @@ function findFlaws(text: string): InputError[] {
   return flaws;
 }
 
-/** The place of the quote that ends the text which begins at `start`. */
+/** The position of the quote that closes the string beginning at `start`. */
 function endOfText(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let backslashes = 0;
@@ -154,8 +154,8 @@ function endOfText(text: string, start: number): number {
 }
 
 /**
- * Whether a number is the same once it has been read and written. Fractions may be the one decimal number of their double
- * that another language prefers: 0.10000000000000001 for 0.1.
+ * Whether a number stays the same when it is read and written. A fraction may be the decimal form of its double that
+ * another language prefers: 0.10000000000000001 for 0.1.
  */
 function isExact(number: string): boolean {
   const read = Number(number);
@@ -168,7 +168,7 @@ function isExact(number: string): boolean {
   return sent.digits === kept.digits && (sent.digits === '' || sent.exponent === kept.exponent);
 }
 
-/** A number's digits without zeros at either end, and the power of ten of the last one. */
+/** A number's digits without leading and trailing zeros, and the power of ten of the last digit. */
 function decimalOf(number: string): { digits: string; exponent: number } {
   const [, whole = '', fraction = '', power = '0'] = PARTS.exec(number) ?? [];
   const all = whole + fraction;

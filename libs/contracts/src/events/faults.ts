@@ -1,25 +1,25 @@
 import { z } from 'zod';
 
 /*
- * Why a job did not succeed, in words that are persisted. An action adds codes of its own by throwing a
- * PermanentError; these are the ones that Errand itself writes.
+ * Persisted codes that say why a job did not succeed. An action adds its own by throwing a PermanentError; these are
+ * the ones that Errand itself writes.
  */
 export const FAULT_CODES = {
   /** The input passed the gateway's JSON Schema but not the action's own schema. */
   invalid_input: "The input does not match the action's schema.",
-  /** The action returned something that its own result schema refuses. */
+  /** The action returned something that its own result schema rejects. */
   invalid_result: 'The action returned a result that does not match its schema.',
-  /** The input was stored apart from the request and cannot be read any more. */
+  /** The input was stored apart from the request and can no longer be read. */
   input_gone: "The job's input can no longer be read.",
   /** The result is larger than the executor's limit. */
   result_too_large: 'The result exceeds the size limit.',
-  /** The result could not be stored, as while the store of large results is full. */
+  /** The result could not be stored, for example because the store of large results is full. */
   result_not_stored: 'The result could not be stored.',
   /** The action threw an error of its own; its text stays in the executor's log. */
   action_failed: 'The action failed.',
   /** One attempt took longer than the action's timeout. */
   timed_out: 'The action did not finish in time.',
-  /** Every allowed attempt was begun and the last one came to no end, as when an action kills its executor. */
+  /** Every allowed attempt was begun and the last one never finished, as when an action kills its executor. */
   attempts_exhausted: 'No attempt finished.',
 } as const;
 export type FaultCode = keyof typeof FAULT_CODES;

@@ -17,10 +17,10 @@ export const ContentType = z
   .max(200)
   .regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(; ?[\w-]+=[\w.+-]+)*$/, 'must look like application/pdf');
 
-/** Where an input or a result lies that is too large for an event. Written once, never changed, gone after a while. */
+/** Where an input or result too large for an event is stored. Written once, never changed, gone after a while. */
 export const PayloadRef = z.object({
   bucket: z.string().min(1),
-  /** `<tenant_id>/<job_id>/<uuid>`; the UUIDv7 tells when it was stored. */
+  /** `<tenant_id>/<job_id>/<uuid>`; the UUIDv7 gives the time it was stored. */
   key: z.string().min(1).max(300),
   bytes: z.int().min(0),
   /** In lower-case hex. */

@@ -9,9 +9,9 @@ import { ActionName, TenantId } from '../ids.ts';
  *   {"position":…,"version":…,"filed_at":…,"event":{…},"hash":"…"}     each event, its body byte for byte as stored
  *   {"manifest":{…,"complete":true}}                                   what came; a file without it was cut off
  *
- * The chain begins with the SHA-256 of the first line. Each event's hash is the SHA-256 of the hash before it, in hex,
- * and of its own line up to `,"hash"`; the manifest holds the last one. All of it is taken over the bytes as they are, so
- * a file that was formatted anew does not hold.
+ * The chain begins with the SHA-256 of the first line. Each event's hash is the SHA-256 of the previous hash, in hex,
+ * and of its own line up to `,"hash"`; the manifest holds the last one. All hashes are taken over the bytes as they
+ * are, so a reformatted file does not verify.
  */
 
 export const AUDIT_EXPORT_FORMAT = 1;
@@ -23,7 +23,7 @@ export const AuditExportHeader = z.object({
     format: z.literal(AUDIT_EXPORT_FORMAT),
     query: z.object({
       from: Instant.nullable(),
-      /** What was filed at or after this time is left out. */
+      /** Events filed at or after this time are left out. */
       to: Instant,
       tenant: TenantId.nullable(),
       action: ActionName.nullable(),
@@ -31,7 +31,7 @@ export const AuditExportHeader = z.object({
     }),
     exported_at: Instant,
     software: z.string(),
-    /** The chain of the export that this one goes on from, if the caller named it. */
+    /** The chain of the export that this one continues, if the caller named it. */
     anchor: Sha256.nullable(),
   }),
 });
@@ -41,7 +41,7 @@ export const AuditExportLine = z.object({
   position: z.int(),
   version: z.int(),
   filed_at: Instant,
-  /** Absent for a message that is not JSON, of which `body_base64` tells. */
+  /** Absent for a message that is not JSON; `body_base64` holds that. */
   event: z.unknown(),
   body_base64: z.string().optional(),
   hash: Sha256,

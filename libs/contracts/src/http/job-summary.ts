@@ -21,7 +21,7 @@ export const RunAccepted = z.object({
   version: z.int(),
   action: ActionName,
   created_at: Instant,
-  /** Since when no executor serves the action. Absent while one does. */
+  /** Since when no executor has served the action. Absent while one does. */
   unserved_since: Instant.optional(),
   links,
 });

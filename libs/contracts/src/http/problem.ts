@@ -19,10 +19,10 @@ export const Problem = z.object({
   status: z.int(),
   code: z.string(),
   detail: z.string(),
-  /** The request's id, by which the log finds it. */
+  /** The request's id, by which it is found in the log. */
   instance: z.string(),
   errors: z.array(InputError).optional(),
-  /** Whether more is wrong than `errors` has room for. */
+  /** Whether there are more errors than `errors` has room for. */
   more_errors: z.literal(true).optional(),
 });
 export type Problem = z.infer<typeof Problem>;

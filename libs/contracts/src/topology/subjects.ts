@@ -8,18 +8,18 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   jobs.<tenant_id>.<action>.<job_id>.requested.<lane>.<contract_id>
  *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>.<contract_id>
  *   jobs.<tenant_id>.<action>.<job_id>.<event>
- *   stored.<a jobs subject>                       what JOBS has stored, told to whoever listens
+ *   stored.<a jobs subject>                       what JOBS has stored, announced to current listeners
  *   audit.<tenant_id>.<action>.<event>            a copy for the long log, `requested` and `due` with what follows
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
- *   executors.<executor_id>                       asks one executor whether it holds a job, or tells it of one that it lost
- *   scheduler.commands.<command>                  asks the scheduler, to serve an action for one
- *   webhooks.hints                                names endpoints that have something to be sent
+ *   executors.<executor_id>                       asks an executor whether it holds a job, or tells it of a lost one
+ *   scheduler.commands.<command>                  asks the scheduler, for example to serve an action
+ *   webhooks.hints                                names endpoints that have messages to be sent
  *   webhooks.commands.<command>                   asks the webhooks service to do something
  *   projection.commands.<command>                 asks the projection service
  */
 
-/** Executors read `fast`. What is `held` waits for its turn, and is theirs once it is due. */
+/** Executors read `fast`. Jobs in `held` wait for their turn, and executors get them once they are due. */
 export const LANES = ['fast', 'held'] as const;
 export type Lane = (typeof LANES)[number];
 
@@ -59,7 +59,7 @@ export function workOf(action: string, contractId: string): string[] {
   return [`jobs.*.${action}.*.${TOKEN_OF.JobRequested}.${to}`, `jobs.*.${action}.*.${TOKEN_OF.JobDue}.${to}`];
 }
 
-/** What tells when jobs must be begun again or end by themselves: all but progress. */
+/** The events that decide when jobs must be begun again or end by themselves: all but progress. */
 export const TIMED_EVENTS: readonly string[] = (Object.keys(TOKEN_OF) as JobEventType[])
   .filter((type) => type !== 'JobProgressed')
   .map((type) => `jobs.*.*.*.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
@@ -73,10 +73,7 @@ export function startsOf(action: string): string {
   return `jobs.*.${action}.*.${TOKEN_OF.JobStarted}`;
 }
 
-/**
- * The subject of one event. Requests and dues carry the lane in which they are served and the contract whose executors
- * are asked.
- */
+/** The subject of one event. Requests and dues carry their lane and the contract whose executors are to run the job. */
 export function eventSubject(
   ref: JobRef,
   { type, data = {} }: { type: JobEventType; data?: object },
@@ -88,7 +85,7 @@ export function eventSubject(
   return `${subject}.${lane}.${contractId === undefined ? NO_CONTRACT : ContractId.parse(contractId)}`;
 }
 
-/** Where an event names no contract, as those of before contracts had ids. Nobody reads it. */
+/** Used where an event names no contract, as events did before contracts had ids. Nobody reads it. */
 const NO_CONTRACT = 'none';
 
 /**
@@ -99,7 +96,7 @@ export function jobSubjects(ref: JobRef): string {
   return `${prefixOf(ref)}.>`;
 }
 
-/** What asked for one job, in whichever lane. For reading only: it is not a guard. */
+/** The request of one job, in whichever lane. For reading only: it is not a guard. */
 export function requestSubjects(ref: JobRef): string {
   return `${prefixOf(ref)}.${TOKEN_OF.JobRequested}.>`;
 }
@@ -114,7 +111,9 @@ export function jobSubjectsOfAnyAction(tenantId: string, jobId: string): string 
   return `jobs.${TenantId.parse(tenantId)}.*.${JobId.parse(jobId)}.>`;
 }
 
-/** The tokens of a job's subject, each as its schema wants it. In one expression, since whoever reads the log asks for each event. */
+/**
+ * The tokens of a job's subject, each as its schema requires. One expression, since log readers run it for each event.
+ */
 const JOB_SUBJECT =
   /^jobs\.([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]{0,63})\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:\.([^.]*)|$)/;
 
@@ -123,7 +122,7 @@ export function refOfSubject(subject: string): JobRef | undefined {
   return parseJobSubject(subject)?.ref;
 }
 
-/** The same with the event's type where the subject tells one. */
+/** The same with the event's type, if the subject has one. */
 export function parseJobSubject(
   subject: string,
 ): { ref: JobRef; type: JobEventType | undefined } | undefined {
@@ -132,12 +131,12 @@ export function parseJobSubject(
   return { ref: { tenantId, action, jobId }, type: TYPE_OF.get(token) };
 }
 
-/** The type that a subject tells, or undefined for a subject that no writer of ours builds. */
+/** The type in a subject, or undefined for a subject that no writer of ours builds. */
 export function typeOfSubject(subject: string): JobEventType | undefined {
   return TYPE_OF.get(subject.split('.')[4] ?? '');
 }
 
-/** Where JOBS tells that it has stored an event of this subject, or of one that this subject's wildcards cover. */
+/** Where JOBS announces that it has stored an event of this subject, or of one that this subject's wildcards cover. */
 export function storedSubject(subject: string): string {
   return `stored.${subject}`;
 }
@@ -148,7 +147,7 @@ export const AUDIT_TRANSFORM = {
   dest: 'audit.{{wildcard(1)}}.{{wildcard(2)}}.>',
 } as const;
 
-/** Subjects of the long log that hold a tenant's, an action's or some types' events; what is not given is any. */
+/** Subjects of the long log for the events of a tenant, an action or some types; whatever is not given matches any. */
 export function auditSubjects(wanted: {
   tenantId?: string | undefined;
   action?: string | undefined;
@@ -169,7 +168,7 @@ export function storedOfAction(
   return storedSubject(`jobs.*.${ActionName.parse(action)}.*.${TOKEN_OF[type]}`);
 }
 
-/** The job and the type of an event that JOBS tells to have stored. */
+/** The job and the type of an event that JOBS announces as stored. */
 export function parseStoredSubject(subject: string): { ref: JobRef; type: JobEventType } | undefined {
   const stored = subject.startsWith('stored.') ? subject.slice('stored.'.length) : '';
   const ref = refOfSubject(stored);

@@ -21,7 +21,7 @@ export interface TopologySettings {
   jobsMaxAgeHours: number;
   /** How large JOBS may grow, in bytes. Beyond it the log refuses appends and the gateway answers 503. */
   jobsMaxBytes: number;
-  /** How large all payloads together may grow, in bytes. Beyond it none is taken. Default 5 GB. */
+  /** How large all payloads together may grow, in bytes. Beyond it new ones are refused. Default 5 GB. */
   payloadsMaxBytes?: number;
   /** How large DEAD_LETTERS may grow, in bytes, before its oldest entries go. Default 1 GB. */
   deadLettersMaxBytes?: number;
@@ -31,7 +31,7 @@ export interface TopologySettings {
   auditMaxBytes: number;
 }
 
-/** What fits one server. The services' own defaults are the same. */
+/** Sized for one server. The services' own defaults are the same. */
 export const DEFAULT_TOPOLOGY: TopologySettings = {
   replicas: 1,
   jobsMaxAgeHours: 48,
@@ -51,19 +51,19 @@ const PAYLOADS_MAX_BYTES = 5_000_000_000;
 /** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
 export const MIN_NATS_VERSION = '2.12.0';
 
-/** What room is kept in the log for each job that has not ended: for a start, a wait and an end of some 2 KB. */
+/** Room kept in the log for each job that has not ended: for a start, a wait and an end of some 2 KB. */
 export const JOB_RESERVE_BYTES = 8_192;
 
-/** Open jobs are counted from this share of its bytes on: below it the jobs of any backlog have room. */
+/** Open jobs are counted once the log is filled to this share: below it the jobs of any backlog have room. */
 export const OPEN_JOBS_COUNTED_FROM = 0.05;
 
-/** From this share of its bytes on, the log is kept for what cannot do without it. */
+/** Once the log is filled to this share, it is kept for what cannot do without it. */
 export const TIGHT_LOG_RATIO = 0.8;
 
-/** How long a consumer but an executor's may keep a message before it is delivered again. */
+/** How long a consumer, other than an executor's, may keep a message before it is redelivered. */
 const ACK_WAIT_MS = 10_000;
 
-/** For how long a parked event can be looked at and redriven. */
+/** How long a parked event can be looked at and redriven. */
 const DEAD_LETTER_DAYS = 30;
 const DEAD_LETTERS_MAX_BYTES = 1_000_000_000;
 
@@ -74,10 +74,10 @@ const HOUR_NS = HOUR_MS * MS_NS;
 /**
  * Every stream there is.
  *
- *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. What it
- *                 has stored it also tells to whoever listens at that moment (`storedSubject`), without the body.
- *   AUDIT         the same events for long, under subjects without job ids: a subject costs the server memory, so JOBS
- *                 is kept short and this one, of a few subjects, is not. It follows JOBS within a fraction of a second.
+ *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. It also
+ *                 announces what it has stored to current listeners (`storedSubject`), without the body.
+ *   AUDIT         the same events, kept long, under subjects without job ids: a subject costs the server memory, so JOBS
+ *                 is kept short, while AUDIT has few subjects. It follows JOBS within a fraction of a second.
  *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
  *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
  */
@@ -128,18 +128,18 @@ export function streams(settings: TopologySettings) {
   ] as const;
 }
 
-/** What a server sets aside for its copy of all streams: the sum of what they may grow to. AUDIT may have no limit. */
+/** What a server reserves for its copy of all streams: the sum of what they may grow to. AUDIT may have no limit. */
 export function reservedBytes(settings: TopologySettings): number {
   return streams(settings).reduce((sum, { max_bytes }) => sum + Math.max(0, max_bytes), 0);
 }
 
-/** Where an object of the payloads lies; the token is the id of its chunks, or its name in padded base64url. */
+/** Where a payload object is stored; the token is the id of its chunks, or its name in padded base64url. */
 export const payloadSubjects = {
   chunksOf: (token: string) => `$O.${PAYLOADS_BUCKET}.C.${token}`,
   metaOf: (token: string) => `$O.${PAYLOADS_BUCKET}.M.${token}`,
 };
 
-/** For how long a payload is kept: as long as the summary that names it, and as the log that may run it. */
+/** How long a payload is kept: as long as both the summary that names it and the log that may run it. */
 export function payloadLifeMs({ jobsMaxAgeHours }: Pick<TopologySettings, 'jobsMaxAgeHours'>): number {
   return Math.max(SUMMARY_RETENTION_DAYS * 24, jobsMaxAgeHours) * HOUR_MS;
 }
@@ -150,7 +150,7 @@ export interface ConsumerSpec {
   readonly filterSubjects: readonly string[];
   /** How many messages all replicas together may hold unacknowledged; at the limit delivery stops. */
   readonly maxAckPending: number;
-  /** An unacknowledged message is delivered again after this time. Whoever works on one says so every third of it. */
+  /** An unacknowledged message is redelivered after this time. Its worker renews it every third of it. */
   readonly ackWaitMs: number;
 }
 
@@ -170,12 +170,12 @@ export const WEBHOOKS_CONSUMER: ConsumerSpec = {
   ackWaitMs: ACK_WAIT_MS,
 };
 
-/** How the names of executors' consumers begin. */
+/** Prefix of the names of executors' consumers. */
 export const EXECUTOR_CONSUMER_PREFIX = 'executor-';
 
 /**
- * One consumer for each live contract of an action, shared by its executors. They pull for free slots only, so pending
- * means running, and its ack wait is the lease of an executor on a job. It is named by the contract's slot, so that
+ * One consumer for each live contract of an action, shared by its executors. They pull only for free slots, so pending
+ * means running, and the ack wait is an executor's lease on a job. It is named by the contract's slot, so that
  * permissions can name all that an action may ever have.
  */
 export function executorConsumer(
@@ -195,7 +195,7 @@ export function executorConsumerName(action: string, slot: number): string {
   return `${EXECUTOR_CONSUMER_PREFIX}${action}-${slot}`;
 }
 
-/** Brings back to a consumer what was parked for it. */
+/** Redelivers to a consumer what was parked for it. */
 export function redriveConsumer(consumer: string): ConsumerSpec {
   return {
     stream: DEAD_LETTERS_STREAM,
@@ -206,7 +206,7 @@ export function redriveConsumer(consumer: string): ConsumerSpec {
   };
 }
 
-/** Key-value buckets. Gateways write them but for `actions`, which is the scheduler's, and `executors`. */
+/** Key-value buckets. Gateways write them, except `actions`, which is the scheduler's, and `executors`. */
 export const BUCKETS = {
   /** Action name → ActionRecord. */
   actions: 'actions',
@@ -220,18 +220,18 @@ export const BUCKETS = {
   webhookEndpoints: 'webhook_endpoints',
   /** SHA-256 of tenant, kind of request, place and Idempotency-Key, in hex → IdempotencyRecord. */
   idempotency: 'idempotency',
-  /** Name of a service → nothing: what is written to see whether anything can be. */
+  /** Name of a service → nothing: written to see whether writes succeed. */
   probes: 'probes',
 } as const;
 export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];
 
-/** An executor that was silent for this long does not live. It writes its heartbeat every third of it. */
+/** An executor that was silent for this long counts as dead. It writes its heartbeat every third of it. */
 export const EXECUTOR_ALIVE_MS = 15_000;
 
-/** For how long an Idempotency-Key is remembered. */
+/** How long an Idempotency-Key is remembered. */
 export const IDEMPOTENCY_DAYS = 7;
 
-/** Buckets whose entries vanish by themselves, and after how many milliseconds. */
+/** Buckets whose entries expire, and after how many milliseconds. */
 export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
   idempotency: IDEMPOTENCY_DAYS * 86_400_000,
   executors: EXECUTOR_ALIVE_MS,

@@ -10,12 +10,12 @@ export function webhookEventTypeOf(type: JobEventType): WebhookEventType | undef
 }
 
 /**
- * The endpoint id of the record whose signing secrets a tenant's per-job webhooks carry. It is in the bucket before
- * the first such job is accepted, and is itself told of nothing.
+ * The endpoint id of the record whose signing secrets a tenant's per-job webhooks use. It is in the bucket before the
+ * first such job is accepted, and itself receives nothing.
  */
 export const JOB_WEBHOOKS_RECORD = 'job';
 
-/** What is said about an endpoint, to the tenant's other endpoints that ask for it. */
+/** News about an endpoint, for the tenant's other endpoints that ask for it. */
 export const ENDPOINT_NEWS_TYPES = ['webhook.failing', 'webhook.disabled', 'webhook.recovered'] as const;
 export type EndpointNewsType = (typeof ENDPOINT_NEWS_TYPES)[number];
 
@@ -28,12 +28,12 @@ export const WEBHOOK_EVENT_FILTERS = [
 ] as const;
 export type WebhookEventFilter = (typeof WEBHOOK_EVENT_FILTERS)[number];
 
-/** A secret under AES-256-GCM, as `libs/runtime` seals it. */
+/** A secret encrypted with AES-256-GCM, as `libs/runtime` seals it. */
 const Sealed = z.string();
 
 /**
- * Where a tenant wants to be told of ended jobs, as stored. `POST` sends the event as JSON; `GET` calls the URL
- * with its `<JOB_ID> <STATUS> <ACTION> <TENANT_ID>` filled in and no body.
+ * Where a tenant wants the ends of jobs reported, as stored. `POST` sends the event as JSON; `GET` calls the URL with
+ * its `<JOB_ID> <STATUS> <ACTION> <TENANT_ID>` filled in and no body.
  */
 export const WebhookEndpoint = z.object({
   endpoint_id: z.string(),
@@ -42,13 +42,13 @@ export const WebhookEndpoint = z.object({
   method: z.enum(['POST', 'GET']),
   description: z.string().max(500),
   enabled: z.boolean(),
-  /** An event must fit this list and the two filters below, where they are set. */
+  /** An event must match this list and, if set, the two filters below. */
   event_types: z.array(z.enum(WEBHOOK_EVENT_FILTERS)).min(1),
-  /** Names of the actions whose jobs it wants to hear of; absent for all. */
+  /** Names of the actions whose jobs it is told about; absent for all. */
   actions: z.array(ActionName).min(1).optional(),
   /** What a job's metadata must hold, each value literally. */
   metadata: Metadata.optional(),
-  /** What messages carry besides, as of when the job ended; absent for nothing. */
+  /** What messages also include, as of when the job ended; absent for nothing. */
   include: z.array(z.enum(WEBHOOK_INCLUDES)).min(1).optional(),
   /** Most attempts begun in a second; absent for no limit. */
   max_rps: z.int().min(1).max(10_000).optional(),
@@ -56,7 +56,7 @@ export const WebhookEndpoint = z.object({
   max_concurrency: z.int().min(1).max(64).optional(),
   /** Base64 key material of the Standard Webhooks signature, sealed. */
   signing_secret: Sealed,
-  /** Secrets that were replaced, sealed as `signing_secret` was: requests are signed with them too until they expire. */
+  /** Replaced secrets, sealed like `signing_secret`: requests are signed with them too until they expire. */
   previous_signing_secrets: z
     .array(z.object({ secret: Sealed, expires_at: Instant }))
     .max(3)
@@ -64,13 +64,13 @@ export const WebhookEndpoint = z.object({
   basic_auth: z.object({ username: z.string(), password: Sealed }).nullable(),
   /** Header name → sealed value. */
   secret_headers: z.record(z.string(), Sealed),
-  /** From then on it is as if it were deleted; absent for one that stays. */
+  /** From then on it counts as deleted; absent for one that stays. */
   expires_at: Instant.optional(),
   created_at: Instant,
   updated_at: Instant,
   /**
-   * The version that the log had reached before the record was first written: it hears of endings above. Absent on
-   * records of programs that did not write it down: they hear of what ended after `created_at`.
+   * The log's version just before the record was first written: the endpoint gets endings above it. Absent on records
+   * of older programs, which did not store it: those get what ended after `created_at`.
    */
   hears_after: z.int().min(0).optional(),
 });

@@ -1,8 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /*
- * The formats that are checked, in linear time. None refuses what zod's check of the same name takes: so seconds may be
- * left out of a time, and blanks may be around a URI.
+ * The formats that are checked, in linear time. None refuses what zod's check of the same name accepts: so a time may
+ * omit seconds, and a URI may be surrounded by blanks.
  */
 
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;

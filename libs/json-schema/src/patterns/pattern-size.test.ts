@@ -7,7 +7,7 @@ import { compileSchema } from '../compile-schema.ts';
 import { createSteps } from '../step-limit.ts';
 import { estimatePatternSize } from './pattern-size.ts';
 
-/** Undefined for a pattern that RE2 does not take, such as one whose repetitions inside each other are too many. */
+/** Undefined for a pattern that RE2 does not accept, such as one with too many nested repetitions. */
 function sizeOf(pattern: string): number | undefined {
   try {
     return RE2JS.compile(RE2JS.translateRegExp(pattern)).programSize();
@@ -27,7 +27,7 @@ test.each([
   expect(mistakesOf(pattern)).toEqual([expect.stringMatching(/^the pattern .{1,100} is too large/)]);
 });
 
-test('patterns of a schema are measured together, and one that comes again is one', () => {
+test('patterns of a schema are measured together, and a repeated one counts once', () => {
   const large = Array.from({ length: 5 }, (_, at) =>
     `^[a-z]{4${at}00}$`.replace(/\d+/, `1000}[a-z]{1000}[a-z]{1000}[a-z]{1000}[a-z${at}]{500`),
   );
@@ -35,7 +35,7 @@ test('patterns of a schema are measured together, and one that comes again is on
   expect(mistakesOf(...large.slice(0, 4), ...large.slice(0, 4))).toEqual([]);
 });
 
-test('the patterns of zod and ordinary ones are taken', () => {
+test('the patterns of zod and ordinary ones are accepted', () => {
   const schemas = [
     z.email(),
     z.uuid(),
@@ -82,7 +82,7 @@ const { pattern } = fc.letrec<{ pattern: string }>((tie) => ({
     .map((parts) => parts.flat().join('')),
 }));
 
-test('the size of a pattern is known before it is compiled, within twice as much', () => {
+test('the size of a pattern is known before it is compiled, within a factor of two', () => {
   fc.assert(
     fc.property(pattern, (given) => {
       const size = sizeOf(given);
@@ -96,7 +96,7 @@ test('the size of a pattern is known before it is compiled, within twice as much
 test.each([
   ['<[^>]{1,200}/>', '<'],
   ['a[ab]{900}c', 'ab'],
-])('a long text against the large pattern %s is not looked at, and that is told', (each, text) => {
+])('a long text is not checked against the large pattern %s, and that is reported', (each, text) => {
   const validate = compileSchema({ properties: { text: { pattern: each } } });
   const steps = createSteps();
   const before = steps.patternWork;
@@ -124,11 +124,11 @@ test.each<[string, object, unknown, string]>([
   ],
   ['the value itself', { pattern: 'a{500}' }, 'a'.repeat(500_000), '#'],
   ['a name', { propertyNames: { pattern: 'a{500}' } }, { ['a'.repeat(500_000)]: 1 }, '#'],
-])('a text that is not looked at is pointed to: %s', (_, schema, input, pointer) => {
+])('a text that is not checked is pointed to: %s', (_, schema, input, pointer) => {
   expect(compileSchema({ ...schema })(input, 1_000_000)).toMatchObject([{ pointer, code: 'too_costly' }]);
 });
 
-test('inputs that share steps share the work of patterns, names of members too', () => {
+test('inputs that share steps share the work of patterns, including names of members', () => {
   const validate = compileSchema({ propertyNames: { pattern: '^[a-z]{1,500}$' } });
   const steps = createSteps();
   const input = { ['a'.repeat(400)]: 1 };
@@ -138,7 +138,7 @@ test('inputs that share steps share the work of patterns, names of members too',
   expect(checked).toBeLessThan(1_000);
 });
 
-test('a megabyte of base64 is looked at', () => {
+test('a megabyte of base64 is checked', () => {
   const validate = compileSchema(z.toJSONSchema(z.object({ file: z.base64() })));
   expect(validate({ file: 'abcd'.repeat(250_000) }, 1_000_000)).toEqual([]);
 });

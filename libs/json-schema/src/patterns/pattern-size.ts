@@ -1,9 +1,9 @@
-/** The most instructions that a pattern may be compiled to: some five thousand characters, or 2,500 that may be missing. */
+/** The most instructions that a pattern may compile to: some five thousand characters, or 2,500 optional ones. */
 const MAX_PATTERN_SIZE = 5_000;
 /** The same for all patterns of a schema together, which take some 10 MB and 0.1 s. */
 const MAX_SCHEMA_SIZE = 20_000;
 
-/** @throws for a pattern that is larger than one may be, or that is too much beside others of `known` instructions */
+/** @throws for a pattern that is too large by itself, or together with others of `known` instructions */
 export function assertPatternSize(pattern: string, size: number, known: number): void {
   const shown = pattern.length <= 100 ? pattern : `${pattern.slice(0, 99)}…`;
   if (size > MAX_PATTERN_SIZE) {
@@ -19,7 +19,7 @@ const ESCAPE = /\\(?:[pPux]\{[^}]{0,50}\}|.)/sy;
 const CLASS = /\[(?:\\.|[^\]\\])*\]?/sy;
 const GROUP = /\((?:\?(?:[:=!]|<[=!]|<\w+>))?/y;
 
-/** About how many instructions a pattern is compiled to, and rarely less, found without compiling it. */
+/** About how many instructions a pattern compiles to (rarely fewer), estimated without compiling it. */
 export function estimatePatternSize(pattern: string): number {
   const outer: number[] = [];
   let sum = 0;
@@ -40,7 +40,7 @@ export function estimatePatternSize(pattern: string): number {
     if (repeat) {
       const [, least = '', most = least] = repeat;
       const times = Math.max(Number(least), Number(most));
-      // Each copy that may be missing has an instruction of its own.
+      // Each optional copy has an instruction of its own.
       const repeated = last * times + Math.max(1, times - Number(least));
       sum += repeated - last;
       last = repeated;

@@ -8,9 +8,10 @@ import { assertPatternSize, estimatePatternSize } from './pattern-size.ts';
 /** The patterns of one schema, each compiled once. */
 export interface Patterns {
   /**
-   * Compiles an ECMA-262 pattern for RE2, which takes linear time whatever pattern and text are: patterns come from
+   * Compiles an ECMA-262 pattern for RE2, which takes linear time for any pattern and text: patterns come from
    * executors and inputs from callers.
-   * @throws for a pattern that RE2 does not take, such as a lookahead or more than 1,000 repetitions, or that is too large
+   * @throws for a pattern that RE2 does not accept, such as a lookahead or more than 1,000 repetitions, or that is too
+   * large
    */
   compile(pattern: string): RE2JS;
 }
@@ -22,7 +23,7 @@ export function createPatterns(): Patterns {
     compile(pattern) {
       const known = compiled.get(pattern);
       if (known) return known;
-      // A large one is not compiled to be measured.
+      // The size is estimated first, so that a large one is never compiled.
       assertPatternSize(pattern, estimatePatternSize(pattern), size);
       const made = compileRe2(pattern);
       assertPatternSize(pattern, made.programSize(), size);
@@ -41,7 +42,7 @@ function compileRe2(pattern: string): RE2JS {
   }
 }
 
-/** What a character costs beside the instructions that it is held against. */
+/** What a character costs in addition to the instructions that it is matched against. */
 const COST_OF_CHARACTER = 4;
 
 /** Ajv's regular expressions, whose work is counted. */
@@ -50,20 +51,20 @@ export function re2(patterns: Patterns, run: Run) {
     const compiled = patterns.compile(pattern);
     const cost = compiled.programSize() + COST_OF_CHARACTER;
     return {
-      /** `pathOf` says where the text stands. Names of members come without it. */
+      /** `pathOf` gives the place of the text. Names of members come without it. */
       test(text: string, pathOf = () => ''): boolean {
         run.steps.patternWork -= text.length * cost;
         if (run.steps.patternWork < 0) throw new TooMuchText(pathOf());
         return compiled.test(text);
       },
-      // Ajv tells patterns apart by their text.
+      // Ajv distinguishes patterns by their text.
       toString: () => `re2:${pattern}`,
     };
   }
   return Object.assign(compile, { code: 're2' });
 }
 
-/** `pattern` that tells where its text stands. */
+/** `pattern` that reports the place of its text. */
 export const locatedPattern: CodeKeywordDefinition = {
   keyword: 'pattern',
   before: 'format',

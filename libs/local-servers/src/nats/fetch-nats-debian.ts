@@ -11,9 +11,9 @@ const TIMEOUT_MS = 180_000;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
- * Unpacks Debian's nats-server package into the cache, for machines that reach a package mirror and no GitHub.
- * Nothing is installed: apt runs on a private state directory, its signatures are checked, and the system's
- * package lists and sources stay as they are. It is taken from unstable, since stable's may be older than 2.12.
+ * Unpacks Debian's nats-server package into the cache, for machines that reach a package mirror but not GitHub. Nothing
+ * is installed: apt runs on a private state directory, its signatures are checked, and the system's package lists and
+ * sources stay as they are. It is taken from unstable, since stable's may be older than 2.12.
  */
 export async function fetchNatsDebian(): Promise<NatsBinary> {
   if (process.platform !== 'linux') throw new Error('not a Debian system');
@@ -58,7 +58,7 @@ function privateAptOptions(dir: string): string[] {
     `Dir::Cache=${dir}`,
     'Debug::NoLocking=1',
     'Acquire::Languages=none',
-    // A mirror that lags, as pinned ones do, has an expired but still signed release file.
+    // A lagging or pinned mirror has an expired but still signed release file.
     'Acquire::Check-Valid-Until=false',
     'APT::Sandbox::User=root',
   ];

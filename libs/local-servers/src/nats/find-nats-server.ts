@@ -28,7 +28,7 @@ let search: Promise<NatsBinary> | undefined;
  * | 4 | the official release, checked against a pinned checksum |
  * | 5 | the Debian package, unpacked privately |
  *
- * Callers that ask while a search is under way share it. Processes may search at the same time.
+ * Callers that ask during a search share it. Processes may search at the same time.
  */
 export function findNatsServer(): Promise<NatsBinary> {
   search ??= tryInTurn(steps(process.env)).finally(() => {

@@ -11,8 +11,8 @@ export function natsCachePath(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * Puts what `write` produces into the cache, after it was run once.
- * Several processes may do so at once: the rename is atomic, so none ever sees half a file.
+ * Puts the output of `write` into the cache, after it was run once. Several processes may do so at once: the rename is
+ * atomic, so none ever sees half a file.
  */
 export async function putIntoNatsCache(
   write: (path: string) => Promise<void>,

@@ -7,9 +7,9 @@ export interface NatsClusterConfig {
 }
 
 export interface NatsPasswords {
-  /** Of the user who may do everything with streams. */
+  /** Password of the user who may do everything with streams. */
   readonly services: string;
-  /** Of the user who may ask the server how it is. */
+  /** Password of the user who may ask the server for its health. */
   readonly system: string;
 }
 
@@ -19,7 +19,7 @@ export const SYSTEM_USER = 'system';
 export interface NatsConfig {
   name: string;
   port: number;
-  /** Of the HTTP monitor, which answers anybody; absent for none. */
+  /** Port of the HTTP monitor, which answers anybody; absent for none. */
   monitorPort?: number | undefined;
   /** Whom the server lets in. Default: anybody. */
   passwords?: NatsPasswords | undefined;
@@ -27,10 +27,10 @@ export interface NatsConfig {
   /** Sync each write to disk before it is acknowledged; otherwise the server's 2 minutes apply. */
   syncAlways: boolean;
   maxPayloadBytes: number;
-  /** What all streams together may grow to; what their limits add up to has to fit. Default: the server's. */
+  /** What all streams together may grow to; the sum of their limits has to fit. Default: the server's. */
   maxFileStoreBytes?: number | undefined;
   cluster?: NatsClusterConfig | undefined;
-  /** Whatever else the server is to be told, such as `authorization` or `tls`. */
+  /** Additional configuration, such as `authorization` or `tls`. */
   more?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -60,7 +60,7 @@ export function natsConfig(config: NatsConfig): string {
   return `${JSON.stringify(settings, null, 2)}\n`;
 }
 
-/** The services stay in the account that a server without passwords has, and so find the streams that it had. */
+/** The services stay in the account that a server without passwords uses, so they find the streams that it had. */
 function accessOf({ services, system }: NatsPasswords) {
   return {
     authorization: { users: [{ user: SERVICES_USER, password: services }] },

@@ -6,9 +6,9 @@ const MAX_SAID = 300;
 const INBOX = '_INBOX.errand-health';
 
 /**
- * What keeps a server from storing, undefined if nothing does. After a full disk it lives on, also once there is room
- * again: with JetStream off, or with single streams that take nothing until it is started anew. The first is asked for as
- * a client would; the second is known to the server's own account only.
+ * What keeps a server from storing, undefined if nothing does. After a full disk it stays alive, even once there is
+ * room again: with JetStream off, or with single streams that accept nothing until it is restarted. The first is
+ * checked as a client would; the second is known only to the server's own account.
  */
 export async function natsTrouble(server: {
   port: number;
@@ -24,7 +24,7 @@ export async function natsTrouble(server: {
   );
 }
 
-/** What is wrong according to the answer, or with getting one. */
+/** What is wrong according to the answer, or why there was none. */
 function ask(question: {
   port: number;
   timeoutMs: number;
@@ -66,7 +66,7 @@ function lines(login: { user: string; pass: string }, subject: string): string {
   return `CONNECT ${JSON.stringify(options)}\r\nSUB ${INBOX} 1\r\nPUB ${subject} ${INBOX} 0\r\n\r\n`;
 }
 
-/** The first message that came whole, headers included. */
+/** The first complete message, headers included. */
 function answerIn(heard: string): string | undefined {
   const [line, ...sizes] = /^H?MSG \S+ 1 +(?:\d+ +)?(\d+)\r\n/m.exec(heard) ?? [];
   if (line === undefined) return undefined;

@@ -7,7 +7,7 @@ const run = promisify(execFile);
 /** Older servers ignore the subject of an append's guard without an error. */
 export const MIN_NATS_VERSION = '2.12.0';
 
-/** A nats-server that was run and is new enough. */
+/** A nats-server that was run and found new enough. */
 export interface NatsBinary {
   path: string;
   version: string;

@@ -4,7 +4,7 @@ import { type Restartable, startRestartable } from '../restartable.ts';
 import { type RunningNats, startNatsServer } from './start-nats-server.ts';
 
 export interface NatsClusterOptions {
-  /** Each node keeps its store and its log in a folder of its own in here. */
+  /** Each node keeps its store and its log in its own folder in here. */
   dir: string;
   /** An odd number, at least 3. */
   size: number;

@@ -12,7 +12,7 @@ const DEFAULT_MAX_FILE_STORE_BYTES = 10_000_000_000_000;
 const DEFAULT_MAX_PAYLOAD_BYTES = 2 * 1024 * 1024;
 
 export interface NatsServerOptions {
-  /** Streams and the configuration file live here; it is made when absent. */
+  /** Streams and the configuration file live here; it is created if absent. */
   storeDir: string;
   logFile: string;
   /** Default: a free one. */
@@ -21,14 +21,14 @@ export interface NatsServerOptions {
   monitorPort?: number | undefined;
   /** Default: `errand`. */
   name?: string | undefined;
-  /** Sync each write before it is acknowledged. Default: false, which a power failure can punish. */
+  /** Sync each write before it is acknowledged. Default: false, which may lose writes in a power failure. */
   syncAlways?: boolean | undefined;
   /** Default: 2 MiB. */
   maxPayloadBytes?: number | undefined;
-  /** What all streams together may grow to. Default: 10 TB, so that a small disk is no matter before it is full. */
+  /** What all streams together may grow to. Default: 10 TB, so that a small disk does not matter until it is full. */
   maxFileStoreBytes?: number | undefined;
   cluster?: NatsClusterConfig | undefined;
-  /** Whatever else its configuration is to say, such as `authorization` or `tls`. */
+  /** Additional configuration, such as `authorization` or `tls`. */
   more?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -58,7 +58,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
   return { url: `nats://127.0.0.1:${port}`, port, monitorUrl, monitorPort, pid, exited, stop, kill };
 }
 
-/** The same for a server that lets in those with a password, and has no HTTP monitor. Its `url` has the services' one. */
+/** The same for a server that requires a password and has no HTTP monitor. Its `url` has the services' password. */
 export async function startGuardedNatsServer(options: GuardedNatsOptions): Promise<RunningServer> {
   const { passwords } = options;
   const port = options.port ?? (await freePort());
@@ -107,7 +107,7 @@ async function writeConfig(options: Launch): Promise<string> {
   });
   await mkdir(storeDir, { recursive: true });
   await writeFile(configFile, config, { mode: 0o600 });
-  // One of before may be readable by anybody.
+  // An older file may be readable by anybody.
   await chmod(configFile, 0o600);
   return configFile;
 }

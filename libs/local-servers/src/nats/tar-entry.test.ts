@@ -11,7 +11,7 @@ function entry(path: string, content: string): Buffer {
   return Buffer.concat([header, body]);
 }
 
-test('the entry with the wanted name is found behind others of any length', () => {
+test('the entry with the wanted name is found after others of any length', () => {
   const long = 'x'.repeat(1025);
   const tar = Buffer.concat([
     entry('v1/README.md', long),
@@ -27,6 +27,6 @@ test('an archive without the entry is refused', () => {
   expect(() => tarEntry(tar, 'nats-server')).toThrow('holds no nats-server');
 });
 
-test('bytes that are no archive are refused', () => {
+test('bytes that are not an archive are refused', () => {
   expect(() => tarEntry(Buffer.alloc(4096, 'z'), 'nats-server')).toThrow('holds no nats-server');
 });

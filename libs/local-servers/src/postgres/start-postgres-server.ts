@@ -12,31 +12,31 @@ const ORPHANS_TIMEOUT_MS = 20_000;
 const RETRY_MS = 250;
 
 /**
- * What a start says while processes of a killed predecessor still live: its backends notice within seconds that
+ * The error of a start while processes of a killed predecessor still live: its backends notice within seconds that
  * their parent is gone, and hold the shared memory until then.
  */
 const PREDECESSOR_LIVES = /pre-existing shared memory block|lock file "postmaster\.pid" already exists/;
 
 export interface PostgresServerOptions {
-  /** Made by initdb when absent; its parents too. */
+  /** Created by initdb if absent; its parents too. */
   dataDir: string;
   logFile: string;
   /** Default: a free one. */
   port?: number | undefined;
-  /** Sync commits to disk. False is for data that a crash of the machine may take. */
+  /** Sync commits to disk. False is for data that may be lost in a crash of the machine. */
   durable: boolean;
   /** How large the write-ahead log grows between checkpoints. Default: Postgres' own, 1 GB. */
   maxWalBytes?: number | undefined;
-  /** Default: nobody needs one. */
+  /** Default: no password is needed. */
   password?: string | undefined;
   /** Default: 100. */
   maxConnections?: number | undefined;
 }
 
 /**
- * Resolves to a Postgres on 127.0.0.1 once it accepts connections. Its `url` is that of the superuser `errand`,
- * who needs no password, and of the database `errand`; with a password, that of its owner, who is no superuser and the only
- * one to be let in. `stop` ends open sessions.
+ * Resolves to a Postgres on 127.0.0.1 once it accepts connections. Its `url` is that of the superuser `errand`, who
+ * needs no password, and of the database `errand`; with a password, that of the database's owner, who is not a
+ * superuser and is the only one let in. `stop` ends open sessions.
  *
  * Run by root, it runs as the data folder's owner or as `nobody`. The same `dataDir` and `port` bring the data
  * back after any end, kill -9 included. Rejects with PostgresFolderUnusable, or with the end of the log.
@@ -84,7 +84,7 @@ async function startAfterOrphans(launch: Launch): Promise<ServerProcess> {
 }
 
 function postgresArguments({ dataDir, port, durable, maxConnections, maxWalBytes }: Launch): string[] {
-  // synchronous_commit stays on: without it a kill -9 takes commits, and not only a crash of the machine.
+  // synchronous_commit stays on: without it even a kill -9 loses commits, not only a crash of the machine.
   const onDisk = durable ? 'on' : 'off';
   const settings = [
     'listen_addresses=127.0.0.1',

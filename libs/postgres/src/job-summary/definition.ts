@@ -2,11 +2,11 @@ import { type Kysely, sql } from 'kysely';
 import { jobSummaryColumns } from './columns.ts';
 
 /*
- * job_summary as all migrations together leave it, under any name. A rebuild makes its table by this, since the one in
- * use may be gone; a test holds it against the migrations.
+ * job_summary as all migrations together leave it, under any name. A rebuild creates its table from this, since the one
+ * in use may be gone; a test compares it with the migrations.
  */
 
-/** Makes the table without its secondary indexes, which are faster made once the rows are there. */
+/** Creates the table without its secondary indexes, which are built faster once the rows are there. */
 export async function createJobSummaryTable<T>(db: Kysely<T>, name: string): Promise<void> {
   const columns = jobSummaryColumns().map(
     ([column, { type, nullable }]) =>
@@ -16,7 +16,7 @@ export async function createJobSummaryTable<T>(db: Kysely<T>, name: string): Pro
   await sql`create table ${table} (${sql.raw(columns.join())}) partition by range (job_id)`.execute(db);
 }
 
-/** Makes those of the secondary indexes that are not there yet. */
+/** Creates the secondary indexes that do not exist yet. */
 export async function createJobSummaryIndexes<T>(db: Kysely<T>, name: string): Promise<void> {
   const table = sql.table(name);
   const index = (suffix: string) => sql.ref(`${name}_${suffix}`);

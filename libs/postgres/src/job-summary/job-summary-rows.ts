@@ -5,7 +5,7 @@ import { type JobSummaryColumn, type JobSummaryTable, jobSummaryColumns } from '
 
 export type JobSummaryRow = Selectable<JobSummaryTable>;
 
-/** A job's state as the read model remembers it. The inverse of `rowOfState`. */
+/** A job's state as the read model stores it. The inverse of `rowOfState`. */
 export function stateOfRow(row: JobSummaryRow): JobState {
   return {
     tenantId: row.tenant_id,
@@ -35,9 +35,9 @@ export function stateOfRow(row: JobSummaryRow): JobState {
 }
 
 /**
- * The row of a job's state, with times as RFC 3339 text and JSON columns as their text. Postgres takes every row of this,
- * whatever the events held that led to it: what it could not hold is replaced here, for the projection, for rebuilds and
- * for whoever compares rows with the log.
+ * The row of a job's state, with times as RFC 3339 text and JSON columns as their text. Postgres accepts every such
+ * row, whatever the events held: what it could not hold is replaced here, for the projection, for rebuilds and for
+ * whoever compares rows with the log.
  */
 export function rowOfState(state: JobState) {
   const { request, phase, attempt, progress, outcome, cancelRequested } = state;
@@ -80,14 +80,14 @@ export function throughRow(state: JobState): JobState {
   return stateOfRow(row as JobSummaryRow);
 }
 
-/** Of the type `int`. */
+/** The largest value of the type `int`. */
 const MAX_INT = 2_147_483_647;
 const MS_TIME_LENGTH = '2026-01-31T12:00:00.000Z'.length;
 const FIRST_TIME = '0001-01-01T00:00:00.000Z';
 const REPLACEMENT = '\ufffd';
 const ESCAPES = /\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g;
 
-/** Postgres knows no year 0, and rounds to microseconds where others cut. */
+/** Postgres has no year 0, and rounds to microseconds where others truncate. */
 function timeOf(instant: string): string {
   const time = instant.length === MS_TIME_LENGTH ? instant : new Date(instant).toISOString();
   return time < FIRST_TIME ? FIRST_TIME : time;
@@ -98,7 +98,7 @@ function textOf(text: string): string {
   return text.toWellFormed().replaceAll('\0', REPLACEMENT);
 }
 
-/** The type `json` holds both as their escapes, but whoever looks into it gets an error. */
+/** The type `json` holds both as their escapes, but querying inside it then fails. */
 function searchable(json: string): string {
   if (!json.includes('\\u')) return json;
   return json.replaceAll(ESCAPES, (each) => (each.length === 6 ? REPLACEMENT : each));
@@ -109,7 +109,7 @@ function iso(date: Date | null): string | null {
 }
 
 /*
- * The column holds the result, or one of these in its place: where the result lies, or a result that would itself
+ * The column holds the result, or one of these in its place: where the result is stored, or a result that would itself
  * look like one of these.
  */
 const REF = 'errand:result_ref';

@@ -29,7 +29,7 @@ export async function createJobSummary(db: Kysely<unknown>): Promise<void> {
     ) partition by range (job_id)`.execute(db);
   // A tenant's jobs are listed by id, newest first, partition by partition.
   await sql`create index job_summary_tenant on job_summary (tenant_id, job_id)`.execute(db);
-  // Small however many jobs there are: of those that have not ended only.
+  // Covers only jobs that have not ended, so it stays small however many jobs there are.
   await sql`
     create index job_summary_finish_by on job_summary ((request->>'finish_by'))
     where status in ('queued', 'running')`.execute(db);

@@ -30,7 +30,7 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
     ) partition by range (event_id)`.execute(db);
   // The delivery log of an endpoint, newest or oldest first.
   await sql`create index webhook_delivery_endpoint on webhook_delivery (endpoint_id, event_id)`.execute(db);
-  // Work is found per endpoint, so that the backlog of one costs the search for another nothing.
+  // Work is found per endpoint, so that one endpoint's backlog does not slow the search for another.
   await sql`
     create index webhook_delivery_pending on webhook_delivery (shard, endpoint_id, due_at, event_id)
     where state = 'pending'`.execute(db);
@@ -99,9 +99,9 @@ export async function createWebhooks(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Stores attempts, and what they make of deliveries that are still as the attempt found them. A loop, so that each
- * delivery is found by its key: given the whole list to join, Postgres may read all that is pending instead, which
- * costs as much as a dead endpoint has waiting.
+ * Stores attempts, and updates the deliveries that are still as the attempt found them. A loop, so that each delivery
+ * is found by its key: given the whole list to join, Postgres may read all that is pending instead, which costs as much
+ * as a dead endpoint's backlog.
  */
 async function createRecording(db: Kysely<unknown>): Promise<void> {
   await sql`
@@ -128,7 +128,7 @@ async function createRecording(db: Kysely<unknown>): Promise<void> {
     end $$`.execute(db);
 }
 
-/** Who sends for which endpoints: a lease for each of 256 shards, and who is there to take one. */
+/** Who sends for which endpoints: a lease for each of 256 shards, and the processes that may take one. */
 async function createShards(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table webhook_shard (

@@ -1,17 +1,17 @@
 import { type Kysely, sql } from 'kysely';
 
 /*
- * A partition grows from nothing to 100,000 rows between two looks of Postgres, which may then believe for a minute
- * that nothing is pending. Whatever index holds pending rows looks empty to it, and is read from end to end instead of
- * being searched. So the statements of deliveries are left one way that is right at any size: an index that is not
- * theirs has a condition that theirs does not imply, and rows are named by their key.
+ * A partition grows from nothing to 100,000 rows between two ANALYZE runs of Postgres, which may then believe for a
+ * minute that nothing is pending. Any index of pending rows looks empty to it, and is read from end to end instead of
+ * being searched. So the delivery statements are left with one plan that is right at any size: an index meant for
+ * others has a condition that theirs does not imply, and rows are named by their key.
  */
 export async function settleWebhookPlans(db: Kysely<unknown>): Promise<void> {
   await sql`drop index webhook_delivery_expiry`.execute(db);
   await sql`
     create index webhook_delivery_expiry on webhook_delivery ((case state when 'pending' then expires_at end))
     where (case state when 'pending' then expires_at end) is not null`.execute(db);
-  // Endings that are rare, for the delivery log by state and for replays of what failed.
+  // Rare endings, for the delivery log by state and for replays of what failed.
   await sql`
     create index webhook_delivery_unsuccessful on webhook_delivery (endpoint_id, state, event_id)
     where state in ('failed', 'expired', 'canceled')`.execute(db);
@@ -21,11 +21,11 @@ export async function settleWebhookPlans(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Stores attempts, and what they make of deliveries that are still as the attempt found them. Besides the join, the rows
- * are named by their events, so that however Postgres joins, it reads no others; `lowest` and `highest` spare it the
+ * Stores attempts, and updates the deliveries that are still as the attempt found them. Besides the join, the rows are
+ * named by their events, so that however Postgres joins, it reads no others; `lowest` and `highest` spare it the
  * partitions of other days, and `case` keeps it from the index of what is pending, which holds a dead endpoint's
- * backlog. A plan that was made while the table was small and is kept must not read all
- * of it, nor compare each row with each result.
+ * backlog. A plan that was made while the table was small and is kept must not read all of it, nor compare each row
+ * with each result.
  */
 async function settleRecording(db: Kysely<unknown>): Promise<void> {
   await sql`
@@ -57,9 +57,9 @@ async function settleRecording(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Pages of due deliveries with their messages: of each endpoint the oldest behind a cursor, and some of the newest. A
- * plan that is kept, since to make one costs more than to read the pages where there are many partitions. It reads the
- * index of what is pending in its order, whatever Postgres believes: anything else would have to sort.
+ * Pages of due deliveries with their messages: for each endpoint the oldest after a cursor, and some of the newest. The
+ * plan is kept, since with many partitions planning costs more than reading the pages. It reads the index of what is
+ * pending in its order, whatever Postgres believes: anything else would have to sort.
  */
 async function settleReading(db: Kysely<unknown>): Promise<void> {
   const columns = sql`d.event_id, d.attempts, d.schedule_offset, d.trigger, d.url, d.expires_at, d.due_at`;

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What a state is about: the URL that was called, the version of the record, and when somebody asked to try again. */
+/** What a state is about: the URL that was called, the record's version, and when somebody asked to try again. */
 export async function nameWebhookReceivers(db: Kysely<unknown>): Promise<void> {
   await sql`
     alter table webhook_endpoint_state

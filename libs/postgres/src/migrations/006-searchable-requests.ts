@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Rows of before may hold escapes that `jsonb` refuses. As in rows of today, each becomes the replacement character. */
+/** Older rows may hold escapes that `jsonb` refuses. As in newer rows, each becomes the replacement character. */
 export async function mendRequests<T>(db: Kysely<T>): Promise<void> {
   const escapes = String.raw`(?<!\\)((?:\\\\)*)\\(?:u0000|ud[89a-f][0-9a-f]{2})`;
   await sql`

@@ -1,6 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Results lie beside the message, for those deliveries whose receiver asks for them, and are read when one is sent. */
+/**
+ * Results are stored beside the message, for deliveries whose receiver asks for them, and are read when one is sent.
+ */
 export async function keepWebhookResults(db: Kysely<unknown>): Promise<void> {
   await sql`alter table webhook_message add column results text`.execute(db);
   await sql`alter table webhook_delivery add column with_results boolean not null default false`.execute(db);
@@ -8,9 +10,9 @@ export async function keepWebhookResults(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Pages of due deliveries with their messages: of each endpoint the oldest behind a cursor, and some of the newest. A
- * plan that is kept, since to make one costs more than to read the pages where there are many partitions. It reads the
- * index of what is pending in its order, whatever Postgres believes: anything else would have to sort.
+ * Pages of due deliveries with their messages: for each endpoint the oldest after a cursor, and some of the newest. The
+ * plan is kept, since with many partitions planning costs more than reading the pages. It reads the index of what is
+ * pending in its order, whatever Postgres believes: anything else would have to sort.
  */
 async function readWithResults(db: Kysely<unknown>): Promise<void> {
   const columns = sql`d.event_id, d.attempts, d.schedule_offset, d.trigger, d.url, d.with_results, d.expires_at,

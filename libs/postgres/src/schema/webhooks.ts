@@ -7,7 +7,7 @@ type Defaulted<T> = ColumnType<T, T | undefined, T>;
 export interface WebhookMessageTable {
   event_id: string;
   tenant_id: string;
-  /** This and the next are of the job that ended, null for news of an endpoint. */
+  /** This and the next describe the job that ended; null for news of an endpoint. */
   job_id: string | null;
   action: string | null;
   /** Such as `job.succeeded`. */
@@ -16,7 +16,7 @@ export interface WebhookMessageTable {
   status: string | null;
   /** The JSON body of a POST. */
   body: string;
-  /** What the body's data has besides for a receiver that asks for results, as a JSON object. */
+  /** Added to the body's data for a receiver that asks for results, as a JSON object. */
   results: Defaulted<string | null>;
 }
 
@@ -45,7 +45,7 @@ export interface WebhookDeliveryTable {
   /** Of these, how many belong to earlier rounds: a redelivery begins the retry schedule anew. */
   schedule_offset: number;
   trigger: Defaulted<RoundTrigger>;
-  /** Where a job's own webhook goes; null for deliveries to an endpoint, whose record tells. */
+  /** Where a job's own webhook goes; null for deliveries to an endpoint, whose record has the URL. */
   url: string | null;
   /** Whether the body carries the message's results. */
   with_results: Defaulted<boolean>;
@@ -54,7 +54,7 @@ export interface WebhookDeliveryTable {
   updated_at: Timestamp;
 }
 
-/** One HTTP exchange, or the lack of one. */
+/** One HTTP exchange, or the failure to get one. */
 export interface WebhookAttemptTable {
   event_id: string;
   endpoint_id: string;
@@ -91,13 +91,13 @@ export interface WebhookEndpointStateTable {
   gone_at: Timestamp | null;
   disabled_at: Timestamp | null;
   disabled_reason: 'gone' | 'failing' | null;
-  /** `updated_at` of the record that was disabled: another one is not. */
+  /** `updated_at` of the record that was disabled; a changed record is not disabled. */
   disabled_record: Timestamp | null;
   breaker: 'closed' | 'open' | 'half_open';
   probe_step: number;
   next_probe_at: Timestamp | null;
   updated_at: Timestamp;
-  /** `receiverOf` the URL that this is about; null if that was not written down. */
+  /** `receiverOf` the URL that this is about; null if that was not recorded. */
   receiver: string | null;
   /** `updated_at` of the record that was in force when this was written. */
   record_at: Timestamp | null;
@@ -105,7 +105,10 @@ export interface WebhookEndpointStateTable {
   lifted_at: Timestamp | null;
 }
 
-/** A lease: who sends for the endpoints of a shard. No delivery is lost or doubled for ever if two believe that they do. */
+/**
+ * A lease: who sends for the endpoints of a shard. If two processes believe they do, no delivery is lost or doubled for
+ * ever.
+ */
 export interface WebhookShardTable {
   shard: number;
   owner: string | null;
@@ -118,7 +121,7 @@ export interface WebhookOwnerTable {
   expires_at: Timestamp;
 }
 
-/** Deliveries to be made again, or for the first time, from what the table and the event log hold. */
+/** Deliveries to be repeated, or made for the first time, from what the table and the event log hold. */
 export interface WebhookReplayTable {
   replay_id: string;
   tenant_id: string;
@@ -126,14 +129,14 @@ export interface WebhookReplayTable {
   since: Timestamp;
   until: Timestamp;
   which: 'failed' | 'expired' | 'missed' | 'all';
-  /** Of events; null for all. */
+  /** Event types; null for all. */
   types: string[] | null;
-  /** Counts only. */
+  /** Only counts. */
   dry_run: boolean;
   state: 'running' | 'done' | 'failed' | 'canceled';
   /** First the deliveries that exist, then the events that have none. */
   phase: 'deliveries' | 'log';
-  /** Where the phase has got to: an event id, then a version of the log. */
+  /** How far the phase has got: an event id, then a version of the log. */
   cursor: string | null;
   /** Deliveries found. */
   matched: number;

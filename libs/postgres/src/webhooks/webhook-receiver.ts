@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 const LENGTH = 32;
 
-/** Tells URLs apart without telling them: they may hold secrets. */
+/** Distinguishes URLs without revealing them: they may hold secrets. */
 export function receiverOf(url: string): string {
   return createHash('sha256').update(url).digest('hex').slice(0, LENGTH);
 }

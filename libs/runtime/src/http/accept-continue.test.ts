@@ -8,7 +8,7 @@ acceptContinue();
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
-/** A server that answers each request in these pieces, each in a packet of its own as far as the network lets it. */
+/** A server that answers each request in these pieces, each in its own packet as far as the network allows. */
 async function answering(pieces: readonly string[]): Promise<{ url: string } & Disposable> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {

@@ -2,21 +2,21 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { Duplex } from 'node:stream';
 
 /*
- * A client has to accept `100 Continue` before an answer that it did not ask for it with (RFC 9110, 15.2), and undici
- * drops the connection. It tells each socket that a request is about to be written to by this channel, and reads the
- * answer by `read`: what that gives begins with the head of an answer, from which these are taken away.
+ * A client has to accept an unrequested `100 Continue` before an answer (RFC 9110, 15.2), but undici drops the
+ * connection. This channel announces each socket on which a request is about to be written, and `read` supplies the
+ * answer's bytes, which begin with the head of an answer: from there the `100 Continue`s are removed.
  */
 
 const SENDING = 'undici:client:sendHeaders';
 const STATUS = Buffer.from('HTTP/1.1 100');
 const END = '\r\n\r\n';
-/** What is taken away before one answer; beyond that undici may have its way. */
+/** At most this much is removed before one answer; beyond that undici handles it its own way. */
 const MAX_BYTES = 16_384;
 
 interface Reading {
-  /** Where nothing of the answer itself has come yet. */
+  /** True while nothing of the answer itself has come yet. */
   isAtHead: boolean;
-  /** What has come and may be the begin of a `100 Continue`. */
+  /** Bytes received that may begin a `100 Continue`. */
   held: Buffer;
   taken: number;
 }
@@ -24,7 +24,7 @@ interface Reading {
 const readings = new WeakMap<Duplex, Reading>();
 let isOn = false;
 
-/** Has all clients of undici in this process accept `100 Continue`. To be called as often as one likes. */
+/** Makes all undici clients in this process accept `100 Continue`. May be called any number of times. */
 export function acceptContinue(): void {
   if (isOn) return;
   isOn = true;
@@ -48,7 +48,7 @@ function expectHead(socket: Duplex): void {
   };
 }
 
-/** What there is of the answer itself. */
+/** The part that belongs to the answer itself. */
 function withoutContinue(reading: Reading, chunk: Buffer): Buffer {
   let bytes = Buffer.concat([reading.held, chunk]);
   reading.held = Buffer.alloc(0);
@@ -66,7 +66,7 @@ function withoutContinue(reading: Reading, chunk: Buffer): Buffer {
   return bytes;
 }
 
-/** Whether it is the begin of a `100 Continue`, or may become one. */
+/** Whether this begins a `100 Continue`, or may become one. */
 function beginsLike(bytes: Buffer): boolean {
   const length = Math.min(bytes.length, STATUS.length);
   return bytes.subarray(0, length).equals(STATUS.subarray(0, length));

@@ -4,13 +4,14 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
  * Which addresses webhooks may be sent to. By default public unicast ones only, after IANA's registries of
  * special-purpose addresses (iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry).
  *
- *   of the operator's deny list   blocked
- *   of the operator's allow list  allowed    also for names that are never public, such as `localhost`
+ *   in the operator's deny list   blocked
+ *   in the operator's allow list  allowed    also for names that are never public, such as `localhost`
  *   public unicast                public
  *   everything else               blocked
  *
- * IPv4 is open but for what is listed here; IPv6 is closed but for 2000::/3, less what is listed here. Addresses that
- * carry an IPv4 address to a translator (NAT64, 6to4, Teredo) are blocked altogether: what is behind is not known.
+ * IPv4 is open except for what is listed here; IPv6 is closed except for 2000::/3, less what is listed here. Addresses
+ * that carry an IPv4 address to a translator (NAT64, 6to4, Teredo) are blocked altogether: what is behind them is not
+ * known.
  */
 
 const NOT_PUBLIC_V4 = [
@@ -31,7 +32,7 @@ const NOT_PUBLIC_V4 = [
   '198.51.100.0/24',
   '203.0.113.0/24',
   '224.0.0.0/3',
-  // Azure's WireServer and Alibaba's metadata service look public or shared, and answer virtual machines only.
+  // Azure's WireServer and Alibaba's metadata service look public or shared, but answer virtual machines only.
   '168.63.129.16/32',
   '100.100.100.200/32',
 ];
@@ -42,7 +43,7 @@ const NOT_PUBLIC_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000:
 type AddressClass = 'public' | 'allowed' | 'blocked';
 
 export interface AddressRules {
-  /** What is not an address is blocked, and so is an address with a zone. */
+  /** Anything that is not an address is blocked, and so is an address with a zone. */
   classify(address: string): AddressClass;
 }
 
@@ -51,7 +52,7 @@ export function isCidr(text: string): boolean {
   return parseCidr(text) !== undefined;
 }
 
-/** @throws TypeError for a list with something else than subnets in it. */
+/** @throws TypeError for a list with anything other than subnets in it. */
 export function createAddressRules(lists: {
   allowCidrs: readonly string[];
   denyCidrs: readonly string[];
@@ -103,7 +104,7 @@ function unmapped(address: string): string {
   return words.flatMap((word) => [word >> 8, word & 255]).join('.');
 }
 
-/** Names that mean this machine or this network, whatever a name server says: good for allowed addresses only. */
+/** Names that mean this machine or this network, whatever a name server says: valid for allowed addresses only. */
 export function isNeverPublic(hostname: string): boolean {
   const name = hostname.toLowerCase().replace(/\.$/, '');
   return !name.includes('.') || /(?:^|\.)(?:localhost|local|internal|home\.arpa|lan)$/.test(name);

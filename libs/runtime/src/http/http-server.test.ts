@@ -62,7 +62,7 @@ test('a stop waits for the request under way and then for nothing', async () => 
   await stopped;
 });
 
-test('a connection is kept for as long as it is said, and headers may take longer', async () => {
+test('a connection is kept for as long as configured, and headers may take longer', async () => {
   await using kept = await serveHttp({ ...options, fetch: () => new Response('ok'), keepAliveMs: 75_000 });
   const socket = connect(kept.port, '127.0.0.1');
   socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
@@ -83,7 +83,7 @@ test.each([
   expect(answer.endsWith(`broken ${status}`)).toBe(true);
 });
 
-/** A connection that sends and reads nothing of what comes back. */
+/** A connection that sends, and reads none of the answer. */
 async function connectTo({ port }: HttpServer, bytes = '') {
   const socket = connect(port, '127.0.0.1').pause();
   await once(socket, 'connect');
@@ -114,7 +114,7 @@ test('connections beyond the limit are closed at once, and there is room again w
   for (const socket of taken) socket.destroy();
 });
 
-test('a caller that takes nothing of its answer loses its connection, and one that waits keeps it', async () => {
+test('a caller that reads none of its answer loses its connection, and one that waits keeps it', async () => {
   const large = 'x'.repeat(64_000_000);
   const waiting = Promise.withResolvers<void>();
   let begun = 0;
@@ -164,7 +164,7 @@ test('a connection has a hundred requests under way at most, which all end with 
   expect(most).toBe(100);
 });
 
-test('requests that are too many on their connection are told so in their turn', async () => {
+test('requests beyond the limit of their connection are refused in turn', async () => {
   const go = Promise.withResolvers<void>();
   let begun = 0;
   await using full = await serveHttp({

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 
 export interface HttpServer extends AsyncDisposable {
-  /** The port it listens on, also where 0 was asked for. */
+  /** The port it listens on, also if 0 was requested. */
   readonly port: number;
   /** How many connections are open. */
   connections(): number;
@@ -27,9 +27,9 @@ export interface PlainAnswer {
 
 export interface HttpServerOptions {
   fetch: (request: Request, wire: Wire) => Response | Promise<Response>;
-  /** Asked of each request before anything is spent on it. An answer refuses it, and its connection is kept. */
+  /** Called for each request before anything is spent on it. An answer refuses it; its connection is kept. */
   refuse?: (incoming: IncomingMessage) => PlainAnswer | undefined;
-  /** Answers requests that are not given to `fetch`. Default: no body. */
+  /** Answers requests that do not reach `fetch`. Default: no body. */
   onBrokenRequest?: (status: BrokenRequestStatus) => Response;
   host: string;
   port: number;
@@ -37,11 +37,11 @@ export interface HttpServerOptions {
   graceMs: number;
   /** How long a connection without a request is kept open, in milliseconds. Default: Node's 5,000. */
   keepAliveMs?: number | undefined;
-  /** How long the head of a request may take to arrive, on a new connection from its begin, in milliseconds. */
+  /** How long the head of a request may take to arrive, in milliseconds; on a new connection, from its start. */
   headTimeoutMs?: number;
-  /** How long a caller may take nothing of an answer before its connection is closed, in milliseconds. */
+  /** How long a caller may read nothing of an answer before its connection is closed, in milliseconds. */
   stallMs?: number;
-  /** More connections are closed at once. Default: no limit. */
+  /** Connections beyond this number are closed at once. Default: no limit. */
   maxConnections?: number;
 }
 
@@ -50,11 +50,11 @@ const STATUS_OF: Record<string, BrokenRequestStatus> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** Connections that may wait to be taken; Node's 511 is less than a burst of callers, who would then be reset. */
+/** Connections that may wait to be accepted; Node's 511 is less than a burst of callers, who would then be reset. */
 const BACKLOG = 4_096;
 const HEAD_TIMEOUT_MS = 10_000;
 const STALL_MS = 30_000;
-/** How long a peer has to take the answer to what could not be read. */
+/** How long a peer has to read the answer to a request that could not be parsed. */
 const LINGER_MS = 500;
 /** Requests of one connection that wait for their answers; a connection with twice as many is closed. */
 const MAX_PIPELINED = 100;
@@ -87,7 +87,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
       ...(keepAliveMs === undefined ? {} : { keepAliveTimeout: keepAliveMs }),
       headersTimeout: headTimeoutMs,
       connectionsCheckingInterval: Math.max(50, headTimeoutMs / 5),
-      // Missing ones are refused below, in the words of the caller.
+      // Missing ones are refused below, in the caller's words.
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
@@ -114,7 +114,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   });
   server.on('checkExpectation', (incoming, outgoing) => refuse({ incoming, outgoing }, 417));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // A second answer in the middle of another one would be read as a part of that.
+    // A second answer in the middle of another one would be read as part of that.
     if (!socket.writable || hasRequests(socket)) socket.destroy();
     else void writeRaw(socket, answerBroken(STATUS_OF[error.code ?? ''] ?? 400));
   });
@@ -140,7 +140,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   };
 }
 
-/** The answers of a connection that are not over. Node closes only the first of them with the connection. */
+/** The unfinished answers of a connection. Node closes only the first of them with the connection. */
 function followAnswers(socket: Duplex): Set<ServerResponse> {
   const answers = new Set<ServerResponse>();
   socket.once('close', () =>
@@ -151,7 +151,7 @@ function followAnswers(socket: Duplex): Set<ServerResponse> {
   return answers;
 }
 
-/** RFC 9112, 3.2: none or several are a request that two readers may understand in two ways. */
+/** RFC 9112, 3.2: with none or several, two readers may understand the request in two ways. */
 function hasOneHost({ rawHeaders, httpVersionMinor }: IncomingMessage): boolean {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -178,7 +178,7 @@ async function writeRaw(socket: Duplex, response: Response): Promise<void> {
   const length = `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n`;
   const line = `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status]}\r\n`;
   socket.end(`${line}${headers}${length}\r\n${body}`);
-  // A peer that never closes its half would keep the connection; one that still sends is not to lose the answer.
+  // A peer that never closes its half would keep the connection open; one that still sends must not lose the answer.
   socket.resume();
   const close = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(close));

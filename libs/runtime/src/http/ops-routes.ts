@@ -12,16 +12,16 @@ export interface Ops {
 type Check = () => boolean | Promise<boolean>;
 
 /**
- * What an operator asks of a process. /healthz: it runs. /readyz: every check holds, else 503 with the names of
- * those that do not, in `failing`; `degraded` names what it cannot do beside that. /metrics: Prometheus text.
+ * What an operator asks a process. /healthz: it runs. /readyz: every check holds, else 503 with the names of the failed
+ * ones in `failing`; `degraded` names other abilities that it lacks. /metrics: Prometheus text.
  */
 export function createOps(options: {
   service: string;
-  /** Name → whether the process can do its work as far as that goes. */
+  /** Name → whether the process can do its work in this respect. */
   checks: Record<string, Check>;
-  /** The same for what it cannot do at present without being of less use for the rest: told, and no reason for a 503. */
+  /** The same for abilities whose loss does not affect the rest: reported, but no reason for a 503. */
   abilities?: Record<string, Check>;
-  /** More members of the answer of /readyz. */
+  /** Additional members of the answer of /readyz. */
   details?: () => Record<string, unknown>;
 }): Ops {
   const metrics = new Registry();

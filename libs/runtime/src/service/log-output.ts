@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 
 /*
- * Where log lines go: never a reason to wait, to throw or to live on.
+ * Where log lines go: never a reason to wait, to throw or to stay alive.
  *
  *   stdout is     a line is                               dropped
  *   a file        written at once                         if that fails (a full disk, /dev/full), until it works again
@@ -17,7 +17,7 @@ import { isatty } from 'node:tty';
 const MAX_QUEUED_BYTES = 4_000_000;
 
 export interface LogOutput {
-  /** Takes one line with its end. Never throws. */
+  /** Takes one line with its line feed. Never throws. */
   write(line: string): void;
   /** Resolves once all lines are out, or after the time, in milliseconds. */
   flush(timeoutMs: number): Promise<void>;
@@ -58,12 +58,14 @@ function sinkOf(fd: number): Sink {
     const stats = fstatSync(fd);
     if (stats.isFIFO() || stats.isSocket()) return pipeSink(fd);
   } catch {
-    // A stdout that is closed takes nothing, as any that fails.
+    // A closed stdout drops every line, like any that fails.
   }
   return isatty(fd) ? terminalSink() : fileSink(fd);
 }
 
-/** Writes that the pipe does not take wait in memory, not in a thread: one that is blocked would keep the process. */
+/**
+ * Writes that the pipe does not accept wait in memory, not in a thread: a blocked thread would keep the process alive.
+ */
 function pipeSink(fd: number): Sink {
   const socket = new Socket({ fd, readable: false, writable: true });
   let isBroken = false;

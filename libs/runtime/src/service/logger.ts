@@ -2,7 +2,10 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** One JSON object a line on stdout, or wherever `output` leads. Values under keys that name secrets are dropped wherever they turn up. */
+/**
+ * One JSON object per line on stdout, or to `output`. Values under keys that name secrets are dropped wherever they
+ * turn up.
+ */
 export function createLogger(options: {
   service: string;
   level: string;

@@ -42,7 +42,7 @@ test('a service whose stdout nobody reads stops when it is told to', async () =>
   expect(said.join('')).toBe('up\nmuch\ndisposed\n');
 });
 
-test('a service whose stdout is closed works on, and stops when it is told to', async () => {
+test('a service whose stdout is closed keeps working, and stops when it is told to', async () => {
   const { child, said, stop } = await startNoisy('pipe', ({ stdout }) => stdout?.destroy());
   expect(child.exitCode).toBeNull();
   expect(await stop()).toBe(0);
@@ -61,7 +61,7 @@ test.skipIf(process.platform !== 'linux')(
   },
 );
 
-test('what is logged last comes out, whether stdout is a pipe or a file', async () => {
+test('the last lines logged come out, whether stdout is a pipe or a file', async () => {
   let output = Promise.resolve('');
   const piped = await startNoisy('pipe', (child) => {
     if (child.stdout) output = text(child.stdout);

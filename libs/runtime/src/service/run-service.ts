@@ -6,13 +6,13 @@ export interface ServiceContext {
   readonly log: Logger;
   /** Aborted when the process is told to stop. */
   readonly signal: AbortSignal;
-  /** Ends the process with an error: for conditions that only a new start mends. */
+  /** Ends the process with an error: for conditions that only a restart fixes. */
   readonly fail: (error: unknown) => void;
-  /** Takes the errors that nobody caught, which fail the service otherwise. Absent where no process is run. */
+  /** Takes the errors that nobody caught, which otherwise fail the service. Absent where no process is run. */
   readonly onStray?: (take: (error: unknown) => void) => void;
 }
 
-/** How long an end waits for a reader of stdout that is slow. */
+/** How long the exit waits for a slow reader of stdout. */
 const LAST_WORDS_MS = 1_000;
 
 /**
@@ -67,7 +67,7 @@ export async function runService<S extends Settings>(options: {
   process.exit(code);
 }
 
-/** Of the log, which the settings do not fit; no start mends that. */
+/** A log that the settings do not fit; no restart fixes that. */
 function isUnfitServer(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'unfit_server';
 }

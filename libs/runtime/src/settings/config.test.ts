@@ -11,7 +11,7 @@ const settings = {
 };
 const KEY = 'sixteen letters!';
 
-test('what is not set has its default, and empty counts as not set', () => {
+test('a setting that is not set has its default, and empty counts as not set', () => {
   expect(parseConfig(settings, { KEY, WAIT_MS: '' })).toEqual({
     url: 'http://here',
     waitMs: 50,
@@ -20,12 +20,12 @@ test('what is not set has its default, and empty counts as not set', () => {
   });
 });
 
-test('what is set is read as its kind', () => {
+test('a setting is read as its kind', () => {
   const env = { URL: 'http://there', WAIT_MS: '10', LOUD: 'true', KEY };
   expect(parseConfig(settings, env)).toEqual({ url: 'http://there', waitMs: 10, loud: true, key: KEY });
 });
 
-test('everything that is wrong is named at once, with what it means and without the value of a secret', () => {
+test('all wrong settings are named at once, with what they mean and without the value of a secret', () => {
   const env = { WAIT_MS: '9', LOUD: 'yes', KEY: 'short' };
   const read = () => parseConfig(settings, env);
   expect(read).toThrow(ConfigError);
@@ -39,7 +39,7 @@ test('a setting without a default has to be set', () => {
   expect(() => parseConfig(settings, {})).toThrow('KEY is not set (The key)');
 });
 
-test.each(['12.5', 'ten', '1e9', '-1'])('%s is no whole number of milliseconds in range', (value) => {
+test.each(['12.5', 'ten', '1e9', '-1'])('%s is not a whole number of milliseconds in range', (value) => {
   expect(() => parseConfig(settings, { KEY, WAIT_MS: value })).toThrow(ConfigError);
 });
 

@@ -5,7 +5,7 @@ export interface Setting<T> {
   readonly env: string;
   /** For people; says what the value changes. */
   readonly description: string;
-  /** `ms`, `bytes`, `days`, …; none for text and switches. */
+  /** `ms`, `bytes`, `days`, …; absent for text and switches. */
   readonly unit?: string;
   /** The text used when the variable is not set. Absent: the variable must be set. */
   readonly default?: string;
@@ -15,7 +15,7 @@ export interface Setting<T> {
   readonly secret?: true;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each setting has a value type of its own, inferred below.
+// biome-ignore lint/suspicious/noExplicitAny: each setting has its own value type, inferred below.
 export type Settings = Record<string, Setting<any>>;
 export type ConfigOf<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
 
@@ -37,7 +37,7 @@ export function parseConfig<S extends Settings>(
   const wrong: string[] = [];
   const config: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings)) {
-    // Compose files and shells leave variables empty where they mean unset.
+    // Compose files and shells leave variables empty to mean unset.
     const text = env[setting.env] || setting.default;
     if (text === undefined) {
       wrong.push(`${setting.env} is not set (${setting.description})`);

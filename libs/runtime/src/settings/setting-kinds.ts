@@ -4,7 +4,7 @@ import type { Setting } from './config.ts';
 
 type About = { env: string; description: string };
 
-/** Any text. With no default it must be set. */
+/** Any text. Without a default it must be set. */
 export function text(about: About & { default?: string }): Setting<string> {
   return { ...about, schema: z.string().min(1) };
 }
@@ -20,7 +20,7 @@ export function file(about: About): Setting<string | undefined> {
   return { ...about, default: 'none', schema: schema as unknown as z.ZodType<string | undefined> };
 }
 
-/** A whole number with its unit and the range in which it makes sense. */
+/** A whole number with its unit and its allowed range. */
 export function integer(
   about: About & { default: number; unit: string; min: number; max: number },
 ): Setting<number> {

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../service/logger.ts';
 
 /**
- * Calls at once and then again each time `everyMs` have passed since the last call ended. Resolves when the signal has
- * fired and no call is under way. `onError` is told of a call that fails.
+ * Calls at once, and again whenever `everyMs` have passed since the last call ended. Resolves when the signal has fired
+ * and no call is under way. `onError` gets the error of a failed call.
  */
 export async function repeat(
   call: () => Promise<void>,
@@ -16,7 +16,7 @@ export async function repeat(
   }
 }
 
-/** Repeats several calls until one signal fires, and logs under `failed` what fails. */
+/** Repeats several calls until one signal fires, and logs failures under `failed`. */
 export function createRepeats({ signal, log }: { signal: AbortSignal; log: Pick<Logger, 'error'> }) {
   return (everyMs: number, failed: string, call: () => Promise<void>): Promise<void> =>
     repeat(call, { everyMs, signal, onError: (err) => log.error({ err }, failed) });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createOps } from '../http/ops-routes.ts';
 import { watchClock } from './watch-clock.ts';
 
-test('how far the clock is off is measured again and again, and told beyond what is allowed', async () => {
+test('the clock offset is measured repeatedly, and reported beyond the limit', async () => {
   const ops = createOps({ service: 'test', checks: {} });
   const stop = new AbortController();
   const results: (number | Error)[] = [-1_001, 1_000, new Error('away'), 2_000];

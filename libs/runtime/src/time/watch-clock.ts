@@ -5,13 +5,13 @@ import { Gauge, type Ops } from '../http/ops-routes.ts';
 const INTERVAL_MS = 60_000;
 
 /**
- * Measures at once and each minute how far this process's clock is from another one, until the signal fires: as the
- * metric `errand_clock_ahead_ms`, and in the log above a limit. What cannot be measured is left out.
+ * Measures at once and every minute how far this process's clock is from another one, until the signal fires. It
+ * reports the metric `errand_clock_ahead_ms`, and logs values above a limit. What cannot be measured is left out.
  */
 export async function watchClock(options: {
   /** Milliseconds, negative if this clock is behind. */
   measure: () => Promise<number>;
-  /** Beyond it, in either direction, the log is told. */
+  /** Beyond it, in either direction, it is logged. */
   maxOffMs: number;
   metrics: Ops['metrics'];
   log: Pick<Logger, 'warn'>;

@@ -17,7 +17,7 @@ export interface SunHour {
   east: number;
   north: number;
   up: number;
-  /** On a plane that faces the sun above the air. */
+  /** On a plane that faces the sun above the atmosphere. */
   extraterrestrialWm2: number;
   /** Infinity at night. */
   airMass: number;

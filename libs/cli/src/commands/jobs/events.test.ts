@@ -5,7 +5,7 @@ import { startTestGateway } from '../../../test/gateway.ts';
 const JOB = '01a20b96-1514-7abb-ac7b-820fd55ab526';
 const event = (version: number, type: string) => ({ version, type, time: '2026-01-31T12:00:00Z', data: {} });
 
-test('a history ends where it ends, although the newest event cannot be told', async () => {
+test('a history ends at its end, although the newest event cannot be shown', async () => {
   await using gateway = await startTestGateway({
     [`GET /v2/tenants/t/jobs/${JOB}`]: { body: { job_id: JOB, status: 'running', version: 9 } },
     [`GET /v2/tenants/t/jobs/${JOB}/events`]: {

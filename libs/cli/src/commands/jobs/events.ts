@@ -40,7 +40,7 @@ interface HistoryPage {
   readonly next_after: number | null;
 }
 
-/** Page by page up to where it ends for this moment, whichever events cannot be told. */
+/** Page by page up to its current end, even if some events cannot be shown. */
 async function readHistory(world: World, jobId: string, after: number | undefined): Promise<KnownJobEvent[]> {
   const tenant = await world.tenant();
   const found: KnownJobEvent[] = [];

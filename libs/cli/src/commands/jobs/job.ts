@@ -63,7 +63,7 @@ async function retry(
   return 0;
 }
 
-/** With a file, the answer tells of it; without one stdout is the result itself, byte for byte. */
+/** With a file, the answer describes it; without one, stdout is the result itself, byte for byte. */
 async function result(world: World, { out }: { out?: string }, jobId = ''): Promise<ExitCode> {
   const { signal } = world;
   const download = await (await world.errand()).result(jobId, { signal });

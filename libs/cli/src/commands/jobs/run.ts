@@ -108,12 +108,12 @@ async function run(world: World, options: RunOptions, action = ''): Promise<Exit
   return 0;
 }
 
-/** Says which names or parameters there are where those that were given are none. */
+/** Adds the valid names or parameters to an error about invalid ones. */
 async function explained<T>(errand: Errand, action: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    // What the client says of parameters that are not those of the action's path.
+    // The client's words for parameters that are not those of the action's path.
     if (error instanceof UsageError && error.detail.includes(': its resource ')) {
       const names = resourceParameters(error.detail).map((name) => `--resource ${name}=…`);
       throw new CannotRun([error.detail, ...names].join(' '));
@@ -123,7 +123,7 @@ async function explained<T>(errand: Errand, action: string, call: () => Promise<
   }
 }
 
-/** An error that names the actions which may have been meant. */
+/** An error that names the actions that may have been meant. */
 export async function unknownAction(errand: Errand, action: string, error: ErrandError): Promise<Error> {
   const actions = await errand.actions();
   const names = actions.map(({ name }) => name);

@@ -19,7 +19,7 @@ export function addWait(program: Command, bind: Bind): void {
     );
 }
 
-/** Waits for the job and answers it. 1 if it did not succeed. */
+/** Waits for the job and prints it. 1 if it did not succeed. */
 export async function waitAndTell(
   world: World,
   jobId: string,

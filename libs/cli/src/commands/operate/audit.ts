@@ -8,7 +8,7 @@ import type { ExitCode } from '../../output/exit-codes.ts';
 import { writeWhole } from '../../output/write-whole.ts';
 import { checkAudit } from './check-audit.ts';
 
-/** A gateway that looks for the few events of a filter says nothing for a while. */
+/** A gateway searching for the few events that match a filter sends nothing for a while. */
 const SILENCE_MS = 300_000;
 const TAIL_BYTES = 2_000;
 
@@ -20,7 +20,7 @@ export async function exportAudit(
   const pieces = (await world.gateway()).stream({ method: 'GET', path: '/admin/audit', query }, SILENCE_MS);
   // A refusal comes before a file is made.
   const first = await pieces.next();
-  // Its end tells whether all came: what breaks off has no manifest.
+  // Only the end shows whether everything came: an export that broke off has no manifest.
   let tail = '';
   const manifest = () => tail.trimEnd().split('\n').at(-1) ?? '';
   async function* watched() {
@@ -45,7 +45,7 @@ export async function exportAudit(
   return 0;
 }
 
-/** Checks a file. 1 if it does not hold, with the line where that shows. */
+/** Checks a file. 1 if it does not verify, with the line where that shows. */
 export async function checkAuditFile(
   world: World,
   { file, anchor }: { file: string; anchor: string | undefined },
@@ -59,7 +59,7 @@ export async function checkAuditFile(
   return check.kind === 'holds' && check.isContiguous !== false ? 0 : 1;
 }
 
-/** Only a line feed ends a line: other line breaks may stand in texts. @throws CannotRun */
+/** Only a line feed ends a line: other line breaks may occur in texts. @throws CannotRun */
 async function* linesOf(file: string): AsyncGenerator<string, void, undefined> {
   let rest = '';
   try {

@@ -5,7 +5,7 @@ import { checkAudit } from './check-audit.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 
-/** A file of `count` events, by the description of the format. */
+/** A file of `count` events, following the description of the format. */
 function fileOf(count: number, change: { tenant?: string; anchor?: string; skip?: number } = {}): string[] {
   const query = { from: null, to: AT, tenant: change.tenant ?? null, action: null, types: null };
   const head = JSON.stringify({
@@ -33,11 +33,11 @@ function fileOf(count: number, change: { tenant?: string; anchor?: string; skip?
   return [head, ...lines, JSON.stringify({ manifest })];
 }
 
-test.each([0, 1, 7])('a file of %i events holds', async (count) => {
+test.each([0, 1, 7])('a file of %i events verifies', async (count) => {
   expect(await checkAudit(fileOf(count))).toMatchObject({ kind: 'holds', count, isContiguous: true });
 });
 
-test('any single change, cut, doubling or exchange of lines is told with the line where it shows', async () => {
+test('any single change, cut, doubling or exchange of lines is reported with the line where it shows', async () => {
   const lines = fileOf(8);
   const at = fc.nat(lines.length - 1);
   const edit = fc.oneof(
@@ -60,7 +60,7 @@ test('any single change, cut, doubling or exchange of lines is told with the lin
       else if (change.kind === 'swap') file.splice(change.line, 2, file[change.line + 1] ?? '', line);
       else file.length = change.line;
       const check = await checkAudit(file);
-      // What the manifest tells of times is not compared with the events.
+      // The times in the manifest are not compared with the events.
       if (change.kind === 'flip' && change.line === lines.length - 1) return;
       expect(check.kind).toBe('broken');
       if (check.kind !== 'broken' || change.kind === 'truncate') return;
@@ -70,7 +70,7 @@ test('any single change, cut, doubling or exchange of lines is told with the lin
   );
 });
 
-test('a file without its end is told to be cut off', async () => {
+test('a file without its end is reported as cut off', async () => {
   const file = fileOf(3).slice(0, -1);
   expect(await checkAudit(file)).toEqual({
     kind: 'broken',
@@ -79,12 +79,12 @@ test('a file without its end is told to be cut off', async () => {
   });
 });
 
-test('missing positions are told of a whole export, and expected of a filtered one', async () => {
+test('missing positions are reported in a whole export, and expected in a filtered one', async () => {
   expect(await checkAudit(fileOf(4, { skip: 1 }))).toMatchObject({ kind: 'holds', isContiguous: false });
   expect(await checkAudit(fileOf(4, { skip: 1, tenant: 'acme' }))).toMatchObject({ isContiguous: null });
 });
 
-test('an export goes on from the one whose chain it names', async () => {
+test('an export continues the one whose chain it names', async () => {
   const first = await checkAudit(fileOf(2));
   const anchor = first.kind === 'holds' ? first.chain : '';
   expect((await checkAudit(fileOf(2, { anchor }), anchor)).kind).toBe('holds');

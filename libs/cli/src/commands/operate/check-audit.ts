@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import { AuditExportHeader, AuditExportLine, AuditExportManifest } from '@errand/contracts';
 
 /*
- * Checks an export of the audit log, whose format libs/contracts/src/http/audit-export.ts describes: that nothing in the file
- * was changed, left out, put elsewhere or added since it was written, and that it was written to its end. What it cannot
- * show is that the log itself was not written anew before.
+ * Checks an export of the audit log, in the format of libs/contracts/src/http/audit-export.ts: that nothing in the file
+ * was changed, left out, moved or added since it was written, and that it was written to its end. It cannot show
+ * whether the log itself was rewritten before.
  */
 
 export type AuditCheck =
@@ -12,7 +12,7 @@ export type AuditCheck =
       readonly kind: 'holds';
       readonly count: number;
       readonly chain: string;
-      /** Of an unfiltered export: whether the positions have no gaps either. Null where a filter makes gaps. */
+      /** For an unfiltered export: whether the positions also have no gaps. Null if a filter makes gaps. */
       readonly isContiguous: boolean | null;
     }
   | {
@@ -22,7 +22,7 @@ export type AuditCheck =
       readonly reason: string;
     };
 
-/** Reads a line at a time. `anchor`: the chain that the export must go on from. */
+/** Reads one line at a time. `anchor`: the chain that the export must continue. */
 export async function checkAudit(
   lines: AsyncIterable<string> | Iterable<string>,
   anchor?: string,

@@ -12,7 +12,7 @@ const LETTER = {
   parked_at: '2026-01-31T12:00:00Z',
 };
 
-test('dead letters are listed, and the next page is told', async () => {
+test('dead letters are listed, with a hint to the next page', async () => {
   await using gateway = await startTestGateway({
     'GET /admin/dead-letters': { body: { dead_letters: [LETTER], next_after: 7 } },
   });
@@ -28,7 +28,7 @@ test('dead letters are listed, and the next page is told', async () => {
   expect(gateway.asked.at(-1)).toBe('GET /admin/dead-letters?limit=1&after=7');
 });
 
-test('one is sent to its service again, or is not there', async () => {
+test('a dead letter is sent to its service again, or does not exist', async () => {
   await using gateway = await startTestGateway({
     'POST /admin/dead-letters/7/redrive': { status: 202, body: { id: 7 } },
     'POST /admin/dead-letters/8/redrive': { status: 404, body: { code: 'unknown_dead_letter' } },

@@ -17,7 +17,7 @@ interface DeadLetters {
   readonly next_after: number | null;
 }
 
-/** Events that a consumer could not read, which needs the admin key. */
+/** Commands about events that a consumer could not read, which need the admin key. */
 export function addDeadLetters(program: Command, bind: Bind): void {
   const deadLetters = program
     .command('dead-letters')

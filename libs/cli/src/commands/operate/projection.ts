@@ -15,7 +15,7 @@ interface Progress {
   readonly error?: string | null;
 }
 
-/** Starts a rebuild of the read model; with `wait` it follows one to its end. 1 if that end is not that it is done. */
+/** Starts a rebuild of the read model; with `wait` it follows one to its end. 1 unless that end is `done`. */
 export async function rebuildProjection(world: World, { wait }: { wait: boolean }): Promise<ExitCode> {
   const gateway = await world.gateway();
   const started = await orElse(gateway.json<Progress>({ method: 'POST', path: PATH }), {

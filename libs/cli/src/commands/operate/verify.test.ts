@@ -4,7 +4,7 @@ import { startTestGateway } from '../../../test/gateway.ts';
 
 const AT = '2026-01-31T12:00:00.000Z';
 
-test('messages that could not be read are told among the rest', async () => {
+test('messages that could not be read are part of the report', async () => {
   const report = {
     tenant_id: null,
     since: AT,
@@ -22,7 +22,7 @@ test('messages that could not be read are told among the rest', async () => {
   expect([code, out]).toEqual([0, expect.stringMatching(/\n {8}3 {2}messages that cannot be read: /)]);
 });
 
-test('an answer that is none is 2', async () => {
+test('an invalid answer ends with 2', async () => {
   await using gateway = await startTestGateway({ 'GET /admin/verify': { body: {} } });
   expect(await run(['verify'], gateway.env)).toMatchObject({
     code: 2,
@@ -30,7 +30,7 @@ test('an answer that is none is 2', async () => {
   });
 });
 
-test('an answer without end is given up', async () => {
+test('an endless answer is given up', async () => {
   const body = 'x'.repeat(2 ** 26);
   await using gateway = await startTestGateway({ 'GET /admin/verify': { body } });
   expect(await run(['verify'], gateway.env)).toMatchObject({

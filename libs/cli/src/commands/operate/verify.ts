@@ -3,12 +3,12 @@ import { CannotRun } from '../../cannot-run.ts';
 import { tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 
-/** A gateway that compares writes a space every ten seconds. */
+/** While it compares, the gateway writes a space every ten seconds. */
 const SILENCE_MS = 60_000;
-/** Many times a report with all its samples. */
+/** Many times the size of a report with all its samples. */
 const MAX_BYTES = 2 ** 26;
 
-/** Has everything compared with the log, and tells what does not hold. 1 if anything does not. */
+/** Has everything compared with the log, and reports the findings. 1 if there are any. */
 export async function verify(
   world: World,
   query: { since?: string | undefined; tenant?: string | undefined },
@@ -24,7 +24,7 @@ export async function verify(
   const report = readReport(Buffer.concat(pieces).toString());
   tell(world, report, () => textOf(report));
   if (report.findings.length > 0) return 1;
-  // Nothing was found, and not everything was looked at.
+  // Nothing was found, but not everything was checked.
   return report.unconfirmed > 0 ? 2 : 0;
 }
 

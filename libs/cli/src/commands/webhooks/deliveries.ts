@@ -18,7 +18,7 @@ import {
 
 const STATUSES: readonly DeliveryStatus[] = ['pending', 'delivered', 'failed', 'expired', 'canceled'];
 
-/** What was told to whom, and telling it again: commands below `webhooks`. */
+/** What was sent to whom, and sending it again: commands below `webhooks`. */
 export function addDeliveries(webhooks: Command, bind: Bind, now: () => number): void {
   webhooks
     .command('deliveries')
@@ -135,7 +135,7 @@ interface ReplayOptions {
 const LOOK_MS = 500;
 const ENDS = ['done', 'failed', 'canceled'];
 
-/** With `wait` it is 1 if the replay's end is not that it is done. */
+/** With `wait` it is 1 unless the replay ends as done. */
 async function replay(world: World, options: ReplayOptions, id = ''): Promise<ExitCode> {
   const { since, until, only, types, dryRun, wait } = options;
   const { signal } = world;

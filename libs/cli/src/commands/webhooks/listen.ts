@@ -9,7 +9,7 @@ import { local } from '../../output/times.ts';
 import { collectWords, readOneOrMore, readPort, readText } from '../../settings/read-values.ts';
 import { type ReceivedCall, receiveWebhooks } from './receive-webhooks.ts';
 
-/** An endpoint of a listener that was killed, or whose machine was switched off, ends by itself. */
+/** The endpoint of a listener that was killed, or whose machine was switched off, expires by itself. */
 const EXPIRES_IN_S = 120;
 const RENEW_MS = 30_000;
 
@@ -42,8 +42,8 @@ export function addListen(program: Command, bind: Bind): void {
 }
 
 /**
- * Makes an endpoint for itself unless it is given the secrets of others. As JSON, a line with all of each call. Ends by
- * Ctrl-C (130), or after so many calls.
+ * Creates its own endpoint unless it is given the secrets of others. With JSON, one line holds all of each call. Ends
+ * by Ctrl-C (130), or after the given number of calls.
  */
 async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
   const { port, forwardTo, count } = options;
@@ -93,7 +93,7 @@ async function listen(world: World, options: ListenOptions): Promise<ExitCode> {
   return world.signal.aborted ? 130 : 0;
 }
 
-/** Puts off the end of the endpoint. */
+/** Postpones the endpoint's expiry. */
 async function renew(
   errand: Errand,
   endpointId: string,
@@ -142,7 +142,7 @@ function tellCall(world: World, call: ReceivedCall): void {
   tell(world, json, () => plain([local(at), ...lineOf(call)].join('  ')));
 }
 
-/** What it tells of, whether it is verified, and what was answered. */
+/** What the call is about, whether it is verified, and what was answered. */
 function lineOf({ verified, answered, forwardError, method, path }: ReceivedCall): string[] {
   const answer = `answered ${answered}${forwardError === undefined ? '' : ` (${forwardError})`}`;
   if (verified.kind === 'refused') return [`${method} ${path}`, `REFUSED ${verified.code}`, answer];

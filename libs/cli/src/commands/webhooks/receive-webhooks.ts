@@ -11,22 +11,22 @@ export interface ReceivedCall {
   readonly path: string;
   readonly verified: VerifiedWebhook;
   readonly body: string;
-  /** What was answered: 200, 401 for a call that is refused, or the answer of whom it was passed on to. */
+  /** What was answered: 200, 401 for a refused call, or the answer of the server it was passed on to. */
   readonly answered: number;
   /** Why passing on failed; the answer is 502 then. */
   readonly forwardError: string | undefined;
 }
 
 interface Receiving {
-  /** 0 for any that is free. */
+  /** 0 for any free one. */
   readonly port: number;
-  /** Read for each call: it may be known only after the server listens. */
+  /** Read for each call: it may be known only after the server has started to listen. */
   readonly secrets: () => readonly string[];
   readonly forwardTo: string | undefined;
   readonly onCall: (call: ReceivedCall) => void;
 }
 
-/** Headers about one connection, which are not passed on (RFC 9110, 7.6.1). */
+/** Headers of a single connection, which are not passed on (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = [
   'connection',
   'keep-alive',
@@ -38,10 +38,10 @@ const HOP_BY_HOP = [
   'content-length',
 ];
 const FORWARD_TIMEOUT_MS = 15_000;
-/** What Errand sends is far below; more is answered 413 and not shown. */
+/** Far above what Errand sends; more is answered 413 and not shown. */
 const MOST_BODY_BYTES = 1_048_576;
 
-/** Listens on this machine's loopback address only. @throws CannotRun where the port is taken */
+/** Listens on this machine's loopback address only. @throws CannotRun if the port is taken */
 export async function receiveWebhooks(
   receiving: Receiving,
 ): Promise<AsyncDisposable & { readonly url: string }> {
@@ -109,7 +109,7 @@ async function forward(
   const headers = Object.entries(call.headers).flatMap(([name, value]): [string, string][] =>
     HOP_BY_HOP.includes(name) || value === undefined ? [] : [[name, String(value)]],
   );
-  // The query of a GET call is what it says.
+  // A GET call carries its content in the query.
   const { search } = new URL(call.path, 'http://localhost');
   const url = new URL(to);
   if (search !== '') url.search = search;
