@@ -11,6 +11,7 @@ import { benchIdle } from './jobs/idle.ts';
 import { benchLatency } from './jobs/latency.ts';
 import { benchPayloads } from './jobs/payloads.ts';
 import { benchTakeover } from './jobs/takeover.ts';
+import { benchThroughput } from './jobs/throughput.ts';
 import { benchWaiters } from './jobs/waiters.ts';
 import { benchWaits } from './jobs/waits.ts';
 import { benchNeighbours } from './load/neighbours.ts';
@@ -24,7 +25,7 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
     run: benchAccept,
   },
   latency: {
-    about: 'from a run to the caller that knows its end, one at a time, against BullMQ',
+    about: 'from a run to the caller that knows its end, one at a time, against other job systems',
     run: benchLatency,
   },
   neighbours: {
@@ -47,6 +48,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   takeover: {
     about: "from the end of a running job's executor, by SIGKILL or SIGTERM, to the job's next attempt",
     run: benchTakeover,
+  },
+  throughput: {
+    about:
+      'jobs per second and CPU of each job, from the request to its ended row, against other job systems; --jobs <n> before',
+    run: benchThroughput,
   },
   waiters: {
     about: 'what 5,000 callers that wait cost a gateway, at rest and when all their jobs end',

@@ -23,6 +23,8 @@ export interface BenchSystem extends AsyncDisposable {
   /** By name: the requested services, `nats` and `postgres`. */
   readonly pids: Readonly<Record<string, number>>;
   readonly processes: ReadonlyMap<ServiceName, ChildProcess>;
+  /** Where the services report on themselves. */
+  readonly opsUrls: Readonly<Partial<Record<ServiceName, string>>>;
 }
 
 interface ServiceStart {
@@ -63,6 +65,8 @@ export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<
     ERRAND_SECRET_KEY: randomBytes(32).toString('base64'),
     ERRAND_PUBLIC_URL: url,
     ERRAND_PORT: String(ports.get('gateway')),
+    ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
+    ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8',
   };
   const processes = new Map<ServiceName, ChildProcess>();
   for (const service of services) {
@@ -86,6 +90,7 @@ export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<
     nats,
     processes,
     databaseUrl: postgres.url,
+    opsUrls: Object.fromEntries([...ports].map(([name, port]) => [name, `http://127.0.0.1:${port}`])),
     pids: { ...pids, nats: nats.pid, postgres: postgres.pid },
     [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
   };
@@ -120,11 +125,15 @@ async function startService(
   }
 }
 
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /** A benchmark that fails must not leave processes behind. */
 export function killWithThisProcess(child: ChildProcess): void {
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
+  children.add(child);
+  child.once('exit', () => children.delete(child));
 }
 
 async function untilReady(port: number): Promise<void> {

@@ -10,21 +10,23 @@ import { killWithThisProcess, stopProcess } from './bench-system.ts';
 
 const COMMAND = 'redis-server';
 
-/** Its log is written before each answer and synced to disk every second. */
-export const REDIS_PERSISTENCE = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''];
+/** When the log, which is written before each answer, is synced to disk: every second, or before each answer. */
+export type RedisSync = 'everysec' | 'always';
 
-export interface RunningRedis extends AsyncDisposable {
+interface RunningRedis extends AsyncDisposable {
   readonly port: number;
+  readonly pid: number;
 }
 
 /** Resolves to a separate Redis on 127.0.0.1, or to undefined if there is no `redis-server` on the PATH. */
-export async function startRedis(): Promise<RunningRedis | undefined> {
+export async function startRedis(sync: RedisSync): Promise<RunningRedis | undefined> {
   await using resources = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'errand-bench-redis-'));
   resources.defer(() => rm(dir, { recursive: true, force: true }));
   const port = await freePort();
   const address = ['--bind', '127.0.0.1', '--port', String(port), '--dir', dir];
-  const server = spawn(COMMAND, [...address, ...REDIS_PERSISTENCE], { stdio: 'ignore' });
+  const persistence = ['--appendonly', 'yes', '--appendfsync', sync, '--save', ''];
+  const server = spawn(COMMAND, [...address, ...persistence], { stdio: 'ignore' });
   try {
     await once(server, 'spawn');
   } catch (error) {
@@ -35,7 +37,7 @@ export async function startRedis(): Promise<RunningRedis | undefined> {
   resources.defer(() => stopProcess(server));
   await waitUntil(() => answersPing(port));
   const started = resources.move();
-  return { port, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
+  return { port, pid: server.pid as number, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
 }
 
 async function answersPing(port: number): Promise<boolean> {

@@ -1,11 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, type JobRef, toJobEvent } from '@errand/contracts';
 import { Pool } from 'undici';
-import { startBenchSystem } from '../harness/bench-system.ts';
+import { post } from '../contenders/contender.ts';
+import { startErrand } from '../contenders/errand.ts';
 import { percentile, round } from '../harness/percentile.ts';
-import { runAndWait } from './latency.ts';
 
 const WAITS = 100_000;
 const WAITS_AT_ONCE = 500;
@@ -19,18 +18,10 @@ const HOUR_MS = 3_600_000;
  */
 export async function benchWaits(): Promise<object> {
   await using resources = new AsyncDisposableStack();
-  const executor = fileURLToPath(new URL('../actions/noop-executor.ts', import.meta.url));
-  const system = resources.use(
-    await startBenchSystem([
-      { name: 'gateway' },
-      { name: 'executor', mainFile: executor },
-      { name: 'projection' },
-      { name: 'webhooks' },
-    ]),
-  );
+  const { system, runAndWait } = resources.use(await startErrand());
   const pool = new Pool(system.url, { connections: 1 });
   resources.defer(() => pool.close());
-  const run = () => runAndWait(pool, system);
+  const run = () => post(pool, runAndWait);
   for (let warmUp = 0; warmUp < WARM_UPS; warmUp++) await run();
 
   const before = await measure(run);
@@ -49,7 +40,7 @@ export async function benchWaits(): Promise<object> {
   return { waits: WAITS, before, beside, ratio_p50: ratio };
 }
 
-async function measure(run: () => Promise<void>): Promise<{ p50_ms: number; p99_ms: number }> {
+async function measure(run: () => Promise<unknown>): Promise<{ p50_ms: number; p99_ms: number }> {
   const took: number[] = [];
   for (let each = 0; each < RUNS; each++) {
     const begunMs = performance.now();

@@ -1,0 +1,38 @@
+import { fileURLToPath } from 'node:url';
+import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
+import { type Contender, getText } from './contender.ts';
+
+/** JobRequested, JobStarted and JobSucceeded. */
+const EVENTS_PER_JOB = 3;
+
+export interface ErrandContender extends Contender {
+  readonly system: BenchSystem;
+}
+
+/** The whole system as it is delivered, with an executor of an action that does nothing. */
+export async function startErrand(): Promise<ErrandContender> {
+  const executor = fileURLToPath(new URL('../actions/noop-executor.ts', import.meta.url));
+  const system = await startBenchSystem([
+    { name: 'gateway' },
+    { name: 'executor', mainFile: executor },
+    { name: 'projection' },
+    { name: 'webhooks' },
+  ]);
+  const headers = { authorization: `Bearer ${system.adminKey}` };
+  const path = '/v2/tenants/bench/noop/run';
+  return {
+    name: 'errand',
+    about: 'gateway, executor, projection, webhooks, scheduler; JetStream on files, synced every 2 min',
+    system,
+    pids: system.pids,
+    url: system.url,
+    run: { path, headers, body: '{}', status: 202 },
+    runAndWait: { path, headers: { ...headers, prefer: 'wait=10' }, body: '{}', status: 200 },
+    async haveEnded(jobs) {
+      const metrics = await getText(`${system.opsUrls.projection}/metrics`);
+      const events = /^errand_projected_events_total\S* (\d+)/m.exec(metrics)?.[1] ?? 0;
+      return Number(events) >= jobs * EVENTS_PER_JOB;
+    },
+    [Symbol.asyncDispose]: () => system[Symbol.asyncDispose](),
+  };
+}
