@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { defineAction } from './define-action.ts';
@@ -19,7 +20,9 @@ test('an action describes its input and result to callers as JSON Schema', () =>
 test('what is not given has its default', () => {
   const action = defineAction({ ...common, name: 'add' });
   expect(action.retry).toEqual({ maxAttempts: 3, firstDelayMs: 1_000, maxDelayMs: 300_000 });
-  expect(action).toMatchObject({ concurrency: 4, thread: 'main', contract: { resource: '' } });
+  expect(action).toMatchObject({ concurrency: 16, thread: 'main', contract: { resource: '' } });
+  const worker = defineAction({ ...common, name: 'add', thread: 'worker' });
+  expect(worker.concurrency).toBe(availableParallelism());
 });
 
 test('inputs and resource parameters are typed', () => {

@@ -2,6 +2,7 @@ import type { ActionContract } from '@errand/contracts';
 import type { z } from 'zod';
 import { assertDefinition, jsonSchemasOf } from './check-definition.ts';
 import { contractIdOf } from './contract-id.ts';
+import { defaultConcurrency } from './default-concurrency.ts';
 import type { BegunAttempt } from './operation.ts';
 import { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 
@@ -69,7 +70,7 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   retry?: { maxAttempts?: number; firstDelayMs?: number; maxDelayMs?: number };
   /** For one attempt. Default 600,000. */
   timeoutMs?: number;
-  /** Concurrent attempts of this action in one executor. Default 4. */
+  /** Concurrent attempts of this action in one executor. Default 16, or in worker threads one per core. */
   concurrency?: number;
   /**
    * `worker` runs attempts in worker threads: for CPU-bound work, which would otherwise keep the executor from telling
@@ -134,6 +135,7 @@ export function defineAction<
   assertDefinition(options);
   const { name, version = '1', description = '', resource = '' as Resource, accepts = [] } = options;
   const schemas = jsonSchemasOf(options);
+  const { thread = 'main' } = options;
   const { maxAttempts = 3, firstDelayMs = 1_000, maxDelayMs = 300_000 } = options.retry ?? {};
   return {
     contract: {
@@ -148,8 +150,8 @@ export function defineAction<
       timeout_ms: options.timeoutMs ?? 600_000,
     },
     retry: { maxAttempts, firstDelayMs, maxDelayMs },
-    concurrency: options.concurrency ?? 4,
-    thread: options.thread ?? 'main',
+    concurrency: options.concurrency ?? defaultConcurrency(thread === 'worker' ? 'on_cores' : 'in_process'),
+    thread,
     input: options.input,
     result: options.result,
     returnsFile: Object.is(options.result, FileResult),

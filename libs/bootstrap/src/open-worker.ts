@@ -12,7 +12,10 @@ export interface Worker {
   stop(): void;
   /** How far the service's clock is ahead of the log's, in milliseconds: the last measurement, or else a new one. */
   clockAheadMs(): Promise<number>;
-  /** Unix milliseconds by the log's clock once that was measured; until then, by the service's. */
+  /**
+   * Unix milliseconds by the log's clock once that was measured, whatever the service's clock does since; until then, by
+   * the service's.
+   */
   logNow(): number;
 }
 
@@ -48,9 +51,10 @@ export async function openWorker(
   const bus = resources.use(await openLog(service, config, { ...context, signal: stopping }));
   const ops = createOps({ service, checks: options.checks(bus) });
   const { port: opsPort } = resources.use(await serveHttp({ fetch: ops.routes.fetch, host, port, graceMs }));
-  let aheadMs: number | undefined;
+  let measured: { aheadMs: number; logMs: number; atMs: number } | undefined;
   const measure = async () => {
-    aheadMs = await bus.clockAheadMs(now);
+    const aheadMs = await bus.clockAheadMs(now);
+    measured = { aheadMs, logMs: now() - aheadMs, atMs: performance.now() };
     return aheadMs;
   };
   void watchClock({ measure, maxOffMs, metrics: ops.metrics, log, signal: stopping });
@@ -60,7 +64,7 @@ export async function openWorker(
     opsPort,
     stopping,
     stop,
-    clockAheadMs: async () => aheadMs ?? measure(),
-    logNow: () => now() - (aheadMs ?? 0),
+    clockAheadMs: async () => measured?.aheadMs ?? measure(),
+    logNow: () => (measured ? measured.logMs + performance.now() - measured.atMs : now()),
   };
 }

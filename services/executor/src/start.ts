@@ -37,7 +37,7 @@ export async function startExecutor(
   };
   await using resources = new AsyncDisposableStack();
   let consuming = false;
-  const { bus, ops, opsPort, stopping, stop } = await openWorker(resources, {
+  const { bus, ops, opsPort, stopping, stop, clockAheadMs, logNow } = await openWorker(resources, {
     service: 'executor',
     config,
     context: { ...context, fail },
@@ -46,8 +46,9 @@ export async function startExecutor(
       nats: isConnected,
       log: isAnswering,
     }),
-    now: Date.now,
+    now,
   });
+  await clockAheadMs();
   const metrics = createMetrics(ops);
   const strays = createStrayLog({ log, count: () => metrics.strays.inc() });
   onStray?.(takeStray(strays.report));
@@ -63,6 +64,7 @@ export async function startExecutor(
     giveUp: giveUp.signal,
     hasFailed: () => hasFailed,
     now,
+    logNow,
     random: Math.random,
     onAttemptEnded: metrics.attemptEnded,
     onStray: strays.report,
@@ -70,7 +72,7 @@ export async function startExecutor(
 
   const stopAnswering = bus.commands.answerHolds(deps.executorId, {
     holds: (jobId) => deps.atWork.has(jobId),
-    onTaken: (jobId) => deps.atWork.get(jobId)?.lookAgain(),
+    onTaken: (jobId) => deps.atWork.get(jobId)?.look(),
   });
   resources.defer(stopAnswering);
   const served = serveActions({ bus, deps, stopping, fail, onUnreadable: () => metrics.unreadable.inc() });

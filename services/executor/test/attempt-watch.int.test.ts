@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Bus, LogUnavailable } from '@errand/bus';
 import { foldJob } from '@errand/domain';
 import { expect, test } from 'vitest';
-import { watchAttempt } from '../src/attempt/attempt-watch.ts';
+import { watchAction, watchAttempt } from '../src/attempt/attempt-watch.ts';
 import { createJobWriter } from '../src/attempt/job-writer.ts';
 import { bus, jobs, startForFile } from './executor.ts';
 
@@ -26,7 +26,8 @@ test('a cancel whose read failed is looked at again, and stops the attempt', asy
   const { signal } = new AbortController();
   const writer = createJobWriter({ bus: failing, ref, state, traceparent: undefined, now: Date.now, signal });
   const errors: unknown[] = [];
-  const watch = watchAttempt({ bus: failing, ref, writer, onError: (error) => errors.push(error) });
+  const watch = watchAttempt({ writer, onError: (error) => errors.push(error) });
+  const unwatch = watchAction(ref.action, { bus, atWork: new Map([[ref.jobId, watch]]) });
   watch.begin(1);
   const stopped = once(watch.signal, 'abort');
   await jobs.append(ref, started, { type: 'JobCancelRequested', data: { by: 'amy' } });
@@ -34,4 +35,5 @@ test('a cancel whose read failed is looked at again, and stops the attempt', asy
   expect(watch.signal.reason).toBe('canceled');
   expect(errors.length).toBe(2);
   watch.close();
+  unwatch();
 });

@@ -73,14 +73,15 @@ describe('a job that runs here', () => {
   const running = async (action: string) => {
     const ref = await jobs.request(action, {});
     const state = await jobs.stateWhen(ref, (each) => each.progress.value !== null);
-    return { ref, version: state.version };
+    return { ref, version: state.version, executorId: state.attempt.value.executorId ?? '' };
   };
 
   test.each(['wait', 'stubborn'])(
     'is stopped, and cannot be ended, once it runs elsewhere: %s',
     async (action) => {
-      const { ref, version } = await running(action);
+      const { ref, version, executorId } = await running(action);
       const next = await jobs.append(ref, version, startedBy('elsewhere', 2));
+      bus.commands.tellTaken(executorId, ref.jobId);
       await waitUntil(async () => (await attemptsEnded(executor, action, 'superseded')) === 1);
       // Nothing came between: the other executor's event is still the newest.
       const data = { attempt: 2, result: {}, duration_ms: 1 };

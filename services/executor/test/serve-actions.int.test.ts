@@ -36,6 +36,7 @@ beforeAll(async () => {
       logAttemptBytes: 1_000,
     },
     now: Date.now,
+    logNow: Date.now,
     random: Math.random,
     onAttemptEnded: () => {},
     hasFailed: () => false,

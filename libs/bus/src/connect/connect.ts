@@ -1,11 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
-import {
-  type ConnectionOptions,
-  connect,
-  errors,
-  type NatsConnection,
-  type Status,
-} from '@nats-io/transport-node';
+import { NatsConnectionImpl, setTransportFactory } from '@nats-io/nats-core/internal';
+import { type ConnectionOptions, errors, type NatsConnection, type Status } from '@nats-io/transport-node';
+import { nodeResolveHost } from '@nats-io/transport-node/lib/node_transport.js';
+import { GatheringTransport } from './gathering-transport.ts';
 import { type ServerAccess, serverAccess } from './server-access.ts';
 
 export interface ConnectOptions {
@@ -94,7 +91,7 @@ async function firstConnection(options: ConnectOptions): Promise<NatsConnection>
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return await orAbort(connect(wanted), signal);
+      return await orAbort(dial(wanted), signal);
     } catch (error) {
       if (signal?.aborted || error instanceof errors.AuthorizationError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
@@ -103,6 +100,12 @@ async function firstConnection(options: ConnectOptions): Promise<NatsConnection>
     }
     await setTimeout(RECONNECT_PAUSE_MS, undefined, signal && { signal }).catch(() => {});
   }
+}
+
+/** What the client's own `connect` does, with another transport. */
+function dial(wanted: ConnectionOptions): Promise<NatsConnection> {
+  setTransportFactory({ factory: () => new GatheringTransport(), dnsResolveFn: nodeResolveHost });
+  return NatsConnectionImpl.connect(wanted);
 }
 
 async function orAbort(connecting: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {

@@ -30,7 +30,7 @@ export async function consumeWork(nc: NatsConnection, options: WorkOptions): Pro
       handle: async (message) => {
         const decoded = decodeEvent(message);
         if (decoded.kind === 'event') {
-          return handle({ recorded: decoded.recorded, deliveryCount: message.info.deliveryCount });
+          return handle({ recorded: decoded.recorded, deliveryCount: message.deliveryCount });
         }
         options.onUnreadable(decoded);
         await parkUnreadable(nc, options.consumer.name, decoded, message.data);

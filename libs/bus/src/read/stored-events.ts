@@ -5,8 +5,6 @@ export interface StoredEvent {
   readonly ref: JobRef;
   readonly type: JobEventType;
   readonly version: number;
-  /** When, by the server's clock. */
-  readonly storedAtMs?: number | undefined;
 }
 
 export interface StoredEvents {
@@ -33,8 +31,7 @@ export function createStoredEvents(
           const parsed = error ? undefined : parseStoredSubject(message.subject);
           if (!parsed) return;
           const version = Number(message.headers?.get('Nats-Sequence'));
-          const storedAtMs = Date.parse(message.headers?.get('Nats-Time-Stamp') ?? '') || undefined;
-          onEvent({ ...parsed, version, storedAtMs });
+          onEvent({ ...parsed, version });
         },
       });
       const forget = onReconnected(onGap);

@@ -1,11 +1,13 @@
 import type { Bus } from '@errand/bus';
-import { type JobRef, jobSubjects, storedSubject } from '@errand/contracts';
+import { storedOfAction } from '@errand/contracts';
 import type { JobWriter } from './job-writer.ts';
 
 /** Why an attempt under way is of no use any more. */
 type StopReason = 'canceled' | 'superseded';
 
 const LOOK_AGAIN_MS = 1_000;
+/** What others may store of a job that is at work here, besides taking it over. */
+const STOPPING = ['JobCancelRequested', 'JobCanceled', 'JobExpired'] as const;
 
 export interface AttemptWatch {
   /** Fires with a StopReason as its reason. */
@@ -14,34 +16,30 @@ export interface AttemptWatch {
   stop(reason: StopReason): void;
   /** Says that the attempt of this number has begun: from here on it can become useless. */
   begin(attempt: number): void;
-  /** Reads the job again: somebody says that it has been taken over. */
-  lookAgain(): void;
-  /** The server's clock, as far as the log has told of the job while it is watched. */
-  serverNowMs(): number | undefined;
+  /** Reads the job again if somebody else may have written to it: up to this version, or an unknown one. */
+  look(version?: number): void;
   /** Stops watching. */
   close(): void;
 }
 
 /**
- * Watches what others write of a job while one of its attempts runs here, and fires when that makes the attempt
- * useless: somebody asked to cancel the job, another executor has begun an attempt, or the job has ended. It learns of
- * it as soon as the log has stored it, and after a lost connection as soon as that is back. Made before the attempt is
- * begun, so that nothing is missed in between.
+ * Fires when what others have written of a job makes its attempt here useless: somebody asked to cancel the job, another
+ * executor has begun an attempt, or the job has ended. Made before the attempt is begun, so that nothing is missed in
+ * between.
  */
-export function watchAttempt(options: {
-  bus: Bus;
-  ref: JobRef;
+export function watchAttempt({
+  writer,
+  onError,
+}: {
   writer: JobWriter;
   onError: (error: unknown) => void;
 }): AttemptWatch {
-  const { bus, ref, writer, onError } = options;
   const controller = new AbortController();
   let attempt: number | undefined;
   let newestTold = 0;
   let again: NodeJS.Timeout | undefined;
-  let heard: { storedAtMs: number; heardAt: number } | undefined;
 
-  async function look(version: number): Promise<void> {
+  async function look(version = Number.POSITIVE_INFINITY): Promise<void> {
     newestTold = Math.max(newestTold, version);
     if (attempt === undefined || controller.signal.aborted) return;
     if (version <= (writer.state()?.version ?? 0)) return;
@@ -59,27 +57,38 @@ export function watchAttempt(options: {
     else if (state.cancelRequested.value !== null) controller.abort('canceled');
   }
 
-  const unsubscribe = bus.jobs.onStored(storedSubject(jobSubjects(ref)), {
-    onEvent({ version, storedAtMs }) {
-      if (storedAtMs !== undefined) heard = { storedAtMs, heardAt: performance.now() };
-      void look(version);
-    },
-    // Whatever was stored meanwhile has a version that is not known yet.
-    onGap: () => void look(Number.POSITIVE_INFINITY),
-  });
   return {
     signal: controller.signal,
     begin(number) {
       attempt = number;
       void look(newestTold);
     },
-    lookAgain: () => void look(Number.POSITIVE_INFINITY),
-    serverNowMs: () => heard && heard.storedAtMs + (performance.now() - heard.heardAt),
+    look: (version) => void look(version),
     stop: (reason) => controller.abort(reason),
     close() {
       clearTimeout(again);
       attempt = undefined;
-      unsubscribe();
     },
+  };
+}
+
+/**
+ * Tells the attempts of an action that are at work here what the log has stored of their jobs: at once, and after a lost
+ * connection as soon as that is back. Whoever takes a job over tells its executor directly. Returns the way to stop.
+ */
+export function watchAction(
+  action: string,
+  { bus, atWork }: { bus: Bus; atWork: ReadonlyMap<string, AttemptWatch | undefined> },
+): () => void {
+  const stops = STOPPING.map((type) =>
+    bus.jobs.onStored(storedOfAction(action, type), {
+      onEvent: ({ ref, version }) => atWork.get(ref.jobId)?.look(version),
+      onGap() {
+        for (const watch of atWork.values()) watch?.look();
+      },
+    }),
+  );
+  return () => {
+    for (const stop of stops) stop();
   };
 }

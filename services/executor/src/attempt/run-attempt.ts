@@ -54,7 +54,7 @@ export async function runAttempt(context: AttemptContext): Promise<Verdict> {
   const { ref } = request;
   const log = deps.log.child({ job_id: ref.jobId, tenant_id: ref.tenantId, action: ref.action });
   const onError = (err: unknown) => log.warn({ err }, 'job_not_read');
-  const watch = watchAttempt({ bus: deps.bus, ref, writer, onError });
+  const watch = watchAttempt({ writer, onError });
   deps.atWork.set(ref.jobId, watch);
   try {
     return await startAndRun(context, watch, log);
@@ -126,9 +126,9 @@ async function run(
       traceparent: request.event.traceparent,
       operation: operation && {
         address: operation.address,
-        elapsedMs: elapsedMs(operation, watch, deps),
+        elapsedMs: elapsedMs(operation, deps),
       },
-      remainingMs: Date.parse(request.event.data.finish_by) - nowMs(watch, deps),
+      remainingMs: Date.parse(request.event.data.finish_by) - deps.logNow(),
     },
     {
       ...payloadHooks({ ...deps, ref: request.ref, signal: AbortSignal.any([signal, over.signal]) }),
@@ -184,7 +184,7 @@ async function inlineLimit({ limits, isLogTight }: ExecutorDeps, json = ''): Pro
 async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict> {
   const { writer, operation, target, deps } = context;
   const { outcome, attempt, watch } = ended;
-  const durationMs = operation ? elapsedMs(operation, watch, deps) : ended.durationMs;
+  const durationMs = operation ? elapsedMs(operation, deps) : ended.durationMs;
   const ending = { ...context, ...ended };
   if (outcome.kind === 'interrupted') {
     if (watch.signal.reason === 'canceled') {
@@ -221,7 +221,7 @@ async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict>
     };
     return verdictOf(await writeFault(writer, error, failAttempt));
   }
-  const retryAt = instantAfter(delayMs, watch, deps);
+  const retryAt = instantAfter(delayMs, deps);
   const retryAttempt = (fault: JobFault): Command => ({
     type: 'retryAttempt',
     attempt,
@@ -249,12 +249,12 @@ async function defer(
   { address, afterMs }: Extract<Outcome, { kind: 'deferred' }>,
 ): Promise<Verdict> {
   const { writer, deps } = context;
-  const { attempt, watch } = ended;
-  const beganAt = context.operation?.beganAt ?? instantAfter(0, watch, deps);
+  const { attempt } = ended;
+  const beganAt = context.operation?.beganAt ?? instantAfter(0, deps);
   const command: Command = {
     type: 'deferAttempt',
     attempt,
-    until: instantAfter(afterMs, watch, deps),
+    until: instantAfter(afterMs, deps),
     operation: address,
     beganAt,
   };
@@ -269,17 +269,12 @@ async function defer(
   return verdictOf(await writer.write({ type: 'stopAttempt', attempt }, { persist: true }));
 }
 
-/** By the server's clock: it ends the waits. */
-function nowMs(watch: AttemptWatch, { now }: Pick<ExecutorDeps, 'now'>): number {
-  return watch.serverNowMs() ?? now();
+function elapsedMs({ beganAt }: Operation, deps: ExecutorDeps): number {
+  return Math.max(0, deps.logNow() - Date.parse(beganAt));
 }
 
-function elapsedMs({ beganAt }: Operation, watch: AttemptWatch, deps: ExecutorDeps): number {
-  return Math.max(0, nowMs(watch, deps) - Date.parse(beganAt));
-}
-
-function instantAfter(waitMs: number, watch: AttemptWatch, deps: ExecutorDeps): string {
-  return new Date(Math.ceil(nowMs(watch, deps) + waitMs)).toISOString();
+function instantAfter(waitMs: number, deps: ExecutorDeps): string {
+  return new Date(Math.ceil(deps.logNow() + waitMs)).toISOString();
 }
 
 /** Whether the job has ended without its operation. */

@@ -93,7 +93,7 @@ export const Declaration = z.strictObject({
   input: jsonSchema.default({ type: 'object' }),
   result: jsonSchema.default({}),
   timeout_s: seconds.default(600),
-  concurrency: z.int().min(1).max(10_000).default(4),
+  concurrency: z.int().min(1).max(10_000).optional(),
   retry: z
     .strictObject({
       max_attempts: z.int().min(1).default(3),

@@ -1,5 +1,6 @@
 import type { Action, ValueSchema } from '@errand/actions';
 import { contractIdOf } from '@errand/actions/contract';
+import { defaultConcurrency } from '@errand/actions/default-concurrency';
 import { compileSchema } from '@errand/json-schema';
 import type { Declared } from './check-declaration.ts';
 import { commandRun } from './command/command-action.ts';
@@ -32,7 +33,7 @@ export function declaredAction(declared: Declared): Action {
       firstDelayMs: retry.first_delay_s * 1_000,
       maxDelayMs: retry.max_delay_s * 1_000,
     },
-    concurrency: declaration.concurrency,
+    concurrency: declaration.concurrency ?? defaultConcurrency(http ? 'in_process' : 'on_cores'),
     thread: 'main',
     input: valueSchema(input_schema),
     result: valueSchema(result_schema),

@@ -28,6 +28,8 @@ export interface ExecutorDeps {
   /** Whether the process stops since it has failed, and not because it was told to. */
   readonly hasFailed: () => boolean;
   readonly now: () => number;
+  /** By the log's clock: it ends the waits. */
+  readonly logNow: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly onAttemptEnded: (action: string, outcome: string, durationMs: number) => void;

@@ -1,6 +1,7 @@
 import { type Bus, createWorkCount, type WorkCount } from '@errand/bus';
 import { type ExecutorHeartbeat, type InputError, JOBS_STREAM, type WorkSource } from '@errand/contracts';
 import { compileSchema } from '@errand/json-schema';
+import { watchAction } from '../attempt/attempt-watch.ts';
 import { persistently } from '../attempt/job-writer.ts';
 import { createAttemptRunner } from '../isolation/attempt-runner.ts';
 import type { LoadedAction } from '../loading/load-actions.ts';
@@ -79,9 +80,11 @@ export function serveActions(options: {
         onError: (err) => deps.log.error({ err }, 'work_failed'),
       });
     };
+    const unwatch = watchAction(name, deps);
     const work = Promise.all(sources.map(serve))
       .then(() => {})
       .catch(fail)
+      .finally(unwatch)
       .finally(() => runner[Symbol.asyncDispose]())
       .finally(() => working.delete(work));
     working.add(work);
