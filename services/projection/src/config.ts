@@ -20,6 +20,15 @@ export const settings = {
     min: 1,
     max: 5_000,
   }),
+  lingerMs: integer({
+    env: 'ERRAND_PROJECTION_LINGER_MS',
+    description:
+      'How long more events are waited for once one has come; lists and the feed lag by as much, status does not',
+    unit: 'ms',
+    default: 25,
+    min: 0,
+    max: 1_000,
+  }),
   deadlineSweepMs: integer({
     env: 'ERRAND_PROJECTION_DEADLINE_SWEEP_MS',
     description: 'How often to look for overdue jobs of a lost log',

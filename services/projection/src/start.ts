@@ -60,6 +60,7 @@ export async function startProjection(
     .batches({
       consumer: PROJECTION_CONSUMER,
       maxBatch: config.maxBatch,
+      lingerMs: config.lingerMs,
       signal: stopping,
       onError: (err) => log.error({ err }, 'batch_failed'),
       onUnreadable: (event) => {

@@ -28,6 +28,14 @@ export const settings = {
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
   },
   ...WEBHOOK_TARGET_SETTINGS,
+  lingerMs: integer({
+    env: 'ERRAND_WEBHOOKS_LINGER_MS',
+    description: 'How long more endings are waited for once one has come; calls are made as much later',
+    unit: 'ms',
+    default: 100,
+    min: 0,
+    max: 1_000,
+  }),
   dns: {
     ...text({
       env: 'ERRAND_WEBHOOKS_DNS',

@@ -118,7 +118,16 @@ export async function startWebhooks(
       retryMs: config.sweepIntervalMs,
     }),
   );
-  const consumed = consume({ intake, bus, now, metrics, found, log, signal: stopping });
+  const consumed = consume({
+    intake,
+    bus,
+    lingerMs: config.lingerMs,
+    now,
+    metrics,
+    found,
+    log,
+    signal: stopping,
+  });
   consuming = true;
   consumed.catch(context.fail);
   resources.defer(async () => {
@@ -136,15 +145,21 @@ function consume(
   options: {
     intake: Omit<IntakeDeps, 'nowMs'>;
     bus: Bus;
+    lingerMs: number;
     now: () => number;
     metrics: Metrics;
     found: Dispatcher['found'];
   } & Pick<ServiceContext, 'log' | 'signal'>,
 ): Promise<void> {
-  const { intake, bus, now, metrics, found, log, signal } = options;
+  const { intake, bus, lingerMs, now, metrics, found, log, signal } = options;
   return bus.consumers.batches({
     consumer: WEBHOOKS_CONSUMER,
     maxBatch: MAX_BATCH,
+    lingerMs,
+    interest: async () => {
+      await intake.endpoints.caughtUp();
+      return ({ tenantId }) => intake.endpoints.hasAny(tenantId);
+    },
     signal,
     onError: (err) => log.error({ err }, 'batch_failed'),
     onUnreadable: (event) => {

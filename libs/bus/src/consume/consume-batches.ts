@@ -1,5 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type ConsumerSpec, eventSubject, type RecordedEvent } from '@errand/contracts';
+import {
+  type ConsumerSpec,
+  eventSubject,
+  type JobRef,
+  type RecordedEvent,
+  refOfSubject,
+} from '@errand/contracts';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent, encodeEvent, type Unreadable } from '../read/event-codec.ts';
@@ -10,6 +16,13 @@ export interface BatchOptions {
   consumer: ConsumerSpec;
   /** Most events in one batch. */
   maxBatch: number;
+  /** How long more events are waited for once one has come and the batch is not full, in milliseconds; by default not at all. */
+  lingerMs?: number;
+  /**
+   * Asked once for each batch, after its newest event has come: says which jobs are of interest. Events of others are
+   * settled unread. Default: all are.
+   */
+  interest?: () => Promise<(ref: JobRef) => boolean>;
   /**
    * Must have made the batch durable when it resolves: only then are the events acknowledged. Events that can never be
    * durable are returned with the reason; they are parked.
@@ -31,8 +44,9 @@ export interface RefusedEvent {
 const MAX_RETRY_PAUSE_MS = 5_000;
 
 /**
- * Handles a consumer's events in batches: each is what arrived while the last one was handled, so batches grow with the
- * load and an idle system waits for nothing. Resolves once stopped; unfinished events are then given back.
+ * Handles a consumer's events in batches: each is what arrived while the last one was handled, and within `lingerMs`.
+ * Batches so have a price of their own only now and then, whatever the load. Resolves once stopped; unfinished events are
+ * then given back.
  */
 export async function consumeBatches(nc: NatsConnection, options: BatchOptions): Promise<void> {
   await Promise.all([
@@ -49,7 +63,7 @@ export async function consumeBatches(nc: NatsConnection, options: BatchOptions):
 }
 
 async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promise<void> {
-  const { signal, maxBatch } = options;
+  const { signal, maxBatch, lingerMs = 0 } = options;
   const consumer = await findConsumer(nc, options.consumer, signal);
   if (!consumer) return;
   const messages = await consumer.consume({
@@ -64,10 +78,19 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
   const arrived: JsMsg[] = [];
   const more = createSignal();
   const room = createSignal();
+  let stopLingering = () => {};
+  const linger = async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, lingerMs);
+    stopLingering = resolve;
+    await promise;
+    clearTimeout(timer);
+  };
   const reading = (async () => {
     for await (const message of messages) {
       arrived.push(message);
       more.notify();
+      if (arrived.length >= maxBatch) stopLingering();
       // The iterator holds the rest back, and with it the next pull.
       while (arrived.length >= maxBatch * 2 && !signal.aborted) await room.wait();
     }
@@ -78,16 +101,21 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
     .catch(() => {})
     .finally(() => {
       ended = true;
+      stopLingering();
       more.notify();
     });
 
-  const onAbort = () => room.notify();
+  const onAbort = () => {
+    room.notify();
+    stopLingering();
+  };
   signal.addEventListener('abort', onAbort, { once: true });
   while (!signal.aborted && !(ended && arrived.length === 0)) {
     if (arrived.length === 0) {
       await more.wait();
       continue;
     }
+    if (lingerMs > 0 && arrived.length < maxBatch && !ended) await linger();
     const batch = arrived.splice(0, maxBatch);
     room.notify();
     await handleBatch(nc, batch, options);
@@ -99,47 +127,61 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
 }
 
 async function handleBatch(nc: NatsConnection, batch: JsMsg[], options: BatchOptions): Promise<void> {
-  const readable: { message: JsMsg; recorded: RecordedEvent }[] = [];
-  for (const message of batch) {
-    const decoded = decodeEvent(message);
-    if (decoded.kind === 'event') readable.push({ message, recorded: decoded.recorded });
-    else await park(nc, message, decoded, options);
-  }
+  const held = new Set(batch);
   const heartbeat = setInterval(() => {
-    for (const { message } of readable) message.working();
+    for (const message of held) message.working();
   }, options.consumer.ackWaitMs / 3);
   try {
-    for (let tries = 0; !options.signal.aborted; tries++) {
-      try {
-        const refused = await options.handle(readable.map(({ recorded }) => recorded));
-        for (const each of refused ?? []) await parkRefused(nc, each, options);
-        for (const { message } of readable) message.ack();
-        return;
-      } catch (error) {
-        options.onError(error);
-        const { signal } = options;
-        await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), undefined, { signal }).catch(() => {});
+    const isDone = await persist(async () => {
+      const isOfInterest = await options.interest?.();
+      const events: RecordedEvent[] = [];
+      for (const message of held) {
+        const ref = isOfInterest && refOfSubject(message.subject);
+        if (ref && !isOfInterest(ref)) continue;
+        const decoded = decodeEvent(message);
+        if (decoded.kind === 'event') events.push(decoded.recorded);
+        else if (!(await isParked(nc, message, decoded, options))) held.delete(message);
       }
-    }
-    for (const { message } of readable) message.nak();
+      const refused = events.length > 0 ? await options.handle(events) : undefined;
+      for (const each of refused ?? []) await parkRefused(nc, each, options);
+      return true;
+    }, options);
+    for (const message of held) isDone ? message.ack() : message.nak();
   } finally {
     clearInterval(heartbeat);
   }
 }
 
-async function park(
+/** Makes a call until it succeeds, at growing intervals; undefined once the signal has fired. */
+async function persist<T>(
+  call: () => Promise<T>,
+  { signal, onError }: Pick<BatchOptions, 'signal' | 'onError'>,
+): Promise<T | undefined> {
+  for (let tries = 0; !signal.aborted; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      onError(error);
+      await pause(Math.min(MAX_RETRY_PAUSE_MS, 100 * 2 ** tries), undefined, { signal }).catch(() => {});
+    }
+  }
+  return undefined;
+}
+
+/** False if it could not be parked: it is not settled then, and delivered again. */
+async function isParked(
   nc: NatsConnection,
   message: JsMsg,
   event: Unreadable,
   options: BatchOptions,
-): Promise<void> {
+): Promise<boolean> {
   options.onUnreadable(event);
   try {
     await parkUnreadable(nc, options.consumer.name, event, message.data);
-    message.ack();
+    return true;
   } catch (error) {
-    // Not parked, so not settled: it is delivered again.
     options.onError(error);
+    return false;
   }
 }
 

@@ -14,6 +14,8 @@ export interface Endpoints {
   find(tenantId: string, endpointId: string): WebhookEndpoint | undefined;
   /** The record with the secrets by which the webhooks of a tenant's jobs are signed: itself not an endpoint. */
   signerOfJobs(tenantId: string): WebhookEndpoint | undefined;
+  /** Whether a tenant has endpoints, or the record that signs the webhooks of its jobs: without, nobody hears of them. */
+  hasAny(tenantId: string): boolean;
   /** The enabled endpoints of a tenant that want to hear of an event. */
   wanting(event: {
     tenantId: string;
@@ -82,6 +84,7 @@ export async function watchEndpoints(
       const found = ofTenant.get(tenantId)?.get(endpointId);
       return found && !isExpired(found, now()) ? found : undefined;
     },
+    hasAny: (tenantId) => ofTenant.has(tenantId) || signers.has(tenantId),
     signerOfJobs: (tenantId) => signers.get(tenantId),
     wanting: ({ tenantId, version, timeMs, ...event }) =>
       enabledOf(tenantId).filter(
