@@ -1,1 +1,2 @@
 export { connectionOf } from './bus.ts';
+export { isPlainEvent } from './read/plain-event.ts';

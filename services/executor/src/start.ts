@@ -30,6 +30,9 @@ export async function startExecutor(
 ): Promise<AsyncDisposable & { opsPort: number }> {
   const { log, onStray } = context;
   const giveUp = new AbortController();
+  giveUp.signal.addEventListener('abort', () => {
+    for (const watch of deps.atWork.values()) watch?.stop('given_up');
+  });
   let hasFailed = false;
   const fail = (error: unknown) => {
     hasFailed = true;

@@ -77,9 +77,11 @@ export async function startScheduler(
   const following = bus.jobs
     .follow({
       subjects: TIMED_EVENTS,
-      onEvent(decoded) {
+      onEvent({ subject, decode }) {
+        // What ends a job says so by its subject.
+        if (open.takeEnding(subject)) return;
+        const decoded = decode();
         if (decoded.kind === 'event') open.take(decoded.recorded);
-        else open.takeUnread(decoded.subject);
       },
       onCaughtUp() {
         isCaughtUp = true;

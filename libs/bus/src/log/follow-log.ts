@@ -5,6 +5,12 @@ import { askPatiently } from '../connect/ask-patiently.ts';
 import { decodeEvent } from '../read/event-codec.ts';
 import type { AuditEntry } from '../read/read-audit.ts';
 
+/** An event whose body is read only if it is asked for. */
+export interface FollowedEvent {
+  readonly subject: string;
+  decode(): AuditEntry['decoded'];
+}
+
 export interface LogFollower {
   /**
    * Reports every event that matches the subjects, from the log's first on, in its order and each once, and continues
@@ -13,7 +19,7 @@ export interface LogFollower {
    */
   follow(options: {
     subjects: readonly string[];
-    onEvent: (decoded: AuditEntry['decoded']) => void;
+    onEvent: (event: FollowedEvent) => void;
     /** Called when everything that the log held at the start has been reported. */
     onCaughtUp: () => void;
     signal: AbortSignal;
@@ -36,7 +42,7 @@ export function createLogFollower(nc: NatsConnection): LogFollower {
       signal.addEventListener('abort', stop, { once: true });
       if (signal.aborted) stop();
       for await (const message of messages) {
-        onEvent(decodeEvent(message));
+        onEvent({ subject: message.subject, decode: () => decodeEvent(message) });
         if (!isBehind || message.info.pending > 0) continue;
         isBehind = false;
         onCaughtUp();

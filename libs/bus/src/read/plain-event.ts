@@ -44,7 +44,10 @@ function isPlainData(type: unknown, data: Data): boolean {
       return isPlainRequest(keys, data);
     case 'JobStarted':
       return (
-        keys === 'attempt,executor_id' && isCount(data.attempt, 1) && typeof data.executor_id === 'string'
+        (keys === 'attempt,executor_id' ||
+          (keys === 'attempt,executor_id,isolated' && data.isolated === true)) &&
+        isCount(data.attempt, 1) &&
+        typeof data.executor_id === 'string'
       );
     case 'JobProgressed':
       return (
@@ -85,11 +88,11 @@ function isPlainData(type: unknown, data: Data): boolean {
 }
 
 const REQUEST =
-  'tenant_id,action,action_version,contract_id,resource,input,metadata,source,requested_by,finish_by';
+  /^tenant_id,action,action_version,contract_id,resource,input,metadata,source,requested_by,(start_after,)?(start_by,)?finish_by$/;
 
 function isPlainRequest(keys: string, data: Data): boolean {
   return (
-    keys === REQUEST &&
+    REQUEST.test(keys) &&
     isMatch(data.tenant_id, TENANT_ID) &&
     isMatch(data.action, ACTION) &&
     typeof data.action_version === 'string' &&
@@ -98,7 +101,9 @@ function isPlainRequest(keys: string, data: Data): boolean {
     isMetadata(data.metadata) &&
     SOURCES.has(data.source as string) &&
     typeof data.requested_by === 'string' &&
-    isInstant(data.finish_by)
+    isInstant(data.finish_by) &&
+    (!('start_after' in data) || isInstant(data.start_after)) &&
+    (!('start_by' in data) || isInstant(data.start_by))
   );
 }
 

@@ -114,8 +114,11 @@ export function jobSubjectsOfAnyAction(tenantId: string, jobId: string): string 
 /**
  * The tokens of a job's subject, each as its schema requires. One expression, since log readers run it for each event.
  */
-const JOB_SUBJECT =
-  /^jobs\.([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]{0,63})\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:\.([^.]*)|$)/;
+const JOB =
+  /^jobs\.([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]{0,63})\.([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})/
+    .source;
+const JOB_PREFIX = new RegExp(`${JOB}$`);
+const JOB_SUBJECT = new RegExp(`${JOB}(?:\\.([^.]*)|$)`);
 
 /** The job that a subject belongs to, or undefined for a subject that no writer of ours builds. */
 export function refOfSubject(subject: string): JobRef | undefined {
@@ -199,11 +202,9 @@ export function executorToken(executorId: string): string {
   return executorId.replace(/[^A-Za-z0-9_-]/g, '-');
 }
 
-function prefixOf(ref: JobRef): string {
-  return `jobs.${tokensOf(ref)}`;
-}
-
 /** A dot or a star in a token would widen the subject and the guard: refused rather than escaped. */
-function tokensOf(ref: JobRef): string {
-  return `${TenantId.parse(ref.tenantId)}.${ActionName.parse(ref.action)}.${JobId.parse(ref.jobId)}`;
+function prefixOf({ tenantId, action, jobId }: JobRef): string {
+  const prefix = `jobs.${tenantId}.${action}.${jobId}`;
+  if (!JOB_PREFIX.test(prefix)) throw new TypeError(`no job has the subject ${JSON.stringify(prefix)}`);
+  return prefix;
 }

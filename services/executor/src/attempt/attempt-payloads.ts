@@ -37,7 +37,7 @@ export async function loadInput(bus: Bus, data: JobEventOf<'JobRequested'>['data
 export function payloadHooks(options: {
   bus: Bus;
   ref: JobRef;
-  signal: AbortSignal;
+  signal: () => AbortSignal;
   limits: PayloadLimits;
 }): Pick<AttemptHooks, 'saveResult' | 'readResult'> {
   const { bus, ref, signal, limits } = options;
@@ -47,7 +47,7 @@ export function payloadHooks(options: {
       const { contentType, filename, body } = file;
       const maxBytes = limits.maxResultBytes;
       try {
-        const about = { tenantId, jobId, contentType, filename, maxBytes, signal };
+        const about = { tenantId, jobId, contentType, filename, maxBytes, signal: signal() };
         return await bus.payloads.put({ ...about, body });
       } catch (error) {
         if (error instanceof LogUnavailable) throw new ResultNotStored(error.message, { cause: error });

@@ -2,8 +2,8 @@ import type { Bus } from '@errand/bus';
 import { storedOfAction } from '@errand/contracts';
 import type { JobWriter } from './job-writer.ts';
 
-/** Why an attempt under way is of no use any more. */
-type StopReason = 'canceled' | 'superseded';
+/** Why an attempt under way is stopped: nobody wants it, it is run elsewhere or over, or this process stops. */
+type StopReason = 'canceled' | 'superseded' | 'given_up';
 
 const LOOK_AGAIN_MS = 1_000;
 /** What others may store of a job that is at work here, besides taking it over. */

@@ -1,8 +1,8 @@
 import type { Operation } from '@errand/domain';
-import type { Logger } from '@errand/runtime';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
 import type { ExecutorDeps, RecordedRequest, Target } from '../serving/on-job-requested.ts';
 import { type LoadedInput, payloadHooks } from './attempt-payloads.ts';
+import type { JobLog } from './job-log.ts';
 
 /** A job that ends without its operation. */
 interface Ending {
@@ -10,7 +10,7 @@ interface Ending {
   readonly target: Target;
   readonly deps: ExecutorDeps;
   readonly loaded: LoadedInput;
-  readonly log: Logger;
+  readonly log: JobLog;
 }
 
 /**
@@ -24,7 +24,7 @@ export async function cancelOutside(
   const { cancelOperation } = target.action;
   if (!operation || !cancelOperation) return true;
   const { ref, event } = request;
-  const payloads = payloadHooks({ ...deps, ref, signal: deps.giveUp });
+  const payloads = payloadHooks({ ...deps, ref, signal: () => deps.giveUp });
   const begun = {
     ...ref,
     ...event.data,
@@ -38,10 +38,10 @@ export async function cancelOutside(
   };
   try {
     await cancelOperation(begun, operation.address);
-    log.info('operation_canceled');
+    log().info('operation_canceled');
   } catch (err) {
     if (deps.giveUp.aborted) return false;
-    log.warn({ err }, 'operation_not_canceled');
+    log().warn({ err }, 'operation_not_canceled');
   }
   return true;
 }

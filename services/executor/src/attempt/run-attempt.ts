@@ -2,13 +2,13 @@ import { type AttemptOutcome, causeOf, failed } from '@errand/actions/execution'
 import { EventTooLarge, LogFull, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
 import { FAULT_CODES, type JobFault } from '@errand/contracts';
 import { type Command, type Operation, retryDelayMs } from '@errand/domain';
-import type { Logger } from '@errand/runtime';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
 import type { ExecutorDeps, RecordedRequest, Target } from '../serving/on-job-requested.ts';
 import { briefFault, TIGHT_EVENT_BYTES } from '../serving/tight-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
 import { cancelOutside } from './cancel-outside.ts';
+import { createJobLog, type JobLog } from './job-log.ts';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 import { writeFault } from './write-fault.ts';
@@ -52,10 +52,11 @@ type Outcome = AttemptOutcome | { kind: 'interrupted' };
 export async function runAttempt(context: AttemptContext): Promise<Verdict> {
   const { writer, request, deps } = context;
   const { ref } = request;
-  const log = deps.log.child({ job_id: ref.jobId, tenant_id: ref.tenantId, action: ref.action });
-  const onError = (err: unknown) => log.warn({ err }, 'job_not_read');
+  const log = createJobLog(deps.log, { job_id: ref.jobId, tenant_id: ref.tenantId, action: ref.action });
+  const onError = (err: unknown) => log().warn({ err }, 'job_not_read');
   const watch = watchAttempt({ writer, onError });
   deps.atWork.set(ref.jobId, watch);
+  if (deps.giveUp.aborted) watch.stop('given_up');
   try {
     return await startAndRun(context, watch, log);
   } finally {
@@ -63,7 +64,7 @@ export async function runAttempt(context: AttemptContext): Promise<Verdict> {
   }
 }
 
-async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog: Logger): Promise<Verdict> {
+async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog: JobLog): Promise<Verdict> {
   const { writer, target, deps, isolated } = context;
   const { maxAttempts } = target.action.retry;
   const loaded = await loadInput(deps.bus, context.request.event.data);
@@ -84,7 +85,7 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const { attempt } = event.data;
   if (context.takenFrom !== undefined)
     deps.bus.commands.tellTaken(context.takenFrom, context.request.ref.jobId);
-  const log = jobLog.child({ attempt });
+  const log = createJobLog(deps.log, { ...jobLog.about, attempt });
   watch.begin(attempt);
   const began = performance.now();
   const ran = asPromised(target, await run(context, { attempt, loaded, watch, log }));
@@ -92,14 +93,15 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const durationMs = performance.now() - began;
   const result = outcomeName(outcome, watch);
   const cause = outcome.kind === 'failed' ? outcome.cause : undefined;
-  log.info({ outcome: result, duration_ms: durationMs, cause }, 'attempt_ended');
+  const ended = { ...log.about, outcome: result, duration_ms: durationMs, cause };
+  deps.log.info(ended, 'attempt_ended');
   deps.onAttemptEnded(target.action.contract.name, result, durationMs);
   return conclude(context, { outcome, attempt, durationMs, loaded, watch, log });
 }
 
 async function run(
   { writer, request, operation, target, deps, isolated }: AttemptContext,
-  { attempt, loaded, watch, log }: { attempt: number; loaded: LoadedInput; watch: AttemptWatch; log: Logger },
+  { attempt, loaded, watch, log }: { attempt: number; loaded: LoadedInput; watch: AttemptWatch; log: JobLog },
 ): Promise<Outcome> {
   if (loaded.kind === 'gone') return failed('input_gone');
   const progress = createProgressReporter(deps.progressIntervalMs, async (value) => {
@@ -108,13 +110,13 @@ async function run(
       const outcome = await writer.write({ type: 'reportProgress', attempt, ...value });
       if (outcome.kind === 'rejected') watch.stop('superseded');
     } catch (err) {
-      log.warn({ err }, 'progress_not_written');
+      log().warn({ err }, 'progress_not_written');
     }
   });
   const { resource, metadata } = request.event.data;
   const { jobId, tenantId } = request.ref;
-  const over = new AbortController();
-  const signal = AbortSignal.any([watch.signal, deps.giveUp]);
+  const { signal } = watch;
+  const over = createEnd(signal);
   const outcome = await target.runner.run(
     {
       jobId,
@@ -131,17 +133,29 @@ async function run(
       remainingMs: Date.parse(request.event.data.finish_by) - deps.logNow(),
     },
     {
-      ...payloadHooks({ ...deps, ref: request.ref, signal: AbortSignal.any([signal, over.signal]) }),
+      ...payloadHooks({ ...deps, ref: request.ref, signal: over.signal }),
       signal,
       progress: progress.report,
       log: createAttemptLog(log, deps.limits),
     },
     isolated,
   );
-  over.abort(new Error('the attempt is over'));
+  over.end();
   await progress.stop();
   return outcome;
 }
+
+/** What an attempt stores is given up when it is over. The signal is made by whoever asks for it, as few attempts do. */
+function createEnd(stopped: AbortSignal): { signal(): AbortSignal; end(): void } {
+  const over = new AbortController();
+  let signal: AbortSignal | undefined;
+  return {
+    signal: () => (signal ??= AbortSignal.any([stopped, over.signal])),
+    end: () => over.abort(OVER),
+  };
+}
+
+const OVER = new Error('the attempt is over');
 
 /** The caller was promised the result of the contract that the job was taken under, whichever code has run it. */
 function asPromised({ checkResult }: Target, outcome: Outcome): Outcome {
@@ -154,21 +168,21 @@ function asPromised({ checkResult }: Target, outcome: Outcome): Outcome {
 async function keepResult(
   { request, deps }: AttemptContext,
   outcome: Outcome,
-  { watch, log, inlineBytes }: { watch: AttemptWatch; log: Logger; inlineBytes?: number },
+  { watch, log, inlineBytes }: { watch: AttemptWatch; log: JobLog; inlineBytes?: number },
 ): Promise<Outcome> {
   if (outcome.kind !== 'succeeded' || outcome.resultRef) return outcome;
   const { bus } = deps;
   const inlinePayloadBytes = inlineBytes ?? (await inlineLimit(deps, outcome.json));
   const limits = { ...deps.limits, inlinePayloadBytes };
-  const signal = AbortSignal.any([watch.signal, deps.giveUp]);
-  const onDelay = (err: unknown) => log.warn({ err }, 'result_not_stored_yet');
+  const onDelay = (err: unknown) => log().warn({ err }, 'result_not_stored_yet');
   try {
     const { json } = outcome;
+    const { signal } = watch;
     const resultRef = await storeLargeResult({ bus, ref: request.ref, json, limits, signal, onDelay });
     return resultRef ? { ...outcome, resultRef } : outcome;
   } catch (error) {
     if (error instanceof PayloadTooLarge) return failed('result_too_large', [{ max_bytes: error.maxBytes }]);
-    if (signal.aborted) return { kind: 'interrupted' };
+    if (watch.signal.aborted) return { kind: 'interrupted' };
     return failed('result_not_stored', undefined, causeOf(error));
   }
 }
@@ -192,7 +206,7 @@ async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict>
       return verdictOf(await writer.write({ type: 'stopAttempt', attempt }, { persist: true }));
     }
     // Read when the signal fired: the job is run elsewhere, or has ended.
-    if (watch.signal.aborted) {
+    if (watch.signal.reason === 'superseded') {
       if (wasGivenUp(writer)) await cancelOutside(ending, operation);
       return verdictOf({ kind: 'rejected', reason: standing(writer) });
     }
@@ -239,7 +253,7 @@ interface Ended {
   readonly durationMs: number;
   readonly loaded: LoadedInput;
   readonly watch: AttemptWatch;
-  readonly log: Logger;
+  readonly log: JobLog;
 }
 
 /** Gives the slot up until the operation is looked at again. */
@@ -337,5 +351,6 @@ function outcomeName(outcome: Outcome, watch: AttemptWatch): string {
   if (outcome.kind === 'succeeded') return 'succeeded';
   if (outcome.kind === 'failed') return outcome.error.code;
   if (outcome.kind === 'deferred') return 'deferred';
-  return watch.signal.aborted ? String(watch.signal.reason) : 'handed_over';
+  const { reason } = watch.signal;
+  return reason === 'given_up' ? 'handed_over' : String(reason);
 }

@@ -4,7 +4,7 @@ import { createAttemptLog } from './attempt-log.ts';
 function logging(limits: { logLineBytes: number; logAttemptBytes: number }) {
   const told: { fields: unknown; message: unknown }[] = [];
   const note = (fields: unknown, message?: string) => void told.push({ fields, message });
-  return { told, say: createAttemptLog({ info: note, warn: note }, limits) };
+  return { told, say: createAttemptLog(() => ({ info: note, warn: note }), limits) };
 }
 
 const ROOM = { logLineBytes: 100, logAttemptBytes: 1_000 };

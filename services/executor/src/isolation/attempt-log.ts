@@ -12,7 +12,7 @@ export interface LogLimits {
  * the attempt has had all that it may write, it is said so once, and what follows is dropped.
  */
 export function createAttemptLog(
-  log: Pick<Logger, 'info' | 'warn'>,
+  log: () => Pick<Logger, 'info' | 'warn'>,
   { logLineBytes, logAttemptBytes }: LogLimits,
 ): (message: string, fields?: Record<string, unknown>) => void {
   let left = logAttemptBytes;
@@ -23,12 +23,12 @@ export function createAttemptLog(
     const bytes = Buffer.byteLength(text) + Buffer.byteLength(written);
     const isCut = bytes > logLineBytes;
     left -= Math.min(bytes, logLineBytes);
-    if (left <= 0) log.warn({ log_attempt_bytes: logAttemptBytes }, 'attempt_logs_no_more');
-    else if (!isCut) log.info({ ...fields }, text);
+    if (left <= 0) log().warn({ log_attempt_bytes: logAttemptBytes }, 'attempt_logs_no_more');
+    else if (!isCut) log().info({ ...fields }, text);
     else {
       const kept = cut(text, logLineBytes);
       const room = logLineBytes - Buffer.byteLength(kept);
-      log.info({ cut_of_bytes: bytes, fields: cut(written, room) }, kept);
+      log().info({ cut_of_bytes: bytes, fields: cut(written, room) }, kept);
     }
   };
 }

@@ -41,7 +41,10 @@ export interface RequestOrigin {
   readonly appendTimeoutMs: number;
 }
 
-/** The append that makes an ordered job exist, as the first event under its id. */
+/**
+ * The append that makes an ordered job exist, as the first event under its id. Its data has the order of the schema, in
+ * which readers recognize it without a check of the whole.
+ */
 export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrigin): AppendRequest {
   const { contract, resource, metadata, times, source, retryOf, webhook } = order;
   const asked = order.inputRef ? { input_ref: order.inputRef } : { input: order.input };
@@ -55,9 +58,9 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
         action_version: contract.version,
         contract_id: contract.contract_id,
         resource,
+        ...asked,
         metadata,
         source,
-        ...asked,
         requested_by: name,
         ...times,
         ...(retryOf === undefined ? {} : { retry_of: retryOf }),

@@ -49,7 +49,7 @@ export function checkRunBody(
   length: number,
   context: OrderContext,
 ): CheckedOrder {
-  let sent: unknown = {};
+  let sent: unknown;
   if (Object.hasOwn(body, '_job')) {
     sent = body._job;
     delete body._job;
@@ -76,8 +76,11 @@ type CheckedOptions =
   | ({ readonly kind: 'options' } & Pick<JobOrder, 'metadata' | 'times' | 'webhook'>)
   | { readonly kind: 'invalid'; readonly errors: Iterable<InputError> };
 
+const NO_OPTIONS: { kind: 'valid'; value: JobOptions } = { kind: 'valid', value: {} };
+
+/** `sent` is undefined where there are none. */
 function checkOptions(sent: unknown, limits: OrderLimits & { nowMs: number }): CheckedOptions {
-  const options = checkBody(JobOptions, sent, '/_job');
+  const options = sent === undefined ? NO_OPTIONS : checkBody(JobOptions, sent, '/_job');
   if (options.kind === 'invalid') return options;
   const { metadata = {}, webhook: asked } = options.value;
   const timed = jobTimesOf(options.value, limits);

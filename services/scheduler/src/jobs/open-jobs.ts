@@ -1,10 +1,4 @@
-import {
-  isEndingType,
-  type JobRef,
-  type RecordedEvent,
-  refOfSubject,
-  typeOfSubject,
-} from '@errand/contracts';
+import { isEndingType, type JobRef, parseJobSubject, type RecordedEvent } from '@errand/contracts';
 
 /** A job that has not ended, as far as time moves it on. Instants are Unix milliseconds. */
 export interface OpenJob {
@@ -26,8 +20,8 @@ export interface OpenJob {
  */
 export interface OpenJobs {
   take(event: RecordedEvent): void;
-  /** An event that cannot be read. Its subject may still tell that the job has ended. */
-  takeUnread(subject: string): void;
+  /** Forgets the job of an event whose subject tells that the job has ended; false for other events. */
+  takeEnding(subject: string): boolean;
   get(jobId: string): OpenJob | undefined;
   /** Takes out jobs whose wait is over or whose deadline has passed, at most `limit`. Each comes once, unless put back. */
   due(nowMs: number, limit: number): OpenJob[];
@@ -105,9 +99,11 @@ export function createOpenJobs(): OpenJobs {
           return job.wakeAt === undefined ? undefined : set({ ...job, wakeAt: 0 });
       }
     },
-    takeUnread(subject) {
-      const ref = refOfSubject(subject);
-      if (ref && isEndingType(typeOfSubject(subject))) remove(ref.jobId);
+    takeEnding(subject) {
+      const parsed = parseJobSubject(subject);
+      if (!isEndingType(parsed?.type)) return false;
+      if (parsed) remove(parsed.ref.jobId);
+      return true;
     },
     get: (jobId) => open.get(jobId),
     due(nowMs, limit) {
