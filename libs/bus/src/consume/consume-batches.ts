@@ -6,11 +6,12 @@ import {
   type RecordedEvent,
   refOfSubject,
 } from '@errand/contracts';
-import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent, encodeEvent, type Unreadable } from '../read/event-codec.ts';
 import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
-import { findConsumer } from './find-consumer.ts';
+import type { Delivery } from './delivery.ts';
+import { assertExists, findConsumer } from './find-consumer.ts';
+import { openPulls } from './pulls.ts';
 
 export interface BatchOptions {
   consumer: ConsumerSpec;
@@ -42,6 +43,7 @@ export interface RefusedEvent {
 }
 
 const MAX_RETRY_PAUSE_MS = 5_000;
+const PAUSE_AFTER_FAILURE_MS = 100;
 
 /**
  * Handles a consumer's events in batches: each is what arrived while the last one was handled, and within `lingerMs`.
@@ -63,70 +65,68 @@ export async function consumeBatches(nc: NatsConnection, options: BatchOptions):
 }
 
 async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promise<void> {
-  const { signal, maxBatch, lingerMs = 0 } = options;
-  const consumer = await findConsumer(nc, options.consumer, signal);
+  const { maxBatch, lingerMs = 0 } = options;
+  const consumer = await findConsumer(nc, options.consumer, options.signal);
   if (!consumer) return;
-  const messages = await consumer.consume({
-    max_messages: maxBatch * 2,
-    idle_heartbeat: 1_000,
-    abort_on_missing_resource: true,
-  });
-  const stop = () => void messages.close();
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-
-  const arrived: JsMsg[] = [];
-  const more = createSignal();
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const arrived: Delivery[] = [];
+  const some = createSignal();
   const room = createSignal();
   let stopLingering = () => {};
-  const linger = async () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, lingerMs);
-    stopLingering = resolve;
-    await promise;
-    clearTimeout(timer);
-  };
-  const reading = (async () => {
-    for await (const message of messages) {
-      arrived.push(message);
-      more.notify();
-      if (arrived.length >= maxBatch) stopLingering();
-      // The iterator holds the rest back, and with it the next pull.
-      while (arrived.length >= maxBatch * 2 && !signal.aborted) await room.wait();
-    }
-  })();
-  // The reader ends when stopped and also when the consumer is lost; in both cases nobody may wait on.
-  let ended = false;
-  reading
-    .catch(() => {})
-    .finally(() => {
-      ended = true;
-      stopLingering();
-      more.notify();
+  const linger = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, lingerMs);
+      stopLingering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
-
+  const pulls = openPulls(nc, options.consumer, (delivery) => {
+    // So another process need not wait out the ack wait.
+    if (signal.aborted) {
+      delivery.nak();
+      return;
+    }
+    arrived.push(delivery);
+    some.notify();
+    if (arrived.length >= maxBatch) stopLingering();
+  });
   const onAbort = () => {
+    some.notify();
     room.notify();
     stopLingering();
   };
   signal.addEventListener('abort', onAbort, { once: true });
-  while (!signal.aborted && !(ended && arrived.length === 0)) {
+
+  const pull = async () => {
+    while (!signal.aborted) {
+      const free = 2 * maxBatch - arrived.length;
+      if (free < maxBatch) await room.wait();
+      else if ((await pulls.pull(free)) === 'failed' && !signal.aborted) {
+        await assertExists(consumer);
+        await pause(PAUSE_AFTER_FAILURE_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+  };
+  const pulling = pull().catch((error) => failed.abort(error));
+  while (!signal.aborted) {
     if (arrived.length === 0) {
-      await more.wait();
+      await some.wait();
       continue;
     }
-    if (lingerMs > 0 && arrived.length < maxBatch && !ended) await linger();
+    if (lingerMs > 0 && arrived.length < maxBatch) await linger();
     const batch = arrived.splice(0, maxBatch);
     room.notify();
-    await handleBatch(nc, batch, options);
+    await handleBatch(nc, batch, { ...options, signal });
   }
-  await reading;
-  // So another process need not wait out the ack wait.
-  for (const message of arrived) message.nak();
-  if (!signal.aborted) throw new Error(`the consumer ${options.consumer.name} ended`);
+  for (const delivery of arrived.splice(0)) delivery.nak();
+  await pulls.close();
+  await pulling;
+  failed.signal.throwIfAborted();
 }
 
-async function handleBatch(nc: NatsConnection, batch: JsMsg[], options: BatchOptions): Promise<void> {
+async function handleBatch(nc: NatsConnection, batch: Delivery[], options: BatchOptions): Promise<void> {
   const held = new Set(batch);
   const heartbeat = setInterval(() => {
     for (const message of held) message.working();
@@ -171,7 +171,7 @@ async function persist<T>(
 /** False if it could not be parked: it is not settled then, and delivered again. */
 async function isParked(
   nc: NatsConnection,
-  message: JsMsg,
+  message: Delivery,
   event: Unreadable,
   options: BatchOptions,
 ): Promise<boolean> {

@@ -11,8 +11,8 @@ export interface Delivery {
   readonly data: Uint8Array;
   /** Settles it for good. */
   ack(): void;
-  /** Has it delivered again, after a pause in milliseconds. */
-  nak(afterMs: number): void;
+  /** Has it delivered again, after a pause in milliseconds or at once. */
+  nak(afterMs?: number): void;
   /** Says that somebody is at work on it. */
   working(): void;
 }
@@ -38,7 +38,7 @@ export function deliveryOf(message: Msg): Delivery {
     data: message.data,
     ack: () => void message.respond(ACK),
     // The server cannot parse a fraction of a millisecond and would deliver at once.
-    nak: (afterMs) =>
+    nak: (afterMs = 0) =>
       void message.respond(encoder.encode(`-NAK {"delay":${Math.round(afterMs) * 1_000_000}}`)),
     working: () => void message.respond(WORKING),
   };

@@ -2,6 +2,7 @@ import type { ConsumerSpec } from '@errand/contracts';
 import { type Consumer, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { askPatiently } from '../connect/ask-patiently.ts';
+import { JS, jsCode } from '../errors.ts';
 
 /**
  * The consumer as the server knows it, however long an election takes; undefined once the signal has fired, since a
@@ -22,5 +23,14 @@ export async function findConsumer(
     return await Promise.race([finding, stopped.promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** @throws when the server says that there is no such consumer. */
+export async function assertExists(consumer: Consumer): Promise<void> {
+  try {
+    await consumer.info();
+  } catch (error) {
+    if (jsCode(error) === JS.consumerNotFound || jsCode(error) === JS.streamNotFound) throw error;
   }
 }

@@ -1,10 +1,8 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { ConsumerSpec } from '@errand/contracts';
-import type { Consumer } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { JS, jsCode } from '../errors.ts';
 import type { Delivery } from './delivery.ts';
-import { findConsumer } from './find-consumer.ts';
+import { assertExists, findConsumer } from './find-consumer.ts';
 import { openPulls } from './pulls.ts';
 import { createRenewals } from './renewals.ts';
 import { createWorkCount, type WorkCount } from './work-count.ts';
@@ -87,7 +85,7 @@ export async function pullMessages(nc: NatsConnection, options: PullOptions): Pr
       await pause(PAUSE_AFTER_FAILURE_MS);
     }
   } finally {
-    pulls.close();
+    await pulls.close();
     signal.removeEventListener('abort', onAbort);
     await Promise.all(running);
   }
@@ -96,13 +94,4 @@ export async function pullMessages(nc: NatsConnection, options: PullOptions): Pr
 function settle(message: Delivery, verdict: Verdict): void {
   if (verdict.kind === 'done') message.ack();
   else if (verdict.kind === 'again') message.nak(verdict.afterMs);
-}
-
-/** @throws when the server says that there is no such consumer. */
-async function assertExists(consumer: Consumer): Promise<void> {
-  try {
-    await consumer.info();
-  } catch (error) {
-    if (jsCode(error) === JS.consumerNotFound || jsCode(error) === JS.streamNotFound) throw error;
-  }
 }

@@ -7,8 +7,8 @@ export interface Pulls {
    * server refused or was silent. One call at a time.
    */
   pull(count: number): Promise<'answered' | 'failed'>;
-  /** What is on its way is lost, and comes again after the ack wait: to be called when nothing is asked for. */
-  close(): void;
+  /** Resolves when everything is received that the server has sent, or if it cannot be reached. */
+  close(): Promise<void>;
 }
 
 /** The shortest time that the server grants. */
@@ -72,9 +72,9 @@ export function openPulls(
       }
       return promise;
     },
-    close() {
+    async close() {
+      await subscription.drain().catch(() => {});
       open?.end('failed');
-      subscription.unsubscribe();
     },
   };
 }

@@ -6,7 +6,7 @@ import { decodeEvent } from '../read/event-codec.ts';
 import type { AuditEntry } from '../read/read-audit.ts';
 
 /** An event whose body is read only if it is asked for. */
-export interface FollowedEvent {
+interface FollowedEvent {
   readonly subject: string;
   decode(): AuditEntry['decoded'];
 }
