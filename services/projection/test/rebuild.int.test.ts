@@ -127,8 +127,10 @@ const newTable = async () =>
 async function shape(): Promise<unknown[]> {
   const { rows } = await sql`
     select relname, relkind, pg_get_indexdef(c.oid) as index,
-      (select json_agg(json_build_array(attname, atttypid::regtype, attnotnull) order by attnum)
-        from pg_attribute where attrelid = c.oid and attnum > 0) as columns
+      (select json_agg(
+          json_build_array(attname, atttypid::regtype, attnotnull, pg_get_expr(adbin, adrelid)) order by attnum)
+        from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
+        where attrelid = c.oid and attnum > 0) as columns
     from pg_class c where relnamespace = 'public'::regnamespace
     and relname like 'job\\_summary%' order by relname`.execute(db);
   return rows;
