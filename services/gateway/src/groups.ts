@@ -15,7 +15,7 @@ import type { TenantReads } from './load/tenant-reads.ts';
 import { createIdempotency } from './runs/idempotency.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
-import { createTestAllowance } from './webhooks/deliveries/probe-allowance.ts';
+import { createTestAllowance } from './webhooks/deliveries/test-allowance.ts';
 import { createUrlRules } from './webhooks/endpoints/endpoint-url.ts';
 import type { WebhooksGroup } from './webhooks/webhooks-group.ts';
 
