@@ -37,7 +37,7 @@ test.each(['localhost', 'LOCALHOST:8080', '127.0.0.1:1', '[::1]:8080', 'errand.e
 );
 
 test.each(['evil.example', 'localhost.evil.example', '10.0.0.1', 'localhost.'])(
-  'another host is not answered, but for probes: %s',
+  'another host is answered for health checks only: %s',
   async (host) => {
     expect(await statusUnder(host)).toEqual([421, 'unknown_host']);
     expect(await statusUnder(host, '/nowhere')).toEqual([421, 'unknown_host']);

@@ -60,7 +60,7 @@ test('appends that are too many at the same time are refused, and others are tak
 const answer = () => ({ status: 503, headers: {}, body: '' });
 const onRefused = () => {};
 
-test('operators and probes are always answered', () => {
+test('operators and health checks are always answered', () => {
   const refuse = createOverloadRefusal({
     load: () => 'flooded',
     share: { isHeavy: () => true },

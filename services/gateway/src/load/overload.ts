@@ -19,7 +19,7 @@ const LASTING = 1 - Math.exp(-20_000 / STRAIN_MS);
 const LONGEST_BURST_MS = 3_000;
 const LONGEST_TURN_MS = 1_000;
 const MANY = 10;
-/** Operators and probes are always answered. */
+/** Operators and health checks are always answered. */
 const ALWAYS = /^\/(?:admin\/|healthz|readyz|metrics)/;
 
 /** With so many appends under way the log is behind: another one would wait for longer than its caller wants to. */
