@@ -75,11 +75,11 @@ function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Par
   };
 }
 
-function runsOf({ bus, config, catalogue, room, now, idempotencyRecords }: Parts): RunsGroup['runs'] {
+function runsOf({ bus, config, catalogue, logRoom, now, idempotencyRecords }: Parts): RunsGroup['runs'] {
   return {
     bus,
     catalogue,
-    room,
+    logRoom,
     now,
     idempotency: createIdempotency({
       bus,
