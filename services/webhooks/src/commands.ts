@@ -1,9 +1,9 @@
 import type { Bus, WebhookHandlers } from '@errand/bus';
 import { type Logger, repeat } from '@errand/runtime';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
-import { sendTest } from './send-test.ts';
 import { type ReplayDeps, replayPage, startReplay } from './replays/replay.ts';
 import { cancelReplay, redeliver } from './replays/replay-rows.ts';
+import { sendTest } from './send-test.ts';
 import type { Sending } from './sending/sender.ts';
 
 /** How often it is looked for replays that are due. */

@@ -19,7 +19,7 @@ const result = (eventId: string, over: Partial<Ended> = {}): Ended => ({
   ok: true,
   timedOut: false,
   overloaded: false,
-  holdUntilMs: null,
+  heldUntilMs: null,
   ...over,
 });
 
