@@ -5,7 +5,7 @@ import type { Ctx } from '../http/request-log.ts';
 import type { ActionCatalogue, CatalogueEntry } from './action-catalogue.ts';
 import { type ActionPath, decodeWord, matchResource, parseActionPath, rawPathOf } from './action-path.ts';
 
-/** The action that a run or status path names, with the resource's parameters. */
+/** The action that the path of a run or batch names, with the resource's parameters. */
 export interface AddressedAction {
   readonly entry: CatalogueEntry;
   readonly path: ActionPath;

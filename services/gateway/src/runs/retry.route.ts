@@ -73,7 +73,7 @@ export const retryJob = defineRoute({
       tenantId,
       kind: 'retry',
       readBody: () => readOptionalJsonObject(c, deps.http),
-      judge: (readBody) => judge(c, deps, { caller, jobId, nowMs, readBody }),
+      checkAndAccept: (readBody) => checkAndAccept(c, deps, { caller, jobId, nowMs, readBody }),
       find: (record) =>
         findAccepted(deps.jobs, { tenantId, action: undefined, jobId: record.job_id }, record),
       answerFound(job) {
@@ -84,7 +84,7 @@ export const retryJob = defineRoute({
   },
 });
 
-async function judge(
+async function checkAndAccept(
   c: Ctx,
   deps: RunDeps,
   sent: { caller: Caller; jobId: string; nowMs: number; readBody: () => Promise<JsonBody> },

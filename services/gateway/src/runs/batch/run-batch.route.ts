@@ -60,20 +60,20 @@ export const runBatch = defineActionRoute({
     const dryRun = isDryRun(c);
     const readBody = () => readFlawedJsonObject(c, deps.runs.batchLimits);
     let items: readonly BatchItem[] = [];
-    const judge = async (read: typeof readBody) => {
+    const checkAndAccept = async (read: typeof readBody) => {
       const addressed = await findAction(c, deps.runs.catalogue);
       const sent = await read();
       const origin = originOf(c, deps, caller);
       items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
       return acceptItems(c, deps, { items, addressed, origin, text: sent.text, dryRun });
     };
-    if (dryRun) return judge(readBody);
+    if (dryRun) return checkAndAccept(readBody);
     const { tenantId } = caller;
     return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,
       kind: 'run-batch',
       readBody,
-      judge,
+      checkAndAccept,
       async find(record, { body }, isUnderWay) {
         const batch = { tenantId, action: path.action, size: sizeOf(body) };
         const { jobs, isWhole } = await findBatch(deps.jobs, batch, record);
