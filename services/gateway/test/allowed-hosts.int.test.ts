@@ -47,7 +47,7 @@ test.each(['evil.example', 'localhost.evil.example', '10.0.0.1', 'localhost.'])(
   },
 );
 
-test('a target with a host of its own counts by that', async () => {
+test('a request target that names a host counts by that host', async () => {
   expect((await statusUnder('localhost', 'http://evil.example/openapi.json'))[0]).not.toBe(200);
 });
 

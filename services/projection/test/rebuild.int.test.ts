@@ -165,7 +165,7 @@ test(
 );
 
 test(
-  'the live projection bears that its table is dropped under it, and is complete after a rebuild',
+  'the live projection survives the drop of its table, and is complete after a rebuild',
   async () => {
     const writing = (async () => {
       for (let round = 0; round < 8; round++) await appendJobs(20, round % 3);
@@ -200,7 +200,7 @@ test(
     await rebuild();
     await untilOver('done');
     expect(await rowsInTable()).toEqual(foldedRows());
-    // One is refused by Postgres, one is not JSON; what is under no subject of ours does not reach the long log.
+    // One is refused by Postgres, one is not JSON; what is under no subject of ours does not reach the audit log.
     expect((await progress())?.skipped).toBeGreaterThanOrEqual(2);
   },
   TIMEOUT_MS,

@@ -6,7 +6,7 @@ import { cancelReplay, redeliver } from './replays/replay-rows.ts';
 import { sendTest } from './send-test.ts';
 import type { Sending } from './sending/sender.ts';
 
-/** How often it is looked for replays that are due. */
+/** How often due replays are looked for. */
 const REPLAY_INTERVAL_MS = 250;
 
 /** Answers what the service is asked to do, and works on replays, until disposed. */

@@ -28,7 +28,7 @@ import type { RunDeps } from './runs-group.ts';
 const EmptyBody = named('EmptyRequest', z.strictObject({}));
 
 /**
- * A new job that is asked for what an ended one was, under the action's contract of today. Its deadlines are those of
+ * A new job with the request of an ended one, under the action's contract of today. Its deadlines are those of
  * a request that names none.
  */
 export const retryJob = defineRoute({

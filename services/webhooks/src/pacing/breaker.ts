@@ -1,5 +1,5 @@
 /*
- * Whether an endpoint is called at all. Opening is cheap, since the first probe comes 5 s later; what is dear is an
+ * Whether an endpoint is called at all. Opening is cheap, since the first probe comes 5 s later; what costs is an
  * endpoint that is down for days with a million deliveries waiting.
  *
  *   state       sends                        success                              failure
@@ -10,9 +10,9 @@
  *   half open   1 at once, then 2, then 4    a full window of them doubles it;    open, and the next probe waits twice
  *                                            beyond 4: closed                     as long as the last one
  *
- * Probes wait 5 s, 10 s, 20 s … 15 min, ±20 %. An endpoint that asks to be left alone (Retry-After) is opened at once
- * until the time that it named; that alone does not lengthen the waits. Whoever mends an endpoint does not wait for its
- * time: `lifted` lets a probe through at once.
+ * Probes wait 5 s, 10 s, 20 s … 15 min, ±20 %. An endpoint that asks not to be called (Retry-After) is held: its
+ * breaker opens at once until the time that it named; that alone does not lengthen the waits. Whoever mends an endpoint
+ * does not wait for its time: `lifted` lets a probe through at once.
  */
 
 export type Breaker =
@@ -32,7 +32,7 @@ export const CLOSED: Breaker = { kind: 'closed', failures: 0, failedIds: [] };
 
 export interface Failure {
   readonly eventId: string;
-  /** It was the attempt by which an open breaker feels its way. */
+  /** It was the probe of an open breaker. */
   readonly probe: boolean;
   readonly nowMs: number;
   /** The endpoint asked not to be called before this time. */

@@ -54,7 +54,7 @@ type ErrorCode =
   | 'address_blocked'
   | 'scheme_blocked';
 
-/** Judges an attempt that ended at `nowMs`. An endpoint is heard for `maxRetryAfterMs` at most. */
+/** Judges an attempt that ended at `nowMs`. Its Retry-After counts up to `maxRetryAfterMs`. */
 export function outcomeOf(
   exchange: Exchange,
   { nowMs, maxRetryAfterMs }: { nowMs: number; maxRetryAfterMs: number },

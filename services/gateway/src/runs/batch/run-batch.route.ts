@@ -26,8 +26,8 @@ import { answerBatch, BatchAnswer } from './batch-answer.ts';
 import { type BatchItem, batchErrors, checkBatchBody, type SentBatchBody } from './batch-order.ts';
 
 /**
- * Requests a job for each item that is right, all of them or, with 503, an unknown number. 202 tells of each item
- * what became of it; 422 that no item is right.
+ * Requests a job for each right item: for all of them or, with 503, for an unknown number. 202 says what became of
+ * each item; 422 that no item is right.
  */
 export const runBatch = defineActionRoute({
   method: 'post',
@@ -139,7 +139,7 @@ async function appendsOf(
 ): Promise<AppendRequest[]> {
   const { jobIdOf, origin, text } = sent;
   const { tenantId } = origin.caller;
-  // No item is larger than all of them: a batch without a large one is not measured item by item.
+  // No item is larger than the whole batch, so a small batch is not measured item by item.
   const bytes = Buffer.byteLength(text);
   const appends: AppendRequest[] = [];
   const breathe = createBreather();
