@@ -6,7 +6,7 @@ import { type Caller, createCaller } from './caller.ts';
 import { type System, startSystem } from './system.ts';
 
 /** A second 410 counts if it comes this long after the first one. */
-const GONE_PAUSE_MS = 60_000;
+const GONE_HOLD_MS = 60_000;
 const JOBS = 20;
 
 const resources = new AsyncDisposableStack();
@@ -61,7 +61,7 @@ test('an endpoint that was disabled for being gone gets everything once it is re
   await waitUntil(async () => (await stateOf(endpointId))?.gone_at, { timeoutMs: 30_000 });
   // Instead of waiting a minute: the first 410 is backdated while nobody has it in memory.
   await system.kill('webhooks');
-  const agoText = new Date(Date.now() - GONE_PAUSE_MS - 5_000).toISOString();
+  const agoText = new Date(Date.now() - GONE_HOLD_MS - 5_000).toISOString();
   await db
     .updateTable('webhook_endpoint_state')
     .set({ gone_at: agoText, failing_since: agoText, next_probe_at: agoText })

@@ -50,7 +50,7 @@ export class PayloadBroken extends Error {
   readonly retryable = false;
 }
 
-/** The long log would have to be read further than its reader allows. Asking again does not help. */
+/** The audit log would have to be read further than its reader allows. Asking again does not help. */
 export class HistoryOutOfReach extends Error {
   override name = 'HistoryOutOfReach';
   readonly code = 'history_out_of_reach';

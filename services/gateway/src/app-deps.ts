@@ -7,7 +7,7 @@ import type { EndingsTable } from './feed/endings-rows.ts';
 import type { JobStore } from './jobs/job-rows.ts';
 import type { JobList } from './jobs/list/list-rows.ts';
 import type { KeyRequests } from './load/key-requests.ts';
-import type { LogRoom } from './load/log-capacity.ts';
+import type { LogRoom } from './load/log-room.ts';
 import type { DeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import type { EndpointHealthStore } from './webhooks/endpoints/endpoint-health.ts';
 import type { EndpointBucket } from './webhooks/endpoints/endpoint-store.ts';
@@ -32,7 +32,7 @@ export interface AppDeps {
   readonly idempotencyRecords: Bucket<IdempotencyRecord>;
   readonly box: SecretBox;
   readonly ops: Ops;
-  readonly room: LogRoom;
+  readonly logRoom: LogRoom;
   readonly log: Logger;
   readonly now: () => number;
   /** Aborted when no more requests are to be waited for. */

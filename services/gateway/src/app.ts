@@ -51,8 +51,11 @@ function createRouter(deps: AppDeps): Hono<Env> {
   measureKeyUsage(ops, () => deps.keyRequests.report());
 
   const mounted = { deps: groups, gate: { asTenant, asAdmin, reads } };
-  const [probes, others] = [routes.filter(isProbe), routes.filter((route) => !isProbe(route))];
-  mountRoutes(app, probes, mounted);
+  const [healthChecks, others] = [
+    routes.filter(isHealthCheck),
+    routes.filter((route) => !isHealthCheck(route)),
+  ];
+  mountRoutes(app, healthChecks, mounted);
   if (config.allowedHosts) app.use(allowHosts(config.allowedHosts));
   // CORS costs every request: it is mounted only where origins are configured.
   if (config.corsOrigins.length > 0) app.use('/v2/*', allowOrigins(config.corsOrigins));
@@ -61,7 +64,7 @@ function createRouter(deps: AppDeps): Hono<Env> {
   return app;
 }
 
-function isProbe(route: Route<never>): boolean {
+function isHealthCheck(route: Route<never>): boolean {
   return route.key !== 'tenant' && route.hosts === 'any';
 }
 

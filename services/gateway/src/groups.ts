@@ -6,8 +6,8 @@ import type { AdminGroup } from './admin/admin-group.ts';
 import type { AppDeps } from './app-deps.ts';
 import { createFeed } from './feed/feed.ts';
 import type { FeedGroup } from './feed/feed-group.ts';
-import { createHeartbeat } from './http/heartbeat.ts';
 import type { HttpGroup } from './http/read-body.ts';
+import { createStreamBeat } from './http/stream-beat.ts';
 import { createLongLog } from './jobs/history/long-history.ts';
 import { createJobWatch } from './jobs/job-watch.ts';
 import type { JobsGroup } from './jobs/jobs-group.ts';
@@ -15,7 +15,7 @@ import type { TenantReads } from './load/tenant-reads.ts';
 import { createIdempotency } from './runs/idempotency.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
-import { createTestAllowance } from './webhooks/deliveries/probe-allowance.ts';
+import { createTestAllowance } from './webhooks/deliveries/test-allowance.ts';
 import { createUrlRules } from './webhooks/endpoints/endpoint-url.ts';
 import type { WebhooksGroup } from './webhooks/webhooks-group.ts';
 
@@ -65,7 +65,7 @@ function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Par
     log,
     now,
     watch: createJobWatch(bus.jobs, stopping),
-    heartbeat: createHeartbeat(config.eventsHeartbeatMs),
+    streamBeat: createStreamBeat(config.eventsHeartbeatMs),
     appendTimeoutMs: config.appendTimeoutMs,
     logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
     auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
@@ -75,11 +75,11 @@ function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Par
   };
 }
 
-function runsOf({ bus, config, catalogue, room, now, idempotencyRecords }: Parts): RunsGroup['runs'] {
+function runsOf({ bus, config, catalogue, logRoom, now, idempotencyRecords }: Parts): RunsGroup['runs'] {
   return {
     bus,
     catalogue,
-    room,
+    logRoom,
     now,
     idempotency: createIdempotency({
       bus,

@@ -38,7 +38,7 @@ export function mountRoutes<Deps>(
   }
 }
 
-/** Resources are as deep as their actions say, so what is wanted of an action is told by the last word. */
+/** Resources have any depth, so the last word of a path says what is wanted of the action. */
 export function mountActionRoutes<Deps>(
   app: Hono<Env>,
   routes: readonly ActionRoute<Deps>[],

@@ -25,7 +25,7 @@ import {
   listJobDeliveries,
   redeliver,
 } from './webhooks/deliveries/deliveries.route.ts';
-import { testWebhook } from './webhooks/deliveries/probe-endpoint.route.ts';
+import { testWebhook } from './webhooks/deliveries/send-test.route.ts';
 import {
   changeWebhook,
   createWebhook,

@@ -21,7 +21,7 @@ import { createJobList } from './jobs/list/list-rows.ts';
 import { createFairShare } from './load/fair-share.ts';
 import { createKeyRequests } from './load/key-requests.ts';
 import { measureConnections } from './load/key-usage.ts';
-import { type LogRoom, watchLogRoom } from './load/log-capacity.ts';
+import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import { createEndpointHealth } from './webhooks/endpoints/endpoint-health.ts';
@@ -84,15 +84,15 @@ export async function startGateway(
   resources.defer(() => keys.close());
   const endpointBucket = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
   resources.defer(() => endpointBucket.close());
-  let room: LogRoom | undefined;
+  let logRoom: LogRoom | undefined;
   const ops = createOps({
     service: 'gateway',
     checks: { nats: bus.isConnected, log: bus.isAnswering },
-    abilities: { runs: () => room?.hasRoom() ?? true },
+    abilities: { runs: () => logRoom?.hasRoom() ?? true },
     details: () => ({ replaced_actions: replacedActions(catalogue) }),
   });
   const { runsPercent } = config;
-  room = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
+  logRoom = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
   const stop = new AbortController();
   const stopping = AbortSignal.any([signal, stop.signal]);
   // Deadlines and starts are times by the clock of the log's server, whichever gateway writes them.
@@ -130,7 +130,7 @@ export async function startGateway(
     endings: createEndingsTable(db, log),
     box: createSecretBox(config.secretKey),
     ops,
-    room,
+    logRoom,
   });
   // Only of keys that there are: others could be made up without end.
   const onRefused = (authorization: string) => {

@@ -37,7 +37,7 @@ test.each(['localhost', 'LOCALHOST:8080', '127.0.0.1:1', '[::1]:8080', 'errand.e
 );
 
 test.each(['evil.example', 'localhost.evil.example', '10.0.0.1', 'localhost.'])(
-  'another host is not answered, but for probes: %s',
+  'another host is answered for health checks only: %s',
   async (host) => {
     expect(await statusUnder(host)).toEqual([421, 'unknown_host']);
     expect(await statusUnder(host, '/nowhere')).toEqual([421, 'unknown_host']);
@@ -47,7 +47,7 @@ test.each(['evil.example', 'localhost.evil.example', '10.0.0.1', 'localhost.'])(
   },
 );
 
-test('a target with a host of its own counts by that', async () => {
+test('a request target that names a host counts by that host', async () => {
   expect((await statusUnder('localhost', 'http://evil.example/openapi.json'))[0]).not.toBe(200);
 });
 

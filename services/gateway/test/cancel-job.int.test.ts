@@ -129,7 +129,7 @@ test.each([
   expect((await gateway.call(links.job)).json.status).toBe('queued');
 });
 
-test('of a cancel and an ending that race, one wins, and the answer is what the log says', {
+test('when a cancel and an ending race, one wins, and the answer is what the log says', {
   timeout: 180_000,
 }, async () => {
   const RACES = 2_000;

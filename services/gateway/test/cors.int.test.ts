@@ -27,7 +27,7 @@ const preflight = (to: TestGateway, origin: string, path = RUN_PATH) =>
     },
   });
 
-test('a page of an allowed origin may send what callers send, without a key for the question', async () => {
+test('a page of an allowed origin may send what callers send, without a key for the preflight', async () => {
   const { status, headers } = await preflight(gateway, APP);
   expect(status).toBe(204);
   expect(headers.get('access-control-allow-origin')).toBe(APP);

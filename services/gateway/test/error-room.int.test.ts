@@ -28,7 +28,7 @@ async function cpuMsOf<T>(call: () => Promise<T>): Promise<{ value: T; cpuMs: nu
   return { value, cpuMs: (user + system) / 1_000 };
 }
 
-test('of a batch without a right item the same holds', async () => {
+test('the same holds for a batch without a right item', async () => {
   const items = Array.from({ length: 900 }, () => ({ _job: members(1_000) }));
   const answer = await gateway.call(BATCH_PATH, { body: { items } });
   expect([answer.status, answer.json.errors.length, answer.json.more_errors]).toEqual([422, 1_000, true]);

@@ -172,7 +172,7 @@ test('410 for a file that is gone, and a broken one breaks off before its end', 
   expect([json.status, json.code]).toEqual([410, 'result_gone']);
 });
 
-test('a caller that stops reading is not read ahead for', async () => {
+test('nothing is read ahead for a caller that stops reading', async () => {
   const { job } = await withFile(Buffer.alloc(60 * MB));
   // Each asks for a megabyte.
   let asked = 0;

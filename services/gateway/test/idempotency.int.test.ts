@@ -74,7 +74,7 @@ test('a key that comes with another body is 422, and the same key elsewhere is a
   expect(elsewhere.json.job_id).not.toBe(first.json.job_id);
 });
 
-test('a key that is none is 422', async () => {
+test('an invalid key is 422', async () => {
   for (const key of ['""', 'a b', 'x'.repeat(256)]) {
     const answer = await run(key);
     expect([answer.status, answer.json.errors]).toMatchObject([422, [{ parameter: 'Idempotency-Key' }]]);
@@ -109,7 +109,7 @@ test('many who complete the same record make one job', async () => {
   expect(events.map(({ event }) => event.type)).toEqual(['JobRequested']);
 });
 
-test('a record older than the log is checked against the long log, without the read model too', async () => {
+test('a record older than the log is checked against the audit log, without the read model too', async () => {
   const { json } = await run('ancient');
   gateway.shiftMs = 49 * 3_600_000;
   try {

@@ -132,7 +132,7 @@ test('another tenant and an id that never was are 404, however old', async () =>
   expect((await gateway.call(unknown)).json.code).toBe('unknown_job');
 });
 
-test('410 for a job that is older than the long log', async () => {
+test('410 for a job that is older than the audit log', async () => {
   const { job } = await runOldJob();
   gateway.shiftMs = 91 * DAY_MS;
   expect((await gateway.call(job.links.events)).json.code).toBe('events_gone');

@@ -98,7 +98,7 @@ test('a page of large results ends early and goes on behind its cursor', async (
   for (const job of jobs.slice(3)) await readModel.project(job.job_id);
 });
 
-test('a fault of the data is not told as a database that is away', async () => {
+test('a fault of the data is not reported as a database that is away', async () => {
   const [first] = jobs;
   const request = '{"resource":{},"metadata":{"order":"\\ud800"},"source":"api","requested_by":"x"}';
   await readModel.project(first?.job_id ?? '', () => ({ request }));

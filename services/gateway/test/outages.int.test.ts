@@ -36,7 +36,7 @@ test('a body that does not end is given up with 408', async () => {
   expect([response.status, await response.json()]).toMatchObject([408, { code: 'slow_body' }]);
 });
 
-test('a job that only the long log still knows is answered from there, and one that nobody knows is 404', async () => {
+test('a job that only the audit log still knows is answered from there, and one that nobody knows is 404', async () => {
   const { json } = await run();
   const { events, job: path } = json.links;
   expect((await gateway.call(`${path}/cancel`, { method: 'POST' })).status).toBe(200);

@@ -35,7 +35,7 @@ export function forget(gateway: TestGateway, jobId: string): Promise<void> {
   return purge(gateway, 'JOBS', `jobs.${TENANT}.*.${jobId}.>`);
 }
 
-/** Makes the long log forget all of the tenant's jobs. */
+/** Makes the audit log forget all of the tenant's jobs. */
 export function forgetAudit(gateway: TestGateway): Promise<void> {
   return purge(gateway, 'AUDIT', `audit.${TENANT}.>`);
 }

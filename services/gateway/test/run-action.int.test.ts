@@ -315,7 +315,7 @@ test('the catalogue shows contracts with schemas and links', async () => {
   expect((await gateway.call('/v2/tenants/acme/actions/paint')).status).toBe(404);
 });
 
-test('the process tells that it is well, ready, and what it has served', async () => {
+test('the process says that it is healthy and ready, and what it has served', async () => {
   expect((await gateway.call('/healthz')).status).toBe(200);
   expect((await gateway.call('/readyz')).status).toBe(200);
   const { text } = await gateway.call('/metrics');

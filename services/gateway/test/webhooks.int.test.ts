@@ -190,7 +190,7 @@ test("another tenant's endpoint is not there", async () => {
   await gateway.call(`${PATH}/${json.endpoint_id}`, { method: 'DELETE' });
 });
 
-test('an endpoint that is given an end is gone after it, unless it is put off', async () => {
+test('an endpoint with an end is gone after it, unless the end is put off', async () => {
   const body = { url: 'https://example.com', expires_in_s: 10 };
   const { json: left } = await create(body);
   const { json: kept } = await create(body);

@@ -250,7 +250,7 @@ test('an ending without a delivery is told, for endpoints that were there and wa
   ]);
 });
 
-test('a machine whose clock is ahead takes nothing for late that is under way', async () => {
+test('a machine whose clock is ahead takes nothing that is under way for late', async () => {
   const bucket = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const at = new Date(Date.now() - 10_000).toISOString();
   const record = {
@@ -415,7 +415,7 @@ test('a wait that is long over is told', async () => {
   expect(findings).toMatchObject([{ kind: 'job_stuck', samples: [{ id: ref.jobId }] }]);
 });
 
-test('a second request at the same time is told that one is at it', async () => {
+test('a second request at the same time is told that one is under way', async () => {
   const answers = await Promise.all([
     bus.commands.askVerify({}, new AbortController().signal),
     bus.commands.askVerify({}, new AbortController().signal),

@@ -37,7 +37,7 @@ async function api<T>(subject: string, body: unknown = ''): Promise<T> {
   return (await connectionOf(jobs.bus).request(subject, text)).json<T>();
 }
 
-/** As a gateway of before wrote it: without a contract, in the lane alone. */
+/** As an older gateway wrote it: without a contract, in the lane alone. */
 async function requestOld(then: readonly JobFact[] = [], changes = {}): Promise<JobRef> {
   const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
   const { contract_id: _, ...before } = REQUEST;

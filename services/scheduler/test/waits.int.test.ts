@@ -30,7 +30,7 @@ test('a wait for another attempt ends, and the job is for the executors of its c
   expect(await jobs.subjectsOf(ref)).toContain(`jobs.acme.add.${ref.jobId}.due.fast.c1`);
 });
 
-test('a deferred attempt is gone on with at its time, or at once where cancel is requested', async () => {
+test('a deferred attempt is resumed at its time, or at once where cancel is requested', async () => {
   const deferred = (until: string) =>
     ({ type: 'JobDeferred', data: { attempt: 1, until, operation: 'https://a.example/1' } }) as const;
   const ref = await jobs.request({}, [STARTED, deferred(inMs(200))]);
@@ -54,7 +54,7 @@ test('waits outlive every scheduler and a restart of NATS', async () => {
   await jobs.lastOf(later, 'JobDue');
 });
 
-test('the number of waiting jobs is told', async () => {
+test('the number of waiting jobs is reported', async () => {
   const before = await jobs.bus.jobs.countOpen();
   await jobs.request({ start_after: inMs(3_600_000) });
   await expect.poll(() => jobs.bus.jobs.countOpen()).toBe(before + 1);

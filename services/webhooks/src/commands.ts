@@ -1,12 +1,12 @@
 import type { Bus, WebhookHandlers } from '@errand/bus';
 import { type Logger, repeat } from '@errand/runtime';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
-import { testEndpoint } from './probe-endpoint.ts';
 import { type ReplayDeps, replayPage, startReplay } from './replays/replay.ts';
 import { cancelReplay, redeliver } from './replays/replay-rows.ts';
+import { sendTest } from './send-test.ts';
 import type { Sending } from './sending/sender.ts';
 
-/** How often it is looked for replays that are due. */
+/** How often due replays are looked for. */
 const REPLAY_INTERVAL_MS = 250;
 
 /** Answers what the service is asked to do, and works on replays, until disposed. */
@@ -32,7 +32,7 @@ export async function startCommands(
 
   const handlers: WebhookHandlers = {
     async test(request) {
-      const tested = await testEndpoint(request, deps);
+      const tested = await sendTest(request, deps);
       if (tested.kind === 'attempted' && tested.outcome === 'delivered') {
         const endpoint = { tenantId: request.tenant_id, endpointId: request.endpoint_id };
         // The call was made, whether or not Postgres hears of it.

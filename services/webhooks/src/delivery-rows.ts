@@ -197,7 +197,7 @@ async function endPending(
 ): Promise<number> {
   const { state, wanted, order, nowMs } = how;
   for (let ended = 0; ; ) {
-    // A join with what was found could be made by reading all that is pending, for each row anew.
+    // Postgres could make a join with what was found by reading all that is pending for each row.
     const { numAffectedRows } = await sql`
       update webhook_delivery set state = ${state}, updated_at = ${timestamp(nowMs)}::timestamptz
       where ${wanted} and event_id = any(array(

@@ -50,7 +50,7 @@ test('every request says which attempt of which delivery it is and why it is mad
   const since = '2020-01-01T00:00:00.000Z';
   await system.bus.commands.askWebhooks('replay', { ...ids, since, only: 'all', dry_run: false });
   await deliveredAfter(4);
-  // An endpoint that asks for a pause is felt by a probe.
+  // An endpoint that asks to be held is tried by a probe.
   receiver.respond = () => ({ status: 429, headers: { 'retry-after': '60' } });
   await system.bus.commands.askWebhooks('redeliver', { ...ids, event_id });
   await waitUntil(() => receiver.requests.length === 5);

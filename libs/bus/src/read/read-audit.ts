@@ -4,9 +4,9 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
 import { orUnavailable, type PageOf, readPages } from './read-pages.ts';
 
-/** One event as the long log holds it. */
+/** One event as the audit log holds it. */
 export interface AuditEntry {
-  /** Its position in the long log, which has its own sequence. */
+  /** Its position in the audit log, which has its own sequence. */
   readonly position: number;
   /** When it was filed there, in Unix milliseconds. Grows with the position. */
   readonly filedMs: number;
@@ -44,12 +44,12 @@ export interface AuditQuery {
 
 export interface AuditReader {
   /**
-   * The long log page by page, oldest first; ends with the first page that had none remaining when it was read. The
+   * The audit log page by page, oldest first; ends with the first page that had none remaining when it was read. The
    * next page is read while the caller works on one.
    * @throws LogUnavailable
    */
   read(query: AuditQuery): AsyncGenerator<AuditPage, void, undefined>;
-  /** The version of the newest event that the long log has copied from JOBS; 0 for none. @throws LogUnavailable */
+  /** The version of the newest event that the audit log has copied from JOBS; 0 for none. @throws LogUnavailable */
   version(): Promise<number>;
   /** The same for the oldest one that it still holds. @throws LogUnavailable */
   firstVersion(): Promise<number>;

@@ -28,7 +28,26 @@ export type KnownJobEvent =
       { readonly attempt: number; readonly percent: number; readonly message?: string }
     >
   | JobEvent<'JobRetrying', { readonly attempt: number; readonly error: JobFault; readonly retry_at: string }>
+  | JobEvent<
+      'JobDeferred',
+      {
+        readonly attempt: number;
+        readonly until: string;
+        readonly operation: string;
+        readonly began_at?: string;
+      }
+    >
   | JobEvent<'JobDue', { readonly reason: string; readonly handed_over_by?: string }>
+  | JobEvent<
+      'JobCarried',
+      {
+        readonly requested_at: string;
+        readonly request: Readonly<Record<string, unknown>>;
+        readonly attempt: number;
+        readonly next_at: string;
+        readonly errors: readonly JobFault[];
+      }
+    >
   | JobEvent<'JobCancelRequested', { readonly by: string; readonly reason?: string }>
   | JobEvent<
       'JobSucceeded',

@@ -12,9 +12,9 @@ const Rebuilt = z.object({ projection: z.enum(['job_summary']) });
 /** How a rebuild stands. Rates and estimates are null until there is data to derive them from. */
 export const RebuildProgress = z.object({
   projection: z.string(),
-  /** `reading` the long log, `indexing`, `catching_up` with the log, or how it ended. */
+  /** `reading` the audit log, `indexing`, `catching_up` with the log, or how it ended. */
   state: z.enum(['reading', 'indexing', 'catching_up', 'done', 'canceled']),
-  /** Position in the long log up to which the new table is complete. */
+  /** Position in the audit log up to which the new table is complete. */
   position: z.int(),
   /** Events read so far. */
   events: z.int(),

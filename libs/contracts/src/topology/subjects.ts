@@ -9,7 +9,7 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>.<contract_id>
  *   jobs.<tenant_id>.<action>.<job_id>.<event>
  *   stored.<a jobs subject>                       what JOBS has stored, announced to current listeners
- *   audit.<tenant_id>.<action>.<event>            a copy for the long log, `requested` and `due` with what follows
+ *   audit.<tenant_id>.<action>.<event>            a copy for the audit log, `requested` and `due` with what follows
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
  *   executors.<executor_id>                       asks an executor whether it holds a job, or tells it of a lost one
@@ -144,13 +144,13 @@ export function storedSubject(subject: string): string {
   return `stored.${subject}`;
 }
 
-/** How a job's event is filed in the long log, as a subject transform: the job id is left out. */
+/** How a job's event is filed in the audit log, as a subject transform: the job id is left out. */
 export const AUDIT_TRANSFORM = {
   src: 'jobs.*.*.*.>',
   dest: 'audit.{{wildcard(1)}}.{{wildcard(2)}}.>',
 } as const;
 
-/** Subjects of the long log for the events of a tenant, an action or some types; whatever is not given matches any. */
+/** Subjects of the audit log for the events of a tenant, an action or some types; whatever is not given matches any. */
 export function auditSubjects(wanted: {
   tenantId?: string | undefined;
   action?: string | undefined;

@@ -225,7 +225,10 @@ export const BUCKETS = {
 } as const;
 export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];
 
-/** An executor that was silent for this long counts as dead. It writes its heartbeat every third of it. */
+/**
+ * An executor whose heartbeat is older counts as not serving its contracts; it writes one every third of this time. Its
+ * jobs are taken over by their lease (`ERRAND_LEASE_MS`) alone.
+ */
 export const EXECUTOR_ALIVE_MS = 15_000;
 
 /** How long an Idempotency-Key is remembered. */

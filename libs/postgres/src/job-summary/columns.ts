@@ -11,11 +11,17 @@ import type { ColumnType } from 'kysely';
 
 type Type = 'uuid' | 'text' | 'int' | 'bigint' | 'timestamptz' | 'json';
 
-interface Column<Value> {
+export interface Column<Value> {
   readonly type: Type;
   readonly nullable: boolean;
   /** The column that holds the version of the event that set this one. Absent for what never changes, and for versions. */
   readonly setBy?: string;
+  /**
+   * The default of a column that a migration added and that is never null, as SQL. A process of the version before
+   * inserts rows without the column, also once a rebuild's table is in use. Declare it as
+   * `{ ...column<number>('bigint'), default: '0' }`.
+   */
+  readonly default?: string;
   /** What kysely reads and writes; a type only. */
   readonly value?: Value;
 }

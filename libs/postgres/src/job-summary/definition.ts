@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { jobSummaryColumns } from './columns.ts';
+import { type Column, jobSummaryColumns } from './columns.ts';
 
 /*
  * job_summary as all migrations together leave it, under any name. A rebuild creates its table from this, since the one
@@ -7,13 +7,17 @@ import { jobSummaryColumns } from './columns.ts';
  */
 
 /** Creates the table without its secondary indexes, which are built faster once the rows are there. */
-export async function createJobSummaryTable<T>(db: Kysely<T>, name: string): Promise<void> {
-  const columns = jobSummaryColumns().map(
-    ([column, { type, nullable }]) =>
-      `${column} ${type} ${column === 'job_id' ? 'primary key' : nullable ? '' : 'not null'}`,
-  );
+export async function createJobSummaryTable<T>(
+  db: Kysely<T>,
+  name: string,
+  columns: readonly [string, Column<unknown>][] = jobSummaryColumns(),
+): Promise<void> {
+  const definitions = columns.map(([column, { type, nullable, default: byDefault }]) => {
+    const constraint = column === 'job_id' ? 'primary key' : nullable ? '' : 'not null';
+    return `${column} ${type} ${constraint} ${byDefault === undefined ? '' : `default ${byDefault}`}`;
+  });
   const table = sql.table(name);
-  await sql`create table ${table} (${sql.raw(columns.join())}) partition by range (job_id)`.execute(db);
+  await sql`create table ${table} (${sql.raw(definitions.join())}) partition by range (job_id)`.execute(db);
 }
 
 /** Creates the secondary indexes that do not exist yet. */

@@ -8,7 +8,7 @@ export interface ProjectionRebuildTable {
   /** Tells one rebuild from the next. */
   rebuild_id: string;
   state: RebuildState;
-  /** Position in the long log up to which the new table is complete. */
+  /** Position in the audit log up to which the new table is complete. */
   position: number;
   /** Version up to which the new table is complete. */
   version: number;

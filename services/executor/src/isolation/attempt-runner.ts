@@ -9,7 +9,7 @@ import {
 import type { ModuleCode } from '../loading/module-code.ts';
 import { openCharge } from './attempt-charge.ts';
 import type { OnStray } from './guard-process.ts';
-import { createIsolatedAttempts, type IsolatedCode, type IsolatedProcess } from './isolated-attempts.ts';
+import { type AttemptProcess, createAttemptProcesses, type IsolatedCode } from './start-attempt-process.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
 /** Runs attempts of one action: here, in worker threads, or each in a process of its own. */
@@ -47,7 +47,7 @@ export function createAttemptRunner(action: Action, options: RunnerOptions): Att
   const { code, isolatedCode, onStray } = options;
   const { name, timeout_ms } = action.contract;
   const pool = action.thread === 'worker' && code ? createWorkerPool(code, name, onStray) : undefined;
-  const isolation = isolatedCode ? createIsolatedAttempts(isolatedCode, name, onStray) : undefined;
+  const isolation = isolatedCode ? createAttemptProcesses(isolatedCode, name, onStray) : undefined;
   /** How many attempts in isolation have to end by themselves; for ever, once one took its process down. */
   let unproven = 0;
   const suspected = options.isSuspect?.then((isSuspect) => {
@@ -64,7 +64,7 @@ export function createAttemptRunner(action: Action, options: RunnerOptions): Att
     return await Promise.race([work, charge.failed]);
   }
 
-  async function runIn(child: IsolatedProcess, order: AttemptOrder, hooks: AttemptHooks) {
+  async function runIn(child: AttemptProcess, order: AttemptOrder, hooks: AttemptHooks) {
     const outcome = await child.run(order, hooks);
     if (child.hasDied()) unproven = Number.POSITIVE_INFINITY;
     else if (outcome.kind !== 'interrupted') unproven = Math.max(0, unproven - 1);

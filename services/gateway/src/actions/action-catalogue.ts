@@ -19,7 +19,7 @@ export interface CatalogueEntry {
   readonly template: ResourceTemplate;
   /** Undefined for a schema that does not compile: such an action is known but cannot be run. */
   readonly validate: Validator | undefined;
-  /** All that are live, this one too: while executors are replaced there are several. */
+  /** All live contracts, this one included: there are several while executors are replaced. */
   readonly contracts: readonly LiveContract[];
   /** Since when no executor serves the contract (RFC 3339); null while one does. */
   readonly unservedSince: string | null;

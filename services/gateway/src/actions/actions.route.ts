@@ -53,8 +53,8 @@ export const getAction = defineRoute({
 });
 
 /**
- * The action takes no more runs, and nothing else becomes of its jobs. For one that no executor serves any more:
- * those that have it announce it again when they start.
+ * The action takes no more runs; its jobs go on as before. Meant for an action that no executor serves any more: an
+ * executor that has it announces it again when it starts.
  */
 export const deleteAction = defineRoute({
   method: 'delete',

@@ -5,7 +5,7 @@ import type { Ctx } from '../http/request-log.ts';
 import type { ActionCatalogue, CatalogueEntry } from './action-catalogue.ts';
 import { type ActionPath, decodeWord, matchResource, parseActionPath, rawPathOf } from './action-path.ts';
 
-/** The action that a run or status path names, with the resource's parameters. */
+/** The action that the path of a run or batch names, with the resource's parameters. */
 export interface AddressedAction {
   readonly entry: CatalogueEntry;
   readonly path: ActionPath;
@@ -38,12 +38,13 @@ export interface JobPlace {
   isOf(state: JobState): boolean;
 }
 
-/** Of a path that names the job alone. */
+/** The place of a job whose path names the job alone. */
 export const ANY_PLACE: JobPlace = { action: undefined, isOf: () => true };
 
 /**
- * The place that a status or cancel path names. Jobs outlive the contract that they were run under: an action that is
- * no longer announced, or lies elsewhere by now, has its jobs where their resource's values are words of the path.
+ * The place that a status or cancel path names. Jobs outlive the contract that they were run under: the
+ * jobs of an action that is no longer announced, or has moved, are at any path that has their resource's values among
+ * its words.
  * @throws Refusal unknown_action, invalid_input; LogUnavailable for an action that memory does not know.
  */
 export async function findPlace(c: Ctx, catalogue: ActionCatalogue): Promise<JobPlace> {

@@ -43,7 +43,7 @@ export function auditExport(options: {
         await pages.return();
       },
     },
-    // Without a queue of its own it reads for a reader that has taken all there was.
+    // Without a queue of its own, the stream reads only once its reader has taken everything.
     { highWaterMark: 0 },
   );
 }

@@ -18,8 +18,8 @@ const PAGE_SIZE = 500;
 const SOFTWARE = 'errand 0.1.0';
 
 /**
- * Events of the audit log as lines of JSON, chained by hashes. `to` is the moment of the call without one, so that an
- * export ends on a log that grows.
+ * Events of the audit log as lines of JSON, chained by hashes. Without `to` they end at the moment of the
+ * call, so an export ends even while the log grows.
  */
 export const exportAudit = defineRoute({
   method: 'get',

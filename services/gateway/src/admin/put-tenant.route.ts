@@ -9,7 +9,7 @@ import type { AdminGroup } from './admin-group.ts';
 
 named('Tenant', Tenant);
 
-/** 201 for a tenant that is made, 200 for one that was there. */
+/** 201 for a new tenant, 200 for one that exists. */
 export const putTenant = defineRoute({
   method: 'put',
   path: '/admin/tenants/{tenant_id}',

@@ -11,7 +11,7 @@ named('RebuildProgress', RebuildProgress);
 const PATH = '/admin/projections/job_summary/rebuild';
 const JOB_SUMMARY = { projection: 'job_summary' } as const;
 
-/** 202 once it is noted down; it outlives every process. */
+/** 202 once the rebuild is stored; it survives the end of any process. */
 export const startRebuild = defineRoute({
   method: 'post',
   path: PATH,

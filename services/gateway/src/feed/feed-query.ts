@@ -36,7 +36,7 @@ const DEFAULT_LIMIT = 100;
 const PARAMETERS = new Set(['after', 'types', 'wait', 'limit']);
 
 /**
- * Checks what a feed is asked for. `lastEventId` is where a browser goes on; it outdoes `after`.
+ * Checks what a feed is asked for. `lastEventId` is where a browser goes on; it takes precedence over `after`.
  * @throws Refusal invalid_input; cursor_expired for a cursor from before `keptSinceMs`
  */
 export function readFeedQuery(

@@ -2,11 +2,11 @@ import type { Feed, FeedChanges, FeedPage, FeedRead } from './feed.ts';
 import { type FeedCursor, feedCursorText } from './feed-query.ts';
 
 /*
- * A feed as server-sent events (WHATWG HTML, 9.2). `id` is the cursor behind the event. A heartbeat is an id of its own,
- * which is no event to a reader but moves the place from which it comes back.
+ * A feed as server-sent events (WHATWG HTML, 9.2). `id` is the cursor behind the event. A heartbeat is an
+ * `id` alone: the reader sees no event, but reconnects from there.
  *
- * Nothing is queued for a reader: the next page is read when it has taken the last one. A stream that cannot be read on
- * ends, and the reader comes back.
+ * Nothing is queued for a reader: the next page is read when it has taken the last one. A stream whose next
+ * page cannot be read ends, and the reader reconnects.
  */
 
 const encoder = new TextEncoder();

@@ -9,12 +9,12 @@ import type { FeedCursor } from './feed-query.ts';
 
 /*
  * A tenant's endings in the order of the log, from the read model. Rows are written out of order, so what is shown ends
- * where the projection has settled everything: it acknowledges an event after its row is committed, hence every ending up
- * to the acknowledgement floor of its consumer is in the table, asked for before the table is read. Versions are places in
- * the log, the same in whichever table, so a cursor outlives restarts and rebuilds.
+ * where the projection has settled everything: it acknowledges an event after its row is committed, hence the
+ * table has every ending up to the acknowledgement floor of its consumer, if that is asked for first. Versions are
+ * places in the log, the same in whichever table, so a cursor outlives restarts and rebuilds.
  *
  * The floor may go back when servers crash; a reader that is beyond it waits until it has come there again. An event that
- * was parked and is redriven comes behind readers that have passed its place: the one ending that a feed may leave out.
+ * was parked and redriven may be behind readers that have passed its place: only such an ending may a feed leave out.
  */
 
 export interface FeedPage {
@@ -58,7 +58,7 @@ interface FeedDeps {
   readonly reads: Pick<TenantReads, 'inTurn'>;
 }
 
-/** How old the floor may be that is answered from; so the server is asked twenty times a second at most. */
+/** How old a floor an answer may be made from. So the server is asked at most twenty times a second. */
 const FLOOR_AGE_MS = 50;
 const LOOK_ANYWAY_MS = 10_000;
 const READS_AT_ONCE = 8;
@@ -66,7 +66,7 @@ const MAX_PAGE_CHARACTERS = 2_000_000;
 
 export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed {
   const turns = createLimiter(READS_AT_ONCE);
-  // The tenant's turn first: what waits for it is in nobody else's way.
+  // The tenant's turn comes first: whoever waits for it blocks nobody else.
   const inTurn = <T>(tenantId: string, read: () => Promise<T>) => reads.inTurn(tenantId, () => turns(read));
   const floor = createFloor(bus);
   let began: number | undefined;

@@ -80,7 +80,7 @@ export const readFeed = defineRoute({
   handle: ({ feed }: FeedGroup) => {
     const { source, catalogue, heartbeatMs } = feed;
     return async (c, { tenantId }) => {
-      // A summary goes 7 days after its job was requested, so an ending is kept for that less the job's life.
+      // A summary is dropped 7 days after its job was requested, so an ending is kept for 7 days less the job's life.
       const keptSinceMs = feed.now() - RETENTION_MS + feed.maxLifeMs;
       const query = readFeedQuery(new URL(c.req.url).searchParams, {
         lastEventId: c.req.header('last-event-id'),

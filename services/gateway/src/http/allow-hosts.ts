@@ -3,8 +3,8 @@ import { Refusal } from './problem.ts';
 import type { Env } from './request-log.ts';
 
 /**
- * Answers under these host names only, whatever the port. A page whose own name was made to lead here sends that name,
- * so it cannot drive a gateway that listens on the reader's machine (DNS rebinding).
+ * Answers under these host names only, whatever the port. A page whose own name was made to resolve to this gateway
+ * sends that name, so it cannot drive a gateway that listens on the reader's machine (DNS rebinding).
  */
 export function allowHosts(hosts: readonly string[]): MiddlewareHandler<Env> {
   const allowed = new Set(hosts);

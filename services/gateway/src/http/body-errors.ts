@@ -24,18 +24,18 @@ export function checkBody<T>(
     : { kind: 'invalid', errors: bodyErrorsOf(parsed.error.issues, value, base) };
 }
 
-/** Text that this system keeps: Postgres has no NUL, and no log needs other controls than line breaks and tabs. */
+/** Text that may be stored: Postgres cannot hold NUL, and no log needs control characters but line breaks and tabs. */
 export function printable(text: z.ZodString): z.ZodString {
   // Without the flag u, which a pattern in a JSON Schema does not have.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   return text.regex(/^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$/, 'must not contain control characters');
 }
 
-/** A body that has nothing to say. */
+/** The body of a request that needs none. */
 export const EmptyBody = z.strictObject({});
 
 /**
- * Reads the body of a request that has nothing to say.
+ * Reads the body of a request that needs none.
  * @throws Refusal invalid_input, which names the members
  */
 export function parseEmptyBody(value: unknown): void {

@@ -16,7 +16,7 @@ interface TenantRoute<Deps> extends Operation {
 
 interface OtherRoute<Deps> extends Operation {
   readonly key: 'admin' | 'none';
-  /** `any`: it also answers under hosts that are not allowed, since probes ask by address. */
+  /** `any`: it also answers under hosts that are not allowed, since health checks ask by address. */
   readonly hosts?: 'any';
   readonly handle: (deps: Deps) => Handler;
 }

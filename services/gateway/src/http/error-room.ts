@@ -6,7 +6,7 @@ const MAX_CHARACTERS = 262_144;
 
 /** The room for errors in one answer. */
 export interface ErrorRoom {
-  /** The first of some errors, as many as there is room for and `atMost` so many. Makes no more of them than that. */
+  /** The first of these errors: as many as there is room for, and no more than `atMost`. It makes no others. */
   take(errors: Iterable<InputError>, atMost?: number): InputError[];
   /** Whether errors were left out. */
   isShort(): boolean;

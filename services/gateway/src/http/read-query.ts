@@ -82,7 +82,7 @@ export function readInstant(text: string): Read<number> {
 }
 
 /**
- * Refuses parameters that a call does not know, which would be mistyped rather than meant.
+ * Refuses parameters that a call does not know: most likely they are mistyped.
  * @throws Refusal invalid_input
  */
 export function refuseUnknownParameters(c: Ctx, known: readonly string[]): void {

@@ -1,14 +1,14 @@
 import type { Logger } from '@errand/runtime';
 import { Refusal } from '../http/problem.ts';
 
-/** SQLSTATE classes of a statement that is wrong with the values that it has: waiting mends nothing. */
+/** SQLSTATE classes which say that the statement or its values are wrong, so waiting does not help. */
 const OF_THE_DATA = /^(?:21|22|23|42)/;
 /** A table that a rebuild is just about to put in its place. */
 const UNDEFINED_TABLE = '42P01';
 
 /**
  * What a failed statement means to the caller: that the database could not answer now, or that something is wrong here,
- * which no repetition helps.
+ * so that repeating the call does not help.
  * @throws Refusal database_unavailable; the error itself
  */
 export function refuseForDatabase(err: unknown, log: Logger, event: string): never {

@@ -34,7 +34,7 @@ export interface FindJobDeps {
  *   ended             not asked      row
  *   other or none     answers        both, merged; unknown_job if neither has it
  *   other or none     no answer      LogUnavailable: an older version than one already told must not be answered
- *   no answer         has nothing    the long log for a job older than the log's memory, else unknown_job
+ *   no answer         has nothing    the audit log for a job older than the log's memory, else unknown_job
  *
  * Whoever knows of a version in the log need not ask for the row, which can only be older.
  *
@@ -52,7 +52,7 @@ export async function findJob(deps: FindJobDeps, wanted: WantedJob): Promise<Job
   const logged = await readLog(deps, wanted, row);
   const state = row && logged ? mergeJobStates(row, logged) : (logged ?? row);
   if (state && isComplete(state)) return state;
-  // Without the row it is not known that there never was such a job, if the log may have forgotten it.
+  // Without the row nobody knows whether there ever was such a job, if the log may have forgotten it.
   const outlivedTheLog = uuidV7TimeMs(wanted.jobId) + deps.logKeepsMs <= deps.now();
   const old = stored.kind === 'unavailable' && outlivedTheLog ? await deps.longLog.find(wanted) : undefined;
   if (old && isComplete(old)) return old;

@@ -11,8 +11,8 @@ import { readJobQuery } from './job-query.ts';
 import type { JobsGroup } from './jobs-group.ts';
 
 /**
- * What the job came to, as a download. A file comes as it was made, and breaks off rather than end as something else;
- * any other result comes as JSON.
+ * What the job came to, as a download. A file is sent as it was made; where it cannot be read to its end, the
+ * answer breaks off. Any other result is sent as JSON.
  */
 export const downloadResult = defineRoute({
   method: 'get',

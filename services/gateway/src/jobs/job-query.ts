@@ -20,7 +20,7 @@ export function readJobQuery(
     jobId: string | undefined;
     minVersion?: string | undefined;
     wait?: string | undefined;
-    /** The job is looked for in the long log, so its age does not matter here. */
+    /** The job is looked for in the audit log, so its age does not matter here. */
     mayHaveExpired?: true;
   },
   nowMs: number,

@@ -35,7 +35,7 @@ export interface JobChanges extends Disposable {
   nudge(): void;
   /** Whether anything was stored, wanted or not, since the last read that succeeded. */
   isStale(): boolean;
-  /** The newest version that the log told to have stored; undefined if none, and once hints were lost. */
+  /** The newest version that the log has said to be stored; undefined if it said none, or if hints were lost. */
   told(): number | undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { Bus } from '@errand/bus';
 import type { Logger } from '@errand/runtime';
-import type { Heartbeat } from '../http/heartbeat.ts';
+import type { StreamBeat } from '../http/stream-beat.ts';
 import type { JobHistoryDeps } from './history/history.ts';
 import type { JobList } from './list/list-rows.ts';
 import type { LookUpDeps } from './look-up-job.ts';
@@ -17,7 +17,7 @@ interface Jobs extends LookUpDeps, JobHistoryDeps {
       readonly payloads: Pick<Bus['payloads'], 'open'>;
     };
   readonly list: JobList;
-  readonly heartbeat: Heartbeat;
+  readonly streamBeat: StreamBeat;
   readonly log: Logger;
   readonly appendTimeoutMs: number;
 }

@@ -4,13 +4,13 @@ import { Gauge, type Ops } from '@errand/runtime';
 import { z } from 'zod';
 
 /*
- * What each key has cost this gateway lately: the window and the one before it, of which there is a set of tallies each.
- * Time is that of reading, checking and writing JSON, and that of reading lists, which is what requests can make long.
+ * What each key has cost this gateway lately: in the current window and in the one before it, each with its own tallies.
+ * Time is that of reading, checking and writing JSON, and of reading lists: requests can make these long.
  * Bytes are those of connections, heads included.
  */
 
 const WINDOW_MS = 60_000;
-/** Of so many keys there are tallies of their own; those that come later in a window count as others. */
+/** So many keys have tallies of their own; those that come later in a window are counted together. */
 const MAX_KEYS = 1_000;
 const TOLD = 10;
 const OTHERS = 'others';
@@ -47,7 +47,7 @@ export interface KeyUsage {
 }
 
 const none = (): Tally => ({ requests: 0, refused: 0, busy_ms: 0, read_ms: 0, bytes_in: 0, bytes_out: 0 });
-/** Of no more than this together, a key that has most of it costs nobody anything. */
+/** Below this total, even the key with the largest share costs nobody anything. */
 const LITTLE: z.infer<typeof UsageView> = {
   requests: 100,
   refused: 10,

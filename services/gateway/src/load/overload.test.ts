@@ -41,13 +41,13 @@ test('under a load that lasts a turn takes what it can, and refuses no more once
   expect(await turn(150, 1)).toBe(0);
 });
 
-test('of very many requests at once those are refused that would wait for three seconds', async () => {
+test('of very many requests at once, those that would wait for three seconds are refused', async () => {
   const { turn } = createLoad();
   expect(await turn(2_900, 1)).toBe(0);
   expect(await turn(3_500, 1)).toBe(499);
 });
 
-test('appends that are too many at the same time are refused, and others are taken once some are done', async () => {
+test('too many appends at the same time are refused, and more are taken once some are done', async () => {
   const done = Promise.withResolvers<string>();
   const append = limitAppends((_job: number) => done.promise, 3);
   const first = [1, 2, 3].map(append);
@@ -60,7 +60,7 @@ test('appends that are too many at the same time are refused, and others are tak
 const answer = () => ({ status: 503, headers: {}, body: '' });
 const onRefused = () => {};
 
-test('operators and probes are always answered', () => {
+test('operators and health checks are always answered', () => {
   const refuse = createOverloadRefusal({
     load: () => 'flooded',
     share: { isHeavy: () => true },

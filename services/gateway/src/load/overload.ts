@@ -15,11 +15,11 @@ const TURN_MS = 100;
 /** Long turns that follow each other for twenty seconds are a load that lasts: they have had this share of the time. */
 const STRAIN_MS = 10_000;
 const LASTING = 1 - Math.exp(-20_000 / STRAIN_MS);
-/** A turn of many requests is not longer than the first in any case, and than the second under a load that lasts. */
+/** A turn of many requests never lasts longer than the first of these, nor, under a load that lasts, than the second. */
 const LONGEST_BURST_MS = 3_000;
 const LONGEST_TURN_MS = 1_000;
 const MANY = 10;
-/** Operators and probes are always answered. */
+/** Operators and health checks are always answered. */
 const ALWAYS = /^\/(?:admin\/|healthz|readyz|metrics)/;
 
 /** With so many appends under way the log is behind: another one would wait for longer than its caller wants to. */
@@ -45,7 +45,7 @@ export function limitAppends<A extends unknown[], T>(
 /** How much there is to do. `overloaded`: too much for those who cause it; `flooded`: for everybody. */
 type Load = 'bearable' | 'overloaded' | 'flooded';
 
-/** Says it of each request, as it comes. `now` is a clock that never goes back, in ms. */
+/** Asked for each request, as it comes. `now` is a clock that never goes back, in ms. */
 export function createLoadCheck(now: () => number = () => performance.now()): () => Load {
   let began: number | undefined;
   let ended = now();

@@ -8,7 +8,7 @@ function work(ms: number): number {
   return ms;
 }
 
-test('a caller who dwarfs the others is idle for most of the time, and others meet no rest', async () => {
+test('a caller who dwarfs the others is idle for most of the time, and the others never have to rest', async () => {
   const pace = createPace({ dwarfsOthers: (caller) => caller === 'attacker' }, 20);
   const order: string[] = [];
   const done = (name: string) => () => order.push(name);
@@ -20,7 +20,7 @@ test('a caller who dwarfs the others is idle for most of the time, and others me
   expect(order).toEqual(['first', 'other', 'other', 'other', 'other', 'other', 'second']);
 });
 
-test('of a caller of whom too many wait, more are refused', async () => {
+test('a caller with too many pieces of work waiting is refused more', async () => {
   const pace = createPace({ dwarfsOthers: () => false }, 20);
   const asked = await Promise.allSettled(Array.from({ length: 40 }, () => pace('a', () => 1)));
   const refused = asked.filter((each) => each.status === 'rejected');
@@ -29,7 +29,7 @@ test('of a caller of whom too many wait, more are refused', async () => {
   expect(await pace('a', () => 2)).toBe(2);
 });
 
-test('work that throws gives the turn on', async () => {
+test('work that throws passes the turn on', async () => {
   const pace = createPace({ dwarfsOthers: () => false }, 20);
   const failing = pace('a', () => {
     throw new Error('no JSON');

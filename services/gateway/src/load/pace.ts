@@ -5,7 +5,7 @@ import type { FairShare } from './fair-share.ts';
  * Does the work of each caller one piece after the other. After each piece of a caller who costs several times what
  * others cost, the caller's next one waits for a multiple of the time that this one took, so that those who ask for
  * little hardly ever meet it.
- * @throws Refusal too_many_requests for a caller of whom too many wait
+ * @throws Refusal too_many_requests for a caller with too many pieces of work waiting
  */
 export type Pace = <T>(caller: string, work: () => T | Promise<T>) => Promise<T>;
 

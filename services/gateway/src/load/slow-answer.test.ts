@@ -5,7 +5,7 @@ import { answerSlowly } from './slow-answer.ts';
 const c = { env: { requestId: 'r-1' } } as Ctx;
 const PACE = { soonMs: 1, beatMs: 1 };
 
-test('what is there soon is answered as ever, a failure too', async () => {
+test('an answer that is there soon is sent as usual, a failure too', async () => {
   const response = await answerSlowly(c, Promise.resolve({ a: 1 }));
   expect([response.headers.get('content-type'), await response.text()]).toEqual([
     'application/json',
@@ -14,7 +14,7 @@ test('what is there soon is answered as ever, a failure too', async () => {
   await expect(answerSlowly(c, Promise.reject(new Error('no')))).rejects.toThrow('no');
 });
 
-test('what takes long begins with spaces and is JSON all the same', async () => {
+test('an answer that takes long begins with spaces and is still JSON', async () => {
   const { promise, resolve } = Promise.withResolvers<object>();
   const response = await answerSlowly(c, promise, PACE);
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -25,7 +25,7 @@ test('what takes long begins with spaces and is JSON all the same', async () => 
   expect(JSON.parse(text)).toEqual({ a: 1 });
 });
 
-test('what fails late breaks off', async () => {
+test('an answer that fails late breaks off', async () => {
   const { promise, reject } = Promise.withResolvers<object>();
   const response = await answerSlowly(c, promise, PACE);
   reject(new Error('no'));

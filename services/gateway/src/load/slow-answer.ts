@@ -5,7 +5,7 @@ const encoder = new TextEncoder();
 
 /**
  * Answers a call whose answer may take many minutes, through proxies that take silence for death. What is there within
- * 20 seconds is answered as ever, errors too. From then on the answer is a 200 whose body begins with spaces, which JSON
+ * 20 seconds is answered as usual, errors too. From then on the answer is a 200 whose body begins with spaces, which JSON
  * allows, one every 10 seconds; if the call fails after that, the body ends in the middle.
  */
 export async function answerSlowly(c: Ctx, body: Promise<unknown>, pace = PACE): Promise<Response> {

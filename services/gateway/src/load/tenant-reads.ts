@@ -19,7 +19,7 @@ export interface TenantReads {
 
 /** Lists of one tenant that wait, are read or are being taken by their callers. */
 const MAX_UNDER_WAY = 32;
-/** How long a tenant who reads most rests, in times of what the read took. */
+/** How long a tenant who reads most rests, in multiples of the time that the read took. */
 const REST = 4;
 
 export function createTenantReads(
@@ -46,7 +46,7 @@ export function createTenantReads(
       if (lists.count(tenantId) >= MAX_UNDER_WAY) throw new Refusal('too_many_reads');
       const { leave } = lists.enter(tenantId);
       const read = async () => {
-        // Nobody reads what a caller asked for that is gone.
+        // Nothing is read for a caller that is gone.
         if (c.req.raw.signal.aborted) throw new Refusal('too_many_reads');
         const began = performance.now();
         try {

@@ -94,7 +94,7 @@ function usable(schema: Record<string, unknown>): Record<string, unknown> {
 
 const MAX_DEPTH = 5;
 
-/** An input's schema that takes `_job` too, wherever it is closed to members that it does not name. */
+/** The input's schema, changed to accept `_job` wherever it refuses members that it does not name. */
 function withJobOptions(schema: Schema, components: Record<string, Schema>): Schema {
   return { ...opened(schema, components, 0), type: 'object' };
 }

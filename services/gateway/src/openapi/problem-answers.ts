@@ -30,7 +30,7 @@ const HEADERS: Record<number, readonly HeaderName[]> = {
   503: ['Retry-After'],
 };
 
-/** One status with all codes that an operation may answer it with. `name` is the same for the same of both. */
+/** One status with all codes that an operation may answer it with. `name` is the same for the same status and codes. */
 export interface ProblemAnswer {
   readonly name: string;
   readonly status: number;

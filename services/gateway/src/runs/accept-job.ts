@@ -120,10 +120,10 @@ async function request(
   const { caller, jobId, nowMs } = sent;
   c.env.jobId = jobId;
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
-  const { appendTimeoutMs, inlinePayloadBytes, room, bus } = deps.runs;
+  const { appendTimeoutMs, inlinePayloadBytes, logRoom, bus } = deps.runs;
   const { tenantId } = caller;
   const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
-  room.admitRuns({ jobs: 1, bytes: Math.min(bytes, inlinePayloadBytes) });
+  logRoom.admitRuns({ jobs: 1, bytes: Math.min(bytes, inlinePayloadBytes) });
   const order = await storeInput(deps.runs, sent.order, { tenantId, jobId, bytes });
   const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
   // Whoever calls the webhook must find what to sign with.

@@ -193,26 +193,26 @@ function createAttempts() {
   };
 }
 
-interface JudgedRequest<B extends JsonBody, T> {
+interface ReplayableRequest<B extends JsonBody, T> {
   readonly tenantId: string;
   /** What the request is, since a key means something to one kind only. */
   readonly kind: string;
   readonly readBody: () => Promise<B>;
-  /** Answers the request by what holds today. Its `readBody` reads the body once, however often it is called. */
-  readonly judge: (readBody: () => Promise<B>) => Promise<Response>;
+  /** Checks the request by what holds today, accepts it and answers. `readBody` reads the body once, however often it is called. */
+  readonly checkAndAccept: (readBody: () => Promise<B>) => Promise<Response>;
   /** Finds what was requested under a record. */
   readonly find: (record: IdempotencyRecord, body: B, isUnderWay: boolean) => Promise<T | undefined>;
   readonly answerFound: (found: T, body: B) => Response | Promise<Response>;
 }
 
 /**
- * Answers a request as it is judged today. One that is refused, but was accepted under its Idempotency-Key before, is
+ * Answers a request by what holds today. One that is refused, but was accepted under its Idempotency-Key before, is
  * answered as it was then: contracts change and move, and what was accepted stays so.
  */
 export async function answerOrReplay<B extends JsonBody, T>(
   c: Ctx,
   idempotency: Idempotency,
-  request: JudgedRequest<B, T>,
+  request: ReplayableRequest<B, T>,
 ): Promise<Response> {
   let reading: Promise<B> | undefined;
   const readBody = () => {
@@ -220,7 +220,7 @@ export async function answerOrReplay<B extends JsonBody, T>(
     return reading;
   };
   try {
-    return await request.judge(readBody);
+    return await request.checkAndAccept(readBody);
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     const key = readIdempotencyKey(c.req.raw.headers.get('idempotency-key'));

@@ -28,7 +28,7 @@ import type { RunDeps } from './runs-group.ts';
 const EmptyBody = named('EmptyRequest', z.strictObject({}));
 
 /**
- * A new job that is asked for what an ended one was, under the action's contract of today. Its deadlines are those of
+ * A new job with the request of an ended one, under the action's contract of today. Its deadlines are those of
  * a request that names none.
  */
 export const retryJob = defineRoute({
@@ -73,7 +73,7 @@ export const retryJob = defineRoute({
       tenantId,
       kind: 'retry',
       readBody: () => readOptionalJsonObject(c, deps.http),
-      judge: (readBody) => judge(c, deps, { caller, jobId, nowMs, readBody }),
+      checkAndAccept: (readBody) => checkAndAccept(c, deps, { caller, jobId, nowMs, readBody }),
       find: (record) =>
         findAccepted(deps.jobs, { tenantId, action: undefined, jobId: record.job_id }, record),
       answerFound(job) {
@@ -84,7 +84,7 @@ export const retryJob = defineRoute({
   },
 });
 
-async function judge(
+async function checkAndAccept(
   c: Ctx,
   deps: RunDeps,
   sent: { caller: Caller; jobId: string; nowMs: number; readBody: () => Promise<JsonBody> },

@@ -17,7 +17,7 @@ export function jobLinks(
   };
 }
 
-/** What the answer to a run says of its job, again and again the same. */
+/** What the answer to a run says of its job, the same each time. */
 export interface AcceptedJob {
   readonly jobId: string;
   /** Version of the job's JobRequested. */

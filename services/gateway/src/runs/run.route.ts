@@ -51,14 +51,14 @@ export const runAction = defineActionRoute({
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
     const readBody = () => readJsonObject(c, deps.http);
-    if (dryRun) return judge(c, deps, { caller, dryRun, readBody });
+    if (dryRun) return checkAndAccept(c, deps, { caller, dryRun, readBody });
     const { tenantId } = caller;
     const { action } = path;
     return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,
       kind: 'run',
       readBody,
-      judge: (read) => judge(c, deps, { caller, dryRun, readBody: read }),
+      checkAndAccept: (read) => checkAndAccept(c, deps, { caller, dryRun, readBody: read }),
       find: (record) => findAccepted(deps.jobs, { tenantId, action, jobId: record.job_id }, record),
       answerFound(job) {
         const links = jobLinks({ tenantId, jobId: job.jobId }, path.prefix);
@@ -68,7 +68,7 @@ export const runAction = defineActionRoute({
   },
 });
 
-async function judge(
+async function checkAndAccept(
   c: Ctx,
   deps: RunDeps,
   { caller, dryRun, readBody }: { caller: Caller; dryRun: boolean; readBody: () => Promise<JsonBody> },

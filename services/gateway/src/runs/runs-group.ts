@@ -2,7 +2,7 @@ import type { Bus } from '@errand/bus';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import type { BodyLimits, HttpGroup } from '../http/read-body.ts';
 import type { JobsGroup } from '../jobs/jobs-group.ts';
-import type { LogRoom } from '../load/log-capacity.ts';
+import type { LogRoom } from '../load/log-room.ts';
 import type { WebhooksGroup } from '../webhooks/webhooks-group.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { StoreInputDeps } from './request-job.ts';
@@ -23,7 +23,7 @@ interface Runs extends StoreInputDeps, OrderLimits {
   };
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
-  readonly room: LogRoom;
+  readonly logRoom: LogRoom;
   readonly now: () => number;
   readonly appendTimeoutMs: number;
   /** For how long a payload is kept after it was stored. */

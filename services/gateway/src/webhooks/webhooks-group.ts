@@ -2,7 +2,7 @@ import type { Bus } from '@errand/bus';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import type { AskDeps } from './deliveries/ask-webhooks.ts';
 import type { DeliveryLog } from './deliveries/delivery-rows.ts';
-import type { TestAllowance } from './deliveries/probe-allowance.ts';
+import type { TestAllowance } from './deliveries/test-allowance.ts';
 import type { EndpointHealthStore } from './endpoints/endpoint-health.ts';
 import type { EndpointDeps } from './endpoints/endpoint-store.ts';
 import type { UrlRules } from './endpoints/endpoint-url.ts';

@@ -31,8 +31,8 @@ interface RebuildsDeps extends Pick<RebuildDeps, 'bus' | 'now' | 'signal' | 'pag
 }
 
 /**
- * Any process of the service answers the commands, and any works on a rebuild: the one whose session holds the lock.
- * Postgres frees it with the session, so a process that dies is succeeded by one that looks.
+ * Any process of the service answers the commands. The one whose session holds the lock works on the rebuild; Postgres
+ * frees the lock with the session, so another process takes over from one that dies.
  */
 export function createRebuilds(deps: RebuildsDeps): Rebuilds {
   const { db, now, log } = deps;

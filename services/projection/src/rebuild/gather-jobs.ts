@@ -10,13 +10,13 @@ import { summaryLine } from '../live/job-rows.ts';
  * What is held is not written, so everything counts as read only up to the first event of the oldest job held. Jobs are
  * held in the order of their first events, hence that is the one let go first.
  *
- * Events are held as text and read when their job is let go, which is a row from then on: objects that live for a while
- * cost more than all that is done with them.
+ * Events are held as text and parsed when their job is let go and becomes a row: objects that live for a while cost
+ * more than all that is done with them.
  */
 
 /** A place in the log with what lies before it. */
 export interface LogPlace {
-  /** Place in the long log. */
+  /** Place in the audit log. */
   readonly position: number;
   readonly version: number;
   readonly events: number;

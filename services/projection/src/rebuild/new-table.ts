@@ -16,7 +16,7 @@ import { sql } from 'kysely';
 const NEW = 'job_summary_rebuild';
 const IN_USE = 'job_summary';
 
-/** How long readers may have to queue behind the wait for the last one of them, in the moment of the swap. */
+/** How long readers may queue at the swap, while it waits for the last one before them. */
 const READERS_WAIT = '300ms';
 const WRITERS_WAIT = '5s';
 

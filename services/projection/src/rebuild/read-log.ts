@@ -5,15 +5,15 @@ import { createJobGatherer, type GatherLimits, type LogPlace } from './gather-jo
 import type { PageWriter } from './write-pages.ts';
 
 /*
- * The long log on its way into the table of a rebuild. Jobs are written whole where that works, while the next ones are
+ * The audit log on its way into the table of a rebuild. Jobs are written whole where that works, while the next ones are
  * read. It does not where Postgres refuses one, be it for what an event holds or because the job has a row: then it is not
  * known which event is at fault, so what was read since the place reached is read again and folded event by event, up to
  * where that happened.
  */
 
-/** Pages are short: what is made of an event is garbage before it is looked at as something that stays. */
+/** Pages are short, so what is made of an event is garbage before the collector takes it for long-lived. */
 const READ_PAGE = 500;
-/** Those that are folded event by event: more events hold more of a job's, whose row is then written less often. */
+/** Pages that are folded event by event: longer ones hold more of a job's events, so its row is written less often. */
 const FOLDED_PAGE = 2_500;
 /** Characters of events that are held. */
 const HELD_LENGTH = 32_000_000;
@@ -44,7 +44,7 @@ export interface ReadProgress {
 }
 
 /**
- * Reads from a place to the end of the long log and resolves with the place there.
+ * Reads from a place to the end of the audit log and resolves with the place there.
  * @throws RebuildEnded; LogUnavailable; what Postgres throws
  */
 export async function readLongLog(from: LogPlace, deps: LongLogDeps): Promise<LogPlace> {

@@ -12,9 +12,9 @@ import { createPageWriter } from './write-pages.ts';
 /*
  * job_summary made again from the log while everybody goes on using it:
  *
- *   reading       the long log, from 7 days ago to its end, into a table beside the one in use
+ *   reading       the audit log, from 7 days ago to its end, into a table beside the one in use
  *   indexing      that table
- *   catching_up   with the log itself, from where the long one ended
+ *   catching_up   with the log itself, from where the audit log ended
  *   done          in one transaction: writers are locked out, what the log got until then is folded in, the table in use
  *                 is dropped and the new one takes its name
  *
@@ -88,7 +88,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
         bus.jobs.reach(),
         bus.audit.firstVersion(),
       ]);
-      // Where the long log is the shorter one, as by its settings, all of the log is read behind it.
+      // Where the audit log is the shorter one, as by its settings, all of the log is read behind it.
       const isShort = auditFrom === 0 || auditFrom > firstVersion;
       place = { ...read, version: isShort ? Math.max(0, firstVersion - 1) : Math.max(read.version, reached) };
     },

@@ -1,11 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RecordedEvent } from '@errand/contracts';
-import { foldJob, type JobState } from '@errand/domain';
+import { foldJob, type JobState, type Register } from '@errand/domain';
 import { throughRow } from '@errand/postgres';
 
-/** The groups of columns that are set together. */
-const GROUPS = ['request', 'phase', 'attempt', 'progress', 'outcome', 'cancelRequested'] as const;
-export type DifferingGroup = (typeof GROUPS)[number] | 'version' | 'job';
+/** The registers of a job's state: the groups of columns that are set together. */
+type Group = { [K in keyof JobState]: JobState[K] extends Register<unknown> ? K : never }[keyof JobState];
+/** A record, so that types miss a register that is left out. */
+const COMPARED: Record<Group, true> = {
+  request: true,
+  phase: true,
+  attempt: true,
+  progress: true,
+  outcome: true,
+  cancelRequested: true,
+};
+const GROUPS = Object.keys(COMPARED) as Group[];
+export type DifferingGroup = Group | 'version' | 'job';
 
 /** The groups in which a row is not what the log folds to. */
 export function differingGroups(row: JobState, folded: JobState): DifferingGroup[] {

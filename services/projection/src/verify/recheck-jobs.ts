@@ -6,7 +6,7 @@ import { historyFaults } from './history-faults.ts';
 import { readRows } from './stored-rows.ts';
 import { forEachParallel, passedVersion, type Suspect, type VerifyRun } from './verify-context.ts';
 
-/** Of one job, going through the long log. */
+/** Of one job, going through the audit log. */
 const LIMITS = { maxEntries: 1_000_000, maxMs: 15_000 };
 /** How long the read model may take to pass what was read of the log. */
 const PASS_MS = 30_000;
@@ -47,7 +47,7 @@ async function recheckSome(run: VerifyRun, suspects: readonly Suspect[]): Promis
     const row = rows.get(jobId);
     if (!row) return run.findings.add('row_missing', { id: jobId, detail: `${before.length} events` });
     const newest = Math.max(...before.map(({ version }) => version));
-    // Behind the row there may be more by then.
+    // By then there may be events newer than the row.
     const events = row.version > newest ? ((await readAll(run, suspect)) ?? before) : before;
     const groups = groupsAgainstHistory(row, events, newest);
     if (groups.length === 0) return;

@@ -19,7 +19,8 @@ import {
  *   is new, at another path, and others are served     refused: two actions have one name
  *   is new, and nobody else serves any                 it is served; contracts at other paths take no more runs
  *
- * A new contract takes a slot. Where none is free, one that no job needs any more gives up its own.
+ * A slot is one of the numbers of an action's four consumers, 0 to 3. A new contract takes a free one; where there is
+ * none, a contract that no job needs any more gives up its own.
  */
 
 export type Refused = Extract<SchedulerAnswer<'announce'>, { kind: 'refused' }>;

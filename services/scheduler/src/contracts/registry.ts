@@ -22,7 +22,7 @@ export interface ContractRegistry extends Disposable {
   announce(request: SchedulerRequest<'announce'>): Promise<SchedulerAnswer<'announce'>>;
   /** A contract takes no more runs, unless another executor serves it. */
   withdraw(request: SchedulerRequest<'withdraw'>): Promise<SchedulerAnswer<'withdraw'>>;
-  /** Writes down whom nobody serves any more, and forgets contracts that no job needs. @throws LogUnavailable */
+  /** Notes which contracts nobody serves any more, and forgets those that no job needs. @throws LogUnavailable */
   sweep(): Promise<void>;
   /** What is known of an action, from memory. */
   peek(action: string): ActionRecord | undefined;

@@ -3,7 +3,7 @@ import { type Logger, repeat } from '@errand/runtime';
 import { adopt, type Moved, type MoveOnDeps, moveOn } from './move-on.ts';
 import type { OpenJob, OpenJobs } from './open-jobs.ts';
 
-/** Jobs at once. */
+/** How many jobs are moved on at once. */
 const PARALLEL = 64;
 /** After a failure, and for jobs that nobody can run. */
 const AGAIN_MS = 1_000;

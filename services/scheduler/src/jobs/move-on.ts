@@ -8,7 +8,7 @@ export interface MoveOnDeps {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'read'> } & {
     readonly commands: Pick<Bus['commands'], 'askHolds'>;
   };
-  /** Unix milliseconds by the clock of the log's server: no other one ends waits. */
+  /** Unix milliseconds by the clock of the log's server: no other clock ends waits. */
   readonly now: () => number;
   /** The contract whose executors run jobs of an action that name none. */
   readonly contractOf: (action: string) => string | undefined;
@@ -53,7 +53,7 @@ export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Pr
 }
 
 /**
- * Has a job of before contracts had ids run by the executors of the action's contract of today.
+ * Has a job from before contracts had ids run by the executors of the action's contract of today.
  * @throws LogUnavailable
  */
 export async function adopt({ ref, executorId }: OpenJob, deps: MoveOnDeps): Promise<Moved> {

@@ -3,7 +3,7 @@ import { isEndingType, type JobRef, parseJobSubject, type RecordedEvent } from '
 /** A job that has not ended, as far as time moves it on. Instants are Unix milliseconds. */
 export interface OpenJob {
   readonly ref: JobRef;
-  /** Undefined for a job of before contracts had ids. */
+  /** Undefined for a job from before contracts had ids. */
   readonly contractId: string | undefined;
   readonly finishBy: number;
   /** Undefined once an attempt has begun. */
@@ -15,7 +15,7 @@ export interface OpenJob {
 }
 
 /**
- * The jobs that have not ended, folded from the log in its order. Asks for some 300 bytes a job; the log tells the rest
+ * The jobs that have not ended, folded from the log in its order. It takes some 300 bytes a job; the log tells the rest
  * once a job's time has come.
  */
 export interface OpenJobs {
@@ -31,7 +31,7 @@ export interface OpenJobs {
   countOf(action: string, contractId: string): number;
   /** How many wait for a time to come. */
   waiting(): number;
-  /** Jobs of before contracts had ids. */
+  /** Jobs from before contracts had ids. */
   withoutContract(): Iterable<OpenJob>;
 }
 
@@ -95,7 +95,7 @@ export function createOpenJobs(): OpenJobs {
           return set({ ...job, contractId, wakeAt: undefined, executorId: undefined });
         }
         case 'JobCancelRequested':
-          // A deferred attempt is gone on with, so that it can be stopped.
+          // A deferred attempt is resumed at once, so that it can be stopped.
           return job.wakeAt === undefined ? undefined : set({ ...job, wakeAt: 0 });
       }
     },
@@ -112,7 +112,7 @@ export function createOpenJobs(): OpenJobs {
         const entry = queue.takeUntil(nowMs);
         if (!entry) break;
         const job = open.get(entry.jobId);
-        // Of a job that has moved on there is another entry.
+        // A job that has moved on has another entry.
         if (job && (entry.isPutBack || nextOf(job) === entry.atMs)) jobs.push(job);
       }
       return jobs;

@@ -177,7 +177,7 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
         timedOut: failed?.errorCode === 'timeout',
         overloaded: failed?.overloaded ?? false,
         // One job's URL that is gone says nothing about those of others.
-        holdUntilMs: gone && ofJobs ? null : (failed?.notBeforeMs ?? null),
+        heldUntilMs: gone && ofJobs ? null : (failed?.heldUntilMs ?? null),
       });
       pump();
       await record(attempted, delivery);

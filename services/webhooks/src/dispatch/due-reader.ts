@@ -29,7 +29,7 @@ export function createDueReader(deps: {
   let stopped = false;
 
   async function readSome(reads: readonly Read<DueDelivery>[]): Promise<void> {
-    // What is in hand now may be over when the rows come, and they as they were before.
+    // Attempts under way now may be over when the rows come, and the rows may be as they were before.
     const inHandBefore = new Set(inHand);
     try {
       const pages = await readPages(

@@ -18,7 +18,7 @@ import { type Breaker, CLOSED, lifted } from '../pacing/breaker.ts';
 
 const DISABLE_AFTER_MS = 5 * 86_400_000;
 const DISABLE_AFTER_ATTEMPTS = 10;
-export const GONE_PAUSE_MS = 60_000;
+export const GONE_HOLD_MS = 60_000;
 /** The operator is warned when an endpoint has been failing for this long. */
 const WARN_AFTER_MS = [3_600_000, 2.5 * 86_400_000, 4 * 86_400_000];
 
@@ -111,7 +111,7 @@ export function afterAttempt(state: EndpointState, observed: Observed): Endpoint
 }
 
 function reasonToDisable(state: EndpointState, nowMs: number): 'gone' | 'failing' | undefined {
-  if (state.goneMs !== null && nowMs - state.goneMs >= GONE_PAUSE_MS) return 'gone';
+  if (state.goneMs !== null && nowMs - state.goneMs >= GONE_HOLD_MS) return 'gone';
   const failingMs = nowMs - (state.failingSinceMs ?? nowMs);
   return failingMs >= DISABLE_AFTER_MS && state.failedAttempts >= DISABLE_AFTER_ATTEMPTS
     ? 'failing'

@@ -7,7 +7,7 @@ const failure = (eventId: string, over: Partial<Parameters<typeof afterFailure>[
   eventId,
   probe: false,
   nowMs: 0,
-  holdUntilMs: null,
+  heldUntilMs: null,
   random: MID,
   ...over,
 });
@@ -61,9 +61,9 @@ test('a failure while half open opens it for longer than before', () => {
 });
 
 test('Retry-After opens it at once until then, and does not lengthen the waits', () => {
-  const held = afterFailure(CLOSED, failure('a', { holdUntilMs: 60_000 }));
+  const held = afterFailure(CLOSED, failure('a', { heldUntilMs: 60_000 }));
   expect(held).toEqual({ kind: 'open', step: 0, nextProbeMs: 60_000 });
-  expect(afterFailure(afterSuccess(held), failure('a', { holdUntilMs: 90_000 }))).toEqual({
+  expect(afterFailure(afterSuccess(held), failure('a', { heldUntilMs: 90_000 }))).toEqual({
     kind: 'open',
     step: 0,
     nextProbeMs: 90_000,
@@ -72,10 +72,10 @@ test('Retry-After opens it at once until then, and does not lengthen the waits',
 
 test('a probe is never due before the Retry-After of the last one, nor sooner than its own wait', () => {
   const probe = { probe: true, nowMs: 5_000 };
-  expect(afterFailure(OPEN, failure('a', { ...probe, holdUntilMs: 6_000 }))).toMatchObject({
+  expect(afterFailure(OPEN, failure('a', { ...probe, heldUntilMs: 6_000 }))).toMatchObject({
     nextProbeMs: 15_000,
   });
-  expect(afterFailure(OPEN, failure('a', { ...probe, holdUntilMs: 99_000 }))).toMatchObject({
+  expect(afterFailure(OPEN, failure('a', { ...probe, heldUntilMs: 99_000 }))).toMatchObject({
     nextProbeMs: 99_000,
   });
 });

@@ -1,5 +1,5 @@
 /*
- * Whether an endpoint is called at all. Opening is cheap, since the first probe comes 5 s later; what is dear is an
+ * Whether an endpoint is called at all. Opening is cheap, since the first probe comes 5 s later; what costs is an
  * endpoint that is down for days with a million deliveries waiting.
  *
  *   state       sends                        success                              failure
@@ -10,9 +10,9 @@
  *   half open   1 at once, then 2, then 4    a full window of them doubles it;    open, and the next probe waits twice
  *                                            beyond 4: closed                     as long as the last one
  *
- * Probes wait 5 s, 10 s, 20 s … 15 min, ±20 %. An endpoint that asks to be left alone (Retry-After) is opened at once
- * until the time that it named; that alone does not lengthen the waits. Whoever mends an endpoint does not wait for its
- * time: `lifted` lets a probe through at once.
+ * Probes wait 5 s, 10 s, 20 s … 15 min, ±20 %. An endpoint that asks not to be called (Retry-After) is held: its
+ * breaker opens at once until the time that it named; that alone does not lengthen the waits. Whoever mends an endpoint
+ * does not wait for its time: `lifted` lets a probe through at once.
  */
 
 export type Breaker =
@@ -32,11 +32,11 @@ export const CLOSED: Breaker = { kind: 'closed', failures: 0, failedIds: [] };
 
 export interface Failure {
   readonly eventId: string;
-  /** It was the attempt by which an open breaker feels its way. */
+  /** It was the probe of an open breaker. */
   readonly probe: boolean;
   readonly nowMs: number;
   /** The endpoint asked not to be called before this time. */
-  readonly holdUntilMs: number | null;
+  readonly heldUntilMs: number | null;
   /** In [0, 1). */
   readonly random: number;
 }
@@ -57,10 +57,10 @@ export function afterSuccess(breaker: Breaker): Breaker {
 }
 
 export function afterFailure(breaker: Breaker, failure: Failure): Breaker {
-  const { holdUntilMs } = failure;
+  const { heldUntilMs } = failure;
   switch (breaker.kind) {
     case 'closed': {
-      if (holdUntilMs !== null) return { kind: 'open', step: 0, nextProbeMs: holdUntilMs };
+      if (heldUntilMs !== null) return { kind: 'open', step: 0, nextProbeMs: heldUntilMs };
       const failures = breaker.failures + 1;
       const known = breaker.failedIds;
       const failedIds =
@@ -74,11 +74,11 @@ export function afterFailure(breaker: Breaker, failure: Failure): Breaker {
     case 'open':
       if (failure.probe) return opened(breaker.step + 1, failure);
       // It began before the breaker opened and says nothing new, but what it asks for holds.
-      return { ...breaker, nextProbeMs: Math.max(breaker.nextProbeMs, holdUntilMs ?? 0) };
+      return { ...breaker, nextProbeMs: Math.max(breaker.nextProbeMs, heldUntilMs ?? 0) };
     case 'half_open':
-      return holdUntilMs === null
+      return heldUntilMs === null
         ? opened(breaker.step + 1, failure)
-        : { kind: 'open', step: breaker.step, nextProbeMs: holdUntilMs };
+        : { kind: 'open', step: breaker.step, nextProbeMs: heldUntilMs };
   }
 }
 
@@ -99,8 +99,8 @@ export function breakerLimit(breaker: Breaker, limit: number, nowMs: number): nu
   }
 }
 
-function opened(step: number, { nowMs, holdUntilMs, random }: Failure): Breaker {
+function opened(step: number, { nowMs, heldUntilMs, random }: Failure): Breaker {
   const waitMs = Math.min(MAX_PROBE_MS, FIRST_PROBE_MS * 2 ** step);
   const jitteredMs = Math.round(waitMs * (1 + PROBE_JITTER * (2 * random - 1)));
-  return { kind: 'open', step, nextProbeMs: Math.max(nowMs + jitteredMs, holdUntilMs ?? 0) };
+  return { kind: 'open', step, nextProbeMs: Math.max(nowMs + jitteredMs, heldUntilMs ?? 0) };
 }

@@ -19,7 +19,7 @@ const result = (eventId: string, over: Partial<Ended> = {}): Ended => ({
   ok: true,
   timedOut: false,
   overloaded: false,
-  holdUntilMs: null,
+  heldUntilMs: null,
   ...over,
 });
 
@@ -39,7 +39,7 @@ function queueWith(underWay: number, limits = LIMITS) {
   return queue;
 }
 
-test('of an endpoint that has never been called one attempt has to end first', () => {
+test('an endpoint that has never been called gets one attempt, which has to end first', () => {
   const queue = createQueueState(0);
   expect(roomOf(queue, LIMITS, 0)).toBe(1);
   beginAttempt(queue, LIMITS, { eventId: 'a', nowMs: 0 });

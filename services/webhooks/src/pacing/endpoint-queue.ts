@@ -53,7 +53,7 @@ export interface Ended {
   readonly timedOut: boolean;
   /** It failed in a way that less load might mend. */
   readonly overloaded: boolean;
-  readonly holdUntilMs: number | null;
+  readonly heldUntilMs: number | null;
 }
 
 export function createQueueState(nowMs: number, breaker: Breaker = CLOSED): QueueState {

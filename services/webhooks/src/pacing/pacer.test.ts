@@ -50,7 +50,7 @@ function simulate(slots: number, storeMs = 0) {
     later(nowMs + Math.min(afterMs, TIMEOUT_MS), () => {
       // A failed delivery is due again behind the others, which the backlog stands for.
       if (!ok) endpoint.backlog++;
-      const failed = { timedOut, overloaded: timedOut, holdUntilMs: null };
+      const failed = { timedOut, overloaded: timedOut, heldUntilMs: null };
       pacer.answered(sent, { nowMs, random: random(), ok, ...failed });
       later(nowMs + storeMs, () => pacer.stored(sent, null));
     });

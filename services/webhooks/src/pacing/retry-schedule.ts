@@ -1,6 +1,6 @@
 /*
- * When a delivery is tried again at the earliest: an endpoint that asks to be left alone holds up its whole queue
- * (breaker.ts), which ends for all of it at once.
+ * The earliest time at which a delivery is tried again. An endpoint that asks not to be called holds its whole queue
+ * (breaker.ts), and the hold ends for all of it at once.
  *
  *   attempt             1    2     3      4     5      6      7     8     9     10     11
  *   wait before it      0    5 s   30 s   2 m   10 m   30 m   2 h   6 h   12 h  24 h   24 h

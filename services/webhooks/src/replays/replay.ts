@@ -34,15 +34,15 @@ import {
  */
 
 const PAGE = 200;
-/** How soon it is looked again whether an endpoint has kept up. */
+/** How soon a replay looks again whether its endpoint has kept up. */
 const PACE_MS = 250;
 
 export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read' | 'readRequests' | 'readEndings'> };
   readonly now: () => number;
-  /** Deliveries that an endpoint has pending at most for a replay to add to them. */
+  /** A replay adds deliveries only while its endpoint has fewer than this pending. */
   readonly replayBacklog: number;
-  /** How long a replay waits that could not go on. */
+  /** How long a replay that could not go on waits. */
   readonly retryMs: number;
 }
 

@@ -102,7 +102,7 @@ test('what fills a placeholder is percent-encoded', () => {
   expect(request.url).toBe('https://a.example/?s=a%20b%26c%3D%24%26');
 });
 
-test('while a secret is being replaced, who knows either one can verify, until the old one expires', () => {
+test('while a secret is being replaced, whoever knows either one can verify, until the old one expires', () => {
   const old = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
   const nowMs = Date.now();
   const during = compose({}, { previousSecrets: [{ secret: old, expiresMs: nowMs + 1 }] }, nowMs);

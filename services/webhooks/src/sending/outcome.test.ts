@@ -7,8 +7,8 @@ const TIMES = { nowMs: NOW_MS, maxRetryAfterMs: 3_600_000 };
 const answered = (status: number, retryAfter: string | null = null) =>
   outcomeOf({ kind: 'answered', status, retryAfter, response: '' }, TIMES);
 const broken = (error: unknown) => outcomeOf({ kind: 'broken', status: null, error }, TIMES);
-const failed = (errorCode: string, notBeforeMs: number | null = null) =>
-  expect.objectContaining({ kind: 'failed', errorCode, notBeforeMs, final: errorCode === 'gone' });
+const failed = (errorCode: string, heldUntilMs: number | null = null) =>
+  expect.objectContaining({ kind: 'failed', errorCode, heldUntilMs, final: errorCode === 'gone' });
 
 test.each([200, 201, 204, 299])('%d is delivered', (status) => {
   expect(answered(status)).toEqual({ kind: 'delivered' });
@@ -52,9 +52,9 @@ test('whatever Retry-After says, it holds for a second to the most that is allow
   fc.assert(
     fc.property(headers, (header) => {
       const outcome = answered(429, header);
-      if (outcome.kind !== 'failed' || outcome.notBeforeMs === null) return;
-      expect(outcome.notBeforeMs - NOW_MS).toBeGreaterThanOrEqual(1_000);
-      expect(outcome.notBeforeMs - NOW_MS).toBeLessThanOrEqual(3_600_000);
+      if (outcome.kind !== 'failed' || outcome.heldUntilMs === null) return;
+      expect(outcome.heldUntilMs - NOW_MS).toBeGreaterThanOrEqual(1_000);
+      expect(outcome.heldUntilMs - NOW_MS).toBeLessThanOrEqual(3_600_000);
     }),
   );
 });

@@ -1,5 +1,5 @@
 import { retryAfterMs } from '@errand/runtime';
-import { GONE_PAUSE_MS } from '../endpoints/endpoint-state.ts';
+import { GONE_HOLD_MS } from '../endpoints/endpoint-state.ts';
 
 /*
  * What one exchange means.
@@ -7,8 +7,8 @@ import { GONE_PAUSE_MS } from '../endpoints/endpoint-state.ts';
  *   the endpoint             the attempt    error code
  *   2xx, read in time        delivered
  *   3xx                      failed         redirect            never followed
- *   429, 503                 failed         http_status         with Retry-After: the queue pauses until then
- *   410                      failed         gone                this delivery for good; the queue pauses 60 s
+ *   429, 503                 failed         http_status         with Retry-After: the queue is held until then
+ *   410                      failed         gone                this delivery for good; the queue is held for 60 s
  *   any other status         failed         http_status
  *   no answer                failed         timeout, dns_failed, connection_refused, connection_closed, tls_failed,
  *                                           invalid_response, connection_failed
@@ -29,7 +29,7 @@ export type Outcome =
       kind: 'failed';
       errorCode: ErrorCode;
       /** Nothing may be sent to the endpoint before this time; null if it may. */
-      notBeforeMs: number | null;
+      heldUntilMs: number | null;
       /** No further attempt can mend it. */
       final: boolean;
       /** Fewer calls at once may mend it. */
@@ -54,7 +54,7 @@ type ErrorCode =
   | 'address_blocked'
   | 'scheme_blocked';
 
-/** Judges an attempt that ended at `nowMs`. An endpoint is heard for `maxRetryAfterMs` at most. */
+/** Judges an attempt that ended at `nowMs`. Its Retry-After counts up to `maxRetryAfterMs`. */
 export function outcomeOf(
   exchange: Exchange,
   { nowMs, maxRetryAfterMs }: { nowMs: number; maxRetryAfterMs: number },
@@ -66,19 +66,19 @@ export function outcomeOf(
   const { status, retryAfter } = exchange;
   if (status >= 200 && status < 300) return { kind: 'delivered' };
   if (status >= 300 && status < 400) return failed('redirect');
-  if (status === 410) return failed('gone', { final: true, notBeforeMs: nowMs + GONE_PAUSE_MS });
+  if (status === 410) return failed('gone', { final: true, heldUntilMs: nowMs + GONE_HOLD_MS });
   const asked = status === 429 || status === 503 ? retryAfterMs(retryAfter, nowMs) : null;
   return failed('http_status', {
-    notBeforeMs: asked === null ? null : nowMs + Math.min(asked, maxRetryAfterMs),
+    heldUntilMs: asked === null ? null : nowMs + Math.min(asked, maxRetryAfterMs),
     overloaded: status === 429 || status >= 500,
   });
 }
 
 function failed(
   errorCode: ErrorCode,
-  over: { notBeforeMs?: number | null; final?: boolean; overloaded?: boolean } = {},
+  over: { heldUntilMs?: number | null; final?: boolean; overloaded?: boolean } = {},
 ): Outcome {
-  return { kind: 'failed', errorCode, notBeforeMs: null, final: false, overloaded: false, ...over };
+  return { kind: 'failed', errorCode, heldUntilMs: null, final: false, overloaded: false, ...over };
 }
 
 /** Codes of Node and undici → ours. */

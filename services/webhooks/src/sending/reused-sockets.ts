@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 
 /*
- * An endpoint may close an idle connection just as a request is on its way over it. It has then seen nothing of the
- * request, and has nothing against it. That is so if the connection had carried an answer before, and was closed
- * without another byte of one. undici tells which socket a request is written to by this channel only.
+ * An endpoint may close an idle connection just as a request is on its way over it. Then it has not
+ * seen the request, which may be sent again. This is so if the connection had carried an answer before and was closed
+ * without another byte. Only this channel of undici says which socket a request is written to.
  */
 
 const SENDING = 'undici:client:sendHeaders';

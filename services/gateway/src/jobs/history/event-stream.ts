@@ -10,9 +10,9 @@ import { eventView } from './event-view.ts';
  *   id, event, data               each event, oldest first; the stream ends behind an ending
  *   :                             now and then, so that nobody takes the connection for dead
  *
- * Nothing is queued for a reader. It gets all that had happened when it came, page by page, and from then on what is
- * the newest of each type when it is ready for more. So one that is slow misses progress that was superseded meanwhile,
- * and never an ending.
+ * Nothing is queued for a reader. It gets all that happened before it came, page by page; from then on, whenever it is
+ * ready for more, the newest event of each type. So a slow reader misses progress that was superseded meanwhile, but
+ * never an ending.
  */
 
 const encoder = new TextEncoder();
@@ -69,7 +69,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
       },
       cancel: () => changes[Symbol.dispose](),
     },
-    // Without a queue of its own it reads for a reader that has taken all there was.
+    // Without a queue of its own, the stream reads only once its reader has taken everything.
     { highWaterMark: 0 },
   );
 }

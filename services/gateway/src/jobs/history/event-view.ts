@@ -32,8 +32,8 @@ function viewOf(option: EventSchema): z.ZodObject {
 
 /**
  * An event as callers read it: the CloudEvent with its version as an extension attribute. The input is left out: it may
- * be large, and who reads a job's events need not be who may read what was asked. So is where the operation of a
- * JobDeferred is found: it lies inside.
+ * be large, and whoever reads a job's events may not be allowed to read its input. Also left out is where the
+ * operation of a JobDeferred is found: that is internal.
  */
 export function eventView({ event, version }: RecordedEvent): object {
   switch (event.type) {

@@ -99,7 +99,7 @@ async function hasEnded(jobs: JobsGroup['jobs'], job: WantedHistory): Promise<bo
 
 function answerStream(c: Ctx, jobs: JobsGroup['jobs'], options: EventStreamOptions): Response {
   const { changes } = options;
-  const stopBeating = jobs.heartbeat.onBeat(() => changes.nudge());
+  const stopBeating = jobs.streamBeat.onBeat(() => changes.nudge());
   const owned = {
     ...changes,
     [Symbol.dispose]() {

@@ -5,16 +5,16 @@ import { createLimiter } from '@errand/runtime';
 
 export interface LongLog {
   /**
-   * A job as the long log tells it; undefined if that has been read to its end and holds nothing of the job.
+   * A job as the audit log tells it; undefined if that has been read to its end and holds nothing of the job.
    * @throws LogUnavailable, also when the job is not found within the limits
    */
   find(job: { tenantId: string; jobId: string; action: string | undefined }): Promise<JobState | undefined>;
 }
 
-/** The long log does not know jobs by their ids, so all that their tenant did at the time is read. One call at a time. */
+/** The audit log does not know jobs by their ids, so all that their tenant did at the time is read. One call at a time. */
 const READS_AT_ONCE = 1;
 
-/** For when the read model is away: it answers for few jobs, slowly, and rather not at all than wrongly. */
+/** Stands in while the read model is away: slow, for few jobs, and with no answer rather than a wrong one. */
 export function createLongLog(
   bus: { readonly audit: Pick<Bus['audit'], 'readHistory'> },
   limits: { maxEntries: number; maxMs: number },

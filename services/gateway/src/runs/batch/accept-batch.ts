@@ -86,7 +86,7 @@ async function request(deps: RunDeps, sent: SentBatch, record: IdempotencyRecord
   const { tenantId, action, right } = sent;
   const refused = new Set(record.refused);
   const wanted = right.filter((place) => !refused.has(place));
-  deps.runs.room.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
+  deps.runs.logRoom.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
   const appends = await sent.appendsOf(wanted, (place) => batchJobId(record.job_id, place));
   if (sent.hasWebhooks) await ensureJobSigner(deps.webhooks, tenantId);
   const outcomes = await deps.runs.bus.jobs.appendBatch(appends);

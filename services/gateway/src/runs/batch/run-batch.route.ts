@@ -26,8 +26,8 @@ import { answerBatch, BatchAnswer } from './batch-answer.ts';
 import { type BatchItem, batchErrors, checkBatchBody, type SentBatchBody } from './batch-order.ts';
 
 /**
- * Requests a job for each item that is right, all of them or, with 503, an unknown number. 202 tells of each item
- * what became of it; 422 that no item is right.
+ * Requests a job for each right item: for all of them or, with 503, for an unknown number. 202 says what became of
+ * each item; 422 that no item is right.
  */
 export const runBatch = defineActionRoute({
   method: 'post',
@@ -60,20 +60,20 @@ export const runBatch = defineActionRoute({
     const dryRun = isDryRun(c);
     const readBody = () => readFlawedJsonObject(c, deps.runs.batchLimits);
     let items: readonly BatchItem[] = [];
-    const judge = async (read: typeof readBody) => {
+    const checkAndAccept = async (read: typeof readBody) => {
       const addressed = await findAction(c, deps.runs.catalogue);
       const sent = await read();
       const origin = originOf(c, deps, caller);
       items = await checkItems(deps, { ...sent, addressed, origin, work: (item) => busy(c, item) });
       return acceptItems(c, deps, { items, addressed, origin, text: sent.text, dryRun });
     };
-    if (dryRun) return judge(readBody);
+    if (dryRun) return checkAndAccept(readBody);
     const { tenantId } = caller;
     return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,
       kind: 'run-batch',
       readBody,
-      judge,
+      checkAndAccept,
       async find(record, { body }, isUnderWay) {
         const batch = { tenantId, action: path.action, size: sizeOf(body) };
         const { jobs, isWhole } = await findBatch(deps.jobs, batch, record);
@@ -139,7 +139,7 @@ async function appendsOf(
 ): Promise<AppendRequest[]> {
   const { jobIdOf, origin, text } = sent;
   const { tenantId } = origin.caller;
-  // No item is larger than all of them: a batch without a large one is not measured item by item.
+  // No item is larger than the whole batch, so a small batch is not measured item by item.
   const bytes = Buffer.byteLength(text);
   const appends: AppendRequest[] = [];
   const breathe = createBreather();

@@ -79,8 +79,8 @@ export function createDeliveryLog(db: Db, log: Logger): DeliveryLog {
 }
 
 /**
- * A page reads a page: the newest deliveries below the cursor, in the order of the index, and of those that a filter
- * passes over no more than a limit. A page that ends at that limit may be short or empty and still have a next one.
+ * A page reads the newest deliveries below the cursor, in the order of the index, and passes over no more than a limit
+ * of those that the filter does not want. A page that ends at that limit may be short or empty and still have a next one.
  */
 async function readPage(db: Db, owner: Owner, query: DeliveryQuery) {
   const { statuses, types, jobId, limit } = query;

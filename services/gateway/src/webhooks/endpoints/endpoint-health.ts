@@ -73,7 +73,7 @@ export function createEndpointHealth(db: Db, log: Logger): EndpointHealthStore {
 
 /**
  * One row for each endpoint. What is pending is counted in the index that senders find their work in, which begins with
- * the shard, and no further than to one more than is told: a dead endpoint has any number waiting.
+ * the shard, and only up to one more than is shown: a dead endpoint may have any number waiting.
  */
 function healthRows(endpoints: readonly WebhookEndpoint[], maxPending: number) {
   const ids = endpoints.map(({ endpoint_id }) => endpoint_id);

@@ -6,7 +6,7 @@ import { Refusal } from '../../http/problem.ts';
 const ENDPOINT_ID = /^whe_[0-9a-f]{32}$/;
 
 export interface EndpointBucket extends WatchedBucket<WebhookEndpoint> {
-  /** Deletes those of a tenant that have expired: they count for nothing, and nobody else does. */
+  /** Deletes a tenant's expired endpoints: they count for nothing, and nothing else deletes them. */
   dropExpired(tenantId: string): Promise<void>;
 }
 

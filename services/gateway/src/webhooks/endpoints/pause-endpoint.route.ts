@@ -26,8 +26,8 @@ export const pauseWebhook = defineRoute({
 });
 
 /**
- * The endpoint is sent to, whether it was paused or disabled. What was disabled is a version of the record, so
- * another one is made in any case.
+ * Sends to the endpoint again, whether it was paused or disabled. It is a version of the record that was disabled, so
+ * a new version is made in any case.
  */
 export const resumeWebhook = defineRoute({
   method: 'post',

@@ -54,7 +54,7 @@ export async function checkChain(run: VerifyRun): Promise<Gaps> {
   return { has: (version) => run.tenantId === undefined && version >= keptFrom && isWithin(gaps, version) };
 }
 
-/** Jobs are compared by the long log, so it must reach as far back as JOBS does. */
+/** Jobs are compared by the audit log, so it must reach as far back as JOBS does. */
 async function checkReach(
   run: VerifyRun,
   { firstLinked, lastVersion }: { firstLinked: number | undefined; lastVersion: number },

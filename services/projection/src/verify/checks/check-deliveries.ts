@@ -90,7 +90,7 @@ export async function checkStuckDeliveries(run: VerifyRun): Promise<void> {
   }
 }
 
-/** Those of endpoints that are to be called, and were so for a while. */
+/** Those of endpoints that are to be called, and have been for a while. */
 async function withRecord(run: VerifyRun, heads: readonly Head[]): Promise<Head[]> {
   if (heads.length === 0) return [];
   const settledBefore = (await logTime(run)) - run.deps.graceMs;

@@ -18,7 +18,7 @@ const COMPARED_AT_ONCE = 500;
 const MAX_QUIET = 10_000;
 
 /**
- * Folds the long log and compares each job with its row; `onEnding` is told of each ending. Jobs that differ come under
+ * Folds the audit log and compares each job with its row; `onEnding` is told of each ending. Jobs that differ come under
  * suspicion, as those do whose events do not fit together.
  * @throws LogUnavailable
  */

@@ -6,7 +6,7 @@ const MAX_CANDIDATES = 50_000;
 
 /**
  * Finds rows of jobs that the log does not hold. Minutes that have more rows than the log has jobs are looked into: each
- * row's job is looked for in JOBS, and those that are not there in one further read of the long log.
+ * row's job is looked for in JOBS, and those that are not there in one further read of the audit log.
  * @throws LogUnavailable
  */
 export async function checkRows(run: VerifyRun, matched: ReadonlyMap<number, number>): Promise<void> {
@@ -30,7 +30,7 @@ export async function checkRows(run: VerifyRun, matched: ReadonlyMap<number, num
   }
 }
 
-/** Takes out those that the long log holds. */
+/** Takes out those that the audit log holds. */
 async function clearAudited(run: VerifyRun, candidates: Map<string, unknown>): Promise<void> {
   const sinceMs = Math.min(...[...candidates.keys()].map(uuidV7TimeMs)) - CLOCK_TOLERANCE_MS;
   for await (const page of run.deps.bus.audit.read({ tenantId: run.tenantId, sinceMs })) {

@@ -1,10 +1,10 @@
-/** Beats for any number of listeners with one timer, which runs only while there are any. */
-export interface Heartbeat {
+/** Keeps streams alive: beats for any number of them with one timer, which runs only while there are any. */
+export interface StreamBeat {
   /** Returns the way to stop listening. */
   onBeat(beat: () => void): () => void;
 }
 
-export function createHeartbeat(everyMs: number): Heartbeat {
+export function createStreamBeat(everyMs: number): StreamBeat {
   const beats = new Set<() => void>();
   let timer: NodeJS.Timeout | undefined;
   return {

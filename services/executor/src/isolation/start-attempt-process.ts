@@ -4,41 +4,41 @@ import { fileURLToPath } from 'node:url';
 import type { AttemptHooks, AttemptOrder } from '@errand/actions/execution';
 import type { ModuleCode } from '../loading/module-code.ts';
 import { type AttemptPort, type PortOutcome, runOverPort } from './attempt-port.ts';
+import { ATTEMPT_MARK, type FromProcess, type ToProcess } from './attempt-process.ts';
 import type { OnStray } from './guard-process.ts';
-import { ATTEMPT_MARK, type FromProcess, type ToProcess } from './isolated-attempt.ts';
 
 /** How another process gets at an action: by the code of its file, or by starting this process's main file again. */
 export type IsolatedCode = ModuleCode | 'main';
 
-export interface IsolatedAttempts extends AsyncDisposable {
+export interface AttemptProcesses extends AsyncDisposable {
   /**
    * Starts a process for one attempt, one after the other: many at once would keep each other from starting. Undefined
    * where it could not load the action, or is not needed any more.
    */
-  start(signal: AbortSignal): Promise<IsolatedProcess | undefined>;
+  start(signal: AbortSignal): Promise<AttemptProcess | undefined>;
 }
 
-export interface IsolatedProcess {
+export interface AttemptProcess {
   /** Runs the attempt, and ends the process with it. */
   run(order: AttemptOrder, hooks: AttemptHooks): Promise<PortOutcome>;
   /** Whether the attempt took its process down, or kept it from answering. */
   readonly hasDied: () => boolean;
 }
 
-const ENTRY = fileURLToPath(new URL('./isolated-attempt.ts', import.meta.url));
+const ENTRY = fileURLToPath(new URL('./attempt-process.ts', import.meta.url));
 const START_LIMIT_MS = 20_000;
 /** How long a process whose attempt has ended may take to end by itself. */
 const END_MS = 1_000;
 
-export function createIsolatedAttempts(
+export function createAttemptProcesses(
   code: IsolatedCode,
   actionName: string,
   onStray: OnStray,
-): IsolatedAttempts {
+): AttemptProcesses {
   const all = new Set<ChildProcess>();
   let starting: Promise<unknown> = Promise.resolve();
 
-  async function start(signal: AbortSignal): Promise<IsolatedProcess | undefined> {
+  async function start(signal: AbortSignal): Promise<AttemptProcess | undefined> {
     if (signal.aborted) return undefined;
     const child = startProcess(code);
     all.add(child);
@@ -56,7 +56,7 @@ export function createIsolatedAttempts(
       tell(child, { kind: 'load', actionName, ...(code === 'main' ? {} : { code }) });
       const limits = [gone.signal, signal, AbortSignal.timeout(START_LIMIT_MS)];
       await once(child, 'message', { signal: AbortSignal.any(limits) });
-      return isolatedProcess(child);
+      return attemptProcess(child);
     } catch {
       child.kill('SIGKILL');
       return undefined;
@@ -75,7 +75,7 @@ export function createIsolatedAttempts(
   };
 }
 
-function isolatedProcess(child: ChildProcess): IsolatedProcess {
+function attemptProcess(child: ChildProcess): AttemptProcess {
   let hasDied = false;
   return {
     hasDied: () => hasDied,

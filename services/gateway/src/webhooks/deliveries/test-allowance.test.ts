@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTestAllowance } from './probe-allowance.ts';
+import { createTestAllowance } from './test-allowance.ts';
 
 test('so many tests may be made in any minute, by each tenant', () => {
   let nowMs = 0;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createHeartbeat } from './heartbeat.ts';
+import { createStreamBeat } from './stream-beat.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -10,10 +10,10 @@ afterEach(() => {
 });
 
 test('one timer beats for all, and there is none when nobody listens', () => {
-  const heartbeat = createHeartbeat(15_000);
+  const beat = createStreamBeat(15_000);
   const beats = { a: 0, b: 0 };
-  const stopA = heartbeat.onBeat(() => beats.a++);
-  const stopB = heartbeat.onBeat(() => beats.b++);
+  const stopA = beat.onBeat(() => beats.a++);
+  const stopB = beat.onBeat(() => beats.b++);
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(30_000);
   stopA();
@@ -22,7 +22,7 @@ test('one timer beats for all, and there is none when nobody listens', () => {
   stopB();
   stopB();
   expect(vi.getTimerCount()).toBe(0);
-  heartbeat.onBeat(() => beats.a++);
+  beat.onBeat(() => beats.a++);
   vi.advanceTimersByTime(15_000);
   expect(beats.a).toBe(3);
 });

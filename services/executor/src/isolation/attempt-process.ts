@@ -1,5 +1,5 @@
 /*
- * The inside of a process for one attempt. Started by isolated-attempts.ts for action files; a main.ts of one's own is
+ * The inside of a process for one attempt. Started by start-attempt-process.ts for action files; a main.ts of one's own is
  * started again and serves its attempt in `runExecutor`.
  */
 import type { Action } from '@errand/actions';

@@ -10,7 +10,7 @@ import { targetOfEndpoint } from './sending/target.ts';
  * Calls an endpoint once with a `webhook.test` event: the same request, signature and gate as any delivery, so a test
  * that succeeds says something. It is stored nowhere, is never repeated, and works for paused and disabled endpoints.
  */
-export async function testEndpoint(
+export async function sendTest(
   request: WebhookRequest<'test'>,
   deps: { endpoints: Endpoints; sending: Sending; now: () => number },
 ): Promise<WebhookAnswer<'test'>> {

@@ -4,10 +4,9 @@ import { Gauge, type Ops } from '@errand/runtime';
 import { Refusal } from '../http/problem.ts';
 
 /*
- * A full log takes no endings either, and nothing could end. So what is left of it belongs to the jobs that are in it:
- * each of them is reserved the room for a start, a retry and an end, and runs get what lies below that and below the
- * share of the log that they may fill at most. From `TIGHT_LOG_RATIO` on executors keep out of the log what can do
- * without it.
+ * A full log takes no endings either, so no job could end. What is left of it therefore belongs to the jobs that are in
+ * it: each has room reserved for a start, a retry and an end. New runs get the rest, up to the share of the log that
+ * they may fill. From `TIGHT_LOG_RATIO` on, executors keep out of the log what need not be in it.
  */
 
 /** Whether the log has room for more jobs. */
@@ -25,7 +24,7 @@ export interface LogRoom {
 /** What an event takes beside what the caller has sent. */
 const ENVELOPE_BYTES = 1_024;
 const LOOK_MS = 250;
-/** Below half of the log it is looked at so much less often. */
+/** While less than half of the log is filled, it is looked at so many times less often. */
 const REST = 4;
 
 /**
