@@ -12,9 +12,9 @@ import { repeat, type ServiceContext } from '@errand/runtime';
 import { startCommands } from './commands.ts';
 import { checkConfig, type WebhooksConfig } from './config.ts';
 import { type Dispatcher, startDispatcher } from './dispatch/dispatcher.ts';
-import { startSweeping } from './dispatch/expire-deliveries.ts';
+import { startExpiring } from './dispatch/expire-deliveries.ts';
 import { watchEndpoints } from './endpoints/directory.ts';
-import { createEndpointStates, type EndpointStates } from './endpoints/health.ts';
+import { createEndpointStates, type EndpointStates } from './endpoints/endpoint-states.ts';
 import { fanOutOfNews } from './endpoints/news.ts';
 import { type IntakeDeps, onJobEnded } from './intake/on-job-ended.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -101,7 +101,7 @@ export async function startWebhooks(
   const dispatcher = resources.use(
     startDispatcher(config, { db, bus, endpoints, states, sending, schedule, now, log, metrics }),
   );
-  resources.use(startSweeping({ db, partitions, retentionMs, now, log, metrics }));
+  resources.use(startExpiring({ db, partitions, retentionMs, now, log, metrics }));
   const { publicUrl } = config;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
   const { found, lift } = dispatcher;

@@ -2,7 +2,7 @@ import { createDailyPartitions, migrate } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
 import { expect, test } from 'vitest';
 import { watchEndpoints } from '../src/endpoints/directory.ts';
-import { createEndpointStates, type EndpointStates } from '../src/endpoints/health.ts';
+import { createEndpointStates, type EndpointStates } from '../src/endpoints/endpoint-states.ts';
 import { fanOutOfNews } from '../src/endpoints/news.ts';
 import { CLOSED } from '../src/pacing/breaker.ts';
 import { receiver, startForEachTest, system, tenantId } from './system.ts';

@@ -5,7 +5,7 @@ import { createRepeats, type Logger } from '@errand/runtime';
 import type { WebhooksConfig } from '../config.ts';
 import { type DueDelivery, type Inserted, idOf, withResults } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
-import type { EndpointStates } from '../endpoints/health.ts';
+import type { EndpointStates } from '../endpoints/endpoint-states.ts';
 import type { Metrics } from '../metrics.ts';
 import { createPacer, type Send } from '../pacing/pacer.ts';
 import type { QueueKey } from '../pacing/queue-pages.ts';

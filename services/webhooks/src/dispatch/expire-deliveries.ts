@@ -7,7 +7,7 @@ const EXPIRY_INTERVAL_MS = 60_000;
 const RETENTION_INTERVAL_MS = 3_600_000;
 
 /** Gives up overdue deliveries each minute and drops old partitions each hour, and both at once. */
-export function startSweeping(deps: {
+export function startExpiring(deps: {
   db: Db;
   partitions: readonly DailyPartitions[];
   retentionMs: number;

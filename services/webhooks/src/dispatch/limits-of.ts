@@ -1,7 +1,7 @@
 import type { WebhookEndpoint } from '@errand/contracts';
 import type { DueDelivery } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
-import type { EndpointStates } from '../endpoints/health.ts';
+import type { EndpointStates } from '../endpoints/endpoint-states.ts';
 import type { QueueLimits } from '../pacing/endpoint-queue.ts';
 import type { QueueKey } from '../pacing/queue-pages.ts';
 import { isJobQueue } from '../sending/target.ts';

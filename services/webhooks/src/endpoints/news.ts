@@ -4,7 +4,7 @@ import type { QueueKey } from '../pacing/queue-pages.ts';
 import { isJobQueue } from '../sending/target.ts';
 import type { Endpoints } from './directory.ts';
 import type { EndpointState } from './endpoint-state.ts';
-import type { EndpointStates } from './health.ts';
+import type { EndpointStates } from './endpoint-states.ts';
 
 /** What has become of an endpoint, as it is told to people. */
 export interface EndpointNews {

@@ -13,7 +13,7 @@ import { foldJob, type JobState } from '@errand/domain';
 import type { DailyPartitions, Db } from '@errand/postgres';
 import { type Addressee, type FanOut, type Inserted, insertFanOuts } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
-import type { EndpointStates } from '../endpoints/health.ts';
+import type { EndpointStates } from '../endpoints/endpoint-states.ts';
 import { jobQueueId } from '../sending/target.ts';
 import { composeMessage } from './compose-message.ts';
 import { wantsMetadata, wantsResults } from './wants-event.ts';
