@@ -6,8 +6,10 @@ import { cancelReplay, redeliver } from './replays/replay-rows.ts';
 import { sendTest } from './send-test.ts';
 import type { Sending } from './sending/sender.ts';
 
-/** How often due replays are looked for. */
+/** How often due replays are looked for while there are some. */
 const REPLAY_INTERVAL_MS = 250;
+/** For so long after the last page, there are. */
+const REPLAYING_MS = 10_000;
 
 /** Answers what the service is asked to do, and works on replays, until disposed. */
 export async function startCommands(
@@ -22,14 +24,18 @@ export async function startCommands(
   const { db, bus, endpoints, now, lifeMs, found, lift, log } = deps;
   const stopped = new AbortController();
 
+  let replayedAt = Number.NEGATIVE_INFINITY;
+  let begun = Promise.resolve();
   async function workOnReplays(): Promise<void> {
     while (!stopped.signal.aborted) {
       const replay = await replayPage(deps);
       if (!replay) return;
+      replayedAt = performance.now();
       found([replay]);
     }
   }
 
+  const onReplayError = (err: unknown) => log.error({ err }, 'replay_failed');
   const handlers: WebhookHandlers = {
     async test(request) {
       const tested = await sendTest(request, deps);
@@ -54,7 +60,9 @@ export async function startCommands(
       if (!endpoints.find(request.tenant_id, request.endpoint_id)) {
         return { kind: 'refused', code: 'unknown_endpoint' };
       }
-      return { kind: 'started', replay_id: await startReplay(db, request, now()) };
+      const replay_id = await startReplay(db, request, now());
+      begun = workOnReplays().catch(onReplayError);
+      return { kind: 'started', replay_id };
     },
     cancel_replay: (request) => cancelReplay(db, request, now()),
   };
@@ -62,15 +70,15 @@ export async function startCommands(
     log.error({ err }, 'command_failed'),
   );
   const replaying = repeat(workOnReplays, {
-    everyMs: REPLAY_INTERVAL_MS,
+    everyMs: () => (performance.now() - replayedAt < REPLAYING_MS ? REPLAY_INTERVAL_MS : deps.retryMs),
     signal: stopped.signal,
-    onError: (err) => log.error({ err }, 'replay_failed'),
+    onError: onReplayError,
   });
   return {
     async [Symbol.asyncDispose]() {
       stopped.abort();
       stopAnswering();
-      await replaying;
+      await Promise.all([replaying, begun]);
     },
   };
 }

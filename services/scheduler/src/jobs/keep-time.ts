@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { LogUnavailable } from '@errand/bus';
 import { type Logger, repeat } from '@errand/runtime';
 import { adopt, type Moved, type MoveOnDeps, moveOn } from './move-on.ts';
@@ -7,6 +8,8 @@ import type { OpenJob, OpenJobs } from './open-jobs.ts';
 const PARALLEL = 64;
 /** After a failure, and for jobs that nobody can run. */
 const AGAIN_MS = 1_000;
+/** What the log's clock says is measured anew once a minute. */
+const LONGEST_SLEEP_MS = 5_000;
 
 /** Moves jobs on as their times come, until the signal. */
 export async function keepTime(
@@ -48,9 +51,26 @@ export async function keepTime(
     await Promise.all(old.map((job) => move(job, adopt)));
   }
 
+  /** Sleeps for a tick at least, and then until the nearest instant, also if that is set meanwhile. */
+  async function untilDue(): Promise<void> {
+    await pause(tickMs, undefined, { signal });
+    if (!isReady()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, Math.min(LONGEST_SLEEP_MS, open.nextAtMs() - now()));
+    wake = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+  let wake = () => {};
+  open.onNearer(() => wake());
+  signal.addEventListener('abort', () => wake(), { once: true });
+
   const onError = (err: unknown) => log.error({ err }, 'jobs_not_moved_on');
-  await Promise.all([
-    repeat(moveDue, { everyMs: tickMs, signal, onError }),
-    repeat(adoptOld, { everyMs: AGAIN_MS, signal, onError }),
-  ]);
+  const moving = async () => {
+    while (!signal.aborted) {
+      await moveDue().catch(onError);
+      await untilDue().catch(() => {});
+    }
+  };
+  await Promise.all([moving(), repeat(adoptOld, { everyMs: AGAIN_MS, signal, onError })]);
 }

@@ -25,6 +25,10 @@ export interface OpenJobs {
   get(jobId: string): OpenJob | undefined;
   /** Takes out jobs whose wait is over or whose deadline has passed, at most `limit`. Each comes once, unless put back. */
   due(nowMs: number, limit: number): OpenJob[];
+  /** The nearest instant at which a job may be due; Infinity for none. */
+  nextAtMs(): number;
+  /** Has this called, instead of an earlier one, whenever the nearest instant becomes a nearer one. */
+  onNearer(listener: () => void): void;
   /** Lets a job come again at an instant, if it has not ended. */
   putBack(jobId: string, atMs: number): void;
   /** How many have a contract. */
@@ -39,7 +43,8 @@ export function createOpenJobs(): OpenJobs {
   const open = new Map<string, OpenJob>();
   const old = new Map<string, OpenJob>();
   const counts = new Map<string, number>();
-  const queue = createTimeQueue();
+  let tellNearer = () => {};
+  const queue = createTimeQueue(() => tellNearer());
   let waiting = 0;
 
   function set(job: OpenJob): void {
@@ -117,6 +122,10 @@ export function createOpenJobs(): OpenJobs {
       }
       return jobs;
     },
+    nextAtMs: () => queue.nearest(),
+    onNearer(listener) {
+      tellNearer = listener;
+    },
     putBack(jobId, atMs) {
       if (open.has(jobId)) queue.add(atMs, jobId, true);
     },
@@ -155,8 +164,8 @@ interface TimeEntry {
   readonly isPutBack: boolean;
 }
 
-/** A binary heap: the nearest instant first. */
-function createTimeQueue() {
+/** A binary heap: the nearest instant first. `onNearer` is called when there is a nearer one than before. */
+function createTimeQueue(onNearer: () => void) {
   const heap: TimeEntry[] = [];
   const at = (place: number) => heap[place]?.atMs ?? Number.POSITIVE_INFINITY;
   function swap(a: number, b: number): void {
@@ -167,6 +176,7 @@ function createTimeQueue() {
   }
   return {
     add(atMs: number, jobId: string, isPutBack = false): void {
+      const isNearer = atMs < at(0);
       heap.push({ atMs, jobId, isPutBack });
       for (let place = heap.length - 1; place > 0; ) {
         const parent = (place - 1) >> 1;
@@ -174,7 +184,9 @@ function createTimeQueue() {
         swap(parent, place);
         place = parent;
       }
+      if (isNearer) onNearer();
     },
+    nearest: () => at(0),
     /** The nearest, if its instant has come. */
     takeUntil(nowMs: number): TimeEntry | undefined {
       const [first] = heap;
