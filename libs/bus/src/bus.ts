@@ -99,8 +99,8 @@ interface ServiceCommands extends ExecutorPresence, WebhookHints, VerifyCommand 
 }
 
 /** The parameters behind the connection. */
-type Rest<F extends (nc: NatsConnection, ...rest: never[]) => unknown> =
-  Parameters<F> extends [NatsConnection, ...infer R] ? R : never;
+type Rest<F extends (connection: never, ...rest: never[]) => unknown> =
+  Parameters<F> extends [unknown, ...infer R] ? R : never;
 
 const connections = new WeakMap<object, NatsConnection>();
 
@@ -182,8 +182,8 @@ export async function openBus(
     },
     consumers: {
       ...createStandings(jsm),
-      batches: (...args) => consumeBatches(nc, ...args),
-      work: (...args) => consumeWork(nc, ...args),
+      batches: (...args) => consumeBatches(connection, ...args),
+      work: (...args) => consumeWork(connection, ...args),
       provision: (...args) => provisionConsumer(nc, ...args),
       remove: (...args) => removeConsumer(nc, ...args),
       removeVersionOne: () => removeVersionOne(nc),

@@ -24,5 +24,6 @@ export {
   SEALING_KEY_SETTING,
   WEBHOOK_TARGET_SETTINGS,
 } from './settings/shared-settings.ts';
+export { createDelayed } from './time/delayed.ts';
 export { createRepeats, repeat } from './time/repeat.ts';
 export { watchClock } from './time/watch-clock.ts';

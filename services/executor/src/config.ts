@@ -35,7 +35,7 @@ export const settings = {
     env: 'ERRAND_ACTIONS_WATCH_MS',
     description: 'How often action files are checked for changes and reloaded; 0 never',
     unit: 'ms',
-    default: 1_000,
+    default: 5_000,
     min: 0,
     max: 3_600_000,
   }),

@@ -11,7 +11,7 @@ import { decodeEvent, encodeEvent, type Unreadable } from '../read/event-codec.t
 import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 import { assertExists, findConsumer } from './find-consumer.ts';
-import { openPulls } from './pulls.ts';
+import { type Connection, openPulls } from './pulls.ts';
 
 export interface BatchOptions {
   consumer: ConsumerSpec;
@@ -50,23 +50,23 @@ const PAUSE_AFTER_FAILURE_MS = 100;
  * Batches so have a price of their own only now and then, whatever the load. Resolves once stopped; unfinished events are
  * then given back.
  */
-export async function consumeBatches(nc: NatsConnection, options: BatchOptions): Promise<void> {
+export async function consumeBatches(connection: Connection, options: BatchOptions): Promise<void> {
   await Promise.all([
-    consumeArriving(nc, options),
-    consumeRedrives(nc, {
+    consumeArriving(connection, options),
+    consumeRedrives(connection, {
       ...options,
       handle: async (recorded) => {
         const [refused] = (await options.handle([recorded])) ?? [];
-        if (refused) await parkRefused(nc, refused, options);
+        if (refused) await parkRefused(connection.nc, refused, options);
         return { kind: 'done' };
       },
     }),
   ]);
 }
 
-async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promise<void> {
+async function consumeArriving(connection: Connection, options: BatchOptions): Promise<void> {
   const { maxBatch, lingerMs = 0 } = options;
-  const consumer = await findConsumer(nc, options.consumer, options.signal);
+  const consumer = await findConsumer(connection.nc, options.consumer, options.signal);
   if (!consumer) return;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
@@ -82,7 +82,7 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
         resolve();
       };
     });
-  const pulls = openPulls(nc, options.consumer, (delivery) => {
+  const pulls = openPulls(connection, options.consumer, (delivery) => {
     // So another process need not wait out the ack wait.
     if (signal.aborted) {
       delivery.nak();
@@ -118,7 +118,7 @@ async function consumeArriving(nc: NatsConnection, options: BatchOptions): Promi
     if (lingerMs > 0 && arrived.length < maxBatch) await linger();
     const batch = arrived.splice(0, maxBatch);
     room.notify();
-    await handleBatch(nc, batch, { ...options, signal });
+    await handleBatch(connection.nc, batch, { ...options, signal });
   }
   for (const delivery of arrived.splice(0)) delivery.nak();
   await pulls.close();

@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '@errand/contracts';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent, type Unreadable } from '../read/event-codec.ts';
 import { consumeRedrives, parkUnreadable } from './dead-letters.ts';
 import { type PullOptions, pullMessages, type Verdict } from './pull-messages.ts';
+import type { Connection } from './pulls.ts';
 
 export interface Work {
   readonly recorded: RecordedEvent;
@@ -22,10 +22,10 @@ export interface WorkOptions extends Omit<PullOptions, 'handle'> {
  * stopped and idle.
  * @throws when the consumer is gone; the process should restart, which provisions it again.
  */
-export async function consumeWork(nc: NatsConnection, options: WorkOptions): Promise<void> {
+export async function consumeWork(connection: Connection, options: WorkOptions): Promise<void> {
   const { handle } = options;
   await Promise.all([
-    pullMessages(nc, {
+    pullMessages(connection, {
       ...options,
       handle: async (message) => {
         const decoded = decodeEvent(message);
@@ -33,11 +33,11 @@ export async function consumeWork(nc: NatsConnection, options: WorkOptions): Pro
           return handle({ recorded: decoded.recorded, deliveryCount: message.deliveryCount });
         }
         options.onUnreadable(decoded);
-        await parkUnreadable(nc, options.consumer.name, decoded, message.data);
+        await parkUnreadable(connection.nc, options.consumer.name, decoded, message.data);
         return { kind: 'done' };
       },
     }),
-    consumeRedrives(nc, {
+    consumeRedrives(connection, {
       ...options,
       // It was delivered before, so its job has to be looked at first.
       handle: (recorded) => handle({ recorded, deliveryCount: 2 }),

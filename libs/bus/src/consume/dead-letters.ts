@@ -12,6 +12,7 @@ import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-n
 import { JS, jsCode, LogUnavailable } from '../errors.ts';
 import { decodeEvent, type Unreadable } from '../read/event-codec.ts';
 import { pullMessages, type Verdict } from './pull-messages.ts';
+import type { Connection } from './pulls.ts';
 
 /*
  * An event that a consumer cannot read is parked: its body unchanged, with headers that say where it was and why it
@@ -103,7 +104,7 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
 
 /** Handles what is redriven to a consumer. What still cannot be read is parked again. */
 export function consumeRedrives(
-  nc: NatsConnection,
+  connection: Connection,
   options: {
     consumer: Pick<ConsumerSpec, 'name'>;
     handle: (recorded: RecordedEvent) => Promise<Verdict>;
@@ -113,7 +114,7 @@ export function consumeRedrives(
   },
 ): Promise<void> {
   const { signal, onError } = options;
-  return pullMessages(nc, {
+  return pullMessages(connection, {
     signal,
     onError,
     consumer: redriveConsumer(options.consumer.name),
@@ -123,7 +124,7 @@ export function consumeRedrives(
       const decoded = decodeEvent({ subject, seq: Number(about?.get(VERSION)), data });
       if (decoded.kind === 'event') return options.handle(decoded.recorded);
       options.onUnreadable(decoded);
-      await parkUnreadable(nc, options.consumer.name, decoded, data, String(seq));
+      await parkUnreadable(connection.nc, options.consumer.name, decoded, data, String(seq));
       return { kind: 'done' };
     },
   });

@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { ConsumerSpec } from '@errand/contracts';
-import type { NatsConnection } from '@nats-io/transport-node';
 import type { Delivery } from './delivery.ts';
 import { assertExists, findConsumer } from './find-consumer.ts';
-import { openPulls } from './pulls.ts';
+import { type Connection, openPulls } from './pulls.ts';
 import { createRenewals } from './renewals.ts';
 import { createWorkCount, type WorkCount } from './work-count.ts';
 
@@ -43,10 +42,10 @@ const NOT_NOW_MS = 250;
  * so others can get it. Resolves once stopped and idle.
  * @throws when the consumer is gone; the process should restart, which provisions it again.
  */
-export async function pullMessages(nc: NatsConnection, options: PullOptions): Promise<void> {
+export async function pullMessages(connection: Connection, options: PullOptions): Promise<void> {
   const { signal, slots, handle, onError, count = createWorkCount() } = options;
   const { stream, name, ackWaitMs } = options.consumer;
-  const consumer = await findConsumer(nc, { stream, name }, signal);
+  const consumer = await findConsumer(connection.nc, { stream, name }, signal);
   if (!consumer) return;
   const running = new Set<Promise<void>>();
   const renewals = createRenewals<Delivery>((message) => message.working(), ackWaitMs);
@@ -62,14 +61,17 @@ export async function pullMessages(nc: NatsConnection, options: PullOptions): Pr
       count.end();
     }
   };
-  const pulls = openPulls(nc, { stream, name }, (message) => {
+  const pulls = openPulls(connection, { stream, name }, (message) => {
     // A request that seemed lost may still be answered, so more may come than there are slots.
     if (signal.aborted || count.running() >= slots) return message.nak(NOT_NOW_MS);
     count.begin();
     const work = workOn(message).finally(() => running.delete(work));
     running.add(work);
   });
-  const onAbort = () => count.wake();
+  const onAbort = () => {
+    count.wake();
+    pulls.stop();
+  };
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     while (!signal.aborted) {

@@ -24,8 +24,10 @@ export interface LogRoom {
 /** What an event takes beside what the caller has sent. */
 const ENVELOPE_BYTES = 1_024;
 const LOOK_MS = 250;
-/** While less than half of the log is filled, it is looked at so many times less often. */
+/** While less than half of the log is filled, it is looked at so many times less often; */
 const REST = 4;
+/** and this many while this gateway lets nothing in, until it does. */
+const IDLE_REST = 20;
 
 /**
  * Looks now and then how full the log is, and counts what this process lets in between two looks. While the log does not
@@ -62,7 +64,9 @@ export async function watchLogRoom(
   await look();
   let ticks = 0;
   const timer = setInterval(() => {
-    if (isLooking || (ratio() < 0.5 && ++ticks % REST !== 0)) return;
+    const rest = ratio() >= 0.5 ? 1 : admitted.jobs > 0 ? REST : IDLE_REST;
+    if (isLooking || ++ticks < rest) return;
+    ticks = 0;
     isLooking = true;
     void look().finally(() => {
       isLooking = false;

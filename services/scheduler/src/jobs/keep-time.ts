@@ -72,5 +72,5 @@ export async function keepTime(
       await untilDue().catch(() => {});
     }
   };
-  await Promise.all([moving(), repeat(adoptOld, { everyMs: AGAIN_MS, signal, onError })]);
+  await Promise.all([moving(), repeat(adoptOld, { everyMs: LONGEST_SLEEP_MS, signal, onError })]);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@errand/bus';
 import { type Db, shardOf } from '@errand/postgres';
-import { createRepeats, type Logger } from '@errand/runtime';
+import { createDelayed, createRepeats, type Logger } from '@errand/runtime';
 import type { WebhooksConfig } from '../config.ts';
 import { type DueDelivery, type Inserted, idOf, withResults } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
@@ -60,7 +60,7 @@ export interface DispatcherDeps {
   readonly metrics: Metrics;
 }
 
-const FLUSH_INTERVAL_MS = 250;
+const FLUSH_AFTER_MS = 250;
 const MAX_TIMER_MS = 60_000;
 /** How long a stop waits for results to be stored after the last attempt may have ended. */
 const RECORD_GRACE_MS = 1_000;
@@ -229,10 +229,11 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
   });
   const stopRepeating = new AbortController();
   const every = createRepeats({ signal: stopRepeating.signal, log });
-  const repeating = Promise.all([
-    every(config.sweepIntervalMs, 'sweep_failed', sweep),
-    every(FLUSH_INTERVAL_MS, 'states_not_stored', states.flush),
-  ]);
+  const repeating = Promise.all([every(config.sweepIntervalMs, 'sweep_failed', sweep)]);
+  const { signal } = stopRepeating;
+  states.onChanged(
+    createDelayed(states.flush, { afterMs: FLUSH_AFTER_MS, signal, onError: tell('states_not_stored') }),
+  );
   endpoints.follow((before, after) => {
     const { tenant_id: tenantId, endpoint_id: endpointId, url } = after;
     const key = { tenantId, endpointId, shard: shardOf(endpointId) };

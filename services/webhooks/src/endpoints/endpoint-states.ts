@@ -37,6 +37,8 @@ export interface EndpointStates {
   isDisabled(endpoint: WebhookEndpoint): boolean;
   /** Takes note of an attempt; it is stored with the next `flush`. */
   observe(key: QueueKey, observed: Observed): void;
+  /** Has this called whenever there is something to store. */
+  onChanged(listener: () => void): void;
   /** Stores what has changed. What cannot be stored is tried again next time. */
   flush(): Promise<void>;
   forgetShards(shards: ReadonlySet<number>): void;
@@ -65,6 +67,7 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
   /** When endpoints were last asked to be tried again, as far as this process has done so. */
   let lifts = new Map<string, number>();
   let untold: EndpointNews[] = [];
+  let tellChanged = () => {};
 
   function observe(key: QueueKey, observed: Observed): void {
     const record = deps.endpoints.find(key.tenantId, key.endpointId);
@@ -75,12 +78,14 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
     if (kind) {
       const news = { eventId: randomUUIDv7(), key, kind, before, state, atMs: observed.nowMs };
       untold.push(news);
+      tellChanged();
       deps.onNews(news);
     }
     const same =
       before.state === 'active' && state.state === 'active' && before.breaker.kind === state.breaker.kind;
     if (same && observed.nowMs - (stored.get(key.endpointId) ?? 0) < SUCCESS_WRITE_MS) return;
     dirty.set(key.endpointId, key);
+    tellChanged();
   }
 
   async function flush(): Promise<void> {
@@ -157,6 +162,7 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
       if (!after || after === before) return;
       known.set(key.endpointId, after);
       dirty.set(key.endpointId, key);
+      tellChanged();
     },
     async lift(endpoint) {
       await storeLift(db, endpoint);
@@ -164,6 +170,9 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
     breakerOf: ({ endpointId }) => (known.get(endpointId) ?? NEW_ENDPOINT).breaker,
     isDisabled: ({ endpoint_id, updated_at }) => isDisabled(known.get(endpoint_id), Date.parse(updated_at)),
     observe,
+    onChanged(listener) {
+      tellChanged = listener;
+    },
     flush,
     forgetShards,
   };
