@@ -27,7 +27,7 @@ export function createOps(options: {
   const metrics = new Registry();
   metrics.setDefaultLabels({ service: options.service });
   // Its default precision would wake an idle process a hundred times a second.
-  collectDefaultMetrics({ register: metrics, eventLoopMonitoringPrecision: 100 });
+  collectDefaultMetrics({ register: metrics, eventLoopMonitoringPrecision: 1_000 });
   const routes = new Hono();
   routes.get('/healthz', (c) => c.json({ status: 'ok' }));
   routes.get('/readyz', async (c) => {
