@@ -7,6 +7,7 @@ import { benchAudit } from './data/audit.ts';
 import { benchRebuild } from './data/rebuild.ts';
 import { benchSizing } from './data/sizing.ts';
 import { benchAccept } from './jobs/accept.ts';
+import { benchCost } from './jobs/cost.ts';
 import { benchIdle } from './jobs/idle.ts';
 import { benchLatency } from './jobs/latency.ts';
 import { benchPayloads } from './jobs/payloads.ts';
@@ -23,6 +24,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   accept: {
     about: 'accepted runs per second of one gateway, against the same gateway without its append',
     run: benchAccept,
+  },
+  cost: {
+    about:
+      'what a job costs: messages, writes and transactions, and CPU as a ratio to a fixed loop; --check holds it to its limits',
+    run: benchCost,
   },
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against other job systems',

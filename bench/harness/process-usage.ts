@@ -24,6 +24,16 @@ export async function residentMb(pid: number): Promise<{ now: number; peak: numb
   return { now: (kb('VmRSS') * 1_024) / BYTES_PER_MB, peak: (kb('VmHWM') * 1_024) / BYTES_PER_MB };
 }
 
+/** How many calls that write, to files or sockets, a process and its children have made so far. */
+export async function writeCalls(pid: number): Promise<number> {
+  const pids = [pid, ...(await childrenOf(pid)).map((child) => child.pid)];
+  const counts = pids.map(async (each) => {
+    const io = await readFile(`/proc/${each}/io`, 'utf8').catch(() => '');
+    return Number(/^syscw: (\d+)/m.exec(io)?.[1] ?? 0);
+  });
+  return sum(await Promise.all(counts));
+}
+
 /** How often a process and its children have gone to sleep so far, which equals how often they were woken. */
 export async function wakeUps(pid: number): Promise<number> {
   const pids = [pid, ...(await childrenOf(pid)).map((child) => child.pid)];
