@@ -50,10 +50,12 @@ test('a stored event is reported with its job, type and version, and a refused o
   const second = await bus.jobs.append({ ref, event: started(ref), expectedVersion: version });
   await listener.until(() => listener.told.length >= 2);
   listener.stop();
-  expect(listener.told).toEqual([
-    { ref, type: 'JobRequested', version },
-    { ref, type: 'JobStarted', version: second.kind === 'appended' ? second.version : 0 },
+  const newest = second.kind === 'appended' ? second.version : 0;
+  expect(listener.told).toMatchObject([
+    { ref, type: 'JobRequested', version, follows: 0 },
+    { ref, type: 'JobStarted', version: newest, follows: version },
   ]);
+  expect(listener.told.map(({ decode }) => decode())).toEqual(await bus.jobs.read(ref));
 });
 
 test('a listener can read the event at once', async () => {

@@ -73,6 +73,9 @@ test('a run that is waited for is answered with its summary when it ends', async
   expect(JobSummary.parse(answer.json)).toMatchObject({ status: 'succeeded', results: { kwh: 7 } });
   expect(answer.headers.get('preference-applied')).toBe('wait=50');
   expect(answer.headers.get('location')).toBe(answer.json.links.status);
+  // The same as status says, which reads it all.
+  const status = await gateway.call(answer.json.links.status);
+  expect(answer.json).toEqual(status.json);
 });
 
 test('a job without a result has null in every answer', async () => {

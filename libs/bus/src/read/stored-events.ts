@@ -1,17 +1,32 @@
-import { type JobEventType, type JobRef, parseStoredSubject } from '@errand/contracts';
+import {
+  type JobEventType,
+  type JobRef,
+  parseStoredSubject,
+  type RecordedEvent,
+  storedSubject,
+} from '@errand/contracts';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { GUARD_SEQUENCE } from '../append/append.ts';
+import { decodeEvent } from './event-codec.ts';
+
+const STORED = storedSubject('');
 
 export interface StoredEvent {
   readonly ref: JobRef;
   readonly type: JobEventType;
   readonly version: number;
+  /** The version that its writer knew of: nothing was stored of the job between the two. */
+  readonly follows: number;
+  /** Reads its body; undefined for one that cannot be read or was not sent along. */
+  decode(): RecordedEvent | undefined;
 }
 
 export interface StoredEvents {
   /**
-   * Calls back for each event that the log stores from now on, if its `storedSubject` matches the filter. A hint, not a
-   * record: hints are lost while the connection is down. So subscribe first, then read the job; and read it again when
-   * `onGap` is called, which is after each reconnection. Returns the way to stop.
+   * Calls back for each event that the log stores from now on, if its `storedSubject` matches the filter. Events are lost
+   * while the connection is down. So subscribe first, then read the job; go on with an event that follows the version
+   * that is known, and read the job again for any other, and when `onGap` is called, which is after each reconnection.
+   * Returns the way to stop.
    */
   onStored(
     filter: string,
@@ -30,8 +45,13 @@ export function createStoredEvents(
         callback: (error, message) => {
           const parsed = error ? undefined : parseStoredSubject(message.subject);
           if (!parsed) return;
-          const version = Number(message.headers?.get('Nats-Sequence'));
-          onEvent({ ...parsed, version });
+          const { headers, data, subject } = message;
+          const seq = Number(headers?.get('Nats-Sequence'));
+          const decode = () => {
+            const decoded = decodeEvent({ subject: subject.slice(STORED.length), seq, data });
+            return decoded.kind === 'event' ? decoded.recorded : undefined;
+          };
+          onEvent({ ...parsed, version: seq, follows: Number(headers?.get(GUARD_SEQUENCE)), decode });
         },
       });
       const forget = onReconnected(onGap);

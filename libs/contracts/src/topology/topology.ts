@@ -75,7 +75,7 @@ const HOUR_NS = HOUR_MS * MS_NS;
  * Every stream there is.
  *
  *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. It also
- *                 announces what it has stored to current listeners (`storedSubject`), without the body.
+ *                 announces what it has stored to current listeners (`storedSubject`), with its body.
  *   AUDIT         the same events, kept long, under subjects without job ids: a subject costs the server memory, so JOBS
  *                 is kept short, while AUDIT has few subjects. It follows JOBS within a fraction of a second.
  *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
@@ -97,7 +97,7 @@ export function streams(settings: TopologySettings) {
       max_age: settings.jobsMaxAgeHours * HOUR_NS,
       max_bytes: settings.jobsMaxBytes,
       allow_atomic: true,
-      republish: { src: ALL_JOB_EVENTS, dest: storedSubject(ALL_JOB_EVENTS), headers_only: true },
+      republish: { src: ALL_JOB_EVENTS, dest: storedSubject(ALL_JOB_EVENTS) },
     },
     {
       ...common,

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { StoredEvent } from '@errand/bus';
 import type { RecordedEvent } from '@errand/contracts';
-import { toJobEvent } from '@errand/contracts';
+import { type JobFact, toJobEvent } from '@errand/contracts';
 import { foldJob, type JobState } from '@errand/domain';
 import { beforeEach, expect, test } from 'vitest';
 import { awaitJob, createJobWatch, type JobWatch } from './job-watch.ts';
@@ -31,9 +31,26 @@ beforeEach(() => {
   );
 });
 
+/** Told without its body, as by an older server's configuration. */
 function hint(version: number, type: StoredEvent['type'] = 'JobProgressed'): void {
-  for (const { onEvent } of listeners) onEvent({ ref, type, version });
+  for (const { onEvent } of listeners)
+    onEvent({ ref, type, version, follows: version - 1, decode: () => undefined });
 }
+
+/** Told with its body. */
+function tell(version: number, follows: number, fact: JobFact): void {
+  const event = toJobEvent(fact, {
+    id: randomUUIDv7(),
+    jobId: ref.jobId,
+    source: '/errand/test',
+    timeMs: version,
+  });
+  const decode = () => ({ ref, version, event });
+  for (const { onEvent } of listeners) onEvent({ ref, type: fact.type, version, follows, decode });
+}
+
+const progressed = (percent: number): JobFact => ({ type: 'JobProgressed', data: { attempt: 1, percent } });
+const SUCCEEDED: JobFact = { type: 'JobSucceeded', data: { attempt: 1, result: {}, duration_ms: 1 } };
 
 function stateAt(version: number): JobState {
   const fact = { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } } as const;
@@ -64,10 +81,11 @@ test('events that are not wanted wake nobody and are known to have been missed',
   hint(1);
   changes.nudge();
   expect(await changes.next()).toBe('nudged');
-  expect(changes.isStale()).toBe(true);
+  expect(changes.fold(stateAt(1))).toBeUndefined();
   hint(2, 'JobFailed');
   expect(await changes.next()).toBe('stored');
-  expect([await changes.read(async () => 'read'), changes.isStale()]).toEqual(['read', false]);
+  expect(await changes.read(async () => 'read')).toBe('read');
+  expect(changes.fold(stateAt(2))).toEqual(stateAt(2));
 });
 
 test('a gap wakes, whatever is wanted', async () => {
@@ -98,6 +116,36 @@ test('what is disposed of is no longer listening, and its waiter is let go', asy
   changes[Symbol.dispose]();
   expect(await waiting).toBe('aborted');
   expect([watch.size(), listeners.size]).toEqual([0, 0]);
+});
+
+test('events that follow what is known are taken in without a read, also those told during the first one', async () => {
+  let reads = 0;
+  const state = await awaitJob(watch, ref, {
+    signals: [never],
+    isEnough: ({ phase }) => phase.value.status === 'succeeded',
+    async read() {
+      reads++;
+      tell(1, 0, progressed(1));
+      tell(5, 1, progressed(50));
+      setImmediate(() => tell(9, 5, SUCCEEDED));
+      return stateAt(1);
+    },
+  });
+  expect(reads).toBe(1);
+  expect(state).toMatchObject({ version: 9, attempt: { version: 1 }, phase: { version: 9 } });
+});
+
+test('an event that follows another one than is known leads to a read', async () => {
+  let reads = 0;
+  const state = await awaitJob(watch, ref, {
+    signals: [never],
+    isEnough: ({ version }) => version >= 9,
+    async read() {
+      if (++reads === 1) tell(9, 5, SUCCEEDED);
+      return stateAt(reads === 1 ? 1 : 9);
+    },
+  });
+  expect([state.version, reads]).toEqual([9, 2]);
 });
 
 test('hints during a read lead to one more read, and at rest there is none', async () => {
@@ -137,7 +185,7 @@ test('a later read that fails is passed over, and the last one at the end of the
 test('a read that failed is tried again in a moment', async () => {
   using changes = watch.follow(ref, { signals: [never] });
   expect(await changes.read(() => Promise.reject(new Error('down')))).toBeUndefined();
-  expect(changes.isStale()).toBe(true);
+  expect(changes.fold(stateAt(1))).toBeUndefined();
   expect(await changes.next()).toBe('stored');
 });
 

@@ -1,13 +1,20 @@
 import type { Bus, StoredEvent } from '@errand/bus';
-import { isEndingType, type JobEventType, jobSubjectsOfAnyAction, storedSubject } from '@errand/contracts';
-import type { JobState } from '@errand/domain';
+import {
+  isEndingType,
+  type JobEventType,
+  jobSubjectsOfAnyAction,
+  type RecordedEvent,
+  storedSubject,
+} from '@errand/contracts';
+import { evolve, type JobState } from '@errand/domain';
 import { createLimiter } from '@errand/runtime';
 
 /*
- * Waiting for a job without asking again and again. The log tells what it has stored; that is a hint which can be
- * lost, so it only says when to read. A waiter subscribes first, reads the job, and then sleeps until
+ * Waiting for a job without asking again and again. The log tells what it has stored. That can be lost, so a waiter goes
+ * on with an event only if it follows the version that the waiter knows of. It subscribes first, reads the job, and then
+ * sleeps until
  *
- *   a hint arrives           it reads again; hints that arrive meanwhile are one further read
+ *   an event arrives         it takes it in, or reads again; what arrives meanwhile is one further read
  *   the connection is back   it reads again, since hints were lost
  *   a read has failed        it reads again in a moment
  *   its time is over         it answers with what it knows
@@ -33,8 +40,11 @@ export interface JobChanges extends Disposable {
   read<T>(call: () => Promise<T>): Promise<T | undefined>;
   /** Wakes the waiter for a reason of its owner. */
   nudge(): void;
-  /** Whether anything was stored, wanted or not, since the last read that succeeded. */
-  isStale(): boolean;
+  /**
+   * The state with all that was stored since, by what the log said; undefined if the job has to be read for that. Then
+   * everything is forgotten that was said before that read.
+   */
+  fold(state: JobState): JobState | undefined;
   /** The newest version that the log has said to be stored; undefined if it said none, or if hints were lost. */
   told(): number | undefined;
 }
@@ -65,16 +75,16 @@ export function createJobWatch(jobs: Pick<Bus['jobs'], 'onStored'>, stopping: Ab
     size: () => open.size,
     follow({ tenantId, jobId }, { signals, timeoutMs, wakesOn = () => true }) {
       const wakes = createWakes();
-      let isStale = false;
+      const said = createSaid();
       let told: number | undefined;
       const unsubscribe = jobs.onStored(storedSubject(jobSubjectsOfAnyAction(tenantId, jobId)), {
         onEvent: (stored) => {
-          isStale = true;
+          said.add(stored);
           told = Math.max(told ?? 0, stored.version);
           if (wakesOn(stored)) wakes.give('stored');
         },
         onGap: () => {
-          isStale = true;
+          said.lose();
           told = undefined;
           wakes.give('stored');
         },
@@ -91,19 +101,19 @@ export function createJobWatch(jobs: Pick<Bus['jobs'], 'onStored'>, stopping: Ab
           try {
             const reading = inTurn(async () => {
               if (wakes.isOver()) return undefined;
-              isStale = false;
+              said.forget();
               return call();
             });
             return await Promise.race([reading, wakes.over]);
           } catch {
-            isStale = true;
+            said.lose();
             clearTimeout(again);
             again = setTimeout(wakes.give, READ_AGAIN_MS, 'stored');
             return undefined;
           }
         },
         nudge: () => wakes.give('nudged'),
-        isStale: () => isStale,
+        fold: said.fold,
         told: () => told,
         [Symbol.dispose]() {
           unsubscribe();
@@ -114,6 +124,41 @@ export function createJobWatch(jobs: Pick<Bus['jobs'], 'onStored'>, stopping: Ab
           abort();
         },
       };
+    },
+  };
+}
+
+/** Of one job: more than these are not worth keeping. */
+const MOST_SAID = 16;
+
+/** What the log has said of a job since it was read. */
+function createSaid() {
+  let events: { follows: number; recorded: RecordedEvent }[] = [];
+  let isWhole = true;
+  const lose = () => {
+    events = [];
+    isWhole = false;
+  };
+  return {
+    lose,
+    forget() {
+      events = [];
+      isWhole = true;
+    },
+    add({ follows, decode }: StoredEvent): void {
+      const recorded = isWhole && events.length < MOST_SAID ? decode() : undefined;
+      if (recorded) events.push({ follows, recorded });
+      else lose();
+    },
+    fold(state: JobState): JobState | undefined {
+      let folded = state;
+      for (const { follows, recorded } of events) {
+        if (recorded.version <= folded.version) continue;
+        if (follows !== folded.version) isWhole = false;
+        if (isWhole) folded = evolve(folded, recorded);
+      }
+      events = [];
+      return isWhole ? folded : undefined;
     },
   };
 }
@@ -166,8 +211,9 @@ export async function awaitJob(
   while (!isEnough(state)) {
     const wake = await changes.next();
     if (wake === 'aborted') break;
-    if (wake === 'timeout') return changes.isStale() ? read().catch(() => state) : state;
-    state = (await changes.read(read)) ?? state;
+    const folded = changes.fold(state);
+    if (wake === 'timeout') return folded ?? read().catch(() => state);
+    state = folded ?? (await changes.read(read)) ?? state;
   }
   return state;
 }

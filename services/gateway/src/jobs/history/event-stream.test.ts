@@ -26,7 +26,7 @@ function openStream(pages: RecordedEvent[]) {
   const watch = createJobWatch(
     {
       onStored(_filter, { onEvent }) {
-        tell = () => onEvent({ ref, type: 'JobProgressed', version: 0 });
+        tell = () => onEvent({ ref, type: 'JobProgressed', version: 0, follows: 0, decode: () => undefined });
         return () => {};
       },
     },
