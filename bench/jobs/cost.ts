@@ -130,7 +130,7 @@ async function referenceCpu(): Promise<number> {
   const before = process.cpuUsage();
   const loops = Array.from({ length: threads }, async () => {
     const workerData = { turns: REFERENCE_TURNS };
-    await once(new Worker(new URL('../harness/reference-loop.ts', import.meta.url), { workerData }), 'exit');
+    await once(new Worker(new URL('./reference-loop.ts', import.meta.url), { workerData }), 'exit');
   });
   await Promise.all(loops);
   const { user, system } = process.cpuUsage(before);
