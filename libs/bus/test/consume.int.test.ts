@@ -198,6 +198,89 @@ describe('batches', () => {
     expect(seen).toEqual(ids);
     expect(errors.length).toBe(2);
   });
+
+  test('wait for more events once one has come, and a full one does not', async () => {
+    const { action, consumer } = await newAction();
+    const stop = new AbortController();
+    const sizes: number[] = [];
+    const handled = calls(2);
+    const consuming = bus.consumers.batches({
+      consumer,
+      maxBatch: 3,
+      lingerMs: 2_000,
+      signal: stop.signal,
+      onUnreadable: () => {},
+      onError: () => {},
+      handle: async (batch) => {
+        sizes.push(batch.length);
+        handled.call();
+      },
+    });
+    for (let index = 0; index < 5; index++) await request(action);
+    await handled.reached;
+    stop.abort();
+    await consuming;
+    expect(sizes).toEqual([3, 2]);
+  });
+
+  test('have no events of jobs that are of no interest: these are settled, and asked about once a batch', async () => {
+    const { action, consumer } = await newAction();
+    const ids: string[] = [];
+    for (let index = 0; index < 4; index++) ids.push(await request(action));
+    const stop = new AbortController();
+    const seen: string[] = [];
+    let asked = 0;
+    const consuming = bus.consumers.batches({
+      consumer,
+      maxBatch: 4,
+      lingerMs: 2_000,
+      signal: stop.signal,
+      onUnreadable: () => {},
+      onError: () => {},
+      interest: async () => {
+        if (asked++ === 0) throw new Error('nobody knows yet');
+        return ({ jobId }) => jobId === ids[2];
+      },
+      handle: async (batch) => void seen.push(...batch.map(({ ref }) => ref.jobId)),
+    });
+    const unsettled = async () => {
+      const { pending = 0, ackPending = 0 } = (await bus.consumers.standingOf(consumer)) ?? {};
+      return pending + ackPending;
+    };
+    await expect.poll(unsettled, { timeout: 10_000 }).toBe(0);
+    stop.abort();
+    await consuming;
+    expect([seen, asked]).toEqual([[ids[2]], 2]);
+  });
+});
+
+test('work that finds nothing asks for it seldom, is stopped at once, and gets what comes after a reconnection', async () => {
+  const { action, consumer } = await newAction();
+  const done = calls(1);
+  const seldom = Promise.withResolvers<void>();
+  const asking = connectionOf(bus).subscribe(
+    `$JS.API.CONSUMER.MSG.NEXT.${consumer.stream}.${consumer.name}`,
+    {
+      callback: (_, message) => {
+        if (message.json<{ expires: number }>().expires === 10_000_000_000) seldom.resolve();
+      },
+    },
+  );
+  const handle = async (): Promise<Verdict> => {
+    done.call();
+    return { kind: 'done' };
+  };
+  const working = work(consumer, 1, handle);
+  await seldom.promise;
+  await nats.kill();
+  await nats.restart();
+  const ref = newJob(action);
+  await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0, deadlineMs: 20_000 });
+  await done.reached;
+  await working.stop();
+  const idle = work(consumer, 1, handle);
+  asking.unsubscribe();
+  await idle.stop();
 });
 
 test('work that continues through a reconnection never exceeds its slots', async () => {
