@@ -199,6 +199,34 @@ describe('batches', () => {
     expect(errors.length).toBe(2);
   });
 
+  test('that are tried again tell of what cannot be read once', async () => {
+    const { action, consumer } = await newAction();
+    const { jobId } = newJob(action);
+    const subject = `jobs.acme.${action}.${jobId}.requested.fast.c1`;
+    await jetstream(connectionOf(bus)).publish(subject, '{"type":"Nonsense"}');
+    await request(action);
+    const stop = new AbortController();
+    const unreadable: Unreadable[] = [];
+    let tries = 0;
+    const handled = calls(1);
+    const consuming = bus.consumers.batches({
+      consumer,
+      maxBatch: 2,
+      lingerMs: 2_000,
+      signal: stop.signal,
+      onUnreadable: (event) => unreadable.push(event),
+      onError: () => {},
+      handle: async () => {
+        if (++tries < 3) throw new Error('database away');
+        handled.call();
+      },
+    });
+    await handled.reached;
+    stop.abort();
+    await consuming;
+    expect([tries, unreadable.length]).toEqual([3, 1]);
+  });
+
   test('wait for more events once one has come, and a full one does not', async () => {
     const { action, consumer } = await newAction();
     const stop = new AbortController();

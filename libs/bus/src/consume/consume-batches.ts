@@ -128,28 +128,38 @@ async function consumeArriving(connection: Connection, options: BatchOptions): P
 
 async function handleBatch(nc: NatsConnection, batch: Delivery[], options: BatchOptions): Promise<void> {
   const held = new Set(batch);
-  const heartbeat = setInterval(() => {
+  const renewing = setInterval(() => {
     for (const message of held) message.working();
   }, options.consumer.ackWaitMs / 3);
   try {
-    const isDone = await persist(async () => {
-      const isOfInterest = await options.interest?.();
-      const events: RecordedEvent[] = [];
-      for (const message of held) {
-        const ref = isOfInterest && refOfSubject(message.subject);
-        if (ref && !isOfInterest(ref)) continue;
-        const decoded = decodeEvent(message);
-        if (decoded.kind === 'event') events.push(decoded.recorded);
-        else if (!(await isParked(nc, message, decoded, options))) held.delete(message);
-      }
-      const refused = events.length > 0 ? await options.handle(events) : undefined;
-      for (const each of refused ?? []) await parkRefused(nc, each, options);
-      return true;
-    }, options);
+    const isDone = await workOn(nc, held, options);
     for (const message of held) isDone ? message.ack() : message.nak();
   } finally {
-    clearInterval(heartbeat);
+    clearInterval(renewing);
   }
+}
+
+/** Takes out what could not be parked; resolves with true once the rest may be settled, and with undefined on a stop. */
+async function workOn(
+  nc: NatsConnection,
+  held: Set<Delivery>,
+  options: BatchOptions,
+): Promise<true | undefined> {
+  const isOfInterest = await persist(options.interest ?? (async () => () => true), options);
+  if (!isOfInterest) return undefined;
+  const events: RecordedEvent[] = [];
+  for (const message of held) {
+    const ref = refOfSubject(message.subject);
+    if (ref && !isOfInterest(ref)) continue;
+    const decoded = decodeEvent(message);
+    if (decoded.kind === 'event') events.push(decoded.recorded);
+    else if (!(await isParked(nc, message, decoded, options))) held.delete(message);
+  }
+  return persist(async () => {
+    const refused = events.length > 0 ? await options.handle(events) : undefined;
+    for (const each of refused ?? []) await parkRefused(nc, each, options);
+    return true as const;
+  }, options);
 }
 
 /** Makes a call until it succeeds, at growing intervals; undefined once the signal has fired. */
@@ -178,7 +188,7 @@ async function isParked(
   options.onUnreadable(event);
   try {
     await parkUnreadable(nc, options.consumer.name, event, message.data);
-    return true;
+    return true as const;
   } catch (error) {
     options.onError(error);
     return false;
