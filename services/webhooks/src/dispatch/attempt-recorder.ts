@@ -47,10 +47,7 @@ interface Waiting {
 const MAX_BATCH = 200;
 const MAX_RETRY_PAUSE_MS = 5_000;
 
-/** How long a result waits for others. A crash in that time makes its call again, as a crash before always does. */
-const LINGER_MS = 10;
-
-/** Stores results in batches: whatever has come in while the last batch was being stored, and a moment longer. */
+/** Stores results in batches: whatever has come in while the last batch was being stored. */
 export function createRecorder(db: Db, onError: (error: unknown) => void): Recorder {
   const waiting: Waiting[] = [];
   const closed = new AbortController();
@@ -59,7 +56,6 @@ export function createRecorder(db: Db, onError: (error: unknown) => void): Recor
   async function storeAll(): Promise<void> {
     storing = true;
     while (waiting.length > 0) {
-      if (waiting.length < MAX_BATCH) await pause(LINGER_MS);
       const batch = waiting.splice(0, MAX_BATCH);
       try {
         await store(batch.map(({ result }) => result));
