@@ -1,7 +1,9 @@
 import { startNatsCluster } from '@errand/local-servers';
 import { startNatsContainerCluster } from './nats-container.ts';
+import { rawNatsRequest } from './raw-nats.ts';
 import { embeddedTestServer, type TestServer, testServersMode } from './server.ts';
 import { makeTempDir } from './temp-dir.ts';
+import { waitUntil } from './wait-until.ts';
 
 const SIZE = 3;
 
@@ -13,10 +15,12 @@ export interface TestCluster extends AsyncDisposable {
   readonly nodes: TestServer[];
 }
 
-/** Resolves to an empty cluster of three once each node knows the meta leader. Dispose of it in `afterAll`. */
+/** Resolves to an empty cluster of three once it can place a stream on all of them. Dispose of it in `afterAll`. */
 export async function startTestCluster(): Promise<TestCluster> {
   const nodes =
     testServersMode() === 'containers' ? await startNatsContainerCluster(SIZE) : await startEmbeddedNodes();
+  const [any] = nodes;
+  if (any) await waitUntil(() => placesStreams(any));
   return {
     urls: nodes.map((node) => node.url),
     nodes,
@@ -24,6 +28,14 @@ export async function startTestCluster(): Promise<TestCluster> {
       await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** A node that knows its meta leader may be one that the leader does not know yet. */
+async function placesStreams({ url }: TestServer): Promise<boolean> {
+  const config = { name: 'PLACED', subjects: ['placed'], num_replicas: SIZE };
+  const { error } = await rawNatsRequest(url, '$JS.API.STREAM.CREATE.PLACED', config);
+  if (!error) await rawNatsRequest(url, '$JS.API.STREAM.DELETE.PLACED');
+  return !error;
 }
 
 async function startEmbeddedNodes(): Promise<TestServer[]> {
