@@ -6,7 +6,7 @@ export const settings = {
   ...BUS_SETTINGS,
   tickMs: integer({
     env: 'ERRAND_SCHEDULER_TICK_MS',
-    description: 'How often to look for jobs whose wait is over or whose deadline has passed',
+    description: 'Shortest time between two looks for jobs whose wait is over or whose deadline has passed',
     unit: 'ms',
     default: 50,
     min: 10,
