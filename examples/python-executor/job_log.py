@@ -85,6 +85,9 @@ class Job:
             self.next_at, self.used_up = None, False
         elif token == "retrying":
             self.status, self.next_at, self.used_up = "queued", data["retry_at"], True
+        elif token == "carried":
+            self.request = {**event, "data": data["request"]}
+            self.status, self.next_at, self.attempt, self.used_up = "queued", data["next_at"], data["attempt"], True
         elif token == "deferred":
             self.status, self.next_at = "running", data["until"]
         elif token == "due":

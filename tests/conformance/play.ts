@@ -15,6 +15,8 @@ export interface PlayedJob {
 
 interface RequestOptions {
   readonly startAfter?: string;
+  /** The job is carried, as after a first attempt that failed, and goes on at this time: its request is not in the log. */
+  readonly carriedUntil?: string;
   readonly inputRef?: PayloadRef;
   readonly traceparent?: string;
 }
@@ -53,10 +55,11 @@ export function createPlay(bus: Bus, patienceMs: number): Play {
 
   const play: Play = {
     jobs,
-    async request(action, input, { startAfter, inputRef, traceparent } = {}) {
+    async request(action, input, { startAfter, carriedUntil, inputRef, traceparent } = {}) {
       const ref = { tenantId: TENANT, action, jobId: randomUUIDv7() };
       const contractId = (await liveContract(bus, action)).contract.contract_id;
-      const fact = requestOf(ref, { input, startAfter, inputRef, contractId });
+      const requested = requestOf(ref, { input, startAfter, inputRef, contractId });
+      const fact = carriedUntil === undefined ? requested : carriedOf(requested, carriedUntil);
       const outcome = await appendAt(ref, 0, fact, traceparent);
       if (outcome.kind !== 'appended') throw new Error('a new job is in the log already');
       const job = { ref, first: outcome.version };
@@ -100,7 +103,7 @@ function requestOf(
     inputRef?: PayloadRef | undefined;
     contractId: string;
   },
-): JobFact {
+): Extract<JobFact, { type: 'JobRequested' }> {
   const { input, startAfter, inputRef, contractId } = asked;
   return {
     type: 'JobRequested',
@@ -118,6 +121,11 @@ function requestOf(
       finish_by: new Date(Date.now() + FINISH_MS).toISOString(),
     },
   };
+}
+
+function carriedOf({ data: request }: Extract<JobFact, { type: 'JobRequested' }>, next_at: string): JobFact {
+  const requested_at = new Date().toISOString();
+  return { type: 'JobCarried', data: { requested_at, request, attempt: 1, next_at, errors: [] } };
 }
 
 async function publish(bus: Bus, subject: string, body: string): Promise<number> {

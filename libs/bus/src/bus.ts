@@ -27,11 +27,12 @@ import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createLogFollower, type LogFollower } from './log/follow-log.ts';
 import { createLogFill, type LogFillReader } from './log/log-fill.ts';
 import { type LogWatch, watchLog } from './log/log-watch.ts';
+import { createLogTrimmer, type LogTrimmer } from './log/trim-log.ts';
 import { createPayloads, type Payloads } from './payloads/payloads.ts';
 import { type AuditReader, createAuditReader } from './read/read-audit.ts';
-import { createEndingsReader, type EndingsReader } from './read/read-endings.ts';
 import { createHistoryReader, type HistoryReader } from './read/read-history.ts';
 import { createJobReader, type JobReader } from './read/read-job.ts';
+import { createLeftReader, type LeftReader } from './read/read-left.ts';
 import { createLinkReader, type LinkReader } from './read/read-links.ts';
 import { createLogReader, type LogReader } from './read/read-log.ts';
 import { createRequestsReader, type RequestsReader } from './read/read-requests.ts';
@@ -63,15 +64,15 @@ interface JobsLog
     JobReader,
     RequestsReader,
     StoredEvents,
-    EndingsReader,
     LogFillReader,
     LinkReader,
     LogReader,
-    LogFollower {
+    LogFollower,
+    LogTrimmer {
   readonly readHistory: HistoryReader['readHistory'];
 }
 
-interface AuditLog extends AuditReader {
+interface AuditLog extends AuditReader, LeftReader {
   readonly readHistory: HistoryReader['readAuditedHistory'];
 }
 
@@ -158,7 +159,8 @@ export async function openBus(
     appender.close();
     payloads.close();
   };
-  const { readHistory, readAuditedHistory } = createHistoryReader(nc, jsm);
+  const audit = createAuditReader(nc, jsm);
+  const { readHistory, readAuditedHistory } = createHistoryReader(nc, jsm, audit);
   const bus: Bus = {
     jobs: {
       append: appender.append,
@@ -166,14 +168,14 @@ export async function openBus(
       ...createJobReader(jsm, isConnected),
       ...createRequestsReader(jsm, isConnected),
       ...createStoredEvents(nc, onReconnected),
-      ...createEndingsReader(nc, jsm),
       ...createLogFill(jsm, scheduler.ask),
       ...createLinkReader(nc, jsm),
       ...createLogReader(nc, jsm),
       ...createLogFollower(nc),
+      ...createLogTrimmer(jsm),
       readHistory,
     },
-    audit: { ...createAuditReader(nc, jsm), readHistory: readAuditedHistory },
+    audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,
     buckets: {
       open: (...args) => openBucket(nc, ...args),

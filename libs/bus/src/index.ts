@@ -24,5 +24,6 @@ export type { NewPayload, OpenedPayload, Payloads } from './payloads/payloads.ts
 export { decodeText, type Unreadable } from './read/event-codec.ts';
 export type { AuditEntry, AuditPage } from './read/read-audit.ts';
 export type { HistoryLimits } from './read/read-history.ts';
+export { mayHaveLeft } from './read/read-left.ts';
 export type { StoredLink } from './read/read-links.ts';
 export type { StoredEvent } from './read/stored-events.ts';

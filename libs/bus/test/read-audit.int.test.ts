@@ -106,3 +106,42 @@ test('a read whose consumer the server has forgotten continues after the last pa
   expect(read).toEqual(all.map(({ position }) => position));
   expect((await jsm.streams.info(AUDIT_STREAM)).state.consumer_count).toBe(0);
 });
+
+test('a version is found without reading what lies before it, also where the audit log has less than JOBS', async () => {
+  const jobs = [];
+  for (let count = 0; count < 6; count++) jobs.push(await runJob());
+  const versions = jobs.flatMap(({ version }) => [version - 2, version - 1, version]);
+  const findEach = async () => {
+    const found = [];
+    for (const version of versions) {
+      const afterPosition = await bus.audit.positionBefore(version);
+      const [first] = await readAll({ afterPosition, pageSize: 1 });
+      found.push(first?.version);
+    }
+    return found;
+  };
+  expect(await findEach()).toEqual(versions);
+  const [newest = 0] = versions.slice(-1);
+  const end = await bus.audit.positionBefore(newest + 1);
+  expect(await readAll({ afterPosition: end })).toEqual([]);
+  // Every second entry of what is there is lost.
+  const jsm = await jetstreamManager(connectionOf(bus));
+  const [before] = versions;
+  const from = await bus.audit.positionBefore(before ?? 0);
+  for (let position = from + 2; position < end; position += 2) {
+    await jsm.streams.deleteMessage(AUDIT_STREAM, position);
+  }
+  const kept = versions.filter((_, index) => index % 2 === 0 || index === versions.length - 1);
+  expect(await findEach()).toEqual(versions.map((each) => kept.find((version) => version >= each)));
+});
+
+test('the requests of jobs that have left the log are found, of several tenants at once', async () => {
+  const [first, second] = [await runJob(), await runJob({ ...newJob(), tenantId: 'second' })];
+  const unknown = newJob();
+  const limits = { maxEntries: 10_000, maxMs: 10_000 };
+  const found = await bus.audit.readRequests([first.ref, second.ref, unknown], limits);
+  expect([...found.keys()].toSorted()).toEqual([first.ref.jobId, second.ref.jobId].toSorted());
+  expect(found.get(second.ref.jobId)?.event).toEqual(second.events[0]);
+  expect((await bus.audit.readJob(first.ref, limits)).map(({ event }) => event)).toEqual(first.events);
+  expect(await bus.audit.readJob(unknown, limits)).toEqual([]);
+});

@@ -61,7 +61,13 @@ export {
   MAX_JSON_FLAWS,
 } from './events/exact-json.ts';
 export { FAULT_CODES, type FaultCode, JobFault } from './events/faults.ts';
-export { ENDED_STATUSES, type EndedStatus, isEndingType, JOB_ENDINGS } from './events/job-endings.ts';
+export {
+  ENDED_STATUSES,
+  ENDING_TYPES,
+  type EndedStatus,
+  isEndingType,
+  JOB_ENDINGS,
+} from './events/job-endings.ts';
 export { ContentType, FileName, JSON_TYPE, PayloadRef, ResultLink } from './events/payload-ref.ts';
 export {
   AUDIT_EXPORT_FORMAT,
@@ -134,6 +140,7 @@ export {
   IDEMPOTENCY_DAYS,
   JOB_RESERVE_BYTES,
   JOBS_STREAM,
+  LOG_SLACK_MS,
   MIN_NATS_VERSION,
   OPEN_JOBS_COUNTED_FROM,
   PAYLOADS_BUCKET,

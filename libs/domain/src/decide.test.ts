@@ -1,9 +1,11 @@
-import type { JobFact } from '@errand/contracts';
+import type { JobEventOf, JobFact } from '@errand/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decidedFacts, REQUEST, record } from '../test/arbitrary-history.ts';
 import { type Command, decide } from './decide.ts';
 import { foldJob, isEnded } from './job.ts';
+import type { Operation } from './operation.ts';
+import { requestIn } from './request.ts';
 
 const requested: JobFact = { type: 'JobRequested', data: REQUEST };
 const started = (attempt: number): JobFact => ({ type: 'JobStarted', data: { attempt, executor_id: 'e' } });
@@ -50,6 +52,23 @@ const stop: Command = { type: 'stopAttempt', attempt: 1 };
 const wake: Command = { type: 'wakeJob' };
 const cancel: Command = { type: 'cancelJob', by: 'bob', reason: 'wrong roof' };
 const expire = (nowMs: number): Command => ({ type: 'expireJob', nowMs });
+
+const carry = (fact: JobFact, operation?: Operation) => {
+  const request = requestIn(record([fact]));
+  if (!request) throw new Error('no request');
+  return { type: 'carryJob', request, operation } as const;
+};
+const carried = (about: Partial<JobEventOf<'JobCarried'>['data']>): JobFact => ({
+  type: 'JobCarried',
+  data: {
+    requested_at: '2026-01-01T00:00:00.000Z',
+    request: { ...REQUEST, ...(about.attempt === undefined ? { start_after: retryAt } : {}) },
+    attempt: 0,
+    next_at: retryAt,
+    errors: [],
+    ...about,
+  },
+});
 
 const given = (facts: JobFact[], command: Command) => decide(command, foldJob(record(facts)));
 
@@ -105,6 +124,25 @@ describe('allowed', () => {
       [requested, started(1), cancelRequested],
       handOver,
       canceled('amy'),
+    ],
+    ['a waiting job, carried on', [later], carry(later), carried({ next_at: retryAt })],
+    [
+      'a job that waits for another attempt, with what is used up and its operation',
+      [requested, started(1), deferred, dueFor('deferred'), retrying],
+      carry(requested, { address: 'https://a.example/1', beganAt: retryAt }),
+      carried({
+        attempt: 1,
+        next_at: retryAt,
+        errors: [error],
+        operation: 'https://a.example/1',
+        began_at: retryAt,
+      }),
+    ],
+    [
+      'a running job that has left the log, brought back',
+      [requested, started(1), cancelRequested],
+      { ...carry(requested), leftAt: retryAt },
+      carried({ attempt: 1, next_at: retryAt }),
     ],
     ['the end of a wait for the next attempt', [requested, started(1), retrying], wake, dueFor('retry')],
     ['the end of a wait for the first attempt', [later], wake, dueFor('start_after')],
@@ -192,6 +230,15 @@ describe('refused', () => {
     ['a wake of a running job', [requested, started(1)], wake, 'not_waiting'],
     ['a second wake', [requested, started(1), retrying, dueFor('retry')], wake, 'not_waiting'],
     ['a second cancel', [requested, started(1), cancelRequested], cancel, 'cancel_already_requested'],
+    ['carrying a job that does not wait', [requested], carry(requested), 'not_waiting'],
+    ['carrying a running job', [requested, started(1)], carry(requested), 'not_waiting'],
+    ['carrying a deferred job', [requested, started(1), deferred], carry(requested), 'not_waiting'],
+    [
+      'carrying a job that is to be canceled',
+      [later, cancelRequested],
+      carry(later),
+      'cancel_already_requested',
+    ],
     ['a stop that nobody asked for', [requested, started(1)], stop, 'cancel_not_requested'],
     ['expiry before finish_by', [requested], expire(FINISH_BY - 1), 'not_overdue'],
     ['expiry past start_by once begun', [impatient, started(1)], expire(Date.parse(retryAt)), 'not_overdue'],
@@ -205,7 +252,7 @@ describe('refused', () => {
     expect(decision).toEqual({ kind: 'rejected', reason: 'not_the_current_attempt' });
   });
 
-  const ofKnown = [...ofAttempt, start, wake, cancel, expire(FINISH_BY)];
+  const ofKnown = [...ofAttempt, start, wake, carry(requested), cancel, expire(FINISH_BY)];
   test.each(ofKnown)('$type of an unknown job', (command) => {
     expect(given([], command)).toEqual({ kind: 'rejected', reason: 'unknown_job' });
   });

@@ -6,6 +6,8 @@ import {
   type PayloadRef,
 } from '@errand/contracts';
 import { isEnded, type JobState } from './job.ts';
+import type { Operation } from './operation.ts';
+import type { RecordedRequest } from './request.ts';
 
 /*
  * Which event may be written next. An ended job accepts none of these commands, an unknown one only requestJob.
@@ -20,6 +22,7 @@ import { isEnded, type JobState } from './job.ts';
  *   retryAttempt     -                        JobRetrying
  *   stopAttempt      -                        JobCanceled, if cancel was requested
  *   wakeJob          JobDue, if it waits      JobDue, if the attempt is deferred
+ *   carryJob         JobCarried               JobCarried, if its events have left the log
  *   adoptJob         JobDue, if its request     JobDue, if its request names no contract
  *                    names no contract
  *   cancelJob        JobCanceled; with an       JobCancelRequested
@@ -52,6 +55,8 @@ export type Command =
   | { type: 'stopAttempt'; attempt: number }
   /** `contractId` is for a job whose request names none. */
   | { type: 'wakeJob'; contractId?: string }
+  /** `leftAt`: the time, for a job whose events have left the log, which is due then. Others must wait for a time. */
+  | { type: 'carryJob'; request: RecordedRequest; operation: Operation | undefined; leftAt?: string }
   /** Lets the executors of this contract run a job from before contracts had ids. */
   | { type: 'adoptJob'; contractId: string }
   /** `hasOperation`: an attempt has deferred, so an executor has to cancel the operation before the job ends. */
@@ -90,6 +95,8 @@ export function decide(command: Command, state: JobState | undefined): Decision 
       return startAttempt(command, state);
     case 'wakeJob':
       return wakeJob(command, state);
+    case 'carryJob':
+      return carryJob(command, state);
     case 'adoptJob':
       return adoptJob(command, state);
     case 'cancelJob':
@@ -175,6 +182,28 @@ function wasHandedOver({ phase, attempt, outcome }: JobState): boolean {
 function wakeJob({ contractId }: Extract<Command, { type: 'wakeJob' }>, state: JobState): Decision {
   if (state.phase.value.nextAt === null) return rejected('not_waiting');
   return fact({ type: 'JobDue', data: { reason: reasonOf(state), ...contractOf(state, contractId) } });
+}
+
+function carryJob(
+  { request, operation, leftAt }: Extract<Command, { type: 'carryJob' }>,
+  { phase, attempt, outcome, cancelRequested }: JobState,
+): Decision {
+  // JobCarried does not say so.
+  if (cancelRequested.value !== null && leftAt === undefined) return rejected('cancel_already_requested');
+  const isWaiting = phase.value.status === 'queued' && phase.value.nextAt !== null;
+  const nextAt = isWaiting ? phase.value.nextAt : leftAt;
+  if (nextAt == null) return rejected('not_waiting');
+  return fact({
+    type: 'JobCarried',
+    data: {
+      requested_at: request.event.time,
+      request: request.event.data,
+      attempt: attempt.value.number,
+      next_at: nextAt,
+      errors: outcome.value.errors,
+      ...(operation ? { operation: operation.address, began_at: operation.beganAt } : {}),
+    },
+  });
 }
 
 function adoptJob({ contractId }: Extract<Command, { type: 'adoptJob' }>, state: JobState): Decision {

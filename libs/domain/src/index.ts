@@ -9,5 +9,6 @@ export {
   type Register,
 } from './job.ts';
 export { type Operation, operationOf } from './operation.ts';
+export { type RecordedRequest, requestIn } from './request.ts';
 export { type RetryPolicy, retryDelayMs } from './retry-policy.ts';
 export { expiresAtMs, resultLinkOf, summarize } from './summary.ts';

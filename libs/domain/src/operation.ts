@@ -7,9 +7,17 @@ export interface Operation {
   readonly beganAt: string;
 }
 
-/** The operation that a job's newest JobDeferred names: whoever begins an attempt of the job resumes it. */
+/**
+ * The operation that a job's newest JobDeferred names, or the JobCarried that stands for it: whoever begins an attempt of
+ * the job resumes it.
+ */
 export function operationOf(events: readonly RecordedEvent[]): Operation | undefined {
-  const deferral = events.findLast(({ event }) => event.type === 'JobDeferred')?.event;
-  if (deferral?.type !== 'JobDeferred') return undefined;
-  return { address: deferral.data.operation, beganAt: deferral.data.began_at ?? deferral.time };
+  const named = events.findLast(({ event }) => event.type === 'JobDeferred' || event.type === 'JobCarried');
+  if (named?.event.type === 'JobDeferred') {
+    const { operation, began_at } = named.event.data;
+    return { address: operation, beganAt: began_at ?? named.event.time };
+  }
+  if (named?.event.type !== 'JobCarried' || named.event.data.operation === undefined) return undefined;
+  const { operation, began_at, requested_at } = named.event.data;
+  return { address: operation, beganAt: began_at ?? requested_at };
 }

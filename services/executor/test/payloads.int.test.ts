@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { JobRef, PayloadRef } from '@errand/contracts';
+import { rawNatsRequest } from '@errand/testkit';
 import { describe, expect, test } from 'vitest';
-import { bus, jobs, startForFile } from './executor.ts';
+import { bus, jobs, nats, startForFile } from './executor.ts';
 import { piecesOf } from './fixtures/files.ts';
 
 const MAX_RESULT_BYTES = 3_000_000;
@@ -111,6 +112,9 @@ describe.each(['peek', 'peek_in_thread'])('an action that reads the result of an
     const { ref } = await outcomeOf(action, { job_id: large.ref.jobId });
     const read = await stored((await jobs.ended(ref)).outcome.value.resultRef);
     expect(JSON.parse(await text(read))).toMatchObject(succeeded);
+    const purge = { filter: `jobs.acme.echo.${small.ref.jobId}.>` };
+    await rawNatsRequest(nats.url, '$JS.API.STREAM.PURGE.JOBS', purge);
+    expect(await seen(small.ref)).toEqual({ ...succeeded, result: { text: 'a' } });
   });
 
   test('is told why there is none', async () => {

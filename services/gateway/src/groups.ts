@@ -67,7 +67,6 @@ function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Par
     watch: createJobWatch(bus.jobs, stopping),
     streamBeat: createStreamBeat(config.eventsHeartbeatMs),
     appendTimeoutMs: config.appendTimeoutMs,
-    logKeepsMs: config.jobsMaxAgeHours * HOUR_MS,
     auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,
     historyLimits: { maxEntries: config.historyMaxEntries, maxMs: config.historyTimeoutMs },
     inAuditTurn: createLimiter(AUDIT_READS_AT_ONCE),

@@ -43,7 +43,7 @@ test('a job that only the audit log still knows is answered from there, and one 
   await waitUntil(async () => (await gateway.bus.audit.version()) > json.version);
   const before = await gateway.call(path);
   await forget(gateway, json.job_id);
-  gateway.shiftMs = 3 * 86_400_000;
+  gateway.shiftMs = 15 * 60_000;
   try {
     expect(await gateway.call(path)).toMatchObject({ status: 200, json: before.json });
     expect(events).toContain(json.job_id);

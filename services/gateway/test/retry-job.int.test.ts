@@ -9,7 +9,7 @@ import {
   TENANT,
   type TestGateway,
 } from './gateway.ts';
-import { forget, openReadModel } from './read-model.ts';
+import { forget, forgetAudit, openReadModel } from './read-model.ts';
 
 let gateway: TestGateway;
 
@@ -100,13 +100,19 @@ test('an Idempotency-Key makes one job of several retries', async () => {
   ]);
 });
 
-test('409 where the log no longer holds the input of a job that has a summary', async () => {
+test('a job that has left the log runs again from the audit log, and is 409 once that holds it no more', async () => {
   await using readModel = openReadModel(gateway);
   await readModel.migrate();
   const job = await runToEnd();
   await readModel.project(job.job_id);
+  await expect.poll(() => gateway.bus.audit.version()).toBeGreaterThan(job.version);
   await forget(gateway, job.job_id);
   // The store may still be resting after its failures without a table.
-  await expect.poll(async () => (await retry(job)).json.code).toBe('input_gone');
-  expect((await retry(job)).status).toBe(409);
+  await expect.poll(async () => (await retry(job)).status).toBe(202);
+  const { job_id } = (await retry(job)).json;
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: job_id });
+  expect(recorded?.event.data).toMatchObject({ input: { tilt_deg: 30 }, retry_of: job.job_id });
+  await forgetAudit(gateway);
+  const gone = await retry(job);
+  expect([gone.status, gone.json.code]).toEqual([409, 'input_gone']);
 });

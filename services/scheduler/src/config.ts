@@ -20,6 +20,23 @@ export const settings = {
     min: 50,
     max: 60_000,
   }),
+  logGraceMinutes: integer({
+    env: 'ERRAND_LOG_GRACE_MINUTES',
+    description:
+      'How long the log keeps events at least, once nobody needs them; they leave it some ten minutes later',
+    unit: 'minutes',
+    default: 10,
+    min: 2,
+    max: 525_600,
+  }),
+  logTrimMs: integer({
+    env: 'ERRAND_LOG_TRIM_MS',
+    description: 'How often to let events leave the log that nobody needs any more',
+    unit: 'ms',
+    default: 30_000,
+    min: 1_000,
+    max: 3_600_000,
+  }),
 };
 
 export type SchedulerConfig = ConfigOf<typeof settings>;

@@ -1,10 +1,12 @@
 import { openWorker } from '@errand/bootstrap';
-import { currentContract, TIMED_EVENTS } from '@errand/contracts';
+import { currentContract, isEndingType, parseJobSubject, TIMED_EVENTS } from '@errand/contracts';
 import { Counter, Gauge, repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
+import { createWindowKeeper, type WindowState } from './window/keep-window.ts';
+import { createNeededEvents } from './window/needed-events.ts';
 
 /**
  * Starts a scheduler: it says which contracts actions have, ends waits and overdue jobs, and needs no Postgres. Any number
@@ -44,6 +46,7 @@ export async function startScheduler(
   /** What executors of version 1 have announced. Their records are read again and again. */
   const oldActions = new Set<string>();
   const open = createOpenJobs();
+  const needed = createNeededEvents();
   const executors = resources.use(await bus.buckets.watchHeartbeats());
   const registry = resources.use(
     await openRegistry({
@@ -74,12 +77,26 @@ export async function startScheduler(
       this.set(open.waiting());
     },
   });
+  let window: WindowState = { neededAgeMs: 0, pin: 'scheduler' };
+  new Gauge({
+    name: 'errand_log_needed_age_seconds',
+    help: 'Age of the oldest event of the log that is needed, by who needs it',
+    labelNames: ['by'],
+    registers: [ops.metrics],
+    collect() {
+      this.reset();
+      this.set({ by: window.pin }, window.neededAgeMs / 1_000);
+    },
+  });
   const following = bus.jobs
     .follow({
       subjects: TIMED_EVENTS,
-      onEvent({ subject, decode }) {
+      onEvent({ subject, version, storedMs, decode }) {
+        const { ref, type } = parseJobSubject(subject) ?? {};
+        if (!ref) return;
+        needed.take(ref.jobId, type, { version, storedMs });
         // What ends a job says so by its subject.
-        if (open.takeEnding(subject)) return;
+        if (isEndingType(type)) return open.end(ref.jobId);
         const decoded = decode();
         if (decoded.kind === 'event') open.take(decoded.recorded);
       },
@@ -101,6 +118,25 @@ export async function startScheduler(
     contractOf: (action) => currentContract(registry.peek(action))?.contract.contract_id,
     onMoved: (outcome) => moved.inc({ outcome }),
   });
+  const keeper = createWindowKeeper({
+    bus,
+    open,
+    needed,
+    now,
+    log,
+    graceMs: config.logGraceMinutes * 60_000,
+    maxAgeMs: config.jobsMaxAgeHours * 3_600_000,
+  });
+  const trimming = repeat(
+    async () => {
+      if (isCaughtUp) window = (await keeper.look()) ?? window;
+    },
+    {
+      everyMs: config.logTrimMs,
+      signal: stopping,
+      onError: (err) => log.warn({ err }, 'log_not_trimmed'),
+    },
+  );
   const sweeping = repeat(registry.sweep, {
     everyMs: config.contractSweepMs,
     signal: stopping,
@@ -122,7 +158,7 @@ export async function startScheduler(
     opsPort,
     async [Symbol.asyncDispose]() {
       worker.stop();
-      await Promise.all([following, time, sweeping]);
+      await Promise.all([following, time, sweeping, trimming]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -1,12 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { JobFact, WebhookRequest } from '@errand/contracts';
 import { createDailyPartitions, migrate } from '@errand/postgres';
-import { waitUntil } from '@errand/testkit';
+import { rawNatsRequest, waitUntil } from '@errand/testkit';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { watchEndpoints } from '../src/endpoints/directory.ts';
 import { replayPage, startReplay } from '../src/replays/replay.ts';
-import { receiver, startForEachTest, system, tenantId } from './system.ts';
+import { nats, receiver, startForEachTest, system, tenantId } from './system.ts';
 
 const EPOCH = '2020-01-01T00:00:00.000Z';
 const CANCELED: JobFact = { type: 'JobCanceled', data: { by: 'test' } };
@@ -126,6 +126,26 @@ test('a replay makes what it tells again where the tables are as empty as after 
   await waitUntil(async () => (await countOf(endpoint.endpoint_id, 'delivered')) === 3);
 });
 
+test('a replay tells of jobs that have left the log what it tells of others', async () => {
+  await using _service = await system.start();
+  await endJobs(3);
+  await untilTakenIn();
+  const metadata = { order: '7' };
+  const before = await system.addEndpoint({ tenant_id: tenantId, url: `${receiver.url}/before`, metadata });
+  await untilDone(await replay(before.endpoint_id));
+  await waitUntil(async () => (await countOf(before.endpoint_id, 'delivered')) === 3);
+  await rawNatsRequest(nats.url, '$JS.API.STREAM.PURGE.JOBS', { filter: `jobs.${tenantId}.>` });
+  const after = await system.addEndpoint({ tenant_id: tenantId, url: `${receiver.url}/after`, metadata });
+  expect(await untilDone(await replay(after.endpoint_id))).toMatchObject({ state: 'done', scheduled: 3 });
+  await waitUntil(async () => (await countOf(after.endpoint_id, 'delivered')) === 3);
+  const bodiesAt = (path: string) =>
+    receiver.requests
+      .filter(({ url }) => url === path)
+      .map(({ body }) => body)
+      .toSorted();
+  expect(bodiesAt('/after')).toEqual(bodiesAt('/before'));
+});
+
 test('a replay may be of some types of event only, of what was missed and of what was delivered', async () => {
   await using _service = await system.start();
   await endJobs(2);
@@ -227,7 +247,7 @@ test('a replay that cannot be read from the log keeps no other from going on', a
       actions: { peek: () => undefined, caughtUp: async () => {} },
       bus: {
         ...system.bus,
-        jobs: { ...system.bus.jobs, readEndings: () => Promise.reject(new Error('the log is away')) },
+        jobs: { ...system.bus.jobs, reach: () => Promise.reject(new Error('the log is away')) },
       },
     });
   const { endpoint_id } = await addEndpoint('/hook');

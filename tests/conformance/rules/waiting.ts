@@ -13,7 +13,12 @@ export const waiting: readonly Rule[] = [
     title: 'leaves waits for another attempt to the scheduler',
     check: waitsToRetry,
   },
-  { id: 'P15', kind: 'alongside', title: 'leaves jobs alone that start later', check: waitsToStart },
+  {
+    id: 'P15',
+    kind: 'alongside',
+    title: 'leaves jobs alone that start later, and runs those that were carried meanwhile',
+    check: waitsToStart,
+  },
 ];
 
 async function waitsToRetry(stage: Stage): Promise<string> {
@@ -33,7 +38,10 @@ async function waitsToStart({ play }: Stage): Promise<string> {
   const events = await play.ended(await play.request('conformance_echo', {}, { startAfter }));
   must(told(events) === 'requested due started#1 succeeded#1', told(events));
   endedByTheScheduler(events, startAfter);
-  return told(events);
+  const carriedUntil = new Date(Date.now() + CLOCK_MS).toISOString();
+  const carried = await play.ended(await play.request('conformance_echo', {}, { carriedUntil }));
+  must(told(carried) === 'carried#1 due started#2 succeeded#2', told(carried));
+  return `${told(events)}, ${told(carried)}`;
 }
 
 function endedByTheScheduler(events: readonly LoggedEvent[], at: string): void {

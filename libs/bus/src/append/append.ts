@@ -40,6 +40,8 @@ export interface Appender {
 }
 
 export const GUARD_SEQUENCE = 'Nats-Expected-Last-Subject-Sequence';
+/** An append that is so late was held up by more than a pause. */
+const STOPPED_MS = 60_000;
 const GUARD_SUBJECT = 'Nats-Expected-Last-Subject-Sequence-Subject';
 
 /**
@@ -80,6 +82,8 @@ export function createAppender(
         throw new LogUnavailable(`no acknowledgement: ${'description' in ack ? ack.description : ack.kind}`);
       }
       await pause(Math.min(500, 20 * 2 ** tries));
+      // A process that was stopped meanwhile might come back when the job has run, ended and left the log.
+      if (performance.now() > giveUpAt + STOPPED_MS) throw new LogUnavailable('this process was stopped');
     }
   }
 

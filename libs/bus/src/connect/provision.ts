@@ -21,6 +21,7 @@ import {
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { JS, jsCode, UnfitServer } from '../errors.ts';
+import { withoutTrim } from '../log/trim-log.ts';
 import { askPatiently } from './ask-patiently.ts';
 
 /**
@@ -135,7 +136,7 @@ async function provisionStream(
   if (differing.length === 0) return;
   const updated = await askPatiently(async (options) => {
     const jsm = await jetstreamManager(nc, options);
-    return jsm.streams.update(wanted.name, { ...stored, ...config });
+    return jsm.streams.update(wanted.name, { ...withoutTrim(stored), ...config });
   });
   for (const [key, value] of differing) {
     const echoed = updated.config[key as keyof StreamConfig];

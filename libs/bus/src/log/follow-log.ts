@@ -8,6 +8,9 @@ import type { AuditEntry } from '../read/read-audit.ts';
 /** An event whose body is read only if it is asked for. */
 interface FollowedEvent {
   readonly subject: string;
+  readonly version: number;
+  /** Unix milliseconds. */
+  readonly storedMs: number;
   decode(): AuditEntry['decoded'];
 }
 
@@ -42,7 +45,9 @@ export function createLogFollower(nc: NatsConnection): LogFollower {
       signal.addEventListener('abort', stop, { once: true });
       if (signal.aborted) stop();
       for await (const message of messages) {
-        onEvent({ subject: message.subject, decode: () => decodeEvent(message) });
+        const { streamSequence: version, timestampNanos } = message.info;
+        const storedMs = Math.floor(timestampNanos / 1e6);
+        onEvent({ subject: message.subject, version, storedMs, decode: () => decodeEvent(message) });
         if (!isBehind || message.info.pending > 0) continue;
         isBehind = false;
         onCaughtUp();

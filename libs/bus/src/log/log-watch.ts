@@ -1,8 +1,9 @@
 import { BUCKETS, JOBS_STREAM } from '@errand/contracts';
-import type { JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { BusConnection } from '../connect/connect.ts';
 import { JS, jsCode } from '../errors.ts';
+import { isTrimming, putBackUsualAge } from './trim-log.ts';
 
 export interface LogWatch {
   /** Whether the server has the log and stores messages, beyond being reachable; tried at most twice a second. */
@@ -16,23 +17,30 @@ const PROBE_TIMEOUT_MS = 2_000;
 /**
  * Watches whether the log answers, and whether it is still the one that this process began with: after its loss another
  * one may have been made, and the keys, endpoints and positions that the process remembers would belong to the lost
- * one. `onReplaced` is called once.
+ * one. `onReplaced` is called once. A trim of which two looks in a row find the beginning and not the end is ended here.
  */
 export async function watchLog(
   { nc, jsm, name }: { nc: NatsConnection; jsm: JetStreamManager; name: string },
   options: Omit<BusConnection, 'nc'> & { onReplaced: (error: Error) => void },
 ): Promise<LogWatch & { close(): void }> {
   // A cluster that is still electing may not say it yet: then the first answer counts.
-  let created = await createdAt(jsm).catch(() => undefined);
+  let created = (await readIdentity(jsm).catch(() => undefined))?.created;
+  let sawTrim = false;
   let asked: Promise<boolean> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
 
   async function look(): Promise<void> {
-    const found = await createdAt(jsm).catch(() => undefined);
-    created ??= found;
-    if (found === undefined || found === created) return;
+    const found = await readIdentity(jsm).catch(() => undefined);
+    if (found === undefined) return;
+    created ??= found.created;
+    if (found.created === created) return endTrim(found.config);
     close();
     options.onReplaced(new Error('the log was replaced since this process started'));
+  }
+  async function endTrim(config: StreamInfo['config'] | undefined): Promise<void> {
+    const wasSeen = sawTrim;
+    sawTrim = config !== undefined && isTrimming(config);
+    if (sawTrim && wasSeen && config) await putBackUsualAge(jsm, config).catch(() => {});
   }
   const timer = setInterval(() => void look(), LOOK_MS).unref();
   let lost = Promise.withResolvers<false>();
@@ -72,12 +80,15 @@ async function probe(nc: NatsConnection, name: string): Promise<boolean> {
   return answer.json<{ error?: unknown }>().error === undefined;
 }
 
-/** `none` if there is no log. Rejects when the server does not answer. */
-async function createdAt(jsm: JetStreamManager): Promise<string> {
+/** `created` is `none` if there is no log. Rejects when the server does not answer. */
+async function readIdentity(
+  jsm: JetStreamManager,
+): Promise<{ created: string; config?: StreamInfo['config'] }> {
   try {
-    return String((await jsm.streams.info(JOBS_STREAM)).created);
+    const { created, config } = await jsm.streams.info(JOBS_STREAM);
+    return { created: String(created), config };
   } catch (error) {
-    if (jsCode(error) === JS.streamNotFound) return 'none';
+    if (jsCode(error) === JS.streamNotFound) return { created: 'none' };
     throw error;
   }
 }

@@ -53,6 +53,11 @@ export interface AuditReader {
   version(): Promise<number>;
   /** The same for the oldest one that it still holds. @throws LogUnavailable */
   firstVersion(): Promise<number>;
+  /**
+   * The position before the entry that copies a version, or before the next one that it holds; for `afterPosition`.
+   * @throws LogUnavailable
+   */
+  positionBefore(version: number): Promise<number>;
 }
 
 const NO_SOURCE = 'it does not name the event it was copied from';
@@ -62,11 +67,34 @@ const decoder = new TextDecoder();
 const SOURCE_HEADER = 'Nats-Stream-Source';
 
 export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): AuditReader {
+  /** The first entry at or behind a position. */
+  async function entryFrom(seq: number): Promise<{ position: number; version: number } | undefined> {
+    const wanted = { seq, next_by_subj: '>' };
+    const entry = await jsm.streams.getMessage(AUDIT_STREAM, wanted);
+    return entry ? { position: entry.seq, version: sourceOf(entry.header)?.version ?? 0 } : undefined;
+  }
+
   async function versionAt(end: 'first_seq' | 'last_seq'): Promise<number> {
     const { state } = await jsm.streams.info(AUDIT_STREAM);
-    if (state.messages === 0) return 0;
-    const entry = await jsm.streams.getMessage(AUDIT_STREAM, { seq: state[end] });
-    return entry ? (sourceOf(entry.header)?.version ?? 0) : 0;
+    return state.messages === 0 ? 0 : ((await entryFrom(state[end]))?.version ?? 0);
+  }
+
+  async function positionBefore(version: number): Promise<number> {
+    const { state } = await jsm.streams.info(AUDIT_STREAM);
+    let low = state.first_seq;
+    let high = state.last_seq + 1;
+    if (state.messages === 0) return high - 1;
+    // Where the audit log has all that JOBS has got, positions are as far apart as versions.
+    let guess = state.last_seq - (((await entryFrom(state.last_seq))?.version ?? version) - version);
+    while (low < high) {
+      const middle = guess >= low && guess < high ? guess : (low + high) >> 1;
+      guess = -1;
+      const found = await entryFrom(middle);
+      if (found?.version === version) return found.position - 1;
+      if (found && found.version < version) low = found.position + 1;
+      else high = middle;
+    }
+    return low - 1;
   }
 
   return {
@@ -85,6 +113,7 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
     },
     version: () => orUnavailable(() => versionAt('last_seq')),
     firstVersion: () => orUnavailable(() => versionAt('first_seq')),
+    positionBefore: (version) => orUnavailable(() => positionBefore(version)),
   };
 }
 

@@ -12,7 +12,7 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { HistoryOutOfReach, LogUnavailable } from '../errors.ts';
 import { decodeEvent } from './event-codec.ts';
-import { readAuditSources, sourceOf } from './read-audit.ts';
+import { type AuditReader, readAuditSources, sourceOf } from './read-audit.ts';
 import { collectStored, orUnavailable } from './read-pages.ts';
 
 /*
@@ -49,6 +49,8 @@ interface AuditedJob {
   readonly jobId: string;
   /** Nothing of the job was stored before this time, in Unix milliseconds. */
   readonly sinceMs: number;
+  /** Or before this version, which is found without reading what lies between. */
+  readonly sinceVersion?: number | undefined;
   /** Continues after its ending, where nothing should be. */
   readonly pastEnding?: boolean;
 }
@@ -64,7 +66,11 @@ const CATCH_UP_MS = 3_000;
 /** A job whose deadline passed while nothing could write its end is ended at most this much later. */
 const LATE_MS = 3_600_000;
 
-export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): HistoryReader {
+export function createHistoryReader(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  { positionBefore }: Pick<AuditReader, 'positionBefore'>,
+): HistoryReader {
   return {
     async *readHistory(ref, { fromVersion, toVersion }) {
       const giveUpAt = performance.now() + CATCH_UP_MS;
@@ -85,7 +91,9 @@ export function createHistoryReader(nc: NatsConnection, jsm: JetStreamManager): 
       const giveUpAt = performance.now() + limits.maxMs;
       let seen = 0;
       let untilMs = Number.POSITIVE_INFINITY;
-      const query = { tenantId: job.tenantId, action: job.action, sinceMs: job.sinceMs };
+      const { tenantId, action, sinceMs, sinceVersion } = job;
+      const afterPosition = sinceVersion === undefined ? undefined : await positionBefore(sinceVersion);
+      const query = { tenantId, action, sinceMs, afterPosition };
       const pages = readAuditSources(nc, jsm, { ...query, pageSize: HEADERS_PAGE_SIZE });
       for await (const { messages, remaining } of pages) {
         const wanted = messages.filter(({ read }) => isOf(job.jobId, read.subject));

@@ -91,10 +91,7 @@ const JobDeferred = z.object({
   began_at: Instant.optional(),
 });
 
-/**
- * All of a job that only waits, so that its earlier events may leave the log. Every reader knows it; nobody writes it
- * yet.
- */
+/** All of a job that only waits, so that its earlier events may leave the log; or of one whose events have left it. */
 const JobCarried = z.object({
   requested_at: Instant,
   request: JobRequested,
@@ -102,6 +99,9 @@ const JobCarried = z.object({
   attempt: z.int().min(0),
   next_at: Instant,
   errors: z.array(JobFault),
+  /** As in JobDeferred, for a job that has deferred. */
+  operation: z.string().max(2_000).optional(),
+  began_at: Instant.optional(),
 });
 
 const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });

@@ -8,6 +8,8 @@ export const JOB_ENDINGS = {
 type JobEndingType = keyof typeof JOB_ENDINGS;
 export type EndedStatus = (typeof JOB_ENDINGS)[JobEndingType];
 
+export const ENDING_TYPES = Object.keys(JOB_ENDINGS) as JobEndingType[];
+
 /** In the order above. */
 export const ENDED_STATUSES = Object.values(JOB_ENDINGS) as ['succeeded', 'failed', 'canceled', 'expired'];
 

@@ -60,6 +60,15 @@ export const OPEN_JOBS_COUNTED_FROM = 0.05;
 /** Once the log is filled to this share, it is kept for what cannot do without it. */
 export const TIGHT_LOG_RATIO = 0.8;
 
+/**
+ * How much longer JOBS keeps events than they are needed, in milliseconds: whatever has not been stored for less is in
+ * it. It is also the time in which somebody has to end a trim whose process died.
+ */
+export const LOG_SLACK_MS = 600_000;
+
+/** Nobody uses message ids in JOBS, and this must be shorter than any age at which events leave. */
+const DUPLICATE_WINDOW_MS = 100;
+
 /** How long a consumer, other than an executor's, may keep a message before it is redelivered. */
 const ACK_WAIT_MS = 10_000;
 
@@ -96,6 +105,7 @@ export function streams(settings: TopologySettings) {
       discard: 'new',
       max_age: settings.jobsMaxAgeHours * HOUR_NS,
       max_bytes: settings.jobsMaxBytes,
+      duplicate_window: DUPLICATE_WINDOW_MS * MS_NS,
       allow_atomic: true,
       republish: { src: ALL_JOB_EVENTS, dest: storedSubject(ALL_JOB_EVENTS) },
     },

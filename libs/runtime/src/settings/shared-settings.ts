@@ -40,7 +40,7 @@ export const BUS_SETTINGS = {
   }),
   jobsMaxAgeHours: integer({
     env: 'ERRAND_JOBS_MAX_AGE_HOURS',
-    description: "How long the log keeps a job's events; longer than the longest job",
+    description: "How long the log keeps a job's events at most; longer than the longest job",
     unit: 'hours',
     default: 48,
     min: 25,

@@ -23,6 +23,9 @@ export interface PayloadLimits {
 
 export type LoadedInput = { readonly kind: 'input'; readonly input: unknown } | { readonly kind: 'gone' };
 
+/** What a look for another job that has left the log may cost. */
+const OTHER_JOB_LIMITS = { maxEntries: 1_000_000, maxMs: 10_000 };
+
 /**
  * A request's input, wherever it lies.
  * @throws LogUnavailable
@@ -87,7 +90,8 @@ export async function storeLargeResult(options: {
 async function readResult(bus: Bus, job: { tenantId: string; jobId: string }): Promise<OtherJob> {
   // The id comes from a caller and becomes a word of a subject.
   if (!JobId.safeParse(job.jobId).success) return { kind: 'unknown' };
-  const state = foldJob(await bus.jobs.read(job));
+  let state = foldJob(await bus.jobs.read(job));
+  if (!state?.request.value) state = foldJob(await bus.audit.readJob(job, OTHER_JOB_LIMITS));
   const status = state?.phase.value.status;
   const request = state?.request.value;
   if (!state || !status || !request) return { kind: 'unknown' };

@@ -1,6 +1,6 @@
-import type { Operation } from '@errand/domain';
+import type { Operation, RecordedRequest } from '@errand/domain';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
-import type { ExecutorDeps, RecordedRequest, Target } from '../serving/on-job-requested.ts';
+import type { ExecutorDeps, Target } from '../serving/on-job-requested.ts';
 import { type LoadedInput, payloadHooks } from './attempt-payloads.ts';
 import type { JobLog } from './job-log.ts';
 

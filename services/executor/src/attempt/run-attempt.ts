@@ -1,9 +1,9 @@
 import { type AttemptOutcome, causeOf, failed } from '@errand/actions/execution';
 import { EventTooLarge, LogFull, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
 import { FAULT_CODES, type JobFault } from '@errand/contracts';
-import { type Command, type Operation, retryDelayMs } from '@errand/domain';
+import { type Command, type Operation, type RecordedRequest, retryDelayMs } from '@errand/domain';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
-import type { ExecutorDeps, RecordedRequest, Target } from '../serving/on-job-requested.ts';
+import type { ExecutorDeps, Target } from '../serving/on-job-requested.ts';
 import { briefFault, TIGHT_EVENT_BYTES } from '../serving/tight-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';

@@ -1,7 +1,7 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
-import type { InputError, JobEventOf, JobHistory, RecordedEvent } from '@errand/contracts';
-import { foldJob, operationOf } from '@errand/domain';
+import type { InputError, JobHistory } from '@errand/contracts';
+import { foldJob, operationOf, requestIn } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
 import type { PayloadLimits } from '../attempt/attempt-payloads.ts';
 import type { AttemptWatch } from '../attempt/attempt-watch.ts';
@@ -62,7 +62,7 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
   deps.atWork.set(jobId, undefined);
   try {
     const events = await eventsOf(work, deps.bus);
-    const request = events.find(isRequest);
+    const request = requestIn(events);
     const state = foldJob(events);
     if (!state) return { kind: 'done' };
     // Its request cannot be read by this program; perhaps by another one.
@@ -105,10 +105,4 @@ async function eventsOf(work: Work, bus: Bus): Promise<JobHistory> {
 /** Whether an attempt of the job began in isolation. Its later ones then stay isolated. */
 function wasIsolated(events: JobHistory): boolean {
   return events.some(({ event }) => event.type === 'JobStarted' && event.data.isolated === true);
-}
-
-export type RecordedRequest = RecordedEvent & { event: JobEventOf<'JobRequested'> };
-
-function isRequest(recorded: RecordedEvent): recorded is RecordedRequest {
-  return recorded.event.type === 'JobRequested';
 }

@@ -1,6 +1,5 @@
 import type { Bus } from '@errand/bus';
-import { LogUnavailable } from '@errand/bus';
-import { uuidV7TimeMs } from '@errand/contracts';
+import { LogUnavailable, mayHaveLeft } from '@errand/bus';
 import { foldJob, isEnded, type JobState, mergeJobStates } from '@errand/domain';
 import { Refusal } from '../http/problem.ts';
 import type { LongLog } from './history/long-history.ts';
@@ -15,14 +14,14 @@ export interface WantedJob {
   readonly minVersion: number;
   /** A version that the log is known to hold. */
   readonly atLeast?: number | undefined;
+  /** Whether a row that is not there may have been lost, as with a restored database. */
+  readonly rowMayBeLost?: boolean;
 }
 
 export interface FindJobDeps {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read'> } & Pick<Bus, 'isConnected'>;
   readonly store: JobStore;
   readonly now: () => number;
-  /** How long the log keeps a job's events. */
-  readonly logKeepsMs: number;
   readonly longLog: LongLog;
 }
 
@@ -34,7 +33,7 @@ export interface FindJobDeps {
  *   ended             not asked      row
  *   other or none     answers        both, merged; unknown_job if neither has it
  *   other or none     no answer      LogUnavailable: an older version than one already told must not be answered
- *   no answer         has nothing    the audit log for a job older than the log's memory, else unknown_job
+ *   no answer         has nothing    the audit log for a job that may have left the log, else unknown_job
  *
  * Whoever knows of a version in the log need not ask for the row, which can only be older.
  *
@@ -52,9 +51,9 @@ export async function findJob(deps: FindJobDeps, wanted: WantedJob): Promise<Job
   const logged = await readLog(deps, wanted, row);
   const state = row && logged ? mergeJobStates(row, logged) : (logged ?? row);
   if (state && isComplete(state)) return state;
-  // Without the row nobody knows whether there ever was such a job, if the log may have forgotten it.
-  const outlivedTheLog = uuidV7TimeMs(wanted.jobId) + deps.logKeepsMs <= deps.now();
-  const old = stored.kind === 'unavailable' && outlivedTheLog ? await deps.longLog.find(wanted) : undefined;
+  // Without the row nobody knows whether there ever was such a job, if it may have left the log.
+  const isOpen = stored.kind === 'unavailable' || wanted.rowMayBeLost;
+  const old = isOpen && mayHaveLeft(wanted.jobId, deps.now()) ? await deps.longLog.find(wanted) : undefined;
   if (old && isComplete(old)) return old;
   throw new Refusal('unknown_job');
 }

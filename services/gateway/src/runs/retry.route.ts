@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { PayloadBroken } from '@errand/bus';
 import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
-import { foldJob, isEnded } from '@errand/domain';
+import { isEnded, requestIn } from '@errand/domain';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
 import { fillResource } from '../actions/action-path.ts';
@@ -12,6 +12,7 @@ import { Refusal } from '../http/problem.ts';
 import { type JsonBody, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { findJob } from '../jobs/find-job.ts';
+import { readHistoryPage } from '../jobs/history/history.ts';
 import { readJobQuery } from '../jobs/job-query.ts';
 import { linksOf } from '../jobs/job-summary.ts';
 import { accepted, summaryAnswer } from '../openapi/job-answers.ts';
@@ -130,22 +131,22 @@ function timesOf({ maxLifeMs, defaultLifeMs }: JobLife, nowMs: number): JobOrder
   return timed.times;
 }
 
-/** What an ended job was asked for. Its input is in the log only, which forgets sooner than the summary does. */
+/**
+ * What an ended job was asked for. Its input is in the log only.
+ * @throws Refusal unknown_job, not_ended, input_gone; HistoryOutOfReach; LogUnavailable
+ */
 async function readRequest(
-  deps: RunDeps,
+  { jobs }: RunDeps,
   job: { tenantId: string; jobId: string },
 ): Promise<JobEventOf<'JobRequested'>['data']> {
-  const events = await deps.runs.bus.jobs.read(job);
-  const requested = events.map(({ event }) => event).find(({ type }) => type === 'JobRequested');
-  const state = foldJob(events);
-  if (state && requested?.type === 'JobRequested') {
-    const { status } = state.phase.value;
-    if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
-    if (requested.data.input !== undefined || requested.data.input_ref) return requested.data;
-  } else {
-    await findJob(deps.jobs, { ...job, action: undefined, minVersion: 0 });
-  }
-  throw new Refusal('input_gone');
+  const { status } = (await findJob(jobs, { ...job, action: undefined, minVersion: 0 })).phase.value;
+  if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
+  const { events } = await readHistoryPage(jobs, job, { after: 0, limit: 1 }).catch((error) => {
+    throw error instanceof Refusal && error.code === 'events_gone' ? new Refusal('input_gone') : error;
+  });
+  const request = requestIn(events)?.event.data;
+  if (request?.input === undefined && !request?.input_ref) throw new Refusal('input_gone');
+  return request;
 }
 
 /**

@@ -43,7 +43,8 @@ export async function findAccepted(
 ): Promise<FoundJob | undefined> {
   const { jobId } = job;
   try {
-    const { action, request } = await findJob(deps, { ...job, minVersion: 0 });
+    // A job that is not found is requested again.
+    const { action, request } = await findJob(deps, { ...job, minVersion: 0, rowMayBeLost: true });
     const createdAt = request.value?.requestedAt ?? record.created_at;
     const resource = request.value?.data.resource ?? {};
     return { jobId, version: request.version, createdAt, action, resource };

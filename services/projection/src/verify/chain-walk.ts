@@ -38,7 +38,8 @@ export function createChainWalk(options: {
       return { kind: 'broken', detail: `it should follow ${expectedVersion} but follows ${known}` };
     }
     if (expectedVersion === 0) {
-      return type === 'JobRequested'
+      // JobCarried stands for all of a job, also of one whose events had to be brought back.
+      return type === 'JobRequested' || type === 'JobCarried'
         ? { kind: 'holds' }
         : { kind: 'broken', detail: 'it should be the first event of its job' };
     }

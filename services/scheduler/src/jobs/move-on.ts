@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
 import { toJobEvent } from '@errand/contracts';
-import { type Command, decide, foldJob, type JobState } from '@errand/domain';
+import { type Command, decide, foldJob, type JobState, requestIn } from '@errand/domain';
 import type { OpenJob } from './open-jobs.ts';
 
 export interface MoveOnDeps {
@@ -39,13 +39,12 @@ export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Pr
   if (command === 'stranded') return 'stranded';
   const decision = decide(command, state);
   if (decision.kind === 'rejected') return 'left';
-  const request = events.find(({ event }) => event.type === 'JobRequested');
   const event = toJobEvent(decision.fact, {
     id: randomUUIDv7(),
     jobId: ref.jobId,
     source: '/errand/scheduler',
     timeMs: now(),
-    traceparent: request?.event.traceparent,
+    traceparent: requestIn(events)?.event.traceparent,
   });
   const outcome = await bus.jobs.append({ ref, event, expectedVersion: state.version });
   if (outcome.kind === 'conflict') return 'left';

@@ -1,4 +1,4 @@
-import { isEndingType, type JobRef, parseJobSubject, type RecordedEvent } from '@errand/contracts';
+import { isEndingType, type JobRef, type RecordedEvent } from '@errand/contracts';
 
 /** A job that has not ended, as far as time moves it on. Instants are Unix milliseconds. */
 export interface OpenJob {
@@ -20,8 +20,8 @@ export interface OpenJob {
  */
 export interface OpenJobs {
   take(event: RecordedEvent): void;
-  /** Forgets the job of an event whose subject tells that the job has ended; false for other events. */
-  takeEnding(subject: string): boolean;
+  /** Forgets a job that has ended. */
+  end(jobId: string): void;
   get(jobId: string): OpenJob | undefined;
   /** Takes out jobs whose wait is over or whose deadline has passed, at most `limit`. Each comes once, unless put back. */
   due(nowMs: number, limit: number): OpenJob[];
@@ -104,12 +104,7 @@ export function createOpenJobs(): OpenJobs {
           return job.wakeAt === undefined ? undefined : set({ ...job, wakeAt: 0 });
       }
     },
-    takeEnding(subject) {
-      const parsed = parseJobSubject(subject);
-      if (!isEndingType(parsed?.type)) return false;
-      if (parsed) remove(parsed.ref.jobId);
-      return true;
-    },
+    end: remove,
     get: (jobId) => open.get(jobId),
     due(nowMs, limit) {
       const jobs: OpenJob[] = [];

@@ -9,7 +9,7 @@ import {
   type WebhookEndpoint,
   webhookEventTypeOf,
 } from '@errand/contracts';
-import { foldJob, type JobState } from '@errand/domain';
+import { foldJob, type JobState, requestIn } from '@errand/domain';
 import type { DailyPartitions, Db } from '@errand/postgres';
 import { type Addressee, type FanOut, type Inserted, insertFanOuts } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
@@ -20,7 +20,9 @@ import { wantsMetadata, wantsResults } from './wants-event.ts';
 
 export interface IntakeDeps {
   readonly db: Db;
-  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read' | 'readRequests'> };
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read' | 'readRequests'> } & {
+    readonly audit: Pick<Bus['audit'], 'readRequests'>;
+  };
   readonly endpoints: Endpoints;
   readonly states: Pick<EndpointStates, 'isDisabled'>;
   readonly actions: { peek(action: string): ActionRecord | undefined; caughtUp(): Promise<void> };
@@ -34,6 +36,8 @@ export interface IntakeDeps {
 
 /** How many jobs are read from the log at once where each is read by itself. */
 const PARALLEL_READS = 32;
+/** What the requests of jobs that have left JOBS may cost. A job whose request is not found has no metadata. */
+const LEFT_LIMITS = { maxEntries: 1_000_000, maxMs: 15_000 };
 
 /** An ending, and who may want to hear of it. */
 interface Wanted {
@@ -90,13 +94,21 @@ export async function messagesFor(
 
 /**
  * What the log knows of jobs besides their endings, in their order: what they were asked to do, since an ending says the
- * rest. One whose request is not found is read by itself, from a replica that does not lag.
+ * rest. One whose request is not found is read by itself, from a replica that does not lag; one that has left JOBS, as
+ * with a replay, is read from the audit log.
  */
 async function jobsOf(refs: readonly JobRef[], bus: IntakeDeps['bus']): Promise<(JobState | undefined)[]> {
   const requests = refs.length === 0 ? [] : await bus.jobs.readRequests(refs);
-  return mapParallel(refs, async (ref, index) => {
-    const request = requests[index];
-    return foldJob(request ? [request] : await bus.jobs.read(ref));
+  const kept = await mapParallel(refs, async (ref, index) => {
+    const request = requests[index] ?? requestIn(await bus.jobs.read(ref));
+    return request && foldJob([request]);
+  });
+  const left = refs.filter((_, index) => !kept[index]);
+  if (left.length === 0) return kept;
+  const audited = await bus.audit.readRequests(left, LEFT_LIMITS);
+  return kept.map((job, index) => {
+    const request = audited.get(refs[index]?.jobId ?? '');
+    return job ?? (request && foldJob([request]));
   });
 }
 

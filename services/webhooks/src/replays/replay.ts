@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { Bus } from '@errand/bus';
+import type { AuditEntry, Bus } from '@errand/bus';
 import {
+  ENDING_TYPES,
   type RecordedEvent,
   uuidV7Floor,
   type WebhookEndpoint,
@@ -38,7 +39,11 @@ const PAGE = 200;
 const PACE_MS = 250;
 
 export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
-  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'read' | 'readRequests' | 'readEndings'> };
+  readonly bus: IntakeDeps['bus'] & {
+    readonly audit: Pick<Bus['audit'], 'read' | 'version' | 'positionBefore'>;
+  } & {
+    readonly jobs: Pick<Bus['jobs'], 'reach'>;
+  };
   readonly now: () => number;
   /** A replay adds deliveries only while its endpoint has fewer than this pending. */
   readonly replayBacklog: number;
@@ -179,26 +184,48 @@ async function replayDeliveries(trx: Db, replay: ReplayRow, work: Work): Promise
 async function replayLog(trx: Db, replay: ReplayRow, work: Work): Promise<Paged> {
   const { endpoint, limit, deps } = work;
   const [sinceMs, untilMs] = [replay.since.getTime(), replay.until.getTime()];
-  const { endings, lastVersion, atEnd } = await deps.bus.jobs.readEndings({
-    tenantId: replay.tenant_id,
-    sinceMs,
-    afterVersion: replay.cursor === null ? null : Number(replay.cursor),
-    max: limit,
-  });
+  const { entries, isLast } = await readEndings(replay, { sinceMs, limit, bus: deps.bus });
   // By when the log took them, not by the clocks of those who wrote them.
-  const inTime = endings.filter(({ storedMs }) => storedMs >= sinceMs && storedMs <= untilMs);
-  const events = inTime.map(({ recorded }) => recorded).filter(({ event }) => hasType(event, replay.types));
+  const inTime = entries.filter(({ filedMs }) => filedMs >= sinceMs && filedMs <= untilMs);
+  const events = inTime
+    .flatMap(({ decoded }) => (decoded.kind === 'event' ? [decoded.recorded] : []))
+    .filter(({ event }) => hasType(event, replay.types));
   const missed = await missedOf(trx, events, work);
   const scheduled = replay.dry_run ? 0 : await insertMissed(trx, endpoint, missed);
-  const over = atEnd || (endings.at(-1)?.storedMs ?? 0) > untilMs;
+  const last = entries.at(-1);
+  const over = isLast || (last?.filedMs ?? 0) > untilMs;
   return {
     state: over ? 'done' : 'running',
     phase: 'log',
-    cursor: lastVersion === null ? replay.cursor : String(lastVersion),
+    cursor: last ? `${AUDIT_CURSOR}${last.position}` : replay.cursor,
     matched: missed.length,
     scheduled,
     error: null,
   };
+}
+
+/** Cursors of the time when replays read JOBS are versions; these are positions. */
+const AUDIT_CURSOR = 'audit:';
+
+/** A page of the tenant's endings behind the replay's cursor, and whether it is the last that there was when it was read. */
+async function readEndings(
+  { tenant_id: tenantId, cursor }: ReplayRow,
+  { sinceMs, limit, bus }: { sinceMs: number; limit: number; bus: ReplayDeps['bus'] },
+): Promise<{ entries: AuditEntry[]; isLast: boolean }> {
+  const { lastVersion } = await bus.jobs.reach();
+  // The audit log follows JOBS; what it lacks so far comes with another page.
+  const hasAll = (await bus.audit.version()) >= lastVersion;
+  const afterPosition =
+    cursor === null
+      ? undefined
+      : cursor.startsWith(AUDIT_CURSOR)
+        ? Number(cursor.slice(AUDIT_CURSOR.length))
+        : await bus.audit.positionBefore(Number(cursor) + 1);
+  const query = { tenantId, types: ENDING_TYPES, afterPosition, sinceMs, pageSize: limit };
+  for await (const { entries, remaining } of bus.audit.read(query)) {
+    return { entries, isLast: hasAll && remaining === 0 };
+  }
+  return { entries: [], isLast: hasAll };
 }
 
 function hasType({ type }: RecordedEvent['event'], types: readonly string[] | null): boolean {

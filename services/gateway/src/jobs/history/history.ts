@@ -1,4 +1,4 @@
-import type { Bus, HistoryLimits } from '@errand/bus';
+import { type Bus, type HistoryLimits, mayHaveLeft } from '@errand/bus';
 import { CLOCK_TOLERANCE_MS, type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, type JobState } from '@errand/domain';
 import { Refusal } from '../../http/problem.ts';
@@ -10,8 +10,6 @@ export interface JobHistoryDeps {
   };
   readonly store: JobStore;
   readonly now: () => number;
-  /** How long JOBS keeps a job's events. */
-  readonly logKeepsMs: number;
   /** How long AUDIT keeps them. */
   readonly auditKeepsMs: number;
   readonly historyLimits: HistoryLimits;
@@ -107,8 +105,7 @@ async function* auditedPages(
 ): AsyncGenerator<RecordedEvent[], void, undefined> {
   const row = await findRow(deps, job);
   const idMs = uuidV7TimeMs(job.jobId);
-  const isFresh = idMs + deps.logKeepsMs > deps.now();
-  if (!row && newest.length === 0 && isFresh) throw new Refusal('unknown_job');
+  if (!row && newest.length === 0 && !mayHaveLeft(job.jobId, deps.now())) throw new Refusal('unknown_job');
   if (idMs + deps.auditKeepsMs <= deps.now()) throw new Refusal('events_gone');
   // A job may be requested long after its id was made: by the next use of an Idempotency-Key.
   const requestedMs = row?.request.value ? Date.parse(row.request.value.requestedAt) : idMs;
@@ -116,7 +113,8 @@ async function* auditedPages(
   const action = newest[0]?.ref.action ?? row?.action;
   const sinceMs = requestedMs - CLOCK_TOLERANCE_MS;
   let seen = 0;
-  const known = { tenantId, action, jobId, sinceMs };
+  const sinceVersion = row?.request.version || undefined;
+  const known = { tenantId, action, jobId, sinceMs, sinceVersion };
   for await (const page of deps.bus.audit.readHistory(known, deps.historyLimits)) {
     seen = page.at(-1)?.version ?? seen;
     const wanted = page.filter(({ version }) => version > after);

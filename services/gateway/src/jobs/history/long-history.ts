@@ -1,6 +1,5 @@
 import { type Bus, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
-import { CLOCK_TOLERANCE_MS, uuidV7TimeMs } from '@errand/contracts';
-import { evolve, type JobState } from '@errand/domain';
+import { foldJob, type JobState } from '@errand/domain';
 import { createLimiter } from '@errand/runtime';
 
 export interface LongLog {
@@ -16,7 +15,7 @@ const READS_AT_ONCE = 1;
 
 /** Stands in while the read model is away: slow, for few jobs, and with no answer rather than a wrong one. */
 export function createLongLog(
-  bus: { readonly audit: Pick<Bus['audit'], 'readHistory'> },
+  bus: { readonly audit: Pick<Bus['audit'], 'readJob'> },
   limits: { maxEntries: number; maxMs: number },
 ): LongLog {
   const inTurn = createLimiter(READS_AT_ONCE);
@@ -24,16 +23,13 @@ export function createLongLog(
     find: (job) => {
       const giveUpAt = performance.now() + limits.maxMs;
       return inTurn(async () => {
-        const known = { ...job, sinceMs: uuidV7TimeMs(job.jobId) - CLOCK_TOLERANCE_MS };
         const reach = { maxEntries: limits.maxEntries, maxMs: giveUpAt - performance.now() };
-        let state: JobState | undefined;
         try {
-          for await (const page of bus.audit.readHistory(known, reach)) state = page.reduce(evolve, state);
+          return foldJob(await bus.audit.readJob(job, reach));
         } catch (error) {
           if (!(error instanceof HistoryOutOfReach)) throw error;
           throw new LogUnavailable('the job is not within reach in the long log', { cause: error });
         }
-        return state;
       });
     },
   };

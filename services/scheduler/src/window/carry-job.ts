@@ -1,0 +1,78 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { Bus } from '@errand/bus';
+import { type JobHistory, type JobRef, type RecordedEvent, toJobEvent } from '@errand/contracts';
+import { type Command, decide, foldJob, operationOf, requestIn } from '@errand/domain';
+
+export interface CarryDeps {
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'read'> };
+  /** Unix milliseconds by the clock of the log's server. */
+  readonly now: () => number;
+}
+
+/**
+ * Writes all of a job anew that waits for a time, so that its older events may leave the log. False for a job that does
+ * not wait, or goes on at this moment.
+ * @throws LogUnavailable
+ */
+export async function carryJob(ref: JobRef, deps: CarryDeps): Promise<boolean> {
+  const events = await deps.bus.jobs.read(ref);
+  return (await appendNext(ref, { events, version: versionOf(events) }, carry(events), deps)) !== undefined;
+}
+
+/**
+ * Brings a job back whose request the log has lost, from its events as the audit log has them: it is due at once, and an
+ * attempt that was running counts as used up. False for one that has ended, or whose request is there.
+ * @throws LogUnavailable
+ */
+export async function restoreJob(
+  ref: JobRef,
+  audited: readonly RecordedEvent[],
+  deps: CarryDeps,
+): Promise<boolean> {
+  const kept = await deps.bus.jobs.read(ref);
+  if (requestIn(kept)) return false;
+  // The audit log may be a moment behind.
+  const events = [
+    ...audited.filter(({ version }) => kept.every((each) => each.version !== version)),
+    ...kept,
+  ];
+  const leftAt = new Date(deps.now()).toISOString();
+  const version = await appendNext(ref, { events, version: versionOf(kept) }, carry(events, leftAt), deps);
+  const by = foldJob(events)?.cancelRequested.value ?? null;
+  if (version === undefined || by === null) return version !== undefined;
+  const restored = await deps.bus.jobs.read(ref);
+  const cancel: Command = { type: 'cancelJob', by, hasOperation: operationOf(restored) !== undefined };
+  await appendNext(ref, { events: restored, version: versionOf(restored) }, cancel, deps);
+  return true;
+}
+
+function carry(events: readonly RecordedEvent[], leftAt?: string): Command | undefined {
+  const request = requestIn(events);
+  const left = leftAt === undefined ? {} : { leftAt };
+  return request && { type: 'carryJob', request, operation: operationOf(events), ...left };
+}
+
+/** Appends what a command leads to behind the version that the log has of the job; undefined if nothing, or if that was late. */
+async function appendNext(
+  ref: JobRef,
+  { events, version }: { events: readonly RecordedEvent[]; version: number },
+  command: Command | undefined,
+  { bus, now }: CarryDeps,
+): Promise<number | undefined> {
+  const decision = command && decide(command, foldJob(events));
+  if (decision?.kind !== 'fact') return undefined;
+  const event = toJobEvent(decision.fact, {
+    id: randomUUIDv7(),
+    jobId: ref.jobId,
+    source: '/errand/scheduler',
+    timeMs: now(),
+    traceparent: requestIn(events)?.event.traceparent,
+  });
+  const outcome = await bus.jobs.append({ ref, event, expectedVersion: version });
+  return outcome.kind === 'appended' ? outcome.version : undefined;
+}
+
+/** What cannot be read counts too. */
+function versionOf(events: JobHistory): number {
+  return [...events, ...(events.unread ?? [])].reduce((newest, { version }) => Math.max(newest, version), 0);
+}

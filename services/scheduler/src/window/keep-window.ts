@@ -1,0 +1,158 @@
+import type { Bus } from '@errand/bus';
+import {
+  isEndingType,
+  JOBS_STREAM,
+  LOG_SLACK_MS,
+  PROJECTION_CONSUMER,
+  parseJobSubject,
+  type RecordedEvent,
+  WEBHOOKS_CONSUMER,
+} from '@errand/contracts';
+import type { Logger } from '@errand/runtime';
+import type { OpenJobs } from '../jobs/open-jobs.ts';
+import { carryJob, restoreJob } from './carry-job.ts';
+import type { NeededEvents } from './needed-events.ts';
+
+/*
+ * The log keeps what is needed and little else: a job's events leave it some minutes after the job has ended. What is
+ * looked up later is in AUDIT. Several schedulers may do this at once: each lets go only what it knows nobody needs.
+ */
+
+export interface WindowDeps {
+  readonly bus: {
+    readonly jobs: Pick<Bus['jobs'], 'append' | 'read' | 'readWindow' | 'storedAt' | 'trim'>;
+    readonly audit: Pick<Bus['audit'], 'read' | 'version'>;
+    readonly consumers: Pick<Bus['consumers'], 'standingOf'>;
+  };
+  readonly open: Pick<OpenJobs, 'get'>;
+  readonly needed: NeededEvents;
+  /** How long events are kept at least. */
+  readonly graceMs: number;
+  /** How much longer than they are needed; by default LOG_SLACK_MS. */
+  readonly slackMs?: number;
+  /** How long events are kept at most. */
+  readonly maxAgeMs: number;
+  readonly now: () => number;
+  readonly log: Pick<Logger, 'error'>;
+}
+
+/** Who needs the oldest event that is needed: the readers of all events by their names, or a job that has not ended. */
+export type Pin = 'open_job' | 'scheduler' | 'audit' | 'projection' | 'webhooks';
+
+export interface WindowState {
+  /** How old the oldest event is that is needed, in milliseconds; 0 if none is. */
+  readonly neededAgeMs: number;
+  readonly pin: Pin;
+}
+
+export interface WindowKeeper {
+  /**
+   * One look at the log: brings back what has left it and should not have, carries waiting jobs to its end, and lets the
+   * oldest events leave. Undefined while there is no read model.
+   * @throws LogUnavailable
+   */
+  look(): Promise<WindowState | undefined>;
+}
+
+const CARRIED_AT_ONCE = 64;
+/** In one look: the rest follows with the next ones. */
+const MAX_CARRIED = 10_000;
+
+export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
+  const { bus, needed, graceMs, slackMs = LOG_SLACK_MS } = deps;
+  let restoredTo = 0;
+
+  return {
+    async look() {
+      // Asked for in this order: what the others have settled by then may be more than what this process has read.
+      const settled = await settledVersions(bus, needed.version);
+      if (!settled) return undefined;
+      const window = await bus.jobs.readWindow();
+      if (window.firstVersion > restoredTo) await restoreLost(window, deps);
+      restoredTo = Math.max(restoredTo, window.firstVersion);
+      if (window.firstMs === undefined) return { neededAgeMs: 0, pin: settled.pin };
+      const { version, openJob } = needed.from(settled.version);
+      const pin = openJob === undefined ? settled.pin : 'open_job';
+      const isAllSettled = version > window.lastVersion;
+      const neededMs = isAllSettled ? window.nowMs : await bus.jobs.storedAt(version);
+      // It has left by its age.
+      if (neededMs === undefined) return { neededAgeMs: window.nowMs - window.firstMs, pin };
+      if (pin === 'open_job') await carryWaiting(window.nowMs - graceMs - slackMs, deps);
+      const beforeMs = Math.min(neededMs, window.nowMs - graceMs) - slackMs;
+      if (window.firstMs < beforeMs) {
+        await bus.jobs.trim({ beforeMs, neededFrom: { version, storedMs: neededMs } });
+      }
+      return { neededAgeMs: isAllSettled ? 0 : window.nowMs - neededMs, pin };
+    },
+  };
+}
+
+/** Up to where every reader of all events has settled them; undefined as long as there is no read model. */
+async function settledVersions(
+  bus: WindowDeps['bus'],
+  read: number,
+): Promise<{ version: number; pin: Pin } | undefined> {
+  const standingOf = ({ name }: { name: string }) => bus.consumers.standingOf({ stream: JOBS_STREAM, name });
+  const [projection, webhooks, audit] = await Promise.all([
+    standingOf(PROJECTION_CONSUMER),
+    standingOf(WEBHOOKS_CONSUMER),
+    bus.audit.version(),
+  ]);
+  if (!projection) return undefined;
+  const settled: [Pin, number][] = [
+    ['scheduler', read],
+    ['audit', audit],
+    ['projection', projection.ackFloor],
+  ];
+  // It reads endings alone; where there is no such service, nobody waits for it.
+  if (webhooks && webhooks.pending + webhooks.ackPending > 0) settled.push(['webhooks', webhooks.ackFloor]);
+  const [pin, version] = settled.reduce((least, each) => (each[1] < least[1] ? each : least));
+  return { pin, version };
+}
+
+/** Carries the jobs at the front of the log that only wait for a time, up to the first one that does not. */
+async function carryWaiting(storedBeforeMs: number, deps: WindowDeps): Promise<void> {
+  const { needed, open, now } = deps;
+  let group: Promise<boolean>[] = [];
+  let carried = 0;
+  for (const jobId of needed.openBefore(storedBeforeMs)) {
+    const job = open.get(jobId);
+    const isWaiting = job?.wakeAt !== undefined && job.wakeAt > now() && job.executorId === undefined;
+    if (!isWaiting || carried++ === MAX_CARRIED) break;
+    group.push(carryJob(job.ref, deps));
+    if (group.length < CARRIED_AT_ONCE) continue;
+    await Promise.all(group);
+    group = [];
+  }
+  await Promise.all(group);
+}
+
+/** Nothing that was needed can have left by a usual trim, but a process may have died between the two halves of one. */
+async function restoreLost(
+  { neededFrom, firstVersion, firstMs, nowMs }: Awaited<ReturnType<Bus['jobs']['readWindow']>>,
+  deps: WindowDeps,
+): Promise<void> {
+  const { bus, maxAgeMs, slackMs = LOG_SLACK_MS, log } = deps;
+  if (!neededFrom || firstVersion <= neededFrom.version) return;
+  // Jobs end before their events reach that age.
+  if (firstMs !== undefined && nowMs - firstMs > maxAgeMs - slackMs) return;
+  const lost = new Map<string, RecordedEvent[]>();
+  for await (const { entries } of bus.audit.read({ sinceMs: neededFrom.storedMs - slackMs })) {
+    for (const { decoded, subject, version } of entries) {
+      const { ref, type } = parseJobSubject(subject) ?? {};
+      if (!ref || version < neededFrom.version) continue;
+      if (isEndingType(type)) lost.delete(ref.jobId);
+      else if (decoded.kind === 'event') {
+        const events = lost.get(ref.jobId);
+        if (events) events.push(decoded.recorded);
+        else if (version < firstVersion) lost.set(ref.jobId, [decoded.recorded]);
+      }
+    }
+  }
+  let restored = 0;
+  for (const [, events] of lost) {
+    const ref = events[0]?.ref;
+    if (ref && (await restoreJob(ref, events, deps))) restored++;
+  }
+  if (restored > 0) log.error({ jobs: restored }, 'lost_jobs_restored');
+}

@@ -1,0 +1,85 @@
+import { isEndingType, type JobEventType } from '@errand/contracts';
+
+/*
+ * From which event on the log is needed: by jobs that have not ended, whose events are read again, and by jobs whose
+ * ending some reader has still to take in, since it may then read the job's request.
+ *
+ * Jobs stand in a row in the order of their first events. The oldest leave it once they have ended and everybody has
+ * read so; so a job that goes on keeps all that is younger, and costs what the log costs anyway.
+ */
+
+export interface NeededEvents {
+  /** Takes the events of the log in their order. */
+  take(jobId: string, type: JobEventType | undefined, place: { version: number; storedMs: number }): void;
+  /**
+   * The first version that is needed, if every reader has settled all up to a version; and the job that needs it, if
+   * it is one that has not ended.
+   */
+  from(settledVersion: number): { version: number; openJob: string | undefined };
+  /** The oldest jobs that have not ended, in their order, whose first event was stored before a time. */
+  openBefore(storedMs: number): Iterable<string>;
+  /** The newest version taken. */
+  readonly version: number;
+}
+
+interface Entry {
+  readonly jobId: string;
+  readonly version: number;
+  readonly storedMs: number;
+  /** Of its ending, or of the JobCarried that stands for it; 0 while there is none. */
+  goneAt: number;
+}
+
+/** So many places at the front may be empty before the rest moves up. */
+const MOVE_UP_FROM = 10_000;
+
+export function createNeededEvents(): NeededEvents {
+  const open = new Map<string, Entry>();
+  let row: Entry[] = [];
+  let front = 0;
+  let newest = 0;
+
+  function leave(jobId: string, version: number): void {
+    const entry = open.get(jobId);
+    if (entry) entry.goneAt = version;
+    open.delete(jobId);
+  }
+
+  return {
+    take(jobId, type, { version, storedMs }) {
+      newest = version;
+      if (isEndingType(type)) leave(jobId, version);
+      if (type === 'JobCarried') leave(jobId, version);
+      if ((type !== 'JobRequested' && type !== 'JobCarried') || open.has(jobId)) return;
+      const entry = { jobId, version, storedMs, goneAt: 0 };
+      row.push(entry);
+      open.set(jobId, entry);
+    },
+    from(settledVersion) {
+      for (let entry = row[front]; entry && isSettled(entry, settledVersion); entry = row[front]) front++;
+      if (front > MOVE_UP_FROM && front > row.length / 2) {
+        row = row.slice(front);
+        front = 0;
+      }
+      const first = row[front];
+      if (!first || first.version > settledVersion) {
+        return { version: settledVersion + 1, openJob: undefined };
+      }
+      return { version: first.version, openJob: first.goneAt === 0 ? first.jobId : undefined };
+    },
+    *openBefore(storedMs) {
+      for (let place = front; place < row.length; place++) {
+        const entry = row[place];
+        if (!entry || entry.storedMs >= storedMs) return;
+        if (entry.goneAt === 0) yield entry.jobId;
+      }
+    },
+    get version() {
+      return newest;
+    },
+  };
+}
+
+function isSettled({ goneAt }: Entry, settledVersion: number): boolean {
+  return goneAt > 0 && goneAt <= settledVersion;
+}
