@@ -17,6 +17,7 @@ import { benchWaiters } from './jobs/waiters.ts';
 import { benchWaits } from './jobs/waits.ts';
 import { benchNeighbours } from './load/neighbours.ts';
 import { benchOverload } from './load/overload.ts';
+import { benchSustained } from './load/sustained.ts';
 import { benchWebhooksIsolation } from './webhooks/webhooks-isolation.ts';
 import { benchWebhooksThroughput } from './webhooks/webhooks-throughput.ts';
 
@@ -54,6 +55,10 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   takeover: {
     about: "from the end of a running job's executor, by SIGKILL or SIGTERM, to the job's next attempt",
     run: benchTakeover,
+  },
+  sustained: {
+    about: 'a steady load for a long time, minute by minute; --rate <jobs/s> --minutes <n>',
+    run: benchSustained,
   },
   throughput: {
     about:

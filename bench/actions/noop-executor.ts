@@ -10,7 +10,7 @@ await runService({
     startExecutor(
       {
         ...config,
-        actions: ['noop', 'pattern'].map((name) =>
+        actions: ['noop', 'pattern', 'mixed'].map((name) =>
           fileURLToPath(new URL(`./${name}-action.ts`, import.meta.url)),
         ),
       },

@@ -34,8 +34,14 @@ interface ServiceStart {
   nodeFlags?: readonly string[];
 }
 
-/** Resolves when everything requested is ready and the tenant `bench` exists. Temporary data, real durability. */
-export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<BenchSystem> {
+/**
+ * Resolves when everything requested is ready and the tenant `bench` exists. Temporary data, real durability. `env`:
+ * settings that are not those of a system as it is delivered.
+ */
+export async function startBenchSystem(
+  asked: readonly ServiceStart[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<BenchSystem> {
   // Executors serve only what a scheduler lets them serve.
   const needsScheduler = asked.some(({ name }) => name === 'executor');
   const isGiven = asked.some(({ name }) => name === 'scheduler');
@@ -67,6 +73,7 @@ export async function startBenchSystem(asked: readonly ServiceStart[]): Promise<
     ERRAND_PORT: String(ports.get('gateway')),
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
     ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8',
+    ...env,
   };
   const processes = new Map<ServiceName, ChildProcess>();
   for (const service of services) {

@@ -16,7 +16,7 @@ const USUAL_AGE = 'errand.usual_max_age';
 const NEEDED_FROM = 'errand.needed_from';
 
 /** What JOBS holds, and what its last trim let go. Times are Unix milliseconds. */
-export interface LogWindow {
+interface LogWindow {
   readonly firstVersion: number;
   /** When its first event was stored; undefined for an empty log. */
   readonly firstMs: number | undefined;
@@ -27,7 +27,7 @@ export interface LogWindow {
   readonly neededFrom: NeededFrom | undefined;
 }
 
-export interface NeededFrom {
+interface NeededFrom {
   readonly version: number;
   readonly storedMs: number;
 }

@@ -56,7 +56,8 @@ export async function keepTime(
     await pause(tickMs, undefined, { signal });
     if (!isReady()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, Math.min(LONGEST_SLEEP_MS, open.nextAtMs() - now()));
+    const untilNextMs = Math.max(0, open.nextAtMs() - now());
+    const timer = setTimeout(resolve, Math.min(LONGEST_SLEEP_MS, untilNextMs));
     wake = resolve;
     await promise;
     clearTimeout(timer);

@@ -37,7 +37,7 @@ export interface WindowDeps {
 }
 
 /** Who needs the oldest event that is needed: the readers of all events by their names, or a job that has not ended. */
-export type Pin = 'open_job' | 'scheduler' | 'audit' | 'projection' | 'webhooks';
+type Pin = 'open_job' | 'scheduler' | 'audit' | 'projection' | 'webhooks';
 
 export interface WindowState {
   /** How old the oldest event is that is needed, in milliseconds; 0 if none is. */
