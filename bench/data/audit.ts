@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBus } from '@errand/bus';
 import { checkAudit } from '@errand/cli';
-import { DEFAULT_TOPOLOGY, JOBS_STREAM, PROJECTION_CONSUMER, VerifyReport } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY, PROJECTION_READER, VerifyReport } from '@errand/contracts';
+import { openDatabase, readLogPosition } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
 import { fillLog } from '../harness/fill-log.ts';
@@ -22,11 +23,12 @@ export async function benchAudit(): Promise<object> {
   await using system = await startBenchSystem([{ name: 'gateway' }, { name: 'projection' }]);
   await using bus = await openBus({ servers: system.nats.url, name: 'bench', topology: DEFAULT_TOPOLOGY });
   await fillLog(bus, { jobs: Math.ceil(EVENTS / 4), events: 4 });
-  const consumer = { stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name };
+  const db = openDatabase({ url: system.databaseUrl, name: 'bench', poolSize: 1 });
+  const { lastVersion } = await bus.jobs.reach();
   const begunMs = performance.now();
-  await waitUntil(async () => ((await bus.consumers.standingOf(consumer))?.ackFloor ?? 0) >= EVENTS, {
-    timeoutMs: PATIENCE_MS,
-  });
+  const isProjected = async () => (await readLogPosition(db, PROJECTION_READER.name)) === lastVersion;
+  await waitUntil(isProjected, { timeoutMs: PATIENCE_MS });
+  await db.destroy();
   console.log(`projected within ${round((performance.now() - begunMs) / 1_000, 0)} s of the last append`);
 
   const verified = await watch(system, 'projection', () => verify(system));

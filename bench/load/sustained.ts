@@ -3,7 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, openBus } from '@errand/bus';
-import { AUDIT_STREAM, DEFAULT_TOPOLOGY, JOBS_STREAM, PROJECTION_CONSUMER } from '@errand/contracts';
+import {
+  AUDIT_STREAM,
+  BUCKETS,
+  DEFAULT_TOPOLOGY,
+  JOBS_STREAM,
+  LogPosition,
+  PROJECTION_READER,
+} from '@errand/contracts';
 import { rawNatsRequest } from '@errand/testkit';
 import { Pool } from 'undici';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
@@ -34,7 +41,7 @@ interface Minute {
   readonly jobsEvents: number;
   readonly jobsMb: number;
   readonly auditMb: number;
-  /** Events that the read model has still to take in. */
+  /** Events that the read model has still to take in, as it said within the last second. */
   readonly behind: number;
   /** Jobs that have ended and whose webhook has not arrived. */
   readonly calls: number;
@@ -186,19 +193,19 @@ async function cpuOf({ pids }: BenchSystem): Promise<Record<string, number>> {
 async function stateOf(system: BenchSystem, bus: Bus) {
   const streamOf = async (name: string) =>
     (await rawNatsRequest(system.nats.url, `$JS.API.STREAM.INFO.${name}`)) as {
-      state: { messages: number; bytes: number };
+      state: { messages: number; bytes: number; last_seq: number };
     };
   const [jobs, audit, projection] = await Promise.all([
     streamOf(JOBS_STREAM),
     streamOf(AUDIT_STREAM),
-    bus.consumers.standingOf({ stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name }),
+    (await bus.buckets.open(BUCKETS.positions, LogPosition)).get(PROJECTION_READER.name),
   ]);
   return {
     natsMb: Math.round((await residentMb(system.nats.pid)).now),
     jobsEvents: jobs.state.messages,
     jobsMb: Math.round(jobs.state.bytes / 1e6),
     auditMb: Math.round(audit.state.bytes / 1e6),
-    behind: (projection?.pending ?? 0) + (projection?.ackPending ?? 0),
+    behind: jobs.state.last_seq - (projection?.version ?? 0),
   };
 }
 

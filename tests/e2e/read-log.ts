@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { Bus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
-import { ALL_JOB_EVENTS, JOBS_STREAM, type RecordedEvent } from '@errand/contracts';
+import { JOBS_STREAM, type RecordedEvent } from '@errand/contracts';
 
 /** The part of JetStream's answer to STREAM.INFO that the tests use. */
 interface StreamInfo {
@@ -28,33 +27,12 @@ export async function jobsStreamInfo(bus: Bus): Promise<StreamInfo> {
  * tests are the only writers.
  */
 export async function readWholeLog(bus: Bus): Promise<RecordedEvent[]> {
-  const wanted = (await jobsStreamInfo(bus)).state.messages;
-  if (wanted === 0) return [];
-  const consumer = {
-    stream: JOBS_STREAM,
-    name: `e2e-${randomUUID()}`,
-    filterSubjects: [ALL_JOB_EVENTS],
-    maxAckPending: 10_000,
-    ackWaitMs: 30_000,
-  };
-  await bus.consumers.provision(consumer);
-  const events = new Map<number, RecordedEvent>();
-  const stop = new AbortController();
-  const unreadable: string[] = [];
-  await bus.consumers.batches({
-    consumer,
-    maxBatch: 1_000,
-    signal: stop.signal,
-    onError: (error) => stop.abort(error),
-    onUnreadable: ({ version, reason }) => {
-      unreadable.push(`${version}: ${reason}`);
-      if (unreadable.length + events.size >= wanted) stop.abort();
-    },
-    handle: async (batch) => {
-      for (const recorded of batch) events.set(recorded.version, recorded);
-      if (unreadable.length + events.size >= wanted) stop.abort();
-    },
-  });
-  if (unreadable.length > 0) throw new Error(`unreadable messages in the log: ${unreadable.join('; ')}`);
-  return [...events.values()].sort((a, b) => a.version - b.version);
+  const events: RecordedEvent[] = [];
+  for await (const { decoded } of bus.jobs.readAll({ afterVersion: 0, pageSize: 1_000 })) {
+    for (const each of decoded) {
+      if (each.kind === 'event') events.push(each.recorded);
+      else throw new Error(`an unreadable message in the log: ${each.version}: ${each.reason}`);
+    }
+  }
+  return events;
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Bus } from '@errand/bus';
-import { connectionOf } from '@errand/bus/testing';
-import { WEBHOOKS_CONSUMER, type WebhookEndpoint } from '@errand/contracts';
+import { isEndingType, WEBHOOKS_READER, type WebhookEndpoint } from '@errand/contracts';
+import { readLogPosition } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
 import { createRandom, type Random } from '../faults/random.ts';
 import { checkDeliveries, pairOf } from './delivery-check.ts';
@@ -151,7 +150,7 @@ async function killInTurns(
 /** Resolves when nothing is left to do, or with what is left when the time is up. */
 async function settle({ db, bus }: WebhookSystem, timeoutMs: number): Promise<string | undefined> {
   const isOver = async () => {
-    const left = await leftInLog(bus);
+    const left = await leftInLog({ db, bus });
     if (left > 0) throw new Error(`${left} events are not taken in`);
     const pending = db.selectFrom('webhook_delivery').where('state', '=', 'pending');
     const { count } = await pending
@@ -168,13 +167,14 @@ async function settle({ db, bus }: WebhookSystem, timeoutMs: number): Promise<st
   }
 }
 
-async function leftInLog(bus: Bus): Promise<number> {
-  const { stream, name } = WEBHOOKS_CONSUMER;
-  const answer = await connectionOf(bus).request(`$JS.API.CONSUMER.INFO.${stream}.${name}`, '', {
-    timeout: 2_000,
-  });
-  const info = answer.json<{ num_pending: number; num_ack_pending: number }>();
-  return info.num_pending + info.num_ack_pending;
+/** Endings that the intake has not passed. */
+async function leftInLog({ db, bus }: Pick<WebhookSystem, 'db' | 'bus'>): Promise<number> {
+  const afterVersion = (await readLogPosition(db, WEBHOOKS_READER.name)) ?? 0;
+  let left = 0;
+  for await (const { decoded } of bus.jobs.readAll({ afterVersion, pageSize: 1_000 })) {
+    left += decoded.filter((each) => each.kind === 'event' && isEndingType(each.recorded.event.type)).length;
+  }
+  return left;
 }
 
 function expectedPairs(endings: readonly Ending[], endpoints: readonly WebhookEndpoint[]): Set<string> {

@@ -19,9 +19,9 @@ import { type ConnectOptions, connectBus } from './connect/connect.ts';
 import { provision, provisionConsumer, removeConsumer } from './connect/provision.ts';
 import { createServerClock, type ServerClock } from './connect/server-clock.ts';
 import { removeVersionOne } from './connect/version-one.ts';
-import { consumeBatches } from './consume/consume-batches.ts';
 import { consumeWork } from './consume/consume-work.ts';
 import { createDeadLetters, type DeadLetters } from './consume/dead-letters.ts';
+import { type OrderedReadOptions, readInOrder } from './consume/read-in-order.ts';
 import { createStandings, type Standings } from './consume/standings.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createLogFollower, type LogFollower } from './log/follow-log.ts';
@@ -70,6 +70,8 @@ interface JobsLog
     LogFollower,
     LogTrimmer {
   readonly readHistory: HistoryReader['readHistory'];
+  /** See `readInOrder`. */
+  readInOrder(options: OrderedReadOptions): Promise<void>;
 }
 
 interface AuditLog extends AuditReader, LeftReader {
@@ -83,7 +85,6 @@ interface Buckets {
 }
 
 interface Consumers extends Standings {
-  batches(...args: Rest<typeof consumeBatches>): Promise<void>;
   work(...args: Rest<typeof consumeWork>): Promise<void>;
   provision(...args: Rest<typeof provisionConsumer>): Promise<void>;
   remove(...args: Rest<typeof removeConsumer>): Promise<void>;
@@ -161,6 +162,8 @@ export async function openBus(
   };
   const audit = createAuditReader(nc, jsm);
   const { readHistory, readAuditedHistory } = createHistoryReader(nc, jsm, audit);
+  const log = createLogReader(nc, jsm);
+  const standings = createStandings(jsm);
   const bus: Bus = {
     jobs: {
       append: appender.append,
@@ -170,10 +173,11 @@ export async function openBus(
       ...createStoredEvents(nc, onReconnected),
       ...createLogFill(jsm, scheduler.ask),
       ...createLinkReader(nc, jsm),
-      ...createLogReader(nc, jsm),
+      ...log,
       ...createLogFollower(nc),
       ...createLogTrimmer(jsm),
       readHistory,
+      readInOrder: (options) => readInOrder(connection, { audit, jobs: log, standings }, options),
     },
     audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,
@@ -183,8 +187,7 @@ export async function openBus(
       watchHeartbeats: () => watchHeartbeats(nc),
     },
     consumers: {
-      ...createStandings(jsm),
-      batches: (...args) => consumeBatches(connection, ...args),
+      ...standings,
       work: (...args) => consumeWork(connection, ...args),
       provision: (...args) => provisionConsumer(nc, ...args),
       remove: (...args) => removeConsumer(nc, ...args),

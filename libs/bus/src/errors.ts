@@ -57,6 +57,13 @@ export class HistoryOutOfReach extends Error {
   readonly retryable = false;
 }
 
+/** A reader's database has read more than the log holds: it belongs to another log, or the log was set back. */
+export class PositionBeyondLog extends Error {
+  override name = 'PositionBeyondLog';
+  readonly code = 'position_beyond_log';
+  readonly retryable = false;
+}
+
 /** The server cannot carry the log: it is too old, or a stream is not as requested. */
 export class UnfitServer extends Error {
   override name = 'UnfitServer';

@@ -4,10 +4,10 @@ export type { Heartbeats } from './buckets/heartbeats.ts';
 export { type Bus, openBus } from './bus.ts';
 export type { ProjectionHandlers, SchedulerHandlers, WebhookHandlers } from './commands/commands.ts';
 export type { VerifyHandler } from './commands/verify-command.ts';
-export type { RefusedEvent } from './consume/consume-batches.ts';
 export type { Work } from './consume/consume-work.ts';
 export type { DeadLetter } from './consume/dead-letters.ts';
 export type { Verdict } from './consume/pull-messages.ts';
+export type { ReaderPosition, Step } from './consume/read-in-order.ts';
 export type { ConsumerStanding } from './consume/standings.ts';
 export { createWorkCount, type WorkCount } from './consume/work-count.ts';
 export {

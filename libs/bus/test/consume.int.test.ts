@@ -1,9 +1,4 @@
-import {
-  type ConsumerSpec,
-  executorConsumer,
-  PROJECTION_CONSUMER,
-  type RecordedEvent,
-} from '@errand/contracts';
+import { type ConsumerSpec, executorConsumer } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,7 +14,6 @@ let bus: Bus;
 beforeAll(async () => {
   nats = await startTestNats();
   bus = await openTestBus(nats.url);
-  await bus.consumers.provision(PROJECTION_CONSUMER);
 });
 afterAll(async () => {
   await bus?.[Symbol.asyncDispose]();
@@ -170,118 +164,6 @@ describe('work', () => {
   });
 });
 
-describe('batches', () => {
-  test('bring every event once in order, and a batch that fails is tried again', async () => {
-    const ids: string[] = [];
-    for (let index = 0; index < 250; index++) ids.push(await request('batched'));
-    const stop = new AbortController();
-    const seen: string[] = [];
-    const errors: unknown[] = [];
-    const all = Promise.withResolvers<void>();
-    let failures = 2;
-    const consuming = bus.consumers.batches({
-      consumer: PROJECTION_CONSUMER,
-      maxBatch: 100,
-      signal: stop.signal,
-      onUnreadable: () => {},
-      onError: (error) => errors.push(error),
-      handle: async (batch: RecordedEvent[]) => {
-        if (failures-- > 0) throw new Error('database away');
-        expect(batch.length).toBeLessThanOrEqual(100);
-        seen.push(...batch.map(({ ref }) => ref.jobId).filter((jobId) => ids.includes(jobId)));
-        if (seen.length >= ids.length) all.resolve();
-      },
-    });
-    await all.promise;
-    stop.abort();
-    await consuming;
-    expect(seen).toEqual(ids);
-    expect(errors.length).toBe(2);
-  });
-
-  test('that are tried again tell of what cannot be read once', async () => {
-    const { action, consumer } = await newAction();
-    const { jobId } = newJob(action);
-    const subject = `jobs.acme.${action}.${jobId}.requested.fast.c1`;
-    await jetstream(connectionOf(bus)).publish(subject, '{"type":"Nonsense"}');
-    await request(action);
-    const stop = new AbortController();
-    const unreadable: Unreadable[] = [];
-    let tries = 0;
-    const handled = calls(1);
-    const consuming = bus.consumers.batches({
-      consumer,
-      maxBatch: 2,
-      lingerMs: 2_000,
-      signal: stop.signal,
-      onUnreadable: (event) => unreadable.push(event),
-      onError: () => {},
-      handle: async () => {
-        if (++tries < 3) throw new Error('database away');
-        handled.call();
-      },
-    });
-    await handled.reached;
-    stop.abort();
-    await consuming;
-    expect([tries, unreadable.length]).toEqual([3, 1]);
-  });
-
-  test('wait for more events once one has come, and a full one does not', async () => {
-    const { action, consumer } = await newAction();
-    const stop = new AbortController();
-    const sizes: number[] = [];
-    const handled = calls(2);
-    const consuming = bus.consumers.batches({
-      consumer,
-      maxBatch: 3,
-      lingerMs: 2_000,
-      signal: stop.signal,
-      onUnreadable: () => {},
-      onError: () => {},
-      handle: async (batch) => {
-        sizes.push(batch.length);
-        handled.call();
-      },
-    });
-    for (let index = 0; index < 5; index++) await request(action);
-    await handled.reached;
-    stop.abort();
-    await consuming;
-    expect(sizes).toEqual([3, 2]);
-  });
-
-  test('have no events of jobs that are of no interest: these are settled, and asked about once a batch', async () => {
-    const { action, consumer } = await newAction();
-    const ids: string[] = [];
-    for (let index = 0; index < 4; index++) ids.push(await request(action));
-    const stop = new AbortController();
-    const seen: string[] = [];
-    let asked = 0;
-    const consuming = bus.consumers.batches({
-      consumer,
-      maxBatch: 4,
-      lingerMs: 2_000,
-      signal: stop.signal,
-      onUnreadable: () => {},
-      onError: () => {},
-      interest: async () => {
-        if (asked++ === 0) throw new Error('nobody knows yet');
-        return ({ jobId }) => jobId === ids[2];
-      },
-      handle: async (batch) => void seen.push(...batch.map(({ ref }) => ref.jobId)),
-    });
-    const unsettled = async () => {
-      const { pending = 0, ackPending = 0 } = (await bus.consumers.standingOf(consumer)) ?? {};
-      return pending + ackPending;
-    };
-    await expect.poll(unsettled, { timeout: 10_000 }).toBe(0);
-    stop.abort();
-    await consuming;
-    expect([seen, asked]).toEqual([[ids[2]], 2]);
-  });
-});
-
 test('work that finds nothing asks for it seldom, is stopped at once, and gets what comes after a reconnection', async () => {
   const { action, consumer } = await newAction();
   const done = calls(1);
@@ -361,36 +243,21 @@ describe('a consumer that is deleted', () => {
     await deleteConsumer(consumer);
     await ended;
   });
-
-  test('ends its batches with an error', async () => {
-    const { action, consumer } = await newAction();
-    const handled = calls(1);
-    const handle = async () => void handled.call();
-    const done = bus.consumers.batches({ ...options, consumer, maxBatch: 10, handle });
-    const ended = expect(done).rejects.toThrow();
-    await request(action);
-    await handled.reached;
-    await deleteConsumer(consumer);
-    await ended;
-  });
 });
 
-test('work and batches that begin while the server is away end when they are stopped', async () => {
+test('work that begins while the server is away ends when it is stopped', async () => {
   const { consumer } = await newAction();
   await nats.kill();
   await expect.poll(bus.isConnected).toBe(false);
   const stop = new AbortController();
   const options = { onUnreadable: () => {}, onError: () => {}, signal: stop.signal };
-  const working = [
-    bus.consumers.work({ ...options, consumer, slots: 1, handle: async () => ({ kind: 'done' }) }),
-    bus.consumers.batches({
-      ...options,
-      consumer: PROJECTION_CONSUMER,
-      maxBatch: 1,
-      handle: async () => {},
-    }),
-  ];
+  const working = bus.consumers.work({
+    ...options,
+    consumer,
+    slots: 1,
+    handle: async () => ({ kind: 'done' }),
+  });
   stop.abort();
-  await Promise.all(working);
+  await working;
   await nats.restart();
 });

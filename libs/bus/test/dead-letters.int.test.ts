@@ -1,9 +1,9 @@
-import { executorConsumer, PROJECTION_CONSUMER, type RecordedEvent } from '@errand/contracts';
+import { executorConsumer, PROJECTION_READER, type RecordedEvent } from '@errand/contracts';
 import { startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
-import { connectionOf } from '../src/testing.ts';
+import { connectionOf, memoryPosition } from '../src/testing.ts';
 import { newJob, openTestBus, requested } from './bus.ts';
 
 let nats: TestNats;
@@ -29,12 +29,12 @@ async function publishNonsense(action: string): Promise<string> {
 test('what the executor and the projection cannot read is parked for each of them, and blocks neither', async () => {
   const executor = executorConsumer('poisoned', { slot: 0, contractId: 'c1', leaseMs: 30_000 });
   await bus.consumers.provision(executor);
-  await bus.consumers.provision(PROJECTION_CONSUMER);
   const jobId = await publishNonsense('poisoned');
   const good = newJob('poisoned');
   await bus.jobs.append({ ref: good, event: requested(good), expectedVersion: 0 });
 
   const stop = new AbortController();
+  const position = memoryPosition();
   const worked = Promise.withResolvers<RecordedEvent>();
   const batched = Promise.withResolvers<RecordedEvent | undefined>();
   const common = { signal: stop.signal, onUnreadable: () => {}, onError: () => {} };
@@ -48,12 +48,17 @@ test('what the executor and the projection cannot read is parked for each of the
         return { kind: 'done' };
       },
     }),
-    bus.consumers.batches({
+    bus.jobs.readInOrder({
       ...common,
-      consumer: PROJECTION_CONSUMER,
+      reader: PROJECTION_READER,
+      position,
+      fillsAnew: true,
       maxBatch: 10,
-      handle: async (batch) => {
+      lingerMs: 0,
+      sinceMs: () => 0,
+      take: async (batch, step) => {
         if (batch.length > 0) batched.resolve(batch[0]);
+        return position.move(step);
       },
     }),
   ];

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { executorConsumer, JOBS_STREAM, PROJECTION_CONSUMER } from '@errand/contracts';
+import { executorConsumer, JOBS_STREAM } from '@errand/contracts';
 import { startTestCluster, startTestNats, type TestNats, waitUntil } from '@errand/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,7 +17,6 @@ afterAll(() => nats?.[Symbol.asyncDispose]());
 
 test('ten processes may provision an empty server at once', async () => {
   const buses = await Promise.all(Array.from({ length: 10 }, () => openTestBus(nats.url)));
-  await Promise.all(buses.map((bus) => bus.consumers.provision(PROJECTION_CONSUMER)));
   await Promise.all(
     buses.map((bus) =>
       bus.consumers.provision(executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 })),
@@ -92,7 +91,7 @@ test('a process may provision while a cluster elects its leaders', async () => {
   // leader.
   await cluster.nodes[Number(leader.slice(1)) - 1]?.kill();
   await using second = await openBus({ servers, name: 'test', topology });
-  await second.consumers.provision(PROJECTION_CONSUMER);
+  await second.consumers.provision(executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
   const read = () => second.jobs.read({ tenantId: 'acme', jobId: randomUUIDv7() });
   expect(await waitUntil(read, { timeoutMs: 20_000 })).toEqual([]);
 });

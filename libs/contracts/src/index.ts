@@ -97,7 +97,6 @@ export {
 export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
 export {
   ALL_DEAD_LETTERS,
-  ALL_ENDINGS,
   ALL_JOB_EVENTS,
   auditSubjects,
   commandSubject,
@@ -119,6 +118,7 @@ export {
   startsOf,
   storedOfAction,
   storedSubject,
+  subjectsOfTypes,
   TIMED_EVENTS,
   typeOfSubject,
   VERIFY_SUBJECT,
@@ -141,10 +141,12 @@ export {
   JOB_RESERVE_BYTES,
   JOBS_STREAM,
   LOG_SLACK_MS,
+  LogPosition,
+  type LogReaderSpec,
   MIN_NATS_VERSION,
   OPEN_JOBS_COUNTED_FROM,
   PAYLOADS_BUCKET,
-  PROJECTION_CONSUMER,
+  PROJECTION_READER,
   payloadLifeMs,
   payloadSubjects,
   redriveConsumer,
@@ -152,7 +154,7 @@ export {
   streams,
   TIGHT_LOG_RATIO,
   type TopologySettings,
-  WEBHOOKS_CONSUMER,
+  WEBHOOKS_READER,
 } from './topology/topology.ts';
 export {
   JobWebhook,

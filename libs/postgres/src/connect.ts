@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import type { JobSummaryTable } from './job-summary/columns.ts';
+import type { LogPositionTable } from './schema/log-position.ts';
 import type { ProjectionRebuildTable } from './schema/projection-rebuild.ts';
 import type {
   WebhookAttemptTable,
@@ -12,12 +13,13 @@ import type {
   WebhookShardTable,
 } from './schema/webhooks.ts';
 
-/** Every table, each written by one service only. */
+/** Every table, each written by one service only, but for `log_position`, in which each writes its own row. */
 export interface Database {
   job_summary: JobSummaryTable;
   /** The table that a rebuild fills; it replaces job_summary. */
   job_summary_rebuild: JobSummaryTable;
   projection_rebuild: ProjectionRebuildTable;
+  log_position: LogPositionTable;
   webhook_message: WebhookMessageTable;
   webhook_delivery: WebhookDeliveryTable;
   webhook_attempt: WebhookAttemptTable;

@@ -4,6 +4,7 @@ export { createDatabaseClock } from './database-clock.ts';
 export { JOB_SUMMARY_COLUMN_NAMES, type JobSummaryTable, jobSummaryColumns } from './job-summary/columns.ts';
 export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary/definition.ts';
 export { type JobSummaryRow, rowOfState, stateOfRow, throughRow } from './job-summary/job-summary-rows.ts';
+export { type LogReaderPosition, openLogPosition, readLogPosition } from './log-position.ts';
 export { migrate, migratePatiently } from './migrate.ts';
 export { copyLine, type DbSession, openSession } from './open-session.ts';
 export type { ProjectionRebuildTable, RebuildState } from './schema/projection-rebuild.ts';

@@ -9,6 +9,7 @@ import { nameWebhookReceivers } from './migrations/005-webhook-receivers.ts';
 import { mendRequests } from './migrations/006-searchable-requests.ts';
 import { keepWebhookResults } from './migrations/007-webhook-results.ts';
 import { dropStartBy } from './migrations/008-unused-index.ts';
+import { createLogPosition } from './migrations/009-log-position.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -19,6 +20,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '006-searchable-requests': { up: mendRequests },
   '007-webhook-results': { up: keepWebhookResults },
   '008-unused-index': { up: dropStartBy },
+  '009-log-position': { up: createLogPosition },
 };
 
 /**

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { connectionOf } from '@errand/bus/testing';
-import { ApiKey, BUCKETS, PROJECTION_CONSUMER } from '@errand/contracts';
+import { connectionOf, memoryPosition } from '@errand/bus/testing';
+import { ApiKey, BUCKETS, PROJECTION_READER } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 
@@ -106,25 +106,29 @@ test('dead letters are listed page by page, and one that is redriven is gone', a
   const subject = `jobs.acme.simulate.${jobId}.requested.fast`;
   // Only a foreign writer gets something unreadable into the log.
   for (const body of ['one', 'two']) await connectionOf(gateway.bus).request(subject, body);
-  await gateway.bus.consumers.provision(PROJECTION_CONSUMER);
+  const position = memoryPosition();
   const parked = () => admin('/admin/dead-letters');
-  const consuming = gateway.bus.consumers.batches({
-    consumer: PROJECTION_CONSUMER,
+  const reading = gateway.bus.jobs.readInOrder({
+    reader: PROJECTION_READER,
+    position,
+    fillsAnew: true,
     maxBatch: 10,
+    lingerMs: 0,
+    sinceMs: () => 0,
     signal: stop.signal,
-    handle: async () => {},
+    take: async (_, step) => position.move(step),
     onError: () => {},
     onUnreadable: () => {},
   });
   await expect.poll(async () => (await parked()).json.dead_letters.length).toBe(2);
   stop.abort();
-  await consuming;
+  await reading;
 
   const first = await admin('/admin/dead-letters?limit=1');
   const [letter] = first.json.dead_letters;
   expect(letter).toEqual({
     id: expect.any(Number),
-    consumer: PROJECTION_CONSUMER.name,
+    consumer: PROJECTION_READER.name,
     subject,
     version: expect.any(Number),
     body: 'one',

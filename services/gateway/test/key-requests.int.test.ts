@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { PROJECTION_CONSUMER } from '@errand/contracts';
+import { PROJECTION_READER } from '@errand/contracts';
+import { openLogPosition } from '@errand/postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 import { openReadModel } from './read-model.ts';
@@ -16,7 +17,8 @@ beforeAll(async () => {
   gateway = await startTestGateway({ requestsPerKey: MAX });
   await using model = openReadModel(gateway);
   await model.migrate();
-  await gateway.bus.consumers.provision(PROJECTION_CONSUMER);
+  // As if a projection had run.
+  await openLogPosition(model.db, { reader: PROJECTION_READER.name, holder: 'test' }).begin(0);
   other = await gateway.another();
 });
 afterAll(async () => {

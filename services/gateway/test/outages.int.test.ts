@@ -1,4 +1,3 @@
-import { PROJECTION_CONSUMER } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
@@ -54,24 +53,6 @@ test('a job that only the audit log still knows is answered from there, and one 
 });
 
 test('the list and the feed are 503 problems without Postgres, with a time to come again', async () => {
-  await gateway.bus.consumers.provision(PROJECTION_CONSUMER);
-  const { json } = await run();
-  const stop = new AbortController();
-  // As if the projection had settled everything.
-  await gateway.bus.consumers.batches({
-    consumer: PROJECTION_CONSUMER,
-    maxBatch: 100,
-    signal: stop.signal,
-    onError: (error) => stop.abort(error),
-    onUnreadable: () => {},
-    handle: async (batch) => {
-      if (batch.some(({ ref }) => ref.jobId === json.job_id)) stop.abort();
-    },
-  });
-  await waitUntil(async () => {
-    const standing = await gateway.bus.consumers.standingOf(PROJECTION_CONSUMER);
-    return standing && standing.ackFloor >= json.version;
-  });
   for (const path of ['jobs', 'events']) {
     const answer = await gateway.call(`/v2/tenants/acme/${path}`);
     expect([answer.status, answer.json.code, answer.headers.get('retry-after')]).toEqual([

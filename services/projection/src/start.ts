@@ -1,10 +1,17 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { openWorker } from '@errand/bootstrap';
-import { PROJECTION_CONSUMER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
-import { createDailyPartitions, isReachable, migratePatiently, openDatabase } from '@errand/postgres';
+import { PROJECTION_READER, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
+import {
+  createDailyPartitions,
+  isReachable,
+  migratePatiently,
+  openDatabase,
+  openLogPosition,
+} from '@errand/postgres';
 import { Counter, createRepeats, repeat, type ServiceContext } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
 import { expireLost } from './live/expire-lost.ts';
-import { onJobEvents } from './live/on-job-events.ts';
+import { isRefusal, onJobEvents } from './live/on-job-events.ts';
 import { createRebuilds } from './rebuild/commands.ts';
 import { answerVerify } from './verify/answer-verify.ts';
 
@@ -52,13 +59,17 @@ export async function startProjection(
     signal: stopping,
     onRetry: (err) => log.warn({ err }, 'migration_waits_for_postgres'),
   });
-  await bus.consumers.provision(PROJECTION_CONSUMER);
   const partitions = createDailyPartitions(db, 'job_summary');
 
   consuming = true;
-  const projecting = bus.consumers
-    .batches({
-      consumer: PROJECTION_CONSUMER,
+  const { name: reader } = PROJECTION_READER;
+  const position = openLogPosition(db, { reader, holder: randomUUIDv7() });
+  const projecting = bus.jobs
+    .readInOrder({
+      reader: PROJECTION_READER,
+      position,
+      fillsAnew: true,
+      sinceMs: () => now() - SUMMARY_RETENTION_DAYS * DAY_MS,
       maxBatch: config.maxBatch,
       lingerMs: config.lingerMs,
       signal: stopping,
@@ -67,12 +78,15 @@ export async function startProjection(
         unreadable.inc();
         log.error({ ...event }, 'unreadable_event');
       },
-      handle: async (batch) => {
+      refusal: (error) => (isRefusal(error) ? `Postgres refuses it: ${error.message}` : undefined),
+      take: async (batch, step) => {
         const began = performance.now();
-        const { jobs, refused } = await onJobEvents(batch, { db, partitions, nowMs: now() });
-        projected.inc(batch.length - refused.length);
+        const moving = step && position.moving(step);
+        const jobs = await onJobEvents(batch, { db, partitions, nowMs: now(), moving });
+        if (jobs === undefined) return false;
+        projected.inc(batch.length);
         log.debug({ events: batch.length, jobs, duration_ms: performance.now() - began }, 'events_projected');
-        return refused;
+        return true;
       },
     })
     .catch(fail);

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
 import {
-  PROJECTION_CONSUMER,
+  PROJECTION_READER,
   type RebuildProgress,
   type RecordedEvent,
   toJobEvent,
@@ -16,6 +16,7 @@ import {
   type DbSession,
   openDatabase,
   openSession,
+  readLogPosition,
   stateOfRow,
 } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
@@ -276,9 +277,7 @@ test(
       await appendJobs(5);
       await untilComplete();
       const { lastVersion } = await bus.jobs.reach();
-      await waitUntil(
-        async () => (await bus.consumers.standingOf(PROJECTION_CONSUMER))?.ackFloor === lastVersion,
-      );
+      await waitUntil(async () => (await readLogPosition(db, PROJECTION_READER.name)) === lastVersion);
     };
     const signal = new AbortController().signal;
     await rebuildTable(row, {

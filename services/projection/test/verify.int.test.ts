@@ -9,14 +9,14 @@ import {
   JOBS_STREAM,
   type JobFact,
   type JobRef,
+  PROJECTION_READER,
   toJobEvent,
   uuidV7TimeMs,
   type VerifyReport,
-  WEBHOOKS_CONSUMER,
   WebhookEndpoint,
 } from '@errand/contracts';
 import { REQUEST, recordOf } from '@errand/domain/testing';
-import { createDailyPartitions, type Db, openDatabase } from '@errand/postgres';
+import { createDailyPartitions, type Db, openDatabase, readLogPosition } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
 import {
   createTestDatabase,
@@ -111,8 +111,8 @@ async function runJob(
 async function verify(tenantId?: string): Promise<VerifyReport> {
   const passed = async () => {
     const { lastVersion } = await bus.jobs.range();
-    const standing = await bus.consumers.standingOf({ stream: JOBS_STREAM, name: 'projection' });
-    return (await bus.audit.version()) === lastVersion && standing?.ackFloor === lastVersion;
+    const passed = await readLogPosition(db, PROJECTION_READER.name);
+    return (await bus.audit.version()) === lastVersion && passed === lastVersion;
   };
   await waitUntil(passed, { timeoutMs: 20_000 });
   const request = tenantId === undefined ? {} : { tenant_id: tenantId };
@@ -237,7 +237,6 @@ test('an ending without a delivery is told, for endpoints that were there and wa
   await endpoint('other-action', { actions: ['multiply'] });
   await endpoint('other-metadata', { metadata: { order: '8' } });
   await endpoint('too-new', { created_at: new Date().toISOString(), updated_at: new Date().toISOString() });
-  await bus.consumers.provision(WEBHOOKS_CONSUMER);
   const [told, untold] = [await runJob('hooks'), await runJob('hooks')];
   await sql`
     insert into webhook_delivery
@@ -376,13 +375,13 @@ test('a job whose request was settled and which nobody holds is told; one that w
   const stuck = await runJob('stuck', [started]);
   // Settles whatever asks to run a job, as a mistaken executor would.
   const stop = new AbortController();
-  const settling = bus.consumers.batches({
+  const settling = bus.consumers.work({
     consumer,
-    maxBatch: 100,
+    slots: 1,
     signal: stop.signal,
     onError: (error) => stop.abort(error),
     onUnreadable: () => {},
-    handle: async () => {},
+    handle: async () => ({ kind: 'done' }),
   });
   await waitUntil(
     async () => ((await bus.consumers.standingOf(consumer))?.ackFloor ?? 0) >= (stuck.versions[0] ?? 0),

@@ -1,5 +1,12 @@
 import { openWorker } from '@errand/bootstrap';
-import { currentContract, isEndingType, parseJobSubject, TIMED_EVENTS } from '@errand/contracts';
+import {
+  BUCKETS,
+  currentContract,
+  isEndingType,
+  LogPosition,
+  parseJobSubject,
+  TIMED_EVENTS,
+} from '@errand/contracts';
 import { Counter, Gauge, repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { openRegistry } from './contracts/registry.ts';
@@ -120,6 +127,7 @@ export async function startScheduler(
   });
   const keeper = createWindowKeeper({
     bus,
+    positions: await bus.buckets.open(BUCKETS.positions, LogPosition),
     open,
     needed,
     now,

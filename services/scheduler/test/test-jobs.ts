@@ -36,8 +36,12 @@ export interface TestJobs extends AsyncDisposable {
   subjectsOf(ref: JobRef): Promise<string[]>;
 }
 
-export async function openTestJobs(natsUrl: string): Promise<TestJobs> {
-  const bus = await openBus({ servers: natsUrl, name: 'test', topology: DEFAULT_TOPOLOGY });
+export async function openTestJobs(
+  natsUrl: string,
+  limits: { jobsMaxBytes?: number } = {},
+): Promise<TestJobs> {
+  const topology = { ...DEFAULT_TOPOLOGY, ...limits };
+  const bus = await openBus({ servers: natsUrl, name: 'test', topology });
   const read = async (ref: JobRef | undefined) => {
     if (!ref) throw new Error('no job');
     return (await bus.jobs.read(ref)).toSorted((a, b) => a.version - b.version);

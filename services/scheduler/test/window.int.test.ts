@@ -1,11 +1,15 @@
-import type { Bus } from '@errand/bus';
+import type { Bucket, Bus, Step } from '@errand/bus';
+import { memoryPosition } from '@errand/bus/testing';
 import {
+  BUCKETS,
   JOBS_STREAM,
   type JobRef,
-  PROJECTION_CONSUMER,
+  LogPosition,
+  type LogReaderSpec,
+  PROJECTION_READER,
   parseJobSubject,
   TIMED_EVENTS,
-  WEBHOOKS_CONSUMER,
+  WEBHOOKS_READER,
 } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { rawNatsRequest, startTestNats, type TestNats } from '@errand/testkit';
@@ -21,14 +25,16 @@ const HOUR_MS = 3_600_000;
 let nats: TestNats;
 let jobs: TestJobs;
 let bus: Bus;
+let positions: Bucket<LogPosition>;
 const stop = new AbortController();
 const readers: Promise<void>[] = [];
 beforeAll(async () => {
   nats = await startTestNats();
-  jobs = await openTestJobs(nats.url);
+  // So small that a handful of jobs fill it to the share from which on waiting jobs are carried.
+  jobs = await openTestJobs(nats.url, { jobsMaxBytes: 100_000 });
   bus = jobs.bus;
-  await bus.consumers.provision(PROJECTION_CONSUMER);
-  read(PROJECTION_CONSUMER);
+  positions = await bus.buckets.open(BUCKETS.positions, LogPosition);
+  read(PROJECTION_READER);
 });
 afterAll(async () => {
   stop.abort();
@@ -38,9 +44,11 @@ afterAll(async () => {
 });
 
 /** Settles all that a reader is to read. */
-function read(consumer: typeof PROJECTION_CONSUMER): void {
-  const options = { consumer, maxBatch: 100, signal: stop.signal, onUnreadable() {}, onError() {} };
-  readers.push(bus.consumers.batches({ ...options, handle: async () => {} }));
+function read(reader: LogReaderSpec): void {
+  const position = memoryPosition();
+  const options = { reader, position, fillsAnew: true, maxBatch: 100, lingerMs: 0, signal: stop.signal };
+  const take = async (_: unknown, step: Step | undefined) => position.move(step);
+  readers.push(bus.jobs.readInOrder({ ...options, take, sinceMs: () => 0, onUnreadable() {}, onError() {} }));
 }
 
 /** What a scheduler does with the log, and knows of it, but for ending waits. */
@@ -62,7 +70,7 @@ async function startKeeper() {
   });
   await caughtUp.promise;
   const about = { graceMs: 0, slackMs: SLACK_MS, maxAgeMs: 48 * HOUR_MS, now: Date.now };
-  const keeper = createWindowKeeper({ bus, open, needed, log: { error() {} }, ...about });
+  const keeper = createWindowKeeper({ bus, positions, open, needed, log: { error() {} }, ...about });
   return {
     ...keeper,
     async [Symbol.asyncDispose]() {
@@ -95,6 +103,7 @@ async function untilOld(): Promise<void> {
   await expect.poll(async () => (await bus.jobs.readWindow()).nowMs - storedMs).toBeGreaterThan(2 * SLACK_MS);
 }
 
+const currentPosition = async () => ({ version: (await bus.jobs.readWindow()).lastVersion });
 const firstVersion = async () => (await bus.jobs.readWindow()).firstVersion;
 const versionsOf = async (ref: JobRef) => (await bus.jobs.read(ref)).map(({ version }) => version);
 const isGone = async (ref: JobRef) => (await versionsOf(ref)).length === 0;
@@ -138,13 +147,13 @@ test('a zombie finds the log of its job empty, and writes nothing', async () => 
 
 test('an ending that a reader has still to take in keeps its job, request and all', async () => {
   await using keeper = await startKeeper();
-  await bus.consumers.provision(WEBHOOKS_CONSUMER);
+  await positions.put(WEBHOOKS_READER.name, await currentPosition());
   const before = await jobs.request({}, [STARTED, SUCCEEDED]);
   const ref = await jobs.request({}, [STARTED, SUCCEEDED]);
   await untilOld();
   await untilKept(keeper, ({ pin }) => pin === 'webhooks');
   expect(await isGone(before)).toBe(false);
-  read(WEBHOOKS_CONSUMER);
+  read(WEBHOOKS_READER);
   await untilKept(keeper, () => isGone(ref));
 });
 

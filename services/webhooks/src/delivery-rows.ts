@@ -81,9 +81,14 @@ export interface Inserted {
  * Stores messages and their deliveries in one statement; resolves with the deliveries that are new. One that is
  * already there stays as it is, whatever became of it. Whether the message is there says nothing: a replay for one
  * endpoint may have stored it before the event came in for the others, and without the results that they ask for.
- * Partitions must exist.
+ * Partitions must exist. With `moving`, a statement that returns a row or none, nothing is stored where that returns
+ * none, and the result is undefined.
  */
-export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: number): Promise<Inserted[]> {
+export async function insertFanOuts(
+  db: Db,
+  fanOuts: readonly FanOut[],
+  { nowMs, moving }: { nowMs: number; moving?: RawBuilder<unknown> | undefined },
+): Promise<Inserted[] | undefined> {
   // In one order for all, so that two processes which insert the same events never wait for each other in a circle.
   const sorted = [...fanOuts].sort((a, b) => (a.message.event_id < b.message.event_id ? -1 : 1));
   const messages = distinct(sorted.map(({ message }) => message));
@@ -91,8 +96,8 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
     to.map((addressee) => ({ message, ...addressee, dueMs, expiresMs })),
   );
   const now = timestamp(nowMs);
-  const { rows } = await sql<Inserted>`
-    with stored as (
+  const { rows } = await sql<Inserted | Record<keyof Inserted, null>>`
+    with moved as (${moving ?? sql`select true`}), stored as (
       insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body, results)
       select * from unnest(
         ${messages.map((row) => row.event_id)}::uuid[],
@@ -103,9 +108,10 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
         ${messages.map((row) => row.status)}::text[],
         ${messages.map((row) => row.body)}::text[],
         ${messages.map((row) => row.results ?? null)}::text[])
+      where exists (select from moved)
       on conflict (event_id) do update set results = excluded.results
-        where webhook_message.results is null and excluded.results is not null)
-    insert into webhook_delivery
+        where webhook_message.results is null and excluded.results is not null),
+    inserted as (insert into webhook_delivery
       (event_id, endpoint_id, tenant_id, shard, url, with_results, state, attempts, due_at, expires_at, updated_at)
     select event_id, endpoint_id, tenant_id, shard, url, with_results, 'pending', 0, due_at, expires_at,
       ${now}::timestamptz
@@ -119,9 +125,12 @@ export async function insertFanOuts(db: Db, fanOuts: readonly FanOut[], nowMs: n
       ${deliveries.map((row) => timestamp(row.dueMs))}::timestamptz[],
       ${deliveries.map((row) => timestamp(row.expiresMs))}::timestamptz[]
     ) as wanted (event_id, tenant_id, endpoint_id, shard, url, with_results, due_at, expires_at)
+    where exists (select from moved)
     on conflict do nothing
-    returning tenant_id, endpoint_id`.execute(db);
-  return rows;
+    returning tenant_id, endpoint_id)
+    select tenant_id, endpoint_id from inserted union all select null, null from moved`.execute(db);
+  if (rows.length === 0) return undefined;
+  return rows.filter((row): row is Inserted => row.endpoint_id !== null);
 }
 
 /** Each message once, with its results where one of its copies has them: a statement must not write a row twice. */

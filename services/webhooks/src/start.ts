@@ -1,12 +1,14 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { openWorker } from '@errand/bootstrap';
 import type { Bus } from '@errand/bus';
-import { ActionRecord, BUCKETS, WEBHOOKS_CONSUMER } from '@errand/contracts';
+import { ActionRecord, BUCKETS, WEBHOOKS_READER } from '@errand/contracts';
 import {
   createDailyPartitions,
   createDatabaseClock,
   isReachable,
   migratePatiently,
   openDatabase,
+  openLogPosition,
 } from '@errand/postgres';
 import { repeat, type ServiceContext } from '@errand/runtime';
 import { startCommands } from './commands.ts';
@@ -73,7 +75,6 @@ export async function startWebhooks(
     signal: stopping,
     onError: (err) => log.warn({ err }, 'clock_not_compared'),
   });
-  await bus.consumers.provision(WEBHOOKS_CONSUMER);
   const endpoints = resources.adopt(await watchEndpoints(bus, now), (watch) => watch.close());
   const actions = resources.adopt(await bus.buckets.watch(BUCKETS.actions, ActionRecord), (watch) =>
     watch.close(),
@@ -118,7 +119,7 @@ export async function startWebhooks(
       retryMs: config.sweepIntervalMs,
     }),
   );
-  const consumed = consume({
+  const taking = takeIn({
     intake,
     bus,
     lingerMs: config.lingerMs,
@@ -129,11 +130,11 @@ export async function startWebhooks(
     signal: stopping,
   });
   consuming = true;
-  consumed.catch(context.fail);
+  taking.catch(context.fail);
   resources.defer(async () => {
     consuming = false;
     stop();
-    await consumed.catch(() => {});
+    await taking.catch(() => {});
   });
 
   const started = resources.move();
@@ -141,9 +142,9 @@ export async function startWebhooks(
 }
 
 /** Takes endings in until stopped. */
-function consume(
+function takeIn(
   options: {
-    intake: Omit<IntakeDeps, 'nowMs'>;
+    intake: Omit<IntakeDeps, 'nowMs' | 'move'>;
     bus: Bus;
     lingerMs: number;
     now: () => number;
@@ -152,10 +153,16 @@ function consume(
   } & Pick<ServiceContext, 'log' | 'signal'>,
 ): Promise<void> {
   const { intake, bus, lingerMs, now, metrics, found, log, signal } = options;
-  return bus.consumers.batches({
-    consumer: WEBHOOKS_CONSUMER,
+  const { name: reader } = WEBHOOKS_READER;
+  const position = openLogPosition(intake.db, { reader, holder: randomUUIDv7() });
+  return bus.jobs.readInOrder({
+    reader: WEBHOOKS_READER,
+    position,
+    // Receivers were told long ago of what another database had; whoever wants to hear of it again replays it.
+    fillsAnew: false,
     maxBatch: MAX_BATCH,
     lingerMs,
+    sinceMs: () => now() - intake.retentionMs,
     interest: async () => {
       await intake.endpoints.caughtUp();
       return ({ tenantId }) => intake.endpoints.hasAny(tenantId);
@@ -166,13 +173,16 @@ function consume(
       metrics.unreadable.inc();
       log.error({ ...event }, 'unreadable_event');
     },
-    handle: async (batch) => {
+    take: async (batch, step) => {
       const began = performance.now();
-      const deliveries = await onJobEnded(batch, { ...intake, nowMs: now() });
+      const move = step && { ...position, step };
+      const deliveries = await onJobEnded(batch, { ...intake, nowMs: now(), ...(move ? { move } : {}) });
+      if (!deliveries) return false;
       found(deliveries);
       metrics.accepted.inc(deliveries.length);
       const duration_ms = performance.now() - began;
       log.debug({ events: batch.length, deliveries: deliveries.length, duration_ms }, 'endings_taken_in');
+      return true;
     },
   });
 }

@@ -51,7 +51,7 @@ beforeAll(async () => {
     dueMs: Date.now(),
     expiresMs: Date.now() + DAY_MS,
   }));
-  await insertFanOuts(db, fanOuts, Date.now());
+  await insertFanOuts(db, fanOuts, { nowMs: Date.now() });
 });
 
 afterAll(async () => {

@@ -76,7 +76,7 @@ test('an ending makes one delivery for each endpoint, however often and however 
     onJobEnded([...batch, ...batch], deps),
     onJobEnded(batch.toReversed(), deps),
   ]);
-  expect(counts[0].length + counts[1].length).toBe(40);
+  expect(counts.flatMap((inserted) => inserted ?? [])).toHaveLength(40);
   expect(await onJobEnded(batch, deps)).toEqual([]);
 });
 

@@ -44,38 +44,56 @@ export async function provision(nc: NatsConnection, settings: TopologySettings):
 
 /** Makes a durable consumer of JOBS match its spec, and the one that redelivers what it could not read. */
 export async function provisionConsumer(nc: NatsConnection, spec: ConsumerSpec): Promise<void> {
-  for (const each of [spec, redriveConsumer(spec.name)]) {
-    const config = {
-      durable_name: each.name,
-      filter_subjects: [...each.filterSubjects],
-      ack_policy: AckPolicy.Explicit,
-      ack_wait: each.ackWaitMs * 1_000_000,
-      max_ack_pending: each.maxAckPending,
-      max_deliver: -1,
-    };
-    await askPatiently(async (options) => {
-      const jsm = await jetstreamManager(nc, options);
-      try {
-        return await jsm.consumers.add(each.stream, { ...config });
-      } catch (error) {
-        // It exists with other settings, as of a process that was started with another lease: the newest ones count.
-        if (jsCode(error) !== JS.consumerExists) throw error;
-        return jsm.consumers.update(each.stream, each.name, { ...config });
-      }
-    });
-  }
+  await provisionDurable(nc, spec);
+  await provisionRedrives(nc, spec.name);
 }
 
-/** Removes a durable consumer, and the one that redelivers what it could not read. A missing one is no error. */
-export async function removeConsumer(nc: NatsConnection, { stream, name }: { stream: string; name: string }) {
-  for (const each of [{ stream, name }, redriveConsumer(name)]) {
-    await askPatiently(async (options) => {
-      const jsm = await jetstreamManager(nc, options);
-      await jsm.consumers.delete(each.stream, each.name).catch((error) => {
-        if (jsCode(error) !== JS.consumerNotFound) throw error;
-      });
+/** Makes the durable consumer that redelivers what a consumer or a reader could not read. */
+export function provisionRedrives(nc: NatsConnection, name: string, signal?: AbortSignal): Promise<void> {
+  return provisionDurable(nc, redriveConsumer(name), signal);
+}
+
+async function provisionDurable(nc: NatsConnection, spec: ConsumerSpec, signal?: AbortSignal): Promise<void> {
+  const config = {
+    durable_name: spec.name,
+    filter_subjects: [...spec.filterSubjects],
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: spec.ackWaitMs * 1_000_000,
+    max_ack_pending: spec.maxAckPending,
+    max_deliver: -1,
+  };
+  await askPatiently(async (options) => {
+    const jsm = await jetstreamManager(nc, options);
+    try {
+      return await jsm.consumers.add(spec.stream, { ...config });
+    } catch (error) {
+      // It exists with other settings, as of a process that was started with another lease: the newest ones count.
+      if (jsCode(error) !== JS.consumerExists) throw error;
+      return jsm.consumers.update(spec.stream, spec.name, { ...config });
+    }
+  }, signal);
+}
+
+/** Removes a durable consumer, and the one that redelivers what it could not read. */
+export async function removeConsumer(
+  nc: NatsConnection,
+  consumer: Pick<ConsumerSpec, 'stream' | 'name'>,
+): Promise<void> {
+  await removeDurable(nc, consumer);
+  await removeDurable(nc, redriveConsumer(consumer.name));
+}
+
+/** Removes a durable consumer. A missing one is no error. */
+export async function removeDurable(
+  nc: NatsConnection,
+  { stream, name }: Pick<ConsumerSpec, 'stream' | 'name'>,
+): Promise<void> {
+  await askPatiently(async (options) => {
+    const jsm = await jetstreamManager(nc, options);
+    await jsm.consumers.delete(stream, name).catch((error) => {
+      if (jsCode(error) !== JS.consumerNotFound) throw error;
     });
-  }
+  });
 }
 
 function isShortOfRoom(error: unknown): boolean {

@@ -51,6 +51,8 @@ export interface DeadLetters {
 }
 
 const SHOWN_BYTES = 4_096;
+/** The status of an answer to a direct read. */
+const NOTHING_FOUND = 404;
 
 /** Durable when it resolves. Parking the same event for the same consumer twice within minutes leaves one. */
 export async function parkUnreadable(
@@ -79,12 +81,14 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
         const { state } = await jsm.streams.info(DEAD_LETTERS_STREAM, { subjects_filter: ALL_DEAD_LETTERS });
         const total = Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
         if (total === 0) return found;
-        const batch = await jsm.direct.getBatch(DEAD_LETTERS_STREAM, {
-          seq: afterId + 1,
-          batch: Math.min(limit, total),
-          next_by_subj: ALL_DEAD_LETTERS,
-        });
-        for await (const message of batch) found.push(deadLetterOf(message));
+        const wanted = { seq: afterId + 1, batch: Math.min(limit, total), next_by_subj: ALL_DEAD_LETTERS };
+        const batch = await jsm.direct.getBatch(DEAD_LETTERS_STREAM, wanted);
+        try {
+          for await (const message of batch) found.push(deadLetterOf(message));
+        } catch (error) {
+          // There is none behind that id.
+          if ((error as { code?: unknown }).code !== NOTHING_FOUND) throw error;
+        }
         return found;
       }),
     redrive: (id) =>

@@ -21,6 +21,8 @@ interface LogWindow {
   /** When its first event was stored; undefined for an empty log. */
   readonly firstMs: number | undefined;
   readonly lastVersion: number;
+  /** How much of what it may hold, 0 to 1. */
+  readonly fill: number;
   /** What time it is by the server's clock, which is the one that lets events leave. */
   readonly nowMs: number;
   /** At the last trim, no event before this one was needed; undefined if there was none. */
@@ -62,6 +64,7 @@ export function createLogTrimmer(jsm: JetStreamManager): LogTrimmer {
           firstVersion: state.first_seq,
           firstMs: state.messages === 0 ? undefined : Date.parse(String(state.first_ts)),
           lastVersion: state.last_seq,
+          fill: config.max_bytes > 0 ? state.bytes / config.max_bytes : 0,
           nowMs: Date.parse(String(ts)),
           neededFrom: readNeededFrom(config.metadata),
         };

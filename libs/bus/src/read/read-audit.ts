@@ -3,6 +3,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent, type Unreadable } from './event-codec.ts';
 import { orUnavailable, type PageOf, readPages } from './read-pages.ts';
+import { sequenceAt } from './sequence-at.ts';
 
 /** One event as the audit log holds it. */
 export interface AuditEntry {
@@ -58,6 +59,8 @@ export interface AuditReader {
    * @throws LogUnavailable
    */
   positionBefore(version: number): Promise<number>;
+  /** The same for the first entry that was filed at a time, in Unix milliseconds, or later. @throws LogUnavailable */
+  positionAt(timeMs: number): Promise<number>;
 }
 
 const NO_SOURCE = 'it does not name the event it was copied from';
@@ -114,6 +117,7 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
     version: () => orUnavailable(() => versionAt('last_seq')),
     firstVersion: () => orUnavailable(() => versionAt('first_seq')),
     positionBefore: (version) => orUnavailable(() => positionBefore(version)),
+    positionAt: (timeMs) => orUnavailable(async () => (await sequenceAt(jsm, AUDIT_STREAM, timeMs)) - 1),
   };
 }
 

@@ -40,10 +40,12 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
-/** The four events that end a job, of every tenant and action. */
-export const ALL_ENDINGS = ENDED_STATUSES.map((token) => `jobs.*.*.*.${token}`);
+/** Events of some types, of every tenant and action. */
+export function subjectsOfTypes(types: readonly JobEventType[]): string[] {
+  return types.map((type) => `jobs.*.*.*.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
+}
 
-/** The same, of one tenant. */
+/** The four events that end a job, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
   return ENDED_STATUSES.map((token) => `jobs.${TenantId.parse(tenantId)}.*.*.${token}`);
 }
@@ -60,9 +62,9 @@ export function workOf(action: string, contractId: string): string[] {
 }
 
 /** The events that decide when jobs must be begun again or end by themselves: all but progress. */
-export const TIMED_EVENTS: readonly string[] = (Object.keys(TOKEN_OF) as JobEventType[])
-  .filter((type) => type !== 'JobProgressed')
-  .map((type) => `jobs.*.*.*.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
+export const TIMED_EVENTS: readonly string[] = subjectsOfTypes(
+  (Object.keys(TOKEN_OF) as JobEventType[]).filter((type) => type !== 'JobProgressed'),
+);
 
 function hasLane(type: JobEventType): type is 'JobRequested' | 'JobDue' {
   return type === 'JobRequested' || type === 'JobDue';

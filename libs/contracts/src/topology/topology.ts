@@ -1,7 +1,9 @@
+import { z } from 'zod';
+import type { JobEventType } from '../events/events.ts';
+import { ENDING_TYPES } from '../events/job-endings.ts';
 import { SUMMARY_RETENTION_DAYS } from '../http/job-summary.ts';
 import {
   ALL_DEAD_LETTERS,
-  ALL_ENDINGS,
   ALL_JOB_EVENTS,
   ALL_REDRIVES,
   AUDIT_TRANSFORM,
@@ -164,21 +166,19 @@ export interface ConsumerSpec {
   readonly ackWaitMs: number;
 }
 
-export const PROJECTION_CONSUMER: ConsumerSpec = {
-  stream: JOBS_STREAM,
-  name: 'projection',
-  filterSubjects: [ALL_JOB_EVENTS],
-  maxAckPending: 10_000,
-  ackWaitMs: ACK_WAIT_MS,
-};
+/** A reader of the log that takes each event once, in order, into a database. */
+export interface LogReaderSpec {
+  readonly name: string;
+  /** Those that it reads; undefined: all. */
+  readonly types: readonly JobEventType[] | undefined;
+}
 
-export const WEBHOOKS_CONSUMER: ConsumerSpec = {
-  stream: JOBS_STREAM,
-  name: 'webhooks',
-  filterSubjects: ALL_ENDINGS,
-  maxAckPending: 5_000,
-  ackWaitMs: ACK_WAIT_MS,
-};
+export const PROJECTION_READER: LogReaderSpec = { name: 'projection', types: undefined };
+export const WEBHOOKS_READER: LogReaderSpec = { name: 'webhooks', types: ENDING_TYPES };
+
+/** How far a reader has come: its database holds all that follows from the events up to this version. */
+export const LogPosition = z.object({ version: z.int().min(0) });
+export type LogPosition = z.infer<typeof LogPosition>;
 
 /** Prefix of the names of executors' consumers. */
 export const EXECUTOR_CONSUMER_PREFIX = 'executor-';
@@ -216,7 +216,7 @@ export function redriveConsumer(consumer: string): ConsumerSpec {
   };
 }
 
-/** Key-value buckets. Gateways write them, except `actions`, which is the scheduler's, and `executors`. */
+/** Key-value buckets. Gateways write them, except `actions`, which is the scheduler's, `executors` and `positions`. */
 export const BUCKETS = {
   /** Action name → ActionRecord. */
   actions: 'actions',
@@ -230,6 +230,8 @@ export const BUCKETS = {
   webhookEndpoints: 'webhook_endpoints',
   /** SHA-256 of tenant, kind of request, place and Idempotency-Key, in hex → IdempotencyRecord. */
   idempotency: 'idempotency',
+  /** Name of a reader → LogPosition, which it writes about once a second. */
+  positions: 'positions',
   /** Name of a service → nothing: written to see whether writes succeed. */
   probes: 'probes',
 } as const;

@@ -1,5 +1,5 @@
-import type { JobStatus } from '@errand/contracts';
-import type { Db } from '@errand/postgres';
+import { type JobStatus, PROJECTION_READER } from '@errand/contracts';
+import { type Db, readLogPosition } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { refuseForDatabase } from '../jobs/database-failure.ts';
 
@@ -30,10 +30,14 @@ interface EndingsQuery {
 export interface EndingsTable {
   /** In the order of the log. @throws Refusal database_unavailable */
   read(query: EndingsQuery): Promise<Ending[]>;
+  /** Up to this version the table has everything; undefined if nothing was ever written. @throws Refusal database_unavailable */
+  readUpTo(): Promise<number | undefined>;
 }
 
 export function createEndingsTable(db: Db, log: Logger): EndingsTable {
   return {
+    readUpTo: () =>
+      readLogPosition(db, PROJECTION_READER.name).catch((err) => refuseForDatabase(err, log, 'feed_failed')),
     async read({ tenantId, above, upTo, sinceMs, statuses, limit }) {
       if (above >= upTo) return [];
       let wanted = db

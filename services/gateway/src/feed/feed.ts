@@ -1,6 +1,6 @@
 import { type Bus, LogUnavailable } from '@errand/bus';
 import type { JobStatus } from '@errand/contracts';
-import { endingsOf, PROJECTION_CONSUMER, storedSubject, type WebhookEventType } from '@errand/contracts';
+import { endingsOf, storedSubject, type WebhookEventType } from '@errand/contracts';
 import { createLimiter } from '@errand/runtime';
 import { Refusal } from '../http/problem.ts';
 import type { TenantReads } from '../load/tenant-reads.ts';
@@ -8,13 +8,12 @@ import type { Ending, EndingsTable } from './endings-rows.ts';
 import type { FeedCursor } from './feed-query.ts';
 
 /*
- * A tenant's endings in the order of the log, from the read model. Rows are written out of order, so what is shown ends
- * where the projection has settled everything: it acknowledges an event after its row is committed, hence the
- * table has every ending up to the acknowledgement floor of its consumer, if that is asked for first. Versions are
- * places in the log, the same in whichever table, so a cursor outlives restarts and rebuilds.
+ * A tenant's endings in the order of the log, from the read model, up to the position that the projection writes together
+ * with its rows. Versions are places in the log, the same in whichever table, so a cursor outlives restarts and rebuilds.
  *
- * The floor may go back when servers crash; a reader that is beyond it waits until it has come there again. An event that
- * was parked and redriven may be behind readers that have passed its place: only such an ending may a feed leave out.
+ * The position goes back when the database is set back; a reader that is beyond it waits until it has come there again. An
+ * event that was parked and redriven may be behind readers that have passed its place: only such an ending may a feed
+ * leave out.
  */
 
 export interface FeedPage {
@@ -49,16 +48,14 @@ export interface FeedChanges extends Disposable {
 }
 
 interface FeedDeps {
-  readonly bus: { readonly consumers: Pick<Bus['consumers'], 'standingOf'> } & {
-    readonly jobs: Pick<Bus['jobs'], 'onStored' | 'reach'>;
-  };
+  readonly bus: { readonly jobs: Pick<Bus['jobs'], 'onStored' | 'reach'> };
   readonly table: EndingsTable;
   readonly now: () => number;
   readonly stopping: AbortSignal;
   readonly reads: Pick<TenantReads, 'inTurn'>;
 }
 
-/** How old a floor an answer may be made from. So the server is asked at most twenty times a second. */
+/** How old a floor an answer may be made from. So Postgres is asked at most twenty times a second. */
 const FLOOR_AGE_MS = 50;
 const LOOK_ANYWAY_MS = 10_000;
 const READS_AT_ONCE = 8;
@@ -68,7 +65,7 @@ export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed
   const turns = createLimiter(READS_AT_ONCE);
   // The tenant's turn comes first: whoever waits for it blocks nobody else.
   const inTurn = <T>(tenantId: string, read: () => Promise<T>) => reads.inTurn(tenantId, () => turns(read));
-  const floor = createFloor(bus);
+  const floor = createFloor(table);
   let began: number | undefined;
   /** Never changes: a process does not outlive its log. */
   const beganAt = async () => {
@@ -160,16 +157,14 @@ function cutToSize(endings: Ending[]): Ending[] {
   return end === -1 ? endings : endings.slice(0, end);
 }
 
-/** The projection's floor, asked for once for all who want to know it at the same time. */
-function createFloor(bus: {
-  readonly consumers: Pick<Bus['consumers'], 'standingOf'>;
-}): () => Promise<number> {
+/** How far the table reaches, asked for once for all who want to know it at the same time. */
+function createFloor(table: EndingsTable): () => Promise<number> {
   let asked: Promise<number> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   return () => {
     if (!asked || performance.now() - askedAt > FLOOR_AGE_MS) {
       askedAt = performance.now();
-      asked = readFloor(bus);
+      asked = readFloor(table);
       asked.catch(() => {
         askedAt = Number.NEGATIVE_INFINITY;
       });
@@ -178,8 +173,8 @@ function createFloor(bus: {
   };
 }
 
-async function readFloor(bus: { readonly consumers: Pick<Bus['consumers'], 'standingOf'> }): Promise<number> {
-  const standing = await bus.consumers.standingOf(PROJECTION_CONSUMER);
-  if (!standing) throw new LogUnavailable('no projection has run yet');
-  return standing.ackFloor;
+async function readFloor(table: EndingsTable): Promise<number> {
+  const version = await table.readUpTo();
+  if (version === undefined) throw new LogUnavailable('no projection has run yet');
+  return version;
 }

@@ -8,7 +8,7 @@ import {
   jobSummaryColumns,
   rowOfState,
 } from '@errand/postgres';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 
 /*
  * The fold of libs/domain, once more, as SQL: a register is a group of columns with the version of the event
@@ -20,9 +20,15 @@ import { sql } from 'kysely';
 const COLUMNS = JOB_SUMMARY_COLUMN_NAMES;
 const UPDATE = updateStatement();
 
-/** Merges what is known of any number of jobs into the table, in one statement. Each job at most once. */
-export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Promise<void> {
-  if (states.length === 0) return;
+/**
+ * Merges what is known of any number of jobs into the table, in one statement. Each job at most once. With `moving`, a
+ * statement that returns a row or none, nothing is written where that returns none, and the result is false.
+ */
+export async function mergeJobSummaries(
+  db: Db,
+  states: readonly JobState[],
+  moving: RawBuilder<unknown> = sql`select true`,
+): Promise<boolean> {
   const rows = states.map(rowOfState);
   const arrays = jobSummaryColumns().map(([column, { type }]) => {
     // JSON travels as text and is cast: Postgres then keeps it as it is, \u0000 and all.
@@ -30,11 +36,15 @@ export async function mergeJobSummaries(db: Db, states: readonly JobState[]): Pr
     return sql`${sql.val(values)}::${sql.raw(type === 'json' ? 'text' : type)}[]`;
   });
   const fresh = jobSummaryColumns().map(([column, { type }]) => `${column}::${type}`);
-  await sql`
-    insert into job_summary as old (${sql.raw(COLUMNS.join())})
-    select ${sql.raw(fresh.join())} from unnest(${sql.join(arrays)}) as fresh (${sql.raw(COLUMNS.join())})
-    order by job_id
-    on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(db);
+  const moved = await sql`
+    with moved as (${moving}), merged as (
+      insert into job_summary as old (${sql.raw(COLUMNS.join())})
+      select ${sql.raw(fresh.join())} from unnest(${sql.join(arrays)}) as fresh (${sql.raw(COLUMNS.join())})
+      where exists (select from moved)
+      order by job_id
+      on conflict (job_id) do update set ${sql.raw(UPDATE)})
+    select from moved`.execute(db);
+  return moved.rows.length > 0;
 }
 
 const NEW_TABLE = 'job_summary_rebuild';

@@ -1,52 +1,38 @@
-import type { RefusedEvent } from '@errand/bus';
 import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { evolve, expiresAtMs, type JobState } from '@errand/domain';
 import type { DailyPartitions, Db } from '@errand/postgres';
 import { mergeJobSummaries } from './job-rows.ts';
 
 /**
- * Takes a batch of events into the read model: one change per job, one statement for all. Durable when it resolves.
- * Events of jobs whose summary has expired are passed over; events that Postgres will never take are given back.
+ * Takes a batch of events into the read model: one change per job, one statement for all. Durable when it resolves with
+ * how many jobs have changed; undefined, and nothing is written, if `moving` moves nothing. Events of jobs whose summary
+ * has expired are passed over.
+ * @throws what Postgres says, of any of them; see `isRefusal`
  */
 export async function onJobEvents(
   batch: readonly RecordedEvent[],
-  deps: { db: Db; partitions: DailyPartitions; nowMs: number },
-): Promise<{ jobs: number; refused: RefusedEvent[] }> {
-  try {
-    return { jobs: await project(batch, deps), refused: [] };
-  } catch (error) {
-    // A rebuild may have put another table in the place of the one whose partitions are known.
-    deps.partitions.forget();
-    if (!isRefusal(error)) throw error;
-    const [recorded] = batch;
-    if (recorded && batch.length === 1) {
-      return { jobs: 0, refused: [{ recorded, reason: `Postgres refuses it: ${error.message}` }] };
-    }
-  }
-  // One bad event must not keep the others out.
-  let jobs = 0;
-  const refused: RefusedEvent[] = [];
-  for (const recorded of batch) {
-    const single = await onJobEvents([recorded], deps);
-    jobs += single.jobs;
-    refused.push(...single.refused);
-  }
-  return { jobs, refused };
-}
-
-async function project(
-  batch: readonly RecordedEvent[],
-  deps: { db: Db; partitions: DailyPartitions; nowMs: number },
-): Promise<number> {
+  deps: {
+    db: Db;
+    partitions: DailyPartitions;
+    nowMs: number;
+    moving?: Parameters<typeof mergeJobSummaries>[2];
+  },
+): Promise<number | undefined> {
+  const { db, partitions, nowMs, moving } = deps;
   const jobs = new Map<string, JobState>();
   for (const recorded of batch) {
     const { jobId } = recorded.ref;
-    if (expiresAtMs(uuidV7TimeMs(jobId)) <= deps.nowMs) continue;
+    if (expiresAtMs(uuidV7TimeMs(jobId)) <= nowMs) continue;
     jobs.set(jobId, evolve(jobs.get(jobId), recorded));
   }
-  await deps.partitions.ensureFor(jobs.keys());
-  await mergeJobSummaries(deps.db, [...jobs.values()]);
-  return jobs.size;
+  try {
+    await partitions.ensureFor(jobs.keys());
+    return (await mergeJobSummaries(db, [...jobs.values()], moving)) ? jobs.size : undefined;
+  } catch (error) {
+    // A rebuild may have put another table in the place of the one whose partitions are known.
+    partitions.forget();
+    throw error;
+  }
 }
 
 /** SQLSTATE classes 22 and 23: the data itself is at fault, and will be the next time. */

@@ -1,11 +1,6 @@
 import type { Bus } from '@errand/bus';
-import {
-  JOBS_STREAM,
-  PROJECTION_CONSUMER,
-  SUMMARY_RETENTION_DAYS,
-  type VerifyRequest,
-} from '@errand/contracts';
-import type { Db } from '@errand/postgres';
+import { PROJECTION_READER, SUMMARY_RETENTION_DAYS, type VerifyRequest } from '@errand/contracts';
+import { type Db, readLogPosition } from '@errand/postgres';
 import type { StoredEndpoint } from './expected-deliveries.ts';
 import { createFindings, type Findings } from './findings.ts';
 
@@ -87,11 +82,9 @@ export async function beginVerify(
   };
 }
 
-/** Every event up to this version is in the read model. @throws LogUnavailable */
-export async function passedVersion({ bus }: Pick<VerifyDeps, 'bus'>): Promise<number> {
-  return (
-    (await bus.consumers.standingOf({ stream: JOBS_STREAM, name: PROJECTION_CONSUMER.name }))?.ackFloor ?? 0
-  );
+/** Every event up to this version is in the read model. */
+export async function passedVersion({ db }: Pick<VerifyDeps, 'db'>): Promise<number> {
+  return (await readLogPosition(db, PROJECTION_READER.name)) ?? 0;
 }
 
 /** Calls for each item, a few at a time, until the run is given up. */

@@ -1,12 +1,12 @@
-import type { Bus } from '@errand/bus';
+import type { Bucket, Bus } from '@errand/bus';
 import {
   isEndingType,
-  JOBS_STREAM,
   LOG_SLACK_MS,
-  PROJECTION_CONSUMER,
+  type LogPosition,
+  PROJECTION_READER,
   parseJobSubject,
   type RecordedEvent,
-  WEBHOOKS_CONSUMER,
+  WEBHOOKS_READER,
 } from '@errand/contracts';
 import type { Logger } from '@errand/runtime';
 import type { OpenJobs } from '../jobs/open-jobs.ts';
@@ -22,13 +22,14 @@ export interface WindowDeps {
   readonly bus: {
     readonly jobs: Pick<Bus['jobs'], 'append' | 'read' | 'readWindow' | 'storedAt' | 'trim'>;
     readonly audit: Pick<Bus['audit'], 'read' | 'version'>;
-    readonly consumers: Pick<Bus['consumers'], 'standingOf'>;
   };
+  /** Where the readers of the log stand. */
+  readonly positions: Pick<Bucket<LogPosition>, 'get'>;
   readonly open: Pick<OpenJobs, 'get'>;
   readonly needed: NeededEvents;
   /** How long events are kept at least. */
   readonly graceMs: number;
-  /** How much longer than they are needed; by default LOG_SLACK_MS. */
+  /** For how much longer than they are needed; by default LOG_SLACK_MS. */
   readonly slackMs?: number;
   /** How long events are kept at most. */
   readonly maxAgeMs: number;
@@ -54,6 +55,9 @@ export interface WindowKeeper {
   look(): Promise<WindowState | undefined>;
 }
 
+/** Once the log is filled so far, waiting jobs are carried as often as events leave it; before that, once an hour. */
+const CARRIED_FROM_FILL = 0.02;
+const SELDOM_MS = 3_600_000;
 const CARRIED_AT_ONCE = 64;
 /** In one look: the rest follows with the next ones. */
 const MAX_CARRIED = 10_000;
@@ -65,7 +69,7 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
   return {
     async look() {
       // Asked for in this order: what the others have settled by then may be more than what this process has read.
-      const settled = await settledVersions(bus, needed.version);
+      const settled = await settledVersions(deps, { version: needed.version, ending: needed.endingVersion });
       if (!settled) return undefined;
       const window = await bus.jobs.readWindow();
       if (window.firstVersion > restoredTo) await restoreLost(window, deps);
@@ -77,7 +81,8 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
       const neededMs = isAllSettled ? window.nowMs : await bus.jobs.storedAt(version);
       // It has left by its age.
       if (neededMs === undefined) return { neededAgeMs: window.nowMs - window.firstMs, pin };
-      if (pin === 'open_job') await carryWaiting(window.nowMs - graceMs - slackMs, deps);
+      const carriedAfterMs = window.fill < CARRIED_FROM_FILL ? Math.max(graceMs, SELDOM_MS) : graceMs;
+      if (pin === 'open_job') await carryWaiting(window.nowMs - carriedAfterMs, deps);
       const beforeMs = Math.min(neededMs, window.nowMs - graceMs) - slackMs;
       if (window.firstMs < beforeMs) {
         await bus.jobs.trim({ beforeMs, neededFrom: { version, storedMs: neededMs } });
@@ -89,23 +94,22 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
 
 /** Up to where every reader of all events has settled them; undefined as long as there is no read model. */
 async function settledVersions(
-  bus: WindowDeps['bus'],
-  read: number,
+  { bus, positions }: Pick<WindowDeps, 'bus' | 'positions'>,
+  read: { version: number; ending: number },
 ): Promise<{ version: number; pin: Pin } | undefined> {
-  const standingOf = ({ name }: { name: string }) => bus.consumers.standingOf({ stream: JOBS_STREAM, name });
   const [projection, webhooks, audit] = await Promise.all([
-    standingOf(PROJECTION_CONSUMER),
-    standingOf(WEBHOOKS_CONSUMER),
+    positions.get(PROJECTION_READER.name),
+    positions.get(WEBHOOKS_READER.name),
     bus.audit.version(),
   ]);
   if (!projection) return undefined;
   const settled: [Pin, number][] = [
-    ['scheduler', read],
+    ['scheduler', read.version],
     ['audit', audit],
-    ['projection', projection.ackFloor],
+    ['projection', projection.version],
   ];
-  // It reads endings alone; where there is no such service, nobody waits for it.
-  if (webhooks && webhooks.pending + webhooks.ackPending > 0) settled.push(['webhooks', webhooks.ackFloor]);
+  // It reads endings alone, and says so only behind one. Where there is no such service, nobody waits for it.
+  if (webhooks && webhooks.version < read.ending) settled.push(['webhooks', webhooks.version]);
   const [pin, version] = settled.reduce((least, each) => (each[1] < least[1] ? each : least));
   return { pin, version };
 }

@@ -20,6 +20,8 @@ export interface NeededEvents {
   openBefore(storedMs: number): Iterable<string>;
   /** The newest version taken. */
   readonly version: number;
+  /** The newest ending taken; 0 if there was none. */
+  readonly endingVersion: number;
 }
 
 interface Entry {
@@ -38,6 +40,7 @@ export function createNeededEvents(): NeededEvents {
   let row: Entry[] = [];
   let front = 0;
   let newest = 0;
+  let newestEnding = 0;
 
   function leave(jobId: string, version: number): void {
     const entry = open.get(jobId);
@@ -48,7 +51,10 @@ export function createNeededEvents(): NeededEvents {
   return {
     take(jobId, type, { version, storedMs }) {
       newest = version;
-      if (isEndingType(type)) leave(jobId, version);
+      if (isEndingType(type)) {
+        newestEnding = version;
+        leave(jobId, version);
+      }
       if (type === 'JobCarried') leave(jobId, version);
       if ((type !== 'JobRequested' && type !== 'JobCarried') || open.has(jobId)) return;
       const entry = { jobId, version, storedMs, goneAt: 0 };
@@ -76,6 +82,9 @@ export function createNeededEvents(): NeededEvents {
     },
     get version() {
       return newest;
+    },
+    get endingVersion() {
+      return newestEnding;
     },
   };
 }

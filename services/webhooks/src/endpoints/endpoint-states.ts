@@ -111,7 +111,7 @@ export function createEndpointStates(deps: EndpointStatesDeps): EndpointStates {
     for (const partitions of deps.partitions) await partitions.ensureFor(eventIds);
     await db.transaction().execute(async (trx) => {
       await saveStates(trx, states, now());
-      await insertFanOuts(trx, fanOuts, now());
+      await insertFanOuts(trx, fanOuts, { nowMs: now() });
     });
   }
 

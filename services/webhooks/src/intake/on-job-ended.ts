@@ -1,4 +1,4 @@
-import type { Bus } from '@errand/bus';
+import type { Bus, Step } from '@errand/bus';
 import {
   type ActionRecord,
   currentContract,
@@ -10,7 +10,7 @@ import {
   webhookEventTypeOf,
 } from '@errand/contracts';
 import { foldJob, type JobState, requestIn } from '@errand/domain';
-import type { DailyPartitions, Db } from '@errand/postgres';
+import type { DailyPartitions, Db, LogReaderPosition } from '@errand/postgres';
 import { type Addressee, type FanOut, type Inserted, insertFanOuts } from '../delivery-rows.ts';
 import type { Endpoints } from '../endpoints/directory.ts';
 import type { EndpointStates } from '../endpoints/endpoint-states.ts';
@@ -32,6 +32,8 @@ export interface IntakeDeps {
   readonly lifeMs: number;
   readonly retentionMs: number;
   readonly nowMs: number;
+  /** Moves the position of the intake; undefined for an event that was parked. */
+  readonly move?: Pick<LogReaderPosition, 'move' | 'moving'> & { readonly step: Step };
 }
 
 /** How many jobs are read from the log at once where each is read by itself. */
@@ -50,9 +52,14 @@ interface Wanted {
 /**
  * Turns endings into deliveries, one for each endpoint that wants to hear of them and one for the job's own webhook. Durable when it resolves with
  * those that are new; an ending that comes again changes nothing. Passed over: endings of which nobody wants to hear, and
- * those older than the delivery log.
+ * those older than the delivery log. Undefined, and nothing is written, if the position of the intake is not where its step
+ * begins.
  */
-export async function onJobEnded(batch: readonly RecordedEvent[], deps: IntakeDeps): Promise<Inserted[]> {
+export async function onJobEnded(
+  batch: readonly RecordedEvent[],
+  deps: IntakeDeps,
+): Promise<Inserted[] | undefined> {
+  const { db, move, nowMs } = deps;
   // An endpoint may have been created and its first job have ended while the watch was a few milliseconds behind.
   await Promise.all([deps.endpoints.caughtUp(), deps.actions.caughtUp()]);
   const wanted = batch.flatMap((ending) => {
@@ -73,10 +80,10 @@ export async function onJobEnded(batch: readonly RecordedEvent[], deps: IntakeDe
     return endpoints.length === 0 && !ownWebhook ? [] : [{ ending, endpoints, ownWebhook }];
   });
   const fanOuts = await messagesFor(wanted, deps);
-  if (fanOuts.length === 0) return [];
+  if (fanOuts.length === 0) return !move || (await move.move(db, move.step)) ? [] : undefined;
   const eventIds = fanOuts.map(({ message }) => message.event_id);
   for (const partitions of deps.partitions) await partitions.ensureFor(eventIds);
-  return insertFanOuts(deps.db, fanOuts, deps.nowMs);
+  return insertFanOuts(db, fanOuts, { nowMs, moving: move?.moving(move.step) });
 }
 
 /** What is to be told to whom: one message for each ending of which anybody still wants to hear once its job is read. */

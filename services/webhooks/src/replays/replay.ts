@@ -38,7 +38,7 @@ const PAGE = 200;
 /** How soon a replay looks again whether its endpoint has kept up. */
 const PACE_MS = 250;
 
-export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus'> {
+export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus' | 'move'> {
   readonly bus: IntakeDeps['bus'] & {
     readonly audit: Pick<Bus['audit'], 'read' | 'version' | 'positionBefore'>;
   } & {

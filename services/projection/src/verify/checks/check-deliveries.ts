@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JOBS_STREAM, WEBHOOKS_CONSUMER, type WebhookEndpoint } from '@errand/contracts';
+import { WEBHOOKS_READER, type WebhookEndpoint } from '@errand/contracts';
+import { readLogPosition } from '@errand/postgres';
 import { type Ending, endpointsOwed } from '../expected-deliveries.ts';
 import {
   deliveriesKeptSince,
@@ -22,12 +23,11 @@ const MAX_MISSING = 10_000;
 
 /** Collects the endings that an endpoint must have been told of, and looks for their deliveries. */
 export async function startDeliveryCheck(run: VerifyRun): Promise<DeliveryCheck> {
-  const { db, bus, graceMs } = run.deps;
+  const { db, graceMs } = run.deps;
   const endpoints = Map.groupBy(await run.deps.readEndpoints(), ({ tenant_id }) => tenant_id);
   const disabled = await readDisabled(db);
   const keptSinceMs = await deliveriesKeptSince(db, run.startedMs);
-  const standing = await bus.consumers.standingOf({ stream: JOBS_STREAM, name: WEBHOOKS_CONSUMER.name });
-  const takenUpTo = standing?.ackFloor ?? 0;
+  const takenUpTo = (await readLogPosition(db, WEBHOOKS_READER.name)) ?? 0;
   const startedMs = await logTime(run);
   const missing: Owed[] = [];
   let owed: Owed[] = [];
