@@ -63,7 +63,7 @@ export async function startProjection(
 
   consuming = true;
   const { name: reader } = PROJECTION_READER;
-  const position = openLogPosition(db, { reader, holder: randomUUIDv7() });
+  const position = openLogPosition(db, { reader, holder: `${process.pid} ${randomUUIDv7()}` });
   const projecting = bus.jobs
     .readInOrder({
       reader: PROJECTION_READER,

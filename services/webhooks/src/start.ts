@@ -154,7 +154,7 @@ function takeIn(
 ): Promise<void> {
   const { intake, bus, lingerMs, now, metrics, found, log, signal } = options;
   const { name: reader } = WEBHOOKS_READER;
-  const position = openLogPosition(intake.db, { reader, holder: randomUUIDv7() });
+  const position = openLogPosition(intake.db, { reader, holder: `${process.pid} ${randomUUIDv7()}` });
   return bus.jobs.readInOrder({
     reader: WEBHOOKS_READER,
     position,

@@ -168,12 +168,16 @@ async function readTurn(
   const { position, onError } = options;
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
-  const renewing = setInterval(() => {
-    position.hold().then((held) => held === undefined && over.abort(), onError);
-  }, position.leaseMs / 3);
   const turn = { ...options, signal };
+  const taker = createTaker(connection, turn);
+  const renew = async () => {
+    const before = taker.settled;
+    const held = await position.hold();
+    // The database was set back, where nobody may write for a long time to come.
+    if (held === undefined || held < before) over.abort();
+  };
+  const renewing = setInterval(() => void renew().catch(onError), position.leaseMs / 3);
   try {
-    const taker = createTaker(connection, turn);
     await using _telling = await startTelling(connection, taker, turn);
     const from = await fillFromAudit(reads, version, taker, turn);
     if (from !== undefined) await readLive(connection, reads, from, taker, turn);
@@ -279,10 +283,17 @@ async function readLive(
       if (signal.aborted) return;
     }
   };
-  const receiving = receive().catch(options.onError);
+  let isEnded = false;
+  const receiving = receive()
+    .catch(options.onError)
+    .finally(() => {
+      isEnded = true;
+      some.notify();
+    });
   let place = version;
   while (!signal.aborted) {
     if (arrived.length === 0) {
+      if (isEnded) break;
       await some.wait();
       continue;
     }

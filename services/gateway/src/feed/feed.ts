@@ -79,10 +79,10 @@ export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed
     read: ({ tenantId, after, types, limit }) =>
       inTurn(tenantId, async () => {
         const atMs = now();
-        const upTo = await floor();
-        const statuses = types.map((type) => type.slice('job.'.length) as JobStatus);
         const above = after.version;
         if (above > 0 && above < (await beganAt()) - 1) throw new Refusal('cursor_expired');
+        const upTo = await floor();
+        const statuses = types.map((type) => type.slice('job.'.length) as JobStatus);
         const sinceMs = above === 0 ? after.atMs : undefined;
         const endings = await table.read({ tenantId, above, upTo, sinceMs, statuses, limit });
         const kept = cutToSize(endings);
