@@ -6,6 +6,8 @@ const INTEGRATION = '**/*.int.test.ts';
 const E2E = 'tests/e2e/**/*.e2e.test.ts';
 const CONTRACT = 'tests/contract/**/*.contract.test.ts';
 const NEVER = ['**/node_modules/**', '**/.errand/**'];
+/** A busy machine takes its time; what holds at once is seen at once. */
+const PATIENT = { poll: { timeout: 15_000 } };
 
 export default defineConfig({
   test: {
@@ -31,6 +33,7 @@ export default defineConfig({
           isolate: false,
           unstubEnvs: true,
           globalSetup: GLOBAL_SETUP,
+          expect: PATIENT,
           // Each file brings servers of its own beside its worker, and waits for half of its time.
           maxWorkers: 3,
           testTimeout: 30_000,
@@ -44,6 +47,7 @@ export default defineConfig({
           include: [E2E],
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
+          expect: PATIENT,
           // Two whole systems beside each other: most of what they do is to wait.
           maxWorkers: 2,
           testTimeout: 120_000,
@@ -57,6 +61,7 @@ export default defineConfig({
           include: [CONTRACT],
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
+          expect: PATIENT,
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 180_000,
