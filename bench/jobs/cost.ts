@@ -27,8 +27,8 @@ const SETTLE_MS = 300;
 const LIMITS: Readonly<Record<string, number>> = {
   'messages sent by the gateway': 1.1,
   'messages sent by the executor': 3.6,
-  'messages sent by the projection': 3.2,
-  'messages sent by the webhooks service': 1.2,
+  'messages sent by the projection': 0.1,
+  'messages sent by the webhooks service': 0.1,
   'messages sent by the scheduler': 0.1,
   'messages received by the gateway': 1.1,
   'messages received by the executor': 3.3,
