@@ -7,7 +7,6 @@ export type { VerifyHandler } from './commands/verify-command.ts';
 export type { Work } from './consume/consume-work.ts';
 export type { DeadLetter } from './consume/dead-letters.ts';
 export type { Verdict } from './consume/pull-messages.ts';
-export type { ReaderPosition, Step } from './consume/read-in-order.ts';
 export type { ConsumerStanding } from './consume/standings.ts';
 export { createWorkCount, type WorkCount } from './consume/work-count.ts';
 export {
@@ -20,6 +19,7 @@ export {
   PayloadTooLarge,
   UnfitServer,
 } from './errors.ts';
+export type { ReaderPosition, Step } from './in-order/options.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads/payloads.ts';
 export { decodeText, type Unreadable } from './read/event-codec.ts';
 export type { AuditEntry, AuditPage } from './read/read-audit.ts';

@@ -1,4 +1,4 @@
-import type { ReaderPosition, Step } from './consume/read-in-order.ts';
+import type { ReaderPosition, Step } from './in-order/options.ts';
 
 export { connectionOf } from './bus.ts';
 export { isPlainEvent } from './read/plain-event.ts';

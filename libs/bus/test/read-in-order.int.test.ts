@@ -3,7 +3,7 @@ import { startTestNats, type TestNats } from '@errand/testkit';
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
-import type { OrderedReadOptions } from '../src/consume/read-in-order.ts';
+import type { OrderedReadOptions } from '../src/in-order/options.ts';
 import type { Unreadable } from '../src/read/event-codec.ts';
 import { connectionOf, type MemoryPosition, memoryPosition } from '../src/testing.ts';
 import { eventOf, newJob, openTestBus, requested } from './bus.ts';

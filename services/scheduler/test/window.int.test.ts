@@ -191,7 +191,7 @@ test('a trim whose process died is ended by another process, and what it took to
   const metadata = {
     ...config.metadata,
     'errand.usual_max_age': String(config.max_age),
-    'errand.needed_from': `${neededFrom} ${Date.now()}`,
+    'errand.needed_from': `${neededFrom} ${(await bus.jobs.readWindow()).nowMs}`,
   };
   const lowered = { ...config, metadata, max_age: SLACK_MS * 1e6 };
   await rawNatsRequest(nats.url, `$JS.API.STREAM.UPDATE.${JOBS_STREAM}`, lowered);
