@@ -6,6 +6,7 @@
 import { benchAudit } from './data/audit.ts';
 import { benchRebuild } from './data/rebuild.ts';
 import { benchSizing } from './data/sizing.ts';
+import { benchTrim } from './data/trim.ts';
 import { benchAccept } from './jobs/accept.ts';
 import { benchCost } from './jobs/cost.ts';
 import { benchIdle } from './jobs/idle.ts';
@@ -64,6 +65,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
     about:
       'jobs per second and CPU of each job, from the request to its ended row, against other job systems; --jobs <n> before',
     run: benchThroughput,
+  },
+  trim: {
+    about:
+      'what appends take while events leave the log, against the same without, on one server and on three',
+    run: benchTrim,
   },
   waiters: {
     about: 'what 5,000 callers that wait cost a gateway, at rest and when all their jobs end',
