@@ -132,6 +132,7 @@ describe('allowed', () => {
       carry(requested, { address: 'https://a.example/1', beganAt: retryAt }),
       carried({
         attempt: 1,
+        started_at: '2026-01-01T00:00:01.000Z',
         next_at: retryAt,
         errors: [error],
         operation: 'https://a.example/1',
@@ -142,7 +143,7 @@ describe('allowed', () => {
       'a running job that has left the log, brought back',
       [requested, started(1), cancelRequested],
       { ...carry(requested), leftAt: retryAt },
-      carried({ attempt: 1, next_at: retryAt }),
+      carried({ attempt: 1, started_at: '2026-01-01T00:00:01.000Z', next_at: retryAt }),
     ],
     ['the end of a wait for the next attempt', [requested, started(1), retrying], wake, dueFor('retry')],
     ['the end of a wait for the first attempt', [later], wake, dueFor('start_after')],

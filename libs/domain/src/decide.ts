@@ -199,6 +199,7 @@ function carryJob(
       requested_at: request.event.time,
       request: request.event.data,
       attempt: attempt.value.number,
+      ...(attempt.value.startedAt === null ? {} : { started_at: attempt.value.startedAt }),
       next_at: nextAt,
       errors: outcome.value.errors,
       ...(operation ? { operation: operation.address, began_at: operation.beganAt } : {}),

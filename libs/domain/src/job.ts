@@ -173,12 +173,12 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
     case 'JobDue':
       return { phase: phase('queued') };
     case 'JobCarried': {
-      const { requested_at, request, attempt, next_at, errors } = event.data;
+      const { requested_at, request, attempt, started_at: startedAt = null, next_at, errors } = event.data;
       const { input: _, ...data } = request;
       return {
         request: set({ requestedAt: requested_at, data }),
         phase: phase('queued', next_at),
-        attempt: set({ number: attempt, startedAt: null, executorId: null }),
+        attempt: set({ number: attempt, startedAt, executorId: null }),
         outcome: set({ result: null, errors }),
       };
     }

@@ -97,6 +97,8 @@ const JobCarried = z.object({
   request: JobRequested,
   /** How many attempts are used up. */
   attempt: z.int().min(0),
+  /** When the last of them began. */
+  started_at: Instant.optional(),
   next_at: Instant,
   errors: z.array(JobFault),
   /** As in JobDeferred, for a job that has deferred. */

@@ -21,6 +21,7 @@ test.each([
       attempt: 1,
       next_at: envelope.time,
       errors: [],
+      operation: 'http://secret',
     },
   ],
   ['JobDeferred', { attempt: 1, until: envelope.time, operation: { address: 'http://secret' } }],

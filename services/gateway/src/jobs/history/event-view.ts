@@ -19,7 +19,8 @@ function viewOf(option: EventSchema): z.ZodObject {
     }
     case 'JobCarried': {
       const { data } = (option as SchemaOf<'JobCarried'>).shape;
-      return option.extend({ version, data: data.extend({ request: data.shape.request.omit(INPUT) }) });
+      const request = data.shape.request.omit(INPUT);
+      return option.extend({ version, data: data.omit({ operation: true }).extend({ request }) });
     }
     case 'JobDeferred': {
       const { data } = (option as SchemaOf<'JobDeferred'>).shape;
@@ -33,14 +34,16 @@ function viewOf(option: EventSchema): z.ZodObject {
 /**
  * An event as callers read it: the CloudEvent with its version as an extension attribute. The input is left out: it may
  * be large, and whoever reads a job's events may not be allowed to read its input. Also left out is where the
- * operation of a JobDeferred is found: that is internal.
+ * operation of a deferred job is found: that is internal.
  */
 export function eventView({ event, version }: RecordedEvent): object {
   switch (event.type) {
     case 'JobRequested':
       return { ...event, data: withoutInput(event.data), version };
-    case 'JobCarried':
-      return { ...event, data: { ...event.data, request: withoutInput(event.data.request) }, version };
+    case 'JobCarried': {
+      const { operation: _, ...data } = event.data;
+      return { ...event, data: { ...data, request: withoutInput(data.request) }, version };
+    }
     case 'JobDeferred': {
       const { operation: _, ...data } = event.data;
       return { ...event, data, version };
