@@ -22,6 +22,8 @@ import { startTelling } from './tell-position.ts';
  */
 
 const PAUSE_AFTER_FAILURE_MS = 1_000;
+/** How often a process that does not read looks whether it is to. */
+const FOLLOW_MS = 500;
 
 /**
  * Reads until the signal fires.
@@ -55,7 +57,7 @@ export async function readInOrder(
     while (!signal.aborted) {
       try {
         const version = await position.hold();
-        if (version === undefined) await pause(position.leaseMs / 3, undefined, { signal });
+        if (version === undefined) await pause(FOLLOW_MS, undefined, { signal });
         else await readTurn(connection, reads, version, options);
       } catch (error) {
         if (error instanceof PositionBeyondLog) throw error;
