@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
@@ -18,12 +19,14 @@ export async function rawNatsRequest(
   socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no reply to ${subject}`)));
   try {
     await once(socket, 'connect');
-    socket.write('CONNECT {"verbose":false}\r\nSUB _INBOX.raw 1\r\n');
-    socket.write(`PUB ${subject} _INBOX.raw ${Buffer.byteLength(body)}\r\n${body}\r\n`);
+    // Other requests may be on their way to the same server.
+    const inbox = `_INBOX.raw${randomUUID()}`;
+    socket.write(`CONNECT {"verbose":false}\r\nSUB ${inbox} 1\r\n`);
+    socket.write(`PUB ${subject} ${inbox} ${Buffer.byteLength(body)}\r\n${body}\r\n`);
     let received = '';
     for await (const chunk of socket.setEncoding('utf8')) {
       received += chunk;
-      const reply = /\r\nMSG _INBOX\.raw 1 \d+\r\n(.*)\r\n/.exec(received)?.[1];
+      const reply = /\r\nMSG _INBOX\.raw[-\w]+ 1 \d+\r\n(.*)\r\n/.exec(received)?.[1];
       if (reply !== undefined) return JSON.parse(reply);
     }
     throw new Error(`the server closed the connection before it replied to ${subject}`);
