@@ -118,8 +118,6 @@ export {
   startsOf,
   storedOfAction,
   storedSubject,
-  subjectsOfTypes,
-  TIMED_EVENTS,
   typeOfSubject,
   VERIFY_SUBJECT,
   WEBHOOK_HINTS,

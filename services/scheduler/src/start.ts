@@ -1,12 +1,5 @@
 import { openWorker } from '@errand/bootstrap';
-import {
-  BUCKETS,
-  currentContract,
-  isEndingType,
-  LogPosition,
-  parseJobSubject,
-  TIMED_EVENTS,
-} from '@errand/contracts';
+import { BUCKETS, currentContract, isEndingType, LogPosition, parseJobSubject } from '@errand/contracts';
 import { Counter, Gauge, repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { openRegistry } from './contracts/registry.ts';
@@ -97,13 +90,14 @@ export async function startScheduler(
   });
   const following = bus.jobs
     .follow({
-      subjects: TIMED_EVENTS,
       onEvent({ subject, version, storedMs, decode }) {
         const { ref, type } = parseJobSubject(subject) ?? {};
         if (!ref) return;
         needed.take(ref.jobId, type, { version, storedMs });
         // What ends a job says so by its subject.
         if (isEndingType(type)) return open.end(ref.jobId);
+        // Progress moves no job on.
+        if (type === 'JobProgressed') return;
         const decoded = decode();
         if (decoded.kind === 'event') open.take(decoded.recorded);
       },

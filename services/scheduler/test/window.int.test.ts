@@ -8,7 +8,6 @@ import {
   type LogReaderSpec,
   PROJECTION_READER,
   parseJobSubject,
-  TIMED_EVENTS,
   WEBHOOKS_READER,
 } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
@@ -58,7 +57,6 @@ async function startKeeper() {
   const ended = new AbortController();
   const caughtUp = Promise.withResolvers<void>();
   const following = bus.jobs.follow({
-    subjects: TIMED_EVENTS,
     onEvent({ subject, version, storedMs, decode }) {
       const { ref, type } = parseJobSubject(subject) ?? {};
       if (ref) needed.take(ref.jobId, type, { version, storedMs });

@@ -1,4 +1,4 @@
-import { JOBS_STREAM, subjectsOfTypes } from '@errand/contracts';
+import { JOBS_STREAM } from '@errand/contracts';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { askPatiently } from '../connect/ask-patiently.ts';
 import type { Connection } from '../consume/pulls.ts';
@@ -7,7 +7,10 @@ import type { LogReads, OrderedReadOptions } from './options.ts';
 import { persist } from './persist.ts';
 import type { Arrived, Taker } from './taker.ts';
 
-/** Takes what the log holds behind a version, and what comes, until the signal fires or something has left the log. */
+/**
+ * Takes what the log holds behind a version, and what comes, until the signal fires or something has left the log. All
+ * events come: a filter costs the server more than their way here, as `follow` says.
+ */
 export async function readLive(
   { nc }: Connection,
   reads: LogReads,
@@ -15,13 +18,12 @@ export async function readLive(
   taker: Taker,
   options: OrderedReadOptions,
 ): Promise<void> {
-  const { reader, maxBatch, lingerMs, signal } = options;
+  const { maxBatch, lingerMs, signal } = options;
   const consumer = await askPatiently(
     (asked) =>
       jetstream(nc, asked).consumers.get(JOBS_STREAM, {
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: version + 1,
-        ...(reader.types ? { filter_subjects: subjectsOfTypes(reader.types) } : {}),
       }),
     signal,
   );

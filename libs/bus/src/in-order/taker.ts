@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { eventSubject, type RecordedEvent, refOfSubject } from '@errand/contracts';
+import { eventSubject, type JobEventType, parseJobSubject, type RecordedEvent } from '@errand/contracts';
 import { parkUnreadable } from '../consume/dead-letters.ts';
 import type { Connection } from '../consume/pulls.ts';
 import { encodeEvent, type Unreadable } from '../read/event-codec.ts';
@@ -83,8 +83,8 @@ export function createTaker({ nc }: Connection, options: OrderedReadOptions): Ta
       if (!isOfInterest) return false;
       const events: RecordedEvent[] = [];
       for (const each of batch) {
-        const ref = refOfSubject(each.subject);
-        if (ref && !isOfInterest(ref)) continue;
+        const { ref, type } = parseJobSubject(each.subject) ?? {};
+        if (ref && ((reader.types && !isOneOf(reader.types, type)) || !isOfInterest(ref))) continue;
         const decoded = each.decode();
         if (decoded.kind === 'event') events.push(decoded.recorded);
         else if (!(await park(decoded, each.body()))) return false;
@@ -98,4 +98,8 @@ export function createTaker({ nc }: Connection, options: OrderedReadOptions): Ta
       return settled;
     },
   };
+}
+
+function isOneOf(types: readonly JobEventType[], type: JobEventType | undefined): boolean {
+  return type !== undefined && types.includes(type);
 }

@@ -16,12 +16,12 @@ interface FollowedEvent {
 
 export interface LogFollower {
   /**
-   * Reports every event that matches the subjects, from the log's first on, in its order and each once, and continues
-   * with new ones until the signal fires. Reconnections and elections leave no gap.
+   * Reports every event, from the log's first on, in its order and each once, and continues with new ones until the
+   * signal fires. Reconnections and elections leave no gap. There is no filter: whenever the log begins a new file, the
+   * server looks for the next event that one matches among all subjects, and nobody can append meanwhile.
    * @throws when the server says that there is no such log
    */
   follow(options: {
-    subjects: readonly string[];
     onEvent: (event: FollowedEvent) => void;
     /** Called when everything that the log held at the start has been reported. */
     onCaughtUp: () => void;
@@ -33,9 +33,9 @@ const PREFETCH = 2_000;
 
 export function createLogFollower(nc: NatsConnection): LogFollower {
   return {
-    async follow({ subjects, onEvent, onCaughtUp, signal }) {
+    async follow({ onEvent, onCaughtUp, signal }) {
       const consumer = await askPatiently(
-        (options) => jetstream(nc, options).consumers.get(JOBS_STREAM, { filter_subjects: [...subjects] }),
+        (options) => jetstream(nc, options).consumers.get(JOBS_STREAM),
         signal,
       );
       let isBehind = (await askPatiently(() => consumer.info(), signal)).num_pending > 0;

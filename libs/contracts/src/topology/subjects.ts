@@ -40,11 +40,6 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
-/** Events of some types, of every tenant and action. */
-export function subjectsOfTypes(types: readonly JobEventType[]): string[] {
-  return types.map((type) => `jobs.*.*.*.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
-}
-
 /** The four events that end a job, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
   return ENDED_STATUSES.map((token) => `jobs.${TenantId.parse(tenantId)}.*.*.${token}`);
@@ -60,11 +55,6 @@ export function workOf(action: string, contractId: string): string[] {
   const to = `fast.${ContractId.parse(contractId)}`;
   return [`jobs.*.${action}.*.${TOKEN_OF.JobRequested}.${to}`, `jobs.*.${action}.*.${TOKEN_OF.JobDue}.${to}`];
 }
-
-/** The events that decide when jobs must be begun again or end by themselves: all but progress. */
-export const TIMED_EVENTS: readonly string[] = subjectsOfTypes(
-  (Object.keys(TOKEN_OF) as JobEventType[]).filter((type) => type !== 'JobProgressed'),
-);
 
 function hasLane(type: JobEventType): type is 'JobRequested' | 'JobDue' {
   return type === 'JobRequested' || type === 'JobDue';

@@ -69,7 +69,7 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
   return {
     async look() {
       // Asked for in this order: what the others have settled by then may be more than what this process has read.
-      const settled = await settledVersions(deps, { version: needed.version, ending: needed.endingVersion });
+      const settled = await settledVersions(deps, needed.version);
       if (!settled) return undefined;
       const window = await bus.jobs.readWindow();
       if (window.firstVersion > restoredTo) await restoreLost(window, deps);
@@ -95,7 +95,7 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
 /** Up to where every reader of all events has settled them; undefined as long as there is no read model. */
 async function settledVersions(
   { bus, positions }: Pick<WindowDeps, 'bus' | 'positions'>,
-  read: { version: number; ending: number },
+  read: number,
 ): Promise<{ version: number; pin: Pin } | undefined> {
   const [projection, webhooks, audit] = await Promise.all([
     positions.get(PROJECTION_READER.name),
@@ -104,12 +104,12 @@ async function settledVersions(
   ]);
   if (!projection) return undefined;
   const settled: [Pin, number][] = [
-    ['scheduler', read.version],
+    ['scheduler', read],
     ['audit', audit],
     ['projection', projection.version],
   ];
-  // It reads endings alone, and says so only behind one. Where there is no such service, nobody waits for it.
-  if (webhooks && webhooks.version < read.ending) settled.push(['webhooks', webhooks.version]);
+  // Where there is no such service, nobody waits for it.
+  if (webhooks) settled.push(['webhooks', webhooks.version]);
   const [pin, version] = settled.reduce((least, each) => (each[1] < least[1] ? each : least));
   return { pin, version };
 }

@@ -173,8 +173,7 @@ function createWorld(mistake?: Mistake) {
   function trim(): void {
     const isReadingAll = mistake === 'reads_tell_too_much';
     const settled = Math.min(needed.version, copied, isReadingAll ? needed.version : told);
-    const endings = Math.min(settled, deliveredTold < needed.endingVersion ? deliveredTold : settled);
-    const { version } = needed.from(isReadingAll ? settled : endings);
+    const { version } = needed.from(isReadingAll ? settled : Math.min(settled, deliveredTold));
     first = Math.max(first, mistake === 'floor_too_high' ? version + 1 : version);
   }
 

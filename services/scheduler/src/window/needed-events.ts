@@ -20,8 +20,6 @@ export interface NeededEvents {
   openBefore(storedMs: number): Iterable<string>;
   /** The newest version taken. */
   readonly version: number;
-  /** The newest ending taken; 0 if there was none. */
-  readonly endingVersion: number;
 }
 
 interface Entry {
@@ -40,7 +38,6 @@ export function createNeededEvents(): NeededEvents {
   let row: Entry[] = [];
   let front = 0;
   let newest = 0;
-  let newestEnding = 0;
 
   function leave(jobId: string, version: number): void {
     const entry = open.get(jobId);
@@ -51,11 +48,7 @@ export function createNeededEvents(): NeededEvents {
   return {
     take(jobId, type, { version, storedMs }) {
       newest = version;
-      if (isEndingType(type)) {
-        newestEnding = version;
-        leave(jobId, version);
-      }
-      if (type === 'JobCarried') leave(jobId, version);
+      if (isEndingType(type) || type === 'JobCarried') leave(jobId, version);
       if ((type !== 'JobRequested' && type !== 'JobCarried') || open.has(jobId)) return;
       const entry = { jobId, version, storedMs, goneAt: 0 };
       row.push(entry);
@@ -82,9 +75,6 @@ export function createNeededEvents(): NeededEvents {
     },
     get version() {
       return newest;
-    },
-    get endingVersion() {
-      return newestEnding;
     },
   };
 }
