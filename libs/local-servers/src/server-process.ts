@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { isPortFree } from './free-port.ts';
+import { freePort, isPortFree } from './free-port.ts';
 import { ownEnv } from './own-env.ts';
 import { poll } from './poll.ts';
 
@@ -50,10 +50,28 @@ export interface ServerCommand {
   user?: { uid: number; gid: number } | undefined;
 }
 
+/** Another process listens on the port. */
+class PortTaken extends Error {
+  override name = 'PortTaken';
+}
+
+const PORT_TRIES = 5;
+
+/** Calls with the given port, or with a free one: another one where a second process has chosen the same meanwhile. */
+export async function onPort<T>(given: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start(given ?? (await freePort()));
+    } catch (error) {
+      if (given !== undefined || !(error instanceof PortTaken) || tries === PORT_TRIES) throw error;
+    }
+  }
+}
+
 /** Rejects when 127.0.0.1:`port` stays taken for 3 s, which is time for a predecessor to finish its stop. */
 export async function untilPortFree(port: number): Promise<void> {
   const free = await poll(async () => (await isPortFree(port)) || undefined, PORT_WAIT_MS);
-  if (!free) throw new Error(`port ${port} on 127.0.0.1 is taken by another process`);
+  if (!free) throw new PortTaken(`port ${port} on 127.0.0.1 is taken by another process`);
 }
 
 /**

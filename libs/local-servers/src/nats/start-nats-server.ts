@@ -1,7 +1,13 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { freePort } from '../free-port.ts';
-import { type RunningServer, type ServerProcess, startProcess, untilPortFree } from '../server-process.ts';
+import {
+  onPort,
+  type RunningServer,
+  type ServerProcess,
+  startProcess,
+  untilPortFree,
+} from '../server-process.ts';
 import { findNatsServer } from './find-nats-server.ts';
 import { type NatsClusterConfig, type NatsPasswords, natsConfig, SERVICES_USER } from './nats-config.ts';
 import { natsTrouble } from './nats-health.ts';
@@ -47,8 +53,11 @@ export interface RunningNats extends RunningServer {
  * once a meta leader is known. The same `storeDir` and `port` bring its data back after any end, kill -9 included.
  * Rejects with NatsServerNotFound, or with the end of the log when the server does not come up.
  */
-export async function startNatsServer(options: NatsServerOptions): Promise<RunningNats> {
-  const port = options.port ?? (await freePort());
+export function startNatsServer(options: NatsServerOptions): Promise<RunningNats> {
+  return onPort(options.port, (port) => startOn(port, options));
+}
+
+async function startOn(port: number, options: NatsServerOptions): Promise<RunningNats> {
   const monitorPort = options.monitorPort ?? (await freePort());
   await untilPortFree(monitorPort);
   const server = await launch({ ...options, port, monitorPort });

@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../free-port.ts';
-import { type RunningServer, type ServerProcess, startProcess, untilPortFree } from '../server-process.ts';
+import {
+  onPort,
+  type RunningServer,
+  type ServerProcess,
+  startProcess,
+  untilPortFree,
+} from '../server-process.ts';
 import { findPostgres, type PostgresBinaries } from './find-postgres.ts';
 import { ensurePostgresData, POSTGRES_NAME, SERVICES_ROLE } from './postgres-data.ts';
 import { postgresUser, type SystemUser } from './postgres-user.ts';
@@ -47,9 +52,12 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   const user = await postgresUser(dataDir);
   const binaries = await findPostgres(user);
   await ensurePostgresData({ dataDir, binaries, user, durable: options.durable, password });
-  const port = options.port ?? (await freePort());
-  await untilPortFree(port);
-  const { pid, exited, stop, kill } = await startAfterOrphans({ ...options, dataDir, port, binaries, user });
+  const { port, server } = await onPort(options.port, async (chosen) => {
+    await untilPortFree(chosen);
+    const started = await startAfterOrphans({ ...options, dataDir, port: chosen, binaries, user });
+    return { port: chosen, server: started };
+  });
+  const { pid, exited, stop, kill } = server;
   const login = password === undefined ? POSTGRES_NAME : `${SERVICES_ROLE}:${password}`;
   const url = `postgres://${login}@127.0.0.1:${port}/${POSTGRES_NAME}`;
   return { url, port, pid, exited, stop, kill };
