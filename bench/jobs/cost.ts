@@ -44,7 +44,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'transactions of Postgres': 0.1,
   'syncs of Postgres': 0.1,
 };
-const RATIO = 2.5;
+const RATIO = 3.3;
 const RATIO_MARGIN = 1.4;
 
 /**
