@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY } from '@errand/contracts';
@@ -9,6 +6,7 @@ import { Pool } from 'undici';
 import { type Call, type Contender, cpuOf, post } from '../contenders/contender.ts';
 import { startErrand } from '../contenders/errand.ts';
 import { startRivals } from '../contenders/rivals.ts';
+import { type CountingReceiver, startCountingReceiver } from '../harness/counting-receiver.ts';
 import { fillLog } from '../harness/fill-log.ts';
 import { median } from '../harness/median.ts';
 import { round } from '../harness/percentile.ts';
@@ -122,29 +120,13 @@ async function fill(errand: Errand, jobs: number): Promise<void> {
 }
 
 /** An endpoint of the tenant, which wants to hear of every job and answers at once. */
-async function startReceiver({ url, run }: Errand): Promise<AsyncDisposable & { calls(): number }> {
-  let calls = 0;
-  const server = createServer((request, response) => {
-    request.resume();
-    request.once('end', () => {
-      calls++;
-      response.end();
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+async function startReceiver({ url, run }: Errand): Promise<CountingReceiver> {
+  const receiver = await startCountingReceiver();
   const pool = new Pool(url);
-  const body = JSON.stringify({ url: `http://127.0.0.1:${port}/` });
+  const body = JSON.stringify({ url: receiver.url });
   await post(pool, { ...run, path: '/v2/tenants/bench/webhooks', body, status: 201 });
   await pool.close();
-  return {
-    calls: () => calls,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  return receiver;
 }
 
 async function assertSucceeded({ system }: Errand, jobs: number): Promise<void> {

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, openBus } from '@errand/bus';
 import {
@@ -14,6 +11,7 @@ import {
 import { rawNatsRequest } from '@errand/testkit';
 import { Pool } from 'undici';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
+import { startCountingReceiver } from '../harness/counting-receiver.ts';
 import { percentile, round } from '../harness/percentile.ts';
 import { cpuSeconds, residentMb } from '../harness/process-usage.ts';
 
@@ -43,7 +41,7 @@ interface Minute {
   readonly auditMb: number;
   /** Events that the read model has still to take in, as it said within the last second. */
   readonly behind: number;
-  /** Jobs that have ended and whose webhook has not arrived. */
+  /** Webhook calls that have arrived. */
   readonly calls: number;
 }
 
@@ -68,7 +66,7 @@ export async function benchSustained(args: readonly string[]): Promise<object> {
   const bus = resources.use(
     await openBus({ servers: system.nats.url, name: 'bench', topology: DEFAULT_TOPOLOGY }),
   );
-  const receiver = resources.use(await startReceiver());
+  const receiver = resources.use(await startCountingReceiver());
   const load = resources.use(createLoad(system, rate));
   await load.addEndpoint(receiver.url);
   await load.untilServed();
@@ -84,6 +82,7 @@ export async function benchSustained(args: readonly string[]): Promise<object> {
   load.start();
   for (let minute = 1; minute <= minutes; minute++) {
     const before = await cpuOf(system);
+    const callsBefore = receiver.calls();
     await pause(60_000);
     const after = await cpuOf(system);
     const cpu = Object.fromEntries(
@@ -92,7 +91,12 @@ export async function benchSustained(args: readonly string[]): Promise<object> {
         round(((used - (before[name] ?? 0)) / 60) * 100, 1),
       ]),
     );
-    const each = { ...load.take(), cpu, ...(await stateOf(system, bus)), calls: receiver.takeCalls() };
+    const each = {
+      ...load.take(),
+      cpu,
+      ...(await stateOf(system, bus)),
+      calls: receiver.calls() - callsBefore,
+    };
     seen.push(each);
     console.log(lineOf(minute, each));
   }
@@ -206,31 +210,6 @@ async function stateOf(system: BenchSystem, bus: Bus) {
     jobsMb: Math.round(jobs.state.bytes / 1e6),
     auditMb: Math.round(audit.state.bytes / 1e6),
     behind: jobs.state.last_seq - (projection?.version ?? 0),
-  };
-}
-
-async function startReceiver(): Promise<AsyncDisposable & { url: string; takeCalls(): number }> {
-  let calls = 0;
-  const server = createServer((request, response) => {
-    request.resume();
-    request.once('end', () => {
-      calls++;
-      response.end();
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    takeCalls() {
-      const taken = calls;
-      calls = 0;
-      return taken;
-    },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-    },
   };
 }
 

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUIDv7 } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, openBus } from '@errand/bus';
 import {
   DEFAULT_TOPOLOGY,
@@ -26,8 +25,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 
 const KILLS = Number(process.env.ERRAND_POSITION_KILLS || 2);
 const STOPS = Number(process.env.ERRAND_POSITION_STOPS || 1);
-/** Longer than a position is held. */
-const STOPPED_MS = 6_000;
 const MAIN = join(import.meta.dirname, '..', 'src', 'main.ts');
 const FACTS: JobFact[] = [
   { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } },
@@ -165,13 +162,6 @@ test(
     const endings: number[] = [];
     const seen: number[] = [];
     let isOver = false;
-    const writing = (async () => {
-      while (!isOver) {
-        const jobs = await Promise.all(Array.from({ length: 8 }, runJob));
-        endings.push(...jobs.map(({ versions }) => versions.at(-1) ?? 0));
-        await pause(20);
-      }
-    })();
     const look = async () => {
       const upTo = await position();
       const { rows } = await sql<{ version: number }>`
@@ -181,10 +171,12 @@ test(
       order by phase_version`.execute(db);
       seen.push(...rows.map(({ version }) => version));
     };
-    const following = (async () => {
+    // Somebody reads the endings while they are written.
+    const writing = (async () => {
       while (!isOver) {
+        const jobs = await Promise.all(Array.from({ length: 8 }, runJob));
+        endings.push(...jobs.map(({ versions }) => versions.at(-1) ?? 0));
         await look();
-        await pause(20);
       }
     })();
     const moves = async (act: () => Promise<void>) => {
@@ -203,12 +195,13 @@ test(
       await moves(async () => {
         const reading = await holder();
         reading?.kill('SIGSTOP');
-        await pause(STOPPED_MS);
+        // Another one reads before this one comes back.
+        await expect.poll(async () => (await holder()) !== reading, { timeout: 30_000 }).toBe(true);
         reading?.kill('SIGCONT');
       });
     }
     isOver = true;
-    await Promise.all([writing, following]);
+    await writing;
     await untilRead(Math.max(...endings));
     await look();
     expect(seen).toEqual(endings.toSorted((a, b) => a - b));
