@@ -5,7 +5,7 @@ const UNIT = '**/*.test.ts';
 const INTEGRATION = '**/*.int.test.ts';
 const E2E = 'tests/e2e/**/*.e2e.test.ts';
 const CONTRACT = 'tests/contract/**/*.contract.test.ts';
-const NEVER = ['**/node_modules/**', '**/.errand/**'];
+const NEVER = ['**/node_modules/**', '**/.errand/**', '**/template/**'];
 /** A busy machine takes its time; what holds at once is seen at once. */
 const PATIENT = { poll: { timeout: 15_000 } };
 

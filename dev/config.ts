@@ -2,11 +2,11 @@ import { integer, text } from '@errand/runtime';
 
 const dataDir = text({
   env: 'ERRAND_DATA_DIR',
-  description: 'Folder for all data of `npm start`; relative to the current directory',
+  description: 'Folder for all data of a local system; relative to the current directory',
   default: '.errand',
 });
 
-/** What `npm start` reads, in addition to what is given to it. */
+/** What a local system reads, in addition to what is given to it. */
 export const localSettings = {
   dataDir,
   port: integer({
@@ -54,13 +54,15 @@ export const demoTargetSettings = {
   tenantId: text({ env: 'ERRAND_TENANT', description: "The key's tenant", default: 'local' }),
 };
 
-/** The folder of an author's actions by default. */
-const DEV_ACTIONS = './actions';
-
-/** What `npm run dev` tells the executor: follow the author's files closely and tolerate unfinished ones. */
-export function devActionEnv(env: NodeJS.ProcessEnv): Record<string, string> {
+/** What the executor is told of its actions. `follows`: it reloads them as they are written, and tolerates unfinished ones. */
+export function actionEnv(
+  env: NodeJS.ProcessEnv,
+  { places, follows }: { places: readonly string[]; follows: boolean },
+): Record<string, string> {
+  const named = { ERRAND_ACTIONS: env.ERRAND_ACTIONS || places.join(',') };
+  if (!follows) return named;
   return {
-    ERRAND_ACTIONS: env.ERRAND_ACTIONS || `shipped,${DEV_ACTIONS}`,
+    ...named,
     ERRAND_ACTIONS_WATCH_MS: env.ERRAND_ACTIONS_WATCH_MS || '250',
     ERRAND_ACTIONS_TOLERATE_BROKEN: 'true',
   };

@@ -1,5 +1,5 @@
-import { plainLines } from '@errand/cli';
 import { parseConfig } from '@errand/runtime';
+import { plainLines } from 'errand';
 import { demoSettings } from './config.ts';
 import { startCallReceiver } from './demo/call-receiver.ts';
 import { demoRound } from './demo/round.ts';

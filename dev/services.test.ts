@@ -6,15 +6,8 @@ import type { Settings } from '@errand/runtime';
 import { settings as scheduler } from '@errand/scheduler';
 import { settings as webhooks } from '@errand/webhooks';
 import { expect, test } from 'vitest';
-import {
-  inheritedEnv,
-  onlyOwnKeys,
-  processEnv,
-  SERVICES,
-  type ServiceName,
-  serviceEnv,
-  serviceMainFile,
-} from './services.ts';
+import { sourceMainFile } from './repository.ts';
+import { inheritedEnv, onlyOwnKeys, processEnv, SERVICES, type ServiceName, serviceEnv } from './services.ts';
 
 const FACTS = {
   natsUrl: 'nats://127.0.0.1:4222',
@@ -25,7 +18,7 @@ const FACTS = {
 };
 
 test('each service has a main file', async () => {
-  await Promise.all(SERVICES.map((name) => access(serviceMainFile(name))));
+  await Promise.all(SERVICES.map((name) => access(sourceMainFile(name))));
 });
 
 test('each service has its own ops port, and all know the one address of the gateway', () => {

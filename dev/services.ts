@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { ownEnv } from '@errand/local-servers';
 import { givenBy } from './config.ts';
 import type { DataFolder } from './data/data-folder.ts';
@@ -14,11 +13,6 @@ const LOCAL_HOSTS = 'localhost,127.0.0.1,[::1]';
 
 export const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 export type ServiceName = (typeof SERVICES)[number];
-
-/** The file that runs a service; it is in the command line of the service's process. */
-export function serviceMainFile(name: ServiceName): string {
-  return join(import.meta.dirname, '..', 'services', name, 'src', 'main.ts');
-}
 
 /** What all services of one local system need to know. */
 export interface ServiceFacts {
@@ -100,11 +94,12 @@ export function gatewayUrl(ports: { gateway: number }): string {
 export async function startServices(options: {
   folder: DataFolder;
   facts: ServiceFacts;
+  mainFileOf: (name: ServiceName) => string;
   crew: Crew;
   say: Say;
   onRefused: (reason: string) => void;
 }): Promise<void> {
-  const { folder, facts, crew, say, onRefused } = options;
+  const { folder, facts, mainFileOf, crew, say, onRefused } = options;
   const starts = SERVICES.map((name) => {
     let latest: ServiceProcess | undefined;
     return crew.add('service', {
@@ -112,7 +107,7 @@ export async function startServices(options: {
       say,
       async start() {
         latest = await startService({
-          mainFile: serviceMainFile(name),
+          mainFile: mainFileOf(name),
           env: processEnv(name, facts, process.env),
           logFile: folder.logFile(name),
         });

@@ -10,7 +10,7 @@ import { stopOrphans } from './process/orphans.ts';
 import { choosePorts, type Ports } from './process/ports.ts';
 import { untilReady } from './process/readiness.ts';
 import { startServers } from './servers.ts';
-import { gatewayUrl, SERVICES, startServices } from './services.ts';
+import { gatewayUrl, SERVICES, type ServiceName, startServices } from './services.ts';
 import type { Say } from './tell/progress.ts';
 
 const READY_TIMEOUT_MS = 60_000;
@@ -22,6 +22,8 @@ export interface SystemOptions {
   folder: DataFolder;
   /** 0 takes a free one. */
   port: number;
+  /** The file that runs a service; it is in the command line of the service's process. */
+  mainFileOf: (name: ServiceName) => string;
   actionEnv: Record<string, string>;
   given: Given;
   room: Room;
@@ -34,8 +36,8 @@ export interface SystemOptions {
 
 /** Starts servers and services, in this order, and resolves to the facts when every one of them is ready. */
 export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
-  const { folder, given, actionEnv, crew, say, signal, onRefused } = options;
-  await stopOrphans(folder, say);
+  const { folder, given, mainFileOf, actionEnv, crew, say, signal, onRefused } = options;
+  await stopOrphans(folder, mainFileOf, say);
   const ports = await settlePorts(folder, options.port);
   const secrets = await loadSecrets(folder.secretsFile);
   const adminKey = given.adminKey ?? secrets.admin_key;
@@ -55,7 +57,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
   // Somebody else's server has its own disk.
   const sizeEnv = given.natsUrl === undefined ? sizesEnv(room.sizes) : {};
   const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports, actionEnv, sizeEnv };
-  await startServices({ folder, facts, crew, say, onRefused });
+  await startServices({ folder, facts, mainFileOf, crew, say, onRefused });
   const probed = SERVICES.map((name) => ({
     name,
     readyUrl: `http://127.0.0.1:${ports[name]}/readyz`,

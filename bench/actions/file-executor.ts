@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
 
-const actions = ['shipped', fileURLToPath(new URL('./file-action.ts', import.meta.url))];
+const actions = [
+  fileURLToPath(new URL('../../shipped-actions/src', import.meta.url)),
+  fileURLToPath(new URL('./file-action.ts', import.meta.url)),
+];
 
 await runService({
   name: 'executor',

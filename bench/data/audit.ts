@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBus } from '@errand/bus';
-import { checkAudit } from '@errand/cli';
 import { DEFAULT_TOPOLOGY, PROJECTION_READER, VerifyReport } from '@errand/contracts';
 import { openDatabase, readLogPosition } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
+import { checkAudit } from 'errand';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
 import { fillLog } from '../harness/fill-log.ts';
 import { round } from '../harness/percentile.ts';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { freePort, type RunningNats, startNatsServer, startPostgresServer } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { logTail } from '../../dev/data/log-tail.ts';
-import { type ServiceName, serviceMainFile } from '../../dev/services.ts';
+import { EXAMPLE_PLACES, sourceMainFile } from '../../dev/repository.ts';
+import type { ServiceName } from '../../dev/services.ts';
 
 const READY_MS = 60_000;
 const KILL_AFTER_MS = 10_000;
@@ -73,6 +74,7 @@ export async function startBenchSystem(
     ERRAND_PORT: String(ports.get('gateway')),
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
     ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8',
+    ERRAND_ACTIONS: EXAMPLE_PLACES.join(','),
     ...env,
   };
   const processes = new Map<ServiceName, ChildProcess>();
@@ -114,7 +116,7 @@ export async function stopProcess(child: ChildProcess): Promise<void> {
 }
 
 async function startService(
-  { name, mainFile = serviceMainFile(name), nodeFlags = [] }: ServiceStart,
+  { name, mainFile = sourceMainFile(name), nodeFlags = [] }: ServiceStart,
   logFile: string,
   env: Record<string, string>,
 ): Promise<ChildProcess> {

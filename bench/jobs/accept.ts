@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { openBus } from '@errand/bus';
 import { ActionRecord, BUCKETS, DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { recordOf } from '@errand/domain/testing';
-import { shippedActions } from '@errand/executor';
 import { startNatsServer } from '@errand/local-servers';
 import autocannon from 'autocannon';
 import { type BenchGateway, startBenchGateway } from '../harness/bench-gateway.ts';
@@ -60,7 +59,7 @@ async function announce(natsUrl: string): Promise<void> {
   const topology = DEFAULT_TOPOLOGY;
   await using bus = await openBus({ servers: natsUrl, name: 'bench', topology });
   const { performanceSimulation } = await import(
-    join(shippedActions(), 'performance-simulation', 'action.ts')
+    join(import.meta.dirname, '..', '..', 'shipped-actions', 'src', 'performance-simulation', 'action.ts')
   );
   const bucket = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   await bucket.put('performance_simulation', recordOf(performanceSimulation.contract));

@@ -1,5 +1,5 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { runsWith } from '../process/processes.ts';
+import { commandLine } from '../process/processes.ts';
 
 export type FolderLock =
   | { kind: 'locked'; release: () => Promise<void> }
@@ -7,20 +7,20 @@ export type FolderLock =
   | { kind: 'held'; pid: number };
 
 /**
- * Takes the lock file, which holds its owner's pid, for this process. If the owner no longer runs, its lock is taken
- * over. `ownerWord` is in the command line of every possible owner.
+ * Takes the lock file for this process. It holds its owner's pid and command line: pids are used again, so the pid alone
+ * names nobody. If the owner no longer runs, its lock is taken over.
  */
-export async function lockFolder(lockFile: string, ownerWord: string): Promise<FolderLock> {
+export async function lockFolder(lockFile: string): Promise<FolderLock> {
   const mine = `${lockFile}.${process.pid}`;
-  await writeFile(mine, String(process.pid));
+  await writeFile(mine, `${process.pid}\n${await commandLine(process.pid)}`);
   try {
     for (;;) {
       if (await linkNew(mine, lockFile)) {
         return { kind: 'locked', release: () => rm(lockFile, { force: true }) };
       }
-      const pid = await readPid(lockFile);
-      if (pid !== process.pid && (await runsWith(pid, ownerWord))) return { kind: 'held', pid };
-      await setAside(lockFile, pid);
+      const owner = await readOwner(lockFile);
+      if (owner.pid !== process.pid && (await runs(owner))) return { kind: 'held', pid: owner.pid };
+      await setAside(lockFile, owner.pid);
     }
   } finally {
     await rm(mine, { force: true });
@@ -44,11 +44,23 @@ async function setAside(lockFile: string, stalePid: number): Promise<void> {
   await rename(lockFile, aside).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
-  if ((await readPid(aside)) !== stalePid) await linkNew(aside, lockFile).catch(() => {});
+  if ((await readOwner(aside)).pid !== stalePid) await linkNew(aside, lockFile).catch(() => {});
   await rm(aside, { force: true });
 }
 
-async function readPid(path: string): Promise<number> {
+interface Owner {
+  readonly pid: number;
+  /** Empty in a lock of version 0.1, which only knew `npm start`. */
+  readonly command: string;
+}
+
+async function runs({ pid, command }: Owner): Promise<boolean> {
+  const running = await commandLine(pid);
+  return command === '' ? running.includes('main.ts') : running === command;
+}
+
+async function readOwner(path: string): Promise<Owner> {
   const content = await readFile(path, 'utf8').catch(() => '');
-  return Number.parseInt(content, 10) || 0;
+  const [pid = '', ...command] = content.split('\n');
+  return { pid: Number.parseInt(pid, 10) || 0, command: command.join('\n') };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dataFolderAt, makeDataFolder, writeJson } from '../data/data-folder.ts';
-import { serviceMainFile } from '../services.ts';
+import { sourceMainFile } from '../repository.ts';
 import { startIdleProcess } from './idle-process.ts';
 import { stopOrphans } from './orphans.ts';
 import { runsWith } from './processes.ts';
@@ -13,11 +13,11 @@ test('processes that a killed supervisor left are stopped, and a stranger with o
   const folder = dataFolderAt(dir.path);
   await makeDataFolder(folder);
   using nats = await startIdleProcess(join(folder.natsDir, 'nats.conf'));
-  using gateway = await startIdleProcess(serviceMainFile('gateway'));
+  using gateway = await startIdleProcess(sourceMainFile('gateway'));
   using stranger = await startIdleProcess('stranger');
   await writeJson(folder.pidsFile, { nats: nats.pid, gateway: gateway.pid, executor: stranger.pid });
   const lines: string[] = [];
-  await stopOrphans(folder, (line) => lines.push(line));
+  await stopOrphans(folder, sourceMainFile, (line) => lines.push(line));
   expect(await Promise.all([nats.exited, gateway.exited])).toHaveLength(2);
   expect(lines.map((line) => line.split(' ')[0])).toEqual(['gateway', 'nats']);
   expect(await runsWith(stranger.pid, 'stranger')).toBe(true);
@@ -25,5 +25,5 @@ test('processes that a killed supervisor left are stopped, and a stranger with o
 
 test('a folder without a past has no orphans', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-orphans-'));
-  await stopOrphans(dataFolderAt(dir.path), () => expect.unreachable());
+  await stopOrphans(dataFolderAt(dir.path), sourceMainFile, () => expect.unreachable());
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DataFolder, readJson } from '../data/data-folder.ts';
-import { SERVICES, serviceMainFile } from '../services.ts';
+import { SERVICES, type ServiceName } from '../services.ts';
 import type { Say } from '../tell/progress.ts';
 import { runsWith, signalProcess } from './processes.ts';
 
@@ -18,11 +18,13 @@ interface Orphan {
  * Ends what a killed supervisor of this folder left running, services before servers, and resolves when it is gone.
  * Call it as the owner of the folder's lock.
  */
-export async function stopOrphans(folder: DataFolder, say: Say): Promise<void> {
+export async function stopOrphans(
+  folder: DataFolder,
+  mainFileOf: (name: ServiceName) => string,
+  say: Say,
+): Promise<void> {
   const pids = (await readJson<Record<string, number>>(folder.pidsFile)) ?? {};
-  const services = SERVICES.map(
-    (name): Orphan => ({ name, word: serviceMainFile(name), stopSignal: 'SIGTERM' }),
-  );
+  const services = SERVICES.map((name): Orphan => ({ name, word: mainFileOf(name), stopSignal: 'SIGTERM' }));
   const servers: Orphan[] = [
     { name: 'nats', word: folder.natsDir, stopSignal: 'SIGTERM' },
     // Postgres treats SIGTERM as "when the last client has gone".

@@ -17,7 +17,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Empty for a process that does not run; a zombie counts as ended. */
-async function commandLine(pid: number): Promise<string> {
+export async function commandLine(pid: number): Promise<string> {
   if (!Number.isSafeInteger(pid) || pid <= 0) return '';
   if (process.platform === 'linux') {
     const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { dataFolderAt } from '../data/data-folder.ts';
-import { alreadyRunning, banner, SAMPLE_INPUT } from './banner.ts';
+import { alreadyRunning, banner, REPORT_RUN, runLines } from './banner.ts';
 
 const FOLDER = dataFolderAt('/srv/errand-data');
 const FACTS = {
@@ -13,9 +13,9 @@ const FACTS = {
 };
 
 test('the banner has a run line whose body is a whole input, and does not show the admin key', () => {
-  const text = banner(FACTS, FOLDER);
-  expect(JSON.parse(/-d '(.*)'/.exec(text)?.[1] ?? '')).toEqual(SAMPLE_INPUT);
-  expect(text).toContain('http://127.0.0.1:8080/v2/tenants/local/designs/d-1/performance_simulation/run');
+  const text = banner({ facts: FACTS, folder: FOLDER, suggestions: runLines(FACTS, REPORT_RUN) });
+  expect(JSON.parse(/-d '(.*)'/.exec(text)?.[1] ?? '')).toEqual(REPORT_RUN.input);
+  expect(text).toContain('http://127.0.0.1:8080/v2/tenants/local/reports/orders/report_export/run');
   expect(text).not.toContain(FACTS.admin_key);
 });
 

@@ -1,11 +1,15 @@
 import type { DataFolder } from '../data/data-folder.ts';
 import type { LocalFacts } from '../data/local-file.ts';
 
-/** A small design that every `performance_simulation` accepts. */
-export const SAMPLE_INPUT = {
-  location: { latitude: 39.74, longitude: -105.18, elevation_m: 1830, utc_offset_h: -7 },
-  arrays: [{ dc_kw: 4, tilt_deg: 20, azimuth_deg: 180 }],
-  inverter: { ac_kw: 3.8 },
+/** A run that a terminal suggests: the path of an action's resource and name, and an input that it accepts. */
+export interface SampleRun {
+  readonly path: string;
+  readonly input: object;
+}
+
+export const REPORT_RUN: SampleRun = {
+  path: 'reports/orders/report_export',
+  input: { from: '2026-01-01', to: '2026-03-31' },
 };
 
 /** The base of the paths of actions. */
@@ -13,14 +17,41 @@ export function tenantUrlOf({ url, tenant_id }: LocalFacts): string {
   return `${url}/v2/tenants/${tenant_id}`;
 }
 
-/**
- * What the terminal shows when all is ready, with lines to copy into a shell. `room` says how large the log may grow;
- * absent if that is not ours to decide.
- */
-export function banner(facts: LocalFacts, folder: DataFolder, room?: string): string {
+/** Lines to copy into a shell: the actions, a run, and its status. */
+export function runLines(facts: LocalFacts, run?: SampleRun): string {
   const tenantUrl = tenantUrlOf(facts);
   const auth = `-H 'authorization: Bearer ${facts.api_key}'`;
-  const actionUrl = `${tenantUrl}/designs/d-1/performance_simulation`;
+  const list = `List the actions:
+  curl -s ${auth} ${tenantUrl}/actions
+`;
+  if (!run) return list;
+  const actionUrl = `${tenantUrl}/${run.path}`;
+  return `${list}
+Run one:
+  curl -s -X POST ${auth} -H 'content-type: application/json' \\
+    -d '${JSON.stringify(run.input)}' \\
+    ${actionUrl}/run
+
+Get its status, with the job_id from that response:
+  curl -s ${auth} '${actionUrl}/status?job_id=JOB_ID'
+`;
+}
+
+/**
+ * What the terminal shows when all is ready. `roomLine` says how large the log may grow; absent if that is not ours to
+ * decide.
+ */
+export function banner({
+  facts,
+  folder,
+  roomLine,
+  suggestions,
+}: {
+  facts: LocalFacts;
+  folder: DataFolder;
+  roomLine?: string | undefined;
+  suggestions: string;
+}): string {
   return `
 Errand is ready.
 
@@ -28,24 +59,13 @@ Errand is ready.
   docs    ${facts.url}/docs
   tenant  ${facts.tenant_id}
   key     ${facts.api_key}
-  data    ${folder.path} (logs in logs/, the admin key in local.json)${room ? `\n  room    ${room}` : ''}
+  data    ${folder.path} (logs in logs/, the admin key in local.json)${roomLine ? `\n  room    ${roomLine}` : ''}
 
 For local use only: webhook URLs may use plain http and point to this machine (127.0.0.0/8, ::1), which a real
 system refuses unless ERRAND_WEBHOOKS_ALLOW_HTTP and ERRAND_WEBHOOKS_ALLOW_CIDRS allow it. The log is not
 synced to disk on each write, so runs survive the death of any process but not a power failure.
 
-List the actions:
-  curl -s ${auth} ${tenantUrl}/actions
-
-Run one:
-  curl -s -X POST ${auth} -H 'content-type: application/json' \\
-    -d '${JSON.stringify(SAMPLE_INPUT)}' \\
-    ${actionUrl}/run
-
-Get its status, with the job_id from that response:
-  curl -s ${auth} '${actionUrl}/status?job_id=JOB_ID'
-
-A full round with webhooks: npm run demo (in another terminal)
+${suggestions}
 Stop with Ctrl-C.
 `;
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { plainLines } from '@errand/cli';
+import { plainLines } from 'errand';
 import { indent } from '../data/log-tail.ts';
 
 const LOOK_EVERY_MS = 200;
@@ -118,7 +118,7 @@ function fromHere(text: string): string {
 
 /** Stack frames below the author's code mean nothing to the author. */
 const OWN_FRAME =
-  /^ *at .*(?:\/libs\/actions\/src\/|\/services\/executor\/src\/(?!actions\/)|\(node:internal)/;
+  /^ *at .*(?:\/libs\/actions\/src\/|\/services\/executor\/src\/|\/@errand\/(?:actions|executor)\/dist\/|\(node:internal)/;
 
 function stackOf(text: string): string {
   const lines = text.split('\n').filter((line) => !OWN_FRAME.test(line));

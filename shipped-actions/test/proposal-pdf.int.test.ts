@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import type { Bus } from '@errand/bus';
 import { REQUEST } from '@errand/domain/testing';
 import { startTestNats, type TestNats } from '@errand/testkit';
@@ -19,7 +20,9 @@ let jobs: TestJobs;
 let executor: TestExecutor;
 beforeAll(async () => {
   nats = await startTestNats();
-  executor = await startTestExecutor(nats.url, { ERRAND_ACTIONS: 'shipped' });
+  executor = await startTestExecutor(nats.url, {
+    ERRAND_ACTIONS: fileURLToPath(new URL('../src', import.meta.url)),
+  });
   bus = await openExecutorTestBus(nats.url);
   jobs = testJobs(bus);
 });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { freePort } from '@errand/local-servers';
 import { expect } from 'vitest';
 import type { LocalFile } from '../../dev/data/local-file.ts';
-import { buildClient } from '../../tools/client-package/build-client.ts';
-import { bundle } from '../../tools/client-package/bundle.ts';
+import { buildPackage } from '../../tools/packages/build-package.ts';
+import { bundle } from '../../tools/packages/bundle.ts';
 import { validated } from '../contract/validating-proxy.ts';
 import { createDevFolder, startDevSystem } from '../e2e/dev-system.ts';
 import type { Targets } from './contract-case.ts';
@@ -15,8 +15,8 @@ import { startScriptedServer } from './scripted-server.ts';
 
 /** The suite as one ES module with the client as it is published, and everything that it calls. */
 export interface ClientSuite extends AsyncDisposable {
-  /** The folder of the built client; its parent is also removed in the end. */
-  readonly dist: string;
+  /** The folder of the built client's package; its parent is also removed in the end. */
+  readonly package: string;
   readonly file: string;
   readonly targets: Targets;
   /** A page whose origin may call the system. */
@@ -27,9 +27,9 @@ export async function startClientSuite(): Promise<ClientSuite> {
   await using resources = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'errand-client-'));
   resources.defer(() => rm(dir, { recursive: true }));
-  const dist = await buildClient(join(dir, 'client'));
+  const client = await buildPackage('@errand/client', join(dir, 'client'));
   const suite = join(import.meta.dirname, 'contract-suite.ts');
-  const { code } = await bundle(suite, { aliases: { '@errand/client': join(dist, 'index.js') } });
+  const { code } = await bundle(suite, { aliases: { '@errand/client': join(client, 'dist', 'index.js') } });
   const file = join(dir, 'suite.mjs');
   await writeFile(file, code);
   const page = resources.use(await servePage(code));
@@ -48,7 +48,7 @@ export async function startClientSuite(): Promise<ClientSuite> {
     deadUrl: `http://127.0.0.1:${await freePort()}`,
   };
   const held = resources.move();
-  return { dist, file, targets, page, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return { package: client, file, targets, page, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 export function expectAllToHold(outcomes: CaseOutcome[]): void {

@@ -14,7 +14,7 @@
  * | 2 | wrong arguments |
  */
 import { parseArgs } from 'node:util';
-import { plainLines } from '@errand/cli';
+import { plainLines } from 'errand';
 import { RULES } from './rules.ts';
 import { type ConformanceOptions, type RuleOutcome, runConformance } from './run-conformance.ts';
 

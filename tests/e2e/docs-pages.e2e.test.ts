@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EXAMPLE_PLACES } from '../../dev/repository.ts';
 import { createDevFolder, type DevSystem, startDevSystem } from './dev-system.ts';
 import { type Block, READERS_PATH, ROOT, readBlocks, writeFiles } from './page-blocks.ts';
 
@@ -14,7 +15,10 @@ import { type Block, READERS_PATH, ROOT, readBlocks, writeFiles } from './page-b
  * background`.
  */
 
-const ENV = { PRICING_TOKEN: 's3cret', ERRAND_ACTIONS: 'shipped,./actions,./more,./slow,./examples/python' };
+const ENV = {
+  PRICING_TOKEN: 's3cret',
+  ERRAND_ACTIONS: [...EXAMPLE_PLACES, './actions', './more', './slow', './examples/python'].join(','),
+};
 
 let dev: DevSystem;
 let port: number;

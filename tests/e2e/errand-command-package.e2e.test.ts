@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildCommand } from '../../tools/client-package/build-command.ts';
+import { buildPackage } from '../../tools/packages/build-package.ts';
 import { findSystemNode } from '../client/runtimes.ts';
 import { startCommandedSystem } from './errand-command.ts';
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   const dir = await mkdtemp(join(tmpdir(), 'errand-package-'));
   resources.defer(() => rm(dir, { recursive: true }));
   const env = { PATH: process.env.PATH, HOME: dir };
-  const dist = await buildCommand(join(dir, 'dist'));
+  const dist = await buildPackage('errand', join(dir, 'dist'));
   await run('npm', ['pack', '--pack-destination', dir], { cwd: dist, env });
   const [tarball = ''] = (await readdir(dir)).filter((each) => each.endsWith('.tgz'));
   folder = join(dir, 'empty');
@@ -42,10 +42,9 @@ async function errand(env: Readonly<Record<string, string>>, ...args: string[]):
 
 test('nothing but the package is installed', async () => {
   const installed = await readdir(join(folder, 'node_modules'));
-  expect(installed.filter((each) => !each.startsWith('.'))).toEqual(['@errand']);
-  expect(await readdir(join(folder, 'node_modules', '@errand'))).toEqual(['cli']);
+  expect(installed.filter((each) => !each.startsWith('.'))).toEqual(['errand']);
   const manifest = JSON.parse(
-    await readFile(join(folder, 'node_modules', '@errand', 'cli', 'package.json'), 'utf8'),
+    await readFile(join(folder, 'node_modules', 'errand', 'package.json'), 'utf8'),
   ) as { version: string };
   expect(await errand({}, '--version')).toBe(`${manifest.version}\n`);
 });

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LocalFile } from '../../dev/data/local-file.ts';
 import { FIRST_TENANT_ID } from '../../dev/first-tenant.ts';
 import { runsWith } from '../../dev/process/processes.ts';
-import { SAMPLE_INPUT } from '../../dev/tell/banner.ts';
+import { REPORT_RUN } from '../../dev/tell/banner.ts';
 
 /*
  * `npm start` as a user has it: its own process on a new data folder. The tests follow its life in order.
@@ -101,13 +101,13 @@ function printed(fact: 'url' | 'key'): string {
   return new RegExp(`^ {2}${fact} +(\\S+)$`, 'm').exec(running.output())?.[1] ?? '';
 }
 
-const actionUrl = () => `${printed('url')}/v2/tenants/${FIRST_TENANT_ID}/designs/d-1/performance_simulation`;
+const actionUrl = () => `${printed('url')}/v2/tenants/${FIRST_TENANT_ID}/${REPORT_RUN.path}`;
 
 async function requestRun(): Promise<{ status: number; jobId: string }> {
   const response = await fetch(`${actionUrl()}/run`, {
     method: 'POST',
     headers: { authorization: `Bearer ${printed('key')}`, 'content-type': 'application/json' },
-    body: JSON.stringify(SAMPLE_INPUT),
+    body: JSON.stringify(REPORT_RUN.input),
   });
   const { job_id } = (await response.json()) as { job_id: string };
   return { status: response.status, jobId: job_id };

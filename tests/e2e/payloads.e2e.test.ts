@@ -8,7 +8,7 @@ import { freePort } from '@errand/local-servers';
 import { createTestDatabase, startTestNats, startTestScheduler, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileBlocks } from '../../bench/actions/file-action.ts';
-import { serviceMainFile } from '../../dev/services.ts';
+import { sourceMainFile } from '../../dev/repository.ts';
 import { validated } from '../contract/validating-proxy.ts';
 import { type Member, startMember } from '../faults/member.ts';
 import { SMALL_DESIGN } from './caller.ts';
@@ -48,7 +48,7 @@ beforeAll(async () => {
     const member = startMember({ name, mainFile, env, readyUrl, logFile: join(dir, `${name}.log`) });
     return { member: resources.use(member), port };
   };
-  const gateway = await start('gateway', serviceMainFile('gateway'));
+  const gateway = await start('gateway', sourceMainFile('gateway'));
   resources.use(await startTestScheduler(nats.url));
   executor = (await start('executor', executorFile)).member;
   await Promise.all([gateway.member.ready(), executor.ready()]);

@@ -10,6 +10,7 @@ import { openDatabase } from '@errand/postgres';
 import { type Receiver, startReceiver, startTestPostgres, waitUntil } from '@errand/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EXAMPLE_PLACES } from '../../dev/repository.ts';
 import { type Member, startMember } from '../faults/member.ts';
 import { SMALL_DESIGN } from './caller.ts';
 import { type Block, READERS_PATH, ROOT, readBlocks } from './page-blocks.ts';
@@ -112,6 +113,8 @@ async function startCopies(): Promise<void> {
     const files = [...line.matchAll(/ --env-file=(\S+)/g)].map(([, file = '']) => join(folder, file));
     const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
     const settings = parseEnv(texts.join('\n')) as Record<string, string>;
+    // Instead of actions of the reader's own.
+    settings.ERRAND_ACTIONS = EXAMPLE_PLACES.join(',');
     const [, service = ''] = /^node (?:--env-file=\S+ )+services\/(\w+)\/src\/main\.ts$/.exec(line) ?? [];
     for (let copy = 0; copy < COPIES; copy++) {
       const port = String(service === 'gateway' ? gatewayPorts[copy] : await freePort());

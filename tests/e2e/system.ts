@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
+import { EXAMPLE_PLACES } from '../../dev/repository.ts';
 import { onlyOwnKeys } from '../../dev/services.ts';
 import { type Front, validated } from '../contract/validating-proxy.ts';
 
@@ -62,6 +63,7 @@ export async function startSystem(
     ERRAND_PUBLIC_URL: url,
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
     ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
+    ERRAND_ACTIONS: EXAMPLE_PLACES.join(','),
     ...settings,
   };
   const services = SERVICES.map((name, index): Supervised => {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@errand/local-servers';
-import { SERVICES, type ServiceName, serviceEnv, serviceMainFile } from '../../dev/services.ts';
+import { sourceMainFile } from '../../dev/repository.ts';
+import { SERVICES, type ServiceName, serviceEnv } from '../../dev/services.ts';
 import { LEASE_MS } from './forms.ts';
 import { type Member, startMember } from './member.ts';
 
@@ -67,7 +68,7 @@ export async function startFleet(options: {
       members.push(
         startMember({
           name,
-          mainFile: service === 'executor' ? EXECUTOR_FILE : serviceMainFile(service),
+          mainFile: service === 'executor' ? EXECUTOR_FILE : sourceMainFile(service),
           env,
           readyUrl: `http://127.0.0.1:${port}/readyz`,
           logFile: join(options.dir, `${name}.log`),

@@ -15,7 +15,8 @@ import {
 } from '@errand/local-servers';
 import { type Db, openDatabase } from '@errand/postgres';
 import { createSecretBox } from '@errand/runtime';
-import { serviceEnv, serviceMainFile } from '../../dev/services.ts';
+import { sourceMainFile } from '../../dev/repository.ts';
+import { serviceEnv } from '../../dev/services.ts';
 import { topologyOf } from '../faults/fault-servers.ts';
 import { type Member, startMember } from '../faults/member.ts';
 
@@ -115,7 +116,7 @@ async function startProcess(options: {
   const logFile = join(dir, `${name}.log`);
   const member = startMember({
     name,
-    mainFile: serviceMainFile('webhooks'),
+    mainFile: sourceMainFile('webhooks'),
     env: { ...serviceEnv('webhooks', { ...facts, ports }), ERRAND_LOG_LEVEL: 'warn', ...env },
     readyUrl: `http://127.0.0.1:${port}/readyz`,
     logFile,

@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** Unix time in milliseconds. */
   readonly now: () => number;
+  /** Leaves signals and errors of the process to whom is called next. */
+  readonly handOver: () => void;
 }
 
 /** Which gateway, and which tenant of it. */

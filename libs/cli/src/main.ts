@@ -42,6 +42,11 @@ function end(reason: string): never {
   process.exit(2);
 }
 
+function handOver(): void {
+  for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP', 'uncaughtException']) process.removeAllListeners(event);
+  for (const stream of [stdout, stderr]) stream.removeAllListeners('error');
+}
+
 const exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   folder: process.cwd(),
@@ -51,5 +56,6 @@ const exitCode = await runCommand(process.argv.slice(2), {
   columns: stdout.isTTY && stderr.isTTY ? () => stderr.columns || 80 : undefined,
   signal: interrupted.signal,
   now: Date.now,
+  handOver,
 });
 process.exitCode = leftWith ?? exitCode;

@@ -12,6 +12,7 @@ import { addWait } from './commands/jobs/wait.ts';
 import { addDeadLetters } from './commands/operate/dead-letters.ts';
 import { addKeys } from './commands/operate/keys.ts';
 import { addOperate } from './commands/operate/operate.ts';
+import { addServe } from './commands/serve.ts';
 import { addTypes } from './commands/types.ts';
 import { addVersion, VERSION } from './commands/version.ts';
 import { addListen } from './commands/webhooks/listen.ts';
@@ -56,6 +57,8 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addConfig(program, bind);
   addCompletion(program, bind);
   addVersion(program, bind);
+  program.commandsGroup('Run Errand:');
+  addServe(program, bind);
   program.commandsGroup('Operators, with the admin key:');
   addKeys(program, bind);
   addOperate(program, bind);

@@ -24,6 +24,7 @@ export async function run(
     columns: undefined,
     signal: new AbortController().signal,
     now: () => 0,
+    handOver: () => {},
   });
   return { code, said: written(stderr), out: written(stdout) };
 }

@@ -12,9 +12,8 @@ import { z } from 'zod';
 
 const actions: Setting<string[]> = {
   env: 'ERRAND_ACTIONS',
-  description:
-    'Folders, modules and actions.yaml files with actions, separated by commas; `shipped` means those that come with Errand',
-  default: 'shipped',
+  description: 'Folders, modules and actions.yaml files with actions, separated by commas',
+  default: './actions',
   schema: z
     .string()
     .transform((text) =>

@@ -1,8 +1,8 @@
 import type { Action } from '@errand/actions';
 import { ConfigError, runService, type ServiceContext } from '@errand/runtime';
 import { type ExecutorConfig, settings } from './config.ts';
-import { ATTEMPT_MARK, serveIsolatedAttempt } from './isolation/attempt-process.ts';
 import { guardExits } from './isolation/guard-process.ts';
+import { ATTEMPT_MARK, serveIsolatedAttempt } from './isolation/serve-isolated-attempt.ts';
 import { watchMainThread } from './isolation/watchdog.ts';
 import { actionNamed } from './loading/exported-actions.ts';
 import { assertServable } from './loading/load-actions.ts';

@@ -1,7 +1,7 @@
 import { connectionOf } from '@errand/bus/testing';
-import { checkAudit } from '@errand/cli';
 import { JOBS_STREAM } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
+import { checkAudit } from 'errand';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   ADMIN_KEY,

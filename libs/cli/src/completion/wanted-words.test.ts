@@ -12,6 +12,7 @@ const program = createProgram(() => async () => {}, {
   columns: undefined,
   signal: new AbortController().signal,
   now: () => 0,
+  handOver: () => {},
 });
 
 test.each([

@@ -97,7 +97,7 @@ test.each(['toString', 'constructor', '__proto__'])(
 
 test('if nothing runs, the error says how to start it', async () => {
   const { said } = await run(['jobs'], { XDG_CONFIG_HOME: dir }, dir);
-  expect(said).toMatch(/^errand: set ERRAND_URL to the address of the gateway, .*npm run dev/);
+  expect(said).toMatch(/^errand: set ERRAND_URL to the address of the gateway, .*`errand dev`/);
 });
 
 test('a local system that is ignored is reported with the reason', async () => {

@@ -78,7 +78,7 @@ function localPath(folder: string): string {
   return join(folder, '.errand', 'local.json');
 }
 
-/** What `npm start` and `npm run dev` write while they run. */
+/** What `errand dev` and the repository's `npm start` write while they run. */
 async function readLocalFile(folder: string): Promise<Settings> {
   const path = localPath(folder);
   let content: Record<string, unknown>;
@@ -98,8 +98,7 @@ async function readLocalFile(folder: string): Promise<Settings> {
 export async function whyNotLocal(settings: Settings, folder: string): Promise<string> {
   const isThere = Object.keys(await readLocalFile(folder)).length > 0;
   const elsewhere = elsewhereIn(settings);
-  if (!isThere)
-    return 'Nothing runs in this folder; npm run dev in the repository starts a system that needs no settings.';
+  if (!isThere) return 'No local system runs in this folder; `errand dev` starts one that needs no settings.';
   if (!elsewhere || elsewhere.from === localPath(folder)) return '';
   return `${localPath(folder)} was ignored, because ${elsewhere.from} sets an address or a key.`;
 }

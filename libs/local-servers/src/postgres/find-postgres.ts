@@ -1,7 +1,7 @@
-import { access, cp, rename, rm, stat } from 'node:fs/promises';
+import { access, cp, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type SystemUser, unreachableFolder } from './postgres-user.ts';
 
 const PLATFORM_NAMES: Partial<Record<NodeJS.Platform, string>> = { win32: 'windows' };
@@ -29,6 +29,7 @@ export async function findPostgres(user?: SystemUser): Promise<PostgresBinaries>
     });
   }
   const installed = join(dirname(entry), '..', 'native');
+  await makeLinks(installed);
   const reachable = user === undefined || (await unreachableFolder(installed, user)) === undefined;
   const root = reachable ? installed : await copyToTemporaryFolder(installed);
   const suffix = process.platform === 'win32' ? '.exe' : '';
@@ -38,6 +39,22 @@ export async function findPostgres(user?: SystemUser): Promise<PostgresBinaries>
   };
   await access(binaries.postgres);
   return binaries;
+}
+
+/**
+ * npm packages hold no symbolic links. This one makes its own in an install script, which package managers skip unless
+ * they are told to run it.
+ */
+async function makeLinks(native: string): Promise<void> {
+  const text = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const links = JSON.parse(text) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    const path = join(native, '..', target);
+    const to = relative(dirname(path), join(native, '..', source));
+    await symlink(to, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
 }
 
 /** The name contains the installed folder's mtime and inode, so that another version is another copy. */

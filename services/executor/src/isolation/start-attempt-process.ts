@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { AttemptHooks, AttemptOrder } from '@errand/actions/execution';
 import type { ModuleCode } from '../loading/module-code.ts';
 import { type AttemptPort, type PortOutcome, runOverPort } from './attempt-port.ts';
-import { ATTEMPT_MARK, type FromProcess, type ToProcess } from './attempt-process.ts';
+import { entryFile } from './entry-file.ts';
 import type { OnStray } from './guard-process.ts';
+import { ATTEMPT_MARK, type FromProcess, type ToProcess } from './serve-isolated-attempt.ts';
 
 /** How another process gets at an action: by the code of its file, or by starting this process's main file again. */
 export type IsolatedCode = ModuleCode | 'main';
@@ -25,7 +26,7 @@ export interface AttemptProcess {
   readonly hasDied: () => boolean;
 }
 
-const ENTRY = fileURLToPath(new URL('./attempt-process.ts', import.meta.url));
+const ENTRY = fileURLToPath(entryFile('attempt-process'));
 const START_LIMIT_MS = 20_000;
 /** How long a process whose attempt has ended may take to end by itself. */
 const END_MS = 1_000;

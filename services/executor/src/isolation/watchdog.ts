@@ -1,5 +1,6 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
+import { entryFile } from './entry-file.ts';
 
 /** What a thread beside the main one looks at; see watchdog-thread.ts. */
 export type Watched = { beats: Int32Array; blockedMs: number } | { parentPid: number };
@@ -30,7 +31,7 @@ export function watchParent(): void {
 }
 
 function startThread(watched: Watched): Worker {
-  const thread = new Worker(new URL('./watchdog-thread.ts', import.meta.url), {
+  const thread = new Worker(entryFile('watchdog-thread'), {
     workerData: watched,
     // It needs no more, and a process that runs out of memory still has it.
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },

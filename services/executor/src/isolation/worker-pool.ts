@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { AttemptHooks, AttemptOrder } from '@errand/actions/execution';
 import type { ModuleCode } from '../loading/module-code.ts';
 import { type AttemptPort, type FromWorker, type PortOutcome, runOverPort } from './attempt-port.ts';
+import { entryFile } from './entry-file.ts';
 import type { OnStray } from './guard-process.ts';
 
 export interface WorkerPool extends AsyncDisposable {
@@ -21,7 +22,7 @@ export function createWorkerPool(code: ModuleCode, actionName: string, onStray: 
   function take(): Worker {
     const kept = idle.pop();
     if (kept) return kept;
-    const worker = new Worker(new URL('./attempt-worker.ts', import.meta.url), {
+    const worker = new Worker(entryFile('attempt-worker'), {
       workerData: { code, actionName },
       // What --max-old-space-size says of the process, a thread does not know by itself.
       resourceLimits: { maxOldGenerationSizeMb: Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20) },

@@ -1,19 +1,7 @@
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-/**
- * The folder of the actions that come with Errand.
- * @throws where their package is not installed
- */
-export function shippedActions(): string {
-  return join(dirname(fileURLToPath(import.meta.resolve('@errand/shipped-actions/package.json'))), 'src');
-}
-
-/** The word by which a configuration names it. */
-const SHIPPED = 'shipped';
-
-/** What a configuration's word names: a folder, or one file of it. */
+/** What a configured path names: a folder, or one file of it. */
 export interface ActionPlace {
   /** As it was named. */
   readonly name: string;
@@ -41,7 +29,7 @@ export function isDeclarations(file: string): boolean {
  * it. Undefined when there is nothing of that name.
  */
 export async function findActionPlace(name: string): Promise<ActionPlace | undefined> {
-  const path = name === SHIPPED ? shippedActions() : resolve(name);
+  const path = resolve(name);
   const real = await realpath(path).catch(() => undefined);
   if (real === undefined) return undefined;
   if (!(await stat(real)).isDirectory()) {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
+import { VENDORED_SCALAR } from '../vendored.ts';
 
 /** A script of the documentation page, compressed with brotli. Its name changes with what is in it. */
 interface DocsFile {
@@ -31,11 +31,11 @@ addEventListener('DOMContentLoaded', () => {
 });
 `;
 
-/** Made by `npm run vendor:scalar`. */
-const SCALAR = join(import.meta.dirname, '..', '..', 'vendor', 'scalar.js.br');
-
 /** The one that shows a document, after the one that tells it which. */
-export const DOCS_FILES = [fileOf('boot', brotliCompressSync(BOOT)), fileOf('scalar', readFileSync(SCALAR))];
+export const DOCS_FILES = [
+  fileOf('boot', brotliCompressSync(BOOT)),
+  fileOf('scalar', readFileSync(VENDORED_SCALAR)),
+];
 
 function fileOf(name: string, compressed: Buffer<ArrayBuffer>): DocsFile {
   return { name: `${name}.${hash('sha256', compressed, 'hex').slice(0, 16)}.js`, compressed };

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { buildClient } from './build-client.ts';
+import { buildPackage } from './build-package.ts';
 import { bundle } from './bundle.ts';
 
 /*
@@ -11,14 +11,14 @@ import { bundle } from './bundle.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'errand-size-'));
 try {
-  const dist = await buildClient(join(dir, 'client'));
+  const client = await buildPackage('@errand/client', join(dir, 'client'));
   const entries = {
-    'all of it': `export * from './client/index.js';`,
-    'createErrand alone': `export { createErrand } from './client/index.js';`,
-    'verifyWebhook alone': `export { verifyWebhook } from './client/index.js';`,
+    'all of it': `export * from './client/dist/index.js';`,
+    'createErrand alone': `export { createErrand } from './client/dist/index.js';`,
+    'verifyWebhook alone': `export { verifyWebhook } from './client/dist/index.js';`,
   };
   for (const [what, text] of Object.entries(entries)) {
-    const entry = join(dist, '..', 'entry.js');
+    const entry = join(client, '..', 'entry.js');
     await writeFile(entry, text);
     const { code } = await bundle(entry, { minify: true });
     const kb = (bytes: number) => (bytes / 1_000).toFixed(2);

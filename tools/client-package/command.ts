@@ -1,3 +1,0 @@
-import { buildCommand } from './build-command.ts';
-
-console.log(await buildCommand());
