@@ -4,6 +4,7 @@ const GLOBAL_SETUP = './libs/testkit/src/global-setup.ts';
 const UNIT = '**/*.test.ts';
 const INTEGRATION = '**/*.int.test.ts';
 const E2E = 'tests/e2e/**/*.e2e.test.ts';
+const ADOPT = 'tests/adopt/**/*.adopt.test.ts';
 const CONTRACT = 'tests/contract/**/*.contract.test.ts';
 const NEVER = ['**/node_modules/**', '**/.errand/**', '**/template/**'];
 /** A busy machine takes its time; what holds at once is seen at once. */
@@ -17,7 +18,7 @@ export default defineConfig({
           name: 'unit',
           sequence: { groupOrder: 0 },
           include: [UNIT],
-          exclude: [...NEVER, INTEGRATION, E2E, CONTRACT],
+          exclude: [...NEVER, INTEGRATION, E2E, CONTRACT, ADOPT],
           // To load modules anew for each file would take more than half of the time; these tests leave nothing behind.
           isolate: false,
           // Properties take a second or two; a busy machine takes its time for them.
@@ -64,6 +65,18 @@ export default defineConfig({
           expect: PATIENT,
           fileParallelism: false,
           testTimeout: 600_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'adopt',
+          sequence: { groupOrder: 4 },
+          include: [ADOPT],
+          exclude: NEVER,
+          expect: PATIENT,
+          fileParallelism: false,
+          testTimeout: 300_000,
           hookTimeout: 180_000,
         },
       },

@@ -17,7 +17,7 @@ const FILES = ['admin/admin.env', 'sealing/sealing.env', 'database/database.env'
 const OWNER = String(process.getuid?.());
 
 interface Service {
-  readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
 }
@@ -55,10 +55,10 @@ test('a service of docker-compose.yml has the keys that its settings name, and n
   };
   const settings: Record<string, Settings> = { gateway, executor, projection, webhooks };
   for (const [name, own] of Object.entries(settings)) {
-    const { command = [], environment = {}, volumes = [] } = services[name] ?? {};
+    const { entrypoint = [], environment = {}, volumes = [] } = services[name] ?? {};
     const named = Object.values(own).map(({ env }) => env);
     const wanted = Object.entries(keysIn).flatMap(([kind, env]) => (named.includes(env) ? [kind] : []));
-    const read = command.flatMap((word) => /^--env-file=\/keys\/(\w+)\//.exec(word)?.[1] ?? []);
+    const read = entrypoint.flatMap((word) => /^--env-file=\/keys\/(\w+)\//.exec(word)?.[1] ?? []);
     const mounted = volumes.flatMap((volume) => /:\/keys\/(\w+):ro$/.exec(volume)?.[1] ?? []);
     expect([name, read.sort(), mounted.sort()]).toEqual([name, wanted.sort(), wanted]);
     expect(Object.keys(environment).filter((env) => Object.values(keysIn).includes(env))).toEqual([]);

@@ -16,8 +16,9 @@ keep() {
   mv "$1.new" "$1"
 }
 
-mkdir -p admin sealing database
+mkdir -p admin sealing database tenant
 chmod 755 . admin sealing database
+chown "$owner" tenant
 
 admin=${ERRAND_ADMIN_KEY:-}
 [ -n "$admin" ] || [ -f admin/admin.env ] || admin=$(random od -An -v -tx1)
@@ -33,5 +34,3 @@ if [ -n "$password" ]; then
   printf '%s' "$password" > database/password
   keep database/database.env DATABASE_URL "postgres://errand:$password@postgres:5432/errand"
 fi
-
-echo 'The admin key: docker compose exec gateway cat /keys/admin/admin.env'

@@ -18,6 +18,7 @@ const FILE_ENDINGS = {
   integration: '.int.test.ts',
   e2e: '.e2e.test.ts',
   contract: '.contract.test.ts',
+  adopt: '.adopt.test.ts',
   unit: '.test.ts',
 } as const;
 

@@ -3,13 +3,14 @@ import type { JobSummary, Problem, RunAccepted } from '@errand/contracts';
 import type { CallReceiver } from './call-receiver.ts';
 import { checkCalls, type Registered, SECRET_HEADER } from './check-calls.ts';
 import { redact } from './credentials.ts';
-import { demoDesign, wrongDesign } from './design.ts';
 import { followJob } from './follow-job.ts';
 import type { DemoTarget } from './target.ts';
 import { createTenantApi, type TenantApi } from './tenant-api.ts';
-import { yieldChart } from './yield-chart.ts';
 
-const ACTION_PATH = '/designs/demo-1/performance_simulation';
+const ACTION_PATH = '/reports/orders/report_export';
+const INPUT = { from: '2026-01-01', to: '2026-03-31' };
+const WRONG_INPUT = { from: 'yesterday', to: 7 };
+const SHOWN_ROWS = 4;
 const JOB_TIMEOUT_MS = 120_000;
 const TEMPLATE = 'job_id=<JOB_ID>&status=<STATUS>&action=<ACTION>&tenant=<TENANT_ID>';
 
@@ -41,7 +42,7 @@ export async function demoRound(
     await registerWebhooks(step, registered);
     await showRefusal(step);
     const summary = await runAndFollow(step);
-    showResult(step, summary);
+    await showResult(step, summary);
     await checkCalls({ receiver, say, jobId: summary.job_id, tenantId: target.tenantId, registered });
   };
   const [round] = await Promise.allSettled([Promise.race([steps(), interrupted])]);
@@ -71,20 +72,19 @@ async function registerWebhooks({ api, receiver, say }: Step, registered: Regist
 }
 
 async function showRefusal({ api, say }: Step): Promise<void> {
-  say('\n2. a run with three wrong inputs');
-  const problem = await api.expect<Problem>(422, 'POST', `${ACTION_PATH}/run`, wrongDesign());
+  say('\n2. a run with two wrong inputs');
+  const problem = await api.expect<Problem>(422, 'POST', `${ACTION_PATH}/run`, WRONG_INPUT);
   say(`   422 ${problem.code}: ${problem.detail}`);
   for (const error of problem.errors ?? []) say(`       ${error.pointer}  ${error.code}  ${error.detail}`);
-  if (problem.errors?.length !== 3) throw new Error('the 422 does not name all three wrong inputs');
+  if (problem.errors?.length !== 2) throw new Error('the 422 does not name both wrong inputs');
 }
 
 async function runAndFollow({ api, say }: Step): Promise<JobSummary> {
-  const design = demoDesign();
-  say(`\n3. a run of ${design.arrays.length} arrays over 8760 hours`);
+  say(`\n3. a report from ${INPUT.from} to ${INPUT.to}`);
   const startMs = performance.now();
   const atNow = (line: string) =>
     say(`   ${(performance.now() - startMs).toFixed(0).padStart(6)} ms  ${line}`);
-  const accepted = await api.expect<RunAccepted>(202, 'POST', `${ACTION_PATH}/run`, design);
+  const accepted = await api.expect<RunAccepted>(202, 'POST', `${ACTION_PATH}/run`, INPUT);
   atNow(`202 job_id ${accepted.job_id}`);
   const statusPath = `${ACTION_PATH}/status?job_id=${accepted.job_id}`;
   const read = () => api.expect<JobSummary>(200, 'GET', statusPath);
@@ -96,21 +96,13 @@ async function runAndFollow({ api, say }: Step): Promise<JobSummary> {
   return summary;
 }
 
-interface Yield {
-  dc_kw: number;
-  annual: { ac_kwh: number; specific_yield_kwh_kw: number; performance_ratio: number };
-  monthly: { month: number; ac_kwh: number }[];
-}
-
-function showResult({ say }: Step, summary: JobSummary): void {
-  const { dc_kw, annual, monthly } = summary.results as Yield;
-  say('\n4. its result');
-  say(
-    `   ${dc_kw} kW yield ${annual.ac_kwh.toFixed(0)} kWh a year: ` +
-      `${annual.specific_yield_kwh_kw.toFixed(0)} kWh/kW, performance ratio ${annual.performance_ratio}`,
-  );
-  for (const line of yieldChart(monthly)) say(`   ${line}`);
-  if (monthly.length !== 12) throw new Error('the result does not have twelve months');
+async function showResult({ api, say }: Step, { job_id, results_link: file }: JobSummary): Promise<void> {
+  if (!file) throw new Error('the job has no file');
+  const { text } = await api.call('GET', `/jobs/${job_id}/result`);
+  const rows = text.trimEnd().split('\n');
+  say(`\n4. its result: ${file.filename}, ${file.bytes} bytes`);
+  for (const row of [...rows.slice(0, SHOWN_ROWS), '…', rows.at(-1)]) say(`   ${row}`);
+  if (text.length !== file.bytes) throw new Error('the file does not have its length');
 }
 
 async function deleteWebhooks({ api, say }: Step, endpointIds: readonly string[]): Promise<void> {

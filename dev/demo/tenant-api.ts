@@ -3,6 +3,7 @@ import type { DemoTarget } from './target.ts';
 interface ApiAnswer<T> {
   status: number;
   headers: Headers;
+  text: string;
   body: T;
 }
 
@@ -26,7 +27,7 @@ export function createTenantApi({ url, apiKey, tenantId }: DemoTarget): TenantAp
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, body: parseJson(text) as T };
+      return { status: response.status, headers: response.headers, text, body: parseJson(text) as T };
     },
     async expect<T>(status: number, ...[method, path, body]: [string, string, unknown?]) {
       const answer = await api.call<T>(method, path, body);

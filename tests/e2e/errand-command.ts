@@ -82,11 +82,16 @@ export interface CommandedSystem extends AsyncDisposable {
   readonly json: <T = Record<string, unknown>>(...args: string[]) => Promise<T>;
 }
 
-export async function startCommandedSystem(tenant: string): Promise<CommandedSystem> {
+/** `prepare` may write to the log before any service reads it. */
+export async function startCommandedSystem(
+  tenant: string,
+  prepare?: (natsUrl: string) => Promise<void>,
+): Promise<CommandedSystem> {
   await using starting = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'errand-command-'));
   starting.defer(() => rm(dir, { recursive: true }));
   const nats = starting.use(await startTestNats());
+  await prepare?.(nats.url);
   const database = starting.use(await createTestDatabase());
   const system = starting.use(await startSystem({ natsUrl: nats.url, databaseUrl: database.url }));
   const caller = starting.use(await createCaller(system, tenant));

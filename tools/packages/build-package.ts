@@ -1,5 +1,5 @@
 import { cp, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'tsdown';
 import { bundledPackages, licencesOf } from './licences.ts';
 import { manifestOf } from './manifest.ts';
@@ -35,7 +35,11 @@ export async function buildPackage(
     minify: isWhole,
     hash: true,
     // Chunks lie beside entries, so that what is found by import.meta.url is found from either.
-    outputOptions: { chunkFileNames: '[name]-[hash].js' },
+    outputOptions: {
+      chunkFileNames: '[name]-[hash].js',
+      // Debuggers show the path in the repository, wherever that was.
+      sourcemapPathTransform: (path, map) => `errand:///${relative(ROOT, join(dirname(map), path))}`,
+    },
     // The bundler of types drops what the sources refer to, and AsyncDisposable needs this one.
     ...(hasTypes ? { banner: { dts: '/// <reference lib="esnext.disposable" preserve="true" />' } } : {}),
     deps: {

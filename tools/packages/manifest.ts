@@ -15,7 +15,7 @@ interface BuiltFile {
 /** The package.json of a built package. Its dependencies are what its files import, in the versions of the workspaces. */
 export async function manifestOf(name: PackageName, files: readonly BuiltFile[]): Promise<object> {
   const spec: PackageSpec = PACKAGES[name];
-  const { peers = [], optionalPeers = [], alsoDependsOn = [], optional = [], hasTypes } = spec;
+  const { peers = [], alsoDependsOn = [], optional = [], hasTypes } = spec;
   const { version, description } = await readManifest(spec.source);
   const wanted = new Set([...alsoDependsOn, ...importedPackages(files)]);
   const versions = await lockedVersions();
@@ -48,11 +48,6 @@ export async function manifestOf(name: PackageName, files: readonly BuiltFile[])
     ...(Object.keys(dependencies).length > 0 ? { dependencies } : {}),
     ...(optional.length > 0 ? { optionalDependencies: listed(optional) } : {}),
     ...(peers.length > 0 ? { peerDependencies: listed(peers) } : {}),
-    ...(optionalPeers.length > 0
-      ? {
-          peerDependenciesMeta: Object.fromEntries(optionalPeers.map((each) => [each, { optional: true }])),
-        }
-      : {}),
   };
 }
 

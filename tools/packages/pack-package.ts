@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * Packs a built package in its folder, as `npm publish` would; resolves with the file. `npm install` copies a file, but
+ * Packs a built package, by default in its folder, as `npm publish` would; resolves with the file. `npm install` copies a file, but
  * only links to a folder.
  */
-export async function packPackage(folder: string): Promise<string> {
-  const args = ['pack', '--silent', '--pack-destination', folder];
+export async function packPackage(folder: string, into = folder): Promise<string> {
+  const args = ['pack', '--silent', '--pack-destination', into];
   const { stdout } = await promisify(execFile)('npm', args, { cwd: folder });
-  return join(folder, stdout.trim());
+  return join(into, stdout.trim());
 }

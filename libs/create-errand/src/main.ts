@@ -36,8 +36,9 @@ if (options === undefined) {
 } else if (options === 'help') {
   console.log(USAGE);
 } else {
+  const manager = process.env.npm_config_user_agent?.startsWith('pnpm') ? 'pnpm' : 'npm';
   try {
-    console.log(await createProject(options));
+    console.log(await createProject({ ...options, manager }));
   } catch (error) {
     if (!(error instanceof ProjectError)) throw error;
     console.error(`create-errand: ${error.message}`);

@@ -13,6 +13,7 @@ export async function rawNatsRequest(
   url: string,
   subject: string,
   payload: object | string = '',
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Record<string, unknown>> {
   const body = typeof payload === 'string' ? payload : JSON.stringify(payload);
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -21,12 +22,17 @@ export async function rawNatsRequest(
     await once(socket, 'connect');
     // Other requests may be on their way to the same server.
     const inbox = `_INBOX.raw${randomUUID()}`;
-    socket.write(`CONNECT {"verbose":false}\r\nSUB ${inbox} 1\r\n`);
-    socket.write(`PUB ${subject} ${inbox} ${Buffer.byteLength(body)}\r\n${body}\r\n`);
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `NATS/1.0\r\n${lines.join('')}\r\n`;
+    const sizes = `${head.length} ${head.length + Buffer.byteLength(body)}`;
+    socket.write(`CONNECT {"verbose":false,"headers":true}\r\nSUB ${inbox} 1\r\n`);
+    socket.write(`HPUB ${subject} ${inbox} ${sizes}\r\n${head}${body}\r\n`);
     let received = '';
     for await (const chunk of socket.setEncoding('utf8')) {
       received += chunk;
-      const reply = /\r\nMSG _INBOX\.raw[-\w]+ 1 \d+\r\n(.*)\r\n/.exec(received)?.[1];
+      const reply = /\r\nH?MSG _INBOX\.raw[-\w]+ 1 [\d ]+\r\n(?:NATS.*\r\n\r\n)?(.*)\r\n/s.exec(
+        received,
+      )?.[1];
       if (reply !== undefined) return JSON.parse(reply);
     }
     throw new Error(`the server closed the connection before it replied to ${subject}`);

@@ -1,2 +1,3 @@
 export { type GatewayConfig, settings } from './config.ts';
+export { openapiOf } from './openapi/document-of-contracts.ts';
 export { startGateway } from './start.ts';

@@ -2,9 +2,7 @@ import { defineAction, FileResult, z } from '@errand/actions';
 import type { ActionContract } from '@errand/contracts';
 import { compileSchema } from '@errand/json-schema';
 import { expect, test } from 'vitest';
-import { parseResourceTemplate } from '../actions/action-path.ts';
-import { actionRoutes, routes } from '../routes.ts';
-import { openapiDocument } from './document.ts';
+import { openapiOf } from './document-of-contracts.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into documents of many shapes.
 type Json = any;
@@ -28,17 +26,7 @@ const CONTRACT: ActionContract = {
 };
 
 function documentOf(...changes: Partial<ActionContract>[]): Json {
-  const contracts = changes.map((change) => ({ ...CONTRACT, ...change }));
-  return openapiDocument(
-    { routes, actionRoutes },
-    contracts.map((contract) => ({
-      contract,
-      template: parseResourceTemplate(contract.resource),
-      validate: undefined,
-      contracts: [],
-      unservedSince: null,
-    })),
-  );
+  return openapiOf(changes.map((change) => ({ ...CONTRACT, ...change })));
 }
 
 test('all references lead somewhere, and no two operations have the same id', () => {

@@ -8,11 +8,16 @@ import { readName } from '../../settings/read-values.ts';
 import { unknownAction } from './run.ts';
 
 export function addActions(program: Command, bind: Bind): void {
-  program
+  const actions = program
     .command('actions')
     .description('list the actions, or show the input of one')
     .argument('[name]', 'action name', readName)
     .action(bind((world, _, name) => (name === undefined ? listAll(world) : showOne(world, name))));
+  actions
+    .command('withdraw')
+    .description('remove an action that no executor serves any more; needs the admin key')
+    .argument('<name>', 'action name', readName)
+    .action(bind((world, _, name = '') => withdraw(world, name)));
 }
 
 async function listAll(world: World): Promise<ExitCode> {
@@ -44,6 +49,13 @@ async function showOne(world: World, name: string): Promise<ExitCode> {
     throw await unknownAction(errand, name, error);
   }
   tell(world, action, () => textOf(action));
+  return 0;
+}
+
+async function withdraw(world: World, name: string): Promise<ExitCode> {
+  const path = `/admin/actions/${encodeURIComponent(name)}`;
+  await (await world.gateway()).json({ method: 'DELETE', path });
+  tell(world, { withdrawn: name }, () => `withdrew ${name}`);
   return 0;
 }
 
