@@ -38,10 +38,10 @@ export function addCompletion(program: Command, bind: Bind): void {
 async function complete(world: World, program: Command, given: readonly string[]): Promise<ExitCode> {
   const { words, isRest } = joinBroken(given);
   if (isRest) return 0;
-  const { wanted, isList } = placeOf(program, words);
+  const { wanted, isList, commands } = placeOf(program, words);
   const start = words.at(-1) ?? '';
   const before = isList ? start.slice(0, start.lastIndexOf(',') + 1) : '';
-  const candidates = await candidatesOf(world, wanted).catch(() => []);
+  const candidates = [...commands, ...(await candidatesOf(world, wanted).catch(() => []))];
   const fitting = candidates.map((each) => before + each).filter((each) => each.startsWith(start));
   world.stdout.write(fitting.map((each) => `${each}\n`).join(''));
   return 0;

@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { createProgram } from '../program.ts';
-import { joinBroken, wantedAt } from './wanted-words.ts';
+import { joinBroken, placeOf } from './wanted-words.ts';
 
 const program = createProgram(() => async () => {}, {
   env: {},
@@ -15,9 +15,16 @@ const program = createProgram(() => async () => {}, {
   handOver: () => {},
 });
 
+/** What the last word may be. */
+function offered(words: readonly string[]) {
+  const { wanted, commands } = placeOf(program, words);
+  return Array.isArray(wanted) ? [...commands, ...wanted] : wanted;
+}
+
 test.each([
   [['run', ''], 'action'],
   [['actions', ''], 'action'],
+  [['actions', 'withdraw', ''], 'action'],
   [['--json', 'run', '--input', '{}', ''], 'action'],
   [['audit', 'export', '--action', ''], 'action'],
   [
@@ -42,17 +49,15 @@ test.each([
   [['run', 'hello', '--wait', '--resource', ''], { parameterOf: 'hello' }],
   [['run', '--resource', ''], []],
 ])('after %j comes %j', (words, wanted) => {
-  expect(wantedAt(program, words)).toEqual(wanted);
+  expect(offered(words)).toEqual(wanted);
 });
 
 test('options are those of the command and those of all', () => {
-  expect(wantedAt(program, ['wait', '-'])).toEqual([
-    ...['--timeout', '--help', '--json', '--no-json', '--profile'],
-  ]);
+  expect(offered(['wait', '-'])).toEqual([...['--timeout', '--help', '--json', '--no-json', '--profile']]);
 });
 
 test('every command says what it does, and none that is hidden is offered', () => {
-  expect(wantedAt(program, [''])).not.toContain('complete');
+  expect(offered([''])).not.toContain('complete');
   const told = (command: typeof program): boolean =>
     command.description() !== '' &&
     command.commands.every((each) => each.name() === 'complete' || told(each));
@@ -67,4 +72,11 @@ test('words that bash has split are joined again', () => {
   });
   expect(joinBroken(['--metadata', 'b', '=']).isRest).toBe(true);
   expect(joinBroken(['--metadata', 'b', '=', 'c']).isRest).toBe(true);
+});
+
+test('an action may be shown, and one may be withdrawn', () => {
+  expect(placeOf(program, ['actions', ''])).toMatchObject({
+    wanted: 'action',
+    commands: ['withdraw'],
+  });
 });

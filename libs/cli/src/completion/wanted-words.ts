@@ -7,13 +7,11 @@ interface Place {
   readonly wanted: Wanted;
   /** Several may be given, separated by commas. */
   readonly isList: boolean;
+  /** Commands that may stand in the same place. */
+  readonly commands: readonly string[];
 }
 
 /** What the last word may be. */
-export function wantedAt(program: Command, words: readonly string[]): Wanted {
-  return placeOf(program, words).wanted;
-}
-
 export function placeOf(program: Command, words: readonly string[]): Place {
   const last = words.at(-1) ?? '';
   let command = program;
@@ -28,8 +26,12 @@ export function placeOf(program: Command, words: readonly string[]): Place {
       else given.push(word);
     }
   }
-  if (pending) return { wanted: wantedBy(pending, given), isList: pending.flags.endsWith('<names>') };
-  return { wanted: last.startsWith('-') ? longOf(command) : wordsOf(command, given.length), isList: false };
+  if (pending) {
+    return { wanted: wantedBy(pending, given), isList: pending.flags.endsWith('<names>'), commands: [] };
+  }
+  if (last.startsWith('-')) return { wanted: longOf(command), isList: false, commands: [] };
+  const commands = given.length === 0 && command.commands.length > 0 ? namesOf(command) : [];
+  return { wanted: wordsOf(command, given.length), isList: false, commands };
 }
 
 /** Options that take a value, and are not given as --name=value. */
@@ -46,10 +48,9 @@ function wantedBy({ long, argChoices }: Option, [action]: readonly string[]): Wa
 
 /** What may be in a place that does not belong to an option. */
 function wordsOf(command: Command, place: number): Wanted {
-  if (command.commands.length > 0) return namesOf(command);
   const argument = command.registeredArguments[place];
-  if (!argument) return longOf(command);
-  if (['run', 'actions'].includes(command.name())) return 'action';
+  if (!argument) return command.commands.length > 0 ? [] : longOf(command);
+  if (['run', 'actions', 'withdraw'].includes(command.name())) return 'action';
   return command.name() === 'use' ? 'profile' : (argument.argChoices ?? []);
 }
 
