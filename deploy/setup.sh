@@ -32,3 +32,6 @@ A full round with webhooks needs receivers on this machine to be allowed:
 The admin key, for errand keys and the rest:
   docker compose exec gateway cat /keys/admin/admin.env
 END
+
+# For `docker compose up --wait`, a container that has ended has failed.
+exec sleep infinity

@@ -46,7 +46,7 @@ export async function checkCalls(options: {
   const verified = await verifyWebhook(post.headers, post.body, registered.signingSecret);
   check('signature over id, timestamp and body', verified.kind === 'verified');
   showCall(get, say);
-  const query = `job_id=${jobId}&status=succeeded&action=performance_simulation&tenant=${tenantId}`;
+  const query = `job_id=${jobId}&status=succeeded&action=report_export&tenant=${tenantId}`;
   check('every placeholder of the template is filled in', get.url === `/hook?${query}`);
 }
 

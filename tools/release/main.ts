@@ -91,7 +91,7 @@ async function buildImages(version: string): Promise<string[]> {
     console.log('SKIPPED: the images, since no container engine answers: deploy/build-images.sh');
     return [];
   }
-  if ((await visibly('sh', ['deploy/build-images.sh'])) !== 0) throw new Error('the images cannot be built');
+  if ((await visibly('npm', ['run', 'images'])) !== 0) throw new Error('the images cannot be built');
   return ['server', 'executor', 'executor-python'].map((target) => `errand/${target}:${version}`);
 }
 

@@ -19,7 +19,7 @@ export const reportExport = defineAction({
     const rows = ['day,orders\n'];
     for (let day = 0; day < days; day++) {
       rows.push(await rowOf(fromMs + day * DAY_MS, signal));
-      progress((100 * (day + 1)) / days, `${day + 1} of ${days} days`);
+      progress(Math.round((100 * (day + 1)) / days), `${day + 1} of ${days} days`);
     }
     return saveResult({
       contentType: 'text/csv',
