@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Db } from './connect.ts';
 import { createJobSummary } from './migrations/001-job-summary.ts';
@@ -24,13 +25,25 @@ const MIGRATIONS: Record<string, Migration> = {
 };
 
 /**
- * Brings the schema up to date. Any number of processes may call it at once: the migrator holds an advisory lock
- * while it works, and the others find nothing left to do.
+ * Brings the schema up to date, or leaves that of a later version as it is: an update can be rolled back, since no
+ * migration takes away what the version before reads. Any number of processes may call it at once: the migrator holds an
+ * advisory lock while it works, and the others find nothing left to do.
  */
 export async function migrate(db: Db): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const migrations = { ...MIGRATIONS, ...(await laterMigrations(db)) };
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error } = await migrator.migrateToLatest();
   if (error) throw error;
+}
+
+/** What a later version has done here. Kysely takes a migration that it does not know for a broken history. */
+async function laterMigrations(db: Db): Promise<Record<string, Migration>> {
+  const table = await sql<{ oid: unknown }>`select to_regclass('kysely_migration') as oid`.execute(db);
+  if (table.rows[0]?.oid === null) return {};
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  const newest = Object.keys(MIGRATIONS).at(-1) ?? '';
+  const later = rows.filter(({ name }) => name > newest);
+  return Object.fromEntries(later.map(({ name }) => [name, { up: async () => {} }]));
 }
 
 /** Migrates as soon as Postgres can be reached, however long that takes. */
