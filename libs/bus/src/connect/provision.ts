@@ -39,7 +39,17 @@ export async function provision(nc: NatsConnection, settings: TopologySettings):
     const ttl = BUCKET_TTL_MS[bucket];
     const config = { history: 1, replicas: settings.replicas, ...(ttl === undefined ? {} : { ttl }) };
     await askPatiently((options) => new Kvm(jetstream(nc, options)).create(bucket, { ...config }));
+    await provisionCopies(nc, `KV_${bucket}`, settings.replicas);
   }
+}
+
+/** The client leaves a bucket that exists as it is. */
+async function provisionCopies(nc: NatsConnection, stream: string, replicas: number): Promise<void> {
+  await askPatiently(async (options) => {
+    const jsm = await jetstreamManager(nc, options);
+    const { config } = await jsm.streams.info(stream);
+    if (config.num_replicas !== replicas) await jsm.streams.update(stream, { num_replicas: replicas });
+  });
 }
 
 /** Makes a durable consumer of JOBS match its spec, and the one that redelivers what it could not read. */
