@@ -94,7 +94,7 @@ test('the page on wrapping leads to a quote of the endpoint, and to a survey tha
 test('the page on calls leads to a result, and to types that the compiler accepts', async () => {
   expect(pages.call.every(({ info }) => /^(sh run|ts file=\S+)$/.test(info))).toBe(true);
   const said = await runCommands(pages.call);
-  expect(said).toMatch(/JobRequested\n.*JobSucceeded\n.*ac_kwh/s);
+  expect(said).toMatch(/JobRequested\n.*JobSucceeded\n.*2026-01-31,\d+\n/s);
   expect(said.trim().split('\n').at(-1)).toBe('succeeded true');
 });
 
@@ -108,9 +108,7 @@ test('the page on webhooks leads to calls that are verified, and each event is h
 test('the page on the command leads to a job that each of its commands reports', async () => {
   const said = await runCommands(pages.command);
   expect(said).toMatch(/the input is valid\nsucceeded\nTIME [\s\S]*JobRequested[\s\S]*JobSucceeded/);
-  expect(said).toMatch(
-    /\nyield.json: \d+ bytes of application\/json\nJOB [^\n]*\n[^\n]*performance_simulation +succeeded/,
-  );
+  expect(said).toMatch(/\norders.csv: \d+ bytes of text\/csv\nJOB [^\n]*\n[^\n]*report_export +succeeded/);
   expect(said).toMatch(/\nurl +http:\/\/127.0.0.1:\d+ +\S+\.errand\/local.json\n/);
 });
 

@@ -63,7 +63,6 @@ beforeAll(async () => {
   for (const name of ['node_modules', 'services', 'libs', 'deploy']) {
     await symlink(join(ROOT, name), join(folder, name));
   }
-  await writeFile(join(folder, 'design.json'), JSON.stringify(SMALL_DESIGN));
   shellEnv = {
     PATH: READERS_PATH,
     HOME: folder,
@@ -108,19 +107,21 @@ const blockWith = (text: string): Block => {
 };
 
 async function startCopies(): Promise<void> {
-  const lines = blockWith('services/gateway/src/main.ts').text.trim().split('\n');
+  const lines = blockWith('errand.js serve gateway').text.trim().split('\n');
   for (const line of lines) {
     const files = [...line.matchAll(/ --env-file=(\S+)/g)].map(([, file = '']) => join(folder, file));
     const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
     const settings = parseEnv(texts.join('\n')) as Record<string, string>;
     // Instead of actions of the reader's own.
     settings.ERRAND_ACTIONS = EXAMPLE_PLACES.join(',');
-    const [, service = ''] = /^node (?:--env-file=\S+ )+services\/(\w+)\/src\/main\.ts$/.exec(line) ?? [];
+    const [, service = ''] =
+      /^node (?:--env-file=\S+ )+node_modules\/errand\/dist\/errand\.js serve (\w+)$/.exec(line) ?? [];
     for (let copy = 0; copy < COPIES; copy++) {
       const port = String(service === 'gateway' ? gatewayPorts[copy] : await freePort());
       const name = `${service}-${copy}`;
       const member = startMember({
         name,
+        // What the command runs, from its source.
         mainFile: join(ROOT, 'services', service, 'src', 'main.ts'),
         env: {
           ...settings,
