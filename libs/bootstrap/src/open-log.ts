@@ -9,14 +9,19 @@ export type LogConfig = TopologySettings &
 export function openLog(
   service: string,
   config: LogConfig,
-  context: Pick<ServiceContext, 'log' | 'fail' | 'signal'> & { ackTimeoutMs?: number },
+  context: Pick<ServiceContext, 'log' | 'fail' | 'signal'> & {
+    ackTimeoutMs?: number;
+    /** Leaves streams and buckets that exist as they are. */
+    keepsExisting?: boolean;
+  },
 ): Promise<Bus> {
-  const { log, fail, signal, ackTimeoutMs } = context;
+  const { log, fail, signal, ackTimeoutMs, keepsExisting = false } = context;
   return openBus({
     servers: config.natsUrl,
     access: config,
     name: `errand-${service}`,
     topology: config,
+    keepsExisting,
     signal,
     onStatus: (status, detail) => log.warn({ status, detail }, 'nats_connection'),
     onReplaced: fail,

@@ -36,19 +36,21 @@ export async function openWorker(
     service: string;
     config: WorkerConfig;
     context: ServiceContext;
+    /** Leaves streams and buckets that exist as they are. */
+    keepsExisting?: boolean;
     checks: (bus: Bus) => Parameters<typeof createOps>[0]['checks'];
     /** The service's clock. */
     now: () => number;
   },
 ): Promise<Worker> {
-  const { service, config, context, now } = options;
+  const { service, config, context, now, keepsExisting = false } = options;
   const { host, opsPort: port, shutdownGraceMs: graceMs, maxClockOffMs: maxOffMs } = config;
   const { log } = context;
   const stopped = new AbortController();
   const stop = () => stopped.abort();
   resources.defer(stop);
   const stopping = AbortSignal.any([context.signal, stopped.signal]);
-  const bus = resources.use(await openLog(service, config, { ...context, signal: stopping }));
+  const bus = resources.use(await openLog(service, config, { ...context, signal: stopping, keepsExisting }));
   const ops = createOps({ service, checks: options.checks(bus) });
   const { port: opsPort } = resources.use(await serveHttp({ fetch: ops.routes.fetch, host, port, graceMs }));
   let measured: { aheadMs: number; logMs: number; atMs: number } | undefined;

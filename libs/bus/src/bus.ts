@@ -139,6 +139,8 @@ const SCHEDULER = {
 export async function openBus(
   options: ConnectOptions & {
     topology: TopologySettings;
+    /** Leaves streams and buckets that exist as they are. */
+    keepsExisting?: boolean;
     ackTimeoutMs?: number;
     /** Told once when the log is no longer the same one: only a restart of the process fixes that. */
     onReplaced?: (error: Error) => void;
@@ -224,11 +226,11 @@ export async function openBus(
 /** A cluster that is still electing refuses the first calls, so they are repeated until it answers. */
 async function provisionPatiently(
   nc: NatsConnection,
-  options: { topology: TopologySettings; signal?: AbortSignal; onStatus?: ConnectOptions['onStatus'] },
+  options: Pick<Parameters<typeof openBus>[0], 'topology' | 'keepsExisting' | 'signal' | 'onStatus'>,
 ): Promise<void> {
   for (;;) {
     try {
-      await provision(nc, options.topology);
+      await provision(nc, options.topology, options.keepsExisting);
       return;
     } catch (error) {
       if (error instanceof UnfitServer || nc.isClosed()) throw error;

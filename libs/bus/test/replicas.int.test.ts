@@ -14,15 +14,21 @@ test('every stream and bucket of a running system gets the copies that a later s
     const { streams } = (await rawNatsRequest(url, '$JS.API.STREAM.LIST', {})) as unknown as Listed;
     return Object.fromEntries(streams.map(({ config }) => [config.name, config.num_replicas]));
   };
-  const provisioned = async (replicas: number) => {
+  const provisioned = async (replicas: number, keepsExisting = false) => {
     const topology = { ...DEFAULT_TOPOLOGY, replicas };
-    await using _bus = await openBus({ servers: cluster.urls.join(), name: 'test', topology });
+    await using _bus = await openBus({ servers: cluster.urls.join(), name: 'test', topology, keepsExisting });
   };
   await provisioned(1);
   const names = Object.keys(await copies());
-  expect(names).toEqual(expect.arrayContaining(['JOBS', 'AUDIT', 'KV_api_keys', 'KV_tenants', 'OBJ_payloads']));
+  expect(names).toEqual(
+    expect.arrayContaining(['JOBS', 'AUDIT', 'KV_api_keys', 'KV_tenants', 'OBJ_payloads']),
+  );
   for (const replicas of [3, 1]) {
     await provisioned(replicas);
-    await expect.poll(copies).toEqual(Object.fromEntries(names.map((name) => [name, replicas])));
+    const expected = Object.fromEntries(names.map((name) => [name, replicas]));
+    await expect.poll(copies).toEqual(expected);
+    // An executor, whose author has set nothing.
+    await provisioned(1, true);
+    expect(await copies()).toEqual(expected);
   }
 });

@@ -37,6 +37,14 @@ const TEMPLATES = join(import.meta.dirname, '..', 'template');
 /** npm leaves files with these names out of packages. */
 const DOTTED = ['gitignore', 'env.example', 'github'];
 
+/** What an image needs besides Node. */
+const PROGRAMS: Record<Kind, string> = {
+  typescript: '',
+  http: '',
+  python:
+    'RUN apt-get update && apt-get install --yes --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*\n',
+};
+
 const SCRIPTS: Record<Kind, Record<string, string>> = {
   typescript: { test: 'node --test', types: 'tsc' },
   http: { test: 'errand check --env-file .env.example', endpoint: 'node --env-file=.env endpoint.mjs' },
@@ -69,7 +77,8 @@ export async function createProject({
   await copyFile(join(path, '.env.example'), join(path, '.env'));
   for (const file of WITH_MANAGER) {
     const text = await readFile(join(path, file), 'utf8');
-    const filled = text.replaceAll(/\{\{(\w+)\}\}/g, (_, key) => MANAGERS[manager][key as 'lock']);
+    const words: Record<string, string> = { ...MANAGERS[manager], programs: PROGRAMS[kind] };
+    const filled = text.replaceAll(/\{\{(\w+)\}\}/g, (_, key: string) => words[key] ?? '');
     await writeFile(join(path, file), filled);
   }
   const manifest = packageJson(basename(path), kind);

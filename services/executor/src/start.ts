@@ -43,6 +43,8 @@ export async function startExecutor(
   const { bus, ops, opsPort, stopping, stop, clockAheadMs, logNow } = await openWorker(resources, {
     service: 'executor',
     config,
+    // Its settings are its author's, who may know nothing of the log's.
+    keepsExisting: true,
     context: { ...context, fail },
     checks: ({ isConnected, isAnswering }) => ({
       consuming: () => consuming,

@@ -25,13 +25,18 @@ import { withoutTrim } from '../log/trim-log.ts';
 import { askPatiently } from './ask-patiently.ts';
 
 /**
- * Makes the streams and the buckets match the topology, even if other processes do so at the same moment.
+ * Makes the streams and the buckets match the topology, even if other processes do so at the same moment. With
+ * `keepsExisting`, only those that are missing.
  * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration.
  */
-export async function provision(nc: NatsConnection, settings: TopologySettings): Promise<void> {
+export async function provision(
+  nc: NatsConnection,
+  settings: TopologySettings,
+  keepsExisting = false,
+): Promise<void> {
   assertVersion(nc.info?.version ?? 'unknown');
   for (const stream of streams(settings)) {
-    await provisionWithRoom(nc, stream).catch((error) => {
+    await provisionWithRoom(nc, stream, keepsExisting).catch((error) => {
       throw isShortOfRoom(error) ? tooSmall(settings, error) : error;
     });
   }
@@ -39,7 +44,7 @@ export async function provision(nc: NatsConnection, settings: TopologySettings):
     const ttl = BUCKET_TTL_MS[bucket];
     const config = { history: 1, replicas: settings.replicas, ...(ttl === undefined ? {} : { ttl }) };
     await askPatiently((options) => new Kvm(jetstream(nc, options)).create(bucket, { ...config }));
-    await provisionCopies(nc, `KV_${bucket}`, settings.replicas);
+    if (!keepsExisting) await provisionCopies(nc, `KV_${bucket}`, settings.replicas);
   }
 }
 
@@ -140,10 +145,11 @@ const ROOM_PAUSE_MS = 200;
 async function provisionWithRoom(
   nc: NatsConnection,
   wanted: ReturnType<typeof streams>[number],
+  keepsExisting: boolean,
 ): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      return await provisionStream(nc, wanted);
+      return await provisionStream(nc, wanted, keepsExisting);
     } catch (error) {
       if (!isShortOfRoom(error) || tries === ROOM_TRIES) throw error;
       await pause(ROOM_PAUSE_MS);
@@ -154,6 +160,7 @@ async function provisionWithRoom(
 async function provisionStream(
   nc: NatsConnection,
   wanted: ReturnType<typeof streams>[number],
+  keepsExisting: boolean,
 ): Promise<void> {
   // Copied, since the client writes into what it is given.
   const config = structuredClone(wanted) as unknown as Partial<StreamConfig> & { name: string };
@@ -161,7 +168,7 @@ async function provisionStream(
   const differing = Object.entries(config).filter(
     ([key, value]) => !isDeepStrictEqual(stored[key as keyof StreamConfig], value),
   );
-  if (differing.length === 0) return;
+  if (differing.length === 0 || keepsExisting) return;
   const updated = await askPatiently(async (options) => {
     const jsm = await jetstreamManager(nc, options);
     return jsm.streams.update(wanted.name, { ...withoutTrim(stored), ...config });
