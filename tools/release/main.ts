@@ -24,6 +24,8 @@ import { sumsOf } from './sums.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const OUT = join(ROOT, 'dist', 'release');
+/** The root's and those of its workspaces; third-party tools of tests have locks of their own. */
+const WORKSPACE = /^(?:(?:libs|services)\/[^/]+\/|[^/]+\/)?package\.json$/;
 const NAMES = Object.keys(PACKAGES) as PackageName[];
 const run = promisify(execFile);
 
@@ -74,7 +76,7 @@ async function main(words: readonly string[]): Promise<number> {
 /** The root's, and each workspace's with what it says of the others. */
 async function setVersions(version: string): Promise<void> {
   const files = (await git('ls-files', 'package.json', '*/package.json')).trim().split('\n');
-  for (const file of files) {
+  for (const file of files.filter((each) => WORKSPACE.test(each))) {
     const path = join(ROOT, file);
     const text = await readFile(path, 'utf8');
     const changed = withVersion(text, version);
