@@ -24,9 +24,14 @@ export async function rawNatsRequest(
     const inbox = `_INBOX.raw${randomUUID()}`;
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const head = `NATS/1.0\r\n${lines.join('')}\r\n`;
-    const sizes = `${head.length} ${head.length + Buffer.byteLength(body)}`;
+    const length = Buffer.byteLength(body);
+    // Headers count as a part of a message, which may be as large as the server takes.
+    const message =
+      lines.length === 0
+        ? `PUB ${subject} ${inbox} ${length}\r\n${body}`
+        : `HPUB ${subject} ${inbox} ${head.length} ${head.length + length}\r\n${head}${body}`;
     socket.write(`CONNECT {"verbose":false,"headers":true}\r\nSUB ${inbox} 1\r\n`);
-    socket.write(`HPUB ${subject} ${inbox} ${sizes}\r\n${head}${body}\r\n`);
+    socket.write(`${message}\r\n`);
     let received = '';
     for await (const chunk of socket.setEncoding('utf8')) {
       received += chunk;
