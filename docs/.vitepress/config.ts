@@ -27,6 +27,7 @@ const RUN = [
   ['Operations', '/docs/operations'],
   ['Settings', '/docs/settings'],
   ['Versions and updates', '/docs/versions'],
+  ['Glossary', '/docs/glossary'],
 ] as const;
 
 const INSIDE = [

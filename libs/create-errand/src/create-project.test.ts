@@ -40,8 +40,8 @@ test.each([
   ['typescript', process.execPath, ['--test']],
   ...(hasPython ? [['python', 'python3', ['-m', 'unittest', 'discover', '-s', 'actions']] as const] : []),
 ] as const)('the tests of the %s template pass', async (kind, program, args) => {
-  // What a runner of tests tells its children would be theirs as well.
-  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  // What a runner of tests tells its children would be theirs as well, and under faketime Python cannot sleep.
+  const { NODE_TEST_CONTEXT: _context, LD_PRELOAD: _faked, ...env } = process.env;
   await promisify(execFile)(program, args, {
     cwd: join(TEMPLATES, kind),
     env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
