@@ -2,8 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildPackage } from '../../tools/packages/build-package.ts';
-import { PACKAGES, type PackageName } from '../../tools/packages/package-list.ts';
 import { type Registry, startRegistry } from './registry.ts';
 import { newTeam, run } from './team.ts';
 import { nodeFolder } from './tools.ts';
@@ -80,9 +78,7 @@ beforeAll(async () => {
   if (!node || IS_SHORT) return;
   root = await mkdtemp(join(tmpdir(), 'errand-existing-'));
   resources.defer(() => rm(root, { recursive: true }));
-  registry = resources.use(await startRegistry(join(root, 'registry')));
-  for (const name of Object.keys(PACKAGES) as PackageName[])
-    await registry.publish(await buildPackage(name, join(root, 'packages', name)));
+  registry = resources.use(await startRegistry(root));
 });
 afterAll(() => resources.disposeAsync());
 

@@ -5,8 +5,6 @@ import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LocalFile } from '../../dev/data/local-file.ts';
-import { buildPackage } from '../../tools/packages/build-package.ts';
-import { PACKAGES, type PackageName } from '../../tools/packages/package-list.ts';
 import { type Registry, startRegistry } from './registry.ts';
 import { filesBelow, newTeam, run, start, type Team } from './team.ts';
 import { nodeFolder } from './tools.ts';
@@ -54,9 +52,7 @@ beforeAll(async () => {
   resources.defer(() => rm(root, { recursive: true }));
   // Postgres, which refuses to run as root, is another user and has to pass through.
   await chmod(root, 0o755);
-  registry = resources.use(await startRegistry(join(root, 'registry')));
-  for (const name of Object.keys(PACKAGES) as PackageName[])
-    await registry.publish(await buildPackage(name, join(root, 'packages', name)));
+  registry = resources.use(await startRegistry(root));
 });
 afterAll(() => resources.disposeAsync());
 

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '@errand/local-servers';
 import { waitUntil } from '@errand/testkit';
+import { buildPackage } from '../../tools/packages/build-package.ts';
+import { PACKAGES, type PackageName } from '../../tools/packages/package-list.ts';
 import { TOOLS } from './tools.ts';
 
 const run = promisify(execFile);
@@ -12,11 +14,11 @@ const run = promisify(execFile);
 /** A package registry on this machine. It asks another one for what was not published to it. */
 export interface Registry extends AsyncDisposable {
   readonly url: string;
-  publish(folder: string): Promise<void>;
 }
 
-/** `folder`: where it keeps everything. */
-export async function startRegistry(folder: string): Promise<Registry> {
+/** Starts one that has all packages of this repository. `root`: where it and they are kept. */
+export async function startRegistry(root: string): Promise<Registry> {
+  const folder = join(root, 'registry');
   await mkdir(folder, { recursive: true });
   const { stdout: upstream } = await run('npm', ['config', 'get', 'registry']);
   const url = `http://127.0.0.1:${await freePort()}/`;
@@ -51,14 +53,13 @@ export async function startRegistry(folder: string): Promise<Registry> {
   const npmrc = join(folder, 'npmrc');
   // npm wants some token, and any will do.
   await writeFile(npmrc, `registry=${url}\n${url.replace('http:', '')}:_authToken=none\n`);
+  const env = { ...process.env, npm_config_userconfig: npmrc };
+  for (const name of Object.keys(PACKAGES) as PackageName[]) {
+    const built = await buildPackage(name, join(root, 'packages', name));
+    await run('npm', ['publish', '--silent'], { cwd: built, env });
+  }
   return {
     url,
-    async publish(packageFolder) {
-      await run('npm', ['publish', '--silent'], {
-        cwd: packageFolder,
-        env: { ...process.env, npm_config_userconfig: npmrc },
-      });
-    },
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
       await ended;

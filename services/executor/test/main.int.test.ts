@@ -96,7 +96,7 @@ test('SIGTERM ends the process with 0 while an action file is loading', async ()
 });
 
 test('SIGTERM ends the process with 0 while the server is away', async () => {
-  const { child, exited, told } = startProcess(MAIN);
+  const { child, exited, told } = startProcess(OWN);
   try {
     const disconnected = told('disconnected');
     await told('service_started');
