@@ -13,7 +13,6 @@ import { REPORT_RUN, runLines } from './tell/banner.ts';
 const isDev = process.argv[2] === 'dev';
 
 await runLocal({
-  command: isDev ? 'npm run dev' : 'npm start',
   word: 'main.ts',
   mainFileOf: sourceMainFile,
   actionEnv: actionEnv(process.env, {

@@ -10,7 +10,6 @@ import { runLines } from './tell/banner.ts';
 /** The whole system with the actions in `./actions`, which are followed as they are written. Ends the process. */
 export function dev(): Promise<never> {
   return runLocal({
-    command: 'errand dev',
     word: 'errand',
     mainFileOf: (service) =>
       fileURLToPath(

@@ -16,8 +16,6 @@ import { tellOfExecutor } from './tell/tell-of-executor.ts';
 
 /** How a local system is started: by the repository's `npm start` and `npm run dev`, or by `errand dev`. */
 export interface Launch {
-  /** What people type, such as `npm start`. */
-  readonly command: string;
   /** A word of this process's command line, and of that of the shell by which npm started it. */
   readonly word: string;
   readonly mainFileOf: (service: ServiceName) => string;

@@ -27,6 +27,13 @@ test('the lock of a living owner is respected', async () => {
   expect(await readdir(dir.path)).toEqual(['lock']);
 });
 
+test('the lock of a living `npm start` of version 0.1, which holds its pid alone, is respected', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-lock-'));
+  using owner = await startIdleProcess('dev/main.ts');
+  await writeFile(join(dir.path, 'lock'), String(owner.pid));
+  expect(await lockFolder(join(dir.path, 'lock'))).toEqual({ kind: 'held', pid: owner.pid });
+});
+
 test.each(['an owner that was killed', 'a stranger that got its pid', 'nobody', 'this process'])(
   'the lock of %s is taken over',
   async (whose) => {
