@@ -94,7 +94,9 @@ async function recreateDatabase(): Promise<URL> {
 async function runBlock(text: string): Promise<string> {
   const script = ['set -euo pipefail', blockWith(text).text, 'env -0 > exported'].join('\n');
   const options = { cwd: folder, env: shellEnv, maxBuffer: 64_000_000 };
-  const { stdout } = await promisify(execFile)('bash', ['-c', script], options);
+  const { stdout } = await promisify(execFile)('bash', ['-c', script], options).catch((error) => {
+    throw new Error(`${error.message}\n${error.stdout}`);
+  });
   const exported = (await readFile(join(folder, 'exported'), 'utf8')).split('\0').filter(Boolean);
   shellEnv = Object.fromEntries(exported.map((line) => line.split(/=(.*)/s).slice(0, 2)));
   return stdout;
