@@ -11,7 +11,7 @@ export class BadDefinition extends Error {
 /** Node's timers fire at once for anything longer. */
 const MAX_MS = 2_147_483_647;
 const ms = z.int().min(1).max(MAX_MS);
-const { name, version, description, resource, accepts } = ActionContract.shape;
+const { name, version, description, resource, accepts, concurrency_keys } = ActionContract.shape;
 const schema = z.custom<z.ZodType>((value) => value instanceof z.ZodType, 'must be a zod schema');
 
 const Definition = z.strictObject({
@@ -33,6 +33,7 @@ const Definition = z.strictObject({
     .optional(),
   timeoutMs: ms.optional(),
   concurrency: z.int().min(1).max(10_000).optional(),
+  concurrencyKeys: concurrency_keys,
   thread: z.enum(['main', 'worker']).optional(),
   run: z.custom((value) => typeof value === 'function', 'must be a function'),
 });

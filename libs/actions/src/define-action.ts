@@ -70,6 +70,11 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
   retry?: { maxAttempts?: number; firstDelayMs?: number; maxDelayMs?: number };
   /** For one attempt. Default 600,000. */
   timeoutMs?: number;
+  /**
+   * At most three members of the input of whose each value a tenant may have `limit` jobs running at a time, such as
+   * `{ name: 'account', pointer: '/account_id', limit: 1 }`; others wait for their turn. A caller may set another value.
+   */
+  concurrencyKeys?: { name: string; pointer: string; limit: number }[];
   /** Concurrent attempts of this action in one executor. Default 16, or in worker threads one per core. */
   concurrency?: number;
   /**
@@ -146,6 +151,7 @@ export function defineAction<
       description,
       resource,
       ...schemas,
+      ...(options.concurrencyKeys === undefined ? {} : { concurrency_keys: options.concurrencyKeys }),
       max_attempts: maxAttempts,
       timeout_ms: options.timeoutMs ?? 600_000,
     },

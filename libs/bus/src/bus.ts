@@ -38,11 +38,14 @@ import { createLinkReader, type LinkReader } from './read/read-links.ts';
 import { createLogReader, type LogReader } from './read/read-log.ts';
 import { createRequestsReader, type RequestsReader } from './read/read-requests.ts';
 import { createStoredEvents, type StoredEvents } from './read/stored-events.ts';
+import { createTurnsLog, type TurnsLog } from './turns/turns-log.ts';
 
 /** A service's access to the log: connected, provisioned, ready to append and to read. */
 export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
   /** The log of the jobs' events. */
   readonly jobs: JobsLog;
+  /** Who gives jobs in it their turns. */
+  readonly turns: TurnsLog;
   /** Its copy, which is kept longer and has all that was ever in it. */
   readonly audit: AuditLog;
   /** Inputs and results that are too large for events. */
@@ -129,7 +132,7 @@ const PROJECTION = {
 const SCHEDULER = {
   service: 'scheduler',
   commands: SCHEDULER_COMMANDS,
-  timeoutMs: { announce: 10_000, withdraw: 5_000, waiting_jobs: 1_000 },
+  timeoutMs: { announce: 10_000, withdraw: 5_000, waiting_jobs: 1_000, room: 1_000 },
 };
 
 /**
@@ -182,6 +185,7 @@ export async function openBus(
       readHistory,
       readInOrder: (options) => readInOrder(connection, { audit, jobs: log, standings }, options),
     },
+    turns: createTurnsLog(nc, jsm),
     audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,
     buckets: {

@@ -27,3 +27,4 @@ export type { HistoryLimits } from './read/read-history.ts';
 export { mayHaveLeft } from './read/read-left.ts';
 export type { StoredLink } from './read/read-links.ts';
 export type { StoredEvent } from './read/stored-events.ts';
+export type { Lead, ReleaseOutcome } from './turns/turns-log.ts';

@@ -4,6 +4,17 @@ import { ActionName, ContractId } from './ids.ts';
 
 const RESOURCE = /^([a-z][a-z0-9_]*\/\{[a-z][a-z0-9_]*\}(\/|$))*$/;
 
+/** A member of an input of whose each value a tenant may have `limit` jobs at executors at a time. */
+const DeclaredKey = z.object({
+  name: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be snake_case'),
+  /** JSON Pointer (RFC 6901) into the input. */
+  pointer: z
+    .string()
+    .regex(/^(\/([^~/]|~[01])*)+$/, 'must be a JSON Pointer such as /account_id')
+    .max(200),
+  limit: z.int().min(1).max(1_000_000),
+});
+
 /** What an executor announces about an action: all that a gateway needs to serve its route and check its inputs. */
 export const ActionContract = z.object({
   name: ActionName,
@@ -21,6 +32,11 @@ export const ActionContract = z.object({
   /** JSON Schema 2020-12. */
   input_schema: z.record(z.string(), z.unknown()),
   result_schema: z.record(z.string(), z.unknown()),
+  concurrency_keys: z
+    .array(DeclaredKey)
+    .max(3)
+    .refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, 'names a key twice')
+    .optional(),
   max_attempts: z.int().min(1),
   timeout_ms: z.int().min(1),
 });

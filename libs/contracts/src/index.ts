@@ -39,6 +39,7 @@ export {
   type WebhookRequest,
 } from './commands/webhook-commands.ts';
 export {
+  ConcurrencyKey,
   Instant,
   JOB_EVENT_TYPES,
   JobEvent,
@@ -94,7 +95,7 @@ export {
   uuidV7Floor,
   uuidV7TimeMs,
 } from './ids.ts';
-export { ApiKey, IdempotencyRecord, Tenant } from './tenant.ts';
+export { ApiKey, IdempotencyRecord, Tenant, TenantLimits } from './tenant.ts';
 export {
   ALL_DEAD_LETTERS,
   ALL_JOB_EVENTS,
@@ -105,6 +106,7 @@ export {
   eventSubject,
   executorSubject,
   executorToken,
+  isHeldSubject,
   jobEventsOf,
   jobSubjects,
   jobSubjectsOfAnyAction,
@@ -118,6 +120,7 @@ export {
   startsOf,
   storedOfAction,
   storedSubject,
+  TURNS_SUBJECT,
   typeOfSubject,
   VERIFY_SUBJECT,
   WEBHOOK_HINTS,

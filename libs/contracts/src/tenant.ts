@@ -2,7 +2,26 @@ import { z } from 'zod';
 import { Instant } from './events/events.ts';
 import { JobId, TenantId } from './ids.ts';
 
-export const Tenant = z.object({ tenant_id: TenantId, created_at: Instant });
+/** What a tenant may have of the system; what is absent has no limit. */
+export const TenantLimits = z.object({
+  /** Its share of the executors' slots where tenants compete for them, relative to the others'. Default 1. */
+  weight: z.number().min(0.001).max(1_000).optional(),
+  /** Most jobs at executors at a time: running, or handed out to be run. */
+  max_running: z.int().min(1).max(1_000_000).optional(),
+  /** The same of each action. */
+  max_running_per_action: z.int().min(1).max(1_000_000).optional(),
+  /** Most jobs that may be queued: those that wait for a time, for their turn or for an executor. */
+  max_queued: z.int().min(1).max(100_000_000).optional(),
+});
+export type TenantLimits = z.infer<typeof TenantLimits>;
+
+export const Tenant = z.object({
+  tenant_id: TenantId,
+  created_at: Instant,
+  limits: TenantLimits.optional(),
+  /** None of its jobs begins. */
+  paused: z.boolean().optional(),
+});
 export type Tenant = z.infer<typeof Tenant>;
 
 /** What is known of an API key. The token itself is shown once and never stored, only its SHA-256. */

@@ -25,6 +25,7 @@ import type { RecordedRequest } from './request.ts';
  *   carryJob         JobCarried               JobCarried, if its events have left the log
  *   adoptJob         JobDue, if its request     JobDue, if its request names no contract
  *                    names no contract
+ *   (dueOf)          JobDue, if it has its turn  -
  *   cancelJob        JobCanceled; with an       JobCancelRequested
  *                    operation outside,
  *                    JobCancelRequested
@@ -182,6 +183,17 @@ function wasHandedOver({ phase, attempt, outcome }: JobState): boolean {
 function wakeJob({ contractId }: Extract<Command, { type: 'wakeJob' }>, state: JobState): Decision {
   if (state.phase.value.nextAt === null) return rejected('not_waiting');
   return fact({ type: 'JobDue', data: { reason: reasonOf(state), ...contractOf(state, contractId) } });
+}
+
+/**
+ * A queued job has its turn. Whoever says so has folded the log, and knows the version at which the job was queued: no state
+ * is needed beside that guard.
+ */
+export function dueOf(reason: 'turn' | 'start_after' | 'retry', contractId: string | undefined): JobFact {
+  return {
+    type: 'JobDue',
+    data: { reason, ...(contractId === undefined ? {} : { contract_id: contractId }) },
+  };
 }
 
 function carryJob(

@@ -1,4 +1,4 @@
-export { type Command, type Decision, decide, type Rejection } from './decide.ts';
+export { type Command, type Decision, decide, dueOf, type Rejection } from './decide.ts';
 export {
   evolve,
   foldJob,

@@ -1,6 +1,7 @@
 import {
   BUS_SETTINGS,
   type ConfigOf,
+  flag,
   integer,
   PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
@@ -61,6 +62,12 @@ export const settings = {
     env: 'ERRAND_ALLOWED_HOSTS',
     description:
       'Host names that the gateway serves, separated by commas; others get 421, except for /healthz and /readyz',
+  }),
+  turns: flag({
+    env: 'ERRAND_TURNS',
+    description:
+      "Whether a tenant's jobs wait for their turn beyond the first ten of an action; without, only those with a limit do",
+    default: true,
   }),
   maxBodyBytes: integer({
     env: 'ERRAND_MAX_BODY_BYTES',

@@ -13,6 +13,7 @@ import { createJobWatch } from './jobs/job-watch.ts';
 import type { JobsGroup } from './jobs/jobs-group.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
 import { createIdempotency } from './runs/idempotency.ts';
+import { createRunTurns } from './runs/run-turns.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
 import { createTestAllowance } from './webhooks/deliveries/test-allowance.ts';
@@ -74,11 +75,20 @@ function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Par
   };
 }
 
-function runsOf({ bus, config, catalogue, logRoom, now, idempotencyRecords }: Parts): RunsGroup['runs'] {
+function runsOf({
+  bus,
+  config,
+  catalogue,
+  logRoom,
+  now,
+  idempotencyRecords,
+  tenantBucket,
+}: Parts): RunsGroup['runs'] {
   return {
     bus,
     catalogue,
     logRoom,
+    turns: createRunTurns({ bus, tenants: tenantBucket, isOn: config.turns }),
     now,
     idempotency: createIdempotency({
       bus,

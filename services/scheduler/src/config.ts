@@ -12,6 +12,15 @@ export const settings = {
     min: 10,
     max: 60_000,
   }),
+  turnsLeaseMs: integer({
+    env: 'ERRAND_TURNS_LEASE_MS',
+    description:
+      'How long a scheduler that gives jobs their turns may be silent before another one takes over',
+    unit: 'ms',
+    default: 3_000,
+    min: 1_000,
+    max: 60_000,
+  }),
   contractSweepMs: integer({
     env: 'ERRAND_SCHEDULER_CONTRACT_SWEEP_MS',
     description: 'How often to check that executors still serve their announced contracts',

@@ -1,15 +1,31 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openWorker } from '@errand/bootstrap';
-import { BUCKETS, currentContract, isEndingType, LogPosition, parseJobSubject } from '@errand/contracts';
+import {
+  BUCKETS,
+  currentContract,
+  isEndingType,
+  isHeldSubject,
+  LogPosition,
+  parseJobSubject,
+  Tenant,
+} from '@errand/contracts';
 import { Counter, Gauge, repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
+import { keepTurns, type TurnKeeper } from './turns/keep-turns.ts';
+import { turnLimitsOf } from './turns/turn-limits.ts';
 import { createWindowKeeper, type WindowState } from './window/keep-window.ts';
 import { createNeededEvents } from './window/needed-events.ts';
 
+/** How long whoever asks for room waits until the scheduler has read what it knows of. */
+const READ_LOOKS = 100;
+const READ_MS = 2;
+
 /**
- * Starts a scheduler: it says which contracts actions have, ends waits and overdue jobs, and needs no Postgres. Any number
+ * Starts a scheduler: it says which contracts actions have, gives jobs their turns, ends overdue ones, and needs no Postgres. Any number
  * may run; they agree by the guards of what they write.
  */
 export async function startScheduler(
@@ -45,7 +61,21 @@ export async function startScheduler(
 
   /** What executors of version 1 have announced. Their records are read again and again. */
   const oldActions = new Set<string>();
-  const open = createOpenJobs();
+  let relimit = () => {};
+  const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, () => relimit());
+  resources.defer(() => tenants.close());
+  let turns: TurnKeeper | undefined;
+  const open = createOpenJobs({
+    limitsOf: (tenantId) => turnLimitsOf(tenants.peek(tenantId)),
+    isPaused: () => false,
+    onReady: () => turns?.wake(),
+  });
+  relimit = open.turns.relimit;
+  /** Whether all up to a version is known, now or in a moment. */
+  async function hasRead(version: number): Promise<boolean> {
+    for (let looks = 0; looks < READ_LOOKS && needed.readTo < version; looks++) await pause(READ_MS);
+    return isCaughtUp && needed.readTo >= version;
+  }
   const needed = createNeededEvents();
   const executors = resources.use(await bus.buckets.watchHeartbeats());
   const registry = resources.use(
@@ -69,9 +99,14 @@ export async function startScheduler(
     labelNames: ['outcome'],
     registers: [ops.metrics],
   });
+  const released = new Counter({
+    name: 'errand_released_jobs_total',
+    help: 'Jobs that had their turn, by this process',
+    registers: [ops.metrics],
+  });
   new Gauge({
     name: 'errand_waiting_jobs',
-    help: 'Jobs that wait for a time',
+    help: 'Jobs that wait for a time or for their turn',
     registers: [ops.metrics],
     collect() {
       this.set(open.waiting());
@@ -92,14 +127,15 @@ export async function startScheduler(
     .follow({
       onEvent({ subject, version, storedMs, decode }) {
         const { ref, type } = parseJobSubject(subject) ?? {};
-        if (!ref) return;
+        if (!ref) return needed.pass(version);
         needed.take(ref.jobId, type, { version, storedMs });
         // What ends a job says so by its subject.
-        if (isEndingType(type)) return open.end(ref.jobId);
+        if (isEndingType(type)) return open.end(ref.jobId, storedMs);
         // Progress moves no job on.
         if (type === 'JobProgressed') return;
         const decoded = decode();
-        if (decoded.kind === 'event') open.take(decoded.recorded);
+        if (decoded.kind !== 'event') return;
+        open.take(decoded.recorded, { storedMs, isHeld: isHeldSubject(subject) });
       },
       onCaughtUp() {
         isCaughtUp = true;
@@ -118,6 +154,17 @@ export async function startScheduler(
     isReady: () => isCaughtUp,
     contractOf: (action) => currentContract(registry.peek(action))?.contract.contract_id,
     onMoved: (outcome) => moved.inc({ outcome }),
+  });
+  turns = keepTurns({
+    bus,
+    open,
+    readTo: () => (isCaughtUp ? needed.readTo : undefined),
+    now,
+    schedulerId: randomUUID(),
+    leaseMs: config.turnsLeaseMs,
+    log,
+    signal: stopping,
+    onReleased: (jobs) => released.inc(jobs),
   });
   const keeper = createWindowKeeper({
     bus,
@@ -148,6 +195,10 @@ export async function startScheduler(
     {
       announce: registry.announce,
       withdraw: registry.withdraw,
+      async room({ tenant_id, action, version }) {
+        if (!(await hasRead(version))) return { kind: 'unknown' };
+        return { kind: 'room', jobs: open.turns.roomOf(tenant_id, action) };
+      },
       waiting_jobs: async () =>
         isCaughtUp ? { kind: 'counted', waiting: open.waiting() } : { kind: 'unknown' },
     },
@@ -160,7 +211,7 @@ export async function startScheduler(
     opsPort,
     async [Symbol.asyncDispose]() {
       worker.stop();
-      await Promise.all([following, time, sweeping, trimming]);
+      await Promise.all([following, time, sweeping, trimming, turns?.done]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -7,6 +7,7 @@ import {
   type JobEventType,
   type JobFact,
   type JobRef,
+  type Lane,
   toJobEvent,
 } from '@errand/contracts';
 import { REQUEST } from '@errand/domain/testing';
@@ -27,8 +28,12 @@ export function retrying(retry_at: string): JobFact {
 export interface TestJobs extends AsyncDisposable {
   readonly bus: Bus;
   /** Appends a job's request, of the action `add` under the contract `c1`, and what followed. */
-  request(changes: Partial<JobEventOf<'JobRequested'>['data']>, then?: readonly JobFact[]): Promise<JobRef>;
-  append(ref: JobRef, expectedVersion: number, fact: JobFact): Promise<number>;
+  request(
+    changes: Partial<JobEventOf<'JobRequested'>['data']>,
+    then?: readonly JobFact[],
+    lane?: Lane,
+  ): Promise<JobRef>;
+  append(ref: JobRef, expectedVersion: number, fact: JobFact, lane?: Lane): Promise<number>;
   /** The job's newest event of a type, as soon as there is one. */
   lastOf<T extends JobEventType>(ref: JobRef | undefined, type: T): Promise<JobEventOf<T>>;
   /** Of the newest events of each type, in their order. */
@@ -48,19 +53,19 @@ export async function openTestJobs(
   };
   const jobs: TestJobs = {
     bus,
-    async append(ref, expectedVersion, fact) {
+    async append(ref, expectedVersion, fact, lane = 'fast') {
       const about = { jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
       const event = toJobEvent(fact, { id: randomUUIDv7(), ...about });
-      const outcome = await bus.jobs.append({ ref, event, expectedVersion });
+      const outcome = await bus.jobs.append({ ref, event, expectedVersion, lane });
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
-    async request(changes, then = []) {
-      const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
+    async request(changes, then = [], lane: Lane = 'fast') {
+      const ref = { tenantId: changes.tenant_id ?? 'acme', action: 'add', jobId: randomUUIDv7() };
       const data = { ...REQUEST, finish_by: inMs(3_600_000), ...changes };
       let version = 0;
       for (const fact of [{ type: 'JobRequested', data } as const, ...then])
-        version = await jobs.append(ref, version, fact);
+        version = await jobs.append(ref, version, fact, lane);
       return ref;
     },
     async lastOf<T extends JobEventType>(ref: JobRef | undefined, type: T) {

@@ -61,7 +61,7 @@ async function startKeeper() {
       const { ref, type } = parseJobSubject(subject) ?? {};
       if (ref) needed.take(ref.jobId, type, { version, storedMs });
       const decoded = decode();
-      if (decoded.kind === 'event') open.take(decoded.recorded);
+      if (decoded.kind === 'event') open.take(decoded.recorded, { storedMs: 0, isHeld: false });
     },
     onCaughtUp: caughtUp.resolve,
     signal: ended.signal,

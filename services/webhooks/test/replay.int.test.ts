@@ -247,7 +247,7 @@ test('a replay that cannot be read from the log keeps no other from going on', a
       actions: { peek: () => undefined, caughtUp: async () => {} },
       bus: {
         ...system.bus,
-        jobs: { ...system.bus.jobs, reach: () => Promise.reject(new Error('the log is away')) },
+        jobs: { ...system.bus.jobs, lastEvent: () => Promise.reject(new Error('the log is away')) },
       },
     });
   const { endpoint_id } = await addEndpoint('/hook');

@@ -42,37 +42,67 @@ async function appendAtomically(
   nc: NatsConnection,
   requests: readonly AppendRequest[],
 ): Promise<number[] | undefined> {
-  const batchId = randomUUID();
-  const headersOf = (request: AppendRequest, index: number): MsgHdrs => {
-    const headers = guardOf(request);
-    headers.set('Nats-Batch-Id', batchId);
-    headers.set('Nats-Batch-Sequence', String(index + 1));
-    if (index === requests.length - 1) headers.set('Nats-Batch-Commit', '1');
-    return headers;
+  const outcome = await publishAtomically(nc, requests.map(eventMember));
+  return outcome.kind === 'stored' ? requests.map((_, each) => outcome.first + each) : undefined;
+}
+
+export interface BatchMember {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Its guard. */
+  readonly headers: MsgHdrs;
+}
+
+export function eventMember(request: AppendRequest): BatchMember {
+  const { ref, event, lane } = request;
+  return {
+    subject: eventSubject(ref, event, lane),
+    data: encodeEvent(event),
+    headers: guardOf(request),
   };
+}
+
+type BatchOutcome =
+  /** All of them, next to each other: `first` is the version of the first. */
+  | { readonly kind: 'stored'; readonly first: number }
+  /** None of them. */
+  | { readonly kind: 'refused'; readonly code: number }
+  /** There was no answer, so nobody knows. */
+  | { readonly kind: 'silent' };
+
+/** Publishes members of one atomic batch, at most MAX_BATCH. */
+export async function publishAtomically(
+  nc: NatsConnection,
+  members: readonly BatchMember[],
+): Promise<BatchOutcome> {
+  const batchId = randomUUID();
   try {
-    for (const [index, request] of requests.entries()) {
-      const subject = eventSubject(request.ref, request.event, request.lane);
-      const data = encodeEvent(request.event);
-      const headers = headersOf(request, index);
-      const isLast = index === requests.length - 1;
+    for (const [index, { subject, data, headers }] of members.entries()) {
+      const isLast = index === members.length - 1;
+      headers.set('Nats-Batch-Id', batchId);
+      headers.set('Nats-Batch-Sequence', String(index + 1));
+      if (isLast) headers.set('Nats-Batch-Commit', '1');
       // The server answers the first member, which opens the batch, and the last, which commits it.
       if (index > 0 && !isLast) {
         nc.publish(subject, data, { headers });
         continue;
       }
       const answer = await nc.request(subject, data, { headers, timeout: STEP_TIMEOUT_MS });
-      const ack =
-        answer.data.length === 0 ? {} : answer.json<{ error?: unknown; seq?: number; count?: number }>();
-      if (ack.error) return undefined;
-      if (!isLast) continue;
+      const ack = answer.data.length === 0 ? {} : answer.json<BatchAck>();
+      if (ack.error) return { kind: 'refused', code: ack.error.err_code ?? 0 };
       // The members of a batch are stored next to each other; `seq` is the last one's.
-      if (ack.seq === undefined || ack.count !== requests.length) return undefined;
-      const first = ack.seq - requests.length + 1;
-      return requests.map((_, each) => first + each);
+      if (isLast && ack.seq !== undefined && ack.count === members.length) {
+        return { kind: 'stored', first: ack.seq - members.length + 1 };
+      }
     }
   } catch {
-    return undefined;
+    // No answer in time, or no connection.
   }
-  return undefined;
+  return { kind: 'silent' };
+}
+
+interface BatchAck {
+  readonly error?: { readonly err_code?: number };
+  readonly seq?: number;
+  readonly count?: number;
 }

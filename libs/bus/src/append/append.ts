@@ -42,7 +42,7 @@ export interface Appender {
 export const GUARD_SEQUENCE = 'Nats-Expected-Last-Subject-Sequence';
 /** An append that is so late was held up by more than a pause. */
 const STOPPED_MS = 60_000;
-const GUARD_SUBJECT = 'Nats-Expected-Last-Subject-Sequence-Subject';
+export const GUARD_SUBJECT = 'Nats-Expected-Last-Subject-Sequence-Subject';
 
 /**
  * The only writer of `jobs.>`. Every append carries the job's version as its guard, with one guard string per job;

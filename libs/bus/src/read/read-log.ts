@@ -1,4 +1,4 @@
-import { JOBS_STREAM } from '@errand/contracts';
+import { JOBS_STREAM, TURNS_SUBJECT } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent } from './event-codec.ts';
@@ -31,6 +31,8 @@ export interface LogReader {
   >;
   /** As of this moment: what the leader has acknowledged is in it. @throws LogUnavailable */
   reach(): Promise<LogReach>;
+  /** The version of the newest event that is still there, 0 for none: what is behind it is about turns. @throws LogUnavailable */
+  lastEvent(): Promise<number>;
 }
 
 export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogReader {
@@ -41,13 +43,24 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
         filterSubjects: [],
         from: { afterPosition: afterVersion },
         pageSize,
-        read: ({ subject, data }, seq) => decodeEvent({ subject, seq, data }),
+        read: ({ subject, data }, seq) =>
+          subject === TURNS_SUBJECT ? undefined : decodeEvent({ subject, seq, data }),
       });
       for await (const { messages, remaining } of pages) {
         const version = messages.at(-1)?.position ?? afterVersion;
-        yield { decoded: messages.map(({ read }) => read), version, remaining };
+        const decoded = messages.flatMap(({ read }) => read ?? []);
+        yield { decoded, version, remaining };
       }
     },
+    lastEvent: () =>
+      orUnavailable(async () => {
+        const { state } = await jsm.streams.info(JOBS_STREAM);
+        for (let seq = state.last_seq; seq >= state.first_seq && state.messages > 0; seq--) {
+          const message = await jsm.streams.getMessage(JOBS_STREAM, { seq });
+          if (message && message.subject !== TURNS_SUBJECT) return seq;
+        }
+        return 0;
+      }),
     reach: () =>
       orUnavailable(async () => {
         const { state, config } = await jsm.streams.info(JOBS_STREAM);

@@ -18,6 +18,10 @@ export interface JobOptions {
   readonly startByS?: number | undefined;
   /** Seconds after which the job expires if it has not ended. */
   readonly finishByS?: number | undefined;
+  /** 1 to 9: where jobs of the tenant wait for their turn, higher ones go first. Default 5. */
+  readonly priority?: number | undefined;
+  /** Values of the action's concurrency keys, by their names, instead of those in the input. */
+  readonly concurrencyKeys?: Readonly<Record<string, string>> | undefined;
   /** Told of this job's end; default: for each of the four endings. */
   readonly webhook?:
     | {
@@ -86,6 +90,8 @@ const JOB: Members<JobOptions> = {
   startAfter: true,
   startByS: true,
   finishByS: true,
+  priority: true,
+  concurrencyKeys: true,
   webhook: true,
 };
 const RESOURCE = { resource: true } as const;
@@ -202,13 +208,15 @@ function randomKey(): string {
  * @throws UsageError for unknown options of the job, or options that are in the input too
  */
 function bodyOf(input: unknown = {}, options: JobOptions): unknown {
-  const { metadata, startAfter, startByS, finishByS, webhook } = options;
+  const { metadata, startAfter, startByS, finishByS, priority, concurrencyKeys, webhook } = options;
   checkOptions(webhook, WEBHOOK, 'webhook');
   const job = {
     metadata,
     start_after: instantOf(startAfter),
     start_by_s: startByS,
     finish_by_s: finishByS,
+    priority,
+    concurrency_keys: concurrencyKeys,
     webhook,
   };
   const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);

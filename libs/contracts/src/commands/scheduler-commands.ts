@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ActionContract } from '../action-contract.ts';
 import { Instant } from '../events/events.ts';
-import { ActionName, ContractId } from '../ids.ts';
+import { ActionName, ContractId, TenantId } from '../ids.ts';
 import type { CommandAnswer, CommandRequest } from './commands.ts';
 
 /*
@@ -71,10 +71,25 @@ const OpenJobsAnswer = z.discriminatedUnion('kind', [
   refused,
 ]);
 
+const RoomAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('room'), jobs: z.int().min(0) }),
+  /** It has not read the log so far. */
+  z.object({ kind: z.literal('unknown') }),
+  refused,
+]);
+
 export const SCHEDULER_COMMANDS = {
   announce: { request: Announcement, answer: AnnounceAnswer },
   withdraw: { request: Withdrawal, answer: WithdrawAnswer },
-  /** How many jobs wait for a later time and are in no consumer. */
+  /**
+   * How many more jobs of a tenant and an action may go to the executors without waiting for a turn, as of a version of
+   * the log or later.
+   */
+  room: {
+    request: z.object({ tenant_id: TenantId, action: ActionName, version: z.int().min(0) }),
+    answer: RoomAnswer,
+  },
+  /** How many jobs wait for a later time or for their turn, and are in no consumer. */
   waiting_jobs: { request: z.object({}), answer: OpenJobsAnswer },
 } as const;
 

@@ -30,6 +30,14 @@ export const Metadata = z
     'must be well-formed text',
   );
 
+/** Of all jobs of a tenant's action with this value under this name, `limit` may run at a time. */
+export const ConcurrencyKey = z.object({
+  name: z.string().min(1).max(64),
+  value: z.string().max(200),
+  limit: z.int().min(1),
+});
+export type ConcurrencyKey = z.infer<typeof ConcurrencyKey>;
+
 const JobRequested = z.object({
   tenant_id: TenantId,
   action: ActionName,
@@ -54,6 +62,9 @@ const JobRequested = z.object({
   finish_by: Instant,
   retry_of: JobId.optional(),
   webhook: JobWebhook.optional(),
+  /** 1 to 9. Where jobs of the tenant wait for their turn, higher ones go first. Default 5. */
+  priority: z.int().min(1).max(9).optional(),
+  concurrency: z.array(ConcurrencyKey).max(3).optional(),
 });
 
 /** The same attempt may start more than once: one that was handed over has not failed. */
@@ -74,7 +85,10 @@ const JobRetrying = z.object({ attempt, error: JobFault, retry_at: Instant });
 
 /** The job is to be run now. */
 const JobDue = z.object({
-  /** `start_after`, `retry` and `deferred`: that wait is over; `update`: the job is from before contracts had ids. */
+  /**
+   * `turn`: a job that was held has its turn; `start_after`, `retry` and `deferred`: that wait is over, and it has its turn;
+   * `update`: the job is from before contracts had ids.
+   */
   reason: z.string().min(1).max(64),
   contract_id: ContractId.optional(),
   /** The executor that stopped during an attempt and gave the job back; that attempt starts anew. */

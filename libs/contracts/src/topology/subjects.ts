@@ -8,6 +8,7 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   jobs.<tenant_id>.<action>.<job_id>.requested.<lane>.<contract_id>
  *   jobs.<tenant_id>.<action>.<job_id>.due.<lane>.<contract_id>
  *   jobs.<tenant_id>.<action>.<job_id>.<event>
+ *   turns.leader                                  claims and releases of the scheduler that gives jobs their turns
  *   stored.<a jobs subject>                       what JOBS has stored, announced to current listeners
  *   audit.<tenant_id>.<action>.<event>            a copy for the audit log, `requested` and `due` with what follows
  *   dead_letters.<consumer>                       what a consumer could not read
@@ -39,6 +40,12 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
+
+/**
+ * Where a scheduler says in JOBS that it leads the turns, at first and with each release. A release is guarded by the
+ * last such message, so that one that has lost the lead writes nothing. It is no event: audit log and readers pass it by.
+ */
+export const TURNS_SUBJECT = 'turns.leader';
 
 /** The four events that end a job, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
@@ -124,6 +131,11 @@ export function parseJobSubject(
   const [, tenantId, action, jobId, token = ''] = JOB_SUBJECT.exec(subject) ?? [];
   if (tenantId === undefined || action === undefined || jobId === undefined) return undefined;
   return { ref: { tenantId, action, jobId }, type: TYPE_OF.get(token) };
+}
+
+/** Whether a request waits for its turn. */
+export function isHeldSubject(subject: string): boolean {
+  return subject.split('.')[5] === 'held';
 }
 
 /** The type in a subject, or undefined for a subject that no writer of ours builds. */

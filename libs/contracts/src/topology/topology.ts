@@ -9,6 +9,7 @@ import {
   AUDIT_TRANSFORM,
   redriveSubject,
   storedSubject,
+  TURNS_SUBJECT,
   workOf,
 } from './subjects.ts';
 
@@ -85,7 +86,7 @@ const HOUR_NS = HOUR_MS * MS_NS;
 /**
  * Every stream there is.
  *
- *   JOBS          every event of every job. It refuses appends when it is full: better than dropping old ones. It also
+ *   JOBS          every event of every job, and what leads their turns. It refuses appends when it is full: better than dropping old ones. It also
  *                 announces what it has stored to current listeners (`storedSubject`), with its body.
  *   AUDIT         the same events, kept long, under subjects without job ids: a subject costs the server memory, so JOBS
  *                 is kept short, while AUDIT has few subjects. It follows JOBS within a fraction of a second.
@@ -103,7 +104,7 @@ export function streams(settings: TopologySettings) {
     {
       ...common,
       name: JOBS_STREAM,
-      subjects: [ALL_JOB_EVENTS],
+      subjects: [ALL_JOB_EVENTS, TURNS_SUBJECT],
       discard: 'new',
       max_age: settings.jobsMaxAgeHours * HOUR_NS,
       max_bytes: settings.jobsMaxBytes,

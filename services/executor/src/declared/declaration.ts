@@ -94,6 +94,7 @@ export const Declaration = z.strictObject({
   result: jsonSchema.default({}),
   timeout_s: seconds.default(600),
   concurrency: z.int().min(1).max(10_000).optional(),
+  concurrency_keys: ActionContract.shape.concurrency_keys,
   retry: z
     .strictObject({
       max_attempts: z.int().min(1).default(3),

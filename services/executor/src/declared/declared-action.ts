@@ -25,6 +25,9 @@ export function declaredAction(declared: Declared): Action {
       resource,
       input_schema,
       result_schema,
+      ...(declaration.concurrency_keys === undefined
+        ? {}
+        : { concurrency_keys: declaration.concurrency_keys }),
       max_attempts: retry.max_attempts,
       timeout_ms: timeoutMs,
     },

@@ -120,7 +120,7 @@ async function request(
   const { caller, jobId, nowMs } = sent;
   c.env.jobId = jobId;
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
-  const { appendTimeoutMs, inlinePayloadBytes, logRoom, bus } = deps.runs;
+  const { appendTimeoutMs, inlinePayloadBytes, logRoom, turns } = deps.runs;
   const { tenantId } = caller;
   const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
   logRoom.admitRuns({ jobs: 1, bytes: Math.min(bytes, inlinePayloadBytes) });
@@ -128,7 +128,7 @@ async function request(
   const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
   // Whoever calls the webhook must find what to sign with.
   if (order.webhook) await ensureJobSigner(deps.webhooks, caller.tenantId);
-  const outcome = await bus.jobs.append(append);
+  const outcome = await turns.append(append);
   if (outcome.kind === 'conflict') return undefined;
   return { jobId, version: outcome.version, createdAt: append.event.time };
 }

@@ -41,9 +41,6 @@ export function readJobWebhook(
 }
 
 const wholeSeconds = z.int().min(1);
-const unsupported = z
-  .custom(() => false, { error: 'is not supported', params: { code: 'unsupported' } })
-  .optional();
 
 /** Postgres cannot look into JSON text that has a NUL in it. */
 export const SentMetadata = Metadata.refine(
@@ -59,7 +56,10 @@ export const JobOptions = z.strictObject({
   /** Seconds from `start_after`, or from the request without one. */
   start_by_s: wholeSeconds.optional(),
   finish_by_s: wholeSeconds.optional(),
-  priority: unsupported,
+  /** 1 to 9; the higher, the sooner, among jobs of the tenant that wait for their turn. Default 5. */
+  priority: z.int().min(1).max(9).optional(),
+  /** Values of the action's concurrency keys, instead of those in the input. */
+  concurrency_keys: z.record(z.string().max(64), z.string().max(1_000)).optional(),
   webhook: JobWebhookOption.optional(),
 });
 export type JobOptions = z.infer<typeof JobOptions>;

@@ -46,7 +46,7 @@ export interface RequestOrigin {
  * which readers recognize it without a check of the whole.
  */
 export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrigin): AppendRequest {
-  const { contract, resource, metadata, times, source, retryOf, webhook } = order;
+  const { contract, resource, metadata, times, source, retryOf, webhook, priority, concurrency } = order;
   const asked = order.inputRef ? { input_ref: order.inputRef } : { input: order.input };
   const { tenantId, name } = origin.caller;
   const decision = decide(
@@ -65,6 +65,8 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
         ...times,
         ...(retryOf === undefined ? {} : { retry_of: retryOf }),
         ...(webhook === undefined ? {} : { webhook }),
+        ...(priority === undefined ? {} : { priority }),
+        ...(concurrency === undefined ? {} : { concurrency }),
       },
     },
     undefined,
@@ -80,7 +82,6 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
       source: '/errand/gateway',
     }),
     expectedVersion: 0,
-    lane: 'fast',
     deadlineMs: origin.appendTimeoutMs,
   };
 }

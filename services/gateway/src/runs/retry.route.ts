@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { PayloadBroken } from '@errand/bus';
-import { type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
+import { type ConcurrencyKey, type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
 import { isEnded, requestIn } from '@errand/domain';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
@@ -20,6 +20,7 @@ import { jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named, refTo } from '../openapi/schemas.ts';
 import { acceptJob, answerAccepted } from './accept-job.ts';
+import { concurrencyOf } from './concurrency-keys.ts';
 import { answerOrReplay } from './idempotency.ts';
 import { type JobLife, jobTimesOf } from './job-options.ts';
 import { findAccepted } from './run-answers.ts';
@@ -113,6 +114,8 @@ async function checkAndAccept(
     source: 'retry',
     retryOf: jobId,
     webhook: request.webhook,
+    priority: request.priority,
+    concurrency: concurrencyOf(entry.contract, input, valuesOf(request.concurrency)),
   };
   return acceptJob(c, deps, {
     order,
@@ -123,6 +126,11 @@ async function checkAndAccept(
     nowMs,
     actionPath: `/v2/tenants/${tenantId}${resource}/${request.action}`,
   });
+}
+
+/** The values that the ended job had, by the names of their keys. */
+function valuesOf(keys: readonly ConcurrencyKey[] = []): Record<string, string> {
+  return Object.fromEntries(keys.map(({ name, value }) => [name, value]));
 }
 
 function timesOf({ maxLifeMs, defaultLifeMs }: JobLife, nowMs: number): JobOrder['times'] {

@@ -1,9 +1,10 @@
-import type { ActionContract, InputError, JobWebhook, PayloadRef } from '@errand/contracts';
+import type { ActionContract, ConcurrencyKey, InputError, JobWebhook, PayloadRef } from '@errand/contracts';
 import type { CheckSteps } from '@errand/json-schema';
 import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { checkBody } from '../http/body-errors.ts';
 import { Refusal } from '../http/problem.ts';
 import type { UrlRules } from '../webhooks/endpoints/endpoint-url.ts';
+import { concurrencyOf, unknownKeys } from './concurrency-keys.ts';
 import { type JobLife, JobOptions, type JobTimes, jobTimesOf, readJobWebhook } from './job-options.ts';
 
 /** A job that may be requested: all of it has been checked. */
@@ -18,6 +19,10 @@ export interface JobOrder {
   readonly source: 'api' | 'retry';
   readonly retryOf?: string;
   readonly webhook?: JobWebhook | undefined;
+  /** 1 to 9, where jobs of the tenant wait for their turn: higher ones go first. */
+  readonly priority?: number | undefined;
+  /** Of which its contract allows so many jobs at a time. */
+  readonly concurrency?: ConcurrencyKey[] | undefined;
 }
 
 export type CheckedOrder =
@@ -59,11 +64,22 @@ export function checkRunBody(
   if (options.kind === 'invalid') return { kind: 'invalid', errors: both(options.errors, inputErrors) };
   if (inputErrors.length > 0) return { kind: 'invalid', errors: inputErrors };
   const { entry, resource } = context;
-  const { metadata, times, webhook } = options;
+  const { metadata, times, webhook, priority, keys } = options;
   const { contract } = entry;
+  const concurrency = concurrencyOf(contract, body, keys);
   return {
     kind: 'order',
-    order: { contract, resource, input: body, metadata, times, source: 'api', webhook },
+    order: {
+      contract,
+      resource,
+      input: body,
+      metadata,
+      times,
+      source: 'api',
+      webhook,
+      priority,
+      concurrency,
+    },
   };
 }
 
@@ -73,23 +89,27 @@ function* both(first: Iterable<InputError>, second: Iterable<InputError>): Itera
 }
 
 type CheckedOptions =
-  | ({ readonly kind: 'options' } & Pick<JobOrder, 'metadata' | 'times' | 'webhook'>)
+  | ({ readonly kind: 'options' } & Pick<JobOrder, 'metadata' | 'times' | 'webhook' | 'priority'> & {
+        readonly keys: Readonly<Record<string, string>> | undefined;
+      })
   | { readonly kind: 'invalid'; readonly errors: Iterable<InputError> };
 
 const NO_OPTIONS: { kind: 'valid'; value: JobOptions } = { kind: 'valid', value: {} };
 
 /** `sent` is undefined where there are none. */
-function checkOptions(sent: unknown, limits: OrderLimits & { nowMs: number }): CheckedOptions {
+function checkOptions(sent: unknown, context: OrderContext): CheckedOptions {
   const options = sent === undefined ? NO_OPTIONS : checkBody(JobOptions, sent, '/_job');
   if (options.kind === 'invalid') return options;
-  const { metadata = {}, webhook: asked } = options.value;
-  const timed = jobTimesOf(options.value, limits);
-  const webhook = asked && readJobWebhook(asked, limits);
-  if (timed.kind === 'invalid' || webhook?.kind === 'invalid') {
+  const { metadata = {}, webhook: asked, priority, concurrency_keys: keys } = options.value;
+  const timed = jobTimesOf(options.value, context);
+  const webhook = asked && readJobWebhook(asked, context);
+  const unknown = unknownKeys(context.entry.contract, keys);
+  if (timed.kind === 'invalid' || webhook?.kind === 'invalid' || unknown.length > 0) {
     const errors = [timed, webhook].flatMap((each) => (each?.kind === 'invalid' ? each.errors : []));
+    errors.push(...unknown);
     return { kind: 'invalid', errors };
   }
-  return { kind: 'options', metadata, times: timed.times, webhook: webhook?.webhook };
+  return { kind: 'options', metadata, times: timed.times, webhook: webhook?.webhook, priority, keys };
 }
 
 /** @throws Refusal bad_contract, nested_too_deeply */

@@ -7,6 +7,7 @@ import type { WebhooksGroup } from '../webhooks/webhooks-group.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { StoreInputDeps } from './request-job.ts';
 import type { OrderLimits } from './run-options.ts';
+import type { RunTurns } from './run-turns.ts';
 
 /** For handlers that request jobs. */
 export interface RunsGroup {
@@ -24,6 +25,7 @@ interface Runs extends StoreInputDeps, OrderLimits {
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
   readonly logRoom: LogRoom;
+  readonly turns: RunTurns;
   readonly now: () => number;
   readonly appendTimeoutMs: number;
   /** For how long a payload is kept after it was stored. */

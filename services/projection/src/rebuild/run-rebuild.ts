@@ -29,7 +29,7 @@ export interface RebuildDeps {
   /** Holds the lock of rebuilds. */
   readonly session: DbSession;
   readonly bus: { readonly audit: Pick<Bus['audit'], 'read' | 'version' | 'firstVersion'> } & {
-    readonly jobs: Pick<Bus['jobs'], 'readAll' | 'reach'>;
+    readonly jobs: Pick<Bus['jobs'], 'readAll' | 'reach' | 'lastEvent'>;
   };
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -97,7 +97,11 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
     async readOn(): Promise<void> {
       const { firstVersion } = await bus.jobs.reach();
       if (firstVersion !== undefined && firstVersion > place.version + 1) {
-        throw new LogUnavailable('the audit log is behind what the log still holds');
+        if ((await bus.audit.version()) < (await bus.jobs.lastEvent())) {
+          throw new LogUnavailable('the audit log is behind what the log still holds');
+        }
+        // What has left the log was no event.
+        place = { ...place, version: firstVersion - 1 };
       }
       for await (const page of bus.jobs.readAll({ afterVersion: place.version, pageSize })) {
         signal.throwIfAborted();

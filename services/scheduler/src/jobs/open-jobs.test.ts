@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createOpenJobs } from './open-jobs.ts';
 
+const PLACE = { storedMs: 0, isHeld: false };
+
 test('what is open, and until when it waits, is what folding all of its events says', () => {
   fc.assert(
     fc.property(anyFacts, (facts) => {
@@ -13,7 +15,7 @@ test('what is open, and until when it waits, is what folding all of its events s
       // The log holds a job's first event first.
       fc.pre(first === 0 && events.filter(({ event }) => event.type === 'JobRequested').length <= 1);
       const open = createOpenJobs();
-      for (const event of events) open.take(event);
+      for (const event of events) open.take(event, PLACE);
       const phase = foldJob(events)?.phase.value;
       const job = open.get(events[0]?.ref.jobId ?? '');
       const ended = events.findIndex(({ event }) => isEndingType(event.type));
@@ -36,7 +38,7 @@ test('jobs are due in the order of their instants, each once, and again when the
   fc.assert(
     fc.property(fc.array(fc.nat(50), { minLength: 1, maxLength: 60 }), (offsets) => {
       const open = createOpenJobs();
-      for (const [place, offset] of offsets.entries()) open.take(requestAt(place, offset));
+      for (const [place, offset] of offsets.entries()) open.take(requestAt(place, offset), PLACE);
       const seen: string[] = [];
       for (let now = 0; now <= 50; now++) {
         for (const { ref } of open.due(now, 100)) seen.push(ref.jobId);
@@ -53,11 +55,11 @@ test('jobs are due in the order of their instants, each once, and again when the
 test('jobs are counted by contract, until they end', () => {
   const open = createOpenJobs();
   const first = requestAt(1, 5);
-  open.take(first);
-  open.take(requestAt(2, 5));
+  open.take(first, PLACE);
+  open.take(requestAt(2, 5), PLACE);
   expect(open.countOf('add', 'c1')).toBe(2);
   expect(open.countOf('add', 'c2')).toBe(0);
-  open.end(first.ref.jobId);
+  open.end(first.ref.jobId, 0);
   expect(open.countOf('add', 'c1')).toBe(1);
   expect([...open.withoutContract()]).toEqual([]);
 });

@@ -1,8 +1,28 @@
-import { isEndingType, type JobRef, type RecordedEvent } from '@errand/contracts';
+import { type ConcurrencyKey, isEndingType, type JobRef, type RecordedEvent } from '@errand/contracts';
+import { createHeap } from '../heap.ts';
+import { createTurnQueues, NO_TURN_LIMITS, type TurnLimits, type TurnQueues } from '../turns/turn-queues.ts';
 
-/** A job that has not ended, as far as time moves it on. Instants are Unix milliseconds. */
+/** Where a job that has not ended stands. */
+export type Standing =
+  /** It waits for a time: `start_after`, or the next attempt. */
+  | 'waiting'
+  /** It waits for its turn. */
+  | 'held'
+  /** It is for the executors: since its request, by a hand-over, */
+  | 'direct'
+  /** or since it had its turn. */
+  | 'released'
+  /** An attempt holds a slot, */
+  | 'running'
+  /** or waits for something outside, without one. */
+  | 'deferred';
+
+/** A job that has not ended, as far as time and turns move it on. Instants are Unix milliseconds. */
 export interface OpenJob {
   readonly ref: JobRef;
+  readonly standing: Standing;
+  /** Of the newest event that moved it. */
+  readonly version: number;
   /** Undefined for a job from before contracts had ids. */
   readonly contractId: string | undefined;
   readonly finishBy: number;
@@ -10,20 +30,33 @@ export interface OpenJob {
   readonly startBy: number | undefined;
   /** When its wait is over; undefined for a job that waits for no time. */
   readonly wakeAt: number | undefined;
+  /** What it waited for, and will be due for. */
+  readonly reason: 'turn' | 'start_after' | 'retry';
   /** Who runs its attempt; undefined for one that is queued. */
   readonly executorId: string | undefined;
+  readonly priority: number;
+  readonly keys: readonly ConcurrencyKey[];
+}
+
+/** Where in the log an event is. `isHeld`: of a request that waits for its turn. */
+export interface LogPlace {
+  readonly storedMs: number;
+  readonly isHeld: boolean;
 }
 
 /**
- * The jobs that have not ended, folded from the log in its order. It takes some 300 bytes a job; the log tells the rest
+ * The jobs that have not ended, folded from the log in its order. It takes some 400 bytes a job; the log tells the rest
  * once a job's time has come.
  */
 export interface OpenJobs {
-  take(event: RecordedEvent): void;
-  /** Forgets a job that has ended. */
-  end(jobId: string): void;
+  take(event: RecordedEvent, place: LogPlace): void;
+  /** Forgets a job that has ended. Unix milliseconds. */
+  end(jobId: string, atMs: number): void;
   get(jobId: string): OpenJob | undefined;
-  /** Takes out jobs whose wait is over or whose deadline has passed, at most `limit`. Each comes once, unless put back. */
+  /**
+   * Takes out jobs whose wait is over or whose deadline has passed, at most `limit`. Each comes once, unless put back. Those
+   * that only have to wait for their turn from now on do so, and do not come.
+   */
   due(nowMs: number, limit: number): OpenJob[];
   /** The nearest instant at which a job may be due; Infinity for none. */
   nextAtMs(): number;
@@ -31,40 +64,60 @@ export interface OpenJobs {
   onNearer(listener: () => void): void;
   /** Lets a job come again at an instant, if it has not ended. */
   putBack(jobId: string, atMs: number): void;
+  /** Those whose turn it is, at most `limit`. They count as released from now on, until `hold` takes that back. */
+  release(limit: number): OpenJob[];
+  /** Lets a job wait for its turn again that was released, unless the log has moved it since. */
+  hold(released: OpenJob): void;
+  readonly turns: Pick<TurnQueues, 'relimit' | 'roomOf'>;
   /** How many have a contract. */
   countOf(action: string, contractId: string): number;
-  /** How many wait for a time to come. */
+  /** How many wait for a time to come or for their turn: no consumer has them. */
   waiting(): number;
   /** Jobs from before contracts had ids. */
   withoutContract(): Iterable<OpenJob>;
 }
 
-export function createOpenJobs(): OpenJobs {
+const DEFAULT_PRIORITY = 5;
+
+interface Limits {
+  readonly limitsOf: (tenantId: string) => TurnLimits;
+  readonly isPaused: (action: string) => boolean;
+  /** Called when it may be the turn of a job. */
+  readonly onReady: () => void;
+}
+
+const NO_LIMITS: Limits = { limitsOf: () => NO_TURN_LIMITS, isPaused: () => false, onReady: () => {} };
+
+export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   const open = new Map<string, OpenJob>();
   const old = new Map<string, OpenJob>();
   const counts = new Map<string, number>();
   let tellNearer = () => {};
   const queue = createTimeQueue(() => tellNearer());
   let waiting = 0;
+  const turns = createTurnQueues({ ...limits, current: (jobId) => open.get(jobId) });
 
-  function set(job: OpenJob): void {
+  function set(job: OpenJob, atMs: number): void {
     const { jobId } = job.ref;
-    remove(jobId);
+    const before = open.get(jobId);
+    if (before) count(before, -1);
     open.set(jobId, job);
     count(job, 1);
-    queue.add(nextOf(job), jobId);
+    turns.move(before, job, atMs);
+    if (!before || nextOf(before) !== nextOf(job)) queue.add(nextOf(job), jobId);
   }
 
-  function remove(jobId: string): void {
+  function remove(jobId: string, atMs: number): void {
     const job = open.get(jobId);
     if (!job) return;
     open.delete(jobId);
     count(job, -1);
+    turns.move(job, undefined, atMs);
   }
 
   function count(job: OpenJob, by: 1 | -1): void {
-    const { ref, contractId, wakeAt } = job;
-    if (wakeAt !== undefined) waiting += by;
+    const { ref, contractId, standing, wakeAt } = job;
+    if (wakeAt !== undefined || standing === 'held') waiting += by;
     if (contractId === undefined) {
       if (by > 0) old.set(ref.jobId, job);
       else old.delete(ref.jobId);
@@ -77,31 +130,51 @@ export function createOpenJobs(): OpenJobs {
   }
 
   return {
-    take({ ref, event }) {
-      if (isEndingType(event.type)) return remove(ref.jobId);
-      if (event.type === 'JobRequested') return set(requested(ref, event.data));
+    take({ ref, version, event }, { storedMs, isHeld }) {
+      if (isEndingType(event.type)) return remove(ref.jobId, storedMs);
+      if (event.type === 'JobRequested') {
+        return set(requested(ref, event.data, { version, isHeld }), storedMs);
+      }
       if (event.type === 'JobCarried') {
         const { request, next_at, attempt } = event.data;
-        const job = requested(ref, request);
-        const startBy = attempt === 0 ? job.startBy : undefined;
-        return set({ ...job, startBy, wakeAt: Date.parse(next_at) });
+        const job = requested(ref, request, { version, isHeld: false });
+        const begun = attempt === 0 ? {} : ({ startBy: undefined, reason: 'retry' } as const);
+        return set({ ...job, ...begun, standing: 'waiting', wakeAt: Date.parse(next_at) }, storedMs);
       }
       const job = open.get(ref.jobId);
       if (!job) return;
+      const moved = { ...job, version };
       switch (event.type) {
         case 'JobStarted':
-          return set({ ...job, startBy: undefined, wakeAt: undefined, executorId: event.data.executor_id });
-        case 'JobRetrying':
-          return set({ ...job, wakeAt: Date.parse(event.data.retry_at), executorId: undefined });
+          return set(
+            {
+              ...moved,
+              standing: 'running',
+              startBy: undefined,
+              wakeAt: undefined,
+              executorId: event.data.executor_id,
+            },
+            storedMs,
+          );
+        case 'JobRetrying': {
+          const wakeAt = Date.parse(event.data.retry_at);
+          return set(
+            { ...moved, standing: 'waiting', reason: 'retry', wakeAt, executorId: undefined },
+            storedMs,
+          );
+        }
         case 'JobDeferred':
-          return set({ ...job, wakeAt: Date.parse(event.data.until) });
+          return set({ ...moved, standing: 'deferred', wakeAt: Date.parse(event.data.until) }, storedMs);
         case 'JobDue': {
           const contractId = job.contractId ?? event.data.contract_id;
-          return set({ ...job, contractId, wakeAt: undefined, executorId: undefined });
+          const hadTurn =
+            job.standing === 'held' || job.standing === 'waiting' || job.standing === 'released';
+          const standing = hadTurn ? 'released' : 'direct';
+          return set({ ...moved, standing, contractId, wakeAt: undefined, executorId: undefined }, storedMs);
         }
         case 'JobCancelRequested':
           // A deferred attempt is resumed at once, so that it can be stopped.
-          return job.wakeAt === undefined ? undefined : set({ ...job, wakeAt: 0 });
+          return set(job.wakeAt === undefined ? moved : { ...moved, wakeAt: 0 }, storedMs);
       }
     },
     end: remove,
@@ -113,7 +186,9 @@ export function createOpenJobs(): OpenJobs {
         if (!entry) break;
         const job = open.get(entry.jobId);
         // A job that has moved on has another entry.
-        if (job && (entry.isPutBack || nextOf(job) === entry.atMs)) jobs.push(job);
+        if (!job || (!entry.isPutBack && nextOf(job) !== entry.atMs)) continue;
+        if (isOnlyWaiting(job, nowMs)) set({ ...job, standing: 'held', wakeAt: undefined }, nowMs);
+        else jobs.push(job);
       }
       return jobs;
     },
@@ -124,6 +199,19 @@ export function createOpenJobs(): OpenJobs {
     putBack(jobId, atMs) {
       if (open.has(jobId)) queue.add(atMs, jobId, true);
     },
+    release: (limit) => {
+      const released: OpenJob[] = [];
+      turns.next(limit, (job) => {
+        const after = { ...job, standing: 'released' } as const;
+        set(after, 0);
+        released.push(after);
+      });
+      return released;
+    },
+    hold(released) {
+      if (open.get(released.ref.jobId) === released) set({ ...released, standing: 'held' }, 0);
+    },
+    turns,
     countOf: (action, contractId) => counts.get(keyOf(action, contractId)) ?? 0,
     waiting: () => waiting,
     withoutContract: () => old.values(),
@@ -133,16 +221,34 @@ export function createOpenJobs(): OpenJobs {
 function requested(
   ref: JobRef,
   data: Extract<RecordedEvent['event'], { type: 'JobRequested' }>['data'],
+  { version, isHeld }: { version: number; isHeld: boolean },
 ): OpenJob {
-  const { contract_id: contractId, finish_by, start_by, start_after } = data;
+  const { contract_id: contractId, finish_by, start_by, start_after, priority, concurrency } = data;
+  const wakeAt = start_after === undefined ? undefined : Date.parse(start_after);
   return {
     ref,
+    standing: wakeAt !== undefined ? 'waiting' : isHeld ? 'held' : 'direct',
+    version,
     contractId,
     finishBy: Date.parse(finish_by),
     startBy: start_by === undefined ? undefined : Date.parse(start_by),
-    wakeAt: start_after === undefined ? undefined : Date.parse(start_after),
+    wakeAt,
+    reason: wakeAt === undefined ? 'turn' : 'start_after',
     executorId: undefined,
+    priority: priority ?? DEFAULT_PRIORITY,
+    keys: concurrency ?? NO_KEYS,
   };
+}
+
+const NO_KEYS: readonly ConcurrencyKey[] = [];
+
+/** Whether its wait is over, and nothing else is to be done. */
+function isOnlyWaiting(
+  { standing, contractId, wakeAt, finishBy, startBy = finishBy }: OpenJob,
+  nowMs: number,
+): boolean {
+  const isOver = wakeAt !== undefined && wakeAt > 0 && wakeAt <= nowMs;
+  return standing === 'waiting' && isOver && contractId !== undefined && Math.min(finishBy, startBy) > nowMs;
 }
 
 function nextOf({ finishBy, startBy = finishBy, wakeAt = finishBy }: OpenJob): number {
@@ -159,43 +265,18 @@ interface TimeEntry {
   readonly isPutBack: boolean;
 }
 
-/** A binary heap: the nearest instant first. `onNearer` is called when there is a nearer one than before. */
+/** The nearest instant first. `onNearer` is called when there is a nearer one than before. */
 function createTimeQueue(onNearer: () => void) {
-  const heap: TimeEntry[] = [];
-  const at = (place: number) => heap[place]?.atMs ?? Number.POSITIVE_INFINITY;
-  function swap(a: number, b: number): void {
-    const [left, right] = [heap[a], heap[b]];
-    if (!left || !right) return;
-    heap[a] = right;
-    heap[b] = left;
-  }
+  const heap = createHeap<TimeEntry>((a, b) => a.atMs < b.atMs);
+  const nearest = () => heap.peek()?.atMs ?? Number.POSITIVE_INFINITY;
   return {
     add(atMs: number, jobId: string, isPutBack = false): void {
-      const isNearer = atMs < at(0);
-      heap.push({ atMs, jobId, isPutBack });
-      for (let place = heap.length - 1; place > 0; ) {
-        const parent = (place - 1) >> 1;
-        if (at(parent) <= at(place)) break;
-        swap(parent, place);
-        place = parent;
-      }
+      const isNearer = atMs < nearest();
+      heap.add({ atMs, jobId, isPutBack });
       if (isNearer) onNearer();
     },
-    nearest: () => at(0),
+    nearest,
     /** The nearest, if its instant has come. */
-    takeUntil(nowMs: number): TimeEntry | undefined {
-      const [first] = heap;
-      if (!first || first.atMs > nowMs) return undefined;
-      const last = heap.pop();
-      if (heap.length === 0 || !last) return first;
-      heap[0] = last;
-      for (let place = 0; ; ) {
-        const left = 2 * place + 1;
-        const child = at(left + 1) < at(left) ? left + 1 : left;
-        if (at(child) >= at(place)) return first;
-        swap(child, place);
-        place = child;
-      }
-    },
+    takeUntil: (nowMs: number) => (nearest() <= nowMs ? heap.take() : undefined),
   };
 }

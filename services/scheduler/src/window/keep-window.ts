@@ -69,7 +69,7 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
   return {
     async look() {
       // Asked for in this order: what the others have settled by then may be more than what this process has read.
-      const settled = await settledVersions(deps, needed.version);
+      const settled = await settledVersions(deps, { read: needed.readTo, lastEvent: needed.version });
       if (!settled) return undefined;
       const window = await bus.jobs.readWindow();
       if (window.firstVersion > restoredTo) await restoreLost(window, deps);
@@ -95,7 +95,7 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
 /** Up to where every reader of all events has settled them; undefined as long as there is no read model. */
 async function settledVersions(
   { bus, positions }: Pick<WindowDeps, 'bus' | 'positions'>,
-  read: number,
+  { read, lastEvent }: { read: number; lastEvent: number },
 ): Promise<{ version: number; pin: Pin } | undefined> {
   const [projection, webhooks, audit] = await Promise.all([
     positions.get(PROJECTION_READER.name),
@@ -105,7 +105,8 @@ async function settledVersions(
   if (!projection) return undefined;
   const settled: [Pin, number][] = [
     ['scheduler', read],
-    ['audit', audit],
+    // It passes by what is no event.
+    ['audit', audit >= lastEvent ? Math.max(audit, read) : audit],
     ['projection', projection.version],
   ];
   // Where there is no such service, nobody waits for it.

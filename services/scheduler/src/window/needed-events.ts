@@ -18,8 +18,12 @@ export interface NeededEvents {
   from(settledVersion: number): { version: number; openJob: string | undefined };
   /** The oldest jobs that have not ended, in their order, whose first event was stored before a time. */
   openBefore(storedMs: number): Iterable<string>;
-  /** The newest version taken. */
+  /** Takes what is no event of a job. */
+  pass(version: number): void;
+  /** The version of the newest event taken. */
   readonly version: number;
+  /** The newest version taken or passed. */
+  readonly readTo: number;
 }
 
 interface Entry {
@@ -38,6 +42,7 @@ export function createNeededEvents(): NeededEvents {
   let row: Entry[] = [];
   let front = 0;
   let newest = 0;
+  let readTo = 0;
 
   function leave(jobId: string, version: number): void {
     const entry = open.get(jobId);
@@ -48,6 +53,7 @@ export function createNeededEvents(): NeededEvents {
   return {
     take(jobId, type, { version, storedMs }) {
       newest = version;
+      readTo = version;
       if (isEndingType(type) || type === 'JobCarried') leave(jobId, version);
       if ((type !== 'JobRequested' && type !== 'JobCarried') || open.has(jobId)) return;
       const entry = { jobId, version, storedMs, goneAt: 0 };
@@ -73,8 +79,14 @@ export function createNeededEvents(): NeededEvents {
         if (entry.goneAt === 0) yield entry.jobId;
       }
     },
+    pass(version) {
+      readTo = version;
+    },
     get version() {
       return newest;
+    },
+    get readTo() {
+      return readTo;
     },
   };
 }

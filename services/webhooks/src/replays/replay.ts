@@ -42,7 +42,7 @@ export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus' | 'move'> {
   readonly bus: IntakeDeps['bus'] & {
     readonly audit: Pick<Bus['audit'], 'read' | 'version' | 'positionBefore'>;
   } & {
-    readonly jobs: Pick<Bus['jobs'], 'reach'>;
+    readonly jobs: Pick<Bus['jobs'], 'lastEvent'>;
   };
   readonly now: () => number;
   /** A replay adds deliveries only while its endpoint has fewer than this pending. */
@@ -212,9 +212,9 @@ async function readEndings(
   { tenant_id: tenantId, cursor }: ReplayRow,
   { sinceMs, limit, bus }: { sinceMs: number; limit: number; bus: ReplayDeps['bus'] },
 ): Promise<{ entries: AuditEntry[]; isLast: boolean }> {
-  const { lastVersion } = await bus.jobs.reach();
+  const lastEvent = await bus.jobs.lastEvent();
   // The audit log follows JOBS; what it lacks so far comes with another page.
-  const hasAll = (await bus.audit.version()) >= lastVersion;
+  const hasAll = (await bus.audit.version()) >= lastEvent;
   const afterPosition =
     cursor === null
       ? undefined

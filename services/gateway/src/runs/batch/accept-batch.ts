@@ -89,7 +89,7 @@ async function request(deps: RunDeps, sent: SentBatch, record: IdempotencyRecord
   deps.runs.logRoom.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
   const appends = await sent.appendsOf(wanted, (place) => batchJobId(record.job_id, place));
   if (sent.hasWebhooks) await ensureJobSigner(deps.webhooks, tenantId);
-  const outcomes = await deps.runs.bus.jobs.appendBatch(appends);
+  const outcomes = await deps.runs.turns.appendBatch(appends);
   // What was requested before the contract changed is there, even if it would be refused today.
   const known = new Set([...refused, ...wanted]);
   const others = placesOf(sent).filter((place) => !known.has(place));

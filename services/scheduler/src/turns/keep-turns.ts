@@ -1,0 +1,183 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Bus, type Lead, LogUnavailable } from '@errand/bus';
+import { toJobEvent } from '@errand/contracts';
+import { dueOf, foldJob, isEnded } from '@errand/domain';
+import type { Logger } from '@errand/runtime';
+import type { OpenJob, OpenJobs } from '../jobs/open-jobs.ts';
+
+export interface TurnDeps {
+  readonly bus: {
+    readonly turns: Bus['turns'];
+    readonly jobs: Pick<Bus['jobs'], 'append' | 'read' | 'reach'>;
+  };
+  readonly open: Pick<OpenJobs, 'release' | 'hold' | 'end'>;
+  /** The version up to which the log has been read; undefined until all has that it held at the start. */
+  readonly readTo: () => number | undefined;
+  /** Unix milliseconds by the clock of the log's server. */
+  readonly now: () => number;
+  readonly schedulerId: string;
+  /** For how long a leader that does not answer keeps the lead, in milliseconds. */
+  readonly leaseMs: number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly onReleased: (jobs: number) => void;
+}
+
+export interface TurnKeeper {
+  /** It may be somebody's turn. */
+  wake(): void;
+  readonly isLeading: boolean;
+  /** Resolves once the signal has fired and all is done. */
+  readonly done: Promise<void>;
+}
+
+const BATCH = 250;
+/** So long more jobs are waited for that may be released in the same batch. */
+const LINGER_MS = 1;
+const FOLLOW_MS = 500;
+const AGAIN_MS = 250;
+/** How often to look whether the log has been read so far. */
+const READ_MS = 5;
+/** So often a batch is refused as a whole before its jobs are looked at one by one. */
+const MAX_REFUSALS = 2;
+
+/**
+ * Releases jobs as their turns come, while this process leads; follows otherwise. The lead is a message in the log that each
+ * release is guarded by (`libs/bus/src/turns`), so no release of a former leader is stored, and limits hold.
+ */
+export function keepTurns(deps: TurnDeps): TurnKeeper {
+  const { bus, open, readTo, schedulerId, leaseMs, log, signal, onReleased } = deps;
+  let lead: Lead | undefined;
+  let leading: Disposable | undefined;
+  let heardAt = performance.now();
+  let refusals = 0;
+  const alarm = createAlarm(signal);
+
+  async function follow(): Promise<void> {
+    const said = await bus.turns.askLeader();
+    if (said === 'alive') heardAt = performance.now();
+    if (said === 'alive' || (said === 'silent' && performance.now() - heardAt < leaseMs)) {
+      return alarm.sleep(FOLLOW_MS);
+    }
+    const version = await bus.turns.claimTurns(schedulerId);
+    heardAt = performance.now();
+    // What a former leader has released counts.
+    if (version === undefined || !(await hasRead(version))) return;
+    lead = { schedulerId, version };
+    leading = bus.turns.leadTurns();
+    log.info({ version }, 'turns_led');
+  }
+
+  function stepDown(): void {
+    if (lead) log.warn({ version: lead.version }, 'turns_lost');
+    leading?.[Symbol.dispose]();
+    leading = undefined;
+    lead = undefined;
+    heardAt = performance.now();
+  }
+
+  /** False once the signal has fired. */
+  async function hasRead(version: number): Promise<boolean> {
+    while (!signal.aborted && (readTo() ?? 0) < version) await alarm.sleep(READ_MS);
+    return !signal.aborted;
+  }
+
+  async function releaseNext(own: Lead): Promise<void> {
+    const jobs = open.release(refusals > MAX_REFUSALS ? 1 : BATCH);
+    if (jobs.length === 0) {
+      await alarm.rings();
+      return alarm.sleep(LINGER_MS);
+    }
+    const outcome = await bus.turns.releaseTurns(own, jobs.map(requestOf));
+    if (outcome.kind === 'released') {
+      lead = outcome.lead;
+      refusals = 0;
+      onReleased(jobs.length);
+      return;
+    }
+    await settle(jobs);
+    if (outcome.kind === 'unknown') return alarm.sleep(AGAIN_MS);
+    refusals++;
+    const [only] = jobs;
+    if (lead && jobs.length === 1 && only) await releaseUnread(lead, only);
+  }
+
+  /** Puts back those that the log has not moved, once all has been read that may tell of them. */
+  async function settle(jobs: readonly OpenJob[]): Promise<void> {
+    for (;;) {
+      try {
+        const { lastVersion } = await bus.jobs.reach();
+        if (!(await hasRead(lastVersion))) return;
+        const newest = await bus.turns.readLead();
+        for (const job of jobs) open.hold(job);
+        if (newest?.schedulerId === schedulerId) lead = newest;
+        else stepDown();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        onError(error);
+        await alarm.sleep(AGAIN_MS);
+      }
+    }
+  }
+
+  /** A job with an event that nobody can read is at another version than it seems to be. */
+  async function releaseUnread(own: Lead, job: OpenJob): Promise<void> {
+    const state = foldJob(await bus.jobs.read(job.ref));
+    if (!state || isEnded(state.phase.value.status)) return open.end(job.ref.jobId, deps.now());
+    if (state.version === job.version || state.phase.value.status !== 'queued') return;
+    const outcome = await bus.turns.releaseTurns(own, [requestOf({ ...job, version: state.version })]);
+    if (outcome.kind === 'released') lead = outcome.lead;
+  }
+
+  function requestOf({ ref, version, reason, contractId }: OpenJob) {
+    const about = {
+      id: randomUUIDv7(),
+      jobId: ref.jobId,
+      source: '/errand/scheduler',
+      timeMs: deps.now(),
+    } as const;
+    return { ref, event: toJobEvent(dueOf(reason, contractId), about), expectedVersion: version };
+  }
+
+  function onError(error: unknown): void {
+    if (!(error instanceof LogUnavailable)) log.error({ err: error }, 'turns_not_kept');
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (readTo() === undefined) await alarm.sleep(READ_MS);
+        else if (lead) await releaseNext(lead);
+        else await follow();
+      } catch (error) {
+        onError(error);
+        await alarm.sleep(AGAIN_MS);
+      }
+    }
+    leading?.[Symbol.dispose]();
+  }
+
+  return {
+    wake: alarm.ring,
+    get isLeading() {
+      return lead !== undefined;
+    },
+    done: run(),
+  };
+}
+
+/** Wakes one sleeper; a ring that nobody hears is kept for the next one. */
+function createAlarm(signal: AbortSignal) {
+  let bell = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => bell.resolve(), { once: true });
+  return {
+    ring: () => bell.resolve(),
+    async rings(): Promise<void> {
+      await bell.promise;
+      if (!signal.aborted) bell = Promise.withResolvers<void>();
+    },
+    sleep: (ms: number): Promise<void> => pause(ms, undefined, { signal }).catch(() => {}),
+  };
+}

@@ -1,0 +1,254 @@
+import type { ConcurrencyKey, JobEventOf, JobFact } from '@errand/contracts';
+import { REQUEST, record } from '@errand/domain/testing';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createOpenJobs, type OpenJob, type OpenJobs } from '../jobs/open-jobs.ts';
+import { DIRECT_JOBS, NO_TURN_LIMITS, type TurnLimits } from './turn-queues.ts';
+
+/* Jobs of one pool, as a log in memory tells of them: requested, released, begun and ended. */
+
+const SLOTS = 16;
+
+interface World {
+  readonly open: OpenJobs;
+  readonly nowMs: number;
+  request(tenantId: string, about?: Partial<JobEventOf<'JobRequested'>['data']>, isHeld?: boolean): string;
+  follow(jobId: string, fact: JobFact): void;
+  /** Runs released jobs on `slots` slots until a time; `tookMs` is how long each takes. */
+  runUntil(untilMs: number, slots: number, tookMs: (tenantId: string) => number): void;
+  /** Slot milliseconds by tenant. */
+  readonly used: Map<string, number>;
+  readonly ended: string[];
+}
+
+function createWorld(limitsOf: (tenantId: string) => Partial<TurnLimits> = () => ({})): World {
+  const open = createOpenJobs({
+    limitsOf: (tenantId) => ({ ...NO_TURN_LIMITS, ...limitsOf(tenantId) }),
+    isPaused: () => false,
+    onReady: () => {},
+  });
+  const tenants = new Map<string, string>();
+  const used = new Map<string, number>();
+  const ended: string[] = [];
+  const queued: string[] = [];
+  const running: { jobId: string; endsAt: number; tookMs: number }[] = [];
+  let version = 0;
+  let nowMs = 0;
+
+  function take(jobId: string, fact: JobFact, isHeld = false): void {
+    const [recorded] = record([fact]);
+    if (!recorded) throw new Error('nothing recorded');
+    const ref = { tenantId: tenants.get(jobId) ?? '', action: 'add', jobId };
+    open.take({ ...recorded, ref, version: ++version }, { storedMs: nowMs, isHeld });
+  }
+
+  return {
+    open,
+    get nowMs() {
+      return nowMs;
+    },
+    used,
+    ended,
+    request(tenantId, about = {}, isHeld = true) {
+      const jobId = String(tenants.size);
+      tenants.set(jobId, tenantId);
+      const finish_by = '2099-01-01T00:00:00.000Z';
+      take(jobId, { type: 'JobRequested', data: { ...REQUEST, finish_by, ...about } }, isHeld);
+      if (!isHeld) queued.push(jobId);
+      return jobId;
+    },
+    follow: take,
+    runUntil(untilMs, slots, tookMs) {
+      while (nowMs <= untilMs) {
+        for (const { ref } of open.release(1_000)) {
+          take(ref.jobId, { type: 'JobDue', data: { reason: 'turn', contract_id: 'c1' } });
+          queued.push(ref.jobId);
+        }
+        while (running.length < slots && queued.length > 0) {
+          const jobId = queued.shift() ?? '';
+          const took = tookMs(tenants.get(jobId) ?? '');
+          running.push({ jobId, endsAt: nowMs + took, tookMs: took });
+          take(jobId, { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
+        }
+        running.sort((a, b) => a.endsAt - b.endsAt);
+        const next = running.shift();
+        if (!next) return;
+        nowMs = Math.max(nowMs, next.endsAt);
+        const tenantId = tenants.get(next.jobId) ?? '';
+        used.set(tenantId, (used.get(tenantId) ?? 0) + next.tookMs);
+        take(next.jobId, { type: 'JobSucceeded', data: { attempt: 1, result: 1, duration_ms: 1 } });
+        ended.push(next.jobId);
+      }
+    },
+  };
+}
+
+const times = (count: number, act: () => void) => {
+  for (let each = 0; each < count; each++) act();
+};
+const idsOf = (jobs: readonly OpenJob[]) => jobs.map(({ ref }) => ref.jobId);
+
+test('slots are shared by weight, whatever the jobs of a tenant take', () => {
+  const weights: Record<string, number> = { quick: 1, slow: 1, double: 2 };
+  const tookMs: Record<string, number> = { quick: 20, slow: 200, double: 2_000 };
+  const world = createWorld((tenantId) => ({ weight: weights[tenantId] ?? 1 }));
+  times(60_000, () => world.request('quick'));
+  times(6_000, () => world.request('slow'));
+  times(1_000, () => world.request('double'));
+  world.runUntil(60_000, SLOTS, (tenantId) => tookMs[tenantId] ?? 0);
+  const total = [...world.used.values()].reduce((sum, ms) => sum + ms, 0);
+  for (const [tenantId, weight] of Object.entries(weights)) {
+    const share = (world.used.get(tenantId) ?? 0) / total;
+    expect(share / (weight / 4), tenantId).toBeGreaterThan(0.9);
+    expect(share / (weight / 4), tenantId).toBeLessThan(1.1);
+  }
+});
+
+test('a tenant that comes late waits for nobody, and has saved up nothing', () => {
+  const world = createWorld();
+  times(5_000, () => world.request('early'));
+  world.runUntil(10_000, SLOTS, () => 100);
+  const before = world.used.get('early') ?? 0;
+  times(5_000, () => world.request('late'));
+  world.runUntil(20_000, SLOTS, () => 100);
+  const early = (world.used.get('early') ?? 0) - before;
+  expect((world.used.get('late') ?? 0) / early).toBeGreaterThan(0.9);
+  expect((world.used.get('late') ?? 0) / early).toBeLessThan(1.1);
+});
+
+test('one job of a small tenant is among the next that are released', () => {
+  const world = createWorld();
+  times(20_000, () => world.request('flood'));
+  world.runUntil(5_000, SLOTS, () => 200);
+  const small = world.request('small');
+  world.runUntil(world.nowMs + 600, SLOTS, () => 200);
+  expect(world.ended).toContain(small);
+});
+
+test('within a tenant, higher priorities go first, and each in the order of the log', () => {
+  const world = createWorld();
+  const low = world.request('a', { priority: 1 });
+  const first = world.request('a');
+  const second = world.request('a', { priority: 5 });
+  const high = world.request('a', { priority: 9 });
+  expect(idsOf(world.open.release(10))).toEqual([high, first, second, low]);
+});
+
+const key = (value: string, limit: number): ConcurrencyKey[] => [{ name: 'account', value, limit }];
+
+test('a key holds up its own jobs and no others', () => {
+  const world = createWorld();
+  const one = world.request('a', { concurrency: key('x', 1) });
+  const two = world.request('a', { concurrency: key('x', 1) });
+  const other = world.request('a', { concurrency: key('y', 1) });
+  const stranger = world.request('b', { concurrency: key('x', 1) });
+  expect(idsOf(world.open.release(10)).sort()).toEqual([one, other, stranger].sort());
+  world.follow(one, { type: 'JobDue', data: { reason: 'turn', contract_id: 'c1' } });
+  expect(world.open.release(10)).toEqual([]);
+  world.follow(one, { type: 'JobCanceled', data: { by: 'somebody' } });
+  expect(idsOf(world.open.release(10))).toEqual([two]);
+});
+
+test('no more than a pool needs are released, so that a later tenant waits for few', () => {
+  const world = createWorld();
+  times(1_000, () => world.request('a'));
+  expect(world.open.release(1_000).length).toBe(16);
+  expect(world.open.release(1_000)).toEqual([]);
+});
+
+test('a tenant with few runnable jobs has room, one with jobs that wait for their turn has none', () => {
+  const world = createWorld();
+  const room = () => world.open.turns.roomOf('a', 'add');
+  expect(room()).toBe(DIRECT_JOBS);
+  const direct = world.request('a', {}, false);
+  expect(room()).toBe(DIRECT_JOBS - 1);
+  world.follow(direct, { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
+  expect(room()).toBe(DIRECT_JOBS);
+  const held = world.request('a');
+  expect(room()).toBe(0);
+  world.open.release(1);
+  expect(room()).toBe(DIRECT_JOBS - 1);
+  world.open.end(held, 0);
+  expect(room()).toBe(DIRECT_JOBS);
+});
+
+test('a release that was refused is taken back, and comes first again', () => {
+  const world = createWorld();
+  const first = world.request('a');
+  const second = world.request('a');
+  const [released] = world.open.release(1);
+  if (!released) throw new Error('nothing released');
+  world.open.hold(released);
+  expect(idsOf(world.open.release(10))).toEqual([first, second]);
+});
+
+type Step =
+  | { kind: 'request'; tenant: number; value: number; isHeld: boolean }
+  | { kind: 'release' }
+  | { kind: 'hold' | 'due' | 'start' | 'end' | 'retry'; pick: number };
+
+test('whatever happens, no limit is passed, and nothing waits while there is room for it', () => {
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    fc.record({
+      kind: fc.constant('request' as const),
+      tenant: fc.nat(2),
+      value: fc.nat(2),
+      isHeld: fc.constant(true),
+    }),
+    fc.record({ kind: fc.constant('release' as const) }),
+    fc.record({ kind: fc.constantFrom('hold', 'due', 'start', 'end', 'retry'), pick: fc.nat(30) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const world = createWorld((tenantId) => ({ maxRunning: tenantId === 't0' ? 2 : undefined }));
+      const jobs: string[] = [];
+      const taken = () =>
+        jobs
+          .map((id) => world.open.get(id))
+          .filter((job) => job && !['held', 'waiting'].includes(job.standing));
+      for (const each of steps) {
+        if (each.kind === 'request') {
+          jobs.push(
+            world.request(`t${each.tenant}`, { concurrency: key(String(each.value), 2) }, each.isHeld),
+          );
+        } else if (each.kind === 'release') {
+          world.open.release(100);
+        } else {
+          const jobId = jobs[each.pick % Math.max(1, jobs.length)] ?? '';
+          const job = world.open.get(jobId);
+          if (!job) continue;
+          const { standing } = job;
+          if (each.kind === 'hold' && standing === 'released') world.open.hold(job);
+          if (each.kind === 'due' && standing === 'released') {
+            world.follow(jobId, { type: 'JobDue', data: { reason: 'turn', contract_id: 'c1' } });
+          }
+          if (each.kind === 'start' && standing === 'released') {
+            world.follow(jobId, { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
+          }
+          if (each.kind === 'end') world.follow(jobId, { type: 'JobCanceled', data: { by: 'b' } });
+          if (each.kind === 'retry' && standing === 'running') {
+            const error = { code: 'c', message: 'm' };
+            world.follow(jobId, {
+              type: 'JobRetrying',
+              data: { attempt: 1, error, retry_at: '1970-01-01T00:00:00.001Z' },
+            });
+            world.open.due(5, 10);
+          }
+        }
+        const ofLimited = taken().filter((job) => job?.ref.tenantId === 't0');
+        expect(ofLimited.length).toBeLessThanOrEqual(2);
+        const byKey = Map.groupBy(taken(), (job) => `${job?.ref.tenantId} ${job?.keys[0]?.value}`);
+        for (const [, those] of byKey) expect(those.length).toBeLessThanOrEqual(2);
+      }
+      // Everything that is released ends: all others get their turn.
+      for (let rounds = 0; rounds < 200; rounds++) {
+        world.open.release(100);
+        const now = taken();
+        if (now.length === 0) break;
+        for (const job of now) if (job) world.open.end(job.ref.jobId, 0);
+      }
+      expect(jobs.filter((id) => world.open.get(id))).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+});

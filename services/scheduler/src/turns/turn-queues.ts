@@ -1,0 +1,413 @@
+import type { ConcurrencyKey } from '@errand/contracts';
+import { createHeap, type Heap } from '../heap.ts';
+import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
+
+/*
+ * Whose turn it is. All jobs of a contract share its executors: they are a pool. In a pool each tenant has a flow, in a flow
+ * each priority, and each set of concurrency keys, has a lane, where jobs wait in the order of the log.
+ *
+ * The flow whose next job began earliest in the pool's virtual time goes first (stride scheduling): each job moves its flow on
+ * by the time that it holds a slot, divided by the tenant's weight; by an estimate at first, and by the true time once that
+ * is known. A flow that comes anew begins at the time of the pool, so it neither owes nor saves up anything.
+ *
+ * Everything here follows from what the log says of each job that has not ended, and each job is counted where it stands:
+ * nothing can leak, and whoever reads the log again comes to the same.
+ */
+
+/** What turns know of a tenant. */
+export interface TurnLimits {
+  /** Its share of the slots, relative to the others'. */
+  readonly weight: number;
+  /** Most jobs that may be released or running at a time. */
+  readonly maxRunning?: number | undefined;
+  /** The same of one action. */
+  readonly maxRunningPerAction?: number | undefined;
+  /** None of its jobs is released. */
+  readonly paused: boolean;
+}
+
+export const NO_TURN_LIMITS: TurnLimits = { weight: 1, paused: false };
+
+export interface TurnQueues {
+  /** A job stands elsewhere than before; undefined: it was not open yet, or is no more. Unix milliseconds. */
+  move(before: OpenJob | undefined, after: OpenJob | undefined, atMs: number): void;
+  /** Those whose turn it is, at most `limit`, each given to `release`, which has to move it. */
+  next(limit: number, release: (job: OpenJob) => void): OpenJob[];
+  /** Limits have changed. */
+  relimit(): void;
+  /** How many more jobs of a tenant and an action may go to the executors directly. */
+  roomOf(tenantId: string, action: string): number;
+  /** How many wait for their turn. */
+  readonly held: number;
+}
+
+/** So many runnable jobs of a tenant and an action need no turn. */
+export const DIRECT_JOBS = 10;
+/** Jobs that were released and have not begun: so many in a pool at least, so that no executor waits for a release. */
+const MIN_RELEASED = 16;
+/** How long a job is taken to run before one of its pool has. */
+const FIRST_GUESS_MS = 1_000;
+/** How much the newest job counts for the estimate of the next one. */
+const NEWEST_SHARE = 0.2;
+
+interface Pool {
+  readonly ready: Heap<Claim>;
+  readonly flows: Map<string, Flow>;
+  /** Where the newest job began, in virtual milliseconds. */
+  time: number;
+  released: number;
+  running: number;
+  meanMs: number;
+}
+
+interface Flow {
+  readonly pool: Pool;
+  readonly tenantId: string;
+  readonly action: string;
+  readonly lanes: Map<string, Lane>;
+  readonly ready: Heap<Lane>;
+  /** Where its next job begins, in virtual milliseconds. */
+  place: number;
+  /** Of its newest place in the pool's row; older ones no longer count. Undefined: it has none. */
+  claim: Claim | undefined;
+  jobs: number;
+  meanMs: number;
+}
+
+interface Claim {
+  readonly flow: Flow;
+  readonly place: number;
+}
+
+interface Lane {
+  readonly flow: Flow;
+  readonly priority: number;
+  readonly keys: readonly ConcurrencyKey[];
+  readonly row: Row;
+  isReady: boolean;
+}
+
+/** Jobs in their order. One that has moved on since is another object by now, and is passed by. */
+interface Row {
+  jobs: OpenJob[];
+  front: number;
+}
+
+/** The slot of a job that is released or running. */
+interface Slot {
+  readonly chargedMs: number;
+  readonly beganMs: number | undefined;
+}
+
+/** Standings that count for limits. */
+const isTaken = (standing: Standing | undefined) =>
+  standing === 'direct' || standing === 'released' || standing === 'running' || standing === 'deferred';
+
+/**
+ * `current` gives the newest state of a job, `limitsOf` those of a tenant; `onReady` is called when it may be somebody's turn.
+ */
+export function createTurnQueues(deps: {
+  current: (jobId: string) => OpenJob | undefined;
+  limitsOf: (tenantId: string) => TurnLimits;
+  isPaused: (action: string) => boolean;
+  onReady: () => void;
+}): TurnQueues {
+  const { current, limitsOf, isPaused, onReady } = deps;
+  const pools = new Map<string, Pool>();
+  const ready = new Set<Pool>();
+  const slots = new Map<string, Slot>();
+  /** How many jobs of a tenant, of a tenant's action, of a key's value are taken. */
+  const taken = createCounts();
+  /** How many of a tenant's action wait for their turn or for an executor. */
+  const runnable = createCounts();
+  const heldOf = createCounts();
+  /** What a limit keeps from its turn, by that limit. */
+  const blocked = new Map<string, Set<Lane | Flow>>();
+  let held = 0;
+
+  function flowOf({ ref: { tenantId, action }, contractId }: OpenJob): Flow {
+    const key = `${action}.${contractId}`;
+    let pool = pools.get(key);
+    if (!pool) {
+      const inOrder = createHeap<Claim>((a, b) => a.place < b.place);
+      pool = { ready: inOrder, flows: new Map(), time: 0, released: 0, running: 0, meanMs: FIRST_GUESS_MS };
+      pools.set(key, pool);
+    }
+    let flow = pool.flows.get(tenantId);
+    if (!flow) {
+      const inOrder = createHeap<Lane>(
+        (a, b) => a.priority > b.priority || (a.priority === b.priority && versionAt(a) < versionAt(b)),
+      );
+      flow = {
+        pool,
+        tenantId,
+        action,
+        lanes: new Map(),
+        ready: inOrder,
+        place: pool.time,
+        claim: undefined,
+        jobs: 0,
+        meanMs: pool.meanMs,
+      };
+      pool.flows.set(tenantId, flow);
+    }
+    return flow;
+  }
+
+  /** The first job of a lane that still waits in it. */
+  function firstOf({ row }: Lane): OpenJob | undefined {
+    for (;;) {
+      const job = row.jobs[row.front];
+      if (!job || current(job.ref.jobId) === job) return job;
+      dropFirst(row);
+    }
+  }
+
+  function claim(flow: Flow): void {
+    flow.claim = { flow, place: flow.place };
+    flow.pool.ready.add(flow.claim);
+    ready.add(flow.pool);
+    onReady();
+  }
+
+  function offer(lane: Lane): void {
+    if (lane.isReady || !firstOf(lane)) return;
+    lane.isReady = true;
+    lane.flow.ready.add(lane);
+    if (!lane.flow.claim) claim(lane.flow);
+  }
+
+  function advance(flow: Flow, byMs: number): void {
+    flow.place += byMs / limitsOf(flow.tenantId).weight;
+    if (flow.claim) claim(flow);
+  }
+
+  function block(limit: string, what: Lane | Flow): void {
+    const waiting = blocked.get(limit);
+    if (waiting) waiting.add(what);
+    else blocked.set(limit, new Set([what]));
+  }
+
+  function unblock(limit: string): void {
+    const waiting = blocked.get(limit);
+    if (!waiting) return;
+    blocked.delete(limit);
+    for (const each of waiting) {
+      const flow = 'flow' in each ? each.flow : each;
+      flow.place = Math.max(flow.place, flow.pool.time);
+      if ('flow' in each) offer(each);
+      else if (each.ready.size > 0 && !each.claim) claim(each);
+    }
+  }
+
+  /** The limit that keeps a flow from its turn. */
+  function limitOn({ tenantId, action }: Flow): string | undefined {
+    const { paused, maxRunning = Infinity, maxRunningPerAction = Infinity } = limitsOf(tenantId);
+    const ofTenant = tenantLimit(tenantId);
+    if (paused || taken.of(ofTenant) >= maxRunning) return ofTenant;
+    const ofAction = actionLimit(tenantId, action);
+    if (taken.of(ofAction) >= maxRunningPerAction) return ofAction;
+    return isPaused(action) ? pauseOf(action) : undefined;
+  }
+
+  function laneWithTurn(flow: Flow): Lane | undefined {
+    for (let lane = flow.ready.take(); lane; lane = flow.ready.take()) {
+      lane.isReady = false;
+      if (!firstOf(lane)) {
+        flow.lanes.delete(laneKey(lane));
+        continue;
+      }
+      const full = lane.keys.find((key) => taken.of(keyLimit(flow, key)) >= key.limit);
+      if (!full) return lane;
+      block(keyLimit(flow, full), lane);
+    }
+    return undefined;
+  }
+
+  function nextOf(pool: Pool): OpenJob | undefined {
+    for (let claimed = pool.ready.take(); claimed; claimed = pool.ready.take()) {
+      const { flow } = claimed;
+      if (flow.claim !== claimed) continue;
+      flow.claim = undefined;
+      const limit = limitOn(flow);
+      if (limit !== undefined) {
+        block(limit, flow);
+        continue;
+      }
+      const lane = laneWithTurn(flow);
+      const job = lane && firstOf(lane);
+      if (!lane || !job) continue;
+      dropFirst(lane.row);
+      offer(lane);
+      if (flow.ready.size > 0 && !flow.claim) claim(flow);
+      return job;
+    }
+    return undefined;
+  }
+
+  /** Where a job begins in virtual time moves the pool's. */
+  function charge(job: OpenJob, flow: Flow, beganMs: number | undefined): void {
+    flow.pool.time = Math.max(flow.pool.time, flow.place);
+    slots.set(job.ref.jobId, { chargedMs: flow.meanMs, beganMs });
+    advance(flow, flow.meanMs);
+  }
+
+  function settle(job: OpenJob, flow: Flow, atMs: number): void {
+    const slot = slots.get(job.ref.jobId);
+    if (!slot) return;
+    slots.delete(job.ref.jobId);
+    if (slot.beganMs === undefined) {
+      advance(flow, -slot.chargedMs);
+      return;
+    }
+    const ranMs = Math.max(0, atMs - slot.beganMs);
+    flow.meanMs += (ranMs - flow.meanMs) * NEWEST_SHARE;
+    flow.pool.meanMs += (ranMs - flow.pool.meanMs) * NEWEST_SHARE;
+    advance(flow, ranMs - slot.chargedMs);
+  }
+
+  function enter(job: OpenJob, atMs: number): void {
+    const { standing } = job;
+    const flow = flowOf(job);
+    if (standing === 'waiting') return;
+    if (flow.jobs++ === 0) flow.place = Math.max(flow.place, flow.pool.time);
+    if (isTaken(standing)) for (const limit of limitsAbout(job, flow)) taken.add(limit, 1);
+    const ofAction = actionLimit(flow.tenantId, flow.action);
+    if (standing === 'held') {
+      held++;
+      heldOf.add(ofAction, 1);
+      const lane = laneOf(flow, job);
+      addTo(lane.row, job);
+      offer(lane);
+    }
+    if (standing === 'held' || standing === 'direct' || standing === 'released') runnable.add(ofAction, 1);
+    if (standing === 'released') flow.pool.released++;
+    if (standing === 'running') flow.pool.running++;
+    if (standing === 'released' && !slots.has(job.ref.jobId)) charge(job, flow, undefined);
+    if (standing !== 'running') return;
+    const slot = slots.get(job.ref.jobId);
+    if (slot) slots.set(job.ref.jobId, { ...slot, beganMs: atMs });
+    else charge(job, flow, atMs);
+  }
+
+  function leave(job: OpenJob, next: Standing | undefined, atMs: number): void {
+    const { standing } = job;
+    const flow = flowOf(job);
+    if (standing === 'waiting') return;
+    flow.jobs--;
+    const ofAction = actionLimit(flow.tenantId, flow.action);
+    if (standing === 'held') {
+      held--;
+      heldOf.add(ofAction, -1);
+    }
+    if (standing === 'held' || standing === 'direct' || standing === 'released') runnable.add(ofAction, -1);
+    if (standing === 'released') {
+      flow.pool.released--;
+      // A pool that was full has room.
+      if (flow.pool.ready.size > 0) ready.add(flow.pool);
+    }
+    if (standing === 'running') flow.pool.running--;
+    if (standing === 'running' || next !== 'running') settle(job, flow, atMs);
+    if (isTaken(standing)) {
+      for (const limit of limitsAbout(job, flow)) {
+        taken.add(limit, -1);
+        if (!isTaken(next)) unblock(limit);
+      }
+    }
+    if (flow.jobs === 0 && flow.place <= flow.pool.time) flow.pool.flows.delete(flow.tenantId);
+    onReady();
+  }
+
+  function laneOf(flow: Flow, { priority, keys }: OpenJob): Lane {
+    const key = laneKey({ priority, keys });
+    const known = flow.lanes.get(key);
+    if (known) return known;
+    const lane: Lane = { flow, priority, keys, row: { jobs: [], front: 0 }, isReady: false };
+    flow.lanes.set(key, lane);
+    return lane;
+  }
+
+  return {
+    move(before, after, atMs) {
+      const isSame = before?.standing === after?.standing && before?.standing !== 'running';
+      if (isSame && before?.standing !== 'held') return;
+      if (before) leave(before, after?.standing, atMs);
+      if (after) enter(after, atMs);
+    },
+    next(limit, release) {
+      const jobs: OpenJob[] = [];
+      for (const pool of ready) {
+        while (jobs.length < limit && pool.released < Math.max(MIN_RELEASED, pool.running)) {
+          const job = nextOf(pool);
+          if (!job) break;
+          jobs.push(job);
+          release(job);
+        }
+        if (jobs.length === limit) break;
+        ready.delete(pool);
+      }
+      return jobs;
+    },
+    relimit() {
+      for (const limit of [...blocked.keys()]) unblock(limit);
+    },
+    roomOf(tenantId, action) {
+      const { paused, maxRunning, maxRunningPerAction } = limitsOf(tenantId);
+      if (paused || maxRunning !== undefined || maxRunningPerAction !== undefined) return 0;
+      const ofAction = actionLimit(tenantId, action);
+      return heldOf.of(ofAction) > 0 ? 0 : Math.max(0, DIRECT_JOBS - runnable.of(ofAction));
+    },
+    get held() {
+      return held;
+    },
+  };
+}
+
+const tenantLimit = (tenantId: string) => `tenant ${tenantId}`;
+const actionLimit = (tenantId: string, action: string) => `tenant ${tenantId} ${action}`;
+const keyLimit = ({ tenantId, action }: Flow, { name, value }: ConcurrencyKey) =>
+  `key ${tenantId} ${action} ${name} ${value}`;
+const pauseOf = (action: string) => `action ${action}`;
+
+function limitsAbout({ keys }: OpenJob, flow: Flow): string[] {
+  const { tenantId, action } = flow;
+  return [tenantLimit(tenantId), actionLimit(tenantId, action), ...keys.map((key) => keyLimit(flow, key))];
+}
+
+function laneKey({ priority, keys }: Pick<Lane, 'priority' | 'keys'>): string {
+  return keys.length === 0 ? String(priority) : JSON.stringify([priority, ...keys]);
+}
+
+function versionAt({ row }: Lane): number {
+  return row.jobs[row.front]?.version ?? 0;
+}
+
+/** Behind the others, or before them, for one that is older than the first. */
+function addTo(row: Row, job: OpenJob): void {
+  const first = row.jobs[row.front];
+  if (!first || first.version < job.version) row.jobs.push(job);
+  else if (row.front > 0) row.jobs[--row.front] = job;
+  else row.jobs.unshift(job);
+}
+
+/** So many places at the front may be empty before the rest moves up. */
+const MOVE_UP_FROM = 1_000;
+
+function dropFirst(row: Row): void {
+  row.front++;
+  if (row.front < MOVE_UP_FROM || row.front < row.jobs.length / 2) return;
+  row.jobs = row.jobs.slice(row.front);
+  row.front = 0;
+}
+
+function createCounts(): { of(name: string): number; add(name: string, by: 1 | -1): void } {
+  const counts = new Map<string, number>();
+  return {
+    of: (name) => counts.get(name) ?? 0,
+    add(name, by) {
+      const count = (counts.get(name) ?? 0) + by;
+      if (count === 0) counts.delete(name);
+      else counts.set(name, count);
+    },
+  };
+}
