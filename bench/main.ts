@@ -16,6 +16,7 @@ import { benchTakeover } from './jobs/takeover.ts';
 import { benchThroughput } from './jobs/throughput.ts';
 import { benchWaiters } from './jobs/waiters.ts';
 import { benchWaits } from './jobs/waits.ts';
+import { benchFairness } from './load/fairness.ts';
 import { benchNeighbours } from './load/neighbours.ts';
 import { benchOverload } from './load/overload.ts';
 import { benchSustained } from './load/sustained.ts';
@@ -31,6 +32,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
     about:
       'what a job costs: messages, writes and transactions, and CPU as a ratio to a fixed loop; --check holds it to its limits',
     run: benchCost,
+  },
+  fairness: {
+    about:
+      'what jobs of 99 small tenants take beside a flood and a storm of another one, with turns and without',
+    run: benchFairness,
   },
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against other job systems',

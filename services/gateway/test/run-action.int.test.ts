@@ -84,7 +84,7 @@ test('422 names every wrong input at once by its pointer', async () => {
 });
 
 test('422 names wrong job options under _job', async () => {
-  const answer = await run({ tilt_deg: 1, _job: { priority: 1, metadata: { a: 1 } } });
+  const answer = await run({ tilt_deg: 1, _job: { priority: 0, metadata: { a: 1 } } });
   expect(answer.status).toBe(422);
   expect(answer.json.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
     '#/_job/metadata/a',

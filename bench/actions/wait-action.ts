@@ -1,0 +1,16 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { defineAction } from '@errand/actions';
+import { z } from 'zod';
+
+/** An action that holds a slot for a time, and fails as often as it is told to. */
+export const wait = defineAction({
+  name: 'wait',
+  input: z.object({ ms: z.int().min(0), failures: z.int().min(0).default(0) }),
+  result: z.object({}),
+  retry: { maxAttempts: 5, firstDelayMs: 500 },
+  async run({ input, attempt }) {
+    await pause(input.ms);
+    if (attempt <= input.failures) throw new Error('told to fail');
+    return {};
+  },
+});
