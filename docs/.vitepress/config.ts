@@ -22,6 +22,7 @@ const CALL = [
 
 const RUN = [
   ['Guarantees', '/docs/guarantees'],
+  ['Share it between tenants', '/docs/tenants'],
   ['Run in production', '/docs/run-in-production'],
   ['Sizing', '/docs/sizing'],
   ['Operations', '/docs/operations'],

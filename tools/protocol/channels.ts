@@ -42,7 +42,8 @@ const ABOUT: Record<JobEventType, string> = {
   JobRetrying: 'The attempt failed; another one starts at `retry_at`.',
   JobDeferred: 'The attempt waits for something outside until a time, and holds no slot meanwhile.',
   JobCarried: 'All of a job that waits, or that was brought back: its earlier events may have left the log.',
-  JobDue: 'A wait ended, or an attempt was handed over: whoever receives this runs the job.',
+  JobDue:
+    'The job has its turn, its wait ended, or an attempt was handed over: whoever receives this runs the job.',
   JobCancelRequested: 'A cancel was requested. Whoever runs the job stops and writes JobCanceled.',
   JobSucceeded: 'An ending: the job has a result.',
   JobFailed: 'An ending: no attempt will follow.',

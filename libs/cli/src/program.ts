@@ -12,6 +12,7 @@ import { addWait } from './commands/jobs/wait.ts';
 import { addDeadLetters } from './commands/operate/dead-letters.ts';
 import { addKeys } from './commands/operate/keys.ts';
 import { addOperate } from './commands/operate/operate.ts';
+import { addTenants } from './commands/operate/tenants.ts';
 import { addServe } from './commands/serve.ts';
 import { addTypes } from './commands/types.ts';
 import { addVersion, VERSION } from './commands/version.ts';
@@ -60,6 +61,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   program.commandsGroup('Run Errand:');
   addServe(program, bind);
   program.commandsGroup('Operators, with the admin key:');
+  addTenants(program, bind);
   addKeys(program, bind);
   addOperate(program, bind);
   addDeadLetters(program, bind);

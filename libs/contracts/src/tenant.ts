@@ -12,6 +12,14 @@ export const TenantLimits = z.object({
   max_running_per_action: z.int().min(1).max(1_000_000).optional(),
   /** Most jobs that may be queued: those that wait for a time, for their turn or for an executor. */
   max_queued: z.int().min(1).max(100_000_000).optional(),
+  /** Jobs that may be asked for, by all gateways together, as a rate; */
+  runs_per_second: z.number().min(0.01).max(100_000).optional(),
+  /** and so many of them at once. Default: those of a second. */
+  runs_burst: z.int().min(1).max(1_000_000).optional(),
+  /** Largest body of a run or a batch, in bytes, where that is less than the gateway's. */
+  max_body_bytes: z.int().min(1).max(67_108_864).optional(),
+  /** Instead of the gateway's. */
+  webhook_endpoints: z.int().min(0).max(10_000).optional(),
 });
 export type TenantLimits = z.infer<typeof TenantLimits>;
 

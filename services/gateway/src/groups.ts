@@ -13,6 +13,7 @@ import { createJobWatch } from './jobs/job-watch.ts';
 import type { JobsGroup } from './jobs/jobs-group.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
 import { createIdempotency } from './runs/idempotency.ts';
+import { createRunLimits } from './runs/run-limits.ts';
 import { createRunTurns } from './runs/run-turns.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
@@ -88,6 +89,7 @@ function runsOf({
     bus,
     catalogue,
     logRoom,
+    limits: createRunLimits({ bus, tenants: tenantBucket }),
     turns: createRunTurns({ bus, tenants: tenantBucket, isOn: config.turns }),
     now,
     idempotency: createIdempotency({
@@ -129,7 +131,8 @@ function webhooksOf(parts: Parts): WebhooksGroup['webhooks'] {
     box,
     now,
     urlRules: createUrlRules(config),
-    endpointsPerTenant: config.webhookEndpointsPerTenant,
+    endpointsOf: (tenantId) =>
+      parts.tenantBucket.peek(tenantId)?.limits?.webhook_endpoints ?? config.webhookEndpointsPerTenant,
     testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
   };
 }

@@ -3,8 +3,8 @@ import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.route.t
 import { exportAudit } from './admin/export-audit.route.ts';
 import { createKey, deleteKey, getKeyUsage, listKeys } from './admin/keys.route.ts';
 import { listExecutors } from './admin/list-executors.route.ts';
-import { putTenant } from './admin/put-tenant.route.ts';
 import { cancelRebuild, getRebuild, startRebuild } from './admin/rebuild.route.ts';
+import { getTenant, listTenants, pauseTenant, putTenant, resumeTenant } from './admin/tenants.route.ts';
 import { verify } from './admin/verify.route.ts';
 import { readFeed } from './feed/get-feed.route.ts';
 import { cancelActionJob, cancelJob } from './jobs/cancel-job.route.ts';
@@ -69,7 +69,11 @@ export const routes = [
   listReplays,
   getReplay,
   cancelReplay,
+  listTenants,
   putTenant,
+  getTenant,
+  pauseTenant,
+  resumeTenant,
   createKey,
   listKeys,
   deleteKey,

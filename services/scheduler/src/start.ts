@@ -16,6 +16,7 @@ import { openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
 import { keepTurns, type TurnKeeper } from './turns/keep-turns.ts';
+import { createRunRates } from './turns/run-rates.ts';
 import { turnLimitsOf } from './turns/turn-limits.ts';
 import { createWindowKeeper, type WindowState } from './window/keep-window.ts';
 import { createNeededEvents } from './window/needed-events.ts';
@@ -71,6 +72,7 @@ export async function startScheduler(
     onReady: () => turns?.wake(),
   });
   relimit = open.turns.relimit;
+  const rates = createRunRates((tenantId) => tenants.peek(tenantId)?.limits?.runs_per_second);
   /** Whether all up to a version is known, now or in a moment. */
   async function hasRead(version: number): Promise<boolean> {
     for (let looks = 0; looks < READ_LOOKS && needed.readTo < version; looks++) await pause(READ_MS);
@@ -128,6 +130,7 @@ export async function startScheduler(
       onEvent({ subject, version, storedMs, decode }) {
         const { ref, type } = parseJobSubject(subject) ?? {};
         if (!ref) return needed.pass(version);
+        if (type === 'JobRequested') rates.take(ref.tenantId, storedMs);
         needed.take(ref.jobId, type, { version, storedMs });
         // What ends a job says so by its subject.
         if (isEndingType(type)) return open.end(ref.jobId, storedMs);
@@ -198,6 +201,11 @@ export async function startScheduler(
       async room({ tenant_id, action, version }) {
         if (!(await hasRead(version))) return { kind: 'unknown' };
         return { kind: 'room', jobs: open.turns.roomOf(tenant_id, action) };
+      },
+      async usage({ tenant_id, version }) {
+        if (!(await hasRead(version))) return { kind: 'unknown' };
+        const backlog_ms = rates.backlogMs(tenant_id, now());
+        return { kind: 'usage', queued: open.queuedOf(tenant_id), backlog_ms };
       },
       waiting_jobs: async () =>
         isCaughtUp ? { kind: 'counted', waiting: open.waiting() } : { kind: 'unknown' },

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { causeOf } from '@errand/client/for-command';
-import { flawsOfJson, JobId } from '@errand/contracts';
+import { flawsOfJson, JobId, TenantId } from '@errand/contracts';
 import { InvalidArgumentError, Option } from 'commander';
 import { CannotRun } from '../cannot-run.ts';
 
@@ -19,6 +19,14 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
+
+/** A tenant's id, which becomes part of a path. */
+export function readTenant(text: string): string {
+  if (!TenantId.safeParse(text).success) {
+    throw new InvalidArgumentError('It must be 1-64 letters, digits, _ or -.');
+  }
+  return text;
+}
 
 /** Milliseconds of `500ms`, `60s`, `5m`, `2h`, `1d`; a bare number counts seconds. */
 export function readDuration(text: string): number {

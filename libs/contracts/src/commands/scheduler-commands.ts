@@ -71,6 +71,17 @@ const OpenJobsAnswer = z.discriminatedUnion('kind', [
   refused,
 ]);
 
+const UsageAnswer = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('usage'),
+    queued: z.int().min(0),
+    /** For how long the tenant's rate of runs is used up by those that there were, in milliseconds. */
+    backlog_ms: z.number().min(0),
+  }),
+  z.object({ kind: z.literal('unknown') }),
+  refused,
+]);
+
 const RoomAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('room'), jobs: z.int().min(0) }),
   /** It has not read the log so far. */
@@ -88,6 +99,11 @@ export const SCHEDULER_COMMANDS = {
   room: {
     request: z.object({ tenant_id: TenantId, action: ActionName, version: z.int().min(0) }),
     answer: RoomAnswer,
+  },
+  /** How many jobs of a tenant are queued and were asked for, as of a version of the log or later. */
+  usage: {
+    request: z.object({ tenant_id: TenantId, version: z.int().min(0) }),
+    answer: UsageAnswer,
   },
   /** How many jobs wait for a later time or for their turn, and are in no consumer. */
   waiting_jobs: { request: z.object({}), answer: OpenJobsAnswer },

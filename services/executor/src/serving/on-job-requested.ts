@@ -96,10 +96,14 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
   }
 }
 
-/** A request that comes for the first time is all there is to know, unless the append of its start says otherwise. */
-async function eventsOf(work: Work, bus: Bus): Promise<JobHistory> {
-  const isFirst = work.deliveryCount === 1 && work.recorded.event.type === 'JobRequested';
-  return isFirst ? [work.recorded] : bus.jobs.read(work.recorded.ref);
+/**
+ * What comes for the first time, with what was before it, is all there is to know, unless the append of the start says
+ * otherwise.
+ */
+async function eventsOf({ recorded, deliveryCount }: Work, bus: Bus): Promise<JobHistory> {
+  const { ref, version: atLeast, event } = recorded;
+  if (deliveryCount > 1) return bus.jobs.read(ref);
+  return event.type === 'JobRequested' ? [recorded] : bus.jobs.read({ ...ref, atLeast });
 }
 
 /** Whether an attempt of the job began in isolation. Its later ones then stay isolated. */

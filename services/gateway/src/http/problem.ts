@@ -140,6 +140,18 @@ const PROBLEMS = {
     detail: 'The tenant has too many list requests in progress or unread. Try again in a moment.',
     headers: { 'retry-after': '1' },
   },
+  too_many_runs: {
+    status: 429,
+    title: 'Too many runs',
+    detail: 'The tenant has asked for as many jobs as it may for now.',
+    headers: { 'retry-after': '1' },
+  },
+  too_many_queued: {
+    status: 429,
+    title: 'Too many queued jobs',
+    detail: 'The tenant has as many queued jobs as it may have.',
+    headers: { 'retry-after': '5' },
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',

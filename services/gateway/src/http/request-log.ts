@@ -22,6 +22,8 @@ export interface Exchange {
   pace: (<T>(work: () => T) => Promise<T>) | undefined;
   /** Aborted when the key of the request is deleted. */
   keyGone: AbortSignal | undefined;
+  /** What the answer says of the tenant's rate. */
+  rateLimit?: Readonly<Record<string, string>> | undefined;
   /** The problem's code, if it is answered with one. */
   code: string | undefined;
   /** What an operator should know of a 503. */

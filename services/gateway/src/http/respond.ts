@@ -14,6 +14,7 @@ export function answer(
       'content-type': 'application/json',
       'cache-control': 'no-store',
       'x-request-id': c.env.requestId,
+      ...c.env.rateLimit,
       ...result.headers,
     },
   });

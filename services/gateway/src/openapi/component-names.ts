@@ -8,6 +8,7 @@ export const COMPONENT_NAMES = [
   'JobOptions',
   'ResultLink',
   'Tenant',
+  'TenantRequest',
   'RebuildProgress',
   'VerifyReport',
   'DeadLetter',

@@ -14,7 +14,16 @@ export const EVENT_STREAM = { 'text/event-stream': { schema: { type: 'string' } 
 export const accepted = json(
   'The log holds the job. `Location` is where its status is asked for.',
   RunAccepted,
-  { headers: ['Location', 'Retry-After', 'Preference-Applied', 'Idempotency-Replayed'] },
+  {
+    headers: [
+      'Location',
+      'Retry-After',
+      'Preference-Applied',
+      'Idempotency-Replayed',
+      'RateLimit',
+      'RateLimit-Policy',
+    ],
+  },
 );
 
 export const summaryHeaders = ['ETag', 'Retry-After'] as const;
@@ -46,6 +55,8 @@ export const RUN_PROBLEMS = [
   'unknown_action',
   'invalid_input',
   'bad_contract',
+  'too_many_runs',
+  'too_many_queued',
   'log_nearly_full',
   'payloads_full',
   'idempotency_in_flight',

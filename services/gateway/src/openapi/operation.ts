@@ -70,6 +70,14 @@ export const HEADERS = {
     description: '`true` if this Idempotency-Key was answered before, and nothing was done for this request.',
     schema: { type: 'string', const: 'true' },
   },
+  RateLimit: {
+    description: 'For a tenant with a rate of runs: how many are left, and seconds until there are more.',
+    schema: { type: 'string' },
+  },
+  'RateLimit-Policy': {
+    description: 'Its rate: how many runs at once, and in how many seconds they come back.',
+    schema: { type: 'string' },
+  },
   'Content-Disposition': { description: 'Name of the file.', schema: { type: 'string' } },
   'WWW-Authenticate': { description: 'How to prove who one is.', schema: { type: 'string' } },
   'X-Request-Id': {

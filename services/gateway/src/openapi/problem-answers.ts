@@ -26,7 +26,7 @@ const WITH_ID: readonly ProblemCode[] = ['invalid_input'];
 const HEADERS: Record<number, readonly HeaderName[]> = {
   401: ['WWW-Authenticate'],
   409: ['Retry-After'],
-  429: ['Retry-After'],
+  429: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
   503: ['Retry-After'],
 };
 

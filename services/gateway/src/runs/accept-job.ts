@@ -111,8 +111,18 @@ async function requestOnce(
   });
 }
 
-/** Undefined when there is a job of that id. */
-async function request(
+/** Undefined when there is a job of that id. @throws Refusal too_many_runs, too_many_queued */
+function request(
+  c: Ctx,
+  deps: RunDeps,
+  sent: SentOrder & { jobId: string },
+): Promise<AcceptedJob | undefined> {
+  const { tenantId } = sent.caller;
+  const append = () => requestAdmitted(c, deps, sent);
+  return deps.runs.limits.within(c, { tenantId, jobs: 1 }, append, (job) => job?.version);
+}
+
+async function requestAdmitted(
   c: Ctx,
   deps: RunDeps,
   sent: SentOrder & { jobId: string },

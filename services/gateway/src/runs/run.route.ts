@@ -50,9 +50,9 @@ export const runAction = defineActionRoute({
     if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
-    const readBody = () => readJsonObject(c, deps.http);
-    if (dryRun) return checkAndAccept(c, deps, { caller, dryRun, readBody });
     const { tenantId } = caller;
+    const readBody = () => readJsonObject(c, deps.runs.limits.bodyLimits(tenantId, deps.http));
+    if (dryRun) return checkAndAccept(c, deps, { caller, dryRun, readBody });
     const { action } = path;
     return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,

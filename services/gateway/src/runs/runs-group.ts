@@ -6,6 +6,7 @@ import type { LogRoom } from '../load/log-room.ts';
 import type { WebhooksGroup } from '../webhooks/webhooks-group.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { StoreInputDeps } from './request-job.ts';
+import type { RunLimits } from './run-limits.ts';
 import type { OrderLimits } from './run-options.ts';
 import type { RunTurns } from './run-turns.ts';
 
@@ -25,6 +26,7 @@ interface Runs extends StoreInputDeps, OrderLimits {
   readonly catalogue: ActionCatalogue;
   readonly idempotency: Idempotency;
   readonly logRoom: LogRoom;
+  readonly limits: RunLimits;
   readonly turns: RunTurns;
   readonly now: () => number;
   readonly appendTimeoutMs: number;

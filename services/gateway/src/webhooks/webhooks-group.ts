@@ -20,6 +20,7 @@ interface Webhooks extends EndpointDeps, AskDeps {
   readonly deliveries: DeliveryLog;
   readonly replays: ReplayLog;
   readonly urlRules: UrlRules;
-  readonly endpointsPerTenant: number;
+  /** How many endpoints a tenant may have. */
+  readonly endpointsOf: (tenantId: string) => number;
   readonly testAllowance: TestAllowance;
 }

@@ -71,6 +71,8 @@ export interface OpenJobs {
   readonly turns: Pick<TurnQueues, 'relimit' | 'roomOf'>;
   /** How many have a contract. */
   countOf(action: string, contractId: string): number;
+  /** How many jobs of a tenant no attempt of which is under way. */
+  queuedOf(tenantId: string): number;
   /** How many wait for a time to come or for their turn: no consumer has them. */
   waiting(): number;
   /** Jobs from before contracts had ids. */
@@ -94,6 +96,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   const counts = new Map<string, number>();
   let tellNearer = () => {};
   const queue = createTimeQueue(() => tellNearer());
+  const queued = new Map<string, number>();
   let waiting = 0;
   const turns = createTurnQueues({ ...limits, current: (jobId) => open.get(jobId) });
 
@@ -118,15 +121,13 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   function count(job: OpenJob, by: 1 | -1): void {
     const { ref, contractId, standing, wakeAt } = job;
     if (wakeAt !== undefined || standing === 'held') waiting += by;
+    if (standing !== 'running' && standing !== 'deferred') add(queued, ref.tenantId, by);
     if (contractId === undefined) {
       if (by > 0) old.set(ref.jobId, job);
       else old.delete(ref.jobId);
       return;
     }
-    const key = keyOf(ref.action, contractId);
-    const next = (counts.get(key) ?? 0) + by;
-    if (next === 0) counts.delete(key);
-    else counts.set(key, next);
+    add(counts, keyOf(ref.action, contractId), by);
   }
 
   return {
@@ -213,6 +214,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
     },
     turns,
     countOf: (action, contractId) => counts.get(keyOf(action, contractId)) ?? 0,
+    queuedOf: (tenantId) => queued.get(tenantId) ?? 0,
     waiting: () => waiting,
     withoutContract: () => old.values(),
   };
@@ -238,6 +240,12 @@ function requested(
     priority: priority ?? DEFAULT_PRIORITY,
     keys: concurrency ?? NO_KEYS,
   };
+}
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  const next = (counts.get(key) ?? 0) + by;
+  if (next === 0) counts.delete(key);
+  else counts.set(key, next);
 }
 
 const NO_KEYS: readonly ConcurrencyKey[] = [];

@@ -33,8 +33,8 @@ export interface TurnKeeper {
 }
 
 const BATCH = 250;
-/** So long more jobs are waited for that may be released in the same batch. */
-const LINGER_MS = 1;
+/** So far apart are batches at least: what may be released meanwhile goes with the next one. */
+const BATCH_EVERY_MS = 8;
 const FOLLOW_MS = 500;
 const AGAIN_MS = 250;
 /** How often to look whether the log has been read so far. */
@@ -52,6 +52,7 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
   let leading: Disposable | undefined;
   let heardAt = performance.now();
   let refusals = 0;
+  let releasedAt = 0;
   const alarm = createAlarm(signal);
 
   async function follow(): Promise<void> {
@@ -87,11 +88,12 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
     const jobs = open.release(refusals > MAX_REFUSALS ? 1 : BATCH);
     if (jobs.length === 0) {
       await alarm.rings();
-      return alarm.sleep(LINGER_MS);
+      return alarm.sleep(Math.max(1, releasedAt + BATCH_EVERY_MS - performance.now()));
     }
     const outcome = await bus.turns.releaseTurns(own, jobs.map(requestOf));
     if (outcome.kind === 'released') {
       lead = outcome.lead;
+      releasedAt = performance.now();
       refusals = 0;
       onReleased(jobs.length);
       return;

@@ -1,11 +1,10 @@
-import { TenantId } from '@errand/contracts';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { CannotRun } from '../../cannot-run.ts';
 import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { table } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
-import { readName } from '../../settings/read-values.ts';
+import { readName, readTenant } from '../../settings/read-values.ts';
 
 interface Key {
   readonly key_id: string;
@@ -14,7 +13,7 @@ interface Key {
   readonly created_at: string;
 }
 
-/** Commands about tenants and their keys, which need the admin key. */
+/** Commands about tenants' keys, which need the admin key. */
 export function addKeys(program: Command, bind: Bind): void {
   const keys = program.command('keys').description("manage tenants' API keys");
   const tenantOption = ['--tenant <id>', 'tenant; default: from the settings', readTenant] as const;
@@ -34,20 +33,6 @@ export function addKeys(program: Command, bind: Bind): void {
     .description('delete a key; it stops working at once')
     .argument('<key_id>', 'the key', readName)
     .action(bind(remove));
-  const tenants = program.command('tenants').description('create tenants');
-  tenants
-    .command('put')
-    .description('create a tenant if it does not exist')
-    .argument('<tenant_id>', '', readTenant)
-    .action(bind(put));
-}
-
-/** Its id becomes part of a path. */
-function readTenant(text: string): string {
-  if (!TenantId.safeParse(text).success) {
-    throw new InvalidArgumentError('It must be 1-64 letters, digits, _ or -.');
-  }
-  return text;
 }
 
 async function list(world: World, options: { tenant?: string }): Promise<ExitCode> {
@@ -69,14 +54,6 @@ async function create(world: World, options: { tenant?: string }, name = ''): Pr
 async function remove(world: World, _: unknown, id = ''): Promise<ExitCode> {
   await (await world.gateway()).json({ method: 'DELETE', path: `/admin/keys/${encodeURIComponent(id)}` });
   tell(world, { key_id: id, deleted: true }, () => `deleted ${id}`);
-  return 0;
-}
-
-async function put(world: World, _: unknown, id = ''): Promise<ExitCode> {
-  const tenant = await (await world.gateway()).json<{ tenant_id: string; created_at: string }>({
-    ...{ method: 'PUT', path: `/admin/tenants/${id}`, isRepeatable: true },
-  });
-  tell(world, tenant, () => `${tenant.tenant_id}, made ${local(tenant.created_at)}`);
   return 0;
 }
 

@@ -68,13 +68,13 @@ export async function acceptBatch(
   if (key === undefined) {
     const createdAt = new Date(deps.runs.now()).toISOString();
     const record = { job_id: randomUUIDv7(), fingerprint: '', created_at: createdAt, refused };
-    return { value: await request(deps, sent, record), replayed: false };
+    return { value: await request(c, deps, sent, record), replayed: false };
   }
   return deps.runs.idempotency.once({
     name: recordNameOf({ tenantId, kind: 'run-batch', place, key }),
     fingerprint: fingerprintOf(place, text),
     refused,
-    request: (record) => request(deps, sent, record),
+    request: (record) => request(c, deps, sent, record),
     async find(record) {
       const { jobs, isWhole } = await findBatch(deps.jobs, sent, { refused, ...record });
       return isWhole ? jobs : undefined;
@@ -82,10 +82,23 @@ export async function acceptBatch(
   });
 }
 
-async function request(deps: RunDeps, sent: SentBatch, record: IdempotencyRecord): Promise<BatchJobs> {
-  const { tenantId, action, right } = sent;
+/** @throws Refusal too_many_runs, too_many_queued */
+function request(c: Ctx, deps: RunDeps, sent: SentBatch, record: IdempotencyRecord): Promise<BatchJobs> {
+  const { tenantId, right } = sent;
   const refused = new Set(record.refused);
   const wanted = right.filter((place) => !refused.has(place));
+  const append = () => requestAdmitted(deps, sent, { record, wanted });
+  const newest = (jobs: BatchJobs) => Math.max(0, ...[...jobs.values()].map(({ version }) => version));
+  return deps.runs.limits.within(c, { tenantId, jobs: wanted.length }, append, newest);
+}
+
+async function requestAdmitted(
+  deps: RunDeps,
+  sent: SentBatch,
+  { record, wanted }: { record: IdempotencyRecord; wanted: readonly number[] },
+): Promise<BatchJobs> {
+  const { tenantId, action } = sent;
+  const refused = new Set(record.refused);
   deps.runs.logRoom.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
   const appends = await sent.appendsOf(wanted, (place) => batchJobId(record.job_id, place));
   if (sent.hasWebhooks) await ensureJobSigner(deps.webhooks, tenantId);

@@ -58,7 +58,9 @@ export const runBatch = defineActionRoute({
     if (!path) throw new Refusal('unknown_route');
     refuseUnknownParameters(c, ['validate_only']);
     const dryRun = isDryRun(c);
-    const readBody = () => readFlawedJsonObject(c, deps.runs.batchLimits);
+    const { tenantId } = caller;
+    const { limits, batchLimits } = deps.runs;
+    const readBody = () => readFlawedJsonObject(c, limits.bodyLimits(tenantId, batchLimits));
     let items: readonly BatchItem[] = [];
     const checkAndAccept = async (read: typeof readBody) => {
       const addressed = await findAction(c, deps.runs.catalogue);
@@ -68,7 +70,6 @@ export const runBatch = defineActionRoute({
       return acceptItems(c, deps, { items, addressed, origin, text: sent.text, dryRun });
     };
     if (dryRun) return checkAndAccept(readBody);
-    const { tenantId } = caller;
     return answerOrReplay(c, deps.runs.idempotency, {
       tenantId,
       kind: 'run-batch',

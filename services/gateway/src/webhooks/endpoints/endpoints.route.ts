@@ -72,9 +72,10 @@ export const createWebhook = defineRoute({
       if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
       await refuseUnknownActions(webhooks.catalogue, body);
       await webhooks.endpoints.dropExpired(tenantId);
-      if (endpointsOf(webhooks.endpoints, tenantId).length >= webhooks.endpointsPerTenant) {
+      const most = webhooks.endpointsOf(tenantId);
+      if (endpointsOf(webhooks.endpoints, tenantId).length >= most) {
         throw new Refusal('too_many_endpoints', {
-          detail: `A tenant may have ${webhooks.endpointsPerTenant} webhook endpoints.`,
+          detail: `The tenant may have ${most} webhook endpoints.`,
         });
       }
       const nowMs = webhooks.now();

@@ -1,0 +1,139 @@
+import { type Bus, LogUnavailable, type WatchedBucket } from '@errand/bus';
+import type { Tenant } from '@errand/contracts';
+import { Refusal } from '../http/problem.ts';
+import type { BodyLimits } from '../http/read-body.ts';
+import type { Ctx } from '../http/request-log.ts';
+
+/*
+ * How many jobs a tenant may ask for, and have queued. The scheduler counts both by the log, for all gateways together;
+ * what this gateway has let in since it was asked comes on top. Tenants without such limits are not counted.
+ */
+
+export interface RunLimits {
+  /**
+   * Has so many jobs of a tenant requested, if it may have them. `newest` gives the newest of their versions.
+   * @throws Refusal too_many_runs, too_many_queued; and what `request` throws
+   */
+  within<T>(
+    c: Ctx,
+    asked: { tenantId: string; jobs: number },
+    request: () => Promise<T>,
+    newest: (requested: T) => number | undefined,
+  ): Promise<T>;
+  /** How large a body of the tenant may be. */
+  bodyLimits(tenantId: string, gateways: BodyLimits): BodyLimits;
+}
+
+/** How old an answer of the scheduler may be. */
+const FRESH_MS = 20;
+const NOTHING = { queued: 0, backlogMs: 0 };
+
+interface Count {
+  /** As the scheduler said: how many are queued, and for how long the tenant's rate is used up. */
+  usage: { queued: number; backlogMs: number };
+  saidMs: number;
+  asking: Promise<void> | undefined;
+  /** Let in, and the log is not known to have them. */
+  inFlight: number;
+  /** Of those, and of the ones that were let in later, the scheduler did not know. */
+  unknown: number;
+  version: number;
+}
+
+export function createRunLimits({
+  bus,
+  tenants,
+}: {
+  bus: { readonly commands: Pick<Bus['commands'], 'askScheduler'> };
+  tenants: Pick<WatchedBucket<Tenant>, 'peek'>;
+}): RunLimits {
+  const counts = new Map<string, Count>();
+
+  function countOf(tenantId: string): Count {
+    const known = counts.get(tenantId);
+    if (known) return known;
+    const saidMs = Number.NEGATIVE_INFINITY;
+    const count = { usage: NOTHING, saidMs, asking: undefined, inFlight: 0, unknown: 0, version: 0 };
+    counts.set(tenantId, count);
+    return count;
+  }
+
+  async function ask(count: Count, tenantId: string): Promise<void> {
+    const { version } = count;
+    count.unknown = count.inFlight;
+    try {
+      const answer = await bus.commands.askScheduler('usage', { tenant_id: tenantId, version });
+      if (answer.kind !== 'usage') throw new LogUnavailable('the scheduler has not read the log so far');
+      count.usage = { queued: answer.queued, backlogMs: answer.backlog_ms };
+      count.saidMs = performance.now();
+    } catch {
+      // What it said last counts, and what has come since.
+    } finally {
+      count.asking = undefined;
+    }
+  }
+
+  /** @throws Refusal */
+  async function admit(c: Ctx, tenantId: string, jobs: number): Promise<Count | undefined> {
+    const { limits } = tenants.peek(tenantId) ?? {};
+    const { max_queued: maxQueued, runs_per_second: rate } = limits ?? {};
+    if (maxQueued === undefined && rate === undefined) return undefined;
+    const count = countOf(tenantId);
+    if (performance.now() - count.saidMs > FRESH_MS) {
+      count.asking ??= ask(count, tenantId);
+      await count.asking;
+    }
+    const { usage, unknown } = count;
+    if (maxQueued !== undefined && usage.queued + unknown + jobs > maxQueued) {
+      throw new Refusal('too_many_queued', { detail: `The tenant may have ${maxQueued} jobs queued.` });
+    }
+    if (rate !== undefined) {
+      const burst = limits?.runs_burst ?? Math.max(1, Math.ceil(rate));
+      const sinceMs = performance.now() - count.saidMs;
+      const backlogMs = Math.max(0, usage.backlogMs - sinceMs) + ((unknown + jobs) * 1_000) / rate;
+      const overMs = backlogMs - (burst * 1_000) / rate;
+      c.env.rateLimit = rateLimit({ rate, burst, overMs });
+      if (overMs > 0) {
+        const headers = { ...c.env.rateLimit, 'retry-after': String(Math.ceil(overMs / 1_000)) };
+        const detail =
+          jobs > burst
+            ? `The tenant may ask for ${burst} jobs at once.`
+            : `The tenant may ask for ${rate} jobs a second.`;
+        throw new Refusal('too_many_runs', { headers, detail });
+      }
+    }
+    count.inFlight += jobs;
+    count.unknown += jobs;
+    return count;
+  }
+
+  return {
+    async within(c, { tenantId, jobs }, request, newest) {
+      const count = await admit(c, tenantId, jobs);
+      if (!count) return request();
+      try {
+        const requested = await request();
+        count.version = Math.max(count.version, newest(requested) ?? 0);
+        return requested;
+      } finally {
+        count.inFlight -= jobs;
+      }
+    },
+    bodyLimits(tenantId, gateways) {
+      const own = tenants.peek(tenantId)?.limits?.max_body_bytes;
+      return own === undefined
+        ? gateways
+        : { ...gateways, maxBodyBytes: Math.min(own, gateways.maxBodyBytes) };
+    },
+  };
+}
+
+/** As draft-ietf-httpapi-ratelimit-headers has it: how many are left, and when there are more. */
+function rateLimit({ rate, burst, overMs }: { rate: number; burst: number; overMs: number }) {
+  const left = Math.max(0, Math.floor((-overMs * rate) / 1_000));
+  const untilMs = overMs > 0 ? overMs : 1_000 / rate;
+  return {
+    'ratelimit-policy': `"runs";q=${burst};w=${Math.ceil(burst / rate)}`,
+    ratelimit: `"runs";r=${left};t=${Math.ceil(untilMs / 1_000)}`,
+  };
+}
