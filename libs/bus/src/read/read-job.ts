@@ -1,6 +1,8 @@
 import {
+  eventSubject,
   JOBS_STREAM,
   type JobHistory,
+  type JobRef,
   jobSubjects,
   jobSubjectsOfAnyAction,
   type RecordedEvent,
@@ -22,6 +24,12 @@ export interface JobReader {
    * @throws LogUnavailable
    */
   read(job: WantedEvents): Promise<JobHistory>;
+  /**
+   * The request of a job that was held, by the contract that it was accepted under: what there is of a job that has its
+   * first turn. Undefined where a replica, which may lag, does not have it, or it cannot be read.
+   * @throws LogUnavailable
+   */
+  readHeldRequest(ref: JobRef, contractId: string): Promise<RecordedEvent | undefined>;
   /**
    * The newest JobStarted of any job of an action; undefined if there is none that can be read.
    * @throws LogUnavailable
@@ -78,7 +86,18 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
       throw new LogUnavailable('the log did not answer', { cause: error });
     }
   }
-  return { read: readJob, readLastStart };
+  async function readHeldRequest(ref: JobRef, contractId: string): Promise<RecordedEvent | undefined> {
+    const event = { type: 'JobRequested', data: { contract_id: contractId } } as const;
+    try {
+      const wanted = { last_by_subj: eventSubject(ref, event, 'held') };
+      const message = await jsm.direct.getMessage(JOBS_STREAM, wanted);
+      const decoded = message && decodeEvent(message);
+      return decoded?.kind === 'event' ? decoded.recorded : undefined;
+    } catch (error) {
+      throw new LogUnavailable('the log did not answer', { cause: error });
+    }
+  }
+  return { read: readJob, readHeldRequest, readLastStart };
 }
 
 function historyOf(messages: StoredMsg[]): JobHistory {

@@ -103,7 +103,12 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
 async function eventsOf({ recorded, deliveryCount }: Work, bus: Bus): Promise<JobHistory> {
   const { ref, version: atLeast, event } = recorded;
   if (deliveryCount > 1) return bus.jobs.read(ref);
-  return event.type === 'JobRequested' ? [recorded] : bus.jobs.read({ ...ref, atLeast });
+  if (event.type === 'JobRequested') return [recorded];
+  if (event.type === 'JobDue' && event.data.reason === 'turn' && event.data.contract_id !== undefined) {
+    const request = await bus.jobs.readHeldRequest(ref, event.data.contract_id);
+    if (request) return [request, recorded];
+  }
+  return bus.jobs.read({ ...ref, atLeast });
 }
 
 /** Whether an attempt of the job began in isolation. Its later ones then stay isolated. */
