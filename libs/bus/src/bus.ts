@@ -132,7 +132,14 @@ const PROJECTION = {
 const SCHEDULER = {
   service: 'scheduler',
   commands: SCHEDULER_COMMANDS,
-  timeoutMs: { announce: 10_000, withdraw: 5_000, waiting_jobs: 1_000, room: 1_000, usage: 1_000 },
+  timeoutMs: {
+    announce: 10_000,
+    withdraw: 5_000,
+    waiting_jobs: 1_000,
+    room: 1_000,
+    usage: 1_000,
+    place: 500,
+  },
 };
 
 /**

@@ -27,7 +27,14 @@ test('jobs that have yet to end are counted, whoever has them', async () => {
   const answer = { kind: 'counted' as const, waiting: 2 };
   const refused = async () => ({ kind: 'refused' as const, code: 'invalid_request' as const, message: '' });
   const stop = await bus.commands.answerScheduler(
-    { announce: refused, withdraw: refused, room: refused, usage: refused, waiting_jobs: async () => answer },
+    {
+      announce: refused,
+      withdraw: refused,
+      room: refused,
+      usage: refused,
+      place: refused,
+      waiting_jobs: async () => answer,
+    },
     () => {},
   );
   expect(await bus.jobs.countOpen()).toBe(3 + 2);

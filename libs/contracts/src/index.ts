@@ -80,6 +80,7 @@ export {
   JOB_STATUSES,
   JobStatus,
   JobSummary,
+  QueuePlace,
   RunAccepted,
   SUMMARY_RETENTION_DAYS,
 } from './http/job-summary.ts';

@@ -20,6 +20,7 @@ beforeAll(async () => {
       announce: refused,
       withdraw: refused,
       waiting_jobs: refused,
+      place: async () => ({ kind: 'place', place: { waits_for: 'turn', jobs_before: 7 } }),
       room: async () => ({ kind: 'room', jobs: room }),
       usage: async () => ({ kind: 'usage', ...usage }),
     },
@@ -78,8 +79,8 @@ test('limits are set as a whole, kept by a plain put, and listed', async () => {
 test.each([
   [{ limits: { max_running: 0 } }, '#/limits/max_running minimum'],
   [{ limits: { weight: 0 } }, '#/limits/weight minimum'],
-  [{ limits: { max_runing: 1 } }, '#/limits/max_runing unknown'],
-  [{ paused: true }, '#/paused unknown'],
+  [{ limits: { max_runing: 1 } }, '#/limits/max_runing unknown_property'],
+  [{ paused: true }, '#/paused unknown_property'],
 ])('a wrong limit is 422 and changes nothing: %j', async (body, expected) => {
   const answer = await admin('/admin/tenants/acme', { method: 'PUT', body });
   expect(answer.status).toBe(422);
@@ -159,6 +160,11 @@ test("a body above the tenant's limit is 413, and an endpoint beyond its number 
   const endpoint = await gateway.call('/v2/tenants/acme/webhooks', { body: { url: 'https://a.example/' } });
   expect(endpoint.json.code).toBe('too_many_endpoints');
   await setLimits({});
+});
+
+test('the status of a queued job says why it waits', async () => {
+  const { links } = (await run()).json;
+  expect((await gateway.call(links.status)).json.queue).toEqual({ waits_for: 'turn', jobs_before: 7 });
 });
 
 test('what was stored of a tenant before it had limits is read', async () => {

@@ -10,7 +10,7 @@ import {
   parseJobSubject,
   Tenant,
 } from '@errand/contracts';
-import { Counter, Gauge, repeat, type ServiceContext } from '@errand/runtime';
+import { Counter, Gauge, Histogram, repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
@@ -62,6 +62,13 @@ export async function startScheduler(
 
   /** What executors of version 1 have announced. Their records are read again and again. */
   const oldActions = new Set<string>();
+  const waited = new Histogram({
+    name: 'errand_job_wait_seconds',
+    help: 'From when a job could begin to the begin of its attempt, by action and by its way: direct, or by its turn',
+    labelNames: ['action', 'way'],
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200],
+    registers: [ops.metrics],
+  });
   let relimit = () => {};
   const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, () => relimit());
   resources.defer(() => tenants.close());
@@ -70,6 +77,14 @@ export async function startScheduler(
     limitsOf: (tenantId) => turnLimitsOf(tenants.peek(tenantId)),
     isPaused: () => false,
     onReady: () => turns?.wake(),
+    onBegun({ ref, standing }, waitedMs) {
+      // What the log tells at the start is of another time.
+      if (!isCaughtUp) return;
+      waited.observe(
+        { action: ref.action, way: standing === 'direct' ? 'direct' : 'turn' },
+        waitedMs / 1_000,
+      );
+    },
   });
   relimit = open.turns.relimit;
   const rates = createRunRates((tenantId) => tenants.peek(tenantId)?.limits?.runs_per_second);
@@ -112,6 +127,22 @@ export async function startScheduler(
     registers: [ops.metrics],
     collect() {
       this.set(open.waiting());
+    },
+  });
+  new Gauge({
+    name: 'errand_held_jobs',
+    help: 'Jobs that wait for their turn',
+    registers: [ops.metrics],
+    collect() {
+      this.set(open.turns.held);
+    },
+  });
+  new Gauge({
+    name: 'errand_turns_leader',
+    help: 'Whether this process gives jobs their turns',
+    registers: [ops.metrics],
+    collect() {
+      this.set(turns?.isLeading ? 1 : 0);
     },
   });
   let window: WindowState = { neededAgeMs: 0, pin: 'scheduler' };
@@ -201,6 +232,10 @@ export async function startScheduler(
       async room({ tenant_id, action, version }) {
         if (!(await hasRead(version))) return { kind: 'unknown' };
         return { kind: 'room', jobs: open.turns.roomOf(tenant_id, action) };
+      },
+      async place({ job_id, version }) {
+        const place = (await hasRead(version)) ? open.placeOf(job_id) : undefined;
+        return place ? { kind: 'place', place } : { kind: 'unknown' };
       },
       async usage({ tenant_id, version }) {
         if (!(await hasRead(version))) return { kind: 'unknown' };

@@ -14,6 +14,7 @@ export function jobText(job: JobSummary, nowMs: number): string {
     progress: progress && `${progress.percent} % ${progress.message ?? ''}`,
     attempt: attempt.number > 0 ? `${attempt.number}${attempt.max ? ` of ${attempt.max}` : ''}` : undefined,
     'next attempt': whenIs(attempt.next_at, nowMs),
+    'waits for': queueText(job.queue),
     created: whenIs(job.created_at, nowMs),
     started: whenIs(job.started_at, nowMs),
     finished: whenIs(job.finished_at, nowMs),
@@ -24,6 +25,21 @@ export function jobText(job: JobSummary, nowMs: number): string {
     metadata: pairs(job.metadata),
     'retry of': job.retry_of,
   });
+}
+
+const WAITS_FOR = {
+  time: undefined,
+  turn: 'its turn',
+  limit: "its tenant's limit",
+  key: 'a job with the same concurrency key',
+  pause: 'its tenant, which is paused',
+  executor: 'an executor',
+} as const;
+
+function queueText(queue: JobSummary['queue']): string | undefined {
+  const what = queue && WAITS_FOR[queue.waits_for];
+  if (what === undefined) return undefined;
+  return queue?.jobs_before == null ? what : `${what}, ${queue.jobs_before} jobs before it`;
 }
 
 /** Says where in the input or the result something is wrong, and by which rule. */

@@ -68,6 +68,11 @@ interface Job<R> extends Result<R> {
     readonly max: number | null;
     readonly next_at: string | null;
   };
+  /** Why a queued job waits, and how many of its tenant and action go before it. Only where one job is asked for. */
+  readonly queue?: {
+    readonly waits_for: 'time' | 'turn' | 'limit' | 'key' | 'pause' | 'executor';
+    readonly jobs_before: number | null;
+  };
   readonly errors: readonly JobFault[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly source: string;

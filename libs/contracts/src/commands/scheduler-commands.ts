@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ActionContract } from '../action-contract.ts';
 import { Instant } from '../events/events.ts';
-import { ActionName, ContractId, TenantId } from '../ids.ts';
+import { QueuePlace } from '../http/job-summary.ts';
+import { ActionName, ContractId, JobId, TenantId } from '../ids.ts';
 import type { CommandAnswer, CommandRequest } from './commands.ts';
 
 /*
@@ -82,6 +83,13 @@ const UsageAnswer = z.discriminatedUnion('kind', [
   refused,
 ]);
 
+const PlaceAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('place'), place: QueuePlace }),
+  /** It has begun, has ended, or is not known so far. */
+  z.object({ kind: z.literal('unknown') }),
+  refused,
+]);
+
 const RoomAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('room'), jobs: z.int().min(0) }),
   /** It has not read the log so far. */
@@ -99,6 +107,11 @@ export const SCHEDULER_COMMANDS = {
   room: {
     request: z.object({ tenant_id: TenantId, action: ActionName, version: z.int().min(0) }),
     answer: RoomAnswer,
+  },
+  /** Why a job of a version, or a later one, waits. */
+  place: {
+    request: z.object({ job_id: JobId, version: z.int().min(0) }),
+    answer: PlaceAnswer,
   },
   /** How many jobs of a tenant are queued and were asked for, as of a version of the log or later. */
   usage: {

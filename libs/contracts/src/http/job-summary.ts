@@ -27,6 +27,20 @@ export const RunAccepted = z.object({
 });
 export type RunAccepted = z.infer<typeof RunAccepted>;
 
+/** Why a queued job has not begun. */
+export const QueuePlace = z.object({
+  waits_for: z.enum(['time', 'turn', 'limit', 'key', 'pause', 'executor']).meta({
+    description:
+      '`time`: until `attempt.next_at`; `turn`: other tenants go first; `limit`: the tenant has as many jobs running as it may; ' +
+      '`key`: as many with the same concurrency key; `pause`: the tenant is paused; `executor`: it is handed out, and no slot is free.',
+  }),
+  jobs_before: z.int().min(0).nullable().meta({
+    description:
+      'How many jobs of its tenant and action go before it, 10,000 at most. Null for a job that waits for a time or an executor.',
+  }),
+});
+export type QueuePlace = z.infer<typeof QueuePlace>;
+
 /** What is known of a job, as every status call answers it. */
 export const JobSummary = z.object({
   job_id: JobId,
@@ -40,6 +54,10 @@ export const JobSummary = z.object({
   progress: z.object({ percent: z.number(), message: z.string().nullable(), updated_at: Instant }).nullable(),
   /** `number` counts from 1 and is 0 before the first attempt; `next_at` is when a waiting job runs again. */
   attempt: z.object({ number: z.int(), max: z.int().nullable(), next_at: Instant.nullable() }),
+  queue: QueuePlace.optional().meta({
+    description:
+      'Why a queued job waits, at this moment. Only where one job is asked for, and while a scheduler runs.',
+  }),
   results: z.unknown().meta({
     description:
       'The result of the job. Null if the job has not succeeded, or its result must be downloaded.',

@@ -1,4 +1,4 @@
-import type { JobSummary } from '@errand/contracts';
+import type { JobSummary, QueuePlace } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { Refusal } from '../http/problem.ts';
@@ -12,7 +12,11 @@ interface JobAnswerDeps {
 }
 
 /** The answer to a status call: the summary, or 304 if the caller has this version already. */
-export function answerJob(c: Ctx, state: JobState, deps: JobAnswerDeps): Response {
+export function answerJob(
+  c: Ctx,
+  state: JobState,
+  deps: JobAnswerDeps & { queue?: QueuePlace | undefined },
+): Response {
   return isKnownVersion(c.req.raw.headers.get('if-none-match'), state.version)
     ? answerEmpty(c, 304, headersOf(summarized(state, deps), deps.now()))
     : answerSummary(c, state, { ...deps, status: 200 });
@@ -22,11 +26,16 @@ export function answerJob(c: Ctx, state: JobState, deps: JobAnswerDeps): Respons
 export function answerSummary(
   c: Ctx,
   state: JobState,
-  options: JobAnswerDeps & { status: 200 | 202; headers?: Record<string, string> },
+  options: JobAnswerDeps & {
+    status: 200 | 202;
+    headers?: Record<string, string>;
+    queue?: QueuePlace | undefined;
+  },
 ): Response {
+  const { queue } = options;
   const summary = summarized(state, options);
   const headers = { ...headersOf(summary, options.now()), ...options.headers };
-  return answer(c, { status: options.status, body: summary, headers });
+  return answer(c, { status: options.status, body: { ...summary, ...(queue && { queue }) }, headers });
 }
 
 /** Whether the tags that a caller sent name the version. */

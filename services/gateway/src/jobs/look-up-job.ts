@@ -1,4 +1,5 @@
-import type { StoredEvent } from '@errand/bus';
+import type { Bus, StoredEvent } from '@errand/bus';
+import type { QueuePlace } from '@errand/contracts';
 import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { assertAt, type JobPlace } from '../actions/find-action.ts';
@@ -9,6 +10,7 @@ import type { JobQuery } from './job-query.ts';
 import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
 
 export interface LookUpDeps extends FindJobDeps {
+  readonly bus: FindJobDeps['bus'] & { readonly commands: Pick<Bus['commands'], 'askScheduler'> };
   readonly catalogue: ActionCatalogue;
   readonly watch: JobWatch;
 }
@@ -31,7 +33,19 @@ export async function lookUpJob(
     return state;
   };
   const state = waitS === 0 ? await read() : await waitFor(c, deps, { query, tenantId, read });
-  return answerJob(c, state, deps);
+  return answerJob(c, state, { ...deps, queue: await placeOf(state, deps) });
+}
+
+/** Why a queued job waits, if the scheduler says so in time. */
+async function placeOf(state: JobState, { bus }: LookUpDeps): Promise<QueuePlace | undefined> {
+  if (state.phase.value.status !== 'queued') return undefined;
+  try {
+    const wanted = { job_id: state.jobId, version: state.version };
+    const answer = await bus.commands.askScheduler('place', wanted);
+    return answer.kind === 'place' ? answer.place : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function waitFor(

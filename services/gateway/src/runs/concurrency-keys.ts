@@ -29,7 +29,7 @@ export function unknownKeys(
     .filter((name) => !names.includes(name))
     .map((name) => ({
       pointer: `#/_job/concurrency_keys/${encodeURIComponent(name)}`,
-      code: 'unknown',
+      code: 'unknown_property',
       detail:
         names.length === 0 ? 'the action has no concurrency keys' : `must be one of ${names.join(', ')}`,
     }));

@@ -1,4 +1,10 @@
-import { type ConcurrencyKey, isEndingType, type JobRef, type RecordedEvent } from '@errand/contracts';
+import {
+  type ConcurrencyKey,
+  isEndingType,
+  type JobRef,
+  type QueuePlace,
+  type RecordedEvent,
+} from '@errand/contracts';
 import { createHeap } from '../heap.ts';
 import { createTurnQueues, NO_TURN_LIMITS, type TurnLimits, type TurnQueues } from '../turns/turn-queues.ts';
 
@@ -30,6 +36,8 @@ export interface OpenJob {
   readonly startBy: number | undefined;
   /** When its wait is over; undefined for a job that waits for no time. */
   readonly wakeAt: number | undefined;
+  /** Since when it could begin, had there been a slot for it. */
+  readonly readyMs: number;
   /** What it waited for, and will be due for. */
   readonly reason: 'turn' | 'start_after' | 'retry';
   /** Who runs its attempt; undefined for one that is queued. */
@@ -68,9 +76,11 @@ export interface OpenJobs {
   release(limit: number): OpenJob[];
   /** Lets a job wait for its turn again that was released, unless the log has moved it since. */
   hold(released: OpenJob): void;
-  readonly turns: Pick<TurnQueues, 'relimit' | 'roomOf'>;
+  readonly turns: Pick<TurnQueues, 'relimit' | 'roomOf' | 'held'>;
   /** How many have a contract. */
   countOf(action: string, contractId: string): number;
+  /** Why a queued job waits; undefined for one that is not queued. */
+  placeOf(jobId: string): QueuePlace | undefined;
   /** How many jobs of a tenant no attempt of which is under way. */
   queuedOf(tenantId: string): number;
   /** How many wait for a time to come or for their turn: no consumer has them. */
@@ -86,9 +96,16 @@ interface Limits {
   readonly isPaused: (action: string) => boolean;
   /** Called when it may be the turn of a job. */
   readonly onReady: () => void;
+  /** Called when an attempt has begun, with the time since it could have. */
+  readonly onBegun: (job: OpenJob, waitedMs: number) => void;
 }
 
-const NO_LIMITS: Limits = { limitsOf: () => NO_TURN_LIMITS, isPaused: () => false, onReady: () => {} };
+const NO_LIMITS: Limits = {
+  limitsOf: () => NO_TURN_LIMITS,
+  isPaused: () => false,
+  onReady: () => {},
+  onBegun: () => {},
+};
 
 export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   const open = new Map<string, OpenJob>();
@@ -134,11 +151,11 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
     take({ ref, version, event }, { storedMs, isHeld }) {
       if (isEndingType(event.type)) return remove(ref.jobId, storedMs);
       if (event.type === 'JobRequested') {
-        return set(requested(ref, event.data, { version, isHeld }), storedMs);
+        return set(requested(ref, event.data, { version, isHeld, storedMs }), storedMs);
       }
       if (event.type === 'JobCarried') {
         const { request, next_at, attempt } = event.data;
-        const job = requested(ref, request, { version, isHeld: false });
+        const job = requested(ref, request, { version, isHeld: false, storedMs });
         const begun = attempt === 0 ? {} : ({ startBy: undefined, reason: 'retry' } as const);
         return set({ ...job, ...begun, standing: 'waiting', wakeAt: Date.parse(next_at) }, storedMs);
       }
@@ -147,6 +164,9 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       const moved = { ...job, version };
       switch (event.type) {
         case 'JobStarted':
+          if (job.standing === 'direct' || job.standing === 'released') {
+            limits.onBegun(job, storedMs - job.readyMs);
+          }
           return set(
             {
               ...moved,
@@ -171,7 +191,11 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
           const hadTurn =
             job.standing === 'held' || job.standing === 'waiting' || job.standing === 'released';
           const standing = hadTurn ? 'released' : 'direct';
-          return set({ ...moved, standing, contractId, wakeAt: undefined, executorId: undefined }, storedMs);
+          const readyMs = hadTurn ? job.readyMs : storedMs;
+          return set(
+            { ...moved, standing, readyMs, contractId, wakeAt: undefined, executorId: undefined },
+            storedMs,
+          );
         }
         case 'JobCancelRequested':
           // A deferred attempt is resumed at once, so that it can be stopped.
@@ -188,8 +212,9 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
         const job = open.get(entry.jobId);
         // A job that has moved on has another entry.
         if (!job || (!entry.isPutBack && nextOf(job) !== entry.atMs)) continue;
-        if (isOnlyWaiting(job, nowMs)) set({ ...job, standing: 'held', wakeAt: undefined }, nowMs);
-        else jobs.push(job);
+        if (isOnlyWaiting(job, nowMs)) {
+          set({ ...job, standing: 'held', readyMs: nowMs, wakeAt: undefined }, nowMs);
+        } else jobs.push(job);
       }
       return jobs;
     },
@@ -214,6 +239,18 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
     },
     turns,
     countOf: (action, contractId) => counts.get(keyOf(action, contractId)) ?? 0,
+    placeOf(jobId) {
+      const job = open.get(jobId);
+      switch (job?.standing) {
+        case 'waiting':
+          return { waits_for: 'time', jobs_before: null };
+        case 'held':
+          return turns.placeOf(job);
+        case 'direct':
+        case 'released':
+          return { waits_for: 'executor', jobs_before: null };
+      }
+    },
     queuedOf: (tenantId) => queued.get(tenantId) ?? 0,
     waiting: () => waiting,
     withoutContract: () => old.values(),
@@ -223,7 +260,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
 function requested(
   ref: JobRef,
   data: Extract<RecordedEvent['event'], { type: 'JobRequested' }>['data'],
-  { version, isHeld }: { version: number; isHeld: boolean },
+  { version, isHeld, storedMs }: LogPlace & { version: number },
 ): OpenJob {
   const { contract_id: contractId, finish_by, start_by, start_after, priority, concurrency } = data;
   const wakeAt = start_after === undefined ? undefined : Date.parse(start_after);
@@ -235,6 +272,7 @@ function requested(
     finishBy: Date.parse(finish_by),
     startBy: start_by === undefined ? undefined : Date.parse(start_by),
     wakeAt,
+    readyMs: storedMs,
     reason: wakeAt === undefined ? 'turn' : 'start_after',
     executorId: undefined,
     priority: priority ?? DEFAULT_PRIORITY,

@@ -26,6 +26,7 @@ function createWorld(limitsOf: (tenantId: string) => Partial<TurnLimits> = () =>
     limitsOf: (tenantId) => ({ ...NO_TURN_LIMITS, ...limitsOf(tenantId) }),
     isPaused: () => false,
     onReady: () => {},
+    onBegun: () => {},
   });
   const tenants = new Map<string, string>();
   const used = new Map<string, number>();
@@ -170,6 +171,29 @@ test('a tenant with few runnable jobs has room, one with jobs that wait for thei
   expect(room()).toBe(DIRECT_JOBS - 1);
   world.open.end(held, 0);
   expect(room()).toBe(DIRECT_JOBS);
+});
+
+test('a job that waits says why, and how many go before it', () => {
+  const limits: Record<string, Partial<TurnLimits>> = { capped: { maxRunning: 1 }, paused: { paused: true } };
+  const world = createWorld((tenantId) => limits[tenantId] ?? {});
+  const first = world.request('capped', { priority: 9 });
+  const second = world.request('capped');
+  const low = world.request('capped', { priority: 1 });
+  const paused = world.request('paused');
+  const keyed = world.request('a', { concurrency: key('x', 1) });
+  const behind = world.request('a', { concurrency: key('x', 1) });
+  expect(world.open.placeOf(low)).toEqual({ waits_for: 'turn', jobs_before: 2 });
+  world.open.release(10);
+  expect(world.open.placeOf(first)).toEqual({ waits_for: 'executor', jobs_before: null });
+  expect(world.open.placeOf(second)).toEqual({ waits_for: 'limit', jobs_before: 0 });
+  expect(world.open.placeOf(low)).toEqual({ waits_for: 'limit', jobs_before: 1 });
+  expect(world.open.placeOf(paused)).toEqual({ waits_for: 'pause', jobs_before: 0 });
+  expect(world.open.placeOf(behind)).toEqual({ waits_for: 'key', jobs_before: 0 });
+  world.follow(keyed, { type: 'JobDue', data: { reason: 'turn', contract_id: 'c1' } });
+  world.follow(keyed, { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
+  expect(world.open.placeOf(keyed)).toBeUndefined();
+  const later = world.request('a', { start_after: '2098-01-01T00:00:00.000Z' });
+  expect(world.open.placeOf(later)).toEqual({ waits_for: 'time', jobs_before: null });
 });
 
 test('a release that was refused is taken back, and comes first again', () => {

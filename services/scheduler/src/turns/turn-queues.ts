@@ -1,4 +1,4 @@
-import type { ConcurrencyKey } from '@errand/contracts';
+import type { ConcurrencyKey, QueuePlace } from '@errand/contracts';
 import { createHeap, type Heap } from '../heap.ts';
 import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
 
@@ -37,6 +37,8 @@ export interface TurnQueues {
   relimit(): void;
   /** How many more jobs of a tenant and an action may go to the executors directly. */
   roomOf(tenantId: string, action: string): number;
+  /** Why a held job waits, and how many of its flow go before it. */
+  placeOf(job: OpenJob): QueuePlace;
   /** How many wait for their turn. */
   readonly held: number;
 }
@@ -47,6 +49,8 @@ export const DIRECT_JOBS = 10;
 const MIN_RELEASED = 16;
 /** How long a job is taken to run before one of its pool has. */
 const FIRST_GUESS_MS = 1_000;
+/** Jobs before another one are counted so far. */
+const MAX_COUNTED = 10_000;
 /** How much the newest job counts for the estimate of the next one. */
 const NEWEST_SHARE = 0.2;
 
@@ -327,6 +331,19 @@ export function createTurnQueues(deps: {
     return lane;
   }
 
+  function countBefore(flow: Flow, job: OpenJob): number {
+    let before = 0;
+    for (const { priority, row } of flow.lanes.values()) {
+      if (priority < job.priority) continue;
+      for (let place = row.front; place < row.jobs.length && before < MAX_COUNTED; place++) {
+        const other = row.jobs[place];
+        if (!other || current(other.ref.jobId) !== other) continue;
+        if (priority > job.priority || other.version < job.version) before++;
+      }
+    }
+    return before;
+  }
+
   return {
     move(before, after, atMs) {
       const isSame = before?.standing === after?.standing && before?.standing !== 'running';
@@ -356,6 +373,15 @@ export function createTurnQueues(deps: {
       if (paused || maxRunning !== undefined || maxRunningPerAction !== undefined) return 0;
       const ofAction = actionLimit(tenantId, action);
       return heldOf.of(ofAction) > 0 ? 0 : Math.max(0, DIRECT_JOBS - runnable.of(ofAction));
+    },
+    placeOf(job) {
+      const flow = flowOf(job);
+      const limit = limitOn(flow);
+      const { paused } = limitsOf(flow.tenantId);
+      const isFull = job.keys.some((key) => taken.of(keyLimit(flow, key)) >= key.limit);
+      const waits_for =
+        paused || limit === pauseOf(flow.action) ? 'pause' : limit ? 'limit' : isFull ? 'key' : 'turn';
+      return { waits_for, jobs_before: countBefore(flow, job) };
     },
     get held() {
       return held;
