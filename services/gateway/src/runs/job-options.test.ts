@@ -76,7 +76,7 @@ test.each([
   [{ finish_by_s: 1.5 }],
   [{ finish_by_s: '60' }],
   [{ metadata: { order: 'a\u0000b' } }],
-  [{ priority: 1 }],
+  [{ priority: 10 }],
   [{ webhook: null }],
   [{ colour: 'red' }],
 ])('the options %j are refused', (options) => {

@@ -47,7 +47,7 @@ export interface OpenJob {
 }
 
 /** Where in the log an event is. `isHeld`: of a request that waits for its turn. */
-export interface LogPlace {
+interface LogPlace {
   readonly storedMs: number;
   readonly isHeld: boolean;
 }
