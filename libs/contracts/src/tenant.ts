@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Instant } from './events/events.ts';
-import { JobId, TenantId } from './ids.ts';
+import { ActionName, JobId, TenantId } from './ids.ts';
 
 /** What a tenant may have of the system; what is absent has no limit. */
 export const TenantLimits = z.object({
@@ -27,16 +27,35 @@ export const Tenant = z.object({
   tenant_id: TenantId,
   created_at: Instant,
   limits: TenantLimits.optional(),
+  /** The only actions that it may run; absent: all. */
+  actions: z.array(ActionName).max(1_000).optional(),
   /** None of its jobs begins. */
   paused: z.boolean().optional(),
 });
 export type Tenant = z.infer<typeof Tenant>;
+
+/** What a key may be made for. */
+export const KEY_SCOPES = [
+  'runs:write',
+  'jobs:read',
+  'jobs:cancel',
+  'feed:read',
+  'webhooks:read',
+  'webhooks:write',
+] as const;
+export type KeyScope = (typeof KEY_SCOPES)[number];
 
 /** What is known of an API key. The token itself is shown once and never stored, only its SHA-256. */
 export const ApiKey = z.object({
   tenant_id: TenantId,
   name: z.string().min(1).max(100),
   created_at: Instant,
+  /** All that it may do; absent: everything that the tenant may. */
+  scopes: z.array(z.enum(KEY_SCOPES)).max(KEY_SCOPES.length).optional(),
+  /** The only actions that it may run, and whose jobs it may see; absent: all. */
+  actions: z.array(ActionName).max(100).optional(),
+  /** It is no key any more from then on. */
+  expires_at: Instant.optional(),
 });
 export type ApiKey = z.infer<typeof ApiKey>;
 

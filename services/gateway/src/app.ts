@@ -5,6 +5,7 @@ import { createLookup } from './actions/lookup.ts';
 import { measureActions } from './actions/measure-actions.ts';
 import type { AppDeps } from './app-deps.ts';
 import { createGroups } from './groups.ts';
+import { createActionLimits } from './http/action-limits.ts';
 import { allowHosts } from './http/allow-hosts.ts';
 import { createAuthenticator } from './http/authenticate.ts';
 import { allowOrigins } from './http/cors.ts';
@@ -42,6 +43,7 @@ function createRouter(deps: AppDeps): Hono<Env> {
     keys: createLookup(keys),
     tenants,
     requests: deps.keyRequests,
+    now: deps.now,
   });
   const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
   const describe = (entries: readonly CatalogueEntry[]) => openapiDocument({ routes, actionRoutes }, entries);
@@ -50,7 +52,10 @@ function createRouter(deps: AppDeps): Hono<Env> {
   measureActions(ops, deps.catalogue, deps.executors);
   measureKeyUsage(ops, () => deps.keyRequests.report());
 
-  const mounted = { deps: groups, gate: { asTenant, asAdmin, reads } };
+  const mounted = {
+    deps: groups,
+    gate: { asTenant, asAdmin, reads, onlyOwn: createActionLimits(groups.jobs) },
+  };
   const [healthChecks, others] = [
     routes.filter(isHealthCheck),
     routes.filter((route) => !isHealthCheck(route)),

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import type { createActionLimits } from './http/action-limits.ts';
 import type { Authenticator, Handler, TenantHandler } from './http/authenticate.ts';
 import type { ActionRoute, Route } from './http/define-route.ts';
 import { Refusal } from './http/problem.ts';
@@ -11,6 +12,8 @@ type Method = (typeof METHODS)[number];
 
 export interface Gate extends Authenticator {
   readonly reads: TenantReads;
+  /** Keeps keys that are for some actions to these. */
+  readonly onlyOwn: ReturnType<typeof createActionLimits>;
 }
 
 /**
@@ -48,7 +51,7 @@ export function mountActionRoutes<Deps>(
     route: `/v2/tenants/{tenant_id}/{resource}/{action}/${route.verb}`,
     suffix: `/${route.verb}`,
     method: methodOf(route),
-    handler: gate.asTenant(route.handle(deps)),
+    handler: gate.asTenant(gate.onlyOwn('action', route.handle(deps)), route.scope),
     refuse: refuseMethod(methodOf(route)),
   }));
   app.on([...METHODS], '/v2/tenants/:tenant_id/*', (c) => {
@@ -61,7 +64,8 @@ export function mountActionRoutes<Deps>(
   });
 }
 
-function handlerOf<Deps>(route: Route<Deps>, deps: Deps, { asTenant, asAdmin, reads }: Gate): Handler {
+function handlerOf<Deps>(route: Route<Deps>, deps: Deps, gate: Gate): Handler {
+  const { asTenant, asAdmin, reads, onlyOwn } = gate;
   switch (route.key) {
     case 'none':
       return route.handle(deps);
@@ -70,7 +74,11 @@ function handlerOf<Deps>(route: Route<Deps>, deps: Deps, { asTenant, asAdmin, re
     case 'tenant': {
       const handler: TenantHandler = route.handle(deps);
       const checked = route.query === 'none' ? withoutParameters(handler) : handler;
-      return asTenant(route.reads === 'limited' ? reads.limited(checked) : checked);
+      const about = route.scope === 'any' ? 'nothing' : route.path.includes('{job_id}') ? 'job' : 'all';
+      return asTenant(
+        onlyOwn(about, route.reads === 'limited' ? reads.limited(checked) : checked),
+        route.scope,
+      );
     }
   }
 }

@@ -1,7 +1,7 @@
 import { deleteAction, getAction, listActions } from './actions/actions.route.ts';
 import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
-import { createKey, deleteKey, getKeyUsage, listKeys } from './admin/keys.route.ts';
+import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
 import { listExecutors } from './admin/list-executors.route.ts';
 import { cancelRebuild, getRebuild, startRebuild } from './admin/rebuild.route.ts';
 import { getTenant, listTenants, pauseTenant, putTenant, resumeTenant } from './admin/tenants.route.ts';
@@ -76,6 +76,7 @@ export const routes = [
   resumeTenant,
   createKey,
   listKeys,
+  rotateKey,
   deleteKey,
   getKeyUsage,
   deleteAction,

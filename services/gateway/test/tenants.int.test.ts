@@ -173,3 +173,18 @@ test('what was stored of a tenant before it had limits is read', async () => {
   await waitUntil(async () => (await admin('/admin/tenants/old')).status === 200);
   expect((await admin('/admin/tenants/old')).json).toMatchObject({ limits: {}, paused: false });
 });
+
+test('a tenant runs the actions of its list, all without one and none with an empty one', async () => {
+  const set = (actions: string[] | null) =>
+    admin('/admin/tenants/acme', { method: 'PUT', body: { actions } });
+  await set([]);
+  await waitUntil(async () => (await run()).json.code === 'unknown_action');
+  await set(['simulate']);
+  await waitUntil(async () => (await run()).status === 202);
+  await set(['other']);
+  const batch = () =>
+    gateway.call(RUN_PATH.replace(/run$/, 'run-batch'), { body: { items: [{ tilt_deg: 1 }] } });
+  await waitUntil(async () => (await batch()).json.code === 'unknown_action');
+  expect((await set(null)).json.actions).toBeUndefined();
+  await waitUntil(async () => (await run()).status === 202);
+});

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseBody, printable } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
-import { type HttpGroup, readJsonObject } from '../http/read-body.ts';
+import { type HttpGroup, readJsonObject, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
 import { KeyUsageView } from '../load/key-usage.ts';
@@ -18,7 +18,27 @@ const KEY_ID = /^[0-9a-f]{64}$/;
 /** A key as callers read it, without its token. */
 const KeyView = named('ApiKey', ApiKey.extend({ key_id: z.string() }));
 
-const KeyBody = named('ApiKeyRequest', z.strictObject({ name: printable(ApiKey.shape.name) }));
+const { scopes, actions } = ApiKey.shape;
+const KeyBody = named(
+  'ApiKeyRequest',
+  z.strictObject({
+    name: printable(ApiKey.shape.name),
+    scopes,
+    actions,
+    expires_at: z.iso.datetime({ offset: true }).optional(),
+  }),
+);
+const NewKey = KeyView.extend({ api_key: z.string() });
+
+const GRACE_S = 86_400;
+const RotationBody = named(
+  'ApiKeyRotation',
+  z.strictObject({
+    grace_s: z.int().min(0).max(2_592_000).optional().meta({
+      description: 'For how many seconds the replaced key is still valid. Default: a day.',
+    }),
+  }),
+);
 
 /** A new key. Its token is in this answer and nowhere else. */
 export const createKey = defineRoute({
@@ -31,20 +51,71 @@ export const createKey = defineRoute({
   description: 'The token is in this answer and nowhere else.',
   parameters: [parameters.tenantId],
   body: jsonBody(KeyBody, { example: { name: 'billing' } }),
-  answers: { 201: json('The key.', KeyView.extend({ api_key: z.string() })) },
+  answers: { 201: json('The key.', NewKey) },
   problems: ['unknown_tenant', 'log_unavailable'],
   handle:
     ({ admin, http }: AdminGroup & HttpGroup) =>
     async (c) => {
       const tenantId = await readTenantId(c, admin);
-      const { name } = parseBody(KeyBody, (await readJsonObject(c, http)).body);
-      const token = `errand_${randomBytes(32).toString('base64url')}`;
-      const keyId = hash('sha256', token, 'hex');
-      const key: ApiKey = { tenant_id: tenantId, name, created_at: new Date(admin.now()).toISOString() };
-      await admin.keys.put(keyId, key);
-      return answer(c, { status: 201, body: { key_id: keyId, ...key, api_key: token } });
+      const { expires_at, ...about } = parseBody(KeyBody, (await readJsonObject(c, http)).body);
+      const expiry = expires_at && { expires_at: new Date(expires_at).toISOString() };
+      return answer(c, {
+        status: 201,
+        body: await makeKey({ tenant_id: tenantId, ...about, ...expiry }, admin),
+      });
     },
 });
+
+async function makeKey(
+  about: Omit<ApiKey, 'created_at'>,
+  { keys, now }: AdminGroup['admin'],
+): Promise<z.infer<typeof NewKey>> {
+  const token = `errand_${randomBytes(32).toString('base64url')}`;
+  const keyId = hash('sha256', token, 'hex');
+  const { tenant_id, name, ...rest } = about;
+  const key: ApiKey = { tenant_id, name, created_at: new Date(now()).toISOString(), ...rest };
+  await keys.put(keyId, key);
+  return { key_id: keyId, ...key, api_key: token };
+}
+
+/** A new key in the place of another one, which stays valid for a while. */
+export const rotateKey = defineRoute({
+  method: 'post',
+  path: '/admin/keys/{key_id}/rotate',
+  key: 'admin',
+  id: 'rotateKey',
+  tag: 'Administration',
+  summary: 'Replace an API key',
+  description: 'The new key may do what the replaced one may, which is valid for `grace_s` more.',
+  parameters: [inPath('key_id', "The key's id.", z.string().regex(KEY_ID))],
+  body: jsonBody(RotationBody, { required: false }),
+  answers: { 201: json('The new key.', NewKey) },
+  problems: ['unknown_key', 'log_unavailable'],
+  handle:
+    ({ admin, http }: AdminGroup & HttpGroup) =>
+    async (c) => {
+      const { grace_s = GRACE_S } = parseBody(RotationBody, (await readOptionalJsonObject(c, http)).body);
+      const { keyId, key } = await findKey(c, admin);
+      const { created_at: _, ...about } = key;
+      const made = await makeKey(about, admin);
+      const endMs = Math.min(
+        admin.now() + grace_s * 1_000,
+        Date.parse(key.expires_at ?? '9999-12-31T00:00:00Z'),
+      );
+      if (grace_s === 0) await admin.keys.delete(keyId);
+      else await admin.keys.put(keyId, { ...key, expires_at: new Date(endMs).toISOString() });
+      return answer(c, { status: 201, body: made });
+    },
+});
+
+/** @throws Refusal unknown_key */
+async function findKey(c: Ctx, { keys }: AdminGroup['admin']): Promise<{ keyId: string; key: ApiKey }> {
+  const keyId = c.req.param('key_id') ?? '';
+  const key = KEY_ID.test(keyId) ? (keys.peek(keyId) ?? (await keys.get(keyId))) : undefined;
+  if (!key) throw new Refusal('unknown_key');
+  c.env.tenantId = key.tenant_id;
+  return { keyId, key };
+}
 
 /** The tenant's keys without their tokens, oldest first. */
 export const listKeys = defineRoute({
@@ -109,13 +180,10 @@ export const deleteKey = defineRoute({
   answers: { 204: { description: 'It is gone.' } },
   problems: ['unknown_key', 'log_unavailable'],
   handle:
-    ({ admin: { keys } }: AdminGroup) =>
+    ({ admin }: AdminGroup) =>
     async (c) => {
-      const keyId = c.req.param('key_id') ?? '';
-      const key = KEY_ID.test(keyId) ? (keys.peek(keyId) ?? (await keys.get(keyId))) : undefined;
-      if (!key) throw new Refusal('unknown_key');
-      c.env.tenantId = key.tenant_id;
-      await keys.delete(keyId);
+      const { keyId } = await findKey(c, admin);
+      await admin.keys.delete(keyId);
       return answerEmpty(c, 204);
     },
 });

@@ -24,7 +24,12 @@ const TenantView = named(
 
 const LimitsBody = named(
   'TenantRequest',
-  z.strictObject({ limits: z.strictObject(TenantLimits.shape).optional() }),
+  z.strictObject({
+    limits: z.strictObject(TenantLimits.shape).optional(),
+    actions: Tenant.shape.actions.unwrap().nullable().optional().meta({
+      description: 'The only actions that it may run; null: all.',
+    }),
+  }),
 );
 
 /** 201 for a new tenant, 200 for one that exists. */
@@ -36,7 +41,7 @@ export const putTenant = defineRoute({
   tag: 'Administration',
   summary: 'Make a tenant, or change its limits',
   description:
-    'With `limits`, the tenant has exactly these from then on, within a second. Without, one that is there stays as it is.',
+    'With `limits`, the tenant has exactly these from then on, within a second; the same of `actions`. Without, one that is there stays as it is.',
   parameters: [parameters.tenantId],
   body: jsonBody(LimitsBody, { required: false, example: { limits: { max_running: 10, weight: 2 } } }),
   answers: { 200: json('It was there.', TenantView), 201: json('It is made.', TenantView) },
@@ -45,16 +50,28 @@ export const putTenant = defineRoute({
     ({ admin, http }: AdminGroup & HttpGroup) =>
     async (c) => {
       const tenantId = readTenantId(c);
-      const { limits } = parseBody(LimitsBody, (await readOptionalJsonObject(c, http)).body);
+      const { limits, actions } = parseBody(LimitsBody, (await readOptionalJsonObject(c, http)).body);
       let isNew = false;
       const tenant = await admin.tenantBucket.upsert(tenantId, (stored) => {
         isNew = stored === undefined;
-        const { limits: before, ...rest } = stored ?? {
+        const {
+          limits: limitsBefore,
+          actions: actionsBefore,
+          ...rest
+        } = stored ?? {
           tenant_id: tenantId,
           created_at: new Date(admin.now()).toISOString(),
         };
-        if (stored && limits === undefined) return stored;
-        return { ...rest, ...(limits === undefined ? {} : { limits }) };
+        if (stored && limits === undefined && actions === undefined) return stored;
+        const made = {
+          limits: limits ?? limitsBefore,
+          actions: actions === null ? undefined : (actions ?? actionsBefore),
+        };
+        return {
+          ...rest,
+          ...(made.limits && { limits: made.limits }),
+          ...(made.actions && { actions: made.actions }),
+        };
       });
       return answer(c, { status: isNew ? 201 : 200, body: viewOf(tenant) });
     },
@@ -161,6 +178,6 @@ function readTenantId(c: Ctx): string {
   return tenantId;
 }
 
-function viewOf({ tenant_id, created_at, limits = {}, paused = false }: Tenant): z.infer<typeof TenantView> {
-  return { tenant_id, created_at, limits, paused };
+function viewOf({ limits = {}, paused = false, ...tenant }: Tenant): z.infer<typeof TenantView> {
+  return { ...tenant, limits, paused };
 }

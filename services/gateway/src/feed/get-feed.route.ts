@@ -49,6 +49,7 @@ export const readFeed = defineRoute({
   method: 'get',
   path: '/v2/tenants/{tenant_id}/events',
   key: 'tenant',
+  scope: 'feed:read',
   id: 'readFeed',
   tag: 'Feed',
   summary: 'Endings of all jobs',

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { type ApiKey, type Tenant, TenantId } from '@errand/contracts';
+import { type ApiKey, type KeyScope, type Tenant, TenantId } from '@errand/contracts';
 import type { Lookup } from '../actions/lookup.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
 import { Refusal } from './problem.ts';
@@ -9,6 +9,8 @@ import type { Ctx } from './request-log.ts';
 export interface Caller {
   readonly name: string;
   readonly tenantId: string;
+  /** The only actions that its key is for; undefined: all. */
+  readonly actions?: readonly string[] | undefined;
 }
 
 export type Handler = (c: Ctx) => Response | Promise<Response>;
@@ -16,7 +18,7 @@ export type TenantHandler = (c: Ctx, caller: Caller) => Response | Promise<Respo
 
 export interface Authenticator {
   /** Lets in the tenant's own keys and the admin key. Another tenant's key is answered as if there were none. */
-  asTenant(handler: TenantHandler): Handler;
+  asTenant(handler: TenantHandler, scope: KeyScope | 'any'): Handler;
   /** Lets in the admin key only. */
   asAdmin(handler: Handler): Handler;
 }
@@ -32,10 +34,12 @@ export function createAuthenticator(deps: {
   keys: Lookup<ApiKey>;
   tenants: Lookup<Tenant>;
   requests: KeyRequests;
+  /** Unix milliseconds. */
+  now: () => number;
 }): Authenticator {
   const adminDigest = digestOf(deps.adminKey);
 
-  async function tenantCaller(c: Ctx): Promise<{ caller: Caller; keyId: string }> {
+  async function tenantCaller(c: Ctx, scope: KeyScope | 'any'): Promise<{ caller: Caller; keyId: string }> {
     const digest = digestOf(tokenOf(c));
     const tenantId = c.req.param('tenant_id') ?? '';
     if (timingSafeEqual(digest, adminDigest)) {
@@ -46,14 +50,17 @@ export function createAuthenticator(deps: {
     const keyId = digest.toString('hex');
     const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
-    if (!key) throw new Refusal('unauthorized');
+    if (!key || isOver(key, deps.now())) throw new Refusal('unauthorized');
     if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
-    return { caller: { name: key.name, tenantId }, keyId };
+    if (scope !== 'any' && key.scopes && !key.scopes.includes(scope)) {
+      throw new Refusal('forbidden', { detail: `The key does not have the scope ${scope}.` });
+    }
+    return { caller: { name: key.name, tenantId, actions: key.actions }, keyId };
   }
 
   return {
-    asTenant: (handler) => async (c) => {
-      const { caller, keyId } = await tenantCaller(c);
+    asTenant: (handler, scope) => async (c) => {
+      const { caller, keyId } = await tenantCaller(c, scope);
       c.env.tenantId = caller.tenantId;
       return deps.requests.handle(c, keyId, () => handler(c, caller));
     },
@@ -62,6 +69,10 @@ export function createAuthenticator(deps: {
       return handler(c);
     },
   };
+}
+
+function isOver({ expires_at }: ApiKey, nowMs: number): boolean {
+  return expires_at !== undefined && Date.parse(expires_at) <= nowMs;
 }
 
 /** The id that the key of a header has, if there is such a key. */

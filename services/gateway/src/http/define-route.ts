@@ -1,3 +1,4 @@
+import type { KeyScope } from '@errand/contracts';
 import type { ActionOperation } from '../openapi/describe-action.ts';
 import type { Operation } from '../openapi/operation.ts';
 import type { Handler, TenantHandler } from './authenticate.ts';
@@ -7,6 +8,8 @@ export type Route<Deps> = TenantRoute<Deps> | OtherRoute<Deps>;
 
 interface TenantRoute<Deps> extends Operation {
   readonly key: 'tenant';
+  /** What a key needs that has scopes; `any`: nothing. */
+  readonly scope: KeyScope | 'any';
   /** `none`: it refuses every parameter in its query. */
   readonly query?: 'none';
   /** `limited`: its reads take turns with the tenant's other ones. */
@@ -23,6 +26,7 @@ interface OtherRoute<Deps> extends Operation {
 
 /** A route that every action has at its own path. Callers use the key of a tenant. */
 export interface ActionRoute<Deps> extends ActionOperation {
+  readonly scope: KeyScope;
   readonly handle: (deps: Deps) => TenantHandler;
 }
 

@@ -37,6 +37,11 @@ const PROBLEMS = {
     detail: 'Send a valid API key as Authorization: Bearer <key>.',
     headers: { 'www-authenticate': 'Bearer realm="errand"' },
   },
+  forbidden: {
+    status: 403,
+    title: 'Forbidden',
+    detail: 'The key may not do this.',
+  },
   unknown_route: {
     status: 404,
     title: 'Not found',

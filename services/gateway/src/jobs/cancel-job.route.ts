@@ -36,6 +36,7 @@ export const cancelJob = defineRoute({
   method: 'post',
   path: '/v2/tenants/{tenant_id}/jobs/{job_id}/cancel',
   key: 'tenant',
+  scope: 'jobs:cancel',
   query: 'none',
   id: 'cancelJob',
   tag: 'Jobs',
@@ -55,6 +56,7 @@ export const cancelJob = defineRoute({
 export const cancelActionJob = defineActionRoute({
   method: 'post',
   verb: 'cancel',
+  scope: 'jobs:cancel',
   describe: ({ name, place, schemas }) => ({
     id: `cancel${schemas.pascalName}`,
     summary: `Cancel a job of ${name}`,

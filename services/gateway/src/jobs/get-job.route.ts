@@ -21,6 +21,7 @@ export const getJob = defineRoute({
   method: 'get',
   path: '/v2/tenants/{tenant_id}/jobs/{job_id}',
   key: 'tenant',
+  scope: 'jobs:read',
   id: 'getJob',
   tag: 'Jobs',
   summary: 'A job of any action',
@@ -80,6 +81,7 @@ async function answerAsOf(
 export const getStatus = defineActionRoute({
   method: 'get',
   verb: 'status',
+  scope: 'jobs:read',
   describe: ({ name, place, schemas }) => ({
     id: `get${schemas.pascalName}Status`,
     summary: `Status of a job of ${name}`,

@@ -18,6 +18,7 @@ export const downloadResult = defineRoute({
   method: 'get',
   path: '/v2/tenants/{tenant_id}/jobs/{job_id}/result',
   key: 'tenant',
+  scope: 'jobs:read',
   query: 'none',
   id: 'downloadResult',
   tag: 'Jobs',

@@ -13,6 +13,7 @@ export const COMPONENT_NAMES = [
   'VerifyReport',
   'DeadLetter',
   'ApiKeyRequest',
+  'ApiKeyRotation',
   'ApiKey',
   'WebhookEndpoint',
   'WebhookHealth',

@@ -14,7 +14,14 @@ const WITH_KEY: Record<Operation['key'], readonly ProblemCode[]> = {
   none: [],
   admin: ['unauthorized'],
   // A parameter that no call knows is a wrong input.
-  tenant: ['unauthorized', 'unknown_tenant', 'log_unavailable', 'invalid_input', 'too_many_requests'],
+  tenant: [
+    'unauthorized',
+    'forbidden',
+    'unknown_tenant',
+    'log_unavailable',
+    'invalid_input',
+    'too_many_requests',
+  ],
 };
 const WITH_BODY: readonly ProblemCode[] = [
   ...(['not_utf8', 'invalid_json', 'nested_too_deeply', 'not_an_object', 'incomplete_body'] as const),

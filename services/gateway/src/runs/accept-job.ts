@@ -118,8 +118,9 @@ function request(
   sent: SentOrder & { jobId: string },
 ): Promise<AcceptedJob | undefined> {
   const { tenantId } = sent.caller;
+  const action = sent.order.contract.name;
   const append = () => requestAdmitted(c, deps, sent);
-  return deps.runs.limits.within(c, { tenantId, jobs: 1 }, append, (job) => job?.version);
+  return deps.runs.limits.within(c, { tenantId, action, jobs: 1 }, append, (job) => job?.version);
 }
 
 async function requestAdmitted(

@@ -37,6 +37,7 @@ export const retryJob = defineRoute({
   method: 'post',
   path: '/v2/tenants/{tenant_id}/jobs/{job_id}/retry',
   key: 'tenant',
+  scope: 'runs:write',
   query: 'none',
   id: 'retryJob',
   tag: 'Jobs',

@@ -12,11 +12,11 @@ import type { Ctx } from '../http/request-log.ts';
 export interface RunLimits {
   /**
    * Has so many jobs of a tenant requested, if it may have them. `newest` gives the newest of their versions.
-   * @throws Refusal too_many_runs, too_many_queued; and what `request` throws
+   * @throws Refusal unknown_action, too_many_runs, too_many_queued; and what `request` throws
    */
   within<T>(
     c: Ctx,
-    asked: { tenantId: string; jobs: number },
+    asked: { tenantId: string; action: string; jobs: number },
     request: () => Promise<T>,
     newest: (requested: T) => number | undefined,
   ): Promise<T>;
@@ -108,7 +108,9 @@ export function createRunLimits({
   }
 
   return {
-    async within(c, { tenantId, jobs }, request, newest) {
+    async within(c, { tenantId, action, jobs }, request, newest) {
+      const { actions } = tenants.peek(tenantId) ?? {};
+      if (actions && !actions.includes(action)) throw new Refusal('unknown_action');
       const count = await admit(c, tenantId, jobs);
       if (!count) return request();
       try {

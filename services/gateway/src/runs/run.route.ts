@@ -21,6 +21,7 @@ import type { RunDeps } from './runs-group.ts';
 export const runAction = defineActionRoute({
   method: 'post',
   verb: 'run',
+  scope: 'runs:write',
   describe: ({ name, about, place, schemas }) => ({
     id: `run${schemas.pascalName}`,
     summary: `Run ${name}`,

@@ -1,16 +1,20 @@
+import { KEY_SCOPES } from '@errand/contracts';
 import type { Command } from 'commander';
 import { CannotRun } from '../../cannot-run.ts';
 import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { table } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
-import { readName, readTenant } from '../../settings/read-values.ts';
+import { readDuration, readName, readTenant, readTime } from '../../settings/read-values.ts';
 
 interface Key {
   readonly key_id: string;
   readonly tenant_id: string;
   readonly name: string;
   readonly created_at: string;
+  readonly scopes?: readonly string[];
+  readonly actions?: readonly string[];
+  readonly expires_at?: string;
 }
 
 /** Commands about tenants' keys, which need the admin key. */
@@ -27,7 +31,20 @@ export function addKeys(program: Command, bind: Bind): void {
     .description('create a key; it is shown once')
     .argument('<name>', 'name of the key')
     .option(...tenantOption)
+    .option('--scopes <list>', `all that it may do, of ${KEY_SCOPES.join(',')}`)
+    .option('--actions <list>', 'the only actions that it is for')
+    .option('--expires <time>', 'when it ends: a time, or a duration such as 30d', readTime(1, Date.now))
     .action(bind(create));
+  keys
+    .command('rotate')
+    .description('replace a key; the new one is shown once')
+    .argument('<key_id>', 'the key', readName)
+    .option(
+      '--grace <duration>',
+      'for how long the replaced key is still valid; default: a day',
+      readDuration,
+    )
+    .action(bind(rotate));
   keys
     .command('delete')
     .description('delete a key; it stops working at once')
@@ -38,15 +55,41 @@ export function addKeys(program: Command, bind: Bind): void {
 async function list(world: World, options: { tenant?: string }): Promise<ExitCode> {
   const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
   const { keys } = await (await world.gateway()).json<{ keys: Key[] }>({ method: 'GET', path });
-  const rows = keys.map(({ key_id, name, created_at }) => [name, local(created_at), key_id]);
-  tell(world, { keys }, () => (rows.length === 0 ? 'no keys' : table(['NAME', 'CREATED', 'KEY ID'], rows)));
+  const rows = keys.map((key) => [
+    key.name,
+    local(key.created_at),
+    key.expires_at === undefined ? '' : local(key.expires_at),
+    [...(key.scopes ?? ['all']), ...(key.actions ?? []).map((action) => `only ${action}`)].join(' '),
+    key.key_id,
+  ]);
+  tell(world, { keys }, () =>
+    rows.length === 0 ? 'no keys' : table(['NAME', 'CREATED', 'EXPIRES', 'MAY', 'KEY ID'], rows),
+  );
   return 0;
 }
 
-async function create(world: World, options: { tenant?: string }, name = ''): Promise<ExitCode> {
+interface KeyOptions {
+  readonly tenant?: string;
+  readonly scopes?: string;
+  readonly actions?: string;
+  readonly expires?: string;
+}
+
+async function create(world: World, options: KeyOptions, name = ''): Promise<ExitCode> {
   const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
+  const { scopes, actions, expires: expires_at } = options;
+  const body = { name, scopes: scopes?.split(','), actions: actions?.split(','), expires_at };
+  return tellNewKey(world, { path, body });
+}
+
+async function rotate(world: World, { grace }: { grace?: number }, id = ''): Promise<ExitCode> {
+  const body = grace === undefined ? {} : { grace_s: Math.round(grace / 1_000) };
+  return tellNewKey(world, { path: `/admin/keys/${encodeURIComponent(id)}/rotate`, body });
+}
+
+async function tellNewKey(world: World, call: { path: string; body: object }): Promise<ExitCode> {
   const gateway = await world.gateway();
-  const key = await gateway.json<Key & { api_key: string }>({ method: 'POST', path, body: { name } });
+  const key = await gateway.json<Key & { api_key: string }>({ method: 'POST', ...call });
   tell(world, key, () => `${key.api_key} (shown only once)\nkey id ${key.key_id}`);
   return 0;
 }

@@ -27,6 +27,7 @@ export const listJobEvents = defineRoute({
   method: 'get',
   path: '/v2/tenants/{tenant_id}/jobs/{job_id}/events',
   key: 'tenant',
+  scope: 'jobs:read',
   id: 'listJobEvents',
   tag: 'Jobs',
   summary: "A job's events",

@@ -15,6 +15,7 @@ export const listJobs = defineRoute({
   method: 'get',
   path: '/v2/tenants/{tenant_id}/jobs',
   key: 'tenant',
+  scope: 'jobs:read',
   reads: 'limited',
   id: 'listJobs',
   tag: 'Jobs',

@@ -84,12 +84,12 @@ export async function acceptBatch(
 
 /** @throws Refusal too_many_runs, too_many_queued */
 function request(c: Ctx, deps: RunDeps, sent: SentBatch, record: IdempotencyRecord): Promise<BatchJobs> {
-  const { tenantId, right } = sent;
+  const { tenantId, action, right } = sent;
   const refused = new Set(record.refused);
   const wanted = right.filter((place) => !refused.has(place));
   const append = () => requestAdmitted(deps, sent, { record, wanted });
   const newest = (jobs: BatchJobs) => Math.max(0, ...[...jobs.values()].map(({ version }) => version));
-  return deps.runs.limits.within(c, { tenantId, jobs: wanted.length }, append, newest);
+  return deps.runs.limits.within(c, { tenantId, action, jobs: wanted.length }, append, newest);
 }
 
 async function requestAdmitted(

@@ -32,6 +32,7 @@ import { type BatchItem, batchErrors, checkBatchBody, type SentBatchBody } from 
 export const runBatch = defineActionRoute({
   method: 'post',
   verb: 'run-batch',
+  scope: 'runs:write',
   describe: ({ name, about, place, schemas }) => ({
     id: `runBatchOf${schemas.pascalName}`,
     summary: `Run ${name} many times`,

@@ -19,6 +19,7 @@ export const testWebhook = defineRoute({
   method: 'post',
   path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/test',
   key: 'tenant',
+  scope: 'webhooks:write',
   query: 'none',
   id: 'testWebhook',
   tag: 'Deliveries',

@@ -14,6 +14,7 @@ export const rotateWebhookSecret = defineRoute({
   method: 'post',
   path: '/v2/tenants/{tenant_id}/webhooks/{endpoint_id}/rotate-secret',
   key: 'tenant',
+  scope: 'webhooks:write',
   query: 'none',
   id: 'rotateWebhookSecret',
   tag: 'Webhooks',
