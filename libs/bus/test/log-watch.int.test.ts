@@ -14,7 +14,7 @@ afterAll(() => nats?.[Symbol.asyncDispose]());
 
 test('jobs that have yet to end are counted, whoever has them', async () => {
   await using bus = await openTestBus(nats.url);
-  expect(await bus.jobs.countOpen()).toBe(0);
+  expect((await bus.jobs.countOpen()).jobs).toBe(0);
   await bus.consumers.provision(executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }));
   const jobs = [newJob(), newJob(), newJob()];
   for (const ref of jobs) await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
@@ -23,7 +23,7 @@ test('jobs that have yet to end are counted, whoever has them', async () => {
     event: requested(newJob('unserved')),
     expectedVersion: 0,
   });
-  expect(await bus.jobs.countOpen()).toBe(3);
+  expect((await bus.jobs.countOpen()).jobs).toBe(3);
   const answer = { kind: 'counted' as const, waiting: 2 };
   const refused = async () => ({ kind: 'refused' as const, code: 'invalid_request' as const, message: '' });
   const stop = await bus.commands.answerScheduler(
@@ -37,10 +37,10 @@ test('jobs that have yet to end are counted, whoever has them', async () => {
     },
     () => {},
   );
-  expect(await bus.jobs.countOpen()).toBe(3 + 2);
+  expect(await bus.jobs.countOpen()).toEqual({ jobs: 3 + 2, hasWaiting: true });
   stop();
   // The last known value.
-  expect(await bus.jobs.countOpen()).toBe(3 + 2);
+  expect(await bus.jobs.countOpen()).toEqual({ jobs: 3 + 2, hasWaiting: false });
 });
 
 test('a log that is made anew is reported, and reuses no version of the old one', async () => {

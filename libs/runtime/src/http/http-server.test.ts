@@ -133,7 +133,7 @@ test('a caller that reads none of its answer loses its connection, and one that 
   const unread = await Promise.all(
     [1, 2, 3].map(() => connectTo(strict, 'GET /large HTTP/1.1\r\nhost: a\r\n\r\n')),
   );
-  await expect.poll(() => begun).toBe(4);
+  await expect.poll(() => begun, { timeout: 10_000 }).toBe(4);
   await expect.poll(() => strict.connections(), { timeout: 10_000 }).toBe(1);
   waiting.resolve();
   expect(await (await answered).text()).toBe('waited');

@@ -31,7 +31,7 @@ export function watchTightLog(bus: {
     if (fill.bytes < fill.maxBytes * OPEN_JOBS_COUNTED_FROM) openJobs = 0;
     else if (performance.now() - countedAt > COUNT_MS) {
       countedAt = performance.now();
-      openJobs = await bus.jobs.countOpen();
+      openJobs = (await bus.jobs.countOpen()).jobs;
     }
   }
 

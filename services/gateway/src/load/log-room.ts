@@ -40,6 +40,8 @@ export async function watchLogRoom(
   let seen = { bytes: 0, maxBytes: 0, openJobs: 0 };
   /** Let in since the last look began: a look may not have seen it. */
   let admitted = { jobs: 0, bytes: 0 };
+  /** Let in since the scheduler last told what waits: any of them may be open, if the log still holds it. */
+  let unheard = 0;
   let isLooking = false;
   const ratio = () => (seen.maxBytes === 0 ? 0 : seen.bytes / seen.maxBytes);
 
@@ -48,7 +50,9 @@ export async function watchLogRoom(
     try {
       const fill = await bus.jobs.readFill();
       const isCounted = fill.maxBytes > 0 && fill.bytes >= fill.maxBytes * OPEN_JOBS_COUNTED_FROM;
-      seen = { ...fill, openJobs: isCounted ? await bus.jobs.countOpen() : 0 };
+      const open = isCounted ? await bus.jobs.countOpen() : undefined;
+      unheard = open?.hasWaiting ? 0 : unheard + before.jobs;
+      seen = { ...fill, openJobs: open ? open.jobs + Math.min(unheard, fill.messages) : 0 };
       admitted = { jobs: admitted.jobs - before.jobs, bytes: admitted.bytes - before.bytes };
     } catch {
       // Looked at again soon.
