@@ -61,7 +61,11 @@ export const LiveContract = z.object({
 export type LiveContract = z.infer<typeof LiveContract>;
 
 /** An action's contracts. Several are live while executors are being replaced. */
-export const ActionRecord = z.object({ contracts: z.array(LiveContract).max(4) });
+export const ActionRecord = z.object({
+  contracts: z.array(LiveContract).max(4),
+  /** None of its jobs begins. */
+  paused: z.boolean().optional(),
+});
 export type ActionRecord = z.infer<typeof ActionRecord>;
 
 /** How many contracts of an action may have jobs at the same time. */

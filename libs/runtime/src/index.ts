@@ -22,6 +22,7 @@ export {
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
   SEALING_KEY_SETTING,
+  TURNS_SETTING,
   WEBHOOK_TARGET_SETTINGS,
 } from './settings/shared-settings.ts';
 export { createDelayed } from './time/delayed.ts';

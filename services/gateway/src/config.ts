@@ -1,7 +1,6 @@
 import {
   BUS_SETTINGS,
   type ConfigOf,
-  flag,
   integer,
   PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
@@ -9,6 +8,7 @@ import {
   SEALING_KEY_SETTING,
   type Setting,
   secret,
+  TURNS_SETTING,
   WEBHOOK_TARGET_SETTINGS,
 } from '@errand/runtime';
 import { z } from 'zod';
@@ -45,6 +45,7 @@ export const settings = {
   ...PAYLOAD_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...SEALING_KEY_SETTING,
+  ...TURNS_SETTING,
   port: integer({
     env: 'ERRAND_PORT',
     description: 'Port of the API; 0 takes a free one',
@@ -62,12 +63,6 @@ export const settings = {
     env: 'ERRAND_ALLOWED_HOSTS',
     description:
       'Host names that the gateway serves, separated by commas; others get 421, except for /healthz and /readyz',
-  }),
-  turns: flag({
-    env: 'ERRAND_TURNS',
-    description:
-      "Whether a tenant's jobs wait for their turn beyond the first ten of an action; without, only those with a limit do",
-    default: true,
   }),
   maxBodyBytes: integer({
     env: 'ERRAND_MAX_BODY_BYTES',

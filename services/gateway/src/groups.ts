@@ -90,7 +90,7 @@ function runsOf({
     catalogue,
     logRoom,
     limits: createRunLimits({ bus, tenants: tenantBucket }),
-    turns: createRunTurns({ bus, tenants: tenantBucket, isOn: config.turns }),
+    turns: createRunTurns({ bus, tenants: tenantBucket, catalogue, isOn: config.turns }),
     now,
     idempotency: createIdempotency({
       bus,

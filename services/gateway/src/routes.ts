@@ -1,4 +1,4 @@
-import { deleteAction, getAction, listActions } from './actions/actions.route.ts';
+import { deleteAction, getAction, listActions, pauseAction, resumeAction } from './actions/actions.route.ts';
 import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
 import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
@@ -80,6 +80,8 @@ export const routes = [
   deleteKey,
   getKeyUsage,
   deleteAction,
+  pauseAction,
+  resumeAction,
   listExecutors,
   listDeadLetters,
   redriveDeadLetter,

@@ -188,3 +188,12 @@ test('a tenant runs the actions of its list, all without one and none with an em
   expect((await set(null)).json.actions).toBeUndefined();
   await waitUntil(async () => (await run()).status === 202);
 });
+
+test('runs of a paused action are held until it goes on', async () => {
+  const lane = async () => laneOf((await run()).json.job_id);
+  expect((await admin('/admin/actions/simulate/pause', { method: 'POST' })).status).toBe(204);
+  await waitUntil(async () => (await lane()) === 'held', { timeoutMs: 5_000 });
+  expect((await admin('/admin/actions/simulate/resume', { method: 'POST' })).status).toBe(204);
+  await waitUntil(async () => (await lane()) === 'fast', { timeoutMs: 5_000 });
+  expect((await admin('/admin/actions/nothing/pause', { method: 'POST' })).json.code).toBe('unknown_action');
+});

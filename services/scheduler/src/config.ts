@@ -1,9 +1,17 @@
-import { BUS_SETTINGS, type ConfigOf, integer, OPS_SETTINGS, PROCESS_SETTINGS } from '@errand/runtime';
+import {
+  BUS_SETTINGS,
+  type ConfigOf,
+  integer,
+  OPS_SETTINGS,
+  PROCESS_SETTINGS,
+  TURNS_SETTING,
+} from '@errand/runtime';
 
 export const settings = {
   ...PROCESS_SETTINGS,
   ...OPS_SETTINGS,
   ...BUS_SETTINGS,
+  ...TURNS_SETTING,
   tickMs: integer({
     env: 'ERRAND_SCHEDULER_TICK_MS',
     description: 'Shortest time between two looks for jobs whose wait is over or whose deadline has passed',

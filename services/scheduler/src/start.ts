@@ -12,12 +12,13 @@ import {
 } from '@errand/contracts';
 import { Counter, Gauge, Histogram, repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
-import { openRegistry } from './contracts/registry.ts';
+import { type ContractRegistry, openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
 import { keepTurns, type TurnKeeper } from './turns/keep-turns.ts';
 import { createRunRates } from './turns/run-rates.ts';
 import { turnLimitsOf } from './turns/turn-limits.ts';
+import { MOST_RELEASED } from './turns/turn-queues.ts';
 import { createWindowKeeper, type WindowState } from './window/keep-window.ts';
 import { createNeededEvents } from './window/needed-events.ts';
 
@@ -70,12 +71,14 @@ export async function startScheduler(
     registers: [ops.metrics],
   });
   let relimit = () => {};
+  let registry: ContractRegistry | undefined;
   const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, () => relimit());
   resources.defer(() => tenants.close());
   let turns: TurnKeeper | undefined;
   const open = createOpenJobs({
     limitsOf: (tenantId) => turnLimitsOf(tenants.peek(tenantId)),
-    isPaused: () => false,
+    isPaused: (action) => registry?.peek(action)?.paused === true,
+    mostReleased: config.turns ? MOST_RELEASED : Number.POSITIVE_INFINITY,
     onReady: () => turns?.wake(),
     onBegun({ ref, standing }, waitedMs) {
       // What the log tells at the start is of another time.
@@ -95,8 +98,9 @@ export async function startScheduler(
   }
   const needed = createNeededEvents();
   const executors = resources.use(await bus.buckets.watchHeartbeats());
-  const registry = resources.use(
+  registry = resources.use(
     await openRegistry({
+      onChanged: () => relimit(),
       bus,
       executors,
       log,

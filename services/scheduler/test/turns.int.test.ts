@@ -1,4 +1,4 @@
-import { BUCKETS, type JobRef, Tenant, type TenantLimits, toJobEvent } from '@errand/contracts';
+import { ActionRecord, BUCKETS, type JobRef, Tenant, type TenantLimits, toJobEvent } from '@errand/contracts';
 import { dueOf } from '@errand/domain';
 import {
   startTestNats,
@@ -133,6 +133,23 @@ test('nothing of a paused tenant is released until it goes on', async () => {
   await untilOthersHadTheirTurn();
   expect(await isDue(ref)).toBe(false);
   await setTenant({}, false);
+  await jobs.lastOf(ref, 'JobDue');
+});
+
+test('nothing of a paused action is released until it goes on', async () => {
+  const actions = await jobs.bus.buckets.open(BUCKETS.actions, ActionRecord);
+  await actions.put('add', { contracts: [], paused: true });
+  const pausedFor = async (ref: JobRef) => {
+    const wanted = { job_id: ref.jobId, version: await versionOf(ref) };
+    const answer = await jobs.bus.commands.askScheduler('place', wanted);
+    return answer.kind === 'place' && answer.place.waits_for === 'pause';
+  };
+  const ref = await waitUntil(async () => {
+    const each = await held();
+    return (await pausedFor(each)) ? each : undefined;
+  });
+  expect(await isDue(ref)).toBe(false);
+  await actions.put('add', { contracts: [] });
   await jobs.lastOf(ref, 'JobDue');
 });
 

@@ -147,6 +147,16 @@ export const OPS_SETTINGS = {
 };
 
 /** 32 bytes in base64. */
+/** For those who send jobs to the executors. */
+export const TURNS_SETTING = {
+  turns: flag({
+    env: 'ERRAND_TURNS',
+    description:
+      "Whether a tenant's jobs wait for their turn beyond the first ten of an action; without, only those with a limit do. The same for all gateways and schedulers",
+    default: true,
+  }),
+};
+
 export const SEALING_KEY_SETTING = {
   secretKey: secret({
     env: 'ERRAND_SECRET_KEY',

@@ -37,6 +37,10 @@ export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
   list(): CatalogueEntry[];
   /** The contract that a job was taken under, if it is still live; from memory only. */
   contractOf(name: string, contractId: string | undefined): LiveContract | undefined;
+  /** Whether none of its jobs begins; from memory only. */
+  isPaused(name: string): boolean;
+  /** Lets no more jobs of an action begin, or lets them again; false for an unknown action. @throws LogUnavailable */
+  setPaused(name: string, isPaused: boolean): Promise<boolean>;
   /**
    * Takes an action's route away. Resolves with the executors that serve it, and which keep it.
    * @throws LogUnavailable
@@ -93,11 +97,18 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
           ({ withdrawn, unserved_since }) => !withdrawn && unserved_since === null,
         );
         if (serving.length > 0) return stored;
-        return { contracts: stored.contracts.map((live) => ({ ...live, withdrawn: true })) };
+        return { ...stored, contracts: stored.contracts.map((live) => ({ ...live, withdrawn: true })) };
       });
       if (serving.length > 0) return { kind: 'served', contracts: serving };
       prepare(name, record);
       return { kind: 'withdrawn' };
+    },
+    isPaused: (name) => bucket.peek(name)?.paused === true,
+    async setPaused(name, isPaused) {
+      const record = await bucket.change(name, ({ paused: _, ...stored }) =>
+        isPaused ? { ...stored, paused: true } : stored,
+      );
+      return record !== undefined;
     },
     [Symbol.dispose]: () => bucket.close(),
   };

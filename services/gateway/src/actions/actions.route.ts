@@ -84,3 +84,31 @@ export const deleteAction = defineRoute({
       return answerEmpty(c, 204);
     },
 });
+
+const pauseRoute = (isPaused: boolean) =>
+  defineRoute({
+    method: 'post',
+    path: `/admin/actions/{name}/${isPaused ? 'pause' : 'resume'}`,
+    key: 'admin',
+    id: isPaused ? 'pauseAction' : 'resumeAction',
+    tag: 'Administration',
+    summary: isPaused ? 'Let no more jobs of an action begin' : 'Let jobs of an action begin again',
+    description: isPaused
+      ? 'Runs are accepted, and wait. What runs goes on, and so do the few jobs that were handed out already.'
+      : 'What has waited has its turn.',
+    parameters: [inPath('name', 'Its name.', ActionName)],
+    answers: { 204: { description: 'So it is, within a second.' } },
+    problems: ['unknown_action', 'log_unavailable'],
+    handle:
+      ({ admin: { catalogue } }: AdminGroup) =>
+      async (c) => {
+        const name = c.req.param('name') ?? '';
+        c.env.action = name;
+        const isKnown = ActionName.safeParse(name).success && (await catalogue.setPaused(name, isPaused));
+        if (!isKnown) throw new Refusal('unknown_action');
+        return answerEmpty(c, 204);
+      },
+  });
+
+export const pauseAction = pauseRoute(true);
+export const resumeAction = pauseRoute(false);

@@ -1,5 +1,6 @@
 import type { AppendOutcome, AppendRequest, Bus, WatchedBucket } from '@errand/bus';
 import type { Tenant } from '@errand/contracts';
+import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { createDirectRoom } from './direct-room.ts';
 
 /** Appends requests of jobs, each on its way: to the executors at once, or by its turn. */
@@ -13,6 +14,7 @@ export interface RunTurns {
 export function createRunTurns({
   bus,
   tenants,
+  catalogue,
   isOn,
 }: {
   bus: {
@@ -20,6 +22,7 @@ export function createRunTurns({
     readonly jobs: Pick<Bus['jobs'], 'append' | 'appendBatch'>;
   };
   tenants: Pick<WatchedBucket<Tenant>, 'peek'>;
+  catalogue: Pick<ActionCatalogue, 'isPaused'>;
   /** False: only jobs with a limit wait for their turn. */
   isOn: boolean;
 }): RunTurns {
@@ -36,7 +39,7 @@ export function createRunTurns({
     append: (inLanes: readonly AppendRequest[]) => Promise<AppendOutcome[]>,
   ): Promise<AppendOutcome[]> {
     const { tenantId = '', action = '' } = requests[0]?.ref ?? {};
-    const mayGo = isLimited(tenantId) ? () => false : isUnlimited;
+    const mayGo = isLimited(tenantId) || catalogue.isPaused(action) ? () => false : isUnlimited;
     const count = requests.filter(mayGo).length;
     const taken = isOn && count > 0 ? room.take(tenantId, action, count) : { direct: count, settle() {} };
     let left = taken.direct;

@@ -39,11 +39,12 @@ export interface AdmissionContext {
 
 /** Pure. The record's new contract is `withdrawn` until `offer` says that its consumer is there. */
 export function admitContract(
-  { contracts }: ActionRecord,
+  stored: ActionRecord,
   contract: ActionContract,
   context: AdmissionContext,
 ): Admitted | Refused {
   const { executorId, leaseMs, now } = context;
+  const { contracts } = stored;
   if (RESERVED_ACTION_NAMES.includes(contract.name)) {
     const message = `${contract.name} is a word of the API, so no action may have this name`;
     return { kind: 'refused', code: 'invalid_request', message };
@@ -74,7 +75,7 @@ export function admitContract(
   if (known) {
     return {
       kind: 'admitted',
-      record: { contracts: [...others, { ...known, ...announced }] },
+      record: { ...stored, contracts: [...others, { ...known, ...announced }] },
       freed: undefined,
     };
   }
@@ -89,7 +90,7 @@ export function admitContract(
     return { kind: 'refused', code: 'too_many_contracts', message };
   }
   const added = { ...announced, slot, first_announced_at: now, withdrawn: true };
-  return { kind: 'admitted', record: { contracts: [...kept, added] }, freed };
+  return { kind: 'admitted', record: { ...stored, contracts: [...kept, added] }, freed };
 }
 
 function isSameContract(a: ActionContract, b: ActionContract): boolean {

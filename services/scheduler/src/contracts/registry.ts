@@ -36,6 +36,8 @@ interface RegistryDeps {
   readonly now: () => number;
   /** How many jobs of a contract have not ended; undefined while that is not known. */
   readonly openJobsOf: (action: string, contractId: string) => number | undefined;
+  /** Told when an action's record has changed. */
+  readonly onChanged: () => void;
   /** Told of an action that an executor of version 1 of the protocol has announced. */
   readonly onOldExecutor: (action: string) => void;
 }
@@ -53,7 +55,7 @@ const MESSAGE_MARGIN_BYTES = 1_024;
  */
 export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry> {
   const { bus, executors, log, now, openJobsOf, onOldExecutor } = deps;
-  const bucket = await bus.buckets.watch(BUCKETS.actions, { safeParse: read });
+  const bucket = await bus.buckets.watch(BUCKETS.actions, { safeParse: read }, () => deps.onChanged());
   /** What does not fit may have been written by an executor of version 1, which announced itself. */
   function read(json: unknown) {
     const record = ActionRecord.safeParse(json);
@@ -138,7 +140,9 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
       const contracts = stored.contracts.map((live) =>
         live.contract.contract_id === contractId ? make(live) : live,
       );
-      return contracts.every((live, place) => live === stored.contracts[place]) ? stored : { contracts };
+      return contracts.every((live, place) => live === stored.contracts[place])
+        ? stored
+        : { ...stored, contracts };
     });
   }
 
@@ -189,7 +193,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
       // It was announced again meanwhile.
       isForgotten = found?.announced_at === live.announced_at;
       if (!isForgotten) return stored;
-      return { contracts: stored.contracts.filter((each) => each !== found) };
+      return { ...stored, contracts: stored.contracts.filter((each) => each !== found) };
     });
     if (isForgotten) log.info({ action, contract_id: contractId }, 'contract_forgotten');
     const again = record?.contracts.find((each) => each.contract.contract_id === contractId);

@@ -6,7 +6,13 @@ import {
   type RecordedEvent,
 } from '@errand/contracts';
 import { createHeap } from '../heap.ts';
-import { createTurnQueues, NO_TURN_LIMITS, type TurnLimits, type TurnQueues } from '../turns/turn-queues.ts';
+import {
+  createTurnQueues,
+  MOST_RELEASED,
+  NO_TURN_LIMITS,
+  type TurnLimits,
+  type TurnQueues,
+} from '../turns/turn-queues.ts';
 
 /** Where a job that has not ended stands. */
 export type Standing =
@@ -94,6 +100,7 @@ const DEFAULT_PRIORITY = 5;
 interface Limits {
   readonly limitsOf: (tenantId: string) => TurnLimits;
   readonly isPaused: (action: string) => boolean;
+  readonly mostReleased: number;
   /** Called when it may be the turn of a job. */
   readonly onReady: () => void;
   /** Called when an attempt has begun, with the time since it could have. */
@@ -103,6 +110,7 @@ interface Limits {
 const NO_LIMITS: Limits = {
   limitsOf: () => NO_TURN_LIMITS,
   isPaused: () => false,
+  mostReleased: MOST_RELEASED,
   onReady: () => {},
   onBegun: () => {},
 };

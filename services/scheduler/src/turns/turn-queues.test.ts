@@ -3,7 +3,7 @@ import { REQUEST, record } from '@errand/domain/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createOpenJobs, type OpenJob, type OpenJobs } from '../jobs/open-jobs.ts';
-import { DIRECT_JOBS, NO_TURN_LIMITS, type TurnLimits } from './turn-queues.ts';
+import { DIRECT_JOBS, MOST_RELEASED, NO_TURN_LIMITS, type TurnLimits } from './turn-queues.ts';
 
 /* Jobs of one pool, as a log in memory tells of them: requested, released, begun and ended. */
 
@@ -25,6 +25,7 @@ function createWorld(limitsOf: (tenantId: string) => Partial<TurnLimits> = () =>
   const open = createOpenJobs({
     limitsOf: (tenantId) => ({ ...NO_TURN_LIMITS, ...limitsOf(tenantId) }),
     isPaused: () => false,
+    mostReleased: MOST_RELEASED,
     onReady: () => {},
     onBegun: () => {},
   });

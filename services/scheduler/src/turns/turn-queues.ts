@@ -45,8 +45,8 @@ export interface TurnQueues {
 
 /** So many runnable jobs of a tenant and an action need no turn. */
 export const DIRECT_JOBS = 10;
-/** Jobs that were released and have not begun: so many in a pool at least, so that no executor waits for a release. */
-const MIN_RELEASED = 16;
+/** Jobs of a pool that were released and have not begun, or as many as run: enough that no executor waits for a release. */
+export const MOST_RELEASED = 16;
 /** How long a job is taken to run before one of its pool has. */
 const FIRST_GUESS_MS = 1_000;
 /** Jobs before another one are counted so far. */
@@ -114,9 +114,11 @@ export function createTurnQueues(deps: {
   current: (jobId: string) => OpenJob | undefined;
   limitsOf: (tenantId: string) => TurnLimits;
   isPaused: (action: string) => boolean;
+  /** How many jobs of a pool may be released and not have begun, where fewer run. */
+  mostReleased: number;
   onReady: () => void;
 }): TurnQueues {
-  const { current, limitsOf, isPaused, onReady } = deps;
+  const { current, limitsOf, isPaused, mostReleased, onReady } = deps;
   const pools = new Map<string, Pool>();
   const ready = new Set<Pool>();
   const slots = new Map<string, Slot>();
@@ -354,7 +356,7 @@ export function createTurnQueues(deps: {
     next(limit, release) {
       const jobs: OpenJob[] = [];
       for (const pool of ready) {
-        while (jobs.length < limit && pool.released < Math.max(MIN_RELEASED, pool.running)) {
+        while (jobs.length < limit && pool.released < Math.max(mostReleased, pool.running)) {
           const job = nextOf(pool);
           if (!job) break;
           jobs.push(job);
