@@ -412,6 +412,21 @@ test('a wait that is long over is told', async () => {
   const { ref } = await runJob('waits', [started, retrying], Date.now() - 60_000);
   const { findings } = await verify('waits');
   expect(findings).toMatchObject([{ kind: 'job_stuck', samples: [{ id: ref.jobId }] }]);
+  // Unless the scheduler says that it goes on with it later.
+  const refused = async () => ({ kind: 'refused' as const, code: 'invalid_request' as const, message: '' });
+  const stop = await bus.commands.answerScheduler(
+    {
+      announce: refused,
+      withdraw: refused,
+      room: refused,
+      usage: refused,
+      waiting_jobs: refused,
+      place: async () => ({ kind: 'place', place: { waits_for: 'limit', jobs_before: 3 } }),
+    },
+    () => {},
+  );
+  expect((await verify('waits')).findings).toEqual([]);
+  stop();
 });
 
 test('a second request at the same time is told that one is under way', async () => {

@@ -206,7 +206,8 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
           );
         }
         case 'JobCancelRequested':
-          // A deferred attempt is resumed at once, so that it can be stopped.
+          // A deferred attempt is resumed at once, so that it can be stopped, and so is one whose turn would come later.
+          if (job.standing === 'held') return set({ ...moved, standing: 'waiting', wakeAt: 0 }, storedMs);
           return set(job.wakeAt === undefined ? moved : { ...moved, wakeAt: 0 }, storedMs);
       }
     },

@@ -197,6 +197,15 @@ test('a job that waits says why, and how many go before it', () => {
   expect(world.open.placeOf(later)).toEqual({ waits_for: 'time', jobs_before: null });
 });
 
+test('a held job that is to be canceled outside does not wait for its turn', () => {
+  const world = createWorld(() => ({ maxRunning: 1 }));
+  world.request('a');
+  world.open.release(1);
+  const canceled = world.request('a');
+  world.follow(canceled, { type: 'JobCancelRequested', data: { by: 'somebody' } });
+  expect(idsOf(world.open.due(0, 10))).toEqual([canceled]);
+});
+
 test('a release that was refused is taken back, and comes first again', () => {
   const world = createWorld();
   const first = world.request('a');

@@ -201,7 +201,8 @@ export function createTurnQueues(deps: {
     for (const each of waiting) {
       const flow = 'flow' in each ? each.flow : each;
       flow.place = Math.max(flow.place, flow.pool.time);
-      if ('flow' in each) offer(each);
+      if ('flow' in each && !firstOf(each)) each.flow.lanes.delete(laneKey(each));
+      else if ('flow' in each) offer(each);
       else if (each.ready.size > 0 && !each.claim) claim(each);
     }
   }
@@ -244,7 +245,8 @@ export function createTurnQueues(deps: {
       const job = lane && firstOf(lane);
       if (!lane || !job) continue;
       dropFirst(lane.row);
-      offer(lane);
+      if (firstOf(lane)) offer(lane);
+      else flow.lanes.delete(laneKey(lane));
       if (flow.ready.size > 0 && !flow.claim) claim(flow);
       return job;
     }
@@ -336,6 +338,7 @@ export function createTurnQueues(deps: {
   function countBefore(flow: Flow, job: OpenJob): number {
     let before = 0;
     for (const { priority, row } of flow.lanes.values()) {
+      if (before === MAX_COUNTED) break;
       if (priority < job.priority) continue;
       for (let place = row.front; place < row.jobs.length && before < MAX_COUNTED; place++) {
         const other = row.jobs[place];

@@ -7,7 +7,7 @@ import { forEachParallel, type VerifyRun } from '../verify-context.ts';
  * executors have their hands full. It is stuck if nothing is left that would go on with it:
  *
  *   its deadline                        is long past, and nobody ended it
- *   its wait                            is long past, and nobody ended it
+ *   its wait                            is long past, nobody ended it, and it does not wait for its turn
  *   the message that asks to run it     is settled, or no executor holds any message while some wait for work;
  *                                       and the executor that began it, if one did, says that it does not hold it
  */
@@ -48,6 +48,7 @@ async function whyStuck(
   const isPast = (atMs: number) => atMs + (live?.lease_ms ?? USUAL_LEASE_MS) + graceMs < nowMs;
   if (isPast(Date.parse(state.request.value?.data.finish_by ?? ''))) return 'its deadline has passed';
   if (!isPast(Date.parse(state.updatedAt))) return undefined;
+  if (status === 'queued' && (await waitsForScheduler(run, state))) return undefined;
   if (nextAt !== null) return isPast(Date.parse(nextAt)) ? `its wait was over at ${nextAt}` : undefined;
   const name = live && executorConsumerName(seen.action, live.slot);
   const standing = name && (await bus.consumers.standingOf({ stream: JOBS_STREAM, name }));
@@ -60,4 +61,14 @@ async function whyStuck(
   const isHeld =
     status === 'running' && executorId !== null && (await bus.commands.askHolds(executorId, seen.jobId));
   return isHeld ? undefined : 'no executor holds it, and none will be asked to run it';
+}
+
+/** Whether a scheduler says that it will go on with a queued job: at its time, or by its turn. */
+async function waitsForScheduler(run: VerifyRun, { jobId, version }: JobState): Promise<boolean> {
+  try {
+    const answer = await run.deps.bus.commands.askScheduler('place', { job_id: jobId, version });
+    return answer.kind === 'place' && answer.place.waits_for !== 'executor';
+  } catch {
+    return false;
+  }
 }
