@@ -115,12 +115,12 @@ test('connections beyond the limit are closed at once, and there is room again w
 });
 
 test('a caller that reads none of its answer loses its connection, and one that waits keeps it', async () => {
-  const large = 'x'.repeat(64_000_000);
+  const large = 'x'.repeat(24_000_000);
   const waiting = Promise.withResolvers<void>();
   let begun = 0;
   await using strict = await serveHttp({
     ...options,
-    stallMs: 500,
+    stallMs: 2_000,
     graceMs: 1_000,
     fetch: async ({ url }) => {
       begun++;
@@ -130,6 +130,8 @@ test('a caller that reads none of its answer loses its connection, and one that 
     },
   });
   const answered = fetch(`http://127.0.0.1:${strict.port}/`);
+  // The large answers keep the process from reading requests.
+  await expect.poll(() => begun, { timeout: 10_000 }).toBe(1);
   const unread = await Promise.all(
     [1, 2, 3].map(() => connectTo(strict, 'GET /large HTTP/1.1\r\nhost: a\r\n\r\n')),
   );

@@ -12,8 +12,13 @@ afterEach(() => {
 });
 
 /** A service whose stdout is the pipe or the file; resolves once it has logged more than a pipe holds. */
-async function startNoisy(stdout: 'pipe' | number, onStart = (_: ChildProcess) => {}) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '..', '..', 'test', 'noisy-service.ts')], {
+async function startNoisy(
+  stdout: 'pipe' | number,
+  onStart = (_: ChildProcess) => {},
+  args: readonly string[] = [],
+) {
+  const file = join(import.meta.dirname, '..', '..', 'test', 'noisy-service.ts');
+  const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', stdout, 'pipe'],
   });
   children.push(child);
@@ -63,9 +68,14 @@ test.skipIf(process.platform !== 'linux')(
 
 test('the last lines logged come out, whether stdout is a pipe or a file', async () => {
   let output = Promise.resolve('');
-  const piped = await startNoisy('pipe', (child) => {
-    if (child.stdout) output = text(child.stdout);
-  });
+  // Less than what may wait for the reader, so that nothing is dropped.
+  const piped = await startNoisy(
+    'pipe',
+    (child) => {
+      if (child.stdout) output = text(child.stdout);
+    },
+    ['4'],
+  );
   expect(await piped.stop()).toBe(0);
   const dir = await mkdtemp(join(tmpdir(), 'errand-log-'));
   const file = await open(join(dir, 'log'), 'a');
