@@ -10,14 +10,15 @@ export interface ErrandContender extends Contender {
 }
 
 /** The whole system as it is delivered, with an executor of an action that does nothing. */
-export async function startErrand(): Promise<ErrandContender> {
+export async function startErrand(settings: Readonly<Record<string, string>> = {}): Promise<ErrandContender> {
   const executor = fileURLToPath(new URL('../actions/noop-executor.ts', import.meta.url));
-  const system = await startBenchSystem([
+  const services = [
     { name: 'gateway' },
     { name: 'executor', mainFile: executor },
     { name: 'projection' },
     { name: 'webhooks' },
-  ]);
+  ] as const;
+  const system = await startBenchSystem(services, settings);
   const headers = { authorization: `Bearer ${system.adminKey}` };
   const path = '/v2/tenants/bench/noop/run';
   return {

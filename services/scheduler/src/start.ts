@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openWorker } from '@errand/bootstrap';
+import type { Heartbeats } from '@errand/bus';
 import {
   BUCKETS,
   currentContract,
@@ -17,6 +18,7 @@ import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
 import { keepTurns, type TurnKeeper } from './turns/keep-turns.ts';
 import { createRunRates } from './turns/run-rates.ts';
+import { createSlots } from './turns/slots.ts';
 import { turnLimitsOf } from './turns/turn-limits.ts';
 import { MOST_RELEASED } from './turns/turn-queues.ts';
 import { createWindowKeeper, type WindowState } from './window/keep-window.ts';
@@ -72,12 +74,14 @@ export async function startScheduler(
   });
   let relimit = () => {};
   let registry: ContractRegistry | undefined;
+  let executors: Heartbeats | undefined;
   const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, () => relimit());
   resources.defer(() => tenants.close());
   let turns: TurnKeeper | undefined;
   const open = createOpenJobs({
     limitsOf: (tenantId) => turnLimitsOf(tenants.peek(tenantId)),
     isPaused: (action) => registry?.peek(action)?.paused === true,
+    slotsOf: createSlots(() => executors?.list() ?? []),
     mostReleased: config.turns ? MOST_RELEASED : Number.POSITIVE_INFINITY,
     onReady: () => turns?.wake(),
     onBegun({ ref, standing }, waitedMs) {
@@ -97,7 +101,7 @@ export async function startScheduler(
     return isCaughtUp && needed.readTo >= version;
   }
   const needed = createNeededEvents();
-  const executors = resources.use(await bus.buckets.watchHeartbeats());
+  executors = resources.use(await bus.buckets.watchHeartbeats());
   registry = resources.use(
     await openRegistry({
       onChanged: () => relimit(),

@@ -100,6 +100,7 @@ const DEFAULT_PRIORITY = 5;
 interface Limits {
   readonly limitsOf: (tenantId: string) => TurnLimits;
   readonly isPaused: (action: string) => boolean;
+  readonly slotsOf: (action: string) => number;
   readonly mostReleased: number;
   /** Called when it may be the turn of a job. */
   readonly onReady: () => void;
@@ -110,6 +111,7 @@ interface Limits {
 const NO_LIMITS: Limits = {
   limitsOf: () => NO_TURN_LIMITS,
   isPaused: () => false,
+  slotsOf: () => 0,
   mostReleased: MOST_RELEASED,
   onReady: () => {},
   onBegun: () => {},

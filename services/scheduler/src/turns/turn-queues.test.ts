@@ -25,6 +25,7 @@ function createWorld(limitsOf: (tenantId: string) => Partial<TurnLimits> = () =>
   const open = createOpenJobs({
     limitsOf: (tenantId) => ({ ...NO_TURN_LIMITS, ...limitsOf(tenantId) }),
     isPaused: () => false,
+    slotsOf: () => SLOTS,
     mostReleased: MOST_RELEASED,
     onReady: () => {},
     onBegun: () => {},
@@ -158,7 +159,7 @@ test('no more than a pool needs are released, so that a later tenant waits for f
   expect(world.open.release(1_000)).toEqual([]);
 });
 
-test('a tenant with few runnable jobs has room, one with jobs that wait for their turn has none', () => {
+test('a tenant with few runnable jobs has room, and those that wait for their turn count', () => {
   const world = createWorld();
   const room = () => world.open.turns.roomOf('a', 'add');
   expect(room()).toBe(DIRECT_JOBS);
@@ -167,7 +168,7 @@ test('a tenant with few runnable jobs has room, one with jobs that wait for thei
   world.follow(direct, { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
   expect(room()).toBe(DIRECT_JOBS);
   const held = world.request('a');
-  expect(room()).toBe(0);
+  expect(room()).toBe(DIRECT_JOBS - 1);
   world.open.release(1);
   expect(room()).toBe(DIRECT_JOBS - 1);
   world.open.end(held, 0);
@@ -204,6 +205,19 @@ test('a held job that is to be canceled outside does not wait for its turn', () 
   const canceled = world.request('a');
   world.follow(canceled, { type: 'JobCancelRequested', data: { by: 'somebody' } });
   expect(idsOf(world.open.due(0, 10))).toEqual([canceled]);
+});
+
+test('a tenant whose jobs have been quick has more room, and one whose jobs are slow has not', () => {
+  const world = createWorld();
+  const room = () => world.open.turns.roomOf('a', 'add');
+  times(50, () => world.request('a'));
+  world.runUntil(1_000, SLOTS, () => 4);
+  world.request('a');
+  expect(room()).toBe(100 - 1);
+  times(50, () => world.request('a'));
+  world.runUntil(100_000, SLOTS, () => 2_000);
+  world.request('a');
+  expect(room()).toBe(DIRECT_JOBS - 1);
 });
 
 test('a release that was refused is taken back, and comes first again', () => {

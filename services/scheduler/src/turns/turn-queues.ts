@@ -43,8 +43,13 @@ export interface TurnQueues {
   readonly held: number;
 }
 
-/** So many runnable jobs of a tenant and an action need no turn. */
+/** So many runnable jobs of a tenant and an action need no turn; */
 export const DIRECT_JOBS = 10;
+/** of one whose jobs have been quick, as many as the executors do in so short a time, and at most so many. */
+const QUICK_MS = 50;
+const MOST_QUICK_JOBS = 100;
+/** How many jobs of a tenant say whether they are quick. */
+const KNOWN_FROM = 20;
 /** Jobs of a pool that were released and have not begun, or as many as run: enough that no executor waits for a release. */
 export const MOST_RELEASED = 16;
 /** How long a job is taken to run before one of its pool has. */
@@ -55,6 +60,7 @@ const MAX_COUNTED = 10_000;
 const NEWEST_SHARE = 0.2;
 
 interface Pool {
+  readonly action: string;
   readonly ready: Heap<Claim>;
   readonly flows: Map<string, Flow>;
   /** Where the newest job began, in virtual milliseconds. */
@@ -75,6 +81,8 @@ interface Flow {
   /** Of its newest place in the pool's row; older ones no longer count. Undefined: it has none. */
   claim: Claim | undefined;
   jobs: number;
+  /** How many attempts have ended, and how long they took. */
+  ran: number;
   meanMs: number;
 }
 
@@ -114,11 +122,13 @@ export function createTurnQueues(deps: {
   current: (jobId: string) => OpenJob | undefined;
   limitsOf: (tenantId: string) => TurnLimits;
   isPaused: (action: string) => boolean;
+  /** How many jobs of an action its executors run at a time. */
+  slotsOf: (action: string) => number;
   /** How many jobs of a pool may be released and not have begun, where fewer run. */
   mostReleased: number;
   onReady: () => void;
 }): TurnQueues {
-  const { current, limitsOf, isPaused, mostReleased, onReady } = deps;
+  const { current, limitsOf, isPaused, slotsOf, mostReleased, onReady } = deps;
   const pools = new Map<string, Pool>();
   const ready = new Set<Pool>();
   const slots = new Map<string, Slot>();
@@ -126,7 +136,6 @@ export function createTurnQueues(deps: {
   const taken = createCounts();
   /** How many of a tenant's action wait for their turn or for an executor. */
   const runnable = createCounts();
-  const heldOf = createCounts();
   /** What a limit keeps from its turn, by that limit. */
   const blocked = new Map<string, Set<Lane | Flow>>();
   let held = 0;
@@ -136,7 +145,15 @@ export function createTurnQueues(deps: {
     let pool = pools.get(key);
     if (!pool) {
       const inOrder = createHeap<Claim>((a, b) => a.place < b.place);
-      pool = { ready: inOrder, flows: new Map(), time: 0, released: 0, running: 0, meanMs: FIRST_GUESS_MS };
+      pool = {
+        action,
+        ready: inOrder,
+        flows: new Map(),
+        time: 0,
+        released: 0,
+        running: 0,
+        meanMs: FIRST_GUESS_MS,
+      };
       pools.set(key, pool);
     }
     let flow = pool.flows.get(tenantId);
@@ -153,11 +170,19 @@ export function createTurnQueues(deps: {
         place: pool.time,
         claim: undefined,
         jobs: 0,
+        ran: 0,
         meanMs: pool.meanMs,
       };
       pool.flows.set(tenantId, flow);
     }
     return flow;
+  }
+
+  /** How many of a tenant's jobs the executors do in a moment, by those that there were. */
+  function quickJobs(flow: Flow | undefined): number {
+    if (!flow || flow.ran < KNOWN_FROM) return 0;
+    const jobs = (slotsOf(flow.action) * QUICK_MS) / Math.max(1, flow.meanMs);
+    return Math.min(MOST_QUICK_JOBS, Math.floor(jobs));
   }
 
   /** The first job of a lane that still waits in it. */
@@ -269,6 +294,7 @@ export function createTurnQueues(deps: {
       return;
     }
     const ranMs = Math.max(0, atMs - slot.beganMs);
+    flow.ran++;
     flow.meanMs += (ranMs - flow.meanMs) * NEWEST_SHARE;
     flow.pool.meanMs += (ranMs - flow.pool.meanMs) * NEWEST_SHARE;
     advance(flow, ranMs - slot.chargedMs);
@@ -283,7 +309,6 @@ export function createTurnQueues(deps: {
     const ofAction = actionLimit(flow.tenantId, flow.action);
     if (standing === 'held') {
       held++;
-      heldOf.add(ofAction, 1);
       const lane = laneOf(flow, job);
       addTo(lane.row, job);
       offer(lane);
@@ -306,7 +331,6 @@ export function createTurnQueues(deps: {
     const ofAction = actionLimit(flow.tenantId, flow.action);
     if (standing === 'held') {
       held--;
-      heldOf.add(ofAction, -1);
     }
     if (standing === 'held' || standing === 'direct' || standing === 'released') runnable.add(ofAction, -1);
     if (standing === 'released') {
@@ -377,7 +401,11 @@ export function createTurnQueues(deps: {
       const { paused, maxRunning, maxRunningPerAction } = limitsOf(tenantId);
       if (paused || maxRunning !== undefined || maxRunningPerAction !== undefined) return 0;
       const ofAction = actionLimit(tenantId, action);
-      return heldOf.of(ofAction) > 0 ? 0 : Math.max(0, DIRECT_JOBS - runnable.of(ofAction));
+      let most = DIRECT_JOBS;
+      for (const pool of pools.values()) {
+        if (pool.action === action) most = Math.max(most, quickJobs(pool.flows.get(tenantId)));
+      }
+      return Math.max(0, most - runnable.of(ofAction));
     },
     placeOf(job) {
       const flow = flowOf(job);
