@@ -48,6 +48,7 @@ export const DIRECT_JOBS = 10;
 /** of one whose jobs have been quick, as many as the executors do in so short a time, and at most so many. */
 const QUICK_MS = 50;
 const MOST_QUICK_JOBS = 100;
+const FORGET_FROM = 10_000;
 /** How many jobs of a tenant say whether they are quick. */
 const KNOWN_FROM = 20;
 /** Jobs of a pool that were released and have not begun, or as many as run: enough that no executor waits for a release. */
@@ -68,6 +69,8 @@ interface Pool {
   released: number;
   running: number;
   meanMs: number;
+  /** With so many flows, those without jobs are forgotten. */
+  forgetFrom: number;
 }
 
 interface Flow {
@@ -153,11 +156,13 @@ export function createTurnQueues(deps: {
         released: 0,
         running: 0,
         meanMs: FIRST_GUESS_MS,
+        forgetFrom: FORGET_FROM,
       };
       pools.set(key, pool);
     }
     let flow = pool.flows.get(tenantId);
     if (!flow) {
+      if (pool.flows.size >= pool.forgetFrom) forgetIdle(pool);
       const inOrder = createHeap<Lane>(
         (a, b) => a.priority > b.priority || (a.priority === b.priority && versionAt(a) < versionAt(b)),
       );
@@ -176,6 +181,14 @@ export function createTurnQueues(deps: {
       pool.flows.set(tenantId, flow);
     }
     return flow;
+  }
+
+  /** A flow that is not ahead of its pool is the same as a new one, but for what is known of its jobs. */
+  function forgetIdle(pool: Pool): void {
+    for (const [tenantId, { jobs, place }] of pool.flows) {
+      if (jobs === 0 && place <= pool.time) pool.flows.delete(tenantId);
+    }
+    pool.forgetFrom = Math.max(FORGET_FROM, 2 * pool.flows.size);
   }
 
   /** How many of a tenant's jobs the executors do in a moment, by those that there were. */
@@ -346,7 +359,6 @@ export function createTurnQueues(deps: {
         if (!isTaken(next)) unblock(limit);
       }
     }
-    if (flow.jobs === 0 && flow.place <= flow.pool.time) flow.pool.flows.delete(flow.tenantId);
     onReady();
   }
 
