@@ -1,3 +1,4 @@
+import { connectionOf } from '@errand/bus/testing';
 import { ActionRecord, BUCKETS, type JobRef, Tenant, type TenantLimits, toJobEvent } from '@errand/contracts';
 import { dueOf } from '@errand/domain';
 import {
@@ -162,6 +163,15 @@ test('a job that ends while it is held or released frees its place', async () =>
   await jobs.append(second, await versionOf(second), { type: 'JobCanceled', data: { by: 'b' } });
   await jobs.append(first, await versionOf(first), { type: 'JobCanceled', data: { by: 'b' } });
   await jobs.lastOf(third, 'JobDue');
+});
+
+test('a job that left the log unseen frees its place at its deadline', async () => {
+  await setTenant({ max_running: 1 });
+  const first = await held({ finish_by: inMs(1_000) });
+  await jobs.lastOf(first, 'JobDue');
+  const filter = `jobs.${tenantId}.add.${first.jobId}.>`;
+  await connectionOf(jobs.bus).request('$JS.API.STREAM.PURGE.JOBS', JSON.stringify({ filter }));
+  await jobs.lastOf(await held(), 'JobDue');
 });
 
 test('what a former leader releases is refused as a whole, and so is a batch with a job that has moved on', async () => {

@@ -31,6 +31,8 @@ export async function keepTime(
       const outcome = await act(job, options);
       onMoved(outcome);
       if (outcome === 'stranded') open.putBack(jobId, now() + AGAIN_MS);
+      // Whatever it was counted for is free.
+      if (outcome === 'gone') open.end(jobId, now());
     } catch (err) {
       open.putBack(jobId, now() + AGAIN_MS);
       if (!(err instanceof LogUnavailable)) log.error({ err, job_id: jobId }, 'job_not_moved_on');

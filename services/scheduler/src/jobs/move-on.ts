@@ -21,6 +21,8 @@ export type Moved =
   | 'adopted'
   /** Nothing was to be done, or somebody else was faster. What follows from it comes with the log. */
   | 'left'
+  /** The log does not hold it any more: it ended while this process could not read. */
+  | 'gone'
   /** Nobody can run it at present. */
   | 'stranded';
 
@@ -33,7 +35,7 @@ export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Pr
   const { bus, now, contractOf } = deps;
   const events = await bus.jobs.read(ref);
   const state = foldJob(events);
-  if (!state) return 'left';
+  if (!state) return 'gone';
   const command = commandFor(state, now(), contractId ?? contractOf(ref.action));
   if (command === undefined) return 'left';
   if (command === 'stranded') return 'stranded';
