@@ -1,5 +1,13 @@
 import { connectionOf } from '@errand/bus/testing';
-import { ActionRecord, BUCKETS, type JobRef, Tenant, type TenantLimits, toJobEvent } from '@errand/contracts';
+import {
+  ActionRecord,
+  BUCKETS,
+  isEndingType,
+  type JobRef,
+  Tenant,
+  type TenantLimits,
+  toJobEvent,
+} from '@errand/contracts';
 import { dueOf } from '@errand/domain';
 import {
   startTestNats,
@@ -8,7 +16,7 @@ import {
   type TestScheduler,
   waitUntil,
 } from '@errand/testkit';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { inMs, openTestJobs, retrying, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
 
 let nats: TestNats;
@@ -30,8 +38,28 @@ afterAll(async () => {
   await nats?.[Symbol.asyncDispose]();
 });
 
+const made: JobRef[] = [];
+async function request(...args: Parameters<TestJobs['request']>): Promise<JobRef> {
+  const ref = await jobs.request(...args);
+  made.push(ref);
+  return ref;
+}
 const held = (changes: Parameters<TestJobs['request']>[0] = {}) =>
-  jobs.request({ tenant_id: tenantId, ...changes }, [], 'held');
+  request({ tenant_id: tenantId, ...changes }, [], 'held');
+
+// No executor runs them: what is released and never begun would keep the jobs of the next test from their turn.
+afterEach(async () => {
+  for (const ref of made.splice(0)) {
+    // A release may come between the two.
+    await waitUntil(async () => {
+      const events = await jobs.bus.jobs.read(ref);
+      if (events.length === 0 || events.some(({ event }) => isEndingType(event.type))) return true;
+      return jobs.append(ref, await versionOf(ref), { type: 'JobCanceled', data: { by: 'test' } });
+    });
+  }
+});
+  }
+});
 
 async function setTenant(limits: TenantLimits, paused = false): Promise<void> {
   const bucket = await jobs.bus.buckets.open(BUCKETS.tenants, Tenant);
@@ -53,7 +81,7 @@ async function setTenant(limits: TenantLimits, paused = false): Promise<void> {
 
 /** Whoever could have had a turn before this resolves has had it: a job of another tenant that came later has. */
 async function untilOthersHadTheirTurn(): Promise<void> {
-  await jobs.lastOf(await jobs.request({ tenant_id: `other-${++tenants}` }, [], 'held'), 'JobDue');
+  await jobs.lastOf(await held({ tenant_id: `other-${++tenants}` }), 'JobDue');
 }
 
 /** Versions of the newest events of each type. */
@@ -81,9 +109,9 @@ test('a job that is held has its turn, and is for the executors of its contract'
 
 test('a retry that is due while its tenant is at its limit waits for its turn', async () => {
   await setTenant({ max_running: 1 });
-  const running = await jobs.request({ tenant_id: tenantId }, [STARTED]);
+  const running = await request({ tenant_id: tenantId }, [STARTED]);
   const dueAt = inMs(100);
-  const waiting = await jobs.request({ tenant_id: tenantId }, [STARTED, retrying(dueAt)]);
+  const waiting = await request({ tenant_id: tenantId }, [STARTED, retrying(dueAt)]);
   await waitUntil(async () => (await jobs.bus.jobs.read(waiting)).length === 3 && inMs(0) > dueAt, {
     timeoutMs: 10_000,
   });
