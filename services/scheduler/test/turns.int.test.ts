@@ -58,8 +58,6 @@ afterEach(async () => {
     });
   }
 });
-  }
-});
 
 async function setTenant(limits: TenantLimits, paused = false): Promise<void> {
   const bucket = await jobs.bus.buckets.open(BUCKETS.tenants, Tenant);
