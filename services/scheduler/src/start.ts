@@ -11,11 +11,12 @@ import {
   parseJobSubject,
   Tenant,
 } from '@errand/contracts';
-import { Counter, Gauge, Histogram, repeat, type ServiceContext } from '@errand/runtime';
+import { repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { type ContractRegistry, openRegistry } from './contracts/registry.ts';
 import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
+import { measureScheduler } from './measure.ts';
 import { keepTurns, type TurnKeeper } from './turns/keep-turns.ts';
 import { createRunRates } from './turns/run-rates.ts';
 import { createSlots } from './turns/slots.ts';
@@ -29,8 +30,8 @@ const READ_LOOKS = 100;
 const READ_MS = 2;
 
 /**
- * Starts a scheduler: it says which contracts actions have, gives jobs their turns, ends overdue ones, and needs no Postgres. Any number
- * may run; they agree by the guards of what they write.
+ * Starts a scheduler: it says which contracts actions have, gives jobs their turns, ends overdue ones, and needs no
+ * Postgres. Any number may run; they agree by the guards of what they write.
  */
 export async function startScheduler(
   config: SchedulerConfig,
@@ -65,19 +66,19 @@ export async function startScheduler(
 
   /** What executors of version 1 have announced. Their records are read again and again. */
   const oldActions = new Set<string>();
-  const waited = new Histogram({
-    name: 'errand_job_wait_seconds',
-    help: 'From when a job could begin to the begin of its attempt, by action and by its way: direct, or by its turn',
-    labelNames: ['action', 'way'],
-    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200],
-    registers: [ops.metrics],
-  });
   let relimit = () => {};
   let registry: ContractRegistry | undefined;
   let executors: Heartbeats | undefined;
   const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, () => relimit());
   resources.defer(() => tenants.close());
   let turns: TurnKeeper | undefined;
+  let window: WindowState = { neededAgeMs: 0, pin: 'scheduler' };
+  const { moved, released, waited } = measureScheduler(ops.metrics, {
+    waiting: () => open.waiting(),
+    held: () => open.turns.held,
+    isLeading: () => turns?.isLeading ?? false,
+    window: () => window,
+  });
   const open = createOpenJobs({
     limitsOf: (tenantId) => turnLimitsOf(tenants.peek(tenantId)),
     isPaused: (action) => registry?.peek(action)?.paused === true,
@@ -118,52 +119,6 @@ export async function startScheduler(
     }),
   );
   await retire();
-  const moved = new Counter({
-    name: 'errand_scheduled_jobs_total',
-    help: 'Due jobs that a scheduler moved on, by outcome',
-    labelNames: ['outcome'],
-    registers: [ops.metrics],
-  });
-  const released = new Counter({
-    name: 'errand_released_jobs_total',
-    help: 'Jobs that had their turn, by this process',
-    registers: [ops.metrics],
-  });
-  new Gauge({
-    name: 'errand_waiting_jobs',
-    help: 'Jobs that wait for a time or for their turn',
-    registers: [ops.metrics],
-    collect() {
-      this.set(open.waiting());
-    },
-  });
-  new Gauge({
-    name: 'errand_held_jobs',
-    help: 'Jobs that wait for their turn',
-    registers: [ops.metrics],
-    collect() {
-      this.set(open.turns.held);
-    },
-  });
-  new Gauge({
-    name: 'errand_turns_leader',
-    help: 'Whether this process gives jobs their turns',
-    registers: [ops.metrics],
-    collect() {
-      this.set(turns?.isLeading ? 1 : 0);
-    },
-  });
-  let window: WindowState = { neededAgeMs: 0, pin: 'scheduler' };
-  new Gauge({
-    name: 'errand_log_needed_age_seconds',
-    help: 'Age of the oldest event of the log that is needed, by who needs it',
-    labelNames: ['by'],
-    registers: [ops.metrics],
-    collect() {
-      this.reset();
-      this.set({ by: window.pin }, window.neededAgeMs / 1_000);
-    },
-  });
   const following = bus.jobs
     .follow({
       onEvent({ subject, version, storedMs, decode }) {
