@@ -94,9 +94,8 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
     }
     case 'JobDue': {
       const { handed_over_by: executorId } = event.data;
-      return [
-        executorId === undefined ? { type: 'wakeJob' } : { type: 'handOverAttempt', attempt, executorId },
-      ];
+      if (executorId !== undefined) return [{ type: 'handOverAttempt', attempt, executorId }];
+      return [{ type: 'wakeJob' }, { type: 'giveTurn' }];
     }
     case 'JobDeferred': {
       const { until, operation, began_at: beganAt } = event.data;

@@ -50,6 +50,7 @@ const defer: Command = {
 const adopt: Command = { type: 'adoptJob', contractId: 'c2' };
 const stop: Command = { type: 'stopAttempt', attempt: 1 };
 const wake: Command = { type: 'wakeJob' };
+const turn: Command = { type: 'giveTurn' };
 const cancel: Command = { type: 'cancelJob', by: 'bob', reason: 'wrong roof' };
 const expire = (nowMs: number): Command => ({ type: 'expireJob', nowMs });
 
@@ -146,6 +147,7 @@ describe('allowed', () => {
       carried({ attempt: 1, started_at: '2026-01-01T00:00:01.000Z', next_at: retryAt }),
     ],
     ['the end of a wait for the next attempt', [requested, started(1), retrying], wake, dueFor('retry')],
+    ['the turn of a queued job', [requested], turn, dueFor('turn')],
     ['the end of a wait for the first attempt', [later], wake, dueFor('start_after')],
     ['deferring the current attempt', [requested, started(1)], defer, deferred],
     [
@@ -228,6 +230,8 @@ describe('refused', () => {
     ['progress before the first attempt', [requested], progress, 'not_the_current_attempt'],
     ['progress of a waiting job', [requested, started(1), retrying], progress, 'not_the_current_attempt'],
     ['a wake of a job that does not wait', [requested], wake, 'not_waiting'],
+    ['a turn of a job that waits', [requested, started(1), retrying], turn, 'not_waiting'],
+    ['a turn of a running job', [requested, started(1)], turn, 'not_waiting'],
     ['a wake of a running job', [requested, started(1)], wake, 'not_waiting'],
     ['a second wake', [requested, started(1), retrying, dueFor('retry')], wake, 'not_waiting'],
     ['a second cancel', [requested, started(1), cancelRequested], cancel, 'cancel_already_requested'],
@@ -253,7 +257,7 @@ describe('refused', () => {
     expect(decision).toEqual({ kind: 'rejected', reason: 'not_the_current_attempt' });
   });
 
-  const ofKnown = [...ofAttempt, start, wake, carry(requested), cancel, expire(FINISH_BY)];
+  const ofKnown = [...ofAttempt, start, wake, turn, carry(requested), cancel, expire(FINISH_BY)];
   test.each(ofKnown)('$type of an unknown job', (command) => {
     expect(given([], command)).toEqual({ kind: 'rejected', reason: 'unknown_job' });
   });

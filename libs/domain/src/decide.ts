@@ -25,7 +25,8 @@ import type { RecordedRequest } from './request.ts';
  *   carryJob         JobCarried               JobCarried, if its events have left the log
  *   adoptJob         JobDue, if its request     JobDue, if its request names no contract
  *                    names no contract
- *   (dueOf)          JobDue, if it has its turn  -
+ *   giveTurn         JobDue, if it waits for    -
+ *                    no time
  *   cancelJob        JobCanceled; with an       JobCancelRequested
  *                    operation outside,
  *                    JobCancelRequested
@@ -56,6 +57,8 @@ export type Command =
   | { type: 'stopAttempt'; attempt: number }
   /** `contractId` is for a job whose request names none. */
   | { type: 'wakeJob'; contractId?: string }
+  /** Lets the executors have a job that was held. Whether it was, the lane of its request says. */
+  | { type: 'giveTurn' }
   /** `leftAt`: the time, for a job whose events have left the log, which is due then. Others must wait for a time. */
   | { type: 'carryJob'; request: RecordedRequest; operation: Operation | undefined; leftAt?: string }
   /** Lets the executors of this contract run a job from before contracts had ids. */
@@ -96,6 +99,8 @@ export function decide(command: Command, state: JobState | undefined): Decision 
       return startAttempt(command, state);
     case 'wakeJob':
       return wakeJob(command, state);
+    case 'giveTurn':
+      return giveTurn(state);
     case 'carryJob':
       return carryJob(command, state);
     case 'adoptJob':
@@ -185,9 +190,15 @@ function wakeJob({ contractId }: Extract<Command, { type: 'wakeJob' }>, state: J
   return fact({ type: 'JobDue', data: { reason: reasonOf(state), ...contractOf(state, contractId) } });
 }
 
+function giveTurn(state: JobState): Decision {
+  const { status, nextAt } = state.phase.value;
+  if (status !== 'queued' || nextAt !== null) return rejected('not_waiting');
+  return fact(dueOf('turn', contractOf(state).contract_id));
+}
+
 /**
- * A queued job has its turn. Whoever says so has folded the log, and knows the version at which the job was queued: no state
- * is needed beside that guard.
+ * What `giveTurn` and `wakeJob` decide of a queued job, for whoever has folded the log and knows the version at which the
+ * job was queued: no state is needed beside that guard.
  */
 export function dueOf(reason: 'turn' | 'start_after' | 'retry', contractId: string | undefined): JobFact {
   return {
