@@ -163,7 +163,7 @@ const unheard: Cases = {
       details.push(failure.detail);
     }
     assertEqual(details, [
-      'items[0] must not have greeting; allowed: input, metadata, startAfter, startByS, finishByS, webhook',
+      'items[0] must not have greeting; allowed: input, metadata, startAfter, startByS, finishByS, priority, concurrencyKeys, webhook',
       'items[0] has no input',
       'items[0] must be an object',
       'the items of a batch must be an array',
