@@ -73,7 +73,11 @@ test('limits are set as a whole, kept by a plain put, and listed', async () => {
   expect([first.tenants[0].tenant_id, first.next_after]).toEqual(['acme', 'acme']);
   const rest = (await admin('/admin/tenants?after=acme')).json.tenants;
   expect(rest.map(({ tenant_id }: Tenant) => tenant_id)).not.toContain('acme');
-  expect((await admin('/admin/tenants/nobody')).json.code).toBe('unknown_tenant');
+  for (const id of ['nobody', 'a.b', '%00']) {
+    expect((await admin(`/admin/tenants/${id}`)).json.code).toBe('unknown_tenant');
+    const paused = await admin(`/admin/tenants/${id}/pause`, { method: 'POST' });
+    expect(paused.json.code).toBe('unknown_tenant');
+  }
 });
 
 test.each([

@@ -91,7 +91,7 @@ export const getTenant = defineRoute({
   handle:
     ({ admin }: AdminGroup) =>
     async (c) => {
-      const tenant = await admin.tenants.find(readTenantId(c));
+      const tenant = await admin.tenants.find(knownId(c));
       if (!tenant) throw new Refusal('unknown_tenant');
       return answer(c, { status: 200, body: viewOf(tenant) });
     },
@@ -155,7 +155,7 @@ const setPaused = (isPaused: boolean) =>
     handle:
       ({ admin }: AdminGroup) =>
       async (c) => {
-        const tenant = await admin.tenantBucket.change(readTenantId(c), ({ paused: _, ...stored }) =>
+        const tenant = await admin.tenantBucket.change(knownId(c), ({ paused: _, ...stored }) =>
           isPaused ? { ...stored, paused: true } : stored,
         );
         if (!tenant) throw new Refusal('unknown_tenant');
@@ -165,6 +165,14 @@ const setPaused = (isPaused: boolean) =>
 
 export const pauseTenant = setPaused(true);
 export const resumeTenant = setPaused(false);
+
+/** @throws Refusal unknown_tenant for what no tenant can be called */
+function knownId(c: Ctx): string {
+  const tenantId = c.req.param('tenant_id') ?? '';
+  if (!TenantId.safeParse(tenantId).success) throw new Refusal('unknown_tenant');
+  c.env.tenantId = tenantId;
+  return tenantId;
+}
 
 /** @throws Refusal invalid_input */
 function readTenantId(c: Ctx): string {
