@@ -62,6 +62,8 @@ export const retryJob = defineRoute({
     'not_ended',
     'input_gone',
     'bad_contract',
+    'too_many_runs',
+    'too_many_queued',
     'log_nearly_full',
     'payloads_full',
     'history_out_of_reach',
