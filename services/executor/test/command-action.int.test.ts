@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { waitUntil } from '@errand/testkit';
@@ -142,13 +142,15 @@ test('what a command leaves running ends with it', async () => {
 /** A group whose leader ends at SIGTERM, and a child in it that takes this for it. */
 async function stoppedWithChild(onTerm: string, graceS: number) {
   const pids = join(file.folder, 'pids-of-two');
-  await rm(pids, { force: true });
-  // It says that it is there once its leader has written who they are.
-  const child = `trap ${JSON.stringify(onTerm)} TERM; while [ ! -s ${pids} ]; do sleep 0.02; done
-    echo '{"percent":1}' >&2; while :; do sleep 0.02; done`;
+  const written = join(file.folder, 'written');
+  // It says that it is there once its leader has written who they are, and has told it so.
+  const child = `trap ${JSON.stringify(onTerm)} TERM; read _ < ${written}; echo '{"percent":1}' >&2; while :; do sleep 0.02; done`;
   await writeFile(join(file.folder, 'child.sh'), child);
   const stop = new AbortController();
-  const action = await script(`sh child.sh & echo "$$ $!" > ${pids}; wait`, `kill_grace_s: ${graceS}`);
+  const action = await script(
+    `rm -f ${written}; mkfifo ${written}; sh child.sh & echo "$$ $!" > ${pids}; echo > ${written}; wait`,
+    `kill_grace_s: ${graceS}`,
+  );
   const run = runOnce(action, { signal: stop.signal });
   const ended = expect(run.result).rejects.toMatchObject({
     message: expect.stringMatching(/ended with SIGTERM/),

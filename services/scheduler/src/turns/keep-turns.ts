@@ -9,7 +9,7 @@ import type { OpenJob, OpenJobs } from '../jobs/open-jobs.ts';
 export interface TurnDeps {
   readonly bus: {
     readonly turns: Bus['turns'];
-    readonly jobs: Pick<Bus['jobs'], 'append' | 'read' | 'reach'>;
+    readonly jobs: Pick<Bus['jobs'], 'read' | 'reach'>;
   };
   readonly open: Pick<OpenJobs, 'release' | 'hold' | 'end'>;
   /** The version up to which the log has been read; undefined until all has that it held at the start. */

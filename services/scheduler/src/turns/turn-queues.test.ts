@@ -119,6 +119,20 @@ test('a tenant that comes late waits for nobody, and has saved up nothing', () =
   expect((world.used.get('late') ?? 0) / early).toBeLessThan(1.1);
 });
 
+test('what jobs took beyond their estimate is owed', () => {
+  const world = createWorld();
+  let long = 10_000;
+  const tookMs = (tenantId: string) => (tenantId === 'a' ? long : 100);
+  times(SLOTS, () => world.request('a'));
+  world.runUntil(0, SLOTS, tookMs);
+  long = 100;
+  const later = Array.from({ length: 500 }, () => world.request('a'));
+  times(500, () => world.request('b'));
+  world.runUntil(world.nowMs + 2_000, SLOTS, tookMs);
+  expect(world.ended.length).toBeGreaterThan(250);
+  expect(world.ended.filter((id) => later.includes(id)).length).toBeLessThan(40);
+});
+
 test('one job of a small tenant is among the next that are released', () => {
   const world = createWorld();
   times(20_000, () => world.request('flood'));
