@@ -136,6 +136,7 @@ const unheard: Cases = {
       () => errand.output(JOB, UNKNOWN),
       () => errand.result(JOB, UNKNOWN),
       () => errand.actions(UNKNOWN),
+      () => errand.createToken(UNKNOWN),
       () => errand.action('shout', UNKNOWN),
       () => collect(errand.jobs(UNKNOWN)),
       () => collect(errand.events(JOB, UNKNOWN)),

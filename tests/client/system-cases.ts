@@ -67,6 +67,16 @@ const jobs: Cases = {
     assert([404, 410].includes(status ?? 0), `code is ${code}`);
   },
 
+  'a child token reads its job, and nothing else': async (world) => {
+    const { url, tenant } = world.targets;
+    const job = await shout(world, 'a');
+    const { token } = await world.errand.createToken({ scopes: ['jobs:read'], ttlMs: 60_000, job });
+    const browser = world.sdk.createErrand({ url, tenant, apiKey: token });
+    assertEqual((await browser.wait(job)).job_id, job.job_id);
+    assertEqual((await failureOf(browser.status(await shout(world, 'b')))).code, 'unknown_job');
+    assertEqual((await failureOf(browser.cancel(job))).code, 'forbidden');
+  },
+
   'a batch tells of each item': async (world) => {
     const { errand } = world;
     const items = [{ input: { text: 'a' }, metadata: { of: 'batch' } }, { input: {} }];

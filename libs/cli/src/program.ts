@@ -8,6 +8,7 @@ import { addFeed } from './commands/jobs/feed.ts';
 import { addJob } from './commands/jobs/job.ts';
 import { addJobs } from './commands/jobs/jobs.ts';
 import { addRun } from './commands/jobs/run.ts';
+import { addTokens } from './commands/jobs/tokens.ts';
 import { addWait } from './commands/jobs/wait.ts';
 import { addDeadLetters } from './commands/operate/dead-letters.ts';
 import { addKeys } from './commands/operate/keys.ts';
@@ -62,6 +63,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addServe(program, bind);
   program.commandsGroup('Operators, with the admin key:');
   addTenants(program, bind);
+  addTokens(program, bind);
   addKeys(program, bind);
   addOperate(program, bind);
   addDeadLetters(program, bind);

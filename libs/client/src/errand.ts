@@ -43,6 +43,7 @@ import {
   validateInput,
 } from './jobs/run.ts';
 import { WAIT, type WaitOptions, waitForJob } from './jobs/wait.ts';
+import { type ChildToken, createToken, TOKEN, type TokenOptions } from './tokens.ts';
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
 export interface ErrandOptions {
@@ -109,6 +110,8 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   result<R>(job: JobRef<R>, options?: CallOptions): Promise<ResultDownload<R>>;
   actions(options?: CallOptions): Promise<ActionContract[]>;
   action(name: string, options?: CallOptions): Promise<ActionContract>;
+  /** Makes a token that may do some of what the key may, for a while. */
+  createToken(options: TokenOptions): Promise<ChildToken>;
   readonly webhooks: Webhooks;
 }
 
@@ -195,6 +198,10 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     async action(name, given) {
       checkOptions(given, CALL);
       return getAction(transport, name, given?.signal);
+    },
+    async createToken(given) {
+      checkOptions(given, TOKEN);
+      return createToken(transport, given);
     },
     webhooks: createWebhooks(transport),
   };

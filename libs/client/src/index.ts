@@ -42,6 +42,7 @@ export type {
   Validation,
 } from './jobs/run.ts';
 export type { WaitOptions } from './jobs/wait.ts';
+export type { ChildToken, TokenOptions } from './tokens.ts';
 export type { DeliveryFilter, ReplayOptions } from './webhooks/deliveries.ts';
 export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './webhooks/verify-webhook.ts';
 export type {

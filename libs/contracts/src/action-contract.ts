@@ -89,5 +89,6 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'actions',
   'webhooks',
   'deliveries',
+  'tokens',
   'events',
 ];

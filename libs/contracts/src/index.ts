@@ -96,7 +96,15 @@ export {
   uuidV7Floor,
   uuidV7TimeMs,
 } from './ids.ts';
-export { ApiKey, IdempotencyRecord, KEY_SCOPES, type KeyScope, Tenant, TenantLimits } from './tenant.ts';
+export {
+  ApiKey,
+  IdempotencyRecord,
+  KEY_SCOPES,
+  type KeyScope,
+  KeyUse,
+  Tenant,
+  TenantLimits,
+} from './tenant.ts';
 export {
   ALL_DEAD_LETTERS,
   ALL_JOB_EVENTS,

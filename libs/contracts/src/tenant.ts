@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Instant } from './events/events.ts';
+import { Instant, Metadata } from './events/events.ts';
 import { ActionName, JobId, TenantId } from './ids.ts';
 
 /** What a tenant may have of the system; what is absent has no limit. */
@@ -42,6 +42,7 @@ export const KEY_SCOPES = [
   'feed:read',
   'webhooks:read',
   'webhooks:write',
+  'keys:write',
 ] as const;
 export type KeyScope = (typeof KEY_SCOPES)[number];
 
@@ -54,10 +55,19 @@ export const ApiKey = z.object({
   scopes: z.array(z.enum(KEY_SCOPES)).max(KEY_SCOPES.length).optional(),
   /** The only actions that it may run, and whose jobs it may see; absent: all. */
   actions: z.array(ActionName).max(100).optional(),
+  /** Its jobs get these entries, and it sees only jobs that have them; absent: all. */
+  metadata_filter: Metadata.refine(
+    (entries) => Object.keys(entries).length > 0,
+    'must not be empty',
+  ).optional(),
   /** It is no key any more from then on. */
   expires_at: Instant.optional(),
 });
 export type ApiKey = z.infer<typeof ApiKey>;
+
+/** When a key was last used, to the minute. */
+export const KeyUse = z.object({ last_used_at: Instant });
+export type KeyUse = z.infer<typeof KeyUse>;
 
 /**
  * What an Idempotency-Key was used for. It is written before the job is requested, so a gateway that dies in between

@@ -5,11 +5,11 @@ import { createLookup } from './actions/lookup.ts';
 import { measureActions } from './actions/measure-actions.ts';
 import type { AppDeps } from './app-deps.ts';
 import { createGroups } from './groups.ts';
-import { createActionLimits } from './http/action-limits.ts';
 import { allowHosts } from './http/allow-hosts.ts';
 import { createAuthenticator } from './http/authenticate.ts';
 import { allowOrigins } from './http/cors.ts';
 import type { Route } from './http/define-route.ts';
+import { createKeyLimits } from './http/key-limits.ts';
 import { problemOf, Refusal } from './http/problem.ts';
 import { type Env, recordExchanges } from './http/request-log.ts';
 import type { JobWatch } from './jobs/job-watch.ts';
@@ -39,10 +39,11 @@ function createRouter(deps: AppDeps): Hono<Env> {
 
   const tenants = createLookup(tenantBucket);
   const { asTenant, asAdmin } = createAuthenticator({
-    adminKey: config.adminKey,
+    tokens: deps.tokens,
     keys: createLookup(keys),
     tenants,
     requests: deps.keyRequests,
+    onUse: deps.keyUses.used,
     now: deps.now,
   });
   const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
@@ -54,7 +55,7 @@ function createRouter(deps: AppDeps): Hono<Env> {
 
   const mounted = {
     deps: groups,
-    gate: { asTenant, asAdmin, reads, onlyOwn: createActionLimits(groups.jobs) },
+    gate: { asTenant, asAdmin, reads, onlyOwn: createKeyLimits(groups.jobs) },
   };
   const [healthChecks, others] = [
     routes.filter(isHealthCheck),

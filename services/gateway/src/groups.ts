@@ -3,6 +3,7 @@ import { createLimiter } from '@errand/runtime';
 import type { ActionsGroup, CatalogueEntry } from './actions/action-catalogue.ts';
 import type { Lookup } from './actions/lookup.ts';
 import type { AdminGroup } from './admin/admin-group.ts';
+import type { KeysGroup } from './admin/keys-group.ts';
 import type { AppDeps } from './app-deps.ts';
 import { createFeed } from './feed/feed.ts';
 import type { FeedGroup } from './feed/feed-group.ts';
@@ -36,6 +37,7 @@ export interface Groups
     FeedGroup,
     WebhooksGroup,
     AdminGroup,
+    KeysGroup,
     ServiceGroup {}
 
 interface Parts extends AppDeps {
@@ -54,6 +56,7 @@ export function createGroups(parts: Parts): Groups {
     feed: feedOf(parts),
     webhooks: webhooksOf(parts),
     admin: adminOf(parts),
+    keys: parts.tokens,
     service: { ops, catalogue, describe },
   };
 }
@@ -138,6 +141,6 @@ function webhooksOf(parts: Parts): WebhooksGroup['webhooks'] {
 }
 
 function adminOf(parts: Parts): AdminGroup['admin'] {
-  const { bus, catalogue, tenants, tenantBucket, keys, keyRequests, executors, now } = parts;
-  return { bus, catalogue, tenants, tenantBucket, keys, keyRequests, executors, now };
+  const { bus, catalogue, tenants, tenantBucket, keys, keyUses, keyRequests, executors, now } = parts;
+  return { bus, catalogue, tenants, tenantBucket, keys, keyUses, keyRequests, executors, now };
 }

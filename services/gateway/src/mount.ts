@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
-import type { createActionLimits } from './http/action-limits.ts';
 import type { Authenticator, Handler, TenantHandler } from './http/authenticate.ts';
 import type { ActionRoute, Route } from './http/define-route.ts';
+import type { createKeyLimits } from './http/key-limits.ts';
 import { Refusal } from './http/problem.ts';
 import { withoutParameters } from './http/read-query.ts';
 import type { Env } from './http/request-log.ts';
@@ -12,8 +12,8 @@ type Method = (typeof METHODS)[number];
 
 export interface Gate extends Authenticator {
   readonly reads: TenantReads;
-  /** Keeps keys that are for some actions to these. */
-  readonly onlyOwn: ReturnType<typeof createActionLimits>;
+  /** Keeps keys that are for some actions and jobs to these. */
+  readonly onlyOwn: ReturnType<typeof createKeyLimits>;
 }
 
 /**
@@ -74,13 +74,17 @@ function handlerOf<Deps>(route: Route<Deps>, deps: Deps, gate: Gate): Handler {
     case 'tenant': {
       const handler: TenantHandler = route.handle(deps);
       const checked = route.query === 'none' ? withoutParameters(handler) : handler;
-      const about = route.scope === 'any' ? 'nothing' : route.path.includes('{job_id}') ? 'job' : 'all';
       return asTenant(
-        onlyOwn(about, route.reads === 'limited' ? reads.limited(checked) : checked),
+        onlyOwn(aboutOf(route), route.reads === 'limited' ? reads.limited(checked) : checked),
         route.scope,
       );
     }
   }
+}
+
+function aboutOf({ scope, path, keyLimits }: Extract<Route<never>, { key: 'tenant' }>) {
+  if (scope === 'any' || keyLimits === 'kept') return 'nothing';
+  return path.includes('{job_id}') ? 'job' : 'all';
 }
 
 function methodOf({ method }: { method: Lowercase<Method> }): Method {

@@ -1,4 +1,5 @@
 import { deleteAction, getAction, listActions, pauseAction, resumeAction } from './actions/actions.route.ts';
+import { createChildToken } from './admin/child-tokens.route.ts';
 import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
 import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
@@ -74,6 +75,7 @@ export const routes = [
   getTenant,
   pauseTenant,
   resumeTenant,
+  createChildToken,
   createKey,
   listKeys,
   rotateKey,

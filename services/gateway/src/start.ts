@@ -1,5 +1,5 @@
 import { type Bus, openBus, type WatchedBucket } from '@errand/bus';
-import { ApiKey, BUCKETS, IdempotencyRecord, Tenant, WebhookEndpoint } from '@errand/contracts';
+import { ApiKey, BUCKETS, IdempotencyRecord, KeyUse, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import {
   ConfigError,
@@ -14,13 +14,14 @@ import { watchSettledBucket } from './actions/settled-bucket.ts';
 import { createApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-rows.ts';
-import { keyIdOf } from './http/authenticate.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './http/problem.ts';
+import { createTokens } from './http/tokens.ts';
 import { createJobStore } from './jobs/job-rows.ts';
 import { createJobList } from './jobs/list/list-rows.ts';
 import { createFairShare } from './load/fair-share.ts';
 import { createKeyRequests } from './load/key-requests.ts';
 import { measureConnections } from './load/key-usage.ts';
+import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
@@ -109,6 +110,8 @@ export async function startGateway(
     signal: stopping,
   });
   const logNow = () => now() - aheadMs;
+  const box = createSecretBox(config.secretKey);
+  const tokens = createTokens({ adminKey: config.adminKey, box });
   const app = createApp({
     bus: { ...bus, jobs: { ...bus.jobs, append: limitAppends(append ?? bus.jobs.append) } },
     config,
@@ -119,6 +122,8 @@ export async function startGateway(
     endpoints: hideExpired(endpointBucket, logNow),
     log,
     keyRequests,
+    keyUses: createKeyUses(await bus.buckets.open(BUCKETS.keyUses, KeyUse), logNow),
+    tokens,
     now: logNow,
     stopping,
     idempotencyRecords: await bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord),
@@ -128,15 +133,15 @@ export async function startGateway(
     deliveries: createDeliveryLog(db, log),
     replays: createReplayLog(db, log),
     endings: createEndingsTable(db, log),
-    box: createSecretBox(config.secretKey),
+    box,
     ops,
     logRoom,
   });
   // Only of keys that there are: others could be made up without end.
-  const onRefused = (authorization: string) => {
-    const keyId = keyIdOf(authorization);
-    if (keyId && keys.peek(keyId)) keyRequests.addRefused(keyId);
+  const onRefused = (keyId: string) => {
+    if (keys.peek(keyId)) keyRequests.addRefused(keyId);
   };
+  const keyIdOf = (authorization: string | undefined) => tokens.read(authorization)?.keyId;
   const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
   const http = resources.use(
     await serveHttp({
@@ -148,7 +153,13 @@ export async function startGateway(
       maxConnections,
       headTimeoutMs: config.bodyTimeoutMs,
       stallMs: config.answerStallMs,
-      refuse: createOverloadRefusal({ load: createLoadCheck(), share, answer: problemOfOverload, onRefused }),
+      refuse: createOverloadRefusal({
+        load: createLoadCheck(),
+        share,
+        answer: problemOfOverload,
+        keyIdOf,
+        onRefused,
+      }),
       onBrokenRequest: problemOfBrokenRequest,
     }),
   );

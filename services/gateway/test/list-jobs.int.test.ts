@@ -1,6 +1,6 @@
 import { JobSummary, type RunAccepted } from '@errand/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RUN_PATH, STARTED, startTestGateway, type TestGateway } from './gateway.ts';
+import { ADMIN_KEY, RUN_PATH, STARTED, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 import { openReadModel } from './read-model.ts';
 
 const LIST = '/v2/tenants/acme/jobs';
@@ -63,6 +63,21 @@ test('jobs are picked by status, action, source and metadata', async () => {
   expect(await idsOf('?metadata.order=1&metadata.a.b=x&status=queued')).toEqual(idsAt(5, 3));
   expect(await idsOf('?metadata.order=2')).toEqual([]);
   expect(await idsOf('?metadata.no=1')).toEqual([]);
+});
+
+test('a key for some jobs lists these', async () => {
+  const listed = async (about: object, search = '') => {
+    const path = `/admin/tenants/${TENANT}/keys`;
+    const made = await gateway.call(path, { token: ADMIN_KEY, body: { name: 'some', ...about } });
+    const { json } = await gateway.call(LIST + search, { token: made.json.api_key });
+    return json.jobs.map(({ job_id }: { job_id: string }) => job_id);
+  };
+  expect(await listed({ metadata_filter: { order: '1' } })).toEqual(idsAt(5, 3, 1));
+  expect(await listed({ metadata_filter: { order: '1' } }, '?metadata.order=0')).toEqual([]);
+  expect(await listed({ actions: ['simulate'] })).toEqual(idsAt(5, 4, 3, 1, 0));
+  expect(await listed({ actions: ['paint'] })).toEqual([]);
+  expect(await listed({ actions: ['paint'] }, '?action=simulate')).toEqual([]);
+  expect(await listed({ actions: [] })).toEqual([]);
 });
 
 test('jobs are picked by the time of their request', async () => {

@@ -225,6 +225,8 @@ export const BUCKETS = {
   executors: 'executors',
   /** SHA-256 of a token, in hex → ApiKey. */
   apiKeys: 'api_keys',
+  /** The same → KeyUse. */
+  keyUses: 'key_uses',
   /** Tenant id → Tenant. */
   tenants: 'tenants',
   /** `<tenant_id>.<endpoint_id>` → WebhookEndpoint. */

@@ -31,6 +31,7 @@ export async function watchSettledBucket<T>(
     put: (key, value) => settled(() => bucket.put(key, value)),
     create: (key, value) => settled(() => bucket.create(key, value)),
     change: (key, make) => settled(() => bucket.change(key, make)),
+    upsert: (key, make) => settled(() => bucket.upsert(key, make)),
     delete: (key) => settled(() => bucket.delete(key)),
   };
 }

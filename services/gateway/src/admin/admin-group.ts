@@ -3,6 +3,7 @@ import type { ApiKey, Tenant } from '@errand/contracts';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import type { Lookup } from '../actions/lookup.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
+import type { KeyUses } from '../load/key-uses.ts';
 
 /** For handlers that take the admin key. */
 export interface AdminGroup {
@@ -11,6 +12,7 @@ export interface AdminGroup {
     readonly tenants: Lookup<Tenant>;
     readonly tenantBucket: WatchedBucket<Tenant>;
     readonly keys: WatchedBucket<ApiKey>;
+    readonly keyUses: Pick<KeyUses, 'lastUse' | 'forget'>;
     readonly keyRequests: Pick<KeyRequests, 'report'>;
     readonly catalogue: ActionCatalogue;
     readonly executors: Pick<Heartbeats, 'list'>;

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
-import { ApiKey, TenantId } from '@errand/contracts';
+import { ApiKey, Instant, TenantId } from '@errand/contracts';
+import { createLimiter } from '@errand/runtime';
 import { z } from 'zod';
 import { parseBody, printable } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
@@ -11,25 +12,30 @@ import { KeyUsageView } from '../load/key-usage.ts';
 import { inPath, json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
+import { SentMetadata } from '../runs/job-options.ts';
 import type { AdminGroup } from './admin-group.ts';
 
 const KEY_ID = /^[0-9a-f]{64}$/;
 
 /** A key as callers read it, without its token. */
 const KeyView = named('ApiKey', ApiKey.extend({ key_id: z.string() }));
+const ListedKey = KeyView.extend({ last_used_at: Instant.nullable() });
 
 const { scopes, actions } = ApiKey.shape;
+const filter = ApiKey.shape.metadata_filter.unwrap();
 const KeyBody = named(
   'ApiKeyRequest',
   z.strictObject({
     name: printable(ApiKey.shape.name),
     scopes,
     actions,
+    metadata_filter: SentMetadata.and(filter).optional(),
     expires_at: z.iso.datetime({ offset: true }).optional(),
   }),
 );
 const NewKey = KeyView.extend({ api_key: z.string() });
 
+const READS_AT_ONCE = 50;
 const GRACE_S = 86_400;
 const RotationBody = named(
   'ApiKeyRotation',
@@ -102,8 +108,10 @@ export const rotateKey = defineRoute({
         admin.now() + grace_s * 1_000,
         Date.parse(key.expires_at ?? '9999-12-31T00:00:00Z'),
       );
-      if (grace_s === 0) await admin.keys.delete(keyId);
-      else await admin.keys.put(keyId, { ...key, expires_at: new Date(endMs).toISOString() });
+      if (grace_s === 0) {
+        await admin.keys.delete(keyId);
+        await admin.keyUses.forget(keyId);
+      } else await admin.keys.put(keyId, { ...key, expires_at: new Date(endMs).toISOString() });
       return answer(c, { status: 201, body: made });
     },
 });
@@ -125,9 +133,9 @@ export const listKeys = defineRoute({
   id: 'listKeys',
   tag: 'Administration',
   summary: 'API keys of a tenant',
-  description: 'Without their tokens, oldest first.',
+  description: 'Without their tokens, oldest first. `last_used_at` is exact to the minute.',
   parameters: [parameters.tenantId],
-  answers: { 200: json('The keys.', z.object({ keys: z.array(KeyView) })) },
+  answers: { 200: json('The keys.', z.object({ keys: z.array(ListedKey) })) },
   problems: ['unknown_tenant', 'log_unavailable'],
   handle:
     ({ admin }: AdminGroup) =>
@@ -137,7 +145,12 @@ export const listKeys = defineRoute({
         .filter(([, key]) => key.tenant_id === tenantId)
         .map(([keyId, key]) => ({ key_id: keyId, ...key }))
         .sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
-      return answer(c, { status: 200, body: { keys } });
+      const lastUse = createLimiter(READS_AT_ONCE);
+      const listed = keys.map(async (key) => ({
+        ...key,
+        last_used_at: (await lastUse(() => admin.keyUses.lastUse(key.key_id))) ?? null,
+      }));
+      return answer(c, { status: 200, body: { keys: await Promise.all(listed) } });
     },
 });
 
@@ -184,6 +197,7 @@ export const deleteKey = defineRoute({
     async (c) => {
       const { keyId } = await findKey(c, admin);
       await admin.keys.delete(keyId);
+      await admin.keyUses.forget(keyId);
       return answerEmpty(c, 204);
     },
 });

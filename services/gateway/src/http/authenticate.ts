@@ -1,16 +1,24 @@
-import { hash, timingSafeEqual } from 'node:crypto';
 import { type ApiKey, type KeyScope, type Tenant, TenantId } from '@errand/contracts';
 import type { Lookup } from '../actions/lookup.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
+import type { KeyLimits } from './key-limits.ts';
 import { Refusal } from './problem.ts';
 import type { Ctx } from './request-log.ts';
+import { ADMIN, type ChildToken, type Tokens } from './tokens.ts';
 
 /** Who asks, for one tenant. `name` is that of the API key. */
 export interface Caller {
   readonly name: string;
   readonly tenantId: string;
-  /** The only actions that its key is for; undefined: all. */
-  readonly actions?: readonly string[] | undefined;
+  /** What else its key may not. */
+  readonly only: KeyLimits;
+  /** Absent for the admin key and for child tokens. */
+  readonly key?: OwnKey;
+}
+
+/** The key that a caller has itself. */
+export interface OwnKey extends Pick<ApiKey, 'scopes' | 'expires_at'> {
+  readonly id: string;
 }
 
 export type Handler = (c: Ctx) => Response | Promise<Response>;
@@ -23,39 +31,42 @@ export interface Authenticator {
   asAdmin(handler: Handler): Handler;
 }
 
-/** What the admin key goes by. */
-const ADMIN = 'admin';
-const BEARER = /^Bearer +([\x21-\x7e]{1,256})$/i;
+const NO_LIMITS: KeyLimits = {};
 
-/** Checks bearer tokens. Only a token's hash is ever compared or looked up. */
 export function createAuthenticator(deps: {
-  adminKey: string;
-  /** By the token's SHA-256 in hex. */
+  tokens: Pick<Tokens, 'read'>;
+  /** By their ids. */
   keys: Lookup<ApiKey>;
   tenants: Lookup<Tenant>;
   requests: KeyRequests;
+  /** Told of each request that was let in. */
+  onUse: (keyId: string) => void;
   /** Unix milliseconds. */
   now: () => number;
 }): Authenticator {
-  const adminDigest = digestOf(deps.adminKey);
+  const tokenOf = (c: Ctx) => {
+    const token = deps.tokens.read(c.req.raw.headers.get('authorization'));
+    if (token === undefined) throw new Refusal('unauthorized');
+    return token;
+  };
 
   async function tenantCaller(c: Ctx, scope: KeyScope | 'any'): Promise<{ caller: Caller; keyId: string }> {
-    const digest = digestOf(tokenOf(c));
+    const { keyId, child } = tokenOf(c);
     const tenantId = c.req.param('tenant_id') ?? '';
-    if (timingSafeEqual(digest, adminDigest)) {
+    if (keyId === ADMIN) {
       const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
       if (!known) throw new Refusal('unknown_tenant');
-      return { caller: { name: ADMIN, tenantId }, keyId: ADMIN };
+      return { caller: { name: ADMIN, tenantId, only: NO_LIMITS }, keyId };
     }
-    const keyId = digest.toString('hex');
     const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
-    if (!key || isOver(key, deps.now())) throw new Refusal('unauthorized');
+    if (!key || isOver(key, child, deps.now())) throw new Refusal('unauthorized');
     if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
-    if (scope !== 'any' && key.scopes && !key.scopes.includes(scope)) {
+    if (scope !== 'any' && !(mayDo(key.scopes, scope) && mayDo(child?.scopes, scope))) {
       throw new Refusal('forbidden', { detail: `The key does not have the scope ${scope}.` });
     }
-    return { caller: { name: key.name, tenantId, actions: key.actions }, keyId };
+    deps.onUse(keyId);
+    return { caller: callerOf(keyId, key, child), keyId };
   }
 
   return {
@@ -65,37 +76,25 @@ export function createAuthenticator(deps: {
       return deps.requests.handle(c, keyId, () => handler(c, caller));
     },
     asAdmin: (handler) => (c) => {
-      if (!timingSafeEqual(digestOf(tokenOf(c)), adminDigest)) throw new Refusal('unauthorized');
+      if (tokenOf(c).keyId !== ADMIN) throw new Refusal('unauthorized');
       return handler(c);
     },
   };
 }
 
-function isOver({ expires_at }: ApiKey, nowMs: number): boolean {
+function callerOf(id: string, key: ApiKey, child: ChildToken | undefined): Caller {
+  const { name, tenant_id: tenantId, actions, metadata_filter: metadata, scopes, expires_at } = key;
+  const isLimited = actions || metadata || child?.job_id !== undefined;
+  const only = isLimited ? { actions, metadata, jobId: child?.job_id } : NO_LIMITS;
+  return { name, tenantId, only, ...(child ? {} : { key: { id, scopes, expires_at } }) };
+}
+
+function isOver({ expires_at }: ApiKey, child: ChildToken | undefined, nowMs: number): boolean {
+  if (child && child.ends_ms <= nowMs) return true;
   return expires_at !== undefined && Date.parse(expires_at) <= nowMs;
 }
 
-/** The id that the key of a header has, if there is such a key. */
-export function keyIdOf(authorization: string): string | undefined {
-  const token = BEARER.exec(authorization)?.[1];
-  return token === undefined ? undefined : digestOf(token).toString('hex');
-}
-
-function tokenOf(c: Ctx): string {
-  const token = BEARER.exec(c.req.raw.headers.get('authorization') ?? '')?.[1];
-  if (token === undefined) throw new Refusal('unauthorized');
-  return token;
-}
-
-/** Of the tokens that were seen last: callers send the same ones again and again. */
-const digests = new Map<string, Buffer>();
-const MOST_DIGESTS = 1_000;
-
-function digestOf(token: string): Buffer {
-  const known = digests.get(token);
-  if (known) return known;
-  const digest = hash('sha256', token, 'buffer');
-  if (digests.size >= MOST_DIGESTS) digests.clear();
-  digests.set(token, digest);
-  return digest;
+/** A list that is absent has all. */
+function mayDo(scopes: readonly KeyScope[] | undefined, scope: KeyScope): boolean {
+  return scopes === undefined || scopes.includes(scope);
 }

@@ -1,4 +1,4 @@
-/** What callers have cost lately, to tell who causes an overload. Callers are told apart by what they send to say who they are. */
+/** What callers have cost lately, to tell who causes an overload. Callers are told apart by their keys. */
 export interface FairShare {
   add(caller: string, busyMs: number): void;
   /** Whether a caller has cost as much as the average of those who have cost anything, or more. */

@@ -43,7 +43,7 @@ const TOO_MUCH = new Set<string | undefined>(['too_many_requests', 'too_many_rea
 
 export function createKeyRequests(options: {
   maxPerKey: number;
-  /** Told what each request has cost, by the header that it was authorized by. */
+  /** Told what the requests of each key have cost. */
   share: FairShare;
   /** Whose a key is. */
   describe: (keyId: string) => { tenant_id: string; name: string };
@@ -87,8 +87,7 @@ export function createKeyRequests(options: {
       }
       const request: KeyRequest = { outgoing, isAnswered: false };
       open.add(request);
-      const caller = c.req.raw.headers.get('authorization') ?? '';
-      c.env.pace = (work) => pace(caller, work);
+      c.env.pace = (work) => pace(keyId, work);
       c.env.keyGone = gone.signal;
       const answer = async () => {
         const response = await handler();
@@ -102,7 +101,7 @@ export function createKeyRequests(options: {
       return untilAnswered(c, answer, () => {
         open.delete(request);
         const { busyMs: busy_ms, readMs: read_ms, code } = c.env;
-        share.add(caller, busy_ms);
+        share.add(keyId, busy_ms);
         const refused = Number(TOO_MUCH.has(code));
         usage.add(keyId, { requests: 1, refused, busy_ms, read_ms, ...usage.bytesOf(outgoing) });
         if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);

@@ -58,6 +58,7 @@ test('too many appends at the same time are refused, and more are taken once som
 });
 
 const answer = () => ({ status: 503, headers: {}, body: '' });
+const keyIdOf = (authorization = '') => authorization;
 const onRefused = () => {};
 
 test('operators and health checks are always answered', () => {
@@ -65,6 +66,7 @@ test('operators and health checks are always answered', () => {
     load: () => 'flooded',
     share: { isHeavy: () => true },
     answer,
+    keyIdOf,
     onRefused,
   });
   const refused = (url: string) => refuse({ url, headers: {} } as never) !== undefined;
@@ -75,7 +77,7 @@ test('operators and health checks are always answered', () => {
 test('those who cause an overload are refused, and the others only once there is too much for all', () => {
   const share = { isHeavy: (caller: string) => caller === 'Bearer attacker' };
   const refusedAt = (load: 'overloaded' | 'flooded') => {
-    const refuse = createOverloadRefusal({ load: () => load, share, answer, onRefused });
+    const refuse = createOverloadRefusal({ load: () => load, share, answer, keyIdOf, onRefused });
     return ['Bearer attacker', 'Bearer neighbour'].map(
       (authorization) => refuse({ url: '/v2', headers: { authorization } } as never) !== undefined,
     );

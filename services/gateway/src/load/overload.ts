@@ -79,16 +79,18 @@ export function createOverloadRefusal(options: {
   load: () => Load;
   share: Pick<FairShare, 'isHeavy'>;
   answer: () => PlainAnswer;
-  /** Told of each, with what it came with to say whose it is. */
-  onRefused: (authorization: string) => void;
+  /** The key that a request came with; undefined without one. */
+  keyIdOf: (authorization: string | undefined) => string | undefined;
+  /** Told of each. */
+  onRefused: (keyId: string) => void;
 }): (incoming: IncomingMessage) => PlainAnswer | undefined {
   return ({ url = '', headers }) => {
     // Asked of every request: it watches the turns of the event loop by them.
     const load = options.load();
     if (load === 'bearable' || ALWAYS.test(url)) return undefined;
-    const { authorization = '' } = headers;
-    if (load === 'overloaded' && !options.share.isHeavy(authorization)) return undefined;
-    options.onRefused(authorization);
+    const keyId = options.keyIdOf(headers.authorization) ?? '';
+    if (load === 'overloaded' && !options.share.isHeavy(keyId)) return undefined;
+    options.onRefused(keyId);
     return options.answer();
   };
 }

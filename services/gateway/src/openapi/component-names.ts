@@ -15,6 +15,8 @@ export const COMPONENT_NAMES = [
   'ApiKeyRequest',
   'ApiKeyRotation',
   'ApiKey',
+  'ChildTokenRequest',
+  'ChildToken',
   'WebhookEndpoint',
   'WebhookHealth',
   'WebhookChange',

@@ -92,7 +92,7 @@ async function requestOnce(
   sent: SentOrder,
 ): Promise<{ value: AcceptedJob; replayed: boolean }> {
   const { caller, kind, order, text } = sent;
-  const { tenantId } = caller;
+  const { tenantId, only } = caller;
   const { headers, url } = c.req.raw;
   const key = readIdempotencyKey(headers.get('idempotency-key'));
   if (key === undefined) {
@@ -104,7 +104,7 @@ async function requestOnce(
   const place = keyedPlaceOf(url);
   const action = order.contract.name;
   return deps.runs.idempotency.once({
-    name: recordNameOf({ tenantId, kind, place, key }),
+    name: recordNameOf({ tenantId, kind, place, key, metadata: only.metadata }),
     fingerprint: fingerprintOf(place, text),
     request: ({ job_id: jobId }) => request(c, deps, { ...sent, jobId }),
     find: (record) => findAccepted(deps.jobs, { tenantId, action, jobId: record.job_id }, record),

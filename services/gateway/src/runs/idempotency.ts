@@ -2,6 +2,7 @@ import { hash, randomUUIDv7 } from 'node:crypto';
 import { type Bucket, type Bus, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
 import { keyedPlaceOf } from '../actions/action-path.ts';
+import type { Caller } from '../http/authenticate.ts';
 import { Refusal } from '../http/problem.ts';
 import type { JsonBody } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
@@ -28,9 +29,19 @@ export function readIdempotencyKey(header: string | null): string | undefined {
   });
 }
 
-/** Under which name the use of a key is recorded: a key means something to one tenant, at one place only. */
-export function recordNameOf(use: { tenantId: string; kind: string; place: string; key: string }): string {
-  return hash('sha256', JSON.stringify([use.tenantId, use.kind, use.place, use.key]), 'hex');
+/**
+ * Under which name the use of a key is recorded: a key means something to one tenant, at one place only, and among the
+ * jobs that its API key is for.
+ */
+export function recordNameOf(use: {
+  tenantId: string;
+  kind: string;
+  place: string;
+  key: string;
+  metadata?: Readonly<Record<string, string>> | undefined;
+}): string {
+  const { tenantId, kind, place, key, metadata } = use;
+  return hash('sha256', JSON.stringify([tenantId, kind, place, key, ...(metadata ? [metadata] : [])]), 'hex');
 }
 
 /** By which a request that is sent again is told from another one. No place has a line break in it. */
@@ -194,7 +205,7 @@ function createAttempts() {
 }
 
 interface ReplayableRequest<B extends JsonBody, T> {
-  readonly tenantId: string;
+  readonly caller: Caller;
   /** What the request is, since a key means something to one kind only. */
   readonly kind: string;
   readonly readBody: () => Promise<B>;
@@ -226,10 +237,11 @@ export async function answerOrReplay<B extends JsonBody, T>(
     const key = readIdempotencyKey(c.req.raw.headers.get('idempotency-key'));
     const body = key === undefined ? undefined : await readBody().catch(() => undefined);
     if (key === undefined || !body) throw refusal;
-    const { tenantId, kind } = request;
+    const { caller, kind } = request;
+    const { tenantId, only } = caller;
     const place = keyedPlaceOf(c.req.raw.url);
     const found = await idempotency.find({
-      name: recordNameOf({ tenantId, kind, place, key }),
+      name: recordNameOf({ tenantId, kind, place, key, metadata: only.metadata }),
       fingerprint: fingerprintOf(place, body.text),
       find: (record, isUnderWay) => request.find(record, body, isUnderWay),
     });

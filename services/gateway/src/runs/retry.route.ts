@@ -75,7 +75,7 @@ export const retryJob = defineRoute({
     const { jobId } = readJobQuery({ jobId: c.req.param('job_id') }, nowMs);
     const { tenantId } = caller;
     return answerOrReplay(c, deps.runs.idempotency, {
-      tenantId,
+      caller,
       kind: 'retry',
       readBody: () => readOptionalJsonObject(c, deps.http),
       checkAndAccept: (readBody) => checkAndAccept(c, deps, { caller, jobId, nowMs, readBody }),

@@ -1,7 +1,17 @@
-import type { ActionContract, ConcurrencyKey, InputError, JobWebhook, PayloadRef } from '@errand/contracts';
+import {
+  type ActionContract,
+  type ConcurrencyKey,
+  fragmentOf,
+  type InputError,
+  type JobWebhook,
+  Metadata,
+  type PayloadRef,
+  pointerToken,
+} from '@errand/contracts';
 import type { CheckSteps } from '@errand/json-schema';
 import type { CatalogueEntry } from '../actions/action-catalogue.ts';
 import { checkBody } from '../http/body-errors.ts';
+import type { KeyLimits } from '../http/key-limits.ts';
 import { Refusal } from '../http/problem.ts';
 import type { UrlRules } from '../webhooks/endpoints/endpoint-url.ts';
 import { concurrencyOf, unknownKeys } from './concurrency-keys.ts';
@@ -42,6 +52,8 @@ export interface OrderContext extends OrderLimits {
   readonly nowMs: number;
   /** Shared by all inputs of one request. */
   readonly steps: CheckSteps;
+  /** What its key is for. */
+  readonly only: KeyLimits;
 }
 
 /**
@@ -100,16 +112,37 @@ const NO_OPTIONS: { kind: 'valid'; value: JobOptions } = { kind: 'valid', value:
 function checkOptions(sent: unknown, context: OrderContext): CheckedOptions {
   const options = sent === undefined ? NO_OPTIONS : checkBody(JobOptions, sent, '/_job');
   if (options.kind === 'invalid') return options;
-  const { metadata = {}, webhook: asked, priority, concurrency_keys: keys } = options.value;
+  const { metadata: sentMetadata = {}, webhook: asked, priority, concurrency_keys: keys } = options.value;
+  const { metadata, errors: foreign } = ownMetadata(sentMetadata, context.only);
   const timed = jobTimesOf(options.value, context);
   const webhook = asked && readJobWebhook(asked, context);
   const unknown = unknownKeys(context.entry.contract, keys);
-  if (timed.kind === 'invalid' || webhook?.kind === 'invalid' || unknown.length > 0) {
+  if (timed.kind === 'invalid' || webhook?.kind === 'invalid' || unknown.length + foreign.length > 0) {
     const errors = [timed, webhook].flatMap((each) => (each?.kind === 'invalid' ? each.errors : []));
-    errors.push(...unknown);
+    errors.push(...unknown, ...foreign);
     return { kind: 'invalid', errors };
   }
   return { kind: 'options', metadata, times: timed.times, webhook: webhook?.webhook, priority, keys };
+}
+
+/** What was sent with what the key's own jobs have, or what of it contradicts that. */
+function ownMetadata(
+  sent: Record<string, string>,
+  { metadata: own }: KeyLimits,
+): { metadata: Record<string, string>; errors: InputError[] } {
+  if (!own) return { metadata: sent, errors: [] };
+  const metadata = { ...sent, ...own };
+  const errors = Object.entries(own).flatMap(([name, value]): InputError[] => {
+    if (!Object.hasOwn(sent, name) || sent[name] === value) return [];
+    const pointer = fragmentOf(`/_job/metadata${pointerToken(name)}`);
+    return [{ pointer, code: 'const', detail: `must be ${JSON.stringify(value)} with this key` }];
+  });
+  const fits = Metadata.safeParse(metadata).success;
+  if (!fits) {
+    const detail = "has too many entries with those of the key's filter";
+    errors.push({ pointer: '#/_job/metadata', code: 'too_big', detail });
+  }
+  return { metadata, errors };
 }
 
 /** @throws Refusal bad_contract, nested_too_deeply */

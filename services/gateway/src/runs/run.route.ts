@@ -56,7 +56,7 @@ export const runAction = defineActionRoute({
     if (dryRun) return checkAndAccept(c, deps, { caller, dryRun, readBody });
     const { action } = path;
     return answerOrReplay(c, deps.runs.idempotency, {
-      tenantId,
+      caller,
       kind: 'run',
       readBody,
       checkAndAccept: (read) => checkAndAccept(c, deps, { caller, dryRun, readBody: read }),
@@ -79,7 +79,7 @@ async function checkAndAccept(
   const { maxLifeMs, defaultLifeMs, urlRules } = deps.runs;
   const nowMs = deps.runs.now();
   const steps = createSteps();
-  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps };
+  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps, only: caller.only };
   const checked = busy(c, () => checkRunBody(body, text.length, context));
   if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
   if (dryRun) return answer(c, { status: 200, body: { valid: true } });

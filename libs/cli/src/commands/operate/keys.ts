@@ -5,7 +5,7 @@ import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { table } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
-import { readDuration, readName, readTenant, readTime } from '../../settings/read-values.ts';
+import { collectPair, readDuration, readName, readTenant, readTime } from '../../settings/read-values.ts';
 
 interface Key {
   readonly key_id: string;
@@ -14,7 +14,9 @@ interface Key {
   readonly created_at: string;
   readonly scopes?: readonly string[];
   readonly actions?: readonly string[];
+  readonly metadata_filter?: Readonly<Record<string, string>>;
   readonly expires_at?: string;
+  readonly last_used_at?: string | null;
 }
 
 /** Commands about tenants' keys, which need the admin key. */
@@ -33,6 +35,11 @@ export function addKeys(program: Command, bind: Bind): void {
     .option(...tenantOption)
     .option('--scopes <list>', `all that it may do, of ${KEY_SCOPES.join(',')}`)
     .option('--actions <list>', 'the only actions that it is for')
+    .option(
+      '--metadata <name=value>',
+      'its jobs have this entry, and it sees no others; repeatable',
+      collectPair,
+    )
     .option('--expires <time>', 'when it ends: a time, or a duration such as 30d', readTime(1, Date.now))
     .action(bind(create));
   keys
@@ -59,26 +66,39 @@ async function list(world: World, options: { tenant?: string }): Promise<ExitCod
     key.name,
     local(key.created_at),
     key.expires_at === undefined ? '' : local(key.expires_at),
-    [...(key.scopes ?? ['all']), ...(key.actions ?? []).map((action) => `only ${action}`)].join(' '),
+    key.last_used_at ? local(key.last_used_at) : '',
+    mayOf(key),
     key.key_id,
   ]);
   tell(world, { keys }, () =>
-    rows.length === 0 ? 'no keys' : table(['NAME', 'CREATED', 'EXPIRES', 'MAY', 'KEY ID'], rows),
+    rows.length === 0 ? 'no keys' : table(['NAME', 'CREATED', 'EXPIRES', 'LAST USED', 'MAY', 'KEY ID'], rows),
   );
   return 0;
+}
+
+function mayOf({ scopes = ['all'], actions = [], metadata_filter = {} }: Key): string {
+  const jobs = Object.entries(metadata_filter).map(([name, value]) => `${name}=${value}`);
+  return [...scopes, ...[...actions, ...jobs].map((one) => `only ${one}`)].join(' ');
 }
 
 interface KeyOptions {
   readonly tenant?: string;
   readonly scopes?: string;
   readonly actions?: string;
+  readonly metadata?: Record<string, string>;
   readonly expires?: string;
 }
 
 async function create(world: World, options: KeyOptions, name = ''): Promise<ExitCode> {
   const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
-  const { scopes, actions, expires: expires_at } = options;
-  const body = { name, scopes: scopes?.split(','), actions: actions?.split(','), expires_at };
+  const { scopes, actions, metadata: metadata_filter, expires: expires_at } = options;
+  const body = {
+    name,
+    scopes: scopes?.split(','),
+    actions: actions?.split(','),
+    metadata_filter,
+    expires_at,
+  };
   return tellNewKey(world, { path, body });
 }
 

@@ -8,7 +8,7 @@ import { inQuery, json } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { currentSummaryOf } from '../job-summary.ts';
 import type { JobsGroup } from '../jobs-group.ts';
-import { readListQuery } from './list-query.ts';
+import { narrowTo, readListQuery } from './list-query.ts';
 
 /** A tenant's jobs, newest first, as the read model has them. */
 export const listJobs = defineRoute({
@@ -17,6 +17,7 @@ export const listJobs = defineRoute({
   key: 'tenant',
   scope: 'jobs:read',
   reads: 'limited',
+  keyLimits: 'kept',
   id: 'listJobs',
   tag: 'Jobs',
   summary: 'List jobs',
@@ -38,10 +39,13 @@ export const listJobs = defineRoute({
   problems: ['invalid_input', 'database_unavailable', 'too_many_reads'],
   handle:
     ({ jobs }: JobsGroup) =>
-    async (c, { tenantId }) => {
+    async (c, { tenantId, only }) => {
+      if (only.jobId !== undefined) throw new Refusal('forbidden', { detail: 'The token is for one job.' });
       const read = readListQuery(new URL(c.req.url).searchParams, jobs.now());
       if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
-      const { states, nextBelowId } = await jobs.list.page(tenantId, read.query);
+      const query = narrowTo(read.query, only);
+      if (!query) return answer(c, { status: 200, body: { jobs: [], next_cursor: null } });
+      const { states, nextBelowId } = await jobs.list.page(tenantId, query);
       const summaries = states.flatMap((state) => currentSummaryOf(state, jobs.catalogue) ?? []);
       const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
       return answer(c, { status: 200, body: { jobs: summaries, next_cursor: nextCursor } });

@@ -7,6 +7,7 @@ import {
   uuidV7Floor,
 } from '@errand/contracts';
 import { z } from 'zod';
+import type { KeyLimits } from '../../http/key-limits.ts';
 import {
   createQueryReader,
   DEFAULT_LIMIT,
@@ -30,6 +31,17 @@ export interface JobListQuery {
   /** Ids below this one. */
   readonly belowId: string | undefined;
   readonly limit: number;
+}
+
+/** The jobs that are wanted and that a key is for; undefined: there can be none. */
+export function narrowTo(query: JobListQuery, only: KeyLimits): JobListQuery | undefined {
+  const { actions = query.actions, metadata = {} } = only;
+  const wanted =
+    query.actions.length === 0 ? [...actions] : query.actions.filter((one) => actions.includes(one));
+  const entries = Object.entries(metadata);
+  const contradicts = entries.some(([name, value]) => (query.metadata.get(name) ?? value) !== value);
+  if (contradicts || (only.actions && wanted.length === 0)) return undefined;
+  return { ...query, actions: wanted, metadata: new Map([...query.metadata, ...entries]) };
 }
 
 /** Reads the parameters of a job list, or names each wrong one. Ids sort by time, so times become bounds of ids. */

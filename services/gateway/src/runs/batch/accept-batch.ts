@@ -2,6 +2,7 @@ import { hash, randomUUIDv7 } from 'node:crypto';
 import { type AppendRequest, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
 import { keyedPlaceOf } from '../../actions/action-path.ts';
+import type { KeyLimits } from '../../http/key-limits.ts';
 import type { Ctx } from '../../http/request-log.ts';
 import type { FindJobDeps } from '../../jobs/find-job.ts';
 import { ensureJobSigner } from '../../webhooks/job-signer/job-signer.ts';
@@ -38,6 +39,8 @@ export interface SentBatch extends BatchPlaces {
     places: readonly number[],
     jobIdOf: (place: number) => string,
   ) => Promise<AppendRequest[]>;
+  /** What the jobs of its key have. */
+  readonly metadata: KeyLimits['metadata'];
   /** The body as it was sent. */
   readonly text: string;
   /** Whether any of the orders asks for a webhook. */
@@ -59,7 +62,7 @@ export async function acceptBatch(
   deps: RunDeps,
   sent: SentBatch,
 ): Promise<{ value: BatchJobs; replayed: boolean }> {
-  const { tenantId, text } = sent;
+  const { tenantId, metadata, text } = sent;
   const { headers, url } = c.req.raw;
   const key = readIdempotencyKey(headers.get('idempotency-key'));
   const place = keyedPlaceOf(url);
@@ -71,7 +74,7 @@ export async function acceptBatch(
     return { value: await request(c, deps, sent, record), replayed: false };
   }
   return deps.runs.idempotency.once({
-    name: recordNameOf({ tenantId, kind: 'run-batch', place, key }),
+    name: recordNameOf({ tenantId, kind: 'run-batch', place, key, metadata }),
     fingerprint: fingerprintOf(place, text),
     refused,
     request: (record) => request(c, deps, sent, record),

@@ -72,7 +72,7 @@ export const runBatch = defineActionRoute({
     };
     if (dryRun) return checkAndAccept(readBody);
     return answerOrReplay(c, deps.runs.idempotency, {
-      tenantId,
+      caller,
       kind: 'run-batch',
       readBody,
       checkAndAccept,
@@ -116,9 +116,10 @@ async function acceptItems(
     throw new Refusal('invalid_input', { errors: batchErrors(items) });
   }
   if (dryRun) return answer(c, { status: 200, body: { valid: true } });
-  const { tenantId } = origin.caller;
+  const { tenantId, only } = origin.caller;
   const { value: jobs, replayed } = await acceptBatch(c, deps, {
     tenantId,
+    metadata: only.metadata,
     action: addressed.entry.contract.name,
     size: items.length,
     right: orders.map(({ index }) => index),
@@ -170,7 +171,9 @@ function checkItems(
   const { entry, resource } = addressed;
   const { maxLifeMs, defaultLifeMs, urlRules } = deps.runs;
   const { nowMs } = origin;
-  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps: createSteps() };
+  const { only } = origin.caller;
+  const steps = createSteps();
+  const context = { entry, resource, nowMs, maxLifeMs, defaultLifeMs, urlRules, steps, only };
   return checkBatchBody(sent, context, (order) => eventError(order, origin, deps));
 }
 
