@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
+  type ConfigKind,
   PROJECTION_COMMANDS,
   SCHEDULER_COMMANDS,
   type TopologySettings,
@@ -15,6 +16,9 @@ import { type Commands, createCommands } from './commands/commands.ts';
 import { createExecutorPresence, type ExecutorPresence } from './commands/executor-presence.ts';
 import { createVerifyCommand, type VerifyCommand } from './commands/verify-command.ts';
 import { createWebhookHints, type WebhookHints } from './commands/webhook-hints.ts';
+import { type ConfigCheck, createConfigCheck } from './config/config-check.ts';
+import { type ConfigReader, createConfigLog } from './config/config-log.ts';
+import { type RecordedBucket, watchRecordedBucket } from './config/recorded-bucket.ts';
 import { type ConnectOptions, connectBus } from './connect/connect.ts';
 import { provision, provisionConsumer, removeConsumer } from './connect/provision.ts';
 import { createServerClock, type ServerClock } from './connect/server-clock.ts';
@@ -50,6 +54,8 @@ export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
   readonly audit: AuditLog;
   /** Inputs and results that are too large for events. */
   readonly payloads: Payloads;
+  /** What is recorded of the changes of tenants, keys, endpoints and actions. */
+  readonly config: Pick<ConfigReader, 'read'> & ConfigCheck;
   /** Key-value buckets, watched or queried. */
   readonly buckets: Buckets;
   readonly consumers: Consumers;
@@ -85,6 +91,11 @@ interface AuditLog extends AuditReader, LeftReader {
 interface Buckets {
   open<T>(...args: Rest<typeof openBucket<T>>): Promise<Bucket<T>>;
   watch<T>(...args: Rest<typeof watchBucket<T>>): Promise<WatchedBucket<T>>;
+  /** Of configuration: whoever changes it says who it is. */
+  watchRecorded<T>(
+    kind: ConfigKind,
+    ...args: Rest<typeof watchBucket<T>> extends [unknown, ...infer R] ? R : never
+  ): Promise<RecordedBucket<T>>;
   watchHeartbeats(): Promise<Heartbeats>;
 }
 
@@ -177,6 +188,7 @@ export async function openBus(
   const { readHistory, readAuditedHistory } = createHistoryReader(nc, jsm, audit);
   const log = createLogReader(nc, jsm);
   const standings = createStandings(jsm);
+  const config = createConfigLog(nc, jsm);
   const bus: Bus = {
     jobs: {
       append: appender.append,
@@ -195,9 +207,11 @@ export async function openBus(
     turns: createTurnsLog(nc, jsm),
     audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,
+    config: { read: config.read, ...createConfigCheck(nc, jsm, config) },
     buckets: {
       open: (...args) => openBucket(nc, ...args),
       watch: (...args) => watchBucket(nc, ...args),
+      watchRecorded: (kind, ...args) => watchRecordedBucket(nc, config, kind, ...args),
       watchHeartbeats: () => watchHeartbeats(nc),
     },
     consumers: {

@@ -1,9 +1,12 @@
 export type { AppendOutcome, AppendRequest } from './append/append.ts';
-export type { Bucket, ValueSchema, WatchedBucket } from './buckets/buckets.ts';
+export type { Bucket, WatchedBucket } from './buckets/buckets.ts';
+export type { ValueSchema } from './buckets/entries.ts';
 export type { Heartbeats } from './buckets/heartbeats.ts';
 export { type Bus, openBus } from './bus.ts';
 export type { ProjectionHandlers, SchedulerHandlers, WebhookHandlers } from './commands/commands.ts';
 export type { VerifyHandler } from './commands/verify-command.ts';
+export type { ConfigEntry } from './config/config-log.ts';
+export type { RecordedBucket } from './config/recorded-bucket.ts';
 export type { Work } from './consume/consume-work.ts';
 export type { DeadLetter } from './consume/dead-letters.ts';
 export type { Verdict } from './consume/pull-messages.ts';

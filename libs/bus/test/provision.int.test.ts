@@ -44,7 +44,7 @@ test('a server without room for what the streams may grow to is refused at once,
   const opening = openBus({ servers: small.url, name: 'test', topology });
   await expect(opening).rejects.toThrow(UnfitServer);
   await expect(opening).rejects.toThrow(
-    /2\.5 GB.*max_file_store.*ERRAND_JOBS_MAX_BYTES.*ERRAND_PAYLOADS_MAX_BYTES/s,
+    /2\.6 GB.*max_file_store.*ERRAND_JOBS_MAX_BYTES.*ERRAND_PAYLOADS_MAX_BYTES/s,
   );
   const sized = {
     jobsMaxBytes: 500_000_000,

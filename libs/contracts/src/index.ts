@@ -39,6 +39,13 @@ export {
   type WebhookRequest,
 } from './commands/webhook-commands.ts';
 export {
+  CONFIG_KINDS,
+  type ConfigChange,
+  ConfigChanged,
+  type ConfigKind,
+  type ConfigResource,
+} from './events/config-changed.ts';
+export {
   ConcurrencyKey,
   Instant,
   JOB_EVENT_TYPES,
@@ -109,7 +116,10 @@ export {
   ALL_DEAD_LETTERS,
   ALL_JOB_EVENTS,
   auditSubjects,
+  CONFIG_BEGUN,
   commandSubject,
+  configSubject,
+  configSubjects,
   deadLetterSubject,
   endingsOf,
   eventSubject,
@@ -140,6 +150,7 @@ export {
   BUCKET_TTL_MS,
   BUCKETS,
   type BucketName,
+  CONFIG_STREAM,
   type ConsumerSpec,
   DEAD_LETTERS_STREAM,
   DEFAULT_TOPOLOGY,

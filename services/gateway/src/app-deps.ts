@@ -1,4 +1,4 @@
-import type { Bucket, Bus, Heartbeats, WatchedBucket } from '@errand/bus';
+import type { Bucket, Bus, Heartbeats, RecordedBucket } from '@errand/bus';
 import type { ApiKey, IdempotencyRecord, Tenant } from '@errand/contracts';
 import type { Logger, Ops, SecretBox } from '@errand/runtime';
 import type { ActionCatalogue } from './actions/action-catalogue.ts';
@@ -24,8 +24,8 @@ export interface AppDeps {
   readonly endings: EndingsTable;
   readonly catalogue: ActionCatalogue;
   readonly executors: Heartbeats;
-  readonly tenantBucket: WatchedBucket<Tenant>;
-  readonly keys: WatchedBucket<ApiKey>;
+  readonly tenantBucket: RecordedBucket<Tenant>;
+  readonly keys: RecordedBucket<ApiKey>;
   readonly keyRequests: KeyRequests;
   readonly keyUses: KeyUses;
   readonly tokens: Tokens;

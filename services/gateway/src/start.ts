@@ -1,10 +1,11 @@
-import { type Bus, openBus, type WatchedBucket } from '@errand/bus';
+import { type Bus, openBus, type RecordedBucket } from '@errand/bus';
 import { ApiKey, BUCKETS, IdempotencyRecord, KeyUse, Tenant, WebhookEndpoint } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import {
   ConfigError,
   createOps,
   createSecretBox,
+  repeat,
   type ServiceContext,
   serveHttp,
   watchClock,
@@ -28,6 +29,11 @@ import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import { createEndpointHealth } from './webhooks/endpoints/endpoint-health.ts';
 import { hideExpired } from './webhooks/endpoints/endpoint-store.ts';
 import { createReplayLog } from './webhooks/replays/replay-rows.ts';
+
+/** How often records of changes that were not made are looked for. */
+const SETTLE_MS = 600_000;
+/** No change that is under way is older. */
+const CHANGE_TAKES_MS = 30_000;
 
 export interface GatewayContext extends ServiceContext {
   /** The wall clock, in milliseconds. */
@@ -70,7 +76,7 @@ export async function startGateway(
   );
   const catalogue = resources.use(await openActionCatalogue(bus, log));
   const executors = resources.use(await bus.buckets.watchHeartbeats());
-  const tenantBucket = await watchSettledBucket(bus, BUCKETS.tenants, Tenant);
+  const tenantBucket = await watchSettledBucket(bus, 'tenant', Tenant);
   resources.defer(() => tenantBucket.close());
   const share = createFairShare();
   const keyRequests = createKeyRequests({
@@ -79,11 +85,11 @@ export async function startGateway(
     describe: (keyId) => keys.peek(keyId) ?? { tenant_id: '', name: keyId },
     now,
   });
-  const keys: WatchedBucket<ApiKey> = await watchSettledBucket(bus, BUCKETS.apiKeys, ApiKey, (keyId, key) => {
+  const keys: RecordedBucket<ApiKey> = await watchSettledBucket(bus, 'key', ApiKey, (keyId, key) => {
     if (!key) keyRequests.end(keyId);
   });
   resources.defer(() => keys.close());
-  const endpointBucket = await watchSettledBucket(bus, BUCKETS.webhookEndpoints, WebhookEndpoint);
+  const endpointBucket = await watchSettledBucket(bus, 'endpoint', WebhookEndpoint);
   resources.defer(() => endpointBucket.close());
   let logRoom: LogRoom | undefined;
   const ops = createOps({
@@ -110,6 +116,15 @@ export async function startGateway(
     signal: stopping,
   });
   const logNow = () => now() - aheadMs;
+  const settling = repeat(
+    () => bus.config.settle({ actor: 'gateway', now: logNow, minAgeMs: CHANGE_TAKES_MS }),
+    {
+      everyMs: SETTLE_MS,
+      signal: stopping,
+      onError: (err) => stopping.aborted || log.warn({ err }, 'config_not_settled'),
+    },
+  );
+  resources.defer(() => settling);
   const box = createSecretBox(config.secretKey);
   const tokens = createTokens({ adminKey: config.adminKey, box });
   const app = createApp({

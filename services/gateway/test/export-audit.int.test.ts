@@ -34,15 +34,19 @@ async function exportAudit(query = '') {
   const { status, text, headers } = await gateway.call(`/admin/audit?${query}`, { token: ADMIN_KEY });
   expect([status, headers.get('content-type')]).toEqual([200, 'application/x-ndjson']);
   const lines = text.trimEnd().split('\n');
-  return { lines, events: lines.slice(1, -1).map((line) => JSON.parse(line)) };
+  const entries = lines.slice(1, -1).map((line) => JSON.parse(line));
+  const [changes, events] = [true, false].map((isChange) =>
+    entries.filter((entry) => 'config_position' in entry === isChange),
+  );
+  return { lines, events: events ?? [], changes: changes ?? [] };
 }
 
 test('an export holds every event as stored, in order, and stands up to its check', async () => {
   await runJob(1_300);
   await runJob();
-  const { lines, events } = await exportAudit();
+  const { lines, events, changes } = await exportAudit();
   const check = await checkAudit(lines);
-  expect(check).toMatchObject({ kind: 'holds', count: events.length, isContiguous: true });
+  expect(check).toMatchObject({ kind: 'holds', count: events.length + changes.length, isContiguous: true });
   const { firstVersion, lastVersion } = await gateway.bus.jobs.range();
   expect(events.length).toBe(lastVersion - firstVersion + 1);
   for (const { version, event } of [events[0], events.at(-1)]) {
@@ -72,6 +76,34 @@ test('what is asked for narrows the export, and the next one goes on from its ch
   const rest = await exportAudit(`from=${last.filed_at}&anchor=${anchor}`);
   expect(await checkAudit(rest.lines, anchor)).toMatchObject({ kind: 'holds' });
   expect(rest.events[0].position).toBe((before.events.at(-1)?.position ?? 0) + 1);
+});
+
+test('changes of configuration are exported where they were made, with who made them and without secrets', async () => {
+  const admin = (path: string, options = {}) => gateway.call(path, { token: ADMIN_KEY, ...options });
+  await runJob();
+  await admin('/admin/tenants/watched', { method: 'PUT', body: { limits: { weight: 2 } } });
+  const { key_id, api_key: token } = await gateway.createKey('watched', 'made here');
+  const body = { url: 'https://hooks.example.org/', secret_headers: { 'x-key': 'very secret' } };
+  const endpoint = await gateway.call('/v2/tenants/watched/webhooks', { token, body });
+  await admin('/admin/tenants/watched/pause', { method: 'POST' });
+  await runJob();
+  const { lines, changes } = await exportAudit('tenant=watched');
+  expect(changes.map(({ event: { data } }) => [data.kind, data.change, data.actor])).toEqual([
+    ['tenant', 'created', 'admin'],
+    ['key', 'created', 'admin'],
+    ['endpoint', 'created', `key:${key_id}`],
+    ['tenant', 'updated', 'admin'],
+  ]);
+  expect(lines.join()).not.toMatch(/very secret|made here/);
+  for (const secret of [token, endpoint.json.signing_secret]) expect(lines.join()).not.toContain(secret);
+  const all = await exportAudit();
+  expect(await checkAudit(all.lines)).toMatchObject({ kind: 'holds', isContiguous: true });
+  const at = all.lines.findIndex((line) => line.includes('"watched"'));
+  const edited = all.lines.with(at, all.lines[at]?.replace('"admin"', '"nobody"') ?? '');
+  expect(await checkAudit(edited)).toMatchObject({ kind: 'broken', line: at + 1 });
+  expect(await checkAudit(all.lines.toSpliced(at, 1))).toMatchObject({ kind: 'broken', line: at + 1 });
+  expect((await exportAudit('type=ConfigChanged')).events).toEqual([]);
+  expect((await exportAudit('type=JobSucceeded')).changes).toEqual([]);
 });
 
 test('a caller that goes away ends the reading of the log', async () => {

@@ -10,6 +10,7 @@ import {
   type JobFact,
   type JobRef,
   PROJECTION_READER,
+  Tenant,
   toJobEvent,
   uuidV7TimeMs,
   type VerifyReport,
@@ -447,6 +448,20 @@ test('an event of a type that nobody knows yet does not break the chain of the n
   const broken = findings.filter(({ kind }) => kind === 'chain_broken');
   const detail = `an event of an unknown type at ${seq}: it was written without a guard`;
   expect(broken.flatMap(({ samples }) => samples)).toEqual([{ id: ref.jobId, detail }]);
+});
+
+test('a tenant whose limits were changed past the record is told', async () => {
+  const tenant = { tenant_id: 'limited', created_at: '2026-01-01T00:00:00.000Z' };
+  const tenants = await bus.buckets.watchRecorded('tenant', Tenant);
+  await tenants.by('admin').put('limited', { ...tenant, limits: { weight: 1 } });
+  expect((await verify('limited')).findings).toEqual([]);
+  const raw = await bus.buckets.open(BUCKETS.tenants, Tenant);
+  await raw.put('limited', { ...tenant, limits: { weight: 1_000 } });
+  const detail = 'it is not as it was last recorded';
+  const finding = { kind: 'config_differs', count: 1, samples: [{ id: 'tenant limited', detail }] };
+  expect((await verify('limited')).findings).toEqual([finding]);
+  expect((await verify('another')).findings).toEqual([]);
+  await tenants.by('admin').delete('limited');
 });
 
 test('what the audit log does not hold of JOBS is told, and a rebuild has it all the same', async () => {

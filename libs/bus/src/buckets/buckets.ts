@@ -1,17 +1,16 @@
 import type { BucketName } from '@errand/contracts';
-import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { JS, jsCode, LogUnavailable } from '../errors.ts';
-
-/** Validates a stored value when it is read: a zod schema fits. */
-export interface ValueSchema<T> {
-  safeParse(json: unknown): { data?: T | undefined };
-}
+import { LogUnavailable } from '../errors.ts';
+import { answered, getEntry, putAfter, readValue, type ValueSchema } from './entries.ts';
 
 /** A key-value bucket of one kind of value. */
-export interface Bucket<T> {
+export interface Bucket<T> extends BucketWrites<T> {
   /** Every call but `peek` and `entries` asks the server, and throws LogUnavailable when it does not answer. */
   get(key: string): Promise<T | undefined>;
+}
+
+export interface BucketWrites<T> {
   put(key: string, value: T): Promise<void>;
   /** Writes only if the key is absent; false if it was there. */
   create(key: string, value: T): Promise<boolean>;
@@ -27,7 +26,9 @@ export interface Bucket<T> {
 }
 
 /** A bucket with a copy in memory that follows its changes live. */
-export interface WatchedBucket<T> extends Bucket<T> {
+export interface WatchedBucket<T> extends Bucket<T>, Watch<T> {}
+
+export interface Watch<T> {
   /** From memory: what was known a few milliseconds ago. */
   peek(key: string): T | undefined;
   entries(): IterableIterator<[string, T]>;
@@ -61,6 +62,15 @@ export async function watchBucket<T>(
   onChange: (key: string, value: T | undefined, storedMs: number) => void = () => {},
 ): Promise<WatchedBucket<T>> {
   const kv = await new Kvm(nc).open(name);
+  return { ...bucketOf(kv, schema), ...(await watch(kv, schema, onChange)) };
+}
+
+/** The part of a watched bucket that follows its changes. */
+export async function watch<T>(
+  kv: KV,
+  schema: ValueSchema<T>,
+  onChange: (key: string, value: T | undefined, storedMs: number) => void,
+): Promise<Watch<T>> {
   const known = new Map<string, T>();
   const loaded = Promise.withResolvers<void>();
   const status = await kv.status();
@@ -71,7 +81,7 @@ export async function watchBucket<T>(
   const changes = await kv.watch();
   const follow = (async () => {
     for await (const change of changes) {
-      const value = change.operation === 'PUT' ? read(schema, change) : undefined;
+      const value = readValue(schema, change);
       if (value === undefined) known.delete(change.key);
       else known.set(change.key, value);
       onChange(change.key, value, change.created.getTime());
@@ -83,7 +93,6 @@ export async function watchBucket<T>(
   follow.then(() => loaded.resolve(), loaded.reject);
   await loaded.promise;
   return {
-    ...bucketOf(kv, schema),
     peek: (key) => known.get(key),
     entries: () => known.entries(),
     async caughtUp() {
@@ -96,10 +105,7 @@ export async function watchBucket<T>(
 
 function bucketOf<T>(kv: KV, schema: ValueSchema<T>): Bucket<T> {
   return {
-    async get(key) {
-      const entry = await answered(kv.get(key));
-      return entry?.operation === 'PUT' ? read(schema, entry) : undefined;
-    },
+    get: async (key) => readValue(schema, await getEntry(kv, key)),
     async put(key, value) {
       await answered(kv.put(key, JSON.stringify(value)));
     },
@@ -108,14 +114,14 @@ function bucketOf<T>(kv: KV, schema: ValueSchema<T>): Bucket<T> {
         await kv.create(key, JSON.stringify(value));
         return true;
       } catch (error) {
-        if ((await answered(kv.get(key)))?.operation === 'PUT') return false;
+        if ((await getEntry(kv, key))?.operation === 'PUT') return false;
         throw new LogUnavailable('the bucket did not take the key', { cause: error });
       }
     },
     async change(key, make) {
       for (;;) {
-        const entry = await answered(kv.get(key));
-        const stored = entry?.operation === 'PUT' ? read(schema, entry) : undefined;
+        const entry = await getEntry(kv, key);
+        const stored = readValue(schema, entry);
         if (!entry || stored === undefined) return undefined;
         const made = make(stored);
         if (made === stored || (await putAfter(kv, key, JSON.stringify(made), entry.revision))) return made;
@@ -123,8 +129,8 @@ function bucketOf<T>(kv: KV, schema: ValueSchema<T>): Bucket<T> {
     },
     async upsert(key, make) {
       for (;;) {
-        const entry = await answered(kv.get(key));
-        const stored = entry?.operation === 'PUT' ? read(schema, entry) : undefined;
+        const entry = await getEntry(kv, key);
+        const stored = readValue(schema, entry);
         const made = make(stored);
         if (made === stored) return made;
         if (await putAfter(kv, key, JSON.stringify(made), entry?.revision ?? 0)) return made;
@@ -134,27 +140,6 @@ function bucketOf<T>(kv: KV, schema: ValueSchema<T>): Bucket<T> {
       await answered(kv.delete(key));
     },
   };
-}
-
-/** Writes only if the revision, 0 for none, is still the newest of the key; otherwise false. */
-async function putAfter(kv: KV, key: string, value: string, revision: number): Promise<boolean> {
-  try {
-    await kv.put(key, value, { previousSeq: revision });
-    return true;
-  } catch (error) {
-    const code = jsCode(error);
-    if (code === JS.wrongLastSequence || code === JS.wrongLastSequenceInFlight) return false;
-    throw new LogUnavailable('the bucket did not take the value', { cause: error });
-  }
-}
-
-/** A value that does not fit its schema counts as absent: one bad entry must not stop a service. */
-function read<T>(schema: ValueSchema<T>, entry: KvEntry): T | undefined {
-  try {
-    return schema.safeParse(entry.json()).data;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The highest number reached so far, and a way to wait for a higher one. */
@@ -180,12 +165,4 @@ function createHighWaterMark(initial: number) {
       }
     },
   };
-}
-
-async function answered<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    throw new LogUnavailable('the bucket did not answer', { cause: error });
-  }
 }

@@ -20,6 +20,7 @@ export const FINDING_KINDS = {
   audit_short: 'parts of JOBS missing from the audit log; their jobs were not compared',
   delivery_missing: 'endings for which an endpoint has no delivery but should',
   delivery_stuck: 'endpoints whose next delivery is overdue and not attempted',
+  config_differs: 'tenants, keys, endpoints or actions that are not as their last change was recorded',
   job_stuck: 'unfinished jobs that nothing will continue',
 } as const;
 export type FindingKind = keyof typeof FINDING_KINDS;

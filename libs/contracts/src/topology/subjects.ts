@@ -1,3 +1,4 @@
+import type { ConfigResource } from '../events/config-changed.ts';
 import type { JobEventType } from '../events/events.ts';
 import { ENDED_STATUSES, JOB_ENDINGS } from '../events/job-endings.ts';
 import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts';
@@ -11,6 +12,10 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   turns.leader                                  claims and releases of the scheduler that gives jobs their turns
  *   stored.<a jobs subject>                       what JOBS has stored, announced to current listeners
  *   audit.<tenant_id>.<action>.<event>            a copy for the audit log, `requested` and `due` with what follows
+ *   config.tenant.<tenant_id>                     a change of a tenant or its limits
+ *   config.<key | endpoint>.<tenant_id>.<id>      a change of one of its keys or endpoints
+ *   config.action.<name>                          a change of an action
+ *   config.begun                                  says that every change since then is recorded
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
  *   executors.<executor_id>                       asks an executor whether it holds a job, or tells it of a lost one
@@ -50,6 +55,29 @@ export const TURNS_SUBJECT = 'turns.leader';
 /** The four events that end a job, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
   return ENDED_STATUSES.map((token) => `jobs.${TenantId.parse(tenantId)}.*.*.${token}`);
+}
+
+export const ALL_CONFIG = 'config.>';
+export const CONFIG_BEGUN = 'config.begun';
+
+/** Where the changes of something that is configured are recorded. */
+export function configSubject({ kind, tenantId, id }: ConfigResource): string {
+  if (kind === 'tenant') return `config.tenant.${TenantId.parse(id)}`;
+  if (kind === 'action') return `config.action.${ActionName.parse(id)}`;
+  return `config.${kind}.${TenantId.parse(tenantId)}.${id}`;
+}
+
+/** The changes of a tenant, of an action, or all; an action is nobody's. */
+export function configSubjects(wanted: {
+  tenantId?: string | undefined;
+  action?: string | undefined;
+}): string[] {
+  const { tenantId, action } = wanted;
+  if (tenantId !== undefined && action !== undefined) return [];
+  if (action !== undefined) return [`config.action.${ActionName.parse(action)}`];
+  if (tenantId === undefined) return [ALL_CONFIG];
+  const token = TenantId.parse(tenantId);
+  return [`config.tenant.${token}`, `config.key.${token}.>`, `config.endpoint.${token}.>`];
 }
 
 export const ALL_DEAD_LETTERS = 'dead_letters.>';

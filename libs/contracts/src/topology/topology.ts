@@ -3,6 +3,7 @@ import type { JobEventType } from '../events/events.ts';
 import { ENDING_TYPES } from '../events/job-endings.ts';
 import { SUMMARY_RETENTION_DAYS } from '../http/job-summary.ts';
 import {
+  ALL_CONFIG,
   ALL_DEAD_LETTERS,
   ALL_JOB_EVENTS,
   ALL_REDRIVES,
@@ -28,6 +29,8 @@ export interface TopologySettings {
   payloadsMaxBytes?: number;
   /** How large DEAD_LETTERS may grow, in bytes, before its oldest entries go. Default 1 GB. */
   deadLettersMaxBytes?: number;
+  /** How large CONFIG may grow, in bytes, before its oldest entries go. Default 100 MB. */
+  configMaxBytes?: number;
   /** How long AUDIT keeps an event, in days. */
   auditMaxAgeDays: number;
   /** How large AUDIT may grow, in bytes, before its oldest events go; 0 for no limit. */
@@ -46,6 +49,8 @@ export const DEFAULT_TOPOLOGY: TopologySettings = {
 export const JOBS_STREAM = 'JOBS';
 export const AUDIT_STREAM = 'AUDIT';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
+export const CONFIG_STREAM = 'CONFIG';
+const CONFIG_MAX_BYTES = 100_000_000;
 
 /** The object store of inputs and results that are too large for an event. */
 export const PAYLOADS_BUCKET = 'payloads';
@@ -90,6 +95,8 @@ const HOUR_NS = HOUR_MS * MS_NS;
  *                 announces what it has stored to current listeners (`storedSubject`), with its body.
  *   AUDIT         the same events, kept long, under subjects without job ids: a subject costs the server memory, so JOBS
  *                 is kept short, while AUDIT has few subjects. It follows JOBS within a fraction of a second.
+ *   CONFIG        every change of tenants, keys, endpoints and actions. It is apart from AUDIT, whose readers take each entry
+ *                 for one of JOBS.
  *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
  *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
  */
@@ -120,6 +127,13 @@ export function streams(settings: TopologySettings) {
       discard: 'old',
       max_age: settings.auditMaxAgeDays * 24 * HOUR_NS,
       max_bytes: settings.auditMaxBytes === 0 ? -1 : settings.auditMaxBytes,
+    },
+    {
+      ...common,
+      name: CONFIG_STREAM,
+      subjects: [ALL_CONFIG],
+      discard: 'old',
+      max_bytes: settings.configMaxBytes ?? CONFIG_MAX_BYTES,
     },
     {
       ...common,

@@ -70,6 +70,15 @@ export const BUS_SETTINGS = {
     min: 1_000_000,
     max: Number.MAX_SAFE_INTEGER,
   }),
+  configMaxBytes: integer({
+    env: 'ERRAND_CONFIG_MAX_BYTES',
+    description:
+      'Maximum size of the record of changes of tenants, keys, endpoints and actions; the oldest are dropped',
+    unit: 'bytes',
+    default: 100_000_000,
+    min: 1_000_000,
+    max: Number.MAX_SAFE_INTEGER,
+  }),
   auditMaxAgeDays: integer({
     env: 'ERRAND_AUDIT_MAX_AGE_DAYS',
     description: 'How long the audit log keeps every event',

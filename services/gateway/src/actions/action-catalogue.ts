@@ -4,12 +4,12 @@ import {
   type ActionContract,
   ActionName,
   ActionRecord,
-  BUCKETS,
   currentContract,
   type LiveContract,
 } from '@errand/contracts';
 import { compileSchema, type Validator } from '@errand/json-schema';
 import type { Logger } from '@errand/runtime';
+import { ADMIN } from '../http/tokens.ts';
 import { parseResourceTemplate, type ResourceTemplate } from './action-path.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 
@@ -70,8 +70,8 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
     return entry;
   }
 
-  const bucket = await bus.buckets.watch(
-    BUCKETS.actions,
+  const bucket = await bus.buckets.watchRecorded(
+    'action',
     ActionRecord,
     (name, record) => void prepare(name, record),
   );
@@ -92,7 +92,7 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
       bucket.peek(name)?.contracts.find((live) => live.contract.contract_id === contractId),
     async withdraw(name) {
       let serving: LiveContract[] = [];
-      const record = await bucket.change(name, (stored) => {
+      const record = await bucket.by(ADMIN).change(name, (stored) => {
         serving = stored.contracts.filter(
           ({ withdrawn, unserved_since }) => !withdrawn && unserved_since === null,
         );
@@ -105,9 +105,9 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
     },
     isPaused: (name) => bucket.peek(name)?.paused === true,
     async setPaused(name, isPaused) {
-      const record = await bucket.change(name, ({ paused: _, ...stored }) =>
-        isPaused ? { ...stored, paused: true } : stored,
-      );
+      const record = await bucket
+        .by(ADMIN)
+        .change(name, ({ paused: _, ...stored }) => (isPaused ? { ...stored, paused: true } : stored));
       return record !== undefined;
     },
     [Symbol.dispose]: () => bucket.close(),

@@ -1,17 +1,17 @@
-import { type Bus, LogUnavailable, type ValueSchema, type WatchedBucket } from '@errand/bus';
-import type { BucketName } from '@errand/contracts';
+import { type Bus, LogUnavailable, type RecordedBucket, type ValueSchema } from '@errand/bus';
+import type { ConfigKind } from '@errand/contracts';
 
 /**
- * A watched bucket whose own writes are in memory once they resolve, so that a caller finds what it just wrote.
- * While the server cannot be reached, calls fail at once.
+ * A watched bucket of configuration whose own writes are in memory once they resolve, so that a caller finds what it
+ * just wrote. While the server cannot be reached, calls fail at once.
  */
 export async function watchSettledBucket<T>(
   bus: Bus,
-  name: BucketName,
+  kind: ConfigKind,
   schema: ValueSchema<T>,
   onChange?: (key: string, value: T | undefined) => void,
-): Promise<WatchedBucket<T>> {
-  const bucket = await bus.buckets.watch(name, schema, onChange);
+): Promise<RecordedBucket<T>> {
+  const bucket = await bus.buckets.watchRecorded(kind, schema, onChange);
 
   async function connected<R>(call: () => Promise<R>): Promise<R> {
     if (!bus.isConnected()) throw new LogUnavailable('not connected');
@@ -28,10 +28,15 @@ export async function watchSettledBucket<T>(
   return {
     ...bucket,
     get: (key) => connected(() => bucket.get(key)),
-    put: (key, value) => settled(() => bucket.put(key, value)),
-    create: (key, value) => settled(() => bucket.create(key, value)),
-    change: (key, make) => settled(() => bucket.change(key, make)),
-    upsert: (key, make) => settled(() => bucket.upsert(key, make)),
-    delete: (key) => settled(() => bucket.delete(key)),
+    by(actor) {
+      const writes = bucket.by(actor);
+      return {
+        put: (key, value) => settled(() => writes.put(key, value)),
+        create: (key, value) => settled(() => writes.create(key, value)),
+        change: (key, make) => settled(() => writes.change(key, make)),
+        upsert: (key, make) => settled(() => writes.upsert(key, make)),
+        delete: (key) => settled(() => writes.delete(key)),
+      };
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { Bus, Heartbeats, WatchedBucket } from '@errand/bus';
+import type { Bus, Heartbeats, RecordedBucket } from '@errand/bus';
 import type { ApiKey, Tenant } from '@errand/contracts';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import type { Lookup } from '../actions/lookup.ts';
@@ -8,10 +8,10 @@ import type { KeyUses } from '../load/key-uses.ts';
 /** For handlers that take the admin key. */
 export interface AdminGroup {
   readonly admin: {
-    readonly bus: Pick<Bus, 'audit' | 'commands' | 'deadLetters'>;
+    readonly bus: Pick<Bus, 'audit' | 'commands' | 'config' | 'deadLetters'>;
     readonly tenants: Lookup<Tenant>;
-    readonly tenantBucket: WatchedBucket<Tenant>;
-    readonly keys: WatchedBucket<ApiKey>;
+    readonly tenantBucket: RecordedBucket<Tenant>;
+    readonly keys: RecordedBucket<ApiKey>;
     readonly keyUses: Pick<KeyUses, 'lastUse' | 'forget'>;
     readonly keyRequests: Pick<KeyRequests, 'report'>;
     readonly catalogue: ActionCatalogue;

@@ -5,6 +5,7 @@ import {
   JOB_EVENT_TYPES,
   type JobEventType,
 } from '@errand/contracts';
+import manifest from '../../package.json' with { type: 'json' };
 import { defineRoute } from '../http/define-route.ts';
 import { inQuery } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
@@ -15,10 +16,15 @@ import { auditExport } from './audit-export.ts';
 
 const PARAMETERS = ['from', 'to', 'tenant', 'action', 'type', 'anchor'];
 const PAGE_SIZE = 500;
-const SOFTWARE = 'errand 0.1.0';
+const SOFTWARE = `errand ${manifest.version}`;
+const EXPORT_TYPES = [...JOB_EVENT_TYPES, 'ConfigChanged'] as const satisfies readonly (
+  | JobEventType
+  | 'ConfigChanged'
+)[];
+type ExportType = (typeof EXPORT_TYPES)[number];
 
 /**
- * Events of the audit log as lines of JSON, chained by hashes. Without `to` they end at the moment of the
+ * Events of the audit log, and changes of tenants, keys, endpoints and actions, as lines of JSON, chained by hashes. Without `to` they end at the moment of the
  * call, so an export ends even while the log grows.
  */
 export const exportAudit = defineRoute({
@@ -34,7 +40,7 @@ export const exportAudit = defineRoute({
     inQuery('to', 'Filed before this time; now without one.', parameters.instant),
     parameters.tenantInQuery,
     inQuery('action', 'Only of this action.', schemaOf(ActionName)),
-    parameters.listOf('type', 'Any of these.', { enum: JOB_EVENT_TYPES }),
+    parameters.listOf('type', 'Any of these.', { enum: EXPORT_TYPES }),
     inQuery('anchor', '`chain` of the export before.', { type: 'string', pattern: '^[0-9a-f]{64}$' }),
   ],
   answers: {
@@ -54,7 +60,7 @@ export const exportAudit = defineRoute({
       const action = query.action();
       const types = query.read('type', {
         parse: readTypes,
-        detail: `must be any of ${JOB_EVENT_TYPES.join(', ')}`,
+        detail: `must be any of ${EXPORT_TYPES.join(', ')}`,
       });
       const anchor = query.read('anchor', {
         parse: (sent) => (/^[0-9a-f]{64}$/.test(sent) ? sent : undefined),
@@ -76,8 +82,14 @@ export const exportAudit = defineRoute({
           anchor: anchor ?? null,
         },
       } satisfies AuditExportHeader;
-      const pages = bus.audit.read({ tenantId, action, types, sinceMs, pageSize: PAGE_SIZE });
-      return new Response(auditExport({ header, pages, untilMs }), {
+      const jobTypes = types?.filter((type) => type !== 'ConfigChanged');
+      const pages =
+        jobTypes?.length === 0
+          ? noEntries()
+          : bus.audit.read({ tenantId, action, types: jobTypes, sinceMs, pageSize: PAGE_SIZE });
+      const wantsChanges = types === undefined || types.includes('ConfigChanged');
+      const changes = wantsChanges ? bus.config.read({ tenantId, action, sinceMs }) : noEntries();
+      return new Response(auditExport({ header, pages, changes, untilMs }), {
         headers: {
           'content-type': 'application/x-ndjson',
           'cache-control': 'no-store',
@@ -88,8 +100,10 @@ export const exportAudit = defineRoute({
     },
 });
 
+async function* noEntries(): AsyncGenerator<never, void, undefined> {}
+
 /** `JobFailed,JobExpired`. */
-function readTypes(sent: string): JobEventType[] | undefined {
-  const types = sent.split(',').map((type) => JOB_EVENT_TYPES.find((known) => known === type));
+function readTypes(sent: string): ExportType[] | undefined {
+  const types = sent.split(',').map((type) => EXPORT_TYPES.find((known) => known === type));
   return types.every((type) => type !== undefined) ? types : undefined;
 }

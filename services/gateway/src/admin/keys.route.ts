@@ -8,6 +8,7 @@ import { Refusal } from '../http/problem.ts';
 import { type HttpGroup, readJsonObject, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
+import { ADMIN } from '../http/tokens.ts';
 import { KeyUsageView } from '../load/key-usage.ts';
 import { inPath, json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
@@ -80,7 +81,7 @@ async function makeKey(
   const keyId = hash('sha256', token, 'hex');
   const { tenant_id, name, ...rest } = about;
   const key: ApiKey = { tenant_id, name, created_at: new Date(now()).toISOString(), ...rest };
-  await keys.put(keyId, key);
+  await keys.by(ADMIN).put(keyId, key);
   return { key_id: keyId, ...key, api_key: token };
 }
 
@@ -109,9 +110,9 @@ export const rotateKey = defineRoute({
         Date.parse(key.expires_at ?? '9999-12-31T00:00:00Z'),
       );
       if (grace_s === 0) {
-        await admin.keys.delete(keyId);
+        await admin.keys.by(ADMIN).delete(keyId);
         await admin.keyUses.forget(keyId);
-      } else await admin.keys.put(keyId, { ...key, expires_at: new Date(endMs).toISOString() });
+      } else await admin.keys.by(ADMIN).put(keyId, { ...key, expires_at: new Date(endMs).toISOString() });
       return answer(c, { status: 201, body: made });
     },
 });
@@ -196,7 +197,7 @@ export const deleteKey = defineRoute({
     ({ admin }: AdminGroup) =>
     async (c) => {
       const { keyId } = await findKey(c, admin);
-      await admin.keys.delete(keyId);
+      await admin.keys.by(ADMIN).delete(keyId);
       await admin.keyUses.forget(keyId);
       return answerEmpty(c, 204);
     },

@@ -6,6 +6,7 @@ import { Refusal } from '../http/problem.ts';
 import { type HttpGroup, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
+import { ADMIN } from '../http/tokens.ts';
 import { inQuery, json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
@@ -52,7 +53,7 @@ export const putTenant = defineRoute({
       const tenantId = readTenantId(c);
       const { limits, actions } = parseBody(LimitsBody, (await readOptionalJsonObject(c, http)).body);
       let isNew = false;
-      const tenant = await admin.tenantBucket.upsert(tenantId, (stored) => {
+      const tenant = await admin.tenantBucket.by(ADMIN).upsert(tenantId, (stored) => {
         isNew = stored === undefined;
         const {
           limits: limitsBefore,
@@ -155,9 +156,11 @@ const setPaused = (isPaused: boolean) =>
     handle:
       ({ admin }: AdminGroup) =>
       async (c) => {
-        const tenant = await admin.tenantBucket.change(knownId(c), ({ paused: _, ...stored }) =>
-          isPaused ? { ...stored, paused: true } : stored,
-        );
+        const tenant = await admin.tenantBucket
+          .by(ADMIN)
+          .change(knownId(c), ({ paused: _, ...stored }) =>
+            isPaused ? { ...stored, paused: true } : stored,
+          );
         if (!tenant) throw new Refusal('unknown_tenant');
         return answer(c, { status: 200, body: viewOf(tenant) });
       },

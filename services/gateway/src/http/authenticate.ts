@@ -10,6 +10,8 @@ import { ADMIN, type ChildToken, type Tokens } from './tokens.ts';
 export interface Caller {
   readonly name: string;
   readonly tenantId: string;
+  /** Who its changes are recorded as made by. */
+  readonly actor: string;
   /** What else its key may not. */
   readonly only: KeyLimits;
   /** Absent for the admin key and for child tokens. */
@@ -56,7 +58,7 @@ export function createAuthenticator(deps: {
     if (keyId === ADMIN) {
       const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
       if (!known) throw new Refusal('unknown_tenant');
-      return { caller: { name: ADMIN, tenantId, only: NO_LIMITS }, keyId };
+      return { caller: { name: ADMIN, tenantId, actor: ADMIN, only: NO_LIMITS }, keyId };
     }
     const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
@@ -86,7 +88,7 @@ function callerOf(id: string, key: ApiKey, child: ChildToken | undefined): Calle
   const { name, tenant_id: tenantId, actions, metadata_filter: metadata, scopes, expires_at } = key;
   const isLimited = actions || metadata || child?.job_id !== undefined;
   const only = isLimited ? { actions, metadata, jobId: child?.job_id } : NO_LIMITS;
-  return { name, tenantId, only, ...(child ? {} : { key: { id, scopes, expires_at } }) };
+  return { name, tenantId, actor: `key:${id}`, only, ...(child ? {} : { key: { id, scopes, expires_at } }) };
 }
 
 function isOver({ expires_at }: ApiKey, child: ChildToken | undefined, nowMs: number): boolean {

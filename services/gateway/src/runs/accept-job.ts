@@ -138,7 +138,7 @@ async function requestAdmitted(
   const order = await storeInput(deps.runs, sent.order, { tenantId, jobId, bytes });
   const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
   // Whoever calls the webhook must find what to sign with.
-  if (order.webhook) await ensureJobSigner(deps.webhooks, caller.tenantId);
+  if (order.webhook) await ensureJobSigner(deps.webhooks, caller);
   const outcome = await turns.append(append);
   if (outcome.kind === 'conflict') return undefined;
   return { jobId, version: outcome.version, createdAt: append.event.time };

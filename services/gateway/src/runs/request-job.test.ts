@@ -29,7 +29,7 @@ test.each([
     },
   ],
 ])('readers recognize a request without a check of the whole: %s', (_, each) => {
-  const caller = { name: 'ci', tenantId: 'acme', only: {} };
+  const caller = { name: 'ci', tenantId: 'acme', only: {}, actor: 'key:1' };
   const origin = { caller, nowMs: Date.UTC(2026, 0, 1), traceparent: undefined, appendTimeoutMs: 1_000 };
   const { event } = jobRequestOf(each, randomUUIDv7(), origin);
   expect(isPlainEvent(JSON.parse(JSON.stringify(event)))).toBe(true);

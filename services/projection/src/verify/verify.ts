@@ -1,5 +1,6 @@
 import type { VerifyReport, VerifyRequest } from '@errand/contracts';
 import { checkChain } from './checks/check-chain.ts';
+import { checkConfig } from './checks/check-config.ts';
 import { checkStuckDeliveries, startDeliveryCheck } from './checks/check-deliveries.ts';
 import { checkLog } from './checks/check-log.ts';
 import { checkRows } from './checks/check-rows.ts';
@@ -27,6 +28,7 @@ export async function verify(
   await deliveries.finish();
   await checkStuckJobs(run, quiet);
   await checkStuckDeliveries(run);
+  await checkConfig(run);
   return {
     tenant_id: run.tenantId ?? null,
     since: new Date(run.sinceMs).toISOString(),

@@ -2,7 +2,6 @@ import type { Bus, Heartbeats } from '@errand/bus';
 import {
   ActionName,
   ActionRecord,
-  BUCKETS,
   EXECUTOR_PROTOCOL,
   executorConsumer,
   executorConsumerName,
@@ -55,7 +54,8 @@ const MESSAGE_MARGIN_BYTES = 1_024;
  */
 export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry> {
   const { bus, executors, log, now, openJobsOf, onOldExecutor } = deps;
-  const bucket = await bus.buckets.watch(BUCKETS.actions, { safeParse: read }, () => deps.onChanged());
+  const bucket = await bus.buckets.watchRecorded('action', { safeParse: read }, () => deps.onChanged());
+  const own = bucket.by('scheduler');
   /** What does not fit may have been written by an executor of version 1, which announced itself. */
   function read(json: unknown) {
     const record = ActionRecord.safeParse(json);
@@ -70,7 +70,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
     const { contract, executor_id: executorId, lease_ms: leaseMs } = request;
     const maxBytes = bus.maxMessageBytes() - MESSAGE_MARGIN_BYTES;
     let outcome: Admitted | Refused | undefined;
-    await bucket.upsert(contract.name, (stored = { contracts: [] }) => {
+    await bucket.by(`executor:${executorId}`).upsert(contract.name, (stored = { contracts: [] }) => {
       outcome = admitContract(stored, contract, {
         executorId,
         leaseMs,
@@ -136,7 +136,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
 
   /** Changes one contract of a record, if it is there. */
   function change(action: string, contractId: string, make: (live: LiveContract) => LiveContract) {
-    return bucket.change(action, (stored) => {
+    return own.change(action, (stored) => {
       const contracts = stored.contracts.map((live) =>
         live.contract.contract_id === contractId ? make(live) : live,
       );
@@ -188,7 +188,7 @@ export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry
     const { contract_id: contractId } = live.contract;
     await remove(action, live);
     let isForgotten = false;
-    const record = await bucket.change(action, (stored) => {
+    const record = await own.change(action, (stored) => {
       const found = stored.contracts.find((each) => each.contract.contract_id === contractId);
       // It was announced again meanwhile.
       isForgotten = found?.announced_at === live.announced_at;

@@ -45,6 +45,7 @@ function createCheck(anchor: string | undefined) {
   let count = 0;
   let firstPosition: number | null = null;
   let lastPosition: number | null = null;
+  let lastConfigPosition = 0;
   let isContiguous = true;
 
   function takeHeader(line: string): string | undefined {
@@ -73,18 +74,27 @@ function createCheck(anchor: string | undefined) {
     const cut = line.lastIndexOf(',"hash":"');
     const parsed = AuditExportLine.safeParse(readJson(line));
     if (cut === -1 || !parsed.success) return 'it is not an exported event';
-    const { position, hash: told } = parsed.data;
+    const { position, config_position: configPosition, hash: told } = parsed.data;
+    const place = position === undefined ? `config_position ${configPosition}` : `position ${position}`;
     const body = line.slice(0, cut);
     chain = hash('sha256', chain + body, 'hex');
     if (told !== chain || line !== `${body},"hash":"${told}"}`) {
-      return `position ${position} does not follow the line before it: an event was changed, removed, moved or added here`;
+      return `${place} does not follow the line before it: an event was changed, removed, moved or added here`;
     }
-    if (lastPosition !== null && position <= lastPosition)
-      return `position ${position} is not after ${lastPosition}`;
+    count++;
+    if (position === undefined) return takeChange(configPosition);
+    if (lastPosition !== null && position <= lastPosition) return `${place} is not after ${lastPosition}`;
     if (lastPosition !== null && position !== lastPosition + 1) isContiguous = false;
     firstPosition ??= position;
     lastPosition = position;
-    count++;
+    return undefined;
+  }
+
+  function takeChange(position: number | undefined): string | undefined {
+    if (position === undefined) return 'it has no position';
+    if (position <= lastConfigPosition)
+      return `config_position ${position} is not after ${lastConfigPosition}`;
+    lastConfigPosition = position;
     return undefined;
   }
 

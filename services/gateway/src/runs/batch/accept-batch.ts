@@ -2,7 +2,7 @@ import { hash, randomUUIDv7 } from 'node:crypto';
 import { type AppendRequest, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
 import { keyedPlaceOf } from '../../actions/action-path.ts';
-import type { KeyLimits } from '../../http/key-limits.ts';
+import type { Caller } from '../../http/authenticate.ts';
 import type { Ctx } from '../../http/request-log.ts';
 import type { FindJobDeps } from '../../jobs/find-job.ts';
 import { ensureJobSigner } from '../../webhooks/job-signer/job-signer.ts';
@@ -39,8 +39,7 @@ export interface SentBatch extends BatchPlaces {
     places: readonly number[],
     jobIdOf: (place: number) => string,
   ) => Promise<AppendRequest[]>;
-  /** What the jobs of its key have. */
-  readonly metadata: KeyLimits['metadata'];
+  readonly caller: Caller;
   /** The body as it was sent. */
   readonly text: string;
   /** Whether any of the orders asks for a webhook. */
@@ -62,7 +61,7 @@ export async function acceptBatch(
   deps: RunDeps,
   sent: SentBatch,
 ): Promise<{ value: BatchJobs; replayed: boolean }> {
-  const { tenantId, metadata, text } = sent;
+  const { tenantId, caller, text } = sent;
   const { headers, url } = c.req.raw;
   const key = readIdempotencyKey(headers.get('idempotency-key'));
   const place = keyedPlaceOf(url);
@@ -74,7 +73,7 @@ export async function acceptBatch(
     return { value: await request(c, deps, sent, record), replayed: false };
   }
   return deps.runs.idempotency.once({
-    name: recordNameOf({ tenantId, kind: 'run-batch', place, key, metadata }),
+    name: recordNameOf({ tenantId, kind: 'run-batch', place, key, metadata: caller.only.metadata }),
     fingerprint: fingerprintOf(place, text),
     refused,
     request: (record) => request(c, deps, sent, record),
@@ -104,7 +103,7 @@ async function requestAdmitted(
   const refused = new Set(record.refused);
   deps.runs.logRoom.admitRuns({ jobs: wanted.length, bytes: Buffer.byteLength(sent.text) });
   const appends = await sent.appendsOf(wanted, (place) => batchJobId(record.job_id, place));
-  if (sent.hasWebhooks) await ensureJobSigner(deps.webhooks, tenantId);
+  if (sent.hasWebhooks) await ensureJobSigner(deps.webhooks, sent.caller);
   const outcomes = await deps.runs.turns.appendBatch(appends);
   // What was requested before the contract changed is there, even if it would be refused today.
   const known = new Set([...refused, ...wanted]);

@@ -116,10 +116,11 @@ async function acceptItems(
     throw new Refusal('invalid_input', { errors: batchErrors(items) });
   }
   if (dryRun) return answer(c, { status: 200, body: { valid: true } });
-  const { tenantId, only } = origin.caller;
+  const { caller } = origin;
+  const { tenantId } = caller;
   const { value: jobs, replayed } = await acceptBatch(c, deps, {
     tenantId,
-    metadata: only.metadata,
+    caller,
     action: addressed.entry.contract.name,
     size: items.length,
     right: orders.map(({ index }) => index),

@@ -1,17 +1,19 @@
-import type { WatchedBucket } from '@errand/bus';
+import type { RecordedBucket } from '@errand/bus';
 import { isExpired, type WebhookEndpoint } from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
 import { Refusal } from '../../http/problem.ts';
 
+/** Who deletes what has expired. */
+const GATEWAY = 'gateway';
 const ENDPOINT_ID = /^whe_[0-9a-f]{32}$/;
 
-export interface EndpointBucket extends WatchedBucket<WebhookEndpoint> {
+export interface EndpointBucket extends RecordedBucket<WebhookEndpoint> {
   /** Deletes a tenant's expired endpoints: they count for nothing, and nothing else deletes them. */
   dropExpired(tenantId: string): Promise<void>;
 }
 
 /** All but those that have expired, which are as if they were deleted. */
-export function hideExpired(bucket: WatchedBucket<WebhookEndpoint>, now: () => number): EndpointBucket {
+export function hideExpired(bucket: RecordedBucket<WebhookEndpoint>, now: () => number): EndpointBucket {
   const living = (endpoint: WebhookEndpoint | undefined) =>
     endpoint && !isExpired(endpoint, now()) ? endpoint : undefined;
   return {
@@ -23,7 +25,8 @@ export function hideExpired(bucket: WatchedBucket<WebhookEndpoint>, now: () => n
     },
     async dropExpired(tenantId) {
       for (const [key, endpoint] of [...bucket.entries()]) {
-        if (endpoint.tenant_id === tenantId && isExpired(endpoint, now())) await bucket.delete(key);
+        if (endpoint.tenant_id === tenantId && isExpired(endpoint, now()))
+          await bucket.by(GATEWAY).delete(key);
       }
     },
   };
@@ -63,9 +66,13 @@ export async function readEndpoint(
 export async function changeEndpoint(
   endpoints: EndpointBucket,
   { tenant_id, endpoint_id }: Pick<WebhookEndpoint, 'tenant_id' | 'endpoint_id'>,
-  { make, nowMs }: { make: (stored: WebhookEndpoint) => WebhookEndpoint; nowMs: number },
+  {
+    make,
+    nowMs,
+    actor,
+  }: { make: (stored: WebhookEndpoint) => WebhookEndpoint; nowMs: number; actor: string },
 ): Promise<WebhookEndpoint> {
-  const changed = await endpoints.change(endpointKey(tenant_id, endpoint_id), (stored) => {
+  const changed = await endpoints.by(actor).change(endpointKey(tenant_id, endpoint_id), (stored) => {
     const made = make(stored);
     if (made === stored) return stored;
     const updatedAtMs = Math.max(nowMs, Date.parse(stored.updated_at) + 1);

@@ -67,7 +67,7 @@ export const createWebhook = defineRoute({
   problems: ['too_many_endpoints'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
-    async (c, { tenantId }) => {
+    async (c, { tenantId, actor }) => {
       const body = parseBody(CreateBody, (await readJsonObject(c, http)).body);
       const checked = changeDraft(emptyDraft(), body, webhooks);
       if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
@@ -92,7 +92,7 @@ export const createWebhook = defineRoute({
         hears_after,
       };
       const endpoint = sealDraft(webhooks.box, checked.draft, owner);
-      await webhooks.endpoints.put(endpointKey(tenantId, endpointId), endpoint);
+      await webhooks.endpoints.by(actor).put(endpointKey(tenantId, endpointId), endpoint);
       return answer(c, {
         status: 201,
         body: {
@@ -200,7 +200,7 @@ export const changeWebhook = defineRoute({
   problems: ['unknown_endpoint'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
-    async (c, { tenantId }) => {
+    async (c, { tenantId, actor }) => {
       const known = await readEndpoint(webhooks.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
       const body = parseBody(ChangeBody, (await readJsonObject(c, http)).body);
       await refuseUnknownActions(webhooks.catalogue, body);
@@ -210,7 +210,7 @@ export const changeWebhook = defineRoute({
         if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
         return sealDraft(webhooks.box, checked.draft, stored);
       };
-      const endpoint = await changeEndpoint(webhooks.endpoints, known, { make, nowMs });
+      const endpoint = await changeEndpoint(webhooks.endpoints, known, { make, nowMs, actor });
       return answer(c, { status: 200, body: endpointView(webhooks.box, endpoint, nowMs) });
     },
 });
@@ -231,9 +231,9 @@ export const deleteWebhook = defineRoute({
   problems: ['unknown_endpoint'],
   handle:
     ({ webhooks: { endpoints } }: WebhooksGroup) =>
-    async (c, { tenantId }) => {
+    async (c, { tenantId, actor }) => {
       const { endpoint_id } = await readEndpoint(endpoints, tenantId, c.req.param('endpoint_id') ?? '');
-      await endpoints.delete(endpointKey(tenantId, endpoint_id));
+      await endpoints.by(actor).delete(endpointKey(tenantId, endpoint_id));
       return answerEmpty(c, 204);
     },
 });

@@ -47,10 +47,10 @@ export const resumeWebhook = defineRoute({
 });
 
 function change(deps: EndpointDeps, make: (stored: WebhookEndpoint) => WebhookEndpoint): TenantHandler {
-  return async (c, { tenantId }) => {
+  return async (c, { tenantId, actor }) => {
     const known = await readEndpoint(deps.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
     const nowMs = deps.now();
-    const endpoint = await changeEndpoint(deps.endpoints, known, { make, nowMs });
+    const endpoint = await changeEndpoint(deps.endpoints, known, { make, nowMs, actor });
     return answer(c, { status: 200, body: endpointView(deps.box, endpoint, nowMs) });
   };
 }

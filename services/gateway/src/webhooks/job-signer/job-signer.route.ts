@@ -54,14 +54,14 @@ export const rotateJobSignerSecret = defineRoute({
   problems: ['unknown_endpoint', 'too_many_secrets'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
-    async (c, { tenantId }) => {
+    async (c, { tenantId, actor }) => {
       const { signing_secret = newSigningSecret(), grace_s } = parseBody(
         RotateBody,
         (await readOptionalJsonObject(c, http)).body,
       );
-      await ensureJobSigner(webhooks, tenantId, signing_secret);
+      await ensureJobSigner(webhooks, { tenantId, actor }, signing_secret);
       const owner = await readJobSigner(webhooks.endpoints, tenantId);
-      const { endpoint } = await rotateSecret(webhooks, owner, { signing_secret, grace_s });
+      const { endpoint } = await rotateSecret(webhooks, owner, { body: { signing_secret, grace_s }, actor });
       const view = jobSignerView(webhooks.box, endpoint, webhooks.now());
       return answer(c, { status: 200, body: { ...view, signing_secret } });
     },

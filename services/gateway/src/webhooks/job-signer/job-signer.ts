@@ -33,14 +33,14 @@ export async function readJobSigner(endpoints: EndpointBucket, tenantId: string)
  */
 export async function ensureJobSigner(
   { endpoints, box, now }: EndpointDeps,
-  tenantId: string,
+  { tenantId, actor }: { tenantId: string; actor: string },
   signingSecret = newSigningSecret(),
 ): Promise<void> {
   const key = endpointKey(tenantId, JOB_WEBHOOKS_RECORD);
   if (endpoints.peek(key)) return;
   const owner = { tenant_id: tenantId, endpoint_id: JOB_WEBHOOKS_RECORD };
   const at = new Date(now()).toISOString();
-  await endpoints.create(key, {
+  await endpoints.by(actor).create(key, {
     ...owner,
     url: 'https://job.invalid/',
     method: 'POST',

@@ -26,10 +26,10 @@ export const rotateWebhookSecret = defineRoute({
   problems: ['unknown_endpoint', 'too_many_secrets'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
-    async (c, { tenantId }) => {
+    async (c, { tenantId, actor }) => {
       const known = await readEndpoint(webhooks.endpoints, tenantId, c.req.param('endpoint_id') ?? '');
       const body = parseBody(RotateBody, (await readOptionalJsonObject(c, http)).body);
-      const { endpoint, signingSecret } = await rotateSecret(webhooks, known, body);
+      const { endpoint, signingSecret } = await rotateSecret(webhooks, known, { body, actor });
       const view = endpointView(webhooks.box, endpoint, webhooks.now());
       return answer(c, { status: 200, body: { ...view, signing_secret: signingSecret } });
     },

@@ -30,7 +30,7 @@ export const RotateBody = named(
 export async function rotateSecret(
   { endpoints, box, now }: EndpointDeps,
   owner: Pick<WebhookEndpoint, 'tenant_id' | 'endpoint_id'>,
-  body: z.infer<typeof RotateBody>,
+  { body, actor }: { body: z.infer<typeof RotateBody>; actor: string },
 ): Promise<{ endpoint: WebhookEndpoint; signingSecret: string }> {
   const nowMs = now();
   const signingSecret = body.signing_secret ?? newSigningSecret();
@@ -41,5 +41,5 @@ export async function rotateSecret(
     if (replaced.kind === 'too_many') throw new Refusal('too_many_secrets');
     return replaced.endpoint;
   };
-  return { endpoint: await changeEndpoint(endpoints, owner, { make, nowMs }), signingSecret };
+  return { endpoint: await changeEndpoint(endpoints, owner, { make, nowMs, actor }), signingSecret };
 }
