@@ -17,7 +17,7 @@ import { createExecutorPresence, type ExecutorPresence } from './commands/execut
 import { createVerifyCommand, type VerifyCommand } from './commands/verify-command.ts';
 import { createWebhookHints, type WebhookHints } from './commands/webhook-hints.ts';
 import { type ConfigCheck, createConfigCheck } from './config/config-check.ts';
-import { type ConfigReader, createConfigLog } from './config/config-log.ts';
+import { type ConfigReader, type ConfigWriter, createConfigLog } from './config/config-log.ts';
 import { type RecordedBucket, watchRecordedBucket } from './config/recorded-bucket.ts';
 import { type ConnectOptions, connectBus } from './connect/connect.ts';
 import { provision, provisionConsumer, removeConsumer } from './connect/provision.ts';
@@ -27,6 +27,7 @@ import { consumeWork } from './consume/consume-work.ts';
 import { createDeadLetters, type DeadLetters } from './consume/dead-letters.ts';
 import { createStandings, type Standings } from './consume/standings.ts';
 import { LogUnavailable, UnfitServer } from './errors.ts';
+import { createTenantForgetter, type TenantForgetter } from './forget/forget-tenant.ts';
 import type { OrderedReadOptions } from './in-order/options.ts';
 import { readInOrder } from './in-order/read-in-order.ts';
 import { createLogFollower, type LogFollower } from './log/follow-log.ts';
@@ -50,12 +51,14 @@ export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
   readonly jobs: JobsLog;
   /** Who gives jobs in it their turns. */
   readonly turns: TurnsLog;
+  /** What removes all traces of a tenant. */
+  readonly forget: TenantForgetter;
   /** Its copy, which is kept longer and has all that was ever in it. */
   readonly audit: AuditLog;
   /** Inputs and results that are too large for events. */
   readonly payloads: Payloads;
   /** What is recorded of the changes of tenants, keys, endpoints and actions. */
-  readonly config: Pick<ConfigReader, 'read'> & ConfigCheck;
+  readonly config: Pick<ConfigReader & ConfigWriter, 'read' | 'record'> & ConfigCheck;
   /** Key-value buckets, watched or queried. */
   readonly buckets: Buckets;
   readonly consumers: Consumers;
@@ -137,7 +140,13 @@ const WEBHOOKS = {
 const PROJECTION = {
   service: 'projection',
   commands: PROJECTION_COMMANDS,
-  timeoutMs: { rebuild: 10_000, rebuild_status: 5_000, cancel_rebuild: 10_000 },
+  timeoutMs: {
+    delete_tenant: 10_000,
+    deletion_status: 5_000,
+    rebuild: 10_000,
+    rebuild_status: 5_000,
+    cancel_rebuild: 10_000,
+  },
 };
 
 const SCHEDULER = {
@@ -205,9 +214,10 @@ export async function openBus(
       readInOrder: (options) => readInOrder(connection, { audit, jobs: log, standings }, options),
     },
     turns: createTurnsLog(nc, jsm),
+    forget: createTenantForgetter(nc, jsm),
     audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,
-    config: { read: config.read, ...createConfigCheck(nc, jsm, config) },
+    config: { read: config.read, record: config.record, ...createConfigCheck(nc, jsm, config) },
     buckets: {
       open: (...args) => openBucket(nc, ...args),
       watch: (...args) => watchBucket(nc, ...args),

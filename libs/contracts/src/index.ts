@@ -14,6 +14,7 @@ export {
   type ProjectionCommand,
   type ProjectionRequest,
   RebuildProgress,
+  TenantDeletion,
 } from './commands/projection-commands.ts';
 export {
   EXECUTOR_PROTOCOL,
@@ -117,6 +118,7 @@ export {
   ALL_JOB_EVENTS,
   auditSubjects,
   CONFIG_BEGUN,
+  CONFIG_FOUND,
   commandSubject,
   configSubject,
   configSubjects,

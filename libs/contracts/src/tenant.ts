@@ -31,6 +31,8 @@ export const Tenant = z.object({
   actions: z.array(ActionName).max(1_000).optional(),
   /** None of its jobs begins. */
   paused: z.boolean().optional(),
+  /** It is being deleted: nobody sees it any more. */
+  deleting: z.literal(true).optional(),
 });
 export type Tenant = z.infer<typeof Tenant>;
 

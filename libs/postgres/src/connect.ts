@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { JobSummaryTable } from './job-summary/columns.ts';
 import type { LogPositionTable } from './schema/log-position.ts';
 import type { ProjectionRebuildTable } from './schema/projection-rebuild.ts';
+import type { TenantDeletionTable } from './schema/tenant-deletion.ts';
 import type {
   WebhookAttemptTable,
   WebhookDeliveryTable,
@@ -13,13 +14,17 @@ import type {
   WebhookShardTable,
 } from './schema/webhooks.ts';
 
-/** Every table, each written by one service only, but for `log_position`, in which each writes its own row. */
+/**
+ * Every table, each written by one service only, but for `log_position`, in which each writes its own row. The projection
+ * deletes tenants from all.
+ */
 export interface Database {
   job_summary: JobSummaryTable;
   /** The table that a rebuild fills; it replaces job_summary. */
   job_summary_rebuild: JobSummaryTable;
   projection_rebuild: ProjectionRebuildTable;
   log_position: LogPositionTable;
+  tenant_deletion: TenantDeletionTable;
   webhook_message: WebhookMessageTable;
   webhook_delivery: WebhookDeliveryTable;
   webhook_attempt: WebhookAttemptTable;

@@ -1,6 +1,7 @@
 export { type Database, type DatabaseOptions, type Db, isReachable, openDatabase } from './connect.ts';
 export { createDailyPartitions, type DailyPartitions, lockPartitions } from './daily-partitions.ts';
 export { createDatabaseClock } from './database-clock.ts';
+export { forgetLateAttempts, forgetTenantRows } from './forget-tenant.ts';
 export { JOB_SUMMARY_COLUMN_NAMES, type JobSummaryTable, jobSummaryColumns } from './job-summary/columns.ts';
 export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary/definition.ts';
 export { type JobSummaryRow, rowOfState, stateOfRow, throughRow } from './job-summary/job-summary-rows.ts';
@@ -8,6 +9,7 @@ export { type LogReaderPosition, openLogPosition, readLogPosition } from './log-
 export { migrate, migratePatiently } from './migrate.ts';
 export { copyLine, type DbSession, openSession } from './open-session.ts';
 export type { ProjectionRebuildTable, RebuildState } from './schema/projection-rebuild.ts';
+export type { TenantDeletionTable } from './schema/tenant-deletion.ts';
 export {
   type AttemptTrigger,
   DELIVERY_STATES,

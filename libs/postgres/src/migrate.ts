@@ -11,6 +11,7 @@ import { mendRequests } from './migrations/006-searchable-requests.ts';
 import { keepWebhookResults } from './migrations/007-webhook-results.ts';
 import { dropStartBy } from './migrations/008-unused-index.ts';
 import { createLogPosition } from './migrations/009-log-position.ts';
+import { createTenantDeletion } from './migrations/010-tenant-deletion.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -22,6 +23,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '007-webhook-results': { up: keepWebhookResults },
   '008-unused-index': { up: dropStartBy },
   '009-log-position': { up: createLogPosition },
+  '010-tenant-deletion': { up: createTenantDeletion },
 };
 
 /**

@@ -1,3 +1,5 @@
+import type { RecordedBucket } from '@errand/bus';
+import type { Tenant } from '@errand/contracts';
 import { Gauge, type Ops, type Wire } from '@errand/runtime';
 import { Hono } from 'hono';
 import type { CatalogueEntry } from './actions/action-catalogue.ts';
@@ -37,7 +39,7 @@ function createRouter(deps: AppDeps): Hono<Env> {
   app.notFound((c) => problemOf(new Refusal('unknown_route'), c, log));
   app.onError((error, c) => problemOf(error, c, log));
 
-  const tenants = createLookup(tenantBucket);
+  const tenants = createLookup(withoutDeleting(tenantBucket));
   const { asTenant, asAdmin } = createAuthenticator({
     tokens: deps.tokens,
     keys: createLookup(keys),
@@ -68,6 +70,15 @@ function createRouter(deps: AppDeps): Hono<Env> {
   mountRoutes(app, others, mounted);
   mountActionRoutes(app, actionRoutes, mounted);
   return app;
+}
+
+/** A tenant that is being deleted is as one that there is not. */
+function withoutDeleting(bucket: Pick<RecordedBucket<Tenant>, 'peek' | 'get'>) {
+  const known = (tenant: Tenant | undefined) => (tenant?.deleting ? undefined : tenant);
+  return {
+    peek: (id: string) => known(bucket.peek(id)),
+    get: async (id: string) => known(await bucket.get(id)),
+  };
 }
 
 function isHealthCheck(route: Route<never>): boolean {

@@ -1,6 +1,7 @@
 import { deleteAction, getAction, listActions, pauseAction, resumeAction } from './actions/actions.route.ts';
 import { createChildToken } from './admin/child-tokens.route.ts';
 import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.route.ts';
+import { deleteTenant, getDeletion } from './admin/delete-tenant.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
 import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
 import { listExecutors } from './admin/list-executors.route.ts';
@@ -73,6 +74,8 @@ export const routes = [
   listTenants,
   putTenant,
   getTenant,
+  deleteTenant,
+  getDeletion,
   pauseTenant,
   resumeTenant,
   createChildToken,

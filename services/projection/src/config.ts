@@ -39,11 +39,21 @@ export const settings = {
   }),
   rebuildLookMs: integer({
     env: 'ERRAND_PROJECTION_REBUILD_LOOK_MS',
-    description: 'How often to look for a rebuild that another process has abandoned',
+    description:
+      'How often to look for a rebuild, or the deletion of a tenant, that another process has abandoned',
     unit: 'ms',
     default: 5_000,
     min: 50,
     max: 600_000,
+  }),
+  deletionGraceMs: integer({
+    env: 'ERRAND_TENANT_DELETION_GRACE_MS',
+    description:
+      'How long running jobs and webhook calls of a tenant that is deleted may take to end; its deletion takes longer',
+    unit: 'ms',
+    default: 60_000,
+    min: 0,
+    max: 3_600_000,
   }),
   rebuildPage: integer({
     env: 'ERRAND_PROJECTION_REBUILD_PAGE',

@@ -10,6 +10,7 @@ import {
 } from '@errand/postgres';
 import { Counter, createRepeats, repeat, type ServiceContext } from '@errand/runtime';
 import type { ProjectionConfig } from './config.ts';
+import { createDeletions } from './deletion/deletions.ts';
 import { expireLost } from './live/expire-lost.ts';
 import { isRefusal, onJobEvents } from './live/on-job-events.ts';
 import { createRebuilds } from './rebuild/commands.ts';
@@ -114,8 +115,18 @@ export async function startProjection(
     onSwapped,
     signal: stopping,
   });
-  const stopAnswering = await bus.commands.answerProjection(rebuilds.handlers, (err) =>
-    log.error({ err }, 'command_failed'),
+  const deletions = createDeletions({
+    db,
+    databaseUrl,
+    bus,
+    log,
+    now,
+    graceMs: config.deletionGraceMs,
+    signal: stopping,
+  });
+  const stopAnswering = await bus.commands.answerProjection(
+    { ...rebuilds.handlers, ...deletions.handlers },
+    (err) => log.error({ err }, 'command_failed'),
   );
   resources.defer(stopAnswering);
   const every = createRepeats({ signal: stopping, log });
@@ -127,6 +138,7 @@ export async function startProjection(
       onError: (err) => log.warn({ err }, 'deadline_sweep_failed'),
     }),
     every(config.rebuildLookMs, 'rebuild_look_failed', rebuilds.look),
+    every(config.rebuildLookMs, 'deletion_look_failed', deletions.look),
   ];
 
   const started = resources.move();
@@ -134,7 +146,7 @@ export async function startProjection(
     opsPort,
     async [Symbol.asyncDispose]() {
       stop();
-      await Promise.all([projecting, ...repeating, rebuilds.look()]);
+      await Promise.all([projecting, ...repeating, rebuilds.look(), deletions.look()]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -140,7 +140,6 @@ export function createConfigCheck(
       const found = { actor, from_revision: revision, digest_before: null, digest_after: digest };
       await log.record(resource, { change: 'found', ...found }, true);
     }
-    await log.begin();
   }
 
   return {
@@ -153,7 +152,7 @@ export function createConfigCheck(
         if (!last || last.change.digest_after === (there?.digest ?? null)) continue;
         if (now() - last.entry.filedMs >= minAgeMs) await withdrawUnmade(actor, each, there);
       }
-      if (!(await log.hasBegun())) await recordFound(actor, stored.values());
+      await log.begin(async () => recordFound(actor, (await readStored()).values()));
     },
     async differences(tenantId) {
       const isWhole = await log.isWhole();

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import {
   CONFIG_BEGUN,
+  CONFIG_FOUND,
   CONFIG_STREAM,
   type ConfigChange,
   ConfigChanged,
@@ -33,7 +34,7 @@ export interface ConfigReader {
     action?: string | undefined;
     sinceMs?: number | undefined;
   }): AsyncGenerator<ConfigEntry, void, undefined>;
-  /** Whether every change is recorded, and none of the records has been dropped. @throws LogUnavailable */
+  /** Whether every change is recorded, and none of the records was dropped for want of room. @throws LogUnavailable */
   isWhole(): Promise<boolean>;
 }
 
@@ -44,9 +45,8 @@ export interface ConfigWriter {
    * @throws LogUnavailable
    */
   record(resource: ConfigResource, change: RecordedChange, onlyFirst?: boolean): Promise<number | undefined>;
-  /** Notes that from now on every change is recorded. @throws LogUnavailable */
-  begin(): Promise<void>;
-  hasBegun(): Promise<boolean>;
+  /** Has recorded what is there when recording begins, unless that was done before. @throws LogUnavailable */
+  begin(recordFound: () => Promise<void>): Promise<void>;
 }
 
 type RecordedChange = Omit<ConfigChange, 'kind' | 'tenant_id' | 'resource_id'>;
@@ -70,11 +70,10 @@ export function createConfigLog(nc: NatsConnection, jsm: JetStreamManager): Conf
     throw new LogUnavailable(`the change was not recorded: ${answer.error?.description}`);
   }
 
-  const hasBegun = () =>
-    orUnavailable(async () => {
-      const begun = await jsm.streams.getMessage(CONFIG_STREAM, { last_by_subj: CONFIG_BEGUN });
-      return begun !== null;
-    });
+  const holds = (subject: string) =>
+    orUnavailable(
+      async () => (await jsm.streams.getMessage(CONFIG_STREAM, { last_by_subj: subject })) !== null,
+    );
 
   return {
     async *read({ tenantId, action, sinceMs }) {
@@ -91,13 +90,10 @@ export function createConfigLog(nc: NatsConnection, jsm: JetStreamManager): Conf
         },
       });
       for await (const { messages } of pages) {
-        for (const { read } of messages) if (read.subject !== CONFIG_BEGUN) yield read;
+        for (const { read } of messages) if (!isMark(read.subject)) yield read;
       }
     },
-    async isWhole() {
-      const { state } = await orUnavailable(() => jsm.streams.info(CONFIG_STREAM));
-      return (await hasBegun()) && state.first_seq <= 1;
-    },
+    isWhole: async () => (await holds(CONFIG_BEGUN)) && (await holds(CONFIG_FOUND)),
     record(resource, change, onlyFirst = false) {
       const { kind, tenantId, id } = resource;
       const event: ConfigChanged = {
@@ -111,12 +107,16 @@ export function createConfigLog(nc: NatsConnection, jsm: JetStreamManager): Conf
       };
       return publish(configSubject(resource), event, onlyFirst);
     },
-    async begin() {
-      await publish(CONFIG_BEGUN, {}, false);
+    async begin(recordFound) {
+      if (await holds(CONFIG_FOUND)) return;
+      await publish(CONFIG_BEGUN, {}, true);
+      await recordFound();
+      await publish(CONFIG_FOUND, {}, true);
     },
-    hasBegun,
   };
 }
+
+const isMark = (subject: string) => subject === CONFIG_BEGUN || subject === CONFIG_FOUND;
 
 function changeIn(text: string): ConfigChange | undefined {
   try {

@@ -50,6 +50,11 @@ export interface DeadLetters {
   redrive(id: number): Promise<boolean>;
 }
 
+/** The subject of the event that a dead letter, or one on its way back, has the body of. */
+export function parkedSubject(about: MsgHdrs): string {
+  return about.get(SUBJECT);
+}
+
 const SHOWN_BYTES = 4_096;
 /** The status of an answer to a direct read. */
 const NOTHING_FOUND = 404;

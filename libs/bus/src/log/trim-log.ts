@@ -4,7 +4,7 @@ import { orUnavailable } from '../read/read-pages.ts';
 
 /*
  * The oldest events leave JOBS by their age: `max_age` is lowered for a moment. Purges would stop all appends, or take
- * events from the middle of the log; so it always is one unbroken row of events, and a job's ending leaves it last.
+ * events from the middle of the log; so a job's ending always leaves it last. Only deleted tenants leave holes in it.
  *
  * While `max_age` is lowered, its usual value stands in the stream's metadata, so that any process can put it back, and
  * beside it what nobody needs any more, so that anybody can tell whether too much has left.

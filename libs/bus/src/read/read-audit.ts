@@ -79,7 +79,11 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
 
   async function versionAt(end: 'first_seq' | 'last_seq'): Promise<number> {
     const { state } = await jsm.streams.info(AUDIT_STREAM);
-    return state.messages === 0 ? 0 : ((await entryFrom(state[end]))?.version ?? 0);
+    if (state.messages === 0) return 0;
+    if (end === 'first_seq') return (await entryFrom(state.first_seq))?.version ?? 0;
+    // The last position may be of an entry that was deleted with its tenant.
+    const last = await jsm.streams.getMessage(AUDIT_STREAM, { last_by_subj: '>' });
+    return (last && sourceOf(last.header)?.version) ?? 0;
   }
 
   async function positionBefore(version: number): Promise<number> {

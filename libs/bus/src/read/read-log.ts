@@ -1,4 +1,4 @@
-import { JOBS_STREAM, TURNS_SUBJECT } from '@errand/contracts';
+import { ALL_JOB_EVENTS, JOBS_STREAM, TURNS_SUBJECT } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent } from './event-codec.ts';
@@ -14,6 +14,9 @@ interface LogReach {
   /** The version of the oldest event that is still there, undefined if there is none. */
   readonly firstVersion: number | undefined;
 }
+
+/** How many messages behind the last event are looked at one by one, which is faster than to look for it. */
+const TURNS_AT_END = 20;
 
 export interface LogReader {
   /**
@@ -55,11 +58,15 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
     lastEvent: () =>
       orUnavailable(async () => {
         const { state } = await jsm.streams.info(JOBS_STREAM);
-        for (let seq = state.last_seq; seq >= state.first_seq && state.messages > 0; seq--) {
+        if (state.messages === 0) return 0;
+        const least = Math.max(state.first_seq, state.last_seq - TURNS_AT_END);
+        for (let seq = state.last_seq; seq >= least; seq--) {
           const message = await jsm.streams.getMessage(JOBS_STREAM, { seq });
           if (message && message.subject !== TURNS_SUBJECT) return seq;
         }
-        return 0;
+        // Many may have been deleted with their tenant.
+        const last = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: ALL_JOB_EVENTS });
+        return last?.seq ?? 0;
       }),
     reach: () =>
       orUnavailable(async () => {

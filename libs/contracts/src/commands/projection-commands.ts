@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Instant } from '../events/events.ts';
+import { TenantId } from '../ids.ts';
 import type { CommandAnswer, CommandRequest } from './commands.ts';
 
 /*
@@ -50,7 +51,32 @@ const CancelRebuildAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none') }),
 ]);
 
+/** What becomes of a tenant that is deleted, or was. */
+export const TenantDeletion = z.object({
+  tenant_id: TenantId,
+  /**
+   * `closing` it to callers, `canceling` its jobs, `removing` what is stored of it, again until nothing comes any more;
+   * then `deleted`.
+   */
+  step: z.enum(['closing', 'canceling', 'removing', 'deleted']),
+  requested_at: Instant.nullable(),
+  deleted_at: Instant.nullable(),
+  /** Messages and rows that are gone so far; null once that is over. */
+  removed: z.int().nullable(),
+  /** Why it makes no progress at present; it is tried again. */
+  error: z.string().nullable(),
+});
+export type TenantDeletion = z.infer<typeof TenantDeletion>;
+
+const DeletionAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('known'), deletion: TenantDeletion }),
+  /** None is under way. */
+  z.object({ kind: z.literal('none') }),
+]);
+
 export const PROJECTION_COMMANDS = {
+  delete_tenant: { request: z.object({ tenant_id: TenantId, actor: z.string() }), answer: DeletionAnswer },
+  deletion_status: { request: z.object({ tenant_id: TenantId }), answer: DeletionAnswer },
   rebuild: { request: Rebuilt, answer: RebuildAnswer },
   rebuild_status: { request: Rebuilt, answer: RebuildStatusAnswer },
   cancel_rebuild: { request: Rebuilt, answer: CancelRebuildAnswer },

@@ -12,6 +12,7 @@ import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
 import type { AdminGroup } from './admin-group.ts';
 import { createAdminQuery } from './admin-query.ts';
+import { knownTenantId } from './tenant-id.ts';
 
 const MAX_LIMIT = 1_000;
 const DEFAULT_LIMIT = 100;
@@ -46,7 +47,7 @@ export const putTenant = defineRoute({
   parameters: [parameters.tenantId],
   body: jsonBody(LimitsBody, { required: false, example: { limits: { max_running: 10, weight: 2 } } }),
   answers: { 200: json('It was there.', TenantView), 201: json('It is made.', TenantView) },
-  problems: ['invalid_input', 'log_unavailable'],
+  problems: ['invalid_input', 'tenant_deleting', 'log_unavailable'],
   handle:
     ({ admin, http }: AdminGroup & HttpGroup) =>
     async (c) => {
@@ -54,6 +55,7 @@ export const putTenant = defineRoute({
       const { limits, actions } = parseBody(LimitsBody, (await readOptionalJsonObject(c, http)).body);
       let isNew = false;
       const tenant = await admin.tenantBucket.by(ADMIN).upsert(tenantId, (stored) => {
+        if (stored?.deleting) throw new Refusal('tenant_deleting');
         isNew = stored === undefined;
         const {
           limits: limitsBefore,
@@ -92,7 +94,7 @@ export const getTenant = defineRoute({
   handle:
     ({ admin }: AdminGroup) =>
     async (c) => {
-      const tenant = await admin.tenants.find(knownId(c));
+      const tenant = await admin.tenants.find(knownTenantId(c));
       if (!tenant) throw new Refusal('unknown_tenant');
       return answer(c, { status: 200, body: viewOf(tenant) });
     },
@@ -158,7 +160,7 @@ const setPaused = (isPaused: boolean) =>
       async (c) => {
         const tenant = await admin.tenantBucket
           .by(ADMIN)
-          .change(knownId(c), ({ paused: _, ...stored }) =>
+          .change(knownTenantId(c), ({ paused: _, ...stored }) =>
             isPaused ? { ...stored, paused: true } : stored,
           );
         if (!tenant) throw new Refusal('unknown_tenant');
@@ -168,14 +170,6 @@ const setPaused = (isPaused: boolean) =>
 
 export const pauseTenant = setPaused(true);
 export const resumeTenant = setPaused(false);
-
-/** @throws Refusal unknown_tenant for what no tenant can be called */
-function knownId(c: Ctx): string {
-  const tenantId = c.req.param('tenant_id') ?? '';
-  if (!TenantId.safeParse(tenantId).success) throw new Refusal('unknown_tenant');
-  c.env.tenantId = tenantId;
-  return tenantId;
-}
 
 /** @throws Refusal invalid_input */
 function readTenantId(c: Ctx): string {

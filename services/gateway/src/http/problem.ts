@@ -75,6 +75,7 @@ const PROBLEMS = {
     detail: 'Three replaced signing secrets are still valid. Wait for one to expire, or send grace_s 0.',
   },
   replay_ended: { status: 409, title: 'Conflict', detail: 'The replay has ended.' },
+  tenant_deleting: { status: 409, title: 'Conflict', detail: 'The tenant is being deleted.' },
   rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is already running.' },
   no_rebuild_running: { status: 409, title: 'Conflict', detail: 'No rebuild is running.' },
   already_ended: { status: 409, title: 'Conflict', detail: 'The job has ended.' },

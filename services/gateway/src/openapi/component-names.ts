@@ -9,6 +9,7 @@ export const COMPONENT_NAMES = [
   'ResultLink',
   'Tenant',
   'TenantRequest',
+  'TenantDeletion',
   'RebuildProgress',
   'VerifyReport',
   'DeadLetter',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
@@ -51,6 +52,54 @@ export function addTenants(program: Command, bind: Bind): void {
     .description('let its jobs begin again')
     .argument('<tenant_id>', '', readTenant)
     .action(bind((world, _, id = '') => one(world, { method: 'POST', path: `/admin/tenants/${id}/resume` })));
+  tenants
+    .command('delete')
+    .description('delete a tenant with all that there is of it, for good')
+    .argument('<tenant_id>', '', readTenant)
+    .option('--wait', 'follow it until it ends')
+    .action(bind(deleteTenant));
+  tenants
+    .command('deletion')
+    .description('show how the deletion of a tenant stands, or when it was deleted')
+    .argument('<tenant_id>', '', readTenant)
+    .action(bind((world, _, id = '') => showDeletion(world, id)));
+}
+
+interface Deletion {
+  readonly step: string;
+  readonly deleted_at: string | null;
+  readonly removed: number | null;
+  readonly error: string | null;
+}
+
+const LOOK_MS = 1_000;
+
+/** Asks for a deletion; with `wait` it follows it to its end. */
+async function deleteTenant(world: World, { wait }: { wait?: true }, id = ''): Promise<ExitCode> {
+  const gateway = await world.gateway();
+  let deletion = await gateway.json<Deletion>({ method: 'DELETE', path: `/admin/tenants/${id}` });
+  while (wait && deletion.step !== 'deleted') {
+    world.say(lineOf(deletion));
+    await sleep(LOOK_MS, undefined, { signal: world.signal });
+    deletion = await readDeletion(world, id);
+  }
+  tell(world, deletion, () => lineOf(deletion));
+  return 0;
+}
+
+async function showDeletion(world: World, id: string): Promise<ExitCode> {
+  const deletion = await readDeletion(world, id);
+  tell(world, deletion, () => lineOf(deletion));
+  return 0;
+}
+
+async function readDeletion(world: World, id: string): Promise<Deletion> {
+  return (await world.gateway()).json({ method: 'GET', path: `/admin/tenants/${id}/deletion` });
+}
+
+function lineOf({ step, deleted_at, removed, error }: Deletion): string {
+  if (deleted_at !== null) return `deleted ${local(deleted_at)}`;
+  return `${step}: ${removed ?? 0} messages and rows removed${error ? ` (${error})` : ''}`;
 }
 
 function readNumber(text: string): number {

@@ -1,0 +1,165 @@
+import {
+  AUDIT_STREAM,
+  auditSubjects,
+  BUCKETS,
+  CONFIG_STREAM,
+  configSubjects,
+  DEAD_LETTERS_STREAM,
+  endingsOf,
+  isEndingType,
+  JOBS_STREAM,
+  type JobRef,
+  jobEventsOf,
+  PAYLOADS_BUCKET,
+  parseJobSubject,
+  payloadSubjects,
+  TenantId,
+} from '@errand/contracts';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { parkedSubject } from '../consume/dead-letters.ts';
+import { orUnavailable, readPages } from '../read/read-pages.ts';
+
+/*
+ * What it takes to forget a tenant. Nothing of it can be taken back. Everything may be called again, whatever was left
+ * half done, and all of it throws LogUnavailable.
+ */
+
+export interface TenantForgetter {
+  /** The versions of its last event in the log and of the last one that ended a job; 0 for none. */
+  lastVersions(tenantId: string): Promise<{ event: number; ending: number }>;
+  /** Jobs of which the log has no ending. */
+  openJobs(tenantId: string): Promise<JobRef[]>;
+  /** Events of the audit log and of the log, in this order, so that nobody takes those for lost that only the one lacks. */
+  purgeEvents(tenantId: string): Promise<number>;
+  /** Stored inputs and results. */
+  purgePayloads(tenantId: string): Promise<number>;
+  purgeDeadLetters(tenantId: string): Promise<number>;
+  /** What the buckets have under keys with the tenant's id: marks of what was deleted. */
+  purgeMarks(tenantId: string): Promise<number>;
+  /** Recorded changes but the last one of the tenant itself. */
+  purgeConfig(tenantId: string): Promise<number>;
+}
+
+/** A purge keeps all appends waiting, so it goes through the log by so many events at a time. */
+const PURGE_STEP = 20_000;
+const PAGE_SIZE = 1_000;
+
+export function createTenantForgetter(nc: NatsConnection, jsm: JetStreamManager): TenantForgetter {
+  async function purge(stream: string, filter: string, options: { keep?: number } = {}): Promise<number> {
+    const { purged } = await orUnavailable(() => jsm.streams.purge(stream, { filter, ...options }));
+    return purged;
+  }
+
+  async function purgeInSteps(stream: string, filter: string): Promise<number> {
+    const fromStart = { seq: 1, next_by_subj: filter };
+    const [first, last] = await orUnavailable(() =>
+      Promise.all([
+        jsm.streams.getMessage(stream, fromStart),
+        jsm.streams.getMessage(stream, { last_by_subj: filter }),
+      ]),
+    );
+    if (!first || !last) return 0;
+    let purged = 0;
+    for (let seq = first.seq; seq <= last.seq; ) {
+      seq += PURGE_STEP;
+      const upTo = seq;
+      purged += (await orUnavailable(() => jsm.streams.purge(stream, { filter, seq: upTo }))).purged;
+    }
+    return purged;
+  }
+
+  async function lastOf(subjects: readonly string[]): Promise<number> {
+    const last = await orUnavailable(() =>
+      Promise.all(subjects.map((subject) => jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: subject }))),
+    );
+    return Math.max(0, ...last.map((message) => message?.seq ?? 0));
+  }
+
+  return {
+    async lastVersions(tenantId) {
+      const [event, ending] = await Promise.all([
+        lastOf([jobEventsOf(tenantId)]),
+        lastOf(endingsOf(tenantId)),
+      ]);
+      return { event, ending };
+    },
+    async openJobs(tenantId) {
+      const open = new Map<string, JobRef>();
+      const pages = readPages(nc, jsm, {
+        stream: JOBS_STREAM,
+        filterSubjects: [jobEventsOf(tenantId)],
+        from: undefined,
+        pageSize: PAGE_SIZE,
+        headersOnly: true,
+        read: ({ subject }) => subject,
+      });
+      for await (const { messages } of pages) {
+        for (const { read } of messages) {
+          const parsed = parseJobSubject(read);
+          if (!parsed?.type) continue;
+          if (isEndingType(parsed.type)) open.delete(parsed.ref.jobId);
+          else open.set(parsed.ref.jobId, parsed.ref);
+        }
+      }
+      return [...open.values()];
+    },
+    async purgeEvents(tenantId) {
+      let purged = 0;
+      for (const filter of auditSubjects({ tenantId })) purged += await purgeInSteps(AUDIT_STREAM, filter);
+      return purged + (await purgeInSteps(JOBS_STREAM, jobEventsOf(tenantId)));
+    },
+    async purgePayloads(tenantId) {
+      const stream = `OBJ_${PAYLOADS_BUCKET}`;
+      const described = readPages(nc, jsm, {
+        stream,
+        filterSubjects: [payloadSubjects.metaOf('>')],
+        from: undefined,
+        pageSize: PAGE_SIZE,
+        headersOnly: true,
+        read: ({ subject }) => subject,
+      });
+      let purged = 0;
+      for await (const { messages } of described) {
+        for (const { read: subject } of messages) {
+          const key = Buffer.from(subject.slice(subject.lastIndexOf('.') + 1), 'base64url').toString();
+          if (!key.startsWith(`${tenantId}/`)) continue;
+          purged += await purge(stream, payloadSubjects.chunksOf(key.slice(key.lastIndexOf('/') + 1)));
+          purged += await purge(stream, subject);
+        }
+      }
+      return purged;
+    },
+    async purgeDeadLetters(tenantId) {
+      const pages = readPages(nc, jsm, {
+        stream: DEAD_LETTERS_STREAM,
+        filterSubjects: [],
+        from: undefined,
+        pageSize: PAGE_SIZE,
+        headersOnly: true,
+        read: ({ headers }) => headers && parkedSubject(headers),
+      });
+      let purged = 0;
+      for await (const { messages } of pages) {
+        for (const { position, read: subject } of messages) {
+          if (subject?.split('.')[1] !== tenantId) continue;
+          await orUnavailable(() => jsm.streams.deleteMessage(DEAD_LETTERS_STREAM, position, true));
+          purged++;
+        }
+      }
+      return purged;
+    },
+    async purgeMarks(tenantId) {
+      const token = TenantId.parse(tenantId);
+      const tenant = await purge(`KV_${BUCKETS.tenants}`, `$KV.${BUCKETS.tenants}.${token}`);
+      const endpoints = `$KV.${BUCKETS.webhookEndpoints}.${token}.>`;
+      return tenant + (await purge(`KV_${BUCKETS.webhookEndpoints}`, endpoints));
+    },
+    async purgeConfig(tenantId) {
+      const [own = '', ...others] = configSubjects({ tenantId });
+      let purged = await purge(CONFIG_STREAM, own, { keep: 1 });
+      for (const filter of others) purged += await purge(CONFIG_STREAM, filter);
+      return purged;
+    },
+  };
+}
