@@ -97,14 +97,13 @@ export function openTestTenant(jobs: TestJobs): TestTenant {
       return events;
     },
     async endAll() {
-      for (const ref of requested.splice(0)) {
-        // A release may come between the two.
-        await waitUntil(async () => {
-          const events = await jobs.bus.jobs.read(ref);
-          if (events.length === 0 || events.some(({ event }) => isEndingType(event.type))) return true;
-          return tenant.cancel(ref).then(() => true);
-        });
-      }
+      const end = async (ref: JobRef) => {
+        const events = await jobs.bus.jobs.read(ref);
+        if (events.length === 0 || events.some(({ event }) => isEndingType(event.type))) return true;
+        return tenant.cancel(ref).then(() => true);
+      };
+      // A release may come between the two.
+      await Promise.all(requested.splice(0).map((ref) => waitUntil(() => end(ref))));
     },
   };
   return tenant;
