@@ -9,7 +9,7 @@ import {
   type TestScheduler,
   waitUntil,
 } from '@errand/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { inMs, openTestJobs, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
 import { countOf, mostTaken, openTestTenant, type TestTenant } from './test-tenant.ts';
 
@@ -17,6 +17,9 @@ import { countOf, mostTaken, openTestTenant, type TestTenant } from './test-tena
  * Each test starts schedulers of its own. A proxy keeps back what is on its way between one of them and NATS, so that
  * what is to happen meanwhile does.
  */
+
+// Each waits for two or three processes, and for one of them to be missed.
+vi.setConfig({ testTimeout: 90_000 });
 
 const TAKEOVER = { ERRAND_TURNS_LEASE_MS: '1000' };
 const MANY_JOBS = 2_000;
@@ -271,7 +274,7 @@ test('thousands of jobs that were released or held when NATS was killed go on, e
     ]),
   );
   expect(counts).toEqual(new Map(each));
-}, 120_000);
+});
 
 test('a job that ended and left the log while a follower was cut off frees its place there', async () => {
   const leader = await startLeader();
