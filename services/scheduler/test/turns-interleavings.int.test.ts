@@ -41,8 +41,10 @@ afterAll(async () => {
 });
 
 async function startLeader(url = nats.url): Promise<TestScheduler> {
-  const leader = await startTestScheduler(url, TAKEOVER);
+  await using started = new AsyncDisposableStack();
+  const leader = started.use(await startTestScheduler(url, TAKEOVER));
   await waitUntil(leader.isLeading);
+  started.move();
   return leader;
 }
 const startFollower = (url = nats.url) => startTestScheduler(url, TAKEOVER);
@@ -277,7 +279,7 @@ test('thousands of jobs that were released or held when NATS was killed go on, e
 });
 
 test('a job that ended and left the log while a follower was cut off frees its place there', async () => {
-  const leader = await startLeader();
+  await using leader = await startLeader();
   await tenant.setLimits({ max_running: 1 });
   await using proxy = await startNatsProxy(nats.url);
   await using follower = await startFollower(proxy.url);
@@ -296,7 +298,7 @@ test('a job that ended and left the log while a follower was cut off frees its p
 });
 
 test('a job that ended and left the log while a starting scheduler was cut off frees its place there', async () => {
-  const former = await startLeader();
+  await using former = await startLeader();
   await tenant.setLimits({ max_running: 1 });
   const first = await tenant.held();
   await jobs.lastOf(first, 'JobDue');
@@ -319,7 +321,7 @@ test('a job that ended and left the log while a starting scheduler was cut off f
 });
 
 test('a follower that is behind when it takes over counts what the former leader has released', async () => {
-  const former = await startLeader();
+  await using former = await startLeader();
   await tenant.setLimits({ max_running: 1 }, true);
   const known = await tenant.held();
   await using proxy = await startNatsProxy(nats.url);
@@ -344,7 +346,7 @@ test('a follower that is behind when it takes over counts what the former leader
 
 test('a scheduler that starts claims and releases nothing until it has read the log', async () => {
   await using proxy = await startNatsProxy(nats.url);
-  const former = await startLeader();
+  await using former = await startLeader();
   await tenant.setLimits({ max_running: 1 }, true);
   const known = await tenant.held();
   const isReadLater = afterVersion(await tenant.versionOf(known));
