@@ -8,6 +8,14 @@ export interface TestScheduler extends AsyncDisposable {
   readonly opsPort: number;
   /** Ends the process by SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
+  /** Stops the process where it is, by SIGSTOP, */
+  suspend(): void;
+  /** and lets it go on. */
+  resume(): void;
+  /** Whether it gives jobs their turns. */
+  isLeading(): Promise<boolean>;
+  /** How many jobs it knows of that wait for their turn. */
+  heldJobs(): Promise<number>;
 }
 
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'services', 'scheduler', 'src', 'main.ts');
@@ -36,12 +44,26 @@ export async function startTestScheduler(
   child.once('exit', () => process.off('exit', killWithThisProcess));
   async function end(signal: NodeJS.Signals): Promise<void> {
     child.kill(signal);
+    // One that is suspended ends once it goes on.
+    child.kill('SIGCONT');
     await gone;
+  }
+  async function gauge(name: string): Promise<number> {
+    const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
+    return Number(new RegExp(`^${name}{.*} (\\d+)$`, 'm').exec(metrics)?.[1]);
   }
   const isReady = async () => (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).ok;
   await waitUntil(isReady, { timeoutMs: READY_MS, intervalMs: 20 }).catch(async (error) => {
     await end('SIGKILL');
     throw error;
   });
-  return { opsPort, kill: () => end('SIGKILL'), [Symbol.asyncDispose]: () => end('SIGTERM') };
+  return {
+    opsPort,
+    kill: () => end('SIGKILL'),
+    suspend: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    isLeading: async () => (await gauge('errand_turns_leader')) === 1,
+    heldJobs: () => gauge('errand_held_jobs'),
+    [Symbol.asyncDispose]: () => end('SIGTERM'),
+  };
 }

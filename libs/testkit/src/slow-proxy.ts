@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { startTcpProxy } from './tcp-proxy.ts';
 
 /** A proxy to a local server that delays the bytes. */
 export interface SlowProxy extends AsyncDisposable {
@@ -11,35 +11,11 @@ export interface SlowProxy extends AsyncDisposable {
 
 /** `host:port` of the URL is where the server listens. */
 export async function startSlowProxy(serverUrl: string): Promise<SlowProxy> {
-  const target = new URL(serverUrl);
-  const sockets = new Set<Socket>();
-  const proxy = createServer((caller) => {
-    const server = connect(Number(target.port), target.hostname);
-    for (const [from, to] of [
-      [caller, server],
-      [server, caller],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => to.destroy());
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      forward(from, to, () => started.delayMs);
-    }
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  const url = new URL(serverUrl);
-  url.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const proxy = await startTcpProxy(serverUrl, (from, to) => forward(from, to, () => started.delayMs));
   const started: SlowProxy = {
     delayMs: 0,
-    url: url.href.replace(/\/$/, ''),
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      proxy.close();
-      await once(proxy, 'close');
-    },
+    url: proxy.url,
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
   return started;
 }

@@ -134,6 +134,7 @@ export async function startScheduler(
         if (decoded.kind !== 'event') return;
         open.take(decoded.recorded, { storedMs, isHeld: isHeldSubject(subject) });
       },
+      onMissed: open.doubt,
       onCaughtUp() {
         isCaughtUp = true;
         log.info({ waiting: open.waiting() }, 'log_read');
@@ -151,6 +152,7 @@ export async function startScheduler(
     isReady: () => isCaughtUp,
     contractOf: (action) => currentContract(registry.peek(action))?.contract.contract_id,
     onMoved: (outcome) => moved.inc({ outcome }),
+    onGone: (jobId) => needed.forget(jobId),
   });
   turns = keepTurns({
     bus,

@@ -17,14 +17,17 @@ interface FollowedEvent {
 export interface LogFollower {
   /**
    * Reports every event, from the log's first on, in its order and each once, and continues with new ones until the
-   * signal fires. Reconnections and elections leave no gap. There is no filter: whenever the log begins a new file, the
-   * server looks for the next event that one matches among all subjects, and nobody can append meanwhile.
+   * signal fires. Reconnections and elections leave no gap, but for what leaves the log meanwhile. There is no filter:
+   * whenever the log begins a new file, the server looks for the next event that one matches among all subjects, and
+   * nobody can append meanwhile.
    * @throws when the server says that there is no such log
    */
   follow(options: {
     onEvent: (event: FollowedEvent) => void;
     /** Called when everything that the log held at the start has been reported. */
     onCaughtUp: () => void;
+    /** Called when events have left the log before they were reported, as while this process was stopped. */
+    onMissed?: () => void;
     signal: AbortSignal;
   }): Promise<void>;
 }
@@ -33,7 +36,7 @@ const PREFETCH = 2_000;
 
 export function createLogFollower(nc: NatsConnection): LogFollower {
   return {
-    async follow({ onEvent, onCaughtUp, signal }) {
+    async follow({ onEvent, onCaughtUp, onMissed, signal }) {
       const consumer = await askPatiently(
         (options) => jetstream(nc, options).consumers.get(JOBS_STREAM),
         signal,
@@ -44,8 +47,11 @@ export function createLogFollower(nc: NatsConnection): LogFollower {
       const stop = () => messages.stop();
       signal.addEventListener('abort', stop, { once: true });
       if (signal.aborted) stop();
+      let last = 0;
       for await (const message of messages) {
         const { streamSequence: version, timestampNanos } = message.info;
+        if (last > 0 && version > last + 1) onMissed?.();
+        last = version;
         const storedMs = Math.floor(timestampNanos / 1e6);
         onEvent({ subject: message.subject, version, storedMs, decode: () => decodeEvent(message) });
         if (!isBehind || message.info.pending > 0) continue;

@@ -21,9 +21,11 @@ export async function keepTime(
     /** Whether all that the log held at the start is known. */
     isReady: () => boolean;
     onMoved: (outcome: Moved) => void;
+    /** Told of jobs that the log does not hold any more. */
+    onGone: (jobId: string) => void;
   },
 ): Promise<void> {
-  const { open, now, log, tickMs, signal, isReady, onMoved } = options;
+  const { open, now, log, tickMs, signal, isReady, onMoved, onGone } = options;
 
   async function move(job: OpenJob, act: typeof moveOn): Promise<void> {
     const { jobId } = job.ref;
@@ -32,7 +34,9 @@ export async function keepTime(
       onMoved(outcome);
       if (outcome === 'stranded') open.putBack(jobId, now() + AGAIN_MS);
       // Whatever it was counted for is free.
-      if (outcome === 'gone') open.end(jobId, now());
+      if (outcome !== 'gone') return;
+      open.end(jobId, now());
+      onGone(jobId);
     } catch (err) {
       open.putBack(jobId, now() + AGAIN_MS);
       if (!(err instanceof LogUnavailable)) log.error({ err, job_id: jobId }, 'job_not_moved_on');

@@ -57,3 +57,12 @@ test('the log is needed from the first event of a job that is open, or has ended
     }),
   );
 });
+
+test('a job that left the log before its ending was read needs nothing of it any more', () => {
+  const needed = createNeededEvents();
+  needed.take('missed', 'JobRequested', { version: 1, storedMs: 1 });
+  needed.take('other', 'JobRequested', { version: 9, storedMs: 9 });
+  expect(needed.from(9)).toEqual({ version: 1, openJob: 'missed' });
+  needed.forget('missed');
+  expect(needed.from(9)).toEqual({ version: 9, openJob: 'other' });
+});

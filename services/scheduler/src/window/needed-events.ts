@@ -18,6 +18,8 @@ export interface NeededEvents {
   from(settledVersion: number): { version: number; openJob: string | undefined };
   /** The oldest jobs that have not ended, in their order, whose first event was stored before a time. */
   openBefore(storedMs: number): Iterable<string>;
+  /** A job has ended, and left the log before its ending was taken. */
+  forget(jobId: string): void;
   /** Takes what is no event of a job. */
   pass(version: number): void;
   /** The version of the newest event taken. */
@@ -79,6 +81,7 @@ export function createNeededEvents(): NeededEvents {
         if (entry.goneAt === 0) yield entry.jobId;
       }
     },
+    forget: (jobId) => leave(jobId, newest),
     pass(version) {
       readTo = version;
     },
