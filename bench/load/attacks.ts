@@ -1,13 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import { call, type Tenant } from '../harness/tenants.ts';
 
 /* What one tenant may do to hurt the others, in a process that continues until it is killed. */
 
 export const RUN = 'noop/run';
-
-export interface Tenant {
-  readonly base: string;
-  readonly key: string;
-}
 
 export interface AttackOrder extends Tenant {
   readonly attack: string;
@@ -66,11 +62,6 @@ export const ATTACKS = Object.keys(ATTACK);
 
 export function attack({ attack: name, ...attacker }: AttackOrder): void {
   ATTACK[name]?.(attacker);
-}
-
-export function call({ base, key }: Tenant, method: string, path: string, body?: string): Promise<Response> {
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  return fetch(`${base}/${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
 }
 
 function openSocket({ base }: Tenant): Socket {

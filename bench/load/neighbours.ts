@@ -1,9 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
+import { startBenchSystem } from '../harness/bench-system.ts';
 import { percentile } from '../harness/percentile.ts';
-import { ATTACKS, type AttackOrder, call, RUN, type Tenant } from './attacks.ts';
+import { call, makeTenant, type Tenant, untilServed } from '../harness/tenants.ts';
+import { ATTACKS, type AttackOrder, RUN } from './attacks.ts';
 
 const SECONDS = 5;
 /** The pause between the neighbour's requests. */
@@ -21,9 +22,9 @@ export async function benchNeighbours(): Promise<object> {
         : {}),
     })),
   );
-  const neighbour = await createTenant(system, 'neighbour');
-  const attacker = await createTenant(system, 'attacker');
-  await untilServed(neighbour);
+  const neighbour = await makeTenant(system, 'neighbour');
+  const attacker = await makeTenant(system, 'attacker');
+  await untilServed(neighbour, 'noop');
   for (const tenant of [neighbour, attacker]) await fill(tenant);
   await measure(neighbour);
   const rows: { attack: string; alone_p95_ms: number; beside_p95_ms: number; ratio: number }[] = [];
@@ -56,19 +57,6 @@ async function measure(tenant: Tenant): Promise<number> {
     await sleep(EVERY_MS);
   }
   return Math.round(percentile(took, 0.95) * 10) / 10;
-}
-
-async function createTenant(system: BenchSystem, name: string): Promise<Tenant> {
-  const headers = { authorization: `Bearer ${system.adminKey}`, 'content-type': 'application/json' };
-  await fetch(`${system.url}/admin/tenants/${name}`, { method: 'PUT', headers });
-  const body = JSON.stringify({ name: 'bench' });
-  const made = await fetch(`${system.url}/admin/tenants/${name}/keys`, { method: 'POST', headers, body });
-  const { api_key: key } = (await made.json()) as { api_key: string };
-  return { base: `${system.url}/v2/tenants/${name}`, key };
-}
-
-async function untilServed(tenant: Tenant): Promise<void> {
-  while (!(await call(tenant, 'GET', 'actions/noop')).ok) await sleep(100);
 }
 
 async function fill(tenant: Tenant): Promise<void> {
