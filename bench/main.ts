@@ -20,6 +20,7 @@ import { benchFairness } from './load/fairness.ts';
 import { benchNeighbours } from './load/neighbours.ts';
 import { benchOverload } from './load/overload.ts';
 import { benchSustained } from './load/sustained.ts';
+import { benchWeights } from './load/weights.ts';
 import { benchWebhooksIsolation } from './webhooks/webhooks-isolation.ts';
 import { benchWebhooksThroughput } from './webhooks/webhooks-throughput.ts';
 
@@ -35,7 +36,7 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   },
   fairness: {
     about:
-      'what jobs of 99 small tenants take beside a flood and a storm of another one, with turns and without',
+      'what jobs of 99 small tenants take beside floods and storms of another one, with turns and without; --job-ms <n> for one flood',
     run: benchFairness,
   },
   latency: {
@@ -84,6 +85,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   waits: {
     about: 'how long fresh jobs take beside 100,000 jobs that wait for a retry or a delayed start',
     run: benchWaits,
+  },
+  weights: {
+    about:
+      "tenants' shares of the slots, by weights and with jobs of 20 ms to 2 s, and that of one that comes late",
+    run: benchWeights,
   },
   'webhooks-isolation': {
     about:
