@@ -44,7 +44,8 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
     run: benchLatency,
   },
   neighbours: {
-    about: "what one tenant's calls take while another one asks for as much as it can, against being alone",
+    about:
+      "what tenants' calls take while another one asks for as much as it can, against being alone; --limits: only beyond its limits",
     run: benchNeighbours,
   },
   overload: {

@@ -48,11 +48,22 @@ const ATTACK: Record<string, Attack> = {
   },
 };
 
+/** On 10 connections, each as soon as the one before is answered. */
+const BEYOND_LIMITS: Record<string, Attack> = {
+  runs_per_second: (attacker) => loops(10, () => call(attacker, 'POST', 'wait/run', '{"ms":0}')),
+  max_queued: (attacker) => loops(10, () => call(attacker, 'POST', 'wait/run', '{"ms":1000}')),
+};
+
+/** How many answers of each status there were. */
+export const answers: Record<string, number> = {};
+
 function loops(count: number, ask: () => Promise<Response>): void {
   const one = async () => {
     for (;;) {
       const answer = await ask().catch(() => undefined);
       await answer?.arrayBuffer().catch(() => {});
+      const status = answer?.status ?? 'none';
+      answers[status] = (answers[status] ?? 0) + 1;
     }
   };
   for (let at = 0; at < count; at++) void one();
@@ -61,7 +72,7 @@ function loops(count: number, ask: () => Promise<Response>): void {
 export const ATTACKS = Object.keys(ATTACK);
 
 export function attack({ attack: name, ...attacker }: AttackOrder): void {
-  ATTACK[name]?.(attacker);
+  (ATTACK[name] ?? BEYOND_LIMITS[name])?.(attacker);
 }
 
 function openSocket({ base }: Tenant): Socket {
