@@ -17,6 +17,7 @@ import { benchThroughput } from './jobs/throughput.ts';
 import { benchWaiters } from './jobs/waiters.ts';
 import { benchWaits } from './jobs/waits.ts';
 import { benchFairness } from './load/fairness.ts';
+import { benchManyTenants } from './load/many-tenants.ts';
 import { benchNeighbours } from './load/neighbours.ts';
 import { benchOverload } from './load/overload.ts';
 import { benchSustained } from './load/sustained.ts';
@@ -42,6 +43,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against other job systems',
     run: benchLatency,
+  },
+  'many-tenants': {
+    about:
+      'memory and CPU of gateway and scheduler with 10,000 tenants and a queue of 1,000,000 jobs, a fresh tenant beside them, and the death of a scheduler; --tenants <n> --jobs <n>',
+    run: benchManyTenants,
   },
   neighbours: {
     about:
