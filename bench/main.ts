@@ -46,7 +46,7 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   },
   'many-tenants': {
     about:
-      'memory and CPU of gateway and scheduler with 10,000 tenants and a queue of 1,000,000 jobs, a fresh tenant beside them, and the death of a scheduler; --tenants <n> --jobs <n>',
+      'what 10,000 tenants and a queue of 1,000,000 jobs cost gateway, scheduler and a fresh tenant; and takeovers',
     run: benchManyTenants,
   },
   neighbours: {
