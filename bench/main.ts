@@ -17,9 +17,11 @@ import { benchThroughput } from './jobs/throughput.ts';
 import { benchWaiters } from './jobs/waiters.ts';
 import { benchWaits } from './jobs/waits.ts';
 import { benchFairness } from './load/fairness.ts';
+import { benchManyTenants } from './load/many-tenants.ts';
 import { benchNeighbours } from './load/neighbours.ts';
 import { benchOverload } from './load/overload.ts';
 import { benchSustained } from './load/sustained.ts';
+import { benchWeights } from './load/weights.ts';
 import { benchWebhooksIsolation } from './webhooks/webhooks-isolation.ts';
 import { benchWebhooksThroughput } from './webhooks/webhooks-throughput.ts';
 
@@ -35,15 +37,21 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   },
   fairness: {
     about:
-      'what jobs of 99 small tenants take beside a flood and a storm of another one, with turns and without',
+      'what jobs of 99 small tenants take beside floods and storms of another one, with turns and without; --job-ms <n> for one flood',
     run: benchFairness,
   },
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against other job systems',
     run: benchLatency,
   },
+  'many-tenants': {
+    about:
+      'what 10,000 tenants and a queue of 1,000,000 jobs cost gateway, scheduler and a fresh tenant; and takeovers',
+    run: benchManyTenants,
+  },
   neighbours: {
-    about: "what one tenant's calls take while another one asks for as much as it can, against being alone",
+    about:
+      "what tenants' calls take while another one asks for as much as it can, against being alone; --limits: only beyond its limits",
     run: benchNeighbours,
   },
   overload: {
@@ -84,6 +92,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   waits: {
     about: 'how long fresh jobs take beside 100,000 jobs that wait for a retry or a delayed start',
     run: benchWaits,
+  },
+  weights: {
+    about:
+      "tenants' shares of the slots, by weights and with jobs of 20 ms to 2 s, and that of one that comes late",
+    run: benchWeights,
   },
   'webhooks-isolation': {
     about:

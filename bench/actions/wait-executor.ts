@@ -1,4 +1,4 @@
-/* An executor under measurement: the real one, with an action that holds its slot for a time. */
+/* An executor under measurement: the real one, with an action that holds its slot for a time, and one that does nothing. */
 import { fileURLToPath } from 'node:url';
 import { settings, startExecutor } from '@errand/executor';
 import { runService } from '@errand/runtime';
@@ -8,7 +8,12 @@ await runService({
   settings,
   start: (config, context) =>
     startExecutor(
-      { ...config, actions: [fileURLToPath(new URL('./wait-action.ts', import.meta.url))] },
+      {
+        ...config,
+        actions: ['wait', 'noop'].map((name) =>
+          fileURLToPath(new URL(`./${name}-action.ts`, import.meta.url)),
+        ),
+      },
       context,
     ),
 });

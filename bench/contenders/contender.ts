@@ -1,4 +1,4 @@
-import { type Pool, request } from 'undici';
+import type { Pool } from 'undici';
 import { cpuSeconds } from '../harness/process-usage.ts';
 
 /** A system that takes runs of a job that does nothing over HTTP. */
@@ -38,11 +38,6 @@ export async function post(pool: Pool, { path, headers, body, status }: Call): P
   if (answer.statusCode !== status)
     throw new Error(`${path} was answered with ${answer.statusCode}: ${text}`);
   return text;
-}
-
-export async function getText(url: string): Promise<string> {
-  const answer = await request(url);
-  return answer.body.text();
 }
 
 /** Seconds of CPU by process so far. */

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
-import { type Contender, getText } from './contender.ts';
+import { readMetric } from '../harness/metrics.ts';
+import type { Contender } from './contender.ts';
 
 /** JobRequested, JobStarted and JobSucceeded; and JobDue of a job that waited for its turn. */
 const EVENTS_PER_JOB = 3;
@@ -30,15 +31,10 @@ export async function startErrand(settings: Readonly<Record<string, string>> = {
     run: { path, headers, body: '{}', status: 202 },
     runAndWait: { path, headers: { ...headers, prefer: 'wait=10' }, body: '{}', status: 200 },
     async haveEnded(jobs) {
-      const turns = await counterOf(system.opsUrls.scheduler, 'errand_released_jobs_total');
-      const events = await counterOf(system.opsUrls.projection, 'errand_projected_events_total');
+      const turns = await readMetric(system.opsUrls.scheduler, 'errand_released_jobs_total');
+      const events = await readMetric(system.opsUrls.projection, 'errand_projected_events_total');
       return events >= jobs * EVENTS_PER_JOB + turns;
     },
     [Symbol.asyncDispose]: () => system[Symbol.asyncDispose](),
   };
-}
-
-async function counterOf(opsUrl: string | undefined, name: string): Promise<number> {
-  const metrics = await getText(`${opsUrl}/metrics`);
-  return Number(new RegExp(`^${name}\\S* (\\d+)`, 'm').exec(metrics)?.[1] ?? 0);
 }

@@ -26,6 +26,14 @@ export interface BenchSystem extends AsyncDisposable {
   readonly processes: ReadonlyMap<ServiceName, ChildProcess>;
   /** Where the services report on themselves. */
   readonly opsUrls: Readonly<Partial<Record<ServiceName, string>>>;
+  /** Starts one more process of a service; it may not be ready yet when this resolves. */
+  startAnother(name: ServiceName): Promise<AnotherProcess>;
+}
+
+export interface AnotherProcess {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly opsUrl: string;
 }
 
 interface ServiceStart {
@@ -79,25 +87,39 @@ export async function startBenchSystem(
   };
   const processes = new Map<ServiceName, ChildProcess>();
   for (const service of services) {
-    const logFile = join(dir, `${service.name}.log`);
-    const port = ports.get(service.name);
-    const child = await startService(service, logFile, { ...shared, ERRAND_OPS_PORT: String(port) });
-    resources.defer(async () => {
-      await stopProcess(child);
-      const said = await logTail(logFile, 3);
-      if (said.trim() !== '') console.error(`${service.name} has warned, lastly:\n${said}`);
-    });
-    processes.set(service.name, child);
+    const port = ports.get(service.name) as number;
+    processes.set(service.name, await start(resources, service, port));
   }
   await Promise.all([...ports.values()].map(untilReady));
   if (ports.has('gateway')) await createTenant(url, adminKey);
   const pids = Object.fromEntries([...processes].map(([name, child]) => [name, child.pid as number]));
   const started = resources.move();
+
+  async function start(
+    scope: AsyncDisposableStack,
+    service: ServiceStart,
+    port: number,
+  ): Promise<ChildProcess> {
+    const logFile = join(dir, `${service.name}-${port}.log`);
+    const child = await startService(service, logFile, { ...shared, ERRAND_OPS_PORT: String(port) });
+    scope.defer(async () => {
+      await stopProcess(child);
+      const said = await logTail(logFile, 3);
+      if (said.trim() !== '') console.error(`${service.name} has warned, lastly:\n${said}`);
+    });
+    return child;
+  }
+
   return {
     url,
     adminKey,
     nats,
     processes,
+    async startAnother(name) {
+      const port = await freePort();
+      const child = await start(started, { name }, port);
+      return { child, pid: child.pid as number, opsUrl: `http://127.0.0.1:${port}` };
+    },
     databaseUrl: postgres.url,
     opsUrls: Object.fromEntries([...ports].map(([name, port]) => [name, `http://127.0.0.1:${port}`])),
     pids: { ...pids, nats: nats.pid, postgres: postgres.pid },

@@ -1,5 +1,5 @@
 import { constants, setPriority } from 'node:os';
-import { type AttackOrder, attack } from './attacks.ts';
+import { type AttackOrder, answers, attack } from './attacks.ts';
 
 /*
  * A process that attacks as its parent tells it, until it is killed. It stands for callers on other machines, so it
@@ -7,5 +7,8 @@ import { type AttackOrder, attack } from './attacks.ts';
  */
 
 setPriority(constants.priority.PRIORITY_LOW);
-process.on('message', (order: AttackOrder) => attack(order));
+process.on('message', (message: AttackOrder | 'answers') => {
+  if (message === 'answers') process.send?.(answers);
+  else attack(message);
+});
 process.once('disconnect', () => process.exit());

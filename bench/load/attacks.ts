@@ -1,13 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import { call, type Tenant } from '../harness/tenants.ts';
 
 /* What one tenant may do to hurt the others, in a process that continues until it is killed. */
 
 export const RUN = 'noop/run';
-
-export interface Tenant {
-  readonly base: string;
-  readonly key: string;
-}
 
 export interface AttackOrder extends Tenant {
   readonly attack: string;
@@ -52,11 +48,22 @@ const ATTACK: Record<string, Attack> = {
   },
 };
 
+/** On 10 connections, each as soon as the one before is answered. */
+const BEYOND_LIMITS: Record<string, Attack> = {
+  runs_per_second: (attacker) => loops(10, () => call(attacker, 'POST', 'wait/run', '{"ms":0}')),
+  max_queued: (attacker) => loops(10, () => call(attacker, 'POST', 'wait/run', '{"ms":1000}')),
+};
+
+/** How many answers of each status there were. */
+export const answers: Record<string, number> = {};
+
 function loops(count: number, ask: () => Promise<Response>): void {
   const one = async () => {
     for (;;) {
       const answer = await ask().catch(() => undefined);
       await answer?.arrayBuffer().catch(() => {});
+      const status = answer?.status ?? 'none';
+      answers[status] = (answers[status] ?? 0) + 1;
     }
   };
   for (let at = 0; at < count; at++) void one();
@@ -65,12 +72,7 @@ function loops(count: number, ask: () => Promise<Response>): void {
 export const ATTACKS = Object.keys(ATTACK);
 
 export function attack({ attack: name, ...attacker }: AttackOrder): void {
-  ATTACK[name]?.(attacker);
-}
-
-export function call({ base, key }: Tenant, method: string, path: string, body?: string): Promise<Response> {
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  return fetch(`${base}/${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+  (ATTACK[name] ?? BEYOND_LIMITS[name])?.(attacker);
 }
 
 function openSocket({ base }: Tenant): Socket {

@@ -4,12 +4,13 @@ import { openDatabase } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
 import { sql } from 'kysely';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
+import { readNumbers } from '../harness/options.ts';
 import { percentile, round } from '../harness/percentile.ts';
+import { makeTenant, runAndWait, runMany, type Tenant } from '../harness/tenants.ts';
 
 /** Slots of the executor: the action's default. */
 const SLOTS = 16;
 const SMALL_TENANTS = 99;
-const BATCH = 1_000;
 /** The small tenants send once the big one has so much of a start. */
 const HEAD_START_MS = 500;
 
@@ -34,39 +35,47 @@ const LOADS: readonly Load[] = [
 
 interface Figures {
   readonly load: string;
-  readonly turns: boolean;
   readonly alone_p99_ms: number;
   readonly beside_p99_ms: number;
   readonly ratio: number;
   readonly jobs_per_s: number | undefined;
 }
 
-/** How long one job each of 99 tenants takes beside all that one tenant sends, with turns and without. */
-export async function benchFairness(): Promise<object> {
-  const rows: Figures[] = [];
+interface Tenants {
+  readonly big: Tenant;
+  readonly small: readonly Tenant[];
+}
+
+/**
+ * How long one job each of 99 tenants takes beside all that one tenant sends, with turns and without. `--job-ms <n>`
+ * is a short form for long jobs: one flood of jobs of that length, `--jobs <n>` of them, with turns only, and not until
+ * it has ended. `--small-tenants <n>` sets how many other tenants there are.
+ */
+export async function benchFairness(args: readonly string[]): Promise<object> {
+  const options = readNumbers(args, {
+    'job-ms': undefined,
+    jobs: 20 * SLOTS,
+    'small-tenants': SMALL_TENANTS,
+  });
+  const { 'job-ms': ms, jobs, 'small-tenants': smallTenants } = options;
+  if (ms !== undefined) {
+    const load: Load = { name: `flood of ${jobs} jobs of ${ms} ms`, ms, jobs };
+    await using system = await startSystem(true);
+    const row = await measure(await makeTenants(system, smallTenants), load);
+    print(load, row, true);
+    return { small_tenants: smallTenants, rows: [{ turns: true, ...row }] };
+  }
+  const rows: (Figures & { readonly turns: boolean })[] = [];
   for (const turns of [true, false]) {
-    await using system = await startBenchSystem(
-      [
-        { name: 'gateway' },
-        {
-          name: 'executor',
-          mainFile: fileURLToPath(new URL('../actions/wait-executor.ts', import.meta.url)),
-        },
-        { name: 'projection' },
-        { name: 'webhooks' },
-      ],
-      { ERRAND_TURNS: String(turns), ERRAND_REQUESTS_PER_KEY: '10000' },
-    );
-    await makeTenants(system);
-    await small(system, 1);
+    await using system = await startSystem(turns);
+    const tenants = await makeTenants(system, smallTenants);
+    let sent = 0;
     for (const load of LOADS) {
-      const row = await measure(system, load, turns);
-      rows.push(row);
-      console.log(
-        `${load.name.padEnd(26)} turns ${turns ? 'on ' : 'off'}  small tenants' p99 alone ${row.alone_p99_ms} ms, ` +
-          `beside it ${row.beside_p99_ms} ms: ${row.ratio} x` +
-          (row.jobs_per_s === undefined ? '' : `; ${row.jobs_per_s} jobs a second in all`),
-      );
+      sent += load.jobs;
+      const until = sent;
+      const row = await measure(tenants, load, () => untilEnded(system, until));
+      rows.push({ turns, ...row });
+      print(load, row, turns);
     }
   }
   const throughput = LOADS.filter(({ isMeasured }) => isMeasured).map(({ name }) => {
@@ -76,85 +85,70 @@ export async function benchFairness(): Promise<object> {
     console.log(`${name.padEnd(26)} throughput with turns ${round(on / off, 2)} x that without`);
     return { load: name, ratio: round(on / off, 3) };
   });
-  return { rows, throughput };
+  return { small_tenants: smallTenants, rows, throughput };
 }
 
-async function measure(system: BenchSystem, load: Load, turns: boolean): Promise<Figures> {
-  const alone = await small(system, load.ms);
+function startSystem(turns: boolean): Promise<BenchSystem> {
+  const executor = fileURLToPath(new URL('../actions/wait-executor.ts', import.meta.url));
+  return startBenchSystem(
+    [
+      { name: 'gateway' },
+      { name: 'executor', mainFile: executor },
+      { name: 'projection' },
+      { name: 'webhooks' },
+    ],
+    { ERRAND_TURNS: String(turns) },
+  );
+}
+
+function print(load: Load, row: Figures, turns: boolean): void {
+  console.log(
+    `${load.name.padEnd(26)} turns ${turns ? 'on ' : 'off'}  small tenants' p99 alone ${row.alone_p99_ms} ms, ` +
+      `beside it ${row.beside_p99_ms} ms: ${row.ratio} x` +
+      (row.jobs_per_s === undefined ? '' : `; ${row.jobs_per_s} jobs a second in all`),
+  );
+}
+
+/** `untilEnded` resolves with when the last of the big tenant's jobs has ended, in Unix milliseconds. */
+async function measure(
+  { big, small }: Tenants,
+  load: Load,
+  untilEnded?: () => Promise<number>,
+): Promise<Figures> {
+  const alone = await runEach(small, load.ms);
   const beganMs = Date.now();
-  await send(system, load);
+  await send(big, load);
   await sleep(HEAD_START_MS + (load.startAfterMs ?? 0));
-  const beside = await small(system, load.ms);
+  const beside = await runEach(small, load.ms);
   const smallEndedMs = Date.now();
-  const sentBefore = LOADS.slice(0, LOADS.indexOf(load)).reduce((sum, { jobs }) => sum + jobs, 0);
-  const tookMs = Math.max(smallEndedMs, await untilEnded(system, sentBefore + load.jobs)) - beganMs;
-  const jobs = load.jobs + SMALL_TENANTS;
-  const figure = load.isMeasured ? round((jobs * 1_000) / tookMs, 1) : undefined;
+  const tookMs = Math.max(smallEndedMs, (await untilEnded?.()) ?? 0) - beganMs;
+  const jobs = load.jobs + small.length;
   return {
     load: load.name,
-    turns,
     alone_p99_ms: round(alone, 0),
     beside_p99_ms: round(beside, 0),
     ratio: round(beside / alone, 2),
-    jobs_per_s: figure,
+    jobs_per_s: load.isMeasured ? round((jobs * 1_000) / tookMs, 1) : undefined,
   };
 }
 
-const headersOf = ({ adminKey }: BenchSystem) => ({
-  authorization: `Bearer ${adminKey}`,
-  'content-type': 'application/json',
-});
-
-const smallTenants = Array.from({ length: SMALL_TENANTS }, (_, place) => `small-${place}`);
-
-async function makeTenants(system: BenchSystem): Promise<void> {
-  for (const tenant of ['big', ...smallTenants]) {
-    const made = await fetch(`${system.url}/admin/tenants/${tenant}`, {
-      method: 'PUT',
-      headers: headersOf(system),
-    });
-    if (!made.ok) throw new Error(`the tenant was not made: ${made.status}`);
-  }
+async function makeTenants(system: BenchSystem, count: number): Promise<Tenants> {
+  const big = await makeTenant(system, 'big');
+  const small: Tenant[] = [];
+  for (let each = 0; each < count; each++) small.push(await makeTenant(system, `small-${each}`));
+  await runEach(small, 1);
+  return { big, small };
 }
 
-/** The 99th percentile of one job of each small tenant, from the request to its end, in milliseconds. */
-async function small(system: BenchSystem, ms: number): Promise<number> {
-  const took = await Promise.all(
-    smallTenants.map(async (tenant) => {
-      const begun = performance.now();
-      const answer = await fetch(`${system.url}/v2/tenants/${tenant}/wait/run`, {
-        method: 'POST',
-        headers: { ...headersOf(system), prefer: 'wait=60' },
-        body: JSON.stringify({ ms }),
-      });
-      const { job_id: jobId } = (await answer.json()) as { job_id: string };
-      if (answer.status === 200) return performance.now() - begun;
-      if (answer.status !== 202) throw new Error(`a small tenant was answered ${answer.status}`);
-      // It took longer than the longest wait.
-      const status = `${system.url}/v2/tenants/${tenant}/wait/status?job_id=${jobId}&wait=60`;
-      for (;;) {
-        const asked = await fetch(status, { headers: headersOf(system) });
-        const { finished_at: finishedAt } = (await asked.json()) as { finished_at: string | null };
-        if (finishedAt) return performance.now() - begun;
-      }
-    }),
-  );
-  return percentile(took, 0.99);
+/** The 99th percentile of one job of each tenant, from the request to its end, in milliseconds. */
+async function runEach(tenants: readonly Tenant[], ms: number): Promise<number> {
+  return percentile(await Promise.all(tenants.map((tenant) => runAndWait(tenant, 'wait', { ms }))), 0.99);
 }
 
-async function send(system: BenchSystem, load: Load): Promise<void> {
-  const { ms, jobs, failures = 0, startAfterMs } = load;
-  const _job =
-    startAfterMs === undefined ? {} : { start_after: new Date(Date.now() + startAfterMs).toISOString() };
-  for (let sent = 0; sent < jobs; sent += BATCH) {
-    const items = Array.from({ length: Math.min(BATCH, jobs - sent) }, () => ({ ms, failures, _job }));
-    const answer = await fetch(`${system.url}/v2/tenants/big/wait/run-batch`, {
-      method: 'POST',
-      headers: headersOf(system),
-      body: JSON.stringify({ items }),
-    });
-    if (answer.status !== 202) throw new Error(`the big tenant was answered ${answer.status}`);
-  }
+function send(big: Tenant, { ms, jobs, failures = 0, startAfterMs }: Load): Promise<void> {
+  const startAfter = startAfterMs === undefined ? undefined : new Date(Date.now() + startAfterMs);
+  const _job = startAfter === undefined ? {} : { start_after: startAfter.toISOString() };
+  return runMany(big, 'wait', jobs, { ms, failures, _job });
 }
 
 /** Resolves once so many jobs of the big tenant have ended, with the time of the last end in Unix milliseconds. */

@@ -1,17 +1,27 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
+import { startBenchSystem } from '../harness/bench-system.ts';
 import { percentile } from '../harness/percentile.ts';
-import { ATTACKS, type AttackOrder, call, RUN, type Tenant } from './attacks.ts';
+import { call, makeTenant, type Tenant, untilServed } from '../harness/tenants.ts';
+import { ATTACKS, type AttackOrder, RUN } from './attacks.ts';
+import { measureLimits } from './limits.ts';
+import { startAttack } from './start-attack.ts';
 
 const SECONDS = 5;
 /** The pause between the neighbour's requests. */
 const EVERY_MS = 25;
 const JOBS = 200;
 
-/** How long one tenant's calls take while another one sends as many as it can, in the most expensive ways. */
-export async function benchNeighbours(): Promise<object> {
+/**
+ * How long tenants' calls take while another one sends as many as it can: beyond its limits, and in the most expensive
+ * ways. `--limits` leaves the latter out; see `measureLimits` for `--rounds` and `--seconds`.
+ */
+export async function benchNeighbours(args: readonly string[]): Promise<object> {
+  const isShort = args.includes('--limits');
+  const limits = await measureLimits(args.filter((each) => each !== '--limits'));
+  return { limits, ...(isShort ? {} : { attacks: await measureAttacks() }) };
+}
+
+async function measureAttacks(): Promise<object[]> {
   const names = ['gateway', 'executor', 'projection', 'webhooks'] as const;
   await using system = await startBenchSystem(
     names.map((name) => ({
@@ -21,25 +31,27 @@ export async function benchNeighbours(): Promise<object> {
         : {}),
     })),
   );
-  const neighbour = await createTenant(system, 'neighbour');
-  const attacker = await createTenant(system, 'attacker');
-  await untilServed(neighbour);
+  const neighbour = await makeTenant(system, 'neighbour');
+  const attacker = await makeTenant(system, 'attacker');
+  await untilServed(neighbour, 'noop');
   for (const tenant of [neighbour, attacker]) await fill(tenant);
   await measure(neighbour);
   const rows: { attack: string; alone_p95_ms: number; beside_p95_ms: number; ratio: number }[] = [];
   for (const attack of ATTACKS) {
     const alone = await measure(neighbour);
-    const attacking = await beginAttack({ ...attacker, attack });
-    await sleep(500);
-    const beside = await measure(neighbour);
-    attacking.kill();
-    await once(attacking, 'exit');
+    const beside = await measureBeside(neighbour, { ...attacker, attack });
     const ratio = Math.round((beside / alone) * 100) / 100;
     rows.push({ attack, alone_p95_ms: alone, beside_p95_ms: beside, ratio });
     console.log(`${attack.padEnd(44)} alone p95 ${alone} ms, beside it ${beside} ms: ${ratio} x`);
     await sleep(2_000);
   }
-  return { rows };
+  return rows;
+}
+
+async function measureBeside(neighbour: Tenant, order: AttackOrder): Promise<number> {
+  await using _attack = await startAttack(order);
+  await sleep(500);
+  return await measure(neighbour);
 }
 
 /** The 95th percentile of a run and a list in turn, in milliseconds. */
@@ -58,29 +70,8 @@ async function measure(tenant: Tenant): Promise<number> {
   return Math.round(percentile(took, 0.95) * 10) / 10;
 }
 
-async function createTenant(system: BenchSystem, name: string): Promise<Tenant> {
-  const headers = { authorization: `Bearer ${system.adminKey}`, 'content-type': 'application/json' };
-  await fetch(`${system.url}/admin/tenants/${name}`, { method: 'PUT', headers });
-  const body = JSON.stringify({ name: 'bench' });
-  const made = await fetch(`${system.url}/admin/tenants/${name}/keys`, { method: 'POST', headers, body });
-  const { api_key: key } = (await made.json()) as { api_key: string };
-  return { base: `${system.url}/v2/tenants/${name}`, key };
-}
-
-async function untilServed(tenant: Tenant): Promise<void> {
-  while (!(await call(tenant, 'GET', 'actions/noop')).ok) await sleep(100);
-}
-
 async function fill(tenant: Tenant): Promise<void> {
   const items = Array.from({ length: JOBS }, () => ({}));
   const answer = await call(tenant, 'POST', 'noop/run-batch', JSON.stringify({ items }));
   if (answer.status !== 202) throw new Error(`the jobs were not taken: ${answer.status}`);
-}
-
-/** The attacker is a separate process, so that it does not slow down the measurement. */
-async function beginAttack(order: AttackOrder): Promise<ChildProcess> {
-  const child = fork(new URL('./attacker.ts', import.meta.url));
-  await once(child, 'spawn');
-  child.send(order);
-  return child;
 }

@@ -12,6 +12,7 @@ import { rawNatsRequest } from '@errand/testkit';
 import { Pool } from 'undici';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
 import { startCountingReceiver } from '../harness/counting-receiver.ts';
+import { readNumbers } from '../harness/options.ts';
 import { percentile, round } from '../harness/percentile.ts';
 import { cpuSeconds, residentMb } from '../harness/process-usage.ts';
 
@@ -50,10 +51,7 @@ interface Minute {
  * so from the twelfth minute on.
  */
 export async function benchSustained(args: readonly string[]): Promise<object> {
-  const optionOf = (name: string, otherwise: number) =>
-    args.includes(name) ? Number(args[args.indexOf(name) + 1]) : otherwise;
-  const rate = optionOf('--rate', 300);
-  const minutes = optionOf('--minutes', 20);
+  const { rate, minutes } = readNumbers(args, { rate: 300, minutes: 20 });
   await using resources = new AsyncDisposableStack();
   const services = ['gateway', 'projection', 'webhooks', 'scheduler'] as const;
   const executor = new URL('../actions/noop-executor.ts', import.meta.url).pathname;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { WebhookEndpoint } from '@errand/contracts';
 import { startEndingLoad } from '../../tests/webhook-faults/ending-load.ts';
 import { endJobs, monotonicMs, openJobs } from '../../tests/webhook-faults/open-jobs.ts';
 import { type RemoteReceiver, startRemoteReceiver } from '../../tests/webhook-faults/remote-receiver.ts';
 import { startWebhookSystem, type WebhookSystem } from '../../tests/webhook-faults/webhook-system.ts';
+import { readNumbers } from '../harness/options.ts';
 import { percentile } from '../harness/percentile.ts';
 import { cpuSeconds, residentMb } from '../harness/process-usage.ts';
 import { type Figures, reportIsolation, type Stage } from './webhooks-isolation-report.ts';
@@ -43,10 +43,7 @@ interface Side {
  * is how many deliveries wait for the dead endpoint, 100,000 by default; `--turns <n>` how often each is measured.
  */
 export async function benchWebhooksIsolation(args: readonly string[]): Promise<object> {
-  const options = { rows: { type: 'string' }, turns: { type: 'string' } } as const;
-  const { values } = parseArgs({ args: [...args], options });
-  const rows = wholeNumber(values.rows, DEFAULT_ROWS);
-  const turns = wholeNumber(values.turns, DEFAULT_TURNS);
+  const { rows, turns } = readNumbers(args, { rows: DEFAULT_ROWS, turns: DEFAULT_TURNS });
   await using resources = new AsyncDisposableStack();
   const alone = await startSide('alone', resources);
   const beside = await startSide('beside', resources);
@@ -75,12 +72,6 @@ export async function benchWebhooksIsolation(args: readonly string[]): Promise<o
   stages.push(await takeTurns('breakers open', { turns, alone, beside, hanging }));
   const calls = await callsTo(beside.system, dead);
   return reportIsolation({ stages, rows, calls, memoryMb: { before: memoryBefore, after: memoryAfter } });
-}
-
-function wholeNumber(text: string | undefined, otherwise: number): number {
-  const figure = Number(text ?? otherwise);
-  if (Number.isSafeInteger(figure) && figure > 0) return figure;
-  throw new Error(`${text} is not a whole number above 0`);
 }
 
 async function startSide(name: Side['name'], resources: AsyncDisposableStack): Promise<Side> {
