@@ -51,8 +51,15 @@ const MOST_QUICK_JOBS = 100;
 const FORGET_FROM = 10_000;
 /** How many jobs of a tenant say whether they are quick. */
 const KNOWN_FROM = 20;
-/** Jobs of a pool that were released and have not begun, or as many as run: enough that no executor waits for a release. */
+/** Jobs of a pool that were released and have not begun: enough that no executor waits for a release. */
 export const MOST_RELEASED = 16;
+/** Of quick jobs, as many as begin in this time, since a release takes about as long. */
+const RELEASE_MS = 50;
+/** Never more. */
+const MOST_QUICK = 250;
+/** Of jobs that take longer than this, a share of those that run: whoever comes to the executors directly waits behind them. */
+const LONG_MS = 5_000;
+const SHARE_OF_LONG = 1 / 4;
 /** How long a job is taken to run before one of its pool has. */
 const FIRST_GUESS_MS = 1_000;
 /** Jobs before another one are counted so far. */
@@ -112,6 +119,14 @@ interface Row {
 interface Slot {
   readonly chargedMs: number;
   readonly beganMs: number | undefined;
+}
+
+/** How many jobs of a pool may be released and not have begun, `least` where few run. */
+function roomOf({ running, meanMs }: Pool, least: number): number {
+  if (meanMs >= LONG_MS) return Math.max(least / 4, running * SHARE_OF_LONG);
+  // So many run that so many begin, by Little's law.
+  const begin = Math.min(MOST_QUICK, (running * RELEASE_MS) / Math.max(1, meanMs));
+  return Math.max(least, running, begin);
 }
 
 /** Standings that count for limits. */
@@ -395,7 +410,7 @@ export function createTurnQueues(deps: {
     next(limit, release) {
       const jobs: OpenJob[] = [];
       for (const pool of ready) {
-        while (jobs.length < limit && pool.released < Math.max(mostReleased, pool.running)) {
+        while (jobs.length < limit && pool.released < roomOf(pool, mostReleased)) {
           const job = nextOf(pool);
           if (!job) break;
           jobs.push(job);
