@@ -16,6 +16,8 @@ export const TenantLimits = z.object({
   runs_per_second: z.number().min(0.01).max(100_000).optional(),
   /** and so many of them at once. Default: those of a second. */
   runs_burst: z.int().min(1).max(1_000_000).optional(),
+  /** Status requests to each gateway, as a rate; those of a second may come at once. */
+  status_requests_per_second: z.number().min(0.01).max(100_000).optional(),
   /** Largest body of a run or a batch, in bytes, where that is less than the gateway's. */
   max_body_bytes: z.int().min(1).max(67_108_864).optional(),
   /** Instead of the gateway's. */

@@ -12,6 +12,7 @@ import { createStreamBeat } from './http/stream-beat.ts';
 import { createLongLog } from './jobs/history/long-history.ts';
 import { createJobWatch } from './jobs/job-watch.ts';
 import type { JobsGroup } from './jobs/jobs-group.ts';
+import { createStatusRate } from './jobs/status-rate.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
 import { createIdempotency } from './runs/idempotency.ts';
 import { createRunLimits } from './runs/run-limits.ts';
@@ -61,7 +62,17 @@ export function createGroups(parts: Parts): Groups {
   };
 }
 
-function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Parts): JobsGroup['jobs'] {
+function jobsOf({
+  bus,
+  config,
+  store,
+  list,
+  catalogue,
+  tenantBucket,
+  log,
+  now,
+  stopping,
+}: Parts): JobsGroup['jobs'] {
   return {
     bus,
     store,
@@ -70,6 +81,7 @@ function jobsOf({ bus, config, store, list, catalogue, log, now, stopping }: Par
     log,
     now,
     watch: createJobWatch(bus.jobs, stopping),
+    statusRate: createStatusRate(tenantBucket),
     streamBeat: createStreamBeat(config.eventsHeartbeatMs),
     appendTimeoutMs: config.appendTimeoutMs,
     auditKeepsMs: config.auditMaxAgeDays * 24 * HOUR_MS,

@@ -158,6 +158,23 @@ test('a tenant that has used up its rate gets 429, with the time to come again',
   await setLimits({});
 });
 
+test('a tenant that asks for the status of jobs too often gets 429, and may still run', async () => {
+  const { links } = (await run()).json;
+  await setLimits({ status_requests_per_second: 0.01 });
+  const ask = () => gateway.call(links.status);
+  const refused = await waitUntil(async () =>
+    [await ask(), await ask()].find(({ status }) => status === 429),
+  );
+  expect([refused.json.code, refused.headers.get('ratelimit-policy')]).toEqual([
+    'too_many_status_requests',
+    '"status";q=1;w=100',
+  ]);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(90);
+  expect((await gateway.call(links.job)).status).toBe(429);
+  expect((await run()).status).toBe(202);
+  await setLimits({});
+});
+
 test("a body above the tenant's limit is 413, and an endpoint beyond its number 409", async () => {
   await setLimits({ max_body_bytes: 20, webhook_endpoints: 0 });
   await waitUntil(async () => (await run({ _job: { metadata: { long: 'x'.repeat(50) } } })).status === 413);

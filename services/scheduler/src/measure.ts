@@ -1,10 +1,21 @@
 import { Counter, Gauge, Histogram, type Ops } from '@errand/runtime';
 import type { WindowState } from './window/keep-window.ts';
 
+/** Each tenant is a series. */
+const BUSIEST = 10;
+
 /** What a scheduler reports of itself; the counters are its own to move. */
 export function measureScheduler(
   metrics: Ops['metrics'],
-  now: { waiting(): number; held(): number; isLeading(): boolean; window(): WindowState },
+  now: {
+    waiting(): number;
+    held(): number;
+    longestWaits(tenants: number): Map<string, number>;
+    isLeading(): boolean;
+    window(): WindowState;
+    /** By the clock of the log's server, in Unix milliseconds. */
+    clockMs(): number;
+  },
 ) {
   const registers = [metrics];
   const gauge = (name: string, help: string, read: () => number) =>
@@ -18,6 +29,18 @@ export function measureScheduler(
     });
   gauge('errand_waiting_jobs', 'Jobs that wait for a time or for their turn', now.waiting);
   gauge('errand_held_jobs', 'Jobs that wait for their turn', now.held);
+  new Gauge({
+    name: 'errand_longest_wait_seconds',
+    help: 'For how long the first job of a tenant waits for its turn, for the ten tenants with the most jobs',
+    labelNames: ['tenant_id'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [tenant_id, sinceMs] of now.longestWaits(BUSIEST)) {
+        this.set({ tenant_id }, Math.max(0, now.clockMs() - sinceMs) / 1_000);
+      }
+    },
+  });
   gauge('errand_turns_leader', 'Whether this process gives jobs their turns', () => Number(now.isLeading()));
   new Gauge({
     name: 'errand_log_needed_age_seconds',

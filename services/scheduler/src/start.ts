@@ -66,16 +66,18 @@ export async function startScheduler(
 
   /** What executors of version 1 have announced. Their records are read again and again. */
   const oldActions = new Set<string>();
-  let relimit = () => {};
+  let relimit: (tenantId: string) => void = () => {};
   let registry: ContractRegistry | undefined;
   let executors: Heartbeats | undefined;
-  const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, () => relimit());
+  const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, (tenantId) => relimit(tenantId));
   resources.defer(() => tenants.close());
   let turns: TurnKeeper | undefined;
   let window: WindowState = { neededAgeMs: 0, pin: 'scheduler' };
   const { moved, released, waited } = measureScheduler(ops.metrics, {
     waiting: () => open.waiting(),
     held: () => open.turns.held,
+    longestWaits: (count) => open.turns.longestWaits(count),
+    clockMs: () => now(),
     isLeading: () => turns?.isLeading ?? false,
     window: () => window,
   });
@@ -105,7 +107,7 @@ export async function startScheduler(
   executors = resources.use(await bus.buckets.watchHeartbeats());
   registry = resources.use(
     await openRegistry({
-      onChanged: () => relimit(),
+      onChanged: open.turns.resume,
       bus,
       executors,
       log,

@@ -152,6 +152,12 @@ const PROBLEMS = {
     detail: 'The tenant has asked for as many jobs as it may for now.',
     headers: { 'retry-after': '1' },
   },
+  too_many_status_requests: {
+    status: 429,
+    title: 'Too many status requests',
+    detail: 'The tenant has asked for the status of its jobs as often as it may for now.',
+    headers: { 'retry-after': '1' },
+  },
   too_many_queued: {
     status: 429,
     title: 'Too many queued jobs',

@@ -40,7 +40,14 @@ export const getJob = defineRoute({
     200: { ...summaryAnswer('The job.', refTo('JobSummary')), headers: ['ETag', 'Retry-After'] },
     304: { description: 'The caller has this version already.', headers: ['ETag', 'Retry-After'] },
   },
-  problems: ['unknown_job', 'job_expired', 'events_gone', 'history_out_of_reach', 'invalid_input'],
+  problems: [
+    'unknown_job',
+    'job_expired',
+    'events_gone',
+    'history_out_of_reach',
+    'invalid_input',
+    'too_many_status_requests',
+  ],
   handle:
     ({ jobs }: JobsGroup) =>
     (c, { tenantId }) => {
@@ -97,7 +104,14 @@ export const getStatus = defineActionRoute({
       200: { ...summaryAnswer('The job.', refTo(schemas.summaryId)), headers: summaryHeaders },
       304: { description: 'The caller has this version already.', headers: summaryHeaders },
     },
-    problems: ['unknown_action', 'unknown_job', 'job_expired', 'invalid_input', 'history_out_of_reach'],
+    problems: [
+      'unknown_action',
+      'unknown_job',
+      'job_expired',
+      'invalid_input',
+      'history_out_of_reach',
+      'too_many_status_requests',
+    ],
   }),
   handle:
     ({ jobs }: JobsGroup) =>

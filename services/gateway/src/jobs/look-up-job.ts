@@ -8,11 +8,13 @@ import { type FindJobDeps, findJob } from './find-job.ts';
 import { answerJob, isKnownVersion } from './job-answer.ts';
 import type { JobQuery } from './job-query.ts';
 import { awaitJob, isEnding, type JobWatch } from './job-watch.ts';
+import type { StatusRate } from './status-rate.ts';
 
 export interface LookUpDeps extends FindJobDeps {
   readonly bus: FindJobDeps['bus'] & { readonly commands: Pick<Bus['commands'], 'askScheduler'> };
   readonly catalogue: ActionCatalogue;
   readonly watch: JobWatch;
+  readonly statusRate: StatusRate;
 }
 
 /**
@@ -27,6 +29,7 @@ export async function lookUpJob(
   const { tenantId, query, place } = wanted;
   const { jobId, minVersion, waitS } = query;
   c.env.jobId = jobId;
+  deps.statusRate(c, tenantId);
   const read = async (atLeast?: number) => {
     const state = await findJob(deps, { tenantId, jobId, action: place.action, minVersion, atLeast });
     assertAt(place, state);

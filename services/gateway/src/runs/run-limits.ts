@@ -1,6 +1,7 @@
 import { type Bus, LogUnavailable, type WatchedBucket } from '@errand/bus';
 import type { Tenant } from '@errand/contracts';
 import { Refusal } from '../http/problem.ts';
+import { rateLimit } from '../http/rate-limit.ts';
 import type { BodyLimits } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 
@@ -92,7 +93,7 @@ export function createRunLimits({
       const sinceMs = performance.now() - count.saidMs;
       const backlogMs = Math.max(0, usage.backlogMs - sinceMs) + ((unknown + jobs) * 1_000) / rate;
       const overMs = backlogMs - (burst * 1_000) / rate;
-      c.env.rateLimit = rateLimit({ rate, burst, overMs });
+      c.env.rateLimit = rateLimit('runs', { rate, burst, overMs });
       if (overMs > 0) {
         const headers = { ...c.env.rateLimit, 'retry-after': String(Math.ceil(overMs / 1_000)) };
         const detail =
@@ -127,15 +128,5 @@ export function createRunLimits({
         ? gateways
         : { ...gateways, maxBodyBytes: Math.min(own, gateways.maxBodyBytes) };
     },
-  };
-}
-
-/** As draft-ietf-httpapi-ratelimit-headers has it: how many are left, and when there are more. */
-function rateLimit({ rate, burst, overMs }: { rate: number; burst: number; overMs: number }) {
-  const left = Math.max(0, Math.floor((-overMs * rate) / 1_000));
-  const untilMs = overMs > 0 ? overMs : 1_000 / rate;
-  return {
-    'ratelimit-policy': `"runs";q=${burst};w=${Math.ceil(burst / rate)}`,
-    ratelimit: `"runs";r=${left};t=${Math.ceil(untilMs / 1_000)}`,
   };
 }

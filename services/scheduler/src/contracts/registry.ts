@@ -36,7 +36,7 @@ interface RegistryDeps {
   /** How many jobs of a contract have not ended; undefined while that is not known. */
   readonly openJobsOf: (action: string, contractId: string) => number | undefined;
   /** Told when an action's record has changed. */
-  readonly onChanged: () => void;
+  readonly onChanged: (action: string) => void;
   /** Told of an action that an executor of version 1 of the protocol has announced. */
   readonly onOldExecutor: (action: string) => void;
 }
@@ -54,7 +54,7 @@ const MESSAGE_MARGIN_BYTES = 1_024;
  */
 export async function openRegistry(deps: RegistryDeps): Promise<ContractRegistry> {
   const { bus, executors, log, now, openJobsOf, onOldExecutor } = deps;
-  const bucket = await bus.buckets.watchRecorded('action', { safeParse: read }, () => deps.onChanged());
+  const bucket = await bus.buckets.watchRecorded('action', { safeParse: read }, deps.onChanged);
   const own = bucket.by('scheduler');
   /** What does not fit may have been written by an executor of version 1, which announced itself. */
   function read(json: unknown) {

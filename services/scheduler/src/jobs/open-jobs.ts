@@ -84,7 +84,7 @@ export interface OpenJobs {
   release(limit: number): OpenJob[];
   /** Lets a job wait for its turn again that was released, unless the log has moved it since. */
   hold(released: OpenJob): void;
-  readonly turns: Pick<TurnQueues, 'relimit' | 'roomOf' | 'held'>;
+  readonly turns: Pick<TurnQueues, 'relimit' | 'resume' | 'longestWaits' | 'roomOf' | 'held'>;
   /** How many have a contract. */
   countOf(action: string, contractId: string): number;
   /** Why a queued job waits; undefined for one that is not queued. */

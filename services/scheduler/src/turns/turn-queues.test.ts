@@ -19,6 +19,8 @@ interface World {
   /** Slot milliseconds by tenant. */
   readonly used: Map<string, number>;
   readonly ended: string[];
+  /** How many jobs were released and have not begun. */
+  readonly unbegun: number;
 }
 
 function createWorld(limitsOf: (tenantId: string) => Partial<TurnLimits> = () => ({})): World {
@@ -49,6 +51,9 @@ function createWorld(limitsOf: (tenantId: string) => Partial<TurnLimits> = () =>
     open,
     get nowMs() {
       return nowMs;
+    },
+    get unbegun() {
+      return queued.length;
     },
     used,
     ended,
@@ -171,6 +176,33 @@ test('no more than a pool needs are released, so that a later tenant waits for f
   times(1_000, () => world.request('a'));
   expect(world.open.release(1_000).length).toBe(16);
   expect(world.open.release(1_000)).toEqual([]);
+});
+
+test('of quick jobs more are released, and of long ones fewer, than of others', () => {
+  const released = (tookMs: number) => {
+    const world = createWorld();
+    times(2_000, () => world.request('a'));
+    // The last of them still run.
+    world.runUntil(tookMs * 20, SLOTS, () => tookMs);
+    return world.unbegun + world.open.release(1_000).length;
+  };
+  expect(released(10)).toBe((15 * 50) / 10);
+  expect(released(1)).toBe(100);
+  expect(released(1_000)).toBe(MOST_RELEASED);
+  expect(released(60_000)).toBe(4);
+});
+
+test('the tenants with the most jobs say since when their first one waits', () => {
+  const world = createWorld();
+  times(MOST_RELEASED + 5, () => world.request('many'));
+  world.open.release(1_000);
+  world.request('few');
+  world.request('few');
+  world.request('one');
+  expect([...world.open.turns.longestWaits(2)]).toEqual([
+    ['many', 0],
+    ['few', 0],
+  ]);
 });
 
 test('a tenant with few runnable jobs has room, and those that wait for their turn count', () => {

@@ -33,19 +33,26 @@ export interface TurnQueues {
   move(before: OpenJob | undefined, after: OpenJob | undefined, atMs: number): void;
   /** Those whose turn it is, at most `limit`, each given to `release`, which has to move it. */
   next(limit: number, release: (job: OpenJob) => void): OpenJob[];
-  /** Limits have changed. */
-  relimit(): void;
+  /** The limits of a tenant have changed, */
+  relimit(tenantId: string): void;
+  /** or whether an action is paused. */
+  resume(action: string): void;
   /** How many more jobs of a tenant and an action may go to the executors directly. */
   roomOf(tenantId: string, action: string): number;
   /** Why a held job waits, and how many of its flow go before it. */
   placeOf(job: OpenJob): QueuePlace;
+  /** Since when the first job of a tenant waits, for so many tenants with the most jobs. Unix milliseconds. */
+  longestWaits(tenants: number): Map<string, number>;
   /** How many wait for their turn. */
   readonly held: number;
 }
 
 /** So many runnable jobs of a tenant and an action need no turn; */
 export const DIRECT_JOBS = 10;
-/** of one whose jobs have been quick, as many as the executors do in so short a time, and at most so many. */
+/**
+ * of one whose jobs have been quick, as many as the executors do in so short a time, and at most so many. As many may be
+ * released and not have begun, since a release takes about as long.
+ */
 const QUICK_MS = 50;
 const MOST_QUICK_JOBS = 100;
 const FORGET_FROM = 10_000;
@@ -53,10 +60,6 @@ const FORGET_FROM = 10_000;
 const KNOWN_FROM = 20;
 /** Jobs of a pool that were released and have not begun: enough that no executor waits for a release. */
 export const MOST_RELEASED = 16;
-/** Of quick jobs, as many as begin in this time, since a release takes about as long. */
-const RELEASE_MS = 50;
-/** Never more. */
-const MOST_QUICK = 250;
 /** Of jobs that take longer than this, a share of those that run: whoever comes to the executors directly waits behind them. */
 const LONG_MS = 5_000;
 const SHARE_OF_LONG = 1 / 4;
@@ -125,7 +128,7 @@ interface Slot {
 function roomOf({ running, meanMs }: Pool, least: number): number {
   if (meanMs >= LONG_MS) return Math.max(least / 4, running * SHARE_OF_LONG);
   // So many run that so many begin, by Little's law.
-  const begin = Math.min(MOST_QUICK, (running * RELEASE_MS) / Math.max(1, meanMs));
+  const begin = Math.min(MOST_QUICK_JOBS, (running * QUICK_MS) / Math.max(1, meanMs));
   return Math.max(least, running, begin);
 }
 
@@ -421,8 +424,27 @@ export function createTurnQueues(deps: {
       }
       return jobs;
     },
-    relimit() {
-      for (const limit of [...blocked.keys()]) unblock(limit);
+    relimit(tenantId) {
+      unblock(tenantLimit(tenantId));
+      for (const { action, flows } of pools.values()) {
+        if (flows.has(tenantId)) unblock(actionLimit(tenantId, action));
+      }
+    },
+    resume: (action) => unblock(pauseOf(action)),
+    longestWaits(tenants) {
+      const waits = new Map<string, { held: number; readyMs: number }>();
+      for (const { flows } of pools.values()) {
+        for (const flow of flows.values()) {
+          const wait = waits.get(flow.tenantId) ?? { held: 0, readyMs: Number.POSITIVE_INFINITY };
+          wait.held += flow.jobs;
+          for (const lane of flow.lanes.values()) {
+            wait.readyMs = Math.min(wait.readyMs, firstOf(lane)?.readyMs ?? wait.readyMs);
+          }
+          if (wait.readyMs < Number.POSITIVE_INFINITY) waits.set(flow.tenantId, wait);
+        }
+      }
+      const largest = [...waits].sort(([, a], [, b]) => b.held - a.held).slice(0, tenants);
+      return new Map(largest.map(([tenantId, { readyMs }]) => [tenantId, readyMs]));
     },
     roomOf(tenantId, action) {
       const { paused, maxRunning, maxRunningPerAction } = limitsOf(tenantId);

@@ -21,6 +21,7 @@ const LIMITS = [
   ['max-queued', 'max_queued', 'most jobs that may be queued'],
   ['runs-per-second', 'runs_per_second', 'rate at which jobs may be asked for'],
   ['runs-burst', 'runs_burst', 'so many of them at once'],
+  ['status-requests-per-second', 'status_requests_per_second', 'rate of status requests, to each gateway'],
   ['max-body-bytes', 'max_body_bytes', 'largest body of a run or a batch'],
   ['webhook-endpoints', 'webhook_endpoints', 'most webhook endpoints'],
 ] as const;

@@ -1,0 +1,12 @@
+/** What is left of a rate, and when there is more, as draft-ietf-httpapi-ratelimit-headers has it. */
+export function rateLimit(
+  name: string,
+  { rate, burst, overMs }: { rate: number; burst: number; overMs: number },
+): Record<'ratelimit-policy' | 'ratelimit', string> {
+  const left = Math.max(0, Math.floor((-overMs * rate) / 1_000));
+  const untilMs = overMs > 0 ? overMs : 1_000 / rate;
+  return {
+    'ratelimit-policy': `"${name}";q=${burst};w=${Math.ceil(burst / rate)}`,
+    ratelimit: `"${name}";r=${left};t=${Math.ceil(untilMs / 1_000)}`,
+  };
+}

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { Refusal } from '../http/problem.ts';
+import type { Ctx } from '../http/request-log.ts';
+import { createStatusRate } from './status-rate.ts';
+
+function setUp(rates: Record<string, number>) {
+  const clock = { ms: 1_000 };
+  const limitsOf = (id: string) => ({ limits: { status_requests_per_second: rates[id] } });
+  const admit = createStatusRate({ peek: limitsOf }, () => clock.ms);
+  const ask = (tenantId: string) => {
+    const c = { env: {} } as Ctx;
+    try {
+      admit(c, tenantId);
+      return c.env.rateLimit ?? 'free';
+    } catch (error) {
+      if (error instanceof Refusal) return error.options.headers?.['retry-after'];
+      throw error;
+    }
+  };
+  return { clock, ask };
+}
+
+test('status requests beyond the rate are refused, until there is time for another one', () => {
+  const { clock, ask } = setUp({ a: 2, b: 0.5 });
+  expect([ask('a'), ask('a'), ask('a')]).toEqual([
+    { 'ratelimit-policy': '"status";q=2;w=1', ratelimit: '"status";r=1;t=1' },
+    { 'ratelimit-policy': '"status";q=2;w=1', ratelimit: '"status";r=0;t=1' },
+    '1',
+  ]);
+  expect([ask('b'), ask('b')]).toEqual([expect.anything(), '2']);
+  clock.ms += 500;
+  expect([ask('a'), ask('a')]).toEqual([expect.anything(), '1']);
+  clock.ms += 1_500;
+  expect([ask('b'), ask('b')]).toEqual([expect.anything(), '2']);
+});
+
+test('who has no such limit is not counted', () => {
+  const { ask } = setUp({});
+  expect(Array.from({ length: 100 }, () => ask('a'))).toEqual(Array(100).fill('free'));
+});
