@@ -21,7 +21,7 @@ import { type EventsOptions, jobEvents, type KnownJobEvent } from './jobs/job-ev
 import { type JobFilter, listJobs } from './jobs/list-jobs.ts';
 import { outputOf } from './jobs/output.ts';
 import { createResourcePaths } from './jobs/resource-paths.ts';
-import { downloadResult, type ResultDownload } from './jobs/result.ts';
+import { download, type ResultDownload } from './jobs/result.ts';
 import {
   BATCH,
   type BatchArguments,
@@ -30,12 +30,12 @@ import {
   CALL,
   type CallArguments,
   type CallOptions,
+  RETRY_JOB,
+  type RetryJobOptions,
   RUN,
   type RunArguments,
   runAction,
   runBatch,
-  SEND,
-  type SendOptions,
   sendHeaders,
   VALIDATE,
   type ValidateArguments,
@@ -100,14 +100,16 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   /** Resolves when the job has ended, in whichever way; `unwrap` returns its result, or throws an error. */
   wait<R>(job: JobRef<R>, options?: WaitOptions<R>): Promise<EndedJob<R>>;
   cancel<R>(job: JobRef<R>, options?: CancelOptions): Promise<CancelOutcome<R>>;
-  /** Runs an ended job's request again, as a new job. */
-  retry<R>(job: JobRef<R>, options?: SendOptions): Promise<AcceptedJob<R>>;
+  /** Runs an ended job's request again, as a new job; with another input or metadata if they are given. */
+  retry<R>(job: JobRef<R>, options?: RetryJobOptions): Promise<AcceptedJob<R>>;
   jobs(filter?: JobFilter): Pages<JobSummary>;
   events(job: JobRef, options?: EventsOptions): AsyncGenerator<KnownJobEvent, void, void>;
   feed(options?: FeedOptions): Feed;
   /** A job's result, once it has ended. Rejects with JobFailedError if it does not succeed. */
   output<R>(job: JobRef<R>, options?: WaitOptions<R>): Promise<R>;
   result<R>(job: JobRef<R>, options?: CallOptions): Promise<ResultDownload<R>>;
+  /** What a job was asked to work on, as long as the log has it. */
+  input(job: JobRef, options?: CallOptions): Promise<ResultDownload>;
   actions(options?: CallOptions): Promise<ActionContract[]>;
   action(name: string, options?: CallOptions): Promise<ActionContract>;
   /** Makes a token that may do some of what the key may, for a while. */
@@ -171,10 +173,12 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     },
     cancel: (job, given) => cancelJob(transport, job, given),
     async retry(job, given = {}) {
-      checkOptions(given, SEND);
+      checkOptions(given, RETRY_JOB);
+      const { input, metadata } = given;
       return transport.json({
         method: 'POST',
         path: path`/jobs/${idOf(job)}/retry`,
+        ...(input === undefined && metadata === undefined ? {} : { body: { input, metadata } }),
         isRepeatable: true,
         headers: sendHeaders(given),
         signal: given.signal,
@@ -189,7 +193,11 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     },
     async result(job, given) {
       checkOptions(given, CALL);
-      return downloadResult(transport, job, given);
+      return download(transport, job, { ...given, what: 'result' });
+    },
+    async input(job, given) {
+      checkOptions(given, CALL);
+      return download(transport, job, { ...given, what: 'input' });
     },
     async actions(given) {
       checkOptions(given, CALL);

@@ -38,6 +38,7 @@ export type {
   BatchOutcome,
   CallOptions,
   JobOptions,
+  RetryJobOptions,
   SendOptions,
   Validation,
 } from './jobs/run.ts';

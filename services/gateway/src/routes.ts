@@ -10,6 +10,7 @@ import { getTenant, listTenants, pauseTenant, putTenant, resumeTenant } from './
 import { verify } from './admin/verify.route.ts';
 import { readFeed } from './feed/get-feed.route.ts';
 import { cancelActionJob, cancelJob } from './jobs/cancel-job.route.ts';
+import { downloadInput } from './jobs/get-input.route.ts';
 import { getJob, getStatus } from './jobs/get-job.route.ts';
 import { downloadResult } from './jobs/get-result.route.ts';
 import { listJobEvents } from './jobs/history/get-events.route.ts';
@@ -45,6 +46,7 @@ export const routes = [
   listJobs,
   getJob,
   listJobEvents,
+  downloadInput,
   downloadResult,
   cancelJob,
   retryJob,

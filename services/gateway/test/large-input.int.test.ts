@@ -68,6 +68,15 @@ test('large items of a batch lie apart, the others do not', async () => {
   expect(await stored(large.input_ref)).toEqual(input(LIMIT));
 });
 
+test('an input that lies apart is read as it was sent, also by the job of a retry that shares it', async () => {
+  const { job } = await runLarge();
+  await gateway.call(job.links.cancel, { method: 'POST' });
+  const again = await gateway.call(`${job.links.job}/retry`, { method: 'POST' });
+  for (const { links } of [job, again.json]) {
+    expect((await gateway.call(`${links.job}/input`)).json).toEqual(input(LIMIT));
+  }
+});
+
 test('a retry shares a stored input that outlives it', async () => {
   const { job, request } = await runLarge();
   await gateway.call(job.links.cancel, { method: 'POST' });

@@ -1,6 +1,8 @@
 import type { RunAccepted } from '@errand/contracts';
+import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  ADMIN_KEY,
   RUN_PATH,
   SIMULATE,
   STARTED,
@@ -53,6 +55,51 @@ test('an ended job is asked for again: a new job with the same input, resource a
     source: 'retry',
     retry_of: first.job_id,
   });
+});
+
+test('a retry may have another input and metadata, which are checked like those of a run', async () => {
+  const first = await runToEnd();
+  const body = { input: { tilt_deg: 45, name: 'n' }, metadata: { order: '8' } };
+  const { job_id } = (await retry(first, { body })).json;
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: job_id });
+  expect(recorded?.event.data).toMatchObject({ ...body, retry_of: first.job_id });
+  const wrong = await retry(first, { body: { input: { tilt_deg: 91 }, metadata: {} } });
+  expect([wrong.status, wrong.json.errors[0].pointer]).toEqual([422, '#/input/tilt_deg']);
+  const odd = await retry(first, { body: { inputs: {} } });
+  expect([odd.status, odd.json.errors[0].pointer]).toEqual([422, '#/inputs']);
+});
+
+test("a retry by a key with a filter keeps to the key's entries", async () => {
+  const first = await runToEnd();
+  const path = `/admin/tenants/${TENANT}/keys`;
+  const about = { name: 'seven', metadata_filter: { order: '7' } };
+  const { api_key: token } = (await gateway.call(path, { token: ADMIN_KEY, body: about })).json;
+  const contradiction = await retry(first, { token, body: { metadata: { order: '8' } } });
+  expect([contradiction.status, contradiction.json.errors[0].pointer]).toEqual([422, '#/metadata/order']);
+  const { job_id } = (await retry(first, { token, body: { metadata: { a: 'b' } } })).json;
+  const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: job_id });
+  expect(recorded?.event.data).toMatchObject({ metadata: { a: 'b', order: '7' } });
+});
+
+test('the input of a job is read as it was sent, also once it has left the log', async () => {
+  await using own = await startTestGateway();
+  await using model = openReadModel(own);
+  await model.migrate();
+  const input = { tilt_deg: 1, anything: { big: 123456789012345, text: 'ü\u2028', list: [1.5, null] } };
+  const { json: job } = await own.call(RUN_PATH, { body: { ...input, _job: { metadata: { a: 'b' } } } });
+  const read = (headers = {}) => own.call(`${job.links.job}/input`, { headers });
+  const answer = await read();
+  expect([answer.status, answer.text]).toEqual([200, JSON.stringify(input)]);
+  const etag = answer.headers.get('etag') ?? '';
+  expect((await read({ 'if-none-match': etag })).status).toBe(304);
+  const unknown = job.links.job.replace(/.{4}$/, '0000');
+  expect((await own.call(`${unknown}/input`)).json.code).toBe('unknown_job');
+  await model.project(job.job_id);
+  await waitUntil(async () => (await own.bus.audit.version()) >= job.version);
+  await forget(own, job.job_id);
+  expect((await read()).text).toBe(JSON.stringify(input));
+  await forgetAudit(own);
+  expect((await read()).json.code).toBe('input_gone');
 });
 
 test('a job that has not ended is 409', async () => {

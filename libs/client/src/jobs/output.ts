@@ -1,6 +1,6 @@
 import type { Transport } from '../http/transport.ts';
 import { isLargeJson, type JobRef, unwrap } from './job.ts';
-import { downloadResult } from './result.ts';
+import { download } from './result.ts';
 import { type WaitOptions, waitForJob } from './wait.ts';
 
 /**
@@ -15,5 +15,5 @@ export async function outputOf<R>(
 ): Promise<R> {
   const ended = await waitForJob(transport, job, options);
   if (ended.status !== 'succeeded' || !isLargeJson(ended)) return unwrap(ended);
-  return (await downloadResult(transport, job, options)).json();
+  return (await download<R>(transport, job, { signal: options.signal, what: 'result' })).json();
 }

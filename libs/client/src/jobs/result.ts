@@ -10,7 +10,7 @@ import type { CallOptions } from './run.ts';
 const MAX_JSON_BYTES = 2 ** 29;
 
 /**
- * A job's result while it is being downloaded. Its body can be read once, in one of the three ways; at the end it is
+ * A job's result or input while it is being downloaded. Its body can be read once, in one of the three ways; at the end it is
  * checked against its SHA-256, and fails with `broken_download` if it differs.
  */
 export interface ResultDownload<R = unknown> {
@@ -33,14 +33,16 @@ export interface ResultDownload<R = unknown> {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-/** @throws ErrandError `not_ended`, `no_result` (the job did not succeed), `result_gone` */
-export async function downloadResult<R>(
+/**
+ * @throws ErrandError `not_ended`, `no_result` (the job did not succeed), `result_gone`; of an input `input_gone`
+ */
+export async function download<R>(
   transport: Transport,
-  job: JobRef<R>,
-  { signal }: CallOptions = {},
+  job: JobRef,
+  { what, signal }: CallOptions & { what: 'input' | 'result' },
 ): Promise<ResultDownload<R>> {
   const answer = await transport.openPatiently({
-    ...{ method: 'GET', path: path`/jobs/${idOf(job)}/result`, headers: { accept: '*/*' }, signal },
+    ...{ method: 'GET', path: path`/jobs/${idOf(job)}/${what}`, headers: { accept: '*/*' }, signal },
   });
   const { headers } = answer.response;
   const isCoded = headers.has('content-encoding');

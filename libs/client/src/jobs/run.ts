@@ -37,6 +37,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface RetryJobOptions extends SendOptions {
+  /** Instead of the job's input. */
+  readonly input?: unknown;
+  /** Instead of the job's metadata. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Parameters of the action's path, required if it has any; optional if nothing is known of them. */
 type ResourceOption<T extends ActionTypes> = [keyof T['resource']] extends [never]
   ? { readonly resource?: undefined }
@@ -95,7 +102,8 @@ const JOB: Members<JobOptions> = {
   webhook: true,
 };
 const RESOURCE = { resource: true } as const;
-export const SEND: Members<SendOptions> = { idempotencyKey: true, traceparent: true, signal: true };
+const SEND: Members<SendOptions> = { idempotencyKey: true, traceparent: true, signal: true };
+export const RETRY_JOB: Members<RetryJobOptions> = { input: true, metadata: true, ...SEND };
 export const RUN = { ...RESOURCE, ...JOB, ...SEND };
 export const VALIDATE = { ...RESOURCE, ...JOB, ...CALL };
 export const BATCH = { ...RESOURCE, ...SEND };

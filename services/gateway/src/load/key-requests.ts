@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Refusal } from '../http/problem.ts';
 import { type Ctx, untilAnswered } from '../http/request-log.ts';
 import type { FairShare } from './fair-share.ts';
 import { createKeyUsage, type KeyUsageView } from './key-usage.ts';
 import { createPace } from './pace.ts';
+import { createRefusalPace } from './refusal-pace.ts';
 
 /** The requests under way by the keys they came with, from their authentication to the end of their answers. */
 export interface KeyRequests {
@@ -40,6 +42,8 @@ const REST = 30;
 const MAX_UNREAD_BYTES = 67_108_864;
 /** Answers to those who ask for too much. */
 const TOO_MUCH = new Set<string | undefined>(['too_many_requests', 'too_many_reads', 'overloaded']);
+/** Answers to those who have reached a limit of their tenant. */
+const AT_LIMIT = new Set<string>(['too_many_runs', 'too_many_queued', 'too_many_status_requests']);
 
 export function createKeyRequests(options: {
   maxPerKey: number;
@@ -71,6 +75,19 @@ export function createKeyRequests(options: {
     socket.once('close', () => connections.delete(socket));
   }
 
+  const delayOf = createRefusalPace();
+
+  /** A refusal at a limit comes later to a caller that does not wait by itself. */
+  async function paced(keyId: string, handler: () => Response | Promise<Response>): Promise<Response> {
+    try {
+      return await handler();
+    } catch (error) {
+      const delayMs = error instanceof Refusal && AT_LIMIT.has(error.code) ? delayOf(keyId) : 0;
+      if (delayMs > 0) await pause(delayMs, undefined, { ref: false });
+      throw error;
+    }
+  }
+
   const addRefused = (keyId: string) => usage.add(keyId, { requests: 1, refused: 1 });
 
   return {
@@ -90,7 +107,7 @@ export function createKeyRequests(options: {
       c.env.pace = (work) => pace(keyId, work);
       c.env.keyGone = gone.signal;
       const answer = async () => {
-        const response = await handler();
+        const response = await paced(keyId, handler);
         if (gone.signal.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
           void response.body?.cancel();
           throw new Refusal('unauthorized');

@@ -40,7 +40,7 @@ export const COMPONENT_NAMES = [
   'Action',
   'JobEvent',
   'JobEnding',
-  'EmptyRequest',
+  'RetryRequest',
   'Problem',
   'JobEndedMessage',
   'EndpointNewsMessage',

@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { PayloadBroken } from '@errand/bus';
 import { type ConcurrencyKey, type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
-import { isEnded, requestIn } from '@errand/domain';
+import { isEnded } from '@errand/domain';
 import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
 import { fillResource } from '../actions/action-path.ts';
@@ -12,8 +12,8 @@ import { Refusal } from '../http/problem.ts';
 import { type JsonBody, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { findJob } from '../jobs/find-job.ts';
-import { readHistoryPage } from '../jobs/history/history.ts';
 import { readJobQuery } from '../jobs/job-query.ts';
+import { readJobRequest } from '../jobs/job-request.ts';
 import { linksOf } from '../jobs/job-summary.ts';
 import { accepted, summaryAnswer } from '../openapi/job-answers.ts';
 import { jsonBody } from '../openapi/operation.ts';
@@ -22,16 +22,22 @@ import { named, refTo } from '../openapi/schemas.ts';
 import { acceptJob, answerAccepted } from './accept-job.ts';
 import { concurrencyOf } from './concurrency-keys.ts';
 import { answerOrReplay } from './idempotency.ts';
-import { type JobLife, jobTimesOf } from './job-options.ts';
+import { type JobLife, jobTimesOf, SentMetadata } from './job-options.ts';
 import { findAccepted } from './run-answers.ts';
-import { checkInput, type JobOrder } from './run-options.ts';
+import { checkInput, type JobOrder, ownMetadata } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
 
-const EmptyBody = named('EmptyRequest', z.strictObject({}));
+const RetryBody = named(
+  'RetryRequest',
+  z.strictObject({
+    input: z.record(z.string(), z.unknown()).optional().meta({ description: 'Instead of its input.' }),
+    metadata: SentMetadata.optional().meta({ description: 'Instead of its metadata.' }),
+  }),
+);
 
 /**
- * A new job with the request of an ended one, under the action's contract of today. Its deadlines are those of
- * a request that names none.
+ * A new job with the request of an ended one, or with another input or metadata, under the action's contract of today.
+ * Its deadlines are those of a request that names none.
  */
 export const retryJob = defineRoute({
   method: 'post',
@@ -42,7 +48,8 @@ export const retryJob = defineRoute({
   id: 'retryJob',
   tag: 'Jobs',
   summary: 'Run an ended job again',
-  description: 'A job of its own, with `retry_of`, that is asked for what the ended one was.',
+  description:
+    'A job of its own, with `retry_of`, that is asked for what the ended one was; `input` and `metadata` replace what it had.',
   parameters: [
     parameters.tenantId,
     parameters.jobId,
@@ -50,7 +57,7 @@ export const retryJob = defineRoute({
     parameters.prefer,
     parameters.traceparent,
   ],
-  body: jsonBody(EmptyBody, { required: false }),
+  body: jsonBody(RetryBody, { required: false }),
   answers: {
     200: summaryAnswer('The job ended in the time that the caller wanted to wait.', refTo('JobSummary')),
     202: accepted,
@@ -96,23 +103,29 @@ async function checkAndAccept(
 ): Promise<Response> {
   const { caller, jobId, nowMs, readBody } = sent;
   const { body, text: sentText } = await readBody();
-  parseBody(EmptyBody, body);
+  const changes = parseBody(RetryBody, body);
   const { tenantId } = caller;
-  const request = await readRequest(deps, { tenantId, jobId });
+  const request = await readEnded(deps, { tenantId, jobId });
   c.env.action = request.action;
   const entry = await deps.runs.catalogue.find(request.action);
   const resource = entry && fillResource(entry.template, request.resource);
   if (!entry || resource === undefined) throw new Refusal('unknown_action');
   const times = timesOf(deps.runs, nowMs);
-  const { input, json, inputRef } = await readInput(deps.runs, request, times);
-  const errors = checkInput(input, json.length, { entry, steps: createSteps() });
+  const { input, json, inputRef } =
+    changes.input === undefined
+      ? await readInput(deps.runs, request, times)
+      : { input: changes.input, json: JSON.stringify(changes.input) };
+  const { metadata, errors } = ownMetadata(changes.metadata ?? request.metadata, caller.only, '/metadata');
+  const wrong = checkInput(input, json.length, { entry, steps: createSteps() });
+  const place = changes.input === undefined ? '' : '/input';
+  errors.push(...wrong.map((error) => ({ ...error, pointer: `#${place}${error.pointer?.slice(1) ?? ''}` })));
   if (errors.length > 0) throw new Refusal('invalid_input', { errors });
   const order: JobOrder = {
     contract: entry.contract,
     resource: request.resource,
     input,
     times,
-    metadata: request.metadata,
+    metadata,
     ...(inputRef ? { inputRef } : {}),
     source: 'retry',
     retryOf: jobId,
@@ -131,6 +144,13 @@ async function checkAndAccept(
   });
 }
 
+/** @throws Refusal not_ended, and what `readJobRequest` throws */
+async function readEnded({ jobs }: RunDeps, job: { tenantId: string; jobId: string }) {
+  const { status } = (await findJob(jobs, { ...job, action: undefined, minVersion: 0 })).phase.value;
+  if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
+  return readJobRequest(jobs, job);
+}
+
 /** The values that the ended job had, by the names of their keys. */
 function valuesOf(keys: readonly ConcurrencyKey[] = []): Record<string, string> {
   return Object.fromEntries(keys.map(({ name, value }) => [name, value]));
@@ -140,24 +160,6 @@ function timesOf({ maxLifeMs, defaultLifeMs }: JobLife, nowMs: number): JobOrder
   const timed = jobTimesOf({}, { nowMs, maxLifeMs, defaultLifeMs });
   if (timed.kind === 'invalid') throw new Error('the default life of a job is not inside the longest one');
   return timed.times;
-}
-
-/**
- * What an ended job was asked for. Its input is in the log only.
- * @throws Refusal unknown_job, not_ended, input_gone; HistoryOutOfReach; LogUnavailable
- */
-async function readRequest(
-  { jobs }: RunDeps,
-  job: { tenantId: string; jobId: string },
-): Promise<JobEventOf<'JobRequested'>['data']> {
-  const { status } = (await findJob(jobs, { ...job, action: undefined, minVersion: 0 })).phase.value;
-  if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
-  const { events } = await readHistoryPage(jobs, job, { after: 0, limit: 1 }).catch((error) => {
-    throw error instanceof Refusal && error.code === 'events_gone' ? new Refusal('input_gone') : error;
-  });
-  const request = requestIn(events)?.event.data;
-  if (request?.input === undefined && !request?.input_ref) throw new Refusal('input_gone');
-  return request;
 }
 
 /**

@@ -113,7 +113,7 @@ function checkOptions(sent: unknown, context: OrderContext): CheckedOptions {
   const options = sent === undefined ? NO_OPTIONS : checkBody(JobOptions, sent, '/_job');
   if (options.kind === 'invalid') return options;
   const { metadata: sentMetadata = {}, webhook: asked, priority, concurrency_keys: keys } = options.value;
-  const { metadata, errors: foreign } = ownMetadata(sentMetadata, context.only);
+  const { metadata, errors: foreign } = ownMetadata(sentMetadata, context.only, '/_job/metadata');
   const timed = jobTimesOf(options.value, context);
   const webhook = asked && readJobWebhook(asked, context);
   const unknown = unknownKeys(context.entry.contract, keys);
@@ -126,21 +126,22 @@ function checkOptions(sent: unknown, context: OrderContext): CheckedOptions {
 }
 
 /** What was sent with what the key's own jobs have, or what of it contradicts that. */
-function ownMetadata(
+export function ownMetadata(
   sent: Record<string, string>,
   { metadata: own }: KeyLimits,
+  place: string,
 ): { metadata: Record<string, string>; errors: InputError[] } {
   if (!own) return { metadata: sent, errors: [] };
   const metadata = { ...sent, ...own };
   const errors = Object.entries(own).flatMap(([name, value]): InputError[] => {
     if (!Object.hasOwn(sent, name) || sent[name] === value) return [];
-    const pointer = fragmentOf(`/_job/metadata${pointerToken(name)}`);
+    const pointer = fragmentOf(place + pointerToken(name));
     return [{ pointer, code: 'const', detail: `must be ${JSON.stringify(value)} with this key` }];
   });
   const fits = Metadata.safeParse(metadata).success;
   if (!fits) {
     const detail = "has too many entries with those of the key's filter";
-    errors.push({ pointer: '#/_job/metadata', code: 'too_big', detail });
+    errors.push({ pointer: fragmentOf(place), code: 'too_big', detail });
   }
   return { metadata, errors };
 }

@@ -9,7 +9,8 @@ import type { ExitCode } from '../../output/exit-codes.ts';
 import { jobText } from '../../output/job-text.ts';
 import { shellWord } from '../../output/text.ts';
 import { writeWhole } from '../../output/write-whole.ts';
-import { readDuration, readJobId } from '../../settings/read-values.ts';
+import { collectPair, readDuration, readJobId, readJson } from '../../settings/read-values.ts';
+import { editJson } from './edit-json.ts';
 import { waitAndTell } from './wait.ts';
 
 /** Commands about one job. */
@@ -20,14 +21,21 @@ export function addJob(program: Command, bind: Bind): void {
   about('cancel', 'cancel a job')
     .option('--reason <text>', 'reason to record in its events')
     .action(bind(cancel, { jsonWhenPiped: true }));
-  about('retry', 'run an ended job again with the same input')
+  about('retry', 'run an ended job again, with the same input or another one')
+    .option('--input <json>', 'another input: JSON, @file, or - for stdin')
+    .option('--edit', 'change the input in $EDITOR first')
+    .option('--metadata <name=value>', 'instead of its metadata; repeatable', collectPair)
     .option('--idempotency-key <key>', 'the same key returns the same job')
     .option('--wait', 'wait for the job to end')
     .option('--timeout <duration>', 'with --wait: give up after this time', readDuration)
     .action(bind(retry, { jsonWhenPiped: true }));
-  about('result', "download a job's result")
-    .option('--out <file>', 'write to this file instead of stdout')
-    .action(bind(result));
+  for (const what of ['result', 'input'] as const) {
+    about(what, `download a job's ${what}`)
+      .option('--out <file>', 'write to this file instead of stdout')
+      .action(
+        bind((world, options: { out?: string }, jobId) => download(world, { ...options, what }, jobId)),
+      );
+  }
 }
 
 async function status(world: World, _: unknown, jobId = ''): Promise<ExitCode> {
@@ -48,13 +56,23 @@ async function cancel(world: World, { reason }: { reason?: string }, jobId = '')
   return outcome.kind === 'too_late' ? 1 : 0;
 }
 
-async function retry(
-  world: World,
-  { idempotencyKey, wait, timeout }: { idempotencyKey?: string; wait?: true; timeout?: number },
-  jobId = '',
-): Promise<ExitCode> {
+interface RetryOptions {
+  readonly input?: string;
+  readonly edit?: true;
+  readonly metadata?: Record<string, string>;
+  readonly idempotencyKey?: string;
+  readonly wait?: true;
+  readonly timeout?: number;
+}
+
+async function retry(world: World, options: RetryOptions, jobId = ''): Promise<ExitCode> {
+  const { input, edit, metadata, idempotencyKey, wait, timeout } = options;
+  const { signal } = world;
   const errand = await world.errand();
-  const job = await errand.retry(jobId, { idempotencyKey, signal: world.signal });
+  let changed = input === undefined ? undefined : await readJson(input, world.stdin, 'the input');
+  if (edit)
+    changed = await editJson(changed ?? (await (await errand.input(jobId, { signal })).json()), world);
+  const job = await errand.retry(jobId, { input: changed, metadata, idempotencyKey, signal });
   if (wait) {
     if (!world.json) world.say(`job ${job.job_id}`);
     return waitAndTell(world, job.job_id, timeout);
@@ -63,14 +81,18 @@ async function retry(
   return 0;
 }
 
-/** With a file, the answer describes it; without one, stdout is the result itself, byte for byte. */
-async function result(world: World, { out }: { out?: string }, jobId = ''): Promise<ExitCode> {
+/** With a file, the answer describes it; without one, stdout is the download itself, byte for byte. */
+async function download(
+  world: World,
+  { out, what }: { out?: string; what: 'input' | 'result' },
+  jobId = '',
+): Promise<ExitCode> {
   const { signal } = world;
-  const download = await (await world.errand()).result(jobId, { signal });
-  const body = Readable.fromWeb(download.stream() as Parameters<typeof Readable.fromWeb>[0]);
+  const opened = await (await world.errand())[what](jobId, { signal });
+  const body = Readable.fromWeb(opened.stream() as Parameters<typeof Readable.fromWeb>[0]);
   if (out === undefined) {
     await pipeline(body, world.stdout, { end: false, signal });
-    if (world.columns && download.contentType.includes('json')) world.stdout.write('\n');
+    if (world.columns && opened.contentType.includes('json')) world.stdout.write('\n');
     return 0;
   }
   try {
@@ -79,7 +101,7 @@ async function result(world: World, { out }: { out?: string }, jobId = ''): Prom
     if (error instanceof ErrandError || signal.aborted) throw error;
     throw new CannotRun(`${out} cannot be written: ${causeOf(error)}`);
   }
-  const { contentType: content_type, bytes, sha256, filename } = download;
+  const { contentType: content_type, bytes, sha256, filename } = opened;
   tell(
     world,
     { file: out, content_type, bytes, sha256, filename },
