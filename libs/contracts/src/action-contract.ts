@@ -90,5 +90,6 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'webhooks',
   'deliveries',
   'tokens',
+  'limits',
   'events',
 ];

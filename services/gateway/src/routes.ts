@@ -1,6 +1,11 @@
 import { deleteAction, getAction, listActions, pauseAction, resumeAction } from './actions/actions.route.ts';
 import { createChildToken } from './admin/child-tokens.route.ts';
-import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.route.ts';
+import {
+  discardDeadLetter,
+  getDeadLetter,
+  listDeadLetters,
+  redriveDeadLetter,
+} from './admin/dead-letters.route.ts';
 import { deleteTenant, getDeletion } from './admin/delete-tenant.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
 import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
@@ -16,6 +21,7 @@ import { downloadResult } from './jobs/get-result.route.ts';
 import { listJobEvents } from './jobs/history/get-events.route.ts';
 import { listJobs } from './jobs/list/list-jobs.route.ts';
 import { runBatch } from './runs/batch/run-batch.route.ts';
+import { getLimits } from './runs/get-limits.route.ts';
 import { retryJob } from './runs/retry.route.ts';
 import { runAction } from './runs/run.route.ts';
 import { getDocs, getDocsFile } from './service/get-docs.route.ts';
@@ -80,6 +86,7 @@ export const routes = [
   getDeletion,
   pauseTenant,
   resumeTenant,
+  getLimits,
   createChildToken,
   createKey,
   listKeys,
@@ -91,6 +98,8 @@ export const routes = [
   resumeAction,
   listExecutors,
   listDeadLetters,
+  getDeadLetter,
+  discardDeadLetter,
   redriveDeadLetter,
   startRebuild,
   getRebuild,

@@ -158,6 +158,25 @@ test('a tenant that has used up its rate gets 429, with the time to come again',
   await setLimits({});
 });
 
+test('a tenant reads its own limits, and a key for some jobs does not learn how many there are', async () => {
+  usage = { queued: 7, backlog_ms: 0 };
+  await setLimits({ max_queued: 9, weight: 2 });
+  const read = async (token?: string) =>
+    (await gateway.call('/v2/tenants/acme/limits', token === undefined ? {} : { token })).json;
+  await waitUntil(async () => (await read()).limits.max_queued === 9);
+  expect(await read()).toEqual({
+    limits: { max_queued: 9, weight: 2 },
+    paused: false,
+    actions: null,
+    queued: 7,
+  });
+  const body = { name: 'some', scopes: [], actions: ['simulate'] };
+  const made = await admin('/admin/tenants/acme/keys', { body });
+  expect((await read(made.json.api_key)).queued).toBeNull();
+  usage = { queued: 0, backlog_ms: 0 };
+  await setLimits({});
+});
+
 test('a tenant that asks for the status of jobs too often gets 429, and may still run', async () => {
   const { links } = (await run()).json;
   await setLimits({ status_requests_per_second: 0.01 });

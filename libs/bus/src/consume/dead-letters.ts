@@ -33,7 +33,7 @@ export interface DeadLetter {
   readonly version: number;
   readonly reason: string;
   readonly parkedAt: string;
-  /** The body as text, cut after 4 KiB. */
+  /** The body as text; in a list, cut after 4 KiB. */
   readonly body: string;
 }
 
@@ -43,6 +43,10 @@ export interface DeadLetters {
    * @throws LogUnavailable
    */
   list(page: { afterId: number; limit: number }): Promise<DeadLetter[]>;
+  /** With its whole body; undefined if none has that id. @throws LogUnavailable */
+  get(id: number): Promise<DeadLetter | undefined>;
+  /** Removes one for good; false if none has that id. @throws LogUnavailable */
+  discard(id: number): Promise<boolean>;
   /**
    * Sends a parked event to its consumer again; false if none has that id.
    * @throws LogUnavailable
@@ -79,7 +83,25 @@ export async function parkUnreadable(
 }
 
 export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): DeadLetters {
+  /** Undefined for what is no dead letter, such as one on its way back. */
+  async function find(id: number): Promise<StoredMsg | undefined> {
+    const message = await jsm.streams.getMessage(DEAD_LETTERS_STREAM, { seq: id });
+    const consumer = message?.header?.get(CONSUMER);
+    return message && consumer && message.subject === deadLetterSubject(consumer) ? message : undefined;
+  }
+
   return {
+    get: (id) =>
+      answered(async () => {
+        const message = await find(id);
+        return message && deadLetterOf(message, message.data.length);
+      }),
+    discard: (id) =>
+      answered(async () => {
+        if (!(await find(id))) return false;
+        await jsm.streams.deleteMessage(DEAD_LETTERS_STREAM, id, false);
+        return true;
+      }),
     list: ({ afterId, limit }) =>
       answered(async () => {
         const found: DeadLetter[] = [];
@@ -98,9 +120,9 @@ export function createDeadLetters(nc: NatsConnection, jsm: JetStreamManager): De
       }),
     redrive: (id) =>
       answered(async () => {
-        const message = await jsm.streams.getMessage(DEAD_LETTERS_STREAM, { seq: id });
-        const consumer = message?.header?.get(CONSUMER);
-        if (!message || !consumer || message.subject !== deadLetterSubject(consumer)) return false;
+        const message = await find(id);
+        if (!message) return false;
+        const consumer = message.header.get(CONSUMER);
         // Publish first, then delete: a crash between them redrives twice, which consumers tolerate.
         await jetstream(nc).publish(redriveSubject(consumer), message.data, {
           headers: aboutOf(message.header),
@@ -139,7 +161,7 @@ export function consumeRedrives(
   });
 }
 
-function deadLetterOf(message: StoredMsg): DeadLetter {
+function deadLetterOf(message: StoredMsg, bytes = SHOWN_BYTES): DeadLetter {
   const { header, data, seq, time } = message;
   return {
     id: seq,
@@ -148,7 +170,7 @@ function deadLetterOf(message: StoredMsg): DeadLetter {
     version: Number(header.get(VERSION)),
     reason: header.get(REASON),
     parkedAt: time.toISOString(),
-    body: new TextDecoder().decode(data.subarray(0, SHOWN_BYTES)),
+    body: new TextDecoder().decode(data.subarray(0, bytes)),
   };
 }
 

@@ -1,8 +1,10 @@
+import type { DeadLetter } from '@errand/bus';
 import { type InputError, Instant } from '@errand/contracts';
 import { z } from 'zod';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
-import { answer } from '../http/respond.ts';
+import type { Ctx } from '../http/request-log.ts';
+import { answer, answerEmpty } from '../http/respond.ts';
 import { inPath, inQuery, json } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
@@ -19,10 +21,12 @@ const DeadLetterView = named(
     subject: z.string(),
     version: z.int(),
     reason: z.string(),
-    body: z.string().meta({ description: 'As text, cut after 4 KiB.' }),
+    body: z.string().meta({ description: 'As text; in a list cut after 4 KiB.' }),
     parked_at: Instant,
   }),
 );
+
+const idInPath = inPath('id', 'Of the dead letter.', z.int().min(1).max(999_999_999_999_999));
 
 export const listDeadLetters = defineRoute({
   method: 'get',
@@ -54,9 +58,48 @@ export const listDeadLetters = defineRoute({
       }
       if (errors.length > 0) throw new Refusal('invalid_input', { errors });
       const found = await bus.deadLetters.list({ afterId: Number(after), limit: Number(limit) });
-      const deadLetters = found.map(({ parkedAt, ...letter }) => ({ ...letter, parked_at: parkedAt }));
+      const deadLetters = found.map(viewOf);
       const nextAfter = found.length === Number(limit) ? (found.at(-1)?.id ?? null) : null;
       return answer(c, { status: 200, body: { dead_letters: deadLetters, next_after: nextAfter } });
+    },
+});
+
+export const getDeadLetter = defineRoute({
+  method: 'get',
+  path: '/admin/dead-letters/{id}',
+  key: 'admin',
+  id: 'getDeadLetter',
+  tag: 'Administration',
+  summary: 'A dead letter',
+  description: 'With its whole body.',
+  parameters: [idInPath],
+  answers: { 200: json('The dead letter.', DeadLetterView) },
+  problems: ['unknown_dead_letter', 'log_unavailable'],
+  handle:
+    ({ admin: { bus } }: AdminGroup) =>
+    async (c) => {
+      const letter = await bus.deadLetters.get(readId(c));
+      if (!letter) throw new Refusal('unknown_dead_letter');
+      return answer(c, { status: 200, body: viewOf(letter) });
+    },
+});
+
+export const discardDeadLetter = defineRoute({
+  method: 'delete',
+  path: '/admin/dead-letters/{id}',
+  key: 'admin',
+  id: 'discardDeadLetter',
+  tag: 'Administration',
+  summary: 'Discard a dead letter',
+  description: 'For good. The event itself stays in the log.',
+  parameters: [idInPath],
+  answers: { 204: { description: 'It is gone.' } },
+  problems: ['unknown_dead_letter', 'log_unavailable'],
+  handle:
+    ({ admin: { bus } }: AdminGroup) =>
+    async (c) => {
+      if (!(await bus.deadLetters.discard(readId(c)))) throw new Refusal('unknown_dead_letter');
+      return answerEmpty(c, 204);
     },
 });
 
@@ -72,15 +115,25 @@ export const redriveDeadLetter = defineRoute({
   tag: 'Administration',
   summary: 'Send a dead letter to its consumer again',
   description: 'One that still cannot be read comes back as another dead letter.',
-  parameters: [inPath('id', 'Of the dead letter.', z.int().min(1).max(999_999_999_999_999))],
+  parameters: [idInPath],
   answers: { 202: json('It is on its way.', z.object({ id: z.int() })) },
   problems: ['unknown_dead_letter', 'log_unavailable'],
   handle:
     ({ admin: { bus } }: AdminGroup) =>
     async (c) => {
-      const sent = c.req.param('id') ?? '';
-      const id = /^[1-9]\d{0,14}$/.test(sent) ? Number(sent) : undefined;
-      if (id === undefined || !(await bus.deadLetters.redrive(id))) throw new Refusal('unknown_dead_letter');
+      const id = readId(c);
+      if (!(await bus.deadLetters.redrive(id))) throw new Refusal('unknown_dead_letter');
       return answer(c, { status: 202, body: { id } });
     },
 });
+
+/** @throws Refusal unknown_dead_letter */
+function readId(c: Ctx): number {
+  const sent = c.req.param('id') ?? '';
+  if (!/^[1-9]\d{0,14}$/.test(sent)) throw new Refusal('unknown_dead_letter');
+  return Number(sent);
+}
+
+function viewOf({ parkedAt, ...letter }: DeadLetter): z.infer<typeof DeadLetterView> {
+  return { ...letter, parked_at: parkedAt };
+}

@@ -13,6 +13,10 @@ export interface KeyLimits {
   readonly jobId?: string | undefined;
 }
 
+export function isLimited({ actions, metadata, jobId }: KeyLimits): boolean {
+  return actions !== undefined || metadata !== undefined || jobId !== undefined;
+}
+
 /** What a route is about, for a key with limits. */
 type About =
   /** The action in its path, and the job in its query. */
@@ -40,8 +44,8 @@ export function createKeyLimits(deps: FindJobDeps): (about: About, handler: Tena
     if (about === 'nothing') return handler;
     return async (c, caller) => {
       const { only, tenantId } = caller;
-      const { actions, metadata, jobId } = only;
-      if (!actions && !metadata && jobId === undefined) return handler(c, caller);
+      const { actions, jobId } = only;
+      if (!isLimited(only)) return handler(c, caller);
       if (about === 'all') throw new Refusal('forbidden', { detail: 'The key is for some jobs only.' });
       if (about === 'job') await assertOwnJob(c.req.param('job_id'), tenantId, only);
       else {

@@ -9,6 +9,7 @@ export const COMPONENT_NAMES = [
   'ResultLink',
   'Tenant',
   'TenantRequest',
+  'OwnLimits',
   'TenantDeletion',
   'RebuildProgress',
   'VerifyReport',

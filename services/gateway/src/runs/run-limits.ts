@@ -21,12 +21,18 @@ export interface RunLimits {
     request: () => Promise<T>,
     newest: (requested: T) => number | undefined,
   ): Promise<T>;
+  /** What the tenant may have, as far as this gateway knows. */
+  of(tenantId: string): Tenant | undefined;
+  /** How many of its jobs are queued; undefined if the scheduler does not say. */
+  queued(tenantId: string): Promise<number | undefined>;
   /** How large a body of the tenant may be. */
   bodyLimits(tenantId: string, gateways: BodyLimits): BodyLimits;
 }
 
 /** How old an answer of the scheduler may be. */
 const FRESH_MS = 20;
+/** An older answer is no longer told. */
+const SAID_MS = 5_000;
 const NOTHING = { queued: 0, backlogMs: 0 };
 
 interface Count {
@@ -121,6 +127,13 @@ export function createRunLimits({
       } finally {
         count.inFlight -= jobs;
       }
+    },
+    of: (tenantId) => tenants.peek(tenantId),
+    async queued(tenantId) {
+      const count = countOf(tenantId);
+      count.asking ??= ask(count, tenantId);
+      await count.asking;
+      return performance.now() - count.saidMs < SAID_MS ? count.usage.queued : undefined;
     },
     bodyLimits(tenantId, gateways) {
       const own = tenants.peek(tenantId)?.limits?.max_body_bytes;

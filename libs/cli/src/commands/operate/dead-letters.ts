@@ -1,19 +1,21 @@
 import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
-import { shellWord, table } from '../../output/text.ts';
+import { facts, shellWord, table } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
 import { readCount, readOneOrMore } from '../../settings/read-values.ts';
 
+interface DeadLetter {
+  readonly id: number;
+  readonly consumer: string;
+  readonly subject: string;
+  readonly version: number;
+  readonly reason: string;
+  readonly parked_at: string;
+}
+
 interface DeadLetters {
-  readonly dead_letters: readonly {
-    readonly id: number;
-    readonly consumer: string;
-    readonly subject: string;
-    readonly version: number;
-    readonly reason: string;
-    readonly parked_at: string;
-  }[];
+  readonly dead_letters: readonly DeadLetter[];
   readonly next_after: number | null;
 }
 
@@ -28,6 +30,16 @@ export function addDeadLetters(program: Command, bind: Bind): void {
     .option('--after <id>', 'only those after this one', readCount)
     .option('--limit <count>', 'maximum number (1-200)', readOneOrMore, 50)
     .action(bind(list));
+  deadLetters
+    .command('show')
+    .description('show one with its whole body')
+    .argument('<id>', 'the dead letter', readOneOrMore)
+    .action(bind(show));
+  deadLetters
+    .command('discard')
+    .description('remove one for good; the event itself stays in the log')
+    .argument('<id>', 'the dead letter', readOneOrMore)
+    .action(bind(discard));
   deadLetters
     .command('redrive')
     .description('resend one to its service; if still unreadable, it returns as a new one')
@@ -50,6 +62,23 @@ async function list(world: World, query: { after?: number; limit: number }): Pro
         : `\n\nnext page: errand dead-letters --after ${shellWord(String(page.next_after))}`;
     return lines + next;
   });
+  return 0;
+}
+
+async function show(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  const call = { method: 'GET', path: `/admin/dead-letters/${id}` } as const;
+  const letter = await (await world.gateway()).json<DeadLetter & { body: string }>(call);
+  const { consumer, subject, version, reason, parked_at: parked, body } = letter;
+  tell(world, letter, () => {
+    const about = facts({ id: letter.id, consumer, version, parked: local(parked), subject, reason });
+    return `${about}\n\n${body}`;
+  });
+  return 0;
+}
+
+async function discard(world: World, _: unknown, id = ''): Promise<ExitCode> {
+  await (await world.gateway()).json({ method: 'DELETE', path: `/admin/dead-letters/${id}` });
+  tell(world, { id: Number(id), discarded: true }, () => `dead letter ${id} was discarded`);
   return 0;
 }
 
