@@ -91,5 +91,6 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'deliveries',
   'tokens',
   'limits',
+  'changes',
   'events',
 ];

@@ -126,6 +126,8 @@ function runsOf({
 
 function feedOf({ bus, config, catalogue, endings, reads, now, stopping }: Parts): FeedGroup['feed'] {
   return {
+    bus,
+    stopping,
     source: createFeed({ bus, table: endings, now, stopping, reads }),
     catalogue,
     now,

@@ -13,6 +13,7 @@ import { listExecutors } from './admin/list-executors.route.ts';
 import { cancelRebuild, getRebuild, startRebuild } from './admin/rebuild.route.ts';
 import { getTenant, listTenants, pauseTenant, putTenant, resumeTenant } from './admin/tenants.route.ts';
 import { verify } from './admin/verify.route.ts';
+import { readChanges } from './feed/get-changes.route.ts';
 import { readFeed } from './feed/get-feed.route.ts';
 import { cancelActionJob, cancelJob } from './jobs/cancel-job.route.ts';
 import { downloadInput } from './jobs/get-input.route.ts';
@@ -57,6 +58,7 @@ export const routes = [
   cancelJob,
   retryJob,
   readFeed,
+  readChanges,
   listActions,
   getAction,
   createWebhook,

@@ -59,6 +59,8 @@ export interface AuditReader {
    * @throws LogUnavailable
    */
   positionBefore(version: number): Promise<number>;
+  /** The first and the last position that it has, or had. @throws LogUnavailable */
+  range(): Promise<{ first: number; last: number }>;
   /** The same for the first entry that was filed at a time, in Unix milliseconds, or later. @throws LogUnavailable */
   positionAt(timeMs: number): Promise<number>;
 }
@@ -120,6 +122,11 @@ export function createAuditReader(nc: NatsConnection, jsm: JetStreamManager): Au
     },
     version: () => orUnavailable(() => versionAt('last_seq')),
     firstVersion: () => orUnavailable(() => versionAt('first_seq')),
+    range: () =>
+      orUnavailable(async () => {
+        const { state } = await jsm.streams.info(AUDIT_STREAM);
+        return { first: state.first_seq, last: state.last_seq };
+      }),
     positionBefore: (version) => orUnavailable(() => positionBefore(version)),
     positionAt: (timeMs) => orUnavailable(async () => (await sequenceAt(jsm, AUDIT_STREAM, timeMs)) - 1),
   };

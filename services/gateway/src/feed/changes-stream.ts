@@ -1,0 +1,129 @@
+import type { AuditEntry, Bus, StoredEvent } from '@errand/bus';
+import { jobEventsOf, storedSubject } from '@errand/contracts';
+import { eventView } from '../jobs/history/event-view.ts';
+
+/*
+ * What happens to a tenant's jobs, as server-sent events (WHATWG HTML, 9.2). `id` is the event's place in the audit log,
+ * where a reader that comes back goes on.
+ *
+ * The log's announcements only say that there is something to read, and the audit log says what: a reader gets each event
+ * once and in order, also over reconnections. Nothing is queued for it.
+ */
+
+export interface ChangesDeps {
+  readonly bus: {
+    readonly jobs: Pick<Bus['jobs'], 'onStored'>;
+    readonly audit: Pick<Bus['audit'], 'read'>;
+  };
+  readonly heartbeatMs: number;
+  readonly stopping: AbortSignal;
+}
+
+const encoder = new TextEncoder();
+const PAGE_SIZE = 200;
+/** Reads are as far apart at least, so that a busy tenant's reader costs few. */
+const READ_EVERY_MS = 200;
+/** The audit log has what was announced after a fraction of a second, unless its tenant was deleted meanwhile. */
+const LAG_MS = 50;
+const LONGEST_LAG_MS = 5_000;
+
+export function changesStream(
+  { bus, heartbeatMs, stopping }: ChangesDeps,
+  { tenantId, after, signals }: { tenantId: string; after: number; signals: readonly AbortSignal[] },
+): ReadableStream<Uint8Array> {
+  const over = AbortSignal.any([...signals, stopping]);
+  let position = after;
+  let seen = 0;
+  let told = 0;
+  let toldAt = 0;
+  let isUnsure = true;
+  let wake = () => {};
+  let readAt = Number.NEGATIVE_INFINITY;
+  let beatAt = performance.now() + heartbeatMs;
+  let head = `retry: 2000\nid: ${position}\n\n`;
+  const stopListening = bus.jobs.onStored(storedSubject(jobEventsOf(tenantId)), {
+    onEvent({ version }: StoredEvent) {
+      told = Math.max(told, version);
+      toldAt = performance.now();
+      wake();
+    },
+    onGap() {
+      isUnsure = true;
+      wake();
+    },
+  });
+
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        over.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      over.addEventListener('abort', done, { once: true });
+      wake = done;
+    });
+
+  /** A page of what there is behind the position. */
+  async function read(): Promise<string> {
+    isUnsure = false;
+    readAt = performance.now();
+    const pages = bus.audit.read({ tenantId, afterPosition: position, pageSize: PAGE_SIZE });
+    for await (const { entries, remaining } of pages) {
+      if (remaining > 0) isUnsure = true;
+      position = entries.at(-1)?.position ?? position;
+      seen = Math.max(seen, entries.at(-1)?.version ?? 0);
+      return entries.map(frame).join('');
+    }
+    return '';
+  }
+
+  /** The next piece of the stream, or undefined at its end. */
+  async function next(): Promise<string | undefined> {
+    for (;;) {
+      if (over.aborted) return undefined;
+      const nowMs = performance.now();
+      if (head !== '') {
+        const piece = head;
+        head = '';
+        return piece;
+      }
+      if (isUnsure || told > seen) {
+        const waitMs = readAt + (isUnsure ? 0 : READ_EVERY_MS) - nowMs;
+        if (waitMs > 0) await pause(waitMs);
+        const piece = over.aborted ? '' : await read();
+        if (piece !== '') return piece;
+        if (nowMs - toldAt > LONGEST_LAG_MS) seen = told;
+        else if (told > seen) await pause(LAG_MS);
+        continue;
+      }
+      if (nowMs >= beatAt) {
+        beatAt = nowMs + heartbeatMs;
+        return `id: ${position}\n\n`;
+      }
+      await pause(beatAt - nowMs);
+    }
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const piece = await next().catch(() => undefined);
+        if (piece !== undefined) return controller.enqueue(encoder.encode(piece));
+        stopListening();
+        controller.close();
+      },
+      cancel: stopListening,
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** What cannot be read is passed over; it is a dead letter. */
+function frame({ decoded, position }: AuditEntry): string {
+  if (decoded.kind !== 'event') return '';
+  const { ref, event } = decoded.recorded;
+  const change = { job_id: ref.jobId, action: ref.action, event: eventView(decoded.recorded) };
+  return `id: ${position}\nevent: ${event.type}\ndata: ${JSON.stringify(change)}\n\n`;
+}
