@@ -118,7 +118,6 @@ export {
   ALL_JOB_EVENTS,
   auditSubjects,
   CONFIG_BEGUN,
-  CONFIG_FOUND,
   commandSubject,
   configSubject,
   configSubjects,

@@ -26,6 +26,7 @@ function open(after?: string) {
   let text = '';
   const headers = {
     authorization: `Bearer ${gateway.apiKey}`,
+    accept: 'text/event-stream',
     ...(after === undefined ? {} : { 'last-event-id': after }),
   };
   const opened = fetch(gateway.url + CHANGES, { headers, signal: stop.signal });
@@ -84,12 +85,24 @@ test('what happens to all jobs comes once and in order, without inputs, also to 
 test('other tenants see nothing of it, and a stream ends with its key', async () => {
   await gateway.call('/admin/tenants/other', { method: 'PUT', token: 'an-admin-key-for-tests' });
   const { api_key: token, key_id } = await gateway.createKey('other', 'k');
-  const headers = { authorization: `Bearer ${token}` };
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
   const stream = await fetch(`${gateway.url}/v2/tenants/other/changes`, { headers });
   const told = stream.text().catch(() => '');
   await runJob();
   await gateway.call(`/admin/keys/${key_id}`, { method: 'DELETE', token: 'an-admin-key-for-tests' });
   expect(await told).not.toContain('event:');
+});
+
+test('a page says what happened behind a place, and where to go on', async () => {
+  const { next } = (await gateway.call(CHANGES)).json;
+  expect((await gateway.call(`${CHANGES}?after=${next}`)).json).toEqual({ changes: [], next });
+  const { job_id } = await runJob();
+  const page = await waitUntil(async () => {
+    const { json } = await gateway.call(`${CHANGES}?after=${next}`);
+    return json.changes.length === 3 ? json : undefined;
+  });
+  expect(page.changes.map((change: { job_id: string }) => change.job_id)).toEqual([job_id, job_id, job_id]);
+  expect((await gateway.call(`${CHANGES}?after=${page.next}`)).json.changes).toEqual([]);
 });
 
 test('a place that there is not, or is no place, is refused', async () => {

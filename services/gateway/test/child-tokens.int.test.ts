@@ -95,6 +95,16 @@ test('a child token ends at its time, and no later than its parent', async () =>
   gateway.shiftMs = 0;
 });
 
+test('a stream ends with the token that opened it', async () => {
+  const { api_key: parent } = await makeKey();
+  const token = await makeToken(parent, { scopes: ['feed:read'], ttl_s: 1 });
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
+  const stream = await fetch(`${gateway.url}/v2/tenants/acme/changes`, { headers });
+  expect(stream.status).toBe(200);
+  await stream.text().catch(() => {});
+  expect((await gateway.call('/v2/tenants/acme/actions', { token })).status).toBe(401);
+});
+
 test('only a key makes child tokens, and of its own scopes only', async () => {
   const { api_key: parent } = await makeKey({ scopes: ['keys:write', 'jobs:read'] });
   const wrong = await gateway.call(TOKENS, {

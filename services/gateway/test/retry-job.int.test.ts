@@ -69,6 +69,24 @@ test('a retry may have another input and metadata, which are checked like those 
   expect([odd.status, odd.json.errors[0].pointer]).toEqual([422, '#/inputs']);
 });
 
+test("a retry with another input has that input's concurrency keys, and one without keeps the job's", async () => {
+  const keys = [{ name: 'who', pointer: '/name', limit: 1 }];
+  await gateway.announce({ ...SIMULATE, name: 'keyed', concurrency_keys: keys });
+  const path = RUN_PATH.replace('simulate', 'keyed');
+  await waitUntil(async () => (await gateway.call('/v2/tenants/acme/actions/keyed')).status === 200);
+  const body = { tilt_deg: 1, name: 'a', _job: { concurrency_keys: { who: 'set' } } };
+  const first = (await gateway.call(path, { body })).json;
+  await gateway.call(first.links.cancel, { method: 'POST' });
+  const requested = async (options: object) => {
+    const { job_id } = (await retry(first, options)).json;
+    const [recorded] = await gateway.bus.jobs.read({ tenantId: TENANT, jobId: job_id });
+    return recorded?.event.data;
+  };
+  expect(await requested({})).toMatchObject({ concurrency: [{ name: 'who', value: 'set', limit: 1 }] });
+  const other = { body: { input: { tilt_deg: 1, name: 'b' } } };
+  expect(await requested(other)).toMatchObject({ concurrency: [{ name: 'who', value: 'b', limit: 1 }] });
+});
+
 test("a retry by a key with a filter keeps to the key's entries", async () => {
   const first = await runToEnd();
   const path = `/admin/tenants/${TENANT}/keys`;

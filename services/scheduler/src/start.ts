@@ -66,10 +66,12 @@ export async function startScheduler(
 
   /** What executors of version 1 have announced. Their records are read again and again. */
   const oldActions = new Set<string>();
-  let relimit: (tenantId: string) => void = () => {};
+  let onTenant: (tenantId: string, tenant: Tenant | undefined) => void = () => {};
   let registry: ContractRegistry | undefined;
   let executors: Heartbeats | undefined;
-  const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, (tenantId) => relimit(tenantId));
+  const tenants = await bus.buckets.watch(BUCKETS.tenants, Tenant, (tenantId, tenant) =>
+    onTenant(tenantId, tenant),
+  );
   resources.defer(() => tenants.close());
   let turns: TurnKeeper | undefined;
   let window: WindowState = { neededAgeMs: 0, pin: 'scheduler' };
@@ -96,7 +98,11 @@ export async function startScheduler(
       );
     },
   });
-  relimit = open.turns.relimit;
+  onTenant = (tenantId, tenant) => {
+    open.turns.relimit(tenantId);
+    // Its events were removed, so no ending of its jobs may ever come.
+    if (!tenant) open.doubt(tenantId);
+  };
   const rates = createRunRates((tenantId) => tenants.peek(tenantId)?.limits?.runs_per_second);
   /** Whether all up to a version is known, now or in a moment. */
   async function hasRead(version: number): Promise<boolean> {
@@ -136,7 +142,7 @@ export async function startScheduler(
         if (decoded.kind !== 'event') return;
         open.take(decoded.recorded, { storedMs, isHeld: isHeldSubject(subject) });
       },
-      onMissed: open.doubt,
+      onMissed: () => open.doubt(),
       onCaughtUp() {
         isCaughtUp = true;
         log.info({ waiting: open.waiting() }, 'log_read');

@@ -10,7 +10,7 @@ import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { deleteAfter, putAfter } from '../buckets/entries.ts';
 import { readPages } from '../read/read-pages.ts';
-import type { ConfigEntry, ConfigReader, ConfigWriter } from './config-log.ts';
+import type { ConfigReader, ConfigWriter } from './config-log.ts';
 import { CONFIG_BUCKETS, configDigest, configKey, configResource } from './config-resources.ts';
 
 /** Something configured that is not as it was recorded. */
@@ -34,11 +34,12 @@ export interface ConfigCheck {
 interface Recorded {
   readonly resource: ConfigResource;
   /** Those that were not withdrawn, oldest first. */
-  readonly changes: { readonly entry: ConfigEntry; readonly change: ConfigChange }[];
+  readonly changes: { readonly position: number; readonly filedMs: number; readonly change: ConfigChange }[];
 }
 
 interface Stored {
-  readonly resource: ConfigResource;
+  /** Undefined for what was deleted, if it does not say any more whose it was. */
+  readonly resource: ConfigResource | undefined;
   /** Undefined for what was deleted. */
   readonly data: Uint8Array | undefined;
   readonly digest: string | null;
@@ -55,21 +56,20 @@ export function createConfigCheck(
   /** What is recorded, by subject. */
   async function readRecorded(tenantId: string | undefined): Promise<Map<string, Recorded>> {
     const recorded = new Map<string, Recorded>();
-    for await (const entry of log.read({ tenantId })) {
-      const { change } = entry;
+    for await (const { subject, position, filedMs, change } of log.read({ tenantId })) {
       if (!change) continue;
-      const known = recorded.get(entry.subject) ?? { resource: resourceOf(change), changes: [] };
-      recorded.set(entry.subject, known);
-      if (change.change !== 'withdrawn') known.changes.push({ entry, change });
+      const known = recorded.get(subject) ?? { resource: resourceOf(change), changes: [] };
+      recorded.set(subject, known);
+      if (change.change !== 'withdrawn') known.changes.push({ position, filedMs, change });
       else {
-        const at = known.changes.findIndex(({ entry: { position } }) => position === change.withdraws);
+        const at = known.changes.findIndex((each) => each.position === change.withdraws);
         if (at !== -1) known.changes.splice(at, 1);
       }
     }
     return recorded;
   }
 
-  /** What is stored, by subject. What was deleted may not say any more whose it was, and is left out then. */
+  /** What is stored, or was deleted, by `placeOf`. */
   async function readStored(): Promise<Map<string, Stored>> {
     const stored = new Map<string, Stored>();
     for (const kind of CONFIG_KINDS) {
@@ -89,10 +89,9 @@ export function createConfigCheck(
         for (const { position, read } of messages) {
           const { key, data } = read;
           const value = data && parsed(data);
-          const resource = configResource(kind, key, value);
-          if (!resource) continue;
           const digest = configDigest(kind, value);
-          stored.set(configSubject(resource), { resource, data, digest, revision: position });
+          const resource = configResource(kind, key, value);
+          stored.set(`${kind} ${key}`, { resource, data, digest, revision: position });
         }
       }
     }
@@ -106,7 +105,7 @@ export function createConfigCheck(
   ): Promise<void> {
     const last = changes.at(-1);
     if (!last) return;
-    const { entry, change } = last;
+    const { position, change } = last;
     const { revision = 0, digest = null } = stored ?? {};
     const isUnmade =
       revision === change.from_revision
@@ -116,7 +115,7 @@ export function createConfigCheck(
     const { from_revision, digest_before, digest_after } = change;
     await log.record(resource, {
       change: 'withdrawn',
-      withdraws: entry.position,
+      withdraws: position,
       actor,
       from_revision,
       digest_before,
@@ -136,7 +135,7 @@ export function createConfigCheck(
 
   async function recordFound(actor: string, stored: Iterable<Stored>): Promise<void> {
     for (const { resource, digest, revision } of stored) {
-      if (digest === null) continue;
+      if (digest === null || !resource) continue;
       const found = { actor, from_revision: revision, digest_before: null, digest_after: digest };
       await log.record(resource, { change: 'found', ...found }, true);
     }
@@ -146,11 +145,11 @@ export function createConfigCheck(
     async settle({ actor, now, minAgeMs }) {
       const recorded = await readRecorded(undefined);
       const stored = await readStored();
-      for (const [subject, each] of recorded) {
+      for (const each of recorded.values()) {
         const last = each.changes.at(-1);
-        const there = stored.get(subject);
+        const there = stored.get(placeOf(each.resource));
         if (!last || last.change.digest_after === (there?.digest ?? null)) continue;
-        if (now() - last.entry.filedMs >= minAgeMs) await withdrawUnmade(actor, each, there);
+        if (now() - last.filedMs >= minAgeMs) await withdrawUnmade(actor, each, there);
       }
       await log.begin(async () => recordFound(actor, (await readStored()).values()));
     },
@@ -159,14 +158,17 @@ export function createConfigCheck(
       const recorded = await readRecorded(tenantId);
       const stored = await readStored();
       const differences: ConfigDifference[] = [];
-      for (const [subject, { resource, changes }] of recorded) {
+      for (const { resource, changes } of recorded.values()) {
+        // What it was like before may have been dropped.
+        if (changes.length === 0 && !isWhole) continue;
         const wanted = changes.at(-1)?.change.digest_after ?? null;
-        const found = stored.get(subject)?.digest ?? null;
+        const found = stored.get(placeOf(resource))?.digest ?? null;
         if (wanted !== found) differences.push({ resource, detail: detailOf(wanted, found) });
       }
-      for (const [subject, { resource, digest }] of isWhole ? stored : []) {
+      for (const { resource, digest } of isWhole ? stored.values() : []) {
+        if (!resource || digest === null) continue;
         const isWanted = tenantId === undefined || resource.tenantId === tenantId;
-        if (isWanted && digest !== null && !recorded.has(subject)) {
+        if (isWanted && !recorded.has(configSubject(resource))) {
           differences.push({ resource, detail: 'it is there, and nobody is recorded to have made it' });
         }
       }
@@ -188,6 +190,11 @@ function detailOf(wanted: string | null, found: string | null): string {
   if (found === null) return 'it is gone, and nobody is recorded to have deleted it';
   if (wanted === null) return 'it is there, and is recorded as deleted';
   return 'it is not as it was last recorded';
+}
+
+/** Kind and key, under which a resource is stored also once it was deleted. */
+function placeOf(resource: ConfigResource): string {
+  return `${resource.kind} ${configKey(resource)}`;
 }
 
 function resourceOf({ kind, tenant_id, resource_id }: ConfigChange): ConfigResource {

@@ -1,17 +1,19 @@
 import { randomUUIDv7 } from 'node:crypto';
 import {
+  BUCKETS,
   CONFIG_BEGUN,
-  CONFIG_FOUND,
   CONFIG_STREAM,
   type ConfigChange,
   ConfigChanged,
   type ConfigResource,
   configSubject,
   configSubjects,
+  LogPosition,
 } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { GUARD_SEQUENCE } from '../append/append.ts';
+import { openBucket } from '../buckets/buckets.ts';
 import { JS, LogUnavailable } from '../errors.ts';
 import { orUnavailable, readPages } from '../read/read-pages.ts';
 
@@ -70,10 +72,13 @@ export function createConfigLog(nc: NatsConnection, jsm: JetStreamManager): Conf
     throw new LogUnavailable(`the change was not recorded: ${answer.error?.description}`);
   }
 
-  const holds = (subject: string) =>
+  /** It is the first entry, so it is the first that is dropped when there is no room. */
+  const holdsBegin = () =>
     orUnavailable(
-      async () => (await jsm.streams.getMessage(CONFIG_STREAM, { last_by_subj: subject })) !== null,
+      async () => (await jsm.streams.getMessage(CONFIG_STREAM, { last_by_subj: CONFIG_BEGUN })) !== null,
     );
+  /** Whether all was recorded that was there at the beginning. It is not in CONFIG, which drops its oldest. */
+  const openMarks = () => openBucket(nc, BUCKETS.positions, LogPosition);
 
   return {
     async *read({ tenantId, action, sinceMs }) {
@@ -90,10 +95,10 @@ export function createConfigLog(nc: NatsConnection, jsm: JetStreamManager): Conf
         },
       });
       for await (const { messages } of pages) {
-        for (const { read } of messages) if (!isMark(read.subject)) yield read;
+        for (const { read } of messages) if (read.subject !== CONFIG_BEGUN) yield read;
       }
     },
-    isWhole: async () => (await holds(CONFIG_BEGUN)) && (await holds(CONFIG_FOUND)),
+    isWhole: async () => (await (await openMarks()).get(CONFIG_STREAM)) !== undefined && (await holdsBegin()),
     record(resource, change, onlyFirst = false) {
       const { kind, tenantId, id } = resource;
       const event: ConfigChanged = {
@@ -108,15 +113,14 @@ export function createConfigLog(nc: NatsConnection, jsm: JetStreamManager): Conf
       return publish(configSubject(resource), event, onlyFirst);
     },
     async begin(recordFound) {
-      if (await holds(CONFIG_FOUND)) return;
+      const marks = await openMarks();
+      if (await marks.get(CONFIG_STREAM)) return;
       await publish(CONFIG_BEGUN, {}, true);
       await recordFound();
-      await publish(CONFIG_FOUND, {}, true);
+      await marks.put(CONFIG_STREAM, { version: 1 });
     },
   };
 }
-
-const isMark = (subject: string) => subject === CONFIG_BEGUN || subject === CONFIG_FOUND;
 
 function changeIn(text: string): ConfigChange | undefined {
   try {

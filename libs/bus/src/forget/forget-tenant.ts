@@ -8,6 +8,7 @@ import {
   endingsOf,
   isEndingType,
   JOBS_STREAM,
+  JobId,
   type JobRef,
   jobEventsOf,
   PAYLOADS_BUCKET,
@@ -18,6 +19,7 @@ import {
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { parkedSubject } from '../consume/dead-letters.ts';
+import type { AuditReader } from '../read/read-audit.ts';
 import { orUnavailable, readPages } from '../read/read-pages.ts';
 
 /*
@@ -35,38 +37,37 @@ export interface TenantForgetter {
   /** Stored inputs and results. */
   purgePayloads(tenantId: string): Promise<number>;
   purgeDeadLetters(tenantId: string): Promise<number>;
-  /** What the buckets have under keys with the tenant's id: marks of what was deleted. */
-  purgeMarks(tenantId: string): Promise<number>;
-  /** Recorded changes but the last one of the tenant itself. */
-  purgeConfig(tenantId: string): Promise<number>;
+  /** Whether the audit log has all that the log got so far. */
+  isAudited(version: number): Promise<boolean>;
+  /** Recorded changes of its keys and endpoints, and the marks that they were deleted. */
+  purgeParts(tenantId: string): Promise<number>;
+  /** The mark that the tenant itself was deleted, and the records of its changes before that at a position. */
+  purgeTenant(tenantId: string, deletedAt: number): Promise<void>;
 }
 
 /** A purge keeps all appends waiting, so it goes through the log by so many events at a time. */
 const PURGE_STEP = 20_000;
 const PAGE_SIZE = 1_000;
 
-export function createTenantForgetter(nc: NatsConnection, jsm: JetStreamManager): TenantForgetter {
-  async function purge(stream: string, filter: string, options: { keep?: number } = {}): Promise<number> {
-    const { purged } = await orUnavailable(() => jsm.streams.purge(stream, { filter, ...options }));
+export function createTenantForgetter(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  audit: Pick<AuditReader, 'version'>,
+): TenantForgetter {
+  async function purge(stream: string, filter: string): Promise<number> {
+    const { purged } = await orUnavailable(() => jsm.streams.purge(stream, { filter }));
     return purged;
   }
 
   async function purgeInSteps(stream: string, filter: string): Promise<number> {
-    const fromStart = { seq: 1, next_by_subj: filter };
-    const [first, last] = await orUnavailable(() =>
-      Promise.all([
-        jsm.streams.getMessage(stream, fromStart),
-        jsm.streams.getMessage(stream, { last_by_subj: filter }),
-      ]),
-    );
-    if (!first || !last) return 0;
     let purged = 0;
-    for (let seq = first.seq; seq <= last.seq; ) {
-      seq += PURGE_STEP;
-      const upTo = seq;
-      purged += (await orUnavailable(() => jsm.streams.purge(stream, { filter, seq: upTo }))).purged;
+    for (let from = 1; ; ) {
+      const wanted = { seq: from, next_by_subj: filter };
+      const next = await orUnavailable(() => jsm.streams.getMessage(stream, wanted));
+      if (!next) return purged;
+      from = next.seq + PURGE_STEP;
+      purged += (await orUnavailable(() => jsm.streams.purge(stream, { filter, seq: from }))).purged;
     }
-    return purged;
   }
 
   async function lastOf(subjects: readonly string[]): Promise<number> {
@@ -124,7 +125,9 @@ export function createTenantForgetter(nc: NatsConnection, jsm: JetStreamManager)
         for (const { read: subject } of messages) {
           const key = Buffer.from(subject.slice(subject.lastIndexOf('.') + 1), 'base64url').toString();
           if (!key.startsWith(`${tenantId}/`)) continue;
-          purged += await purge(stream, payloadSubjects.chunksOf(key.slice(key.lastIndexOf('/') + 1)));
+          const id = key.slice(key.lastIndexOf('/') + 1);
+          // Whoever writes a description chooses its name, and a wildcard would be a filter.
+          if (JobId.safeParse(id).success) purged += await purge(stream, payloadSubjects.chunksOf(id));
           purged += await purge(stream, subject);
         }
       }
@@ -149,17 +152,30 @@ export function createTenantForgetter(nc: NatsConnection, jsm: JetStreamManager)
       }
       return purged;
     },
-    async purgeMarks(tenantId) {
-      const token = TenantId.parse(tenantId);
-      const tenant = await purge(`KV_${BUCKETS.tenants}`, `$KV.${BUCKETS.tenants}.${token}`);
-      const endpoints = `$KV.${BUCKETS.webhookEndpoints}.${token}.>`;
-      return tenant + (await purge(`KV_${BUCKETS.webhookEndpoints}`, endpoints));
+    async isAudited(version) {
+      if (version === 0) return true;
+      if ((await audit.version()) >= version) return true;
+      // It had what was purged from it since.
+      const { sources = [] } = await orUnavailable(() => jsm.streams.info(AUDIT_STREAM));
+      return sources.every(({ lag }) => lag === 0);
     },
-    async purgeConfig(tenantId) {
-      const [own = '', ...others] = configSubjects({ tenantId });
-      let purged = await purge(CONFIG_STREAM, own, { keep: 1 });
-      for (const filter of others) purged += await purge(CONFIG_STREAM, filter);
+    async purgeParts(tenantId) {
+      const endpoints = `$KV.${BUCKETS.webhookEndpoints}.${TenantId.parse(tenantId)}.>`;
+      let purged = await purge(`KV_${BUCKETS.webhookEndpoints}`, endpoints);
+      const [, ...parts] = configSubjects({ tenantId });
+      for (const filter of parts) purged += await purge(CONFIG_STREAM, filter);
       return purged;
+    },
+    async purgeTenant(tenantId, deletedAt) {
+      const stream = `KV_${BUCKETS.tenants}`;
+      const filter = `$KV.${BUCKETS.tenants}.${TenantId.parse(tenantId)}`;
+      const mark = await orUnavailable(() => jsm.streams.getMessage(stream, { last_by_subj: filter }));
+      // A tenant that was made since has none.
+      if (mark?.header?.get('KV-Operation')) {
+        await orUnavailable(() => jsm.streams.purge(stream, { filter, seq: mark.seq + 1 }));
+      }
+      const [subject = ''] = configSubjects({ tenantId });
+      await orUnavailable(() => jsm.streams.purge(CONFIG_STREAM, { filter: subject, seq: deletedAt }));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { JOBS_STREAM } from '@errand/contracts';
-import { jetstream } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { askPatiently } from '../connect/ask-patiently.ts';
 import { decodeEvent } from '../read/event-codec.ts';
@@ -34,7 +34,8 @@ export interface LogFollower {
 
 const PREFETCH = 2_000;
 
-export function createLogFollower(nc: NatsConnection): LogFollower {
+export function createLogFollower(nc: NatsConnection, jsm: JetStreamManager): LogFollower {
+  const firstVersion = async () => (await jsm.streams.info(JOBS_STREAM)).state.first_seq;
   return {
     async follow({ onEvent, onCaughtUp, onMissed, signal }) {
       const consumer = await askPatiently(
@@ -48,9 +49,14 @@ export function createLogFollower(nc: NatsConnection): LogFollower {
       signal.addEventListener('abort', stop, { once: true });
       if (signal.aborted) stop();
       let last = 0;
+      /** A gap behind what is still there is that of a tenant that was deleted. */
+      async function noteGap(behind: number): Promise<void> {
+        const first = await firstVersion().catch(() => Number.POSITIVE_INFINITY);
+        if (first > behind) onMissed?.();
+      }
       for await (const message of messages) {
         const { streamSequence: version, timestampNanos } = message.info;
-        if (last > 0 && version > last + 1) onMissed?.();
+        if (last > 0 && version > last + 1) void noteGap(last);
         last = version;
         const storedMs = Math.floor(timestampNanos / 1e6);
         onEvent({ subject: message.subject, version, storedMs, decode: () => decodeEvent(message) });

@@ -56,9 +56,9 @@ export const TenantDeletion = z.object({
   tenant_id: TenantId,
   /**
    * `closing` it to callers, `canceling` its jobs, `removing` what is stored of it, again until nothing comes any more;
-   * then `deleted`.
+   * `ending`; then `deleted`.
    */
-  step: z.enum(['closing', 'canceling', 'removing', 'deleted']),
+  step: z.enum(['closing', 'canceling', 'removing', 'ending', 'deleted']),
   requested_at: Instant.nullable(),
   deleted_at: Instant.nullable(),
   /** Messages and rows that are gone so far; null once that is over. */

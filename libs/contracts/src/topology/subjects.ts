@@ -15,8 +15,7 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   config.tenant.<tenant_id>                     a change of a tenant or its limits
  *   config.<key | endpoint>.<tenant_id>.<id>      a change of one of its keys or endpoints
  *   config.action.<name>                          a change of an action
- *   config.begun                                  says that every change since then is recorded,
- *   config.found                                  and that what was there before is
+ *   config.begun                                  says that every change since then is recorded
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
  *   executors.<executor_id>                       asks an executor whether it holds a job, or tells it of a lost one
@@ -60,7 +59,6 @@ export function endingsOf(tenantId: string): string[] {
 
 export const ALL_CONFIG = 'config.>';
 export const CONFIG_BEGUN = 'config.begun';
-export const CONFIG_FOUND = 'config.found';
 
 /** Where the changes of something that is configured are recorded. */
 export function configSubject({ kind, tenantId, id }: ConfigResource): string {

@@ -247,7 +247,7 @@ export const BUCKETS = {
   webhookEndpoints: 'webhook_endpoints',
   /** SHA-256 of tenant, kind of request, place and Idempotency-Key, in hex → IdempotencyRecord. */
   idempotency: 'idempotency',
-  /** Name of a reader → LogPosition, which it writes about once a second. */
+  /** Name of a reader → LogPosition, which it writes about once a second; and `CONFIG`, once what was there is recorded. */
   positions: 'positions',
   /** Name of a service → nothing: written to see whether writes succeed. */
   probes: 'probes',

@@ -109,10 +109,17 @@ export const rotateKey = defineRoute({
         admin.now() + grace_s * 1_000,
         Date.parse(key.expires_at ?? '9999-12-31T00:00:00Z'),
       );
+      const own = admin.keys.by(ADMIN);
       if (grace_s === 0) {
-        await admin.keys.by(ADMIN).delete(keyId);
+        await own.delete(keyId);
         await admin.keyUses.forget(keyId);
-      } else await admin.keys.by(ADMIN).put(keyId, { ...key, expires_at: new Date(endMs).toISOString() });
+      } else if (
+        !(await own.change(keyId, (stored) => ({ ...stored, expires_at: new Date(endMs).toISOString() })))
+      ) {
+        // It was deleted meanwhile, and must not come back, nor must its rights.
+        await own.delete(made.key_id);
+        throw new Refusal('unknown_key');
+      }
       return answer(c, { status: 201, body: made });
     },
 });

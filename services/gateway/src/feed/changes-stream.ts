@@ -1,4 +1,4 @@
-import type { AuditEntry, Bus, StoredEvent } from '@errand/bus';
+import type { Bus, StoredEvent } from '@errand/bus';
 import { jobEventsOf, storedSubject } from '@errand/contracts';
 import { eventView } from '../jobs/history/event-view.ts';
 
@@ -69,14 +69,11 @@ export function changesStream(
   async function read(): Promise<string> {
     isUnsure = false;
     readAt = performance.now();
-    const pages = bus.audit.read({ tenantId, afterPosition: position, pageSize: PAGE_SIZE });
-    for await (const { entries, remaining } of pages) {
-      if (remaining > 0) isUnsure = true;
-      position = entries.at(-1)?.position ?? position;
-      seen = Math.max(seen, entries.at(-1)?.version ?? 0);
-      return entries.map(frame).join('');
-    }
-    return '';
+    const page = await readChangesPage(bus, { tenantId, after: position });
+    if (page.hasMore) isUnsure = true;
+    position = page.next;
+    seen = Math.max(seen, page.version);
+    return page.changes.map(frame).join('');
   }
 
   /** The next piece of the stream, or undefined at its end. */
@@ -120,10 +117,32 @@ export function changesStream(
   );
 }
 
-/** What cannot be read is passed over; it is a dead letter. */
-function frame({ decoded, position }: AuditEntry): string {
-  if (decoded.kind !== 'event') return '';
-  const { ref, event } = decoded.recorded;
-  const change = { job_id: ref.jobId, action: ref.action, event: eventView(decoded.recorded) };
-  return `id: ${position}\nevent: ${event.type}\ndata: ${JSON.stringify(change)}\n\n`;
+function frame({ id, ...change }: Change): string {
+  return `id: ${id}\nevent: ${change.event.type}\ndata: ${JSON.stringify(change)}\n\n`;
+}
+
+export interface Change {
+  readonly id: number;
+  readonly job_id: string;
+  readonly action: string;
+  readonly event: ReturnType<typeof eventView> & { readonly type: string };
+}
+
+/** What happened behind a place. What cannot be read is passed over; it is a dead letter. @throws LogUnavailable */
+export async function readChangesPage(
+  bus: ChangesDeps['bus'],
+  { tenantId, after }: { tenantId: string; after: number },
+): Promise<{ changes: Change[]; next: number; hasMore: boolean; version: number }> {
+  const pages = bus.audit.read({ tenantId, afterPosition: after, pageSize: PAGE_SIZE });
+  for await (const { entries, remaining } of pages) {
+    const changes = entries.flatMap(({ decoded, position }): Change[] => {
+      if (decoded.kind !== 'event') return [];
+      const { ref, event } = decoded.recorded;
+      const view = { ...eventView(decoded.recorded), type: event.type };
+      return [{ id: position, job_id: ref.jobId, action: ref.action, event: view }];
+    });
+    const last = entries.at(-1);
+    return { changes, next: last?.position ?? after, hasMore: remaining > 0, version: last?.version ?? 0 };
+  }
+  return { changes: [], next: after, hasMore: false, version: 0 };
 }

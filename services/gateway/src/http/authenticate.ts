@@ -52,7 +52,10 @@ export function createAuthenticator(deps: {
     return token;
   };
 
-  async function tenantCaller(c: Ctx, scope: KeyScope | 'any'): Promise<{ caller: Caller; keyId: string }> {
+  async function tenantCaller(
+    c: Ctx,
+    scope: KeyScope | 'any',
+  ): Promise<{ caller: Caller; keyId: string; endsMs?: number }> {
     const { keyId, child } = tokenOf(c);
     const tenantId = c.req.param('tenant_id') ?? '';
     if (keyId === ADMIN) {
@@ -62,20 +65,25 @@ export function createAuthenticator(deps: {
     }
     const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
-    if (!key || isOver(key, child, deps.now())) throw new Refusal('unauthorized');
+    const endsMs = endOf(key, child);
+    if (!key || endsMs <= deps.now()) throw new Refusal('unauthorized');
     if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
+    // A key that was being made while its tenant was deleted.
+    const tenant = deps.tenants.find(tenantId);
+    if (!(tenant instanceof Promise ? await tenant : tenant)) throw new Refusal('unauthorized');
     if (scope !== 'any' && !(mayDo(key.scopes, scope) && mayDo(child?.scopes, scope))) {
       throw new Refusal('forbidden', { detail: `The key does not have the scope ${scope}.` });
     }
     deps.onUse(keyId);
-    return { caller: callerOf(keyId, key, child), keyId };
+    return { caller: callerOf(keyId, key, child), keyId, endsMs };
   }
 
   return {
     asTenant: (handler, scope) => async (c) => {
-      const { caller, keyId } = await tenantCaller(c, scope);
+      const { caller, keyId, endsMs } = await tenantCaller(c, scope);
       c.env.tenantId = caller.tenantId;
-      return deps.requests.handle(c, keyId, () => handler(c, caller));
+      const lifeMs = endsMs === undefined ? Number.POSITIVE_INFINITY : endsMs - deps.now();
+      return deps.requests.handle(c, { keyId, lifeMs }, () => handler(c, caller));
     },
     asAdmin: (handler) => (c) => {
       if (tokenOf(c).keyId !== ADMIN) throw new Refusal('unauthorized');
@@ -91,9 +99,10 @@ function callerOf(id: string, key: ApiKey, child: ChildToken | undefined): Calle
   return { name, tenantId, actor: `key:${id}`, only, ...(child ? {} : { key: { id, scopes, expires_at } }) };
 }
 
-function isOver({ expires_at }: ApiKey, child: ChildToken | undefined, nowMs: number): boolean {
-  if (child && child.ends_ms <= nowMs) return true;
-  return expires_at !== undefined && Date.parse(expires_at) <= nowMs;
+/** Unix milliseconds; Infinity for a key without an end. */
+function endOf(key: ApiKey | undefined, child: ChildToken | undefined): number {
+  const ends = [key?.expires_at && Date.parse(key.expires_at), child?.ends_ms];
+  return Math.min(...ends.map((each) => each || Number.POSITIVE_INFINITY));
 }
 
 /** A list that is absent has all. */

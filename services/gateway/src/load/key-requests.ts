@@ -12,10 +12,10 @@ import { createRefusalPace } from './refusal-pace.ts';
 /** The requests under way by the keys they came with, from their authentication to the end of their answers. */
 export interface KeyRequests {
   /**
-   * Handles a request as one of its key. `c.env.keyGone` is aborted when the key is deleted, for those who wait.
+   * Handles a request as one of its key. `c.env.keyGone` is aborted when the key is deleted or has ended, for those who wait.
    * @throws Refusal too_many_requests; unauthorized for a read whose key was deleted meanwhile
    */
-  handle(c: Ctx, keyId: string, handler: () => Response | Promise<Response>): Promise<Response>;
+  handle(c: Ctx, key: KeyInUse, handler: () => Response | Promise<Response>): Promise<Response>;
   /** Counts a request of a key that was refused before it was looked at. */
   addRefused(keyId: string): void;
   /** How many open connections have brought a key. */
@@ -24,6 +24,12 @@ export interface KeyRequests {
   end(keyId: string): void;
   /** What the keys have cost lately. */
   report(): KeyUsageView;
+}
+
+interface KeyInUse {
+  readonly keyId: string;
+  /** For how many milliseconds what was sent is still valid. */
+  readonly lifeMs: number;
 }
 
 interface KeyRequest {
@@ -38,6 +44,8 @@ interface UseOfKey {
 
 /** Work that keeps the process from others, for a caller who costs most: one part of it, so many parts of rest. */
 const REST = 30;
+/** The longest time of a timer; no request lasts so long. */
+const MOST_TIMED_MS = 2 ** 31 - 1;
 /** What callers with one key may leave unread. */
 const MAX_UNREAD_BYTES = 67_108_864;
 /** Answers to those who ask for too much. */
@@ -93,7 +101,7 @@ export function createKeyRequests(options: {
   return {
     addRefused,
     connections: () => connections.size,
-    handle(c, keyId, handler) {
+    handle(c, { keyId, lifeMs }, handler) {
       const outgoing = c.env.wire?.outgoing;
       addConnection(outgoing?.req.socket);
       const use = useOf(keyId);
@@ -105,10 +113,16 @@ export function createKeyRequests(options: {
       const request: KeyRequest = { outgoing, isAnswered: false };
       open.add(request);
       c.env.pace = (work) => pace(keyId, work);
-      c.env.keyGone = gone.signal;
+      const ended = lifeMs < MOST_TIMED_MS ? new AbortController() : undefined;
+      const timer = ended && setTimeout(end, lifeMs).unref();
+      function end() {
+        ended?.abort();
+        if (request.isAnswered) outgoing?.destroy();
+      }
+      c.env.keyGone = ended ? AbortSignal.any([gone.signal, ended.signal]) : gone.signal;
       const answer = async () => {
         const response = await paced(keyId, handler);
-        if (gone.signal.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
+        if (c.env.keyGone?.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
           void response.body?.cancel();
           throw new Refusal('unauthorized');
         }
@@ -116,6 +130,7 @@ export function createKeyRequests(options: {
         return response;
       };
       return untilAnswered(c, answer, () => {
+        clearTimeout(timer);
         open.delete(request);
         const { busyMs: busy_ms, readMs: read_ms, code } = c.env;
         share.add(keyId, busy_ms);

@@ -40,6 +40,7 @@ export const COMPONENT_NAMES = [
   'DryRun',
   'Action',
   'JobEvent',
+  'JobChange',
   'JobEnding',
   'RetryRequest',
   'Problem',

@@ -84,7 +84,7 @@ export const retryJob = defineRoute({
     return answerOrReplay(c, deps.runs.idempotency, {
       caller,
       kind: 'retry',
-      readBody: () => readOptionalJsonObject(c, deps.http),
+      readBody: () => readOptionalJsonObject(c, deps.runs.limits.bodyLimits(tenantId, deps.http)),
       checkAndAccept: (readBody) => checkAndAccept(c, deps, { caller, jobId, nowMs, readBody }),
       find: (record) =>
         findAccepted(deps.jobs, { tenantId, action: undefined, jobId: record.job_id }, record),
@@ -131,7 +131,12 @@ async function checkAndAccept(
     retryOf: jobId,
     webhook: request.webhook,
     priority: request.priority,
-    concurrency: concurrencyOf(entry.contract, input, valuesOf(request.concurrency)),
+    // Another input may be of another account.
+    concurrency: concurrencyOf(
+      entry.contract,
+      input,
+      changes.input === undefined ? valuesOf(request.concurrency) : undefined,
+    ),
   };
   return acceptJob(c, deps, {
     order,

@@ -3,7 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Bus } from '@errand/bus';
 import {
   ApiKey,
+  BUCKETS,
   type JobRef,
+  KeyUse,
   PROJECTION_READER,
   Tenant,
   toJobEvent,
@@ -23,7 +25,7 @@ import { type DeletionRow, endDeletion, recordDeletion } from './deletion-rows.t
  *   canceling   jobs that have not ended are asked to, and have the grace for it
  *   removing    once all readers of the log have passed what there was: events, payloads, dead letters, rows. Again,
  *               until a look that began after the grace has found nothing more
- *   then        the tenant's own record goes, and what was recorded of changes but that
+ *   ending      the tenant's own record goes, and what was recorded of changes but that
  *
  * What appends to a job that is gone conflicts with its guard, so an executor or a scheduler that still knows of one
  * brings nothing back.
@@ -40,6 +42,7 @@ export interface DeleteTenantDeps {
 }
 
 const LOOK_MS = 500;
+const LOOKS_IN_SILENCE = 60;
 const CANCELS_AT_ONCE = 50;
 
 /** @throws LogUnavailable; the errors of Postgres; the signal's reason */
@@ -50,24 +53,31 @@ export async function deleteTenant(row: DeletionRow, deps: DeleteTenantDeps): Pr
   const isGraceOver = () => now() - beganMs >= graceMs;
   let removed = Number(row.removed);
 
-  await close(deps, { tenantId, actor });
+  // All is gone by then but its record and their traces. A record that is there again was made since.
+  if (row.step === 'ending') {
+    return (await isMadeAnew(deps, tenantId)) ? endDeletion(db, tenantId) : end(deps, { tenantId, actor });
+  }
+  await closeTenant(deps, { tenantId, actor });
   await recordDeletion(db, tenantId, { step: 'canceling', error: null });
   while ((await cancelJobs(deps, { tenantId, actor })) > 0 && !isGraceOver()) await wait();
   await recordDeletion(db, tenantId, { step: 'removing' });
   for (let isClean = false; !isClean; ) {
     const isLast = isGraceOver() && !(await isRebuilding(db));
+    const closed = await closeTenant(deps, { tenantId, actor });
     await readersHavePassed(deps, tenantId);
     const gone =
       (await forgetTenantRows(db, tenantId)) +
       (await bus.forget.purgeEvents(tenantId)) +
       (await bus.forget.purgePayloads(tenantId)) +
       (await bus.forget.purgeDeadLetters(tenantId)) +
-      (await forgetLateAttempts(db, beganMs));
+      (isLast ? await forgetLateAttempts(db, beganMs) : 0);
     removed += gone;
-    await recordDeletion(db, tenantId, { removed });
-    isClean = isLast && gone === 0;
+    // Another process may have ended it.
+    if (!(await recordDeletion(db, tenantId, { removed, error: null }))) return;
+    isClean = isLast && closed + gone === 0;
     if (!isClean) await wait();
   }
+  if (!(await recordDeletion(db, tenantId, { step: 'ending' }))) return;
   await end(deps, { tenantId, actor });
 
   async function wait(): Promise<void> {
@@ -75,24 +85,43 @@ export async function deleteTenant(row: DeletionRow, deps: DeleteTenantDeps): Pr
   }
 }
 
-/** Resolves once keys and endpoints are gone, so that nothing new is asked for. */
-async function close({ bus }: DeleteTenantDeps, who: { tenantId: string; actor: string }): Promise<void> {
+/**
+ * Marks the tenant, and removes its keys and endpoints, so that nothing new is asked for. Resolves with how many there
+ * were.
+ */
+export async function closeTenant(
+  { bus }: Pick<DeleteTenantDeps, 'bus'>,
+  who: { tenantId: string; actor: string },
+): Promise<number> {
   const { tenantId, actor } = who;
-  const [tenants, keys, endpoints] = await Promise.all([
+  const [tenants, keys, endpoints, uses] = await Promise.all([
     bus.buckets.watchRecorded('tenant', Tenant),
     bus.buckets.watchRecorded('key', ApiKey),
     bus.buckets.watchRecorded('endpoint', WebhookEndpoint),
+    bus.buckets.open(BUCKETS.keyUses, KeyUse),
   ]);
   try {
-    await tenants.by(actor).change(tenantId, (stored) => ({ ...stored, deleting: true }));
-    for (const bucket of [keys, endpoints]) {
-      for (const [key, { tenant_id }] of [...bucket.entries()]) {
-        if (tenant_id === tenantId) await bucket.by(actor).delete(key);
-      }
+    await tenants
+      .by(actor)
+      .change(tenantId, (stored) => (stored.deleting ? stored : { ...stored, deleting: true }));
+    const ownOf = (bucket: typeof keys | typeof endpoints) =>
+      [...bucket.entries()].flatMap(([key, { tenant_id }]) => (tenant_id === tenantId ? [key] : []));
+    const own = { keys: ownOf(keys), endpoints: ownOf(endpoints) };
+    for (const key of own.keys) {
+      await keys.by(actor).delete(key);
+      await uses.delete(key);
     }
+    for (const key of own.endpoints) await endpoints.by(actor).delete(key);
+    return own.keys.length + own.endpoints.length;
   } finally {
     for (const bucket of [tenants, keys, endpoints]) bucket.close();
   }
+}
+
+async function isMadeAnew({ bus }: DeleteTenantDeps, tenantId: string): Promise<boolean> {
+  const tenants = await bus.buckets.open(BUCKETS.tenants, Tenant);
+  const stored = await tenants.get(tenantId);
+  return stored !== undefined && !stored.deleting;
 }
 
 /** Asks the jobs to end that have not. Resolves with how many there were. */
@@ -131,13 +160,21 @@ async function cancelJobs(
 /** Resolves once nobody makes rows any more of what the log has of the tenant, and the audit log has all of it. */
 async function readersHavePassed({ db, bus, signal }: DeleteTenantDeps, tenantId: string): Promise<void> {
   const { event, ending } = await bus.forget.lastVersions(tenantId);
-  for (;;) {
-    const [projected = event, told = ending, filed] = await Promise.all([
+  for (let looks = 1; ; looks++) {
+    const [projected = event, told = ending, isAudited] = await Promise.all([
       readLogPosition(db, PROJECTION_READER.name),
       readLogPosition(db, WEBHOOKS_READER.name),
-      bus.audit.version(),
+      bus.forget.isAudited(event),
     ]);
-    if (projected >= event && told >= ending && filed >= event) return;
+    const behind = [
+      ...(projected < event ? ['the projection'] : []),
+      ...(told < ending ? ['the webhooks service'] : []),
+      ...(isAudited ? [] : ['the audit log']),
+    ];
+    if (behind.length === 0) return;
+    if (looks === LOOKS_IN_SILENCE) {
+      await recordDeletion(db, tenantId, { error: `it waits for ${behind.join(' and ')} to read the log` });
+    }
     await pause(LOOK_MS, undefined, { signal });
   }
 }
@@ -152,13 +189,18 @@ async function end(
   { db, bus }: DeleteTenantDeps,
   { tenantId, actor }: { tenantId: string; actor: string },
 ): Promise<void> {
+  // While its record is there, nobody makes it anew.
+  await bus.forget.purgeParts(tenantId);
   const tenants = await bus.buckets.watchRecorded('tenant', Tenant);
   try {
     await tenants.by(actor).delete(tenantId);
   } finally {
     tenants.close();
   }
-  await bus.forget.purgeMarks(tenantId);
-  await bus.forget.purgeConfig(tenantId);
+  let deletedAt = 0;
+  for await (const { change, position } of bus.config.read({ tenantId })) {
+    if (change?.kind === 'tenant' && change.change === 'deleted') deletedAt = position;
+  }
+  await bus.forget.purgeTenant(tenantId, deletedAt);
   await endDeletion(db, tenantId);
 }

@@ -30,17 +30,23 @@ export function readDeletion(db: Db, tenantId: string): Promise<DeletionRow | un
   return db.selectFrom('tenant_deletion').selectAll().where('tenant_id', '=', tenantId).executeTakeFirst();
 }
 
-/** The one that was asked for first. */
-export function nextDeletion(db: Db): Promise<DeletionRow | undefined> {
-  return db.selectFrom('tenant_deletion').selectAll().orderBy('requested_at').limit(1).executeTakeFirst();
+/** In the order in which they were asked for. */
+export function listDeletions(db: Db): Promise<DeletionRow[]> {
+  return db.selectFrom('tenant_deletion').selectAll().orderBy('requested_at').execute();
 }
 
+/** False if it is over. */
 export async function recordDeletion(
   db: Db,
   tenantId: string,
   change: Partial<Pick<DeletionRow, 'step' | 'removed' | 'error'>>,
-): Promise<void> {
-  await db.updateTable('tenant_deletion').set(change).where('tenant_id', '=', tenantId).execute();
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('tenant_deletion')
+    .set(change)
+    .where('tenant_id', '=', tenantId)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 export async function endDeletion(db: Db, tenantId: string): Promise<void> {

@@ -1,12 +1,13 @@
 import type { ProjectionHandlers } from '@errand/bus';
 import { openSession } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
-import { type DeleteTenantDeps, deleteTenant } from './delete-tenant.ts';
+import { closeTenant, type DeleteTenantDeps, deleteTenant } from './delete-tenant.ts';
 import {
   beginDeletion,
+  type DeletionRow,
   deletionOf,
+  listDeletions,
   lockDeletions,
-  nextDeletion,
   readDeletion,
   recordDeletion,
 } from './deletion-rows.ts';
@@ -39,6 +40,8 @@ export function createDeletions(deps: DeletionsDeps): Deletions {
       async delete_tenant({ tenant_id: tenantId, actor }) {
         const row = await beginDeletion(db, { tenantId, actor, nowMs: now() });
         log.info({ tenant_id: tenantId, actor }, 'tenant_deletion_asked');
+        // Whoever is told of it has no key that works any more.
+        await closeTenant(deps, { tenantId, actor });
         void look();
         return row ? { kind: 'known', deletion: deletionOf(row) } : { kind: 'none' };
       },
@@ -53,21 +56,29 @@ export function createDeletions(deps: DeletionsDeps): Deletions {
 async function workOnAll(deps: DeletionsDeps): Promise<void> {
   const { db, databaseUrl, log, signal } = deps;
   try {
-    if (!(await nextDeletion(db))) return;
+    if ((await listDeletions(db)).length === 0) return;
     await using session = await openSession({ url: databaseUrl, name: 'errand-deletion' });
     if (!(await lockDeletions(session.db))) return;
-    for (let row = await nextDeletion(db); row && !signal.aborted; row = await nextDeletion(db)) {
-      const about = { tenant_id: row.tenant_id };
-      try {
-        await deleteTenant(row, deps);
-        log.info(about, 'tenant_deleted');
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        if (!signal.aborted) await recordDeletion(db, row.tenant_id, { error: reason }).catch(() => {});
-        throw error;
-      }
+    for (const row of await listDeletions(db)) {
+      if (signal.aborted) return;
+      await workOn(row, deps);
     }
   } catch (err) {
     if (!signal.aborted) log.warn({ err }, 'deletion_interrupted');
+  }
+}
+
+/** One that fails is tried again at the next look, and keeps no other one from its turn. */
+async function workOn(row: DeletionRow, deps: DeletionsDeps): Promise<void> {
+  const { db, log, signal } = deps;
+  const about = { tenant_id: row.tenant_id };
+  try {
+    await deleteTenant(row, deps);
+    log.info(about, 'tenant_deleted');
+  } catch (err) {
+    if (signal.aborted) return;
+    log.warn({ ...about, err }, 'deletion_interrupted');
+    const error = err instanceof Error ? err.message : String(err);
+    await recordDeletion(db, row.tenant_id, { error }).catch(() => {});
   }
 }

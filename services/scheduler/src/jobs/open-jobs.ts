@@ -78,8 +78,8 @@ export interface OpenJobs {
   onNearer(listener: () => void): void;
   /** Lets a job come again at an instant, if it has not ended. */
   putBack(jobId: string, atMs: number): void;
-  /** Lets all come once, since some that seem open may have ended. */
-  doubt(): void;
+  /** Lets all come once, or those of a tenant, since some that seem open may have ended. */
+  doubt(tenantId?: string): void;
   /** Those whose turn it is, at most `limit`. They count as released from now on, until `hold` takes that back. */
   release(limit: number): OpenJob[];
   /** Lets a job wait for its turn again that was released, unless the log has moved it since. */
@@ -127,7 +127,8 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   const queue = createTimeQueue(() => tellNearer());
   const queued = new Map<string, number>();
   let waiting = 0;
-  let isInDoubt = false;
+  /** Tenants, or all if it has `undefined`. */
+  const doubted = new Set<string | undefined>();
   const turns = createTurnQueues({ ...limits, current: (jobId) => open.get(jobId) });
 
   function set(job: OpenJob, atMs: number): void {
@@ -220,8 +221,12 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
     get: (jobId) => open.get(jobId),
     due(nowMs, limit) {
       const jobs: OpenJob[] = [];
-      if (isInDoubt) for (const jobId of open.keys()) queue.add(nowMs, jobId, true);
-      isInDoubt = false;
+      if (doubted.size > 0) {
+        for (const [jobId, { ref }] of open) {
+          if (doubted.has(undefined) || doubted.has(ref.tenantId)) queue.add(nowMs, jobId, true);
+        }
+        doubted.clear();
+      }
       while (jobs.length < limit) {
         const entry = queue.takeUntil(nowMs);
         if (!entry) break;
@@ -234,15 +239,15 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       }
       return jobs;
     },
-    nextAtMs: () => (isInDoubt ? Number.NEGATIVE_INFINITY : queue.nearest()),
+    nextAtMs: () => (doubted.size > 0 ? Number.NEGATIVE_INFINITY : queue.nearest()),
     onNearer(listener) {
       tellNearer = listener;
     },
     putBack(jobId, atMs) {
       if (open.has(jobId)) queue.add(atMs, jobId, true);
     },
-    doubt() {
-      isInDoubt = true;
+    doubt(tenantId) {
+      doubted.add(tenantId);
       tellNearer();
     },
     release: (limit) => {

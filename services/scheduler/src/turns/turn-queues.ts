@@ -61,7 +61,7 @@ const KNOWN_FROM = 20;
 /** Jobs of a pool that were released and have not begun: enough that no executor waits for a release. */
 export const MOST_RELEASED = 16;
 /** Of jobs that take longer than this, a share of those that run: whoever comes to the executors directly waits behind them. */
-const LONG_MS = 5_000;
+const LONG_MS = 30_000;
 const SHARE_OF_LONG = 1 / 4;
 /** How long a job is taken to run before one of its pool has. */
 const FIRST_GUESS_MS = 1_000;
