@@ -29,6 +29,7 @@ test('if they fit, the limits are the defaults of the services', () => {
     jobsMaxBytes: 10 * GB,
     payloadsMaxBytes: 5 * GB,
     deadLettersMaxBytes: GB,
+    configMaxBytes: 0.1 * GB,
     auditMaxBytes: 0,
   });
 });

@@ -11,12 +11,18 @@ import { type DataFolder, readJson, writeJson } from './data-folder.ts';
  * a stream may lose what it holds.
  *
  *   of the disk      half of what is free goes to the log; the rest is for Postgres, logs and everything else
- *   of that half     38 % JOBS, 40 % the audit log, 16 % payloads, 6 % dead letters
+ *   of that half     38 % JOBS, 40 % the audit log, 16 % payloads, 5 % dead letters, 1 % records of changes
  *   at most          the services' own defaults; where all of these fit, the audit log has no limit
  */
 
 const LOG_SHARE = 0.5;
-const SHARES = { jobsMaxBytes: 0.38, auditMaxBytes: 0.4, payloadsMaxBytes: 0.16, deadLettersMaxBytes: 0.06 };
+const SHARES = {
+  jobsMaxBytes: 0.38,
+  auditMaxBytes: 0.4,
+  payloadsMaxBytes: 0.16,
+  deadLettersMaxBytes: 0.05,
+  configMaxBytes: 0.01,
+};
 const DEFAULTS: LogSizes = parseConfig(sizeSettings(), {});
 /** Share of Postgres' write-ahead log, which by default grows to a gigabyte. */
 const WAL_SHARE = 1 / 8;
@@ -30,6 +36,7 @@ export interface LogSizes {
   readonly jobsMaxBytes: number;
   readonly payloadsMaxBytes: number;
   readonly deadLettersMaxBytes: number;
+  readonly configMaxBytes: number;
   /** 0 for no limit. */
   readonly auditMaxBytes: number;
 }
@@ -58,6 +65,7 @@ export function sizesFor(freeBytes: number): LogSizes {
     jobsMaxBytes: share('jobsMaxBytes'),
     payloadsMaxBytes: share('payloadsMaxBytes'),
     deadLettersMaxBytes: share('deadLettersMaxBytes'),
+    configMaxBytes: share('configMaxBytes'),
     auditMaxBytes: share('auditMaxBytes'),
   };
 }
@@ -79,8 +87,9 @@ export async function settleRoom(
     );
   }
   const usedBytes = await bytesIn(folder.natsDir);
-  const remembered =
-    (await readJson<Remembered>(folder.sizesFile)) ?? (await firstSizes(folder, { freeBytes, usedBytes }));
+  const stored = await readJson<Partial<Remembered>>(folder.sizesFile);
+  // A folder of 0.2.0 knows nothing of the records of changes.
+  const remembered = stored ? { ...DEFAULTS, ...stored } : await firstSizes(folder, { freeBytes, usedBytes });
   // A NATS that is somebody else's has its own disk.
   const given = givenBy(env).natsUrl === undefined ? givenSizes(env) : {};
   const sizes = { ...remembered, ...given };
@@ -127,8 +136,8 @@ export function roomText({ sizes, freeBytes }: Room): string {
 }
 
 function sizeSettings() {
-  const { jobsMaxBytes, payloadsMaxBytes, deadLettersMaxBytes, auditMaxBytes } = BUS_SETTINGS;
-  return { jobsMaxBytes, payloadsMaxBytes, deadLettersMaxBytes, auditMaxBytes };
+  const { jobsMaxBytes, payloadsMaxBytes, deadLettersMaxBytes, configMaxBytes, auditMaxBytes } = BUS_SETTINGS;
+  return { jobsMaxBytes, payloadsMaxBytes, deadLettersMaxBytes, configMaxBytes, auditMaxBytes };
 }
 
 function envOf(key: string): string {
