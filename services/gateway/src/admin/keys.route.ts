@@ -18,9 +18,9 @@ import type { AdminGroup } from './admin-group.ts';
 
 const KEY_ID = /^[0-9a-f]{64}$/;
 
+const OwnKey = ApiKey.extend({ key_id: z.string() });
 /** A key as callers read it, without its token. */
-const KeyView = named('ApiKey', ApiKey.extend({ key_id: z.string() }));
-const ListedKey = KeyView.extend({ last_used_at: Instant.nullable() });
+const ListedKey = named('ApiKey', OwnKey.extend({ last_used_at: Instant.nullable() }));
 
 const { scopes, actions } = ApiKey.shape;
 const filter = ApiKey.shape.metadata_filter.unwrap();
@@ -34,7 +34,7 @@ const KeyBody = named(
     expires_at: z.iso.datetime({ offset: true }).optional(),
   }),
 );
-const NewKey = KeyView.extend({ api_key: z.string() });
+const NewKey = OwnKey.extend({ api_key: z.string() });
 
 const READS_AT_ONCE = 50;
 const GRACE_S = 86_400;
