@@ -4,7 +4,6 @@ import { type Bus, openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, storedSubject } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { type AnotherProcess, type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
-import { inLanes } from '../harness/in-lanes.ts';
 import { readMetric } from '../harness/metrics.ts';
 import { readNumbers } from '../harness/options.ts';
 import { percentile, round } from '../harness/percentile.ts';
@@ -247,4 +246,17 @@ function printFresh(fresh: readonly Fresh[]): void {
     console.log(`${beside.padEnd(36)}${p50_ms.toFixed(1).padStart(9)}${max_ms.toFixed(1).padStart(10)}`);
   }
   console.log(`ratio of p50, many to few: ${round((many?.p50_ms ?? 0) / (few?.p50_ms ?? 1), 2)}`);
+}
+
+/** Does work for each place from 0 up to a count, for so many at a time. */
+async function inLanes(
+  count: number,
+  lanes: number,
+  work: (place: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
 }

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY } from '@errand/contracts';
-import { type Attempt, readAttempts, slotSeconds } from '../harness/attempts.ts';
 import { startBenchSystem } from '../harness/bench-system.ts';
 import { readNumbers } from '../harness/options.ts';
 import { round } from '../harness/percentile.ts';
 import { makeTenant, runAndWait, runMany, type Tenant } from '../harness/tenants.ts';
+import { type Attempt, readAttempts, slotSeconds } from './attempts.ts';
 
 /** Tenants that have more jobs than there are slots all the time. Long jobs are sent first, which takes least time. */
 const BIG = [

@@ -197,6 +197,10 @@ test('a tenant that asks for the status of jobs too often gets 429, and may stil
 test("a body above the tenant's limit is 413, and an endpoint beyond its number 409", async () => {
   await setLimits({ max_body_bytes: 20, webhook_endpoints: 0 });
   await waitUntil(async () => (await run({ _job: { metadata: { long: 'x'.repeat(50) } } })).status === 413);
+  const { links } = (await run()).json;
+  await gateway.call(links.cancel, { method: 'POST' });
+  const input = { tilt_deg: 1, name: 'a long name indeed' };
+  expect((await gateway.call(`${links.job}/retry`, { body: { input } })).status).toBe(413);
   const endpoint = await gateway.call('/v2/tenants/acme/webhooks', { body: { url: 'https://a.example/' } });
   expect(endpoint.json.code).toBe('too_many_endpoints');
   await setLimits({});

@@ -1,6 +1,7 @@
 import type { Bus, StoredEvent } from '@errand/bus';
 import { jobEventsOf, storedSubject } from '@errand/contracts';
 import { eventView } from '../jobs/history/event-view.ts';
+import { createBell } from './bell.ts';
 
 /*
  * What happens to a tenant's jobs, as server-sent events (WHATWG HTML, 9.2). `id` is the event's place in the audit log,
@@ -37,7 +38,7 @@ export function changesStream(
   let told = 0;
   let toldAt = 0;
   let isUnsure = true;
-  let wake = () => {};
+  const bell = createBell(over);
   let readAt = Number.NEGATIVE_INFINITY;
   let beatAt = performance.now() + heartbeatMs;
   let head = `retry: 2000\nid: ${position}\n\n`;
@@ -45,25 +46,13 @@ export function changesStream(
     onEvent({ version }: StoredEvent) {
       told = Math.max(told, version);
       toldAt = performance.now();
-      wake();
+      bell.ring();
     },
     onGap() {
       isUnsure = true;
-      wake();
+      bell.ring();
     },
   });
-
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        over.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      over.addEventListener('abort', done, { once: true });
-      wake = done;
-    });
 
   /** A page of what there is behind the position. */
   async function read(): Promise<string> {
@@ -88,18 +77,22 @@ export function changesStream(
       }
       if (isUnsure || told > seen) {
         const waitMs = readAt + (isUnsure ? 0 : READ_EVERY_MS) - nowMs;
-        if (waitMs > 0) await pause(waitMs);
-        const piece = over.aborted ? '' : await read();
+        // What is told meanwhile comes with the next page.
+        if (waitMs > 0) {
+          await bell.sleep(waitMs);
+          continue;
+        }
+        const piece = await read();
         if (piece !== '') return piece;
         if (nowMs - toldAt > LONGEST_LAG_MS) seen = told;
-        else if (told > seen) await pause(LAG_MS);
+        else if (told > seen) await bell.sleep(LAG_MS);
         continue;
       }
       if (nowMs >= beatAt) {
         beatAt = nowMs + heartbeatMs;
         return `id: ${position}\n\n`;
       }
-      await pause(beatAt - nowMs);
+      await bell.sleep(beatAt - nowMs);
     }
   }
 

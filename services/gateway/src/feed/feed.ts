@@ -4,6 +4,7 @@ import { endingsOf, storedSubject, type WebhookEventType } from '@errand/contrac
 import { createLimiter } from '@errand/runtime';
 import { Refusal } from '../http/problem.ts';
 import type { TenantReads } from '../load/tenant-reads.ts';
+import { createBell } from './bell.ts';
 import type { Ending, EndingsTable } from './endings-rows.ts';
 import type { FeedCursor } from './feed-query.ts';
 
@@ -96,31 +97,19 @@ export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed
       const over = AbortSignal.any([...signals, stopping]);
       let told = 0;
       let hintsLost = false;
-      let wake = () => {};
+      const bell = createBell(over);
       const stopListening = endingsOf(tenantId).map((subject) =>
         bus.jobs.onStored(storedSubject(subject), {
           onEvent: ({ version }) => {
             told = Math.max(told, version);
-            wake();
+            bell.ring();
           },
           onGap: () => {
             hintsLost = true;
-            wake();
+            bell.ring();
           },
         }),
       );
-      /** Resolves when something happens, or after a time. */
-      const pause = (ms: number) =>
-        new Promise<void>((resolve) => {
-          const done = () => {
-            clearTimeout(timer);
-            over.removeEventListener('abort', done);
-            resolve();
-          };
-          const timer = setTimeout(done, ms);
-          over.addEventListener('abort', done, { once: true });
-          wake = done;
-        });
       return {
         async next(untilMs) {
           const lookAt = performance.now() + LOOK_ANYWAY_MS;
@@ -135,12 +124,14 @@ export function createFeed({ bus, table, now, stopping, reads }: FeedDeps): Feed
               told = 0;
               return 'look';
             }
-            await pause(Math.min(told > 0 ? FLOOR_AGE_MS : LOOK_ANYWAY_MS, untilMs - nowMs, lookAt - nowMs));
+            await bell.sleep(
+              Math.min(told > 0 ? FLOOR_AGE_MS : LOOK_ANYWAY_MS, untilMs - nowMs, lookAt - nowMs),
+            );
           }
         },
         [Symbol.dispose]() {
           for (const stop of stopListening) stop();
-          wake();
+          bell.ring();
         },
       };
     },

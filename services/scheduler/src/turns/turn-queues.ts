@@ -1,6 +1,8 @@
 import type { ConcurrencyKey, QueuePlace } from '@errand/contracts';
 import { createHeap, type Heap } from '../heap.ts';
 import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
+import { createCounts } from './counts.ts';
+import { addTo, dropFirst, type Row } from './row.ts';
 
 /*
  * Whose turn it is. All jobs of a contract share its executors: they are a pool. In a pool each tenant has a flow, in a flow
@@ -110,12 +112,6 @@ interface Lane {
   readonly keys: readonly ConcurrencyKey[];
   readonly row: Row;
   isReady: boolean;
-}
-
-/** Jobs in their order. One that has moved on since is another object by now, and is passed by. */
-interface Row {
-  jobs: OpenJob[];
-  front: number;
 }
 
 /** The slot of a job that is released or running. */
@@ -488,34 +484,4 @@ function laneKey({ priority, keys }: Pick<Lane, 'priority' | 'keys'>): string {
 
 function versionAt({ row }: Lane): number {
   return row.jobs[row.front]?.version ?? 0;
-}
-
-/** Behind the others, or before them, for one that is older than the first. */
-function addTo(row: Row, job: OpenJob): void {
-  const first = row.jobs[row.front];
-  if (!first || first.version < job.version) row.jobs.push(job);
-  else if (row.front > 0) row.jobs[--row.front] = job;
-  else row.jobs.unshift(job);
-}
-
-/** So many places at the front may be empty before the rest moves up. */
-const MOVE_UP_FROM = 1_000;
-
-function dropFirst(row: Row): void {
-  row.front++;
-  if (row.front < MOVE_UP_FROM || row.front < row.jobs.length / 2) return;
-  row.jobs = row.jobs.slice(row.front);
-  row.front = 0;
-}
-
-function createCounts(): { of(name: string): number; add(name: string, by: 1 | -1): void } {
-  const counts = new Map<string, number>();
-  return {
-    of: (name) => counts.get(name) ?? 0,
-    add(name, by) {
-      const count = (counts.get(name) ?? 0) + by;
-      if (count === 0) counts.delete(name);
-      else counts.set(name, count);
-    },
-  };
 }
