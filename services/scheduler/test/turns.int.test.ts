@@ -9,6 +9,7 @@ import {
   waitUntil,
 } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { MOST_RELEASED } from '../src/turns/turn-queues.ts';
 import { inMs, openTestJobs, retrying, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
 import { openTestTenant, type TestTenant } from './test-tenant.ts';
 
@@ -187,9 +188,12 @@ test('a follower takes over from a leader that was killed, and counts what that 
 test('many held jobs are released as room comes, each once', async () => {
   const refs = await Promise.all(Array.from({ length: 100 }, () => tenant.held()));
   const done = new Set<string>();
+  // Nothing runs; later one job at a time does, of which no more than one a millisecond begin in 50 ms.
+  let most = MOST_RELEASED;
   while (done.size < refs.length) {
     const open = (await tenant.released(refs)).filter(({ jobId }) => !done.has(jobId));
-    expect(open.length).toBeLessThanOrEqual(17);
+    expect(open.length).toBeLessThanOrEqual(most + 1);
+    if (open.length > 0) most = 50;
     for (const ref of open) {
       await tenant.run(ref);
       done.add(ref.jobId);
