@@ -28,6 +28,8 @@ export interface FaultReport {
   readonly attempts: AttemptCounts & { fenced: number };
   /** From the request, or its requested start, to the ending. */
   readonly end_ms: { p50: number; p99: number; max: number };
+  /** From the last disturbance until every job had ended and every row matched the log, or until the run gave up. */
+  readonly settled_ms: number;
   /** The course of the job that took longest. */
   readonly slowest: string;
   readonly violations: Counts;
@@ -46,6 +48,7 @@ export async function reportOf(run: {
   members: readonly Member[];
   log: Log;
   violations: readonly Violation[];
+  settledMs: number;
   dir: string;
 }): Promise<FaultReport> {
   const { ledger, chaos, reading, members, violations } = run;
@@ -82,6 +85,7 @@ export async function reportOf(run: {
       fenced: await countFenced(run.dir, members),
     },
     end_ms: { p50: at(0.5), p99: at(0.99), max: at(1) },
+    settled_ms: run.settledMs,
     slowest: courseOf(ended.at(-1)?.events ?? []),
     violations: countOf(violations.map(({ kind }) => kind)),
     first_violations: violations.slice(0, SHOWN),
@@ -110,6 +114,7 @@ export function tableOf(report: FaultReport): string {
     ['fenced attempts', String(attempts.fenced)],
     ['retries', `${attempts.retries}, most attempts ${attempts.highest}`],
     ['time to end', `p50 ${endMs.p50} ms, p99 ${endMs.p99} ms, longest ${endMs.max} ms`],
+    ['time to settle', `${report.settled_ms} ms after the last disturbance`],
     ['the slowest', report.slowest],
     ['broken promises', listed(report.violations)],
   ];

@@ -12,7 +12,7 @@ export interface FaultForm {
   readonly natsKills: number;
   /** How many jobs kill their executor once, and how many do so in every attempt. */
   readonly crashes: { readonly once: number; readonly always: number };
-  /** How long all jobs may take to end once disturbances have stopped. */
+  /** When a job that has not ended counts as stranded, counted from the end of the disturbances. */
   readonly settleMs: number;
 }
 
@@ -27,7 +27,7 @@ export const FULL: FaultForm = {
   faultEveryMs: 2_000,
   natsKills: 2,
   crashes: { once: 8, always: 3 },
-  settleMs: 75_000,
+  settleMs: 300_000,
 };
 
 export const CLUSTER: FaultForm = {

@@ -49,12 +49,16 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   say(`${form.name}, seed ${seed}: ${form.jobs} jobs over ${form.spreadMs / 1_000} s; everything is ready`);
   const { ledger, chaos, reading } = await loadAndDisturb(stage, { form, seed, say });
   say('the load is over and nothing is disturbed any more');
+  const calmAt = performance.now();
   await stage.fleet.ready();
   const { log, rows } = await readWhenQuiet(stage, {
     jobs: ledger.accepted.length,
     deadlineMs: form.settleMs,
   });
-  say(`the log holds ${log.size} jobs; asking for the status of ${ledger.accepted.length}`);
+  const settledMs = Math.round(performance.now() - calmAt);
+  say(
+    `after ${settledMs} ms the log holds ${log.size} jobs; asking for the status of ${ledger.accepted.length}`,
+  );
   const summaries = await readSummaries(
     stage.client,
     ledger.accepted.map(({ jobId }) => jobId),
@@ -76,10 +80,10 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
     members: stage.fleet.members,
     log,
     violations,
+    settledMs,
     dir,
   });
-  if (!process.env.DBG && violations.length === 0)
-    resources.defer(() => rm(dir, { recursive: true, force: true }));
+  if (violations.length === 0) resources.defer(() => rm(dir, { recursive: true, force: true }));
   else say(`what the processes said is kept in ${dir}`);
   return report;
 }
