@@ -21,6 +21,19 @@ export async function ensureFirstTenant(options: {
   return { tenant_id: FIRST_TENANT_ID, api_key };
 }
 
+const SIGN_IN_TTL_S = 3_600;
+
+/** A link that opens the console once, within the hour, with all rights. */
+export async function signInLink({ url, adminKey }: { url: string; adminKey: string }): Promise<string> {
+  const path = '/admin/sign-in-codes';
+  const made = await request(`${url}${path}`, {
+    method: 'POST',
+    key: adminKey,
+    body: { ttl_s: SIGN_IN_TTL_S },
+  });
+  return url + ((await made.json()) as { path: string }).path;
+}
+
 async function keyWorks(url: string, key: string): Promise<boolean> {
   const response = await fetch(`${url}/v2/tenants/${FIRST_TENANT_ID}/actions`, {
     headers: { authorization: `Bearer ${key}` },

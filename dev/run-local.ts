@@ -6,6 +6,7 @@ import { lockFolder } from './data/folder-lock.ts';
 import { createLocalFiles, type LocalFacts, type LocalFile } from './data/local-file.ts';
 import { roomText, settleRoom } from './data/log-sizes.ts';
 import { askThisMachineDirectly } from './direct.ts';
+import { signInLink } from './first-tenant.ts';
 import { createCrew } from './process/crew.ts';
 import { whenNpmEnds } from './process/parent.ts';
 import { onStopSignals } from './process/stop-signals.ts';
@@ -97,8 +98,9 @@ async function run(launch: Launch, env: NodeJS.ProcessEnv): Promise<number> {
   })
     .then(async (facts) => {
       await files.publish(facts);
+      const consoleUrl = await signInLink({ url: facts.url, adminKey: facts.admin_key });
       const roomLine = given.natsUrl === undefined ? roomText(room) : undefined;
-      console.log(banner({ facts, folder, roomLine, suggestions: launch.suggestions(facts) }));
+      console.log(banner({ facts, consoleUrl, folder, roomLine, suggestions: launch.suggestions(facts) }));
       if (launch.tellsOfActions)
         await tellOfExecutor({
           logFile: folder.logFile('executor'),

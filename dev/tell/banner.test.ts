@@ -13,7 +13,12 @@ const FACTS = {
 };
 
 test('the banner has a run line whose body is a whole input, and does not show the admin key', () => {
-  const text = banner({ facts: FACTS, folder: FOLDER, suggestions: runLines(FACTS, REPORT_RUN) });
+  const text = banner({
+    facts: FACTS,
+    consoleUrl: 'http://127.0.0.1:8080/console/sign-in#code=c',
+    folder: FOLDER,
+    suggestions: runLines(FACTS, REPORT_RUN),
+  });
   expect(JSON.parse(/-d '(.*)'/.exec(text)?.[1] ?? '')).toEqual(REPORT_RUN.input);
   expect(text).toContain('http://127.0.0.1:8080/v2/tenants/local/reports/orders/report_export/run');
   expect(text).not.toContain(FACTS.admin_key);

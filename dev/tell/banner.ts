@@ -43,11 +43,14 @@ Get its status, with the job_id from that response:
  */
 export function banner({
   facts,
+  consoleUrl,
   folder,
   roomLine,
   suggestions,
 }: {
   facts: LocalFacts;
+  /** Signs in, once. */
+  consoleUrl: string;
   folder: DataFolder;
   roomLine?: string | undefined;
   suggestions: string;
@@ -55,6 +58,8 @@ export function banner({
   return `
 Errand is ready.
 
+  console ${consoleUrl}
+          (signs you in once, within the hour; npm run errand -- sign-in makes another link)
   url     ${facts.url}
   docs    ${facts.url}/docs
   tenant  ${facts.tenant_id}

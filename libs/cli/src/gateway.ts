@@ -13,6 +13,8 @@ import {
  */
 
 export interface Gateway {
+  /** Base of all paths, without a slash at its end. */
+  readonly base: string;
   /** The answer's JSON. @throws ErrandError, or the signal's reason */
   json<T>(request: ApiRequest): Promise<T>;
   /** The answer as it comes. Silence longer than `silenceMs` ends it. @throws as `json` does */
@@ -29,9 +31,10 @@ export function createGateway(options: {
   /** For one attempt at a call. */
   readonly timeoutMs?: number;
 }): Gateway {
-  const { base, key, signal, timeoutMs = TIMEOUT_MS } = options;
+  const { key, signal, timeoutMs = TIMEOUT_MS } = options;
+  const base = options.base.replace(/\/+$/, '');
   const transport = createTransport({
-    base: base.replace(/\/+$/, ''),
+    base,
     fetch,
     headers: mergeHeaders(undefined, { accept: 'application/json', authorization: `Bearer ${key}` }),
     timeoutMs,
@@ -39,6 +42,7 @@ export function createGateway(options: {
     retry: DEFAULT_RETRY,
   });
   return {
+    base,
     json: (request) => transport.json({ ...request, signal }),
     async *stream(request, silenceMs) {
       const answer = await transport.open({ ...request, signal });

@@ -173,6 +173,7 @@ export {
   payloadSubjects,
   redriveConsumer,
   reservedBytes,
+  SIGN_IN_CODE_MAX_S,
   streams,
   TIGHT_LOG_RATIO,
   type TopologySettings,

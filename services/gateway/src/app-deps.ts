@@ -10,6 +10,8 @@ import type { JobList } from './jobs/list/list-rows.ts';
 import type { KeyRequests } from './load/key-requests.ts';
 import type { KeyUses } from './load/key-uses.ts';
 import type { LogRoom } from './load/log-room.ts';
+import type { Sessions } from './session/session-cookie.ts';
+import type { SignInCodes } from './session/sign-in-codes.ts';
 import type { DeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import type { EndpointHealthStore } from './webhooks/endpoints/endpoint-health.ts';
 import type { EndpointBucket } from './webhooks/endpoints/endpoint-store.ts';
@@ -29,6 +31,8 @@ export interface AppDeps {
   readonly keyRequests: KeyRequests;
   readonly keyUses: KeyUses;
   readonly tokens: Tokens;
+  readonly sessions: Sessions;
+  readonly signInCodes: SignInCodes;
   readonly endpoints: EndpointBucket;
   readonly health: EndpointHealthStore;
   readonly deliveries: DeliveryLog;

@@ -6,6 +6,7 @@ import type { CatalogueEntry } from './actions/action-catalogue.ts';
 import { createLookup } from './actions/lookup.ts';
 import { measureActions } from './actions/measure-actions.ts';
 import type { AppDeps } from './app-deps.ts';
+import { mountConsole } from './console/serve-console.ts';
 import { createGroups } from './groups.ts';
 import { allowHosts } from './http/allow-hosts.ts';
 import { createAuthenticator } from './http/authenticate.ts';
@@ -40,8 +41,9 @@ function createRouter(deps: AppDeps): Hono<Env> {
   app.onError((error, c) => problemOf(error, c, log));
 
   const tenants = createLookup(withoutDeleting(tenantBucket));
-  const { asTenant, asAdmin } = createAuthenticator({
+  const { asTenant, asAdmin, whoIs } = createAuthenticator({
     tokens: deps.tokens,
+    sessions: deps.sessions,
     keys: createLookup(keys),
     tenants,
     requests: deps.keyRequests,
@@ -50,7 +52,7 @@ function createRouter(deps: AppDeps): Hono<Env> {
   });
   const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
   const describe = (entries: readonly CatalogueEntry[]) => openapiDocument({ routes, actionRoutes }, entries);
-  const groups = createGroups({ ...deps, tenants, reads, describe });
+  const groups = createGroups({ ...deps, tenants, reads, describe, whoIs });
   measureWaits(ops, groups.jobs.watch);
   measureActions(ops, deps.catalogue, deps.executors);
   measureKeyUsage(ops, () => deps.keyRequests.report());
@@ -68,6 +70,7 @@ function createRouter(deps: AppDeps): Hono<Env> {
   // CORS costs every request: it is mounted only where origins are configured.
   if (config.corsOrigins.length > 0) app.use('/v2/*', allowOrigins(config.corsOrigins));
   mountRoutes(app, others, mounted);
+  mountConsole(app);
   mountActionRoutes(app, actionRoutes, mounted);
   return app;
 }

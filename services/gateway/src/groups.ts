@@ -7,6 +7,7 @@ import type { KeysGroup } from './admin/keys-group.ts';
 import type { AppDeps } from './app-deps.ts';
 import { createFeed } from './feed/feed.ts';
 import type { FeedGroup } from './feed/feed-group.ts';
+import type { Authenticator } from './http/authenticate.ts';
 import type { HttpGroup } from './http/read-body.ts';
 import { createStreamBeat } from './http/stream-beat.ts';
 import { createLongLog } from './jobs/history/long-history.ts';
@@ -19,6 +20,7 @@ import { createRunLimits } from './runs/run-limits.ts';
 import { createRunTurns } from './runs/run-turns.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
+import type { SessionGroup } from './session/session-group.ts';
 import { createTestAllowance } from './webhooks/deliveries/test-allowance.ts';
 import { createUrlRules } from './webhooks/endpoints/endpoint-url.ts';
 import type { WebhooksGroup } from './webhooks/webhooks-group.ts';
@@ -39,11 +41,13 @@ export interface Groups
     WebhooksGroup,
     AdminGroup,
     KeysGroup,
+    SessionGroup,
     ServiceGroup {}
 
 interface Parts extends AppDeps {
   readonly tenants: Lookup<Tenant>;
   readonly reads: TenantReads;
+  readonly whoIs: Authenticator['whoIs'];
   readonly describe: (entries: readonly CatalogueEntry[]) => object;
 }
 
@@ -58,6 +62,7 @@ export function createGroups(parts: Parts): Groups {
     webhooks: webhooksOf(parts),
     admin: adminOf(parts),
     keys: parts.tokens,
+    session: sessionOf(parts),
     service: { ops, catalogue, describe },
   };
 }
@@ -152,6 +157,10 @@ function webhooksOf(parts: Parts): WebhooksGroup['webhooks'] {
       parts.tenantBucket.peek(tenantId)?.limits?.webhook_endpoints ?? config.webhookEndpointsPerTenant,
     testAllowance: createTestAllowance(config.webhookTestsPerMinute, now),
   };
+}
+
+function sessionOf({ sessions, signInCodes, tokens, whoIs, now }: Parts): SessionGroup['session'] {
+  return { sessions, codes: signInCodes, tokens, whoIs, now };
 }
 
 function adminOf(parts: Parts): AdminGroup['admin'] {

@@ -10,7 +10,7 @@ import type { TenantReads } from './load/tenant-reads.ts';
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type Method = (typeof METHODS)[number];
 
-export interface Gate extends Authenticator {
+export interface Gate extends Pick<Authenticator, 'asTenant' | 'asAdmin'> {
   readonly reads: TenantReads;
   /** Keeps keys that are for some actions and jobs to these. */
   readonly onlyOwn: ReturnType<typeof createKeyLimits>;

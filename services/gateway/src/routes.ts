@@ -28,6 +28,8 @@ import { runAction } from './runs/run.route.ts';
 import { getDocs, getDocsFile } from './service/get-docs.route.ts';
 import { getOpenapi } from './service/get-openapi.route.ts';
 import { getHealth, getMetrics, getReadiness } from './service/get-ops.route.ts';
+import { beginSession, endSession, getSession } from './session/session.route.ts';
+import { createSignInCode } from './session/sign-in-codes.route.ts';
 import {
   getDelivery,
   listAttempts,
@@ -108,6 +110,10 @@ export const routes = [
   cancelRebuild,
   verify,
   exportAudit,
+  createSignInCode,
+  beginSession,
+  getSession,
+  endSession,
   getHealth,
   getReadiness,
   getMetrics,

@@ -25,6 +25,8 @@ import { measureConnections } from './load/key-usage.ts';
 import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
+import { createSessions } from './session/session-cookie.ts';
+import { createSignInCodes, UsedCode } from './session/sign-in-codes.ts';
 import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import { createEndpointHealth } from './webhooks/endpoints/endpoint-health.ts';
 import { hideExpired } from './webhooks/endpoints/endpoint-store.ts';
@@ -127,6 +129,8 @@ export async function startGateway(
   resources.defer(() => settling);
   const box = createSecretBox(config.secretKey);
   const tokens = createTokens({ adminKey: config.adminKey, box });
+  const sessions = createSessions({ adminKey: config.adminKey, box, now: logNow });
+  const usedCodes = await bus.buckets.open(BUCKETS.usedCodes, UsedCode);
   const app = createApp({
     bus: { ...bus, jobs: { ...bus.jobs, append: limitAppends(append ?? bus.jobs.append) } },
     config,
@@ -139,6 +143,8 @@ export async function startGateway(
     keyRequests,
     keyUses: createKeyUses(await bus.buckets.open(BUCKETS.keyUses, KeyUse), logNow),
     tokens,
+    sessions,
+    signInCodes: createSignInCodes({ adminKey: config.adminKey, box, used: usedCodes, now: logNow }),
     now: logNow,
     stopping,
     idempotencyRecords: await bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord),

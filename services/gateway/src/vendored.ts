@@ -7,3 +7,6 @@ import { join } from 'node:path';
 
 /** Made by `npm run vendor:scalar`. */
 export const VENDORED_SCALAR = join(import.meta.dirname, '..', 'vendor', 'scalar.js.br');
+
+/** The console's built files, made by `npm run console`. */
+export const VENDORED_CONSOLE = join(import.meta.dirname, '..', 'vendor', 'console');

@@ -249,6 +249,8 @@ export const BUCKETS = {
   idempotency: 'idempotency',
   /** Name of a reader → LogPosition, which it writes about once a second; and `CONFIG`, once what was there is recorded. */
   positions: 'positions',
+  /** Id of a sign-in code that was used → nothing. */
+  usedCodes: 'used_codes',
   /** Name of a service → nothing: written to see whether writes succeed. */
   probes: 'probes',
 } as const;
@@ -263,8 +265,12 @@ export const EXECUTOR_ALIVE_MS = 15_000;
 /** How long an Idempotency-Key is remembered. */
 export const IDEMPOTENCY_DAYS = 7;
 
+/** How long a sign-in code may live. */
+export const SIGN_IN_CODE_MAX_S = 86_400;
+
 /** Buckets whose entries expire, and after how many milliseconds. */
 export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
   idempotency: IDEMPOTENCY_DAYS * 86_400_000,
   executors: EXECUTOR_ALIVE_MS,
+  used_codes: SIGN_IN_CODE_MAX_S * 1_000,
 };

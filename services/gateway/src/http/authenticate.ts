@@ -1,10 +1,11 @@
 import { type ApiKey, type KeyScope, type Tenant, TenantId } from '@errand/contracts';
 import type { Lookup } from '../actions/lookup.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
+import type { Sessions } from '../session/session-cookie.ts';
 import type { KeyLimits } from './key-limits.ts';
 import { Refusal } from './problem.ts';
 import type { Ctx } from './request-log.ts';
-import { ADMIN, type ChildToken, type Tokens } from './tokens.ts';
+import { ADMIN, type ChildToken, type Token, type Tokens } from './tokens.ts';
 
 /** Who asks, for one tenant. `name` is that of the API key. */
 export interface Caller {
@@ -26,7 +27,18 @@ export interface OwnKey extends Pick<ApiKey, 'scopes' | 'expires_at'> {
 export type Handler = (c: Ctx) => Response | Promise<Response>;
 export type TenantHandler = (c: Ctx, caller: Caller) => Response | Promise<Response>;
 
+/** Whose a token is. The admin key has no `key`. */
+export interface Identity {
+  readonly keyId: string;
+  readonly key?: ApiKey;
+  readonly child?: ChildToken;
+  /** When the key or the token ends, in Unix milliseconds; Infinity: never. */
+  readonly endsMs: number;
+}
+
 export interface Authenticator {
+  /** @throws Refusal unauthorized, for a token of no key that is valid now */
+  whoIs(token: Token): Promise<Identity>;
   /** Lets in the tenant's own keys and the admin key. Another tenant's key is answered as if there were none. */
   asTenant(handler: TenantHandler, scope: KeyScope | 'any'): Handler;
   /** Lets in the admin key only. */
@@ -37,6 +49,7 @@ const NO_LIMITS: KeyLimits = {};
 
 export function createAuthenticator(deps: {
   tokens: Pick<Tokens, 'read'>;
+  sessions: Pick<Sessions, 'read'>;
   /** By their ids. */
   keys: Lookup<ApiKey>;
   tenants: Lookup<Tenant>;
@@ -47,42 +60,47 @@ export function createAuthenticator(deps: {
   now: () => number;
 }): Authenticator {
   const tokenOf = (c: Ctx) => {
-    const token = deps.tokens.read(c.req.raw.headers.get('authorization'));
+    const { raw } = c.req;
+    const token = deps.tokens.read(raw.headers.get('authorization')) ?? deps.sessions.read(raw);
     if (token === undefined) throw new Refusal('unauthorized');
     return token;
   };
 
-  async function tenantCaller(
-    c: Ctx,
-    scope: KeyScope | 'any',
-  ): Promise<{ caller: Caller; keyId: string; endsMs?: number }> {
-    const { keyId, child } = tokenOf(c);
-    const tenantId = c.req.param('tenant_id') ?? '';
-    if (keyId === ADMIN) {
-      const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
-      if (!known) throw new Refusal('unknown_tenant');
-      return { caller: { name: ADMIN, tenantId, actor: ADMIN, only: NO_LIMITS }, keyId };
-    }
+  async function whoIs({ keyId, child, endsMs: sessionEndsMs }: Token): Promise<Identity> {
+    if (keyId === ADMIN) return { keyId, endsMs: sessionEndsMs ?? Number.POSITIVE_INFINITY };
     const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
-    const endsMs = endOf(key, child);
+    const endsMs = Math.min(endOf(key, child), sessionEndsMs ?? Number.POSITIVE_INFINITY);
     if (!key || endsMs <= deps.now()) throw new Refusal('unauthorized');
-    if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
     // A key that was being made while its tenant was deleted.
-    const tenant = deps.tenants.find(tenantId);
+    const tenant = deps.tenants.find(key.tenant_id);
     if (!(tenant instanceof Promise ? await tenant : tenant)) throw new Refusal('unauthorized');
+    return { keyId, key, endsMs, ...(child ? { child } : {}) };
+  }
+
+  async function tenantCaller(c: Ctx, scope: KeyScope | 'any'): Promise<{ caller: Caller } & Identity> {
+    const who = await whoIs(tokenOf(c));
+    const { keyId, key, child } = who;
+    const tenantId = c.req.param('tenant_id') ?? '';
+    if (!key) {
+      const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
+      if (!known) throw new Refusal('unknown_tenant');
+      return { caller: { name: ADMIN, tenantId, actor: ADMIN, only: NO_LIMITS }, ...who };
+    }
+    if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
     if (scope !== 'any' && !(mayDo(key.scopes, scope) && mayDo(child?.scopes, scope))) {
       throw new Refusal('forbidden', { detail: `The key does not have the scope ${scope}.` });
     }
     deps.onUse(keyId);
-    return { caller: callerOf(keyId, key, child), keyId, endsMs };
+    return { caller: callerOf(keyId, key, child), ...who };
   }
 
   return {
+    whoIs,
     asTenant: (handler, scope) => async (c) => {
       const { caller, keyId, endsMs } = await tenantCaller(c, scope);
       c.env.tenantId = caller.tenantId;
-      const lifeMs = endsMs === undefined ? Number.POSITIVE_INFINITY : endsMs - deps.now();
+      const lifeMs = endsMs === Number.POSITIVE_INFINITY ? endsMs : endsMs - deps.now();
       return deps.requests.handle(c, { keyId, lifeMs }, () => handler(c, caller));
     },
     asAdmin: (handler) => (c) => {

@@ -8,15 +8,17 @@ import { z } from 'zod';
  * for less and for a while. A child token is stored nowhere: it is what it may do, sealed.
  */
 
-interface Token {
+export interface Token {
   /** `admin`, or SHA-256 of the tenant's key in hex; of a child token, its parent's. */
   readonly keyId: string;
   /** What a child token is for. */
   readonly child?: ChildToken;
+  /** When the session ends that it is of: Unix milliseconds. */
+  readonly endsMs?: number;
 }
 
 export type ChildToken = z.infer<typeof ChildToken>;
-const ChildToken = z.object({
+export const ChildToken = z.object({
   scopes: z.array(z.enum(KEY_SCOPES)),
   /** Unix milliseconds. */
   ends_ms: z.int(),

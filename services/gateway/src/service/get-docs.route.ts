@@ -1,4 +1,4 @@
-import { brotliDecompressSync } from 'node:zlib';
+import { answerStored } from '../http/answer-stored.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { text } from '../openapi/operation.ts';
@@ -72,24 +72,6 @@ export const getDocsFile = defineRoute({
   handle: () => (c) => {
     const file = DOCS_FILES.find(({ name }) => name === c.req.param('file'));
     if (!file) throw new Refusal('unknown_route');
-    const isCompressed = takesBrotli(c.req.header('accept-encoding') ?? '');
-    return new Response(isCompressed ? file.compressed : brotliDecompressSync(file.compressed), {
-      headers: {
-        'content-type': 'text/javascript; charset=utf-8',
-        'cache-control': 'public, max-age=31536000, immutable',
-        ...(isCompressed ? { 'content-encoding': 'br' } : {}),
-        vary: 'accept-encoding',
-        'x-content-type-options': 'nosniff',
-        'x-request-id': c.env.requestId,
-      },
-    });
+    return answerStored(c, { ...file, type: 'text/javascript', isForEver: true });
   },
 });
-
-/** RFC 9110, 12.5.3. */
-function takesBrotli(acceptEncoding: string): boolean {
-  return acceptEncoding.split(',').some((coding) => {
-    const [name = '', weight = ''] = coding.split(';').map((part) => part.trim().toLowerCase());
-    return name === 'br' && !/^q=0(?:\.0*)?$/.test(weight);
-  });
-}

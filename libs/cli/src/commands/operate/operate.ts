@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { Bind } from '../../command.ts';
+import { readDuration } from '../../settings/read-values.ts';
 import { checkAuditFile, exportAudit } from './audit.ts';
 import { cancelRebuild, projectionStatus, rebuildProjection } from './projection.ts';
+import { signIn } from './sign-in.ts';
 import { verify } from './verify.ts';
 
 const REFUSAL_IS_2 = { refusalIs2: true } as const;
@@ -14,6 +16,12 @@ export function addOperate(program: Command, bind: Bind): void {
     .option('--since <time>', 'check jobs requested since this time')
     .option('--tenant <id>', 'check one tenant')
     .action(bind((world, { since, tenant }: Texts) => verify(world, { since, tenant }), REFUSAL_IS_2));
+
+  program
+    .command('sign-in')
+    .description('make a link that signs in to the console once, with all rights')
+    .option('--ttl <duration>', 'for how long it is good; default: 10 minutes', readDuration)
+    .action(bind((world, { ttl }: { ttl?: number }) => signIn(world, { ttl }), REFUSAL_IS_2));
 
   const audit = program.command('audit').description('export the audit log, and check an export');
   audit

@@ -1,0 +1,137 @@
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { type FormEvent, useState } from 'react';
+import { queryOf, requestText } from '../api/request.ts';
+import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { Empty } from '../parts/feedback.tsx';
+import { Read } from '../parts/query-state.tsx';
+import { Scroll } from '../parts/scroll.tsx';
+import { clockTime } from '../parts/time.tsx';
+
+const MINUTES = ['5', '60', '1440'] as const;
+const SHOWN = 500;
+const MINUTE_MS = 60_000;
+
+interface AuditLine {
+  readonly position?: number;
+  readonly config_position?: number;
+  readonly event: {
+    readonly type: string;
+    readonly time: string;
+    readonly subject?: string;
+    readonly data: unknown;
+  };
+}
+
+/** The audit log's newest events, and the whole of it as a file. */
+export function AuditPage() {
+  const { tenant = '', minutes = '5' } = useSearch({ strict: false }) as {
+    tenant?: string;
+    minutes?: string;
+  };
+  const navigate = useNavigate();
+  const [typed, setTyped] = useState(tenant);
+  const path = () =>
+    `/admin/audit${queryOf({ from: new Date(Date.now() - Number(minutes) * MINUTE_MS).toISOString(), tenant })}`;
+  const audit = useQuery({
+    queryKey: ['audit', tenant, minutes],
+    queryFn: async () => linesOf(await requestText(path())),
+  });
+  const search = (changed: { tenant?: string; minutes?: string }) =>
+    void navigate({ to: '/admin/audit', search: { ...(tenant ? { tenant } : {}), minutes, ...changed } });
+  return (
+    <>
+      <div className="head">
+        <div className="grow">
+          <h1>Audit</h1>
+          <span className="dim">Every event and change of configuration, chained by hashes</span>
+        </div>
+        <div className="row">
+          <CopyAs curl={curlOf('/admin/audit')} errand="errand audit export --out audit.ndjson" />
+          <a className="btn primary" href={path()} download="audit.ndjson">
+            Download
+          </a>
+        </div>
+      </div>
+      <form
+        className="row"
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault();
+          search({ tenant: typed });
+        }}
+      >
+        {MINUTES.map((each) => (
+          <button
+            type="button"
+            key={each}
+            className={`chip${each === minutes ? ' on' : ''}`}
+            aria-pressed={each === minutes}
+            onClick={() => search({ minutes: each })}
+          >
+            {Number(each) < 60 ? `${each} min` : `${Number(each) / 60} h`}
+          </button>
+        ))}
+        <input
+          className="chip"
+          aria-label="Tenant"
+          placeholder="any tenant"
+          value={typed}
+          onInput={(event) => setTyped(event.currentTarget.value)}
+        />
+      </form>
+      <section className="panel">
+        <Read query={audit}>
+          {({ lines, count }) =>
+            count === 0 ? (
+              <Empty
+                title="Nothing happened in this time."
+                command="errand audit export --out audit.ndjson"
+              />
+            ) : (
+              <>
+                <p className="body dim" role="status">
+                  {count.toLocaleString()} entries{count > SHOWN ? `, the newest ${SHOWN} shown` : ''}
+                </p>
+                <Scroll label="Audit log">
+                  <table>
+                    <thead>
+                      <tr>
+                        <th scope="col">Place</th>
+                        <th scope="col">Time</th>
+                        <th scope="col">Event</th>
+                        <th scope="col">Of</th>
+                        <th scope="col">What</th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {lines.map((line) => (
+                        <tr key={`${line.position ?? 'c'} ${line.config_position ?? ''}`}>
+                          <td className="mono faint">{line.position ?? `config ${line.config_position}`}</td>
+                          <td className="mono nowrap">{clockTime(line.event.time)}</td>
+                          <td>{line.event.type}</td>
+                          <td className="mono clip">{line.event.subject}</td>
+                          <td className="mono clip dim" dir="auto">
+                            {JSON.stringify(line.event.data)}
+                          </td>
+                        </tr>
+                      ))}
+                    </tbody>
+                  </table>
+                </Scroll>
+              </>
+            )
+          }
+        </Read>
+      </section>
+    </>
+  );
+}
+
+/** The newest entries, newest first. The export begins with a line about itself and ends with its chain. */
+function linesOf(text: string): { lines: AuditLine[]; count: number } {
+  const lines = text
+    .split('\n')
+    .filter((line) => line.includes('"event":'))
+    .map((line) => JSON.parse(line) as AuditLine);
+  return { lines: lines.slice(-SHOWN).reverse(), count: lines.length };
+}

@@ -1,0 +1,122 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { type FormEvent, useState } from 'react';
+import type { TenantView } from '../api/answers.ts';
+import { request } from '../api/request.ts';
+import { readTenants } from '../frame/tenant-picker.tsx';
+import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { Empty, Failure } from '../parts/feedback.tsx';
+import { Read } from '../parts/query-state.tsx';
+import { Scroll } from '../parts/scroll.tsx';
+import { Mark } from '../parts/status.tsx';
+import { Ago } from '../parts/time.tsx';
+
+export function TenantList() {
+  const queries = useQueryClient();
+  const [error, setError] = useState<unknown>();
+  const [id, setId] = useState('');
+  const tenants = useQuery({ queryKey: ['tenants'], queryFn: readTenants, refetchInterval: 10_000 });
+  const act = async (path: string, method: 'PUT' | 'POST') => {
+    setError(undefined);
+    await request(path, { method, body: {} }).catch(setError);
+    await queries.invalidateQueries({ queryKey: ['tenants'] });
+  };
+  const add = (event: FormEvent) => {
+    event.preventDefault();
+    void act(`/admin/tenants/${encodeURIComponent(id)}`, 'PUT').then(() => setId(''));
+  };
+  return (
+    <>
+      <div className="head">
+        <div className="grow">
+          <h1>Tenants</h1>
+        </div>
+        <CopyAs curl={curlOf('/admin/tenants')} errand="errand tenants list" />
+      </div>
+      {error === undefined ? null : <Failure error={error} />}
+      <section className="panel">
+        <Read query={tenants}>
+          {(list) =>
+            list.length === 0 ? (
+              <Empty title="There is no tenant." command="errand tenants create acme" />
+            ) : (
+              <Scroll label="Tenants">
+                <table>
+                  <thead>
+                    <tr>
+                      <th scope="col">Tenant</th>
+                      <th scope="col">State</th>
+                      <th scope="col">Limits</th>
+                      <th scope="col">Created</th>
+                      <th scope="col">
+                        <span className="sr">Pause</span>
+                      </th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {list.map((tenant) => (
+                      <TenantRow key={tenant.tenant_id} tenant={tenant} act={act} />
+                    ))}
+                  </tbody>
+                </table>
+              </Scroll>
+            )
+          }
+        </Read>
+        <form className="body row" onSubmit={add}>
+          <input
+            aria-label="Id of a new tenant"
+            placeholder="new-tenant"
+            required
+            value={id}
+            onInput={(event) => setId(event.currentTarget.value)}
+          />
+          <button type="submit" className="btn primary">
+            Make a tenant
+          </button>
+        </form>
+      </section>
+    </>
+  );
+}
+
+function TenantRow({
+  tenant,
+  act,
+}: {
+  tenant: TenantView;
+  act: (path: string, method: 'POST') => Promise<void>;
+}) {
+  const { tenant_id: id, paused, limits } = tenant;
+  const deed = paused ? 'resume' : 'pause';
+  return (
+    <tr>
+      <td>
+        <Link data-row to="/t/$tenant" params={{ tenant: id }}>
+          {id}
+        </Link>
+      </td>
+      <td>
+        {paused ? <Mark tone="warn" icon="off" word="Paused" /> : <Mark tone="ok" icon="ok" word="Open" />}
+      </td>
+      <td className="dim">
+        {Object.entries(limits)
+          .map(([name, value]) => `${name} ${value}`)
+          .join(', ') || 'none'}
+      </td>
+      <td className="dim nowrap">
+        <Ago at={tenant.created_at} />
+      </td>
+      <td className="num">
+        <button
+          type="button"
+          className="btn"
+          onClick={() => void act(`/admin/tenants/${id}/${deed}`, 'POST')}
+        >
+          {paused ? 'Resume' : 'Pause'}
+          <span className="sr"> {id}</span>
+        </button>
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,98 @@
+import type { InputError } from '@errand/contracts';
+import { parseExact } from './exact-json.ts';
+
+/** An answer that is no success: an RFC 9457 problem, or `connection` if none came. */
+export class ApiError extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly errors: readonly InputError[];
+  readonly requestId: string | undefined;
+
+  constructor(about: {
+    code: string;
+    status: number;
+    detail: string;
+    errors?: readonly InputError[];
+    requestId?: string;
+  }) {
+    super(about.detail);
+    this.code = about.code;
+    this.status = about.status;
+    this.errors = about.errors ?? [];
+    this.requestId = about.requestId;
+  }
+}
+
+interface Sent {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+}
+
+/** Told when an answer says that there is no session. */
+export const signedOut = new EventTarget();
+
+/**
+ * Asks the API with the session's cookie. Numbers in the answer that JavaScript cannot hold are ExactNumber.
+ * @throws ApiError
+ */
+export async function request<T>(path: string, sent: Sent = {}): Promise<T> {
+  const text = await requestText(path, sent);
+  return (text === '' ? undefined : parseExact(text)) as T;
+}
+
+/** The same, as it was sent. */
+export async function requestText(
+  path: string,
+  { method = 'GET', body, headers, signal }: Sent = {},
+): Promise<string> {
+  const response = await fetch(path, {
+    method,
+    headers: {
+      'errand-console': '1',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal ? { signal } : {}),
+  }).catch((error: unknown) => {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new ApiError({ code: 'connection', status: 0, detail: 'The gateway does not answer.' });
+  });
+  const text = await response.text();
+  if (response.ok) return text;
+  const error = errorOf(response, text);
+  if (response.status === 401 && !path.startsWith('/session'))
+    signedOut.dispatchEvent(new Event('signedout'));
+  throw error;
+}
+
+function errorOf(response: Response, text: string): ApiError {
+  const { status } = response;
+  try {
+    const problem = JSON.parse(text) as {
+      code: string;
+      detail: string;
+      request_id?: string;
+      errors?: InputError[];
+    };
+    return new ApiError({
+      code: problem.code,
+      status,
+      detail: problem.detail,
+      ...(problem.errors ? { errors: problem.errors } : {}),
+      requestId: response.headers.get('x-request-id') ?? '',
+    });
+  } catch {
+    return new ApiError({ code: 'no_problem', status, detail: `The server answered ${status}.` });
+  }
+}
+
+/** A query string of what is not undefined and not empty. */
+export function queryOf(parameters: Record<string, string | number | undefined>): string {
+  const entries = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  );
+  return entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`;
+}

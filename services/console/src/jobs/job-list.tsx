@@ -1,0 +1,119 @@
+import { type InfiniteData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useParams, useSearch } from '@tanstack/react-router';
+import { useRef, useState } from 'react';
+import type { Change, JobPage } from '../api/answers.ts';
+import { EVENT_TYPES } from '../api/event-types.ts';
+import { queryOf, request } from '../api/request.ts';
+import { type StreamedEvent, useStream } from '../api/stream.ts';
+import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { Empty } from '../parts/feedback.tsx';
+import { LiveMark } from '../parts/live-mark.tsx';
+import { Read } from '../parts/query-state.tsx';
+import { BulkBar, type Selection } from './bulk-bar.tsx';
+import { Filters } from './filters.tsx';
+import { optionsOf, parametersOf, readJobFilter } from './job-filter.ts';
+import { JobRows } from './job-rows.tsx';
+import { refreshJobs } from './refresh-jobs.ts';
+
+const PAGE_SIZE = 50;
+
+/** A tenant's jobs, newest first, live: what is shown changes in place, what is new waits for a click. */
+export function JobList() {
+  const { tenant } = useParams({ from: '/t/$tenant/jobs' });
+  const filter = readJobFilter(useSearch({ strict: false }));
+  const parameters = parametersOf(filter);
+  const path = (cursor?: string) =>
+    `/v2/tenants/${tenant}/jobs${queryOf({ ...parameters, limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) })}`;
+  const queryKey = ['jobs', tenant, parameters];
+  const jobs = useInfiniteQuery({
+    queryKey,
+    queryFn: ({ pageParam }) => request<JobPage>(path(pageParam)),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+  });
+  const [selection, setSelection] = useState<Selection>({ kind: 'none' });
+  const { fresh, liveness, showFresh } = useLiveList(tenant, queryKey, jobs.data);
+  const shown = jobs.data?.pages.flatMap((page) => page.jobs) ?? [];
+
+  return (
+    <>
+      <div className="head">
+        <div className="grow">
+          <h1>Jobs</h1>
+        </div>
+        <div className="row">
+          <LiveMark liveness={liveness} />
+          <CopyAs curl={curlOf(path())} errand={`errand jobs ${optionsOf(filter)}`.trim()} />
+          <Link className="btn primary" to="/t/$tenant/actions" params={{ tenant }}>
+            Run an action
+          </Link>
+        </div>
+      </div>
+      <Filters tenant={tenant} filter={filter} />
+      {fresh > 0 ? (
+        <button type="button" className="new" onClick={showFresh}>
+          {fresh} new
+        </button>
+      ) : null}
+      <section className="panel">
+        <BulkBar
+          {...{ tenant, filter, selection, setSelection }}
+          shown={shown.length}
+          hasMore={jobs.hasNextPage}
+        />
+        <Read query={jobs}>
+          {() =>
+            shown.length === 0 ? (
+              <Empty title="No job matches." command={`errand jobs ${optionsOf(filter)}`.trim()}>
+                Jobs are kept for 7 days.
+              </Empty>
+            ) : (
+              <JobRows {...{ tenant, jobs: shown, selection, setSelection }} />
+            )
+          }
+        </Read>
+      </section>
+      {jobs.hasNextPage ? (
+        <button
+          type="button"
+          className="btn"
+          disabled={jobs.isFetchingNextPage}
+          onClick={() => void jobs.fetchNextPage()}
+        >
+          {jobs.isFetchingNextPage ? 'Loading…' : 'Show more'}
+        </button>
+      ) : null}
+    </>
+  );
+}
+
+/** Follows the tenant's jobs: those that are shown are asked for anew, new ones are counted. */
+function useLiveList(tenant: string, queryKey: readonly unknown[], data: InfiniteData<JobPage> | undefined) {
+  const queries = useQueryClient();
+  const [freshIds, setFreshIds] = useState<ReadonlySet<string>>(new Set());
+  const shownIds = useRef<ReadonlySet<string>>(new Set());
+  shownIds.current = new Set(data?.pages.flatMap((page) => page.jobs.map((job) => job.job_id)));
+
+  const onEvents = (events: readonly StreamedEvent[]) => {
+    const changes = events.map(({ data: text }) => JSON.parse(text) as Change);
+    const stale = new Set(changes.map((each) => each.job_id).filter((id) => shownIds.current.has(id)));
+    refreshJobs(queries, { tenant, queryKey, ids: stale });
+    const begun = changes.filter(
+      ({ event, job_id: id }) => event.type === 'JobRequested' && !shownIds.current.has(id),
+    );
+    if (begun.length > 0) setFreshIds((ids) => new Set([...ids, ...begun.map((each) => each.job_id)]));
+  };
+  const liveness = useStream({
+    url: `/v2/tenants/${tenant}/changes`,
+    types: EVENT_TYPES,
+    onEvents,
+    onPoll: () => refreshJobs(queries, { tenant, queryKey, ids: shownIds.current }),
+  });
+  const showFresh = () => {
+    setFreshIds(new Set());
+    void queries.resetQueries({ queryKey });
+  };
+  return { fresh: [...freshIds].filter((id) => !shownIds.current.has(id)).length, liveness, showFresh };
+}

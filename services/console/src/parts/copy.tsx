@@ -1,0 +1,55 @@
+import { useState } from 'react';
+import { Scroll } from './scroll.tsx';
+
+/** A command to be copied. */
+export function CopyText({ text }: { text: string }) {
+  return (
+    <div className="copytext">
+      <Scroll label="Command">
+        <pre>{text}</pre>
+      </Scroll>
+      <CopyButton text={text} label="Copy" />
+    </div>
+  );
+}
+
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const [isCopied, setCopied] = useState(false);
+  return (
+    <button
+      type="button"
+      className="btn quiet"
+      onClick={() => {
+        void navigator.clipboard.writeText(text).then(() => {
+          setCopied(true);
+          setTimeout(() => setCopied(false), 1_500);
+        });
+      }}
+    >
+      <span aria-live="polite">{isCopied ? 'Copied' : label}</span>
+    </button>
+  );
+}
+
+/** What a view does, as commands for a shell. Keys are named, never shown. */
+export function CopyAs({ curl, errand }: { curl: string; errand: string }) {
+  return (
+    <span className="row">
+      <CopyButton text={curl} label="Copy as curl" />
+      <CopyButton text={errand} label="Copy as errand" />
+    </span>
+  );
+}
+
+/** A curl command for a call of the API. */
+export function curlOf(
+  path: string,
+  { method = 'GET', body }: { method?: string; body?: string } = {},
+): string {
+  const lines = [
+    `curl -s${method === 'GET' ? '' : ` -X ${method}`} -H "authorization: Bearer $ERRAND_API_KEY"`,
+  ];
+  if (body !== undefined)
+    lines.push(`-H 'content-type: application/json' -d '${body.replaceAll("'", "'\\''")}'`);
+  return [...lines, `'${location.origin}${path}'`].join(' \\\n  ');
+}

@@ -1,0 +1,3 @@
+export { DeliveryPage } from './delivery-page.tsx';
+export { EndpointList } from './endpoint-list.tsx';
+export { EndpointPage } from './endpoint-page.tsx';

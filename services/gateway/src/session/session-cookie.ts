@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto';
+import type { SecretBox } from '@errand/runtime';
+import { z } from 'zod';
+import { ADMIN, ChildToken, type Token } from '../http/tokens.ts';
+
+/*
+ * A session of the console is a token in a cookie that scripts cannot read. The cookie says whose key it stands for, and
+ * the key is looked at for each request, so that a key that is gone ends its sessions. A page of another origin cannot
+ * use one: the cookie counts only for requests that the browser calls same-origin, and for changes only with a header
+ * that such a page cannot send.
+ */
+
+/** On unsafe methods, with any value. */
+export const CONSOLE_HEADER = 'errand-console';
+
+const HOUR_MS = 3_600_000;
+const TENANT_LIFE_MS = 12 * HOUR_MS;
+const ADMIN_LIFE_MS = HOUR_MS;
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+const CONTEXT = ['session'];
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::(\d+))?$/i;
+const MOST_KNOWN = 1_000;
+
+const Sealed = z.object({
+  key_id: z.string(),
+  child: ChildToken.optional(),
+  /** Unix milliseconds. */
+  ends_ms: z.int(),
+  /** Of the admin key's setting: a session of another one has ended. */
+  admin: z.string().optional(),
+});
+type Sealed = z.infer<typeof Sealed>;
+
+export interface Sessions {
+  /** The token of the session that a request is of; undefined without one that counts. */
+  read(request: Request): Token | undefined;
+  /** A session for a token, which ends at `endsMs` (Unix milliseconds) or before, as a Set-Cookie header. */
+  begin(
+    token: Token,
+    at: { host: string; nowMs: number; endsMs: number },
+  ): { cookie: string; endsMs: number };
+  /** The Set-Cookie header that ends one. */
+  end(host: string): string;
+}
+
+export function createSessions(deps: { adminKey: string; box: SecretBox; now: () => number }): Sessions {
+  const { box, now } = deps;
+  const adminDigest = hash('sha256', `session ${deps.adminKey}`, 'hex');
+  /** By cookies: a page sends the same one again and again. */
+  const known = new Map<string, Sealed | undefined>();
+
+  function open(value: string): Sealed | undefined {
+    if (known.has(value)) return known.get(value);
+    if (known.size >= MOST_KNOWN) known.clear();
+    const session = tryOpen(value);
+    known.set(value, session);
+    return session;
+  }
+
+  function tryOpen(value: string): Sealed | undefined {
+    try {
+      const session = Sealed.parse(JSON.parse(box.open(value, CONTEXT)));
+      return session.key_id !== ADMIN || session.admin === adminDigest ? session : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  return {
+    read(request) {
+      const { headers, method } = request;
+      const cookies = headers.get('cookie');
+      if (cookies === null || headers.get('sec-fetch-site') !== 'same-origin') return undefined;
+      if (!SAFE.has(method) && !headers.has(CONSOLE_HEADER)) return undefined;
+      const value = cookieValue(cookies, nameAt(headers.get('host') ?? '').name);
+      const session = value === undefined ? undefined : open(value);
+      if (!session || session.ends_ms <= now()) return undefined;
+      const { key_id: keyId, child, ends_ms: endsMs } = session;
+      return { keyId, endsMs, ...(child ? { child } : {}) };
+    },
+    begin({ keyId, child }, { host, nowMs, endsMs: last }) {
+      const isAdmin = keyId === ADMIN;
+      const endsMs = Math.min(nowMs + (isAdmin ? ADMIN_LIFE_MS : TENANT_LIFE_MS), last);
+      const session: Sealed = {
+        key_id: keyId,
+        ends_ms: endsMs,
+        ...(child ? { child } : {}),
+        ...(isAdmin ? { admin: adminDigest } : {}),
+      };
+      const lifeS = Math.floor((endsMs - nowMs) / 1_000);
+      return { cookie: cookieOf(host, box.seal(JSON.stringify(session), CONTEXT), lifeS), endsMs };
+    },
+    end: (host) => cookieOf(host, '', 0),
+  };
+}
+
+function cookieOf(host: string, value: string, lifeS: number): string {
+  const { name, attributes } = nameAt(host);
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${lifeS}${attributes}`;
+}
+
+/**
+ * Browsers keep a `__Host-` cookie for https only, and share cookies between the ports of a host: on this machine its
+ * name has the port.
+ */
+function nameAt(host: string): { name: string; attributes: string } {
+  const local = LOOPBACK.exec(host);
+  return local
+    ? { name: `errand_session_${local[1] ?? '80'}`, attributes: '' }
+    : { name: '__Host-errand_session', attributes: '; Secure' };
+}
+
+function cookieValue(cookies: string, name: string): string | undefined {
+  for (const each of cookies.split(';')) {
+    const [found, value] = each.trim().split('=', 2);
+    if (found === name) return value;
+  }
+  return undefined;
+}
