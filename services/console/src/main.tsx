@@ -5,6 +5,9 @@ import { ApiError } from './api/request.ts';
 import './look.css';
 import { router } from './routes.tsx';
 
+// Schemas that come with the domain must not try whether text may become code: the page's policy forbids it.
+Object.assign(globalThis, { __zod_globalConfig: { jitless: true } });
+
 const queries = new QueryClient({
   defaultOptions: {
     queries: {

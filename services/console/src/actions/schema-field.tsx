@@ -247,7 +247,10 @@ function parsedOr(text: string): Json {
   }
 }
 
-function unitOf({ minimum, maximum, format }: Schema): string | undefined {
+function unitOf({ minimum: low, maximum: high, format }: Schema): string | undefined {
+  // What every integer of JavaScript is within says nothing.
+  const minimum = low === Number.MIN_SAFE_INTEGER ? undefined : low;
+  const maximum = high === Number.MAX_SAFE_INTEGER ? undefined : high;
   if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`;
   if (minimum !== undefined) return `${minimum} or more`;
   if (maximum !== undefined) return `${maximum} or less`;

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import type { Session } from '../api/answers.ts';
 import { request, signedOut } from '../api/request.ts';
@@ -25,8 +25,7 @@ export function useSignIn(): (proof: { api_key: string } | { code: string }) => 
   const queries = useQueryClient();
   return async (proof) => {
     const session = await request<Session>('/session', { method: 'POST', body: proof });
-    queries.clear();
-    queries.setQueryData(KEY, session);
+    begin(queries, session);
     return session;
   };
 }
@@ -35,7 +34,12 @@ export function useSignOut(): () => Promise<void> {
   const queries = useQueryClient();
   return async () => {
     await request('/session', { method: 'DELETE' });
-    queries.clear();
-    queries.setQueryData(KEY, null);
+    begin(queries, null);
   };
+}
+
+/** What was read for another session is not shown in this one. */
+function begin(queries: QueryClient, session: Session | null): void {
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== KEY[0] });
+  queries.setQueryData(KEY, session);
 }

@@ -131,7 +131,7 @@ function Search({ tenant }: { tenant: string }) {
       <input
         type="search"
         id="search"
-        aria-label="Find a job: its id, name=value of its metadata, or an error code"
+        aria-label="Find a job"
         placeholder="Job id, name=value or error"
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}

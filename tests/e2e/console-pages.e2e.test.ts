@@ -1,0 +1,189 @@
+import { fileURLToPath } from 'node:url';
+import AxeBuilder from '@axe-core/playwright';
+import { createTestDatabase, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasBrowser, openPage, signInWith, startBrowser } from './browser.ts';
+import { type Caller, createCaller } from './caller.ts';
+import { HOSTILE_TEXTS } from './hostile-texts.ts';
+import { type System, startSystem } from './system.ts';
+
+const ACTIONS = fileURLToPath(new URL('./console-actions.ts', import.meta.url));
+const TENANT = 'looked_at';
+
+const resources = new AsyncDisposableStack();
+let system: System;
+let browser: Browser;
+let caller: Caller;
+let screens: Record<string, string>;
+
+afterAll(() => resources.disposeAsync());
+
+describe.skipIf(!hasBrowser())('in a browser', () => {
+  beforeAll(async () => {
+    const nats = resources.use(await startTestNats());
+    const database = resources.use(await createTestDatabase());
+    const servers = { natsUrl: nats.url, databaseUrl: database.url };
+    system = resources.use(await startSystem(servers, { ERRAND_ACTIONS: ACTIONS }));
+    browser = resources.adopt(await startBrowser(), (open) => open.close());
+    const receiver = resources.use(await startReceiver());
+    caller = resources.use(await createCaller(system, TENANT));
+    await createCaller(system, 'without_jobs').then((each) => resources.use(each));
+    const { endpoint_id } = await caller.createWebhook({ url: `${receiver.url}/hook` });
+    const [ended, failed] = [await start('echo', { a: [1, { b: 2 }], c: 'd' }), await start('refuse', {})];
+    const waiting = await start('echo', {
+      _job: { start_after: new Date(Date.now() + 3_600_000).toISOString() },
+    });
+    for (const jobId of [ended, failed]) await untilEnded(jobId);
+    await waitUntil(async () => (await deliveriesOf(ended)).length === 1);
+    const [delivery] = await deliveriesOf(ended);
+    const path = '/admin/projections/job_summary/rebuild';
+    await fetch(system.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${system.adminKey}` },
+    });
+    const own = `/t/${TENANT}`;
+    screens = {
+      overview: own,
+      'first run': '/t/without_jobs',
+      jobs: `${own}/jobs`,
+      'no job': `${own}/jobs?action=none`,
+      'ended job': `${own}/jobs/${ended}`,
+      'failed job': `${own}/jobs/${failed}`,
+      'waiting job': `${own}/jobs/${waiting}`,
+      events: `${own}/jobs/${ended}?tab=events`,
+      input: `${own}/jobs/${ended}?tab=input`,
+      result: `${own}/jobs/${ended}?tab=result`,
+      deliveries: `${own}/jobs/${ended}?tab=deliveries`,
+      actions: `${own}/actions`,
+      'run form': `${own}/actions/quote/run`,
+      webhooks: `${own}/webhooks`,
+      endpoint: `${own}/webhooks/${endpoint_id}`,
+      delivery: `${own}/deliveries/${delivery?.delivery_id}`,
+      bulk: `${own}/bulk`,
+      keys: `${own}/keys`,
+      tenants: '/admin/tenants',
+      executors: '/admin/executors',
+      audit: '/admin/audit',
+      verify: '/admin/verify',
+      rebuild: '/admin/rebuild',
+      'dead letters': '/admin/dead-letters',
+      nothing: '/nothing',
+    };
+  });
+
+  async function start(action: string, input: object): Promise<string> {
+    const run = await caller.call('POST', `/v2/tenants/${TENANT}/${action}/run`, input);
+    expect(run.status, JSON.stringify(run.body)).toBe(202);
+    return (run.body as { job_id: string }).job_id;
+  }
+  const jobOf = async (jobId: string) =>
+    (await caller.call('GET', `/v2/tenants/${TENANT}/jobs/${jobId}`)).body as {
+      status: string;
+      version: number;
+    };
+  const untilEnded = (jobId: string) =>
+    waitUntil(async () => !['queued', 'running'].includes((await jobOf(jobId)).status), {
+      timeoutMs: 20_000,
+    });
+  const deliveriesOf = async (jobId: string) => {
+    const { body } = await caller.call('GET', `/v2/tenants/${TENANT}/jobs/${jobId}/deliveries`);
+    return (body as { deliveries: { delivery_id: string; status: string }[] }).deliveries;
+  };
+  async function adminPage(options: Parameters<typeof openPage>[2]) {
+    const watched = await openPage(browser, system.url, options);
+    resources.defer(() => watched.context.close());
+    await signInWith(watched.page, system.url, system.adminKey);
+    return watched;
+  }
+  async function show(page: Page, path: string): Promise<void> {
+    await page.goto(`${system.url}/console${path}`);
+    await page.locator('main').waitFor();
+    await expect.poll(() => page.getByText('Loading…').count()).toBe(0);
+  }
+
+  test.each([
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+    ['narrow', { width: 320 }],
+  ] as const)('every screen is accessible, %s, asks nobody else and breaks no rule', async (_, options) => {
+    const { page, faults } = await adminPage(options);
+    const found: string[] = [];
+    for (const [screen, path] of Object.entries(screens)) {
+      await show(page, path);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      found.push(
+        ...violations.map(
+          ({ id, nodes }) =>
+            `${screen}: ${id} ${nodes
+              .map(({ html }) => html)
+              .join(' | ')
+              .slice(0, 300)}`,
+        ),
+      );
+      const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+      if (overflow > 0) found.push(`${screen}: ${overflow} px wider than the window`);
+    }
+    expect(found).toEqual([]);
+    expect(await faults()).toEqual([]);
+  });
+
+  test('texts of callers are shown as they are, in every field that they control, and nothing of them runs', {
+    timeout: 300_000,
+  }, async () => {
+    const { page, faults } = await adminPage({});
+    await page.addInitScript('window.ran = []; window.alert = (said) => window.ran.push(said);');
+    for (const text of HOSTILE_TEXTS) {
+      const jobId = await start('echo', {
+        [text || 'empty']: text,
+        nested: [{ [`${text}.`]: [text] }],
+        _job: {
+          metadata: { note: text.slice(0, 500), ...(text === '' ? {} : { [text.slice(0, 60)]: 'name' }) },
+        },
+      });
+      const job = `/t/${TENANT}/jobs/${jobId}`;
+      await untilEnded(jobId);
+      await show(page, job);
+      const shown = visible(text.slice(0, 500));
+      await expect
+        .poll(async () => visible(await page.locator('.head').innerText()), { message: text })
+        .toContain(shown);
+      await show(page, `${job}?tab=input`);
+      await expect
+        .poll(async () => visible(await page.locator('.json pre').innerText()), { message: text })
+        .toContain(visible(JSON.stringify(text)));
+    }
+    await show(page, `/t/${TENANT}/jobs`);
+    await show(page, `/t/${TENANT}/jobs?meta.note=${encodeURIComponent(HOSTILE_TEXTS[0] ?? '')}`);
+    expect(await page.evaluate('window.ran')).toEqual([]);
+    expect(await faults()).toEqual([]);
+  });
+
+  test('of a job that changes all the time nothing shown goes back, and the end is there within a second', {
+    timeout: 180_000,
+  }, async () => {
+    const { page, faults } = await adminPage({});
+    const jobId = await start('walk', { steps: 1_000, ms: 10 });
+    await page.goto(`${system.url}/console/t/${TENANT}/jobs/${jobId}`);
+    await page.getByText(/version \d+/).waitFor();
+    await page.evaluate(`{
+      window.versions = [];
+      const note = () => window.versions.push(Number(/version (\\d+)/.exec(document.body.innerText)?.[1] ?? 0));
+      new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
+    }`);
+    await untilEnded(jobId);
+    const { version } = await jobOf(jobId);
+    const endedAt = performance.now();
+    await expect.poll(() => page.getByText(`version ${version}`).count(), { interval: 20 }).toBe(1);
+    console.log(`the end was shown ${Math.round(performance.now() - endedAt)} ms after it could be read`);
+    const versions = await page.evaluate<number[]>('window.versions');
+    expect(versions.length).toBeGreaterThan(10);
+    expect(versions.filter((each, index) => each < (versions[index - 1] ?? 0))).toEqual([]);
+    expect(await faults()).toEqual([]);
+  });
+});
+
+/** As far as a text can be compared that was drawn: white space is one, and controls draw nothing. */
+function visible(text: string): string {
+  return text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
+}

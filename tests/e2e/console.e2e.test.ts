@@ -1,0 +1,250 @@
+import { fileURLToPath } from 'node:url';
+import { openBus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
+import { DEFAULT_TOPOLOGY } from '@errand/contracts';
+import { createTestDatabase, type Receiver, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasBrowser, openPage, signInWith, startBrowser } from './browser.ts';
+import { type Caller, createCaller } from './caller.ts';
+import { type System, startSystem } from './system.ts';
+
+const ACTIONS = fileURLToPath(new URL('./console-actions.ts', import.meta.url));
+const BIG = '1970670598291982290';
+
+const resources = new AsyncDisposableStack();
+let system: System;
+let receiver: Receiver;
+let browser: Browser;
+let natsUrl: string;
+
+afterAll(() => resources.disposeAsync());
+
+describe.skipIf(!hasBrowser())('in a browser', () => {
+  beforeAll(async () => {
+    const nats = resources.use(await startTestNats());
+    const database = resources.use(await createTestDatabase());
+    natsUrl = nats.url;
+    system = resources.use(
+      await startSystem({ natsUrl, databaseUrl: database.url }, { ERRAND_ACTIONS: ACTIONS }),
+    );
+    receiver = resources.use(await startReceiver());
+    browser = resources.adopt(await startBrowser(), (open) => open.close());
+  });
+
+  const console = (path: string) => `${system.url}/console${path}`;
+  const start = async (caller: Caller, action: string, input: object): Promise<string> => {
+    const run = await caller.call('POST', `/v2/tenants/${caller.tenantId}/${action}/run`, input);
+    expect(run.status).toBe(202);
+    return (run.body as { job_id: string }).job_id;
+  };
+  const keyOf = async (tenantId: string): Promise<{ api_key: string; key_id: string }> => {
+    const made = await fetch(`${system.url}/admin/tenants/${tenantId}/keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${system.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'person' }),
+    });
+    return (await made.json()) as { api_key: string; key_id: string };
+  };
+  /** A page signed in with a key of a new tenant. */
+  async function tenantPage(tenantId: string) {
+    const caller = resources.use(await createCaller(system, tenantId));
+    const { api_key, key_id } = await keyOf(tenantId);
+    const watched = await openPage(browser, system.url);
+    resources.defer(() => watched.context.close());
+    await signInWith(watched.page, system.url, api_key);
+    return { caller, keyId: key_id, ...watched };
+  }
+  const statusOf = (page: Page) => page.getByRole('heading', { level: 1 });
+
+  test('a first run: by the form, watched live to its end, told to two receivers, and told again', async () => {
+    const { page, caller, faults } = await tenantPage('first');
+    await caller.createWebhook({ url: `${receiver.url}/one` });
+    await caller.createWebhook({ url: `${receiver.url}/two` });
+    await page.getByRole('heading', { name: 'No job yet' }).waitFor();
+    await page.getByRole('link', { name: 'Run quote' }).click();
+
+    await page.getByLabel('customer_id').fill('c 1/ü');
+    await page.getByLabel('order').fill('<b>8837</b>');
+    await page.getByLabel('amount').fill(BIG);
+    await page.getByLabel('priority').selectOption('"high"');
+    await page.getByRole('button', { name: 'Add to lines' }).click();
+    await page.getByLabel('sku').fill('A-1');
+    await page.getByLabel('count').fill('x');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText('cannot be stored exactly').first().waitFor();
+    await page.getByLabel('amount').fill('24350.5');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText('must be integer').first().waitFor();
+    await page.getByLabel('count').fill('2');
+    await page.getByLabel('note').fill(BIG);
+    await page.getByLabel('Metadata').fill('region=west');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+
+    await expect.poll(() => statusOf(page).textContent()).toContain('Succeeded');
+    await page.getByText('region').first().waitFor();
+    await page.getByRole('link', { name: 'Input' }).click();
+    await page.getByText(`"${BIG}"`).waitFor();
+    await page.getByText('<b>8837</b>').waitFor();
+    await page.getByRole('link', { name: /Deliveries/ }).click();
+    await expect.poll(() => page.getByText('Told', { exact: true }).count()).toBe(2);
+
+    await page.getByRole('link', { name: 'job.succeeded' }).first().click();
+    await page.getByRole('button', { name: 'Redeliver' }).click();
+    await waitUntil(() => receiver.requests.length >= 3);
+    await page.getByText('manual').first().waitFor();
+    expect(await faults([422])).toEqual([]);
+  });
+
+  test('a running job shows its progress as it goes, is canceled, and looked at as it was', async () => {
+    const { page, caller, faults } = await tenantPage('walkers');
+    const jobId = await start(caller, 'walk', { steps: 1_000, ms: 50 });
+    await page.goto(console(`/t/walkers/jobs/${jobId}`));
+    await page
+      .getByText(/step \d\d/)
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await expect.poll(() => statusOf(page).textContent()).toContain('Canceled');
+    await page.getByText('Final').waitFor();
+    await page.getByLabel('As of').fill('1');
+    await expect.poll(() => page.url()).toContain('as_of=');
+    await page.locator('.asof').getByText('Running').waitFor();
+    await page.reload();
+    await page.locator('.asof').getByText('Running').waitFor();
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a failed job says why, and is run again, edited', async () => {
+    const { page, caller, faults } = await tenantPage('failing');
+    const jobId = await start(caller, 'refuse', { code: 'invalid_design' });
+    await page.goto(console(`/t/failing/jobs/${jobId}`));
+    await page.getByText('invalid_design – The roof is too steep.').waitFor();
+    await page.getByRole('link', { name: 'Run again, edited' }).click();
+    await page.getByLabel('code').fill('too_flat');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText('too_flat – The roof is too steep.').waitFor();
+    await page.getByText('retry of').waitFor();
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a list is live: rows change in place, and new jobs wait behind a button', async () => {
+    const { page, caller, faults } = await tenantPage('listed');
+    await start(caller, 'walk', { steps: 1, ms: 1_500 });
+    await page.goto(console('/t/listed/jobs'));
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.locator('tbody').getByText('Succeeded').waitFor();
+    await start(caller, 'echo', { nr: 2 });
+    await page.getByRole('button', { name: '1 new' }).click();
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(2);
+    await page.getByLabel('Metadata, as name=value').fill('nobody=has');
+    await page.keyboard.press('Enter');
+    await page.getByText('No job matches.').waitFor();
+    expect(page.url()).toContain('meta.nobody=has');
+    expect(await faults()).toEqual([]);
+  });
+
+  test('the keyboard goes everywhere', async () => {
+    const { page, caller, faults } = await tenantPage('keyboard');
+    const jobId = await start(caller, 'echo', {});
+    await start(caller, 'echo', {});
+    await page.goto(console('/t/keyboard'));
+    await page.getByRole('heading', { name: /Overview|No job/ }).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('j');
+    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(2);
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByText(jobId).first().waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('heading', { name: 'Keyboard' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('/');
+    await page.keyboard.type(jobId);
+    await page.keyboard.press('Enter');
+    await page.getByText(jobId).first().waitFor();
+    expect(await faults([404])).toEqual([]);
+  });
+
+  test('an operator makes and revokes a key, whose session ends; rebuilds, verifies, and redrives a dead letter', async () => {
+    const caller = resources.use(await createCaller(system, 'operated'));
+    const jobId = await start(caller, 'echo', { nr: 1 });
+    const admin = await openPage(browser, system.url);
+    resources.defer(() => admin.context.close());
+    await signInWith(admin.page, system.url, system.adminKey);
+    const { page } = admin;
+    await page.getByRole('link', { name: 'operated' }).click();
+    await page.getByRole('link', { name: 'Keys and limits' }).click();
+    await page.getByLabel('Name of a new key').fill('support');
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    const key = (await page.locator('.note pre').textContent())?.trim() ?? '';
+    expect(key).toMatch(/^errand_/);
+
+    const other = await openPage(browser, system.url);
+    resources.defer(() => other.context.close());
+    await signInWith(other.page, system.url, key);
+    await other.page.goto(console('/t/operated/jobs'));
+    await expect.poll(() => other.page.locator('tbody tr').count()).toBe(1);
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Revoke support' }).click();
+    await other.page.getByRole('link', { name: 'Actions', exact: true }).click();
+    await other.page.getByRole('button', { name: 'Sign in' }).waitFor();
+
+    await page.getByRole('link', { name: 'Rebuild' }).click();
+    await page.getByRole('button', { name: 'Rebuild' }).click();
+    await page.getByText(/^done, begun/).waitFor();
+    await page.getByRole('link', { name: 'Verify' }).click();
+    await page.getByRole('button', { name: 'Verify' }).click();
+    await page.getByText('Everything holds').waitFor();
+
+    // Nobody can read it as an event.
+    await using bus = await openBus({ servers: natsUrl, name: 'e2e', topology: DEFAULT_TOPOLOGY });
+    connectionOf(bus).publish(`jobs.operated.echo.${jobId}.progressed`, '<script>alert(1)</script>');
+    await page.getByRole('link', { name: 'Dead letters' }).click();
+    await page.getByText(`jobs.operated.echo.${jobId}.progressed`).first().waitFor();
+    const parked = page.getByRole('button', { name: /Redrive/ });
+    const first = await parked.first().textContent();
+    await parked.first().click();
+    await expect.poll(() => parked.first().textContent()).not.toBe(first);
+    await page
+      .getByRole('button', { name: /Discard/ })
+      .first()
+      .waitFor();
+    await page.getByRole('link', { name: 'Executors' }).click();
+    await page.getByText('echo').first().waitFor();
+    expect(await admin.faults([404])).toEqual([]);
+  });
+
+  test('a link signs in once', async () => {
+    const made = await fetch(`${system.url}/admin/sign-in-codes`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${system.adminKey}` },
+    });
+    const { path } = (await made.json()) as { path: string };
+    const { page, context } = await openPage(browser, system.url);
+    resources.defer(() => context.close());
+    await page.goto(system.url + path);
+    await page.getByRole('heading', { name: 'Tenants' }).waitFor();
+    expect(page.url()).not.toContain('code');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    await page.goto('about:blank');
+    await page.goto(system.url + path);
+    await page.getByText('The key or code is not valid.').waitFor();
+  });
+
+  test('a console that was left open over a restart of every service shows the truth again by itself', async () => {
+    const { page, caller } = await tenantPage('restarted');
+    const jobId = await start(caller, 'walk', { steps: 1, ms: 4_000 });
+    await page.goto(console(`/t/restarted/jobs/${jobId}`));
+    await expect.poll(() => statusOf(page).textContent()).toContain('Running');
+    for (const name of ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const)
+      await system.kill(name);
+    await system.ready();
+    await expect.poll(() => statusOf(page).textContent(), { timeout: 60_000 }).toContain('Succeeded');
+    await page.getByText('Final').waitFor({ timeout: 30_000 });
+  });
+});
