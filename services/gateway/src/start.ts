@@ -13,6 +13,10 @@ import {
 import { openActionCatalogue, replacedActions } from './actions/action-catalogue.ts';
 import { watchSettledBucket } from './actions/settled-bucket.ts';
 import { createApp } from './app.ts';
+import { createBulkJobs } from './bulk/bulk-rows.ts';
+import { openBulkStore } from './bulk/bulk-store.ts';
+import { startBulkWorker } from './bulk/bulk-worker.ts';
+import { createItemPace } from './bulk/work-on-page.ts';
 import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-rows.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './http/problem.ts';
@@ -127,6 +131,9 @@ export async function startGateway(
   resources.defer(() => settling);
   const box = createSecretBox(config.secretKey);
   const tokens = createTokens({ adminKey: config.adminKey, box });
+  const bulkStore = resources.use(await openBulkStore(bus));
+  const bulkJobs = createBulkJobs(db, log);
+  const endings = createEndingsTable(db, log);
   const app = createApp({
     bus: { ...bus, jobs: { ...bus.jobs, append: limitAppends(append ?? bus.jobs.append) } },
     config,
@@ -147,11 +154,29 @@ export async function startGateway(
     health: createEndpointHealth(db, log),
     deliveries: createDeliveryLog(db, log),
     replays: createReplayLog(db, log),
-    endings: createEndingsTable(db, log),
+    endings,
+    bulkStore,
+    bulkJobs,
     box,
     ops,
     logRoom,
   });
+  resources.use(
+    startBulkWorker({
+      store: bulkStore,
+      jobs: bulkJobs,
+      runs: app.groups,
+      reads: app.reads,
+      endings,
+      tenants: tenantBucket,
+      pace: createItemPace(config.bulkJobsPerSecond),
+      concurrency: config.bulkConcurrency,
+      leaseMs: config.bulkLeaseMs,
+      now: logNow,
+      log,
+      stopping,
+    }),
+  );
   // Only of keys that there are: others could be made up without end.
   const onRefused = (keyId: string) => {
     if (keys.peek(keyId)) keyRequests.addRefused(keyId);
@@ -160,7 +185,7 @@ export async function startGateway(
   const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
   const http = resources.use(
     await serveHttp({
-      fetch: app,
+      fetch: app.answer,
       host,
       port,
       graceMs: shutdownGraceMs,
