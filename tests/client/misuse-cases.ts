@@ -147,7 +147,6 @@ const unheard: Cases = {
       () => collect(errand.events(JOB, UNKNOWN)),
       () => collect(errand.feed(UNKNOWN)),
       () => errand.bulk.start('retry', UNKNOWN),
-      () => errand.bulk.start('retry', untyped(undefined)),
       () => errand.bulk.count('retry', { status: 'failed' }, UNKNOWN),
       () => errand.bulk.get('1', UNKNOWN),
       () => collect(errand.bulk.list(UNKNOWN)),

@@ -7,7 +7,7 @@ import type { TestReadModel } from './read-model.ts';
 
 export const BULK = `/v2/tenants/${TENANT}/bulk-actions`;
 
-export const FAILED = {
+const FAILED = {
   type: 'JobFailed',
   data: { attempt: 1, error: { code: 'action_failed', message: 'no' }, duration_ms: 1 },
 } as const;

@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import { named } from '../openapi/schemas.ts';
 
-export const BulkFilterSchema = named('BulkFilter', BulkFilter);
+const BulkFilterSchema = named('BulkFilter', BulkFilter);
 
 export const BulkRequest = named(
   'BulkActionRequest',
