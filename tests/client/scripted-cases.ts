@@ -96,7 +96,8 @@ const retries: Cases = {
     await failureOf(errand.webhooks.test('whe_1'));
     await failureOf(errand.webhooks.redeliver('1.2'));
     await failureOf(errand.webhooks.delete('whe_1'));
-    assertEqual((await seen()).length, 4);
+    await failureOf(errand.bulk.start('retry', { status: 'failed' }));
+    assertEqual((await seen()).length, 5);
   },
 
   'a refusal that will not pass is not sent again': async (world) => {

@@ -269,6 +269,32 @@ const results: Cases = {
   },
 };
 
+const bulk: Cases = {
+  'failed jobs are counted, run again and followed; what is done cannot be aborted': async ({ errand }) => {
+    const metadata = { bulk: tag() };
+    for (let count = 0; count < 2; count++) {
+      await errand.wait(await errand.run('refuse', {}, { metadata }));
+    }
+    await until(async () => ((await collect(errand.jobs({ metadata }))).length === 2 ? true : undefined));
+    const filter = { status: 'failed', metadata } as const;
+    assertEqual(await errand.bulk.count('retry', filter), 2);
+    const started = await errand.bulk.start('retry', filter);
+    assertEqual([started.action, started.state, started.counts.matched], ['retry', 'running', 2]);
+    const done = await until(async () => {
+      const action = await errand.bulk.get(started.bulk_id);
+      return action.state === 'done' ? action : undefined;
+    });
+    assertEqual([done.counts.done, done.counts.failed, done.failures], [2, 0, []]);
+    const [newest] = await collect(errand.bulk.list({ pageSize: 1 }), 1);
+    assertEqual(newest, done);
+    for (const refused of [errand.bulk.abort(done.bulk_id), errand.bulk.resume(done.bulk_id)]) {
+      assertEqual((await failureOf(refused)).code, 'bulk_action_ended');
+    }
+    const named = await errand.bulk.count('cancel', { jobs: ['019c2f3e-0000-7000-8000-000000000000'] });
+    assertEqual(named, 0);
+  },
+};
+
 const webhooks: Cases = {
   'an endpoint is made, changed, paused, tried, asked about and deleted': async ({ errand, targets }) => {
     const hooks = errand.webhooks;
@@ -327,4 +353,4 @@ const webhooks: Cases = {
   },
 };
 
-export const SYSTEM_CASES: Cases = { ...jobs, ...results, ...webhooks };
+export const SYSTEM_CASES: Cases = { ...jobs, ...results, ...bulk, ...webhooks };

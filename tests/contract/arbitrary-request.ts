@@ -12,7 +12,7 @@ export interface RandomRequest {
 }
 
 /** Such marks stand for ids that exist. */
-const KNOWN = ['job_id', 'endpoint_id', 'delivery_id', 'replay_id', 'key_id', 'file'] as const;
+const KNOWN = ['job_id', 'endpoint_id', 'delivery_id', 'replay_id', 'bulk_id', 'key_id', 'file'] as const;
 export type Known = (typeof KNOWN)[number];
 
 function markOf(name: Known, index: number): string {
@@ -134,6 +134,8 @@ function hintsOf(options: { tenantId: string; urls: readonly string[]; actions: 
     // Longer waits are tested where they are promised; here each would occupy a connection.
     wait: fc.constantFrom(0, 0, 0, 0, 1),
     name: fc.constantFrom(...actions, 'other'),
+    // The jobs that others ask about must stay as they are.
+    filter: fc.constantFrom({ action: ['other'] }, { status: ['failed'], metadata: { of: 'nobody' } }),
   };
   return (name) => (Object.hasOwn(hints, name) ? hints[name] : undefined);
 }

@@ -13,7 +13,8 @@ const REQUESTS = Number(process.env.ERRAND_CONTRACT_REQUESTS ?? 10_000);
 const SEED = Number(process.env.ERRAND_CONTRACT_SEED ?? Date.now() % 2 ** 31);
 const AT_ONCE = 16;
 /**
- * There is no dead letter; a replay, and nearly every proposal, is over before it can be canceled; no action may go.
+ * There is no dead letter; a replay, a bulk action, and nearly every proposal, is over before it can be stopped; no action
+ * may go.
  */
 const NEVER_BY_CHANCE = [
   'deleteAction',
@@ -21,6 +22,8 @@ const NEVER_BY_CHANCE = [
   'discardDeadLetter',
   'redriveDeadLetter',
   'cancelReplay',
+  'abortBulkAction',
+  'resumeBulkAction',
   'cancelProposalPdfGeneration',
 ];
 /** The tenant whose requests these are has to stay. */
@@ -40,6 +43,7 @@ const known: Record<Known, string[]> = {
   endpoint_id: [],
   delivery_id: [],
   replay_id: [],
+  bulk_id: [],
   key_id: [],
   file: [],
 };

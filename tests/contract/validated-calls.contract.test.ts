@@ -74,6 +74,7 @@ test('an independent validator finds nothing wrong with any answer, whether succ
   const { call, violations, called } = callsThrough(proxy.url);
   const jobId = await callRuns(call);
   await callJobs(call, jobId);
+  await callBulkActions(call);
   await callWebhooks(call, jobId);
   await callAdmin(call);
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs', '/docs/none.js']) {
@@ -172,6 +173,22 @@ async function callJobs(call: Call, jobId: string): Promise<void> {
   await call(`GET ${HOME}/actions/performance_simulation`);
   await call(`GET ${HOME}/actions/none`);
   await call('GET /v2/tenants/nobody/actions');
+}
+
+async function callBulkActions(call: Call): Promise<void> {
+  const all = `${HOME}/bulk-actions`;
+  const body = { action: 'retry', filter: { status: ['failed'], metadata: { a: 'b' } } };
+  expect((await call(`POST ${all}`, { body: { ...body, dry_run: true } })).status).toBe(200);
+  const started = await call(`POST ${all}`, { body });
+  expect(started.status).toBe(202);
+  await call(`POST ${all}`, { body: { ...body, filter: {} } });
+  await call(`POST ${all}`, { body: { action: 'delete', filter: { colour: 'red' } } });
+  await call(`GET ${all}?limit=1`);
+  await call(`GET ${all}?limit=x`);
+  for (const id of [started.body.bulk_id, UNKNOWN_ID]) {
+    await call(`GET ${all}/${id}`);
+    for (const verb of ['abort', 'resume']) await call(`POST ${all}/${id}/${verb}`);
+  }
 }
 
 async function callWebhooks(call: Call, jobId: string): Promise<void> {

@@ -120,6 +120,9 @@ test('a deleted tenant leaves one record, whatever it had and whoever is killed'
   await waitUntil(() => receiver.requests.length >= 2, { timeoutMs: 20_000 });
   await run({ start_after: new Date(Date.now() + 3_600_000).toISOString() });
   await Promise.all(Array.from({ length: 30 }, () => run()));
+  const filter = { status: ['expired'], metadata: { note: NEEDLE } };
+  const bulk = { action: 'retry', filter };
+  expect((await gone.call('POST', `/v2/tenants/${GONE}/bulk-actions`, bulk)).status).toBe(202);
   // An event that nobody can read is parked with its body.
   connectionOf(bus).publish(`jobs.${GONE}.performance_simulation.${ended.job_id}.progressed`, NEEDLE);
   await waitUntil(async () => (await bus.deadLetters.list({ afterId: 0, limit: 10 })).length > 0, {

@@ -3,6 +3,7 @@ import type { Bind, Surroundings } from './command.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addActions } from './commands/jobs/actions.ts';
+import { addBulk } from './commands/jobs/bulk.ts';
 import { addEvents } from './commands/jobs/events.ts';
 import { addFeed } from './commands/jobs/feed.ts';
 import { addJob } from './commands/jobs/job.ts';
@@ -47,6 +48,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addJob(program, bind);
   addWait(program, bind);
   addJobs(program, bind, now);
+  addBulk(program, bind, now);
   addEvents(program, bind);
   addFeed(program, bind);
   program.commandsGroup('Webhooks:');

@@ -1,3 +1,4 @@
+import { type Bulk, createBulk } from './bulk/bulk.ts';
 import { UsageError } from './errors.ts';
 import { checkObject, checkOptions, type Members } from './http/check-options.ts';
 import { mergeHeaders } from './http/compose-request.ts';
@@ -114,6 +115,8 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   action(name: string, options?: CallOptions): Promise<ActionContract>;
   /** Makes a token that may do some of what the key may, for a while. */
   createToken(options: TokenOptions): Promise<ChildToken>;
+  /** The same for many jobs at once. */
+  readonly bulk: Bulk;
   readonly webhooks: Webhooks;
 }
 
@@ -211,6 +214,7 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
       checkOptions(given, TOKEN);
       return createToken(transport, given);
     },
+    bulk: createBulk(transport),
     webhooks: createWebhooks(transport),
   };
   return errand as Errand<A>;

@@ -6,6 +6,16 @@ export {
   MAX_LIVE_CONTRACTS,
   RESERVED_ACTION_NAMES,
 } from './action-contract.ts';
+export {
+  BULK_KINDS,
+  BULK_MAX_FAILURES,
+  BULK_STATES,
+  BulkAction,
+  BulkCounts,
+  BulkFailure,
+  BulkFilter,
+  type BulkKind,
+} from './bulk-action.ts';
 export { CLOCK_TOLERANCE_MS } from './clock-tolerance.ts';
 export type { CommandAnswer, CommandRequest, CommandSet } from './commands/commands.ts';
 export {
@@ -50,6 +60,7 @@ export {
   ConcurrencyKey,
   Instant,
   JOB_EVENT_TYPES,
+  JOB_SOURCES,
   JobEvent,
   type JobEventOf,
   type JobEventType,
@@ -150,6 +161,7 @@ export {
   AUDIT_STREAM,
   BUCKET_TTL_MS,
   BUCKETS,
+  BULK_ACTION_DAYS,
   type BucketName,
   CONFIG_STREAM,
   type ConsumerSpec,

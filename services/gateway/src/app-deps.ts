@@ -2,6 +2,8 @@ import type { Bucket, Bus, Heartbeats, RecordedBucket } from '@errand/bus';
 import type { ApiKey, IdempotencyRecord, Tenant } from '@errand/contracts';
 import type { Logger, Ops, SecretBox } from '@errand/runtime';
 import type { ActionCatalogue } from './actions/action-catalogue.ts';
+import type { BulkJobs } from './bulk/bulk-rows.ts';
+import type { BulkStore } from './bulk/bulk-store.ts';
 import type { GatewayConfig } from './config.ts';
 import type { EndingsTable } from './feed/endings-rows.ts';
 import type { Tokens } from './http/tokens.ts';
@@ -37,6 +39,8 @@ export interface AppDeps {
   readonly health: EndpointHealthStore;
   readonly deliveries: DeliveryLog;
   readonly replays: ReplayLog;
+  readonly bulkStore: BulkStore;
+  readonly bulkJobs: BulkJobs;
   readonly idempotencyRecords: Bucket<IdempotencyRecord>;
   readonly box: SecretBox;
   readonly ops: Ops;

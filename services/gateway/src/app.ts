@@ -7,34 +7,38 @@ import { createLookup } from './actions/lookup.ts';
 import { measureActions } from './actions/measure-actions.ts';
 import type { AppDeps } from './app-deps.ts';
 import { mountConsole } from './console/serve-console.ts';
-import { createGroups } from './groups.ts';
+import { createGroups, type Groups } from './groups.ts';
 import { allowHosts } from './http/allow-hosts.ts';
 import { createAuthenticator } from './http/authenticate.ts';
 import { allowOrigins } from './http/cors.ts';
 import type { Route } from './http/define-route.ts';
 import { createKeyLimits } from './http/key-limits.ts';
 import { problemOf, Refusal } from './http/problem.ts';
-import { type Env, recordExchanges } from './http/request-log.ts';
+import { type Env, type Exchange, recordExchanges } from './http/request-log.ts';
 import type { JobWatch } from './jobs/job-watch.ts';
 import { measureKeyUsage } from './load/key-usage.ts';
-import { createTenantReads } from './load/tenant-reads.ts';
+import { createTenantReads, type TenantReads } from './load/tenant-reads.ts';
 import { mountActionRoutes, mountRoutes } from './mount.ts';
 import { openapiDocument } from './openapi/document.ts';
 import { actionRoutes, routes } from './routes.ts';
 
-/** The whole HTTP API as one function of a request. */
-export function createApp(deps: AppDeps): (request: Request, wire?: Wire) => Promise<Response> {
+interface App {
+  /** The whole HTTP API as one function of a request. */
+  readonly answer: (request: Request, wire?: Wire) => Promise<Response>;
+  /** What its handlers take, for what goes on without a request. */
+  readonly groups: Groups;
+  readonly reads: TenantReads;
+}
+
+export function createApp(deps: AppDeps): App {
   const { log, ops } = deps;
-  const app = createRouter(deps);
-  return recordExchanges({
-    log,
-    metrics: ops.metrics,
-    handle: (request, exchange) => app.fetch(request, exchange),
-  });
+  const { app, ...others } = createRouter(deps);
+  const handle = (request: Request, exchange: Exchange) => app.fetch(request, exchange);
+  return { answer: recordExchanges({ log, metrics: ops.metrics, handle }), ...others };
 }
 
 /** Every path of the API with its handlers. */
-function createRouter(deps: AppDeps): Hono<Env> {
+function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hono<Env> } {
   const { config, tenantBucket, keys, log, ops } = deps;
   const app = new Hono<Env>();
   app.notFound((c) => problemOf(new Refusal('unknown_route'), c, log));
@@ -72,7 +76,7 @@ function createRouter(deps: AppDeps): Hono<Env> {
   mountRoutes(app, others, mounted);
   mountConsole(app);
   mountActionRoutes(app, actionRoutes, mounted);
-  return app;
+  return { app, groups, reads };
 }
 
 /** A tenant that is being deleted is as one that there is not. */

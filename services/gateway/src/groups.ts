@@ -5,6 +5,7 @@ import type { Lookup } from './actions/lookup.ts';
 import type { AdminGroup } from './admin/admin-group.ts';
 import type { KeysGroup } from './admin/keys-group.ts';
 import type { AppDeps } from './app-deps.ts';
+import type { BulkGroup } from './bulk/bulk-group.ts';
 import { createFeed } from './feed/feed.ts';
 import type { FeedGroup } from './feed/feed-group.ts';
 import type { Authenticator } from './http/authenticate.ts';
@@ -37,6 +38,7 @@ export interface Groups
     ActionsGroup,
     JobsGroup,
     RunsGroup,
+    BulkGroup,
     FeedGroup,
     WebhooksGroup,
     AdminGroup,
@@ -58,6 +60,7 @@ export function createGroups(parts: Parts): Groups {
     actions: { catalogue },
     jobs: jobsOf(parts),
     runs: runsOf(parts),
+    bulk: bulkOf(parts),
     feed: feedOf(parts),
     webhooks: webhooksOf(parts),
     admin: adminOf(parts),
@@ -127,6 +130,10 @@ function runsOf({
     batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
     maxEventBytes: () => bus.maxMessageBytes() - EVENT_HEADERS_BYTES,
   };
+}
+
+function bulkOf({ bus, config, bulkStore: store, bulkJobs: jobs, now }: Parts): BulkGroup['bulk'] {
+  return { bus, store, jobs, now, perTenant: config.bulkActionsPerTenant };
 }
 
 function feedOf({ bus, config, catalogue, endings, reads, now, stopping }: Parts): FeedGroup['feed'] {

@@ -13,6 +13,13 @@ import { listExecutors } from './admin/list-executors.route.ts';
 import { cancelRebuild, getRebuild, startRebuild } from './admin/rebuild.route.ts';
 import { getTenant, listTenants, pauseTenant, putTenant, resumeTenant } from './admin/tenants.route.ts';
 import { verify } from './admin/verify.route.ts';
+import {
+  abortBulkAction,
+  getBulkAction,
+  listBulkActions,
+  resumeBulkAction,
+} from './bulk/bulk-actions.route.ts';
+import { startBulkAction } from './bulk/start-bulk-action.route.ts';
 import { readChanges } from './feed/get-changes.route.ts';
 import { readFeed } from './feed/get-feed.route.ts';
 import { cancelActionJob, cancelJob } from './jobs/cancel-job.route.ts';
@@ -59,6 +66,11 @@ export const routes = [
   downloadResult,
   cancelJob,
   retryJob,
+  startBulkAction,
+  listBulkActions,
+  getBulkAction,
+  abortBulkAction,
+  resumeBulkAction,
   readFeed,
   readChanges,
   listActions,

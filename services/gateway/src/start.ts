@@ -13,6 +13,10 @@ import {
 import { openActionCatalogue, replacedActions } from './actions/action-catalogue.ts';
 import { watchSettledBucket } from './actions/settled-bucket.ts';
 import { createApp } from './app.ts';
+import { createBulkJobs } from './bulk/bulk-rows.ts';
+import { openBulkStore } from './bulk/bulk-store.ts';
+import { startBulkWorker } from './bulk/bulk-worker.ts';
+import { createItemPace } from './bulk/work-on-page.ts';
 import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-rows.ts';
 import { problemOfBrokenRequest, problemOfOverload } from './http/problem.ts';
@@ -131,6 +135,9 @@ export async function startGateway(
   const tokens = createTokens({ adminKey: config.adminKey, box });
   const sessions = createSessions({ adminKey: config.adminKey, box, now: logNow });
   const usedCodes = await bus.buckets.open(BUCKETS.usedCodes, UsedCode);
+  const bulkStore = resources.use(await openBulkStore(bus));
+  const bulkJobs = createBulkJobs(db, log);
+  const endings = createEndingsTable(db, log);
   const app = createApp({
     bus: { ...bus, jobs: { ...bus.jobs, append: limitAppends(append ?? bus.jobs.append) } },
     config,
@@ -153,11 +160,29 @@ export async function startGateway(
     health: createEndpointHealth(db, log),
     deliveries: createDeliveryLog(db, log),
     replays: createReplayLog(db, log),
-    endings: createEndingsTable(db, log),
+    endings,
+    bulkStore,
+    bulkJobs,
     box,
     ops,
     logRoom,
   });
+  resources.use(
+    startBulkWorker({
+      store: bulkStore,
+      jobs: bulkJobs,
+      runs: app.groups,
+      reads: app.reads,
+      endings,
+      tenants: tenantBucket,
+      pace: createItemPace(config.bulkJobsPerSecond),
+      concurrency: config.bulkConcurrency,
+      leaseMs: config.bulkLeaseMs,
+      now: logNow,
+      log,
+      stopping,
+    }),
+  );
   // Only of keys that there are: others could be made up without end.
   const onRefused = (keyId: string) => {
     if (keys.peek(keyId)) keyRequests.addRefused(keyId);
@@ -166,7 +191,7 @@ export async function startGateway(
   const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
   const http = resources.use(
     await serveHttp({
-      fetch: app,
+      fetch: app.answer,
       host,
       port,
       graceMs: shutdownGraceMs,

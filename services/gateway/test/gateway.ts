@@ -83,6 +83,8 @@ export interface TestGateway extends AsyncDisposable {
   append(jobId: string, expectedVersion: number, fact: JobFact): Promise<number | undefined>;
   /** A new key, of TENANT unless told otherwise. */
   createKey(tenantId: string, name: string): Promise<{ key_id: string; api_key: string }>;
+  /** Stops this gateway alone; the system stays for others. */
+  stop(): Promise<void>;
   /** Another gateway of the same system. */
   another(overrides?: Partial<GatewayConfig>): Promise<AsyncDisposable & { url: string }>;
 }
@@ -152,6 +154,9 @@ export async function startTestGateway(
       const path = `/admin/tenants/${tenantId}`;
       await call(url + path, { method: 'PUT', token: ADMIN_KEY });
       return (await call(`${url}${path}/keys`, { token: ADMIN_KEY, body: { name } })).json;
+    },
+    async stop() {
+      await gateway[Symbol.asyncDispose]();
     },
     async another(others = {}) {
       const other = await startGateway({ ...config, ...others }, context);

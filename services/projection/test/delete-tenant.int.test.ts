@@ -1,4 +1,5 @@
 import { type Bus, openBus } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { ApiKey, Tenant } from '@errand/contracts';
 import { type Db, openDatabase } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
@@ -76,6 +77,28 @@ test('a key that was still being made when its tenant was closed is removed too'
   await keys.by('admin').put('0late2', { ...tenant('late'), name: 'k' });
   await waitUntil(() => isOver('late'), { timeoutMs: 20_000 });
   expect(await keys.get('0late2')).toBeUndefined();
+});
+
+test('bulk actions are gone with their tenant, and those of others stay', async () => {
+  await makeTenant('bulky');
+  const put = (key: string) => connectionOf(bus).request(`$KV.bulk_actions.${key}`, '{}');
+  await put('bulky.1');
+  await put('bulky-too.1');
+  await bus.commands.askProjection('delete_tenant', { tenant_id: 'bulky', actor: 'admin' });
+  await put('bulky.2');
+  await waitUntil(() => isOver('bulky'), { timeoutMs: 20_000 });
+  const subject = async (key: string) =>
+    (
+      await connectionOf(bus).request(
+        '$JS.API.STREAM.MSG.GET.KV_bulk_actions',
+        JSON.stringify({ last_by_subj: `$KV.bulk_actions.${key}` }),
+      )
+    ).json<{ message?: { subject: string } }>().message?.subject;
+  expect(await Promise.all(['bulky.1', 'bulky.2', 'bulky-too.1'].map(subject))).toEqual([
+    undefined,
+    undefined,
+    '$KV.bulk_actions.bulky-too.1',
+  ]);
 });
 
 test('a tenant that was made anew is not deleted by a deletion that had ended but for its note', async () => {

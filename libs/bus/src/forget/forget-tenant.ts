@@ -37,6 +37,8 @@ export interface TenantForgetter {
   /** Stored inputs and results. */
   purgePayloads(tenantId: string): Promise<number>;
   purgeDeadLetters(tenantId: string): Promise<number>;
+  /** What it wanted done to many of its jobs. */
+  purgeBulkActions(tenantId: string): Promise<number>;
   /** Whether the audit log has all that the log got so far. */
   isAudited(version: number): Promise<boolean>;
   /** Recorded changes of its keys and endpoints, and the marks that they were deleted. */
@@ -152,6 +154,8 @@ export function createTenantForgetter(
       }
       return purged;
     },
+    purgeBulkActions: (tenantId) =>
+      purge(`KV_${BUCKETS.bulkActions}`, `$KV.${BUCKETS.bulkActions}.${TenantId.parse(tenantId)}.>`),
     async isAudited(version) {
       if (version === 0) return true;
       if ((await audit.version()) >= version) return true;

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
-import type { JobSummary } from '@errand/client';
+import type { BulkAction, JobSummary } from '@errand/client';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { drawBar, startBar } from './progress-bar.ts';
+import { drawBar, drawBulkBar, startBar } from './progress-bar.ts';
 
 const CREATED = '2026-01-31T12:00:00.000Z';
 const NOW_MS = Date.parse(CREATED) + 65_000;
@@ -72,6 +72,21 @@ test('an invalid percentage is drawn as the nearest valid one', () => {
   expect(drawBar(jobAt(-10), { nowMs: NOW_MS, columns: 100 })).toMatch(/^░{24} {3}0 %/);
 });
 
+test('the line of a bulk action shows how many jobs had their turn', () => {
+  const action = {
+    state: 'running',
+    created_at: CREATED,
+    ended_at: null,
+    counts: { matched: 60, done: 12, skipped: 2, failed: 1 },
+  } as BulkAction;
+  const view = { nowMs: NOW_MS, columns: 100 };
+  expect(drawBulkBar(action, view)).toBe(
+    '██████░░░░░░░░░░░░░░░░░░  25 %  running  15 of 60, 2 skipped, 1 failed  1:05',
+  );
+  const none = { matched: 0, done: 0, skipped: 0, failed: 0 };
+  expect(drawBulkBar({ ...action, counts: none, state: 'done' }, view)).toMatch(/^█{24} 100 % {2}done/);
+});
+
 test('each drawing goes over the one before, and the last one stays', () => {
   const drawn: string[] = [];
   const stderr = new Writable({
@@ -80,7 +95,7 @@ test('each drawing goes over the one before, and the last one stays', () => {
       done();
     },
   });
-  const bar = startBar({ stderr, now: () => NOW_MS }, () => 80);
+  const bar = startBar({ stderr, now: () => NOW_MS }, () => 80, drawBar);
   bar.update(jobAt(50));
   bar.stop();
   const line = drawBar(jobAt(50), { nowMs: NOW_MS, columns: 80 });

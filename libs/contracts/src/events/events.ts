@@ -15,6 +15,9 @@ export const Instant = z.iso.datetime();
 
 const attempt = z.int().min(1);
 
+/** How a job may have been asked for. */
+export const JOB_SOURCES = ['api', 'ui', 'schedule', 'retry'] as const;
+
 export const METADATA_MAX_ENTRIES = 20;
 
 /** Up to 20 strings that a caller attaches to a job and gets back with its summary and its webhooks. */
@@ -51,7 +54,7 @@ const JobRequested = z.object({
   /** The input as JSON, where it is too large for an event. */
   input_ref: PayloadRef.optional(),
   metadata: Metadata,
-  source: z.enum(['api', 'ui', 'schedule', 'retry']),
+  source: z.enum(JOB_SOURCES),
   /** The name of the API key that asked. */
   requested_by: z.string(),
   /** No attempt begins before this. */

@@ -247,6 +247,8 @@ export const BUCKETS = {
   webhookEndpoints: 'webhook_endpoints',
   /** SHA-256 of tenant, kind of request, place and Idempotency-Key, in hex → IdempotencyRecord. */
   idempotency: 'idempotency',
+  /** `<tenant_id>.<bulk_id>` → BulkAction. */
+  bulkActions: 'bulk_actions',
   /** Name of a reader → LogPosition, which it writes about once a second; and `CONFIG`, once what was there is recorded. */
   positions: 'positions',
   /** Id of a sign-in code that was used → nothing. */
@@ -267,10 +269,13 @@ export const IDEMPOTENCY_DAYS = 7;
 
 /** How long a sign-in code may live. */
 export const SIGN_IN_CODE_MAX_S = 86_400;
+/** How long a bulk action is kept after its last change. */
+export const BULK_ACTION_DAYS = 7;
 
 /** Buckets whose entries expire, and after how many milliseconds. */
 export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
   idempotency: IDEMPOTENCY_DAYS * 86_400_000,
+  bulk_actions: BULK_ACTION_DAYS * 86_400_000,
   executors: EXECUTOR_ALIVE_MS,
   used_codes: SIGN_IN_CODE_MAX_S * 1_000,
 };

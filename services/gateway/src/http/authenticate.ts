@@ -15,6 +15,8 @@ export interface Caller {
   readonly actor: string;
   /** What else its key may not. */
   readonly only: KeyLimits;
+  /** Whether its key has a scope. */
+  readonly may: (scope: KeyScope) => boolean;
   /** Absent for the admin key and for child tokens. */
   readonly key?: OwnKey;
 }
@@ -85,14 +87,13 @@ export function createAuthenticator(deps: {
     if (!key) {
       const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
       if (!known) throw new Refusal('unknown_tenant');
-      return { caller: { name: ADMIN, tenantId, actor: ADMIN, only: NO_LIMITS }, ...who };
+      return { caller: { name: ADMIN, tenantId, actor: ADMIN, only: NO_LIMITS, may: () => true }, ...who };
     }
     if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
-    if (scope !== 'any' && !(mayDo(key.scopes, scope) && mayDo(child?.scopes, scope))) {
-      throw new Refusal('forbidden', { detail: `The key does not have the scope ${scope}.` });
-    }
+    const caller = callerOf(keyId, key, child);
+    if (scope !== 'any') assertMay(caller, scope);
     deps.onUse(keyId);
-    return { caller: callerOf(keyId, key, child), ...who };
+    return { caller, ...who };
   }
 
   return {
@@ -114,7 +115,14 @@ function callerOf(id: string, key: ApiKey, child: ChildToken | undefined): Calle
   const { name, tenant_id: tenantId, actions, metadata_filter: metadata, scopes, expires_at } = key;
   const isLimited = actions || metadata || child?.job_id !== undefined;
   const only = isLimited ? { actions, metadata, jobId: child?.job_id } : NO_LIMITS;
-  return { name, tenantId, actor: `key:${id}`, only, ...(child ? {} : { key: { id, scopes, expires_at } }) };
+  const may = (scope: KeyScope) => mayDo(scopes, scope) && mayDo(child?.scopes, scope);
+  const own = child ? {} : { key: { id, scopes, expires_at } };
+  return { name, tenantId, actor: `key:${id}`, only, may, ...own };
+}
+
+/** @throws Refusal forbidden for a key without the scope */
+export function assertMay({ may }: Caller, scope: KeyScope): void {
+  if (!may(scope)) throw new Refusal('forbidden', { detail: `The key does not have the scope ${scope}.` });
 }
 
 /** Unix milliseconds; Infinity for a key without an end. */

@@ -55,6 +55,7 @@ const PROBLEMS = {
   unknown_endpoint: { status: 404, title: 'Not found', detail: 'There is no such webhook endpoint.' },
   unknown_delivery: { status: 404, title: 'Not found', detail: 'There is no such delivery.' },
   unknown_replay: { status: 404, title: 'Not found', detail: 'There is no such replay of this endpoint.' },
+  unknown_bulk_action: { status: 404, title: 'Not found', detail: 'There is no such bulk action.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
   unknown_rebuild: { status: 404, title: 'Not found', detail: 'No rebuild has run yet.' },
   method_not_allowed: {
@@ -74,6 +75,12 @@ const PROBLEMS = {
     title: 'Limit reached',
     detail: 'Three replaced signing secrets are still valid. Wait for one to expire, or send grace_s 0.',
   },
+  too_many_bulk_actions: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'The tenant has as many bulk actions running as it may have. Wait for one to end, or abort one.',
+  },
+  bulk_action_ended: { status: 409, title: 'Conflict', detail: 'The bulk action has ended.' },
   replay_ended: { status: 409, title: 'Conflict', detail: 'The replay has ended.' },
   tenant_deleting: { status: 409, title: 'Conflict', detail: 'The tenant is being deleted.' },
   rebuild_running: { status: 409, title: 'Conflict', detail: 'A rebuild is already running.' },
@@ -223,6 +230,11 @@ export type ProblemCode = keyof typeof PROBLEMS;
 /** The status that a code is answered with. */
 export function problemStatus(code: ProblemCode): number {
   return PROBLEMS[code].status;
+}
+
+/** What a code means, for people. */
+export function problemDetail(code: ProblemCode): string {
+  return PROBLEMS[code].detail;
 }
 
 interface RefusalOptions {

@@ -10,9 +10,8 @@ import { answer } from '../http/respond.ts';
 import { findJob } from '../jobs/find-job.ts';
 import { answerSummary } from '../jobs/job-answer.ts';
 import { awaitJob, isEnding } from '../jobs/job-watch.ts';
-import { ensureJobSigner } from '../webhooks/job-signer/job-signer.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency.ts';
-import { jobRequestOf, storeInput } from './request-job.ts';
+import { requestOrder } from './request-order.ts';
 import { type AcceptedJob, findAccepted, jobLinks } from './run-answers.ts';
 import type { JobOrder } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
@@ -111,37 +110,16 @@ async function requestOnce(
   });
 }
 
-/** Undefined when there is a job of that id. @throws Refusal too_many_runs, too_many_queued */
+/** Undefined when there is a job of that id. */
 function request(
   c: Ctx,
   deps: RunDeps,
-  sent: SentOrder & { jobId: string },
+  { order, caller, text, inputBytes, nowMs, jobId }: SentOrder & { jobId: string },
 ): Promise<AcceptedJob | undefined> {
-  const { tenantId } = sent.caller;
-  const action = sent.order.contract.name;
-  const append = () => requestAdmitted(c, deps, sent);
-  return deps.runs.limits.within(c, { tenantId, action, jobs: 1 }, append, (job) => job?.version);
-}
-
-async function requestAdmitted(
-  c: Ctx,
-  deps: RunDeps,
-  sent: SentOrder & { jobId: string },
-): Promise<AcceptedJob | undefined> {
-  const { caller, jobId, nowMs } = sent;
   c.env.jobId = jobId;
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
-  const { appendTimeoutMs, inlinePayloadBytes, logRoom, turns } = deps.runs;
-  const { tenantId } = caller;
-  const bytes = sent.inputBytes ?? Buffer.byteLength(sent.text);
-  logRoom.admitRuns({ jobs: 1, bytes: Math.min(bytes, inlinePayloadBytes) });
-  const order = await storeInput(deps.runs, sent.order, { tenantId, jobId, bytes });
-  const append = jobRequestOf(order, jobId, { caller, nowMs, traceparent, appendTimeoutMs });
-  // Whoever calls the webhook must find what to sign with.
-  if (order.webhook) await ensureJobSigner(deps.webhooks, caller);
-  const outcome = await turns.append(append);
-  if (outcome.kind === 'conflict') return undefined;
-  return { jobId, version: outcome.version, createdAt: append.event.time };
+  const bytes = inputBytes ?? Buffer.byteLength(text);
+  return requestOrder(c, deps, { order, jobId, caller, bytes, nowMs, traceparent });
 }
 
 /** The job's state if it ends in time. A job that was accepted stays so, whatever becomes of reading it. */

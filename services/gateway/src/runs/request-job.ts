@@ -35,7 +35,7 @@ export async function storeInput(
 
 /** Who asks for a job, when, and how long the log may take to acknowledge it. */
 export interface RequestOrigin {
-  readonly caller: Caller;
+  readonly caller: Pick<Caller, 'name' | 'tenantId'>;
   readonly nowMs: number;
   readonly traceparent: string | undefined;
   readonly appendTimeoutMs: number;

@@ -1,10 +1,5 @@
-import { text } from 'node:stream/consumers';
-import { PayloadBroken } from '@errand/bus';
-import { type ConcurrencyKey, type JobEventOf, type PayloadRef, uuidV7TimeMs } from '@errand/contracts';
 import { isEnded } from '@errand/domain';
-import { createSteps } from '@errand/json-schema';
 import { z } from 'zod';
-import { fillResource } from '../actions/action-path.ts';
 import type { Caller } from '../http/authenticate.ts';
 import { parseBody } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
@@ -20,11 +15,10 @@ import { jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named, refTo } from '../openapi/schemas.ts';
 import { acceptJob, answerAccepted } from './accept-job.ts';
-import { concurrencyOf } from './concurrency-keys.ts';
 import { answerOrReplay } from './idempotency.ts';
-import { type JobLife, jobTimesOf, SentMetadata } from './job-options.ts';
+import { SentMetadata } from './job-options.ts';
+import { orderAgain } from './order-again.ts';
 import { findAccepted } from './run-answers.ts';
-import { checkInput, type JobOrder, ownMetadata } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
 
 const RetryBody = named(
@@ -102,51 +96,13 @@ async function checkAndAccept(
   sent: { caller: Caller; jobId: string; nowMs: number; readBody: () => Promise<JsonBody> },
 ): Promise<Response> {
   const { caller, jobId, nowMs, readBody } = sent;
-  const { body, text: sentText } = await readBody();
+  const { body, text } = await readBody();
   const changes = parseBody(RetryBody, body);
-  const { tenantId } = caller;
+  const { tenantId, only } = caller;
   const request = await readEnded(deps, { tenantId, jobId });
   c.env.action = request.action;
-  const entry = await deps.runs.catalogue.find(request.action);
-  const resource = entry && fillResource(entry.template, request.resource);
-  if (!entry || resource === undefined) throw new Refusal('unknown_action');
-  const times = timesOf(deps.runs, nowMs);
-  const { input, json, inputRef } =
-    changes.input === undefined
-      ? await readInput(deps.runs, request, times)
-      : { input: changes.input, json: JSON.stringify(changes.input) };
-  const { metadata, errors } = ownMetadata(changes.metadata ?? request.metadata, caller.only, '/metadata');
-  const wrong = checkInput(input, json.length, { entry, steps: createSteps() });
-  const place = changes.input === undefined ? '' : '/input';
-  errors.push(...wrong.map((error) => ({ ...error, pointer: `#${place}${error.pointer?.slice(1) ?? ''}` })));
-  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-  const order: JobOrder = {
-    contract: entry.contract,
-    resource: request.resource,
-    input,
-    times,
-    metadata,
-    ...(inputRef ? { inputRef } : {}),
-    source: 'retry',
-    retryOf: jobId,
-    webhook: request.webhook,
-    priority: request.priority,
-    // Another input may be of another account.
-    concurrency: concurrencyOf(
-      entry.contract,
-      input,
-      changes.input === undefined ? valuesOf(request.concurrency) : undefined,
-    ),
-  };
-  return acceptJob(c, deps, {
-    order,
-    caller,
-    kind: 'retry',
-    text: sentText,
-    inputBytes: Buffer.byteLength(json),
-    nowMs,
-    actionPath: `/v2/tenants/${tenantId}${resource}/${request.action}`,
-  });
+  const again = await orderAgain(deps, { tenantId, jobId, request, changes, only, nowMs });
+  return acceptJob(c, deps, { ...again, caller, kind: 'retry', text, nowMs });
 }
 
 /** @throws Refusal not_ended, and what `readJobRequest` throws */
@@ -154,37 +110,4 @@ async function readEnded({ jobs }: RunDeps, job: { tenantId: string; jobId: stri
   const { status } = (await findJob(jobs, { ...job, action: undefined, minVersion: 0 })).phase.value;
   if (!isEnded(status)) throw new Refusal('not_ended', { detail: `The job is ${status}.` });
   return readJobRequest(jobs, job);
-}
-
-/** The values that the ended job had, by the names of their keys. */
-function valuesOf(keys: readonly ConcurrencyKey[] = []): Record<string, string> {
-  return Object.fromEntries(keys.map(({ name, value }) => [name, value]));
-}
-
-function timesOf({ maxLifeMs, defaultLifeMs }: JobLife, nowMs: number): JobOrder['times'] {
-  const timed = jobTimesOf({}, { nowMs, maxLifeMs, defaultLifeMs });
-  if (timed.kind === 'invalid') throw new Error('the default life of a job is not inside the longest one');
-  return timed.times;
-}
-
-/**
- * The input, and where it may stay: a stored one that outlives the new job is shared by both, any other is stored anew.
- * @throws Refusal input_gone; LogUnavailable
- */
-async function readInput(
-  { bus, payloadLifeMs }: RunDeps['runs'],
-  { input, input_ref: ref }: JobEventOf<'JobRequested'>['data'],
-  times: JobOrder['times'],
-): Promise<{ input: unknown; json: string; inputRef?: PayloadRef }> {
-  if (!ref) return { input, json: JSON.stringify(input) };
-  try {
-    const opened = await bus.payloads.open(ref);
-    if (opened.kind === 'gone') throw new Refusal('input_gone');
-    const json = await text(opened.body);
-    const goneAtMs = uuidV7TimeMs(ref.key.slice(ref.key.lastIndexOf('/') + 1)) + payloadLifeMs;
-    const isShared = goneAtMs > Date.parse(times.finish_by);
-    return { input: JSON.parse(json), json, ...(isShared ? { inputRef: ref } : {}) };
-  } catch (error) {
-    throw error instanceof PayloadBroken ? new Refusal('input_gone') : error;
-  }
 }

@@ -39,7 +39,7 @@ export interface FoundJob extends AcceptedJob {
 export async function findAccepted(
   deps: FindJobDeps,
   job: { tenantId: string; action: string | undefined; jobId: string },
-  record: IdempotencyRecord,
+  record: Pick<IdempotencyRecord, 'created_at'>,
 ): Promise<FoundJob | undefined> {
   const { jobId } = job;
   try {

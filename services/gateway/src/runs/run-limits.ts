@@ -3,12 +3,17 @@ import type { Tenant } from '@errand/contracts';
 import { Refusal } from '../http/problem.ts';
 import { rateLimit } from '../http/rate-limit.ts';
 import type { BodyLimits } from '../http/read-body.ts';
-import type { Ctx } from '../http/request-log.ts';
+import type { Exchange } from '../http/request-log.ts';
 
 /*
  * How many jobs a tenant may ask for, and have queued. The scheduler counts both by the log, for all gateways together;
  * what this gateway has let in since it was asked comes on top. Tenants without such limits are not counted.
  */
+
+/** Whose answer says how much of the rate is left. */
+export interface RunAsking {
+  readonly env: Pick<Exchange, 'rateLimit'>;
+}
 
 export interface RunLimits {
   /**
@@ -16,7 +21,7 @@ export interface RunLimits {
    * @throws Refusal unknown_action, too_many_runs, too_many_queued; and what `request` throws
    */
   within<T>(
-    c: Ctx,
+    c: RunAsking,
     asked: { tenantId: string; action: string; jobs: number },
     request: () => Promise<T>,
     newest: (requested: T) => number | undefined,
@@ -81,7 +86,7 @@ export function createRunLimits({
   }
 
   /** @throws Refusal */
-  async function admit(c: Ctx, tenantId: string, jobs: number): Promise<Count | undefined> {
+  async function admit(c: RunAsking, tenantId: string, jobs: number): Promise<Count | undefined> {
     const { limits } = tenants.peek(tenantId) ?? {};
     const { max_queued: maxQueued, runs_per_second: rate } = limits ?? {};
     if (maxQueued === undefined && rate === undefined) return undefined;

@@ -21,7 +21,7 @@ import { type DeletionRow, endDeletion, recordDeletion } from './deletion-rows.t
  * Deletes a tenant with all that there is of it. Each part can be done again, so whoever takes a deletion over begins
  * anew:
  *
- *   closing     the tenant is marked, its keys and endpoints go: nobody asks for anything any more
+ *   closing     the tenant is marked, its keys, endpoints and bulk actions go: nobody asks for anything any more
  *   canceling   jobs that have not ended are asked to, and have the grace for it
  *   removing    once all readers of the log have passed what there was: events, payloads, dead letters, rows. Again,
  *               until a look that began after the grace has found nothing more
@@ -86,8 +86,8 @@ export async function deleteTenant(row: DeletionRow, deps: DeleteTenantDeps): Pr
 }
 
 /**
- * Marks the tenant, and removes its keys and endpoints, so that nothing new is asked for. Resolves with how many there
- * were.
+ * Marks the tenant, and removes its keys, endpoints and bulk actions, so that nothing new is asked for. Resolves with how
+ * many there were.
  */
 export async function closeTenant(
   { bus }: Pick<DeleteTenantDeps, 'bus'>,
@@ -112,7 +112,8 @@ export async function closeTenant(
       await uses.delete(key);
     }
     for (const key of own.endpoints) await endpoints.by(actor).delete(key);
-    return own.keys.length + own.endpoints.length;
+    const bulkActions = await bus.forget.purgeBulkActions(tenantId);
+    return own.keys.length + own.endpoints.length + bulkActions;
   } finally {
     for (const bucket of [tenants, keys, endpoints]) bucket.close();
   }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../../command.ts';
 import { CommandFailed, type ExitCode } from '../../output/exit-codes.ts';
 import { jobText } from '../../output/job-text.ts';
-import { startBar } from '../../output/progress-bar.ts';
+import { drawBar, startBar } from '../../output/progress-bar.ts';
 import { readDuration, readJobId } from '../../settings/read-values.ts';
 
 export function addWait(program: Command, bind: Bind): void {
@@ -33,7 +33,7 @@ export async function waitAndTell(
 async function watch(world: World, jobId: string, timeoutMs: number | undefined): Promise<EndedJob> {
   const { signal, columns } = world;
   const errand = await world.errand();
-  const bar = columns && !world.json ? startBar(world, columns) : undefined;
+  const bar = columns && !world.json ? startBar(world, columns, drawBar) : undefined;
   try {
     return await errand.wait(jobId, { signal, timeoutMs, onUpdate: bar?.update });
   } catch (error) {

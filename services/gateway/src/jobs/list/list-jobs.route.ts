@@ -1,4 +1,4 @@
-import { JOB_STATUSES, JobSummary } from '@errand/contracts';
+import { JOB_SOURCES, JOB_STATUSES, JobSummary } from '@errand/contracts';
 import { z } from 'zod';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
@@ -27,7 +27,7 @@ export const listJobs = defineRoute({
     parameters.tenantId,
     parameters.listOf('status', 'Any of these.', { enum: JOB_STATUSES }),
     parameters.listOf('action', 'Any of these.', { pattern: '^[a-z][a-z0-9_]{0,63}$' }),
-    parameters.listOf('source', 'Any of these.', { enum: ['api', 'ui', 'schedule', 'retry'] }),
+    parameters.listOf('source', 'Any of these.', { enum: JOB_SOURCES }),
     inQuery('created_after', 'Jobs requested at or after this time.', parameters.instant),
     inQuery('created_before', 'Jobs requested before this time.', parameters.instant),
     parameters.limit(200, 50),

@@ -1,6 +1,7 @@
 import {
   ActionName,
   type InputError,
+  JOB_SOURCES,
   JOB_STATUSES,
   JobStatus,
   SUMMARY_RETENTION_DAYS,
@@ -17,10 +18,9 @@ import {
 } from '../../http/read-query.ts';
 
 const DAY_MS = 86_400_000;
-const SOURCES = ['api', 'ui', 'schedule', 'retry'] as const;
 
 /** Which of a tenant's jobs are wanted. An empty list of values wants any. */
-export interface JobListQuery {
+export interface WantedJobs {
   readonly statuses: JobStatus[];
   readonly actions: string[];
   readonly sources: string[];
@@ -30,11 +30,19 @@ export interface JobListQuery {
   readonly fromId: string;
   /** Ids below this one. */
   readonly belowId: string | undefined;
+}
+
+export interface JobListQuery extends WantedJobs {
   readonly limit: number;
 }
 
+/** The lowest id that a list may have. What has expired is not listed, as it is not found by its id either. */
+export function firstListedId(nowMs: number, afterMs = 0): string {
+  return uuidV7Floor(Math.max(nowMs - SUMMARY_RETENTION_DAYS * DAY_MS + 1, afterMs));
+}
+
 /** The jobs that are wanted and that a key is for; undefined: there can be none. */
-export function narrowTo(query: JobListQuery, only: KeyLimits): JobListQuery | undefined {
+export function narrowTo<Q extends WantedJobs>(query: Q, only: KeyLimits): Q | undefined {
   const { actions = query.actions, metadata = {} } = only;
   const wanted =
     query.actions.length === 0 ? [...actions] : query.actions.filter((one) => actions.includes(one));
@@ -51,18 +59,15 @@ export function readListQuery(
 ): { kind: 'query'; query: JobListQuery } | { kind: 'invalid'; errors: InputError[] } {
   const errors: InputError[] = [];
   const read = createQueryReader(parameters, errors);
-  // What has expired is not listed, as it is not found by its id either.
-  let fromMs = nowMs - SUMMARY_RETENTION_DAYS * DAY_MS + 1;
   const afterMs = read.one('created_after', readInstant);
-  if (afterMs !== undefined) fromMs = Math.max(fromMs, afterMs);
   const beforeMs = read.one('created_before', readInstant);
   const bounds = [read.one('cursor', readCursor), beforeMs === undefined ? undefined : uuidV7Floor(beforeMs)];
   const query: JobListQuery = {
     statuses: read.several('status', JobStatus, `must be any of ${JOB_STATUSES.join(', ')}`),
     actions: read.several('action', ActionName, 'must be action names'),
-    sources: read.several('source', z.enum(SOURCES), `must be any of ${SOURCES.join(', ')}`),
+    sources: read.several('source', z.enum(JOB_SOURCES), `must be any of ${JOB_SOURCES.join(', ')}`),
     metadata: read.metadata(),
-    fromId: uuidV7Floor(fromMs),
+    fromId: firstListedId(nowMs, afterMs),
     belowId: bounds.filter((id) => id !== undefined).sort()[0],
     limit: read.one('limit', readLimit) ?? DEFAULT_LIMIT,
   };

@@ -1,9 +1,9 @@
 import type { JobState } from '@errand/domain';
 import { type Db, type JobSummaryRow, stateOfRow } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
-import { sql } from 'kysely';
 import { refuseForDatabase } from '../database-failure.ts';
 import type { JobListQuery } from './list-query.ts';
+import { selectWanted } from './wanted-rows.ts';
 
 /** Results may be of a megabyte each, so a page ends early rather than fill the memory. */
 const MAX_PAGE_BYTES = 2_000_000;
@@ -49,26 +49,11 @@ export function createJobList(db: Db, log: Logger): JobList {
   };
 }
 
-/** Bounds of the id are bounds of partitions: days outside of them are not touched. */
 function keysOf(db: Db, tenantId: string, query: JobListQuery) {
-  const { statuses, actions, sources, metadata, fromId, belowId, limit } = query;
-  let wanted = db
-    .selectFrom('job_summary')
+  return selectWanted(db, tenantId, query)
     .select((eb) => ['job_id', eb.fn<number>('octet_length', [eb.cast('result', 'text')]).as('bytes')])
-    .where('tenant_id', '=', tenantId)
-    .where('job_id', '>=', fromId)
-    .where('created_at', 'is not', null)
-    .where('status', 'is not', null);
-  if (belowId !== undefined) wanted = wanted.where('job_id', '<', belowId);
-  if (statuses.length > 0) wanted = wanted.where('status', 'in', statuses);
-  if (actions.length > 0) wanted = wanted.where('action', 'in', actions);
-  const request = sql`request::jsonb`;
-  if (metadata.size > 0) {
-    const entries = JSON.stringify({ metadata: Object.fromEntries(metadata) });
-    wanted = wanted.where(sql<boolean>`${request} @> ${entries}::jsonb`);
-  }
-  if (sources.length > 0) wanted = wanted.where(sql<string>`${request}->>'source'`, 'in', sources);
-  return wanted.orderBy('job_id', 'desc').limit(limit + 1);
+    .orderBy('job_id', 'desc')
+    .limit(query.limit + 1);
 }
 
 function cutToSize<T extends { bytes: number | null }>(found: readonly T[]): T[] {

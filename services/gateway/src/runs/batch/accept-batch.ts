@@ -1,4 +1,4 @@
-import { hash, randomUUIDv7 } from 'node:crypto';
+import { randomUUIDv7 } from 'node:crypto';
 import { type AppendRequest, LogUnavailable } from '@errand/bus';
 import type { IdempotencyRecord } from '@errand/contracts';
 import { keyedPlaceOf } from '../../actions/action-path.ts';
@@ -6,21 +6,17 @@ import type { Caller } from '../../http/authenticate.ts';
 import type { Ctx } from '../../http/request-log.ts';
 import type { FindJobDeps } from '../../jobs/find-job.ts';
 import { ensureJobSigner } from '../../webhooks/job-signer/job-signer.ts';
+import { derivedJobId } from '../derived-id.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from '../idempotency.ts';
 import { type AcceptedJob, findAccepted } from '../run-answers.ts';
 import type { RunDeps } from '../runs-group.ts';
 
 /**
- * The id of the job of one item of a batch, by the item's place in it. It follows from the id of the first item's job,
- * so a batch that is sent again comes upon the very same jobs: the time and the version are the first one's, and the
- * random bits (RFC 9562, 5.7) are the SHA-256 of the first id and the place.
+ * The id of the job of one item of a batch, by the item's place in it. It follows from the id of the first item's job, so a
+ * batch that is sent again comes upon the very same jobs.
  */
 export function batchJobId(firstId: string, index: number): string {
-  if (index === 0) return firstId;
-  const digest = hash('sha256', `${firstId} ${index}`, 'hex');
-  const variant = ((Number.parseInt(digest.slice(3, 4), 16) & 0x3) | 0x8).toString(16);
-  const [time, timeLow] = firstId.split('-');
-  return `${time}-${timeLow}-7${digest.slice(0, 3)}-${variant}${digest.slice(4, 7)}-${digest.slice(7, 19)}`;
+  return index === 0 ? firstId : derivedJobId(firstId, `${firstId} ${index}`);
 }
 
 /** A batch by its places, each of which has a job id of its own. */

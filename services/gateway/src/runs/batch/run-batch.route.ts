@@ -25,6 +25,10 @@ import { acceptBatch, findBatch } from './accept-batch.ts';
 import { answerBatch, BatchAnswer } from './batch-answer.ts';
 import { type BatchItem, batchErrors, checkBatchBody, type SentBatchBody } from './batch-order.ts';
 
+interface BatchOrigin extends RequestOrigin {
+  readonly caller: Caller;
+}
+
 /**
  * Requests a job for each right item: for all of them or, with 503, for an unknown number. 202 says what became of
  * each item; 422 that no item is right.
@@ -105,7 +109,7 @@ async function acceptItems(
   batch: {
     items: readonly BatchItem[];
     addressed: AddressedAction;
-    origin: RequestOrigin;
+    origin: BatchOrigin;
     text: string;
     dryRun: boolean;
   },
@@ -139,7 +143,7 @@ async function acceptItems(
 async function appendsOf(
   deps: RunDeps,
   orders: readonly Extract<BatchItem, { kind: 'order' }>[],
-  sent: { jobIdOf: (index: number) => string; origin: RequestOrigin; text: string },
+  sent: { jobIdOf: (index: number) => string; origin: BatchOrigin; text: string },
 ): Promise<AppendRequest[]> {
   const { jobIdOf, origin, text } = sent;
   const { tenantId } = origin.caller;
@@ -155,7 +159,7 @@ async function appendsOf(
   return appends;
 }
 
-function originOf(c: Ctx, deps: RunDeps, caller: Caller): RequestOrigin {
+function originOf(c: Ctx, deps: RunDeps, caller: Caller): BatchOrigin {
   const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   return { caller, nowMs: deps.runs.now(), traceparent, appendTimeoutMs: deps.runs.appendTimeoutMs };
 }
@@ -166,7 +170,7 @@ function originOf(c: Ctx, deps: RunDeps, caller: Caller): RequestOrigin {
  */
 function checkItems(
   deps: RunDeps,
-  sent: SentBatchBody & { addressed: AddressedAction; origin: RequestOrigin },
+  sent: SentBatchBody & { addressed: AddressedAction; origin: BatchOrigin },
 ): Promise<BatchItem[]> {
   const { addressed, origin } = sent;
   const { entry, resource } = addressed;
@@ -178,7 +182,7 @@ function checkItems(
   return checkBatchBody(sent, context, (order) => eventError(order, origin, deps));
 }
 
-function eventError(order: JobOrder, origin: RequestOrigin, { http, runs }: RunDeps): InputError | undefined {
+function eventError(order: JobOrder, origin: BatchOrigin, { http, runs }: RunDeps): InputError | undefined {
   // Any id will do to measure with.
   const { event } = jobRequestOf(order, '00000000-0000-7000-8000-000000000000', origin);
   const inputBytes = Buffer.byteLength(JSON.stringify(order.input));

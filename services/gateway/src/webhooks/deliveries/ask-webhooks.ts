@@ -1,7 +1,7 @@
 import { type Bus, LogUnavailable } from '@errand/bus';
 import type { WebhookAnswer, WebhookCommand, WebhookRequest } from '@errand/contracts';
 import { Refusal } from '../../http/problem.ts';
-import type { Ctx } from '../../http/request-log.ts';
+import type { Exchange } from '../../http/request-log.ts';
 
 export interface AskDeps {
   readonly bus: { readonly commands: Pick<Bus['commands'], 'askWebhooks'> } & Pick<Bus, 'isConnected'>;
@@ -10,11 +10,11 @@ export interface AskDeps {
 type Accepted<C extends WebhookCommand> = Exclude<WebhookAnswer<C>, { kind: 'refused' }>;
 
 /**
- * Asks the webhooks service, and resolves with its answer if it is not a refusal.
+ * Asks the webhooks service, and resolves with its answer if it is not a refusal. `c` is told why there is none.
  * @throws Refusal webhooks_unavailable, unknown_endpoint, unknown_delivery, unknown_replay
  */
 export async function askWebhooks<C extends WebhookCommand>(
-  c: Ctx,
+  c: { readonly env: Pick<Exchange, 'reason'> },
   { bus }: AskDeps,
   asked: { command: C; request: WebhookRequest<C> },
 ): Promise<Accepted<C>> {
