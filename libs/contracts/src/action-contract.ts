@@ -92,5 +92,6 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'tokens',
   'limits',
   'changes',
+  'stats',
   'events',
 ];

@@ -19,6 +19,7 @@ import { createRunLimits } from './runs/run-limits.ts';
 import { createRunTurns } from './runs/run-turns.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
+import type { StatsGroup } from './stats/stats-group.ts';
 import { createTestAllowance } from './webhooks/deliveries/test-allowance.ts';
 import { createUrlRules } from './webhooks/endpoints/endpoint-url.ts';
 import type { WebhooksGroup } from './webhooks/webhooks-group.ts';
@@ -36,6 +37,7 @@ export interface Groups
     JobsGroup,
     RunsGroup,
     FeedGroup,
+    StatsGroup,
     WebhooksGroup,
     AdminGroup,
     KeysGroup,
@@ -55,6 +57,7 @@ export function createGroups(parts: Parts): Groups {
     jobs: jobsOf(parts),
     runs: runsOf(parts),
     feed: feedOf(parts),
+    stats: { tables: parts.stats, now: parts.now },
     webhooks: webhooksOf(parts),
     admin: adminOf(parts),
     keys: parts.tokens,

@@ -28,6 +28,7 @@ import { runAction } from './runs/run.route.ts';
 import { getDocs, getDocsFile } from './service/get-docs.route.ts';
 import { getOpenapi } from './service/get-openapi.route.ts';
 import { getHealth, getMetrics, getReadiness } from './service/get-ops.route.ts';
+import { getStats } from './stats/get-stats.route.ts';
 import {
   getDelivery,
   listAttempts,
@@ -59,6 +60,7 @@ export const routes = [
   retryJob,
   readFeed,
   readChanges,
+  getStats,
   listActions,
   getAction,
   createWebhook,

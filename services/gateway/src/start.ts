@@ -25,6 +25,7 @@ import { measureConnections } from './load/key-usage.ts';
 import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
+import { createStatsTables } from './stats/stats-rows.ts';
 import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import { createEndpointHealth } from './webhooks/endpoints/endpoint-health.ts';
 import { hideExpired } from './webhooks/endpoints/endpoint-store.ts';
@@ -148,6 +149,7 @@ export async function startGateway(
     deliveries: createDeliveryLog(db, log),
     replays: createReplayLog(db, log),
     endings: createEndingsTable(db, log),
+    stats: createStatsTables(db, log),
     box,
     ops,
     logRoom,

@@ -42,6 +42,8 @@ export const COMPONENT_NAMES = [
   'JobEvent',
   'JobChange',
   'JobEnding',
+  'DurationPercentiles',
+  'JobStats',
   'RetryRequest',
   'Problem',
   'JobEndedMessage',
