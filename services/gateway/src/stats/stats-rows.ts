@@ -7,7 +7,7 @@ import { refuseForDatabase } from '../jobs/database-failure.ts';
 import { STEP_MS, type StatsQuery } from './stats-query.ts';
 
 /** Jobs of an action that have not ended. */
-export interface OpenJobs {
+interface OpenJobs {
   readonly action: string;
   readonly status: JobStatus;
   readonly jobs: number;
@@ -21,7 +21,7 @@ export interface StepCount extends Pick<JobStatsTable, 'fact' | 'bin' | 'jobs'> 
   readonly atMs: number;
 }
 
-export interface Failures {
+interface Failures {
   readonly action: string;
   readonly code: string;
   /** In the range; the times are of all that is kept. */
