@@ -4,7 +4,7 @@ import type { Db, JobStatsTable } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
 import { type RawBuilder, sql } from 'kysely';
 import { refuseForDatabase } from '../jobs/database-failure.ts';
-import { STEP_MS, type StatsQuery } from './stats-query.ts';
+import type { StatsQuery } from './stats-query.ts';
 
 /** Jobs of an action that have not ended. */
 interface OpenJobs {
@@ -17,8 +17,7 @@ interface OpenJobs {
 
 /** How many jobs did something in a step. */
 export interface StepCount extends Pick<JobStatsTable, 'fact' | 'bin' | 'jobs'> {
-  /** Unix milliseconds. */
-  readonly atMs: number;
+  readonly at: Date;
 }
 
 interface Failures {
@@ -89,9 +88,9 @@ async function readCounts(
   { step, fromMs, toMs, actions }: StatsQuery,
 ): Promise<readonly StepCount[]> {
   const { rows } = await sql<StepCount>`
-    select floor(extract(epoch from at) * 1000 / ${STEP_MS[step]})::bigint * ${STEP_MS[step]} as "atMs",
+    select date_bin(${`1 ${step}`}::interval, stats.at, timestamptz '1970-01-01T00:00:00Z') as at,
       fact, bin, sum(jobs)::bigint as jobs
-    from job_stats
+    from job_stats as stats
     where tenant_id = ${tenantId} and at >= ${time(fromMs)} and at < ${time(toMs)} ${anyOf(actions)}
     group by 1, fact, bin having sum(jobs) <> 0`.execute(db);
   return rows;
@@ -102,15 +101,22 @@ async function readFailures(
   tenantId: string,
   { fromMs, toMs, keptSinceMs, actions }: StatsQuery,
 ): Promise<readonly Failures[]> {
-  const isAsked = sql`at >= ${time(fromMs)} and at < ${time(toMs)}`;
   const { rows } = await sql<Omit<Failures, 'message'>>`
-    select action, code, sum(jobs) filter (where ${isAsked})::bigint as jobs,
-      min(first_seen) as "firstSeen", max(last_seen) as "lastSeen",
-      (array_agg(sample_job_id order by last_seen desc, sample_job_id desc) filter (where ${isAsked}))[1] as "sampleJobId"
-    from job_failures
-    where tenant_id = ${tenantId} and jobs > 0 and at >= least(${time(keptSinceMs)}, ${time(fromMs)}) ${anyOf(actions)}
-    group by action, code having sum(jobs) filter (where ${isAsked}) > 0
-    order by jobs desc, action, code limit ${MAX_FAILURES}`.execute(db);
+    with asked as (
+      select action, code, sum(jobs)::bigint as jobs,
+        (array_agg(sample_job_id order by last_seen desc, sample_job_id desc))[1] as "sampleJobId"
+      from job_failures
+      where tenant_id = ${tenantId} and at >= ${time(fromMs)} and at < ${time(toMs)} ${anyOf(actions)}
+      group by action, code having sum(jobs) > 0
+      order by jobs desc, action, code limit ${MAX_FAILURES}
+    )
+    select asked.*, "firstSeen", "lastSeen"
+    from asked join (
+      select action, code, min(first_seen) as "firstSeen", max(last_seen) as "lastSeen" from job_failures
+      where tenant_id = ${tenantId} and jobs > 0 and at >= ${time(Math.min(keptSinceMs, fromMs))}
+      group by action, code
+    ) as kept using (action, code)
+    order by jobs desc, action, code`.execute(db);
   if (rows.length === 0) return [];
   const ids = rows.map(({ sampleJobId }) => sampleJobId);
   const samples = await db

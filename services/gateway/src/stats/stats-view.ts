@@ -61,7 +61,7 @@ type JobStats = z.infer<typeof JobStats>;
 
 /** What is told of what is stored: each step of the range, also where nothing happened. */
 export function statsView({ step, fromMs, toMs }: StatsQuery, stored: StoredStats): JobStats {
-  const byStep = Map.groupBy(stored.counts, ({ atMs }) => atMs);
+  const byStep = Map.groupBy(stored.counts, ({ at }) => at.getTime());
   const steps = Array.from(
     { length: (toMs - fromMs) / STEP_MS[step] },
     (_, index) => fromMs + index * STEP_MS[step],
