@@ -34,7 +34,7 @@ test('minutes in which something happened, the sum and the failures are tables',
   expect(gateway.asked[0]).toBe('GET /v2/tenants/t/stats?from=1969-12-31T22%3A00%3A00.000Z&action=add%2Cmul');
   const minute = local(time(-3)).slice(0, -3);
   expect(out.split('\n')).toEqual([
-    'now: 2 queued, the oldest from 5 min ago, 1 running',
+    'now: 2 queued, the oldest requested 5 min ago, 1 running',
     `${local(time(-4))} to ${local(time(-2))}; waits and run times as p50 / p95 / p99`,
     '',
     'MINUTE            REQUESTED  SUCCEEDED  FAILED  CANCELED  EXPIRED  WAITED                 RAN',

@@ -32,7 +32,7 @@ async function stats(world: World, options: StatsOptions): Promise<ExitCode> {
 }
 
 function textOf({ from, to, step, now, series, totals, errors }: JobStats, nowMs: number): string {
-  const oldest = now.oldest_queued_at ? `, the oldest from ${relative(now.oldest_queued_at, nowMs)}` : '';
+  const oldest = now.oldest_queued_at ? `, the oldest requested ${relative(now.oldest_queued_at, nowMs)}` : '';
   const steps = series.filter(hasAny).map((each) => [local(each.at).slice(0, -3), ...cellsOf(each)]);
   const head = [
     step === 'minute' ? 'MINUTE' : 'HOUR',
