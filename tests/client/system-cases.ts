@@ -167,6 +167,24 @@ const jobs: Cases = {
     assertEqual([page?.items.length, typeof page?.nextCursor], [1, 'string']);
   },
 
+  'statistics count what jobs did, of the actions that are asked for': async (world) => {
+    const { errand } = world;
+    await errand.wait(await shout(world, 'a'));
+    // The read model lags behind the log.
+    const { series, totals } = await until(async () => {
+      const found = await errand.stats({ action: 'shout' });
+      return found.totals.succeeded > 0 && found.now.running === 0 ? found : undefined;
+    });
+    assertEqual(
+      series.reduce((sum, each) => sum + each.succeeded, 0),
+      totals.succeeded,
+    );
+    assert(totals.run_ms && totals.queue_wait_ms, 'durations are counted');
+    assertEqual((await errand.stats({ action: ['paint'] })).totals.requested, 0);
+    const early = { from: new Date('2020-01-01T00:00:00Z') };
+    assertEqual((await failureOf(errand.stats(early))).code, 'invalid_input');
+  },
+
   'the feed tells of endings from a cursor on': async (world) => {
     const { errand } = world;
     const feed = errand.feed({ after: 'latest' });

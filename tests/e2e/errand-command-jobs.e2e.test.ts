@@ -68,7 +68,7 @@ test('a nearly right name is answered with the right one', async () => {
   ]);
   const parameter = await errand('run', 'performance_simulation', '--no-json');
   expect([parameter.code, parameter.stderr]).toEqual([2, expect.stringContaining('--resource design_id=…')]);
-  expect((await errand('statsu', UNKNOWN_JOB)).stderr).toContain('Did you mean status?');
+  expect((await errand('statuus', UNKNOWN_JOB)).stderr).toContain('Did you mean status?');
 });
 
 test('the same idempotency key is the same job', async () => {
@@ -127,6 +127,19 @@ test('retry, result, events, jobs and feed show what has happened', async () => 
   });
   expect(await json('feed', '--after', page.next)).toMatchObject({ events: [] });
   expect((await errand('feed', '--limit', '1')).stdout).toMatch(/^FINISHED[^\n]*\n[^\n]+\n\nnext page: /);
+});
+
+test('stats counts what the listed jobs did', async () => {
+  const jobs = (await json<{ jobs: { status: string }[] }>('jobs', '--limit', '200')).jobs;
+  const totals = await waitUntil(async () => {
+    const stats = await json<{ totals: Record<string, number> }>('stats');
+    return stats.totals.requested === jobs.length ? stats.totals : undefined;
+  });
+  for (const status of ['succeeded', 'failed', 'canceled', 'expired']) {
+    expect(totals[status], status).toBe(jobs.filter((job) => job.status === status).length);
+  }
+  const text = (await errand('stats', '--from', '3d', '--action', 'performance_simulation')).stdout;
+  expect(text).toMatch(/^now: \d+ queued.*, 0 running\n.*\n\nHOUR +REQUESTED +SUCCEEDED[\s\S]*\nall +\d/);
 });
 
 test('actions lists them and shows what one takes', async () => {

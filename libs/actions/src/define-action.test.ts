@@ -39,7 +39,7 @@ test('inputs and resource parameters are typed', () => {
   });
 });
 
-test.each(['jobs', 'webhooks', 'deliveries', 'actions', 'events', 'tokens', 'limits', 'changes'])(
+test.each(['jobs', 'webhooks', 'deliveries', 'actions', 'events', 'tokens', 'limits', 'changes', 'stats'])(
   '%s is a word of the API and not a valid name',
   (name) => {
     expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');

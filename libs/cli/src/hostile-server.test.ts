@@ -47,6 +47,34 @@ const action = {
   unserved_since: EVIL,
   contracts: [{ contract_id: EVIL }, { contract_id: EVIL }],
 };
+const counts = {
+  requested: 1,
+  succeeded: EVIL,
+  failed: 0,
+  canceled: 0,
+  expired: 0,
+  queue_wait_ms: null,
+  run_ms: null,
+};
+const stats = {
+  from: TIME,
+  to: TIME,
+  step: EVIL,
+  now: { queued: EVIL, running: EVIL, oldest_queued_at: TIME, by_action: [] },
+  series: [{ at: TIME, ...counts }],
+  totals: counts,
+  errors: [
+    {
+      action: EVIL,
+      code: EVIL,
+      detail: EVIL,
+      count: 1,
+      first_seen: TIME,
+      last_seen: TIME,
+      sample_job_id: EVIL,
+    },
+  ],
+};
 const TENANT = '/v2/tenants/t';
 const answers: Record<string, TestAnswer> = {
   [`GET ${TENANT}/webhooks`]: { body: { webhooks: [endpoint] } },
@@ -59,6 +87,7 @@ const answers: Record<string, TestAnswer> = {
   [`POST ${TENANT}/jobs/${JOB}/retry`]: { body: job },
   [`GET ${TENANT}/actions`]: { body: { actions: [action] } },
   [`GET ${TENANT}/actions/x`]: { body: action },
+  [`GET ${TENANT}/stats`]: { body: stats },
   [`POST ${TENANT}/nothing/run`]: { status: 404, body: { code: 'unknown_action', detail: EVIL } },
   [`GET ${TENANT}/actions/nothing`]: { status: 404, body: { code: 'unknown_action', detail: EVIL } },
   [`GET ${TENANT}/events`]: { body: { events: [], next: EVIL } },
@@ -80,6 +109,7 @@ test.each([
   ...[
     'webhooks test e',
     'jobs',
+    'stats',
     `status ${JOB}`,
     `retry ${JOB}`,
     'actions',

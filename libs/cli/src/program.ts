@@ -9,6 +9,7 @@ import { addFeed } from './commands/jobs/feed.ts';
 import { addJob } from './commands/jobs/job.ts';
 import { addJobs } from './commands/jobs/jobs.ts';
 import { addRun } from './commands/jobs/run.ts';
+import { addStats } from './commands/jobs/stats.ts';
 import { addTokens } from './commands/jobs/tokens.ts';
 import { addWait } from './commands/jobs/wait.ts';
 import { addDeadLetters } from './commands/operate/dead-letters.ts';
@@ -49,6 +50,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addWait(program, bind);
   addJobs(program, bind, now);
   addBulk(program, bind, now);
+  addStats(program, bind, now);
   addEvents(program, bind);
   addFeed(program, bind);
   program.commandsGroup('Webhooks:');

@@ -43,6 +43,7 @@ import {
   type Validation,
   validateInput,
 } from './jobs/run.ts';
+import { type JobStats, readStats, type StatsOptions } from './jobs/stats.ts';
 import { WAIT, type WaitOptions, waitForJob } from './jobs/wait.ts';
 import { type ChildToken, createToken, TOKEN, type TokenOptions } from './tokens.ts';
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
@@ -106,6 +107,8 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   jobs(filter?: JobFilter): Pages<JobSummary>;
   events(job: JobRef, options?: EventsOptions): AsyncGenerator<KnownJobEvent, void, void>;
   feed(options?: FeedOptions): Feed;
+  /** What the jobs did, by the minute or hour: counts, queue waits, run times and failures. */
+  stats(options?: StatsOptions): Promise<JobStats>;
   /** A job's result, once it has ended. Rejects with JobFailedError if it does not succeed. */
   output<R>(job: JobRef<R>, options?: WaitOptions<R>): Promise<R>;
   result<R>(job: JobRef<R>, options?: CallOptions): Promise<ResultDownload<R>>;
@@ -190,6 +193,7 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     jobs: (filter) => listJobs(transport, filter),
     events: (job, given) => jobEvents(transport, job, given),
     feed: (given) => openFeed(transport, given),
+    stats: (given) => readStats(transport, given),
     async output(job, given) {
       checkOptions(given, WAIT);
       return outputOf(transport, job, given);

@@ -44,6 +44,7 @@ export type {
   SendOptions,
   Validation,
 } from './jobs/run.ts';
+export type { DurationPercentiles, JobCounts, JobStats, StatsOptions } from './jobs/stats.ts';
 export type { WaitOptions } from './jobs/wait.ts';
 export type { ChildToken, TokenOptions } from './tokens.ts';
 export type { DeliveryFilter, ReplayOptions } from './webhooks/deliveries.ts';

@@ -93,5 +93,6 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'limits',
   'changes',
   'bulk-actions',
+  'stats',
   'events',
 ];

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import type { JobSummaryTable } from './job-summary/columns.ts';
+import type { JobFailuresTable, JobStatsTable } from './schema/job-stats.ts';
 import type { LogPositionTable } from './schema/log-position.ts';
 import type { ProjectionRebuildTable } from './schema/projection-rebuild.ts';
 import type { TenantDeletionTable } from './schema/tenant-deletion.ts';
@@ -22,6 +23,8 @@ export interface Database {
   job_summary: JobSummaryTable;
   /** The table that a rebuild fills; it replaces job_summary. */
   job_summary_rebuild: JobSummaryTable;
+  job_stats: JobStatsTable;
+  job_failures: JobFailuresTable;
   projection_rebuild: ProjectionRebuildTable;
   log_position: LogPositionTable;
   tenant_deletion: TenantDeletionTable;

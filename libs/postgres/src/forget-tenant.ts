@@ -46,4 +46,6 @@ const TABLES = [
   'webhook_message',
   'webhook_endpoint_state',
   'job_summary',
+  'job_stats',
+  'job_failures',
 ] as const;

@@ -12,6 +12,7 @@ import { keepWebhookResults } from './migrations/007-webhook-results.ts';
 import { dropStartBy } from './migrations/008-unused-index.ts';
 import { createLogPosition } from './migrations/009-log-position.ts';
 import { createTenantDeletion } from './migrations/010-tenant-deletion.ts';
+import { createJobStats } from './migrations/011-job-stats.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -24,6 +25,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '008-unused-index': { up: dropStartBy },
   '009-log-position': { up: createLogPosition },
   '010-tenant-deletion': { up: createTenantDeletion },
+  '011-job-stats': { up: createJobStats },
 };
 
 /**

@@ -14,6 +14,7 @@ import type { KeyUses } from './load/key-uses.ts';
 import type { LogRoom } from './load/log-room.ts';
 import type { Sessions } from './session/session-cookie.ts';
 import type { SignInCodes } from './session/sign-in-codes.ts';
+import type { StatsTables } from './stats/stats-rows.ts';
 import type { DeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import type { EndpointHealthStore } from './webhooks/endpoints/endpoint-health.ts';
 import type { EndpointBucket } from './webhooks/endpoints/endpoint-store.ts';
@@ -26,6 +27,7 @@ export interface AppDeps {
   readonly store: JobStore;
   readonly list: JobList;
   readonly endings: EndingsTable;
+  readonly stats: StatsTables;
   readonly catalogue: ActionCatalogue;
   readonly executors: Heartbeats;
   readonly tenantBucket: RecordedBucket<Tenant>;

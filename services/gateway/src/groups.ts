@@ -22,6 +22,7 @@ import { createRunTurns } from './runs/run-turns.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
 import type { SessionGroup } from './session/session-group.ts';
+import type { StatsGroup } from './stats/stats-group.ts';
 import { createTestAllowance } from './webhooks/deliveries/test-allowance.ts';
 import { createUrlRules } from './webhooks/endpoints/endpoint-url.ts';
 import type { WebhooksGroup } from './webhooks/webhooks-group.ts';
@@ -40,6 +41,7 @@ export interface Groups
     RunsGroup,
     BulkGroup,
     FeedGroup,
+    StatsGroup,
     WebhooksGroup,
     AdminGroup,
     KeysGroup,
@@ -62,6 +64,7 @@ export function createGroups(parts: Parts): Groups {
     runs: runsOf(parts),
     bulk: bulkOf(parts),
     feed: feedOf(parts),
+    stats: { tables: parts.stats, now: parts.now },
     webhooks: webhooksOf(parts),
     admin: adminOf(parts),
     keys: parts.tokens,

@@ -37,6 +37,7 @@ import { getOpenapi } from './service/get-openapi.route.ts';
 import { getHealth, getMetrics, getReadiness } from './service/get-ops.route.ts';
 import { beginSession, endSession, getSession } from './session/session.route.ts';
 import { createSignInCode } from './session/sign-in-codes.route.ts';
+import { getStats } from './stats/get-stats.route.ts';
 import {
   getDelivery,
   listAttempts,
@@ -73,6 +74,7 @@ export const routes = [
   resumeBulkAction,
   readFeed,
   readChanges,
+  getStats,
   listActions,
   getAction,
   createWebhook,

@@ -31,6 +31,7 @@ import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { createSessions } from './session/session-cookie.ts';
 import { createSignInCodes, UsedCode } from './session/sign-in-codes.ts';
+import { createStatsTables } from './stats/stats-rows.ts';
 import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import { createEndpointHealth } from './webhooks/endpoints/endpoint-health.ts';
 import { hideExpired } from './webhooks/endpoints/endpoint-store.ts';
@@ -163,6 +164,7 @@ export async function startGateway(
     endings,
     bulkStore,
     bulkJobs,
+    stats: createStatsTables(db, log),
     box,
     ops,
     logRoom,

@@ -66,7 +66,8 @@ export const settings = {
   }),
   retentionSweepMs: integer({
     env: 'ERRAND_PROJECTION_RETENTION_SWEEP_MS',
-    description: 'How often partitions of expired summaries are dropped',
+    description:
+      'How often expired summaries and statistics are dropped, and minutes of statistics added up to hours',
     unit: 'ms',
     default: 3_600_000,
     min: 1_000,

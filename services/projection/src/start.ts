@@ -14,6 +14,7 @@ import { createDeletions } from './deletion/deletions.ts';
 import { expireLost } from './live/expire-lost.ts';
 import { isRefusal, onJobEvents } from './live/on-job-events.ts';
 import { createRebuilds } from './rebuild/commands.ts';
+import { settleStats } from './stats/settle-stat-rows.ts';
 import { answerVerify } from './verify/answer-verify.ts';
 
 const DAY_MS = 86_400_000;
@@ -96,6 +97,10 @@ export async function startProjection(
     const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
     if (dropped.length > 0) log.info({ dropped }, 'expired_summaries_dropped');
   };
+  const settle = async () => {
+    const dropped = await settleStats(db, now());
+    if (dropped > 0) log.info({ dropped }, 'expired_statistics_dropped');
+  };
   const logNow = async () => now() - (await clockAheadMs());
   const expire = async () => {
     const expired = await expireLost({ db, bus, log, now: logNow });
@@ -132,6 +137,7 @@ export async function startProjection(
   const every = createRepeats({ signal: stopping, log });
   const repeating = [
     every(config.retentionSweepMs, 'retention_failed', dropExpired),
+    every(config.retentionSweepMs, 'statistics_not_settled', settle),
     repeat(expire, {
       everyMs: config.deadlineSweepMs,
       signal: stopping,

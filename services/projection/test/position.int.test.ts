@@ -211,6 +211,13 @@ test(
     await look();
     expect(seen).toEqual(endings.toSorted((a, b) => a - b));
     expect(seen.length).toBeGreaterThan(100);
+    // No fact was counted twice, and none was lost.
+    const { rows: counted } = await sql`
+      select fact, sum(jobs)::int as jobs from job_stats group by fact order by fact`.execute(db);
+    const { rows: jobs } = await sql<{ jobs: number }>`select count(*)::int as jobs from job_summary`.execute(
+      db,
+    );
+    expect(counted).toEqual(['requested', 'started', 'succeeded'].map((fact) => ({ fact, ...jobs[0] })));
   },
   (KILLS + STOPS + 2) * 30_000,
 );

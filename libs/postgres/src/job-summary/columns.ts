@@ -22,6 +22,8 @@ export interface Column<Value> {
    * `{ ...column<number>('bigint'), default: '0' }`.
    */
   readonly default?: string;
+  /** The earliest value that was ever written stays, in whatever order values come. */
+  readonly earliest?: true;
   /** What kysely reads and writes; a type only. */
   readonly value?: Value;
 }
@@ -38,6 +40,10 @@ function column<Value>(type: Type, setBy?: string): Column<Value> {
 
 function nullable<Value>(type: Type, setBy: string): Column<Value> {
   return { type, nullable: true, setBy };
+}
+
+function earliest<Value>(type: Type): Column<Value> {
+  return { type, nullable: true, earliest: true };
 }
 
 const JOB_SUMMARY_COLUMNS = {
@@ -67,6 +73,12 @@ const JOB_SUMMARY_COLUMNS = {
   cancel_version: column<number>('bigint'),
   /** Who asked for the job to be canceled. */
   cancel_requested_by: nullable<string | null>('text', 'cancel_version'),
+  /** From when on an attempt could begin: the request, or its `start_after`. */
+  ready_at: nullable<NullableTime>('timestamptz', 'request_version'),
+  /** When the first attempt began. Only who reads all of a job's events knows it. */
+  first_started_at: earliest<NullableTime>('timestamptz'),
+  /** The code of the first of `errors`. */
+  error_code: nullable<string | null>('text', 'outcome_version'),
 };
 
 type Columns = typeof JOB_SUMMARY_COLUMNS;

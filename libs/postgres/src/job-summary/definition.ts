@@ -31,4 +31,7 @@ export async function createJobSummaryIndexes<T>(db: Kysely<T>, name: string): P
   await sql`
     create index if not exists ${index('ended')} on ${table} (tenant_id, phase_version)
     where finished_at is not null`.execute(db);
+  await sql`
+    create index if not exists ${index('open')} on ${table} (tenant_id, action, status, job_id)
+    where status in ('queued', 'running')`.execute(db);
 }

@@ -5,6 +5,11 @@ import { type JobSummaryColumn, type JobSummaryTable, jobSummaryColumns } from '
 
 export type JobSummaryRow = Selectable<JobSummaryTable>;
 
+/** A job's state with what only who reads all of its events knows. */
+export interface ProjectedJob extends JobState {
+  readonly firstStartedAt?: string | null;
+}
+
 /** A job's state as the read model stores it. The inverse of `rowOfState`. */
 export function stateOfRow(row: JobSummaryRow): JobState {
   return {
@@ -39,7 +44,7 @@ export function stateOfRow(row: JobSummaryRow): JobState {
  * row, whatever the events held: what it could not hold is replaced here, for the projection, for rebuilds and for
  * whoever compares rows with the log.
  */
-export function rowOfState(state: JobState) {
+export function rowOfState(state: ProjectedJob) {
   const { request, phase, attempt, progress, outcome, cancelRequested } = state;
   return {
     job_id: state.jobId,
@@ -65,6 +70,9 @@ export function rowOfState(state: JobState) {
     errors: JSON.stringify(outcome.value.errors),
     cancel_version: cancelRequested.version,
     cancel_requested_by: cancelRequested.value && textOf(cancelRequested.value),
+    ready_at: request.value && timeOf(readyAt(request.value)),
+    first_started_at: state.firstStartedAt ? timeOf(state.firstStartedAt) : null,
+    error_code: textOf(outcome.value.errors[0]?.code ?? '') || null,
   } satisfies Record<JobSummaryColumn, unknown>;
 }
 
@@ -102,6 +110,11 @@ function textOf(text: string): string {
 function searchable(json: string): string {
   if (!json.includes('\\u')) return json;
   return json.replaceAll(ESCAPES, (each) => (each.length === 6 ? REPLACEMENT : each));
+}
+
+function readyAt({ requestedAt, data }: JobRequest): string {
+  const { start_after: startAfter } = data;
+  return startAfter && Date.parse(startAfter) > Date.parse(requestedAt) ? startAfter : requestedAt;
 }
 
 function iso(date: Date | null): string | null {

@@ -50,6 +50,8 @@ export const COMPONENT_NAMES = [
   'JobEvent',
   'JobChange',
   'JobEnding',
+  'DurationPercentiles',
+  'JobStats',
   'RetryRequest',
   'Problem',
   'JobEndedMessage',

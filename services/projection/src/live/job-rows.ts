@@ -1,32 +1,37 @@
 import type { JobRef } from '@errand/contracts';
-import type { JobState } from '@errand/domain';
 import {
   copyLine,
   type Db,
   type DbSession,
   JOB_SUMMARY_COLUMN_NAMES,
   jobSummaryColumns,
+  type ProjectedJob,
   rowOfState,
 } from '@errand/postgres';
 import { type RawBuilder, sql } from 'kysely';
+import { countMerged, RETURN_MERGED } from '../stats/stat-rows.ts';
 
 /*
  * The fold of libs/domain, once more, as SQL: a register is a group of columns with the version of the event
  * that set it, and is replaced by a newer one only. So rows may be written in any order, twice, and by
  * several processes at once, and come out the same. Rows are sorted by job, so that two writers never wait for each
  * other's.
+ *
+ * What a row counts as follows from the row alone. So the same statement takes what the row was from the statistics and
+ * puts in what it is, and an event that comes again changes neither. A row is returned as it was when it was locked, so this
+ * holds whoever else writes.
  */
 
 const COLUMNS = JOB_SUMMARY_COLUMN_NAMES;
 const UPDATE = updateStatement();
 
 /**
- * Merges what is known of any number of jobs into the table, in one statement. Each job at most once. With `moving`, a
+ * Merges what is known of any number of jobs into the table and counts it, in one statement. Each job at most once. With `moving`, a
  * statement that returns a row or none, nothing is written where that returns none, and the result is false.
  */
 export async function mergeJobSummaries(
   db: Db,
-  states: readonly JobState[],
+  states: readonly ProjectedJob[],
   moving: RawBuilder<unknown> = sql`select true`,
 ): Promise<boolean> {
   const rows = states.map(rowOfState);
@@ -42,7 +47,8 @@ export async function mergeJobSummaries(
       select ${sql.raw(fresh.join())} from unnest(${sql.join(arrays)}) as fresh (${sql.raw(COLUMNS.join())})
       where exists (select from moved)
       order by job_id
-      on conflict (job_id) do update set ${sql.raw(UPDATE)})
+      on conflict (job_id) do update set ${sql.raw(UPDATE)}
+      ${RETURN_MERGED}), ${countMerged('')}
     select from moved`.execute(db);
   return moved.rows.length > 0;
 }
@@ -57,19 +63,24 @@ export async function createPageTable(db: Db): Promise<void> {
     on commit delete rows`.execute(db);
 }
 
-/** The same merge for thousands of jobs, into the table of a rebuild. `trx` is the session's open transaction. */
+/**
+ * The same merge for thousands of jobs, into the table of a rebuild, and into its statistics if they are there already.
+ * `trx` is the session's open transaction.
+ */
 export async function mergeByCopy(
   { copyInto }: Pick<DbSession, 'copyInto'>,
   trx: Db,
-  states: readonly JobState[],
+  { jobs, counts }: { jobs: readonly ProjectedJob[]; counts: boolean },
 ): Promise<void> {
-  if (states.length === 0) return;
-  await copyInto(PAGE_TABLE, COLUMNS, states.map(summaryLine).join(''));
-  await sql`
+  if (jobs.length === 0) return;
+  await copyInto(PAGE_TABLE, COLUMNS, jobs.map(summaryLine).join(''));
+  const merge = sql`
     insert into ${sql.table(NEW_TABLE)} as old (${sql.raw(COLUMNS.join())})
     select ${sql.raw(COLUMNS.join())} from ${sql.table(PAGE_TABLE)}
     order by job_id
-    on conflict (job_id) do update set ${sql.raw(UPDATE)}`.execute(trx);
+    on conflict (job_id) do update set ${sql.raw(UPDATE)}`;
+  const counted = sql`with merged as (${merge} ${RETURN_MERGED}), ${countMerged('_rebuild')} select`;
+  await (counts ? counted : merge).execute(trx);
   await sql`truncate ${sql.table(PAGE_TABLE)}`.execute(trx);
 }
 
@@ -82,7 +93,7 @@ export async function copyNewJobs(
 }
 
 /** A row in COPY's text format. */
-export function summaryLine(state: JobState): string {
+export function summaryLine(state: ProjectedJob): string {
   const row = rowOfState(state);
   return copyLine(COLUMNS.map((column) => row[column]));
 }
@@ -104,15 +115,20 @@ export async function findOverdueBelow(
   return rows.map(({ tenant_id: tenantId, action, job_id: jobId }) => ({ tenantId, action, jobId }));
 }
 
-/** Each register is replaced by a newer one, and its version with it. */
+/** Each register is replaced by a newer one, and its version with it. What is to stay the earliest only becomes earlier. */
 function updateStatement(): string {
   const versions = new Set<string>();
+  const earliest = jobSummaryColumns().flatMap(([column, about]) => (about.earliest ? [column] : []));
   const merged = jobSummaryColumns().flatMap(([column, { setBy }]) => {
     if (setBy === undefined) return [];
     versions.add(setBy);
     return `${column} = case when excluded.${setBy} > old.${setBy} then excluded.${column} else old.${column} end`;
   });
   const newest = [...versions].map((each) => `${each} = greatest(old.${each}, excluded.${each})`);
-  const newer = [...versions].map((each) => `excluded.${each} > old.${each}`);
-  return `${[...newest, ...merged].join(', ')} where ${newer.join(' or ')}`;
+  const first = earliest.map((each) => `${each} = least(old.${each}, excluded.${each})`);
+  const changes = [
+    ...[...versions].map((each) => `excluded.${each} > old.${each}`),
+    ...earliest.map((each) => `excluded.${each} < coalesce(old.${each}, 'infinity')`),
+  ];
+  return `${[...newest, ...merged, ...first].join(', ')} where ${changes.join(' or ')}`;
 }

@@ -1,11 +1,12 @@
 import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
-import { evolve, expiresAtMs, type JobState } from '@errand/domain';
-import type { DailyPartitions, Db } from '@errand/postgres';
+import { expiresAtMs } from '@errand/domain';
+import type { DailyPartitions, Db, ProjectedJob } from '@errand/postgres';
 import { mergeJobSummaries } from './job-rows.ts';
+import { evolveProjected } from './projected-job.ts';
 
 /**
- * Takes a batch of events into the read model: one change per job, one statement for all. Durable when it resolves with
- * how many jobs have changed; undefined, and nothing is written, if `moving` moves nothing. Events of jobs whose summary
+ * Takes a batch of events into the read model: one change per job, one statement for all, and
+ * for what they count as. Durable when it resolves with how many jobs have changed; undefined, and nothing is written, if `moving` moves nothing. Events of jobs whose summary
  * has expired are passed over.
  * @throws what Postgres says, of any of them; see `isRefusal`
  */
@@ -19,11 +20,11 @@ export async function onJobEvents(
   },
 ): Promise<number | undefined> {
   const { db, partitions, nowMs, moving } = deps;
-  const jobs = new Map<string, JobState>();
+  const jobs = new Map<string, ProjectedJob>();
   for (const recorded of batch) {
     const { jobId } = recorded.ref;
     if (expiresAtMs(uuidV7TimeMs(jobId)) <= nowMs) continue;
-    jobs.set(jobId, evolve(jobs.get(jobId), recorded));
+    jobs.set(jobId, evolveProjected(jobs.get(jobId), recorded));
   }
   try {
     await partitions.ensureFor(jobs.keys());

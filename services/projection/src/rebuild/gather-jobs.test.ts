@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { eventSubject, type JobFact, type RecordedEvent, toJobEvent, uuidV7Floor } from '@errand/contracts';
-import { foldJob } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { expect, test } from 'vitest';
 import { summaryLine } from '../live/job-rows.ts';
+import { foldProjected } from '../live/projected-job.ts';
 import { createJobGatherer, type GatherLimits } from './gather-jobs.ts';
 
 const LIMITS: GatherLimits = { maxJobs: 10, maxLength: 1_000_000, maxBehind: 100 };
@@ -32,7 +32,7 @@ function gather(limits: Partial<GatherLimits> = {}, from = BEGINNING) {
 }
 
 const lineOf = (events: RecordedEvent[]) => {
-  const state = foldJob(events);
+  const state = foldProjected(events);
   return state && summaryLine(state);
 };
 
@@ -67,7 +67,7 @@ test.each<[string, Partial<GatherLimits>]>([
   expect([fresh, later]).toEqual([{ ids: [a], lines: [lineOf([first])] }, []]);
   expect(place).toEqual({ position: 1, version: 11, events: 1, skipped: 0 });
   const last = take(a, succeeded);
-  expect(jobs.drain().later).toEqual([foldJob([last])]);
+  expect(jobs.drain().later).toEqual([foldProjected([last])]);
 });
 
 test('what comes behind the end of a job is one change, however much it is', () => {
@@ -77,7 +77,7 @@ test('what comes behind the end of a job is one change, however much it is', () 
   take(a, succeeded);
   const stray = [take(a, started), take(a, succeeded), take(a, succeeded)];
   const { fresh, later } = jobs.drain();
-  expect([fresh.ids, later]).toEqual([[a], [foldJob(stray)]]);
+  expect([fresh.ids, later]).toEqual([[a], [foldProjected(stray)]]);
 });
 
 test('what cannot be read is left out and counted once it lies before the place', () => {

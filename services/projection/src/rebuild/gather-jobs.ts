@@ -1,7 +1,9 @@
 import { type AuditEntry, decodeText } from '@errand/bus';
 import { isEndingType, type JobRef, parseJobSubject, uuidV7TimeMs } from '@errand/contracts';
-import { expiresAtMs, foldJob, type JobState, mergeJobStates } from '@errand/domain';
+import { expiresAtMs } from '@errand/domain';
+import type { ProjectedJob } from '@errand/postgres';
 import { summaryLine } from '../live/job-rows.ts';
+import { foldProjected, mergeProjected } from '../live/projected-job.ts';
 
 /*
  * A job's events lie close together in the log as a rule. So jobs are held until they end, and each row is written once.
@@ -36,7 +38,7 @@ export interface GatheredJobs {
   /** Jobs that are written for the first time: these have no row unless the log holds a request twice. */
   readonly fresh: { readonly ids: string[]; readonly lines: string[] };
   /** What later events tell of other jobs, each job once. */
-  readonly later: JobState[];
+  readonly later: ProjectedJob[];
   /** Once all of this is written, everything before it is. */
   readonly place: LogPlace;
 }
@@ -65,7 +67,7 @@ interface HeldJob {
 export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGatherer {
   const held = new Map<string, HeldJob>();
   let fresh: GatheredJobs['fresh'] = { ids: [], lines: [] };
-  let later = new Map<string, JobState>();
+  let later = new Map<string, ProjectedJob>();
   let heldLength = 0;
   let readyLength = 0;
   let { position, version, events, skipped } = from;
@@ -86,7 +88,7 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
     const { jobId } = state;
     if (!job.isFresh) {
       const known = later.get(jobId);
-      later.set(jobId, known ? mergeJobStates(known, state) : state);
+      later.set(jobId, known ? mergeProjected(known, state) : state);
       readyLength += job.length;
       return;
     }
@@ -107,8 +109,8 @@ export function createJobGatherer(from: LogPlace, limits: GatherLimits): JobGath
     }
   }
 
-  function stateOf({ ref, events: texts }: HeldJob): JobState | undefined {
-    return foldJob(
+  function stateOf({ ref, events: texts }: HeldJob): ProjectedJob | undefined {
+    return foldProjected(
       texts.flatMap((each) => {
         const decoded = decodeText(ref, each);
         if (decoded.kind === 'event') return [decoded.recorded];

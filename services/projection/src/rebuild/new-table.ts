@@ -9,12 +9,13 @@ import {
 import { sql } from 'kysely';
 
 /*
- * The table that a rebuild makes, beside the one in use, and how it takes its place. It is never vacuumed or read by
- * anyone else until then.
+ * The tables that a rebuild makes, beside those in use, and how they take their place: the one of jobs, and once it is filled
+ * those of what they count as. They are never vacuumed or read by anyone else until then.
  */
 
 const NEW = 'job_summary_rebuild';
-const IN_USE = 'job_summary';
+const IN_USE = ['job_summary', 'job_stats', 'job_failures'] as const;
+const newOf = (table: (typeof IN_USE)[number]) => `${table}_rebuild`;
 
 /** How long readers may queue at the swap, while it waits for the last one before them. */
 const READERS_WAIT = '300ms';
@@ -43,7 +44,7 @@ export async function createNewTable(db: Db): Promise<void> {
 export async function dropNewTable(db: Db): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await lockPartitions(trx);
-    await sql`drop table if exists ${sql.table(NEW)}`.execute(trx);
+    for (const table of IN_USE) await sql`drop table if exists ${sql.table(newOf(table))}`.execute(trx);
   });
 }
 
@@ -53,29 +54,35 @@ export async function indexNewTable(db: Db): Promise<void> {
 }
 
 /**
- * From its return to the end of the transaction nobody writes to the table in use, and nobody's partitions change.
- * Readers go on. With no table in use there is no writer either.
+ * From its return to the end of the transaction nobody writes to the tables in use, and nobody's partitions change.
+ * Readers go on. With no table of jobs in use there is no writer either.
  */
 export async function lockOutWriters(trx: Db): Promise<void> {
   await sql`set local lock_timeout = ${sql.lit(WRITERS_WAIT)}`.execute(trx);
   await lockPartitions(trx);
-  if (await exists(trx, IN_USE)) {
-    await sql`lock table ${sql.table(IN_USE)} in share row exclusive mode`.execute(trx);
+  for (const table of IN_USE) {
+    if (await exists(trx, table)) {
+      await sql`lock table ${sql.table(table)} in share row exclusive mode`.execute(trx);
+    }
   }
 }
 
-/** Puts the new table in the place of the one in use, with all its names, as soon as the transaction commits. */
+/** Puts the new tables in the place of those in use, with all their names, as soon as the transaction commits. */
 export async function swapTables(trx: Db): Promise<void> {
   await sql`set local lock_timeout = ${sql.lit(READERS_WAIT)}`.execute(trx);
-  await sql`drop table if exists ${sql.table(IN_USE)}`.execute(trx);
+  for (const table of IN_USE) await sql`drop table if exists ${sql.table(table)}`.execute(trx);
+  for (const table of IN_USE) await rename(trx, newOf(table), table);
+}
+
+async function rename(trx: Db, from: string, to: string): Promise<void> {
   // Names of partitions and of indexes begin with that of their table. The constraint of a key follows its index.
   const { rows } = await sql<{ name: string; kind: string }>`
     select relname as name, relkind as kind from pg_class
-    where relnamespace = (select relnamespace from pg_class where oid = ${NEW}::regclass)
-    and starts_with(relname, ${NEW})`.execute(trx);
+    where relnamespace = (select relnamespace from pg_class where oid = ${from}::regclass)
+    and starts_with(relname, ${from})`.execute(trx);
   for (const { name, kind } of rows) {
     const what = sql.raw(kind === 'i' || kind === 'I' ? 'index' : 'table');
-    const renamed = sql.id(IN_USE + name.slice(NEW.length));
+    const renamed = sql.id(to + name.slice(from.length));
     await sql`alter ${what} ${sql.id(name)} rename to ${renamed}`.execute(trx);
   }
 }

@@ -46,13 +46,12 @@ function logOf(entries: readonly AuditEntry[]): LongLogDeps['bus'] {
 
 function depsOf(entries: readonly AuditEntry[], writeJobs: PageWriter['writeJobs']) {
   const merged: number[] = [];
-  const writer: PageWriter = {
+  const writer: LongLogDeps['writer'] = {
     writeJobs,
     async write(events, record) {
       merged.push(...events.map(({ version }) => version));
       await record({} as Db, 0);
     },
-    writeWithin: async () => {},
   };
   const { signal } = new AbortController();
   const record = async () => {};

@@ -24,7 +24,7 @@ const BEHIND_PAGES = 10;
 
 export interface LongLogDeps {
   readonly bus: { readonly audit: Pick<Bus['audit'], 'read'> };
-  readonly writer: PageWriter;
+  readonly writer: Pick<PageWriter, 'write' | 'writeJobs'>;
   readonly now: () => number;
   readonly signal: AbortSignal;
   readonly pageSize: number;

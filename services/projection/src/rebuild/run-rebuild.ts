@@ -3,6 +3,7 @@ import { LogUnavailable } from '@errand/bus';
 import { type RecordedEvent, SUMMARY_RETENTION_DAYS } from '@errand/contracts';
 import type { Db, DbSession } from '@errand/postgres';
 import { createPageTable } from '../live/job-rows.ts';
+import { fillNewStats } from '../stats/settle-stat-rows.ts';
 import type { LogPlace } from './gather-jobs.ts';
 import { canCarryOn, createNewTable, indexNewTable, lockOutWriters, swapTables } from './new-table.ts';
 import { type RebuildRow, recordProgress } from './progress-rows.ts';
@@ -10,13 +11,13 @@ import { type ReadProgress, readLongLog } from './read-log.ts';
 import { createPageWriter } from './write-pages.ts';
 
 /*
- * job_summary made again from the log while everybody goes on using it:
+ * job_summary, and what its rows count as, made again from the log while everybody goes on using it:
  *
  *   reading       the audit log, from 7 days ago to its end, into a table beside the one in use
- *   indexing      that table
+ *   indexing      that table, and counting its rows; from then on what a row becomes changes the counts
  *   catching_up   with the log itself, from where the audit log ended
- *   done          in one transaction: writers are locked out, what the log got until then is folded in, the table in use
- *                 is dropped and the new one takes its name
+ *   done          in one transaction: writers are locked out, what the log got until then is folded in, the tables in
+ *                 use are dropped and the new ones take their names
  *
  * An event that was ever acknowledged by the projection had its row committed before, hence before the writers were
  * locked out, hence it is in the log as it is read after that. So nothing is taken over from the table in use, and there
@@ -52,6 +53,7 @@ export async function rebuild(row: RebuildRow, deps: RebuildDeps): Promise<void>
   await work.readLongLog();
   await work.recordState('indexing');
   await indexNewTable(deps.session.db);
+  await work.count();
   await work.recordState('catching_up');
   do await work.readOn();
   while (!(await work.finish()));
@@ -91,6 +93,11 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       // Where the audit log is the shorter one, as by its settings, all of the log is read behind it.
       const isShort = auditFrom === 0 || auditFrom > firstVersion;
       place = { ...read, version: isShort ? Math.max(0, firstVersion - 1) : Math.max(read.version, reached) };
+    },
+
+    async count(): Promise<void> {
+      await fillNewStats(db, now());
+      writer.beginCounting();
     },
 
     /** Up to the end of the log. */

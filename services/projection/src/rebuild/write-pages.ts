@@ -1,12 +1,15 @@
 import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
-import { evolve, expiresAtMs, type JobState } from '@errand/domain';
-import { createDailyPartitions, type Db, type DbSession } from '@errand/postgres';
+import { expiresAtMs } from '@errand/domain';
+import { createDailyPartitions, type Db, type DbSession, type ProjectedJob } from '@errand/postgres';
 import { sql } from 'kysely';
 import { copyNewJobs, mergeByCopy } from '../live/job-rows.ts';
 import { isRefusal } from '../live/on-job-events.ts';
+import { evolveProjected } from '../live/projected-job.ts';
 import type { GatheredJobs } from './gather-jobs.ts';
 
 export interface PageWriter {
+  /** From now on what is written changes the new statistics too, which must be what the new table's rows count as. */
+  beginCounting(): void;
   /**
    * Folds events into the new table and calls `record` in the same transaction, with how many of them Postgres refuses
    * for good: these are left out.
@@ -24,6 +27,7 @@ export interface PageWriter {
 /** Events of jobs whose summary has expired are passed over. */
 export function createPageWriter(session: DbSession, now: () => number): PageWriter {
   const partitions = createDailyPartitions(session.db, 'job_summary_rebuild');
+  let counts = false;
 
   async function writeJobs(
     { fresh, later }: Pick<GatheredJobs, 'fresh' | 'later'>,
@@ -34,11 +38,11 @@ export function createPageWriter(session: DbSession, now: () => number): PageWri
       // What a crash of Postgres takes, it takes together with the place up to which it was written.
       await sql`set local synchronous_commit = off`.execute(trx);
       await copyNewJobs(session, fresh.lines);
-      await mergeByCopy(session, trx, later);
+      await mergeByCopy(session, trx, { jobs: later, counts });
       await record(trx);
     });
   }
-  const merge = (later: JobState[], record: (trx: Db) => Promise<void>) =>
+  const merge = (later: ProjectedJob[], record: (trx: Db) => Promise<void>) =>
     writeJobs({ fresh: { ids: [], lines: [] }, later }, record);
 
   /** Writes what Postgres takes; resolves with how many events it does not. A merge may be repeated. */
@@ -55,6 +59,9 @@ export function createPageWriter(session: DbSession, now: () => number): PageWri
   }
 
   return {
+    beginCounting() {
+      counts = true;
+    },
     writeJobs,
     async write(events, record) {
       try {
@@ -66,24 +73,24 @@ export function createPageWriter(session: DbSession, now: () => number): PageWri
       }
     },
     async writeWithin(trx, events) {
-      const states = fold(events, now());
+      const jobs = fold(events, now());
       await partitions.ensureWithin(
         trx,
-        states.map(({ jobId }) => jobId),
+        jobs.map(({ jobId }) => jobId),
       );
-      await mergeByCopy(session, trx, states);
+      await mergeByCopy(session, trx, { jobs, counts });
     },
   };
 }
 
 /** What each job is known to be after these events, sorted by job, so that rows go to neighbouring places. */
-function fold(events: readonly RecordedEvent[], nowMs: number): JobState[] {
-  const jobs = new Map<string, JobState>();
+function fold(events: readonly RecordedEvent[], nowMs: number): ProjectedJob[] {
+  const jobs = new Map<string, ProjectedJob>();
   for (const recorded of events) {
     const { jobId } = recorded.ref;
     const known = jobs.get(jobId);
     if (known === undefined && expiresAtMs(uuidV7TimeMs(jobId)) <= nowMs) continue;
-    jobs.set(jobId, evolve(known, recorded));
+    jobs.set(jobId, evolveProjected(known, recorded));
   }
   return [...jobs.values()].sort((a, b) => (a.jobId < b.jobId ? -1 : 1));
 }
