@@ -20,6 +20,13 @@ export const BulkFilter = z
       (entries) => !Object.entries(entries).flat().join('').includes('\0'),
       'must not contain NUL',
     ).optional(),
+    /** The beginning of a job's id, a value of its metadata, or an error's code. */
+    q: z
+      .string()
+      .min(1)
+      .max(500)
+      .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL')
+      .optional(),
     created_after: Time.optional(),
     created_before: Time.optional(),
     job_ids: z.array(JobId).min(1).max(1_000).optional(),

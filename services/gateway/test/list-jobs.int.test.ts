@@ -65,6 +65,19 @@ test('jobs are picked by status, action, source and metadata', async () => {
   expect(await idsOf('?metadata.no=1')).toEqual([]);
 });
 
+test('jobs are found by the beginning of their id, a value of their metadata, and an error code', async () => {
+  const failed = jobs[4]?.job_id ?? '';
+  await readModel.project(failed, () => ({ error_code: 'too_steep' }));
+  expect(await idsOf('?q=too_steep')).toEqual([failed]);
+  expect(await idsOf(`?q=${failed.toUpperCase()}`)).toEqual([failed]);
+  expect(await idsOf(`?q=${failed.slice(0, -1)}`)).toContain(failed);
+  expect(await idsOf('?q=1&metadata.a.b=x')).toEqual(idsAt(5, 3, 1));
+  expect(await idsOf('?q=order')).toEqual([]);
+  expect(await idsOf('?q=%25')).toEqual([]);
+  const wrong = await list('?q=');
+  expect([wrong.status, wrong.json.errors[0].parameter]).toEqual([422, 'q']);
+});
+
 test('a key for some jobs lists these', async () => {
   const listed = async (about: object, search = '') => {
     const path = `/admin/tenants/${TENANT}/keys`;

@@ -9,7 +9,10 @@ import type { BulkAction, BulkKind } from './bulk-action.ts';
 
 /** Which jobs: those that fit every member that is given; at least one must be. */
 export interface BulkFilter
-  extends Pick<JobFilter, 'status' | 'action' | 'source' | 'metadata' | 'createdAfter' | 'createdBefore'> {
+  extends Pick<
+    JobFilter,
+    'status' | 'action' | 'source' | 'metadata' | 'has' | 'createdAfter' | 'createdBefore'
+  > {
   /** At most 1,000. */
   readonly jobs?: readonly JobRef[] | undefined;
 }
@@ -26,6 +29,7 @@ const FILTER: Members<BulkFilter> = {
   source: true,
   metadata: true,
   createdAfter: true,
+  has: true,
   createdBefore: true,
   jobs: true,
 };
@@ -89,13 +93,14 @@ function filterOf(filter: BulkFilter): object {
   const given: unknown = filter;
   checkObject(given, 'the filter');
   checkOptions(given, FILTER, 'the filter');
-  const { status, action, source, metadata, createdAfter, createdBefore, jobs } = filter;
+  const { status, action, source, metadata, has, createdAfter, createdBefore, jobs } = filter;
   return {
     status: arrayOf(status),
     action: arrayOf(action),
     source: arrayOf(source),
     metadata,
     created_after: instantOf(createdAfter),
+    q: has,
     created_before: instantOf(createdBefore),
     job_ids: jobs?.map(idOf),
   };

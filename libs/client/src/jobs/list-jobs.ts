@@ -9,6 +9,8 @@ export interface JobFilter {
   readonly status?: JobStatus | readonly JobStatus[] | undefined;
   readonly action?: string | readonly string[] | undefined;
   readonly source?: string | readonly string[] | undefined;
+  /** The beginning of a job's id, a value of its metadata, or an error's code. */
+  readonly has?: string | undefined;
   readonly createdAfter?: Date | string | undefined;
   readonly createdBefore?: Date | string | undefined;
   /** Entries that a job's metadata must have, all of them. */
@@ -23,6 +25,7 @@ const FILTER: Members<JobFilter> = {
   status: true,
   action: true,
   source: true,
+  has: true,
   createdAfter: true,
   createdBefore: true,
   metadata: true,
@@ -35,7 +38,17 @@ const FILTER: Members<JobFilter> = {
 export function listJobs(transport: Transport, filter: JobFilter = {}): Pages<JobSummary> {
   return createPages(async (cursor) => {
     checkOptions(filter, FILTER, 'the filter');
-    const { status, action, source, createdAfter, createdBefore, metadata = {}, pageSize, signal } = filter;
+    const {
+      status,
+      action,
+      source,
+      has,
+      createdAfter,
+      createdBefore,
+      metadata = {},
+      pageSize,
+      signal,
+    } = filter;
     const { jobs, next_cursor } = await transport.json<{ jobs: JobSummary[]; next_cursor: string | null }>({
       method: 'GET',
       path: '/jobs',
@@ -44,6 +57,7 @@ export function listJobs(transport: Transport, filter: JobFilter = {}): Pages<Jo
         status: listOf(status),
         action: listOf(action),
         source: listOf(source),
+        q: has,
         limit: pageSize,
         cursor,
         created_after: instantOf(createdAfter),

@@ -1,4 +1,15 @@
-import type { ActionContract, ApiKey, JobEvent, JobSummary, Tenant, TenantLimits } from '@errand/contracts';
+import type {
+  ActionContract,
+  ApiKey,
+  BulkCounts,
+  BulkFailure,
+  BulkFilter,
+  BulkKind,
+  JobEvent,
+  JobSummary,
+  Tenant,
+  TenantLimits,
+} from '@errand/contracts';
 
 /* What the API answers, as far as the console reads it. The OpenAPI document is the whole of it. */
 
@@ -106,19 +117,17 @@ export type KeyView = ApiKey & { readonly key_id: string; readonly last_used_at:
 
 export interface BulkAction {
   readonly bulk_id: string;
-  readonly action: 'cancel' | 'retry' | 'redeliver';
-  readonly filter: Readonly<Record<string, unknown>>;
+  readonly action: BulkKind;
+  readonly filter: BulkFilter;
   readonly state: 'running' | 'aborted' | 'done';
-  readonly counts: {
-    readonly matched: number;
-    readonly done: number;
-    readonly skipped: number;
-    readonly failed: number;
-  };
-  readonly failures: readonly { readonly job_id: string; readonly code: string; readonly detail: string }[];
-  readonly started_at: string;
-  readonly ended_at: string | null;
+  readonly counts: BulkCounts & { readonly matched: number };
+  /** Counts by reason. */
+  readonly skipped_because: Readonly<Record<string, number>>;
+  readonly failures: readonly BulkFailure[];
   readonly created_by: string;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
 }
 
 interface Percentiles {
@@ -154,7 +163,7 @@ export interface StatsPoint {
 export interface ErrorGroup {
   readonly action: string;
   readonly code: string;
-  readonly detail: string;
+  readonly detail: string | null;
   readonly count: number;
   readonly first_seen: string;
   readonly last_seen: string;

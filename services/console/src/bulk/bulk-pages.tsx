@@ -70,7 +70,7 @@ export function BulkList() {
                         <td className="num">{handledOf(each).toLocaleString()}</td>
                         <td className="num">{each.counts.matched.toLocaleString()}</td>
                         <td className="dim nowrap">
-                          <Ago at={each.started_at} />
+                          <Ago at={each.created_at} />
                         </td>
                       </tr>
                     ))}
@@ -115,7 +115,7 @@ export function BulkPage() {
                 <BulkMark state={data.state} /> {data.action} <span className="mono id">{data.bulk_id}</span>
               </h1>
               <span className="dim">
-                begun <Ago at={data.started_at} /> by {data.created_by}
+                begun <Ago at={data.created_at} /> by {data.created_by}
               </span>
             </div>
             <div className="row">
@@ -148,10 +148,10 @@ export function BulkPage() {
 }
 
 function BulkProgress({ bulk }: { bulk: BulkAction }) {
-  const { counts, state, started_at: startedAt } = bulk;
+  const { counts, state, created_at: createdAt } = bulk;
   const now = useNow();
   const handled = handledOf(bulk);
-  const rate = handled / Math.max(1, (now - Date.parse(startedAt)) / 1_000);
+  const rate = handled / Math.max(1, (now - Date.parse(createdAt)) / 1_000);
   const left = counts.matched - handled;
   const goesOn =
     state === 'running' && rate > 0

@@ -67,11 +67,11 @@ function Deeds({ tenant, filter, selection }: Pick<BarProps, 'tenant' | 'filter'
     setAsked({ deed });
     dialog.current?.showModal();
     try {
-      const { counts } = await request<BulkAction>(path, {
+      const { matched } = await request<{ matched: number }>(path, {
         method: 'POST',
         body: { ...bodyOf(deed), dry_run: true },
       });
-      setAsked({ deed, matched: counts.matched });
+      setAsked({ deed, matched });
     } catch (error) {
       setAsked({ deed, error });
     }

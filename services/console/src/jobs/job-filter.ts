@@ -1,3 +1,5 @@
+import type { BulkFilter, JobStatus } from '@errand/contracts';
+
 /** What a list of jobs is narrowed to: the search of its URL, in which metadata are `meta.<name>`. */
 export interface JobFilter {
   readonly status?: string;
@@ -28,11 +30,11 @@ export function parametersOf(filter: JobFilter): Record<string, string> {
 }
 
 /** The filter as a bulk action has it. */
-export function bulkFilterOf(filter: JobFilter): Record<string, unknown> {
+export function bulkFilterOf(filter: JobFilter): BulkFilter {
   const { status, action, q, created_after, created_before } = filter;
   const metadata = metadataOf(filter);
   return {
-    ...(status ? { status: status.split(',') } : {}),
+    ...(status ? { status: status.split(',') as JobStatus[] } : {}),
     ...(action ? { action: action.split(',') } : {}),
     ...(q ? { q } : {}),
     ...(created_after ? { created_after } : {}),
@@ -43,10 +45,11 @@ export function bulkFilterOf(filter: JobFilter): Record<string, unknown> {
 
 /** Options of `errand jobs` and `errand bulk`. */
 export function optionsOf(filter: JobFilter): string {
-  const { status, action } = filter;
+  const { status, action, q } = filter;
   return [
     ...(status ? [`--status ${status}`] : []),
     ...(action ? [`--action ${action}`] : []),
+    ...(q ? [`--has '${q.replaceAll("'", "'\\''")}'`] : []),
     ...metadataOf(filter).map(([name, value]) => `--metadata '${name}=${value}'`),
   ].join(' ');
 }

@@ -15,12 +15,13 @@ export function matchingJobs(
   nowMs: number,
 ): MatchingJobs | undefined {
   const { status = [], action = [], source = [], metadata = {}, job_ids: jobIds } = filter;
-  const { created_after: after, created_before: before } = filter;
+  const { created_after: after, created_before: before, q: text } = filter;
   const wanted = {
     statuses: status,
     actions: action,
     sources: source,
     metadata: new Map(Object.entries(metadata)),
+    text,
     fromId: firstListedId(nowMs, after === undefined ? undefined : Date.parse(after)),
     belowId: before === undefined ? undefined : uuidV7Floor(Date.parse(before)),
     jobIds,

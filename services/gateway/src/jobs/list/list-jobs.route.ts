@@ -28,6 +28,15 @@ export const listJobs = defineRoute({
     parameters.listOf('status', 'Any of these.', { enum: JOB_STATUSES }),
     parameters.listOf('action', 'Any of these.', { pattern: '^[a-z][a-z0-9_]{0,63}$' }),
     parameters.listOf('source', 'Any of these.', { enum: JOB_SOURCES }),
+    inQuery(
+      'q',
+      'Jobs with this as the beginning of their id, a value of their metadata, or an error code.',
+      {
+        type: 'string',
+        minLength: 1,
+        maxLength: 500,
+      },
+    ),
     inQuery('created_after', 'Jobs requested at or after this time.', parameters.instant),
     inQuery('created_before', 'Jobs requested before this time.', parameters.instant),
     parameters.limit(200, 50),

@@ -17,6 +17,7 @@ import {
   readLimit,
 } from '../../http/read-query.ts';
 
+const MAX_TEXT = 500;
 const DAY_MS = 86_400_000;
 
 /** Which of a tenant's jobs are wanted. An empty list of values wants any. */
@@ -26,6 +27,8 @@ export interface WantedJobs {
   readonly sources: string[];
   /** Entries that a job's metadata must have, all of them. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** What a job must have: the beginning of its id, a value of its metadata, or an error's code. */
+  readonly text: string | undefined;
   /** Ids from this one on. */
   readonly fromId: string;
   /** Ids below this one. */
@@ -67,10 +70,16 @@ export function readListQuery(
     actions: read.several('action', ActionName, 'must be action names'),
     sources: read.several('source', z.enum(JOB_SOURCES), `must be any of ${JOB_SOURCES.join(', ')}`),
     metadata: read.metadata(),
+    text: read.one('q', readText),
     fromId: firstListedId(nowMs, afterMs),
     belowId: bounds.filter((id) => id !== undefined).sort()[0],
     limit: read.one('limit', readLimit) ?? DEFAULT_LIMIT,
   };
   read.refuseOthers();
   return errors.length === 0 ? { kind: 'query', query } : { kind: 'invalid', errors };
+}
+
+function readText(text: string): { value: string; wrong?: never } | { wrong: string } {
+  const isFit = text.length > 0 && text.length <= MAX_TEXT && text.isWellFormed() && !text.includes('\0');
+  return isFit ? { value: text } : { wrong: `must be 1 to ${MAX_TEXT} characters of text` };
 }

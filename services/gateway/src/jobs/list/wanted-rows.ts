@@ -7,7 +7,7 @@ import type { WantedJobs } from './list-query.ts';
  * outside of them are not touched.
  */
 export function selectWanted(db: Db, tenantId: string, wanted: WantedJobs) {
-  const { statuses, actions, sources, metadata, fromId, belowId } = wanted;
+  const { statuses, actions, sources, metadata, text, fromId, belowId } = wanted;
   let rows = db
     .selectFrom('job_summary')
     .where('tenant_id', '=', tenantId)
@@ -21,6 +21,11 @@ export function selectWanted(db: Db, tenantId: string, wanted: WantedJobs) {
   if (metadata.size > 0) {
     const entries = JSON.stringify({ metadata: Object.fromEntries(metadata) });
     rows = rows.where(sql<boolean>`${request} @> ${entries}::jsonb`);
+  }
+  if (text !== undefined) {
+    rows =
+      rows.where(sql<boolean>`(error_code = ${text} or starts_with(job_id::text, lower(${text})) or exists (
+      select from jsonb_each_text(${request}->'metadata') as entry where entry.value = ${text}))`);
   }
   if (sources.length > 0) rows = rows.where(sql<string>`${request}->>'source'`, 'in', sources);
   return rows;
