@@ -160,13 +160,44 @@ test('at a limit of the tenant it waits, and fails nothing', async () => {
 test('no more than a few bulk actions of a tenant run at a time', async () => {
   const jobs = await bulk.runFailed(60, 'crowd');
   const start = () => bulk.start('retry', { job_ids: jobs.map(({ job_id }) => job_id) });
-  const started = [await start(), await start(), await start()];
-  expect(started.map(({ status }) => status)).toEqual([202, 202, 202]);
-  const refused = await start();
-  expect([refused.status, refused.json.code]).toEqual([409, 'too_many_bulk_actions']);
+  const answers = await Promise.all([start(), start(), start(), start(), start()]);
+  const started = answers.filter(({ status }) => status === 202);
+  const refused = answers.filter(({ status }) => status !== 202);
+  expect(started.length).toBe(3);
+  expect(refused.map(({ status, json }) => [status, json.code])).toEqual(
+    Array(2).fill([409, 'too_many_bulk_actions']),
+  );
   for (const { json } of started) {
     expect((await gateway.call(json.links.abort, { method: 'POST' })).status).toBe(200);
   }
+  const again = await start();
+  expect(again.status).toBe(202);
+  await gateway.call(again.json.links.abort, { method: 'POST' });
+  const [first] = started;
+  expect((await gateway.call(first?.json.links.resume, { method: 'POST' })).status).toBe(200);
+  await gateway.call(first?.json.links.abort, { method: 'POST' });
+});
+
+test('a gateway that stops leaves a bulk action behind what was under way, and another one goes on at once', async () => {
+  await using own = await startTestGateway({ bulkLeaseMs: 60_000, bulkJobsPerSecond: 30 });
+  await using model = openReadModel(own);
+  await model.migrate();
+  const ownBulk = await openBulkTest(own, model);
+  const jobs = await ownBulk.runFailed(40, 'stopped');
+  const { json } = await ownBulk.start('retry', { metadata: { group: 'stopped' } });
+  await waitUntil(async () => (await ownBulk.retriesOf(jobs)).filter((count) => count > 0).length >= 5);
+  await own.stop();
+  const left = await ownBulk.stored(json.bulk_id);
+  expect(left).toMatchObject({ state: 'running', lease: null, page: null });
+  const retried = (await ownBulk.retriesOf(jobs)).filter((count) => count > 0).length;
+  expect([left.counts.done, retried < 40]).toEqual([retried, true]);
+  await using _other = await own.another({ bulkJobsPerSecond: 2_000 });
+  const done = await waitUntil(async () => {
+    const action = await ownBulk.stored(json.bulk_id);
+    return action.state === 'done' ? action : undefined;
+  });
+  expect(done.counts).toEqual({ done: 40, skipped: 0, failed: 0 });
+  expect(await ownBulk.retriesOf(jobs)).toEqual(onceEach(jobs));
 });
 
 test('jobs are retried once each when their gateway is killed in the middle', {

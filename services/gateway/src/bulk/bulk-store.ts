@@ -14,6 +14,7 @@ export type BulkHead = z.infer<typeof BulkHead>;
 
 /** Where bulk actions are kept, of all tenants. Every call that resolves throws LogUnavailable. */
 export interface BulkStore extends Disposable {
+  /** It is among the heads at once. */
   create(action: BulkAction): Promise<void>;
   find(tenantId: string, bulkId: string): Promise<BulkAction | undefined>;
   /** Replaces what is stored, on the revision that was read; undefined if there is none. See `Bucket.change`. */
@@ -42,9 +43,12 @@ export async function openBulkStore(bus: Pick<Bus, 'buckets' | 'isConnected'>): 
   let listener: (key: string, head: BulkHead | undefined) => void = () => {};
   /** What expired or went with its tenant leaves without notice. */
   const gone = new Set<string>();
+  /** Made here, and not seen by the watch yet. */
+  const made = new Map<string, BulkHead>();
   const bucket = await bus.buckets.open(BUCKETS.bulkActions, BulkAction);
   const watched = await bus.buckets.watch(BUCKETS.bulkActions, BulkHead, (key, head) => {
     gone.delete(key);
+    made.delete(key);
     listener(key, head);
   });
 
@@ -60,7 +64,8 @@ export async function openBulkStore(bus: Pick<Bus, 'buckets' | 'isConnected'>): 
   }
 
   function heads(): BulkHead[] {
-    return [...watched.entries()].flatMap(([key, head]) => (gone.has(key) ? [] : [head]));
+    const known = [...watched.entries(), ...made];
+    return known.flatMap(([key, head]) => (gone.has(key) ? [] : [head]));
   }
 
   function find(tenantId: string, bulkId: string): Promise<BulkAction | undefined> {
@@ -71,7 +76,16 @@ export async function openBulkStore(bus: Pick<Bus, 'buckets' | 'isConnected'>): 
   return {
     find,
     heads,
-    create: (action) => connected(() => bucket.put(bulkKey(action), action)),
+    async create(action) {
+      const key = bulkKey(action);
+      made.set(key, action);
+      try {
+        await connected(() => bucket.put(key, action));
+      } catch (error) {
+        made.delete(key);
+        throw error;
+      }
+    },
     change: (about, make) => noted(bulkKey(about), () => bucket.change(bulkKey(about), make)),
     async list({ tenantId, actor, belowId, limit }) {
       await connected(watched.caughtUp);

@@ -44,7 +44,6 @@ export const startBulkAction = defineRoute({
     async (c, caller) => {
       const request = parseBody(BulkRequest, (await readJsonObject(c, http)).body);
       assertMayAct(caller, request.action);
-      if (!request.dry_run) assertRoom(bulk, caller.tenantId);
       const wanted = {
         filter: request.filter,
         only: { actions: caller.only.actions?.slice(), metadata: caller.only.metadata },
@@ -53,6 +52,8 @@ export const startBulkAction = defineRoute({
       const matching = matchingJobs(wanted, bulk.now());
       const matched = matching ? await bulk.jobs.count(caller.tenantId, matching) : 0;
       if (request.dry_run) return answer(c, { status: 200, body: { matched } });
+      // Nothing is awaited between this and the creation: others may be asking at the same time.
+      assertRoom(bulk, caller.tenantId);
       const action = newAction({ ...wanted, action: request.action, matched }, caller, bulk.now());
       await bulk.store.create(action);
       const headers = { location: bulkLinks(action).bulk_action };

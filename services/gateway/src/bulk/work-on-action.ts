@@ -38,6 +38,7 @@ export async function workOnAction(head: BulkHead, deps: BulkWorkDeps, stop: Abo
   const { claimed, signal, save } = held;
   /** What stood in the record before may have been done, by whoever died over it. */
   let mayBeDone = claimed.page !== null;
+  const beganAt = performance.now();
   let isWhole = true;
   try {
     await readModelHas(claimed.up_to, deps, signal);
@@ -60,6 +61,9 @@ export async function workOnAction(head: BulkHead, deps: BulkWorkDeps, stop: Abo
     if (!signal.aborted) throw error;
   } finally {
     await held.release(mayBeDone || !isWhole);
+    const { tenant_id, bulk_id, action } = claimed;
+    const duration_ms = Math.round(performance.now() - beganAt);
+    deps.log.info({ tenant_id, bulk_id, action, duration_ms }, 'bulk_action_released');
   }
 }
 
