@@ -18,6 +18,7 @@ const CALL = [
   ['Call from code', '/docs/call-from-code'],
   ['Receive webhooks', '/docs/receive-webhooks'],
   ['The errand command', '/docs/errand-command'],
+  ['The console', '/docs/console'],
 ] as const;
 
 const RUN = [

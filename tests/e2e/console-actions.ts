@@ -56,3 +56,17 @@ export const walk = defineAction({
     return { steps: input.steps };
   },
 });
+
+/** Works for a while in each of three attempts, and fails. */
+export const stumble = defineAction({
+  name: 'stumble',
+  description: 'Fails after three attempts',
+  input: z.object({ ms: z.int() }),
+  result: z.object({}),
+  retry: { maxAttempts: 3, firstDelayMs: 700 },
+  async run({ input, progress }) {
+    progress(40, 'asking the pricing service');
+    await sleep(input.ms);
+    throw new Error('the pricing service did not answer');
+  },
+});

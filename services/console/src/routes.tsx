@@ -24,7 +24,12 @@ const root = createRootRoute({
 });
 
 function NotFound() {
-  return <Empty title="There is no such page." />;
+  return (
+    <>
+      <h1>Not found</h1>
+      <Empty title="There is no such page." />
+    </>
+  );
 }
 
 const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignIn });

@@ -72,7 +72,7 @@ export function Frame() {
         </div>
       </aside>
       <div className="page" id="page">
-        <div className="top">
+        <header className="top">
           {session.role === 'admin' ? <TenantPicker tenant={shown} /> : <b>{session.tenant_id}</b>}
           {shown === undefined ? null : <Search tenant={shown} />}
           <span className="end row">
@@ -80,7 +80,7 @@ export function Frame() {
             <Shortcuts tenant={shown} />
             <SignOutButton name={session.name} />
           </span>
-        </div>
+        </header>
         <main>
           {isExact ? null : (
             <p className="note warn">

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 
 const THEMES = ['system', 'light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
+const WORDS: Record<Theme, string> = { system: 'Auto', light: 'Light', dark: 'Dark' };
 const KEY = 'errand.theme';
 
 /** Light, dark, or as the system has it; kept in this browser. */
@@ -15,13 +16,8 @@ export function ThemeButton() {
   }, [theme]);
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system';
   return (
-    <button
-      type="button"
-      className="btn quiet"
-      onClick={() => setTheme(next)}
-      aria-label={`Theme: ${theme}. Change to ${next}`}
-    >
-      {theme === 'system' ? 'Auto' : theme === 'light' ? 'Light' : 'Dark'}
+    <button type="button" className="btn quiet" onClick={() => setTheme(next)} title={`Change to ${next}`}>
+      {WORDS[theme]} <span className="sr">theme</span>
     </button>
   );
 }
