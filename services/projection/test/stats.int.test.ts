@@ -2,13 +2,14 @@ import { randomUUIDv7 } from 'node:crypto';
 import { type Bus, openBus } from '@errand/bus';
 import {
   type JobFact,
+  type JobRef,
   PROJECTION_READER,
   type RecordedEvent,
   toJobEvent,
   uuidV7Floor,
 } from '@errand/contracts';
 import { REQUEST } from '@errand/domain/testing';
-import { createDailyPartitions, type Db, openDatabase, readLogPosition } from '@errand/postgres';
+import { createDailyPartitions, type Db, openDatabase, openSession, readLogPosition } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
 import {
   createTestDatabase,
@@ -22,6 +23,8 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settings } from '../src/config.ts';
 import { onJobEvents } from '../src/live/on-job-events.ts';
+import { beginRebuild } from '../src/rebuild/progress-rows.ts';
+import { rebuild } from '../src/rebuild/run-rebuild.ts';
 import { startProjection } from '../src/start.ts';
 import { settleStats } from '../src/stats/settle-stat-rows.ts';
 import { countJobs, readCounted, textOfTables } from './counted.ts';
@@ -113,6 +116,24 @@ const anyHistory = fc.oneof(
   fc.constantFrom('broken', 'again').map((code) => [started(1), retrying, due, started(2), failed(2, code)]),
 );
 
+/** Writes what a job does next. */
+async function append(
+  ref: JobRef,
+  facts: readonly JobFact[],
+  { beginMs, stepMs }: { beginMs: number; stepMs: number },
+): Promise<void> {
+  const recorded = log.get(ref.jobId) ?? [];
+  log.set(ref.jobId, recorded);
+  for (const [index, fact] of facts.entries()) {
+    const timeMs = beginMs + index * stepMs;
+    const event = toJobEvent(fact, { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/test', timeMs });
+    const expectedVersion = recorded.at(-1)?.version ?? 0;
+    const outcome = await bus.jobs.append({ ref, event, expectedVersion });
+    if (outcome.kind !== 'appended') throw new Error(outcome.kind);
+    recorded.push({ ref, version: outcome.version, event });
+  }
+}
+
 /** Jobs at any times of the last six days. */
 async function appendJobs(count: number): Promise<void> {
   const jobs = fc.sample(
@@ -133,17 +154,7 @@ async function appendJobs(count: number): Promise<void> {
       const ref = { tenantId, action, jobId };
       const start_after = new Date(beginMs + stepMs / 2).toISOString();
       const data = startsLater ? { ...REQUEST, start_after } : REQUEST;
-      const history: JobFact[] = [{ type: 'JobRequested', data }, ...facts];
-      const recorded: RecordedEvent[] = [];
-      for (const [index, fact] of history.entries()) {
-        const timeMs = beginMs + index * stepMs;
-        const event = toJobEvent(fact, { id: randomUUIDv7(), jobId, source: '/errand/test', timeMs });
-        const expectedVersion = recorded.at(-1)?.version ?? 0;
-        const outcome = await bus.jobs.append({ ref, event, expectedVersion });
-        if (outcome.kind !== 'appended') throw new Error(outcome.kind);
-        recorded.push({ ref, version: outcome.version, event });
-      }
-      log.set(jobId, recorded);
+      await append(ref, [{ type: 'JobRequested', data }, ...facts], { beginMs, stepMs });
     }),
   );
 }
@@ -197,6 +208,39 @@ test(
     const before = await textOfTables(db);
     await untilRebuilt();
     expect(await textOfTables(db)).toEqual(before);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'what happens once a rebuild has summed up its rows changes the sum',
+  async () => {
+    const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
+    const request = { type: 'JobRequested', data: REQUEST } as const;
+    await append(ref, [request, started(1)], { beginMs: NOW - 2_000, stepMs: 1_000 });
+    await untilRead();
+    await expect.poll(() => bus.audit.version()).toBe(log.get(ref.jobId)?.at(-1)?.version);
+    await using session = await openSession({ url: database.url, name: 'test' });
+    // The projections leave it to this test.
+    await sql`select pg_advisory_lock(hashtext('errand_rebuild'), hashtext('job_summary'))`.execute(
+      session.db,
+    );
+    const row = await beginRebuild(db, { rebuildId: randomUUIDv7(), nowMs: NOW });
+    if (!row) throw new Error('another rebuild is under way');
+    let readings = 0;
+    const readAll: Bus['jobs']['readAll'] = async function* (query) {
+      readings++;
+      if (readings === 1) await append(ref, [failed(1, 'broken')], { beginMs: NOW, stepMs: 0 });
+      if (readings === 2) await appendJobs(5);
+      yield* bus.jobs.readAll(query);
+    };
+    const { signal } = new AbortController();
+    const deps = { session, bus: { ...bus, jobs: { ...bus.jobs, readAll } }, now: () => NOW, signal };
+    await rebuild(row, { ...deps, pageSize: 100 });
+    expect(readings).toBe(2);
+    await untilRead();
+    await settleStats(db, NOW);
+    expect(await readCounted(db)).toEqual(countJobs(log.values(), HOURS_BEFORE));
   },
   TIMEOUT_MS,
 );
