@@ -39,15 +39,9 @@ export interface Watched {
   faults(expected?: readonly number[]): Promise<string[]>;
 }
 
-export async function openPage(
-  browser: Browser,
-  origin: string,
-  options: { width?: number; colorScheme?: 'light' | 'dark' } = {},
-): Promise<Watched> {
-  const { width = 1280, colorScheme = 'light' } = options;
+export async function openPage(browser: Browser, origin: string): Promise<Watched> {
   const context = await browser.newContext({
-    viewport: { width, height: 760 },
-    colorScheme,
+    viewport: { width: 1280, height: 760 },
     permissions: ['clipboard-read', 'clipboard-write'],
   });
   context.setDefaultTimeout(PATIENCE_MS);

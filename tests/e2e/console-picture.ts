@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { createTestDatabase, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
+import { startReceiver, startTestNats, startTestPostgres, waitUntil } from '@errand/testkit';
 import { signInWith, startBrowser } from './browser.ts';
 import { createCaller } from './caller.ts';
 import { startSystem } from './system.ts';
@@ -16,7 +16,7 @@ const SIZE = { width: 1180, height: 720 };
 
 await using resources = new AsyncDisposableStack();
 const nats = resources.use(await startTestNats());
-const database = resources.use(await createTestDatabase());
+const database = resources.use(await startTestPostgres());
 const servers = { natsUrl: nats.url, databaseUrl: database.url };
 const system = resources.use(await startSystem(servers, { ERRAND_ACTIONS: ACTIONS }));
 const receiver = resources.use(await startReceiver());

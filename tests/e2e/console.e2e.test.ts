@@ -26,7 +26,11 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const database = resources.use(await createTestDatabase());
     natsUrl = nats.url;
     system = resources.use(
-      await startSystem({ natsUrl, databaseUrl: database.url }, { ERRAND_ACTIONS: ACTIONS }),
+      await startSystem(
+        { natsUrl, databaseUrl: database.url },
+        // Slow enough to be stopped in the middle.
+        { ERRAND_ACTIONS: ACTIONS, ERRAND_BULK_JOBS_PER_SECOND: '10' },
+      ),
     );
     receiver = resources.use(await startReceiver());
     browser = resources.adopt(await startBrowser(), (open) => open.close());
@@ -145,6 +149,30 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await faults()).toEqual([]);
   });
 
+  test('all failed jobs are retried by one click, which is stopped, survives a reload, and goes on', async () => {
+    const { page, caller, faults } = await tenantPage('in_bulk');
+    const jobs = await Promise.all(Array.from({ length: 60 }, () => start(caller, 'refuse', {})));
+    await start(caller, 'echo', {});
+    await page.goto(console('/t/in_bulk/jobs?status=failed'));
+    await page.getByRole('button', { name: 'Show more' }).waitFor();
+    await page.getByRole('button', { name: /^All that match/ }).click();
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await page.getByRole('button', { name: `Retry ${jobs.length}` }).click();
+    await page.getByText('Running', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Abort' }).click();
+    await page.getByText('Aborted', { exact: true }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByText('Done', { exact: true }).waitFor();
+    await page.getByText(`${jobs.length} done, 0 skipped, 0 failed`).waitFor();
+    await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+    await page.getByLabel('Select all jobs shown').check();
+    await page.getByText('Only these 50').waitFor();
+    const stats = await caller.call('GET', '/v2/tenants/in_bulk/stats');
+    expect((stats.body as { totals: object }).totals).toMatchObject({ requested: 121 });
+    expect(await faults()).toEqual([]);
+  });
+
   test('the keyboard goes everywhere', async () => {
     const { page, caller, faults } = await tenantPage('keyboard');
     const jobId = await start(caller, 'echo', {});
@@ -216,6 +244,36 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByRole('link', { name: 'Executors' }).click();
     await page.getByText('echo').first().waitFor();
     expect(await admin.faults([404])).toEqual([]);
+  });
+
+  test('a link leads to no call but those of its page', async () => {
+    const caller = resources.use(await createCaller(system, 'lured'));
+    // What looks like a job, and names as its id a way to another tenant.
+    const jobId = await start(caller, 'echo', {
+      job_id: '../../../../admin/tenants/first/pause#',
+      status: 'running',
+    });
+    const { page, context, faults } = await openPage(browser, system.url);
+    resources.defer(() => context.close());
+    await signInWith(page, system.url, system.adminKey);
+    const lures = [
+      `/t/lured/jobs/${jobId}%2Finput%23`,
+      `/t/lured%2Fjobs%2F${jobId}%2Finput%23/actions/nightly/run`,
+      `/t/..%2F..%2Fv2%2Ftenants%2Flured%2Fjobs%2F${jobId}%2Finput%23/keys`,
+      `/t/lured/webhooks/..%2F..%2F..`,
+      `/t/lured/deliveries/x%2F..`,
+      `/t/lured/bulk/..`,
+    ];
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    for (const lure of lures) {
+      await page.goto(console(lure));
+      await page.getByRole('heading', { level: 1 }).waitFor();
+    }
+    expect(
+      asked.filter((url) => /%2F|%23|\.\.|pause/.test(new URL(url).pathname) && !url.includes('/console')),
+    ).toEqual([]);
+    expect(await faults()).toEqual([]);
   });
 
   test('a link signs in once', async () => {

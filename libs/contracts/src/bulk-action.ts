@@ -16,10 +16,9 @@ export const BulkFilter = z
     action: z.array(ActionName).min(1).max(100).optional(),
     source: z.array(z.enum(JOB_SOURCES)).min(1).max(JOB_SOURCES.length).optional(),
     /** Entries that a job's metadata must have, all of them. */
-    metadata: Metadata.refine(
-      (entries) => !Object.entries(entries).flat().join('').includes('\0'),
-      'must not contain NUL',
-    ).optional(),
+    metadata: Metadata.refine((entries) => Object.keys(entries).length > 0, 'must not be empty')
+      .refine((entries) => !Object.entries(entries).flat().join('').includes('\0'), 'must not contain NUL')
+      .optional(),
     /** The beginning of a job's id, a value of its metadata, or an error's code. */
     q: z
       .string()

@@ -4,6 +4,7 @@ import {
   createRouter,
   lazyRouteComponent,
   Navigate,
+  notFound,
   type RouteComponent,
 } from '@tanstack/react-router';
 import { useSession } from './frame/console-session.ts';
@@ -11,6 +12,7 @@ import { Frame } from './frame/frame.tsx';
 import { SignIn } from './frame/sign-in.tsx';
 import { readJobFilter } from './jobs/job-filter.ts';
 import { Empty, Failure } from './parts/feedback.tsx';
+import { UUID } from './parts/uuid.ts';
 
 /*
  * Every view is a URL. Parameters that are no filters of a list are kept only if they are text: whoever makes a link must
@@ -20,8 +22,17 @@ import { Empty, Failure } from './parts/feedback.tsx';
 const root = createRootRoute({
   component: Frame,
   notFoundComponent: NotFound,
-  errorComponent: ({ error }) => <Failure error={error} />,
+  errorComponent: Fault,
 });
+
+function Fault({ error }: { error: unknown }) {
+  return (
+    <>
+      <h1>This page cannot be shown</h1>
+      <Failure error={error} />
+    </>
+  );
+}
 
 function NotFound() {
   return (
@@ -46,8 +57,31 @@ function Home() {
   );
 }
 
+/** What the parameters of paths may be; anything else is no page, whoever made the link. */
+const PARAMETERS: Readonly<Record<string, RegExp>> = {
+  tenant: /^[\w-]{1,64}$/,
+  name: /^[a-z][a-z0-9_]{0,63}$/,
+  jobId: UUID,
+  bulkId: UUID,
+  endpointId: /^[\w-]{1,100}$/,
+  deliveryId: /^[\da-f-]{36}\.[\w-]{1,100}$/,
+};
+
+function assertFit(params: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(params)) if (!PARAMETERS[name]?.test(value)) throw notFound();
+}
+
 function page<const Path extends string>(path: Path, component: RouteComponent, validateSearch = readTexts) {
-  return createRoute({ getParentRoute: () => root, path, component, validateSearch });
+  return createRoute({
+    getParentRoute: () => root,
+    path,
+    component,
+    validateSearch,
+    beforeLoad: ({ params }) => assertFit(params),
+    // Beside the navigation, which goes on working.
+    errorComponent: Fault,
+    notFoundComponent: NotFound,
+  });
 }
 
 function readTexts(search: Record<string, unknown>): Record<string, string | number> {

@@ -30,7 +30,8 @@ import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { createSessions } from './session/session-cookie.ts';
-import { createSignInCodes, UsedCode } from './session/sign-in-codes.ts';
+import { createSignInCodes } from './session/sign-in-codes.ts';
+import { SpentToken } from './session/spent-token.ts';
 import { createStatsTables } from './stats/stats-rows.ts';
 import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
 import { createEndpointHealth } from './webhooks/endpoints/endpoint-health.ts';
@@ -134,8 +135,9 @@ export async function startGateway(
   resources.defer(() => settling);
   const box = createSecretBox(config.secretKey);
   const tokens = createTokens({ adminKey: config.adminKey, box });
-  const sessions = createSessions({ adminKey: config.adminKey, box, now: logNow });
-  const usedCodes = await bus.buckets.open(BUCKETS.usedCodes, UsedCode);
+  const spent = await bus.buckets.watch(BUCKETS.spentTokens, SpentToken);
+  resources.defer(() => spent.close());
+  const ofPeople = { adminKey: config.adminKey, box, spent, now: logNow };
   const bulkStore = resources.use(await openBulkStore(bus));
   const bulkJobs = createBulkJobs(db, log);
   const endings = createEndingsTable(db, log);
@@ -151,8 +153,8 @@ export async function startGateway(
     keyRequests,
     keyUses: createKeyUses(await bus.buckets.open(BUCKETS.keyUses, KeyUse), logNow),
     tokens,
-    sessions,
-    signInCodes: createSignInCodes({ adminKey: config.adminKey, box, used: usedCodes, now: logNow }),
+    sessions: createSessions(ofPeople),
+    signInCodes: createSignInCodes(ofPeople),
     now: logNow,
     stopping,
     idempotencyRecords: await bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord),

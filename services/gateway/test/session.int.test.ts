@@ -50,6 +50,17 @@ test('a session does what its key may, and says whose it is', async () => {
   expect((await withCookie('/admin/tenants', own)).json.code).toBe('unauthorized');
 });
 
+test('an admin session makes no sign-in code, and so cannot outlive its hour', async () => {
+  const cookie = await signIn({ api_key: ADMIN_KEY });
+  const made = await withCookie('/admin/sign-in-codes', cookie, { method: 'POST' });
+  expect([made.status, made.json.code]).toEqual([403, 'forbidden']);
+});
+
+test('a body that is far too large for a key is not read', async () => {
+  const body = { api_key: 'x'.repeat(5_000) };
+  expect((await gateway.call('/session', { token: '', headers: OWN, body })).json.code).toBe('too_large');
+});
+
 test('an admin session opens the administration, for an hour', async () => {
   const begun = await gateway.call('/session', { token: '', headers: OWN, body: { api_key: ADMIN_KEY } });
   expect(begun.json).toMatchObject({ role: 'admin', name: 'admin' });
@@ -165,11 +176,18 @@ test.each([
   expect(answer.headers.get('set-cookie')).toBe(null);
 });
 
-test('signing out takes the cookie away', async () => {
+test('signing out ends the session on every gateway, whoever kept the cookie', async () => {
   const cookie = await signIn({ api_key: ADMIN_KEY });
+  await using other = await gateway.another();
   const ended = await withCookie('/session', cookie, { method: 'DELETE' });
   expect(ended.status).toBe(204);
   expect(ended.headers.get('set-cookie')).toMatch(/^errand_session_\d+=; .*Max-Age=0$/);
+  const replayed = cookie.replace(/_\d+=/, `_${new URL(other.url).port}=`);
+  await waitUntil(async () => (await withCookie('/admin/tenants', cookie)).status === 401);
+  await waitUntil(
+    async () =>
+      (await fetch(`${other.url}/admin/tenants`, { headers: { cookie: replayed, ...OWN } })).status === 401,
+  );
 });
 
 test('the console is one page at every path of its own, under a policy that lets nothing in', async () => {

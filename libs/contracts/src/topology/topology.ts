@@ -251,8 +251,8 @@ export const BUCKETS = {
   bulkActions: 'bulk_actions',
   /** Name of a reader → LogPosition, which it writes about once a second; and `CONFIG`, once what was there is recorded. */
   positions: 'positions',
-  /** Id of a sign-in code that was used → nothing. */
-  usedCodes: 'used_codes',
+  /** Id of a sign-in code that was used, or of a session that was ended → nothing. */
+  spentTokens: 'spent_tokens',
   /** Name of a service → nothing: written to see whether writes succeed. */
   probes: 'probes',
 } as const;
@@ -267,7 +267,7 @@ export const EXECUTOR_ALIVE_MS = 15_000;
 /** How long an Idempotency-Key is remembered. */
 export const IDEMPOTENCY_DAYS = 7;
 
-/** How long a sign-in code may live. */
+/** How long a sign-in code may live; sessions live shorter. */
 export const SIGN_IN_CODE_MAX_S = 86_400;
 /** How long a bulk action is kept after its last change. */
 export const BULK_ACTION_DAYS = 7;
@@ -277,5 +277,5 @@ export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
   idempotency: IDEMPOTENCY_DAYS * 86_400_000,
   bulk_actions: BULK_ACTION_DAYS * 86_400_000,
   executors: EXECUTOR_ALIVE_MS,
-  used_codes: SIGN_IN_CODE_MAX_S * 1_000,
+  spent_tokens: SIGN_IN_CODE_MAX_S * 1_000,
 };

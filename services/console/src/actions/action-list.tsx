@@ -1,6 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { pathTo } from '../api/request.ts';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -18,7 +20,7 @@ export function ActionList() {
         <div className="grow">
           <h1>Actions</h1>
         </div>
-        <CopyAs curl={curlOf(`/v2/tenants/${tenant}/actions`)} errand="errand actions" />
+        <CopyAs curl={curlOf(pathTo`/v2/tenants/${tenant}/actions`)} errand={errandOf('actions')} />
       </div>
       <section className="panel">
         <Read query={actions}>

@@ -3,10 +3,12 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { type FormEvent, useRef, useState } from 'react';
 import type { ActionView, Job } from '../api/answers.ts';
 import { type Json, type JsonObject, parseExact } from '../api/exact-json.ts';
-import { ApiError, request } from '../api/request.ts';
+import { ApiError, pathTo, request } from '../api/request.ts';
 import { hasEnded } from '../job/use-job.ts';
-import { CopyText, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyText } from '../parts/copy.tsx';
 import { Empty, Failure, Loading } from '../parts/feedback.tsx';
+import { UUID } from '../parts/uuid.ts';
 import { actionsQuery } from './actions-query.ts';
 import type { Schema } from './schema.ts';
 import { SchemaField } from './schema-field.tsx';
@@ -24,7 +26,8 @@ const EMPTY: Draft = { input: {}, resource: {}, metadata: {} };
 /** Runs an action: a form of its schema, or JSON. */
 export function RunPage() {
   const { tenant, name } = useParams({ from: '/t/$tenant/actions/$name/run' });
-  const { from } = useSearch({ strict: false }) as { from?: string };
+  const asked = (useSearch({ strict: false }) as { from?: string }).from ?? '';
+  const from = UUID.test(asked) ? asked : undefined;
   const actions = useQuery(actionsQuery(tenant));
   const draft = useQuery({
     queryKey: ['draft', tenant, from],
@@ -35,12 +38,13 @@ export function RunPage() {
   if (error) return <Failure error={error} />;
   if (!actions.data || !draft.data) return <Loading />;
   const action = actions.data.find((each) => each.name === name);
-  if (!action) return <Empty title={`The tenant has no action ${name}.`} command="errand actions" />;
+  if (!action?.links.run.startsWith(pathTo`/v2/tenants/${tenant}/`))
+    return <Empty title={`The tenant has no action ${name}.`} command={errandOf('actions')} />;
   return <RunForm key={from ?? name} tenant={tenant} action={action} draft={draft.data} />;
 }
 
 async function readDraft(tenant: string, jobId: string): Promise<Draft> {
-  const path = `/v2/tenants/${tenant}/jobs/${jobId}`;
+  const path = pathTo`/v2/tenants/${tenant}/jobs/${jobId}`;
   const [again, input] = await Promise.all([request<Job>(path), request<JsonObject>(`${path}/input`)]);
   return { input, resource: again.resource, metadata: again.metadata, again };
 }
@@ -51,22 +55,22 @@ function RunForm({ tenant, action, draft }: { tenant: string; action: ActionView
   const [input, setInput] = useState<Json | undefined>(draft.input);
   const [text, setText] = useState<string>();
   const [resource, setResource] = useState(draft.resource);
-  const [metadata, setMetadata] = useState(linesOf(draft.metadata));
+  const [metadata, setMetadata] = useState(textOfMetadata(draft.metadata));
   const [error, setError] = useState<unknown>();
   const [isValid, setValid] = useState(false);
   const key = useRef(crypto.randomUUID());
   const navigate = useNavigate();
   const isRetry = again !== undefined && hasEnded(again);
   const path = isRetry
-    ? `/v2/tenants/${tenant}/jobs/${again.job_id}/retry`
+    ? pathTo`/v2/tenants/${tenant}/jobs/${again.job_id}/retry`
     : pathOf(action.links.run, resource);
   const bodyOf = (): unknown => {
     const sent = text === undefined ? (input ?? {}) : parseExact(text);
     const entries = metadataOf(metadata);
     if (isRetry) return { input: sent, metadata: entries };
-    return Object.keys(entries).length === 0
-      ? sent
-      : { ...(sent as JsonObject), _job: { metadata: entries } };
+    if (Object.keys(entries).length === 0) return sent;
+    const { _job: options = {}, ...others } = sent as JsonObject & { _job?: JsonObject };
+    return { ...others, _job: { ...options, metadata: entries } };
   };
   const send = async (event: FormEvent | undefined, validateOnly: boolean) => {
     event?.preventDefault();
@@ -174,7 +178,7 @@ function RunForm({ tenant, action, draft }: { tenant: string; action: ActionView
           )}
           <div className="field">
             <label htmlFor="metadata">
-              Metadata <span className="dim">one name=value a line</span>
+              Metadata <span className="dim">one name=value a line, or JSON</span>
             </label>
             <textarea
               id="metadata"
@@ -226,21 +230,27 @@ function parametersOf(link: string): string[] {
 
 function pathOf(link: string, resource: Readonly<Record<string, string>>): string {
   return link.replaceAll(/\{(\w+)\}/g, (whole, name: string) =>
-    resource[name] ? encodeURIComponent(resource[name]) : whole,
+    resource[name] ? pathTo`${resource[name]}` : whole,
   );
 }
 
-function linesOf(metadata: Readonly<Record<string, string>>): string {
-  return Object.entries(metadata)
-    .map(([name, value]) => `${name}=${value}`)
-    .join('\n');
+/** Lines of name=value; JSON where lines could not hold it. */
+function textOfMetadata(metadata: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(metadata);
+  const isPlain = entries.every(
+    ([name, value]) => !/[=\n\r]|^\s|^\{|\s$/.test(name) && !/[\n\r]/.test(value),
+  );
+  return isPlain ? entries.map((entry) => entry.join('=')).join('\n') : JSON.stringify(metadata, null, 2);
 }
 
-function metadataOf(lines: string): Record<string, string> {
+function metadataOf(text: string): Record<string, string> {
+  if (text.trimStart().startsWith('{')) return JSON.parse(text) as Record<string, string>;
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
   return Object.fromEntries(
-    lines.split('\n').flatMap((line) => {
+    lines.map((line) => {
       const at = line.indexOf('=');
-      return at > 0 ? [[line.slice(0, at).trim(), line.slice(at + 1)]] : [];
+      if (at <= 0) throw new SyntaxError(`metadata: "${line}" is not name=value`);
+      return [line.slice(0, at).trim(), line.slice(at + 1)];
     }),
   );
 }

@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { queryOf, requestText } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -32,7 +33,7 @@ export function AuditPage() {
   const navigate = useNavigate();
   const [typed, setTyped] = useState(tenant);
   const path = () =>
-    `/admin/audit${queryOf({ from: new Date(Date.now() - Number(minutes) * MINUTE_MS).toISOString(), tenant })}`;
+    `/admin/audit${queryOf({ from: new Date(Date.now() - Number(minutes) * MINUTE_MS).toISOString(), tenant: tenant || undefined })}`;
   const audit = useQuery({
     queryKey: ['audit', tenant, minutes],
     queryFn: async () => linesOf(await requestText(path())),
@@ -47,7 +48,10 @@ export function AuditPage() {
           <span className="dim">Every event and change of configuration, chained by hashes</span>
         </div>
         <div className="row">
-          <CopyAs curl={curlOf('/admin/audit')} errand="errand audit export --out audit.ndjson" />
+          <CopyAs
+            curl={curlOf('/admin/audit')}
+            errand={errandOf('audit', 'export', '--out', 'audit.ndjson')}
+          />
           <a className="btn primary" href={path()} download="audit.ndjson">
             Download
           </a>
@@ -85,7 +89,7 @@ export function AuditPage() {
             count === 0 ? (
               <Empty
                 title="Nothing happened in this time."
-                command="errand audit export --out audit.ndjson"
+                command={errandOf('audit', 'export', '--out', 'audit.ndjson')}
               />
             ) : (
               <>

@@ -2,7 +2,8 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { DeadLetter } from '../api/answers.ts';
 import { request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -35,14 +36,14 @@ export function DeadLettersPage() {
           <h1>Dead letters</h1>
           <span className="dim">Events that a reader of the log could not read</span>
         </div>
-        <CopyAs curl={curlOf(PATH)} errand="errand dead-letters list" />
+        <CopyAs curl={curlOf(PATH)} errand={errandOf('dead-letters', 'list')} />
       </div>
       {error === undefined ? null : <Failure error={error} />}
       <section className="panel">
         <Read query={letters}>
           {(list) =>
             list.length === 0 ? (
-              <Empty title="None: every event could be read." command="errand dead-letters list" />
+              <Empty title="None: every event could be read." command={errandOf('dead-letters', 'list')} />
             ) : (
               <ul className="plain body">
                 {list.map((letter) => (

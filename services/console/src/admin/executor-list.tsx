@@ -1,7 +1,8 @@
 import type { ExecutorHeartbeat } from '@errand/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -21,13 +22,13 @@ export function ExecutorList() {
         <div className="grow">
           <h1>Executors</h1>
         </div>
-        <CopyAs curl={curlOf('/admin/executors')} errand="errand executors" />
+        <CopyAs curl={curlOf('/admin/executors')} />
       </div>
       <section className="panel">
         <Read query={executors}>
           {(list) =>
             list.length === 0 ? (
-              <Empty title="No executor lives." command="errand executor --actions ./actions">
+              <Empty title="No executor lives." command={errandOf('dev')}>
                 Jobs wait until one does.
               </Empty>
             ) : (

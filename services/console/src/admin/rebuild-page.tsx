@@ -2,7 +2,8 @@ import type { RebuildProgress } from '@errand/contracts';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ApiError, request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure, Progress } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Ago, durationOf } from '../parts/time.tsx';
@@ -32,7 +33,7 @@ export function RebuildPage() {
           <span className="dim">The table behind lists and summaries, made again from the log</span>
         </div>
         <div className="row">
-          <CopyAs curl={curlOf(PATH)} errand="errand rebuild status" />
+          <CopyAs curl={curlOf(PATH)} errand={errandOf('projection', 'status')} />
           {data && isRunning(data) ? (
             <button type="button" className="btn danger" onClick={() => void act(`${PATH}/cancel`)}>
               Cancel
@@ -49,7 +50,7 @@ export function RebuildPage() {
         <Read query={rebuild}>
           {(progress) =>
             progress === null ? (
-              <Empty title="No rebuild has run yet." command="errand rebuild" />
+              <Empty title="No rebuild has run yet." command={errandOf('projection', 'rebuild')} />
             ) : (
               <div className="body">
                 <Progress

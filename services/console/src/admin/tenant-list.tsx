@@ -2,9 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import type { TenantView } from '../api/answers.ts';
-import { request } from '../api/request.ts';
+import { pathTo, request } from '../api/request.ts';
 import { readTenants } from '../frame/tenant-picker.tsx';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -23,7 +24,7 @@ export function TenantList() {
   };
   const add = (event: FormEvent) => {
     event.preventDefault();
-    void act(`/admin/tenants/${encodeURIComponent(id)}`, 'PUT').then(() => setId(''));
+    void act(pathTo`/admin/tenants/${id}`, 'PUT').then(() => setId(''));
   };
   return (
     <>
@@ -31,14 +32,14 @@ export function TenantList() {
         <div className="grow">
           <h1>Tenants</h1>
         </div>
-        <CopyAs curl={curlOf('/admin/tenants')} errand="errand tenants list" />
+        <CopyAs curl={curlOf('/admin/tenants')} errand={errandOf('tenants', 'list')} />
       </div>
       {error === undefined ? null : <Failure error={error} />}
       <section className="panel">
         <Read query={tenants}>
           {(list) =>
             list.length === 0 ? (
-              <Empty title="There is no tenant." command="errand tenants create acme" />
+              <Empty title="There is no tenant." command={errandOf('tenants', 'put', 'acme')} />
             ) : (
               <Scroll label="Tenants">
                 <table>
@@ -111,7 +112,7 @@ function TenantRow({
         <button
           type="button"
           className="btn"
-          onClick={() => void act(`/admin/tenants/${id}/${deed}`, 'POST')}
+          onClick={() => void act(pathTo`/admin/tenants/${id}/${deed}`, 'POST')}
         >
           {paused ? 'Resume' : 'Pause'}
           <span className="sr"> {id}</span>

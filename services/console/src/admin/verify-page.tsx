@@ -1,7 +1,8 @@
 import type { VerifyReport } from '@errand/contracts';
 import { useMutation } from '@tanstack/react-query';
 import { request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { JsonView } from '../parts/json-view.tsx';
 import { Mark } from '../parts/status.tsx';
@@ -20,7 +21,7 @@ export function VerifyPage() {
           </span>
         </div>
         <div className="row">
-          <CopyAs curl={curlOf('/admin/verify')} errand="errand verify" />
+          <CopyAs curl={curlOf('/admin/verify')} errand={errandOf('verify')} />
           <button
             type="button"
             className="btn primary"
@@ -40,7 +41,7 @@ export function VerifyPage() {
         ) : verify.data ? (
           <Report report={verify.data} />
         ) : (
-          <Empty title="Not verified yet in this session." command="errand verify" />
+          <Empty title="Not verified yet in this session." command={errandOf('verify')} />
         )}
       </section>
     </>

@@ -23,6 +23,21 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * A path of the API. Each value is one segment of it: what a link or an answer says can lead nowhere else.
+ * @throws ApiError for a value that is no segment
+ */
+export function pathTo(fixed: TemplateStringsArray, ...values: readonly string[]): string {
+  return fixed.reduce((path, next, index) => path + segmentOf(values[index - 1] ?? '') + next);
+}
+
+function segmentOf(value: string): string {
+  if (/^\.{0,2}$/.test(value)) {
+    throw new ApiError({ code: 'no_such_path', status: 0, detail: 'There is no such page.' });
+  }
+  return encodeURIComponent(value);
+}
+
 interface Sent {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly body?: unknown;
@@ -47,6 +62,7 @@ export async function requestText(
   path: string,
   { method = 'GET', body, headers, signal }: Sent = {},
 ): Promise<string> {
+  assertPlain(path);
   const response = await fetch(path, {
     method,
     headers: {
@@ -66,6 +82,13 @@ export async function requestText(
   if (response.status === 401 && !path.startsWith('/session'))
     signedOut.dispatchEvent(new Event('signedout'));
   throw error;
+}
+
+/** What a browser would make another path of is never sent. */
+function assertPlain(path: string): void {
+  const { pathname, hash, origin, search } = new URL(path, location.origin);
+  if (origin === location.origin && hash === '' && pathname + search === path) return;
+  throw new ApiError({ code: 'no_such_path', status: 0, detail: 'There is no such page.' });
 }
 
 function errorOf(response: Response, text: string): ApiError {
@@ -89,10 +112,10 @@ function errorOf(response: Response, text: string): ApiError {
   }
 }
 
-/** A query string of what is not undefined and not empty. */
+/** A query string of what is not undefined. */
 export function queryOf(parameters: Record<string, string | number | undefined>): string {
   const entries = Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined || value === '' ? [] : [[name, String(value)]],
+    value === undefined ? [] : [[name, String(value)]],
   );
   return entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`;
 }

@@ -2,8 +2,9 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { BulkAction } from '../api/answers.ts';
-import { request } from '../api/request.ts';
-import { CopyAs, CopyText, curlOf } from '../parts/copy.tsx';
+import { pathTo, request } from '../api/request.ts';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs, CopyText } from '../parts/copy.tsx';
 import { Empty, Failure, Progress } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -14,7 +15,7 @@ const EVERY_MS = 1_000;
 
 export function BulkList() {
   const { tenant } = useParams({ from: '/t/$tenant/bulk' });
-  const path = `/v2/tenants/${tenant}/bulk-actions`;
+  const path = pathTo`/v2/tenants/${tenant}/bulk-actions`;
   const bulk = useQuery({
     queryKey: ['bulk', tenant],
     queryFn: async () => (await request<{ bulk_actions: readonly BulkAction[] }>(path)).bulk_actions,
@@ -27,13 +28,16 @@ export function BulkList() {
           <h1>Bulk actions</h1>
           <span className="dim">Done by the server, for all jobs that matched when they began</span>
         </div>
-        <CopyAs curl={curlOf(path)} errand="errand bulk list" />
+        <CopyAs curl={curlOf(path)} errand={errandOf('bulk', 'list')} />
       </div>
       <section className="panel">
         <Read query={bulk}>
           {(list) =>
             list.length === 0 ? (
-              <Empty title="None in the last 7 days." command="errand bulk retry --status failed --dry-run">
+              <Empty
+                title="None in the last 7 days."
+                command={errandOf('bulk', 'retry', '--status', 'failed', '--dry-run')}
+              >
                 Begin one at the list of jobs: narrow it, and take all that match.
               </Empty>
             ) : (
@@ -88,7 +92,7 @@ export function BulkList() {
 export function BulkPage() {
   const { tenant, bulkId } = useParams({ from: '/t/$tenant/bulk/$bulkId' });
   const queries = useQueryClient();
-  const path = `/v2/tenants/${tenant}/bulk-actions/${bulkId}`;
+  const path = pathTo`/v2/tenants/${tenant}/bulk-actions/${bulkId}`;
   const [error, setError] = useState<unknown>();
   const bulk = useQuery({
     queryKey: ['bulk', tenant, bulkId],
@@ -119,7 +123,7 @@ export function BulkPage() {
               </span>
             </div>
             <div className="row">
-              <CopyAs curl={curlOf(path)} errand={`errand bulk show ${bulkId}`} />
+              <CopyAs curl={curlOf(path)} errand={errandOf('bulk', 'show', bulkId)} />
               {data.state === 'running' ? (
                 <button type="button" className="btn danger" onClick={() => void act('abort')}>
                   Abort

@@ -5,13 +5,21 @@ import { request, signedOut } from '../api/request.ts';
 
 const KEY = ['session'];
 
+/** Tabs share the cookie: what one of them does to it, the others are told. */
+const tabs = new BroadcastChannel('errand-session');
+
 /** Whose session it is; null: nobody's. Undefined while that is asked. */
 export function useSession(): Session | null | undefined {
   const queries = useQueryClient();
   useEffect(() => {
     const end = () => queries.setQueryData(KEY, null);
+    const anew = () => begin(queries, undefined);
     signedOut.addEventListener('signedout', end);
-    return () => signedOut.removeEventListener('signedout', end);
+    tabs.addEventListener('message', anew);
+    return () => {
+      signedOut.removeEventListener('signedout', end);
+      tabs.removeEventListener('message', anew);
+    };
   }, [queries]);
   const { data } = useQuery({ queryKey: KEY, queryFn: readSession, staleTime: 60_000 });
   return data;
@@ -26,6 +34,7 @@ export function useSignIn(): (proof: { api_key: string } | { code: string }) => 
   return async (proof) => {
     const session = await request<Session>('/session', { method: 'POST', body: proof });
     begin(queries, session);
+    tabs.postMessage('changed');
     return session;
   };
 }
@@ -35,11 +44,13 @@ export function useSignOut(): () => Promise<void> {
   return async () => {
     await request('/session', { method: 'DELETE' });
     begin(queries, null);
+    tabs.postMessage('changed');
   };
 }
 
 /** What was read for another session is not shown in this one. */
-function begin(queries: QueryClient, session: Session | null): void {
+function begin(queries: QueryClient, session: Session | null | undefined): void {
   queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== KEY[0] });
-  queries.setQueryData(KEY, session);
+  if (session === undefined) void queries.invalidateQueries({ queryKey: KEY });
+  else queries.setQueryData(KEY, session);
 }

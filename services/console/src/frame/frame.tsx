@@ -1,6 +1,7 @@
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { isExact } from '../api/exact-json.ts';
+import { UUID } from '../parts/uuid.ts';
 import { useSession, useSignOut } from './console-session.ts';
 import { Shortcuts } from './shortcuts.tsx';
 import { SignIn } from './sign-in.tsx';
@@ -108,8 +109,6 @@ function SignOutButton({ name }: { name: string }) {
   );
 }
 
-const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 /** A job's id opens it, `name=value` looks for metadata, anything else for what a job has. */
 function Search({ tenant }: { tenant: string }) {
   const [text, setText] = useState('');
@@ -118,7 +117,7 @@ function Search({ tenant }: { tenant: string }) {
     event.preventDefault();
     const sought = text.trim();
     if (sought === '') return;
-    if (JOB_ID.test(sought)) {
+    if (UUID.test(sought.toLowerCase())) {
       void navigate({ to: '/t/$tenant/jobs/$jobId', params: { tenant, jobId: sought.toLowerCase() } });
     } else {
       const [name, ...value] = sought.split('=');

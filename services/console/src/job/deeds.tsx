@@ -2,8 +2,9 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Job } from '../api/answers.ts';
-import { request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { pathTo, request } from '../api/request.ts';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Failure } from '../parts/feedback.tsx';
 import { hasEnded } from './use-job.ts';
 
@@ -13,7 +14,7 @@ export function JobDeeds({ tenant, job }: { tenant: string; job: Job }) {
   const navigate = useNavigate();
   const [error, setError] = useState<unknown>();
   const [isBusy, setBusy] = useState(false);
-  const path = `/v2/tenants/${tenant}/jobs/${job.job_id}`;
+  const path = pathTo`/v2/tenants/${tenant}/jobs/${job.job_id}`;
   const act = async (deed: () => Promise<unknown>) => {
     setBusy(true);
     setError(undefined);
@@ -36,7 +37,7 @@ export function JobDeeds({ tenant, job }: { tenant: string; job: Job }) {
   return (
     <div className="stack">
       <div className="row">
-        <CopyAs curl={curlOf(path)} errand={`errand jobs get ${job.job_id}`} />
+        <CopyAs curl={curlOf(path)} errand={errandOf('status', job.job_id)} />
         <Link
           className="btn"
           to="/t/$tenant/actions/$name/run"

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import type { Delivery, Job } from '../api/answers.ts';
-import { request } from '../api/request.ts';
+import { pathTo, request } from '../api/request.ts';
 import { Failure, Loading, Progress } from '../parts/feedback.tsx';
 import { LiveMark } from '../parts/live-mark.tsx';
 import { JobStatusMark, toneOf } from '../parts/status.tsx';
@@ -64,13 +64,11 @@ function OneJob({ tenant, jobId }: { tenant: string; jobId: string }) {
 function Facts({ tenant, job }: { tenant: string; job: Job }) {
   return (
     <span className="row">
-      {Object.entries({ ...job.resource, ...job.metadata }).map(([name, value]) => (
-        <span key={name} className="chip">
-          <b>
-            <bdi>{name}</bdi>
-          </b>
-          <bdi>{value}</bdi>
-        </span>
+      {Object.entries(job.resource).map(([name, value]) => (
+        <Chip key={`of ${name}`} name={`of ${name}`} value={value} />
+      ))}
+      {Object.entries(job.metadata).map(([name, value]) => (
+        <Chip key={name} name={name} value={value} />
       ))}
       <span className="chip">
         <b>by</b>
@@ -87,6 +85,17 @@ function Facts({ tenant, job }: { tenant: string; job: Job }) {
       <span className="faint">
         version {job.version}, requested <Ago at={job.created_at} />
       </span>
+    </span>
+  );
+}
+
+function Chip({ name, value }: { name: string; value: string }) {
+  return (
+    <span className="chip">
+      <b>
+        <bdi>{name}</bdi>
+      </b>
+      <bdi>{value}</bdi>
     </span>
   );
 }
@@ -116,7 +125,7 @@ function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJo
   const { tab = 'timeline', as_of: asOf } = useSearch({ strict: false }) as { tab?: JobTab; as_of?: number };
   const navigate = useNavigate();
   const isOver = hasEnded(job);
-  const path = `/v2/tenants/${tenant}/jobs/${job.job_id}`;
+  const path = pathTo`/v2/tenants/${tenant}/jobs/${job.job_id}`;
   const told = useQuery({
     queryKey: ['job-deliveries', tenant, job.job_id],
     queryFn: async () =>

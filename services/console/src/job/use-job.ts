@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { EventView, Job } from '../api/answers.ts';
 import { EVENT_TYPES, isEnding } from '../api/event-types.ts';
-import { request } from '../api/request.ts';
+import { pathTo, request } from '../api/request.ts';
 import { type Liveness, type StreamedEvent, useStream } from '../api/stream.ts';
 
 const SUMMARY_EVERY_MS = 300;
@@ -20,7 +20,7 @@ export interface LiveJob {
 /** A job and its events, as they come; of another job by another component. The summary's version never goes back. */
 export function useJob(tenant: string, jobId: string): LiveJob {
   const queries = useQueryClient();
-  const path = `/v2/tenants/${tenant}/jobs/${jobId}`;
+  const path = pathTo`/v2/tenants/${tenant}/jobs/${jobId}`;
   const queryKey = ['job', tenant, jobId];
   const query = useQuery({
     queryKey,

@@ -1,8 +1,9 @@
 import { useNavigate } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
 import type { BulkAction } from '../api/answers.ts';
-import { request } from '../api/request.ts';
-import { CopyText, curlOf } from '../parts/copy.tsx';
+import { pathTo, request } from '../api/request.ts';
+import { curlOf } from '../parts/commands.ts';
+import { CopyText } from '../parts/copy.tsx';
 import { Failure } from '../parts/feedback.tsx';
 import { bulkFilterOf, type JobFilter } from './job-filter.ts';
 
@@ -31,6 +32,7 @@ interface BarProps {
 export function BulkBar({ tenant, filter, selection, setSelection, shown, hasMore }: BarProps) {
   if (shown === 0) return null;
   const count = selection.kind === 'these' ? selection.ids.size : 0;
+  const isWide = Object.keys(filter).length === 0;
   return (
     <div className="bulk">
       {selection.kind === 'none' ? (
@@ -45,7 +47,13 @@ export function BulkBar({ tenant, filter, selection, setSelection, shown, hasMor
           Select none
         </button>
       ) : (
-        <button type="button" className="btn quiet" onClick={() => setSelection({ kind: 'all' })}>
+        <button
+          type="button"
+          className="btn quiet"
+          disabled={isWide}
+          title={isWide ? 'Narrow the list first' : undefined}
+          onClick={() => setSelection({ kind: 'all' })}
+        >
           All that match{hasMore ? '' : ` (${shown})`}
         </button>
       )}
@@ -58,30 +66,37 @@ function Deeds({ tenant, filter, selection }: Pick<BarProps, 'tenant' | 'filter'
   const dialog = useRef<HTMLDialogElement>(null);
   const [asked, setAsked] = useState<{ deed: Deed; matched?: number; error?: unknown }>();
   const navigate = useNavigate();
-  const path = `/v2/tenants/${tenant}/bulk-actions`;
+  const path = pathTo`/v2/tenants/${tenant}/bulk-actions`;
   const bodyOf = (deed: Deed) => ({
     action: deed,
     filter: selection.kind === 'these' ? { job_ids: [...selection.ids] } : bulkFilterOf(filter),
   });
+  const turn = useRef(0);
+  const [isBusy, setBusy] = useState(false);
   const ask = async (deed: Deed) => {
-    setAsked({ deed });
+    const own = ++turn.current;
+    // Of two questions the later one stands in the dialog, whichever is answered first.
+    const tell = (about: typeof asked) => own === turn.current && setAsked(about);
+    tell({ deed });
     dialog.current?.showModal();
     try {
       const { matched } = await request<{ matched: number }>(path, {
         method: 'POST',
         body: { ...bodyOf(deed), dry_run: true },
       });
-      setAsked({ deed, matched });
+      tell({ deed, matched });
     } catch (error) {
-      setAsked({ deed, error });
+      tell({ deed, error });
     }
   };
   const begin = async (deed: Deed) => {
+    setBusy(true);
     try {
       const { bulk_id: bulkId } = await request<BulkAction>(path, { method: 'POST', body: bodyOf(deed) });
       await navigate({ to: '/t/$tenant/bulk/$bulkId', params: { tenant, bulkId } });
     } catch (error) {
       setAsked({ deed, error });
+      setBusy(false);
     }
   };
   return (
@@ -101,7 +116,9 @@ function Deeds({ tenant, filter, selection }: Pick<BarProps, 'tenant' | 'filter'
           <>
             <h2 id="bulk-title">{DEEDS[asked.deed].name} jobs</h2>
             <p>
-              {asked.matched === undefined ? 'Counting…' : `${asked.matched.toLocaleString()} jobs match. `}
+              {asked.matched === undefined
+                ? asked.error === undefined && 'Counting… '
+                : `${asked.matched.toLocaleString()} jobs match. `}
               {DEEDS[asked.deed].done}
             </p>
             {asked.error === undefined ? null : <Failure error={asked.error} />}
@@ -110,7 +127,7 @@ function Deeds({ tenant, filter, selection }: Pick<BarProps, 'tenant' | 'filter'
               <button
                 type="button"
                 className="btn primary"
-                disabled={!asked.matched}
+                disabled={!asked.matched || isBusy}
                 onClick={() => void begin(asked.deed)}
               >
                 {DEEDS[asked.deed].name} {asked.matched?.toLocaleString() ?? ''}

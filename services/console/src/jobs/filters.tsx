@@ -17,7 +17,9 @@ export function Filters({ tenant, filter }: { tenant: string; filter: JobFilter 
   const [isWrong, setWrong] = useState(false);
   const change = (changed: Record<string, string | undefined>) => {
     const search = Object.fromEntries(
-      Object.entries({ ...filter, ...changed }).filter(([, value]) => value !== undefined && value !== ''),
+      Object.entries({ ...filter, ...changed }).filter(
+        ([name, value]) => value !== undefined && (value !== '' || name.startsWith('meta.')),
+      ),
     );
     void navigate({ to: '/t/$tenant/jobs', params: { tenant }, search });
   };

@@ -17,7 +17,8 @@ export function readJobFilter(search: Record<string, unknown>): JobFilter {
   const kept = Object.entries(search).flatMap(([name, value]) => {
     const isKnown =
       (PLAIN as readonly string[]).includes(name) || (name.startsWith('meta.') && name.length > 5);
-    return isKnown && value !== undefined && value !== '' ? [[name, String(value)]] : [];
+    const isSet = value !== undefined && (value !== '' || name.startsWith('meta.'));
+    return isKnown && isSet ? [[name, String(value)]] : [];
   });
   return Object.fromEntries(kept) as JobFilter;
 }
@@ -43,15 +44,15 @@ export function bulkFilterOf(filter: JobFilter): BulkFilter {
   };
 }
 
-/** Options of `errand jobs` and `errand bulk`. */
-export function optionsOf(filter: JobFilter): string {
+/** Options of `errand jobs`, word by word. */
+export function optionsOf(filter: JobFilter): string[] {
   const { status, action, q } = filter;
   return [
-    ...(status ? [`--status ${status}`] : []),
-    ...(action ? [`--action ${action}`] : []),
-    ...(q ? [`--has '${q.replaceAll("'", "'\\''")}'`] : []),
-    ...metadataOf(filter).map(([name, value]) => `--metadata '${name}=${value}'`),
-  ].join(' ');
+    ...(status ? ['--status', status] : []),
+    ...(action ? ['--action', action] : []),
+    ...(q ? ['--has', q] : []),
+    ...metadataOf(filter).flatMap(([name, value]) => ['--metadata', `${name}=${value}`]),
+  ];
 }
 
 function metadataOf(filter: JobFilter): [string, string][] {

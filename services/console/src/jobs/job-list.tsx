@@ -3,15 +3,16 @@ import { Link, useParams, useSearch } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
 import type { Change, JobPage } from '../api/answers.ts';
 import { EVENT_TYPES } from '../api/event-types.ts';
-import { queryOf, request } from '../api/request.ts';
+import { pathTo, queryOf, request } from '../api/request.ts';
 import { type StreamedEvent, useStream } from '../api/stream.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { LiveMark } from '../parts/live-mark.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { BulkBar, type Selection } from './bulk-bar.tsx';
 import { Filters } from './filters.tsx';
-import { optionsOf, parametersOf, readJobFilter } from './job-filter.ts';
+import { type JobFilter, optionsOf, parametersOf, readJobFilter } from './job-filter.ts';
 import { JobRows } from './job-rows.tsx';
 import { refreshJobs } from './refresh-jobs.ts';
 
@@ -21,9 +22,14 @@ const PAGE_SIZE = 50;
 export function JobList() {
   const { tenant } = useParams({ from: '/t/$tenant/jobs' });
   const filter = readJobFilter(useSearch({ strict: false }));
+  // What is selected is of this list, and does not outlive it.
+  return <OneList key={`${tenant} ${JSON.stringify(filter)}`} tenant={tenant} filter={filter} />;
+}
+
+function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
   const parameters = parametersOf(filter);
   const path = (cursor?: string) =>
-    `/v2/tenants/${tenant}/jobs${queryOf({ ...parameters, limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) })}`;
+    pathTo`/v2/tenants/${tenant}/jobs` + queryOf({ ...parameters, limit: PAGE_SIZE, cursor });
   const queryKey = ['jobs', tenant, parameters];
   const jobs = useInfiniteQuery({
     queryKey,
@@ -45,7 +51,7 @@ export function JobList() {
         </div>
         <div className="row">
           <LiveMark liveness={liveness} />
-          <CopyAs curl={curlOf(path())} errand={`errand jobs ${optionsOf(filter)}`.trim()} />
+          <CopyAs curl={curlOf(path())} errand={errandOf('jobs', ...optionsOf(filter))} />
           <Link className="btn primary" to="/t/$tenant/actions" params={{ tenant }}>
             Run an action
           </Link>
@@ -66,7 +72,7 @@ export function JobList() {
         <Read query={jobs}>
           {() =>
             shown.length === 0 ? (
-              <Empty title="No job matches." command={`errand jobs ${optionsOf(filter)}`.trim()}>
+              <Empty title="No job matches." command={errandOf('jobs', ...optionsOf(filter))}>
                 Jobs are kept for 7 days.
               </Empty>
             ) : (
@@ -106,7 +112,7 @@ function useLiveList(tenant: string, queryKey: readonly unknown[], data: Infinit
     if (begun.length > 0) setFreshIds((ids) => new Set([...ids, ...begun.map((each) => each.job_id)]));
   };
   const liveness = useStream({
-    url: `/v2/tenants/${tenant}/changes`,
+    url: pathTo`/v2/tenants/${tenant}/changes`,
     types: EVENT_TYPES,
     onEvents,
     onPoll: () => refreshJobs(queries, { tenant, queryKey, ids: shownIds.current }),

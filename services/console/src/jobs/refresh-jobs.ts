@@ -1,6 +1,6 @@
 import type { InfiniteData, QueryClient } from '@tanstack/react-query';
 import type { Job, JobPage } from '../api/answers.ts';
-import { request } from '../api/request.ts';
+import { pathTo, request } from '../api/request.ts';
 
 const EVERY_MS = 500;
 const AT_ONCE = 6;
@@ -35,7 +35,7 @@ async function readInTurn(queries: QueryClient, { tenant, queryKey, ids }: Wante
   const left = [...ids];
   const reader = async () => {
     for (let id = left.pop(); id !== undefined; id = left.pop()) {
-      const read = await request<Job>(`/v2/tenants/${tenant}/jobs/${id}`).catch(() => undefined);
+      const read = await request<Job>(pathTo`/v2/tenants/${tenant}/jobs/${id}`).catch(() => undefined);
       if (read) queries.setQueryData<InfiniteData<JobPage>>(queryKey, (data) => data && withJob(data, read));
     }
   };

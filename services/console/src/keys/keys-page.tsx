@@ -2,9 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import type { KeyView, OwnLimits } from '../api/answers.ts';
-import { request } from '../api/request.ts';
+import { pathTo, request } from '../api/request.ts';
 import { useSession } from '../frame/console-session.ts';
-import { CopyAs, CopyText, curlOf } from '../parts/copy.tsx';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs, CopyText } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -15,7 +16,7 @@ import { KEY_SCOPES } from './scopes.ts';
 export function KeysPage() {
   const { tenant } = useParams({ from: '/t/$tenant/keys' });
   const session = useSession();
-  const path = `/v2/tenants/${tenant}/limits`;
+  const path = pathTo`/v2/tenants/${tenant}/limits`;
   const limits = useQuery({
     queryKey: ['limits', tenant],
     queryFn: () => request<OwnLimits>(path),
@@ -27,7 +28,7 @@ export function KeysPage() {
         <div className="grow">
           <h1>Keys and limits</h1>
         </div>
-        <CopyAs curl={curlOf(path)} errand="errand limits" />
+        <CopyAs curl={curlOf(path)} errand={errandOf('tenants', 'show', tenant)} />
       </div>
       <section className="panel">
         <header>
@@ -81,16 +82,20 @@ function Keys({ tenant }: { tenant: string }) {
   const [made, setMade] = useState<string>();
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<readonly string[]>([]);
-  const path = `/admin/tenants/${tenant}/keys`;
+  const path = pathTo`/admin/tenants/${tenant}/keys`;
   const queryKey = ['keys', tenant];
   const keys = useQuery({
     queryKey,
     queryFn: async () => (await request<{ keys: readonly KeyView[] }>(path)).keys,
   });
+  const [isBusy, setBusy] = useState(false);
   const act = async (deed: () => Promise<unknown>) => {
+    if (isBusy) return;
+    setBusy(true);
     setError(undefined);
     setMade(undefined);
     await deed().catch(setError);
+    setBusy(false);
     await queries.invalidateQueries({ queryKey });
   };
   const create = (event: FormEvent) => {
@@ -104,7 +109,7 @@ function Keys({ tenant }: { tenant: string }) {
   };
   const revoke = (key: KeyView) => {
     if (!confirm(`Revoke the key ${key.name}? Its sessions and tokens end at once.`)) return;
-    void act(() => request(`/admin/keys/${key.key_id}`, { method: 'DELETE' }));
+    void act(() => request(pathTo`/admin/keys/${key.key_id}`, { method: 'DELETE' }));
   };
   return (
     <section className="panel">
@@ -121,7 +126,7 @@ function Keys({ tenant }: { tenant: string }) {
       <Read query={keys}>
         {(list) =>
           list.length === 0 ? (
-            <Empty title="The tenant has no key." command={`errand keys create ${tenant} --name billing`} />
+            <Empty title="The tenant has no key." command={errandOf('keys', 'create', 'billing')} />
           ) : (
             <Scroll label="Keys">
               <table>
@@ -195,7 +200,7 @@ function Keys({ tenant }: { tenant: string }) {
           </div>
         </fieldset>
         <div>
-          <button type="submit" className="btn primary">
+          <button type="submit" className="btn primary" disabled={isBusy}>
             Make a key
           </button>
         </div>

@@ -1,7 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { actionsQuery } from '../actions/actions-query.ts';
-import { curlOf } from '../parts/copy.tsx';
+import { pathTo } from '../api/request.ts';
+import { curlOf } from '../parts/commands.ts';
+
 import { Empty } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 
@@ -69,7 +71,7 @@ export function FirstRun({ tenant }: { tenant: string }) {
         </header>
         <Empty
           title="Every view has its command."
-          command={curlOf(`${actions.data?.[0]?.links.run ?? `/v2/tenants/${tenant}/…/run`}`, {
+          command={curlOf(`${actions.data?.[0]?.links.run ?? pathTo`/v2/tenants/${tenant}/…/run`}`, {
             method: 'POST',
             body: '{}',
           })}

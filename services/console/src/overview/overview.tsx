@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import type { ErrorGroup, JobPage, Stats } from '../api/answers.ts';
-import { queryOf, request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { pathTo, queryOf, request } from '../api/request.ts';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -11,17 +12,19 @@ import { EndingsChart, WaitsChart } from './charts.tsx';
 import { FirstRun } from './first-run.tsx';
 
 const RANGES = { '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000 } as const;
-export type Range = keyof typeof RANGES;
+type Range = keyof typeof RANGES;
 const REFRESH_MS = 5_000;
 
 /** How the tenant's jobs do. */
 export function Overview() {
   const { tenant } = useParams({ from: '/t/$tenant' });
-  const { range = '1h', action } = useSearch({ strict: false }) as { range?: Range; action?: string };
+  const asked = useSearch({ strict: false }) as { range?: string; action?: string };
+  const { action } = asked;
+  const range = (Object.keys(RANGES) as Range[]).find((each) => each === asked.range) ?? '1h';
   const navigate = useNavigate();
   const path = () => {
     const from = new Date(Date.now() - RANGES[range]).toISOString();
-    return `/v2/tenants/${tenant}/stats${queryOf({ from, action })}`;
+    return pathTo`/v2/tenants/${tenant}/stats` + queryOf({ from, action });
   };
   const stats = useQuery({
     queryKey: ['stats', tenant, range, action],
@@ -30,7 +33,7 @@ export function Overview() {
   });
   const any = useQuery({
     queryKey: ['any-job', tenant],
-    queryFn: () => request<JobPage>(`/v2/tenants/${tenant}/jobs?limit=1`),
+    queryFn: () => request<JobPage>(pathTo`/v2/tenants/${tenant}/jobs?limit=1`),
     refetchInterval: (query) => (query.state.data?.jobs.length === 0 ? REFRESH_MS : false),
   });
   if (any.data?.jobs.length === 0) return <FirstRun tenant={tenant} />;
@@ -55,7 +58,7 @@ export function Overview() {
               {each.replace(/(\d+)/, '$1 ')}
             </button>
           ))}
-          <CopyAs curl={curlOf(path())} errand={`errand stats${action ? ` --action ${action}` : ''}`} />
+          <CopyAs curl={curlOf(path())} errand={errandOf('stats', ...(action ? ['--action', action] : []))} />
         </div>
       </div>
       <Read query={stats}>{(data) => <Figures stats={data} tenant={tenant} />}</Read>

@@ -32,24 +32,11 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
 }
 
 /** What a view does, as commands for a shell. Keys are named, never shown. */
-export function CopyAs({ curl, errand }: { curl: string; errand: string }) {
+export function CopyAs({ curl, errand }: { curl: string; errand?: string }) {
   return (
     <span className="row">
       <CopyButton text={curl} label="Copy as curl" />
-      <CopyButton text={errand} label="Copy as errand" />
+      {errand === undefined ? null : <CopyButton text={errand} label="Copy as errand" />}
     </span>
   );
-}
-
-/** A curl command for a call of the API. */
-export function curlOf(
-  path: string,
-  { method = 'GET', body }: { method?: string; body?: string } = {},
-): string {
-  const lines = [
-    `curl -s${method === 'GET' ? '' : ` -X ${method}`} -H "authorization: Bearer $ERRAND_API_KEY"`,
-  ];
-  if (body !== undefined)
-    lines.push(`-H 'content-type: application/json' -d '${body.replaceAll("'", "'\\''")}'`);
-  return [...lines, `'${location.origin}${path}'`].join(' \\\n  ');
 }

@@ -1,4 +1,4 @@
-import { type ReactNode, useMemo, useState } from 'react';
+import { type ReactNode, useDeferredValue, useMemo, useState } from 'react';
 import { isExactNumber, type Json, parseExact } from '../api/exact-json.ts';
 import { CopyButton } from './copy.tsx';
 import { Scroll } from './scroll.tsx';
@@ -7,10 +7,13 @@ import { Scroll } from './scroll.tsx';
 const MAX_TREE_CHARS = 262_144;
 const OPEN_DEPTH = 2;
 const PAGE = 200;
+/** A text is marked so often at most; more would keep the browser busy. */
+const MOST_MARKS = 200;
 
 /** JSON as it was sent: exact numbers, folded, searchable, to be copied whole. */
 export function JsonView({ text, label }: { text: string; label: string }) {
-  const [search, setSearch] = useState('');
+  const [typed, setTyped] = useState('');
+  const search = useDeferredValue(typed);
   const parsed = useMemo(() => parsedOf(text), [text]);
   return (
     <div className="json">
@@ -19,8 +22,8 @@ export function JsonView({ text, label }: { text: string; label: string }) {
           type="search"
           aria-label={`Find in ${label}`}
           placeholder="Find"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
+          value={typed}
+          onInput={(event) => setTyped(event.currentTarget.value)}
         />
         {search === '' ? null : <span className="dim">{countOf(text, search)} found</span>}
         <span className="faint">{text.length.toLocaleString()} characters, exact</span>
@@ -108,7 +111,9 @@ function Group(props: {
 /** The text with what was looked for marked. */
 function marked(text: string, search: string): ReactNode {
   if (search === '') return text;
-  const parts = text.split(search);
+  const parts = text.split(search, MOST_MARKS);
+  const rest = parts.length === MOST_MARKS ? text.slice(parts.join(search).length) : '';
+  if (rest !== '') parts[MOST_MARKS - 1] += rest;
   return parts.flatMap((part, index) => (index === 0 ? [part] : [<mark key={index}>{search}</mark>, part]));
 }
 

@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { Delivery } from '../api/answers.ts';
+import { errandOf } from '../parts/commands.ts';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { DeliveryMark } from '../parts/status.tsx';
@@ -16,7 +17,9 @@ interface ListProps {
 export function DeliveryList({ tenant, deliveries, error, empty }: ListProps) {
   if (error) return <Failure error={error} />;
   if (deliveries.length === 0)
-    return <Empty title={empty} command="errand webhooks create --url https://example.org/hooks" />;
+    return (
+      <Empty title={empty} command={errandOf('webhooks', 'create', '--url', 'https://example.org/hooks')} />
+    );
   return (
     <Scroll label="Deliveries">
       <table>

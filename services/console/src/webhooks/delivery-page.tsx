@@ -2,8 +2,9 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Delivery, DeliveryAttempt } from '../api/answers.ts';
-import { request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { pathTo, request } from '../api/request.ts';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -16,7 +17,7 @@ const EVERY_MS = 2_000;
 export function DeliveryPage() {
   const { tenant, deliveryId } = useParams({ from: '/t/$tenant/deliveries/$deliveryId' });
   const queries = useQueryClient();
-  const path = `/v2/tenants/${tenant}/deliveries/${deliveryId}`;
+  const path = pathTo`/v2/tenants/${tenant}/deliveries/${deliveryId}`;
   const [error, setError] = useState<unknown>();
   const delivery = useQuery({
     queryKey: ['delivery', tenant, deliveryId],
@@ -71,7 +72,7 @@ export function DeliveryPage() {
               </span>
             </div>
             <div className="row">
-              <CopyAs curl={curlOf(path)} errand={`errand deliveries get ${deliveryId}`} />
+              <CopyAs curl={curlOf(path)} errand={errandOf('webhooks', 'attempts', deliveryId)} />
               <button type="button" className="btn primary" onClick={() => void redeliver()}>
                 Redeliver
               </button>

@@ -2,8 +2,9 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import type { Endpoint } from '../api/answers.ts';
-import { request } from '../api/request.ts';
-import { CopyAs, CopyText, curlOf } from '../parts/copy.tsx';
+import { pathTo, request } from '../api/request.ts';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs, CopyText } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -13,7 +14,7 @@ import { HealthMark } from './health-mark.tsx';
 /** Who is told of endings. */
 export function EndpointList() {
   const { tenant } = useParams({ from: '/t/$tenant/webhooks' });
-  const path = `/v2/tenants/${tenant}/webhooks`;
+  const path = pathTo`/v2/tenants/${tenant}/webhooks`;
   const endpoints = useQuery({
     queryKey: ['webhooks', tenant],
     queryFn: async () => (await request<{ webhooks: readonly Endpoint[] }>(path)).webhooks,
@@ -25,7 +26,7 @@ export function EndpointList() {
         <div className="grow">
           <h1>Webhooks</h1>
         </div>
-        <CopyAs curl={curlOf(path)} errand="errand webhooks list" />
+        <CopyAs curl={curlOf(path)} errand={errandOf('webhooks', 'list')} />
       </div>
       <section className="panel">
         <Read query={endpoints}>
@@ -33,7 +34,7 @@ export function EndpointList() {
             list.length === 0 ? (
               <Empty
                 title="Nobody is told of endings."
-                command="errand webhooks create --url https://example.org/hooks"
+                command={errandOf('webhooks', 'create', '--url', 'https://example.org/hooks')}
               >
                 An endpoint hears of the jobs of the tenant as they end.
               </Empty>

@@ -2,8 +2,9 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Delivery, Endpoint, Replay } from '../api/answers.ts';
-import { queryOf, request } from '../api/request.ts';
-import { CopyAs, curlOf } from '../parts/copy.tsx';
+import { pathTo, queryOf, request } from '../api/request.ts';
+import { curlOf, errandOf } from '../parts/commands.ts';
+import { CopyAs } from '../parts/copy.tsx';
 import { Failure, Progress } from '../parts/feedback.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Ago } from '../parts/time.tsx';
@@ -21,7 +22,7 @@ interface DeliveryPage {
 /** One endpoint: how it is, what it was told, and what may be done. */
 export function EndpointPage() {
   const { tenant, endpointId } = useParams({ from: '/t/$tenant/webhooks/$endpointId' });
-  const path = `/v2/tenants/${tenant}/webhooks/${endpointId}`;
+  const path = pathTo`/v2/tenants/${tenant}/webhooks/${endpointId}`;
   const endpoint = useQuery({
     queryKey: ['webhook', tenant, endpointId],
     queryFn: () => request<Endpoint>(path),
@@ -107,7 +108,7 @@ function Head({ tenant, endpoint, path }: { tenant: string; endpoint: Endpoint; 
           </span>
         </div>
         <div className="row">
-          <CopyAs curl={curlOf(path)} errand={`errand webhooks get ${endpoint.endpoint_id}`} />
+          <CopyAs curl={curlOf(path)} errand={errandOf('webhooks', 'show', endpoint.endpoint_id)} />
           <button type="button" className="btn" onClick={() => void test()}>
             Send a test
           </button>

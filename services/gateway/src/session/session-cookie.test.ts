@@ -8,7 +8,12 @@ const OWN = { 'sec-fetch-site': 'same-origin', 'errand-console': '1' };
 
 function begin(host: string, nowMs = 0) {
   const clock = { ms: nowMs };
-  const sessions = createSessions({ adminKey: 'admin-key', box, now: () => clock.ms });
+  const ended = new Set<string>();
+  const spent = {
+    peek: (id: string) => (ended.has(id) ? {} : undefined),
+    create: async (id: string) => !ended.has(id) && ended.add(id).size > 0,
+  };
+  const sessions = createSessions({ adminKey: 'admin-key', box, spent, now: () => clock.ms });
   const { cookie } = sessions.begin({ keyId: 'k' }, { host, nowMs, endsMs: Number.POSITIVE_INFINITY });
   const [pair = ''] = cookie.split(';');
   const read = (headers: Record<string, string> = {}, method = 'GET') =>
@@ -47,4 +52,5 @@ test('a changed cookie opens nothing', () => {
   expect(read({ cookie: `${pair.slice(0, -1)}${pair.endsWith('A') ? 'B' : 'A'}` })).toBeUndefined();
   expect(read({ cookie: pair.replace('errand_session', 'errand_other') })).toBeUndefined();
   expect(read({ cookie: `a=b; ${pair}; c=d` })).toBeDefined();
+  expect(read({ cookie: `errand_session_80=junk; ${pair}` })).toBeDefined();
 });

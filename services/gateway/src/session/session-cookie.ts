@@ -1,7 +1,8 @@
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { SecretBox } from '@errand/runtime';
 import { z } from 'zod';
 import { ADMIN, ChildToken, type Token } from '../http/tokens.ts';
+import type { SpentToken } from './spent-token.ts';
 
 /*
  * A session of the console is a token in a cookie that scripts cannot read. The cookie says whose key it stands for, and
@@ -22,6 +23,7 @@ const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::(\d+))?$/i;
 const MOST_KNOWN = 1_000;
 
 const Sealed = z.object({
+  id: z.string(),
   key_id: z.string(),
   child: ChildToken.optional(),
   /** Unix milliseconds. */
@@ -39,12 +41,20 @@ export interface Sessions {
     token: Token,
     at: { host: string; nowMs: number; endsMs: number },
   ): { cookie: string; endsMs: number };
-  /** The Set-Cookie header that ends one. */
-  end(host: string): string;
+  /** Ends the session that a request is of, if there is one, on every gateway. @throws LogUnavailable */
+  end(request: Request): Promise<void>;
+  /** The Set-Cookie header that takes the cookie away. */
+  clear(host: string): string;
 }
 
-export function createSessions(deps: { adminKey: string; box: SecretBox; now: () => number }): Sessions {
-  const { box, now } = deps;
+export function createSessions(deps: {
+  adminKey: string;
+  box: SecretBox;
+  /** Sessions that were ended. */
+  spent: { peek(id: string): unknown; create(id: string, value: SpentToken): Promise<boolean> };
+  now: () => number;
+}): Sessions {
+  const { box, spent, now } = deps;
   const adminDigest = hash('sha256', `session ${deps.adminKey}`, 'hex');
   /** By cookies: a page sends the same one again and again. */
   const known = new Map<string, Sealed | undefined>();
@@ -66,15 +76,22 @@ export function createSessions(deps: { adminKey: string; box: SecretBox; now: ()
     }
   }
 
+  /** Another program on this machine may have set a cookie of the same name. */
+  function sessionOf({ headers, method }: Request): Sealed | undefined {
+    const cookies = headers.get('cookie');
+    if (cookies === null || headers.get('sec-fetch-site') !== 'same-origin') return undefined;
+    if (!SAFE.has(method) && !headers.has(CONSOLE_HEADER)) return undefined;
+    for (const value of cookieValues(cookies, nameAt(headers.get('host') ?? '').name)) {
+      const session = open(value);
+      if (session && session.ends_ms > now() && spent.peek(session.id) === undefined) return session;
+    }
+    return undefined;
+  }
+
   return {
     read(request) {
-      const { headers, method } = request;
-      const cookies = headers.get('cookie');
-      if (cookies === null || headers.get('sec-fetch-site') !== 'same-origin') return undefined;
-      if (!SAFE.has(method) && !headers.has(CONSOLE_HEADER)) return undefined;
-      const value = cookieValue(cookies, nameAt(headers.get('host') ?? '').name);
-      const session = value === undefined ? undefined : open(value);
-      if (!session || session.ends_ms <= now()) return undefined;
+      const session = sessionOf(request);
+      if (!session) return undefined;
       const { key_id: keyId, child, ends_ms: endsMs } = session;
       return { keyId, endsMs, ...(child ? { child } : {}) };
     },
@@ -82,6 +99,7 @@ export function createSessions(deps: { adminKey: string; box: SecretBox; now: ()
       const isAdmin = keyId === ADMIN;
       const endsMs = Math.min(nowMs + (isAdmin ? ADMIN_LIFE_MS : TENANT_LIFE_MS), last);
       const session: Sealed = {
+        id: randomUUID(),
         key_id: keyId,
         ends_ms: endsMs,
         ...(child ? { child } : {}),
@@ -90,7 +108,11 @@ export function createSessions(deps: { adminKey: string; box: SecretBox; now: ()
       const lifeS = Math.floor((endsMs - nowMs) / 1_000);
       return { cookie: cookieOf(host, box.seal(JSON.stringify(session), CONTEXT), lifeS), endsMs };
     },
-    end: (host) => cookieOf(host, '', 0),
+    async end(request) {
+      const session = sessionOf(request);
+      if (session) await spent.create(session.id, {});
+    },
+    clear: (host) => cookieOf(host, '', 0),
   };
 }
 
@@ -110,10 +132,7 @@ function nameAt(host: string): { name: string; attributes: string } {
     : { name: '__Host-errand_session', attributes: '; Secure' };
 }
 
-function cookieValue(cookies: string, name: string): string | undefined {
-  for (const each of cookies.split(';')) {
-    const [found, value] = each.trim().split('=', 2);
-    if (found === name) return value;
-  }
-  return undefined;
+function cookieValues(cookies: string, name: string): string[] {
+  const pairs = cookies.split(';').map((each) => each.trim());
+  return pairs.filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1));
 }

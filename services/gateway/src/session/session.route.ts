@@ -34,6 +34,9 @@ const SessionAnswer = named(
   }),
 );
 
+/** Anybody may send one, and nobody's pace holds it. */
+const MAX_BODY_BYTES = 4_096;
+
 /** Only the console begins sessions: another page must not sign its visitor in. */
 function assertOwnPage(c: Ctx): void {
   const { headers } = c.req.raw;
@@ -59,7 +62,10 @@ export const beginSession = defineRoute({
     ({ http, session: { sessions, codes, tokens, whoIs, now } }: HttpGroup & SessionGroup) =>
     async (c) => {
       assertOwnPage(c);
-      const sent = parseBody(SessionBody, (await readJsonObject(c, http)).body);
+      const sent = parseBody(
+        SessionBody,
+        (await readJsonObject(c, { ...http, maxBodyBytes: MAX_BODY_BYTES })).body,
+      );
       const token = 'code' in sent ? await ofCode(sent.code) : tokens.read(`Bearer ${sent.api_key}`);
       if (!token) throw new Refusal('unauthorized', { detail: 'The key or code is not valid.' });
       const who = await whoIs(token);
@@ -103,13 +109,14 @@ export const endSession = defineRoute({
   id: 'endSession',
   tag: 'Service',
   summary: 'End the session of this browser',
-  answers: { 204: { description: 'The cookie is gone.' } },
-  problems: ['forbidden'],
+  answers: { 204: { description: 'It is over, wherever its cookie is.' } },
+  problems: ['forbidden', 'log_unavailable'],
   handle:
     ({ session: { sessions } }: SessionGroup) =>
-    (c) => {
+    async (c) => {
       assertOwnPage(c);
-      return answerEmpty(c, 204, { 'set-cookie': sessions.end(c.req.header('host') ?? '') });
+      await sessions.end(c.req.raw);
+      return answerEmpty(c, 204, { 'set-cookie': sessions.clear(c.req.header('host') ?? '') });
     },
 });
 

@@ -2,6 +2,7 @@ import { Instant, SIGN_IN_CODE_MAX_S } from '@errand/contracts';
 import { z } from 'zod';
 import { parseBody } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
+import { Refusal } from '../http/problem.ts';
 import { type HttpGroup, readOptionalJsonObject } from '../http/read-body.ts';
 import { answer } from '../http/respond.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
@@ -33,9 +34,14 @@ export const createSignInCode = defineRoute({
   description: 'Its session has the rights of the admin key, for an hour.',
   body: jsonBody(CodeBody, { required: false, example: { ttl_s: 60 } }),
   answers: { 201: json("The code, and the console's path with it.", CodeAnswer) },
+  problems: ['forbidden'],
   handle:
     ({ http, session: { codes } }: HttpGroup & SessionGroup) =>
     async (c) => {
+      // A session that could make another one would never end.
+      if (!c.req.header('authorization')) {
+        throw new Refusal('forbidden', { detail: 'A session makes no sign-in codes. Send the admin key.' });
+      }
       const { ttl_s = DEFAULT_TTL_S } = parseBody(CodeBody, (await readOptionalJsonObject(c, http)).body);
       const { code, endsMs } = codes.make(ttl_s * 1_000);
       // Browsers do not send what is behind the #.

@@ -2,6 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import type { Bucket } from '@errand/bus';
 import type { SecretBox } from '@errand/runtime';
 import { z } from 'zod';
+import type { SpentToken } from './spent-token.ts';
 
 /*
  * A sign-in code is a link's worth of trust: it begins one session of the admin key, once and soon. It is stored
@@ -14,16 +15,14 @@ export interface SignInCodes {
   use(code: string): Promise<boolean>;
 }
 
-export const UsedCode = z.object({});
-
 const Sealed = z.object({ id: z.string(), ends_ms: z.int() });
 const CONTEXT = ['sign_in_code'];
 
-/** `now`: Unix milliseconds. `used`: by the codes' digests. */
+/** `now`: Unix milliseconds. `spent`: by ids. */
 export function createSignInCodes(deps: {
   adminKey: string;
   box: SecretBox;
-  used: Bucket<z.infer<typeof UsedCode>>;
+  spent: Pick<Bucket<SpentToken>, 'create'>;
   now: () => number;
 }): SignInCodes {
   // A code of another admin key does not open.
@@ -37,7 +36,7 @@ export function createSignInCodes(deps: {
     async use(code) {
       const opened = open(code);
       if (!opened || opened.ends_ms <= deps.now()) return false;
-      return deps.used.create(opened.id, {});
+      return deps.spent.create(opened.id, {});
     },
   };
 
