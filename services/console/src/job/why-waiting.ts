@@ -31,6 +31,6 @@ export function whyOf(job: Job, nowMs: number): string | undefined {
     return `It waits for its operation elsewhere, until ${next} from now.`;
   const fault = errors.at(-1);
   if (!fault) return undefined;
-  const tries = status === 'failed' ? ` after ${attempt.number} of ${attempt.max ?? '?'} attempts` : '';
+  const tries = status === 'failed' ? ` (attempt ${attempt.number} of ${attempt.max ?? '?'})` : '';
   return `${fault.code} – ${fault.message}${tries}`;
 }
