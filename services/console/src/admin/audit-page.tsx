@@ -5,8 +5,9 @@ import { queryOf, requestText } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
-import { Scroll } from '../parts/scroll.tsx';
+import { Table } from '../parts/table.tsx';
 import { clockTime } from '../parts/time.tsx';
 
 const MINUTES = ['5', '60', '1440'] as const;
@@ -42,21 +43,12 @@ export function AuditPage() {
     void navigate({ to: '/admin/audit', search: { ...(tenant ? { tenant } : {}), minutes, ...changed } });
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Audit</h1>
-          <span className="dim">Every event and change of configuration, chained by hashes</span>
-        </div>
-        <div className="row">
-          <CopyAs
-            curl={curlOf('/admin/audit')}
-            errand={errandOf('audit', 'export', '--out', 'audit.ndjson')}
-          />
-          <a className="btn primary" href={path()} download="audit.ndjson">
-            Download
-          </a>
-        </div>
-      </div>
+      <PageHead title="Audit" about="Every event and change of configuration, chained by hashes">
+        <CopyAs curl={curlOf('/admin/audit')} errand={errandOf('audit', 'export', '--out', 'audit.ndjson')} />
+        <a className="btn primary" href={path()} download="audit.ndjson">
+          Download
+        </a>
+      </PageHead>
       <form
         className="row"
         onSubmit={(event: FormEvent) => {
@@ -96,32 +88,19 @@ export function AuditPage() {
                 <p className="body dim" role="status">
                   {count.toLocaleString()} entries{count > SHOWN ? `, the newest ${SHOWN} shown` : ''}
                 </p>
-                <Scroll label="Audit log">
-                  <table>
-                    <thead>
-                      <tr>
-                        <th scope="col">Place</th>
-                        <th scope="col">Time</th>
-                        <th scope="col">Event</th>
-                        <th scope="col">Of</th>
-                        <th scope="col">What</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {lines.map((line) => (
-                        <tr key={`${line.position ?? 'c'} ${line.config_position ?? ''}`}>
-                          <td className="mono faint">{line.position ?? `config ${line.config_position}`}</td>
-                          <td className="mono nowrap">{clockTime(line.event.time)}</td>
-                          <td>{line.event.type}</td>
-                          <td className="mono clip">{line.event.subject}</td>
-                          <td className="mono clip dim" dir="auto">
-                            {JSON.stringify(line.event.data)}
-                          </td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </Scroll>
+                <Table label="Audit log" columns={['Place', 'Time', 'Event', 'Of', 'What']}>
+                  {lines.map((line) => (
+                    <tr key={`${line.position ?? 'c'} ${line.config_position ?? ''}`}>
+                      <td className="mono faint">{line.position ?? `config ${line.config_position}`}</td>
+                      <td className="mono nowrap">{clockTime(line.event.time)}</td>
+                      <td>{line.event.type}</td>
+                      <td className="mono clip">{line.event.subject}</td>
+                      <td className="mono clip dim" dir="auto">
+                        {JSON.stringify(line.event.data)}
+                      </td>
+                    </tr>
+                  ))}
+                </Table>
               </>
             )
           }

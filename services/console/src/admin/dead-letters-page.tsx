@@ -5,6 +5,7 @@ import { request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Ago } from '../parts/time.tsx';
@@ -31,13 +32,9 @@ export function DeadLettersPage() {
   };
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Dead letters</h1>
-          <span className="dim">Events that a reader of the log could not read</span>
-        </div>
+      <PageHead title="Dead letters" about="Events that a reader of the log could not read">
         <CopyAs curl={curlOf(PATH)} errand={errandOf('dead-letters', 'list')} />
-      </div>
+      </PageHead>
       {error === undefined ? null : <Failure error={error} />}
       <section className="panel">
         <Read query={letters}>

@@ -5,6 +5,7 @@ import { ApiError, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure, Progress } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Ago, durationOf } from '../parts/time.tsx';
 
@@ -27,24 +28,18 @@ export function RebuildPage() {
   const data = rebuild.data ?? undefined;
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Rebuild</h1>
-          <span className="dim">The table behind lists and summaries, made again from the log</span>
-        </div>
-        <div className="row">
-          <CopyAs curl={curlOf(PATH)} errand={errandOf('projection', 'status')} />
-          {data && isRunning(data) ? (
-            <button type="button" className="btn danger" onClick={() => void act(`${PATH}/cancel`)}>
-              Cancel
-            </button>
-          ) : (
-            <button type="button" className="btn primary" onClick={() => void act(PATH)}>
-              Rebuild
-            </button>
-          )}
-        </div>
-      </div>
+      <PageHead title="Rebuild" about="The table behind lists and summaries, made again from the log">
+        <CopyAs curl={curlOf(PATH)} errand={errandOf('projection', 'status')} />
+        {data && isRunning(data) ? (
+          <button type="button" className="btn danger" onClick={() => void act(`${PATH}/cancel`)}>
+            Cancel
+          </button>
+        ) : (
+          <button type="button" className="btn primary" onClick={() => void act(PATH)}>
+            Rebuild
+          </button>
+        )}
+      </PageHead>
       {error === undefined ? null : <Failure error={error} />}
       <section className="panel">
         <Read query={rebuild}>

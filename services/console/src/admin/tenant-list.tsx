@@ -7,9 +7,10 @@ import { readTenants } from '../frame/tenant-picker.tsx';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
-import { Scroll } from '../parts/scroll.tsx';
 import { Mark } from '../parts/status.tsx';
+import { Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 
 export function TenantList() {
@@ -28,12 +29,9 @@ export function TenantList() {
   };
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Tenants</h1>
-        </div>
+      <PageHead title="Tenants">
         <CopyAs curl={curlOf('/admin/tenants')} errand={errandOf('tenants', 'list')} />
-      </div>
+      </PageHead>
       {error === undefined ? null : <Failure error={error} />}
       <section className="panel">
         <Read query={tenants}>
@@ -41,26 +39,11 @@ export function TenantList() {
             list.length === 0 ? (
               <Empty title="There is no tenant." command={errandOf('tenants', 'put', 'acme')} />
             ) : (
-              <Scroll label="Tenants">
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">Tenant</th>
-                      <th scope="col">State</th>
-                      <th scope="col">Limits</th>
-                      <th scope="col">Created</th>
-                      <th scope="col">
-                        <span className="sr">Pause</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {list.map((tenant) => (
-                      <TenantRow key={tenant.tenant_id} tenant={tenant} act={act} />
-                    ))}
-                  </tbody>
-                </table>
-              </Scroll>
+              <Table label="Tenants" columns={['Tenant', 'State', 'Limits', 'Created', { spoken: 'Pause' }]}>
+                {list.map((tenant) => (
+                  <TenantRow key={tenant.tenant_id} tenant={tenant} act={act} />
+                ))}
+              </Table>
             )
           }
         </Read>

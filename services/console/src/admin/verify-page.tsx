@@ -5,6 +5,7 @@ import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { JsonView } from '../parts/json-view.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Mark } from '../parts/status.tsx';
 import { durationOf } from '../parts/time.tsx';
 
@@ -13,25 +14,20 @@ export function VerifyPage() {
   const verify = useMutation({ mutationFn: () => request<VerifyReport>('/admin/verify') });
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Verify</h1>
-          <span className="dim">
-            Rows, deliveries, configuration and the log's own chain, compared with the log
-          </span>
-        </div>
-        <div className="row">
-          <CopyAs curl={curlOf('/admin/verify')} errand={errandOf('verify')} />
-          <button
-            type="button"
-            className="btn primary"
-            disabled={verify.isPending}
-            onClick={() => verify.mutate()}
-          >
-            Verify
-          </button>
-        </div>
-      </div>
+      <PageHead
+        title="Verify"
+        about="Rows, deliveries, configuration and the log's own chain, compared with the log"
+      >
+        <CopyAs curl={curlOf('/admin/verify')} errand={errandOf('verify')} />
+        <button
+          type="button"
+          className="btn primary"
+          disabled={verify.isPending}
+          onClick={() => verify.mutate()}
+        >
+          Verify
+        </button>
+      </PageHead>
       {verify.error ? <Failure error={verify.error} /> : null}
       <section className="panel">
         {verify.isPending ? (

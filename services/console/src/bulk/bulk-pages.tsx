@@ -6,9 +6,10 @@ import { pathTo, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs, CopyText } from '../parts/copy.tsx';
 import { Empty, Failure, Progress } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
-import { Scroll } from '../parts/scroll.tsx';
 import { Mark } from '../parts/status.tsx';
+import { numbers, Table } from '../parts/table.tsx';
 import { Ago, durationOf, useNow } from '../parts/time.tsx';
 
 const EVERY_MS = 1_000;
@@ -23,13 +24,9 @@ export function BulkList() {
   });
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Bulk actions</h1>
-          <span className="dim">Done by the server, for all jobs that matched when they began</span>
-        </div>
+      <PageHead title="Bulk actions" about="Done by the server, for all jobs that matched when they began">
         <CopyAs curl={curlOf(path)} errand={errandOf('bulk', 'list')} />
-      </div>
+      </PageHead>
       <section className="panel">
         <Read query={bulk}>
           {(list) =>
@@ -41,46 +38,28 @@ export function BulkList() {
                 Begin one at the list of jobs: narrow it, and take all that match.
               </Empty>
             ) : (
-              <Scroll label="Bulk actions">
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">State</th>
-                      <th scope="col">Bulk action</th>
-                      <th scope="col" className="num">
-                        Done
-                      </th>
-                      <th scope="col" className="num">
-                        Of
-                      </th>
-                      <th scope="col">Begun</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {list.map((each) => (
-                      <tr key={each.bulk_id}>
-                        <td>
-                          <BulkMark state={each.state} />
-                        </td>
-                        <td>
-                          <Link
-                            data-row
-                            to="/t/$tenant/bulk/$bulkId"
-                            params={{ tenant, bulkId: each.bulk_id }}
-                          >
-                            {each.action} <span className="mono dim">{each.bulk_id.slice(0, 8)}…</span>
-                          </Link>
-                        </td>
-                        <td className="num">{handledOf(each).toLocaleString()}</td>
-                        <td className="num">{each.counts.matched.toLocaleString()}</td>
-                        <td className="dim nowrap">
-                          <Ago at={each.created_at} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </Scroll>
+              <Table
+                label="Bulk actions"
+                columns={['State', 'Bulk action', numbers('Done'), numbers('Of'), 'Begun']}
+              >
+                {list.map((each) => (
+                  <tr key={each.bulk_id}>
+                    <td>
+                      <BulkMark state={each.state} />
+                    </td>
+                    <td>
+                      <Link data-row to="/t/$tenant/bulk/$bulkId" params={{ tenant, bulkId: each.bulk_id }}>
+                        {each.action} <span className="mono dim">{each.bulk_id.slice(0, 8)}…</span>
+                      </Link>
+                    </td>
+                    <td className="num">{handledOf(each).toLocaleString()}</td>
+                    <td className="num">{each.counts.matched.toLocaleString()}</td>
+                    <td className="dim nowrap">
+                      <Ago at={each.created_at} />
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )
           }
         </Read>

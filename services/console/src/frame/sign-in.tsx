@@ -30,6 +30,11 @@ export function SignIn() {
   return (
     <main className="signin">
       <h1>Errand</h1>
+      {isSecureContext ? null : (
+        <p className="note warn">
+          Over http browsers keep no session but on this machine. Open the console by https.
+        </p>
+      )}
       <form
         onSubmit={(event) => {
           event.preventDefault();

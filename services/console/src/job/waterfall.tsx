@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
 import type { Delivery, EventView } from '../api/answers.ts';
-import { Scroll } from '../parts/scroll.tsx';
+import { numbers, Table } from '../parts/table.tsx';
 import { clockTime, durationOf, useNow } from '../parts/time.tsx';
 import { type Span, spansOf } from './spans.ts';
 
@@ -98,29 +98,15 @@ function SpanRow({ span, left, width }: { span: Span; left: string; width: strin
 
 function SpanTable({ spans }: { spans: readonly Span[] }) {
   return (
-    <Scroll label="Timeline">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            <th scope="col">From</th>
-            <th scope="col" className="num">
-              Took
-            </th>
-            <th scope="col">Outcome</th>
-          </tr>
-        </thead>
-        <tbody>
-          {spans.map((span, index) => (
-            <tr key={`${index} ${span.name}`}>
-              <td>{span.name}</td>
-              <td className="mono">{clockTime(new Date(span.from).toISOString())}</td>
-              <td className="num">{span.kind === 'point' ? '' : durationOf(span.to - span.from)}</td>
-              <td className="dim">{span.note}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table label="Timeline" columns={['What', 'From', numbers('Took'), 'Outcome']}>
+      {spans.map((span, index) => (
+        <tr key={`${index} ${span.name}`}>
+          <td>{span.name}</td>
+          <td className="mono">{clockTime(new Date(span.from).toISOString())}</td>
+          <td className="num">{span.kind === 'point' ? '' : durationOf(span.to - span.from)}</td>
+          <td className="dim">{span.note}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

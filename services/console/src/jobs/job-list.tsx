@@ -9,6 +9,7 @@ import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { LiveMark } from '../parts/live-mark.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { BulkBar, type Selection } from './bulk-bar.tsx';
 import { Filters } from './filters.tsx';
@@ -45,18 +46,13 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
 
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Jobs</h1>
-        </div>
-        <div className="row">
-          <LiveMark liveness={liveness} />
-          <CopyAs curl={curlOf(path())} errand={errandOf('jobs', ...optionsOf(filter))} />
-          <Link className="btn primary" to="/t/$tenant/actions" params={{ tenant }}>
-            Run an action
-          </Link>
-        </div>
-      </div>
+      <PageHead title="Jobs">
+        <LiveMark liveness={liveness} />
+        <CopyAs curl={curlOf(path())} errand={errandOf('jobs', ...optionsOf(filter))} />
+        <Link className="btn primary" to="/t/$tenant/actions" params={{ tenant }}>
+          Run an action
+        </Link>
+      </PageHead>
       <Filters tenant={tenant} filter={filter} />
       {fresh > 0 ? (
         <button type="button" className="new" onClick={showFresh}>

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { Job } from '../api/answers.ts';
-import { Scroll } from '../parts/scroll.tsx';
 import { JobStatusMark } from '../parts/status.tsx';
+import { numbers, Table, wide, wideNumbers } from '../parts/table.tsx';
 import { Ago, durationOf, useNow } from '../parts/time.tsx';
 import type { Selection } from './bulk-bar.tsx';
 
@@ -17,89 +17,78 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
   const chosen = selection.kind === 'these' ? selection.ids : new Set<string>();
   const choose = (ids: ReadonlySet<string>) =>
     setSelection(ids.size === 0 ? { kind: 'none' } : { kind: 'these', ids });
+  const allBox = (
+    <input
+      type="checkbox"
+      aria-label="Select all jobs shown"
+      checked={isAll || (jobs.length > 0 && jobs.every((job) => chosen.has(job.job_id)))}
+      disabled={isAll}
+      onChange={(event) => choose(new Set(event.currentTarget.checked ? jobs.map((job) => job.job_id) : []))}
+    />
+  );
   return (
-    <Scroll label="Jobs">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">
-              <input
-                type="checkbox"
-                aria-label="Select all jobs shown"
-                checked={isAll || (jobs.length > 0 && jobs.every((job) => chosen.has(job.job_id)))}
-                disabled={isAll}
-                onChange={(event) =>
-                  choose(new Set(event.currentTarget.checked ? jobs.map((job) => job.job_id) : []))
-                }
-              />
-            </th>
-            <th scope="col">Status</th>
-            <th scope="col">Job</th>
-            <th scope="col">Action</th>
-            <th scope="col" className="hide-s">
-              Metadata
-            </th>
-            <th scope="col">Created</th>
-            <th scope="col" className="num">
-              Took
-            </th>
-            <th scope="col" className="num hide-s">
-              Attempts
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {jobs.map((job) => (
-            <tr key={job.job_id} className={isAll || chosen.has(job.job_id) ? 'sel' : undefined}>
-              <td>
-                <input
-                  type="checkbox"
-                  aria-label={`Select job ${job.job_id}`}
-                  checked={isAll || chosen.has(job.job_id)}
-                  disabled={isAll}
-                  onChange={(event) => {
-                    const ids = new Set(chosen);
-                    if (event.currentTarget.checked) ids.add(job.job_id);
-                    else ids.delete(job.job_id);
-                    choose(ids);
-                  }}
-                />
-              </td>
-              <td>
-                <JobStatusMark status={job.status} />
-              </td>
-              <td className="mono nowrap">
-                <Link
-                  data-row
-                  to="/t/$tenant/jobs/$jobId"
-                  params={{ tenant, jobId: job.job_id }}
-                  title={job.job_id}
-                >
-                  {job.job_id.slice(0, 8)}…{job.job_id.slice(-6)}
-                </Link>
-              </td>
-              <td>{job.action}</td>
-              <td className="clip dim hide-s" dir="auto">
-                {Object.entries(job.metadata)
-                  .map(([name, value]) => `${name} ${value}`)
-                  .join(' · ')}
-              </td>
-              <td className="dim nowrap">
-                <Ago at={job.created_at} />
-              </td>
-              <td className="num nowrap">
-                <Took job={job} />
-              </td>
-              <td className="num dim nowrap hide-s">
-                {job.attempt.number === 0
-                  ? '–'
-                  : `${job.attempt.number}${job.attempt.max ? ` / ${job.attempt.max}` : ''}`}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label="Jobs"
+      columns={[
+        { head: allBox },
+        'Status',
+        'Job',
+        'Action',
+        wide('Metadata'),
+        'Created',
+        numbers('Took'),
+        wideNumbers('Attempts'),
+      ]}
+    >
+      {jobs.map((job) => (
+        <tr key={job.job_id} className={isAll || chosen.has(job.job_id) ? 'sel' : undefined}>
+          <td>
+            <input
+              type="checkbox"
+              aria-label={`Select job ${job.job_id}`}
+              checked={isAll || chosen.has(job.job_id)}
+              disabled={isAll}
+              onChange={(event) => {
+                const ids = new Set(chosen);
+                if (event.currentTarget.checked) ids.add(job.job_id);
+                else ids.delete(job.job_id);
+                choose(ids);
+              }}
+            />
+          </td>
+          <td>
+            <JobStatusMark status={job.status} />
+          </td>
+          <td className="mono nowrap">
+            <Link
+              data-row
+              to="/t/$tenant/jobs/$jobId"
+              params={{ tenant, jobId: job.job_id }}
+              title={job.job_id}
+            >
+              {job.job_id.slice(0, 8)}…{job.job_id.slice(-6)}
+            </Link>
+          </td>
+          <td>{job.action}</td>
+          <td className="clip dim hide-s" dir="auto">
+            {Object.entries(job.metadata)
+              .map(([name, value]) => `${name} ${value}`)
+              .join(' · ')}
+          </td>
+          <td className="dim nowrap">
+            <Ago at={job.created_at} />
+          </td>
+          <td className="num nowrap">
+            <Took job={job} />
+          </td>
+          <td className="num dim nowrap hide-s">
+            {job.attempt.number === 0
+              ? '–'
+              : `${job.attempt.number}${job.attempt.max ? ` / ${job.attempt.max}` : ''}`}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -7,8 +7,9 @@ import { useSession } from '../frame/console-session.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs, CopyText } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
-import { Scroll } from '../parts/scroll.tsx';
+import { Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 import { KEY_SCOPES } from './scopes.ts';
 
@@ -24,12 +25,9 @@ export function KeysPage() {
   });
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Keys and limits</h1>
-        </div>
+      <PageHead title="Keys and limits">
         <CopyAs curl={curlOf(path)} errand={errandOf('tenants', 'show', tenant)} />
-      </div>
+      </PageHead>
       <section className="panel">
         <header>
           <h2>Limits</h2>
@@ -128,42 +126,27 @@ function Keys({ tenant }: { tenant: string }) {
           list.length === 0 ? (
             <Empty title="The tenant has no key." command={errandOf('keys', 'create', 'billing')} />
           ) : (
-            <Scroll label="Keys">
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">Key</th>
-                    <th scope="col">May</th>
-                    <th scope="col">Last used</th>
-                    <th scope="col">Ends</th>
-                    <th scope="col">
-                      <span className="sr">Revoke</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((key) => (
-                    <tr key={key.key_id}>
-                      <td>
-                        <bdi>{key.name}</bdi> <span className="mono faint">{key.key_id.slice(0, 8)}</span>
-                      </td>
-                      <td className="dim">{key.scopes?.join(', ') ?? 'all'}</td>
-                      <td className="dim nowrap">
-                        <Ago at={key.last_used_at} />
-                      </td>
-                      <td className="dim nowrap">
-                        <Ago at={key.expires_at} />
-                      </td>
-                      <td className="num">
-                        <button type="button" className="btn danger" onClick={() => revoke(key)}>
-                          Revoke<span className="sr"> {key.name}</span>
-                        </button>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </Scroll>
+            <Table label="Keys" columns={['Key', 'May', 'Last used', 'Ends', { spoken: 'Revoke' }]}>
+              {list.map((key) => (
+                <tr key={key.key_id}>
+                  <td>
+                    <bdi>{key.name}</bdi> <span className="mono faint">{key.key_id.slice(0, 8)}</span>
+                  </td>
+                  <td className="dim">{key.scopes?.join(', ') ?? 'all'}</td>
+                  <td className="dim nowrap">
+                    <Ago at={key.last_used_at} />
+                  </td>
+                  <td className="dim nowrap">
+                    <Ago at={key.expires_at} />
+                  </td>
+                  <td className="num">
+                    <button type="button" className="btn danger" onClick={() => revoke(key)}>
+                      Revoke<span className="sr"> {key.name}</span>
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )
         }
       </Read>

@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import type { Stats, StatsPoint } from '../api/answers.ts';
-import { Scroll } from '../parts/scroll.tsx';
+import { numbers, Table } from '../parts/table.tsx';
 import { durationOf } from '../parts/time.tsx';
 
 type Series = Stats['series'];
@@ -132,32 +132,18 @@ function ChartPanel<Name extends string>(props: {
       </header>
       <div className="body chart">
         {isTable ? (
-          <Scroll label={title} className="tall">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">From</th>
-                  {columns.map((name) => (
-                    <th scope="col" key={name} className="num">
-                      {name}
-                    </th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {series.map((point) => (
-                  <tr key={point.at}>
-                    <td>{timeOf(point.at)}</td>
-                    {columns.map((name) => (
-                      <td key={name} className="num">
-                        {cell(point, name)}
-                      </td>
-                    ))}
-                  </tr>
+          <Table label={title} className="tall" columns={['From', ...columns.map(numbers)]}>
+            {series.map((point) => (
+              <tr key={point.at}>
+                <td>{timeOf(point.at)}</td>
+                {columns.map((name) => (
+                  <td key={name} className="num">
+                    {cell(point, name)}
+                  </td>
                 ))}
-              </tbody>
-            </table>
-          </Scroll>
+              </tr>
+            ))}
+          </Table>
         ) : (
           <svg
             viewBox={`0 0 ${WIDTH} ${HEIGHT}`}

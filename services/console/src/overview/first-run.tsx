@@ -3,8 +3,8 @@ import { Link } from '@tanstack/react-router';
 import { actionsQuery } from '../actions/actions-query.ts';
 import { pathTo } from '../api/request.ts';
 import { curlOf } from '../parts/commands.ts';
-
 import { Empty } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 
 /** What a tenant without jobs sees: the way to its first run, and to its first webhook. */
@@ -12,14 +12,10 @@ export function FirstRun({ tenant }: { tenant: string }) {
   const actions = useQuery(actionsQuery(tenant));
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>No job yet</h1>
-          <span className="dim">
-            Three steps to one that ends at your own receiver. This page follows by itself.
-          </span>
-        </div>
-      </div>
+      <PageHead
+        title="No job yet"
+        about="Three steps to one that ends at your own receiver. This page follows by itself."
+      />
       <section className="panel">
         <header>
           <h2>1. Be told: add a webhook endpoint</h2>

@@ -5,8 +5,9 @@ import { pathTo, queryOf, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
-import { Scroll } from '../parts/scroll.tsx';
+import { numbers, Table } from '../parts/table.tsx';
 import { Ago, durationOf, useNow } from '../parts/time.tsx';
 import { EndingsChart, WaitsChart } from './charts.tsx';
 import { FirstRun } from './first-run.tsx';
@@ -39,11 +40,7 @@ export function Overview() {
   if (any.data?.jobs.length === 0) return <FirstRun tenant={tenant} />;
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Overview</h1>
-          <span className="dim">{action ?? 'All actions'}</span>
-        </div>
+      <PageHead title="Overview" about={action ?? 'All actions'}>
         <div className="row" role="group" aria-label="Range">
           {(Object.keys(RANGES) as Range[]).map((each) => (
             <button
@@ -60,7 +57,7 @@ export function Overview() {
           ))}
           <CopyAs curl={curlOf(path())} errand={errandOf('stats', ...(action ? ['--action', action] : []))} />
         </div>
-      </div>
+      </PageHead>
       <Read query={stats}>{(data) => <Figures stats={data} tenant={tenant} />}</Read>
     </>
   );
@@ -132,54 +129,39 @@ function Errors({ errors, tenant }: { errors: readonly ErrorGroup[]; tenant: str
       {errors.length === 0 ? (
         <Empty title="No job has failed in this time." />
       ) : (
-        <Scroll label="Errors">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Error</th>
-                <th scope="col">Action</th>
-                <th scope="col" className="num">
-                  Jobs
-                </th>
-                <th scope="col">First seen</th>
-                <th scope="col">Last seen</th>
-              </tr>
-            </thead>
-            <tbody>
-              {errors.map((error) => (
-                <tr key={`${error.action} ${error.code}`}>
-                  <td className="clip">
-                    <Link
-                      data-row
-                      className="mono link"
-                      to="/t/$tenant/jobs/$jobId"
-                      params={{ tenant, jobId: error.sample_job_id }}
-                    >
-                      {error.code}
-                    </Link>{' '}
-                    <span className="dim">{error.detail}</span>
-                  </td>
-                  <td>
-                    <Link
-                      to="/t/$tenant/jobs"
-                      params={{ tenant }}
-                      search={{ status: 'failed', action: error.action }}
-                    >
-                      {error.action}
-                    </Link>
-                  </td>
-                  <td className="num">{error.count.toLocaleString()}</td>
-                  <td className="dim nowrap">
-                    <Ago at={error.first_seen} />
-                  </td>
-                  <td className="dim nowrap">
-                    <Ago at={error.last_seen} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table label="Errors" columns={['Error', 'Action', numbers('Jobs'), 'First seen', 'Last seen']}>
+          {errors.map((error) => (
+            <tr key={`${error.action} ${error.code}`}>
+              <td className="clip">
+                <Link
+                  data-row
+                  className="mono link"
+                  to="/t/$tenant/jobs/$jobId"
+                  params={{ tenant, jobId: error.sample_job_id }}
+                >
+                  {error.code}
+                </Link>{' '}
+                <span className="dim">{error.detail}</span>
+              </td>
+              <td>
+                <Link
+                  to="/t/$tenant/jobs"
+                  params={{ tenant }}
+                  search={{ status: 'failed', action: error.action }}
+                >
+                  {error.action}
+                </Link>
+              </td>
+              <td className="num">{error.count.toLocaleString()}</td>
+              <td className="dim nowrap">
+                <Ago at={error.first_seen} />
+              </td>
+              <td className="dim nowrap">
+                <Ago at={error.last_seen} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </section>
   );

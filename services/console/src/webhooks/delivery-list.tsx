@@ -2,8 +2,8 @@ import { Link } from '@tanstack/react-router';
 import type { Delivery } from '../api/answers.ts';
 import { errandOf } from '../parts/commands.ts';
 import { Empty, Failure } from '../parts/feedback.tsx';
-import { Scroll } from '../parts/scroll.tsx';
 import { DeliveryMark } from '../parts/status.tsx';
+import { numbers, Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 
 interface ListProps {
@@ -21,59 +21,45 @@ export function DeliveryList({ tenant, deliveries, error, empty }: ListProps) {
       <Empty title={empty} command={errandOf('webhooks', 'create', '--url', 'https://example.org/hooks')} />
     );
   return (
-    <Scroll label="Deliveries">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Status</th>
-            <th scope="col">Delivery</th>
-            <th scope="col">To</th>
-            <th scope="col">Job</th>
-            <th scope="col" className="num">
-              Tries
-            </th>
-            <th scope="col">Next</th>
-            <th scope="col">Event</th>
-          </tr>
-        </thead>
-        <tbody>
-          {deliveries.map((delivery) => (
-            <tr key={delivery.delivery_id}>
-              <td>
-                <DeliveryMark status={delivery.status} />
-              </td>
-              <td className="nowrap">
-                <Link
-                  data-row
-                  to="/t/$tenant/deliveries/$deliveryId"
-                  params={{ tenant, deliveryId: delivery.delivery_id }}
-                >
-                  {delivery.type}
-                </Link>
-              </td>
-              <td className="clip mono" dir="auto">
-                {delivery.url ?? delivery.endpoint_id}
-              </td>
-              <td className="mono">
-                {delivery.job_id === null ? (
-                  '–'
-                ) : (
-                  <Link to="/t/$tenant/jobs/$jobId" params={{ tenant, jobId: delivery.job_id }}>
-                    {delivery.job_id.slice(0, 8)}…
-                  </Link>
-                )}
-              </td>
-              <td className="num">{delivery.attempts}</td>
-              <td className="dim nowrap">
-                <Ago at={delivery.next_attempt_at} />
-              </td>
-              <td className="dim nowrap">
-                <Ago at={delivery.created_at} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label="Deliveries"
+      columns={['Status', 'Delivery', 'To', 'Job', numbers('Tries'), 'Next', 'Event']}
+    >
+      {deliveries.map((delivery) => (
+        <tr key={delivery.delivery_id}>
+          <td>
+            <DeliveryMark status={delivery.status} />
+          </td>
+          <td className="nowrap">
+            <Link
+              data-row
+              to="/t/$tenant/deliveries/$deliveryId"
+              params={{ tenant, deliveryId: delivery.delivery_id }}
+            >
+              {delivery.type}
+            </Link>
+          </td>
+          <td className="clip mono" dir="auto">
+            {delivery.url ?? delivery.endpoint_id}
+          </td>
+          <td className="mono">
+            {delivery.job_id === null ? (
+              '–'
+            ) : (
+              <Link to="/t/$tenant/jobs/$jobId" params={{ tenant, jobId: delivery.job_id }}>
+                {delivery.job_id.slice(0, 8)}…
+              </Link>
+            )}
+          </td>
+          <td className="num">{delivery.attempts}</td>
+          <td className="dim nowrap">
+            <Ago at={delivery.next_attempt_at} />
+          </td>
+          <td className="dim nowrap">
+            <Ago at={delivery.created_at} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }

@@ -6,8 +6,9 @@ import { pathTo, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs, CopyText } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
+import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
-import { Scroll } from '../parts/scroll.tsx';
+import { numbers, Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 import { HealthMark } from './health-mark.tsx';
 
@@ -22,12 +23,9 @@ export function EndpointList() {
   });
   return (
     <>
-      <div className="head">
-        <div className="grow">
-          <h1>Webhooks</h1>
-        </div>
+      <PageHead title="Webhooks">
         <CopyAs curl={curlOf(path)} errand={errandOf('webhooks', 'list')} />
-      </div>
+      </PageHead>
       <section className="panel">
         <Read query={endpoints}>
           {(list) =>
@@ -39,52 +37,40 @@ export function EndpointList() {
                 An endpoint hears of the jobs of the tenant as they end.
               </Empty>
             ) : (
-              <Scroll label="Endpoints">
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">Health</th>
-                      <th scope="col">Endpoint</th>
-                      <th scope="col" className="num">
-                        Waiting
-                      </th>
-                      <th scope="col">Last success</th>
-                      <th scope="col">Last failure</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {list.map((endpoint) => (
-                      <tr key={endpoint.endpoint_id}>
-                        <td>
-                          <HealthMark endpoint={endpoint} />
-                        </td>
-                        <td>
-                          <Link
-                            data-row
-                            to="/t/$tenant/webhooks/$endpointId"
-                            params={{ tenant, endpointId: endpoint.endpoint_id }}
-                          >
-                            {endpoint.url}
-                          </Link>
-                          <div className="dim" dir="auto">
-                            {endpoint.description}
-                          </div>
-                        </td>
-                        <td className="num">
-                          {endpoint.health?.backlog.pending ?? '–'}
-                          {endpoint.health?.backlog.pending_is_capped ? '+' : ''}
-                        </td>
-                        <td className="dim nowrap">
-                          <Ago at={endpoint.health?.last_success_at} />
-                        </td>
-                        <td className="dim nowrap">
-                          <Ago at={endpoint.health?.last_failure_at} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </Scroll>
+              <Table
+                label="Endpoints"
+                columns={['Health', 'Endpoint', numbers('Waiting'), 'Last success', 'Last failure']}
+              >
+                {list.map((endpoint) => (
+                  <tr key={endpoint.endpoint_id}>
+                    <td>
+                      <HealthMark endpoint={endpoint} />
+                    </td>
+                    <td>
+                      <Link
+                        data-row
+                        to="/t/$tenant/webhooks/$endpointId"
+                        params={{ tenant, endpointId: endpoint.endpoint_id }}
+                      >
+                        {endpoint.url}
+                      </Link>
+                      <div className="dim" dir="auto">
+                        {endpoint.description}
+                      </div>
+                    </td>
+                    <td className="num">
+                      {endpoint.health?.backlog.pending ?? '–'}
+                      {endpoint.health?.backlog.pending_is_capped ? '+' : ''}
+                    </td>
+                    <td className="dim nowrap">
+                      <Ago at={endpoint.health?.last_success_at} />
+                    </td>
+                    <td className="dim nowrap">
+                      <Ago at={endpoint.health?.last_failure_at} />
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )
           }
         </Read>

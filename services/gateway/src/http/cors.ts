@@ -27,8 +27,8 @@ const METHODS = ['GET', 'POST', 'PATCH', 'DELETE'];
 const MAX_AGE_S = 600;
 
 /**
- * Lets pages of these origins call (the CORS protocol of the Fetch standard); `*` is any page. Cookies mean nothing here,
- * so a page can do only what its key can.
+ * Lets pages of these origins call (the CORS protocol of the Fetch standard); `*` is any page. A session's cookie does not
+ * count for them, so a page can do only what its key can.
  */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler<Env> {
   return cors({

@@ -49,7 +49,9 @@ test('a session ends by the clock, whatever the browser keeps', () => {
 test('a changed cookie opens nothing', () => {
   const { read, cookie } = begin('localhost');
   const [pair = ''] = cookie.split(';');
-  expect(read({ cookie: `${pair.slice(0, -1)}${pair.endsWith('A') ? 'B' : 'A'}` })).toBeUndefined();
+  // The last characters of base64 may differ and mean the same.
+  const changed = pair.replace(/.(?=.{40}$)/, (each) => (each === 'A' ? 'B' : 'A'));
+  expect(read({ cookie: changed })).toBeUndefined();
   expect(read({ cookie: pair.replace('errand_session', 'errand_other') })).toBeUndefined();
   expect(read({ cookie: `a=b; ${pair}; c=d` })).toBeDefined();
   expect(read({ cookie: `errand_session_80=junk; ${pair}` })).toBeDefined();

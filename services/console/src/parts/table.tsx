@@ -1,0 +1,57 @@
+import type { ReactNode } from 'react';
+import { Scroll } from './scroll.tsx';
+
+/** The head of a column; for screen readers only if it is `spoken`. */
+export type Column =
+  | string
+  | { readonly head: ReactNode; readonly className?: string }
+  | { readonly spoken: string };
+
+/** A list as a table, which scrolls by itself where it is wider than the page. `children`: its rows. */
+export function Table({
+  label,
+  columns,
+  className = '',
+  children,
+}: {
+  label: string;
+  columns: readonly Column[];
+  className?: string;
+  children: ReactNode;
+}) {
+  return (
+    <Scroll label={label} className={className}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map((column, index) => (
+              <Head key={index} column={column} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+function Head({ column }: { column: Column }) {
+  if (typeof column === 'string') return <th scope="col">{column}</th>;
+  if ('spoken' in column) {
+    return (
+      <th scope="col">
+        <span className="sr">{column.spoken}</span>
+      </th>
+    );
+  }
+  return (
+    <th scope="col" className={column.className}>
+      {column.head}
+    </th>
+  );
+}
+
+export const numbers = (head: ReactNode) => ({ head, className: 'num' });
+/** Left out on narrow screens. */
+export const wide = (head: ReactNode) => ({ head, className: 'hide-s' });
+export const wideNumbers = (head: ReactNode) => ({ head, className: 'num hide-s' });
