@@ -25,6 +25,9 @@ const NEVER_BY_CHANCE = [
   'abortBulkAction',
   'resumeBulkAction',
   'cancelProposalPdfGeneration',
+  // Only from the console's own page.
+  'beginSession',
+  'endSession',
 ];
 /** The tenant whose requests these are has to stay. */
 const DELETED_TENANT = 'another';
