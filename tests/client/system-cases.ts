@@ -293,8 +293,8 @@ const bulk: Cases = {
     for (let count = 0; count < 2; count++) {
       await errand.wait(await errand.run('refuse', {}, { metadata }));
     }
-    await until(async () => ((await collect(errand.jobs({ metadata }))).length === 2 ? true : undefined));
     const filter = { status: 'failed', metadata } as const;
+    await until(async () => ((await collect(errand.jobs(filter))).length === 2 ? true : undefined));
     assertEqual(await errand.bulk.count('retry', filter), 2);
     const started = await errand.bulk.start('retry', filter);
     assertEqual([started.action, started.state, started.counts.matched], ['retry', 'running', 2]);

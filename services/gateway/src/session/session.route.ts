@@ -109,6 +109,7 @@ export const endSession = defineRoute({
   id: 'endSession',
   tag: 'Service',
   summary: 'End the session of this browser',
+  description: 'On every gateway. Only the console ends one.',
   answers: { 204: { description: 'It is over, wherever its cookie is.' } },
   problems: ['forbidden', 'log_unavailable'],
   handle:
