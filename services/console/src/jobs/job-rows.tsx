@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { memo, useCallback, useRef } from 'react';
 import type { Job } from '../api/answers.ts';
 import { JobStatusMark } from '../parts/status.tsx';
 import { numbers, Table, wide, wideNumbers } from '../parts/table.tsx';
@@ -17,6 +18,14 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
   const chosen = selection.kind === 'these' ? selection.ids : new Set<string>();
   const choose = (ids: ReadonlySet<string>) =>
     setSelection(ids.size === 0 ? { kind: 'none' } : { kind: 'these', ids });
+  const latest = useRef({ chosen, choose });
+  latest.current = { chosen, choose };
+  const onChoose = useCallback((id: string, isChosen: boolean) => {
+    const ids = new Set(latest.current.chosen);
+    if (isChosen) ids.add(id);
+    else ids.delete(id);
+    latest.current.choose(ids);
+  }, []);
   const allBox = (
     <input
       type="checkbox"
@@ -41,56 +50,63 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
       ]}
     >
       {jobs.map((job) => (
-        <tr key={job.job_id} className={isAll || chosen.has(job.job_id) ? 'sel' : undefined}>
-          <td>
-            <input
-              type="checkbox"
-              aria-label={`Select job ${job.job_id}`}
-              checked={isAll || chosen.has(job.job_id)}
-              disabled={isAll}
-              onChange={(event) => {
-                const ids = new Set(chosen);
-                if (event.currentTarget.checked) ids.add(job.job_id);
-                else ids.delete(job.job_id);
-                choose(ids);
-              }}
-            />
-          </td>
-          <td>
-            <JobStatusMark status={job.status} />
-          </td>
-          <td className="mono nowrap">
-            <Link
-              data-row
-              to="/t/$tenant/jobs/$jobId"
-              params={{ tenant, jobId: job.job_id }}
-              title={job.job_id}
-            >
-              {job.job_id.slice(0, 8)}…{job.job_id.slice(-6)}
-            </Link>
-          </td>
-          <td>{job.action}</td>
-          <td className="clip dim hide-s" dir="auto">
-            {Object.entries(job.metadata)
-              .map(([name, value]) => `${name} ${value}`)
-              .join(' · ')}
-          </td>
-          <td className="dim nowrap">
-            <Ago at={job.created_at} />
-          </td>
-          <td className="num nowrap">
-            <Took job={job} />
-          </td>
-          <td className="num dim nowrap hide-s">
-            {job.attempt.number === 0
-              ? '–'
-              : `${job.attempt.number}${job.attempt.max ? ` / ${job.attempt.max}` : ''}`}
-          </td>
-        </tr>
+        <JobRow
+          key={job.job_id}
+          {...{ tenant, job, isAll, onChoose }}
+          isChosen={isAll || chosen.has(job.job_id)}
+        />
       ))}
     </Table>
   );
 }
+
+interface RowProps {
+  readonly tenant: string;
+  readonly job: Job;
+  readonly isAll: boolean;
+  readonly isChosen: boolean;
+  readonly onChoose: (id: string, isChosen: boolean) => void;
+}
+
+/** Drawn again only when its own job or selection changes, whatever else the list does. */
+const JobRow = memo(({ tenant, job, isAll, isChosen, onChoose }: RowProps) => (
+  <tr className={isChosen ? 'sel' : undefined}>
+    <td>
+      <input
+        type="checkbox"
+        aria-label={`Select job ${job.job_id}`}
+        checked={isChosen}
+        disabled={isAll}
+        onChange={(event) => onChoose(job.job_id, event.currentTarget.checked)}
+      />
+    </td>
+    <td>
+      <JobStatusMark status={job.status} />
+    </td>
+    <td className="mono nowrap">
+      <Link data-row to="/t/$tenant/jobs/$jobId" params={{ tenant, jobId: job.job_id }} title={job.job_id}>
+        {job.job_id.slice(0, 8)}…{job.job_id.slice(-6)}
+      </Link>
+    </td>
+    <td>{job.action}</td>
+    <td className="clip dim hide-s" dir="auto">
+      {Object.entries(job.metadata)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(' · ')}
+    </td>
+    <td className="dim nowrap">
+      <Ago at={job.created_at} />
+    </td>
+    <td className="num nowrap">
+      <Took job={job} />
+    </td>
+    <td className="num dim nowrap hide-s">
+      {job.attempt.number === 0
+        ? '–'
+        : `${job.attempt.number}${job.attempt.max ? ` / ${job.attempt.max}` : ''}`}
+    </td>
+  </tr>
+));
 
 function Took({ job }: { job: Job }) {
   const now = useNow();
