@@ -2,7 +2,6 @@
  * Takes the pictures of the console in docs, from a real run: `node tests/e2e/console-picture.ts`. It needs the servers of
  * the tests and a Chromium.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startReceiver, startTestNats, startTestPostgres, waitUntil } from '@errand/testkit';
 import { signInWith, startBrowser } from './browser.ts';
@@ -42,6 +41,7 @@ const page = await context.newPage();
 await signInWith(page, system.url, system.adminKey);
 await page.goto(`${system.url}/console/t/${TENANT}/jobs/${failed}`);
 await page.getByText('Webhook').first().waitFor();
-await sleep(1_500);
+await page.getByText('Final').waitFor();
+await page.getByText('(newest)').waitFor();
 await page.screenshot({ path: PICTURE });
 console.log(PICTURE);

@@ -153,6 +153,10 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const { page, caller, faults } = await tenantPage('in_bulk');
     const jobs = await Promise.all(Array.from({ length: 60 }, () => start(caller, 'refuse', {})));
     await start(caller, 'echo', {});
+    const failed = { action: 'retry', filter: { status: ['failed'] }, dry_run: true };
+    const counted = async () =>
+      (await caller.call('POST', '/v2/tenants/in_bulk/bulk-actions', failed)).body as { matched: number };
+    await waitUntil(async () => (await counted()).matched === jobs.length, { timeoutMs: 20_000 });
     await page.goto(console('/t/in_bulk/jobs?status=failed'));
     await page.getByRole('button', { name: 'Show more' }).waitFor();
     await page.getByRole('button', { name: /^All that match/ }).click();
@@ -171,6 +175,48 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const stats = await caller.call('GET', '/v2/tenants/in_bulk/stats');
     expect((stats.body as { totals: object }).totals).toMatchObject({ requested: 121 });
     expect(await faults()).toEqual([]);
+  });
+
+  test('a double click begins one bulk action, and a late count changes no question', async () => {
+    const { page, caller, faults } = await tenantPage('in_haste');
+    await Promise.all(Array.from({ length: 3 }, () => start(caller, 'refuse', {})));
+    await page.goto(console('/t/in_haste/jobs?action=refuse'));
+    await expect.poll(() => page.locator('tbody').getByText('Failed').count()).toBe(3);
+    await page.getByRole('button', { name: /^All that match/ }).click();
+    const held = Promise.withResolvers<void>();
+    await page.route('**/bulk-actions', async (route) => {
+      const { action, dry_run } = route.request().postDataJSON() ?? {};
+      if (action === 'cancel' && dry_run) await held.promise;
+      await route.continue();
+    });
+    await page.locator('.bulk').getByRole('button', { name: 'Cancel' }).click();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Retry', exact: true }).click();
+    await page.getByRole('button', { name: 'Retry 3' }).waitFor();
+    const late = page.waitForResponse((each) => each.request().postDataJSON()?.action === 'cancel');
+    held.resolve();
+    await late;
+    await page.getByRole('button', { name: 'Retry 3' }).dblclick();
+    await page.getByText('Done', { exact: true }).waitFor();
+    const { body } = await caller.call('GET', '/v2/tenants/in_haste/bulk-actions');
+    expect((body as { bulk_actions: { action: string }[] }).bulk_actions.map(({ action }) => action)).toEqual(
+      ['retry'],
+    );
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a job that is run again keeps metadata that lines could not hold', async () => {
+    const { page, caller } = await tenantPage('odd_names');
+    const metadata = { note: 'x\ncustomer=B', 'a=b': 'v' };
+    const jobId = await start(caller, 'echo', { _job: { metadata } });
+    await page.goto(console(`/t/odd_names/jobs/${jobId}`));
+    await page.getByText('Final').waitFor();
+    await page.getByRole('link', { name: 'Run again, edited' }).click();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText('retry of').waitFor();
+    const { body } = await caller.call('GET', '/v2/tenants/odd_names/jobs');
+    const [again] = (body as { jobs: { metadata: object }[] }).jobs;
+    expect(again?.metadata).toEqual(metadata);
   });
 
   test('the keyboard goes everywhere', async () => {

@@ -176,7 +176,11 @@ function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJo
         ) : null}
         {(tab === 'timeline' || tab === 'events') && live.events.length > 0 ? (
           <AsOf
-            {...{ tenant, action: job.action, jobId: job.job_id, events: live.events, at: asOf }}
+            tenant={tenant}
+            action={job.action}
+            jobId={job.job_id}
+            events={live.events}
+            at={asOf}
             onMove={(version) =>
               void navigate({
                 to: '/t/$tenant/jobs/$jobId',

@@ -33,7 +33,7 @@ export function Waterfall({
           Table
         </button>
       </div>
-      {isTable ? <SpanTable spans={spans} /> : <SpanChart {...{ spans, from, to }} />}
+      {isTable ? <SpanTable spans={spans} /> : <SpanChart spans={spans} from={from} to={to} />}
       {all.length > MOST ? (
         <p className="dim">
           The first {MOST} of {all.length.toLocaleString()} stretches.

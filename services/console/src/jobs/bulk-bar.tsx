@@ -57,7 +57,7 @@ export function BulkBar({ tenant, filter, selection, setSelection, shown, hasMor
           All that match{hasMore ? '' : ` (${shown})`}
         </button>
       )}
-      {selection.kind === 'none' ? null : <Deeds {...{ tenant, filter, selection }} />}
+      {selection.kind === 'none' ? null : <Deeds tenant={tenant} filter={filter} selection={selection} />}
     </div>
   );
 }

@@ -61,7 +61,10 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
       ) : null}
       <section className="panel">
         <BulkBar
-          {...{ tenant, filter, selection, setSelection }}
+          tenant={tenant}
+          filter={filter}
+          selection={selection}
+          setSelection={setSelection}
           shown={shown.length}
           hasMore={jobs.hasNextPage}
         />
@@ -72,7 +75,7 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
                 Jobs are kept for 7 days.
               </Empty>
             ) : (
-              <JobRows {...{ tenant, jobs: shown, selection, setSelection }} />
+              <JobRows tenant={tenant} jobs={shown} selection={selection} setSelection={setSelection} />
             )
           }
         </Read>

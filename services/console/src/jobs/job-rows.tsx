@@ -52,7 +52,10 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
       {jobs.map((job) => (
         <JobRow
           key={job.job_id}
-          {...{ tenant, job, isAll, onChoose }}
+          tenant={tenant}
+          job={job}
+          isAll={isAll}
+          onChoose={onChoose}
           isChosen={isAll || chosen.has(job.job_id)}
         />
       ))}

@@ -62,7 +62,16 @@ function Value({ value, depth, search }: { value: Json; depth: number; search: s
     : Object.entries(value as Record<string, Json>);
   const [open, close] = isList ? '[]' : '{}';
   if (entries.length === 0) return `${open}${close}`;
-  return <Group {...{ entries, isList, open: open ?? '', close: close ?? '', depth, search }} />;
+  return (
+    <Group
+      entries={entries}
+      isList={isList}
+      open={open ?? ''}
+      close={close ?? ''}
+      depth={depth}
+      search={search}
+    />
+  );
 }
 
 function Group(props: {

@@ -73,61 +73,45 @@ export const getBulkAction = defineRoute({
     },
 });
 
-/** It stops before the next job; asking again changes nothing. */
-export const abortBulkAction = defineRoute({
-  method: 'post',
-  path: `${BULK_ACTION}/abort`,
-  key: 'tenant',
-  // The one that its action needs.
-  scope: 'any',
-  query: 'none',
-  id: 'abortBulkAction',
-  tag: 'Bulk actions',
-  summary: 'Stop a bulk action',
-  description: 'It stops before the next job; what is under way still counts. It can be resumed.',
-  parameters: [parameters.tenantId, parameters.bulkId],
-  body: jsonBody(EmptyBody, { required: false }),
-  answers: { 200: json('It is stopped.', BulkView) },
-  problems: ['unknown_bulk_action', 'bulk_action_ended'],
-  handle:
-    ({ http, bulk }: HttpGroup & BulkGroup) =>
-    async (c, caller) => {
-      parseEmptyBody((await readOptionalJsonObject(c, http)).body);
-      const action = await readBulkAction(bulk.store, caller, c.req.param('bulk_id'));
-      assertMayAct(caller, action.action);
-      const nowMs = bulk.now();
-      const stored = await bulk.store.change(action, (each) => aborted(each, nowMs));
-      return answer(c, { status: 200, body: bulkView(unended(stored)) });
-    },
-});
+/** Asking again changes nothing. */
+const setAborted = (isAborted: boolean) =>
+  defineRoute({
+    method: 'post',
+    path: `${BULK_ACTION}/${isAborted ? 'abort' : 'resume'}`,
+    key: 'tenant',
+    // The one that its action needs.
+    scope: 'any',
+    query: 'none',
+    id: isAborted ? 'abortBulkAction' : 'resumeBulkAction',
+    tag: 'Bulk actions',
+    summary: isAborted ? 'Stop a bulk action' : 'Go on with a bulk action',
+    description: isAborted
+      ? 'It stops before the next job; what is under way still counts. It can be resumed.'
+      : 'One that was stopped goes on behind the jobs that had their turn.',
+    parameters: [parameters.tenantId, parameters.bulkId],
+    body: jsonBody(EmptyBody, { required: false }),
+    answers: { 200: json(isAborted ? 'It is stopped.' : 'It runs.', BulkView) },
+    problems: [
+      'unknown_bulk_action',
+      'bulk_action_ended',
+      ...(isAborted ? [] : (['too_many_bulk_actions'] as const)),
+    ],
+    handle:
+      ({ http, bulk }: HttpGroup & BulkGroup) =>
+      async (c, caller) => {
+        parseEmptyBody((await readOptionalJsonObject(c, http)).body);
+        const action = await readBulkAction(bulk.store, caller, c.req.param('bulk_id'));
+        assertMayAct(caller, action.action);
+        if (!isAborted && action.state === 'aborted') assertRoom(bulk, caller.tenantId);
+        const nowMs = bulk.now();
+        const change = isAborted ? (each: BulkAction) => aborted(each, nowMs) : resumed;
+        const stored = await bulk.store.change(action, change);
+        return answer(c, { status: 200, body: bulkView(unended(stored)) });
+      },
+  });
 
-/** It goes on behind the jobs that had their turn. */
-export const resumeBulkAction = defineRoute({
-  method: 'post',
-  path: `${BULK_ACTION}/resume`,
-  key: 'tenant',
-  // The one that its action needs.
-  scope: 'any',
-  query: 'none',
-  id: 'resumeBulkAction',
-  tag: 'Bulk actions',
-  summary: 'Go on with a bulk action',
-  description: 'One that was stopped goes on behind the jobs that had their turn.',
-  parameters: [parameters.tenantId, parameters.bulkId],
-  body: jsonBody(EmptyBody, { required: false }),
-  answers: { 200: json('It runs.', BulkView) },
-  problems: ['unknown_bulk_action', 'bulk_action_ended', 'too_many_bulk_actions'],
-  handle:
-    ({ http, bulk }: HttpGroup & BulkGroup) =>
-    async (c, caller) => {
-      parseEmptyBody((await readOptionalJsonObject(c, http)).body);
-      const action = await readBulkAction(bulk.store, caller, c.req.param('bulk_id'));
-      assertMayAct(caller, action.action);
-      if (action.state === 'aborted') assertRoom(bulk, caller.tenantId);
-      const stored = await bulk.store.change(action, resumed);
-      return answer(c, { status: 200, body: bulkView(unended(stored)) });
-    },
-});
+export const abortBulkAction = setAborted(true);
+export const resumeBulkAction = setAborted(false);
 
 /** @throws Refusal unknown_bulk_action, bulk_action_ended */
 function unended(action: BulkAction | undefined): BulkAction {
