@@ -49,8 +49,9 @@ export default defineConfig({
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
           expect: PATIENT,
-          // Two whole systems beside each other: most of what they do is to wait.
-          maxWorkers: 2,
+          // Whole systems beside each other: half of what they do is to wait.
+          maxWorkers: 3,
+          maxConcurrency: 4,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { RULES } from '../conformance/rules.ts';
 import { type RuleOutcome, runConformance } from '../conformance/run-conformance.ts';
 
+/* Each run has servers of its own, and waits for most of its time: several go on at once. */
+
 const ALL_KEPT = RULES.map(({ id }) => `${id} kept`);
 const WHOLE_MS = 300_000;
 /** Short, since tests wait in vain for what a broken executor never does. */
@@ -18,11 +20,11 @@ const PYTHON = `exec python3 -B '${fileURLToPath(PYTHON_FILE)}'`;
 const BROKEN_FILE = new URL('../conformance/broken_executor.py', import.meta.url);
 const BROKEN = `exec python3 -B '${fileURLToPath(BROKEN_FILE)}'`;
 
-test('the executor service keeps every rule of the protocol', { timeout: WHOLE_MS }, async () => {
+test.concurrent('the executor service keeps every rule of the protocol', { timeout: WHOLE_MS }, async () => {
   expect(standings(await runConformance({ executor: { command: OWN } }))).toEqual(ALL_KEPT);
 });
 
-test('an executor of the Python standard library keeps every rule', { timeout: WHOLE_MS }, async () => {
+test.concurrent('an executor of the Python standard library keeps every rule', { timeout: WHOLE_MS }, async () => {
   expect(standings(await runConformance({ executor: { command: PYTHON } }))).toEqual(ALL_KEPT);
 });
 
@@ -52,7 +54,7 @@ const BREAKS = [
   },
 ];
 
-test.each(BREAKS)('an executor broken by "$how" breaks $broken', async ({ how, broken, kept }) => {
+test.concurrent.each(BREAKS)('an executor broken by "$how" breaks $broken', async ({ how, broken, kept }) => {
   const outcomes = await runConformance({
     executor: { command: `CONFORMANCE_BREAK=${how} ${BROKEN}` },
     only: [...broken, kept],
