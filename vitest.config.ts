@@ -49,8 +49,8 @@ export default defineConfig({
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
           expect: PATIENT,
-          // Whole systems beside each other: half of what they do is to wait.
-          maxWorkers: 3,
+          // Two whole systems beside each other: most of what they do is to wait. With three all are slower.
+          maxWorkers: 2,
           maxConcurrency: 4,
           testTimeout: 120_000,
           hookTimeout: 180_000,

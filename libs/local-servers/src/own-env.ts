@@ -1,6 +1,7 @@
 /** Which nats-server to start; and the Node variables that actions may need and that keep no process from working. */
 const KEPT = new Set([
   'NATS_SERVER_BIN',
+  'NODE_COMPILE_CACHE',
   'NODE_ENV',
   'NODE_EXTRA_CA_CERTS',
   'NODE_TLS_REJECT_UNAUTHORIZED',
