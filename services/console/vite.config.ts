@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vite';
 
 /** Preact stands in for React, at less than half the size. */
@@ -20,6 +21,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rollupOptions: {
+      input: ['index.html', 'portal.html'].map((page) => join(import.meta.dirname, page)),
       // Libraries mark modules as for browsers; all of these are.
       onwarn: (warning, warn) => warning.code === 'MODULE_LEVEL_DIRECTIVE' || warn(warning),
     },

@@ -115,6 +115,7 @@ export {
   uuidV7Floor,
   uuidV7TimeMs,
 } from './ids.ts';
+export { PORTAL_SESSION_MAX_S, PORTAL_THEMES, PortalSession, PortalSessionId } from './portal-session.ts';
 export {
   ApiKey,
   IdempotencyRecord,

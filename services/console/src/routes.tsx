@@ -4,44 +4,18 @@ import {
   createRouter,
   lazyRouteComponent,
   Navigate,
-  notFound,
-  type RouteComponent,
 } from '@tanstack/react-router';
 import { useSession } from './frame/console-session.ts';
 import { Frame } from './frame/frame.tsx';
 import { SignIn } from './frame/sign-in.tsx';
 import { readJobFilter } from './jobs/job-filter.ts';
-import { Empty, Failure } from './parts/feedback.tsx';
-import { UUID } from './parts/uuid.ts';
-
-/*
- * Every view is a URL. Parameters that are no filters of a list are kept only if they are text: whoever makes a link must
- * not be able to hand a view anything else.
- */
+import { Fault, NotFound, pagesBelow, ROUTING } from './parts/pages.tsx';
 
 const root = createRootRoute({
   component: Frame,
   notFoundComponent: NotFound,
   errorComponent: Fault,
 });
-
-function Fault({ error }: { error: unknown }) {
-  return (
-    <>
-      <h1>This page cannot be shown</h1>
-      <Failure error={error} />
-    </>
-  );
-}
-
-function NotFound() {
-  return (
-    <>
-      <h1>Not found</h1>
-      <Empty title="There is no such page." />
-    </>
-  );
-}
 
 const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignIn });
 const home = createRoute({ getParentRoute: () => root, path: '/', component: Home });
@@ -57,41 +31,7 @@ function Home() {
   );
 }
 
-/** What the parameters of paths may be; anything else is no page, whoever made the link. */
-const PARAMETERS: Readonly<Record<string, RegExp>> = {
-  tenant: /^[\w-]{1,64}$/,
-  name: /^[a-z][a-z0-9_]{0,63}$/,
-  jobId: UUID,
-  bulkId: UUID,
-  endpointId: /^[\w-]{1,100}$/,
-  deliveryId: /^[\da-f-]{36}\.[\w-]{1,100}$/,
-};
-
-function assertFit(params: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(params)) if (!PARAMETERS[name]?.test(value)) throw notFound();
-}
-
-function page<const Path extends string>(path: Path, component: RouteComponent, validateSearch = readTexts) {
-  return createRoute({
-    getParentRoute: () => root,
-    path,
-    component,
-    validateSearch,
-    beforeLoad: ({ params }) => assertFit(params),
-    // Beside the navigation, which goes on working.
-    errorComponent: Fault,
-    notFoundComponent: NotFound,
-  });
-}
-
-function readTexts(search: Record<string, unknown>): Record<string, string | number> {
-  const texts = Object.entries(search).filter(
-    (entry): entry is [string, string | number] =>
-      typeof entry[1] === 'string' || typeof entry[1] === 'number',
-  );
-  return Object.fromEntries(texts);
-}
-
+const page = pagesBelow(root);
 const overview = () => import('./overview/overview.tsx');
 const jobs = () => import('./jobs/job-list.tsx');
 const job = () => import('./job/job-page.tsx');
@@ -124,20 +64,7 @@ const tree = root.addChildren([
   page('/admin/dead-letters', lazyRouteComponent(admin, 'DeadLettersPage')),
 ]);
 
-export const router = createRouter({
-  routeTree: tree,
-  basepath: '/console',
-  // Filters are read by people too: plain parameters, all of them text.
-  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
-  stringifySearch: (search) => {
-    const entries = Object.entries(search).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)]],
-    );
-    return entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`;
-  },
-  defaultPreload: 'intent',
-  scrollRestoration: true,
-});
+export const router = createRouter({ ...ROUTING, routeTree: tree, basepath: '/console' });
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -50,6 +50,7 @@ function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hon
     sessions: deps.sessions,
     keys: createLookup(keys),
     tenants,
+    portals: deps.portals.lookup,
     requests: deps.keyRequests,
     onUse: deps.keyUses.used,
     now: deps.now,
@@ -74,7 +75,7 @@ function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hon
   // CORS costs every request: it is mounted only where origins are configured.
   if (config.corsOrigins.length > 0) app.use('/v2/*', allowOrigins(config.corsOrigins));
   mountRoutes(app, others, mounted);
-  mountConsole(app);
+  mountConsole(app, deps.portals.lookup);
   mountActionRoutes(app, actionRoutes, mounted);
   return { app, groups, reads };
 }

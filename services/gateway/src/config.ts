@@ -213,6 +213,14 @@ export const settings = {
     min: 50,
     max: 300_000,
   }),
+  portalSessionsPerTenant: integer({
+    env: 'ERRAND_PORTAL_SESSIONS_PER_TENANT',
+    description: 'Portal sessions of a tenant that have not ended; more are refused with 409',
+    unit: 'sessions',
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+  }),
   bulkActionsPerTenant: integer({
     env: 'ERRAND_BULK_ACTIONS_PER_TENANT',
     description: 'Bulk actions of a tenant that run at a time; more are refused with 409',

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { payloadLifeMs, type Tenant } from '@errand/contracts';
 import { createLimiter } from '@errand/runtime';
 import type { ActionsGroup, CatalogueEntry } from './actions/action-catalogue.ts';
@@ -16,6 +17,7 @@ import { createJobWatch } from './jobs/job-watch.ts';
 import type { JobsGroup } from './jobs/jobs-group.ts';
 import { createStatusRate } from './jobs/status-rate.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
+import type { PortalGroup } from './portal/portal-group.ts';
 import { createIdempotency } from './runs/idempotency.ts';
 import { createRunLimits } from './runs/run-limits.ts';
 import { createRunTurns } from './runs/run-turns.ts';
@@ -46,6 +48,7 @@ export interface Groups
     AdminGroup,
     KeysGroup,
     SessionGroup,
+    PortalGroup,
     ServiceGroup {}
 
 interface Parts extends AppDeps {
@@ -69,6 +72,7 @@ export function createGroups(parts: Parts): Groups {
     admin: adminOf(parts),
     keys: parts.tokens,
     session: sessionOf(parts),
+    portal: portalOf(parts),
     service: { ops, catalogue, describe },
   };
 }
@@ -169,8 +173,14 @@ function webhooksOf(parts: Parts): WebhooksGroup['webhooks'] {
   };
 }
 
-function sessionOf({ sessions, signInCodes, tokens, whoIs, now }: Parts): SessionGroup['session'] {
-  return { sessions, codes: signInCodes, tokens, whoIs, now };
+function sessionOf({ config, sessions, codes, tokens, whoIs, now }: Parts): SessionGroup['session'] {
+  const codesOf = `admin ${hash('sha256', config.adminKey, 'hex')}`;
+  return { sessions, codes, codesOf, tokens, whoIs, now };
+}
+
+function portalOf({ config, portals, codes, tokens, now }: Parts): PortalGroup['portal'] {
+  const { makeChild } = tokens;
+  return { sessions: portals, codes, makeChild, perTenant: config.portalSessionsPerTenant, now };
 }
 
 function adminOf(parts: Parts): AdminGroup['admin'] {

@@ -28,6 +28,9 @@ import { getJob, getStatus } from './jobs/get-job.route.ts';
 import { downloadResult } from './jobs/get-result.route.ts';
 import { listJobEvents } from './jobs/history/get-events.route.ts';
 import { listJobs } from './jobs/list/list-jobs.route.ts';
+import { createPortalSession } from './portal/create-portal-session.route.ts';
+import { openPortal } from './portal/open-portal.route.ts';
+import { listPortalSessions, revokePortalSession } from './portal/portal-sessions.route.ts';
 import { runBatch } from './runs/batch/run-batch.route.ts';
 import { getLimits } from './runs/get-limits.route.ts';
 import { retryJob } from './runs/retry.route.ts';
@@ -106,6 +109,10 @@ export const routes = [
   resumeTenant,
   getLimits,
   createChildToken,
+  createPortalSession,
+  listPortalSessions,
+  revokePortalSession,
+  openPortal,
   createKey,
   listKeys,
   rotateKey,

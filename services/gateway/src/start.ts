@@ -29,8 +29,9 @@ import { measureConnections } from './load/key-usage.ts';
 import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
+import { openPortalSessions } from './portal/portal-sessions.ts';
+import { createOneTimeCodes } from './session/one-time-codes.ts';
 import { createSessions } from './session/session-cookie.ts';
-import { createSignInCodes } from './session/sign-in-codes.ts';
 import { SpentToken } from './session/spent-token.ts';
 import { createStatsTables } from './stats/stats-rows.ts';
 import { createDeliveryLog } from './webhooks/deliveries/delivery-rows.ts';
@@ -135,9 +136,10 @@ export async function startGateway(
   resources.defer(() => settling);
   const box = createSecretBox(config.secretKey);
   const tokens = createTokens({ adminKey: config.adminKey, box });
-  const spent = await bus.buckets.watch(BUCKETS.spentTokens, SpentToken);
+  // What goes on of a session ends with it, on every gateway.
+  const spent = await bus.buckets.watch(BUCKETS.spentTokens, SpentToken, keyRequests.end);
   resources.defer(() => spent.close());
-  const ofPeople = { adminKey: config.adminKey, box, spent, now: logNow };
+  const portals = resources.use(await openPortalSessions(bus, { now: logNow, onRevoked: keyRequests.end }));
   const bulkStore = resources.use(await openBulkStore(bus));
   const bulkJobs = createBulkJobs(db, log);
   const endings = createEndingsTable(db, log);
@@ -153,8 +155,9 @@ export async function startGateway(
     keyRequests,
     keyUses: createKeyUses(await bus.buckets.open(BUCKETS.keyUses, KeyUse), logNow),
     tokens,
-    sessions: createSessions(ofPeople),
-    signInCodes: createSignInCodes(ofPeople),
+    sessions: createSessions({ adminKey: config.adminKey, box, spent, now: logNow }),
+    codes: createOneTimeCodes({ box, spent, now: logNow }),
+    portals,
     now: logNow,
     stopping,
     idempotencyRecords: await bus.buckets.open(BUCKETS.idempotency, IdempotencyRecord),

@@ -79,27 +79,30 @@ test('a key that was still being made when its tenant was closed is removed too'
   expect(await keys.get('0late2')).toBeUndefined();
 });
 
-test('bulk actions are gone with their tenant, and those of others stay', async () => {
-  await makeTenant('bulky');
-  const put = (key: string) => connectionOf(bus).request(`$KV.bulk_actions.${key}`, '{}');
-  await put('bulky.1');
-  await put('bulky-too.1');
-  await bus.commands.askProjection('delete_tenant', { tenant_id: 'bulky', actor: 'admin' });
-  await put('bulky.2');
-  await waitUntil(() => isOver('bulky'), { timeoutMs: 20_000 });
-  const subject = async (key: string) =>
-    (
-      await connectionOf(bus).request(
-        '$JS.API.STREAM.MSG.GET.KV_bulk_actions',
-        JSON.stringify({ last_by_subj: `$KV.bulk_actions.${key}` }),
-      )
-    ).json<{ message?: { subject: string } }>().message?.subject;
-  expect(await Promise.all(['bulky.1', 'bulky.2', 'bulky-too.1'].map(subject))).toEqual([
-    undefined,
-    undefined,
-    '$KV.bulk_actions.bulky-too.1',
-  ]);
-});
+test.each(['bulk_actions', 'portal_sessions'])(
+  '%s are gone with their tenant, and those of others stay',
+  async (bucket) => {
+    await makeTenant('bulky');
+    const put = (key: string) => connectionOf(bus).request(`$KV.${bucket}.${key}`, '{}');
+    await put('bulky.1');
+    await put('bulky-too.1');
+    await bus.commands.askProjection('delete_tenant', { tenant_id: 'bulky', actor: 'admin' });
+    await put('bulky.2');
+    await waitUntil(() => isOver('bulky'), { timeoutMs: 20_000 });
+    const subject = async (key: string) =>
+      (
+        await connectionOf(bus).request(
+          `$JS.API.STREAM.MSG.GET.KV_${bucket}`,
+          JSON.stringify({ last_by_subj: `$KV.${bucket}.${key}` }),
+        )
+      ).json<{ message?: { subject: string } }>().message?.subject;
+    expect(await Promise.all(['bulky.1', 'bulky.2', 'bulky-too.1'].map(subject))).toEqual([
+      undefined,
+      undefined,
+      `$KV.${bucket}.bulky-too.1`,
+    ]);
+  },
+);
 
 test('a tenant that was made anew is not deleted by a deletion that had ended but for its note', async () => {
   const { tenants, keys } = await makeTenant('again');

@@ -71,7 +71,8 @@ export async function watch<T>(
   schema: ValueSchema<T>,
   onChange: (key: string, value: T | undefined, storedMs: number) => void,
 ): Promise<Watch<T>> {
-  const known = new Map<string, T>();
+  /** In the order in which they were stored. */
+  const known = new Map<string, { value: T; storedMs: number }>();
   const loaded = Promise.withResolvers<void>();
   const status = await kv.status();
   // What was stored before the watch began is in its first load, even if its newest revision has been purged since.
@@ -82,9 +83,12 @@ export async function watch<T>(
   const follow = (async () => {
     for await (const change of changes) {
       const value = readValue(schema, change);
-      if (value === undefined) known.delete(change.key);
-      else known.set(change.key, value);
-      onChange(change.key, value, change.created.getTime());
+      const storedMs = change.created.getTime();
+      known.delete(change.key);
+      if (value !== undefined) known.set(change.key, { value, storedMs });
+      // The server removes what has expired without a word.
+      if (status.ttl > 0) forgetExpired(known, storedMs - status.ttl);
+      onChange(change.key, value, storedMs);
       revisions.reached(change.revision);
       if (--toLoad <= 0 || change.isUpdate || change.delta === 0) loaded.resolve();
     }
@@ -93,14 +97,23 @@ export async function watch<T>(
   follow.then(() => loaded.resolve(), loaded.reject);
   await loaded.promise;
   return {
-    peek: (key) => known.get(key),
-    entries: () => known.entries(),
+    peek: (key) => known.get(key)?.value,
+    *entries() {
+      for (const [key, { value }] of known) yield [key, value];
+    },
     async caughtUp() {
       const { streamInfo } = await answered(kv.status());
       await answered(revisions.reaches(streamInfo.state.last_seq, CATCH_UP_MS));
     },
     close: () => changes.stop(),
   };
+}
+
+function forgetExpired(known: Map<string, { storedMs: number }>, untilMs: number): void {
+  for (const [key, { storedMs }] of known) {
+    if (storedMs > untilMs) return;
+    known.delete(key);
+  }
 }
 
 function bucketOf<T>(kv: KV, schema: ValueSchema<T>): Bucket<T> {

@@ -37,8 +37,8 @@ export interface TenantForgetter {
   /** Stored inputs and results. */
   purgePayloads(tenantId: string): Promise<number>;
   purgeDeadLetters(tenantId: string): Promise<number>;
-  /** What it wanted done to many of its jobs. */
-  purgeBulkActions(tenantId: string): Promise<number>;
+  /** Its bulk actions and portal sessions. */
+  purgeEntries(tenantId: string): Promise<number>;
   /** Whether the audit log has all that the log got so far. */
   isAudited(version: number): Promise<boolean>;
   /** Recorded changes of its keys and endpoints, and the marks that they were deleted. */
@@ -154,8 +154,13 @@ export function createTenantForgetter(
       }
       return purged;
     },
-    purgeBulkActions: (tenantId) =>
-      purge(`KV_${BUCKETS.bulkActions}`, `$KV.${BUCKETS.bulkActions}.${TenantId.parse(tenantId)}.>`),
+    async purgeEntries(tenantId) {
+      let purged = 0;
+      for (const bucket of [BUCKETS.bulkActions, BUCKETS.portalSessions]) {
+        purged += await purge(`KV_${bucket}`, `$KV.${bucket}.${TenantId.parse(tenantId)}.>`);
+      }
+      return purged;
+    },
     async isAudited(version) {
       if (version === 0) return true;
       if ((await audit.version()) >= version) return true;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { JobEventType } from '../events/events.ts';
 import { ENDING_TYPES } from '../events/job-endings.ts';
 import { SUMMARY_RETENTION_DAYS } from '../http/job-summary.ts';
+import { PORTAL_SESSION_MAX_S } from '../portal-session.ts';
 import {
   ALL_CONFIG,
   ALL_DEAD_LETTERS,
@@ -253,6 +254,8 @@ export const BUCKETS = {
   positions: 'positions',
   /** Id of a sign-in code that was used, or of a session that was ended → nothing. */
   spentTokens: 'spent_tokens',
+  /** `<tenant_id>.<uuid>` → PortalSession. */
+  portalSessions: 'portal_sessions',
   /** Name of a service → nothing: written to see whether writes succeed. */
   probes: 'probes',
 } as const;
@@ -278,4 +281,5 @@ export const BUCKET_TTL_MS: Partial<Record<BucketName, number>> = {
   bulk_actions: BULK_ACTION_DAYS * 86_400_000,
   executors: EXECUTOR_ALIVE_MS,
   spent_tokens: SIGN_IN_CODE_MAX_S * 1_000,
+  portal_sessions: PORTAL_SESSION_MAX_S * 1_000,
 };

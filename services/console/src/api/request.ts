@@ -38,6 +38,18 @@ function segmentOf(value: string): string {
   return encodeURIComponent(value);
 }
 
+let bearer: string | undefined;
+
+/** From then on requests carry this token, which is kept in the page's memory alone, in place of the session's cookie. */
+export function carryToken(token: string): void {
+  bearer = token;
+}
+
+/** What every request carries. */
+export function ownHeaders(): Record<string, string> {
+  return { 'errand-console': '1', ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }) };
+}
+
 interface Sent {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly body?: unknown;
@@ -49,7 +61,7 @@ interface Sent {
 export const signedOut = new EventTarget();
 
 /**
- * Asks the API with the session's cookie. Numbers in the answer that JavaScript cannot hold are ExactNumber.
+ * Asks the API as the session. Numbers in the answer that JavaScript cannot hold are ExactNumber.
  * @throws ApiError
  */
 export async function request<T>(path: string, sent: Sent = {}): Promise<T> {
@@ -58,15 +70,21 @@ export async function request<T>(path: string, sent: Sent = {}): Promise<T> {
 }
 
 /** The same, as it was sent. */
-export async function requestText(
-  path: string,
-  { method = 'GET', body, headers, signal }: Sent = {},
-): Promise<string> {
+export async function requestText(path: string, sent: Sent = {}): Promise<string> {
+  return (await send(path, sent)).text();
+}
+
+/** A file. */
+export async function requestFile(path: string): Promise<Blob> {
+  return (await send(path, {})).blob();
+}
+
+async function send(path: string, { method = 'GET', body, headers, signal }: Sent): Promise<Response> {
   assertPlain(path);
   const response = await fetch(path, {
     method,
     headers: {
-      'errand-console': '1',
+      ...ownHeaders(),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...headers,
     },
@@ -76,9 +94,8 @@ export async function requestText(
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError({ code: 'connection', status: 0, detail: 'The gateway does not answer.' });
   });
-  const text = await response.text();
-  if (response.ok) return text;
-  const error = errorOf(response, text);
+  if (response.ok) return response;
+  const error = errorOf(response, await response.text());
   if (response.status === 401 && !path.startsWith('/session'))
     signedOut.dispatchEvent(new Event('signedout'));
   throw error;

@@ -1,4 +1,6 @@
+import { EventSource, type FetchLike } from 'eventsource';
 import { useEffect, useRef, useState } from 'react';
+import { ownHeaders } from './request.ts';
 
 /** How a view learns of changes. */
 export type Liveness = 'live' | 'connecting' | 'polling' | 'over';
@@ -20,9 +22,14 @@ interface Follow {
   readonly isLast?: (event: StreamedEvent) => boolean;
 }
 
-const POLL_MS = 5_000;
+/** How often a view asks that cannot follow. */
+export const POLL_MS = 5_000;
 const RETRY_MS = 10_000;
 const FAILURES = 2;
+
+/** Unlike a browser's own, streams carry what requests do. */
+const asSession: FetchLike = (url, init) =>
+  fetch(url, { ...init, headers: { ...init.headers, ...ownHeaders() } });
 
 /**
  * Follows server-sent events while the page is visible: browsers open six connections to a server, so hidden tabs keep
@@ -86,7 +93,8 @@ function follow(
     close();
     if (isOver || document.visibilityState !== 'visible') return;
     const separator = url.includes('?') ? '&' : '?';
-    const own = new EventSource(seen === undefined ? url : `${url}${separator}after=${seen}`);
+    const from = new URL(seen === undefined ? url : `${url}${separator}after=${seen}`, location.origin);
+    const own = new EventSource(from, { fetch: asSession });
     source = own;
     own.onopen = () => {
       failures = 0;

@@ -1,6 +1,7 @@
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { isExact } from '../api/exact-json.ts';
+import { RightsOf, rightsOf } from '../parts/rights.tsx';
 import { UUID } from '../parts/uuid.ts';
 import { useSession, useSignOut } from './console-session.ts';
 import { Shortcuts } from './shortcuts.tsx';
@@ -88,7 +89,9 @@ export function Frame() {
               This browser rounds numbers beyond 2^53; a newer one shows them as they are.
             </p>
           )}
-          <Outlet />
+          <RightsOf value={rightsOf(session.scopes, false)}>
+            <Outlet />
+          </RightsOf>
         </main>
       </div>
     </div>

@@ -6,6 +6,7 @@ import { pathTo, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Failure } from '../parts/feedback.tsx';
+import { useRights } from '../parts/rights.tsx';
 import { hasEnded } from './use-job.ts';
 
 /** What may be done about a job. */
@@ -14,6 +15,7 @@ export function JobDeeds({ tenant, job }: { tenant: string; job: Job }) {
   const navigate = useNavigate();
   const [error, setError] = useState<unknown>();
   const [isBusy, setBusy] = useState(false);
+  const { may, isCustomer } = useRights();
   const path = pathTo`/v2/tenants/${tenant}/jobs/${job.job_id}`;
   const act = async (deed: () => Promise<unknown>) => {
     setBusy(true);
@@ -38,19 +40,22 @@ export function JobDeeds({ tenant, job }: { tenant: string; job: Job }) {
     <div className="stack">
       <div className="row">
         <CopyAs curl={curlOf(path)} errand={errandOf('status', job.job_id)} />
-        <Link
-          className="btn"
-          to="/t/$tenant/actions/$name/run"
-          params={{ tenant, name: job.action }}
-          search={{ from: job.job_id }}
-        >
-          Run again, edited
-        </Link>
-        {hasEnded(job) ? (
+        {may('runs:write') && !isCustomer ? (
+          <Link
+            className="btn"
+            to="/t/$tenant/actions/$name/run"
+            params={{ tenant, name: job.action }}
+            search={{ from: job.job_id }}
+          >
+            Run again, edited
+          </Link>
+        ) : null}
+        {hasEnded(job) && may('runs:write') ? (
           <button type="button" className="btn primary" disabled={isBusy} onClick={() => void retry()}>
             Retry
           </button>
-        ) : (
+        ) : null}
+        {!hasEnded(job) && may('jobs:cancel') ? (
           <button
             type="button"
             className="btn danger"
@@ -59,7 +64,7 @@ export function JobDeeds({ tenant, job }: { tenant: string; job: Job }) {
           >
             Cancel
           </button>
-        )}
+        ) : null}
       </div>
       {error === undefined ? null : <Failure error={error} />}
     </div>

@@ -5,6 +5,7 @@ import type { Delivery, Job } from '../api/answers.ts';
 import { pathTo, request } from '../api/request.ts';
 import { Failure, Loading, Progress } from '../parts/feedback.tsx';
 import { LiveMark } from '../parts/live-mark.tsx';
+import { useRights } from '../parts/rights.tsx';
 import { JobStatusMark, toneOf } from '../parts/status.tsx';
 import { Ago, useNow } from '../parts/time.tsx';
 import { DeliveryList } from '../webhooks/delivery-list.tsx';
@@ -125,12 +126,14 @@ function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJo
   const { tab = 'timeline', as_of: asOf } = useSearch({ strict: false }) as { tab?: JobTab; as_of?: number };
   const navigate = useNavigate();
   const isOver = hasEnded(job);
+  const { may } = useRights();
+  const maySeeDeliveries = may('webhooks:read');
   const path = pathTo`/v2/tenants/${tenant}/jobs/${job.job_id}`;
   const told = useQuery({
     queryKey: ['job-deliveries', tenant, job.job_id],
     queryFn: async () =>
       (await request<{ deliveries: readonly Delivery[] }>(`${path}/deliveries`)).deliveries,
-    enabled: isOver,
+    enabled: isOver && maySeeDeliveries,
     // Until all are told, and for a moment after the end, while they are being made.
     refetchInterval: ({ state: { data } }) =>
       data?.some((each) => each.status === 'pending') || Date.now() - Date.parse(job.updated_at) < 10_000
@@ -145,7 +148,7 @@ function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJo
   return (
     <section className="panel">
       <nav className="tabs" aria-label="Parts of the job">
-        {TABS.map((each) => (
+        {TABS.filter((each) => each !== 'deliveries' || maySeeDeliveries).map((each) => (
           <Link
             key={each}
             to="/t/$tenant/jobs/$jobId"

@@ -1,9 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import type { Job } from '../api/answers.ts';
-import { requestText } from '../api/request.ts';
-import { Empty } from '../parts/feedback.tsx';
+import { requestFile, requestText } from '../api/request.ts';
+import { Empty, Failure } from '../parts/feedback.tsx';
 import { JsonView } from '../parts/json-view.tsx';
 import { Read } from '../parts/query-state.tsx';
+import { useRights } from '../parts/rights.tsx';
 import { hasEnded } from './use-job.ts';
 
 /** The job's input, as it was sent. */
@@ -36,10 +38,37 @@ export function JobResult({ path, job }: { path: string; job: Job }) {
     <div className="body stack">
       {isJson ? <Read query={result}>{(text) => <JsonView text={text} label="result" />}</Read> : null}
       <p>
-        <a className="btn" href={`${path}/result`} download>
-          Download
-        </a>
+        <Download path={`${path}/result`} />
       </p>
     </div>
+  );
+}
+
+/** A link carries a cookie and no token: a customer's page reads the file itself, and has it saved. */
+function Download({ path }: { path: string }) {
+  const { isCustomer } = useRights();
+  const [error, setError] = useState<unknown>();
+  if (!isCustomer) {
+    return (
+      <a className="btn" href={path} download>
+        Download
+      </a>
+    );
+  }
+  const save = async () => {
+    const url = URL.createObjectURL(await requestFile(path));
+    const link = document.createElement('a');
+    link.href = url;
+    link.download = 'result';
+    link.click();
+    URL.revokeObjectURL(url);
+  };
+  return (
+    <>
+      <button type="button" className="btn" onClick={() => void save().catch(setError)}>
+        Download
+      </button>
+      {error === undefined ? null : <Failure error={error} />}
+    </>
   );
 }

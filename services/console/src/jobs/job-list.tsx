@@ -4,13 +4,14 @@ import { useRef, useState } from 'react';
 import type { Change, JobPage } from '../api/answers.ts';
 import { EVENT_TYPES } from '../api/event-types.ts';
 import { pathTo, queryOf, request } from '../api/request.ts';
-import { type StreamedEvent, useStream } from '../api/stream.ts';
+import { POLL_MS, type StreamedEvent, useStream } from '../api/stream.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { LiveMark } from '../parts/live-mark.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
+import { useRights } from '../parts/rights.tsx';
 import { BulkBar, type Selection } from './bulk-bar.tsx';
 import { Filters } from './filters.tsx';
 import { type JobFilter, optionsOf, parametersOf, readJobFilter } from './job-filter.ts';
@@ -29,6 +30,7 @@ export function JobList() {
 
 function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
   const parameters = parametersOf(filter);
+  const { may, isCustomer } = useRights();
   const path = (cursor?: string) =>
     pathTo`/v2/tenants/${tenant}/jobs` + queryOf({ ...parameters, limit: PAGE_SIZE, cursor });
   const queryKey = ['jobs', tenant, parameters];
@@ -39,9 +41,13 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
+    refetchInterval: isCustomer && POLL_MS,
   });
   const [selection, setSelection] = useState<Selection>({ kind: 'none' });
-  const { fresh, liveness, showFresh } = useLiveList(tenant, queryKey, jobs.data);
+  const { fresh, liveness, showFresh } = useLiveList(tenant, queryKey, {
+    data: jobs.data,
+    isFollowed: !isCustomer,
+  });
   const shown = jobs.data?.pages.flatMap((page) => page.jobs) ?? [];
 
   return (
@@ -49,9 +55,11 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
       <PageHead title="Jobs">
         <LiveMark liveness={liveness} />
         <CopyAs curl={curlOf(path())} errand={errandOf('jobs', ...optionsOf(filter))} />
-        <Link className="btn primary" to="/t/$tenant/actions" params={{ tenant }}>
-          Run an action
-        </Link>
+        {may('runs:write') && !isCustomer ? (
+          <Link className="btn primary" to="/t/$tenant/actions" params={{ tenant }}>
+            Run an action
+          </Link>
+        ) : null}
       </PageHead>
       <Filters tenant={tenant} filter={filter} />
       {fresh > 0 ? (
@@ -60,14 +68,16 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
         </button>
       ) : null}
       <section className="panel">
-        <BulkBar
-          tenant={tenant}
-          filter={filter}
-          selection={selection}
-          setSelection={setSelection}
-          shown={shown.length}
-          hasMore={jobs.hasNextPage}
-        />
+        {isCustomer ? null : (
+          <BulkBar
+            tenant={tenant}
+            filter={filter}
+            selection={selection}
+            setSelection={setSelection}
+            shown={shown.length}
+            hasMore={jobs.hasNextPage}
+          />
+        )}
         <Read query={jobs}>
           {() =>
             shown.length === 0 ? (
@@ -75,7 +85,12 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
                 Jobs are kept for 7 days.
               </Empty>
             ) : (
-              <JobRows tenant={tenant} jobs={shown} selection={selection} setSelection={setSelection} />
+              <JobRows
+                tenant={tenant}
+                jobs={shown}
+                selection={selection}
+                setSelection={isCustomer ? undefined : setSelection}
+              />
             )
           }
         </Read>
@@ -95,7 +110,11 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
 }
 
 /** Follows the tenant's jobs: those that are shown are asked for anew, new ones are counted. */
-function useLiveList(tenant: string, queryKey: readonly unknown[], data: InfiniteData<JobPage> | undefined) {
+function useLiveList(
+  tenant: string,
+  queryKey: readonly unknown[],
+  { data, isFollowed }: { data: InfiniteData<JobPage> | undefined; isFollowed: boolean },
+) {
   const queries = useQueryClient();
   const [freshIds, setFreshIds] = useState<ReadonlySet<string>>(new Set());
   const shownIds = useRef<ReadonlySet<string>>(new Set());
@@ -111,7 +130,8 @@ function useLiveList(tenant: string, queryKey: readonly unknown[], data: Infinit
     if (begun.length > 0) setFreshIds((ids) => new Set([...ids, ...begun.map((each) => each.job_id)]));
   };
   const liveness = useStream({
-    url: pathTo`/v2/tenants/${tenant}/changes`,
+    // What changes is told of all jobs of the tenant, to nobody who may see some only.
+    url: isFollowed ? pathTo`/v2/tenants/${tenant}/changes` : undefined,
     types: EVENT_TYPES,
     onEvents,
     onPoll: () => refreshJobs(queries, { tenant, queryKey, ids: shownIds.current }),
@@ -120,5 +140,6 @@ function useLiveList(tenant: string, queryKey: readonly unknown[], data: Infinit
     setFreshIds(new Set());
     void queries.resetQueries({ queryKey });
   };
-  return { fresh: [...freshIds].filter((id) => !shownIds.current.has(id)).length, liveness, showFresh };
+  const fresh = [...freshIds].filter((id) => !shownIds.current.has(id)).length;
+  return { fresh, liveness: isFollowed ? liveness : ('polling' as const), showFresh };
 }

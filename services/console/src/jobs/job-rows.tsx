@@ -10,14 +10,15 @@ interface RowsProps {
   readonly tenant: string;
   readonly jobs: readonly Job[];
   readonly selection: Selection;
-  readonly setSelection: (selection: Selection) => void;
+  /** Absent: nothing is selected. */
+  readonly setSelection: ((selection: Selection) => void) | undefined;
 }
 
 export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
   const isAll = selection.kind === 'all';
   const chosen = selection.kind === 'these' ? selection.ids : new Set<string>();
   const choose = (ids: ReadonlySet<string>) =>
-    setSelection(ids.size === 0 ? { kind: 'none' } : { kind: 'these', ids });
+    setSelection?.(ids.size === 0 ? { kind: 'none' } : { kind: 'these', ids });
   const latest = useRef({ chosen, choose });
   latest.current = { chosen, choose };
   const onChoose = useCallback((id: string, isChosen: boolean) => {
@@ -39,7 +40,7 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
     <Table
       label="Jobs"
       columns={[
-        { head: allBox },
+        ...(setSelection ? [{ head: allBox }] : []),
         'Status',
         'Job',
         'Action',
@@ -55,7 +56,7 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
           tenant={tenant}
           job={job}
           isAll={isAll}
-          onChoose={onChoose}
+          onChoose={setSelection && onChoose}
           isChosen={isAll || chosen.has(job.job_id)}
         />
       ))}
@@ -68,21 +69,23 @@ interface RowProps {
   readonly job: Job;
   readonly isAll: boolean;
   readonly isChosen: boolean;
-  readonly onChoose: (id: string, isChosen: boolean) => void;
+  readonly onChoose: ((id: string, isChosen: boolean) => void) | undefined;
 }
 
 /** Drawn again only when its own job or selection changes, whatever else the list does. */
 const JobRow = memo(({ tenant, job, isAll, isChosen, onChoose }: RowProps) => (
   <tr className={isChosen ? 'sel' : undefined}>
-    <td>
-      <input
-        type="checkbox"
-        aria-label={`Select job ${job.job_id}`}
-        checked={isChosen}
-        disabled={isAll}
-        onChange={(event) => onChoose(job.job_id, event.currentTarget.checked)}
-      />
-    </td>
+    {onChoose ? (
+      <td>
+        <input
+          type="checkbox"
+          aria-label={`Select job ${job.job_id}`}
+          checked={isChosen}
+          disabled={isAll}
+          onChange={(event) => onChoose(job.job_id, event.currentTarget.checked)}
+        />
+      </td>
+    ) : null}
     <td>
       <JobStatusMark status={job.status} />
     </td>

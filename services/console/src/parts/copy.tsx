@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useRights } from './rights.tsx';
 import { Scroll } from './scroll.tsx';
 
 /** A command to be copied. */
@@ -33,6 +34,8 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
 
 /** What a view does, as commands for a shell. Keys are named, never shown. */
 export function CopyAs({ curl, errand }: { curl: string; errand?: string }) {
+  const { isCustomer } = useRights();
+  if (isCustomer) return null;
   return (
     <span className="row">
       <CopyButton text={curl} label="Copy as curl" />

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { ApiError } from '../api/request.ts';
 import { CopyText } from './copy.tsx';
+import { useRights } from './rights.tsx';
 
 export function Loading() {
   return (
@@ -36,11 +37,12 @@ export function Empty({
   command?: string;
   children?: ReactNode;
 }) {
+  const { isCustomer } = useRights();
   return (
     <div className="empty">
       <b>{title}</b>
       {children ? <p className="dim">{children}</p> : null}
-      {command ? <CopyText text={command} /> : null}
+      {command && !isCustomer ? <CopyText text={command} /> : null}
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { Delivery } from '../api/answers.ts';
 import { errandOf } from '../parts/commands.ts';
 import { Empty, Failure } from '../parts/feedback.tsx';
+import { useRights } from '../parts/rights.tsx';
 import { DeliveryMark } from '../parts/status.tsx';
 import { numbers, Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
@@ -15,6 +16,7 @@ interface ListProps {
 }
 
 export function DeliveryList({ tenant, deliveries, error, empty }: ListProps) {
+  const { isCustomer } = useRights();
   if (error) return <Failure error={error} />;
   if (deliveries.length === 0)
     return (
@@ -31,13 +33,17 @@ export function DeliveryList({ tenant, deliveries, error, empty }: ListProps) {
             <DeliveryMark status={delivery.status} />
           </td>
           <td className="nowrap">
-            <Link
-              data-row
-              to="/t/$tenant/deliveries/$deliveryId"
-              params={{ tenant, deliveryId: delivery.delivery_id }}
-            >
-              {delivery.type}
-            </Link>
+            {isCustomer ? (
+              delivery.type
+            ) : (
+              <Link
+                data-row
+                to="/t/$tenant/deliveries/$deliveryId"
+                params={{ tenant, deliveryId: delivery.delivery_id }}
+              >
+                {delivery.type}
+              </Link>
+            )}
           </td>
           <td className="clip mono" dir="auto">
             {delivery.url ?? delivery.endpoint_id}

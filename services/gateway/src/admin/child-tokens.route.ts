@@ -1,6 +1,5 @@
-import { type InputError, Instant, JobId, KEY_SCOPES } from '@errand/contracts';
+import { Instant, JobId, KEY_SCOPES } from '@errand/contracts';
 import { z } from 'zod';
-import type { OwnKey } from '../http/authenticate.ts';
 import { parseBody } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { isWithin } from '../http/key-limits.ts';
@@ -13,6 +12,7 @@ import type { JobsGroup } from '../jobs/jobs-group.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
+import { foreignScopes, ownKeyOf } from './child-rights.ts';
 import type { KeysGroup } from './keys-group.ts';
 
 const DEFAULT_TTL_S = 900;
@@ -63,8 +63,8 @@ export const createChildToken = defineRoute({
   handle:
     ({ http, jobs, keys: { makeChild } }: HttpGroup & JobsGroup & KeysGroup) =>
     async (c, caller) => {
-      const { key, tenantId, only } = caller;
-      if (!key) throw new Refusal('forbidden', { detail: 'Only a key of the tenant makes child tokens.' });
+      const { tenantId, only } = caller;
+      const key = ownKeyOf(caller);
       const {
         scopes,
         ttl_s = DEFAULT_TTL_S,
@@ -90,17 +90,3 @@ export const createChildToken = defineRoute({
       });
     },
 });
-
-function foreignScopes({ scopes: own }: OwnKey, asked: readonly z.infer<typeof ChildScope>[]): InputError[] {
-  return asked.flatMap((scope, index) =>
-    !own || own.includes(scope)
-      ? []
-      : [
-          {
-            pointer: `#/scopes/${index}`,
-            code: 'enum',
-            detail: `must be a scope of the key: ${own.join(', ')}`,
-          },
-        ],
-  );
-}

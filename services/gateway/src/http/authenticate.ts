@@ -1,4 +1,4 @@
-import { type ApiKey, type KeyScope, type Tenant, TenantId } from '@errand/contracts';
+import { type ApiKey, type KeyScope, type PortalSession, type Tenant, TenantId } from '@errand/contracts';
 import type { Lookup } from '../actions/lookup.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
 import type { Sessions } from '../session/session-cookie.ts';
@@ -36,6 +36,9 @@ export interface Identity {
   readonly child?: ChildToken;
   /** When the key or the token ends, in Unix milliseconds; Infinity: never. */
   readonly endsMs: number;
+  /** The session that it is of, of the console or of a portal: what goes on ends with it. */
+  readonly sessionId: string | undefined;
+  readonly portal?: PortalSession | undefined;
 }
 
 export interface Authenticator {
@@ -55,6 +58,7 @@ export function createAuthenticator(deps: {
   /** By their ids. */
   keys: Lookup<ApiKey>;
   tenants: Lookup<Tenant>;
+  portals: Lookup<PortalSession>;
   requests: KeyRequests;
   /** Told of each request that was let in. */
   onUse: (keyId: string) => void;
@@ -68,21 +72,25 @@ export function createAuthenticator(deps: {
     return token;
   };
 
-  async function whoIs({ keyId, child, endsMs: sessionEndsMs }: Token): Promise<Identity> {
-    if (keyId === ADMIN) return { keyId, endsMs: sessionEndsMs ?? Number.POSITIVE_INFINITY };
+  async function whoIs({ keyId, child, session }: Token): Promise<Identity> {
+    const sessionEndsMs = session?.endsMs ?? Number.POSITIVE_INFINITY;
+    const sessionId = child?.portal_id ?? session?.id;
+    if (keyId === ADMIN) return { keyId, endsMs: sessionEndsMs, sessionId };
     const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
-    const endsMs = Math.min(endOf(key, child), sessionEndsMs ?? Number.POSITIVE_INFINITY);
+    const endsMs = Math.min(endOf(key, child), sessionEndsMs);
     if (!key || endsMs <= deps.now()) throw new Refusal('unauthorized');
     // A key that was being made while its tenant was deleted.
     const tenant = deps.tenants.find(key.tenant_id);
     if (!(tenant instanceof Promise ? await tenant : tenant)) throw new Refusal('unauthorized');
-    return { keyId, key, endsMs, ...(child ? { child } : {}) };
+    const portal = child?.portal_id === undefined ? undefined : await deps.portals.find(child.portal_id);
+    if (child?.portal_id !== undefined && !portal) throw new Refusal('unauthorized');
+    return { keyId, key, endsMs, sessionId, portal, ...(child ? { child } : {}) };
   }
 
   async function tenantCaller(c: Ctx, scope: KeyScope | 'any'): Promise<{ caller: Caller } & Identity> {
     const who = await whoIs(tokenOf(c));
-    const { keyId, key, child } = who;
+    const { keyId, key, child, portal } = who;
     const tenantId = c.req.param('tenant_id') ?? '';
     if (!key) {
       const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
@@ -90,7 +98,7 @@ export function createAuthenticator(deps: {
       return { caller: { name: ADMIN, tenantId, actor: ADMIN, only: NO_LIMITS, may: () => true }, ...who };
     }
     if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
-    const caller = callerOf(keyId, key, child);
+    const caller = callerOf(keyId, key, { child, portal });
     if (scope !== 'any') assertMay(caller, scope);
     deps.onUse(keyId);
     return { caller, ...who };
@@ -99,10 +107,10 @@ export function createAuthenticator(deps: {
   return {
     whoIs,
     asTenant: (handler, scope) => async (c) => {
-      const { caller, keyId, endsMs } = await tenantCaller(c, scope);
+      const { caller, keyId, endsMs, sessionId } = await tenantCaller(c, scope);
       c.env.tenantId = caller.tenantId;
       const lifeMs = endsMs === Number.POSITIVE_INFINITY ? endsMs : endsMs - deps.now();
-      return deps.requests.handle(c, { keyId, lifeMs }, () => handler(c, caller));
+      return deps.requests.handle(c, { keyId, sessionId, lifeMs }, () => handler(c, caller));
     },
     asAdmin: (handler) => (c) => {
       if (tokenOf(c).keyId !== ADMIN) throw new Refusal('unauthorized');
@@ -111,13 +119,21 @@ export function createAuthenticator(deps: {
   };
 }
 
-function callerOf(id: string, key: ApiKey, child: ChildToken | undefined): Caller {
-  const { name, tenant_id: tenantId, actions, metadata_filter: metadata, scopes, expires_at } = key;
+function callerOf(
+  id: string,
+  key: ApiKey,
+  { child, portal }: { child: ChildToken | undefined; portal: PortalSession | undefined },
+): Caller {
+  const { name, tenant_id: tenantId, actions, scopes, expires_at } = key;
+  const { metadata_filter: own } = key;
+  const narrower = portal?.metadata_filter;
+  // Whoever made the session has seen that they agree.
+  const metadata = own && narrower ? { ...narrower, ...own } : (own ?? narrower);
   const isLimited = actions || metadata || child?.job_id !== undefined;
   const only = isLimited ? { actions, metadata, jobId: child?.job_id } : NO_LIMITS;
   const may = (scope: KeyScope) => mayDo(scopes, scope) && mayDo(child?.scopes, scope);
-  const own = child ? {} : { key: { id, scopes, expires_at } };
-  return { name, tenantId, actor: `key:${id}`, only, may, ...own };
+  const itself = child ? {} : { key: { id, scopes, expires_at } };
+  return { name, tenantId, actor: `key:${id}`, only, may, ...itself };
 }
 
 /** @throws Refusal forbidden for a key without the scope */

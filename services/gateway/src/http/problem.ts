@@ -57,6 +57,11 @@ const PROBLEMS = {
   unknown_replay: { status: 404, title: 'Not found', detail: 'There is no such replay of this endpoint.' },
   unknown_bulk_action: { status: 404, title: 'Not found', detail: 'There is no such bulk action.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
+  unknown_portal_session: {
+    status: 404,
+    title: 'Not found',
+    detail: 'The tenant has no such portal session, or it has ended.',
+  },
   unknown_rebuild: { status: 404, title: 'Not found', detail: 'No rebuild has run yet.' },
   method_not_allowed: {
     status: 405,
@@ -79,6 +84,11 @@ const PROBLEMS = {
     status: 409,
     title: 'Limit reached',
     detail: 'The tenant has as many bulk actions running as it may have. Wait for one to end, or abort one.',
+  },
+  too_many_portal_sessions: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'The tenant has as many portal sessions as it may have. Wait for one to end, or revoke one.',
   },
   bulk_action_ended: { status: 409, title: 'Conflict', detail: 'The bulk action has ended.' },
   replay_ended: { status: 409, title: 'Conflict', detail: 'The replay has ended.' },

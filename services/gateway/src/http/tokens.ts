@@ -13,8 +13,8 @@ export interface Token {
   readonly keyId: string;
   /** What a child token is for. */
   readonly child?: ChildToken;
-  /** When the session ends that it is of: Unix milliseconds. */
-  readonly endsMs?: number;
+  /** The console's session that it is of, and when that ends: Unix milliseconds. */
+  readonly session?: { readonly id: string; readonly endsMs: number };
 }
 
 export type ChildToken = z.infer<typeof ChildToken>;
@@ -24,6 +24,8 @@ export const ChildToken = z.object({
   ends_ms: z.int(),
   /** The only job that it is for; absent: all that its parent is for. */
   job_id: JobId.optional(),
+  /** The portal session that it is of, which must be there and may say less. */
+  portal_id: z.string().optional(),
 });
 const Sealed = ChildToken.extend({ parent: z.string() });
 

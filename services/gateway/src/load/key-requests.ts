@@ -20,14 +20,16 @@ export interface KeyRequests {
   addRefused(keyId: string): void;
   /** How many open connections have brought a key. */
   connections(): number;
-  /** Ends what goes on with a key: waits are woken, and answers that are being sent are cut off. */
-  end(keyId: string): void;
+  /** Ends what goes on with a key, or of a session: waits are woken, and answers that are being sent are cut off. */
+  end(id: string): void;
   /** What the keys have cost lately. */
   report(): KeyUsageView;
 }
 
 interface KeyInUse {
   readonly keyId: string;
+  /** The session of it that the request is of. */
+  readonly sessionId: string | undefined;
   /** For how many milliseconds what was sent is still valid. */
   readonly lifeMs: number;
 }
@@ -66,16 +68,8 @@ export function createKeyRequests(options: {
   const pace = createPace(share, REST);
   const usage = createKeyUsage(options.now);
   const uses = new Map<string, UseOfKey>();
+  const sessions = new Map<string, UseOfKey>();
   const connections = new Set<Socket>();
-
-  function useOf(keyId: string): UseOfKey {
-    const known = uses.get(keyId);
-    if (known) return known;
-    const use: UseOfKey = { gone: new AbortController(), open: new Set() };
-    setMaxListeners(0, use.gone.signal);
-    uses.set(keyId, use);
-    return use;
-  }
 
   function addConnection(socket: Socket | null | undefined): void {
     if (!socket || socket.destroyed || connections.has(socket)) return;
@@ -101,10 +95,11 @@ export function createKeyRequests(options: {
   return {
     addRefused,
     connections: () => connections.size,
-    handle(c, { keyId, lifeMs }, handler) {
+    handle(c, { keyId, sessionId, lifeMs }, handler) {
       const outgoing = c.env.wire?.outgoing;
       addConnection(outgoing?.req.socket);
-      const use = useOf(keyId);
+      const use = useIn(uses, keyId);
+      const session = sessionId === undefined ? undefined : useIn(sessions, sessionId);
       const { open, gone } = use;
       if (open.size >= maxPerKey || unreadBytes(open) > MAX_UNREAD_BYTES) {
         addRefused(keyId);
@@ -112,6 +107,7 @@ export function createKeyRequests(options: {
       }
       const request: KeyRequest = { outgoing, isAnswered: false };
       open.add(request);
+      session?.open.add(request);
       c.env.pace = (work) => pace(keyId, work);
       const ended = lifeMs < MOST_TIMED_MS ? new AbortController() : undefined;
       const timer = ended && setTimeout(end, lifeMs).unref();
@@ -119,7 +115,8 @@ export function createKeyRequests(options: {
         ended?.abort();
         if (request.isAnswered) outgoing?.destroy();
       }
-      c.env.keyGone = ended ? AbortSignal.any([gone.signal, ended.signal]) : gone.signal;
+      const ends = [session?.gone.signal, ended?.signal].filter((signal) => signal !== undefined);
+      c.env.keyGone = ends.length > 0 ? AbortSignal.any([gone.signal, ...ends]) : gone.signal;
       const answer = async () => {
         const response = await paced(keyId, handler);
         if (c.env.keyGone?.aborted && (c.req.method === 'GET' || c.req.method === 'HEAD')) {
@@ -136,7 +133,9 @@ export function createKeyRequests(options: {
         share.add(keyId, busy_ms);
         const refused = Number(TOO_MUCH.has(code));
         usage.add(keyId, { requests: 1, refused, busy_ms, read_ms, ...usage.bytesOf(outgoing) });
-        if (open.size === 0 && uses.get(keyId) === use) uses.delete(keyId);
+        session?.open.delete(request);
+        forgetIdle(uses, keyId, use);
+        if (sessionId !== undefined && session) forgetIdle(sessions, sessionId, session);
       });
     },
     report() {
@@ -145,14 +144,28 @@ export function createKeyRequests(options: {
       );
       return usage.report(new Map(underWay), describe);
     },
-    end(keyId) {
-      const use = uses.get(keyId);
+    end(id) {
+      const known = uses.has(id) ? uses : sessions;
+      const use = known.get(id);
       if (!use) return;
-      uses.delete(keyId);
+      known.delete(id);
       use.gone.abort();
       for (const { isAnswered, outgoing } of use.open) if (isAnswered) outgoing?.destroy();
     },
   };
+}
+
+function forgetIdle(uses: Map<string, UseOfKey>, id: string, use: UseOfKey): void {
+  if (use.open.size === 0 && uses.get(id) === use) uses.delete(id);
+}
+
+function useIn(uses: Map<string, UseOfKey>, id: string): UseOfKey {
+  const known = uses.get(id);
+  if (known) return known;
+  const use: UseOfKey = { gone: new AbortController(), open: new Set() };
+  setMaxListeners(0, use.gone.signal);
+  uses.set(id, use);
+  return use;
 }
 
 function unreadBytes(open: ReadonlySet<KeyRequest>): number {

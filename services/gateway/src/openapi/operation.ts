@@ -31,6 +31,7 @@ export const TAGS = {
   Deliveries: 'What was told to whom, with each attempt.',
   Replays: 'Sending again what an endpoint did not get.',
   Tokens: 'Tokens for less than a key, and for a while.',
+  Portal: 'Pages for customers of a tenant, which may be part of its own pages.',
   Administration: 'Tenants, keys, dead letters, the read model, the audit log. With the admin key.',
   Service: 'What operators and their tools ask of the process.',
 } as const;

@@ -1,4 +1,4 @@
-import { ActionName, EventId, JobId, TenantId } from '@errand/contracts';
+import { ActionName, EventId, JobId, PortalSessionId, TenantId } from '@errand/contracts';
 import { z } from 'zod';
 import { inHeader, inPath, inQuery, type Parameter } from './operation.ts';
 import { type Schema, schemaOf } from './schemas.ts';
@@ -13,6 +13,7 @@ export const actionName = inPath('name', "The action's name.", ActionName);
 export const endpointId = inPath('endpoint_id', "The endpoint's id.", z.string().min(1).max(100));
 export const deliveryId = inPath('delivery_id', '`<event_id>.<endpoint_id>`', z.string().min(1).max(200));
 export const replayId = inPath('replay_id', "The replay's id.", EventId);
+export const portalSessionId = inPath('session_id', "The session's id.", PortalSessionId);
 export const bulkId = inPath('bulk_id', "The bulk action's id.", EventId);
 export const tenantInQuery = inQuery('tenant', 'Only of this tenant.', schemaOf(TenantId));
 

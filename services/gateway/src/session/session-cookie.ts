@@ -92,8 +92,8 @@ export function createSessions(deps: {
     read(request) {
       const session = sessionOf(request);
       if (!session) return undefined;
-      const { key_id: keyId, child, ends_ms: endsMs } = session;
-      return { keyId, endsMs, ...(child ? { child } : {}) };
+      const { id, key_id: keyId, child, ends_ms: endsMs } = session;
+      return { keyId, session: { id, endsMs }, ...(child ? { child } : {}) };
     },
     begin({ keyId, child }, { host, nowMs, endsMs: last }) {
       const isAdmin = keyId === ADMIN;

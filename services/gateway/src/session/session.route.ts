@@ -59,7 +59,7 @@ export const beginSession = defineRoute({
   answers: { 200: json('Whose session it is.', SessionAnswer) },
   problems: ['unauthorized', 'forbidden', 'log_unavailable'],
   handle:
-    ({ http, session: { sessions, codes, tokens, whoIs, now } }: HttpGroup & SessionGroup) =>
+    ({ http, session: { sessions, codes, codesOf, tokens, whoIs, now } }: HttpGroup & SessionGroup) =>
     async (c) => {
       assertOwnPage(c);
       const sent = parseBody(
@@ -74,7 +74,7 @@ export const beginSession = defineRoute({
       return answer(c, { status: 200, body: sessionOf(who, endsMs), headers: { 'set-cookie': cookie } });
 
       async function ofCode(code: string): Promise<Token | undefined> {
-        return (await codes.use(code)) ? { keyId: ADMIN } : undefined;
+        return (await codes.use(codesOf, code)) ? { keyId: ADMIN } : undefined;
       }
     },
 });

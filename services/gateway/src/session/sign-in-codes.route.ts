@@ -36,14 +36,14 @@ export const createSignInCode = defineRoute({
   answers: { 201: json("The code, and the console's path with it.", CodeAnswer) },
   problems: ['forbidden'],
   handle:
-    ({ http, session: { codes } }: HttpGroup & SessionGroup) =>
+    ({ http, session: { codes, codesOf } }: HttpGroup & SessionGroup) =>
     async (c) => {
       // A session that could make another one would never end.
       if (!c.req.header('authorization')) {
         throw new Refusal('forbidden', { detail: 'A session makes no sign-in codes. Send the admin key.' });
       }
       const { ttl_s = DEFAULT_TTL_S } = parseBody(CodeBody, (await readOptionalJsonObject(c, http)).body);
-      const { code, endsMs } = codes.make(ttl_s * 1_000);
+      const { code, endsMs } = codes.make(codesOf, ttl_s * 1_000);
       // Browsers do not send what is behind the #.
       const path = `/console/sign-in#code=${code}`;
       return answer(c, { status: 201, body: { code, path, expires_at: new Date(endsMs).toISOString() } });

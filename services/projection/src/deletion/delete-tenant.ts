@@ -112,8 +112,8 @@ export async function closeTenant(
       await uses.delete(key);
     }
     for (const key of own.endpoints) await endpoints.by(actor).delete(key);
-    const bulkActions = await bus.forget.purgeBulkActions(tenantId);
-    return own.keys.length + own.endpoints.length + bulkActions;
+    const entries = await bus.forget.purgeEntries(tenantId);
+    return own.keys.length + own.endpoints.length + entries;
   } finally {
     for (const bucket of [tenants, keys, endpoints]) bucket.close();
   }
