@@ -25,7 +25,9 @@ const NEVER_BY_CHANCE = [
   'abortBulkAction',
   'resumeBulkAction',
   'cancelProposalPdfGeneration',
-  // Only from the console's own page.
+  // Only with a code, from the console's own page, or with an id that is none of these.
+  'openPortal',
+  'revokePortalSession',
   'beginSession',
   'endSession',
 ];

@@ -24,7 +24,9 @@ test.concurrent('the executor service keeps every rule of the protocol', { timeo
   expect(standings(await runConformance({ executor: { command: OWN } }))).toEqual(ALL_KEPT);
 });
 
-test.concurrent('an executor of the Python standard library keeps every rule', { timeout: WHOLE_MS }, async () => {
+test.concurrent('an executor of the Python standard library keeps every rule', {
+  timeout: WHOLE_MS,
+}, async () => {
   expect(standings(await runConformance({ executor: { command: PYTHON } }))).toEqual(ALL_KEPT);
 });
 
