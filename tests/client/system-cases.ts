@@ -77,6 +77,22 @@ const jobs: Cases = {
     assertEqual((await failureOf(browser.cancel(job))).code, 'forbidden');
   },
 
+  'a portal session is a link until it is revoked': async ({ errand }) => {
+    const made = await errand.portal.create({
+      scopes: ['jobs:read'],
+      metadataFilter: { customer: 'c-1' },
+      frameAncestors: ['https://app.example.org'],
+      ttlMs: 60_000,
+    });
+    assert(made.path.startsWith(`/portal/${made.session_id}#code=`), made.path);
+    const isListed = async () =>
+      (await errand.portal.list()).some(({ session_id }) => session_id === made.session_id);
+    assertEqual(await isListed(), true);
+    await errand.portal.revoke(made.session_id);
+    assertEqual(await isListed(), false);
+    assertEqual((await failureOf(errand.portal.revoke(made.session_id))).code, 'unknown_portal_session');
+  },
+
   'a batch tells of each item': async (world) => {
     const { errand } = world;
     const items = [{ input: { text: 'a' }, metadata: { of: 'batch' } }, { input: {} }];

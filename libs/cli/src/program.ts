@@ -8,6 +8,7 @@ import { addEvents } from './commands/jobs/events.ts';
 import { addFeed } from './commands/jobs/feed.ts';
 import { addJob } from './commands/jobs/job.ts';
 import { addJobs } from './commands/jobs/jobs.ts';
+import { addPortal } from './commands/jobs/portal.ts';
 import { addRun } from './commands/jobs/run.ts';
 import { addStats } from './commands/jobs/stats.ts';
 import { addTokens } from './commands/jobs/tokens.ts';
@@ -68,6 +69,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   program.commandsGroup('Operators, with the admin key:');
   addTenants(program, bind);
   addTokens(program, bind);
+  addPortal(program, bind);
   addKeys(program, bind);
   addOperate(program, bind);
   addDeadLetters(program, bind);

@@ -93,6 +93,7 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'limits',
   'changes',
   'bulk-actions',
+  'portal-sessions',
   'stats',
   'events',
 ];
