@@ -200,7 +200,7 @@ test('the console is one page at every path of its own, under a policy that lets
   const [, asset] = /src="(\/console\/assets\/[^"]+\.js)"/.exec(page.text) ?? [];
   const script = await gateway.call(asset ?? '', { token: '' });
   expect(script.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
-  expect(script.text).toContain('errand-console');
+  expect(script.text).toContain('API key, or the admin key');
   expect((await gateway.call('/console/assets/..%2findex.html', { token: '' })).json.code).toBe(
     'unknown_route',
   );
