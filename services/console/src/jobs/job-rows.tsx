@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
-import { memo, useCallback, useRef } from 'react';
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { memo, useCallback, useLayoutEffect, useRef, useState } from 'react';
 import type { Job } from '../api/answers.ts';
 import { JobStatusMark } from '../parts/status.tsx';
 import { numbers, Table, wide, wideNumbers } from '../parts/table.tsx';
@@ -14,6 +15,11 @@ interface RowsProps {
   readonly setSelection: ((selection: Selection) => void) | undefined;
 }
 
+const ROW_PX = 38;
+/** Beyond what is in sight, so that the keyboard finds the next row. */
+const MORE_ROWS = 12;
+
+/** Of many jobs, only those in sight are in the page. */
 export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
   const isAll = selection.kind === 'all';
   const chosen = selection.kind === 'these' ? selection.ids : new Set<string>();
@@ -27,6 +33,21 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
     else ids.delete(id);
     latest.current.choose(ids);
   }, []);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const [top, setTop] = useState(0);
+  // What is above the list comes and goes.
+  useLayoutEffect(() => {
+    if (body.current) setTop(Math.round(body.current.getBoundingClientRect().top + scrollY));
+  });
+  const rows = useWindowVirtualizer({
+    count: jobs.length,
+    estimateSize: () => ROW_PX,
+    overscan: MORE_ROWS,
+    scrollMargin: top,
+  });
+  const shown = rows.getVirtualItems();
+  const above = (shown[0]?.start ?? top) - top;
+  const below = rows.getTotalSize() - ((shown.at(-1)?.end ?? top) - top);
   const allBox = (
     <input
       type="checkbox"
@@ -39,6 +60,8 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
   return (
     <Table
       label="Jobs"
+      rowCount={jobs.length + 1}
+      body={body}
       columns={[
         ...(setSelection ? [{ head: allBox }] : []),
         'Status',
@@ -50,31 +73,45 @@ export function JobRows({ tenant, jobs, selection, setSelection }: RowsProps) {
         wideNumbers('Attempts'),
       ]}
     >
-      {jobs.map((job) => (
-        <JobRow
-          key={job.job_id}
-          tenant={tenant}
-          job={job}
-          isAll={isAll}
-          onChoose={setSelection && onChoose}
-          isChosen={isAll || chosen.has(job.job_id)}
-        />
-      ))}
+      {above > 0 ? <Room px={above} /> : null}
+      {shown.map(({ index }) => {
+        const job = jobs[index];
+        return job ? (
+          <JobRow
+            key={job.job_id}
+            tenant={tenant}
+            job={job}
+            // The head is the first.
+            nr={index + 2}
+            isAll={isAll}
+            onChoose={setSelection && onChoose}
+            isChosen={isAll || chosen.has(job.job_id)}
+          />
+        ) : null;
+      })}
+      {below > 0 ? <Room px={below} /> : null}
     </Table>
   );
+}
+
+/** The place of rows that are out of sight. */
+function Room({ px }: { px: number }) {
+  return <tr className="room" style={{ height: px }} />;
 }
 
 interface RowProps {
   readonly tenant: string;
   readonly job: Job;
+  /** Its place in the table, from 1. */
+  readonly nr: number;
   readonly isAll: boolean;
   readonly isChosen: boolean;
   readonly onChoose: ((id: string, isChosen: boolean) => void) | undefined;
 }
 
 /** Drawn again only when its own job or selection changes, whatever else the list does. */
-const JobRow = memo(({ tenant, job, isAll, isChosen, onChoose }: RowProps) => (
-  <tr className={isChosen ? 'sel' : undefined}>
+const JobRow = memo(({ tenant, job, nr, isAll, isChosen, onChoose }: RowProps) => (
+  <tr className={isChosen ? 'sel' : undefined} aria-rowindex={nr}>
     {onChoose ? (
       <td>
         <input

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import type { ReactNode, Ref } from 'react';
 import { Scroll } from './scroll.tsx';
 
 /** The head of a column; for screen readers only if it is `spoken`. */
@@ -12,16 +12,21 @@ export function Table({
   label,
   columns,
   className = '',
+  rowCount,
+  body,
   children,
 }: {
   label: string;
   columns: readonly Column[];
   className?: string;
+  /** Of the whole list, where only some of it is in the page. */
+  rowCount?: number;
+  body?: Ref<HTMLTableSectionElement>;
   children: ReactNode;
 }) {
   return (
     <Scroll label={label} className={className}>
-      <table>
+      <table aria-rowcount={rowCount}>
         <thead>
           <tr>
             {columns.map((column, index) => (
@@ -29,7 +34,7 @@ export function Table({
             ))}
           </tr>
         </thead>
-        <tbody>{children}</tbody>
+        <tbody ref={body}>{children}</tbody>
       </table>
     </Scroll>
   );
