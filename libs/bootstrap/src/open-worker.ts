@@ -26,6 +26,8 @@ interface WorkerConfig extends LogConfig {
   readonly maxClockOffMs: number;
 }
 
+const UNOPENED = { nats: () => false };
+
 /**
  * Opens the log, the ops port and the clock watch. `resources` disposes of them and stops the service, so that a start
  * that fails half-way leaves nothing running.
@@ -38,7 +40,7 @@ export async function openWorker(
     context: ServiceContext;
     /** Leaves streams and buckets that exist as they are. */
     keepsExisting?: boolean;
-    checks: (bus: Bus) => Parameters<typeof createOps>[0]['checks'];
+    checks: (bus: Bus) => ReturnType<Parameters<typeof createOps>[0]['checks']>;
     /** The service's clock. */
     now: () => number;
   },
@@ -50,9 +52,12 @@ export async function openWorker(
   const stop = () => stopped.abort();
   resources.defer(stop);
   const stopping = AbortSignal.any([context.signal, stopped.signal]);
-  const bus = resources.use(await openLog(service, config, { ...context, signal: stopping, keepsExisting }));
-  const ops = createOps({ service, checks: options.checks(bus) });
+  // A process that waits for its log is alive, and says so.
+  let opened: Bus | undefined;
+  const ops = createOps({ service, checks: () => (opened ? options.checks(opened) : UNOPENED) });
   const { port: opsPort } = resources.use(await serveHttp({ fetch: ops.routes.fetch, host, port, graceMs }));
+  const bus = resources.use(await openLog(service, config, { ...context, signal: stopping, keepsExisting }));
+  opened = bus;
   let measured: { aheadMs: number; logMs: number; atMs: number } | undefined;
   const measure = async () => {
     const aheadMs = await bus.clockAheadMs(now);

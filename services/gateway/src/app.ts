@@ -22,7 +22,7 @@ import { mountActionRoutes, mountRoutes } from './mount.ts';
 import { openapiDocument } from './openapi/document.ts';
 import { actionRoutes, routes } from './routes.ts';
 
-interface App {
+export interface App {
   /** The whole HTTP API as one function of a request. */
   readonly answer: (request: Request, wire?: Wire) => Promise<Response>;
   /** What its handlers take, for what goes on without a request. */

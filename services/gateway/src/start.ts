@@ -10,9 +10,9 @@ import {
   serveHttp,
   watchClock,
 } from '@errand/runtime';
-import { openActionCatalogue, replacedActions } from './actions/action-catalogue.ts';
+import { type ActionCatalogue, openActionCatalogue, replacedActions } from './actions/action-catalogue.ts';
 import { watchSettledBucket } from './actions/settled-bucket.ts';
-import { createApp } from './app.ts';
+import { type App, createApp } from './app.ts';
 import { createBulkJobs } from './bulk/bulk-rows.ts';
 import { openBulkStore } from './bulk/bulk-store.ts';
 import { startBulkWorker } from './bulk/bulk-worker.ts';
@@ -30,6 +30,7 @@ import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { openPortalSessions } from './portal/portal-sessions.ts';
+import { createStartingAnswer } from './service/starting-answer.ts';
 import { createOneTimeCodes } from './session/one-time-codes.ts';
 import { createSessions } from './session/session-cookie.ts';
 import { SpentToken } from './session/spent-token.ts';
@@ -71,6 +72,53 @@ export async function startGateway(
     onError: (err) => log.warn({ err }, 'postgres_connection_lost'),
   });
   resources.defer(() => db.destroy());
+  let opened: { bus: Bus; keys: RecordedBucket<ApiKey>; catalogue: ActionCatalogue } | undefined;
+  let app: App | undefined;
+  let logRoom: LogRoom | undefined;
+  const ops = createOps({
+    service: 'gateway',
+    checks: () => ({
+      nats: () => opened?.bus.isConnected() ?? false,
+      log: () => opened?.bus.isAnswering() ?? false,
+    }),
+    abilities: { runs: () => logRoom?.hasRoom() ?? true },
+    details: () => ({ replaced_actions: opened ? replacedActions(opened.catalogue) : [] }),
+  });
+  const box = createSecretBox(config.secretKey);
+  const tokens = createTokens({ adminKey: config.adminKey, box });
+  const share = createFairShare();
+  const keyRequests = createKeyRequests({
+    maxPerKey: config.requestsPerKey,
+    share,
+    describe: (keyId) => opened?.keys.peek(keyId) ?? { tenant_id: '', name: keyId },
+    now,
+  });
+  const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
+  const answerWhileStarting = createStartingAnswer(ops);
+  // A process that waits for its log is alive, and says so.
+  await using serving = new AsyncDisposableStack();
+  const http = serving.use(
+    await serveHttp({
+      fetch: (request, wire) => (app ? app.answer(request, wire) : answerWhileStarting(request)),
+      host,
+      port,
+      graceMs: shutdownGraceMs,
+      keepAliveMs,
+      maxConnections,
+      headTimeoutMs: config.bodyTimeoutMs,
+      stallMs: config.answerStallMs,
+      refuse: createOverloadRefusal({
+        load: createLoadCheck(),
+        share,
+        answer: problemOfOverload,
+        keyIdOf: (authorization) => tokens.read(authorization)?.keyId,
+        // Only of keys that there are: others could be made up without end.
+        onRefused: (keyId) => opened?.keys.peek(keyId) && keyRequests.addRefused(keyId),
+      }),
+      onBrokenRequest: problemOfBrokenRequest,
+    }),
+  );
+  measureConnections(ops, { all: http.connections, withKey: keyRequests.connections });
   const bus = resources.use(
     await openBus({
       servers: config.natsUrl,
@@ -87,26 +135,13 @@ export async function startGateway(
   const executors = resources.use(await bus.buckets.watchHeartbeats());
   const tenantBucket = await watchSettledBucket(bus, 'tenant', Tenant);
   resources.defer(() => tenantBucket.close());
-  const share = createFairShare();
-  const keyRequests = createKeyRequests({
-    maxPerKey: config.requestsPerKey,
-    share,
-    describe: (keyId) => keys.peek(keyId) ?? { tenant_id: '', name: keyId },
-    now,
-  });
-  const keys: RecordedBucket<ApiKey> = await watchSettledBucket(bus, 'key', ApiKey, (keyId, key) => {
+  const keys = await watchSettledBucket(bus, 'key', ApiKey, (keyId, key) => {
     if (!key) keyRequests.end(keyId);
   });
   resources.defer(() => keys.close());
   const endpointBucket = await watchSettledBucket(bus, 'endpoint', WebhookEndpoint);
   resources.defer(() => endpointBucket.close());
-  let logRoom: LogRoom | undefined;
-  const ops = createOps({
-    service: 'gateway',
-    checks: { nats: bus.isConnected, log: bus.isAnswering },
-    abilities: { runs: () => logRoom?.hasRoom() ?? true },
-    details: () => ({ replaced_actions: replacedActions(catalogue) }),
-  });
+  opened = { bus, keys, catalogue };
   const { runsPercent } = config;
   logRoom = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
   const stop = new AbortController();
@@ -134,8 +169,6 @@ export async function startGateway(
     },
   );
   resources.defer(() => settling);
-  const box = createSecretBox(config.secretKey);
-  const tokens = createTokens({ adminKey: config.adminKey, box });
   // What goes on of a session ends with it, on every gateway.
   const spent = await bus.buckets.watch(BUCKETS.spentTokens, SpentToken, keyRequests.end);
   resources.defer(() => spent.close());
@@ -143,7 +176,7 @@ export async function startGateway(
   const bulkStore = resources.use(await openBulkStore(bus));
   const bulkJobs = createBulkJobs(db, log);
   const endings = createEndingsTable(db, log);
-  const app = createApp({
+  app = createApp({
     bus: { ...bus, jobs: { ...bus.jobs, append: limitAppends(append ?? bus.jobs.append) } },
     config,
     catalogue,
@@ -190,33 +223,7 @@ export async function startGateway(
       stopping,
     }),
   );
-  // Only of keys that there are: others could be made up without end.
-  const onRefused = (keyId: string) => {
-    if (keys.peek(keyId)) keyRequests.addRefused(keyId);
-  };
-  const keyIdOf = (authorization: string | undefined) => tokens.read(authorization)?.keyId;
-  const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
-  const http = resources.use(
-    await serveHttp({
-      fetch: app.answer,
-      host,
-      port,
-      graceMs: shutdownGraceMs,
-      keepAliveMs,
-      maxConnections,
-      headTimeoutMs: config.bodyTimeoutMs,
-      stallMs: config.answerStallMs,
-      refuse: createOverloadRefusal({
-        load: createLoadCheck(),
-        share,
-        answer: problemOfOverload,
-        keyIdOf,
-        onRefused,
-      }),
-      onBrokenRequest: problemOfBrokenRequest,
-    }),
-  );
-  measureConnections(ops, { all: http.connections, withKey: keyRequests.connections });
+  resources.use(serving.move());
   // Disposed of first: who is waiting is answered, so that the server can close.
   resources.defer(() => stop.abort());
   log.info({ host, port: http.port }, 'listening');

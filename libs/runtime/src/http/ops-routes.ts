@@ -17,8 +17,8 @@ type Check = () => boolean | Promise<boolean>;
  */
 export function createOps(options: {
   service: string;
-  /** Name → whether the process can do its work in this respect. */
-  checks: Record<string, Check>;
+  /** Name → whether the process can do its work in this respect; asked for each time, so also of a process that is starting. */
+  checks: () => Record<string, Check>;
   /** The same for abilities whose loss does not affect the rest: reported, but no reason for a 503. */
   abilities?: Record<string, Check>;
   /** Additional members of the answer of /readyz. */
@@ -31,7 +31,10 @@ export function createOps(options: {
   const routes = new Hono();
   routes.get('/healthz', (c) => c.json({ status: 'ok' }));
   routes.get('/readyz', async (c) => {
-    const [failing, degraded] = await Promise.all([failingOf(options.checks), failingOf(options.abilities)]);
+    const [failing, degraded] = await Promise.all([
+      failingOf(options.checks()),
+      failingOf(options.abilities),
+    ]);
     const status = failing.length === 0 ? 'ready' : 'not ready';
     return c.json({ status, failing, degraded, ...options.details?.() }, failing.length ? 503 : 200);
   });

@@ -3,7 +3,7 @@ import { createOps } from '../http/ops-routes.ts';
 import { watchClock } from './watch-clock.ts';
 
 test('the clock offset is measured repeatedly, and reported beyond the limit', async () => {
-  const ops = createOps({ service: 'test', checks: {} });
+  const ops = createOps({ service: 'test', checks: () => ({}) });
   const stop = new AbortController();
   const results: (number | Error)[] = [-1_001, 1_000, new Error('away'), 2_000];
   const shown: unknown[] = [];

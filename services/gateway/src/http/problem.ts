@@ -294,6 +294,12 @@ export function problemOfBrokenRequest(status: BrokenRequestStatus): Response {
   return problemResponse(code, { requestId, instance: `urn:uuid:${requestId}` });
 }
 
+/** The same of a gateway that has no log yet. */
+export function problemOfStart(): Response {
+  const requestId = crypto.randomUUID();
+  return problemResponse('log_unavailable', { requestId, instance: `urn:uuid:${requestId}` });
+}
+
 function problem(c: Ctx, code: ProblemCode, options: RefusalOptions = {}): Response {
   c.env.code = code;
   const isHead = c.req.method === 'HEAD';

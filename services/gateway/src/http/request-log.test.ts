@@ -7,7 +7,7 @@ const written = { info: vi.spyOn(log, 'info'), debug: vi.spyOn(log, 'debug') };
 afterEach(() => vi.clearAllMocks());
 
 async function exchange(status: number, learn: (exchange: Exchange) => void = () => {}) {
-  const ops = createOps({ service: 'test', checks: {} });
+  const ops = createOps({ service: 'test', checks: () => ({}) });
   const fetch = recordExchanges({
     log,
     metrics: ops.metrics,
