@@ -1,5 +1,4 @@
 import { deleteAction, getAction, listActions, pauseAction, resumeAction } from './actions/actions.route.ts';
-import { createChildToken } from './admin/child-tokens.route.ts';
 import {
   discardDeadLetter,
   getDeadLetter,
@@ -28,6 +27,8 @@ import { getJob, getStatus } from './jobs/get-job.route.ts';
 import { downloadResult } from './jobs/get-result.route.ts';
 import { listJobEvents } from './jobs/history/get-events.route.ts';
 import { listJobs } from './jobs/list/list-jobs.route.ts';
+import { createChildToken } from './keys/child-tokens.route.ts';
+import { createOwnKey, deleteOwnKey, listOwnKeys, rotateOwnKey } from './keys/own-keys.route.ts';
 import { runBatch } from './runs/batch/run-batch.route.ts';
 import { getLimits } from './runs/get-limits.route.ts';
 import { retryJob } from './runs/retry.route.ts';
@@ -106,6 +107,10 @@ export const routes = [
   resumeTenant,
   getLimits,
   createChildToken,
+  createOwnKey,
+  listOwnKeys,
+  rotateOwnKey,
+  deleteOwnKey,
   createKey,
   listKeys,
   rotateKey,

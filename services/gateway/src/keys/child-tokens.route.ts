@@ -1,6 +1,5 @@
-import { type InputError, Instant, JobId, KEY_SCOPES } from '@errand/contracts';
+import { Instant, JobId, KEY_SCOPES } from '@errand/contracts';
 import { z } from 'zod';
-import type { OwnKey } from '../http/authenticate.ts';
 import { parseBody } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { isWithin } from '../http/key-limits.ts';
@@ -13,6 +12,7 @@ import type { JobsGroup } from '../jobs/jobs-group.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
+import { foreignIn } from './key-rights.ts';
 import type { KeysGroup } from './keys-group.ts';
 
 const DEFAULT_TTL_S = 900;
@@ -70,7 +70,7 @@ export const createChildToken = defineRoute({
         ttl_s = DEFAULT_TTL_S,
         job_id: sent,
       } = parseBody(TokenBody, (await readJsonObject(c, http)).body);
-      const errors = foreignScopes(key, scopes);
+      const errors = foreignIn('scopes', scopes, key.scopes);
       if (errors.length > 0) throw new Refusal('invalid_input', { errors });
       if (sent !== undefined) {
         const { jobId } = readJobQuery({ jobId: sent }, jobs.now());
@@ -90,17 +90,3 @@ export const createChildToken = defineRoute({
       });
     },
 });
-
-function foreignScopes({ scopes: own }: OwnKey, asked: readonly z.infer<typeof ChildScope>[]): InputError[] {
-  return asked.flatMap((scope, index) =>
-    !own || own.includes(scope)
-      ? []
-      : [
-          {
-            pointer: `#/scopes/${index}`,
-            code: 'enum',
-            detail: `must be a scope of the key: ${own.join(', ')}`,
-          },
-        ],
-  );
-}
