@@ -77,6 +77,21 @@ const jobs: Cases = {
     assertEqual((await failureOf(browser.cancel(job))).code, 'forbidden');
   },
 
+  'a key makes a key for less, replaces it and removes it': async (world) => {
+    const { url, tenant } = world.targets;
+    const { keys } = world.errand;
+    const first = await keys.create({ name: 'reader', scopes: ['jobs:read', 'keys:write'] });
+    const reader = world.sdk.createErrand({ url, tenant, apiKey: first.api_key });
+    assertEqual((await failureOf(reader.keys.create({ name: 'more' }))).code, 'invalid_input');
+    assertEqual((await failureOf(reader.run('shout', { text: 'a' }))).code, 'forbidden');
+    const second = await keys.rotate(first.key_id, { graceMs: 60_000 });
+    assertEqual(second.scopes, first.scopes);
+    const listed = (await reader.keys.list()).map(({ key_id }) => key_id);
+    assert(listed.includes(first.key_id) && listed.includes(second.key_id), 'both are listed');
+    for (const { key_id } of [first, second]) await keys.delete(key_id);
+    assertEqual((await failureOf(reader.actions())).code, 'unauthorized');
+  },
+
   'a batch tells of each item': async (world) => {
     const { errand } = world;
     const items = [{ input: { text: 'a' }, metadata: { of: 'batch' } }, { input: {} }];

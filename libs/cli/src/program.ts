@@ -65,10 +65,11 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addVersion(program, bind);
   program.commandsGroup('Run Errand:');
   addServe(program, bind);
+  program.commandsGroup('Keys:');
+  addKeys(program, bind);
+  addTokens(program, bind);
   program.commandsGroup('Operators, with the admin key:');
   addTenants(program, bind);
-  addTokens(program, bind);
-  addKeys(program, bind);
   addOperate(program, bind);
   addDeadLetters(program, bind);
   program.commandsGroup('');

@@ -45,6 +45,7 @@ import {
 } from './jobs/run.ts';
 import { type JobStats, readStats, type StatsOptions } from './jobs/stats.ts';
 import { WAIT, type WaitOptions, waitForJob } from './jobs/wait.ts';
+import { createKeys, type Keys } from './keys.ts';
 import { type ChildToken, createToken, TOKEN, type TokenOptions } from './tokens.ts';
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
@@ -120,6 +121,7 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   createToken(options: TokenOptions): Promise<ChildToken>;
   /** The same for many jobs at once. */
   readonly bulk: Bulk;
+  readonly keys: Keys;
   readonly webhooks: Webhooks;
 }
 
@@ -219,6 +221,7 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
       return createToken(transport, given);
     },
     bulk: createBulk(transport),
+    keys: createKeys(transport),
     webhooks: createWebhooks(transport),
   };
   return errand as Errand<A>;

@@ -46,6 +46,7 @@ export type {
 } from './jobs/run.ts';
 export type { DurationPercentiles, JobCounts, JobStats, StatsOptions } from './jobs/stats.ts';
 export type { WaitOptions } from './jobs/wait.ts';
+export type { KeyDraft, KeyRotation, Keys, ListedKey, NewKey, TenantKey } from './keys.ts';
 export type { ChildToken, TokenOptions } from './tokens.ts';
 export type { DeliveryFilter, ReplayOptions } from './webhooks/deliveries.ts';
 export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './webhooks/verify-webhook.ts';
