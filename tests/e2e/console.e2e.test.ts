@@ -322,6 +322,32 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await faults()).toEqual([]);
   });
 
+  test('a tenant makes, replaces and revokes keys that may do no more than its own', async () => {
+    const { page, faults } = await tenantPage('keyed');
+    await page.goto(console('/t/keyed/keys'));
+    await page.getByLabel('Name of a new key').fill('robot');
+    for (const scope of ['jobs:read', 'keys:write']) await page.getByLabel(scope).check();
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    const key = (await page.locator('.note pre').textContent())?.trim() ?? '';
+
+    const robot = await openPage(browser, system.url);
+    resources.defer(() => robot.context.close());
+    await signInWith(robot.page, system.url, key);
+    await robot.page.goto(console('/t/keyed/keys'));
+    await robot.page.getByRole('button', { name: 'Rotate robot' }).waitFor();
+    expect(await robot.page.getByRole('checkbox').count()).toBe(2);
+    expect(await robot.page.getByRole('button', { name: 'Revoke person' }).count()).toBe(0);
+
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Rotate robot' }).click();
+    await expect.poll(() => page.getByRole('button', { name: 'Rotate robot' }).count()).toBe(2);
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Revoke robot' }).first().click();
+    await robot.page.getByRole('link', { name: 'Actions', exact: true }).click();
+    await robot.page.getByRole('button', { name: 'Sign in' }).waitFor();
+    expect(await faults()).toEqual([]);
+  });
+
   test('a link signs in once', async () => {
     const made = await fetch(`${system.url}/admin/sign-in-codes`, {
       method: 'POST',
