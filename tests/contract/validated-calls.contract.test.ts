@@ -221,6 +221,10 @@ async function callWebhooks(call: Call, jobId: string): Promise<void> {
     const { body } = await call(`GET ${all}/${id}/deliveries?status=delivered`);
     return body.deliveries.length > 0 ? body.deliveries : undefined;
   });
+  const page = await call(`GET ${HOME}/deliveries?limit=1&endpoint_id=${id}`);
+  expect(page.body.deliveries).toHaveLength(1);
+  await call(`GET ${HOME}/deliveries?limit=1&cursor=${page.body.next_cursor ?? ''}`);
+  await call(`GET ${HOME}/deliveries?endpoint_id=!`);
   const delivery = `${HOME}/deliveries/${listed[0].delivery_id}`;
   await call(`GET ${all}/${id}/deliveries?status=none&limit=x`);
   for (const path of [delivery, `${delivery}/attempts`, `${HOME}/deliveries/x`]) await call(`GET ${path}`);

@@ -44,6 +44,7 @@ import {
   listAttempts,
   listDeliveries,
   listJobDeliveries,
+  listTenantDeliveries,
   redeliver,
 } from './webhooks/deliveries/deliveries.route.ts';
 import { testWebhook } from './webhooks/deliveries/send-test.route.ts';
@@ -89,6 +90,7 @@ export const routes = [
   getJobSigner,
   rotateJobSignerSecret,
   testWebhook,
+  listTenantDeliveries,
   listDeliveries,
   listJobDeliveries,
   getDelivery,
