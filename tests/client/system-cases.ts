@@ -367,6 +367,8 @@ const webhooks: Cases = {
     const attempt = await until(async () => (await hooks.attempts(delivery.delivery_id)).at(0));
     assertEqual([attempt.number, attempt.status], [1, 204]);
     assertEqual((await hooks.delivery(delivery.delivery_id)).job_id, job.job_id);
+    const all = await collect(hooks.allDeliveries({ job, endpoint: delivery.endpoint_id, pageSize: 1 }));
+    assertEqual(all.map(({ delivery_id }) => delivery_id), [delivery.delivery_id]);
     assertEqual((await hooks.redeliver(delivery.delivery_id)).delivery_id, delivery.delivery_id);
   },
 

@@ -48,7 +48,7 @@ export type { DurationPercentiles, JobCounts, JobStats, StatsOptions } from './j
 export type { WaitOptions } from './jobs/wait.ts';
 export type { KeyDraft, KeyRotation, Keys, ListedKey, NewKey, TenantKey } from './keys.ts';
 export type { ChildToken, TokenOptions } from './tokens.ts';
-export type { DeliveryFilter, ReplayOptions } from './webhooks/deliveries.ts';
+export type { DeliveryFilter, ReplayOptions, TenantDeliveryFilter } from './webhooks/deliveries.ts';
 export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './webhooks/verify-webhook.ts';
 export type {
   Delivery,
