@@ -90,13 +90,22 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByRole('link', { name: 'Input' }).click();
     await page.getByText(`"${BIG}"`).waitFor();
     await page.getByText('<b>8837</b>').waitFor();
-    await page.getByRole('link', { name: /Deliveries/ }).click();
+    await page
+      .locator('main')
+      .getByRole('link', { name: /Deliveries/ })
+      .click();
     await expect.poll(() => page.getByText('Told', { exact: true }).count()).toBe(2);
 
     await page.getByRole('link', { name: 'job.succeeded' }).first().click();
     await page.getByRole('button', { name: 'Redeliver' }).click();
     await waitUntil(() => receiver.requests.length >= 3);
     await page.getByText('manual').first().waitFor();
+
+    await page.getByRole('link', { name: 'Deliveries', exact: true }).click();
+    await expect.poll(() => page.getByText('Told', { exact: true }).count()).toBe(2);
+    await page.getByLabel('Status').selectOption('failed');
+    await page.getByText('No deliveries.').waitFor();
+    expect(page.url()).toContain('status=failed');
     expect(await faults([422])).toEqual([]);
   });
 
