@@ -92,6 +92,9 @@ const rejecting: Cases = {
       () => errand.bulk.start('retry', { createdAfter: never }),
       () => errand.bulk.count('retry', { jobs: [untyped(7)] }),
       () => errand.stats({ from: never }),
+      () => errand.keys.create({ name: 'a', expires_at: never }),
+      () => errand.keys.rotate(''),
+      () => errand.keys.delete('..'),
       () => webhooks.get(''),
       () => webhooks.change('', {}),
       () => webhooks.delete(''),
@@ -109,6 +112,7 @@ const rejecting: Cases = {
       () => webhooks.cancelReplay('', ''),
       () => collect(webhooks.deliveries('')),
       () => collect(webhooks.deliveries('whe_1', { since: never })),
+      () => collect(webhooks.allDeliveries({ until: never })),
     ];
     for (const call of calls) {
       const promise = call();
@@ -155,11 +159,16 @@ const unheard: Cases = {
       () => errand.bulk.count('retry', { status: 'failed' }, UNKNOWN),
       () => errand.bulk.get('1', UNKNOWN),
       () => collect(errand.bulk.list(UNKNOWN)),
+      () => errand.keys.list(UNKNOWN),
+      () => errand.keys.create({ name: 'a' }, UNKNOWN),
+      () => errand.keys.rotate('1', UNKNOWN),
+      () => errand.keys.delete('1', UNKNOWN),
       () => webhooks.list(UNKNOWN),
       () => webhooks.rotateSecret('whe_1', UNKNOWN),
       () => webhooks.replay('whe_1', { since: '2026-01-01T00:00:00Z', only: 'all', metdata: 1 } as never),
       () => webhooks.redeliver('1.2', UNKNOWN),
       () => collect(webhooks.deliveries('whe_1', UNKNOWN)),
+      () => collect(webhooks.allDeliveries(UNKNOWN)),
     ];
     for (const call of calls) {
       const { name, message } = await failureOf(call());

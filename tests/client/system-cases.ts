@@ -93,6 +93,21 @@ const jobs: Cases = {
     assertEqual((await failureOf(errand.portal.revoke(made.session_id))).code, 'unknown_portal_session');
   },
 
+  'a key makes a key for less, replaces it and removes it': async (world) => {
+    const { url, tenant } = world.targets;
+    const { keys } = world.errand;
+    const first = await keys.create({ name: 'reader', scopes: ['jobs:read', 'keys:write'] });
+    const reader = world.sdk.createErrand({ url, tenant, apiKey: first.api_key });
+    assertEqual((await failureOf(reader.keys.create({ name: 'more' }))).code, 'invalid_input');
+    assertEqual((await failureOf(reader.run('shout', { text: 'a' }))).code, 'forbidden');
+    const second = await keys.rotate(first.key_id, { graceMs: 60_000 });
+    assertEqual(second.scopes, first.scopes);
+    const listed = (await reader.keys.list()).map(({ key_id }) => key_id);
+    assert(listed.includes(first.key_id) && listed.includes(second.key_id), 'both are listed');
+    for (const { key_id } of [first, second]) await keys.delete(key_id);
+    assertEqual((await failureOf(reader.actions())).code, 'unauthorized');
+  },
+
   'a batch tells of each item': async (world) => {
     const { errand } = world;
     const items = [{ input: { text: 'a' }, metadata: { of: 'batch' } }, { input: {} }];
@@ -368,6 +383,11 @@ const webhooks: Cases = {
     const attempt = await until(async () => (await hooks.attempts(delivery.delivery_id)).at(0));
     assertEqual([attempt.number, attempt.status], [1, 204]);
     assertEqual((await hooks.delivery(delivery.delivery_id)).job_id, job.job_id);
+    const all = await collect(hooks.allDeliveries({ job, endpoint: delivery.endpoint_id, pageSize: 1 }));
+    assertEqual(
+      all.map(({ delivery_id }) => delivery_id),
+      [delivery.delivery_id],
+    );
     assertEqual((await hooks.redeliver(delivery.delivery_id)).delivery_id, delivery.delivery_id);
   },
 

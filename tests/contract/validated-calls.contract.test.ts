@@ -75,6 +75,7 @@ test('an independent validator finds nothing wrong with any answer, whether succ
   const jobId = await callRuns(call);
   await callJobs(call, jobId);
   await callBulkActions(call);
+  await callKeys(call);
   await callWebhooks(call, jobId);
   await callAdmin(call);
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs', '/docs/none.js']) {
@@ -191,6 +192,17 @@ async function callBulkActions(call: Call): Promise<void> {
   }
 }
 
+async function callKeys(call: Call): Promise<void> {
+  const all = `${HOME}/keys`;
+  const { body } = await call(`POST ${all}`, { body: { name: 'n', scopes: ['jobs:read'] } });
+  await call(`POST ${all}`, { body: { scopes: ['x'] } });
+  expect((await call(`GET ${all}`)).body.keys.at(-1).key_id).toBe(body.key_id);
+  const rotated = await call(`POST ${all}/${body.key_id}/rotate`, { body: { grace_s: 1 } });
+  expect(rotated.status).toBe(201);
+  await call(`POST ${all}/${body.key_id}/rotate`, { body: { grace_s: -1 } });
+  for (const id of [rotated.body.key_id, 'x']) await call(`DELETE ${all}/${id}`);
+}
+
 async function callWebhooks(call: Call, jobId: string): Promise<void> {
   const all = `${HOME}/webhooks`;
   const draft = {
@@ -209,6 +221,10 @@ async function callWebhooks(call: Call, jobId: string): Promise<void> {
     const { body } = await call(`GET ${all}/${id}/deliveries?status=delivered`);
     return body.deliveries.length > 0 ? body.deliveries : undefined;
   });
+  const page = await call(`GET ${HOME}/deliveries?limit=1&endpoint_id=${id}`);
+  expect(page.body.deliveries).toHaveLength(1);
+  await call(`GET ${HOME}/deliveries?limit=1&cursor=${page.body.next_cursor ?? ''}`);
+  await call(`GET ${HOME}/deliveries?endpoint_id=!`);
   const delivery = `${HOME}/deliveries/${listed[0].delivery_id}`;
   await call(`GET ${all}/${id}/deliveries?status=none&limit=x`);
   for (const path of [delivery, `${delivery}/attempts`, `${HOME}/deliveries/x`]) await call(`GET ${path}`);

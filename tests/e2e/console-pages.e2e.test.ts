@@ -60,6 +60,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       'run form': `${own}/actions/quote/run`,
       webhooks: `${own}/webhooks`,
       endpoint: `${own}/webhooks/${endpoint_id}`,
+      'all deliveries': `${own}/deliveries?status=delivered`,
       delivery: `${own}/deliveries/${delivery?.delivery_id}`,
       bulk: `${own}/bulk`,
       keys: `${own}/keys`,

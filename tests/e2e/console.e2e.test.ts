@@ -90,13 +90,22 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByRole('link', { name: 'Input' }).click();
     await page.getByText(`"${BIG}"`).waitFor();
     await page.getByText('<b>8837</b>').waitFor();
-    await page.getByRole('link', { name: /Deliveries/ }).click();
+    await page
+      .locator('main')
+      .getByRole('link', { name: /Deliveries/ })
+      .click();
     await expect.poll(() => page.getByText('Told', { exact: true }).count()).toBe(2);
 
     await page.getByRole('link', { name: 'job.succeeded' }).first().click();
     await page.getByRole('button', { name: 'Redeliver' }).click();
     await waitUntil(() => receiver.requests.length >= 3);
     await page.getByText('manual').first().waitFor();
+
+    await page.getByRole('link', { name: 'Deliveries', exact: true }).click();
+    await expect.poll(() => page.getByText('Told', { exact: true }).count()).toBe(2);
+    await page.getByLabel('Status').selectOption('failed');
+    await page.getByText('No deliveries.').waitFor();
+    expect(page.url()).toContain('status=failed');
     expect(await faults([422])).toEqual([]);
   });
 
@@ -319,6 +328,32 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(
       asked.filter((url) => /%2F|%23|\.\.|pause/.test(new URL(url).pathname) && !url.includes('/console')),
     ).toEqual([]);
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a tenant makes, replaces and revokes keys that may do no more than its own', async () => {
+    const { page, faults } = await tenantPage('keyed');
+    await page.goto(console('/t/keyed/keys'));
+    await page.getByLabel('Name of a new key').fill('robot');
+    for (const scope of ['jobs:read', 'keys:write']) await page.getByLabel(scope).check();
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    const key = (await page.locator('.note pre').textContent())?.trim() ?? '';
+
+    const robot = await openPage(browser, system.url);
+    resources.defer(() => robot.context.close());
+    await signInWith(robot.page, system.url, key);
+    await robot.page.goto(console('/t/keyed/keys'));
+    await robot.page.getByRole('button', { name: 'Rotate robot' }).waitFor();
+    expect(await robot.page.getByRole('checkbox').count()).toBe(2);
+    expect(await robot.page.getByRole('button', { name: 'Revoke person' }).count()).toBe(0);
+
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Rotate robot' }).click();
+    await expect.poll(() => page.getByRole('button', { name: 'Rotate robot' }).count()).toBe(2);
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Revoke robot' }).first().click();
+    await robot.page.getByRole('link', { name: 'Actions', exact: true }).click();
+    await robot.page.getByRole('button', { name: 'Sign in' }).waitFor();
     expect(await faults()).toEqual([]);
   });
 

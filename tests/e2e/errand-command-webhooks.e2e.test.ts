@@ -53,6 +53,10 @@ test('an endpoint is made, tried and changed, and its deliveries are listed and 
     },
     { timeoutMs: 60_000 },
   );
+  expect((await errand('webhooks', 'deliveries', '--status', 'delivered')).stdout).toContain(
+    delivery.delivery_id,
+  );
+  expect((await errand('webhooks', 'deliveries', id, '--of-job', delivery.job_id)).code).toBe(2);
   expect((await errand('webhooks', 'deliveries', '--of-job', delivery.job_id)).stdout).toContain(
     delivery.delivery_id,
   );

@@ -39,12 +39,20 @@ test('inputs and resource parameters are typed', () => {
   });
 });
 
-test.each(['jobs', 'webhooks', 'deliveries', 'actions', 'events', 'tokens', 'limits', 'changes', 'stats'])(
-  '%s is a word of the API and not a valid name',
-  (name) => {
-    expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
-  },
-);
+test.each([
+  'jobs',
+  'webhooks',
+  'deliveries',
+  'actions',
+  'events',
+  'tokens',
+  'keys',
+  'limits',
+  'changes',
+  'stats',
+])('%s is a word of the API and not a valid name', (name) => {
+  expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
+});
 
 test.each(['Add', 'add-up', '', '1st', 'a.b'])('%j is not a valid name', (name) => {
   expect(() => defineAction({ ...common, name })).toThrow('snake_case');

@@ -44,8 +44,8 @@ export interface World extends Surroundings {
   readonly settings: () => Promise<Settings>;
   /** With the admin key. @throws CannotRun */
   readonly gateway: () => Promise<Gateway>;
-  /** With the key of the tenant, for paths below it. @throws CannotRun */
-  readonly tenant: () => Promise<Gateway>;
+  /** With the key of the tenant, for paths below it; `place` takes precedence over the settings. @throws CannotRun */
+  readonly tenant: (place?: Place) => Promise<Gateway>;
   /** The tenant's client; `place` takes precedence over the settings. @throws CannotRun */
   readonly errand: (place?: Place, patience?: Patience) => Promise<Errand>;
   /** The server that was asked and as whom, once a call was made. */

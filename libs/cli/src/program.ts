@@ -66,11 +66,12 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addVersion(program, bind);
   program.commandsGroup('Run Errand:');
   addServe(program, bind);
-  program.commandsGroup('Operators, with the admin key:');
-  addTenants(program, bind);
+  program.commandsGroup('Keys:');
+  addKeys(program, bind);
   addTokens(program, bind);
   addPortal(program, bind);
-  addKeys(program, bind);
+  program.commandsGroup('Operators, with the admin key:');
+  addTenants(program, bind);
   addOperate(program, bind);
   addDeadLetters(program, bind);
   program.commandsGroup('');

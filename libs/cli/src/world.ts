@@ -25,6 +25,12 @@ export function createWorld(
     return read;
   };
 
+  async function settingsAt(place: object): Promise<Settings> {
+    const given = Object.entries(place).filter(([, value]) => value !== undefined);
+    const over = given.map(([name, value]) => [name, { value, from: `--${name}` }]);
+    return { ...(await settings()), ...Object.fromEntries(over) };
+  }
+
   async function need<N extends SettingName>(known: Settings, ...names: N[]): Promise<Record<N, string>> {
     try {
       return needSettings(known, ...names);
@@ -47,16 +53,14 @@ export function createWorld(
       asked = askedWith(known, 'admin_key');
       return createGateway({ base, key, signal });
     },
-    async tenant() {
-      const known = await settings();
+    async tenant(place = {}) {
+      const known = await settingsAt(place);
       const { url, tenant, api_key: key } = await need(known, 'url', 'tenant', 'api_key');
       asked = askedWith(known, 'api_key');
       return createGateway({ base: `${url.replace(/\/+$/, '')}/v2/tenants/${tenant}`, key, signal });
     },
     async errand(place = {}, patience = {}) {
-      const given = Object.entries(place).filter(([, value]) => value !== undefined);
-      const over = given.map(([name, value]) => [name, { value, from: `--${name}` }]);
-      const known: Settings = { ...(await settings()), ...Object.fromEntries(over) };
+      const known = await settingsAt(place);
       const { url, tenant, api_key: apiKey } = await need(known, 'url', 'tenant', 'api_key');
       asked = askedWith(known, 'api_key');
       return createErrand({ url, tenant, apiKey, ...patience });

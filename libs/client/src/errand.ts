@@ -45,6 +45,7 @@ import {
 } from './jobs/run.ts';
 import { type JobStats, readStats, type StatsOptions } from './jobs/stats.ts';
 import { WAIT, type WaitOptions, waitForJob } from './jobs/wait.ts';
+import { createKeys, type Keys } from './keys.ts';
 import { createPortal, type Portal } from './portal.ts';
 import { type ChildToken, createToken, TOKEN, type TokenOptions } from './tokens.ts';
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
@@ -122,6 +123,7 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   /** The same for many jobs at once. */
   readonly bulk: Bulk;
   readonly portal: Portal;
+  readonly keys: Keys;
   readonly webhooks: Webhooks;
 }
 
@@ -222,6 +224,7 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     },
     bulk: createBulk(transport),
     portal: createPortal(transport),
+    keys: createKeys(transport),
     webhooks: createWebhooks(transport),
   };
   return errand as Errand<A>;

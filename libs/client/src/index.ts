@@ -46,9 +46,10 @@ export type {
 } from './jobs/run.ts';
 export type { DurationPercentiles, JobCounts, JobStats, StatsOptions } from './jobs/stats.ts';
 export type { WaitOptions } from './jobs/wait.ts';
+export type { KeyDraft, KeyRotation, Keys, ListedKey, NewKey, TenantKey } from './keys.ts';
 export type { NewPortalSession, Portal, PortalOptions, PortalSession } from './portal.ts';
 export type { ChildToken, TokenOptions } from './tokens.ts';
-export type { DeliveryFilter, ReplayOptions } from './webhooks/deliveries.ts';
+export type { DeliveryFilter, ReplayOptions, TenantDeliveryFilter } from './webhooks/deliveries.ts';
 export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './webhooks/verify-webhook.ts';
 export type {
   Delivery,

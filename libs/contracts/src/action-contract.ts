@@ -90,6 +90,7 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'webhooks',
   'deliveries',
   'tokens',
+  'keys',
   'limits',
   'changes',
   'bulk-actions',

@@ -4,7 +4,7 @@ import type { Db } from './connect.ts';
 /** Deletes every row that is a tenant's. Resolves with their number. */
 export function forgetTenantRows(db: Db, tenantId: string): Promise<number> {
   return db.transaction().execute(async (tx) => {
-    // There is no index by tenant, and nobody waits for it.
+    // Few tables have an index by tenant, and nobody waits for it.
     await sql`set local statement_timeout = 0`.execute(tx);
     let removed = 0n;
     const attempts = await sql`

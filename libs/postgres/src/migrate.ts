@@ -13,6 +13,7 @@ import { dropStartBy } from './migrations/008-unused-index.ts';
 import { createLogPosition } from './migrations/009-log-position.ts';
 import { createTenantDeletion } from './migrations/010-tenant-deletion.ts';
 import { createJobStats } from './migrations/011-job-stats.ts';
+import { indexTenantDeliveries } from './migrations/012-tenant-deliveries.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -26,6 +27,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '009-log-position': { up: createLogPosition },
   '010-tenant-deletion': { up: createTenantDeletion },
   '011-job-stats': { up: createJobStats },
+  '012-tenant-deliveries': { up: indexTenantDeliveries },
 };
 
 /**

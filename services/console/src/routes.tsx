@@ -52,6 +52,7 @@ const tree = root.addChildren([
   page('/t/$tenant/actions/$name/run', lazyRouteComponent(run, 'RunPage')),
   page('/t/$tenant/webhooks', lazyRouteComponent(webhooks, 'EndpointList')),
   page('/t/$tenant/webhooks/$endpointId', lazyRouteComponent(webhooks, 'EndpointPage')),
+  page('/t/$tenant/deliveries', lazyRouteComponent(webhooks, 'AllDeliveries')),
   page('/t/$tenant/deliveries/$deliveryId', lazyRouteComponent(webhooks, 'DeliveryPage')),
   page('/t/$tenant/bulk', lazyRouteComponent(bulk, 'BulkList')),
   page('/t/$tenant/bulk/$bulkId', lazyRouteComponent(bulk, 'BulkPage')),

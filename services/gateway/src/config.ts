@@ -253,6 +253,14 @@ export const settings = {
     min: 300,
     max: 600_000,
   }),
+  keysPerTenant: integer({
+    env: 'ERRAND_KEYS_PER_TENANT',
+    description: 'Most keys of a tenant that makes or replaces one itself; the admin key makes more',
+    unit: 'keys',
+    default: 500,
+    min: 1,
+    max: 10_000,
+  }),
   webhookEndpointsPerTenant: integer({
     env: 'ERRAND_WEBHOOK_ENDPOINTS_PER_TENANT',
     description: 'Maximum webhook endpoints per tenant',

@@ -4,7 +4,6 @@ import { createLimiter } from '@errand/runtime';
 import type { ActionsGroup, CatalogueEntry } from './actions/action-catalogue.ts';
 import type { Lookup } from './actions/lookup.ts';
 import type { AdminGroup } from './admin/admin-group.ts';
-import type { KeysGroup } from './admin/keys-group.ts';
 import type { AppDeps } from './app-deps.ts';
 import type { BulkGroup } from './bulk/bulk-group.ts';
 import { createFeed } from './feed/feed.ts';
@@ -16,6 +15,7 @@ import { createLongLog } from './jobs/history/long-history.ts';
 import { createJobWatch } from './jobs/job-watch.ts';
 import type { JobsGroup } from './jobs/jobs-group.ts';
 import { createStatusRate } from './jobs/status-rate.ts';
+import type { KeysGroup } from './keys/keys-group.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
 import type { PortalGroup } from './portal/portal-group.ts';
 import { createIdempotency } from './runs/idempotency.ts';
@@ -70,7 +70,7 @@ export function createGroups(parts: Parts): Groups {
     stats: { tables: parts.stats, now: parts.now },
     webhooks: webhooksOf(parts),
     admin: adminOf(parts),
-    keys: parts.tokens,
+    keys: keysOf(parts),
     session: sessionOf(parts),
     portal: portalOf(parts),
     service: { ops, catalogue, describe },
@@ -184,6 +184,10 @@ function portalOf({ config, portals, codes, tokens, now }: Parts): PortalGroup['
 }
 
 function adminOf(parts: Parts): AdminGroup['admin'] {
-  const { bus, catalogue, tenants, tenantBucket, keys, keyUses, keyRequests, executors, now } = parts;
-  return { bus, catalogue, tenants, tenantBucket, keys, keyUses, keyRequests, executors, now };
+  const { bus, catalogue, tenants, tenantBucket, keyRequests, executors, now } = parts;
+  return { bus, catalogue, tenants, tenantBucket, keyRequests, executors, now };
+}
+
+function keysOf({ tokens, keys: stored, keyUses: uses, config, now }: Parts): KeysGroup['keys'] {
+  return { makeChild: tokens.makeChild, stored, uses, perTenant: config.keysPerTenant, now };
 }

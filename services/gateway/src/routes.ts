@@ -1,5 +1,4 @@
 import { deleteAction, getAction, listActions, pauseAction, resumeAction } from './actions/actions.route.ts';
-import { createChildToken } from './admin/child-tokens.route.ts';
 import {
   discardDeadLetter,
   getDeadLetter,
@@ -28,6 +27,8 @@ import { getJob, getStatus } from './jobs/get-job.route.ts';
 import { downloadResult } from './jobs/get-result.route.ts';
 import { listJobEvents } from './jobs/history/get-events.route.ts';
 import { listJobs } from './jobs/list/list-jobs.route.ts';
+import { createChildToken } from './keys/child-tokens.route.ts';
+import { createOwnKey, deleteOwnKey, listOwnKeys, rotateOwnKey } from './keys/own-keys.route.ts';
 import { createPortalSession } from './portal/create-portal-session.route.ts';
 import { openPortal } from './portal/open-portal.route.ts';
 import { listPortalSessions, revokePortalSession } from './portal/portal-sessions.route.ts';
@@ -46,6 +47,7 @@ import {
   listAttempts,
   listDeliveries,
   listJobDeliveries,
+  listTenantDeliveries,
   redeliver,
 } from './webhooks/deliveries/deliveries.route.ts';
 import { testWebhook } from './webhooks/deliveries/send-test.route.ts';
@@ -91,6 +93,7 @@ export const routes = [
   getJobSigner,
   rotateJobSignerSecret,
   testWebhook,
+  listTenantDeliveries,
   listDeliveries,
   listJobDeliveries,
   getDelivery,
@@ -113,6 +116,10 @@ export const routes = [
   listPortalSessions,
   revokePortalSession,
   openPortal,
+  createOwnKey,
+  listOwnKeys,
+  rotateOwnKey,
+  deleteOwnKey,
   createKey,
   listKeys,
   rotateKey,

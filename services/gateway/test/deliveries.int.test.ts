@@ -39,6 +39,7 @@ test('without the tables the delivery log is 503 with a time to come again', asy
   const paths = [
     listPath(endpointId),
     listPath(GONE),
+    `${TENANT_PATH}/deliveries`,
     `${TENANT_PATH}/deliveries/${randomUUIDv7()}.${GONE}`,
     `${TENANT_PATH}/jobs/${randomUUIDv7()}/deliveries`,
   ];
@@ -157,6 +158,94 @@ test('what did not succeed is found without looking through what did, however mu
   expect(eventsOf(first)).toEqual([expired]);
   const second = await list(endpointId, `?status=expired,failed&cursor=${first.json.next_cursor}`);
   expect(eventsOf(second)).toEqual([failed]);
+});
+
+const TENANT_LIST = `${TENANT_PATH}/deliveries`;
+const listAll = (search = '') => gateway.call(TENANT_LIST + search);
+const idsOf = (answer: { json: { deliveries: { delivery_id: string }[] } }) =>
+  answer.json.deliveries.map(({ delivery_id }) => delivery_id);
+
+test("a tenant's deliveries are listed over all endpoints, and a page may end between two of one event", async () => {
+  const [first, second, third] = [
+    await createEndpoint(),
+    await createEndpoint(),
+    await createEndpoint(),
+  ].sort();
+  const [older = '', newer = ''] = [randomUUIDv7(), randomUUIDv7()].sort();
+  for (const endpointId of [third, first, second] as string[]) {
+    for (const event_id of [newer, older]) await deliveries.deliver(endpointId, { delivery: { event_id } });
+  }
+  const expected = [newer, older].flatMap((event) => [first, second, third].map((to) => `${event}.${to}`));
+  expect(idsOf(await listAll('?limit=6'))).toEqual(expected);
+  for (const limit of [1, 2, 4, 5]) {
+    const walked: string[] = [];
+    for (let search = `?limit=${limit}`; walked.length < expected.length; ) {
+      const page = await listAll(search);
+      expect(page.json.deliveries).toHaveLength(limit);
+      walked.push(...idsOf(page));
+      search = `?limit=${limit}&cursor=${page.json.next_cursor}`;
+    }
+    expect(walked.slice(0, expected.length)).toEqual(expected);
+  }
+});
+
+test("a tenant's deliveries are picked by endpoint, status, type, job and time", async () => {
+  const [one, two] = [await createEndpoint(), await createEndpoint()];
+  const job_id = randomUUIDv7();
+  const failed = await deliveries.deliver(one, {
+    delivery: { state: 'failed' },
+    message: { job_id, type: 'job.failed' },
+  });
+  await deliveries.deliver(two, { delivery: { event_id: failed } });
+  const told = await deliveries.deliver(two, { message: { type: 'webhook.failing', job_id: null } });
+  const pick = async (search: string) => idsOf(await listAll(search));
+  expect((await pick('?limit=3')).slice(0, 3)).toEqual([
+    `${told}.${two}`,
+    ...[one, two].sort().map((to) => `${failed}.${to}`),
+  ]);
+  expect((await pick('?status=failed'))[0]).toBe(`${failed}.${one}`);
+  expect((await pick('?status=failed,delivered&limit=1'))[0]).toBe(`${told}.${two}`);
+  expect((await pick('?type=webhook.failing'))[0]).toBe(`${told}.${two}`);
+  expect(await pick(`?endpoint_id=${one}`)).toEqual([`${failed}.${one}`]);
+  expect(await pick(`?endpoint_id=${two}`)).toEqual([`${told}.${two}`, `${failed}.${two}`]);
+  expect(await pick(`?endpoint_id=${two}&limit=1&type=job.failed`)).toEqual([`${failed}.${two}`]);
+  expect(await pick(`?job_id=${job_id}`)).toEqual([one, two].sort().map((to) => `${failed}.${to}`));
+  expect(await pick(`?job_id=${job_id}&endpoint_id=${two}`)).toEqual([`${failed}.${two}`]);
+  const [cursor] = [(await listAll(`?job_id=${job_id}&limit=1`)).json.next_cursor];
+  expect(await pick(`?job_id=${job_id}&cursor=${cursor}`)).toEqual([`${failed}.${[one, two].sort()[1]}`]);
+  const later = new Date(Date.now() + HOUR_MS).toISOString();
+  expect(await pick(`?since=${later}`)).toEqual([]);
+  expect((await pick(`?until=${later}&limit=1`))[0]).toBe(`${told}.${two}`);
+  expect(await pick(`?endpoint_id=whe_${'0'.repeat(32)}`)).toEqual([]);
+  for (const wrong of ['?endpoint_id=x', '?cursor=x', '?status=x', '?colour=red']) {
+    expect((await listAll(wrong)).status).toBe(422);
+  }
+});
+
+test("a page of a tenant's deliveries looks through so many, and goes on behind them", async () => {
+  const [one, two] = [await createEndpoint(), await createEndpoint()];
+  const rare = await deliveries.deliver(one, { message: { type: 'job.expired' } });
+  const unsent = await deliveries.deliver(one, { delivery: { state: 'canceled' } });
+  await deliveries.fill(two, 5_000);
+  const first = await listAll('?type=job.expired');
+  expect(first.json).toMatchObject({ deliveries: [], next_cursor: expect.any(String) });
+  expect(idsOf(await listAll(`?type=job.expired&cursor=${first.json.next_cursor}`))).toEqual([
+    `${rare}.${one}`,
+  ]);
+  expect(idsOf(await listAll('?status=canceled'))).toEqual([`${unsent}.${one}`]);
+});
+
+test("another tenant's deliveries are in no list", async () => {
+  const foreign = await deliveries.deliver(GONE, {
+    delivery: { tenant_id: 'other', endpoint_id: `whe_${'f'.repeat(32)}`, state: 'failed' },
+    message: { tenant_id: 'other', job_id: randomUUIDv7() },
+  });
+  const seen = async (search: string) => eventsOf(await listAll(search)).includes(foreign);
+  for (const search of ['', '?status=failed', `?endpoint_id=whe_${'f'.repeat(32)}`]) {
+    expect(await seen(search)).toBe(false);
+  }
+  const own = await gateway.call('/v2/tenants/other/deliveries', { token: strangersToken });
+  expect(eventsOf(own)).toEqual([foreign]);
 });
 
 test('attempts are shown newest first, as they were stored', async () => {

@@ -27,6 +27,11 @@ export interface DeliveryFilter extends CallOptions {
   readonly cursor?: string | undefined;
 }
 
+export interface TenantDeliveryFilter extends DeliveryFilter {
+  /** Only to this endpoint. */
+  readonly endpoint?: string | undefined;
+}
+
 export interface ReplayOptions extends CallOptions {
   readonly since: Date | string;
   /** Default: now. */
@@ -47,6 +52,7 @@ const FILTER: Members<DeliveryFilter> = {
   cursor: true,
   signal: true,
 };
+const TENANT_FILTER: Members<TenantDeliveryFilter> = { ...FILTER, endpoint: true };
 const REPLAY: Members<ReplayOptions> = {
   since: true,
   until: true,
@@ -60,6 +66,8 @@ const REPLAY: Members<ReplayOptions> = {
 export interface Deliveries {
   /** Newest first, also for a deleted endpoint. */
   deliveries(endpointId: string, filter?: DeliveryFilter): Pages<Delivery>;
+  /** Newest first, to all endpoints of the tenant and of single runs. */
+  allDeliveries(filter?: TenantDeliveryFilter): Pages<Delivery>;
   delivery(deliveryId: string, options?: CallOptions): Promise<Delivery>;
   /** Newest first, the last hundred. */
   attempts(deliveryId: string, options?: CallOptions): Promise<DeliveryAttempt[]>;
@@ -83,7 +91,16 @@ export function createDeliveries(transport: Transport): Deliveries {
     return transport.json({ method: 'POST', path: route, signal: options.signal });
   }
   return {
-    deliveries: (endpointId, filter = {}) => deliveryPages(transport, endpointId, filter),
+    deliveries: (endpointId, filter = {}) =>
+      deliveryPages(transport, filter, () => {
+        checkOptions(filter, FILTER, 'the filter');
+        return { route: path`/webhooks/${endpointId}/deliveries` };
+      }),
+    allDeliveries: (filter = {}) =>
+      deliveryPages(transport, filter, () => {
+        checkOptions(filter, TENANT_FILTER, 'the filter');
+        return { route: '/deliveries', endpointId: filter.endpoint };
+      }),
     delivery: async (id, options) => get(path`/deliveries/${id}`, options),
     async attempts(id, options) {
       const route = path`/deliveries/${id}/attempts`;
@@ -112,18 +129,23 @@ export function createDeliveries(transport: Transport): Deliveries {
   };
 }
 
-function deliveryPages(transport: Transport, endpointId: string, filter: DeliveryFilter): Pages<Delivery> {
+function deliveryPages(
+  transport: Transport,
+  filter: DeliveryFilter,
+  placeOf: () => { route: string; endpointId?: string | undefined },
+): Pages<Delivery> {
   return createPages(async (cursor) => {
-    checkOptions(filter, FILTER, 'the filter');
+    const { route, endpointId } = placeOf();
     const { status, type, job, since, until, pageSize, signal } = filter;
     const { deliveries, next_cursor } = await transport.json<{
       deliveries: Delivery[];
       next_cursor: string | null;
     }>({
       method: 'GET',
-      path: path`/webhooks/${endpointId}/deliveries`,
+      path: route,
       signal,
       query: {
+        endpoint_id: endpointId,
         status: listOf(status),
         type: listOf(type),
         job_id: job && idOf(job),

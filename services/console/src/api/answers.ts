@@ -57,6 +57,11 @@ export interface Delivery {
   readonly updated_at: string;
 }
 
+export interface DeliveryPage {
+  readonly deliveries: readonly Delivery[];
+  readonly next_cursor: string | null;
+}
+
 export interface DeliveryAttempt {
   readonly number: number;
   readonly trigger: string;

@@ -14,6 +14,7 @@ const TENANT_LINKS = [
   ['/t/$tenant/jobs', 'Jobs'],
   ['/t/$tenant/actions', 'Actions'],
   ['/t/$tenant/webhooks', 'Webhooks'],
+  ['/t/$tenant/deliveries', 'Deliveries'],
   ['/t/$tenant/bulk', 'Bulk actions'],
   ['/t/$tenant/keys', 'Keys and limits'],
 ] as const;

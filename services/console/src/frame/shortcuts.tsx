@@ -7,6 +7,7 @@ const PAGES: Record<string, { to: string; name: string }> = {
   j: { to: '/t/$tenant/jobs', name: 'Jobs' },
   a: { to: '/t/$tenant/actions', name: 'Actions' },
   w: { to: '/t/$tenant/webhooks', name: 'Webhooks' },
+  d: { to: '/t/$tenant/deliveries', name: 'Deliveries' },
   b: { to: '/t/$tenant/bulk', name: 'Bulk actions' },
   k: { to: '/t/$tenant/keys', name: 'Keys and limits' },
 };

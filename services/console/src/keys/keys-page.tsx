@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import type { KeyView, OwnLimits } from '../api/answers.ts';
+import type { KeyView, OwnLimits, Session } from '../api/answers.ts';
 import { pathTo, request } from '../api/request.ts';
 import { useSession } from '../frame/console-session.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
@@ -36,13 +36,7 @@ export function KeysPage() {
           <Read query={limits}>{(data) => <Limits own={data} />}</Read>
         </div>
       </section>
-      {session?.role === 'admin' ? (
-        <Keys tenant={tenant} />
-      ) : (
-        <p className="dim">
-          Keys of the tenant are made with the admin key; this session has one of its own.
-        </p>
-      )}
+      {session ? <Keys tenant={tenant} session={session} /> : null}
     </>
   );
 }
@@ -74,13 +68,32 @@ function Limits({ own }: { own: OwnLimits }) {
   );
 }
 
-function Keys({ tenant }: { tenant: string }) {
+/** Keys that may do no more than the session's own; for the admin key, all. */
+function Keys({ tenant, session }: { tenant: string; session: Session }) {
+  const own = session.scopes ?? KEY_SCOPES;
+  return own.includes('keys:write') ? (
+    <ManagedKeys tenant={tenant} scopes={own} isBound={session.scopes !== undefined} />
+  ) : (
+    <p className="dim">This session may not manage keys: that needs the scope keys:write.</p>
+  );
+}
+
+interface ManagedProps {
+  readonly tenant: string;
+  /** Those that a new key may have. */
+  readonly scopes: readonly string[];
+  /** A new key must name some of them. */
+  readonly isBound: boolean;
+}
+
+function ManagedKeys({ tenant, scopes: own, isBound }: ManagedProps) {
   const queries = useQueryClient();
   const [error, setError] = useState<unknown>();
   const [made, setMade] = useState<string>();
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<readonly string[]>([]);
-  const path = pathTo`/admin/tenants/${tenant}/keys`;
+  const [end, setEnd] = useState('');
+  const path = pathTo`/v2/tenants/${tenant}/keys`;
   const queryKey = ['keys', tenant];
   const keys = useQuery({
     queryKey,
@@ -99,15 +112,30 @@ function Keys({ tenant }: { tenant: string }) {
   const create = (event: FormEvent) => {
     event.preventDefault();
     void act(async () => {
-      const body = { name, ...(scopes.length > 0 ? { scopes } : {}) };
+      const body = {
+        name,
+        ...(scopes.length > 0 ? { scopes } : {}),
+        ...(end === '' ? {} : { expires_at: new Date(end).toISOString() }),
+      };
       const { api_key: key } = await request<{ api_key: string }>(path, { method: 'POST', body });
       setMade(key);
       setName('');
     });
   };
+  const pathOf = (key: KeyView) => pathTo`/v2/tenants/${tenant}/keys/${key.key_id}`;
+  const rotate = (key: KeyView) => {
+    if (!confirm(`Replace the key ${key.name}? It stays valid for a day.`)) return;
+    void act(async () => {
+      const { api_key } = await request<{ api_key: string }>(`${pathOf(key)}/rotate`, {
+        method: 'POST',
+        body: {},
+      });
+      setMade(api_key);
+    });
+  };
   const revoke = (key: KeyView) => {
     if (!confirm(`Revoke the key ${key.name}? Its sessions and tokens end at once.`)) return;
-    void act(() => request(pathTo`/admin/keys/${key.key_id}`, { method: 'DELETE' }));
+    void act(() => request(pathOf(key), { method: 'DELETE' }));
   };
   return (
     <section className="panel">
@@ -126,7 +154,7 @@ function Keys({ tenant }: { tenant: string }) {
           list.length === 0 ? (
             <Empty title="The tenant has no key." command={errandOf('keys', 'create', 'billing')} />
           ) : (
-            <Table label="Keys" columns={['Key', 'May', 'Last used', 'Ends', { spoken: 'Revoke' }]}>
+            <Table label="Keys" columns={['Key', 'May', 'Last used', 'Ends', { spoken: 'Rotate or revoke' }]}>
               {list.map((key) => (
                 <tr key={key.key_id}>
                   <td>
@@ -139,7 +167,10 @@ function Keys({ tenant }: { tenant: string }) {
                   <td className="dim nowrap">
                     <Ago at={key.expires_at} />
                   </td>
-                  <td className="num">
+                  <td className="num nowrap">
+                    <button type="button" className="btn" onClick={() => rotate(key)}>
+                      Rotate<span className="sr"> {key.name}</span>
+                    </button>{' '}
                     <button type="button" className="btn danger" onClick={() => revoke(key)}>
                       Revoke<span className="sr"> {key.name}</span>
                     </button>
@@ -162,9 +193,9 @@ function Keys({ tenant }: { tenant: string }) {
           />
         </div>
         <fieldset>
-          <legend>Scopes: none chosen, all</legend>
+          <legend>{isBound ? 'Scopes' : 'Scopes: none chosen, all'}</legend>
           <div className="row">
-            {KEY_SCOPES.map((scope) => (
+            {own.map((scope) => (
               <label key={scope} className="row">
                 <input
                   type="checkbox"
@@ -182,6 +213,15 @@ function Keys({ tenant }: { tenant: string }) {
             ))}
           </div>
         </fieldset>
+        <div className="field">
+          <label htmlFor="key-end">Ends; empty, never</label>
+          <input
+            id="key-end"
+            type="datetime-local"
+            value={end}
+            onInput={(event) => setEnd(event.currentTarget.value)}
+          />
+        </div>
         <div>
           <button type="submit" className="btn primary" disabled={isBusy}>
             Make a key

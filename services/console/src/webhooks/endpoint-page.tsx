@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import type { Delivery, Endpoint, Replay } from '../api/answers.ts';
+import type { DeliveryPage, Endpoint, Replay } from '../api/answers.ts';
 import { pathTo, queryOf, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
@@ -13,11 +13,6 @@ import { HealthMark } from './health-mark.tsx';
 
 const EVERY_MS = 3_000;
 const DAY_MS = 86_400_000;
-
-interface DeliveryPage {
-  readonly deliveries: readonly Delivery[];
-  readonly next_cursor: string | null;
-}
 
 /** One endpoint: how it is, what it was told, and what may be done. */
 export function EndpointPage() {

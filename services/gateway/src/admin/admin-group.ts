@@ -1,9 +1,8 @@
 import type { Bus, Heartbeats, RecordedBucket } from '@errand/bus';
-import type { ApiKey, Tenant } from '@errand/contracts';
+import type { Tenant } from '@errand/contracts';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import type { Lookup } from '../actions/lookup.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
-import type { KeyUses } from '../load/key-uses.ts';
 
 /** For handlers that take the admin key. */
 export interface AdminGroup {
@@ -11,8 +10,6 @@ export interface AdminGroup {
     readonly bus: Pick<Bus, 'audit' | 'commands' | 'config' | 'deadLetters'>;
     readonly tenants: Lookup<Tenant>;
     readonly tenantBucket: RecordedBucket<Tenant>;
-    readonly keys: RecordedBucket<ApiKey>;
-    readonly keyUses: Pick<KeyUses, 'lastUse' | 'forget'>;
     readonly keyRequests: Pick<KeyRequests, 'report'>;
     readonly catalogue: ActionCatalogue;
     readonly executors: Pick<Heartbeats, 'list'>;

@@ -1,51 +1,27 @@
-import { hash, randomBytes } from 'node:crypto';
-import { ApiKey, Instant, TenantId } from '@errand/contracts';
-import { createLimiter } from '@errand/runtime';
-import { z } from 'zod';
-import { parseBody, printable } from '../http/body-errors.ts';
+import { TenantId } from '@errand/contracts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
-import { type HttpGroup, readJsonObject, readOptionalJsonObject } from '../http/read-body.ts';
+import type { HttpGroup } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
 import { ADMIN } from '../http/tokens.ts';
+import { KeyBody, KeyList, keyIdInPath, NewKey, RotationBody } from '../keys/key-view.ts';
+import type { KeysGroup } from '../keys/keys-group.ts';
+import {
+  findKey,
+  keysOf,
+  makeKey,
+  readDraft,
+  readGrace,
+  removeKey,
+  replaceKey,
+  type StoredKey,
+  withLastUses,
+} from '../keys/manage-keys.ts';
 import { KeyUsageView } from '../load/key-usage.ts';
-import { inPath, json, jsonBody } from '../openapi/operation.ts';
+import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
-import { named } from '../openapi/schemas.ts';
-import { SentMetadata } from '../runs/job-options.ts';
 import type { AdminGroup } from './admin-group.ts';
-
-const KEY_ID = /^[0-9a-f]{64}$/;
-
-const OwnKey = ApiKey.extend({ key_id: z.string() });
-/** A key as callers read it, without its token. */
-const ListedKey = named('ApiKey', OwnKey.extend({ last_used_at: Instant.nullable() }));
-
-const { scopes, actions } = ApiKey.shape;
-const filter = ApiKey.shape.metadata_filter.unwrap();
-const KeyBody = named(
-  'ApiKeyRequest',
-  z.strictObject({
-    name: printable(ApiKey.shape.name),
-    scopes,
-    actions,
-    metadata_filter: SentMetadata.and(filter).optional(),
-    expires_at: z.iso.datetime({ offset: true }).optional(),
-  }),
-);
-const NewKey = OwnKey.extend({ api_key: z.string() });
-
-const READS_AT_ONCE = 50;
-const GRACE_S = 86_400;
-const RotationBody = named(
-  'ApiKeyRotation',
-  z.strictObject({
-    grace_s: z.int().min(0).max(2_592_000).optional().meta({
-      description: 'For how many seconds the replaced key is still valid. Default: a day.',
-    }),
-  }),
-);
 
 /** A new key. Its token is in this answer and nowhere else. */
 export const createKey = defineRoute({
@@ -61,29 +37,13 @@ export const createKey = defineRoute({
   answers: { 201: json('The key.', NewKey) },
   problems: ['unknown_tenant', 'log_unavailable'],
   handle:
-    ({ admin, http }: AdminGroup & HttpGroup) =>
+    ({ admin, http, keys }: AdminGroup & HttpGroup & KeysGroup) =>
     async (c) => {
       const tenantId = await readTenantId(c, admin);
-      const { expires_at, ...about } = parseBody(KeyBody, (await readJsonObject(c, http)).body);
-      const expiry = expires_at && { expires_at: new Date(expires_at).toISOString() };
-      return answer(c, {
-        status: 201,
-        body: await makeKey({ tenant_id: tenantId, ...about, ...expiry }, admin),
-      });
+      const draft = await readDraft(c, http, tenantId);
+      return answer(c, { status: 201, body: await makeKey(draft, keys, ADMIN) });
     },
 });
-
-async function makeKey(
-  about: Omit<ApiKey, 'created_at'>,
-  { keys, now }: AdminGroup['admin'],
-): Promise<z.infer<typeof NewKey>> {
-  const token = `errand_${randomBytes(32).toString('base64url')}`;
-  const keyId = hash('sha256', token, 'hex');
-  const { tenant_id, name, ...rest } = about;
-  const key: ApiKey = { tenant_id, name, created_at: new Date(now()).toISOString(), ...rest };
-  await keys.by(ADMIN).put(keyId, key);
-  return { key_id: keyId, ...key, api_key: token };
-}
 
 /** A new key in the place of another one, which stays valid for a while. */
 export const rotateKey = defineRoute({
@@ -94,43 +54,25 @@ export const rotateKey = defineRoute({
   tag: 'Administration',
   summary: 'Replace an API key',
   description: 'The new key may do what the replaced one may, which is valid for `grace_s` more.',
-  parameters: [inPath('key_id', "The key's id.", z.string().regex(KEY_ID))],
+  parameters: [keyIdInPath],
   body: jsonBody(RotationBody, { required: false }),
   answers: { 201: json('The new key.', NewKey) },
   problems: ['unknown_key', 'log_unavailable'],
   handle:
-    ({ admin, http }: AdminGroup & HttpGroup) =>
+    ({ http, keys }: HttpGroup & KeysGroup) =>
     async (c) => {
-      const { grace_s = GRACE_S } = parseBody(RotationBody, (await readOptionalJsonObject(c, http)).body);
-      const { keyId, key } = await findKey(c, admin);
-      const { created_at: _, ...about } = key;
-      const made = await makeKey(about, admin);
-      const endMs = Math.min(
-        admin.now() + grace_s * 1_000,
-        Date.parse(key.expires_at ?? '9999-12-31T00:00:00Z'),
-      );
-      const own = admin.keys.by(ADMIN);
-      if (grace_s === 0) {
-        await own.delete(keyId);
-        await admin.keyUses.forget(keyId);
-      } else if (
-        !(await own.change(keyId, (stored) => ({ ...stored, expires_at: new Date(endMs).toISOString() })))
-      ) {
-        // It was deleted meanwhile, and must not come back, nor must its rights.
-        await own.delete(made.key_id);
-        throw new Refusal('unknown_key');
-      }
+      const graceS = await readGrace(c, http);
+      const made = await replaceKey(await readKey(c, keys), { graceS, keys, actor: ADMIN });
       return answer(c, { status: 201, body: made });
     },
 });
 
 /** @throws Refusal unknown_key */
-async function findKey(c: Ctx, { keys }: AdminGroup['admin']): Promise<{ keyId: string; key: ApiKey }> {
-  const keyId = c.req.param('key_id') ?? '';
-  const key = KEY_ID.test(keyId) ? (keys.peek(keyId) ?? (await keys.get(keyId))) : undefined;
-  if (!key) throw new Refusal('unknown_key');
-  c.env.tenantId = key.tenant_id;
-  return { keyId, key };
+async function readKey(c: Ctx, keys: KeysGroup['keys']): Promise<StoredKey> {
+  const found = await findKey(c.req.param('key_id') ?? '', keys);
+  if (!found) throw new Refusal('unknown_key');
+  c.env.tenantId = found.key.tenant_id;
+  return found;
 }
 
 /** The tenant's keys without their tokens, oldest first. */
@@ -143,22 +85,13 @@ export const listKeys = defineRoute({
   summary: 'API keys of a tenant',
   description: 'Without their tokens, oldest first. `last_used_at` is exact to the minute.',
   parameters: [parameters.tenantId],
-  answers: { 200: json('The keys.', z.object({ keys: z.array(ListedKey) })) },
+  answers: { 200: json('The keys.', KeyList) },
   problems: ['unknown_tenant', 'log_unavailable'],
   handle:
-    ({ admin }: AdminGroup) =>
+    ({ admin, keys }: AdminGroup & KeysGroup) =>
     async (c) => {
-      const tenantId = await readTenantId(c, admin);
-      const keys = [...admin.keys.entries()]
-        .filter(([, key]) => key.tenant_id === tenantId)
-        .map(([keyId, key]) => ({ key_id: keyId, ...key }))
-        .sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
-      const lastUse = createLimiter(READS_AT_ONCE);
-      const listed = keys.map(async (key) => ({
-        ...key,
-        last_used_at: (await lastUse(() => admin.keyUses.lastUse(key.key_id))) ?? null,
-      }));
-      return answer(c, { status: 200, body: { keys: await Promise.all(listed) } });
+      const found = keysOf(await readTenantId(c, admin), keys);
+      return answer(c, { status: 200, body: await withLastUses(found, keys) });
     },
 });
 
@@ -197,15 +130,14 @@ export const deleteKey = defineRoute({
   tag: 'Administration',
   summary: 'Remove an API key',
   description: 'It stops at once here, and within a moment in every other gateway.',
-  parameters: [inPath('key_id', "The key's id.", z.string().regex(KEY_ID))],
+  parameters: [keyIdInPath],
   answers: { 204: { description: 'It is gone.' } },
   problems: ['unknown_key', 'log_unavailable'],
   handle:
-    ({ admin }: AdminGroup) =>
+    ({ keys }: KeysGroup) =>
     async (c) => {
-      const { keyId } = await findKey(c, admin);
-      await admin.keys.by(ADMIN).delete(keyId);
-      await admin.keyUses.forget(keyId);
+      const { keyId } = await readKey(c, keys);
+      await removeKey(keyId, keys, ADMIN);
       return answerEmpty(c, 204);
     },
 });

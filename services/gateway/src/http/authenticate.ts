@@ -22,7 +22,7 @@ export interface Caller {
 }
 
 /** The key that a caller has itself. */
-export interface OwnKey extends Pick<ApiKey, 'scopes' | 'expires_at'> {
+interface OwnKey extends Pick<ApiKey, 'scopes' | 'expires_at'> {
   readonly id: string;
 }
 

@@ -75,6 +75,11 @@ const PROBLEMS = {
     title: 'Limit reached',
     detail: 'The tenant has reached its endpoint limit.',
   },
+  too_many_keys: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'The tenant has as many keys as it may make itself. Remove one first.',
+  },
   too_many_secrets: {
     status: 409,
     title: 'Limit reached',

@@ -30,6 +30,7 @@ export const TAGS = {
   Webhooks: 'Endpoints that are told of endings, and the secrets that they are signed with.',
   Deliveries: 'What was told to whom, with each attempt.',
   Replays: 'Sending again what an endpoint did not get.',
+  Keys: "A tenant's keys.",
   Tokens: 'Tokens for less than a key, and for a while.',
   Portal: 'Pages for customers of a tenant, which may be part of its own pages.',
   Administration: 'Tenants, keys, dead letters, the read model, the audit log. With the admin key.',

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Instant, PORTAL_SESSION_MAX_S, PORTAL_THEMES, type PortalSession } from '@errand/contracts';
 import { z } from 'zod';
-import { foreignFilter, foreignScopes, ownKeyOf } from '../admin/child-rights.ts';
 import { parseBody } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type HttpGroup, readJsonObject } from '../http/read-body.ts';
 import { answer } from '../http/respond.ts';
+import { foreignFilter, ownKeyOf } from '../keys/child-rights.ts';
+import { foreignIn } from '../keys/key-rights.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
@@ -84,7 +85,10 @@ export const createPortalSession = defineRoute({
       const { tenantId } = caller;
       const key = ownKeyOf(caller);
       const sent = parseBody(PortalBody, (await readJsonObject(c, http)).body);
-      const errors = [...foreignScopes(key, sent.scopes), ...foreignFilter(caller, sent.metadata_filter)];
+      const errors = [
+        ...foreignIn('scopes', sent.scopes, key.scopes),
+        ...foreignFilter(caller, sent.metadata_filter),
+      ];
       if (errors.length > 0) throw new Refusal('invalid_input', { errors });
       if ((await sessions.list(tenantId)).length >= perTenant) {
         const detail = `The tenant may have ${perTenant} portal sessions. Wait for one to end, or revoke one.`;

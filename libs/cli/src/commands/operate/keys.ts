@@ -2,6 +2,7 @@ import { KEY_SCOPES } from '@errand/contracts';
 import type { Command } from 'commander';
 import { CannotRun } from '../../cannot-run.ts';
 import { type Bind, tell, type World } from '../../command.ts';
+import type { Gateway } from '../../gateway.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { table } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
@@ -19,9 +20,11 @@ interface Key {
   readonly last_used_at?: string | null;
 }
 
-/** Commands about tenants' keys, which need the admin key. */
+/** Commands about tenants' keys: all with the admin key, else those that the tenant's key may manage. */
 export function addKeys(program: Command, bind: Bind): void {
-  const keys = program.command('keys').description("manage tenants' API keys");
+  const keys = program
+    .command('keys')
+    .description('manage API keys, with the admin key or one of the tenant');
   const tenantOption = ['--tenant <id>', 'tenant; default: from the settings', readTenant] as const;
   keys
     .command('list')
@@ -60,8 +63,8 @@ export function addKeys(program: Command, bind: Bind): void {
 }
 
 async function list(world: World, options: { tenant?: string }): Promise<ExitCode> {
-  const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
-  const { keys } = await (await world.gateway()).json<{ keys: Key[] }>({ method: 'GET', path });
+  const { gateway, path } = await ofTenant(world, options);
+  const { keys } = await gateway.json<{ keys: Key[] }>({ method: 'GET', path });
   const rows = keys.map((key) => [
     key.name,
     local(key.created_at),
@@ -90,7 +93,7 @@ interface KeyOptions {
 }
 
 async function create(world: World, options: KeyOptions, name = ''): Promise<ExitCode> {
-  const path = `/admin/tenants/${await tenantOf(world, options)}/keys`;
+  const place = await ofTenant(world, options);
   const { scopes, actions, metadata: metadata_filter, expires: expires_at } = options;
   const body = {
     name,
@@ -99,25 +102,50 @@ async function create(world: World, options: KeyOptions, name = ''): Promise<Exi
     metadata_filter,
     expires_at,
   };
-  return tellNewKey(world, { path, body });
+  return tellNewKey(world, place, body);
 }
 
 async function rotate(world: World, { grace }: { grace?: number }, id = ''): Promise<ExitCode> {
   const body = grace === undefined ? {} : { grace_s: Math.round(grace / 1_000) };
-  return tellNewKey(world, { path: `/admin/keys/${encodeURIComponent(id)}/rotate`, body });
+  const { gateway, path } = await ofKey(world, id);
+  return tellNewKey(world, { gateway, path: `${path}/rotate` }, body);
 }
 
-async function tellNewKey(world: World, call: { path: string; body: object }): Promise<ExitCode> {
-  const gateway = await world.gateway();
-  const key = await gateway.json<Key & { api_key: string }>({ method: 'POST', ...call });
+async function tellNewKey(world: World, { gateway, path }: Place, body: object): Promise<ExitCode> {
+  const key = await gateway.json<Key & { api_key: string }>({ method: 'POST', path, body });
   tell(world, key, () => `${key.api_key} (shown only once)\nkey id ${key.key_id}`);
   return 0;
 }
 
 async function remove(world: World, _: unknown, id = ''): Promise<ExitCode> {
-  await (await world.gateway()).json({ method: 'DELETE', path: `/admin/keys/${encodeURIComponent(id)}` });
+  const { gateway, path } = await ofKey(world, id);
+  await gateway.json({ method: 'DELETE', path });
   tell(world, { key_id: id, deleted: true }, () => `deleted ${id}`);
   return 0;
+}
+
+interface Place {
+  readonly gateway: Gateway;
+  readonly path: string;
+}
+
+async function ofTenant(world: World, options: { tenant?: string }): Promise<Place> {
+  if (!(await isAdmin(world))) return { gateway: await world.tenant(options), path: '/keys' };
+  return {
+    gateway: await world.gateway(),
+    path: `/admin/tenants/${await tenantOf(world, options)}/keys`,
+  };
+}
+
+async function ofKey(world: World, id: string): Promise<Place> {
+  const path = `/keys/${encodeURIComponent(id)}`;
+  if (!(await isAdmin(world))) return { gateway: await world.tenant(), path };
+  return { gateway: await world.gateway(), path: `/admin${path}` };
+}
+
+/** The admin key counts where both are set: it sees all keys. */
+async function isAdmin(world: World): Promise<boolean> {
+  return (await world.settings()).admin_key !== undefined;
 }
 
 async function tenantOf(world: World, { tenant }: { tenant?: string }): Promise<string> {

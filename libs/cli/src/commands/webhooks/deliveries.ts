@@ -22,8 +22,8 @@ const STATUSES: readonly DeliveryStatus[] = ['pending', 'delivered', 'failed', '
 export function addDeliveries(webhooks: Command, bind: Bind, now: () => number): void {
   webhooks
     .command('deliveries')
-    .description("list an endpoint's deliveries, newest first")
-    .argument('[endpoint_id]', 'the endpoint; not with --of-job', readName)
+    .description('list deliveries, newest first: of all endpoints, of one, or about a job')
+    .argument('[endpoint_id]', 'only this endpoint; not with --of-job', readName)
     .option('--of-job <job_id>', 'all deliveries about this job', readJobId)
     .addOption(listOption('--status <names>', 'only these states', STATUSES))
     .option('--type <names>', 'event types, such as job.failed', collectWords)
@@ -76,18 +76,14 @@ async function deliveries(world: World, options: DeliveriesOptions, id?: string)
   const { ofJob, limit, ...filter } = options;
   const { signal } = world;
   const { webhooks } = await world.errand();
-  if ((id === undefined) === (ofJob === undefined))
-    throw new CannotRun('give an endpoint_id, or --of-job <job_id>');
+  if (id !== undefined && ofJob !== undefined)
+    throw new CannotRun('give an endpoint_id or --of-job <job_id>, not both');
   const found: Delivery[] = [];
   if (ofJob !== undefined) found.push(...(await webhooks.deliveriesOfJob(ofJob, { signal })));
   else {
-    for await (const delivery of webhooks.deliveries(id ?? '', {
-      ...filter,
-      pageSize: Math.min(limit, 200),
-      signal,
-    })) {
-      if (found.push(delivery) === limit) break;
-    }
+    const wanted = { ...filter, pageSize: Math.min(limit, 200), signal };
+    const pages = id === undefined ? webhooks.allDeliveries(wanted) : webhooks.deliveries(id, wanted);
+    for await (const delivery of pages) if (found.push(delivery) === limit) break;
   }
   tell(world, { deliveries: found }, () =>
     found.length === 0 ? 'no deliveries' : tableOf(found, world.now()),

@@ -5,7 +5,7 @@ import { EmptyBody, parseEmptyBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { type HttpGroup, readOptionalJsonObject } from '../../http/read-body.ts';
-import { cursorOf } from '../../http/read-query.ts';
+import type { Ctx } from '../../http/request-log.ts';
 import { answer } from '../../http/respond.ts';
 import { findJob } from '../../jobs/find-job.ts';
 import { readJobQuery } from '../../jobs/job-query.ts';
@@ -16,9 +16,20 @@ import { endpointKey } from '../endpoints/endpoint-store.ts';
 import type { WebhooksGroup } from '../webhooks-group.ts';
 import { askWebhooks } from './ask-webhooks.ts';
 import { type DeliveryKey, deliveryIdOf, isReceiverId, parseDeliveryId } from './delivery-id.ts';
-import { readDeliveryQuery } from './delivery-query.ts';
+import { type DeliveryQuery, deliveryCursorOf, readDeliveryQuery } from './delivery-query.ts';
 import type { DeliveryLog, DeliveryRow } from './delivery-rows.ts';
 import { AttemptView, attemptView, DeliveryView, deliveryView } from './delivery-view.ts';
+
+const FILTERS = [
+  parameters.listOf('status', 'Any of these.', { enum: DELIVERY_STATES }),
+  parameters.listOf('type', 'Any of these.', { enum: [...WEBHOOK_EVENT_TYPES, ...ENDPOINT_NEWS_TYPES] }),
+  inQuery('since', 'Events at or after this time.', parameters.instant),
+  inQuery('until', 'Events before this time.', parameters.instant),
+];
+const DeliveryPage = json(
+  'A page.',
+  z.object({ deliveries: z.array(DeliveryView), next_cursor: z.string().nullable() }),
+);
 
 /** Newest first, also of an endpoint that was deleted. */
 export const listDeliveries = defineRoute({
@@ -37,34 +48,81 @@ export const listDeliveries = defineRoute({
     parameters.jobIdInQuery,
     parameters.limit(200, 50),
     parameters.cursor,
-    parameters.listOf('status', 'Any of these.', { enum: DELIVERY_STATES }),
-    parameters.listOf('type', 'Any of these.', { enum: [...WEBHOOK_EVENT_TYPES, ...ENDPOINT_NEWS_TYPES] }),
-    inQuery('since', 'Events at or after this time.', parameters.instant),
-    inQuery('until', 'Events before this time.', parameters.instant),
+    ...FILTERS,
   ],
-  answers: {
-    200: json('A page.', z.object({ deliveries: z.array(DeliveryView), next_cursor: z.string().nullable() })),
-  },
+  answers: { 200: DeliveryPage },
   problems: ['unknown_endpoint', 'invalid_input', 'database_unavailable', 'too_many_reads'],
   handle:
     ({ webhooks }: WebhooksGroup) =>
     async (c, { tenantId }) => {
       const endpointId = c.req.param('endpoint_id') ?? '';
       if (!isReceiverId(endpointId)) throw new Refusal('unknown_endpoint');
-      const read = readDeliveryQuery(new URL(c.req.url).searchParams);
-      if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
-      const isKnown =
-        webhooks.endpoints.peek(endpointKey(tenantId, endpointId)) !== undefined ||
-        (await webhooks.deliveries.hasAny(tenantId, endpointId));
-      if (!isKnown) throw new Refusal('unknown_endpoint');
-      const { rows, nextBelowId } = await webhooks.deliveries.page({ tenantId, endpointId }, read.query);
-      const nextCursor = nextBelowId === undefined ? null : cursorOf(nextBelowId);
-      return answer(c, {
-        status: 200,
-        body: { deliveries: rows.map(deliveryView), next_cursor: nextCursor },
-      });
+      const query = readQuery(c, 'endpoint');
+      if (!(await isKnown(webhooks, tenantId, endpointId))) throw new Refusal('unknown_endpoint');
+      return answerPage(c, await webhooks.deliveries.page({ tenantId, endpointId }, query));
     },
 });
+
+/** Newest first, to all endpoints. */
+export const listTenantDeliveries = defineRoute({
+  method: 'get',
+  path: '/v2/tenants/{tenant_id}/deliveries',
+  key: 'tenant',
+  scope: 'webhooks:read',
+  reads: 'limited',
+  id: 'listTenantDeliveries',
+  tag: 'Deliveries',
+  summary: 'Deliveries to all endpoints',
+  description:
+    "Newest first, with those of runs' own webhooks. With a filter a page may be short, or empty, and still have a `next_cursor`.",
+  parameters: [
+    parameters.tenantId,
+    { ...parameters.endpointId, in: 'query' },
+    parameters.jobIdInQuery,
+    parameters.limit(200, 50),
+    inQuery('cursor', 'The `next_cursor` of the page before.', {
+      type: 'string',
+      pattern: '^[A-Za-z0-9_-]{22}(\\.[A-Za-z0-9_-]{1,100})?$',
+    }),
+    ...FILTERS,
+  ],
+  answers: { 200: DeliveryPage },
+  problems: ['invalid_input', 'database_unavailable', 'too_many_reads'],
+  handle:
+    ({ webhooks }: WebhooksGroup) =>
+    async (c, { tenantId }) => {
+      const query = readQuery(c, 'tenant');
+      const { endpointId } = query;
+      if (endpointId !== undefined && !(await isKnown(webhooks, tenantId, endpointId))) {
+        return answerPage(c, { rows: [], last: undefined });
+      }
+      return answerPage(c, await webhooks.deliveries.page({ tenantId, endpointId }, query));
+    },
+});
+
+/** @throws Refusal invalid_input */
+function readQuery(c: Ctx, of: 'endpoint' | 'tenant'): DeliveryQuery {
+  const read = readDeliveryQuery(new URL(c.req.url).searchParams, of);
+  if (read.kind === 'invalid') throw new Refusal('invalid_input', { errors: read.errors });
+  return read.query;
+}
+
+/** Whether the tenant has the endpoint, or had it and has its deliveries. */
+async function isKnown(
+  { endpoints, deliveries }: WebhooksGroup['webhooks'],
+  tenantId: string,
+  endpointId: string,
+): Promise<boolean> {
+  return (
+    endpoints.peek(endpointKey(tenantId, endpointId)) !== undefined ||
+    (await deliveries.hasAny(tenantId, endpointId))
+  );
+}
+
+function answerPage(c: Ctx, { rows, last }: Awaited<ReturnType<DeliveryLog['page']>>): Response {
+  const next_cursor = last === undefined ? null : deliveryCursorOf(last);
+  return answer(c, { status: 200, body: { deliveries: rows.map(deliveryView), next_cursor } });
+}
 
 /** What was told of a job, to whom. It is kept for longer than the job's summary. */
 export const listJobDeliveries = defineRoute({

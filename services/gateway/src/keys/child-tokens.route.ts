@@ -12,7 +12,8 @@ import type { JobsGroup } from '../jobs/jobs-group.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
-import { foreignScopes, ownKeyOf } from './child-rights.ts';
+import { ownKeyOf } from './child-rights.ts';
+import { foreignIn } from './key-rights.ts';
 import type { KeysGroup } from './keys-group.ts';
 
 const DEFAULT_TTL_S = 900;
@@ -70,7 +71,7 @@ export const createChildToken = defineRoute({
         ttl_s = DEFAULT_TTL_S,
         job_id: sent,
       } = parseBody(TokenBody, (await readJsonObject(c, http)).body);
-      const errors = foreignScopes(key, scopes);
+      const errors = foreignIn('scopes', scopes, key.scopes);
       if (errors.length > 0) throw new Refusal('invalid_input', { errors });
       if (sent !== undefined) {
         const { jobId } = readJobQuery({ jobId: sent }, jobs.now());
