@@ -99,7 +99,10 @@ const jobs: Cases = {
     const first = await keys.create({ name: 'reader', scopes: ['jobs:read', 'keys:write'] });
     const reader = world.sdk.createErrand({ url, tenant, apiKey: first.api_key });
     assertEqual((await failureOf(reader.keys.create({ name: 'more' }))).code, 'invalid_input');
-    assertEqual((await failureOf(reader.run('shout', { text: 'a' }))).code, 'forbidden');
+    assertEqual(
+      (await failureOf(reader.run('shout', { text: 'a' }, { resource: { room: '1' } }))).code,
+      'forbidden',
+    );
     const second = await keys.rotate(first.key_id, { graceMs: 60_000 });
     assertEqual(second.scopes, first.scopes);
     const listed = (await reader.keys.list()).map(({ key_id }) => key_id);
