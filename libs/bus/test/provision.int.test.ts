@@ -80,7 +80,8 @@ test.each(['2.12.0', '2.15.1', '3.0.0', '2.14.0-beta.1'])('server %s is accepted
   expect(() => assertVersion(version)).not.toThrow();
 });
 
-test('a process may provision while a cluster elects its leaders', async () => {
+// Each stream and bucket waits for a leader of its own, on a busy machine for long.
+test('a process may provision while a cluster elects its leaders', { timeout: 120_000 }, async () => {
   await using cluster = await startTestCluster();
   const servers = cluster.urls.join(',');
   const topology = { ...TOPOLOGY, replicas: 3 };
