@@ -79,7 +79,8 @@ export async function startGateway(
     service: 'gateway',
     checks: () => ({
       nats: () => opened?.bus.isConnected() ?? false,
-      log: () => opened?.bus.isAnswering() ?? false,
+      // Not before it serves what needs the log.
+      log: () => app !== undefined && (opened?.bus.isAnswering() ?? false),
     }),
     abilities: { runs: () => logRoom?.hasRoom() ?? true },
     details: () => ({ replaced_actions: opened ? replacedActions(opened.catalogue) : [] }),
