@@ -51,8 +51,19 @@ export interface Resource {
  * @throws with Helm's message if it refuses them
  */
 export async function render(example: string, ...sets: string[]): Promise<Resource[]> {
-  const given = sets.flatMap((set) => ['--set-json', set]);
-  const { code, output } = await helm('template', RELEASE, CHART, '--values', exampleFile(example), ...given);
+  return renderFiles([exampleFile(example)], sets);
+}
+
+/** The same with the values of several files, of which later ones take precedence. */
+export async function renderFiles(
+  files: readonly string[],
+  sets: readonly string[] = [],
+): Promise<Resource[]> {
+  const values = [
+    ...files.flatMap((file) => ['--values', file]),
+    ...sets.flatMap((set) => ['--set-json', set]),
+  ];
+  const { code, output } = await helm('template', RELEASE, CHART, ...values);
   if (code !== 0) throw new Error(output);
   return parseAllDocuments(output).flatMap((document) => (document.toJS() as Resource | null) ?? []);
 }
