@@ -6,6 +6,7 @@ const INTEGRATION = '**/*.int.test.ts';
 const E2E = 'tests/e2e/**/*.e2e.test.ts';
 const ADOPT = 'tests/adopt/**/*.adopt.test.ts';
 const CONTRACT = 'tests/contract/**/*.contract.test.ts';
+const CHART = 'deploy/test/**/*.chart.test.ts';
 const NEVER = ['**/node_modules/**', '**/.errand/**', '**/template/**'];
 /** A busy machine takes its time; what holds at once is seen at once. */
 const PATIENT = { poll: { timeout: 15_000 } };
@@ -18,7 +19,7 @@ export default defineConfig({
           name: 'unit',
           sequence: { groupOrder: 0 },
           include: [UNIT],
-          exclude: [...NEVER, INTEGRATION, E2E, CONTRACT, ADOPT],
+          exclude: [...NEVER, INTEGRATION, E2E, CONTRACT, ADOPT, CHART],
           // To load modules anew for each file would take more than half of the time; these tests leave nothing behind.
           isolate: false,
           // Properties take a second or two; a busy machine takes its time for them.
@@ -79,6 +80,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'chart',
+          sequence: { groupOrder: 5 },
+          include: [CHART],
+          exclude: NEVER,
+          testTimeout: 120_000,
         },
       },
     ],

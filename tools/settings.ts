@@ -6,13 +6,15 @@ import { settings as scheduler } from '@errand/scheduler';
 import { settings as webhooks } from '@errand/webhooks';
 import { demoSettings, demoTargetSettings, localSettings } from '../dev/config.ts';
 
+/** The settings of each service. */
+export const SERVICES = { gateway, scheduler, executor, projection, webhooks } satisfies Record<
+  string,
+  Settings
+>;
+
 /** Who reads which settings. `npm start` hands ERRAND_PORT to the gateway, where it is listed. */
 const READERS: Record<string, Settings> = {
-  gateway,
-  scheduler,
-  executor,
-  projection,
-  webhooks,
+  ...SERVICES,
   '`npm start`': { dataDir: localSettings.dataDir },
   '`npm run demo`': { ...demoSettings, ...demoTargetSettings },
 };

@@ -19,6 +19,7 @@ const FILE_ENDINGS = {
   e2e: '.e2e.test.ts',
   contract: '.contract.test.ts',
   adopt: '.adopt.test.ts',
+  chart: '.chart.test.ts',
   unit: '.test.ts',
 } as const;
 

@@ -51,7 +51,7 @@ async function main(words: string[]): Promise<number> {
   const projects = words.filter(isTestProject);
   if (projects.length === 0 || projects.length < words.length) {
     console.error(
-      'usage: node tools/test.ts (unit | integration | e2e | contract | adopt)... | containers | dates | validated | unvalidated',
+      'usage: node tools/test.ts (unit | integration | e2e | contract | adopt | chart)... | containers | dates | validated | unvalidated',
     );
     return 2;
   }

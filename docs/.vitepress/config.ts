@@ -25,6 +25,7 @@ const RUN = [
   ['Guarantees', '/docs/guarantees'],
   ['Share it between tenants', '/docs/tenants'],
   ['Run in production', '/docs/run-in-production'],
+  ['Run on Kubernetes', '/docs/kubernetes'],
   ['Sizing', '/docs/sizing'],
   ['Operations', '/docs/operations'],
   ['Settings', '/docs/settings'],

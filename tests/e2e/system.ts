@@ -22,6 +22,8 @@ export interface System extends AsyncDisposable {
   kill(name: ServiceName): Promise<void>;
   /** Resolves when every service reports that it can do its work. */
   ready(): Promise<void>;
+  /** What Prometheus would read of all services, one after the other. */
+  scrape(): Promise<string>;
 }
 
 const SHIPPED_ACTIONS = ['performance_simulation', 'proposal_pdf_generation'];
@@ -94,6 +96,10 @@ export async function startSystem(
     },
     async ready() {
       await Promise.all(services.map(untilReady));
+    },
+    async scrape() {
+      const answers = await Promise.all(services.map(({ readyUrl }) => fetch(new URL('/metrics', readyUrl))));
+      return (await Promise.all(answers.map((answer) => answer.text()))).join('');
     },
     async [Symbol.asyncDispose]() {
       stopping.abort();

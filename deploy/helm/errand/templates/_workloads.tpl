@@ -1,0 +1,140 @@
+{{/*
+The Deployments, as a list of {name, service, values, image, preStopSeconds, graceMs, autoscaled}:
+  name            the last part of its names
+  service         whose settings it reads
+  graceMs         how long its process may take to stop
+*/}}
+{{- define "errand.workloads" -}}
+{{- $all := list -}}
+{{- $image := include "errand.image" . -}}
+{{- range $name := list "gateway" "scheduler" "projection" "webhooks" -}}
+  {{- $values := get $.Values $name -}}
+  {{- $isGateway := eq $name "gateway" -}}
+  {{- $settings := include "errand.over" (list $.Values.settings $values.settings) | fromJson -}}
+  {{- $all = append $all (dict
+    "name" $name
+    "service" $name
+    "values" $values
+    "image" $image
+    "args" (list "serve" $name)
+    "settings" $settings
+    "preStopSeconds" ($isGateway | ternary 10 0)
+    "graceMs" (add (get $settings "ERRAND_SHUTDOWN_GRACE_MS" | default 25000) ($isGateway | ternary 10000 15000))
+    "autoscaled" (and $isGateway $values.autoscaling.enabled)
+  ) -}}
+{{- end -}}
+{{- range $values := .Values.executors -}}
+  {{- $finishMs := int64 (dig "finishGraceMs" 500 $values) -}}
+  {{- $own := dict "ERRAND_EXECUTOR_FINISH_GRACE_MS" $finishMs "ERRAND_SHUTDOWN_GRACE_MS" (add $finishMs 10000) -}}
+  {{- with $values.actions -}}
+    {{- $_ := set $own "ERRAND_ACTIONS" (join "," .) -}}
+  {{- end -}}
+  {{- $all = append $all (dict
+    "name" (printf "executor-%s" $values.name)
+    "service" "executor"
+    "values" $values
+    "image" $values.image
+    "args" (list)
+    "settings" (include "errand.over" (list $.Values.settings $values.settings $own) | fromJson)
+    "preStopSeconds" 0
+    "graceMs" (add $finishMs 15000)
+    "autoscaled" (dig "keda" "enabled" false $values)
+  ) -}}
+{{- end -}}
+{{- toJson $all -}}
+{{- end -}}
+
+{{/* The members of all dictionaries of the list; of the later one, also where it says false or 0, unlike `merge`. */}}
+{{- define "errand.over" -}}
+{{- $all := dict -}}
+{{- range $each := . -}}
+{{- range $key, $value := $each -}}
+{{- $_ := set $all $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $all -}}
+{{- end -}}
+
+{{/* The environment that is no secret: what the service reads of its settings, and what the chart itself says. */}}
+{{- define "errand.environment" -}}
+{{- $workload := .workload -}}
+{{- $read := get (.root.Files.Get "files/settings.json" | fromJson) $workload.service -}}
+{{- if eq $workload.service "gateway" }}
+ERRAND_PORT: "8080"
+{{- else }}
+ERRAND_OPS_PORT: "9090"
+{{- end }}
+{{- if eq $workload.service "executor" }}
+{{- $read = concat $read (list "ERRAND_ACTIONS" "ERRAND_EXECUTOR_FINISH_GRACE_MS" "ERRAND_SHUTDOWN_GRACE_MS") }}
+{{- end }}
+{{- range $name := $read }}
+{{- if hasKey $workload.settings $name }}
+{{ $name }}: {{ include "errand.text" (get $workload.settings $name) | quote }}
+{{- end }}
+{{- end }}
+{{- with .root.Values.nats }}
+{{- if not .existingSecret }}
+NATS_URL: {{ .url | quote }}
+{{- end }}
+{{- if .tls.existingSecret }}
+{{- with .tls.caKey }}
+NATS_CA_FILE: /etc/errand/nats-tls/{{ . }}
+{{- end }}
+{{- with .tls.certKey }}
+NATS_CERT_FILE: /etc/errand/nats-tls/{{ . }}
+{{- end }}
+{{- with .tls.keyKey }}
+NATS_KEY_FILE: /etc/errand/nats-tls/{{ . }}
+{{- end }}
+{{- end }}
+{{- if .creds.existingSecret }}
+NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Helm reads numbers as floats, and would write large ones as 1e+10. */}}
+{{- define "errand.text" -}}
+{{- if kindIs "float64" . -}}{{ printf "%.0f" . }}{{- else -}}{{ toString . }}{{- end -}}
+{{- end -}}
+
+{{/* Keys and addresses, by reference. Code of actions reads whatever its process has, so executors get NATS only. */}}
+{{- define "errand.secretEnv" -}}
+{{- $values := .root.Values -}}
+{{- $service := .workload.service -}}
+{{- if $values.nats.existingSecret }}
+{{ include "errand.secretVar" (list "NATS_URL" $values.nats.existingSecret $values.nats.urlKey) }}
+{{- end }}
+{{- if has $service (list "gateway" "projection" "webhooks") }}
+{{ include "errand.secretVar" (list "DATABASE_URL" $values.database.existingSecret $values.database.urlKey) }}
+{{- end }}
+{{- if eq $service "gateway" }}
+{{ include "errand.secretVar" (list "ERRAND_ADMIN_KEY" $values.adminKey.existingSecret $values.adminKey.key) }}
+{{- end }}
+{{- if has $service (list "gateway" "webhooks") }}
+{{ include "errand.secretVar" (list "ERRAND_SECRET_KEY" $values.secretKey.existingSecret $values.secretKey.key) }}
+{{- end }}
+{{- end -}}
+
+{{- define "errand.secretVar" -}}
+- name: {{ index . 0 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ index . 1 }}
+      key: {{ index . 2 }}
+{{- end -}}
+
+{{/* Secrets that are files, as a list of {name, secret}; each is mounted at /etc/errand/<name>. */}}
+{{- define "errand.secretFiles" -}}
+{{- $files := list -}}
+{{- with .root.Values -}}
+{{- with .nats.tls.existingSecret -}}{{- $files = append $files (dict "name" "nats-tls" "secret" .) -}}{{- end -}}
+{{- with .nats.creds.existingSecret -}}{{- $files = append $files (dict "name" "nats-creds" "secret" .) -}}{{- end -}}
+{{- if has $.workload.service (list "gateway" "projection" "webhooks") -}}
+{{- with .database.caSecret -}}
+{{- $files = append $files (dict "name" "database" "secret" . "items" (list (dict "key" $.root.Values.database.caKey "path" "ca.crt"))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $files -}}
+{{- end -}}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { hasHelm, render } from './helm.ts';
+
+const EXECUTOR = { name: 'reports', image: 'a/b:1', resources: { requests: {}, limits: {} } };
+const executors = (more: Record<string, unknown>) =>
+  `executors=${JSON.stringify([{ ...EXECUTOR, ...more }])}`;
+
+describe.skipIf(!hasHelm)('values are refused with the name of what is wrong', () => {
+  test.each([
+    ['an unknown value', 'gatewy={}', /gatewy/],
+    ['an unknown value inside', 'gateway.replica=2', /\/gateway.*replica'/],
+    ['an unknown setting', 'settings.ERRAND_JOB_MAX_BYTES=1', /\/settings.*ERRAND_JOB_MAX_BYTES/],
+    [
+      'a setting of another service',
+      'scheduler.settings.ERRAND_CORS_ORIGINS="*"',
+      /\/scheduler\/settings.*ERRAND_CORS_ORIGINS/,
+    ],
+    ['a setting that the chart sets', 'settings.ERRAND_PORT=1', /\/settings.*ERRAND_PORT/],
+    ['a key among the settings', 'settings.ERRAND_ADMIN_KEY="a"', /\/settings.*ERRAND_ADMIN_KEY/],
+    [
+      'a setting of a wrong type',
+      'settings.ERRAND_JOBS_MAX_BYTES="10 GB"',
+      /\/settings\/ERRAND_JOBS_MAX_BYTES/,
+    ],
+    ['a setting out of range', 'settings.ERRAND_REPLICAS=7', /\/settings\/ERRAND_REPLICAS.*maximum/],
+    ['a switch that is none', 'settings.ERRAND_TURNS="yes"', /\/settings\/ERRAND_TURNS.*boolean/],
+    ['negative replicas', 'webhooks.replicas=-1', /\/webhooks\/replicas.*minimum/],
+    ['replicas as text', 'projection.replicas="two"', /\/projection\/replicas.*integer/],
+    ['negative replicas of an executor', executors({ replicas: -2 }), /\/executors\/0\/replicas.*minimum/],
+    ['no name of the secret of the database', 'database.existingSecret=null', /\/database.*existingSecret/],
+    [
+      'an empty name of the secret of the admin key',
+      'adminKey.existingSecret=""',
+      /\/adminKey\/existingSecret/,
+    ],
+    ['no secret of the sealing key', 'secretKey=null', /secretKey/],
+    ['neither a URL of NATS nor its secret', 'nats.url=""', /\/nats\/url.*\/nats\/existingSecret/s],
+    ['a password in a value', 'nats.url="nats://errand:hunter2@nats:4222"', /\/nats\/url.*pattern/],
+    ['no public URL', 'settings.ERRAND_PUBLIC_URL=null', /\/settings.*ERRAND_PUBLIC_URL/],
+    ['an image without a tag', executors({ image: 'a/b' }), /\/executors\/0\/image/],
+    ['the tag latest', executors({ image: 'a/b:latest' }), /\/executors\/0\/image/],
+    ['the tag latest of the services', 'image.tag="latest"', /\/image\/tag/],
+    [
+      'a key of the services for an executor',
+      executors({ env: [{ name: 'ERRAND_SECRET_KEY', value: 'a' }] }),
+      /\/executors\/0\/env\/0\/name/,
+    ],
+    ['an executor without resources', executors({ resources: undefined }), /\/executors\/0.*resources/],
+    [
+      'a scale to zero',
+      executors({
+        keda: { enabled: true, minReplicas: 0, maxReplicas: 2, serverAddress: 'http://p', actions: ['a'] },
+      }),
+      /\/executors\/0\/keda\/minReplicas/,
+    ],
+    ['an Ingress without its host', 'ingress.enabled=true', /ingress\.host/],
+  ])('%s', async (_, set, message) => {
+    await expect(render('minimal', set)).rejects.toThrow(message);
+  });
+});
