@@ -39,13 +39,13 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end -}}
 
-{{/* A start waits for NATS and answers nothing meanwhile, so it has ten minutes until it is begun again. */}}
+{{/* A process that waits for NATS is alive and not ready. */}}
 {{- define "errand.probes" -}}
 startupProbe:
   httpGet: { path: /healthz, port: {{ .port }} }
   periodSeconds: 5
   timeoutSeconds: 4
-  failureThreshold: 120
+  failureThreshold: 12
 livenessProbe:
   httpGet: { path: /healthz, port: {{ .port }} }
   periodSeconds: 10
