@@ -124,7 +124,13 @@ describe.skipIf(!hasHelm).each(hasHelm ? await exampleNames() : ['nothing'])(
       for (const { name, spec, labels } of deployments) {
         expect([name, budgets]).toEqual([
           name,
-          expect.arrayContaining([{ maxUnavailable: 1, selector: { matchLabels: labels } }]),
+          expect.arrayContaining([
+            {
+              maxUnavailable: 1,
+              unhealthyPodEvictionPolicy: 'AlwaysAllow',
+              selector: { matchLabels: labels },
+            },
+          ]),
         ]);
         const zones = spec.topologySpreadConstraints.find(({ topologyKey }) => topologyKey.endsWith('/zone'));
         expect([name, zones?.labelSelector]).toEqual([name, { matchLabels: labels }]);
@@ -162,6 +168,7 @@ describe.skipIf(!hasHelm).each(hasHelm ? await exampleNames() : ['nothing'])(
 
     test('keys are referred to, and an executor has none of those of the services', () => {
       expect(ofKind(resources, 'Secret')).toEqual([]);
+      expect(JSON.stringify(resources)).not.toMatch(/:\/\/[^/"]+@/);
       const keys = ['DATABASE_URL', 'ERRAND_ADMIN_KEY', 'ERRAND_SECRET_KEY'];
       for (const { name, container } of pods) {
         const env = container.env ?? [];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isLater, withSection, withVersion } from './edits.ts';
+import { isLater, withChartVersion, withSection, withVersion } from './edits.ts';
 
 test.each([
   ['0.2.0', '0.1.0', true],
@@ -34,4 +34,9 @@ test('what was unreleased gets a section of its own', () => {
   const after = '# Changelog\n\n## Unreleased\n\n## 0.2.0 (2027-01-02)\n\n- A.\n\n## 0.1.0\n\n- B.\n';
   expect(withSection(before, about)).toBe(after);
   expect(() => withSection(after, about)).toThrow(/nothing under/);
+});
+
+test('a chart has the version of what it runs', () => {
+  const text = 'apiVersion: v2\nname: errand\nversion: 0.1.0\nappVersion: 0.1.0\nkubeVersion: ">=1.30.0-0"\n';
+  expect(withChartVersion(text, '0.2.0')).toBe(text.replaceAll('0.1.0', '0.2.0'));
 });

@@ -22,6 +22,11 @@ export function withVersion(text: string, version: string): string {
   return `${JSON.stringify(changed, null, 2)}\n`;
 }
 
+/** A Chart.yaml with another version of the chart, and of what it runs. */
+export function withChartVersion(text: string, version: string): string {
+  return text.replaceAll(/^(version|appVersion): .*$/gm, `$1: ${version}`);
+}
+
 /**
  * The changelog with a section of its own for what was unreleased.
  * @throws if nothing was

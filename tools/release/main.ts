@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { buildPackage } from '../packages/build-package.ts';
 import { packPackage } from '../packages/pack-package.ts';
 import { PACKAGES, type PackageName } from '../packages/package-list.ts';
-import { isLater, withSection, withVersion } from './edits.ts';
+import { isLater, withChartVersion, withSection, withVersion } from './edits.ts';
 import { sumsOf } from './sums.ts';
 
 /*
@@ -73,7 +73,7 @@ async function main(words: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** The root's, and each workspace's with what it says of the others. */
+/** The root's, each workspace's with what it says of the others, and the chart's. */
 async function setVersions(version: string): Promise<void> {
   const files = (await git('ls-files', 'package.json', '*/package.json')).trim().split('\n');
   for (const file of files.filter((each) => WORKSPACE.test(each))) {
@@ -82,6 +82,8 @@ async function setVersions(version: string): Promise<void> {
     const changed = withVersion(text, version);
     if (changed !== text) await writeFile(path, changed);
   }
+  const chart = join(ROOT, 'deploy', 'helm', 'errand', 'Chart.yaml');
+  await writeFile(chart, withChartVersion(await readFile(chart, 'utf8'), version));
 }
 
 async function buildImages(version: string): Promise<string[]> {
