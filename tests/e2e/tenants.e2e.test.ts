@@ -176,6 +176,7 @@ test('jobs with the same key run one after the other, and others beside them', a
 
 /** ERRAND_TEST_RATE_S=60 shows it over a minute. */
 const RATE_S = Number(process.env.ERRAND_TEST_RATE_S ?? 6);
+const CALLERS_OF_EACH = 4;
 
 test('a rate of runs holds over three gateways', { timeout: (RATE_S + 60) * 1_000 }, async () => {
   await tenant('rated', { runs_per_second: 40, runs_burst: 20 });
@@ -199,8 +200,10 @@ test('a rate of runs holds over three gateways', { timeout: (RATE_S + 60) * 1_00
   const began = Date.now();
   const untilMs = began + RATE_S * 1_000;
   let refused = 0;
+  // A refused caller waits: with one at each gateway, what is allowed would not always be asked for in time.
+  const callers = Array.from({ length: CALLERS_OF_EACH }, () => urls).flat();
   await Promise.all(
-    urls.map(async (url) => {
+    callers.map(async (url) => {
       while (Date.now() < untilMs) {
         const answer = await call('POST', '/v2/tenants/rated/hold/run', { ms: 0 }, url);
         await answer.arrayBuffer();
@@ -214,7 +217,6 @@ test('a rate of runs holds over three gateways', { timeout: (RATE_S + 60) * 1_00
     (Date.parse(requests.at(-1)?.event.time ?? '') - Date.parse(requests[0]?.event.time ?? '')) / 1_000;
   const allowed = 20 + 40 * seconds;
   expect(refused).toBeGreaterThan(0);
-  // A busy machine does not always ask in time for what is allowed.
-  expect(requests.length / allowed).toBeGreaterThan(0.7);
+  expect(requests.length / allowed).toBeGreaterThan(0.9);
   expect(requests.length / allowed).toBeLessThan(1.1);
 });

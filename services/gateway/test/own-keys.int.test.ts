@@ -179,7 +179,8 @@ test('a key that was removed while its request came in makes none', async () => 
   await clear();
   const owner = await makeKey();
   const headers = {
-    ...{ authorization: `Bearer ${owner.api_key}`, 'content-type': 'application/json' },
+    authorization: `Bearer ${owner.api_key}`,
+    'content-type': 'application/json',
     expect: '100-continue',
   };
   const slow = request(gateway.url + KEYS, { method: 'POST', headers });

@@ -21,7 +21,8 @@ test('a key without limits may pass on everything, one with limits itself', () =
 
 test('all that is too much is named', () => {
   const asked: KeyRights = {
-    ...{ scopes: ['runs:write', 'jobs:read'], actions: ['simulate', 'other'] },
+    scopes: ['runs:write', 'jobs:read'],
+    actions: ['simulate', 'other'],
     metadata_filter: { of: 'u-1' },
   };
   expect(excessOf(asked, SOME).map(({ pointer }) => pointer)).toEqual([

@@ -5,9 +5,14 @@ import { local } from '../../output/times.ts';
 
 const PATH = '/v2/tenants/t/portal-sessions';
 const SESSION = {
-  ...{ session_id: 't.1', key_id: 'k', scopes: ['jobs:read', 'jobs:cancel'] },
-  ...{ metadata_filter: { customer: 'c-1' }, frame_ancestors: [], theme: 'system' },
-  ...{ created_at: '2026-11-30T00:00:00.000Z', expires_at: '2026-11-30T01:00:00.000Z' },
+  session_id: 't.1',
+  key_id: 'k',
+  scopes: ['jobs:read', 'jobs:cancel'],
+  metadata_filter: { customer: 'c-1' },
+  frame_ancestors: [],
+  theme: 'system',
+  created_at: '2026-11-30T00:00:00.000Z',
+  expires_at: '2026-11-30T01:00:00.000Z',
 };
 const MADE = { ...SESSION, path: '/portal/t.1#code=c', code_expires_at: '2026-11-30T00:10:00.000Z' };
 
