@@ -74,7 +74,7 @@ export function arbitraryRequest(
     );
   const media = requestBody?.content['application/json'];
   const bodyArbitrary = media
-    ? body(arbitraryValue(media.schema, { schemas, hints }), exampleOf(media.example, hints))
+    ? body(arbitraryValue(media.schema, { schemas, hints }), exampleOf(media.example ?? {}, hints))
     : fc.constant(NO_BODY);
 
   return fc
@@ -102,17 +102,15 @@ function keysOf({ security }: Operation): RandomRequest['key'][] {
   return [...Array<RandomRequest['key']>(20).fill(right), 'admin', 'tenant', 'wrong', 'none'];
 }
 
-/** The document's own example, but with a URL that makes the system call nobody else. */
-function exampleOf(example: Json | undefined, hints: Hints): fc.Arbitrary<unknown> {
-  if (!example) return fc.constant({});
-  return fc.record(
-    Object.fromEntries(
-      Object.entries(example).map(([name, value]) => [
-        name,
-        (name === 'url' && hints(name)) || fc.constant(value),
-      ]),
-    ),
-  );
+/** The document's own example, but with URLs that make the system call nobody else, and with jobs that exist. */
+function exampleOf(example: unknown, hints: Hints): fc.Arbitrary<unknown> {
+  if (Array.isArray(example)) return fc.tuple(...example.map((item) => exampleOf(item, hints)));
+  if (typeof example !== 'object' || example === null) return fc.constant(example);
+  const members = Object.entries(example).map(([name, value]) => {
+    const hint = name === 'url' || name === 'job_id' ? hints(name) : undefined;
+    return [name, hint ?? exampleOf(value, hints)] as const;
+  });
+  return fc.record(Object.fromEntries(members));
 }
 
 function hintsOf(options: { tenantId: string; urls: readonly string[]; actions: readonly string[] }): Hints {

@@ -6,7 +6,7 @@ import { SMALL_DESIGN } from '../e2e/caller.ts';
 import { createAnswerCheck, type SeenAnswer } from './answer-check.ts';
 import { arbitraryRequest, type Known, type RandomRequest } from './arbitrary-request.ts';
 import { type ContractSystem, startContractSystem } from './contract-system.ts';
-import { type OpenapiDocument, operationsOf } from './openapi-document.ts';
+import { type OpenapiDocument, type Operation, operationsOf } from './openapi-document.ts';
 
 const TENANT = 'random';
 const REQUESTS = Number(process.env.ERRAND_CONTRACT_REQUESTS ?? 10_000);
@@ -52,6 +52,8 @@ const known: Record<Known, string[]> = {
   key_id: [],
   file: [],
 };
+/** The jobs that each `…/run` has made: the operations beside it find no others. */
+const jobsBeside = new Map<string, string[]>();
 
 beforeAll(async () => {
   running = resources.use(await startContractSystem(TENANT));
@@ -77,16 +79,16 @@ test('10,000 random requests find no 5xx, no hang, and no answer that the docume
   async function sendOne(sent: RandomRequest): Promise<void> {
     const { operation, body } = sent;
     const { operationId } = operation;
-    const wanted = filled(sent.path);
+    const wanted = filled(sent.path, jobsBeside.get(beside(operation.path)) ?? known.job_id);
     const path = operationId === 'deleteTenant' ? wanted.replace(TENANT, DELETED_TENANT) : wanted;
-    const own = body === undefined ? undefined : filled(body);
+    const own = body === undefined ? undefined : filled(body, known.job_id);
     const answer = await send({ ...sent, path, body: own }).catch((error: unknown) => String(error));
     const found = typeof answer === 'string' ? [`no answer: ${answer}`] : check(operation, answer);
     if (typeof answer !== 'string') {
       statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
       if (answer.status < 400) succeeded.add(operationId);
       if (answer.status >= 500) found.push(`${answer.status}: ${answer.text.slice(0, 300)}`);
-      remember(operationId, answer);
+      remember(operation, answer);
     }
     for (const violation of found) {
       const name = `${operationId}: ${violation}`;
@@ -111,6 +113,15 @@ test('10,000 random requests find no 5xx, no hang, and no answer that the docume
     }),
   );
   const seconds = Math.round((performance.now() - beganAt) / 100) / 10;
+  // By chance it may be without a quota, or without an action.
+  await putTenant(TENANT);
+  for (const operation of operations) {
+    if (NEVER_BY_CHANCE.includes(operation.operationId)) continue;
+    for (const sent of more(document, operation)) {
+      if (succeeded.has(operation.operationId)) break;
+      await sendOne(sent);
+    }
+  }
   const never = operations.map(({ operationId }) => operationId).filter((id) => !succeeded.has(id));
   console.log('random requests', {
     sent: requests.length,
@@ -130,7 +141,23 @@ test('10,000 random requests find no 5xx, no hang, and no answer that the docume
 
 /** The same number of requests for each operation, shuffled. */
 function sampled(document: OpenapiDocument): RandomRequest[] {
-  const options = {
+  const operations = operationsOf(document);
+  const each = Math.ceil(REQUESTS / operations.length);
+  const lists = operations.map((operation, index) =>
+    fc.sample(arbitraryRequest(document, operation, sampling()), { seed: SEED + index, numRuns: each }),
+  );
+  return Array.from({ length: each }, (_, turn) => lists.map((list) => list[turn] as RandomRequest)).flat();
+}
+
+/** Further requests for an operation that none of the others hit by chance. */
+function* more(document: OpenapiDocument, operation: Operation): Generator<RandomRequest> {
+  for (let round = 1; round <= 20; round++) {
+    yield* fc.sample(arbitraryRequest(document, operation, sampling()), { seed: SEED - round, numRuns: 100 });
+  }
+}
+
+function sampling() {
+  return {
     tenantId: TENANT,
     urls: [
       `${receiver.url}/a`,
@@ -140,19 +167,18 @@ function sampled(document: OpenapiDocument): RandomRequest[] {
       'http://u:p@127.0.0.1:9/',
     ],
   };
-  const operations = operationsOf(document);
-  const each = Math.ceil(REQUESTS / operations.length);
-  const lists = operations.map((operation, index) =>
-    fc.sample(arbitraryRequest(document, operation, options), { seed: SEED + index, numRuns: each }),
-  );
-  return Array.from({ length: each }, (_, turn) => lists.map((list) => list[turn] as RandomRequest)).flat();
 }
 
-function filled(text: string): string {
+function filled(text: string, jobIds: readonly string[]): string {
   return text.replaceAll(/\{\{(\w+):(\d+)\}\}/g, (mark, name: Known, index: string) => {
-    const ids = known[name];
+    const ids = name === 'job_id' ? jobIds : known[name];
     return ids.at(-1 - (Number(index) % Math.max(1, ids.length))) ?? mark.replaceAll(/[{}]/g, '');
   });
+}
+
+/** `/v2/…/{design_id}/plot/` of `/v2/…/{design_id}/plot/status`. */
+function beside(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
 async function send({ operation, path, key, headers, body }: RandomRequest): Promise<SeenAnswer> {
@@ -180,13 +206,15 @@ async function send({ operation, path, key, headers, body }: RandomRequest): Pro
 }
 
 /** Makes what a request has created available to later ones. */
-function remember(operationId: string, { status, text }: SeenAnswer): void {
+function remember(operation: Operation, { status, text }: SeenAnswer): void {
+  const { operationId, path } = operation;
   if (status !== 201 && status !== 202 && operationId !== 'listDeliveries') return;
   // It names the key that the caller itself uses.
   if (operationId === 'createPortalSession') return;
   const body = JSON.parse(text) as Partial<Record<Known, string>> & {
     deliveries?: { delivery_id: string }[];
   };
+  if (body.job_id !== undefined && path.endsWith('/run')) rememberJob(path, body.job_id);
   for (const name of Object.keys(known) as Known[]) {
     const id = body[name];
     // A key that the caller itself uses must not be deleted.
@@ -195,9 +223,25 @@ function remember(operationId: string, { status, text }: SeenAnswer): void {
   for (const { delivery_id } of body.deliveries ?? []) known.delivery_id.push(delivery_id);
 }
 
+function rememberJob(runPath: string, jobId: string): void {
+  const jobs = jobsBeside.get(beside(runPath)) ?? [];
+  jobs.push(jobId);
+  jobsBeside.set(beside(runPath), jobs);
+}
+
+/** The tenant as a new one is: with the limits of all. */
+async function putTenant(tenantId: string): Promise<void> {
+  const { system } = running;
+  const headers = { authorization: `Bearer ${system.adminKey}`, 'content-type': 'application/json' };
+  const url = `${system.url}/admin/tenants/${tenantId}`;
+  const { ok } = await fetch(url, { method: 'PUT', headers, body: '{"actions":null,"limits":{}}' });
+  expect(ok).toBe(true);
+}
+
 /** Creates something of each kind that has ids. */
 async function prepare(): Promise<void> {
   const { caller, system } = running;
+  await putTenant(DELETED_TENANT);
   for (let index = 0; index < 5; index++) {
     const { endpoint_id } = await caller.createWebhook({ url: `${receiver.url}/a` });
     known.endpoint_id.push(endpoint_id);
@@ -210,7 +254,9 @@ async function prepare(): Promise<void> {
     const options = index < 5 ? {} : { _job: { start_after: startAfter } };
     const path = `/v2/tenants/${TENANT}/designs/e2e/performance_simulation/run`;
     const { body } = await caller.call('POST', path, { ...SMALL_DESIGN, ...options });
-    known.job_id.push((body as { job_id: string }).job_id);
+    const { job_id } = body as { job_id: string };
+    known.job_id.push(job_id);
+    rememberJob('/v2/tenants/{tenant_id}/designs/{design_id}/performance_simulation/run', job_id);
   }
   const deliveries = await waitUntil(async () => {
     const answer = await caller.call(
