@@ -181,8 +181,12 @@ export function testJobs(bus: Bus): TestJobs {
     stateWhen: (ref, holds, timeoutMs = 20_000) =>
       waitUntil(
         async () => {
-          const state = foldJob(await bus.jobs.read(ref));
-          return state && holds(state) ? state : undefined;
+          const events = await bus.jobs.read(ref);
+          const state = foldJob(events);
+          if (state && holds(state)) return state;
+          throw new Error(
+            `${ref.action}: ${events.map(({ event }) => `${event.type} ${event.time}`).join(', ')}`,
+          );
         },
         { timeoutMs, intervalMs: 20 },
       ),
