@@ -14,6 +14,7 @@ export interface ServiceContext {
 
 /** How long the exit waits for a slow reader of stdout. */
 const LAST_WORDS_MS = 1_000;
+const LONG_MS = 3_600_000;
 
 /**
  * The whole life of a service's process: reads the environment, starts, runs until SIGTERM or SIGINT, stops. Exit
@@ -48,6 +49,8 @@ export async function runService<S extends Settings>(options: {
     takeStray = take;
   };
 
+  // Whatever the service itself waits for: what is pending does not keep a process alive, and it would end with 13.
+  setInterval(() => {}, LONG_MS);
   let service: AsyncDisposable | undefined;
   try {
     service = await options.start(config, { log, signal: stop.signal, fail, onStray });
