@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, PROJECTION_READER, VerifyReport } from '@errand/contracts';
 import { openDatabase, readLogPosition } from '@errand/postgres';
-import { waitUntil } from '@errand/testkit';
+import { verifyLog, waitUntil } from '@errand/testkit';
 import { checkAudit } from 'errand';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
 import { fillLog } from '../harness/fill-log.ts';
@@ -72,7 +72,7 @@ function ask(system: BenchSystem, path: string): Promise<Response> {
 }
 
 async function verify(system: BenchSystem): Promise<number> {
-  const report = VerifyReport.parse(await (await ask(system, '/admin/verify')).json());
+  const report = VerifyReport.parse(await verifyLog(system));
   if (report.findings.length > 0) throw new Error(`findings: ${JSON.stringify(report.findings)}`);
   console.log(JSON.stringify(report));
   return report.checked.events;

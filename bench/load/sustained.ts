@@ -8,7 +8,7 @@ import {
   LogPosition,
   PROJECTION_READER,
 } from '@errand/contracts';
-import { rawNatsRequest } from '@errand/testkit';
+import { rawNatsRequest, verifyLog } from '@errand/testkit';
 import { Pool } from 'undici';
 import { type BenchSystem, startBenchSystem } from '../harness/bench-system.ts';
 import { startCountingReceiver } from '../harness/counting-receiver.ts';
@@ -99,7 +99,7 @@ export async function benchSustained(args: readonly string[]): Promise<object> {
     console.log(lineOf(minute, each));
   }
   await load.stop();
-  const findings = await load.verify();
+  const findings = await verifyLog(system);
   console.log(`\nverify: ${JSON.stringify(findings)}\n`);
   return { rate, minutes: seen, findings };
 }
@@ -176,12 +176,6 @@ function createLoad(system: BenchSystem, rate: number) {
     async stop() {
       clearInterval(timer);
       await Promise.all(underWay);
-    },
-    /** The findings of `GET /admin/verify`. */
-    async verify(): Promise<unknown> {
-      const { text } = await call('GET', '/admin/verify');
-      const report = text.trim().split('\n').at(-1) ?? '';
-      return JSON.parse(report);
     },
     [Symbol.asyncDispose]: () => pool.destroy(),
   };

@@ -12,7 +12,16 @@ export interface RandomRequest {
 }
 
 /** Such marks stand for ids that exist. */
-const KNOWN = ['job_id', 'endpoint_id', 'delivery_id', 'replay_id', 'bulk_id', 'key_id', 'file'] as const;
+const KNOWN = [
+  'job_id',
+  'endpoint_id',
+  'delivery_id',
+  'replay_id',
+  'bulk_id',
+  'key_id',
+  'verification_id',
+  'file',
+] as const;
 export type Known = (typeof KNOWN)[number];
 
 function markOf(name: Known, index: number): string {

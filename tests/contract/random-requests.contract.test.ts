@@ -13,7 +13,7 @@ const REQUESTS = Number(process.env.ERRAND_CONTRACT_REQUESTS ?? 10_000);
 const SEED = Number(process.env.ERRAND_CONTRACT_SEED ?? Date.now() % 2 ** 31);
 const AT_ONCE = 16;
 /**
- * There is no dead letter; a replay, a bulk action, and nearly every proposal, is over before it can be stopped; no action
+ * There is no dead letter; a replay, a verification, a bulk action, and nearly every proposal, is over before it can be stopped; no action
  * may go.
  */
 const NEVER_BY_CHANCE = [
@@ -22,6 +22,7 @@ const NEVER_BY_CHANCE = [
   'discardDeadLetter',
   'redriveDeadLetter',
   'cancelReplay',
+  'cancelVerification',
   'abortBulkAction',
   'resumeBulkAction',
   'cancelProposalPdfGeneration',
@@ -50,6 +51,7 @@ const known: Record<Known, string[]> = {
   replay_id: [],
   bulk_id: [],
   key_id: [],
+  verification_id: [],
   file: [],
 };
 /** The jobs that each `…/run` has made: the operations beside it find no others. */

@@ -270,8 +270,16 @@ async function callAdmin(call: Call): Promise<void> {
   for (const line of [`GET ${rebuild}`, `POST ${rebuild}/cancel`, `POST ${rebuild}`, `GET ${rebuild}`]) {
     await call(line);
   }
-  await call('GET /admin/verify');
-  await call('GET /admin/verify?since=x&more=1');
+  const verifications = '/admin/verifications';
+  const { verification_id: verificationId } = (await call(`POST ${verifications}`)).body;
+  await call(`POST ${verifications}`, { body: { since: 'x', more: 1 } });
+  await call(`GET ${verifications}`);
+  await call(`GET ${verifications}?more=1`);
+  for (const id of [verificationId, UNKNOWN_ID, 'x']) {
+    await call(`GET ${verifications}/${id}`);
+    await call(`POST ${verifications}/${id}/cancel`);
+    await call(`POST ${verifications}/${id}/cancel`, { body: { a: 1 } });
+  }
   await call('GET /admin/audit?type=JobSucceeded');
   await call('GET /admin/audit?type=x');
   await call('GET /admin/audit', { token: 'wrong' });

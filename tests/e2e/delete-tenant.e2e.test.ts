@@ -1,8 +1,15 @@
 import { type Bus, openBus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
-import { DEFAULT_TOPOLOGY, TenantDeletion } from '@errand/contracts';
+import { DEFAULT_TOPOLOGY, TenantDeletion, VerifyReport } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
-import { createTestDatabase, type Receiver, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
+import {
+  createTestDatabase,
+  type Receiver,
+  startReceiver,
+  startTestNats,
+  verifyLog,
+  waitUntil,
+} from '@errand/testkit';
 import { checkAudit } from 'errand';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -159,9 +166,8 @@ test('its neighbours are as before, and the name is free', { timeout: 120_000 },
   await waitForEnd(neighbour, next);
   const verified = await waitUntil(
     async () => {
-      const answer = await admin('GET', '/admin/verify');
-      const report = (await answer.json()) as { findings: unknown[] };
-      return answer.ok && report.findings.length === 0 ? report : undefined;
+      const report = VerifyReport.parse(await verifyLog(system));
+      return report.findings.length === 0 ? report : undefined;
     },
     { timeoutMs: 60_000 },
   );

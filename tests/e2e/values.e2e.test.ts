@@ -1,7 +1,14 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuditExportLine, type InputError, JobEvent, VerifyReport } from '@errand/contracts';
-import { createTestDatabase, type Receiver, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
+import {
+  createTestDatabase,
+  type Receiver,
+  startReceiver,
+  startTestNats,
+  verifyLog,
+  waitUntil,
+} from '@errand/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type System, startSystem } from './system.ts';
@@ -231,7 +238,7 @@ test('a value comes back as it was, or is refused by name', async () => {
   for (const [jobId, result] of results)
     expect(JSON.stringify(result)).toBe(JSON.stringify(byId.get(jobId)?.value));
 
-  const report = VerifyReport.parse(await json(await call('GET', `/admin/verify?tenant=${TENANT}`)));
+  const report = VerifyReport.parse(await verifyLog(system, { tenant_id: TENANT }));
   expect(report.findings).toEqual([]);
   expect(
     (await json<{ dead_letters: unknown[] }>(await call('GET', '/admin/dead-letters'))).dead_letters,

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, isEndingType } from '@errand/contracts';
 import { freePort } from '@errand/local-servers';
-import { startTestNats, startTestPostgres, waitUntil } from '@errand/testkit';
+import { startTestNats, startTestPostgres, verifyLog, waitUntil } from '@errand/testkit';
 import { type ServiceProcess, startService } from '../../dev/process/service-process.ts';
 import { SERVICES, type ServiceName, serviceEnv } from '../../dev/services.ts';
 import { readWholeLog } from '../e2e/read-log.ts';
@@ -139,7 +139,7 @@ async function main(): Promise<number> {
   const ended = await untilEnded([...first, ...second]);
 
   const runs = (await readFile(runsFile, 'utf8')).trimEnd().split('\n');
-  const verified = (await (await admin('GET', '/admin/verify')).json()) as { findings: object[] };
+  const verified = (await verifyLog({ url, adminKey })) as { findings: object[] };
   const all = [...first, ...second];
   const result = {
     jobs: all.length,

@@ -14,7 +14,6 @@ import { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buck
 import { type Heartbeats, watchHeartbeats } from './buckets/heartbeats.ts';
 import { type Commands, createCommands } from './commands/commands.ts';
 import { createExecutorPresence, type ExecutorPresence } from './commands/executor-presence.ts';
-import { createVerifyCommand, type VerifyCommand } from './commands/verify-command.ts';
 import { createWebhookHints, type WebhookHints } from './commands/webhook-hints.ts';
 import { type ConfigCheck, createConfigCheck } from './config/config-check.ts';
 import { type ConfigReader, type ConfigWriter, createConfigLog } from './config/config-log.ts';
@@ -109,7 +108,7 @@ interface Consumers extends Standings {
   removeVersionOne(): Promise<string[]>;
 }
 
-interface ServiceCommands extends ExecutorPresence, WebhookHints, VerifyCommand {
+interface ServiceCommands extends ExecutorPresence, WebhookHints {
   readonly askWebhooks: Commands<typeof WEBHOOK_COMMANDS>['ask'];
   readonly answerWebhooks: Commands<typeof WEBHOOK_COMMANDS>['answer'];
   readonly askScheduler: Commands<typeof SCHEDULER_COMMANDS>['ask'];
@@ -146,6 +145,10 @@ const PROJECTION = {
     rebuild: 10_000,
     rebuild_status: 5_000,
     cancel_rebuild: 10_000,
+    verify: 10_000,
+    verification: 5_000,
+    cancel_verification: 10_000,
+    verifications: 5_000,
   },
 };
 
@@ -235,7 +238,6 @@ export async function openBus(
     commands: {
       ...createExecutorPresence(nc, onReconnected),
       ...createWebhookHints(nc),
-      ...createVerifyCommand(nc),
       askWebhooks: webhooks.ask,
       answerWebhooks: webhooks.answer,
       askProjection: projection.ask,

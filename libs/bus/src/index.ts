@@ -4,7 +4,6 @@ export type { ValueSchema } from './buckets/entries.ts';
 export type { Heartbeats } from './buckets/heartbeats.ts';
 export { type Bus, openBus } from './bus.ts';
 export type { ProjectionHandlers, SchedulerHandlers, WebhookHandlers } from './commands/commands.ts';
-export type { VerifyHandler } from './commands/verify-command.ts';
 export type { ConfigEntry } from './config/config-log.ts';
 export type { RecordedBucket } from './config/recorded-bucket.ts';
 export type { Work } from './consume/consume-work.ts';

@@ -20,7 +20,7 @@ test('a refusal comes with its code, its pointers and the id of its request', as
   await using gateway = await startTestGateway({
     'GET /v2/tenants/t/events': REFUSED,
     'POST /admin/tenants/t/keys': REFUSED,
-    'GET /admin/verify': REFUSED,
+    'POST /admin/verifications': REFUSED,
     'GET /admin/audit': REFUSED,
     'POST /admin/projections/job_summary/rebuild': REFUSED,
   });

@@ -37,11 +37,12 @@ export {
 export {
   FINDING_KINDS,
   type FindingKind,
-  VerifyAnswer,
+  VERIFY_STEPS,
+  Verification,
   type VerifyFinding,
   VerifyReport,
   VerifyRequest,
-} from './commands/verify-command.ts';
+} from './commands/verification.ts';
 export {
   REPLAY_KINDS,
   WEBHOOK_COMMANDS,
@@ -154,7 +155,6 @@ export {
   storedSubject,
   TURNS_SUBJECT,
   typeOfSubject,
-  VERIFY_SUBJECT,
   WEBHOOK_HINTS,
   workOf,
 } from './topology/subjects.ts';

@@ -5,6 +5,7 @@ import type { JobFailuresTable, JobStatsTable } from './schema/job-stats.ts';
 import type { LogPositionTable } from './schema/log-position.ts';
 import type { ProjectionRebuildTable } from './schema/projection-rebuild.ts';
 import type { TenantDeletionTable } from './schema/tenant-deletion.ts';
+import type { VerificationTable } from './schema/verification.ts';
 import type {
   WebhookAttemptTable,
   WebhookDeliveryTable,
@@ -28,6 +29,7 @@ export interface Database {
   projection_rebuild: ProjectionRebuildTable;
   log_position: LogPositionTable;
   tenant_deletion: TenantDeletionTable;
+  verification: VerificationTable;
   webhook_message: WebhookMessageTable;
   webhook_delivery: WebhookDeliveryTable;
   webhook_attempt: WebhookAttemptTable;

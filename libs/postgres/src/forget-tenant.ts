@@ -48,4 +48,5 @@ const TABLES = [
   'job_summary',
   'job_stats',
   'job_failures',
+  'verification',
 ] as const;

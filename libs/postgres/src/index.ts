@@ -18,7 +18,9 @@ export { migrate, migratePatiently } from './migrate.ts';
 export { copyLine, type DbSession, openSession } from './open-session.ts';
 export type { JobStatsTable } from './schema/job-stats.ts';
 export type { ProjectionRebuildTable, RebuildState } from './schema/projection-rebuild.ts';
+
 export type { TenantDeletionTable } from './schema/tenant-deletion.ts';
+export type { VerificationTable } from './schema/verification.ts';
 export {
   type AttemptTrigger,
   DELIVERY_STATES,

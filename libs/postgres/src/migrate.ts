@@ -14,6 +14,7 @@ import { createLogPosition } from './migrations/009-log-position.ts';
 import { createTenantDeletion } from './migrations/010-tenant-deletion.ts';
 import { createJobStats } from './migrations/011-job-stats.ts';
 import { indexTenantDeliveries } from './migrations/012-tenant-deliveries.ts';
+import { createVerification } from './migrations/013-verification.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -28,6 +29,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '010-tenant-deletion': { up: createTenantDeletion },
   '011-job-stats': { up: createJobStats },
   '012-tenant-deliveries': { up: indexTenantDeliveries },
+  '013-verification': { up: createVerification },
 };
 
 /**

@@ -8,4 +8,5 @@ export { type Answer, type ReceivedRequest, type Receiver, type Respond, startRe
 export { startTestScheduler, type TestScheduler } from './scheduler.ts';
 export type { TestServer } from './server.ts';
 export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
+export { verifyLog } from './verify-log.ts';
 export { type WaitUntilOptions, waitUntil } from './wait-until.ts';

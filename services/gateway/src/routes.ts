@@ -11,7 +11,12 @@ import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/
 import { listExecutors } from './admin/list-executors.route.ts';
 import { cancelRebuild, getRebuild, startRebuild } from './admin/rebuild.route.ts';
 import { getTenant, listTenants, pauseTenant, putTenant, resumeTenant } from './admin/tenants.route.ts';
-import { verify } from './admin/verify.route.ts';
+import {
+  cancelVerification,
+  getVerification,
+  listVerifications,
+  startVerification,
+} from './admin/verifications.route.ts';
 import {
   abortBulkAction,
   getBulkAction,
@@ -136,7 +141,10 @@ export const routes = [
   startRebuild,
   getRebuild,
   cancelRebuild,
-  verify,
+  startVerification,
+  listVerifications,
+  getVerification,
+  cancelVerification,
   exportAudit,
   createSignInCode,
   beginSession,

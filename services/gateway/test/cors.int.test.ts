@@ -56,7 +56,7 @@ test('a page of another origin may not, nor may any page call the administration
   for (const origin of ['https://evil.example.com', `${APP}.evil.com`, 'null']) {
     expect((await preflight(gateway, origin)).headers.get('access-control-allow-origin')).toBeNull();
   }
-  const admin = await preflight(gateway, APP, '/admin/verify');
+  const admin = await preflight(gateway, APP, '/admin/verifications');
   expect(admin.headers.get('access-control-allow-origin')).toBeNull();
 });
 

@@ -13,6 +13,7 @@ import {
   type TestGateway,
 } from './gateway.ts';
 
+const UNKNOWN_ID = '019c2f3e-0000-7000-8000-000000000000';
 let gateway: TestGateway;
 beforeAll(async () => {
   gateway = await startTestGateway();
@@ -128,12 +129,20 @@ test('a wrong question is 422 with every wrong part, and only the admin may ask'
     ['from', 'to', 'tenant', 'action', 'type', 'anchor', 'limit'],
   ]);
   expect((await gateway.call('/admin/audit')).status).toBe(401);
-  expect((await gateway.call('/admin/verify')).status).toBe(401);
+  expect((await gateway.call('/admin/verifications')).status).toBe(401);
 });
 
-test('verify is 503 where no projection runs', async () => {
-  const { status, json } = await gateway.call('/admin/verify', { token: ADMIN_KEY });
-  expect([status, json.code]).toEqual([503, 'log_unavailable']);
+test('verifications are 503 where no projection runs', async () => {
+  for (const [method, path] of [
+    ['GET', ''],
+    ['POST', ''],
+    ['GET', `/${UNKNOWN_ID}`],
+    ['POST', `/${UNKNOWN_ID}/cancel`],
+  ] as const) {
+    const call = gateway.call(`/admin/verifications${path}`, { token: ADMIN_KEY, method });
+    const { status, json } = await call;
+    expect([status, json.code]).toEqual([503, 'log_unavailable']);
+  }
 });
 
 test.each(['+02:00', '%2B02:00'])('times of operators may have the offset %s', async (offset) => {
@@ -143,6 +152,4 @@ test.each(['+02:00', '%2B02:00'])('times of operators may have the offset %s', a
     200,
     expect.stringContaining('"from":"2025-12-31T22:00:00.000Z"'),
   ]);
-  // As far as the projection, which does not run here.
-  expect((await gateway.call(`/admin/verify?since=${from}`, { token: ADMIN_KEY })).status).toBe(503);
 });

@@ -40,7 +40,7 @@ export const settings = {
   rebuildLookMs: integer({
     env: 'ERRAND_PROJECTION_REBUILD_LOOK_MS',
     description:
-      'How often to look for a rebuild, or the deletion of a tenant, that another process has abandoned',
+      'How often to look for a rebuild, a verification or the deletion of a tenant that another process has abandoned',
     unit: 'ms',
     default: 5_000,
     min: 50,

@@ -15,7 +15,8 @@ import { expireLost } from './live/expire-lost.ts';
 import { isRefusal, onJobEvents } from './live/on-job-events.ts';
 import { createRebuilds } from './rebuild/commands.ts';
 import { settleStats } from './stats/settle-stat-rows.ts';
-import { answerVerify } from './verify/answer-verify.ts';
+import { readEndpoints } from './verify/read-endpoints.ts';
+import { createVerifications } from './verify/verifications.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -107,7 +108,6 @@ export async function startProjection(
     if (expired > 0) log.info({ expired }, 'lost_jobs_expired');
   };
 
-  resources.defer(await answerVerify({ db, bus, config, log, now, stopping }));
   const { databaseUrl, rebuildPage: pageSize } = config;
   const onSwapped = () => partitions.forget();
   const rebuilds = createRebuilds({
@@ -129,8 +129,20 @@ export async function startProjection(
     graceMs: config.deletionGraceMs,
     signal: stopping,
   });
+  const verifications = createVerifications({
+    db,
+    databaseUrl,
+    bus,
+    log,
+    now,
+    readEndpoints: () => readEndpoints(bus),
+    maxOpenJobs: config.verifyMaxOpenJobs,
+    graceMs: config.verifyGraceMs,
+    secondLookMs: config.verifySecondLookMs,
+    signal: stopping,
+  });
   const stopAnswering = await bus.commands.answerProjection(
-    { ...rebuilds.handlers, ...deletions.handlers },
+    { ...rebuilds.handlers, ...deletions.handlers, ...verifications.handlers },
     (err) => log.error({ err }, 'command_failed'),
   );
   resources.defer(stopAnswering);
@@ -145,6 +157,7 @@ export async function startProjection(
     }),
     every(config.rebuildLookMs, 'rebuild_look_failed', rebuilds.look),
     every(config.rebuildLookMs, 'deletion_look_failed', deletions.look),
+    every(config.rebuildLookMs, 'verification_look_failed', verifications.look),
   ];
 
   const started = resources.move();
@@ -152,7 +165,7 @@ export async function startProjection(
     opsPort,
     async [Symbol.asyncDispose]() {
       stop();
-      await Promise.all([projecting, ...repeating, rebuilds.look(), deletions.look()]);
+      await Promise.all([projecting, ...repeating, rebuilds.look(), deletions.look(), verifications.look()]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -13,11 +13,13 @@ import {
   Tenant,
   toJobEvent,
   uuidV7TimeMs,
+  type Verification,
   type VerifyReport,
+  type VerifyRequest,
   WebhookEndpoint,
 } from '@errand/contracts';
 import { REQUEST, recordOf } from '@errand/domain/testing';
-import { createDailyPartitions, type Db, openDatabase, readLogPosition } from '@errand/postgres';
+import { createDailyPartitions, type Db, openDatabase, openSession, readLogPosition } from '@errand/postgres';
 import { createLogger, parseConfig } from '@errand/runtime';
 import {
   createTestDatabase,
@@ -31,8 +33,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settings } from '../src/config.ts';
 import { startProjection } from '../src/start.ts';
 import { verify as runVerify } from '../src/verify/verify.ts';
+import type { VerifyStanding } from '../src/verify/verify-context.ts';
 
 const HOUR_MS = 3_600_000;
+const PATIENTLY = { timeoutMs: 20_000, intervalMs: 20 };
 
 let nats: TestNats;
 let database: TestDatabase;
@@ -49,6 +53,7 @@ beforeAll(async () => {
     ERRAND_OPS_PORT: '0',
     ERRAND_VERIFY_GRACE_MS: '0',
     ERRAND_VERIFY_SECOND_LOOK_MS: '10',
+    ERRAND_PROJECTION_REBUILD_LOOK_MS: '50',
   });
   const context = {
     log: createLogger({ service: 'projection', level: 'silent' }),
@@ -116,10 +121,37 @@ async function verify(tenantId?: string): Promise<VerifyReport> {
     return (await bus.audit.version()) === lastVersion && passed === lastVersion;
   };
   await waitUntil(passed, { timeoutMs: 20_000 });
-  const request = tenantId === undefined ? {} : { tenant_id: tenantId };
-  const answer = await bus.commands.askVerify(request, new AbortController().signal);
-  if (answer.kind !== 'verified') throw new Error(answer.kind);
-  return answer.report;
+  return verified({ since: null, tenant_id: tenantId ?? null });
+}
+
+async function verified(request: VerifyRequest): Promise<VerifyReport> {
+  const { verification_id: id } = await begun(request);
+  const { report } = await waitUntil(async () => {
+    const { state, error, ...seen } = await standing(id);
+    if (state === 'failed') throw new Error(error ?? state);
+    return state === 'done' ? seen : undefined;
+  }, PATIENTLY);
+  if (!report) throw new Error('done without a report');
+  return report;
+}
+
+async function begun(request: VerifyRequest): Promise<Verification> {
+  const answer = await bus.commands.askProjection('verify', request);
+  if (answer.kind !== 'known') throw new Error(answer.kind);
+  return answer.verification;
+}
+
+async function standing(verification_id: string): Promise<Verification> {
+  const answer = await bus.commands.askProjection('verification', { verification_id });
+  if (answer.kind !== 'known') throw new Error(answer.kind);
+  return answer.verification;
+}
+
+/** One that nobody follows. */
+function unfollowed() {
+  const checked = { jobs: 0, events: 0, rows: 0, links: 0, deliveries: 0 };
+  const standing: VerifyStanding = { step: null, percent: null, checked };
+  return { signal: new AbortController().signal, standing };
 }
 
 const foundIn = ({ findings }: VerifyReport) => findings.map(({ kind, count }) => ({ kind, count }));
@@ -132,7 +164,7 @@ test('a healthy system has no findings, and everything was looked at in more tha
   await verify('healthy');
   const world = { db, bus, now: Date.now, graceMs: 60_000, secondLookMs: 10, maxOpenJobs: 3 };
   const deps = { ...world, readEndpoints: async () => [] };
-  const report = await runVerify(deps, { tenant_id: 'healthy' }, new AbortController().signal);
+  const report = await runVerify(deps, { since: null, tenant_id: 'healthy' }, unfollowed());
   expect(report.findings).toEqual([]);
   const events = jobs.reduce((sum, { versions }) => sum + versions.length, 0);
   expect(report.checked).toMatchObject({ jobs: 28, events, rows: 28, links: events });
@@ -147,8 +179,8 @@ test('jobs that go on while they are looked at are not findings', { timeout: 120
     while (!stop.signal.aborted) await runJob('busy');
   });
   for (let round = 0; round < 3; round++) {
-    const answer = await bus.commands.askVerify({ tenant_id: 'busy' }, new AbortController().signal);
-    expect(answer).toMatchObject({ kind: 'verified', report: { findings: [], unconfirmed: 0 } });
+    const report = await verified({ since: null, tenant_id: 'busy' });
+    expect(report).toMatchObject({ findings: [], unconfirmed: 0 });
   }
   stop.abort();
   await Promise.all(load);
@@ -287,7 +319,7 @@ test('a machine whose clock is ahead takes nothing that is under way for late', 
     now: () => Date.now() + 600_000,
     readEndpoints: async () => [{ ...WebhookEndpoint.parse(record), storedMs: Date.now() - 600_000 }],
   };
-  const { findings } = await runVerify(deps, { tenant_id: 'ahead' }, new AbortController().signal);
+  const { findings } = await runVerify(deps, { since: null, tenant_id: 'ahead' }, unfollowed());
   expect(findings).toEqual([]);
 });
 
@@ -319,7 +351,7 @@ test('whom an ending is owed to is told by the log, whatever the clocks of gatew
   ];
   await verify(mine);
   const deps = { ...world, readEndpoints: async () => endpoints };
-  const { findings } = await runVerify(deps, { tenant_id: mine }, new AbortController().signal);
+  const { findings } = await runVerify(deps, { since: null, tenant_id: mine }, unfollowed());
   expect(findings).toMatchObject([
     { kind: 'delivery_missing', count: 1, samples: [{ id: `${untold.eventIds.at(-1)} ahead` }] },
   ]);
@@ -430,12 +462,64 @@ test('a wait that is long over is told', async () => {
   stop();
 });
 
-test('a second request at the same time is told that one is under way', async () => {
-  const answers = await Promise.all([
-    bus.commands.askVerify({}, new AbortController().signal),
-    bus.commands.askVerify({}, new AbortController().signal),
+test('one runs at a time, can be canceled, and is taken over from a process that is gone', async () => {
+  await using other = await openSession({ url: database.url, name: 'test' });
+  // As a process does that works on one.
+  await sql`select pg_advisory_lock(hashtext('errand_verify'), 0)`.execute(other.db);
+  const all = { since: null, tenant_id: null };
+  const first = await begun(all);
+  expect(first).toMatchObject({ state: 'running', step: null, percent: null, report: null, ended_at: null });
+  expect(await bus.commands.askProjection('verify', all)).toEqual({ kind: 'busy' });
+  const { verification_id } = first;
+  const cancel = () => bus.commands.askProjection('cancel_verification', { verification_id });
+  expect(await cancel()).toMatchObject({ kind: 'known', verification: { state: 'canceled', report: null } });
+  expect(await cancel()).toEqual({ kind: 'ended' });
+
+  const second = await begun({ since: null, tenant_id: 'healthy' });
+  expect((await standing(second.verification_id)).state).toBe('running');
+  await sql`select pg_advisory_unlock_all()`.execute(other.db);
+  const done = await waitUntil(async () => {
+    const seen = await standing(second.verification_id);
+    return seen.state === 'running' ? undefined : seen;
+  }, PATIENTLY);
+  expect(done).toMatchObject({ state: 'done', step: null, report: { tenant_id: 'healthy' } });
+  expect(done.checked).toEqual(done.report?.checked);
+  const { verifications } = await bus.commands.askProjection('verifications', {});
+  expect(verifications.slice(0, 2)).toMatchObject([
+    { verification_id: second.verification_id, state: 'done', report: null },
+    { verification_id, state: 'canceled', report: null },
   ]);
-  expect(answers.map(({ kind }) => kind).sort()).toEqual(['busy', 'verified']);
+});
+
+test('a run tells how far it is, and ends when it is told to', async () => {
+  const { versions } = await runJob('followed');
+  await verify('followed');
+  const work = unfollowed();
+  const stop = new AbortController();
+  const seen: VerifyStanding[] = [];
+  const world = { db, now: Date.now, graceMs: 60_000, secondLookMs: 10, maxOpenJobs: 100 };
+  const audit = {
+    ...bus.audit,
+    async *read(...wanted: Parameters<Bus['audit']['read']>) {
+      seen.push(structuredClone(work.standing));
+      for await (const page of bus.audit.read(...wanted)) {
+        yield page;
+        seen.push(structuredClone(work.standing));
+        stop.abort();
+      }
+    },
+  };
+  const deps = { ...world, bus: { ...bus, audit }, readEndpoints: async () => [] };
+  const request = { since: null, tenant_id: 'followed' };
+  await runVerify(deps, request, work);
+  expect(seen).toMatchObject([
+    { step: 'jobs', percent: null, checked: { links: 4, events: 0 } },
+    { step: 'jobs', percent: 100, checked: { jobs: 1, events: versions.length } },
+  ]);
+  expect(work.standing).toMatchObject({ step: 'second_look', percent: null });
+  await expect(
+    runVerify(deps, request, { signal: stop.signal, standing: unfollowed().standing }),
+  ).rejects.toThrow('aborted');
 });
 
 test('an event of a type that nobody knows yet does not break the chain of the next one', async () => {

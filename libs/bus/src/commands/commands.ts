@@ -89,7 +89,7 @@ async function respond(
 }
 
 /** Undefined if a message is not JSON. */
-export function readJson(message: Msg): unknown {
+function readJson(message: Msg): unknown {
   try {
     return message.json();
   } catch {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { Instant } from '../events/events.ts';
-import { TenantId } from '../ids.ts';
+import { EventId, TenantId } from '../ids.ts';
 import type { CommandAnswer, CommandRequest } from './commands.ts';
+import { Verification, VerifyRequest } from './verification.ts';
 
 /*
  * What the projection service can be asked to do. Any of its processes answers.
@@ -74,7 +75,25 @@ const DeletionAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none') }),
 ]);
 
+const VerificationAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('known'), verification: Verification }),
+  /** Another one is under way. */
+  z.object({ kind: z.literal('busy') }),
+  /** It has ended, so it cannot be canceled. */
+  z.object({ kind: z.literal('ended') }),
+  z.object({ kind: z.literal('none') }),
+]);
+const OneVerification = z.object({ verification_id: EventId });
+
 export const PROJECTION_COMMANDS = {
+  verify: { request: VerifyRequest, answer: VerificationAnswer },
+  verification: { request: OneVerification, answer: VerificationAnswer },
+  cancel_verification: { request: OneVerification, answer: VerificationAnswer },
+  /** The newest first, without their reports. */
+  verifications: {
+    request: z.object({}),
+    answer: z.object({ kind: z.literal('known'), verifications: z.array(Verification) }),
+  },
   delete_tenant: { request: z.object({ tenant_id: TenantId, actor: z.string() }), answer: DeletionAnswer },
   deletion_status: { request: z.object({ tenant_id: TenantId }), answer: DeletionAnswer },
   rebuild: { request: Rebuilt, answer: RebuildAnswer },

@@ -82,7 +82,6 @@ export function configSubjects(wanted: {
 
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
-export const VERIFY_SUBJECT = commandSubject('projection', 'verify');
 export const WEBHOOK_HINTS = 'webhooks.hints';
 
 /** What the executors of a contract read: requests and what is due. */

@@ -62,6 +62,7 @@ const PROBLEMS = {
     title: 'Not found',
     detail: 'The tenant has no such portal session, or it has ended.',
   },
+  unknown_verification: { status: 404, title: 'Not found', detail: 'There is no such verification.' },
   unknown_rebuild: { status: 404, title: 'Not found', detail: 'No rebuild has run yet.' },
   method_not_allowed: {
     status: 405,
@@ -104,7 +105,8 @@ const PROBLEMS = {
   action_served: { status: 409, title: 'Conflict', detail: 'Executors still serve the action.' },
   not_ended: { status: 409, title: 'Conflict', detail: 'The job has not ended.' },
   input_gone: { status: 409, title: 'Conflict', detail: "The log no longer holds the job's input." },
-  verify_running: { status: 409, title: 'Conflict', detail: 'A verification is already running.' },
+  verification_running: { status: 409, title: 'Conflict', detail: 'A verification is already running.' },
+  verification_ended: { status: 409, title: 'Conflict', detail: 'The verification has ended.' },
   idempotency_in_flight: {
     status: 409,
     title: 'Conflict',

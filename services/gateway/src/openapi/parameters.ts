@@ -15,6 +15,7 @@ export const deliveryId = inPath('delivery_id', '`<event_id>.<endpoint_id>`', z.
 export const replayId = inPath('replay_id', "The replay's id.", EventId);
 export const portalSessionId = inPath('session_id', "The session's id.", PortalSessionId);
 export const bulkId = inPath('bulk_id', "The bulk action's id.", EventId);
+export const verificationId = inPath('verification_id', "The verification's id.", EventId);
 export const tenantInQuery = inQuery('tenant', 'Only of this tenant.', schemaOf(TenantId));
 
 export const instant: Schema = { type: 'string', format: 'date-time' };

@@ -1,5 +1,10 @@
 import type { Bus } from '@errand/bus';
-import { PROJECTION_READER, SUMMARY_RETENTION_DAYS, type VerifyRequest } from '@errand/contracts';
+import {
+  PROJECTION_READER,
+  SUMMARY_RETENTION_DAYS,
+  type Verification,
+  type VerifyRequest,
+} from '@errand/contracts';
 import { type Db, readLogPosition } from '@errand/postgres';
 import type { StoredEndpoint } from './expected-deliveries.ts';
 import { createFindings, type Findings } from './findings.ts';
@@ -17,6 +22,9 @@ export interface VerifyDeps {
   /** Between the two looks at deliveries that do not get on. */
   readonly secondLookMs: number;
 }
+
+/** How far a run is, for those who wait for it. */
+export type VerifyStanding = Pick<Verification, 'step' | 'percent' | 'checked'>;
 
 export interface Suspect {
   readonly tenantId: string;
@@ -37,7 +45,8 @@ export interface VerifyRun {
   readonly asOfVersion: number;
   readonly signal: AbortSignal;
   readonly findings: Findings;
-  readonly checked: { jobs: number; events: number; rows: number; links: number; deliveries: number };
+  readonly standing: VerifyStanding;
+  readonly checked: Verification['checked'];
   readonly counts: { passes: number; unreadable: number; unconfirmed: number };
   /** Jobs to be looked at again, by id. */
   readonly suspects: Map<string, Suspect>;
@@ -54,16 +63,16 @@ const MAX_SUSPECTS = 10_000;
 export async function beginVerify(
   deps: VerifyDeps,
   request: VerifyRequest,
-  signal: AbortSignal,
+  { signal, standing }: { signal: AbortSignal; standing: VerifyStanding },
 ): Promise<VerifyRun> {
   const startedMs = deps.now();
   const oldestMs = startedMs - SUMMARY_RETENTION_DAYS * DAY_MS + EXPIRY_MARGIN_MS;
-  const sinceMs = request.since === undefined ? oldestMs : Date.parse(request.since);
+  const sinceMs = request.since === null ? oldestMs : Date.parse(request.since);
   const suspects = new Map<string, Suspect>();
   const counts = { passes: 0, unreadable: 0, unconfirmed: 0 };
   return {
     deps,
-    tenantId: request.tenant_id,
+    tenantId: request.tenant_id ?? undefined,
     startedMs,
     sinceMs,
     // Rows are counted by whole minutes.
@@ -71,7 +80,8 @@ export async function beginVerify(
     asOfVersion: Math.min(await deps.bus.audit.version(), await passedVersion(deps)),
     signal,
     findings: createFindings(),
-    checked: { jobs: 0, events: 0, rows: 0, links: 0, deliveries: 0 },
+    standing,
+    checked: standing.checked,
     counts,
     suspects,
     suspect(suspect) {
@@ -80,6 +90,12 @@ export async function beginVerify(
       else suspects.set(suspect.jobId, { ...suspect, isStray: suspect.isStray || known?.isStray === true });
     },
   };
+}
+
+/** Tells how much of the log between two versions a step has read. */
+export function readUpTo(run: VerifyRun, version: number, { from, to }: { from: number; to: number }): void {
+  const share = to <= from ? 1 : (version - from) / (to - from);
+  run.standing.percent = Math.round(Math.max(0, Math.min(1, share)) * 1_000) / 10;
 }
 
 /** Every event up to this version is in the read model. */

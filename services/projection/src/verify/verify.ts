@@ -6,24 +6,28 @@ import { checkLog } from './checks/check-log.ts';
 import { checkRows } from './checks/check-rows.ts';
 import { checkStuckJobs } from './checks/check-stuck-jobs.ts';
 import { recheckJobs } from './recheck-jobs.ts';
-import { beginVerify, type VerifyDeps } from './verify-context.ts';
+import { beginVerify, type VerifyDeps, type VerifyRun, type VerifyStanding } from './verify-context.ts';
 
 /**
  * Compares the read model, the deliveries and the log itself with what the log says, while everything goes on, and tells
  * what does not hold. Whatever looks wrong is looked at again before it is told, so that nothing that is merely under
- * way is. Memory is bounded: open jobs, up to a limit, and pages; what ended is compared and forgotten.
+ * way is. `standing` follows how far it is. Memory is bounded: open jobs, up to a limit, and pages; what ended is compared and forgotten.
  * @throws LogUnavailable; the errors of Postgres; the signal's reason once that is aborted
  */
 export async function verify(
   deps: VerifyDeps,
   request: VerifyRequest,
-  signal: AbortSignal,
+  how: { signal: AbortSignal; standing: VerifyStanding },
 ): Promise<VerifyReport> {
-  const run = await beginVerify(deps, request, signal);
+  const run = await beginVerify(deps, request, how);
   const deliveries = await startDeliveryCheck(run);
+  enter(run, 'chain');
   const gaps = await checkChain(run);
+  enter(run, 'jobs');
   const { matched, quiet } = await checkLog(run, gaps, deliveries.onEnding);
+  enter(run, 'rows');
   await checkRows(run, matched);
+  enter(run, 'second_look');
   await recheckJobs(run);
   await deliveries.finish();
   await checkStuckJobs(run, quiet);
@@ -39,4 +43,9 @@ export async function verify(
     ...run.counts,
     findings: run.findings.list(),
   };
+}
+
+function enter({ standing }: VerifyRun, step: VerifyStanding['step']): void {
+  standing.step = step;
+  standing.percent = null;
 }

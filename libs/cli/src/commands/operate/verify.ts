@@ -1,39 +1,44 @@
-import { FINDING_KINDS, VerifyReport } from '@errand/contracts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FINDING_KINDS, Verification, type VerifyReport } from '@errand/contracts';
 import { CannotRun } from '../../cannot-run.ts';
 import { tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 
-/** While it compares, the gateway writes a space every ten seconds. */
-const SILENCE_MS = 60_000;
-/** Many times the size of a report with all its samples. */
-const MAX_BYTES = 2 ** 26;
+const PATH = '/admin/verifications';
+const LOOK_MS = 500;
+/** How often it is said how far the comparison is. */
+const SAID_EVERY = 10;
 
 /** Has everything compared with the log, and reports the findings. 1 if there are any. */
 export async function verify(
   world: World,
-  query: { since?: string | undefined; tenant?: string | undefined },
+  { since, tenant }: { since?: string | undefined; tenant?: string | undefined },
 ): Promise<ExitCode> {
   const gateway = await world.gateway();
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of gateway.stream({ method: 'GET', path: '/admin/verify', query }, SILENCE_MS)) {
-    bytes += piece.length;
-    if (bytes > MAX_BYTES) throw new CannotRun(`the answer is longer than ${MAX_BYTES} bytes`);
-    pieces.push(piece);
+  const body = { ...(since && { since }), ...(tenant && { tenant_id: tenant }) };
+  let seen = readVerification(await gateway.json({ method: 'POST', path: PATH, body }));
+  for (let looks = 1; seen.state === 'running'; looks++) {
+    if (looks % SAID_EVERY === 0) world.say(standingOf(seen));
+    await sleep(LOOK_MS, undefined, { signal: world.signal });
+    seen = readVerification(await gateway.json({ method: 'GET', path: `${PATH}/${seen.verification_id}` }));
   }
-  const report = readReport(Buffer.concat(pieces).toString());
+  const { report } = seen;
+  if (!report) throw new CannotRun(`the verification ${seen.state}${seen.error ? `: ${seen.error}` : ''}`);
   tell(world, report, () => textOf(report));
   if (report.findings.length > 0) return 1;
   // Nothing was found, but not everything was checked.
   return report.unconfirmed > 0 ? 2 : 0;
 }
 
-function readReport(text: string): VerifyReport {
-  try {
-    return VerifyReport.parse(JSON.parse(text));
-  } catch {
-    throw new CannotRun('the response was cut off or is empty');
-  }
+function readVerification(answer: unknown): Verification {
+  const { data } = Verification.safeParse(answer);
+  if (!data) throw new CannotRun('the gateway answered with no verification');
+  return data;
+}
+
+function standingOf({ step, percent, checked }: Verification): string {
+  const share = percent === null ? '' : ` ${percent} %`;
+  return `${step ?? 'waiting'}${share}: ${checked.links} links, ${checked.jobs} jobs, ${checked.rows} rows`;
 }
 
 function textOf(report: VerifyReport): string {

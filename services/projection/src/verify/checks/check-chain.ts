@@ -1,7 +1,7 @@
 import type { StoredLink } from '@errand/bus';
 import { AUDIT_STREAM } from '@errand/contracts';
 import { createChainWalk } from '../chain-walk.ts';
-import { forEachParallel, type VerifyRun } from '../verify-context.ts';
+import { forEachParallel, readUpTo, type VerifyRun } from '../verify-context.ts';
 
 /** Versions that JOBS should hold and does not, if an event ever was there. */
 export interface Gaps {
@@ -44,6 +44,7 @@ export async function checkChain(run: VerifyRun): Promise<Gaps> {
       else if (verdict.kind === 'unknown' && unknown.length < MAX_UNKNOWN) unknown.push(link);
       else if (verdict.kind === 'unknown') run.counts.unconfirmed++;
     }
+    readUpTo(run, previous, { from: firstVersion, to: lastVersion });
   }
   passTo(lastVersion + 1);
   await checkReach(run, { firstLinked, lastVersion });

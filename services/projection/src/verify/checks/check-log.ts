@@ -4,7 +4,7 @@ import { differingGroups } from '../compare-row.ts';
 import type { Ending } from '../expected-deliveries.ts';
 import { createLogWalk, type LogWalk } from '../log-walk.ts';
 import { bucketOf, readRows } from '../stored-rows.ts';
-import type { VerifyRun } from '../verify-context.ts';
+import { readUpTo, type VerifyRun } from '../verify-context.ts';
 import type { Gaps } from './check-chain.ts';
 
 export interface LogCheck {
@@ -65,13 +65,18 @@ async function* readLog(
 ): AsyncGenerator<{ recorded: RecordedEvent; position: number; filedMs: number }, void, undefined> {
   const { tenantId, asOfVersion } = run;
   const sinceMs = run.sinceMs - CLOCK_TOLERANCE_MS;
+  let from: number | undefined;
   for await (const page of run.deps.bus.audit.read({ tenantId, afterPosition, sinceMs })) {
     run.signal.throwIfAborted();
     for (const { decoded, position, filedMs } of page.entries) {
       if (decoded.kind === 'unreadable') {
         if (run.counts.passes === 1) run.counts.unreadable++;
       } else if (decoded.recorded.version > asOfVersion) return;
-      else yield { recorded: decoded.recorded, position, filedMs };
+      else {
+        from ??= decoded.recorded.version;
+        readUpTo(run, decoded.recorded.version, { from, to: asOfVersion });
+        yield { recorded: decoded.recorded, position, filedMs };
+      }
     }
   }
 }

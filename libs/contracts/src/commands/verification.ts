@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Instant } from '../events/events.ts';
-import { TenantId } from '../ids.ts';
+import { EventId, TenantId } from '../ids.ts';
 
 /*
  * What the projection service finds when it compares everything with the log. Each finding was checked twice, so work
@@ -25,10 +25,6 @@ export const FINDING_KINDS = {
 } as const;
 export type FindingKind = keyof typeof FINDING_KINDS;
 
-/** `since`: jobs requested earlier are left out. */
-export const VerifyRequest = z.object({ since: Instant.optional(), tenant_id: TenantId.optional() });
-export type VerifyRequest = z.infer<typeof VerifyRequest>;
-
 const Finding = z.object({
   kind: z.enum(Object.keys(FINDING_KINDS) as [FindingKind, ...FindingKind[]]),
   count: z.int().min(1),
@@ -39,6 +35,16 @@ const Finding = z.object({
 });
 export type VerifyFinding = z.infer<typeof Finding>;
 
+const Checked = z.object({
+  jobs: z.int(),
+  events: z.int(),
+  rows: z.int(),
+  /** Events of JOBS whose predecessor was checked. */
+  links: z.int(),
+  /** Pairs of an ending and an endpoint. */
+  deliveries: z.int(),
+});
+
 export const VerifyReport = z.object({
   tenant_id: TenantId.nullable(),
   since: Instant,
@@ -46,15 +52,7 @@ export const VerifyReport = z.object({
   as_of_version: z.int(),
   started_at: Instant,
   duration_ms: z.int(),
-  checked: z.object({
-    jobs: z.int(),
-    events: z.int(),
-    rows: z.int(),
-    /** Events of JOBS whose predecessor was checked. */
-    links: z.int(),
-    /** Pairs of an ending and an endpoint. */
-    deliveries: z.int(),
-  }),
+  checked: Checked,
   /** How often the log was read: more than once if the open jobs do not fit in memory. */
   passes: z.int(),
   /** Messages that are not events. They are parked as dead letters. */
@@ -65,12 +63,32 @@ export const VerifyReport = z.object({
 });
 export type VerifyReport = z.infer<typeof VerifyReport>;
 
-export const VerifyAnswer = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('verified'), report: VerifyReport }),
-  /** The process that was asked is already verifying. */
-  z.object({ kind: z.literal('busy') }),
-  z.object({ kind: z.literal('refused') }),
-  /** The log or the database went away, or the read model makes no progress. */
-  z.object({ kind: z.literal('failed') }),
-]);
-export type VerifyAnswer = z.infer<typeof VerifyAnswer>;
+/** One after the other: the order of events in JOBS, jobs of the audit log, rows without a job, and what looked wrong. */
+export const VERIFY_STEPS = ['chain', 'jobs', 'rows', 'second_look'] as const;
+
+/** A comparison of everything with the log: how it stands, and what it found. */
+export const Verification = z.object({
+  verification_id: EventId,
+  state: z.enum(['running', 'done', 'failed', 'canceled']),
+  /** Of this tenant only; null: of all. */
+  tenant_id: TenantId.nullable(),
+  /** Jobs requested earlier are left out; null: those of the last 7 days count. */
+  since: Instant.nullable(),
+  started_at: Instant,
+  ended_at: Instant.nullable(),
+  /** What it does now; null before the first and after the last. */
+  step: z.enum(VERIFY_STEPS).nullable(),
+  /** Of this step, as far as that is known. */
+  percent: z.number().nullable(),
+  /** So far. */
+  checked: Checked,
+  /** Why it failed. */
+  error: z.string().nullable(),
+  /** Once it is done. */
+  report: VerifyReport.nullable(),
+});
+export type Verification = z.infer<typeof Verification>;
+
+/** `since`: jobs requested earlier are left out. */
+export const VerifyRequest = Verification.pick({ since: true, tenant_id: true });
+export type VerifyRequest = z.infer<typeof VerifyRequest>;
