@@ -282,5 +282,7 @@ async function callAdmin(call: Call): Promise<void> {
   }
   await call('GET /admin/audit?type=JobSucceeded');
   await call('GET /admin/audit?type=x');
+  await call('GET /admin/audit/entries?limit=2');
+  await call('GET /admin/audit/entries?limit=0');
   await call('GET /admin/audit', { token: 'wrong' });
 }

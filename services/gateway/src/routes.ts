@@ -8,6 +8,7 @@ import {
 import { deleteTenant, getDeletion } from './admin/delete-tenant.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
 import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
+import { listAudit } from './admin/list-audit.route.ts';
 import { listExecutors } from './admin/list-executors.route.ts';
 import { cancelRebuild, getRebuild, startRebuild } from './admin/rebuild.route.ts';
 import { getTenant, listTenants, pauseTenant, putTenant, resumeTenant } from './admin/tenants.route.ts';
@@ -146,6 +147,7 @@ export const routes = [
   getVerification,
   cancelVerification,
   exportAudit,
+  listAudit,
   createSignInCode,
   beginSession,
   getSession,

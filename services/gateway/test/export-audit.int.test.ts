@@ -107,6 +107,42 @@ test('changes of configuration are exported where they were made, with who made 
   expect((await exportAudit('type=JobSucceeded')).changes).toEqual([]);
 });
 
+test('pages have the same entries as an export, in its order, each once', async () => {
+  const from = new Date().toISOString();
+  for (let each = 0; each < 3; each++) {
+    await runJob();
+    const path = '/admin/tenants/acme';
+    const limits = { max_running: each + 1 };
+    await gateway.call(path, { token: ADMIN_KEY, method: 'PUT', body: { limits } });
+  }
+  const to = new Date().toISOString();
+  for (const query of ['', '&tenant=acme', '&type=ConfigChanged', '&type=JobSucceeded,ConfigChanged']) {
+    const { events, changes } = await exportAudit(`from=${from}&to=${to}${query}`);
+    const told: { position?: number; config_position?: number; filed_at: string }[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const rest: string = cursor === '' ? '' : `&cursor=${cursor}`;
+      const path = `/admin/audit/entries?limit=2&from=${from}&to=${to}${query}${rest}`;
+      const { status, json } = await gateway.call(path, { token: ADMIN_KEY });
+      expect([status, json.entries.length > 0]).toEqual([200, true]);
+      told.push(...json.entries);
+      cursor = json.next_cursor;
+    }
+    expect(told.flatMap(({ position }) => position ?? [])).toEqual(events.map(({ position }) => position));
+    expect(told.flatMap((entry) => entry.config_position ?? []).length).toBe(changes.length);
+    expect(told.map(({ filed_at }) => filed_at)).toEqual(told.map(({ filed_at }) => filed_at).toSorted());
+  }
+});
+
+test('a wrong question for a page names each wrong parameter', async () => {
+  const path = '/admin/audit/entries?from=x&limit=501&cursor=1.2&anchor=1';
+  const { status, json } = await gateway.call(path, { token: ADMIN_KEY });
+  expect([status, json.errors.map((error: { parameter: string }) => error.parameter)]).toEqual([
+    422,
+    ['from', 'limit', 'cursor', 'anchor'],
+  ]);
+});
+
 test('a caller that goes away ends the reading of the log', async () => {
   await runJob();
   const leaving = new AbortController();

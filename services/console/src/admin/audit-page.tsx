@@ -1,31 +1,39 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
-import { queryOf, requestText } from '../api/request.ts';
+import { type FormEvent, useMemo, useState } from 'react';
+import { queryOf, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
+import { More } from '../parts/more.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Table } from '../parts/table.tsx';
 import { clockTime } from '../parts/time.tsx';
 
-const MINUTES = ['5', '60', '1440'] as const;
-const SHOWN = 500;
+const MINUTES = ['5', '60', '1440', '10080'] as const;
+const PAGE = 200;
 const MINUTE_MS = 60_000;
 
-interface AuditLine {
+interface AuditEntry {
   readonly position?: number;
   readonly config_position?: number;
+  readonly filed_at: string;
+  /** Null if nobody can read it. */
   readonly event: {
     readonly type: string;
     readonly time: string;
     readonly subject?: string;
     readonly data: unknown;
-  };
+  } | null;
 }
 
-/** The audit log's newest events, and the whole of it as a file. */
+interface Page {
+  readonly entries: AuditEntry[];
+  readonly next_cursor: string | null;
+}
+
+/** The audit log page by page, and the whole of it as a file. */
 export function AuditPage() {
   const { tenant = '', minutes = '5' } = useSearch({ strict: false }) as {
     tenant?: string;
@@ -33,19 +41,28 @@ export function AuditPage() {
   };
   const navigate = useNavigate();
   const [typed, setTyped] = useState(tenant);
-  const path = () =>
-    `/admin/audit${queryOf({ from: new Date(Date.now() - Number(minutes) * MINUTE_MS).toISOString(), tenant: tenant || undefined })}`;
-  const audit = useQuery({
-    queryKey: ['audit', tenant, minutes],
-    queryFn: async () => linesOf(await requestText(path())),
+  const from = useMemo(() => new Date(Date.now() - Number(minutes) * MINUTE_MS).toISOString(), [minutes]);
+  const asked = { from, tenant: tenant || undefined };
+  const audit = useInfiniteQuery({
+    queryKey: ['audit', asked],
+    queryFn: ({ pageParam }) =>
+      request<Page>(`/admin/audit/entries${queryOf({ ...asked, limit: PAGE, cursor: pageParam })}`),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
   const search = (changed: { tenant?: string; minutes?: string }) =>
     void navigate({ to: '/admin/audit', search: { ...(tenant ? { tenant } : {}), minutes, ...changed } });
   return (
     <>
-      <PageHead title="Audit" about="Every event and change of configuration, chained by hashes">
-        <CopyAs curl={curlOf('/admin/audit')} errand={errandOf('audit', 'export', '--out', 'audit.ndjson')} />
-        <a className="btn primary" href={path()} download="audit.ndjson">
+      <PageHead
+        title="Audit"
+        about="Every event and change of configuration, chained by hashes, oldest first"
+      >
+        <CopyAs
+          curl={curlOf(`/admin/audit/entries${queryOf(asked)}`)}
+          errand={errandOf('audit', 'export', '--out', 'audit.ndjson')}
+        />
+        <a className="btn primary" href={`/admin/audit${queryOf(asked)}`} download="audit.ndjson">
           Download
         </a>
       </PageHead>
@@ -77,44 +94,42 @@ export function AuditPage() {
       </form>
       <section className="panel">
         <Read query={audit}>
-          {({ lines, count }) =>
-            count === 0 ? (
+          {({ pages }) =>
+            pages[0]?.entries.length === 0 ? (
               <Empty
                 title="Nothing happened in this time."
                 command={errandOf('audit', 'export', '--out', 'audit.ndjson')}
               />
             ) : (
-              <>
-                <p className="body dim" role="status">
-                  {count.toLocaleString()} entries{count > SHOWN ? `, the newest ${SHOWN} shown` : ''}
-                </p>
-                <Table label="Audit log" columns={['Place', 'Time', 'Event', 'Of', 'What']}>
-                  {lines.map((line) => (
-                    <tr key={`${line.position ?? 'c'} ${line.config_position ?? ''}`}>
-                      <td className="mono faint">{line.position ?? `config ${line.config_position}`}</td>
-                      <td className="mono nowrap">{clockTime(line.event.time)}</td>
-                      <td>{line.event.type}</td>
-                      <td className="mono clip">{line.event.subject}</td>
-                      <td className="mono clip dim" dir="auto">
-                        {JSON.stringify(line.event.data)}
-                      </td>
-                    </tr>
-                  ))}
-                </Table>
-              </>
+              <Table label="Audit log" columns={['Place', 'Time', 'Event', 'Of', 'What']}>
+                {pages.flatMap(({ entries }) =>
+                  entries.map((entry) => <Row key={keyOf(entry)} entry={entry} />),
+                )}
+              </Table>
             )
           }
         </Read>
       </section>
+      <More list={audit} />
     </>
   );
 }
 
-/** The newest entries, newest first. The export begins with a line about itself and ends with its chain. */
-function linesOf(text: string): { lines: AuditLine[]; count: number } {
-  const lines = text
-    .split('\n')
-    .filter((line) => line.includes('"event":'))
-    .map((line) => JSON.parse(line) as AuditLine);
-  return { lines: lines.slice(-SHOWN).reverse(), count: lines.length };
+function keyOf({ position, config_position: ofConfig }: AuditEntry): string {
+  return position === undefined ? `config ${ofConfig}` : String(position);
+}
+
+function Row({ entry }: { entry: AuditEntry }) {
+  const { event, filed_at: filedAt } = entry;
+  return (
+    <tr>
+      <td className="mono faint">{keyOf(entry)}</td>
+      <td className="mono nowrap">{clockTime(event?.time ?? filedAt)}</td>
+      <td>{event?.type ?? 'unreadable'}</td>
+      <td className="mono clip">{event?.subject}</td>
+      <td className="mono clip dim" dir="auto">
+        {JSON.stringify(event?.data)}
+      </td>
+    </tr>
+  );
 }

@@ -9,6 +9,7 @@ import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Empty } from '../parts/feedback.tsx';
 import { LiveMark } from '../parts/live-mark.tsx';
+import { More } from '../parts/more.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { useRights } from '../parts/rights.tsx';
@@ -95,16 +96,7 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
           }
         </Read>
       </section>
-      {jobs.hasNextPage ? (
-        <button
-          type="button"
-          className="btn"
-          disabled={jobs.isFetchingNextPage}
-          onClick={() => void jobs.fetchNextPage()}
-        >
-          {jobs.isFetchingNextPage ? 'Loading…' : 'Show more'}
-        </button>
-      ) : null}
+      <More list={jobs} />
     </>
   );
 }

@@ -4,6 +4,7 @@ import type { DeliveryPage } from '../api/answers.ts';
 import { pathTo, queryOf, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
+import { More } from '../parts/more.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { DeliveryList } from './delivery-list.tsx';
@@ -64,11 +65,7 @@ export function AllDeliveries() {
           )}
         </Read>
       </section>
-      {deliveries.hasNextPage ? (
-        <button type="button" className="btn" onClick={() => void deliveries.fetchNextPage()}>
-          Show more
-        </button>
-      ) : null}
+      <More list={deliveries} />
     </>
   );
 }

@@ -6,6 +6,7 @@ import { pathTo, queryOf, request } from '../api/request.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyAs } from '../parts/copy.tsx';
 import { Failure, Progress } from '../parts/feedback.tsx';
+import { More } from '../parts/more.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Ago } from '../parts/time.tsx';
 import { DeliveryList } from './delivery-list.tsx';
@@ -49,11 +50,7 @@ export function EndpointPage() {
           )}
         </Read>
       </section>
-      {deliveries.hasNextPage ? (
-        <button type="button" className="btn" onClick={() => void deliveries.fetchNextPage()}>
-          Show more
-        </button>
-      ) : null}
+      <More list={deliveries} />
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import type { AuditEntry, AuditPage, ConfigEntry } from '@errand/bus';
+import type { AuditEntry, ConfigEntry } from '@errand/bus';
 import type { AuditExportHeader, AuditExportManifest } from '@errand/contracts';
+import { type AuditEntries, filedAt, membersOf } from './audit-entries.ts';
 
 /*
  * Writes the format that libs/contracts/src/http/audit-export.ts describes. A piece of it is made when the reader is ready for
@@ -8,73 +9,31 @@ import type { AuditExportHeader, AuditExportManifest } from '@errand/contracts';
  */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Closes `pages` and `changes` when it ends, is canceled or fails. */
+/** Closes `entries` when it ends, is canceled or fails. */
 export function auditExport(options: {
   header: AuditExportHeader;
-  pages: AsyncGenerator<AuditPage, void, undefined>;
-  /** Of configuration. */
-  changes: AsyncGenerator<ConfigEntry, void, undefined>;
-  /** What was filed at or after this time is left out, Unix milliseconds. */
-  untilMs: number;
+  entries: AuditEntries;
 }): ReadableStream<Uint8Array> {
-  const { header, untilMs } = options;
+  const { header, entries } = options;
   const lines = createLines(header);
-  const pieces = piecesOf({ ...options, lines, untilMs });
   let piece: string | undefined = lines.head;
 
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        while (piece === '') piece = (await pieces.next()).value ?? undefined;
+        while (piece === '') piece = (await entries.next()).value?.map(lines.lineOf).join('');
         controller.enqueue(encoder.encode(piece ?? lines.manifest()));
         if (piece === undefined) return controller.close();
         piece = '';
       },
       async cancel() {
-        await pieces.return();
+        await entries.return();
       },
     },
     // Without a queue of its own, the stream reads only once its reader has taken everything.
     { highWaterMark: 0 },
   );
-}
-
-/** The lines page by page; changes are put between the events by the times at which they were filed. */
-async function* piecesOf(options: {
-  pages: AsyncGenerator<AuditPage, void, undefined>;
-  changes: AsyncGenerator<ConfigEntry, void, undefined>;
-  lines: ReturnType<typeof createLines>;
-  untilMs: number;
-}): AsyncGenerator<string, void, undefined> {
-  const { pages, lines, untilMs } = options;
-  await using changes = changesUntil(options.changes, untilMs);
-  let change = await changes.next();
-  for await (const { entries } of pages) {
-    const piece: string[] = [];
-    for (const entry of entries) {
-      if (entry.filedMs >= untilMs) break;
-      while (change && change.filedMs <= entry.filedMs) {
-        piece.push(lines.changeOf(change));
-        change = await changes.next();
-      }
-      piece.push(lines.lineOf(entry));
-    }
-    yield piece.join('');
-    if ((entries.at(-1)?.filedMs ?? 0) >= untilMs) break;
-  }
-  for (; change; change = await changes.next()) yield lines.changeOf(change);
-}
-
-function changesUntil(changes: AsyncGenerator<ConfigEntry, void, undefined>, untilMs: number) {
-  return {
-    async next(): Promise<ConfigEntry | undefined> {
-      const { value } = await changes.next();
-      return value && value.filedMs < untilMs ? value : undefined;
-    },
-    [Symbol.asyncDispose]: async () => void (await changes.return()),
-  };
 }
 
 function createLines(header: AuditExportHeader) {
@@ -86,7 +45,8 @@ function createLines(header: AuditExportHeader) {
   let filedFrom: string | undefined;
   let filedTo: string | undefined;
 
-  function chained(body: string, filed: string): string {
+  function chained(members: string, filed: string): string {
+    const body = `{${members}`;
     chain = hash('sha256', chain + body, 'hex');
     count++;
     filedFrom ??= filed;
@@ -96,22 +56,12 @@ function createLines(header: AuditExportHeader) {
 
   return {
     head: `${head}\n`,
-    lineOf(entry: AuditEntry): string {
-      const { position, version } = entry;
-      const filed = filedAt(entry);
-      first ??= entry;
-      last = entry;
-      return chained(
-        `{"position":${position},"version":${version},"filed_at":"${filed}",${eventOf(entry)}`,
-        filed,
-      );
-    },
-    changeOf(entry: ConfigEntry): string {
-      const filed = filedAt(entry);
-      return chained(
-        `{"config_position":${entry.position},"filed_at":"${filed}","event":${entry.text}`,
-        filed,
-      );
+    lineOf(entry: AuditEntry | ConfigEntry): string {
+      if ('version' in entry) {
+        first ??= entry;
+        last = entry;
+      }
+      return chained(membersOf(entry), filedAt(entry));
     },
     manifest(): string {
       const manifest: AuditExportManifest = {
@@ -128,22 +78,4 @@ function createLines(header: AuditExportHeader) {
       return `${JSON.stringify(manifest)}\n`;
     },
   };
-}
-
-function filedAt({ filedMs }: { filedMs: number }): string {
-  return new Date(filedMs).toISOString();
-}
-
-/** The stored text itself where it is one line of JSON, which all that we write is. */
-function eventOf({ data }: AuditEntry): string {
-  try {
-    const text = decoder.decode(data);
-    if (!/[\r\n]/.test(text)) {
-      JSON.parse(text);
-      return `"event":${text}`;
-    }
-  } catch {
-    // Told below.
-  }
-  return `"event":null,"body_base64":"${Buffer.from(data).toString('base64')}"`;
 }

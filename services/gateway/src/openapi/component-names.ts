@@ -14,6 +14,7 @@ export const COMPONENT_NAMES = [
   'RebuildProgress',
   'VerifyReport',
   'Verification',
+  'AuditEntry',
   'DeadLetter',
   'ApiKeyRequest',
   'ApiKeyRotation',
