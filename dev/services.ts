@@ -31,12 +31,16 @@ export interface ServiceFacts {
 const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
   DATABASE_URL: ['gateway', 'projection', 'webhooks'],
   ERRAND_ADMIN_KEY: ['gateway'],
+  ERRAND_OTHER_ADMIN_KEYS: ['gateway'],
   ERRAND_SECRET_KEY: ['gateway', 'webhooks'],
+  ERRAND_OTHER_SECRET_KEYS: ['gateway', 'webhooks'],
 };
 
 /** An environment without the keys that a service does not need. */
 export function onlyOwnKeys<T extends NodeJS.ProcessEnv>(name: ServiceName, env: T): T {
-  const own = Object.entries(env).filter(([variable]) => READERS[variable]?.includes(name) ?? true);
+  const own = Object.entries(env).filter(
+    ([variable]) => READERS[variable.replace(/_FILE$/, '')]?.includes(name) ?? true,
+  );
   return Object.fromEntries(own) as T;
 }
 

@@ -17,6 +17,6 @@ test('a setting shared by several services is one row, and a secret is marked', 
     .filter((line) => line.startsWith('| `'));
   expect(rows).toEqual([
     '| `A_SIZE` | one, two | `5` | bytes | A size |',
-    '| `B_KEY` | one | none |  | A key \\| two (secret) |',
+    '| `B_KEY` | one | none |  | A key \\| two (secret; `B_KEY_FILE` may name a file with it) |',
   ]);
 });

@@ -52,7 +52,7 @@ function settingsTable(readers: Record<string, Settings>): string {
     readBy.join(', '),
     setting.default === undefined ? 'none' : `\`${setting.default}\``,
     setting.unit ?? '',
-    `${setting.description}${setting.secret ? ' (secret)' : ''}`,
+    `${setting.description}${setting.secret ? ` (secret; \`${setting.env}_FILE\` may name a file with it)` : ''}`,
   ]);
   return [head, head.map(() => '---'), ...lines].map(markdownRow).join('\n').concat('\n');
 }

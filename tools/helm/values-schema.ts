@@ -119,6 +119,15 @@ const executor = object(
 const peers = (description: string): Schema =>
   any('array', `${description}, as peers of a NetworkPolicy; empty: anybody`);
 const secretName = someText('Name of a Secret that exists');
+const exchangedKey = (): Schema =>
+  object(
+    {
+      existingSecret: secretName,
+      key: someText('Key in it'),
+      othersKey: text('Key in it of those that are good, too, while this one is exchanged; empty: none'),
+    },
+    ['existingSecret'],
+  );
 
 /** The schema of values.yaml. */
 export function valuesSchema(): Schema {
@@ -179,8 +188,8 @@ export function valuesSchema(): Schema {
           },
           ['existingSecret'],
         ),
-        adminKey: object({ existingSecret: secretName, key: someText('Key in it') }, ['existingSecret']),
-        secretKey: object({ existingSecret: secretName, key: someText('Key in it') }, ['existingSecret']),
+        adminKey: exchangedKey(),
+        secretKey: exchangedKey(),
         settings: settingsOf(),
         gateway: service('gateway', {
           autoscaling: switched({

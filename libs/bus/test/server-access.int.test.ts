@@ -92,6 +92,22 @@ test('a server of an operator lets in a client that has the credentials file of 
   const natsCredsFile = await fileOf('user.creds', new TextDecoder().decode(creds));
   expect(await comesThrough(`nats://${host}`, { natsCredsFile })).toBe(true);
   await expect(comesThrough(`nats://${host}`)).rejects.toThrow(/authorization/i);
+
+  // The server ends connections whose credentials have expired.
+  const ends = Math.ceil(Date.now() / 1_000) + 2;
+  const brief = fmtCreds(await encodeUser('errand', user, account, {}, { exp: ends }), user);
+  const exchanged = await fileOf('exchanged.creds', new TextDecoder().decode(brief));
+  const back = Promise.withResolvers<void>();
+  const { nc } = await connectBus({
+    servers: `nats://${host}`,
+    access: { natsCredsFile: exchanged },
+    name: 'test',
+    onStatus: (status) => status === 'reconnected' && back.resolve(),
+  });
+  await fileOf('exchanged.creds', new TextDecoder().decode(creds));
+  await back.promise;
+  await nc.flush();
+  await nc.close();
 });
 
 describe('a server with TLS', () => {

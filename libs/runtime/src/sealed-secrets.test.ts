@@ -47,3 +47,14 @@ test('fingerprints distinguish secrets and need the key', () => {
   expect(box.fingerprint('a')).not.toBe(box.fingerprint('b'));
   expect(box.fingerprint('a')).not.toBe(other.fingerprint('a'));
 });
+
+test('other keys open what they sealed, and only the first one seals', () => {
+  const keyOf = (byte: number) => Buffer.alloc(32, byte).toString('base64');
+  const both = createSecretBox(keyOf(2), [keyOf(1)]);
+  const [before, now] = [box.seal('secret', context), both.seal('secret', context)];
+  expect([both.open(before, context), both.open(now, context), other.open(now, context)]).toEqual(
+    Array(3).fill('secret'),
+  );
+  expect([both.isCurrent(before), both.isCurrent(now)]).toEqual([false, true]);
+  expect(() => box.open(now, context)).toThrow(/sealed under key [0-9a-f]{8}/);
+});

@@ -11,8 +11,10 @@ import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes }
 
 export interface SecretBox {
   seal(plain: string, context: readonly string[]): string;
-  /** @throws when the text was sealed under another key or for another context, or was changed. */
+  /** @throws when the text was sealed under a key that is not there or for another context, or was changed. */
   open(sealed: string, context: readonly string[]): string;
+  /** Whether it was sealed under the key that seals today. */
+  isCurrent(sealed: string): boolean;
   /**
    * Eight hex digits by which people tell two secrets apart. Keyed, so that nobody without the key can test guesses
    * against it.
@@ -20,13 +22,13 @@ export interface SecretBox {
   fingerprint(plain: string): string;
 }
 
-/** `keyBase64` holds 32 bytes. */
-export function createSecretBox(keyBase64: string): SecretBox {
-  const key = Buffer.from(keyBase64, 'base64');
-  if (key.length !== 32) throw new Error('a sealing key must be 32 bytes');
-  const keyId = createHash('sha256').update(key).digest('hex').slice(0, 8);
+/** Each key is 32 bytes in base64. The first one seals, and all open. */
+export function createSecretBox(keyBase64: string, others: readonly string[] = []): SecretBox {
+  const { key, keyId } = keyOf(keyBase64);
+  const keys = new Map([...others.map(keyOf), { key, keyId }].map((each) => [each.keyId, each.key]));
   const aad = (context: readonly string[]) => Buffer.from(JSON.stringify(context));
   return {
+    isCurrent: (sealed) => sealed.startsWith(`v1.${keyId}.`),
     fingerprint: (plain) => createHmac('sha256', key).update(plain).digest('hex').slice(0, 8),
     seal(plain, context) {
       const nonce = randomBytes(12);
@@ -38,14 +40,21 @@ export function createSecretBox(keyBase64: string): SecretBox {
     open(sealed, context) {
       const [version, sealedBy, ...parts] = sealed.split('.');
       if (version !== 'v1' || parts.length !== 3) throw new Error('not a sealed secret');
-      if (sealedBy !== keyId) throw new Error(`sealed under key ${sealedBy}, this is key ${keyId}`);
+      const opener = keys.get(sealedBy ?? '');
+      if (!opener) throw new Error(`sealed under key ${sealedBy}, this is key ${keyId}`);
       const [nonce, ciphertext, tag] = parts.map((part) => Buffer.from(part, 'base64url')) as [
         Buffer,
         Buffer,
         Buffer,
       ];
-      const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(aad(context)).setAuthTag(tag);
+      const decipher = createDecipheriv('aes-256-gcm', opener, nonce).setAAD(aad(context)).setAuthTag(tag);
       return Buffer.concat([decipher.update(ciphertext), decipher.final()]).toString('utf8');
     },
   };
+}
+
+function keyOf(base64: string): { key: Buffer; keyId: string } {
+  const key = Buffer.from(base64, 'base64');
+  if (key.length !== 32) throw new Error('a sealing key must be 32 bytes');
+  return { key, keyId: createHash('sha256').update(key).digest('hex').slice(0, 8) };
 }

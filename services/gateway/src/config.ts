@@ -5,9 +5,10 @@ import {
   PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
-  SEALING_KEY_SETTING,
+  SEALING_KEY_SETTINGS,
   type Setting,
   secret,
+  secrets,
   TURNS_SETTING,
   WEBHOOK_TARGET_SETTINGS,
 } from '@errand/runtime';
@@ -39,12 +40,18 @@ function hosts(about: { env: string; description: string }): Setting<readonly st
   return { ...about, default: 'any', schema };
 }
 
+/** As it can stand in an Authorization header. */
+const AdminKey = z
+  .string()
+  .min(16, 'must have at least 16 characters')
+  .regex(/^[\x21-\x7e]*$/, 'must be letters, digits and signs of ASCII, without spaces');
+
 export const settings = {
   ...PROCESS_SETTINGS,
   ...BUS_SETTINGS,
   ...PAYLOAD_SETTINGS,
   ...POSTGRES_SETTINGS,
-  ...SEALING_KEY_SETTING,
+  ...SEALING_KEY_SETTINGS,
   ...TURNS_SETTING,
   port: integer({
     env: 'ERRAND_PORT',
@@ -54,7 +61,16 @@ export const settings = {
     min: 0,
     max: 65_535,
   }),
-  adminKey: secret({ env: 'ERRAND_ADMIN_KEY', description: 'Bearer token with all permissions' }),
+  adminKey: secret({
+    env: 'ERRAND_ADMIN_KEY',
+    description: 'Bearer token with all permissions',
+    schema: AdminKey,
+  }),
+  otherAdminKeys: secrets({
+    env: 'ERRAND_OTHER_ADMIN_KEYS',
+    description: 'Admin keys that are good, too, separated by commas: while ERRAND_ADMIN_KEY is exchanged',
+    schema: AdminKey,
+  }),
   corsOrigins: origins({
     env: 'ERRAND_CORS_ORIGINS',
     description: 'Origins whose pages may call the API from browsers, separated by commas; * for all',

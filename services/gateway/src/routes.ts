@@ -65,6 +65,7 @@ import {
   listWebhooks,
 } from './webhooks/endpoints/endpoints.route.ts';
 import { pauseWebhook, resumeWebhook } from './webhooks/endpoints/pause-endpoint.route.ts';
+import { resealSecrets } from './webhooks/endpoints/secrets/reseal.route.ts';
 import { rotateWebhookSecret } from './webhooks/endpoints/secrets/rotate-secret.route.ts';
 import { getJobSigner, rotateJobSignerSecret } from './webhooks/job-signer/job-signer.route.ts';
 import { cancelReplay, getReplay, listReplays, startReplay } from './webhooks/replays/replays.route.ts';
@@ -142,6 +143,7 @@ export const routes = [
   startRebuild,
   getRebuild,
   cancelRebuild,
+  resealSecrets,
   startVerification,
   listVerifications,
   getVerification,

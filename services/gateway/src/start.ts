@@ -85,8 +85,9 @@ export async function startGateway(
     abilities: { runs: () => logRoom?.hasRoom() ?? true },
     details: () => ({ replaced_actions: opened ? replacedActions(opened.catalogue) : [] }),
   });
-  const box = createSecretBox(config.secretKey);
-  const tokens = createTokens({ adminKey: config.adminKey, box });
+  const box = createSecretBox(config.secretKey, config.otherSecretKeys);
+  const adminKeys = [config.adminKey, ...config.otherAdminKeys];
+  const tokens = createTokens({ adminKeys, box });
   const share = createFairShare();
   const keyRequests = createKeyRequests({
     maxPerKey: config.requestsPerKey,
@@ -189,7 +190,7 @@ export async function startGateway(
     keyRequests,
     keyUses: createKeyUses(await bus.buckets.open(BUCKETS.keyUses, KeyUse), logNow),
     tokens,
-    sessions: createSessions({ adminKey: config.adminKey, box, spent, now: logNow }),
+    sessions: createSessions({ adminKeys, box, spent, now: logNow }),
     codes: createOneTimeCodes({ box, spent, now: logNow }),
     portals,
     now: logNow,

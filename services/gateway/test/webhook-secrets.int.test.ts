@@ -1,7 +1,7 @@
 import { BUCKETS, WebhookEndpoint } from '@errand/contracts';
 import { createSecretBox } from '@errand/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestGateway, TENANT, type TestGateway } from './gateway.ts';
+import { ADMIN_KEY, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 
 const PATH = '/v2/tenants/acme/webhooks';
 const DAY_S = 86_400;
@@ -133,4 +133,53 @@ test('what runs sign with is no endpoint: it is not listed, changed, deleted or 
     expect((await call).status).toBe(404);
   }
   expect((await openStored('job')).length).toBeGreaterThan(0);
+});
+
+test('keys are exchanged while gateways run: both are good, secrets are sealed anew, and the old key is not needed', async () => {
+  const [oldKey, newKey] = [7, 8].map((byte) => Buffer.alloc(32, byte).toString('base64'));
+  const admin = 'the-admin-key-of-tomorrow';
+  const body = {
+    url: 'https://example.com',
+    basic_auth: { username: 'u', password: 'p' },
+    secret_headers: { 'x-a': 'secret' },
+  };
+  const { endpoint_id: endpointId } = (await gateway.call(PATH, { body })).json;
+  const { signing_secret } = (await rotate(endpointId)).json;
+  const stored = async () => {
+    const bucket = await gateway.bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
+    return bucket.get(`${TENANT}.${endpointId}`);
+  };
+
+  await using next = await gateway.another({
+    secretKey: newKey ?? '',
+    otherSecretKeys: [oldKey ?? ''],
+    adminKey: admin,
+    otherAdminKeys: [ADMIN_KEY],
+  });
+  const reseal = async (token: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`${next.url}/admin/secrets/reseal`, { method: 'POST', headers });
+    return { status: answer.status, json: (await answer.json()) as { resealed: number } };
+  };
+  expect((await reseal('of-nobody-but-as-long')).status).toBe(401);
+  const first = (await reseal(ADMIN_KEY)).json;
+  expect(first).toEqual({ resealed: expect.any(Number), left: 0, unreadable: [] });
+  expect(first.resealed).toBeGreaterThan(0);
+  await expect.poll(async () => (await reseal(admin)).json).toEqual({ resealed: 0, left: 0, unreadable: [] });
+
+  const sealed = await stored();
+  const onlyNew = createSecretBox(newKey ?? '');
+  const open = (text = '', field = 'signing_secret') => onlyNew.open(text, [TENANT, endpointId, field]);
+  expect([
+    open(sealed?.signing_secret),
+    open(sealed?.basic_auth?.password, 'basic_auth.password'),
+    open(sealed?.secret_headers['x-a'], 'secret_headers.x-a'),
+  ]).toEqual([signing_secret, 'p', 'secret']);
+  expect(sealed?.previous_signing_secrets?.map(({ secret }) => open(secret))).toHaveLength(1);
+  // A gateway that has the old key alone tells which it cannot open.
+  await expect
+    .poll(
+      async () => (await gateway.call('/admin/secrets/reseal', { token: ADMIN_KEY, method: 'POST' })).json,
+    )
+    .toMatchObject({ resealed: 0, left: 0, unreadable: expect.arrayContaining([`${TENANT}.${endpointId}`]) });
 });

@@ -6,7 +6,7 @@ import {
   OPS_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
-  SEALING_KEY_SETTING,
+  SEALING_KEY_SETTINGS,
   type Setting,
   text,
   WEBHOOK_TARGET_SETTINGS,
@@ -18,7 +18,7 @@ export const settings = {
   ...OPS_SETTINGS,
   ...BUS_SETTINGS,
   ...POSTGRES_SETTINGS,
-  ...SEALING_KEY_SETTING,
+  ...SEALING_KEY_SETTINGS,
   publicUrl: {
     ...text({
       env: 'ERRAND_PUBLIC_URL',

@@ -110,9 +110,15 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- end }}
 {{- if eq $service "gateway" }}
 {{ include "errand.secretVar" (list "ERRAND_ADMIN_KEY" $values.adminKey.existingSecret $values.adminKey.key) }}
+{{- with $values.adminKey.othersKey }}
+{{ include "errand.secretVar" (list "ERRAND_OTHER_ADMIN_KEYS" $values.adminKey.existingSecret .) }}
+{{- end }}
 {{- end }}
 {{- if has $service (list "gateway" "webhooks") }}
 {{ include "errand.secretVar" (list "ERRAND_SECRET_KEY" $values.secretKey.existingSecret $values.secretKey.key) }}
+{{- with $values.secretKey.othersKey }}
+{{ include "errand.secretVar" (list "ERRAND_OTHER_SECRET_KEYS" $values.secretKey.existingSecret .) }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

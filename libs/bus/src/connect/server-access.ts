@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
 import { type ConnectionOptions, credsAuthenticator } from '@nats-io/transport-node';
 
 /** How a process authenticates to NATS, and how it verifies the server. */
@@ -18,7 +19,8 @@ type Access = Pick<ConnectionOptions, 'servers' | 'user' | 'pass' | 'token' | 'a
  * What the client has to be told, since it ignores all of a URL but host and port. `servers` are
  * `nats://[user:password@|token@]host[:port]`, separated by commas; the first user or token applies to all of them.
  * `tls://`, and any TLS file, refuses a server without TLS; a server that offers TLS is always asked for it. The client
- * checks certificates against names only, so a server with TLS cannot be reached by IP address.
+ * checks certificates against names only, so a server with TLS cannot be reached by IP address. Files are read for each
+ * connection, so that they can be exchanged while the process runs.
  * @throws Error naming the unusable file, or which of the addresses is wrong. No part of an address is shown, since any
  * part may belong to a secret
  */
@@ -26,20 +28,23 @@ export async function serverAccess(servers: string, files: ServerAccess = {}): P
   const urls = servers.split(',').map((text, index) => urlOf(text.trim(), index + 1));
   const login = urls.find(({ username }) => username !== '');
   const { natsCredsFile, natsCaFile, natsCertFile, natsKeyFile } = files;
-  const [creds, ca, cert, key] = await Promise.all(
-    [natsCredsFile, natsCaFile, natsCertFile, natsKeyFile].map((path) => path && readFile(path)),
+  await Promise.all(
+    [natsCredsFile, natsCaFile, natsCertFile, natsKeyFile].map(
+      (path) => path && access(path, constants.R_OK),
+    ),
   );
-  if (!cert !== !key) throw new Error('NATS_CERT_FILE and NATS_KEY_FILE must be set together');
-  const isTls = urls.some(({ protocol }) => protocol === 'tls:') || Boolean(ca || cert);
+  if (!natsCertFile !== !natsKeyFile)
+    throw new Error('NATS_CERT_FILE and NATS_KEY_FILE must be set together');
+  const isTls = urls.some(({ protocol }) => protocol === 'tls:') || Boolean(natsCaFile || natsCertFile);
   return {
     servers: urls.map(({ host }) => host),
     ...(login && loginOf(login)),
-    ...(creds && { authenticator: credsAuthenticator(Buffer.from(creds)) }),
+    ...(natsCredsFile && { authenticator: credsAuthenticator(() => readFileSync(natsCredsFile)) }),
     ...(isTls && {
       tls: {
-        ...(ca && { ca: String(ca) }),
-        ...(cert && { cert: String(cert) }),
-        ...(key && { key: String(key) }),
+        ...(natsCaFile && { caFile: natsCaFile }),
+        ...(natsCertFile && { certFile: natsCertFile }),
+        ...(natsKeyFile && { keyFile: natsKeyFile }),
       },
     }),
   };

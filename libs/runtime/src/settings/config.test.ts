@@ -1,7 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ConfigError, parseConfig } from './config.ts';
-import { flag, integer, secret, text } from './setting-kinds.ts';
-import { SEALING_KEY_SETTING } from './shared-settings.ts';
+import { flag, integer, secret, secrets, text } from './setting-kinds.ts';
+import { SEALING_KEY_SETTINGS } from './shared-settings.ts';
 
 const settings = {
   url: text({ env: 'URL', description: 'Where', default: 'http://here' }),
@@ -45,8 +48,32 @@ test.each(['12.5', 'ten', '1e9', '-1'])('%s is not a whole number of millisecond
 
 test('a sealing key has exactly 32 bytes', () => {
   const keyOf = (bytes: number) => ({ ERRAND_SECRET_KEY: Buffer.alloc(bytes, 1).toString('base64') });
-  expect(() => parseConfig(SEALING_KEY_SETTING, keyOf(32))).not.toThrow();
+  expect(() => parseConfig(SEALING_KEY_SETTINGS, keyOf(32))).not.toThrow();
   for (const bytes of [31, 33]) {
-    expect(() => parseConfig(SEALING_KEY_SETTING, keyOf(bytes))).toThrow('must be 32 bytes in base64');
+    expect(() => parseConfig(SEALING_KEY_SETTINGS, keyOf(bytes))).toThrow('must be 32 bytes in base64');
   }
+});
+
+test('a secret may be in a file, but not in two places, and no other setting may', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'errand-secret-'));
+  const file = join(dir, 'key');
+  await writeFile(file, `${KEY}\n`);
+  expect(parseConfig(settings, { KEY_FILE: file, URL_FILE: file })).toMatchObject({
+    key: KEY,
+    url: 'http://here',
+  });
+  expect(() => parseConfig(settings, { KEY, KEY_FILE: file })).toThrow('KEY and KEY_FILE are both set');
+  expect(() => parseConfig(settings, { KEY_FILE: join(dir, 'none') })).toThrow(/KEY_FILE: ENOENT/);
+  await rm(dir, { recursive: true });
+});
+
+test('several secrets are separated by commas, and each has to be one', () => {
+  const several = { keys: secrets({ env: 'KEYS', description: 'Some keys' }) };
+  expect(parseConfig(several, {})).toEqual({ keys: [] });
+  expect(parseConfig(several, { KEYS: `${KEY},another of sixteen` })).toEqual({
+    keys: [KEY, 'another of sixteen'],
+  });
+  expect(() => parseConfig(several, { KEYS: `${KEY},short` })).toThrow(
+    'KEYS: must have at least 16 characters',
+  );
 });

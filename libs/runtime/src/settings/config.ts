@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 
 /** One environment variable: what it means, and how its text becomes a value. */
@@ -11,7 +12,7 @@ export interface Setting<T> {
   readonly default?: string;
   /** Reads the text. */
   readonly schema: z.ZodType<T>;
-  /** Never shown in logs or listings. */
+  /** Never shown in logs or listings. Its text may be in a file that `<env>_FILE` names. */
   readonly secret?: true;
 }
 
@@ -37,8 +38,11 @@ export function parseConfig<S extends Settings>(
   const wrong: string[] = [];
   const config: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings)) {
-    // Compose files and shells leave variables empty to mean unset.
-    const text = env[setting.env] || setting.default;
+    const { text = setting.default, fault } = textOf(setting, env);
+    if (fault !== undefined) {
+      wrong.push(fault);
+      continue;
+    }
     if (text === undefined) {
       wrong.push(`${setting.env} is not set (${setting.description})`);
       continue;
@@ -49,4 +53,20 @@ export function parseConfig<S extends Settings>(
   }
   if (wrong.length > 0) throw new ConfigError(`the configuration is wrong:\n  ${wrong.join('\n  ')}`);
   return config as ConfigOf<S>;
+}
+
+/** Of a secret the text may be in a file, which `<variable>_FILE` names. Compose files and shells leave variables empty to mean unset. */
+function textOf(
+  { env: name, secret }: Pick<Setting<unknown>, 'env' | 'secret'>,
+  env: Record<string, string | undefined>,
+): { text?: string; fault?: string } {
+  const text = env[name] || undefined;
+  const path = secret ? env[`${name}_FILE`] : undefined;
+  if (!path) return text === undefined ? {} : { text };
+  if (text !== undefined) return { fault: `${name} and ${name}_FILE are both set` };
+  try {
+    return { text: readFileSync(path, 'utf8').replace(/\r?\n$/, '') };
+  } catch (error) {
+    return { fault: `${name}_FILE: ${(error as Error).message}` };
+  }
 }

@@ -9,9 +9,21 @@ export function text(about: About & { default?: string }): Setting<string> {
   return { ...about, schema: z.string().min(1) };
 }
 
+const LONG_ENOUGH = z.string().min(16, 'must have at least 16 characters');
+
 /** Text that no log or listing may show. */
-export function secret(about: About & { schema?: z.ZodType<string> }): Setting<string> {
-  return { schema: z.string().min(16, 'must have at least 16 characters'), ...about, secret: true };
+export function secret(about: About & { schema?: z.ZodType<string>; default?: string }): Setting<string> {
+  return { schema: LONG_ENOUGH, ...about, secret: true };
+}
+
+/** Secrets separated by commas; `none`, the default, for none. */
+export function secrets(about: About & { schema?: z.ZodType<string> }): Setting<readonly string[]> {
+  const { schema: each = LONG_ENOUGH, ...rest } = about;
+  const schema = z
+    .string()
+    .transform((list): unknown => (list === 'none' ? [] : list.split(',')))
+    .pipe(z.array(each)) as unknown as z.ZodType<readonly string[]>;
+  return { ...rest, default: 'none', schema, secret: true };
 }
 
 /** The path of a file; `none`, the default, for no file. */

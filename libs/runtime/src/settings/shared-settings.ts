@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { cidrs, file, flag, integer, secret, text } from './setting-kinds.ts';
+import { cidrs, file, flag, integer, secret, secrets, text } from './setting-kinds.ts';
 
 /** What every service that talks to the log needs. */
 export const BUS_SETTINGS = {
-  natsUrl: text({
+  natsUrl: secret({
+    schema: z.string().min(1),
     env: 'NATS_URL',
     description:
       'NATS server, or several separated by commas: nats://[user:password@|token@]host:4222, or tls:// to refuse servers without TLS',
@@ -111,7 +112,8 @@ export const PAYLOAD_SETTINGS = {
 };
 
 export const POSTGRES_SETTINGS = {
-  databaseUrl: text({
+  databaseUrl: secret({
+    schema: z.string().min(1),
     env: 'DATABASE_URL',
     description: 'Postgres connection URL',
     default: 'postgres://errand@127.0.0.1:5432/errand',
@@ -155,7 +157,6 @@ export const OPS_SETTINGS = {
   }),
 };
 
-/** 32 bytes in base64. */
 /** For those who send jobs to the executors. */
 export const TURNS_SETTING = {
   turns: flag({
@@ -166,13 +167,21 @@ export const TURNS_SETTING = {
   }),
 };
 
-export const SEALING_KEY_SETTING = {
+const SealingKey = z
+  .base64()
+  .refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64');
+
+export const SEALING_KEY_SETTINGS = {
   secretKey: secret({
     env: 'ERRAND_SECRET_KEY',
     description: 'Key that encrypts webhook secrets: 32 bytes in base64',
-    schema: z
-      .base64()
-      .refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64'),
+    schema: SealingKey,
+  }),
+  otherSecretKeys: secrets({
+    env: 'ERRAND_OTHER_SECRET_KEYS',
+    description:
+      'Keys that decrypt, too, what was encrypted with them, separated by commas: while ERRAND_SECRET_KEY is exchanged',
+    schema: SealingKey,
   }),
 };
 

@@ -43,8 +43,8 @@ const CONTEXT = ['child_token'];
 const MOST_KNOWN = 1_000;
 
 /** Only hashes of keys are ever compared or looked up. */
-export function createTokens({ adminKey, box }: { adminKey: string; box: SecretBox }): Tokens {
-  const adminDigest = hash('sha256', adminKey, 'buffer');
+export function createTokens({ adminKeys, box }: { adminKeys: readonly string[]; box: SecretBox }): Tokens {
+  const adminDigests = adminKeys.map((key) => hash('sha256', key, 'buffer'));
   /** By headers: callers send the same ones again and again. */
   const known = new Map<string, Token | undefined>();
 
@@ -54,7 +54,8 @@ export function createTokens({ adminKey, box }: { adminKey: string; box: SecretB
     const child = token.startsWith(CHILD) ? open(token.slice(CHILD.length)) : undefined;
     if (child) return child;
     const digest = hash('sha256', token, 'buffer');
-    return { keyId: timingSafeEqual(digest, adminDigest) ? ADMIN : digest.toString('hex') };
+    const isAdmin = adminDigests.some((each) => timingSafeEqual(digest, each));
+    return { keyId: isAdmin ? ADMIN : digest.toString('hex') };
   }
 
   function open(sealed: string): Token | undefined {

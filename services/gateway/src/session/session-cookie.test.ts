@@ -13,7 +13,7 @@ function begin(host: string, nowMs = 0) {
     peek: (id: string) => (ended.has(id) ? {} : undefined),
     create: async (id: string) => !ended.has(id) && ended.add(id).size > 0,
   };
-  const sessions = createSessions({ adminKey: 'admin-key', box, spent, now: () => clock.ms });
+  const sessions = createSessions({ adminKeys: ['admin-key'], box, spent, now: () => clock.ms });
   const { cookie } = sessions.begin({ keyId: 'k' }, { host, nowMs, endsMs: Number.POSITIVE_INFINITY });
   const [pair = ''] = cookie.split(';');
   const read = (headers: Record<string, string> = {}, method = 'GET') =>

@@ -48,14 +48,15 @@ export interface Sessions {
 }
 
 export function createSessions(deps: {
-  adminKey: string;
+  /** The first is the one of today. */
+  adminKeys: readonly string[];
   box: SecretBox;
   /** Sessions that were ended. */
   spent: { peek(id: string): unknown; create(id: string, value: SpentToken): Promise<boolean> };
   now: () => number;
 }): Sessions {
   const { box, spent, now } = deps;
-  const adminDigest = hash('sha256', `session ${deps.adminKey}`, 'hex');
+  const adminDigests = deps.adminKeys.map((key) => hash('sha256', `session ${key}`, 'hex'));
   /** By cookies: a page sends the same one again and again. */
   const known = new Map<string, Sealed | undefined>();
 
@@ -70,7 +71,8 @@ export function createSessions(deps: {
   function tryOpen(value: string): Sealed | undefined {
     try {
       const session = Sealed.parse(JSON.parse(box.open(value, CONTEXT)));
-      return session.key_id !== ADMIN || session.admin === adminDigest ? session : undefined;
+      const isOfToday = session.key_id !== ADMIN || adminDigests.includes(session.admin ?? '');
+      return isOfToday ? session : undefined;
     } catch {
       return undefined;
     }
@@ -103,7 +105,7 @@ export function createSessions(deps: {
         key_id: keyId,
         ends_ms: endsMs,
         ...(child ? { child } : {}),
-        ...(isAdmin ? { admin: adminDigest } : {}),
+        ...(isAdmin ? { admin: adminDigests[0] } : {}),
       };
       const lifeS = Math.floor((endsMs - nowMs) / 1_000);
       return { cookie: cookieOf(host, box.seal(JSON.stringify(session), CONTEXT), lifeS), endsMs };

@@ -40,7 +40,7 @@ export function createSending(config: WebhooksConfig): Sending {
   return {
     sender,
     maxRetryAfterMs: config.maxRetryAfterS * 1_000,
-    openSecrets: createSecretsOpener(createSecretBox(config.secretKey)),
+    openSecrets: createSecretsOpener(createSecretBox(config.secretKey, config.otherSecretKeys)),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Bind } from '../../command.ts';
 import { readDuration } from '../../settings/read-values.ts';
 import { checkAuditFile, exportAudit } from './audit.ts';
 import { cancelRebuild, projectionStatus, rebuildProjection } from './projection.ts';
+import { resealSecrets } from './secrets.ts';
 import { signIn } from './sign-in.ts';
 import { verify } from './verify.ts';
 
@@ -22,6 +23,13 @@ export function addOperate(program: Command, bind: Bind): void {
     .description('make a link that signs in to the console once, with all rights')
     .option('--ttl <duration>', 'for how long it is good; default: 10 minutes', readDuration)
     .action(bind((world, { ttl }: { ttl?: number }) => signIn(world, { ttl }), REFUSAL_IS_2));
+
+  program
+    .command('secrets')
+    .description('exchange the key that encrypts webhook secrets')
+    .command('reseal')
+    .description('encrypt the secrets of all endpoints with the key of today')
+    .action(bind((world) => resealSecrets(world), REFUSAL_IS_2));
 
   const audit = program.command('audit').description('export the audit log, and check an export');
   audit

@@ -197,6 +197,6 @@ export function isSigningSecretOf(box: SecretBox, plain: string, endpoint: Webho
   return box.open(endpoint.signing_secret, contextOf(endpoint, 'signing_secret')) === plain;
 }
 
-function contextOf(owner: Owner, field: string): string[] {
+export function contextOf(owner: Owner, field: string): string[] {
   return [owner.tenant_id, owner.endpoint_id, field];
 }
