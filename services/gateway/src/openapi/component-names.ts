@@ -13,6 +13,7 @@ export const COMPONENT_NAMES = [
   'TenantDeletion',
   'RebuildProgress',
   'VerifyReport',
+  'ActionDemand',
   'DeadLetter',
   'ApiKeyRequest',
   'ApiKeyRotation',
