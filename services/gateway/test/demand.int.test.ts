@@ -104,6 +104,21 @@ test('slots are those of living executors', async () => {
   await expect.poll(async () => (await demand()).slots).toBe(16);
 });
 
+test('a scheduler that comes when all others are killed tells the same', async () => {
+  const before = await demand();
+  await Promise.all(schedulers.splice(0).map((scheduler) => scheduler.kill()));
+  expect((await ask()).status).toBe(503);
+  schedulers.push(await startTestScheduler(gateway.nats.url));
+  await expect.poll(async () => (await ask()).status).toBe(200);
+  const { queued, running, due_within_60s, wanted } = await demand();
+  expect({ queued, running, due_within_60s, wanted }).toEqual({
+    queued: before.queued,
+    running: before.running,
+    due_within_60s: before.due_within_60s,
+    wanted: before.wanted,
+  });
+});
+
 test('only the admin key may ask, and nothing but this', async () => {
   for (const token of [gateway.apiKey, null]) expect((await ask(token)).status).toBe(401);
   const asked = await gateway.call('/admin/stats?action=simulate', { token: ADMIN_KEY });

@@ -49,6 +49,15 @@ export function measureScheduler(
   });
   gauge('errand_turns_leader', 'Whether this process gives jobs their turns', () => Number(now.isLeading()));
   gauge('errand_overdue_timers', 'Waits and deadlines of jobs that were over five seconds ago', now.overdue);
+  let demand: Map<string, ActionDemand> | undefined;
+  /** All gauges of a scrape ask in one turn of the event loop, and it is counted once for them. */
+  function demandOfScrape(): Map<string, ActionDemand> {
+    demand ??= now.demand();
+    queueMicrotask(() => {
+      demand = undefined;
+    });
+    return demand;
+  }
   /** Of the scheduler that leads alone: the others count the same. */
   const ofActions = (name: string, help: string, member: keyof ActionDemand) =>
     new Gauge({
@@ -59,7 +68,7 @@ export function measureScheduler(
       collect() {
         this.reset();
         if (!now.isLeading()) return;
-        for (const [action, demand] of now.demand()) this.set({ action }, demand[member]);
+        for (const [action, told] of demandOfScrape()) this.set({ action }, told[member]);
       },
     });
   ofActions('errand_queued_jobs', 'Jobs that wait for their turn or for an executor', 'queued');
