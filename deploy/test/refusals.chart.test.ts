@@ -47,11 +47,19 @@ describe.skipIf(!hasHelm)('values are refused with the name of what is wrong', (
     ],
     ['an executor without resources', executors({ resources: undefined }), /\/executors\/0.*resources/],
     [
-      'a scale to zero',
-      executors({
-        keda: { enabled: true, minReplicas: 0, maxReplicas: 2, serverAddress: 'http://p', actions: ['a'] },
-      }),
-      /\/executors\/0\/keda\/minReplicas/,
+      'fewer copies than none',
+      executors({ keda: { enabled: true, minReplicas: -1, maxReplicas: 2, actions: ['a'] } }),
+      /\/executors\/0\/keda\/minReplicas.*minimum/,
+    ],
+    [
+      'a scale by no action',
+      executors({ keda: { enabled: true, maxReplicas: 2, actions: [] } }),
+      /\/executors\/0\/keda\/actions/,
+    ],
+    [
+      'a scale by what is no name of an action',
+      executors({ keda: { enabled: true, maxReplicas: 2, actions: ['a.b'] } }),
+      /\/executors\/0\/keda\/actions\/0/,
     ],
     ['an Ingress without its host', 'ingress.enabled=true', /ingress\.host/],
   ])('%s', async (_, set, message) => {

@@ -69,6 +69,12 @@ const service = (name: ServiceName, more: Record<string, Schema> = {}): Schema =
 
 const autoscaled = { minReplicas: count('At least', 1), maxReplicas: count('At most', 1) };
 
+const actionName: Schema = {
+  type: 'string',
+  pattern: '^[a-z][a-z0-9_]{0,63}$',
+  description: 'The name of an action',
+};
+
 const executor = object(
   {
     name: { type: 'string', pattern: NAME, description: 'Part of the names of what belongs to it' },
@@ -103,14 +109,14 @@ const executor = object(
     keda: object(
       {
         enabled: flag('Whether KEDA decides how many copies run'),
-        ...autoscaled,
-        serverAddress: someText('URL of the Prometheus that scrapes the gateways'),
-        actions: { ...listOf(someText('The name of an action'), 'The actions that it serves'), minItems: 1 },
+        minReplicas: count('At least; 0: none runs while there is nothing to do', 0),
+        maxReplicas: autoscaled.maxReplicas,
+        actions: { ...listOf(actionName, 'The actions that it serves'), minItems: 1 },
         slots: count('Slots of an action in one copy: its concurrency', 1),
-        busyPercent: count('How many of the slots are to be busy', 1, 100),
+        cooldownSeconds: count('How long nothing has to be done before the last copy goes', 0),
         triggers: any('array', 'Further triggers, as KEDA has them'),
       },
-      ['enabled', 'maxReplicas', 'serverAddress', 'actions'],
+      ['enabled', 'maxReplicas', 'actions'],
     ),
   },
   ['name', 'image', 'resources'],
@@ -214,6 +220,7 @@ export function valuesSchema(): Schema {
         networkPolicy: switched({
           clients: peers('Who may call the gateway'),
           monitoring: peers('Who may scrape the other services'),
+          keda: peers('The operator of KEDA, which asks the gateway'),
           dns: peers('Name servers'),
           nats: peers('NATS'),
           natsPort: count('Its port', 1, 65_535),

@@ -1,5 +1,12 @@
 import type { Bus } from '@errand/bus';
-import { createOps, type Ops, type ServiceContext, serveHttp, watchClock } from '@errand/runtime';
+import {
+  createOps,
+  measureConflicts,
+  type Ops,
+  type ServiceContext,
+  serveHttp,
+  watchClock,
+} from '@errand/runtime';
 import { type LogConfig, openLog } from './open-log.ts';
 
 /** What a service has if it works on the log and serves nothing but health and metrics. */
@@ -58,6 +65,7 @@ export async function openWorker(
   const { port: opsPort } = resources.use(await serveHttp({ fetch: ops.routes.fetch, host, port, graceMs }));
   const bus = resources.use(await openLog(service, config, { ...context, signal: stopping, keepsExisting }));
   opened = bus;
+  measureConflicts(ops.metrics, bus.jobs.conflicts);
   let measured: { aheadMs: number; logMs: number; atMs: number } | undefined;
   const measure = async () => {
     const aheadMs = await bus.clockAheadMs(now);

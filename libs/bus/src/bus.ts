@@ -71,7 +71,7 @@ export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
 }
 
 interface JobsLog
-  extends Pick<Appender, 'append'>,
+  extends Pick<Appender, 'append' | 'conflicts'>,
     BatchAppender,
     JobReader,
     RequestsReader,
@@ -159,6 +159,7 @@ const SCHEDULER = {
     announce: 10_000,
     withdraw: 5_000,
     waiting_jobs: 1_000,
+    demand: 1_000,
     room: 1_000,
     usage: 1_000,
     place: 500,
@@ -204,6 +205,7 @@ export async function openBus(
   const bus: Bus = {
     jobs: {
       append: appender.append,
+      conflicts: appender.conflicts,
       ...createBatchAppender(nc, appender.append),
       ...createJobReader(jsm, isConnected),
       ...createRequestsReader(jsm, isConnected),

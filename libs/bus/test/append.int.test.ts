@@ -36,8 +36,10 @@ describe('append', () => {
   test('answers conflict, and writes nothing, when another event of the job came first', async () => {
     const { ref, version } = await appendRequest();
     await bus.jobs.append({ ref, event: started(ref), expectedVersion: version });
+    const conflicts = bus.jobs.conflicts();
     const late = await bus.jobs.append({ ref, event: started(ref), expectedVersion: version });
     expect(late).toEqual({ kind: 'conflict' });
+    expect(bus.jobs.conflicts()).toBe(conflicts + 1);
     expect((await bus.jobs.read(ref)).length).toBe(2);
   });
 

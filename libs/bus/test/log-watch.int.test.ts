@@ -33,6 +33,7 @@ test('jobs that have yet to end are counted, whoever has them', async () => {
       room: refused,
       usage: refused,
       place: refused,
+      demand: refused,
       waiting_jobs: async () => answer,
     },
     () => {},

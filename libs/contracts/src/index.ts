@@ -27,6 +27,7 @@ export {
   TenantDeletion,
 } from './commands/projection-commands.ts';
 export {
+  ActionDemand,
   EXECUTOR_PROTOCOL,
   ExecutorHeartbeat,
   SCHEDULER_COMMANDS,

@@ -7,6 +7,7 @@ export {
   serveHttp,
   type Wire,
 } from './http/http-server.ts';
+export { measureConflicts } from './http/measure-conflicts.ts';
 export { Counter, createOps, Gauge, Histogram, type Ops } from './http/ops-routes.ts';
 export { retryAfterMs } from './http/retry-after.ts';
 export { createLimiter } from './limiter.ts';

@@ -7,6 +7,7 @@ import {
 } from './admin/dead-letters.route.ts';
 import { deleteTenant, getDeletion } from './admin/delete-tenant.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
+import { getDemand } from './admin/get-demand.route.ts';
 import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
 import { listAudit } from './admin/list-audit.route.ts';
 import { listExecutors } from './admin/list-executors.route.ts';
@@ -136,6 +137,7 @@ export const routes = [
   pauseAction,
   resumeAction,
   listExecutors,
+  getDemand,
   listDeadLetters,
   getDeadLetter,
   discardDeadLetter,

@@ -5,6 +5,7 @@ import {
   ConfigError,
   createOps,
   createSecretBox,
+  measureConflicts,
   repeat,
   type ServiceContext,
   serveHttp,
@@ -144,6 +145,7 @@ export async function startGateway(
   const endpointBucket = await watchSettledBucket(bus, 'endpoint', WebhookEndpoint);
   resources.defer(() => endpointBucket.close());
   opened = { bus, keys, catalogue };
+  measureConflicts(ops.metrics, bus.jobs.conflicts);
   const { runsPercent } = config;
   logRoom = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
   const stop = new AbortController();

@@ -20,6 +20,7 @@ beforeAll(async () => {
       announce: refused,
       withdraw: refused,
       waiting_jobs: refused,
+      demand: refused,
       place: async () => ({ kind: 'place', place: { waits_for: 'turn', jobs_before: 7 } }),
       room: async () => ({ kind: 'room', jobs: room }),
       usage: async () => ({ kind: 'usage', ...usage }),

@@ -454,6 +454,7 @@ test('a wait that is long over is told', async () => {
       room: refused,
       usage: refused,
       waiting_jobs: refused,
+      demand: refused,
       place: async () => ({ kind: 'place', place: { waits_for: 'limit', jobs_before: 3 } }),
     },
     () => {},

@@ -14,6 +14,8 @@ test('whatever is added and taken in between, the least comes out first', () => 
           kept.sort((a, b) => a - b);
         } else expect(heap.take()).toBe(kept.shift());
         expect([heap.peek(), heap.size]).toEqual([kept[0], kept.length]);
+        const least = [...heap.firstWhile((item) => item <= 0)].sort((a, b) => a - b);
+        expect(least).toEqual(kept.filter((item) => item <= 0));
       }
     }),
   );

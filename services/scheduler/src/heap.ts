@@ -3,6 +3,8 @@ export interface Heap<T> {
   add(item: T): void;
   peek(): T | undefined;
   take(): T | undefined;
+  /** All that are so, where all before one that is so are so too; in no order. */
+  firstWhile(isSo: (item: T) => boolean): Iterable<T>;
   readonly size: number;
 }
 
@@ -45,6 +47,15 @@ export function createHeap<T>(isBefore: (a: T, b: T) => boolean): Heap<T> {
       const last = items.pop();
       if (items.length > 0 && last !== undefined) sink(last);
       return first;
+    },
+    *firstWhile(isSo) {
+      const places = [0];
+      for (let place = places.pop(); place !== undefined; place = places.pop()) {
+        const item = items[place];
+        if (item === undefined || !isSo(item)) continue;
+        yield item;
+        places.push(2 * place + 1, 2 * place + 2);
+      }
     },
     get size() {
       return items.length;

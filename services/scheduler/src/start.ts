@@ -24,10 +24,13 @@ import { turnLimitsOf } from './turns/turn-limits.ts';
 import { MOST_RELEASED } from './turns/turn-queues.ts';
 import { createWindowKeeper, type WindowState } from './window/keep-window.ts';
 import { createNeededEvents } from './window/needed-events.ts';
+import { readLags } from './window/reader-lags.ts';
 
 /** How long whoever asks for room waits until the scheduler has read what it knows of. */
 const READ_LOOKS = 100;
 const READ_MS = 2;
+/** No job is moved on so late, unless something is wrong. */
+const OVERDUE_MS = 5_000;
 
 /**
  * Starts a scheduler: it says which contracts actions have, gives jobs their turns, ends overdue ones, and needs no
@@ -81,7 +84,11 @@ export async function startScheduler(
     longestWaits: (count) => open.turns.longestWaits(count),
     clockMs: () => now(),
     isLeading: () => turns?.isLeading ?? false,
+    demand: () => open.demand(now()),
+    // Before, endings may not have been read.
+    overdue: () => (isCaughtUp ? open.overdue(now(), OVERDUE_MS) : 0),
     window: () => window,
+    lags: () => readLags({ bus, positions, now }),
   });
   const open = createOpenJobs({
     limitsOf: (tenantId) => turnLimitsOf(tenants.peek(tenantId)),
@@ -162,6 +169,7 @@ export async function startScheduler(
     onMoved: (outcome) => moved.inc({ outcome }),
     onGone: (jobId) => needed.forget(jobId),
   });
+  const positions = await bus.buckets.open(BUCKETS.positions, LogPosition);
   turns = keepTurns({
     bus,
     open,
@@ -175,7 +183,7 @@ export async function startScheduler(
   });
   const keeper = createWindowKeeper({
     bus,
-    positions: await bus.buckets.open(BUCKETS.positions, LogPosition),
+    positions,
     open,
     needed,
     now,
@@ -214,6 +222,10 @@ export async function startScheduler(
         if (!(await hasRead(version))) return { kind: 'unknown' };
         const backlog_ms = rates.backlogMs(tenant_id, now());
         return { kind: 'usage', queued: open.queuedOf(tenant_id), backlog_ms };
+      },
+      async demand({ version }) {
+        if (!(await hasRead(version))) return { kind: 'unknown' };
+        return { kind: 'demand', actions: Object.fromEntries(open.demand(now())) };
       },
       waiting_jobs: async () =>
         isCaughtUp ? { kind: 'counted', waiting: open.waiting() } : { kind: 'unknown' },

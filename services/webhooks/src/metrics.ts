@@ -1,9 +1,11 @@
 import { Counter, Gauge, Histogram, type Ops } from '@errand/runtime';
+import type { Backlog } from './dispatch/backlog.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 export function createMetrics(registry: Ops['metrics']) {
   const registers = [registry];
+  const labelNames = ['endpoints'] as const;
   return {
     accepted: new Counter({
       name: 'errand_webhook_deliveries_total',
@@ -44,5 +46,31 @@ export function createMetrics(registry: Ops['metrics']) {
       help: 'Attempts in progress in this process',
       registers,
     }),
+    /** Asked for at each scrape. */
+    measureBacklog(backlog: Backlog): void {
+      new Gauge({
+        name: 'errand_webhook_due_deliveries',
+        help: 'Deliveries that are due and not sent, of endpoints of this process, by how these are; at most 10,000 of an endpoint',
+        labelNames,
+        registers,
+        async collect() {
+          // Without Postgres nobody knows; other gauges are told all the same.
+          const counts = await backlog.count().catch(() => undefined);
+          this.reset();
+          for (const [endpoints, deliveries] of Object.entries(counts ?? {}))
+            this.set({ endpoints }, deliveries);
+        },
+      });
+      new Gauge({
+        name: 'errand_webhook_oldest_due_seconds',
+        help: 'For how long the oldest of them has been due; 0 for none',
+        labelNames,
+        registers,
+        collect() {
+          for (const [endpoints, ms] of Object.entries(backlog.oldestMs()))
+            this.set({ endpoints }, ms / 1_000);
+        },
+      });
+    },
   };
 }

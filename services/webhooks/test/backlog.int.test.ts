@@ -11,13 +11,17 @@ import { createTestDatabase, type TestDatabase } from '@errand/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expirePending, insertFanOuts, recordAttempts } from '../src/delivery-rows.ts';
-import { findEndpoints, readPages } from '../src/dispatch/due-rows.ts';
+import { countDue, findEndpoints, readPages } from '../src/dispatch/due-rows.ts';
 
 /* What the backlog of a dead endpoint costs the statements that serve the others: counted in rows that are read. */
 
 const BACKLOG = 50_000;
 const HEALTHY = Array.from({ length: 20 }, (_, index) => `whe_${index}`);
 const DAY_MS = 86_400_000;
+const endpoints = [...HEALTHY, 'whe_dead'].map((endpoint_id) => ({
+  endpoint_id,
+  shard: shardOf(endpoint_id),
+}));
 
 let database: TestDatabase;
 let db: Db;
@@ -130,8 +134,19 @@ test.each(['before Postgres knows the table', 'after', 'while it believes that n
     expect(await rowsReadBy((trx) => findEndpoints(trx, shards))).toBeLessThan(100);
     expect(await rowsReadBy((trx) => readPages(trx, pages, Date.now()))).toBeLessThan(1_000);
     expect(await rowsReadBy((trx) => expirePending(trx, Date.now()))).toBeLessThan(100);
+    const counted = { nowMs: Date.now(), most: 200 };
+    expect(await rowsReadBy((trx) => countDue(trx, endpoints, counted))).toBeLessThan(1_000);
   },
 );
+
+test('what is due is counted for each endpoint, up to a limit', async () => {
+  const counted = await db
+    .transaction()
+    .execute((trx) => countDue(trx, endpoints, { nowMs: Date.now(), most: 1_000 }));
+  expect(counted).toEqual([...HEALTHY.map(() => eventIds.length), 1_000]);
+  const before = { nowMs: Date.now() - DAY_MS, most: 1_000 };
+  expect(await db.transaction().execute((trx) => countDue(trx, endpoints.slice(-2), before))).toEqual([0, 0]);
+});
 
 test('every endpoint with something pending is found, with the time of its next delivery', async () => {
   const shards = Array.from({ length: 256 }, (_, shard) => shard);

@@ -110,6 +110,31 @@ test('a disabled endpoint is not called, and what it has pending waits for it', 
   await reached(eventId, 'delivered', 2);
 });
 
+test('the backlog is reported: of endpoints that answer, of those that fail, and not of disabled ones', async () => {
+  const respond = Promise.withResolvers<number>();
+  receiver.respond = ({ url }) => (url === '/failing' ? 500 : respond.promise);
+  const endpoint = (path: string, more = {}) =>
+    system.addEndpoint({ tenant_id: tenantId, url: `${receiver.url}/${path}`, ...more });
+  await endpoint('waits', { max_concurrency: 1 });
+  await endpoint('failing', { max_concurrency: 1 });
+  await endpoint('disabled', { enabled: false });
+  await using service = await system.start({}, { schedule: threeAttempts(HOUR_MS) });
+  const gauge = async (name: string, endpoints: string) => {
+    const metrics = await (await fetch(`http://127.0.0.1:${service.opsPort}/metrics`)).text();
+    return Number(
+      new RegExp(`^${name}\\{.*endpoints="${endpoints}".*\\} ([\\d.]+)$`, 'm').exec(metrics)?.[1],
+    );
+  };
+  for (let jobs = 0; jobs < 8; jobs++) await system.endJob(tenantId);
+  await expect.poll(() => gauge('errand_webhook_due_deliveries', 'healthy')).toBe(8);
+  // Five in a row open a breaker; each that failed is due an hour later.
+  await expect.poll(() => gauge('errand_webhook_due_deliveries', 'failing')).toBe(3);
+  expect(await gauge('errand_webhook_oldest_due_seconds', 'healthy')).toBeGreaterThan(0);
+  respond.resolve(200);
+  await expect.poll(() => gauge('errand_webhook_due_deliveries', 'healthy')).toBe(0);
+  await expect.poll(() => gauge('errand_webhook_oldest_due_seconds', 'healthy')).toBe(0);
+});
+
 test('what a deleted endpoint has pending is canceled', async () => {
   let aheadMs = 0;
   await using _service = await system.start(

@@ -36,6 +36,8 @@ export interface Appender {
    * @throws EventTooLarge
    */
   append(request: AppendRequest): Promise<AppendOutcome>;
+  /** How many appends another writer was faster than, since the start. */
+  conflicts(): number;
   close(): void;
 }
 
@@ -60,6 +62,7 @@ export function createAppender(
   options: { ackTimeoutMs?: number } = {},
 ): Appender {
   const publisher = createPublisher(nc, options.ackTimeoutMs ?? 2_000);
+  let conflicts = 0;
 
   async function append(request: AppendRequest): Promise<AppendOutcome> {
     const subject = eventSubject(request.ref, request.event, request.lane);
@@ -77,6 +80,7 @@ export function createAppender(
       }
       const lost = ack.kind === 'refused' && ack.code === JS.wrongLastSequence;
       const settled = await Promise.race([settle(request, subject, lost), pauseUntil(giveUpAt)]);
+      if (settled?.kind === 'conflict') conflicts++;
       if (settled) return settled;
       if (performance.now() > giveUpAt) {
         throw new LogUnavailable(`no acknowledgement: ${'description' in ack ? ack.description : ack.kind}`);
@@ -116,7 +120,7 @@ export function createAppender(
     }
   }
 
-  return { append, close: () => publisher.close() };
+  return { append, conflicts: () => conflicts, close: () => publisher.close() };
 }
 
 /** The headers that make the server refuse an append on any other version of the job. */

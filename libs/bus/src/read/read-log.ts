@@ -36,6 +36,8 @@ export interface LogReader {
   reach(): Promise<LogReach>;
   /** The version of the newest event that is still there, 0 for none: what is behind it is about turns. @throws LogUnavailable */
   lastEvent(): Promise<number>;
+  /** When the first event at a version, or behind it, was stored, in Unix milliseconds; undefined for none. @throws LogUnavailable */
+  storedFrom(version: number): Promise<number | undefined>;
 }
 
 export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogReader {
@@ -67,6 +69,12 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
         // Many may have been deleted with their tenant.
         const last = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: ALL_JOB_EVENTS });
         return last?.seq ?? 0;
+      }),
+    storedFrom: (version) =>
+      orUnavailable(async () => {
+        const first = { seq: version, next_by_subj: '>' };
+        const message = await jsm.streams.getMessage(JOBS_STREAM, first);
+        return message?.time.getTime();
       }),
     reach: () =>
       orUnavailable(async () => {

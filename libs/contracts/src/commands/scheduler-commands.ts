@@ -97,6 +97,30 @@ const RoomAnswer = z.discriminatedUnion('kind', [
   refused,
 ]);
 
+/** What the executors of an action have to do, by the log. Jobs are counted. */
+export const ActionDemand = z.object({
+  /** Could be run now, and are not: they wait for their turn or for an executor. */
+  queued: z.int().min(0),
+  /** Of those, the ones that wait for their turn. */
+  held: z.int().min(0),
+  /** Of those, the ones that limits of their tenants, or a pause, hold back whatever executors there are. */
+  limited: z.int().min(0),
+  /** An attempt is under way. */
+  running: z.int().min(0),
+  /** Wait for a start_after, their next attempt or an outside system, for another minute at most. */
+  due_within_60s: z.int().min(0),
+  /** For how long the oldest queued one could have been run, in seconds; 0 where none is queued. */
+  oldest_s: z.number().min(0),
+});
+export type ActionDemand = z.infer<typeof ActionDemand>;
+
+const DemandAnswer = z.discriminatedUnion('kind', [
+  /** Of every action that has had a job. */
+  z.object({ kind: z.literal('demand'), actions: z.record(ActionName, ActionDemand) }),
+  z.object({ kind: z.literal('unknown') }),
+  refused,
+]);
+
 export const SCHEDULER_COMMANDS = {
   announce: { request: Announcement, answer: AnnounceAnswer },
   withdraw: { request: Withdrawal, answer: WithdrawAnswer },
@@ -118,6 +142,8 @@ export const SCHEDULER_COMMANDS = {
     request: z.object({ tenant_id: TenantId, version: z.int().min(0) }),
     answer: UsageAnswer,
   },
+  /** What the executors of each action have to do, as of a version of the log or later. */
+  demand: { request: z.object({ version: z.int().min(0) }), answer: DemandAnswer },
   /** How many jobs wait for a later time or for their turn, and are in no consumer. */
   waiting_jobs: { request: z.object({}), answer: OpenJobsAnswer },
 } as const;

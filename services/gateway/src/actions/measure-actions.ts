@@ -1,6 +1,7 @@
 import type { Heartbeats } from '@errand/bus';
 import { Gauge, type Ops } from '@errand/runtime';
 import type { ActionCatalogue } from './action-catalogue.ts';
+import { sumByAction } from './executor-sums.ts';
 
 /** How actions stand, as metrics: who serves them, and with how many slots. */
 export function measureActions(ops: Ops, catalogue: ActionCatalogue, executors: Heartbeats): void {
@@ -21,13 +22,7 @@ export function measureActions(ops: Ops, catalogue: ActionCatalogue, executors: 
   gauge('errand_action_contracts', 'Contracts of an action of which jobs may still run', () =>
     catalogue.list().map(({ contract, contracts }) => [contract.name, contracts.length]),
   );
-  const sumOf = (member: 'slots' | 'running') => () => {
-    const sums = new Map<string, number>();
-    for (const { contracts } of executors.list()) {
-      for (const each of contracts) sums.set(each.action, (sums.get(each.action) ?? 0) + each[member]);
-    }
-    return sums;
-  };
+  const sumOf = (member: 'slots' | 'running') => () => sumByAction(executors, member);
   gauge('errand_action_slots', 'Attempts that the executors of an action can run at once', sumOf('slots'));
   gauge('errand_action_running', 'Attempts that the executors of an action run', sumOf('running'));
 }

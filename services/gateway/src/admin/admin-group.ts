@@ -7,7 +7,9 @@ import type { KeyRequests } from '../load/key-requests.ts';
 /** For handlers that take the admin key. */
 export interface AdminGroup {
   readonly admin: {
-    readonly bus: Pick<Bus, 'audit' | 'commands' | 'config' | 'deadLetters'>;
+    readonly bus: Pick<Bus, 'audit' | 'commands' | 'config' | 'deadLetters'> & {
+      readonly jobs: Pick<Bus['jobs'], 'lastEvent'>;
+    };
     readonly tenants: Lookup<Tenant>;
     readonly tenantBucket: RecordedBucket<Tenant>;
     readonly keyRequests: Pick<KeyRequests, 'report'>;

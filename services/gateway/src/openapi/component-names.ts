@@ -15,6 +15,7 @@ export const COMPONENT_NAMES = [
   'VerifyReport',
   'Verification',
   'AuditEntry',
+  'ActionDemand',
   'DeadLetter',
   'ApiKeyRequest',
   'ApiKeyRotation',

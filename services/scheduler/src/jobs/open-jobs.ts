@@ -1,4 +1,5 @@
 import {
+  type ActionDemand,
   type ConcurrencyKey,
   isEndingType,
   type JobRef,
@@ -13,6 +14,7 @@ import {
   type TurnLimits,
   type TurnQueues,
 } from '../turns/turn-queues.ts';
+import { createDemandCounter } from './action-demand.ts';
 
 /** Where a job that has not ended stands. */
 export type Standing =
@@ -85,6 +87,8 @@ export interface OpenJobs {
   /** Lets a job wait for its turn again that was released, unless the log has moved it since. */
   hold(released: OpenJob): void;
   readonly turns: Pick<TurnQueues, 'relimit' | 'resume' | 'longestWaits' | 'roomOf' | 'held'>;
+  /** What the executors of each action have to do. */
+  demand(nowMs: number): Map<string, ActionDemand>;
   /** How many have a contract. */
   countOf(action: string, contractId: string): number;
   /** Why a queued job waits; undefined for one that is not queued. */
@@ -93,6 +97,8 @@ export interface OpenJobs {
   queuedOf(tenantId: string): number;
   /** How many wait for a time to come or for their turn: no consumer has them. */
   waiting(): number;
+  /** How many waits and deadlines are over by so long, in milliseconds, and the job was not moved on. */
+  overdue(nowMs: number, byMs: number): number;
   /** Jobs from before contracts had ids. */
   withoutContract(): Iterable<OpenJob>;
 }
@@ -129,6 +135,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   let waiting = 0;
   /** Tenants, or all if it has `undefined`. */
   const doubted = new Set<string | undefined>();
+  const demandCounter = createDemandCounter();
   const turns = createTurnQueues({ ...limits, current: (jobId) => open.get(jobId) });
 
   function set(job: OpenJob, atMs: number): void {
@@ -151,6 +158,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
 
   function count(job: OpenJob, by: 1 | -1): void {
     const { ref, contractId, standing, wakeAt } = job;
+    demandCounter.count(job, by);
     if (wakeAt !== undefined || standing === 'held') waiting += by;
     if (standing !== 'running' && standing !== 'deferred') add(queued, ref.tenantId, by);
     if (contractId === undefined) {
@@ -205,7 +213,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
           const hadTurn =
             job.standing === 'held' || job.standing === 'waiting' || job.standing === 'released';
           const standing = hadTurn ? 'released' : 'direct';
-          const readyMs = hadTurn ? job.readyMs : storedMs;
+          const readyMs = readyOf(job, storedMs);
           return set(
             { ...moved, standing, readyMs, contractId, wakeAt: undefined, executorId: undefined },
             storedMs,
@@ -263,6 +271,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       if (open.get(released.ref.jobId) === released) set({ ...released, standing: 'held' }, 0);
     },
     turns,
+    demand: (nowMs) => demandCounter.read(nowMs, turns.limited()),
     countOf: (action, contractId) => counts.get(keyOf(action, contractId)) ?? 0,
     placeOf(jobId) {
       const job = open.get(jobId);
@@ -278,6 +287,15 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
     },
     queuedOf: (tenantId) => queued.get(tenantId) ?? 0,
     waiting: () => waiting,
+    overdue(nowMs, byMs) {
+      const jobs = new Set<string>();
+      // One that could not be moved on comes again a moment later.
+      for (const { jobId } of queue.until(nowMs + byMs)) {
+        const job = open.get(jobId);
+        if (job && nextOf(job) <= nowMs - byMs) jobs.add(jobId);
+      }
+      return jobs.size;
+    },
     withoutContract: () => old.values(),
   };
 }
@@ -303,6 +321,13 @@ function requested(
     priority: priority ?? DEFAULT_PRIORITY,
     keys: concurrency ?? NO_KEYS,
   };
+}
+
+/** Since when a job could begin that is for the executors. */
+function readyOf({ standing, readyMs, wakeAt }: OpenJob, storedMs: number): number {
+  if (standing === 'held' || standing === 'released') return readyMs;
+  // Another scheduler may have ended the wait before this one did.
+  return standing === 'waiting' && wakeAt ? Math.min(wakeAt, storedMs) : storedMs;
 }
 
 function add(counts: Map<string, number>, key: string, by: number): void {
@@ -349,5 +374,7 @@ function createTimeQueue(onNearer: () => void) {
     nearest,
     /** The nearest, if its instant has come. */
     takeUntil: (nowMs: number) => (nearest() <= nowMs ? heap.take() : undefined),
+    /** All up to an instant, in no order. */
+    until: (atMs: number) => heap.firstWhile((entry) => entry.atMs <= atMs),
   };
 }

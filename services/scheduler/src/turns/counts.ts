@@ -1,6 +1,12 @@
+export interface Counts<K> {
+  of(name: K): number;
+  add(name: K, by: 1 | -1): void;
+  entries(): Iterable<[K, number]>;
+}
+
 /** How many there are by name; those of which there are none take no memory. */
-export function createCounts(): { of(name: string): number; add(name: string, by: 1 | -1): void } {
-  const counts = new Map<string, number>();
+export function createCounts<K = string>(): Counts<K> {
+  const counts = new Map<K, number>();
   return {
     of: (name) => counts.get(name) ?? 0,
     add(name, by) {
@@ -8,5 +14,6 @@ export function createCounts(): { of(name: string): number; add(name: string, by
       if (count === 0) counts.delete(name);
       else counts.set(name, count);
     },
+    entries: () => counts.entries(),
   };
 }

@@ -45,6 +45,11 @@ export interface TurnQueues {
   placeOf(job: OpenJob): QueuePlace;
   /** Since when the first job of a tenant waits, for so many tenants with the most jobs. Unix milliseconds. */
   longestWaits(tenants: number): Map<string, number>;
+  /**
+   * How many of each action wait for their turn that limits of their tenants, or a pause, keep from it whatever executors
+   * there are. Concurrency keys are left out.
+   */
+  limited(): Map<string, number>;
   /** How many wait for their turn. */
   readonly held: number;
 }
@@ -96,6 +101,8 @@ interface Flow {
   /** Of its newest place in the pool's row; older ones no longer count. Undefined: it has none. */
   claim: Claim | undefined;
   jobs: number;
+  /** Of those, the ones that wait for their turn. */
+  held: number;
   /** How many attempts have ended, and how long they took. */
   ran: number;
   meanMs: number;
@@ -189,6 +196,7 @@ export function createTurnQueues(deps: {
         place: pool.time,
         claim: undefined,
         jobs: 0,
+        held: 0,
         ran: 0,
         meanMs: pool.meanMs,
       };
@@ -269,6 +277,14 @@ export function createTurnQueues(deps: {
     return isPaused(action) ? pauseOf(action) : undefined;
   }
 
+  /** How many more jobs of a flow its limits let go. */
+  function roomBelowLimits({ tenantId, action }: Flow): number {
+    const { paused, maxRunning = Infinity, maxRunningPerAction = Infinity } = limitsOf(tenantId);
+    if (paused || isPaused(action)) return 0;
+    const ofTenant = maxRunning - taken.of(tenantLimit(tenantId));
+    return Math.max(0, Math.min(ofTenant, maxRunningPerAction - taken.of(actionLimit(tenantId, action))));
+  }
+
   function laneWithTurn(flow: Flow): Lane | undefined {
     for (let lane = flow.ready.take(); lane; lane = flow.ready.take()) {
       lane.isReady = false;
@@ -336,6 +352,7 @@ export function createTurnQueues(deps: {
     const ofAction = actionLimit(flow.tenantId, flow.action);
     if (standing === 'held') {
       held++;
+      flow.held++;
       const lane = laneOf(flow, job);
       addTo(lane.row, job);
       offer(lane);
@@ -358,6 +375,7 @@ export function createTurnQueues(deps: {
     const ofAction = actionLimit(flow.tenantId, flow.action);
     if (standing === 'held') {
       held--;
+      flow.held--;
     }
     if (standing === 'held' || standing === 'direct' || standing === 'released') runnable.add(ofAction, -1);
     if (standing === 'released') {
@@ -441,6 +459,17 @@ export function createTurnQueues(deps: {
       }
       const largest = [...waits].sort(([, a], [, b]) => b.held - a.held).slice(0, tenants);
       return new Map(largest.map(([tenantId, { readyMs }]) => [tenantId, readyMs]));
+    },
+    limited() {
+      const limited = new Map<string, number>();
+      for (const { action, flows } of pools.values()) {
+        let jobs = limited.get(action) ?? 0;
+        for (const flow of flows.values()) {
+          if (flow.held > 0) jobs += Math.max(0, flow.held - roomBelowLimits(flow));
+        }
+        limited.set(action, jobs);
+      }
+      return limited;
     },
     roomOf(tenantId, action) {
       const { paused, maxRunning, maxRunningPerAction } = limitsOf(tenantId);

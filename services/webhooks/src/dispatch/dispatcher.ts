@@ -14,6 +14,7 @@ import { type Attempted, attemptDelivery } from '../sending/attempt.ts';
 import type { Sending } from '../sending/sender.ts';
 import { isJobQueue, type Target, targetOf } from '../sending/target.ts';
 import { createRecorder, noteAttempt } from './attempt-recorder.ts';
+import { createBacklog } from './backlog.ts';
 import { createCancelGone } from './cancel-gone.ts';
 import { createDueReader } from './due-reader.ts';
 import { findEndpoints } from './due-rows.ts';
@@ -101,6 +102,15 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
     },
     onError: tell('delivering_failed'),
   });
+  const backlog = createBacklog({
+    db,
+    now,
+    healthOf(key) {
+      if (!limitsOf(deps, key, undefined)) return undefined;
+      return states.breakerOf(key).kind === 'closed' ? 'healthy' : 'failing';
+    },
+  });
+  metrics.measureBacklog(backlog);
   let timer: NodeJS.Timeout | undefined;
   let pumping = false;
 
@@ -139,7 +149,9 @@ export function startDispatcher(config: WebhooksConfig, deps: DispatcherDeps): D
   async function sweep(): Promise<void> {
     await lookForLifted();
     pacer.tick(now());
-    for (const { endpoint_id, tenant_id, due_at } of await findEndpoints(db, [...owned])) {
+    const endpointsWithWork = await findEndpoints(db, [...owned]);
+    backlog.saw(endpointsWithWork);
+    for (const { endpoint_id, tenant_id, due_at } of endpointsWithWork) {
       found({ tenantId: tenant_id, endpointId: endpoint_id }, { dueMs: due_at.getTime(), fresh: false });
     }
     pump();

@@ -40,6 +40,34 @@ export async function findEndpoints(db: Db, shards: readonly number[]): Promise<
   return rows;
 }
 
+/**
+ * How many deliveries of some endpoints are due, of each at most `most`, in the order in which endpoints are given. It needs a
+ * transaction of its own, for which it settles that the index of what is pending is read in its order, and so no further than
+ * that, whatever Postgres believes of the table.
+ */
+export async function countDue(
+  trx: Db,
+  endpoints: readonly Pick<EndpointWithWork, 'shard' | 'endpoint_id'>[],
+  { nowMs, most }: { nowMs: number; most: number },
+): Promise<number[]> {
+  await sql`
+    select set_config('enable_' || plan, 'off', true)
+    from unnest(array['seqscan', 'bitmapscan', 'sort', 'incremental_sort']) as plan`.execute(trx);
+  const { rows } = await sql<{ deliveries: number }>`
+    select due.deliveries
+    from unnest(
+      ${endpoints.map(({ shard }) => shard)}::smallint[],
+      ${endpoints.map(({ endpoint_id }) => endpoint_id)}::text[]) with ordinality as e (shard, endpoint_id, place)
+    cross join lateral (
+      select count(*)::int as deliveries from (
+        select from webhook_delivery d
+        where d.state = 'pending' and d.shard = e.shard and d.endpoint_id = e.endpoint_id
+          and d.due_at <= ${new Date(nowMs).toISOString()}::timestamptz
+        order by d.due_at, d.event_id limit ${most}) some_of_them) due
+    order by e.place`.execute(trx);
+  return rows.map(({ deliveries }) => deliveries);
+}
+
 export interface PageWanted {
   readonly shard: number;
   readonly endpointId: string;

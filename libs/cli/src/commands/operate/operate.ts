@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Bind } from '../../command.ts';
 import { readDuration } from '../../settings/read-values.ts';
 import { checkAuditFile, exportAudit } from './audit.ts';
+import { showDemand } from './demand.ts';
 import { cancelRebuild, projectionStatus, rebuildProjection } from './projection.ts';
 import { resealSecrets } from './secrets.ts';
 import { signIn } from './sign-in.ts';
@@ -17,6 +18,11 @@ export function addOperate(program: Command, bind: Bind): void {
     .option('--since <time>', 'check jobs requested since this time')
     .option('--tenant <id>', 'check one tenant')
     .action(bind((world, { since, tenant }: Texts) => verify(world, { since, tenant }), REFUSAL_IS_2));
+
+  program
+    .command('demand')
+    .description('show what the executors of each action have to do')
+    .action(bind((world) => showDemand(world)));
 
   program
     .command('sign-in')
