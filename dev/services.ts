@@ -32,6 +32,7 @@ const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
   DATABASE_URL: ['gateway', 'projection', 'webhooks'],
   ERRAND_ADMIN_KEY: ['gateway'],
   ERRAND_SECRET_KEY: ['gateway', 'webhooks'],
+  ERRAND_OIDC_CLIENT_SECRET: ['gateway'],
 };
 
 /** An environment without the keys that a service does not need. */

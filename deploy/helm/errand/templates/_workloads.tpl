@@ -110,6 +110,9 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- end }}
 {{- if eq $service "gateway" }}
 {{ include "errand.secretVar" (list "ERRAND_ADMIN_KEY" $values.adminKey.existingSecret $values.adminKey.key) }}
+{{- if $values.oidcClientSecret.existingSecret }}
+{{ include "errand.secretVar" (list "ERRAND_OIDC_CLIENT_SECRET" $values.oidcClientSecret.existingSecret $values.oidcClientSecret.key) }}
+{{- end }}
 {{- end }}
 {{- if has $service (list "gateway" "webhooks") }}
 {{ include "errand.secretVar" (list "ERRAND_SECRET_KEY" $values.secretKey.existingSecret $values.secretKey.key) }}
