@@ -169,7 +169,7 @@ describe.skipIf(!hasHelm).each(hasHelm ? await exampleNames() : ['nothing'])(
     test('keys are referred to, and an executor has none of those of the services', () => {
       expect(ofKind(resources, 'Secret')).toEqual([]);
       expect(JSON.stringify(resources)).not.toMatch(/:\/\/[^/"]+@/);
-      const keys = ['DATABASE_URL', 'ERRAND_ADMIN_KEY', 'ERRAND_SECRET_KEY'];
+      const keys = ['DATABASE_URL', 'ERRAND_ADMIN_KEY', 'ERRAND_SECRET_KEY', 'ERRAND_OIDC_CLIENT_SECRET'];
       for (const { name, container } of pods) {
         const env = container.env ?? [];
         const named = env.filter((each) => keys.includes(each.name));
@@ -254,6 +254,20 @@ describe.skipIf(!hasHelm)('a setting', () => {
     const set = 'settings.ERRAND_WEBHOOKS_SLOTS=5';
     expect(await dataOf('errand-webhooks', set)).toMatchObject({ ERRAND_WEBHOOKS_SLOTS: '5' });
     expect(await dataOf('errand-gateway', set)).not.toHaveProperty('ERRAND_WEBHOOKS_SLOTS');
+  });
+
+  test('of an OpenID provider lets gateways reach it, and gives them alone its secret', async () => {
+    const resources = await render('everything');
+    const { spec } =
+      ofKind(resources, 'NetworkPolicy').find(({ metadata }) => metadata.name === 'jobs-gateway') ?? {};
+    const to = [{ ipBlock: { cidr: '192.0.2.10/32' } }];
+    expect(spec).toMatchObject({
+      egress: expect.arrayContaining([{ ports: [{ protocol: 'TCP', port: 443 }], to }]),
+    });
+    const reading = ofKind(resources, 'Deployment')
+      .map(podOf)
+      .filter(({ container }) => container.env?.some(({ name }) => name === 'ERRAND_OIDC_CLIENT_SECRET'));
+    expect(reading.map(({ name }) => name)).toEqual(['jobs-gateway']);
   });
 
   test('a finish grace of 0 is one', async () => {

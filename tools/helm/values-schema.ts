@@ -38,6 +38,7 @@ const NOT_FOR_EXECUTORS = [
   'DATABASE_URL',
   'ERRAND_ADMIN_KEY',
   'ERRAND_SECRET_KEY',
+  'ERRAND_OIDC_CLIENT_SECRET',
   'NATS_URL',
   'ERRAND_OPS_PORT',
 ];
@@ -196,6 +197,10 @@ export function valuesSchema(): Schema {
         ),
         adminKey: exchangedKey(),
         secretKey: exchangedKey(),
+        oidcClientSecret: object({
+          existingSecret: text('Name of a Secret with ERRAND_OIDC_CLIENT_SECRET; empty: none'),
+          key: someText('Key in it'),
+        }),
         settings: settingsOf(),
         gateway: service('gateway', {
           autoscaling: switched({
@@ -228,6 +233,8 @@ export function valuesSchema(): Schema {
           databasePort: count('Its port', 1, 65_535),
           webhookTargets: peers('Where webhooks may lead'),
           webhookPorts: listOf(count('A port', 1, 65_535), 'Ports of webhook URLs; empty: all'),
+          openidProvider: peers('The provider of ERRAND_OIDC_ISSUER'),
+          openidProviderPort: count('Its port', 1, 65_535),
         }),
         serviceMonitor: switched({
           interval: someText('How often to scrape'),

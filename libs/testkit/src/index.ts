@@ -2,6 +2,12 @@ export { startTestCluster, type TestCluster } from './cluster.ts';
 export { createTestDatabase, type TestDatabase } from './database.ts';
 export { startTestNats, type TestNats } from './nats.ts';
 export { type HeldFrames, type NatsProxy, startNatsProxy } from './nats-proxy.ts';
+export {
+  type OpenidProvider,
+  startOpenidProvider,
+  TEST_CLIENT,
+  TEST_PUBLIC_CLIENT,
+} from './openid-provider.ts';
 export { startTestPostgres, type TestPostgres } from './postgres.ts';
 export { rawNatsRequest } from './raw-nats.ts';
 export { type Answer, type ReceivedRequest, type Receiver, type Respond, startReceiver } from './receiver.ts';

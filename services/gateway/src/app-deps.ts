@@ -13,6 +13,7 @@ import type { KeyRequests } from './load/key-requests.ts';
 import type { KeyUses } from './load/key-uses.ts';
 import type { LogRoom } from './load/log-room.ts';
 import type { PortalSessions } from './portal/portal-sessions.ts';
+import type { Oidc } from './session/oidc/open-oidc.ts';
 import type { OneTimeCodes } from './session/one-time-codes.ts';
 import type { Sessions } from './session/session-cookie.ts';
 import type { StatsTables } from './stats/stats-rows.ts';
@@ -38,6 +39,8 @@ export interface AppDeps {
   readonly tokens: Tokens;
   readonly sessions: Sessions;
   readonly codes: OneTimeCodes;
+  /** Absent where nobody signs in at a provider. */
+  readonly oidc: Oidc | undefined;
   readonly portals: PortalSessions;
   readonly endpoints: EndpointBucket;
   readonly health: EndpointHealthStore;

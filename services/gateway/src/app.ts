@@ -20,7 +20,7 @@ import { measureKeyUsage } from './load/key-usage.ts';
 import { createTenantReads, type TenantReads } from './load/tenant-reads.ts';
 import { mountActionRoutes, mountRoutes } from './mount.ts';
 import { openapiDocument } from './openapi/document.ts';
-import { actionRoutes, routes } from './routes.ts';
+import { actionRoutes, oidcRoutes, routes } from './routes.ts';
 
 export interface App {
   /** The whole HTTP API as one function of a request. */
@@ -39,7 +39,7 @@ export function createApp(deps: AppDeps): App {
 
 /** Every path of the API with its handlers. */
 function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hono<Env> } {
-  const { config, tenantBucket, keys, log, ops } = deps;
+  const { config, tenantBucket, keys, log, ops, oidc } = deps;
   const app = new Hono<Env>();
   app.notFound((c) => problemOf(new Refusal('unknown_route'), c, log));
   app.onError((error, c) => problemOf(error, c, log));
@@ -56,7 +56,8 @@ function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hon
     now: deps.now,
   });
   const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
-  const describe = (entries: readonly CatalogueEntry[]) => openapiDocument({ routes, actionRoutes }, entries);
+  const described = { routes: [...routes, ...(oidc ? oidcRoutes : [])], actionRoutes };
+  const describe = (entries: readonly CatalogueEntry[]) => openapiDocument(described, entries);
   const groups = createGroups({ ...deps, tenants, reads, describe, whoIs });
   measureWaits(ops, groups.jobs.watch);
   measureActions(ops, deps.catalogue, deps.executors);
@@ -75,7 +76,8 @@ function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hon
   // CORS costs every request: it is mounted only where origins are configured.
   if (config.corsOrigins.length > 0) app.use('/v2/*', allowOrigins(config.corsOrigins));
   mountRoutes(app, others, mounted);
-  mountConsole(app, deps.portals.lookup);
+  if (oidc) mountRoutes(app, oidcRoutes, { ...mounted, deps: { ...groups, oidc: { ...oidc, tenants } } });
+  mountConsole(app, { portals: deps.portals.lookup, providerLabel: oidc?.settings.label });
   mountActionRoutes(app, actionRoutes, mounted);
   return { app, groups, reads };
 }
@@ -90,7 +92,7 @@ function withoutDeleting(bucket: Pick<RecordedBucket<Tenant>, 'peek' | 'get'>) {
 }
 
 function isHealthCheck(route: Route<never>): boolean {
-  return route.key !== 'tenant' && route.hosts === 'any';
+  return route.key === 'none' && route.hosts === 'any';
 }
 
 function measureWaits({ metrics }: Ops, watch: JobWatch): void {

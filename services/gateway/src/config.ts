@@ -13,6 +13,7 @@ import {
   WEBHOOK_TARGET_SETTINGS,
 } from '@errand/runtime';
 import { z } from 'zod';
+import { OIDC_SETTINGS } from './session/oidc/oidc-settings.ts';
 
 /** Origins as browsers send them, separated by commas; `none` for none, `*` for all. */
 function origins(about: { env: string; description: string }): Setting<readonly string[]> {
@@ -53,6 +54,7 @@ export const settings = {
   ...POSTGRES_SETTINGS,
   ...SEALING_KEY_SETTINGS,
   ...TURNS_SETTING,
+  ...OIDC_SETTINGS,
   port: integer({
     env: 'ERRAND_PORT',
     description: 'Port of the API; 0 takes a free one',

@@ -1,11 +1,13 @@
 import { RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { expect, test } from 'vitest';
-import { actionRoutes, routes } from './routes.ts';
+import { actionRoutes, oidcRoutes, routes } from './routes.ts';
+
+const all = [...routes, ...oidcRoutes];
 
 test('no two routes have the same method and path, or the same id', () => {
   for (const names of [
-    routes.map(({ method, path }) => `${method} ${path}`),
-    routes.map(({ id }) => id),
+    all.map(({ method, path }) => `${method} ${path}`),
+    all.map(({ id }) => id),
     actionRoutes.map(({ verb }) => verb),
   ]) {
     expect(names.toSorted()).toEqual([...new Set(names)].toSorted());
@@ -13,7 +15,7 @@ test('no two routes have the same method and path, or the same id', () => {
 });
 
 test('a route describes the parameters of its path, in their order', () => {
-  for (const { path, parameters = [] } of routes) {
+  for (const { path, parameters = [] } of all) {
     const described = parameters.filter((each) => each.in === 'path').map(({ name }) => name);
     expect(described, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
   }

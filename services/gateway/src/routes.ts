@@ -46,6 +46,7 @@ import { runAction } from './runs/run.route.ts';
 import { getDocs, getDocsFile } from './service/get-docs.route.ts';
 import { getOpenapi } from './service/get-openapi.route.ts';
 import { getHealth, getMetrics, getReadiness } from './service/get-ops.route.ts';
+import { beginOidcSignIn, endOidcSignIn } from './session/oidc/oidc.route.ts';
 import { beginSession, endSession, getSession } from './session/session.route.ts';
 import { createSignInCode } from './session/sign-in-codes.route.ts';
 import { getStats } from './stats/get-stats.route.ts';
@@ -163,6 +164,9 @@ export const routes = [
   getDocs,
   getDocsFile,
 ];
+
+/** Those of a gateway at which people sign in through a provider. */
+export const oidcRoutes = [beginOidcSignIn, endOidcSignIn];
 
 /** The routes of every action, at its own path. */
 export const actionRoutes = [runAction, runBatch, getStatus, cancelActionJob];

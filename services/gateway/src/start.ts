@@ -32,6 +32,7 @@ import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { openPortalSessions } from './portal/portal-sessions.ts';
 import { createStartingAnswer } from './service/starting-answer.ts';
+import { oidcSettingsOf } from './session/oidc/oidc-settings.ts';
 import { createOneTimeCodes } from './session/one-time-codes.ts';
 import { createSessions } from './session/session-cookie.ts';
 import { SpentToken } from './session/spent-token.ts';
@@ -63,6 +64,7 @@ export async function startGateway(
   { log, signal, fail, now = Date.now, append }: GatewayContext,
 ): Promise<AsyncDisposable & { port: number }> {
   assertConsistent(config);
+  const oidcSettings = oidcSettingsOf(config);
   await using resources = new AsyncDisposableStack();
   const db = openDatabase({
     url: config.databaseUrl,
@@ -176,6 +178,9 @@ export async function startGateway(
   // What goes on of a session ends with it, on every gateway.
   const spent = await bus.buckets.watch(BUCKETS.spentTokens, SpentToken, keyRequests.end);
   resources.defer(() => spent.close());
+  const own = { box, spent, now: logNow };
+  // Without a provider, what speaks with one is not even loaded.
+  const oidc = oidcSettings && (await import('./session/oidc/open-oidc.ts')).openOidc(oidcSettings, own);
   const portals = resources.use(await openPortalSessions(bus, { now: logNow, onRevoked: keyRequests.end }));
   const bulkStore = resources.use(await openBulkStore(bus));
   const bulkJobs = createBulkJobs(db, log);
@@ -192,8 +197,9 @@ export async function startGateway(
     keyRequests,
     keyUses: createKeyUses(await bus.buckets.open(BUCKETS.keyUses, KeyUse), logNow),
     tokens,
-    sessions: createSessions({ adminKeys, box, spent, now: logNow }),
-    codes: createOneTimeCodes({ box, spent, now: logNow }),
+    sessions: createSessions({ adminKeys, provider: oidcSettings, ...own }),
+    codes: createOneTimeCodes(own),
+    oidc,
     portals,
     now: logNow,
     stopping,

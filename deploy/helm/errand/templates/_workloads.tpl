@@ -113,6 +113,9 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- with $values.adminKey.othersKey }}
 {{ include "errand.secretVar" (list "ERRAND_OTHER_ADMIN_KEYS" $values.adminKey.existingSecret .) }}
 {{- end }}
+{{- if $values.oidcClientSecret.existingSecret }}
+{{ include "errand.secretVar" (list "ERRAND_OIDC_CLIENT_SECRET" $values.oidcClientSecret.existingSecret $values.oidcClientSecret.key) }}
+{{- end }}
 {{- end }}
 {{- if has $service (list "gateway" "webhooks") }}
 {{ include "errand.secretVar" (list "ERRAND_SECRET_KEY" $values.secretKey.existingSecret $values.secretKey.key) }}

@@ -11,7 +11,7 @@ import { CONFIG_BUCKETS, configDigest, configResource } from './config-resources
 export interface RecordedBucket<T> extends Watch<T> {
   /** @throws LogUnavailable */
   get(key: string): Promise<T | undefined>;
-  /** `actor`: `admin`, `key:<key_id>`, or a service. */
+  /** `actor`: `admin`, `key:<key_id>`, `oidc:<issuer>#<sub>`, or a service. */
   by(actor: string): BucketWrites<T>;
 }
 

@@ -40,6 +40,8 @@ export interface Session {
   readonly tenant_id?: string;
   readonly name: string;
   readonly scopes?: readonly string[];
+  /** Of somebody who came from a sign-in provider. */
+  readonly tenants?: readonly { readonly tenant_id: string; readonly scopes?: readonly string[] }[];
   readonly expires_at?: string;
 }
 

@@ -29,14 +29,23 @@ async function readSession(): Promise<Session | null> {
   return (await request<Session | undefined>('/session')) ?? null;
 }
 
-export function useSignIn(): (proof: { api_key: string } | { code: string }) => Promise<Session> {
+/** What begins a session: a key, the code of a link, or the answer of a provider. */
+export type Proof = { api_key: string } | { code: string } | { query: string };
+
+export function useSignIn(): (proof: Proof) => Promise<Session> {
   const queries = useQueryClient();
   return async (proof) => {
-    const session = await request<Session>('/session', { method: 'POST', body: proof });
+    const path = 'query' in proof ? '/session/oidc/answer' : '/session';
+    const session = await request<Session>(path, { method: 'POST', body: proof });
     begin(queries, session);
     tabs.postMessage('changed');
     return session;
   };
+}
+
+/** Where to go to sign in at the provider. */
+export async function readProviderAddress(): Promise<string> {
+  return (await request<{ url: string }>('/session/oidc', { method: 'POST' })).url;
 }
 
 export function useSignOut(): () => Promise<void> {

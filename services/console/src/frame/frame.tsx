@@ -1,12 +1,13 @@
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
+import type { Session } from '../api/answers.ts';
 import { isExact } from '../api/exact-json.ts';
-import { RightsOf, rightsOf } from '../parts/rights.tsx';
+import { RightsOf, rightsOf, scopesIn } from '../parts/rights.tsx';
 import { UUID } from '../parts/uuid.ts';
 import { useSession, useSignOut } from './console-session.ts';
 import { Shortcuts } from './shortcuts.tsx';
 import { SignIn } from './sign-in.tsx';
-import { TenantPicker } from './tenant-picker.tsx';
+import { OwnTenants, TenantPicker } from './tenant-picker.tsx';
 import { ThemeButton } from './theme.tsx';
 
 const TENANT_LINKS = [
@@ -76,7 +77,7 @@ export function Frame() {
       </aside>
       <div className="page" id="page">
         <header className="top">
-          {session.role === 'admin' ? <TenantPicker tenant={shown} /> : <b>{session.tenant_id}</b>}
+          <TenantOf session={session} tenant={shown} />
           {shown === undefined ? null : <Search tenant={shown} />}
           <span className="end row">
             <ThemeButton />
@@ -90,13 +91,22 @@ export function Frame() {
               This browser rounds numbers beyond 2^53; a newer one shows them as they are.
             </p>
           )}
-          <RightsOf value={rightsOf(session.scopes, false)}>
+          <RightsOf value={rightsOf(scopesIn(session, shown), false)}>
             <Outlet />
           </RightsOf>
         </main>
       </div>
     </div>
   );
+}
+
+/** Which tenant is shown; a choice where there is one. */
+function TenantOf({ session, tenant }: { session: Session; tenant: string | undefined }) {
+  if (session.role === 'admin') return <TenantPicker tenant={tenant} />;
+  const { tenants = [] } = session;
+  if (tenants.length > 1)
+    return <OwnTenants ids={tenants.map(({ tenant_id }) => tenant_id)} tenant={tenant} />;
+  return <b>{session.tenant_id}</b>;
 }
 
 function SignOutButton({ name }: { name: string }) {

@@ -1,16 +1,18 @@
-import { useNavigate } from '@tanstack/react-router';
+import { useNavigate, useRouter } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { Failure } from '../parts/feedback.tsx';
-import { useSignIn } from './console-session.ts';
+import { type Proof, readProviderAddress, useSignIn } from './console-session.ts';
+import { leaveFor, PROVIDER, takeAnswer, takeWanted } from './provider-answer.ts';
 
-/** Signs in with a key, or with the code of a link. */
+/** Signs in with a key, with the code of a link, or at a provider. */
 export function SignIn() {
   const signIn = useSignIn();
   const navigate = useNavigate();
+  const { history: pages } = useRouter();
   const [key, setKey] = useState('');
   const [error, setError] = useState<unknown>();
 
-  const begin = async (proof: { api_key: string } | { code: string }) => {
+  const begin = async (proof: Proof) => {
     try {
       await signIn(proof);
       await navigate({ to: '/' });
@@ -18,6 +20,28 @@ export function SignIn() {
       setError(failed);
     }
   };
+  // The answer of an earlier sign-in does not fit the cookie of a later one, so one click begins one.
+  const [isLeaving, setLeaving] = useState(false);
+  useEffect(() => {
+    const back = () => setLeaving(false);
+    addEventListener('pageshow', back);
+    return () => removeEventListener('pageshow', back);
+  }, []);
+  const leave = () => {
+    setLeaving(true);
+    return readProviderAddress().then(leaveFor, (failed: unknown) => {
+      setError(failed);
+      setLeaving(false);
+    });
+  };
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: an answer is used once, when the page opens.
+  useEffect(() => {
+    const query = takeAnswer();
+    if (query === undefined) return;
+    history.replaceState(null, '', location.pathname);
+    signIn({ query }).then(() => pages.replace(takeWanted()), setError);
+  }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a code is used once, when the page opens.
   useEffect(() => {
     const code = new URLSearchParams(location.hash.slice(1)).get('code');
@@ -35,6 +59,11 @@ export function SignIn() {
           Over http browsers keep no session but on this machine. Open the console by https.
         </p>
       )}
+      {PROVIDER === undefined ? null : (
+        <button type="button" className="btn primary" disabled={isLeaving} onClick={() => void leave()}>
+          Sign in with {PROVIDER}
+        </button>
+      )}
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -51,7 +80,7 @@ export function SignIn() {
             onInput={(event) => setKey(event.currentTarget.value)}
           />
         </label>
-        <button type="submit" className="btn primary">
+        <button type="submit" className={PROVIDER === undefined ? 'btn primary' : 'btn'}>
           Sign in
         </button>
         {error === undefined ? null : <Failure error={error} />}

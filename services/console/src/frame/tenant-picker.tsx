@@ -5,7 +5,7 @@ import { request } from '../api/request.ts';
 
 const MOST = 1_000;
 
-/** For the admin key, which opens every tenant. */
+/** For admins, who open every tenant. */
 export function TenantPicker({ tenant }: { tenant: string | undefined }) {
   const navigate = useNavigate();
   const { data } = useQuery({ queryKey: ['tenants'], queryFn: readTenants, staleTime: 30_000 });
@@ -24,13 +24,31 @@ export function TenantPicker({ tenant }: { tenant: string | undefined }) {
       }}
     >
       <option value="">All tenants</option>
-      {ids.map((id) => (
-        <option key={id} value={id}>
-          {id}
-        </option>
-      ))}
+      <Options ids={ids} />
     </select>
   );
+}
+
+/** For somebody with roles in several tenants. */
+export function OwnTenants({ ids, tenant }: { ids: readonly string[]; tenant: string | undefined }) {
+  const navigate = useNavigate();
+  return (
+    <select
+      aria-label="Tenant"
+      value={tenant ?? ''}
+      onChange={(event) => void navigate({ to: '/t/$tenant', params: { tenant: event.currentTarget.value } })}
+    >
+      <Options ids={ids} />
+    </select>
+  );
+}
+
+function Options({ ids }: { ids: readonly string[] }) {
+  return ids.map((id) => (
+    <option key={id} value={id}>
+      {id}
+    </option>
+  ));
 }
 
 /** The first thousand. */

@@ -9,6 +9,7 @@ import { CopyAs, CopyText } from '../parts/copy.tsx';
 import { Empty, Failure } from '../parts/feedback.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
+import { scopesIn } from '../parts/rights.tsx';
 import { Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 import { KEY_SCOPES } from './scopes.ts';
@@ -70,9 +71,10 @@ function Limits({ own }: { own: OwnLimits }) {
 
 /** Keys that may do no more than the session's own; for the admin key, all. */
 function Keys({ tenant, session }: { tenant: string; session: Session }) {
-  const own = session.scopes ?? KEY_SCOPES;
+  const scopes = scopesIn(session, tenant);
+  const own = scopes ?? KEY_SCOPES;
   return own.includes('keys:write') ? (
-    <ManagedKeys tenant={tenant} scopes={own} isBound={session.scopes !== undefined} />
+    <ManagedKeys tenant={tenant} scopes={own} isBound={scopes !== undefined} />
   ) : (
     <p className="dim">This session may not manage keys: that needs the scope keys:write.</p>
   );

@@ -9,7 +9,6 @@ import {
 } from '@errand/contracts';
 import { compileSchema, type Validator } from '@errand/json-schema';
 import type { Logger } from '@errand/runtime';
-import { ADMIN } from '../http/tokens.ts';
 import { parseResourceTemplate, type ResourceTemplate } from './action-path.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 
@@ -40,12 +39,15 @@ export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
   /** Whether none of its jobs begins; from memory only. */
   isPaused(name: string): boolean;
   /** Lets no more jobs of an action begin, or lets them again; false for an unknown action. @throws LogUnavailable */
-  setPaused(name: string, isPaused: boolean): Promise<boolean>;
+  setPaused(name: string, isPaused: boolean, actor: string): Promise<boolean>;
   /**
    * Takes an action's route away. Resolves with the executors that serve it, and which keep it.
    * @throws LogUnavailable
    */
-  withdraw(name: string): Promise<{ kind: 'withdrawn' } | { kind: 'served'; contracts: LiveContract[] }>;
+  withdraw(
+    name: string,
+    actor: string,
+  ): Promise<{ kind: 'withdrawn' } | { kind: 'served'; contracts: LiveContract[] }>;
 }
 
 /** Follows the contracts that executors announce. A contract is compiled when it arrives or changes. */
@@ -90,9 +92,9 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
     list: () => [...entries.values()].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1)),
     contractOf: (name, contractId) =>
       bucket.peek(name)?.contracts.find((live) => live.contract.contract_id === contractId),
-    async withdraw(name) {
+    async withdraw(name, actor) {
       let serving: LiveContract[] = [];
-      const record = await bucket.by(ADMIN).change(name, (stored) => {
+      const record = await bucket.by(actor).change(name, (stored) => {
         serving = stored.contracts.filter(
           ({ withdrawn, unserved_since }) => !withdrawn && unserved_since === null,
         );
@@ -104,9 +106,9 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
       return { kind: 'withdrawn' };
     },
     isPaused: (name) => bucket.peek(name)?.paused === true,
-    async setPaused(name, isPaused) {
+    async setPaused(name, isPaused, actor) {
       const record = await bucket
-        .by(ADMIN)
+        .by(actor)
         .change(name, ({ paused: _, ...stored }) => (isPaused ? { ...stored, paused: true } : stored));
       return record !== undefined;
     },

@@ -72,11 +72,11 @@ export const deleteAction = defineRoute({
   problems: ['unknown_action', 'action_served', 'log_unavailable'],
   handle:
     ({ admin: { catalogue } }: AdminGroup) =>
-    async (c) => {
+    async (c, { actor }) => {
       const name = c.req.param('name') ?? '';
       if (!(await catalogue.find(name))) throw new Refusal('unknown_action');
       c.env.action = name;
-      const outcome = await catalogue.withdraw(name);
+      const outcome = await catalogue.withdraw(name, actor);
       if (outcome.kind === 'served') {
         const by = [...new Set(outcome.contracts.map(({ announced_by }) => announced_by))].join(', ');
         throw new Refusal('action_served', { detail: `Executors still serve the action, including ${by}.` });
@@ -101,10 +101,11 @@ const pauseRoute = (isPaused: boolean) =>
     problems: ['unknown_action', 'log_unavailable'],
     handle:
       ({ admin: { catalogue } }: AdminGroup) =>
-      async (c) => {
+      async (c, { actor }) => {
         const name = c.req.param('name') ?? '';
         c.env.action = name;
-        const isKnown = ActionName.safeParse(name).success && (await catalogue.setPaused(name, isPaused));
+        const isKnown =
+          ActionName.safeParse(name).success && (await catalogue.setPaused(name, isPaused, actor));
         if (!isKnown) throw new Refusal('unknown_action');
         return answerEmpty(c, 204);
       },

@@ -2,7 +2,6 @@ import { TenantDeletion } from '@errand/contracts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer } from '../http/respond.ts';
-import { ADMIN } from '../http/tokens.ts';
 import { json } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
@@ -26,12 +25,12 @@ export const deleteTenant = defineRoute({
   problems: ['unknown_tenant', 'log_unavailable'],
   handle:
     ({ admin: { bus, tenantBucket } }: AdminGroup) =>
-    async (c) => {
+    async (c, { actor }) => {
       const tenantId = knownTenantId(c);
       // One that is being deleted is noted down again: its deletion is told.
       if (!(tenantBucket.peek(tenantId) ?? (await tenantBucket.get(tenantId))))
         throw new Refusal('unknown_tenant');
-      const asked = await bus.commands.askProjection('delete_tenant', { tenant_id: tenantId, actor: ADMIN });
+      const asked = await bus.commands.askProjection('delete_tenant', { tenant_id: tenantId, actor });
       if (asked.kind === 'none') throw new Refusal('unknown_tenant');
       return answer(c, {
         status: 202,

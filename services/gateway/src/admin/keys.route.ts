@@ -4,7 +4,6 @@ import { Refusal } from '../http/problem.ts';
 import type { HttpGroup } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
-import { ADMIN } from '../http/tokens.ts';
 import { KeyBody, KeyList, keyIdInPath, NewKey, RotationBody } from '../keys/key-view.ts';
 import type { KeysGroup } from '../keys/keys-group.ts';
 import {
@@ -38,10 +37,10 @@ export const createKey = defineRoute({
   problems: ['unknown_tenant', 'log_unavailable'],
   handle:
     ({ admin, http, keys }: AdminGroup & HttpGroup & KeysGroup) =>
-    async (c) => {
+    async (c, { actor }) => {
       const tenantId = await readTenantId(c, admin);
       const draft = await readDraft(c, http, tenantId);
-      return answer(c, { status: 201, body: await makeKey(draft, keys, ADMIN) });
+      return answer(c, { status: 201, body: await makeKey(draft, keys, actor) });
     },
 });
 
@@ -60,9 +59,9 @@ export const rotateKey = defineRoute({
   problems: ['unknown_key', 'log_unavailable'],
   handle:
     ({ http, keys }: HttpGroup & KeysGroup) =>
-    async (c) => {
+    async (c, { actor }) => {
       const graceS = await readGrace(c, http);
-      const made = await replaceKey(await readKey(c, keys), { graceS, keys, actor: ADMIN });
+      const made = await replaceKey(await readKey(c, keys), { graceS, keys, actor });
       return answer(c, { status: 201, body: made });
     },
 });
@@ -135,9 +134,9 @@ export const deleteKey = defineRoute({
   problems: ['unknown_key', 'log_unavailable'],
   handle:
     ({ keys }: KeysGroup) =>
-    async (c) => {
+    async (c, { actor }) => {
       const { keyId } = await readKey(c, keys);
-      await removeKey(keyId, keys, ADMIN);
+      await removeKey(keyId, keys, actor);
       return answerEmpty(c, 204);
     },
 });

@@ -6,7 +6,6 @@ import { Refusal } from '../http/problem.ts';
 import { type HttpGroup, readOptionalJsonObject } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
-import { ADMIN } from '../http/tokens.ts';
 import { inQuery, json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { named } from '../openapi/schemas.ts';
@@ -50,11 +49,11 @@ export const putTenant = defineRoute({
   problems: ['invalid_input', 'tenant_deleting', 'log_unavailable'],
   handle:
     ({ admin, http }: AdminGroup & HttpGroup) =>
-    async (c) => {
+    async (c, { actor }) => {
       const tenantId = readTenantId(c);
       const { limits, actions } = parseBody(LimitsBody, (await readOptionalJsonObject(c, http)).body);
       let isNew = false;
-      const tenant = await admin.tenantBucket.by(ADMIN).upsert(tenantId, (stored) => {
+      const tenant = await admin.tenantBucket.by(actor).upsert(tenantId, (stored) => {
         if (stored?.deleting) throw new Refusal('tenant_deleting');
         isNew = stored === undefined;
         const {
@@ -157,9 +156,9 @@ const setPaused = (isPaused: boolean) =>
     problems: ['unknown_tenant', 'log_unavailable'],
     handle:
       ({ admin }: AdminGroup) =>
-      async (c) => {
+      async (c, { actor }) => {
         const tenant = await admin.tenantBucket
-          .by(ADMIN)
+          .by(actor)
           .change(knownTenantId(c), ({ paused: _, ...stored }) =>
             isPaused ? { ...stored, paused: true } : stored,
           );

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import { type PortalSession, PortalSessionId } from '@errand/contracts';
 import type { Hono } from 'hono';
 import type { Lookup } from '../actions/lookup.ts';
@@ -32,8 +33,12 @@ const NEVER_FRAMED = {
 };
 const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css' };
 
-export function mountConsole(app: Hono<Env>, portals: Lookup<PortalSession>): void {
-  const page = readPage('index.html');
+/** `providerLabel`: what people may sign in with beside keys. */
+export function mountConsole(
+  app: Hono<Env>,
+  { portals, providerLabel }: { portals: Lookup<PortalSession>; providerLabel: string | undefined },
+): void {
+  const page = providerLabel === undefined ? readPage('index.html') : withProvider(providerLabel);
   const portalPage = readPage('portal.html');
   const assets = readAssets(join(VENDORED_CONSOLE, 'assets'));
   app.get('/console/assets/:file', (c) => {
@@ -65,6 +70,15 @@ function readPage(name: string): StoredFile {
     isForEver: false,
     headers: NEVER_FRAMED,
   };
+}
+
+/** The page with the provider's name in its head, where its script looks for it. */
+function withProvider(label: string): StoredFile {
+  const page = readPage('index.html');
+  const name = label.replace(/[&"<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const html = brotliDecompressSync(page.compressed).toString('utf8');
+  const said = html.replace('</head>', () => `  <meta name="errand-provider" content="${name}">\n  </head>`);
+  return { ...page, compressed: brotliCompressSync(said) };
 }
 
 /** A page that only pages of these origins may frame. */

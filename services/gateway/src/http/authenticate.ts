@@ -3,11 +3,12 @@ import type { Lookup } from '../actions/lookup.ts';
 import type { KeyRequests } from '../load/key-requests.ts';
 import type { Sessions } from '../session/session-cookie.ts';
 import type { KeyLimits } from './key-limits.ts';
+import { actorOf, type Membership, type Person, type Role, SCOPES_OF } from './person.ts';
 import { Refusal } from './problem.ts';
 import type { Ctx } from './request-log.ts';
 import { ADMIN, type ChildToken, type Token, type Tokens } from './tokens.ts';
 
-/** Who asks, for one tenant. `name` is that of the API key. */
+/** Who asks, for one tenant. `name` is that of the API key, or what a person's provider knows the person by. */
 export interface Caller {
   readonly name: string;
   readonly tenantId: string;
@@ -15,9 +16,11 @@ export interface Caller {
   readonly actor: string;
   /** What else its key may not. */
   readonly only: KeyLimits;
-  /** Whether its key has a scope. */
+  /** Whether its key, or its role, has a scope. */
   readonly may: (scope: KeyScope) => boolean;
-  /** Absent for the admin key and for child tokens. */
+  /** `admin` for the admin key and admins; absent for a tenant's keys and tokens. */
+  readonly role?: 'admin' | Role;
+  /** Absent for the admin key, for people and for child tokens. */
   readonly key?: OwnKey;
 }
 
@@ -28,8 +31,9 @@ interface OwnKey extends Pick<ApiKey, 'scopes' | 'expires_at'> {
 
 export type Handler = (c: Ctx) => Response | Promise<Response>;
 export type TenantHandler = (c: Ctx, caller: Caller) => Response | Promise<Response>;
+export type AdminHandler = (c: Ctx, admin: Pick<Caller, 'actor'>) => Response | Promise<Response>;
 
-/** Whose a token is. The admin key has no `key`. */
+/** Whose a token is. The admin key and people have no `key`. */
 export interface Identity {
   readonly keyId: string;
   readonly key?: ApiKey;
@@ -39,15 +43,17 @@ export interface Identity {
   /** The session that it is of, of the console or of a portal: what goes on ends with it. */
   readonly sessionId: string | undefined;
   readonly portal?: PortalSession | undefined;
+  /** With the memberships in tenants that there are. */
+  readonly person?: Person | undefined;
 }
 
 export interface Authenticator {
   /** @throws Refusal unauthorized, for a token of no key that is valid now */
   whoIs(token: Token): Promise<Identity>;
-  /** Lets in the tenant's own keys and the admin key. Another tenant's key is answered as if there were none. */
+  /** Lets in the tenant's own keys and people, and admins. To all others it answers as if there were no such tenant. */
   asTenant(handler: TenantHandler, scope: KeyScope | 'any'): Handler;
-  /** Lets in the admin key only. */
-  asAdmin(handler: Handler): Handler;
+  /** Lets in the admin key and admins only. */
+  asAdmin(handler: AdminHandler): Handler;
 }
 
 const NO_LIMITS: KeyLimits = {};
@@ -72,10 +78,15 @@ export function createAuthenticator(deps: {
     return token;
   };
 
-  async function whoIs({ keyId, child, session }: Token): Promise<Identity> {
+  async function whoIs({ keyId, child, session, person }: Token): Promise<Identity> {
     const sessionEndsMs = session?.endsMs ?? Number.POSITIVE_INFINITY;
     const sessionId = child?.portal_id ?? session?.id;
-    if (keyId === ADMIN) return { keyId, endsMs: sessionEndsMs, sessionId };
+    if (keyId === ADMIN) return { keyId, endsMs: sessionEndsMs, sessionId, person };
+    if (person) {
+      const memberships = await present(person.memberships);
+      if (memberships.length === 0) throw new Refusal('unauthorized');
+      return { keyId, endsMs: sessionEndsMs, sessionId, person: { ...person, memberships } };
+    }
     const found = deps.keys.find(keyId);
     const key = found instanceof Promise ? await found : found;
     const endsMs = Math.min(endOf(key, child), sessionEndsMs);
@@ -88,19 +99,25 @@ export function createAuthenticator(deps: {
     return { keyId, key, endsMs, sessionId, portal, ...(child ? { child } : {}) };
   }
 
+  /** Those in tenants that there are. */
+  async function present(memberships: readonly Membership[]): Promise<Membership[]> {
+    const found = await Promise.all(memberships.map(({ tenant_id }) => deps.tenants.find(tenant_id)));
+    return memberships.filter((_, index) => found[index]);
+  }
+
   async function tenantCaller(c: Ctx, scope: KeyScope | 'any'): Promise<{ caller: Caller } & Identity> {
     const who = await whoIs(tokenOf(c));
-    const { keyId, key, child, portal } = who;
+    const { keyId, key, person } = who;
     const tenantId = c.req.param('tenant_id') ?? '';
-    if (!key) {
+    if (keyId === ADMIN) {
       const known = TenantId.safeParse(tenantId).success && (await deps.tenants.find(tenantId));
       if (!known) throw new Refusal('unknown_tenant');
-      return { caller: { name: ADMIN, tenantId, actor: ADMIN, only: NO_LIMITS, may: () => true }, ...who };
+      return { caller: adminCaller(tenantId, person), ...who };
     }
-    if (key.tenant_id !== tenantId) throw new Refusal('unknown_tenant');
-    const caller = callerOf(keyId, key, { child, portal });
+    const caller = key ? callerOf(keyId, key, who) : person && memberCaller(person, tenantId);
+    if (caller?.tenantId !== tenantId) throw new Refusal('unknown_tenant');
     if (scope !== 'any') assertMay(caller, scope);
-    deps.onUse(keyId);
+    if (key) deps.onUse(keyId);
     return { caller, ...who };
   }
 
@@ -113,17 +130,28 @@ export function createAuthenticator(deps: {
       return deps.requests.handle(c, { keyId, sessionId, lifeMs }, () => handler(c, caller));
     },
     asAdmin: (handler) => (c) => {
-      if (tokenOf(c).keyId !== ADMIN) throw new Refusal('unauthorized');
-      return handler(c);
+      const { keyId, person } = tokenOf(c);
+      if (keyId !== ADMIN) throw new Refusal('unauthorized');
+      return handler(c, { actor: person ? actorOf(person) : ADMIN });
     },
   };
 }
 
-function callerOf(
-  id: string,
-  key: ApiKey,
-  { child, portal }: { child: ChildToken | undefined; portal: PortalSession | undefined },
-): Caller {
+function adminCaller(tenantId: string, person: Person | undefined): Caller {
+  const rights = { only: NO_LIMITS, may: () => true, role: ADMIN } as const;
+  if (!person) return { name: ADMIN, tenantId, actor: ADMIN, ...rights };
+  return { name: person.subject, tenantId, actor: actorOf(person), ...rights };
+}
+
+/** Undefined for a tenant in which the person has no role. */
+function memberCaller(person: Person, tenantId: string): Caller | undefined {
+  const role = person.memberships.find(({ tenant_id }) => tenant_id === tenantId)?.role;
+  if (!role) return undefined;
+  const may = (scope: KeyScope) => mayDo(SCOPES_OF[role], scope);
+  return { name: person.subject, tenantId, actor: actorOf(person), only: NO_LIMITS, may, role };
+}
+
+function callerOf(id: string, key: ApiKey, { child, portal }: Pick<Identity, 'child' | 'portal'>): Caller {
   const { name, tenant_id: tenantId, actions, scopes, expires_at } = key;
   const { metadata_filter: own } = key;
   const narrower = portal?.metadata_filter;
@@ -136,9 +164,11 @@ function callerOf(
   return { name, tenantId, actor: `key:${id}`, only, may, ...itself };
 }
 
-/** @throws Refusal forbidden for a key without the scope */
-export function assertMay({ may }: Caller, scope: KeyScope): void {
-  if (!may(scope)) throw new Refusal('forbidden', { detail: `The key does not have the scope ${scope}.` });
+/** @throws Refusal forbidden for a key or a role without the scope */
+export function assertMay({ may, role }: Caller, scope: KeyScope): void {
+  if (may(scope)) return;
+  const holder = role ? `role ${role}` : 'key';
+  throw new Refusal('forbidden', { detail: `The ${holder} does not have the scope ${scope}.` });
 }
 
 /** Unix milliseconds; Infinity for a key without an end. */

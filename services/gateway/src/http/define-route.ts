@@ -1,10 +1,10 @@
 import type { KeyScope } from '@errand/contracts';
 import type { ActionOperation } from '../openapi/describe-action.ts';
 import type { Operation } from '../openapi/operation.ts';
-import type { Handler, TenantHandler } from './authenticate.ts';
+import type { AdminHandler, Handler, TenantHandler } from './authenticate.ts';
 
 /** One method at one path: what the OpenAPI document says of it, and what answers it. */
-export type Route<Deps> = TenantRoute<Deps> | OtherRoute<Deps>;
+export type Route<Deps> = TenantRoute<Deps> | AdminRoute<Deps> | OpenRoute<Deps>;
 
 interface TenantRoute<Deps> extends Operation {
   readonly key: 'tenant';
@@ -19,8 +19,13 @@ interface TenantRoute<Deps> extends Operation {
   readonly handle: (deps: Deps) => TenantHandler;
 }
 
-interface OtherRoute<Deps> extends Operation {
-  readonly key: 'admin' | 'none';
+interface AdminRoute<Deps> extends Operation {
+  readonly key: 'admin';
+  readonly handle: (deps: Deps) => AdminHandler;
+}
+
+interface OpenRoute<Deps> extends Operation {
+  readonly key: 'none';
   /** `any`: it also answers under hosts that are not allowed, since health checks ask by address. */
   readonly hosts?: 'any';
   readonly handle: (deps: Deps) => Handler;
@@ -33,7 +38,8 @@ export interface ActionRoute<Deps> extends ActionOperation {
 }
 
 export function defineRoute<Deps>(route: TenantRoute<Deps>): TenantRoute<Deps>;
-export function defineRoute<Deps>(route: OtherRoute<Deps>): OtherRoute<Deps>;
+export function defineRoute<Deps>(route: AdminRoute<Deps>): AdminRoute<Deps>;
+export function defineRoute<Deps>(route: OpenRoute<Deps>): OpenRoute<Deps>;
 export function defineRoute<Deps>(route: Route<Deps>): Route<Deps> {
   return route;
 }

@@ -234,6 +234,12 @@ const PROBLEMS = {
     detail: 'The webhooks service did not answer. Try again.',
     headers: { 'retry-after': '2' },
   },
+  provider_unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    detail: 'The sign-in provider did not answer as it should. Try again.',
+    headers: { 'retry-after': '5' },
+  },
   bad_contract: {
     status: 503,
     title: 'Unavailable',

@@ -2,6 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { JobId, KEY_SCOPES } from '@errand/contracts';
 import type { SecretBox } from '@errand/runtime';
 import { z } from 'zod';
+import type { Person } from './person.ts';
 
 /*
  * What a request brings to say who asks: the admin key, a tenant's key, or a child token, which a key has made of itself
@@ -9,10 +10,15 @@ import { z } from 'zod';
  */
 
 export interface Token {
-  /** `admin`, or SHA-256 of the tenant's key in hex; of a child token, its parent's. */
+  /**
+   * `admin`, or SHA-256 of the tenant's key in hex; of a child token, its parent's. Of a person who is no admin, the
+   * person's id.
+   */
   readonly keyId: string;
   /** What a child token is for. */
   readonly child?: ChildToken;
+  /** Who is behind it in place of a key. */
+  readonly person?: Person;
   /** The console's session that it is of, and when that ends: Unix milliseconds. */
   readonly session?: { readonly id: string; readonly endsMs: number };
 }

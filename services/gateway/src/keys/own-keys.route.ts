@@ -6,7 +6,6 @@ import { Refusal } from '../http/problem.ts';
 import type { HttpGroup } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
-import { ADMIN } from '../http/tokens.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { excessOf, type KeyRights, mayDoNoMore, outlives } from './key-rights.ts';
@@ -26,7 +25,7 @@ import {
 
 /*
  * A tenant's keys, by its own. Nobody gains rights by them: a key makes, sees, replaces and removes only keys that may
- * do no more than itself. Others are to it as if they were not there.
+ * do no more than itself. Others are to it as if they were not there. An owner of the tenant manages all of them.
  */
 
 const SCOPE: KeyScope = 'keys:write';
@@ -38,8 +37,8 @@ const END_MS = 1_000;
  * What the caller may pass on. It is read where it is needed: the body may have come slowly, and the key may be gone.
  * @throws Refusal forbidden for a token that a key has made, unauthorized
  */
-async function rightsOf({ actor, key }: Caller, { stored, now }: KeysGroup['keys']): Promise<KeyRights> {
-  if (actor === ADMIN) return EVERYTHING;
+async function rightsOf({ role, key }: Caller, { stored, now }: KeysGroup['keys']): Promise<KeyRights> {
+  if (role === 'admin' || role === 'owner') return EVERYTHING;
   if (!key) throw new Refusal('forbidden', { detail: 'Only keys manage keys, and no tokens of theirs.' });
   const own = await stored.get(key.id);
   if (!own || (own.expires_at !== undefined && Date.parse(own.expires_at) <= now())) {
@@ -49,8 +48,8 @@ async function rightsOf({ actor, key }: Caller, { stored, now }: KeysGroup['keys
 }
 
 /** @throws Refusal too_many_keys */
-function assertRoom({ actor, tenantId }: Caller, keys: KeysGroup['keys']): void {
-  if (actor === ADMIN || keysOf(tenantId, keys).length < keys.perTenant) return;
+function assertRoom({ role, tenantId }: Caller, keys: KeysGroup['keys']): void {
+  if (role === 'admin' || keysOf(tenantId, keys).length < keys.perTenant) return;
   throw new Refusal('too_many_keys');
 }
 

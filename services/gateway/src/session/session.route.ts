@@ -1,17 +1,15 @@
-import { Instant, KEY_SCOPES, TenantId } from '@errand/contracts';
 import { z } from 'zod';
-import type { Identity } from '../http/authenticate.ts';
 import { parseBody } from '../http/body-errors.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type HttpGroup, readJsonObject } from '../http/read-body.ts';
-import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
 import { ADMIN, type Token } from '../http/tokens.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import { named } from '../openapi/schemas.ts';
-import { CONSOLE_HEADER } from './session-cookie.ts';
+import { assertOwnPage } from './own-page.ts';
 import type { SessionGroup } from './session-group.ts';
+import { SessionView, sessionView } from './session-view.ts';
 
 const SessionBody = named(
   'SessionRequest',
@@ -20,31 +18,8 @@ const SessionBody = named(
     z.strictObject({ code: z.string().min(1).max(1_024) }),
   ]),
 );
-const SessionAnswer = named(
-  'Session',
-  z.object({
-    role: z.enum(['admin', 'tenant']),
-    tenant_id: TenantId.optional().meta({ description: "The tenant of the session's key." }),
-    name: z.string().meta({ description: "The key's name." }),
-    scopes: z
-      .array(z.enum(KEY_SCOPES))
-      .optional()
-      .meta({ description: 'All that it may do; absent: everything.' }),
-    expires_at: Instant.optional(),
-  }),
-);
-
 /** Anybody may send one, and nobody's pace holds it. */
 const MAX_BODY_BYTES = 4_096;
-
-/** Only the console begins sessions: another page must not sign its visitor in. */
-function assertOwnPage(c: Ctx): void {
-  const { headers } = c.req.raw;
-  if (headers.get('sec-fetch-site') === 'same-origin' && headers.has(CONSOLE_HEADER)) return;
-  throw new Refusal('forbidden', {
-    detail: 'Only the console begins and ends sessions. Send a key instead.',
-  });
-}
 
 export const beginSession = defineRoute({
   method: 'post',
@@ -56,7 +31,7 @@ export const beginSession = defineRoute({
   description:
     'Sets a cookie that stands for the key, for at most 12 hours, or one with the admin key. It ends when the key does.',
   body: jsonBody(SessionBody),
-  answers: { 200: json('Whose session it is.', SessionAnswer) },
+  answers: { 200: json('Whose session it is.', SessionView) },
   problems: ['unauthorized', 'forbidden', 'log_unavailable'],
   handle:
     ({ http, session: { sessions, codes, codesOf, tokens, whoIs, now } }: HttpGroup & SessionGroup) =>
@@ -71,7 +46,7 @@ export const beginSession = defineRoute({
       const who = await whoIs(token);
       const at = { host: c.req.header('host') ?? '', nowMs: now(), endsMs: who.endsMs };
       const { cookie, endsMs } = sessions.begin(token, at);
-      return answer(c, { status: 200, body: sessionOf(who, endsMs), headers: { 'set-cookie': cookie } });
+      return answer(c, { status: 200, body: sessionView(who, endsMs), headers: { 'set-cookie': cookie } });
 
       async function ofCode(code: string): Promise<Token | undefined> {
         return (await codes.use(codesOf, code)) ? { keyId: ADMIN } : undefined;
@@ -88,7 +63,7 @@ export const getSession = defineRoute({
   summary: 'Whose session this is',
   description: 'Of the cookie, or of the key in the Authorization header.',
   answers: {
-    200: json('Whose session it is.', SessionAnswer),
+    200: json('Whose session it is.', SessionView),
     204: { description: 'There is none, or none any more.' },
   },
   problems: ['log_unavailable'],
@@ -98,7 +73,7 @@ export const getSession = defineRoute({
       const token = tokens.read(c.req.header('authorization')) ?? sessions.read(c.req.raw);
       const who = token && (await whoIs(token).catch(nobody));
       if (!who) return answerEmpty(c, 204);
-      return answer(c, { status: 200, body: sessionOf(who, who.endsMs) });
+      return answer(c, { status: 200, body: sessionView(who, who.endsMs) });
     },
 });
 
@@ -124,13 +99,4 @@ export const endSession = defineRoute({
 /** A token of a key that is gone is as none. */
 function nobody(error: unknown): undefined {
   if (!(error instanceof Refusal && error.code === 'unauthorized')) throw error;
-}
-
-function sessionOf({ key, child }: Identity, endsMs: number): z.infer<typeof SessionAnswer> {
-  const scopes = child?.scopes ?? key?.scopes;
-  return {
-    ...(key ? { role: 'tenant', tenant_id: key.tenant_id, name: key.name } : { role: 'admin', name: ADMIN }),
-    ...(scopes ? { scopes } : {}),
-    ...(Number.isFinite(endsMs) ? { expires_at: new Date(endsMs).toISOString() } : {}),
-  };
 }

@@ -3,7 +3,6 @@ import { EmptyBody, parseEmptyBody } from '../../../http/body-errors.ts';
 import { defineRoute } from '../../../http/define-route.ts';
 import { type HttpGroup, readOptionalJsonObject } from '../../../http/read-body.ts';
 import { answer } from '../../../http/respond.ts';
-import { ADMIN } from '../../../http/tokens.ts';
 import { json, jsonBody } from '../../../openapi/operation.ts';
 import type { WebhooksGroup } from '../../webhooks-group.ts';
 import { resealSome } from './reseal.ts';
@@ -32,8 +31,8 @@ export const resealSecrets = defineRoute({
   problems: ['log_unavailable'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
-    async (c) => {
+    async (c, { actor }) => {
       parseEmptyBody((await readOptionalJsonObject(c, http)).body);
-      return answer(c, { status: 200, body: await resealSome(webhooks, { most: AT_ONCE, actor: ADMIN }) });
+      return answer(c, { status: 200, body: await resealSome(webhooks, { most: AT_ONCE, actor }) });
     },
 });
