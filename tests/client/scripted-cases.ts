@@ -96,8 +96,14 @@ const retries: Cases = {
     await failureOf(errand.webhooks.test('whe_1'));
     await failureOf(errand.webhooks.redeliver('1.2'));
     await failureOf(errand.webhooks.delete('whe_1'));
+    assertEqual((await seen()).length, 4);
+  },
+
+  'a bulk action is begun again under the same key': async (world) => {
+    const { errand, seen } = scripted(world, 'busy');
     await failureOf(errand.bulk.start('retry', { status: 'failed' }));
-    assertEqual((await seen()).length, 5);
+    const keys = (await seen()).map(({ headers }) => headers['idempotency-key']);
+    assertEqual([keys.length, new Set(keys).size, typeof keys[0]], [3, 1, 'string']);
   },
 
   'a refusal that will not pass is not sent again': async (world) => {

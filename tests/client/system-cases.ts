@@ -330,7 +330,9 @@ const bulk: Cases = {
     const filter = { status: 'failed', metadata } as const;
     await until(async () => ((await collect(errand.jobs(filter))).length === 2 ? true : undefined));
     assertEqual(await errand.bulk.count('retry', filter), 2);
-    const started = await errand.bulk.start('retry', filter);
+    const idempotencyKey = tag();
+    const started = await errand.bulk.start('retry', filter, { idempotencyKey });
+    assertEqual((await errand.bulk.start('retry', filter, { idempotencyKey })).bulk_id, started.bulk_id);
     assertEqual([started.action, started.state, started.counts.matched], ['retry', 'running', 2]);
     const done = await until(async () => {
       const action = await errand.bulk.get(started.bulk_id);

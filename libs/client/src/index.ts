@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-export type { Bulk, BulkFilter, BulkListOptions } from './bulk/bulk.ts';
+export type { Bulk, BulkFilter, BulkListOptions, BulkStartOptions } from './bulk/bulk.ts';
 export type { BulkAction, BulkFailure, BulkKind } from './bulk/bulk-action.ts';
 export { createErrand, type Errand, type ErrandOptions } from './errand.ts';
 export {

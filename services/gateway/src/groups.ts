@@ -18,7 +18,7 @@ import { createStatusRate } from './jobs/status-rate.ts';
 import type { KeysGroup } from './keys/keys-group.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
 import type { PortalGroup } from './portal/portal-group.ts';
-import { createIdempotency } from './runs/idempotency.ts';
+import { createIdempotency, type Idempotency } from './runs/idempotency.ts';
 import { createRunLimits } from './runs/run-limits.ts';
 import { createRunTurns } from './runs/run-turns.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
@@ -58,14 +58,21 @@ interface Parts extends AppDeps {
   readonly describe: (entries: readonly CatalogueEntry[]) => object;
 }
 
+interface Keyed {
+  readonly idempotency: Idempotency;
+}
+
 export function createGroups(parts: Parts): Groups {
-  const { config, ops, catalogue, describe } = parts;
+  const { config, ops, catalogue, describe, bus, now, idempotencyRecords: records } = parts;
+  // It knows which requests are under way here.
+  const idempotency = createIdempotency({ bus, now, records, takeoverMs: config.idempotencyTakeoverMs });
+  const keyed = { ...parts, idempotency };
   return {
     http: { maxBodyBytes: config.maxBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
     actions: { catalogue },
     jobs: jobsOf(parts),
-    runs: runsOf(parts),
-    bulk: bulkOf(parts),
+    runs: runsOf(keyed),
+    bulk: bulkOf(keyed),
     feed: feedOf(parts),
     stats: { tables: parts.stats, now: parts.now },
     webhooks: webhooksOf(parts),
@@ -112,9 +119,9 @@ function runsOf({
   catalogue,
   logRoom,
   now,
-  idempotencyRecords,
+  idempotency,
   tenantBucket,
-}: Parts): RunsGroup['runs'] {
+}: Parts & Keyed): RunsGroup['runs'] {
   return {
     bus,
     catalogue,
@@ -122,12 +129,7 @@ function runsOf({
     limits: createRunLimits({ bus, tenants: tenantBucket }),
     turns: createRunTurns({ bus, tenants: tenantBucket, catalogue, isOn: config.turns }),
     now,
-    idempotency: createIdempotency({
-      bus,
-      now,
-      records: idempotencyRecords,
-      takeoverMs: config.idempotencyTakeoverMs,
-    }),
+    idempotency,
     appendTimeoutMs: config.appendTimeoutMs,
     inlinePayloadBytes: config.inlinePayloadBytes,
     payloadLifeMs: payloadLifeMs(config),
@@ -139,8 +141,9 @@ function runsOf({
   };
 }
 
-function bulkOf({ bus, config, bulkStore: store, bulkJobs: jobs, now }: Parts): BulkGroup['bulk'] {
-  return { bus, store, jobs, now, perTenant: config.bulkActionsPerTenant };
+function bulkOf(parts: Parts & Keyed): BulkGroup['bulk'] {
+  const { bus, config, bulkStore: store, bulkJobs: jobs, idempotency, now } = parts;
+  return { bus, store, jobs, idempotency, now, perTenant: config.bulkActionsPerTenant };
 }
 
 function feedOf({ bus, config, catalogue, endings, reads, now, stopping }: Parts): FeedGroup['feed'] {

@@ -63,6 +63,44 @@ test('all matching jobs are canceled, and none that was requested later', async 
   expect(await statuses(later)).toEqual(new Set(['queued']));
 });
 
+test('a key begins one bulk action, however often and at whichever gateway it is sent', async () => {
+  await bulk.runJobs(4, 'keyed');
+  await using other = await gateway.another();
+  const body = { action: 'cancel', filter: { metadata: { group: 'keyed' } } };
+  const send = async (url: string, sent: object, key = 'once') => {
+    const answer = await fetch(url + BULK, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${gateway.apiKey}`,
+        'content-type': 'application/json',
+        'idempotency-key': key,
+      },
+      body: JSON.stringify(sent),
+    });
+    const { bulk_id, code } = (await answer.json()) as { bulk_id?: string; code?: string };
+    return { status: answer.status, bulk_id, code, isReplay: answer.headers.has('idempotency-replayed') };
+  };
+  const sent = await Promise.all(
+    Array.from({ length: 8 }, (_, index) => send(index % 2 === 0 ? gateway.url : other.url, body)),
+  );
+  const begun = sent.filter(({ status }) => status === 202);
+  expect(new Set(begun.map(({ bulk_id }) => bulk_id)).size).toBe(1);
+  expect(begun.filter(({ isReplay }) => !isReplay)).toHaveLength(1);
+  // The others met it.
+  expect(new Set(sent.filter(({ status }) => status !== 202).map(({ code }) => code))).toBeOneOf([
+    new Set(),
+    new Set(['idempotency_in_flight']),
+  ]);
+  const { bulk_id = '' } = begun[0] ?? {};
+  expect((await bulk.waitFor(bulk_id, isDone)).counts).toMatchObject({ matched: 4, done: 4 });
+  expect(await send(other.url, body)).toEqual({ status: 202, bulk_id, code: undefined, isReplay: true });
+  expect(await send(gateway.url, { ...body, action: 'retry' })).toMatchObject({
+    status: 422,
+    code: 'idempotency_key_reused',
+  });
+  expect((await send(gateway.url, body, 'another')).bulk_id).not.toBe(bulk_id);
+});
+
 test('a job in another state is skipped, and the reason is counted', async () => {
   const [ended, running] = await bulk.runJobs(3, 'states');
   await gateway.call(ended?.links.cancel ?? '', { method: 'POST' });

@@ -4,7 +4,7 @@ import { path } from '../http/path.ts';
 import type { Transport } from '../http/transport.ts';
 import { idOf, type JobRef } from '../jobs/job.ts';
 import { instantOf, type JobFilter } from '../jobs/list-jobs.ts';
-import { CALL, type CallOptions } from '../jobs/run.ts';
+import { CALL, type CallOptions, sendHeaders } from '../jobs/run.ts';
 import type { BulkAction, BulkKind } from './bulk-action.ts';
 
 /** Which jobs: those that fit every member that is given; at least one must be. */
@@ -15,6 +15,11 @@ export interface BulkFilter
   > {
   /** At most 1,000. */
   readonly jobs?: readonly JobRef[] | undefined;
+}
+
+export interface BulkStartOptions extends CallOptions {
+  /** 1-255 visible ASCII characters; default: a random one. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 export interface BulkListOptions extends CallOptions {
@@ -33,12 +38,13 @@ const FILTER: Members<BulkFilter> = {
   createdBefore: true,
   jobs: true,
 };
+const START: Members<BulkStartOptions> = { idempotencyKey: true, signal: true };
 const LIST: Members<BulkListOptions> = { pageSize: true, cursor: true, signal: true };
 
 /** Cancels, retries or redelivers many jobs, as tasks of the server that can be followed. */
 export interface Bulk {
-  /** Of all jobs of the filter that were requested before. Not retried after a failure: look at the list. */
-  start(action: BulkKind, filter: BulkFilter, options?: CallOptions): Promise<BulkAction>;
+  /** Of all jobs of the filter that were requested before. A second start with the same `idempotencyKey` finds the first. */
+  start(action: BulkKind, filter: BulkFilter, options?: BulkStartOptions): Promise<BulkAction>;
   /** How many jobs the same would be about; nothing is done. */
   count(action: BulkKind, filter: BulkFilter, options?: CallOptions): Promise<number>;
   /** Newest first, of the last 7 days. */
@@ -57,9 +63,15 @@ export function createBulk(transport: Transport): Bulk {
   }
   return {
     async start(action, filter, options = {}) {
-      checkOptions(options, CALL);
-      const body = { action, filter: filterOf(filter) };
-      return transport.json({ method: 'POST', path: '/bulk-actions', body, signal: options.signal });
+      checkOptions(options, START);
+      return transport.json({
+        method: 'POST',
+        path: '/bulk-actions',
+        body: { action, filter: filterOf(filter) },
+        headers: sendHeaders(options),
+        isRepeatable: true,
+        signal: options.signal,
+      });
     },
     async count(action, filter, options = {}) {
       checkOptions(options, CALL);

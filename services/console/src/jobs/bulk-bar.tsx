@@ -64,7 +64,12 @@ export function BulkBar({ tenant, filter, selection, setSelection, shown, hasMor
 
 function Deeds({ tenant, filter, selection }: Pick<BarProps, 'tenant' | 'filter' | 'selection'>) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [asked, setAsked] = useState<{ deed: Deed; matched?: number; error?: unknown }>();
+  const [asked, setAsked] = useState<{
+    deed: Deed;
+    key: string;
+    matched?: number | undefined;
+    error?: unknown;
+  }>();
   const navigate = useNavigate();
   const path = pathTo`/v2/tenants/${tenant}/bulk-actions`;
   const bodyOf = (deed: Deed) => ({
@@ -77,25 +82,31 @@ function Deeds({ tenant, filter, selection }: Pick<BarProps, 'tenant' | 'filter'
     const own = ++turn.current;
     // Of two questions the later one stands in the dialog, whichever is answered first.
     const tell = (about: typeof asked) => own === turn.current && setAsked(about);
-    tell({ deed });
+    // However often it is confirmed, it begins once.
+    const key = crypto.randomUUID();
+    tell({ deed, key });
     dialog.current?.showModal();
     try {
       const { matched } = await request<{ matched: number }>(path, {
         method: 'POST',
         body: { ...bodyOf(deed), dry_run: true },
       });
-      tell({ deed, matched });
+      tell({ deed, key, matched });
     } catch (error) {
-      tell({ deed, error });
+      tell({ deed, key, error });
     }
   };
-  const begin = async (deed: Deed) => {
+  const begin = async ({ deed, key, matched }: NonNullable<typeof asked>) => {
     setBusy(true);
     try {
-      const { bulk_id: bulkId } = await request<BulkAction>(path, { method: 'POST', body: bodyOf(deed) });
+      const { bulk_id: bulkId } = await request<BulkAction>(path, {
+        method: 'POST',
+        body: bodyOf(deed),
+        headers: { 'idempotency-key': key },
+      });
       await navigate({ to: '/t/$tenant/bulk/$bulkId', params: { tenant, bulkId } });
     } catch (error) {
-      setAsked({ deed, error });
+      setAsked({ deed, key, matched, error });
       setBusy(false);
     }
   };
@@ -128,7 +139,7 @@ function Deeds({ tenant, filter, selection }: Pick<BarProps, 'tenant' | 'filter'
                 type="button"
                 className="btn primary"
                 disabled={!asked.matched || isBusy}
-                onClick={() => void begin(asked.deed)}
+                onClick={() => void begin(asked)}
               >
                 {DEEDS[asked.deed].name} {asked.matched?.toLocaleString() ?? ''}
               </button>

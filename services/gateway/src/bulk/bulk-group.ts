@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import type { Idempotency } from '../runs/idempotency.ts';
 import type { BulkJobs } from './bulk-rows.ts';
 import type { BulkStore } from './bulk-store.ts';
 
@@ -8,6 +9,7 @@ export interface BulkGroup {
     readonly bus: { readonly jobs: Pick<Bus['jobs'], 'lastEvent'> };
     readonly store: BulkStore;
     readonly jobs: BulkJobs;
+    readonly idempotency: Idempotency;
     /** How many of a tenant's may run at a time. */
     readonly perTenant: number;
     readonly now: () => number;

@@ -14,8 +14,8 @@ export type BulkHead = z.infer<typeof BulkHead>;
 
 /** Where bulk actions are kept, of all tenants. Every call that resolves throws LogUnavailable. */
 export interface BulkStore extends Disposable {
-  /** It is among the heads at once. */
-  create(action: BulkAction): Promise<void>;
+  /** It is among the heads at once. False if there is one of that id. */
+  create(action: BulkAction): Promise<boolean>;
   find(tenantId: string, bulkId: string): Promise<BulkAction | undefined>;
   /** Replaces what is stored, on the revision that was read; undefined if there is none. See `Bucket.change`. */
   change(
@@ -79,12 +79,13 @@ export async function openBulkStore(bus: Pick<Bus, 'buckets' | 'isConnected'>): 
     async create(action) {
       const key = bulkKey(action);
       made.set(key, action);
+      let isMade = false;
       try {
-        await connected(() => bucket.put(key, action));
-      } catch (error) {
-        made.delete(key);
-        throw error;
+        isMade = await connected(() => bucket.create(key, action));
+      } finally {
+        if (!isMade) made.delete(key);
       }
+      return isMade;
     },
     change: (about, make) => noted(bulkKey(about), () => bucket.change(bulkKey(about), make)),
     async list({ tenantId, actor, belowId, limit }) {
