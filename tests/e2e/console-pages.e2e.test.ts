@@ -170,6 +170,36 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await faults()).toEqual([]);
   });
 
+  test('a mebibyte of JSON is shown whole and exact, as an input and as a result, and is searched', {
+    timeout: 120_000,
+  }, async () => {
+    const { page, faults } = await adminPage();
+    const rows = Array.from({ length: 9_500 }, (_, index) => ({
+      place: index,
+      beyond: 9_007_199_254_740_994 + index * 2,
+      small: 1e-300 * (index + 1),
+      text: `Zoë – row ${index} – <b>שלום</b>`,
+    }));
+    const input = { rows, needle: 'only once' };
+    expect(Buffer.byteLength(JSON.stringify(input))).toBeGreaterThan(1_000_000);
+    const jobId = await start('echo', input);
+    await untilEnded(jobId);
+    for (const tab of ['input', 'result']) {
+      const beganAt = performance.now();
+      await show(page, `/t/${TENANT}/jobs/${jobId}?tab=${tab}`);
+      const json = page.locator('.json pre');
+      await json.waitFor();
+      console.log(`${tab}: shown after ${Math.round(performance.now() - beganAt)} ms`);
+      const shown = (await json.textContent()) ?? '';
+      expect(JSON.parse(shown)).toEqual(input);
+      expect(shown).toContain(String(rows.at(-1)?.beyond));
+      await page.getByRole('searchbox', { name: `Find in ${tab}` }).fill('only once');
+      await page.getByText('1 found').waitFor();
+      expect(await page.locator('.json mark').allTextContents()).toEqual(['only once']);
+    }
+    expect(await faults()).toEqual([]);
+  });
+
   test('of a job that changes all the time nothing shown goes back, and the end is there within a second', {
     timeout: 180_000,
   }, async () => {
