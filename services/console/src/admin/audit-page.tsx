@@ -9,9 +9,14 @@ import { More } from '../parts/more.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Read } from '../parts/query-state.tsx';
 import { Table } from '../parts/table.tsx';
-import { clockTime } from '../parts/time.tsx';
+import { dayTime } from '../parts/time.tsx';
 
-const MINUTES = ['5', '60', '1440', '10080'] as const;
+const SPANS = [
+  ['5', '5 min'],
+  ['60', '1 h'],
+  ['1440', '24 h'],
+  ['10080', '7 d'],
+] as const;
 const PAGE = 200;
 const MINUTE_MS = 60_000;
 
@@ -73,7 +78,7 @@ export function AuditPage() {
           search({ tenant: typed });
         }}
       >
-        {MINUTES.map((each) => (
+        {SPANS.map(([each, name]) => (
           <button
             type="button"
             key={each}
@@ -81,7 +86,7 @@ export function AuditPage() {
             aria-pressed={each === minutes}
             onClick={() => search({ minutes: each })}
           >
-            {Number(each) < 60 ? `${each} min` : `${Number(each) / 60} h`}
+            {name}
           </button>
         ))}
         <input
@@ -119,16 +124,30 @@ function keyOf({ position, config_position: ofConfig }: AuditEntry): string {
   return position === undefined ? `config ${ofConfig}` : String(position);
 }
 
+/** A job, or what of the configuration has changed. */
+function subjectOf({ event }: AuditEntry): string | undefined {
+  const { kind, resource_id: id } = (event?.data ?? {}) as { kind?: string; resource_id?: string };
+  return event?.subject ?? (kind === undefined ? undefined : `${kind} ${id}`);
+}
+
 function Row({ entry }: { entry: AuditEntry }) {
   const { event, filed_at: filedAt } = entry;
+  const at = event?.time ?? filedAt;
   return (
     <tr>
-      <td className="mono faint">{keyOf(entry)}</td>
-      <td className="mono nowrap">{clockTime(event?.time ?? filedAt)}</td>
+      <td className="mono faint nowrap">{keyOf(entry)}</td>
+      <td className="mono nowrap">
+        <time dateTime={at} title={at}>
+          {dayTime(at)}
+        </time>
+      </td>
       <td>{event?.type ?? 'unreadable'}</td>
-      <td className="mono clip">{event?.subject}</td>
-      <td className="mono clip dim" dir="auto">
-        {JSON.stringify(event?.data)}
+      <td className="mono clip">{subjectOf(entry)}</td>
+      <td className="mono dim" dir="auto">
+        <details>
+          <summary className="clip">{JSON.stringify(event?.data)}</summary>
+          <pre>{JSON.stringify(event?.data, undefined, 2)}</pre>
+        </details>
       </td>
     </tr>
   );

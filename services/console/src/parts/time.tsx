@@ -55,3 +55,11 @@ export function clockTime(at: string): string {
     hour12: false,
   });
 }
+
+/** The same, with the day if that is another one than today. */
+export function dayTime(at: string): string {
+  const date = new Date(at);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const day = date.toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
+  return isToday ? clockTime(at) : `${day}, ${clockTime(at)}`;
+}
