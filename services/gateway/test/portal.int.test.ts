@@ -151,6 +151,21 @@ test('a key hands on no more than it may', async () => {
   expect((await gateway.call(`${JOBS}/${elsewhere}`, { token })).json.code).toBe('unknown_job');
 });
 
+test('a key sees and revokes no session that may do more than itself', async () => {
+  const { api_key: full } = await makeKey();
+  const { api_key: reader } = await makeKey({ scopes: ['keys:write', 'jobs:read'] });
+  const [more, less] = [
+    await makePortal(full, { scopes: ['jobs:read', 'jobs:cancel'] }),
+    await makePortal(full, { scopes: ['jobs:read'] }),
+  ];
+  const { json } = await gateway.call(SESSIONS, { token: reader });
+  const seen = json.portal_sessions.map(({ session_id }: Portal) => session_id);
+  expect([seen.includes(more.session_id), seen.includes(less.session_id)]).toEqual([false, true]);
+  const revoke = async ({ session_id }: Portal) =>
+    (await gateway.call(`${SESSIONS}/${session_id}`, { token: reader, method: 'DELETE' })).status;
+  expect([await revoke(more), await revoke(less)]).toEqual([404, 204]);
+});
+
 test('a session that is revoked, or whose key is, ends at once, and what goes on of it too', async () => {
   const [{ api_key: key }, second] = [await makeKey(), await makeKey()];
   const jobId = await makeJob(key, { customer: 'c-1' });

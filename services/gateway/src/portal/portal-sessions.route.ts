@@ -1,5 +1,6 @@
-import { PortalSessionId } from '@errand/contracts';
+import { type PortalSession, PortalSessionId } from '@errand/contracts';
 import { z } from 'zod';
+import type { Caller } from '../http/authenticate.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
@@ -17,14 +18,14 @@ export const listPortalSessions = defineRoute({
   id: 'listPortalSessions',
   tag: 'Portal',
   summary: 'Portal sessions of a tenant',
-  description: 'Those that have not ended, newest first.',
+  description: 'Those that have not ended and may do no more than the key that asks, newest first.',
   parameters: [parameters.tenantId],
   answers: { 200: json('The sessions.', z.object({ portal_sessions: z.array(PortalSessionView) })) },
   problems: ['log_unavailable'],
   handle:
     ({ portal: { sessions } }: PortalGroup) =>
-    async (c, { tenantId }) => {
-      const own = await sessions.list(tenantId);
+    async (c, caller) => {
+      const own = (await sessions.list(caller.tenantId)).filter(([, session]) => mayManage(caller, session));
       return answer(c, {
         status: 200,
         body: { portal_sessions: own.map(([id, session]) => portalSessionView(id, session)) },
@@ -47,10 +48,18 @@ export const revokePortalSession = defineRoute({
   problems: ['unknown_portal_session', 'log_unavailable'],
   handle:
     ({ portal: { sessions } }: PortalGroup) =>
-    async (c, { tenantId }) => {
+    async (c, caller) => {
       const id = c.req.param('session_id') ?? '';
-      const isOwn = PortalSessionId.safeParse(id).success && id.startsWith(`${tenantId}.`);
-      if (!isOwn || !(await sessions.revoke(id))) throw new Refusal('unknown_portal_session');
+      const isOwn = PortalSessionId.safeParse(id).success && id.startsWith(`${caller.tenantId}.`);
+      const session = isOwn ? await sessions.lookup.find(id) : undefined;
+      if (!session || !mayManage(caller, session) || !(await sessions.revoke(id))) {
+        throw new Refusal('unknown_portal_session');
+      }
       return answerEmpty(c, 204);
     },
 });
+
+/** As with keys: others are to the caller as if they were not there. */
+function mayManage({ may }: Caller, { scopes }: PortalSession): boolean {
+  return scopes.every(may);
+}
