@@ -129,6 +129,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
       if (overflow > 0) found.push(`${screen}: ${overflow} px wider than the window`);
       await page.setViewportSize({ width: 1280, height: 760 });
+      found.push(...(await beyondKeyboard(page)).map((each) => `${screen}, by keyboard: ${each}`));
     }
     expect(found).toEqual([]);
     expect(await faults()).toEqual([]);
@@ -223,6 +224,33 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await faults()).toEqual([]);
   });
 });
+
+/** What can be clicked and is not reached by Tab, or does not show that it has the focus. */
+async function beyondKeyboard(page: Page): Promise<string[]> {
+  const controls = await page.evaluate<number>(`(() => {
+    const drawn = (each) => each.checkVisibility({ visibilityProperty: true });
+    const selector = 'a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary';
+    window.controls = new Set([...document.querySelectorAll(selector)].filter(drawn));
+    window.plain = new Set();
+    document.activeElement?.blur();
+    document.addEventListener('focusin', ({ target }) => {
+      window.controls.delete(target);
+      const { outlineStyle, boxShadow } = getComputedStyle(target);
+      if (outlineStyle === 'none' && boxShadow === 'none') window.plain.add(target);
+    });
+    return window.controls.size;
+  })()`);
+  for (let presses = 0; presses < controls + 10; presses++) await page.keyboard.press('Tab');
+  return page.evaluate<string[]>(`(() => {
+    // Lists of what changes put others in the place of some meanwhile.
+    const left = (those) => [...those].filter((each) => each.isConnected);
+    const shown = (each) => each.outerHTML.slice(0, 200);
+    return [
+      ...left(window.controls).map((each) => 'not reached: ' + shown(each)),
+      ...left(window.plain).map((each) => 'no mark of the focus: ' + shown(each)),
+    ];
+  })()`);
+}
 
 /** As far as a text can be compared that was drawn: white space is one, and controls draw nothing. */
 function visible(text: string): string {
