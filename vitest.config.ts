@@ -65,7 +65,8 @@ export default defineConfig({
           exclude: NEVER,
           globalSetup: GLOBAL_SETUP,
           expect: PATIENT,
-          fileParallelism: false,
+          // Each file brings a system of its own, and waits for others' programs.
+          maxWorkers: 2,
           testTimeout: 600_000,
           hookTimeout: 180_000,
         },

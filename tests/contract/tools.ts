@@ -6,6 +6,7 @@ import { join } from 'node:path';
 /** Third-party programs. They and their dependencies are not among the workspaces. */
 export const TOOLS = join(import.meta.dirname, '..', 'contract-tools');
 const GENERATED = join(TOOLS, '.generated');
+const DOCUMENTS = '.generated-documents';
 
 interface Ran {
   readonly code: number;
@@ -53,10 +54,10 @@ export async function addGenerated(name: string, text: string): Promise<void> {
   await writeFile(join(GENERATED, name), text);
 }
 
-/** Adds a document for one tool among others; resolves to its path below the tools' folder. */
+/** Adds a document for one proxy among others; resolves to its path below the tools' folder. */
 export async function addDocument(text: string): Promise<string> {
-  const path = `.generated/${randomUUID()}.json`;
-  await mkdir(GENERATED, { recursive: true });
+  const path = `${DOCUMENTS}/${randomUUID()}.json`;
+  await mkdir(join(TOOLS, DOCUMENTS), { recursive: true });
   await writeFile(join(TOOLS, path), text);
   return path;
 }

@@ -1,5 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Receiver, startReceiver, waitUntil } from '@errand/testkit';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,7 +5,7 @@ import { SMALL_DESIGN } from '../e2e/caller.ts';
 import { type ContractSystem, startContractSystem } from './contract-system.ts';
 import { operationsOf } from './openapi-document.ts';
 import { startPrism, violationsOf } from './start-prism.ts';
-import { TOOLS, writeDocument } from './tools.ts';
+import { addDocument } from './tools.ts';
 
 const TENANT = 'validated';
 const HOME = `/v2/tenants/${TENANT}`;
@@ -22,7 +20,6 @@ let receiver: Receiver;
 beforeAll(async () => {
   running = resources.use(await startContractSystem(TENANT));
   receiver = resources.use(await startReceiver());
-  await writeDocument(running.document);
 });
 
 afterAll(async () => {
@@ -70,7 +67,7 @@ function callsThrough(url: string) {
 }
 
 test('an independent validator finds nothing wrong with any answer, whether success or refusal', async () => {
-  const proxy = resources.use(await startPrism('.generated/openapi.json', running.system.url));
+  const proxy = resources.use(await startPrism(await addDocument(running.document), running.system.url));
   const { call, violations, called } = callsThrough(proxy.url);
   const jobId = await callRuns(call);
   await callJobs(call, jobId);
@@ -91,12 +88,11 @@ test('an independent validator finds nothing wrong with any answer, whether succ
 });
 
 test('the validator does find violations', async () => {
-  const path = join(TOOLS, '.generated', 'wrong.json');
-  const document = JSON.parse(await readFile(join(TOOLS, '.generated', 'openapi.json'), 'utf8'));
+  const document = JSON.parse(running.document);
   document.components.schemas.Problem.properties.code = { type: 'integer' };
   document.components.schemas.Tenant.required.push('nobody');
-  await writeFile(path, JSON.stringify(document));
-  const proxy = resources.use(await startPrism('.generated/wrong.json', running.system.url));
+  const wrong = await addDocument(JSON.stringify(document));
+  const proxy = resources.use(await startPrism(wrong, running.system.url));
   const { call, violations } = callsThrough(proxy.url);
   await call(`PUT /admin/tenants/${TENANT}`);
   await call(`GET ${HOME}/jobs/${UNKNOWN_ID}`);
