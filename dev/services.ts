@@ -45,6 +45,9 @@ export function onlyOwnKeys<T extends NodeJS.ProcessEnv>(name: ServiceName, env:
   return Object.fromEntries(own) as T;
 }
 
+/** A local gateway has one port for everything, whatever the shell says. */
+const LOCAL_GATEWAY = { ERRAND_OPS_PORT: 'none', ERRAND_ADMIN_ON_OPS_PORT: 'false' };
+
 /** The environment of one service. Webhooks may go to receivers on this machine, which have no TLS. */
 export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<string, string> {
   return onlyOwnKeys(name, {
@@ -61,6 +64,7 @@ export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<strin
     ERRAND_WEBHOOKS_DNS: 'system',
     ...facts.sizeEnv,
     ...(name === 'executor' ? facts.actionEnv : {}),
+    ...(name === 'gateway' ? LOCAL_GATEWAY : {}),
   });
 }
 

@@ -101,7 +101,10 @@ export async function startBenchSystem(
     port: number,
   ): Promise<ChildProcess> {
     const logFile = join(dir, `${service.name}-${port}.log`);
-    const child = await startService(service, logFile, { ...shared, ERRAND_OPS_PORT: String(port) });
+    const child = await startService(service, logFile, {
+      ...shared,
+      ...(service.name === 'gateway' ? {} : { ERRAND_OPS_PORT: String(port) }),
+    });
     scope.defer(async () => {
       await stopProcess(child);
       const said = await logTail(logFile, 3);

@@ -105,17 +105,15 @@ describe.skipIf(!hasHelm).each(hasHelm ? await exampleNames() : ['nothing'])(
       }
     });
 
-    test('probes ask the port that the service listens on', () => {
+    test('probes ask the ops port, and a gateway has that of the API beside it', () => {
       for (const { name, container } of deployments) {
-        const port =
-          container.name === 'gateway'
-            ? { name: 'http', containerPort: 8080 }
-            : { name: 'ops', containerPort: 9090 };
-        expect([name, container.ports]).toEqual([name, [port]]);
+        const ops = { name: 'ops', containerPort: 9090 };
+        const api = container.name === 'gateway' ? [{ name: 'http', containerPort: 8080 }] : [];
+        expect([name, container.ports]).toEqual([name, [...api, ops]]);
         const { startupProbe, livenessProbe, readinessProbe } = container;
         const asked = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet);
         const paths = ['/healthz', '/healthz', '/readyz'];
-        expect([name, asked]).toEqual([name, paths.map((path) => ({ path, port: port.name }))]);
+        expect([name, asked]).toEqual([name, paths.map((path) => ({ path, port: 'ops' }))]);
       }
     });
 

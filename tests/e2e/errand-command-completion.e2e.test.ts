@@ -101,7 +101,13 @@ test.for(NAMES)(
     const at = (...words: string[]) => completions(shell, ['errand', ...words]);
     expect((await at('webhooks', 're')).sort()).toEqual(['redeliver', 'replay', 'replays', 'resume']);
     expect(await at('jobs', '--status', 'queued,su')).toEqual(['queued,succeeded']);
-    expect((await at('config', 'set', '')).sort()).toEqual(['admin_key', 'api_key', 'tenant', 'url']);
+    expect((await at('config', 'set', '')).sort()).toEqual([
+      'admin_key',
+      'admin_url',
+      'api_key',
+      'tenant',
+      'url',
+    ]);
     expect((await at('run', 'paint', '--resource', '')).sort()).toEqual(['room_id=', 'wall=']);
     expect((await at('run', '')).sort()).toEqual(['paint', 'print']);
     await expect(access(join(dir, 'ran'))).rejects.toThrow('ENOENT');

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-async function start(name: string): Promise<Started> {
+async function start(name: string, more: Record<string, string> = {}): Promise<Started> {
   const port = String(await freePort());
   const env = {
     ...ownEnv(process.env),
@@ -37,6 +37,7 @@ async function start(name: string): Promise<Started> {
     ERRAND_ACTIONS: fileURLToPath(new URL('./console-actions.ts', import.meta.url)),
     ERRAND_LOG_LEVEL: 'silent',
     [name === 'gateway' ? 'ERRAND_PORT' : 'ERRAND_OPS_PORT']: port,
+    ...more,
   };
   const main = fileURLToPath(new URL(`../../services/${name}/src/main.ts`, import.meta.url));
   const child = spawn(process.execPath, [main], { env, stdio: 'inherit' });
@@ -63,7 +64,7 @@ test('a service that is stopped while it waits for NATS ends at once', async () 
 });
 
 test('a service that waits for NATS is alive and not ready, and gets ready when NATS comes', async () => {
-  const started = await Promise.all(SERVICES.map(start));
+  const started = await Promise.all(SERVICES.map((name) => start(name)));
   await Promise.all(started.map(isAlive));
   for (const { name, url } of started) {
     const ready = await fetch(`${url}/readyz`);
@@ -81,4 +82,25 @@ test('a service that waits for NATS is alive and not ready, and gets ready when 
   for (const { url } of started) {
     await waitUntil(async () => (await statusOf(`${url}/readyz`)) === 200, { timeoutMs: 60_000 });
   }
+});
+
+test('a gateway that waits for NATS says so on its ops port as well, and gives its metrics there alone', async () => {
+  await nats.kill();
+  const opsPort = String(await freePort());
+  const admins = { ERRAND_OPS_PORT: opsPort, ERRAND_ADMIN_ON_OPS_PORT: 'true' };
+  const gateway = await start('gateway', admins);
+  await isAlive(gateway);
+  const opsUrl = `http://127.0.0.1:${opsPort}`;
+  const seen = (path: string) => Promise.all([gateway.url, opsUrl].map((url) => statusOf(url + path)));
+  await waitUntil(async () => (await statusOf(`${opsUrl}/healthz`)) === 200, { timeoutMs: 20_000 });
+  expect(await seen('/healthz')).toEqual([200, 200]);
+  expect(await seen('/readyz')).toEqual([503, 503]);
+  expect(await seen('/metrics')).toEqual([503, 200]);
+  expect(await seen('/admin/tenants')).toEqual([503, 503]);
+
+  await nats.restart();
+  await waitUntil(async () => (await statusOf(`${opsUrl}/readyz`)) === 200, { timeoutMs: 60_000 });
+  expect(await seen('/readyz')).toEqual([200, 200]);
+  expect(await seen('/metrics')).toEqual([404, 200]);
+  expect(await seen('/admin/tenants')).toEqual([404, 401]);
 });

@@ -39,8 +39,7 @@ beforeAll(async () => {
       DATABASE_URL: database.url,
       ERRAND_ADMIN_KEY: adminKey,
       ERRAND_SECRET_KEY: randomBytes(32).toString('base64'),
-      ERRAND_PORT: String(port),
-      ERRAND_OPS_PORT: String(port),
+      [name === 'gateway' ? 'ERRAND_PORT' : 'ERRAND_OPS_PORT']: String(port),
       ERRAND_LEASE_MS: '2000',
       ERRAND_LOG_LEVEL: 'warn',
     };

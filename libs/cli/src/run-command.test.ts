@@ -37,7 +37,7 @@ test.each([
   [['run', '..'], 'It is not a valid name'],
   [['dead-letters', 'redrive', 'x'], 'It must be a whole number of at least 1'],
   [['audit', 'check', '/tmp'], '/tmp cannot be read'],
-  [['config', 'get', 'colour'], 'Allowed choices are url, tenant, api_key, admin_key'],
+  [['config', 'get', 'colour'], 'Allowed choices are url, admin_url, tenant, api_key, admin_key'],
 ])('%j is refused with its reason', async (args, reason) => {
   const { code, said } = await run(args, { ERRAND_URL: 'http://127.0.0.1:1', ERRAND_ADMIN_KEY: 'k' });
   expect([code, said]).toEqual([2, expect.stringContaining(reason)]);

@@ -7,6 +7,7 @@ import {
   MissingSetting,
   needSettings,
   readSettings,
+  type Setting,
   type SettingName,
   type Settings,
   whyNotLocal,
@@ -49,27 +50,30 @@ export function createWorld(
     say: (line) => void stderr.write(`${plainLines(line)}\n`),
     async gateway() {
       const known = await settings();
-      const { url: base, admin_key: key } = await need(known, 'url', 'admin_key');
-      asked = askedWith(known, 'admin_key');
+      const place = known.admin_url ? 'admin_url' : 'url';
+      const { [place]: base, admin_key: key } = await need(known, place, 'admin_key');
+      asked = askedWith(known[place], known.admin_key, 'admin key');
       return createGateway({ base, key, signal });
     },
     async tenant(place = {}) {
       const known = await settingsAt(place);
       const { url, tenant, api_key: key } = await need(known, 'url', 'tenant', 'api_key');
-      asked = askedWith(known, 'api_key');
+      asked = askedWith(known.url, known.api_key, 'API key');
       return createGateway({ base: `${url.replace(/\/+$/, '')}/v2/tenants/${tenant}`, key, signal });
     },
     async errand(place = {}, patience = {}) {
       const known = await settingsAt(place);
       const { url, tenant, api_key: apiKey } = await need(known, 'url', 'tenant', 'api_key');
-      asked = askedWith(known, 'api_key');
+      asked = askedWith(known.url, known.api_key, 'API key');
       return createErrand({ url, tenant, apiKey, ...patience });
     },
   };
 }
 
-function askedWith({ url, ...keys }: Settings, name: 'api_key' | 'admin_key'): Asked | undefined {
-  const key = keys[name];
-  const keyName = name === 'api_key' ? 'API key' : 'admin key';
+function askedWith(
+  url: Setting | undefined,
+  key: Setting | undefined,
+  keyName: Asked['keyName'],
+): Asked | undefined {
   return url && key ? { url, keyName, key } : undefined;
 }

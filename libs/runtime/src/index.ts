@@ -3,6 +3,7 @@ export { type AddressRules, createAddressRules, isCidr, isNeverPublic } from './
 export {
   type BrokenRequestStatus,
   type HttpServer,
+  type HttpServerOptions,
   type PlainAnswer,
   serveHttp,
   type Wire,

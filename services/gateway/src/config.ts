@@ -1,6 +1,7 @@
 import {
   BUS_SETTINGS,
   type ConfigOf,
+  flag,
   integer,
   PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
@@ -41,6 +42,22 @@ function hosts(about: { env: string; description: string }): Setting<readonly st
   return { ...about, default: 'any', schema };
 }
 
+/** A port, or `none` for no port of its own; 0 takes a free one. */
+function portOrNone(about: { env: string; description: string }): Setting<number | undefined> {
+  const schema = z
+    .string()
+    .transform((text) => (text === 'none' ? undefined : Number(text)))
+    .refine(
+      (port) => port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535),
+      'must be a port, 0 for a free one, or none',
+    );
+  return {
+    ...about,
+    default: 'none',
+    schema: schema as unknown as z.ZodType<number | undefined>,
+  };
+}
+
 /** As it can stand in an Authorization header. */
 const AdminKey = z
   .string()
@@ -62,6 +79,17 @@ export const settings = {
     default: 8080,
     min: 0,
     max: 65_535,
+  }),
+  opsPort: portOrNone({
+    env: 'ERRAND_OPS_PORT',
+    description:
+      'Port of /healthz, /readyz and /metrics, which then leaves ERRAND_PORT; none: all are on ERRAND_PORT; 0 takes a free one',
+  }),
+  adminOnOpsPort: flag({
+    env: 'ERRAND_ADMIN_ON_OPS_PORT',
+    description:
+      'Serves /admin, and the console for admins, on ERRAND_OPS_PORT only; ERRAND_PORT then takes no admin key',
+    default: false,
   }),
   adminKey: secret({
     env: 'ERRAND_ADMIN_KEY',

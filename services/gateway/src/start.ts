@@ -8,7 +8,6 @@ import {
   measureConflicts,
   repeat,
   type ServiceContext,
-  serveHttp,
   watchClock,
 } from '@errand/runtime';
 import { type ActionCatalogue, openActionCatalogue, replacedActions } from './actions/action-catalogue.ts';
@@ -20,10 +19,11 @@ import { startBulkWorker } from './bulk/bulk-worker.ts';
 import { createItemPace } from './bulk/work-on-page.ts';
 import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-rows.ts';
-import { problemOfBrokenRequest, problemOfOverload } from './http/problem.ts';
+import { problemOfOverload } from './http/problem.ts';
 import { createTokens } from './http/tokens.ts';
 import { createJobStore } from './jobs/job-rows.ts';
 import { createJobList } from './jobs/list/list-rows.ts';
+import { listen } from './listen.ts';
 import { createFairShare } from './load/fair-share.ts';
 import { createKeyRequests } from './load/key-requests.ts';
 import { measureConnections } from './load/key-usage.ts';
@@ -31,7 +31,6 @@ import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { openPortalSessions } from './portal/portal-sessions.ts';
-import { createStartingAnswer } from './service/starting-answer.ts';
 import { oidcSettingsOf } from './session/oidc/oidc-settings.ts';
 import { createOneTimeCodes } from './session/one-time-codes.ts';
 import { createSessions } from './session/session-cookie.ts';
@@ -62,7 +61,7 @@ export interface GatewayContext extends ServiceContext {
 export async function startGateway(
   config: GatewayConfig,
   { log, signal, fail, now = Date.now, append }: GatewayContext,
-): Promise<AsyncDisposable & { port: number }> {
+): Promise<AsyncDisposable & { port: number; opsPort: number | undefined }> {
   assertConsistent(config);
   const oidcSettings = oidcSettingsOf(config);
   await using resources = new AsyncDisposableStack();
@@ -98,20 +97,12 @@ export async function startGateway(
     describe: (keyId) => opened?.keys.peek(keyId) ?? { tenant_id: '', name: keyId },
     now,
   });
-  const { host, port, shutdownGraceMs, keepAliveMs, maxConnections } = config;
-  const answerWhileStarting = createStartingAnswer(ops);
-  // A process that waits for its log is alive, and says so.
   await using serving = new AsyncDisposableStack();
-  const http = serving.use(
-    await serveHttp({
-      fetch: (request, wire) => (app ? app.answer(request, wire) : answerWhileStarting(request)),
-      host,
-      port,
-      graceMs: shutdownGraceMs,
-      keepAliveMs,
-      maxConnections,
-      headTimeoutMs: config.bodyTimeoutMs,
-      stallMs: config.answerStallMs,
+  const ports = serving.use(
+    await listen({
+      config,
+      ops,
+      app: () => app,
       refuse: createOverloadRefusal({
         load: createLoadCheck(),
         share,
@@ -120,10 +111,9 @@ export async function startGateway(
         // Only of keys that there are: others could be made up without end.
         onRefused: (keyId) => opened?.keys.peek(keyId) && keyRequests.addRefused(keyId),
       }),
-      onBrokenRequest: problemOfBrokenRequest,
     }),
   );
-  measureConnections(ops, { all: http.connections, withKey: keyRequests.connections });
+  measureConnections(ops, { all: ports.connections, withKey: keyRequests.connections });
   const bus = resources.use(
     await openBus({
       servers: config.natsUrl,
@@ -236,12 +226,19 @@ export async function startGateway(
   resources.use(serving.move());
   // Disposed of first: who is waiting is answered, so that the server can close.
   resources.defer(() => stop.abort());
-  log.info({ host, port: http.port }, 'listening');
+  const { port, opsPort } = ports;
+  log.info({ host: config.host, port, ops_port: opsPort }, 'listening');
   const started = resources.move();
-  return { port: http.port, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
+  return { port, opsPort, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
 }
 
 function assertConsistent(config: GatewayConfig): void {
+  if (config.adminOnOpsPort && config.opsPort === undefined) {
+    throw new ConfigError('ERRAND_ADMIN_ON_OPS_PORT needs a port: set ERRAND_OPS_PORT');
+  }
+  if (config.opsPort === config.port && config.port !== 0) {
+    throw new ConfigError(`ERRAND_PORT and ERRAND_OPS_PORT are both ${config.port}`);
+  }
   if (config.jobMaxLifeHours < config.jobsMaxAgeHours) return;
   throw new ConfigError(
     `ERRAND_JOB_MAX_LIFE_HOURS (${config.jobMaxLifeHours}) must be less than ERRAND_JOBS_MAX_AGE_HOURS ` +

@@ -66,12 +66,17 @@ interface Answer {
   readonly json: any;
 }
 
-export interface TestGateway extends AsyncDisposable {
+interface Urls {
+  readonly url: string;
+  /** Of its ops port, if it has one. */
+  readonly opsUrl: string | undefined;
+}
+
+export interface TestGateway extends AsyncDisposable, Urls {
   readonly nats: TestNats;
   readonly database: TestDatabase;
   /** A connection of the test's own. */
   readonly bus: Bus;
-  readonly url: string;
   /** A key of TENANT. */
   readonly apiKey: string;
   /** Added to the gateway's clock. */
@@ -86,7 +91,7 @@ export interface TestGateway extends AsyncDisposable {
   /** Stops this gateway alone; the system stays for others. */
   stop(): Promise<void>;
   /** Another gateway of the same system. */
-  another(overrides?: Partial<GatewayConfig>): Promise<AsyncDisposable & { url: string }>;
+  another(overrides?: Partial<GatewayConfig>): Promise<AsyncDisposable & Urls>;
 }
 
 /** A gateway in this process, on a NATS of its own, with SIMULATE announced and TENANT made. */
@@ -122,13 +127,15 @@ export async function startTestGateway(
   const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 100_000_000 };
   const bus = resources.use(await openBus({ servers: nats.url, name: 'test', topology }));
   const actions = await bus.buckets.open(BUCKETS.actions, ActionRecord);
-  const url = `http://127.0.0.1:${gateway.port}`;
+  const { url, opsUrl } = urlsOf(gateway);
+  const adminUrl = config.adminOnOpsPort ? opsUrl : url;
 
   const test: TestGateway = {
     nats,
     database,
     bus,
     url,
+    opsUrl,
     get apiKey() {
       return started.apiKey;
     },
@@ -151,9 +158,9 @@ export async function startTestGateway(
       return outcome.kind === 'appended' ? outcome.version : undefined;
     },
     async createKey(tenantId, name) {
-      const path = `/admin/tenants/${tenantId}`;
-      await call(url + path, { method: 'PUT', token: ADMIN_KEY });
-      return (await call(`${url}${path}/keys`, { token: ADMIN_KEY, body: { name } })).json;
+      const path = `${adminUrl}/admin/tenants/${tenantId}`;
+      await call(path, { method: 'PUT', token: ADMIN_KEY });
+      return (await call(`${path}/keys`, { token: ADMIN_KEY, body: { name } })).json;
     },
     async stop() {
       await gateway[Symbol.asyncDispose]();
@@ -161,7 +168,8 @@ export async function startTestGateway(
     async another(others = {}) {
       const other = await startGateway({ ...config, ...others }, context);
       const dispose = () => other[Symbol.asyncDispose]();
-      return { url: `http://127.0.0.1:${other.port}`, [Symbol.asyncDispose]: dispose };
+      const { url, opsUrl } = urlsOf(other);
+      return { url, opsUrl, [Symbol.asyncDispose]: dispose };
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
@@ -169,6 +177,11 @@ export async function startTestGateway(
   started.apiKey = (await test.createKey(TENANT, 'test key')).api_key;
   const owned = resources.move();
   return test;
+}
+
+function urlsOf({ port, opsPort }: { port: number; opsPort: number | undefined }): Urls {
+  const urlOf = (each: number) => `http://127.0.0.1:${each}`;
+  return { url: urlOf(port), opsUrl: opsPort === undefined ? undefined : urlOf(opsPort) };
 }
 
 async function call(url: string, options: CallOptions): Promise<Answer> {

@@ -129,6 +129,21 @@ test('an admin opens the administration for an hour, and its changes are recorde
   expect(text.split('\n').filter((line) => line.includes(actor))).toHaveLength(6);
 });
 
+test('an admin has no session at the port of the API where admins are served on the ops port', async () => {
+  await using moved = await gateway.another({ opsPort: 0, adminOnOpsPort: true });
+  const cookie = await signIn('root');
+  expect(await sessionAt(moved.url, cookie)).toBe(204);
+  expect(await sessionAt(moved.opsUrl ?? '', cookie)).toBe(200);
+  const visited = await visit('root');
+  const sent = visited.cookie.replace(/_\d+=/, `_${new URL(moved.url).port}=`);
+  const ended = await fetch(`${moved.url}/session/oidc/answer`, {
+    method: 'POST',
+    headers: { cookie: sent, 'content-type': 'application/json', ...OWN },
+    body: JSON.stringify({ query: visited.query }),
+  });
+  expect([ended.status, ended.headers.get('set-cookie')]).toEqual([401, null]);
+});
+
 test('an admin session makes no sign-in code, and so cannot outlive its hour', async () => {
   const made = await withCookie(await signIn('root'), '/admin/sign-in-codes', { method: 'POST' });
   expect([made.status, made.json.code]).toEqual([403, 'forbidden']);

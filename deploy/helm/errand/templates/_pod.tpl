@@ -42,17 +42,17 @@ capabilities: { drop: [ALL] }
 {{/* A process that waits for NATS is alive and not ready. */}}
 {{- define "errand.probes" -}}
 startupProbe:
-  httpGet: { path: /healthz, port: {{ .port }} }
+  httpGet: { path: /healthz, port: ops }
   periodSeconds: 5
   timeoutSeconds: 4
   failureThreshold: 12
 livenessProbe:
-  httpGet: { path: /healthz, port: {{ .port }} }
+  httpGet: { path: /healthz, port: ops }
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
 readinessProbe:
-  httpGet: { path: /readyz, port: {{ .port }} }
+  httpGet: { path: /readyz, port: ops }
   periodSeconds: 5
   timeoutSeconds: 4
   failureThreshold: 2

@@ -44,6 +44,17 @@ The Deployments, as a list of {name, service, values, image, preStopSeconds, gra
 {{- toJson $all -}}
 {{- end -}}
 
+{{/* Not empty where gateways serve admins on their ops port. */}}
+{{- define "errand.adminOnOps" -}}
+{{- $settings := include "errand.over" (list .Values.settings .Values.gateway.settings) | fromJson -}}
+{{- if get $settings "ERRAND_ADMIN_ON_OPS_PORT" -}}true{{- end -}}
+{{- end -}}
+
+{{/* What follows the host of the gateway's Service in the address for the admin key. */}}
+{{- define "errand.adminPort" -}}
+{{- if include "errand.adminOnOps" . -}}:9090{{- end -}}
+{{- end -}}
+
 {{/* The members of all dictionaries of the list; of the later one, also where it says false or 0, unlike `merge`. */}}
 {{- define "errand.over" -}}
 {{- $all := dict -}}
@@ -61,9 +72,8 @@ The Deployments, as a list of {name, service, values, image, preStopSeconds, gra
 {{- $read := get (.root.Files.Get "files/settings.json" | fromJson) $workload.service -}}
 {{- if eq $workload.service "gateway" }}
 ERRAND_PORT: "8080"
-{{- else }}
-ERRAND_OPS_PORT: "9090"
 {{- end }}
+ERRAND_OPS_PORT: "9090"
 {{- if eq $workload.service "executor" }}
 {{- $read = concat $read (list "ERRAND_ACTIONS" "ERRAND_EXECUTOR_FINISH_GRACE_MS" "ERRAND_SHUTDOWN_GRACE_MS") }}
 {{- end }}

@@ -40,6 +40,9 @@ function explained(error: unknown, asked: Asked | undefined): string | undefined
   const place = `(the address is from ${url.from})`;
   if (error.code === 'network_error') return `${url.value} cannot be reached: ${error.detail} ${place}`;
   if (error.code === 'timeout') return `${url.value} did not answer in time ${place}`;
+  if (error.code === 'unknown_route' && keyName === 'admin key') {
+    return `${url.value} does not serve this ${place}; if its gateway has another port for admins, set ERRAND_ADMIN_URL`;
+  }
   if (error.status === 401) return `the gateway refused the ${keyName} from ${key.from}`;
   return undefined;
 }

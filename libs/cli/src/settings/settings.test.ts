@@ -60,6 +60,22 @@ test('the file of a local system counts as a whole, and only if no address and n
   expect((await read()).url).toBeUndefined();
 });
 
+test('the address for admins is that of its own setting, but a profile has none for the gateway of the environment', async () => {
+  await keep({ default: { url: 'http://kept', admin_url: 'http://kept:9090', admin_key: 'kept' } });
+  expect((await read()).admin_url?.value).toBe('http://kept:9090');
+  expect((await read({ ERRAND_URL: 'http://given' })).admin_url).toBeUndefined();
+  const given = await read({ ERRAND_URL: 'http://given', ERRAND_ADMIN_URL: 'http://given:9090' });
+  expect(given.admin_url).toEqual({ value: 'http://given:9090', from: 'ERRAND_ADMIN_URL' });
+  expect((await read({ ERRAND_ADMIN_URL: 'http://given:9090' })).url?.value).toBe('http://kept');
+});
+
+test('an address for admins alone keeps the keys of a local system at home', async () => {
+  await writeLocal(LOCAL);
+  expect(await read({ ERRAND_ADMIN_URL: 'http://elsewhere' })).toEqual({
+    admin_url: { value: 'http://elsewhere', from: 'ERRAND_ADMIN_URL' },
+  });
+});
+
 test('a file of another kind is reported, not used', async () => {
   await mkdir(join(dir, 'errand'));
   await writeFile(join(dir, 'errand', 'config.json'), '{"profiles": 7}');

@@ -7,7 +7,8 @@ import { profileOf, readConfigFile } from './config-file.ts';
 /*
  * Where the gateway is and as whom it is asked. Each value comes from the environment, else from the profile. If
  * neither has an address or a key, the file that a local system writes into its folder is used: all of it or nothing,
- * so that its keys are sent to no other server.
+ * so that its keys are sent to no other server. For the same reason, a profile's address for admins does not count beside
+ * another gateway's address from the environment.
  */
 
 interface SettingKind {
@@ -22,6 +23,12 @@ const WITH_KEY = { isSecret: true, faultOf: keyFaultOf } as const;
 
 export const SETTINGS = {
   url: { env: 'ERRAND_URL', isSecret: false, about: 'the address of the gateway', faultOf: addressFaultOf },
+  admin_url: {
+    env: 'ERRAND_ADMIN_URL',
+    isSecret: false,
+    about: 'the address for the admin key, if it has one of its own',
+    faultOf: addressFaultOf,
+  },
   tenant: { env: 'ERRAND_TENANT', isSecret: false, about: 'the id of the tenant', faultOf: tenantFaultOf },
   api_key: { env: 'ERRAND_API_KEY', about: 'a key of the tenant', ...WITH_KEY },
   admin_key: { env: 'ERRAND_ADMIN_KEY', about: 'the admin key of the gateway', ...WITH_KEY },
@@ -58,6 +65,8 @@ export async function readSettings(given: {
     if (fromEnv !== '') settings[setting] = { value: fromEnv, from: SETTINGS[setting].env };
     else if (fromFile !== '') settings[setting] = { value: fromFile, from: `${file.path}, profile ${name}` };
   }
+  const isUrlGiven = settings.url?.from === SETTINGS.url.env;
+  if (isUrlGiven && settings.admin_url?.from !== SETTINGS.admin_url.env) delete settings.admin_url;
   return elsewhereIn(settings) ? settings : { ...(await readLocalFile(folder)), ...settings };
 }
 
@@ -70,8 +79,8 @@ export function profileName(
 }
 
 /** The first setting that points away from a local system; undefined if none does. */
-function elsewhereIn({ url, api_key, admin_key }: Settings): Setting | undefined {
-  return url ?? api_key ?? admin_key;
+function elsewhereIn({ url, admin_url, api_key, admin_key }: Settings): Setting | undefined {
+  return url ?? admin_url ?? api_key ?? admin_key;
 }
 
 function localPath(folder: string): string {

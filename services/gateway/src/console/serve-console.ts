@@ -34,12 +34,8 @@ const NEVER_FRAMED = {
 const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css' };
 
 /** `providerLabel`: what people may sign in with beside keys. */
-export function mountConsole(
-  app: Hono<Env>,
-  { portals, providerLabel }: { portals: Lookup<PortalSession>; providerLabel: string | undefined },
-): void {
+export function mountConsole(app: Hono<Env>, providerLabel: string | undefined): void {
   const page = providerLabel === undefined ? readPage('index.html') : withProvider(providerLabel);
-  const portalPage = readPage('portal.html');
   const assets = readAssets(join(VENDORED_CONSOLE, 'assets'));
   app.get('/console/assets/:file', (c) => {
     c.env.route = '/console/assets/{file}';
@@ -53,6 +49,11 @@ export function mountConsole(
       return answerStored(c, page);
     });
   }
+}
+
+/** Its parts are the console's. */
+export function mountPortal(app: Hono<Env>, portals: Lookup<PortalSession>): void {
+  const portalPage = readPage('portal.html');
   for (const path of ['/portal/:session_id', '/portal/:session_id/*']) {
     app.get(path, async (c) => {
       c.env.route = '/portal/{session_id}';

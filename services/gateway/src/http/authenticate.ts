@@ -57,6 +57,7 @@ export interface Authenticator {
 }
 
 const NO_LIMITS: KeyLimits = {};
+const ADMINS_ELSEWHERE = 'Admins are served on the ops port only.';
 
 export function createAuthenticator(deps: {
   tokens: Pick<Tokens, 'read'>;
@@ -66,6 +67,8 @@ export function createAuthenticator(deps: {
   tenants: Lookup<Tenant>;
   portals: Lookup<PortalSession>;
   requests: KeyRequests;
+  /** Without, the admin key and sessions of admins open nothing here. */
+  takesAdmins: boolean;
   /** Told of each request that was let in. */
   onUse: (keyId: string) => void;
   /** Unix milliseconds. */
@@ -81,7 +84,10 @@ export function createAuthenticator(deps: {
   async function whoIs({ keyId, child, session, person }: Token): Promise<Identity> {
     const sessionEndsMs = session?.endsMs ?? Number.POSITIVE_INFINITY;
     const sessionId = child?.portal_id ?? session?.id;
-    if (keyId === ADMIN) return { keyId, endsMs: sessionEndsMs, sessionId, person };
+    if (keyId === ADMIN) {
+      if (!deps.takesAdmins) throw new Refusal('unauthorized', { detail: ADMINS_ELSEWHERE });
+      return { keyId, endsMs: sessionEndsMs, sessionId, person };
+    }
     if (person) {
       const memberships = await present(person.memberships);
       if (memberships.length === 0) throw new Refusal('unauthorized');

@@ -8,13 +8,9 @@ afterEach(() => vi.clearAllMocks());
 
 async function exchange(status: number, learn: (exchange: Exchange) => void = () => {}) {
   const ops = createOps({ service: 'test', checks: () => ({}) });
-  const fetch = recordExchanges({
-    log,
-    metrics: ops.metrics,
-    handle: (_request, exchange) => {
-      learn(exchange);
-      return new Response(null, { status });
-    },
+  const fetch = recordExchanges({ log, metrics: ops.metrics })((_request, exchange) => {
+    learn(exchange);
+    return new Response(null, { status });
   });
   await fetch(new Request('http://host/x', { method: 'POST', headers: { 'x-request-id': 'r-1' } }));
   return ops.metrics.metrics();

@@ -69,6 +69,9 @@ export async function untilAnswered(
   }
 }
 
+/** What a port answers. */
+export type Answer = (request: Request, wire?: Wire) => Promise<Response>;
+
 /** An exchange slower than this is logged at info. */
 const SLOW_MS = 1_000;
 const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
@@ -80,11 +83,10 @@ const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
 export function recordExchanges(deps: {
   log: Logger;
   metrics: Ops['metrics'];
-  handle: (request: Request, exchange: Exchange) => Response | Promise<Response>;
-}): (request: Request, wire?: Wire) => Promise<Response> {
-  const { log, handle } = deps;
+}): (handle: (request: Request, exchange: Exchange) => Response | Promise<Response>) => Answer {
+  const { log } = deps;
   const observe = createObserver(deps.metrics);
-  return async (request, wire) => {
+  return (handle) => async (request, wire) => {
     const beganAt = performance.now();
     const exchange = beginExchange(request.headers.get('x-request-id'), wire);
     const response = await handle(request, exchange);
