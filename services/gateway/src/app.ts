@@ -17,6 +17,7 @@ import { problemOf, Refusal } from './http/problem.ts';
 import { type Answer, type Env, recordExchanges } from './http/request-log.ts';
 import type { JobWatch } from './jobs/job-watch.ts';
 import { measureKeyUsage } from './load/key-usage.ts';
+import { createTenantChanges, type TenantChanges } from './load/tenant-changes.ts';
 import { createTenantReads, type TenantReads } from './load/tenant-reads.ts';
 import { mountActionRoutes, mountRoutes } from './mount.ts';
 import { openapiDocument } from './openapi/document.ts';
@@ -45,7 +46,9 @@ export function createApp(deps: AppDeps): App {
   measureWaits(ops, groups.jobs.watch);
   measureActions(ops, deps.catalogue, deps.executors);
   measureKeyUsage(ops, () => deps.keyRequests.report());
-  const parts = { deps, tenants, reads };
+  const { configChangesPerDay: perDay } = config;
+  const changes = createTenantChanges({ log: deps.bus.config, perDay, now: deps.now });
+  const parts = { deps, tenants, reads, changes };
   const record = recordExchanges({ log, metrics: ops.metrics });
   const answerBy = (app: Hono<Env>) => record((request, exchange) => app.fetch(request, exchange));
   return {
@@ -73,6 +76,7 @@ interface Parts {
   readonly deps: AppDeps;
   readonly tenants: Lookup<Tenant>;
   readonly reads: TenantReads;
+  readonly changes: TenantChanges;
 }
 
 function authenticatorOf(deps: AppDeps, tenants: Lookup<Tenant>, { takesAdmins }: Port): Authenticator {
@@ -95,7 +99,7 @@ function describeWith(described: readonly Operation[]) {
 }
 
 /** Every path of a port with its handlers. */
-function createRouter({ deps, tenants, reads }: Parts, port: PortShare): Hono<Env> {
+function createRouter({ deps, tenants, reads, changes }: Parts, port: PortShare): Hono<Env> {
   const { config, log, oidc } = deps;
   const { groups, authenticator } = port;
   const app = new Hono<Env>();
@@ -103,7 +107,7 @@ function createRouter({ deps, tenants, reads }: Parts, port: PortShare): Hono<En
   app.onError((error, c) => problemOf(error, c, log));
 
   const { asTenant, asAdmin } = authenticator;
-  const gate = { asTenant, asAdmin, reads, onlyOwn: createKeyLimits(groups.jobs) };
+  const gate = { asTenant, asAdmin, reads, changes, onlyOwn: createKeyLimits(groups.jobs) };
   const mounted = { deps: groups, gate };
   const own = routes.filter((route) => port.routes.includes(route));
   mountRoutes(app, own.filter(isHealthCheck), mounted);
