@@ -129,6 +129,31 @@ test('retry, result, events, jobs and feed show what has happened', async () => 
   expect((await errand('feed', '--limit', '1')).stdout).toMatch(/^FINISHED[^\n]*\n[^\n]+\n\nnext page: /);
 });
 
+test('retry --edit asks for what an editor leaves, and for nothing if that fails', async () => {
+  const job = await json('run', ...AT_DESIGN, '--input', '@small.json', '--wait');
+  const retry = (editor: string, ...more: string[]) =>
+    runErrand({ ...env, EDITOR: editor }, ['retry', String(job.job_id), '--edit', ...more]);
+  const { stdout } = await retry(`sed -i -e 's/"dc_kw": 4/"dc_kw": 5/'`, '--wait', '--json');
+  const again = JSON.parse(stdout) as { job_id: string; retry_of: string };
+  expect(again).toMatchObject({ status: 'succeeded', retry_of: job.job_id });
+  const { arrays } = JSON.parse((await errand('input', again.job_id)).stdout) as typeof SMALL_DESIGN;
+  expect(arrays).toEqual(SMALL_DESIGN.arrays.map((each) => ({ ...each, dc_kw: 5 })));
+  for (const [editor, said] of [
+    ['false', 'false ended with 1; nothing was asked for'],
+    ['truncate -s 3', 'the edited input'],
+    ['', 'set EDITOR to the program to edit with'],
+  ] as const) {
+    const failed = await retry(editor);
+    expect([editor, failed.code, failed.stderr]).toEqual([editor, 2, expect.stringContaining(said)]);
+  }
+  const { jobs } = await json<{ jobs: { retry_of?: string }[] }>(
+    'jobs',
+    '--action',
+    'performance_simulation',
+  );
+  expect(jobs.filter(({ retry_of }) => retry_of === job.job_id)).toHaveLength(1);
+});
+
 test('stats counts what the listed jobs did', async () => {
   const jobs = (await json<{ jobs: { status: string }[] }>('jobs', '--limit', '200')).jobs;
   const totals = await waitUntil(async () => {

@@ -6,7 +6,7 @@ import { type HotPathRound, START_ATTEMPT } from './hot-path-round.ts';
 import type { RuledJob } from './hot-path-rules.ts';
 
 /** What of a round can be known before it is run. */
-export interface HotPathModel {
+interface HotPathModel {
   jobs: number;
   schedulers: number;
 }
