@@ -146,12 +146,13 @@ test('retry --edit asks for what an editor leaves, and for nothing if that fails
     const failed = await retry(editor);
     expect([editor, failed.code, failed.stderr]).toEqual([editor, 2, expect.stringContaining(said)]);
   }
-  const { jobs } = await json<{ jobs: { retry_of?: string }[] }>(
-    'jobs',
-    '--action',
-    'performance_simulation',
-  );
-  expect(jobs.filter(({ retry_of }) => retry_of === job.job_id)).toHaveLength(1);
+  const retries = async () => {
+    const { jobs } = await json<{ jobs: { retry_of?: string }[] }>('jobs');
+    return jobs.filter(({ retry_of }) => retry_of === job.job_id);
+  };
+  // The list follows the log.
+  await waitUntil(async () => (await retries()).length > 0);
+  expect(await retries()).toHaveLength(1);
 });
 
 test('stats counts what the listed jobs did', async () => {
