@@ -28,15 +28,20 @@ export interface ScaledExecutors extends AsyncDisposable {
 
 const MAIN = join(import.meta.dirname, '..', '..', 'services', 'executor', 'src', 'main.ts');
 
+/** A process of its own. */
+export function startExecutorCopy(env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env.PATH, ERRAND_OPS_PORT: '0', ERRAND_HOST: '127.0.0.1', ...env },
+    stdio: 'inherit',
+  });
+}
+
 export function createScaledExecutors(env: Readonly<Record<string, string>>): ScaledExecutors {
   const copies: ChildProcess[] = [];
   const ends = new Set<Promise<unknown>>();
 
   function start(): void {
-    const child = spawn(process.execPath, [MAIN], {
-      env: { PATH: process.env.PATH, ERRAND_OPS_PORT: '0', ERRAND_HOST: '127.0.0.1', ...env },
-      stdio: 'inherit',
-    });
+    const child = startExecutorCopy(env);
     const gone = once(child, 'exit').finally(() => ends.delete(gone));
     ends.add(gone);
     copies.push(child);

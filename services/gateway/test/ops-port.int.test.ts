@@ -128,6 +128,8 @@ describe('where admins are served on the ops port', () => {
       expect([target, (await rawStatus(moved.url, target))[0]]).toEqual([target, 404]);
     }
     expect((await rawStatus(moved.url, '/%6detrics'))[0]).toBe(404);
+    // The router reads what is escaped.
+    expect((await rawStatus(gateway.url, '/%61dmin/tenants'))[0]).toBe(200);
     expect((await pathsIn(moved.url)).filter((path) => path.startsWith('/admin'))).toEqual([]);
   });
 
@@ -174,6 +176,27 @@ describe('where admins are served on the ops port', () => {
     expect(await statusOf(`${moved.url}/session`, sentTo(moved.url))).toBe(204);
     expect((await begin(moved.url, { api_key: gateway.apiKey })).status).toBe(200);
   });
+});
+
+test('a stop ends what is open on both ports at once', async () => {
+  const {
+    url,
+    opsUrl = '',
+    [Symbol.asyncDispose]: stop,
+  } = await gateway.another({
+    opsPort: 0,
+    adminOnOpsPort: true,
+  });
+  const changes = (base: string) =>
+    fetch(`${base}/v2/tenants/${TENANT}/changes`, {
+      headers: { authorization: `Bearer ${gateway.apiKey}`, accept: 'text/event-stream' },
+    });
+  const open = await Promise.all([url, opsUrl].map(changes));
+  expect(open.map(({ status }) => status)).toEqual([200, 200]);
+  const read = open.map((answer) => answer.text());
+  await stop();
+  expect(await Promise.all(read)).toHaveLength(2);
+  for (const base of [url, opsUrl]) await expect(fetch(`${base}/healthz`)).rejects.toThrow('fetch failed');
 });
 
 describe('the settings of the ops port', () => {
