@@ -57,7 +57,7 @@ export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
   /** Inputs and results that are too large for events. */
   readonly payloads: Payloads;
   /** What is recorded of the changes of tenants, keys, endpoints and actions. */
-  readonly config: Pick<ConfigReader & ConfigWriter, 'read' | 'record'> & ConfigCheck;
+  readonly config: Omit<ConfigReader, 'isWhole'> & Pick<ConfigWriter, 'record'> & ConfigCheck;
   /** Key-value buckets, watched or queried. */
   readonly buckets: Buckets;
   readonly consumers: Consumers;
@@ -222,7 +222,7 @@ export async function openBus(
     forget: createTenantForgetter(nc, jsm, audit),
     audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,
-    config: { read: config.read, record: config.record, ...createConfigCheck(nc, jsm, config) },
+    config: { ...config, ...createConfigCheck(nc, jsm, config) },
     buckets: {
       open: (...args) => openBucket(nc, ...args),
       watch: (...args) => watchBucket(nc, ...args),

@@ -47,7 +47,7 @@ const ROTATE: Members<KeyRotation> = { graceMs: true, signal: true };
 
 /** The tenant's keys that may do no more than the client's own. Only the list is retried after a failure. */
 export interface Keys {
-  /** @throws ErrandError `invalid_input` for a key that may do more than the client's, `too_many_keys` */
+  /** @throws ErrandError `invalid_input` for a key that may do more than the client's, `too_many_keys`, `too_many_changes` */
   create(key: KeyDraft, options?: CallOptions): Promise<NewKey>;
   /** Oldest first. */
   list(options?: CallOptions): Promise<ListedKey[]>;

@@ -146,6 +146,7 @@ export {
   jobSubjectsOfAnyAction,
   LANES,
   type Lane,
+  ownConfigOf,
   parseJobSubject,
   parseStoredSubject,
   redriveSubject,

@@ -17,6 +17,7 @@ import { problemOf, Refusal } from './http/problem.ts';
 import { type Env, type Exchange, recordExchanges } from './http/request-log.ts';
 import type { JobWatch } from './jobs/job-watch.ts';
 import { measureKeyUsage } from './load/key-usage.ts';
+import { createTenantChanges } from './load/tenant-changes.ts';
 import { createTenantReads, type TenantReads } from './load/tenant-reads.ts';
 import { mountActionRoutes, mountRoutes } from './mount.ts';
 import { openapiDocument } from './openapi/document.ts';
@@ -56,6 +57,8 @@ function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hon
     now: deps.now,
   });
   const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
+  const { configChangesPerDay: perDay } = config;
+  const changes = createTenantChanges({ log: deps.bus.config, perDay, now: deps.now });
   const described = { routes: [...routes, ...(oidc ? oidcRoutes : [])], actionRoutes };
   const describe = (entries: readonly CatalogueEntry[]) => openapiDocument(described, entries);
   const groups = createGroups({ ...deps, tenants, reads, describe, whoIs });
@@ -65,7 +68,7 @@ function createRouter(deps: AppDeps): Pick<App, 'groups' | 'reads'> & { app: Hon
 
   const mounted = {
     deps: groups,
-    gate: { asTenant, asAdmin, reads, onlyOwn: createKeyLimits(groups.jobs) },
+    gate: { asTenant, asAdmin, reads, changes, onlyOwn: createKeyLimits(groups.jobs) },
   };
   const [healthChecks, others] = [
     routes.filter(isHealthCheck),

@@ -279,6 +279,15 @@ export const settings = {
     min: 1,
     max: 10_000,
   }),
+  configChangesPerDay: integer({
+    env: 'ERRAND_CONFIG_CHANGES_PER_DAY',
+    description:
+      'Recorded changes of keys and webhook endpoints of a tenant in any 24 hours, beyond which its own get 429',
+    unit: 'changes',
+    default: 1_000,
+    min: 10,
+    max: 1_000_000,
+  }),
   webhookEndpointsPerTenant: integer({
     env: 'ERRAND_WEBHOOK_ENDPOINTS_PER_TENANT',
     description: 'Maximum webhook endpoints per tenant',

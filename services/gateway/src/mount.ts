@@ -5,6 +5,7 @@ import type { createKeyLimits } from './http/key-limits.ts';
 import { Refusal } from './http/problem.ts';
 import { withoutParameters } from './http/read-query.ts';
 import type { Env } from './http/request-log.ts';
+import type { TenantChanges } from './load/tenant-changes.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
@@ -12,6 +13,7 @@ type Method = (typeof METHODS)[number];
 
 export interface Gate extends Pick<Authenticator, 'asTenant' | 'asAdmin'> {
   readonly reads: TenantReads;
+  readonly changes: TenantChanges;
   /** Keeps keys that are for some actions and jobs to these. */
   readonly onlyOwn: ReturnType<typeof createKeyLimits>;
 }
@@ -65,7 +67,7 @@ export function mountActionRoutes<Deps>(
 }
 
 function handlerOf<Deps>(route: Route<Deps>, deps: Deps, gate: Gate): Handler {
-  const { asTenant, asAdmin, reads, onlyOwn } = gate;
+  const { asTenant, asAdmin, reads, changes, onlyOwn } = gate;
   switch (route.key) {
     case 'none':
       return route.handle(deps);
@@ -74,10 +76,9 @@ function handlerOf<Deps>(route: Route<Deps>, deps: Deps, gate: Gate): Handler {
     case 'tenant': {
       const handler: TenantHandler = route.handle(deps);
       const checked = route.query === 'none' ? withoutParameters(handler) : handler;
-      return asTenant(
-        onlyOwn(aboutOf(route), route.reads === 'limited' ? reads.limited(checked) : checked),
-        route.scope,
-      );
+      const changing = route.changes === 'limited' ? changes.limited(checked) : checked;
+      const reading = route.reads === 'limited' ? reads.limited(changing) : changing;
+      return asTenant(onlyOwn(aboutOf(route), reading), route.scope);
     }
   }
 }

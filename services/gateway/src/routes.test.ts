@@ -27,3 +27,18 @@ test('no action can have a name that a route begins with below a tenant', () => 
   );
   expect([...new Set(words)].toSorted()).toEqual(RESERVED_ACTION_NAMES.toSorted());
 });
+
+test('whatever changes keys or endpoints of a tenant, other than by removing them, counts as a change', () => {
+  const changing = routes.filter(
+    ({ key, path, method }) =>
+      key === 'tenant' &&
+      (method === 'post' || method === 'patch') &&
+      /\/(keys|webhooks)(\/|$)/.test(path) &&
+      !/\/(test|replays|deliveries)(\/|$)/.test(path),
+  );
+  expect(changing.length).toBeGreaterThan(0);
+  for (const route of changing) {
+    expect(route, route.id).toMatchObject({ changes: 'limited' });
+    expect(route.problems, route.id).toContain('too_many_changes');
+  }
+});

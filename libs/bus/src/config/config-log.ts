@@ -9,12 +9,14 @@ import {
   configSubject,
   configSubjects,
   LogPosition,
+  ownConfigOf,
 } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { GUARD_SEQUENCE } from '../append/append.ts';
 import { openBucket } from '../buckets/buckets.ts';
 import { JS, LogUnavailable } from '../errors.ts';
+import { countSince } from '../read/count-since.ts';
 import { orUnavailable, readPages } from '../read/read-pages.ts';
 
 /** One recorded change, as stored. */
@@ -36,6 +38,14 @@ export interface ConfigReader {
     action?: string | undefined;
     sinceMs?: number | undefined;
   }): AsyncGenerator<ConfigEntry, void, undefined>;
+  /**
+   * How many changes of a tenant's keys and endpoints are recorded since an instant (Unix milliseconds), whoever made
+   * them. One request.
+   * @throws LogUnavailable
+   */
+  countOwn(tenantId: string, sinceMs: number): Promise<number>;
+  /** When the first of these were recorded, in Unix milliseconds, oldest first. @throws LogUnavailable */
+  ownTimes(tenantId: string, sinceMs: number): AsyncGenerator<number, void, undefined>;
   /** Whether every change is recorded, and none of the records was dropped for want of room. @throws LogUnavailable */
   isWhole(): Promise<boolean>;
 }
@@ -97,6 +107,19 @@ export function createConfigLog(nc: NatsConnection, jsm: JetStreamManager): Conf
       for await (const { messages } of pages) {
         for (const { read } of messages) if (read.subject !== CONFIG_BEGUN) yield read;
       }
+    },
+    countOwn: (tenantId, sinceMs) =>
+      orUnavailable(() => countSince(jsm, CONFIG_STREAM, { subject: ownConfigOf(tenantId), sinceMs })),
+    async *ownTimes(tenantId, sinceMs) {
+      const pages = readPages(nc, jsm, {
+        stream: CONFIG_STREAM,
+        filterSubjects: [ownConfigOf(tenantId)],
+        from: { sinceMs },
+        pageSize: PAGE_SIZE,
+        headersOnly: true,
+        read: (_message, _position, filedMs) => filedMs,
+      });
+      for await (const { messages } of pages) for (const { read } of messages) yield read;
     },
     isWhole: async () => (await (await openMarks()).get(CONFIG_STREAM)) !== undefined && (await holdsBegin()),
     record(resource, change, onlyFirst = false) {

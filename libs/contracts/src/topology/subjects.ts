@@ -80,6 +80,11 @@ export function configSubjects(wanted: {
   return [`config.tenant.${token}`, `config.key.${token}.>`, `config.endpoint.${token}.>`];
 }
 
+/** The changes of what a tenant changes itself: its keys and its endpoints. */
+export function ownConfigOf(tenantId: string): string {
+  return `config.*.${TenantId.parse(tenantId)}.>`;
+}
+
 export const ALL_DEAD_LETTERS = 'dead_letters.>';
 export const ALL_REDRIVES = 'redrive.>';
 export const WEBHOOK_HINTS = 'webhooks.hints';

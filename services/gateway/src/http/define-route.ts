@@ -14,6 +14,8 @@ interface TenantRoute<Deps> extends Operation {
   readonly query?: 'none';
   /** `limited`: its reads take turns with the tenant's other ones. */
   readonly reads?: 'limited';
+  /** `limited`: it records a change of the tenant's configuration, of which there are only so many a day. */
+  readonly changes?: 'limited';
   /** `kept`: its handler keeps to what a key is for. Otherwise only its `job_id` is looked at, or keys with limits are refused. */
   readonly keyLimits?: 'kept';
   readonly handle: (deps: Deps) => TenantHandler;

@@ -170,6 +170,11 @@ const PROBLEMS = {
     detail: 'The tenant has too many list requests in progress or unread. Try again in a moment.',
     headers: { 'retry-after': '1' },
   },
+  too_many_changes: {
+    status: 429,
+    title: 'Too many changes',
+    detail: 'The tenant has changed its keys and webhook endpoints as often as it may in a day.',
+  },
   too_many_runs: {
     status: 429,
     title: 'Too many runs',

@@ -78,6 +78,7 @@ export const createOwnKey = defineRoute({
   scope: SCOPE,
   keyLimits: 'kept',
   query: 'none',
+  changes: 'limited',
   id: 'createOwnKey',
   tag: 'Keys',
   summary: 'Make a key',
@@ -86,7 +87,7 @@ export const createOwnKey = defineRoute({
   parameters: [parameters.tenantId],
   body: jsonBody(KeyBody, { example: { name: 'billing', scopes: ['runs:write', 'jobs:read'] } }),
   answers: { 201: json('The key.', NewKey) },
-  problems: ['too_many_keys', 'log_unavailable'],
+  problems: ['too_many_keys', 'log_unavailable', 'too_many_changes'],
   handle:
     ({ http, keys }: HttpGroup & KeysGroup) =>
     async (c, caller) => {
@@ -130,6 +131,7 @@ export const rotateOwnKey = defineRoute({
   scope: SCOPE,
   keyLimits: 'kept',
   query: 'none',
+  changes: 'limited',
   id: 'rotateOwnKey',
   tag: 'Keys',
   summary: 'Replace a key',
@@ -138,7 +140,7 @@ export const rotateOwnKey = defineRoute({
   parameters: [parameters.tenantId, keyIdInPath],
   body: jsonBody(RotationBody, { required: false }),
   answers: { 201: json('The new key.', NewKey) },
-  problems: ['unknown_key', 'too_many_keys', 'log_unavailable'],
+  problems: ['unknown_key', 'too_many_keys', 'log_unavailable', 'too_many_changes'],
   handle:
     ({ http, keys }: HttpGroup & KeysGroup) =>
     async (c, caller) => {

@@ -52,6 +52,7 @@ export const createWebhook = defineRoute({
   key: 'tenant',
   scope: 'webhooks:write',
   query: 'none',
+  changes: 'limited',
   id: 'createWebhook',
   tag: 'Webhooks',
   summary: 'Add an endpoint',
@@ -64,7 +65,7 @@ export const createWebhook = defineRoute({
   answers: {
     201: json('The endpoint, with its signing secret.', EndpointWithSecret, { headers: ['Location'] }),
   },
-  problems: ['too_many_endpoints'],
+  problems: ['too_many_endpoints', 'too_many_changes'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId, actor }) => {
@@ -190,6 +191,7 @@ export const changeWebhook = defineRoute({
   key: 'tenant',
   scope: 'webhooks:write',
   query: 'none',
+  changes: 'limited',
   id: 'changeWebhook',
   tag: 'Webhooks',
   summary: 'Change an endpoint',
@@ -197,7 +199,7 @@ export const changeWebhook = defineRoute({
   parameters: [parameters.tenantId, parameters.endpointId],
   body: jsonBody(ChangeBody, { example: { enabled: false } }),
   answers: { 200: json('The endpoint.', EndpointView) },
-  problems: ['unknown_endpoint'],
+  problems: ['unknown_endpoint', 'too_many_changes'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId, actor }) => {

@@ -15,13 +15,14 @@ export const pauseWebhook = defineRoute({
   key: 'tenant',
   scope: 'webhooks:write',
   query: 'none',
+  changes: 'limited',
   id: 'pauseWebhook',
   tag: 'Webhooks',
   summary: 'Pause an endpoint',
   description: 'Nothing is sent until it is resumed.',
   parameters: [parameters.tenantId, parameters.endpointId],
   answers: { 200: json('The endpoint.', EndpointView) },
-  problems: ['unknown_endpoint'],
+  problems: ['unknown_endpoint', 'too_many_changes'],
   handle: ({ webhooks }: WebhooksGroup) =>
     change(webhooks, (stored) => (stored.enabled ? { ...stored, enabled: false } : stored)),
 });
@@ -36,13 +37,14 @@ export const resumeWebhook = defineRoute({
   key: 'tenant',
   scope: 'webhooks:write',
   query: 'none',
+  changes: 'limited',
   id: 'resumeWebhook',
   tag: 'Webhooks',
   summary: 'Resume an endpoint',
   description: 'Whether it was paused or disabled.',
   parameters: [parameters.tenantId, parameters.endpointId],
   answers: { 200: json('The endpoint.', EndpointView) },
-  problems: ['unknown_endpoint'],
+  problems: ['unknown_endpoint', 'too_many_changes'],
   handle: ({ webhooks }: WebhooksGroup) => change(webhooks, (stored) => ({ ...stored, enabled: true })),
 });
 

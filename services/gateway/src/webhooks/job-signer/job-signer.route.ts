@@ -42,6 +42,7 @@ export const rotateJobSignerSecret = defineRoute({
   key: 'tenant',
   scope: 'webhooks:write',
   query: 'none',
+  changes: 'limited',
   id: 'rotateJobSignerSecret',
   tag: 'Webhooks',
   summary: "Replace the secret of runs' own webhooks",
@@ -51,7 +52,7 @@ export const rotateJobSignerSecret = defineRoute({
   answers: {
     200: json('The signer, with its secret.', JobSignerView.extend({ signing_secret: signingSecret })),
   },
-  problems: ['unknown_endpoint', 'too_many_secrets'],
+  problems: ['unknown_endpoint', 'too_many_secrets', 'too_many_changes'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId, actor }) => {

@@ -16,6 +16,7 @@ export const rotateWebhookSecret = defineRoute({
   key: 'tenant',
   scope: 'webhooks:write',
   query: 'none',
+  changes: 'limited',
   id: 'rotateWebhookSecret',
   tag: 'Webhooks',
   summary: "Replace an endpoint's signing secret",
@@ -23,7 +24,7 @@ export const rotateWebhookSecret = defineRoute({
   parameters: [parameters.tenantId, parameters.endpointId],
   body: jsonBody(RotateBody, { required: false }),
   answers: { 200: json('The endpoint, with its signing secret.', EndpointWithSecret) },
-  problems: ['unknown_endpoint', 'too_many_secrets'],
+  problems: ['unknown_endpoint', 'too_many_secrets', 'too_many_changes'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId, actor }) => {
