@@ -15,7 +15,7 @@ export interface TenantChanges {
 }
 
 const DAY_MS = 86_400_000;
-/** Changes of one tenant that a gateway makes at a time: they are not in the stream yet, and race each other. */
+/** Changes of one tenant that a gateway makes at a time: another gateway cannot count them yet. */
 const AT_ONCE = 4;
 /** Those that are made or wait; each may hold a body in memory. */
 const MOST_UNDER_WAY = 64;
