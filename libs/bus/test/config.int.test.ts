@@ -74,15 +74,31 @@ test('each change says who made it, of what, and digests instead of values', asy
   expect(await bus.config.differences(undefined)).toEqual([]);
 });
 
-test('of changes made at once each is recorded, those that came too late as withdrawn', async () => {
-  const tenants = await bus.buckets.watchRecorded('tenant', Tenant);
+test('of changes that several processes make at once each is recorded, those that came too late as withdrawn', async () => {
+  const processes = await Promise.all(
+    Array.from({ length: 10 }, () => bus.buckets.watchRecorded('tenant', Tenant)),
+  );
+  const [tenants] = processes;
+  if (!tenants) throw new Error('no process');
   await tenants.by('admin').put('acme', tenant('acme'));
-  await Promise.all(Array.from({ length: 10 }, () => tenants.by('admin').change('acme', heavier)));
+  await Promise.all(processes.map((each) => each.by('admin').change('acme', heavier)));
   expect((await tenants.get('acme'))?.limits?.weight).toBe(11);
   const changes = await recorded('acme');
   const withdrawn = changes.filter((each) => each?.change === 'withdrawn').length;
   expect(changes.length - 2 * withdrawn).toBe(11);
   expect(await bus.config.differences(undefined)).toEqual([]);
+});
+
+test('what one process does at once to the same thing is done and recorded one after the other', async () => {
+  const tenants = await bus.buckets.watchRecorded('tenant', Tenant);
+  const admin = tenants.by('admin');
+  await Promise.all(
+    Array.from({ length: 10 }, () => admin.upsert('acme', (known = tenant('acme', 0)) => heavier(known))),
+  );
+  expect((await tenants.get('acme'))?.limits?.weight).toBe(10);
+  await Promise.all(Array.from({ length: 10 }, () => admin.delete('acme')));
+  const changes = (await recorded('acme')).map((each) => each?.change);
+  expect(changes).toEqual(['created', ...Array.from({ length: 9 }, () => 'updated'), 'deleted']);
 });
 
 test('a change that nobody made is withdrawn, and its process cannot make it any more', async () => {

@@ -41,12 +41,15 @@ function recordWrites<T>(
   kv: KV,
   { kind, schema, log }: { kind: ConfigKind; schema: ValueSchema<T>; log: Pick<ConfigWriter, 'record'> },
 ): Pick<RecordedBucket<T>, 'by'> {
+  const oneByOne = createOneByOne();
+  type Make = (stored: T | undefined, entry: KvEntry | null) => T | typeof DELETED | undefined;
+
+  /** Those who lose a race leave two records each, so a process does not race itself. */
+  const replace = (actor: string, key: string, make: Make) =>
+    oneByOne(key, () => replaceAmongOthers(actor, key, make));
+
   /** Undefined: `make` left it as it was. */
-  async function replace(
-    actor: string,
-    key: string,
-    make: (stored: T | undefined, entry: KvEntry | null) => T | typeof DELETED | undefined,
-  ): Promise<void> {
+  async function replaceAmongOthers(actor: string, key: string, make: Make): Promise<void> {
     for (;;) {
       const entry = await getEntry(kv, key);
       const made = make(readValue(schema, entry), entry);
@@ -112,5 +115,20 @@ function recordWrites<T>(
       },
       delete: (key) => replace(actor, key, (_, entry) => (entry?.operation === 'PUT' ? DELETED : undefined)),
     }),
+  };
+}
+
+/** Does the work for each key one after the other. */
+function createOneByOne(): <R>(key: string, work: () => Promise<R>) => Promise<R> {
+  const last = new Map<string, Promise<unknown>>();
+  return async (key, work) => {
+    const before = last.get(key) ?? Promise.resolve();
+    const own = before.then(work, work);
+    last.set(key, own);
+    try {
+      return await own;
+    } finally {
+      if (last.get(key) === own) last.delete(key);
+    }
   };
 }

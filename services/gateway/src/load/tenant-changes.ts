@@ -15,10 +15,12 @@ export interface TenantChanges {
 }
 
 const DAY_MS = 86_400_000;
-/** Changes of one tenant that a gateway makes at a time: they are not in the stream yet, and race each other. */
+/** Changes of one tenant that a gateway makes at a time: another gateway cannot count them yet. */
 const AT_ONCE = 4;
 /** Those that are made or wait; each may hold a body in memory. */
 const MOST_UNDER_WAY = 64;
+/** A tenant that was refused and goes on all the same is not looked up each time. */
+const ASK_AGAIN_MS = 10_000;
 
 interface UnderWay {
   readonly inTurn: ReturnType<typeof createLimiter>;
@@ -37,18 +39,23 @@ export function createTenantChanges({
   now: () => number;
 }): TenantChanges {
   const underWay = new Map<string, UnderWay>();
-  /** Until when nothing has to be asked to refuse a tenant. */
-  const refusedUntilMs = new Map<string, number>();
+  /** Those that were refused: until when, and as of when that is known. */
+  const refused = new Map<string, { untilMs: number; askedMs: number }>();
 
   /** @throws Refusal too_many_changes */
   async function assertMay(tenantId: string, making: number): Promise<void> {
-    const sinceMs = now() - DAY_MS;
-    if ((refusedUntilMs.get(tenantId) ?? 0) > now()) throw refusal(tenantId);
-    refusedUntilMs.delete(tenantId);
+    const askedMs = now();
+    const known = refused.get(tenantId);
+    if (known && known.untilMs > askedMs && askedMs - known.askedMs < ASK_AGAIN_MS) {
+      throw refusal(known.untilMs);
+    }
+    refused.delete(tenantId);
+    const sinceMs = askedMs - DAY_MS;
     const over = (await log.countOwn(tenantId, sinceMs)) + making + 1 - perDay;
     if (over <= 0) return;
-    refusedUntilMs.set(tenantId, await freeAgainMs(tenantId, { sinceMs, over }));
-    throw refusal(tenantId);
+    const untilMs = await freeAgainMs(tenantId, { sinceMs, over });
+    refused.set(tenantId, { untilMs, askedMs });
+    throw refusal(untilMs);
   }
 
   /** When so many of the changes are a day old. */
@@ -65,8 +72,8 @@ export function createTenantChanges({
     return lastMs + DAY_MS;
   }
 
-  function refusal(tenantId: string): Refusal {
-    const seconds = Math.ceil(((refusedUntilMs.get(tenantId) ?? 0) - now()) / 1_000);
+  function refusal(untilMs: number): Refusal {
+    const seconds = Math.ceil((untilMs - now()) / 1_000);
     return new Refusal('too_many_changes', {
       detail: `The tenant may change its keys and webhook endpoints ${perDay} times in 24 hours.`,
       headers: { 'retry-after': String(Math.max(1, seconds)) },

@@ -84,8 +84,8 @@ export interface OpenJobs {
   doubt(tenantId?: string): void;
   /** Those whose turn it is, at most `limit`. They count as released from now on, until `hold` takes that back. */
   release(limit: number): OpenJob[];
-  /** Lets a job wait for its turn again that was released, unless the log has moved it since. */
-  hold(released: OpenJob): void;
+  /** Lets those wait for their turn again, as they did before, that were released and that the log has not moved since. */
+  hold(released: readonly OpenJob[]): void;
   readonly turns: Pick<TurnQueues, 'relimit' | 'resume' | 'longestWaits' | 'roomOf' | 'held'>;
   /** What the executors of each action have to do. */
   demand(nowMs: number): Map<string, ActionDemand>;
@@ -268,7 +268,10 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       return released;
     },
     hold(released) {
-      if (open.get(released.ref.jobId) === released) set({ ...released, standing: 'held' }, 0);
+      // Each goes before those that are there, so the first one comes last.
+      for (const job of released.toReversed()) {
+        if (open.get(job.ref.jobId) === job) set({ ...job, standing: 'held' }, 0);
+      }
     },
     turns,
     demand: (nowMs) => demandCounter.read(nowMs, turns.limited()),

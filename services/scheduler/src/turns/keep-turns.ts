@@ -112,7 +112,7 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
         const { lastVersion } = await bus.jobs.reach();
         if (!(await hasRead(lastVersion))) return;
         const newest = await bus.turns.readLead();
-        for (const job of jobs) open.hold(job);
+        open.hold(jobs);
         if (newest?.schedulerId === schedulerId) lead = newest;
         else stepDown();
         return;

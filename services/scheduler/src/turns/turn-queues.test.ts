@@ -272,8 +272,15 @@ test('a release that was refused is taken back, and comes first again', () => {
   const second = world.request('a');
   const [released] = world.open.release(1);
   if (!released) throw new Error('nothing released');
-  world.open.hold(released);
+  world.open.hold([released]);
   expect(idsOf(world.open.release(10))).toEqual([first, second]);
+});
+
+test('of several releases that were refused together, those that came first come first again', () => {
+  const world = createWorld();
+  const jobs = Array.from({ length: 6 }, () => world.request('a'));
+  world.open.hold(world.open.release(3));
+  expect(idsOf(world.open.release(10))).toEqual(jobs);
 });
 
 type Step =
@@ -312,7 +319,7 @@ test('whatever happens, no limit is passed, and nothing waits while there is roo
           const job = world.open.get(jobId);
           if (!job) continue;
           const { standing } = job;
-          if (each.kind === 'hold' && standing === 'released') world.open.hold(job);
+          if (each.kind === 'hold' && standing === 'released') world.open.hold([job]);
           if (each.kind === 'due' && standing === 'released') {
             world.follow(jobId, { type: 'JobDue', data: { reason: 'turn', contract_id: 'c1' } });
           }

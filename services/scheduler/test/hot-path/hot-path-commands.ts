@@ -93,6 +93,9 @@ const retry = soonMs.chain((ms) =>
   }),
 );
 const cancel = written('cancel', open, () => ({ type: 'cancelJob', by: 'test' }));
+const endWithNext = index.map((number) =>
+  command(`end with the next ${number}`, (round) => round.endWithNext(number), { hasty: true }),
+);
 const late = index.map((number) =>
   command(`late ending ${number}`, (round) => round.writeLate(number), { hasty: true }),
 );
@@ -144,6 +147,7 @@ export const hotPathCommands: fc.Arbitrary<HotPathCommand>[] = [
   ...often(retry, 4),
   ...often(fail, 2),
   ...often(cancel, 2),
+  ...often(endWithNext, 3),
   ...often(late, 2),
   ...often(limit, 3),
   startFollower,

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type JobEventOf, type Lane, type TenantLimits, toJobEvent } from '@errand/contracts';
+import { type JobEventOf, type JobFact, type Lane, type TenantLimits, toJobEvent } from '@errand/contracts';
 import { type Command, decide, foldJob } from '@errand/domain';
 import { waitUntil } from '@errand/testkit';
 import { SUCCEEDED } from '../test-jobs.ts';
@@ -22,6 +22,8 @@ export interface HotPathRound extends AsyncDisposable {
     index: number,
     make: (job: RuledJob) => Command,
   ): Promise<void>;
+  /** Ends a running job, and the next one of its tenant while the scheduler gives it the turn. */
+  endWithNext(index: number): Promise<void>;
   /** Ends a job as an executor would that has not seen its newest event. */
   writeLate(index: number): Promise<void>;
   /** Resolves once the scheduler keeps to them. There must be one scheduler only. */
@@ -62,7 +64,7 @@ export function openHotPathRound(system: HotPathSystem): HotPathRound {
 
   const isOpen = ({ place }: RuledJob) => place !== 'ended';
 
-  function append(job: RuledJob, fact: Parameters<typeof toJobEvent>[0], expectedVersion: number) {
+  function append(job: RuledJob, fact: JobFact, expectedVersion: number) {
     const { ref } = job;
     const about = { jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
     return bus.jobs.append({
@@ -109,6 +111,25 @@ export function openHotPathRound(system: HotPathSystem): HotPathRound {
       const those = pick(rules.jobs());
       const job = those[index % those.length];
       if (job) await writeTo(job, make(job));
+    },
+    async endWithNext(index) {
+      const those = rules
+        .jobs()
+        .filter(({ place, isCancelRequested }) => place === 'running' && !isCancelRequested);
+      const job = those[index % those.length];
+      const [next] = rules
+        .jobs()
+        .filter(({ place, ref }) => place === 'held' && ref.tenantId === job?.ref.tenantId)
+        .toSorted((a, b) => b.priority - a.priority || a.version - b.version);
+      if (!job || !next) return;
+      const ended: JobFact = {
+        type: 'JobSucceeded',
+        data: { attempt: job.attempt, result: 1, duration_ms: 1 },
+      };
+      await append(job, ended, job.version);
+      await append(next, { type: 'JobCanceled', data: { by: 'test' } }, next.version);
+      // Whoever was too late goes on from what is there.
+      await writeTo(next, { type: 'cancelJob', by: 'test' });
     },
     async writeLate(index) {
       const those = rules.jobs().filter(({ attempt }) => attempt > 0);
