@@ -75,7 +75,14 @@ try errand ca; try errand webhooks re; try errand wait --ti; try errand run perf
     env: { ...env, PATH: `${bin}:${process.env.PATH}` },
   });
   expect(stdout.split('\n')).toEqual([
-    ...['cancel', 'resume redeliver replay replays', '--timeout', 'performance_simulation', 'admin_key', ''],
+    ...[
+      'cancel',
+      'resume redeliver replay replays',
+      '--timeout',
+      'performance_simulation',
+      'admin_url admin_key',
+      '',
+    ],
   ]);
   for (const shell of ['zsh', 'fish'])
     expect((await errand('completion', shell)).stdout).toContain('errand complete');
