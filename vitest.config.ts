@@ -37,7 +37,7 @@ export default defineConfig({
           globalSetup: GLOBAL_SETUP,
           expect: PATIENT,
           // Each file brings servers of its own beside its worker, and waits for half of its time.
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 30_000,
           hookTimeout: 180_000,
         },

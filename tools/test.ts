@@ -17,8 +17,8 @@ import {
 /**
  * Runs test projects of the vitest configuration: `node tools/test.ts unit integration e2e`; or `containers`, the
  * integration tests of what speaks to the servers, with servers from containers; or `validated`, the end-to-end tests
- * that leave the gateway alive, with callers behind an independent validator, or `unvalidated`, the others; or `dates`,
- * the unit project on days and in time zones of its own choice, by Debian's faketime. The last line is
+ * that leave the gateway alive, with callers behind an independent validator, `waiting`, those that mostly wait for the
+ * clock, beside which something else may run, or `unvalidated`, the others; or `dates`, the unit project on days and in time zones of its own choice, by Debian's faketime. The last line is
  * `N passed, N failed`.
  *
  * | exit code | meaning |
@@ -45,13 +45,17 @@ async function main(words: string[]): Promise<number> {
   if (words.length === 1 && words[0] === 'validated') {
     return runProjects(['e2e'], VALIDATED_ENV, await e2eFiles(isValidated));
   }
+  if (words.length === 1 && words[0] === 'waiting') {
+    return runProjects(['e2e'], {}, await e2eFiles((file) => WAITING.test(file)));
+  }
   if (words.length === 1 && words[0] === 'unvalidated') {
-    return runProjects(['e2e'], {}, await e2eFiles((file) => !isValidated(file) || file === FULL_LOAD));
+    const isOther = (file: string) => !isValidated(file) && !WAITING.test(file);
+    return runProjects(['e2e'], {}, await e2eFiles((file) => isOther(file) || file === FULL_LOAD));
   }
   const projects = words.filter(isTestProject);
   if (projects.length === 0 || projects.length < words.length) {
     console.error(
-      'usage: node tools/test.ts (unit | integration | e2e | contract | adopt | chart)... | containers | dates | validated | unvalidated',
+      'usage: node tools/test.ts (unit | integration | e2e | contract | adopt | chart)... | containers | dates | validated | waiting | unvalidated',
     );
     return 2;
   }
@@ -70,6 +74,7 @@ const CONTAINERS_ENV = {
 // The validator handles 75 calls a second.
 const VALIDATED_ENV = { ERRAND_E2E_VALIDATED: 'true', ERRAND_ROUND_RUNS: '200' };
 const VALIDATED = /^(round|feed|payloads|webhooks-pause|client|errand-command.*)\.e2e\.test\.ts$/;
+const WAITING = /^scale-to-zero\.e2e\.test\.ts$/;
 const E2E = join(import.meta.dirname, '..', 'tests', 'e2e');
 
 /** The eve of a leap day, and an hour that the clocks skip. */
