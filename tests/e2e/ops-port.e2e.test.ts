@@ -80,7 +80,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.goto(url);
     await page.getByRole('link', { name: 'operated' }).click();
     await page.getByRole('link', { name: 'Jobs', exact: true }).click();
-    await page.getByText('succeeded').first().waitFor();
+    await page.locator('tbody').getByText('succeeded').first().waitFor();
     await page.getByRole('link', { name: 'Executors' }).click();
     await page.getByText('echo').first().waitFor();
     expect(await faults()).toEqual([]);
