@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { type Database, type DatabaseOptions, type Db, int8AsNumber } from './connect.ts';
@@ -11,6 +11,8 @@ import { type Database, type DatabaseOptions, type Db, int8AsNumber } from './co
 export interface DbSession extends AsyncDisposable {
   /** Its statements and transactions, one at a time. */
   readonly db: Db;
+  /** Whether this session holds the lock of a kind of work from now on, until it is closed. No other one does then. */
+  lock(work: string, of: string): Promise<boolean>;
   /**
    * Appends lines in the text format of COPY to a table, in the open transaction. The lines are sent as they are: see
    * `copyLine`.
@@ -37,6 +39,11 @@ export async function openSession(
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,
+    async lock(work, of) {
+      const { rows } = await sql<{ got: boolean }>`
+        select pg_try_advisory_lock(hashtext(${`errand_${work}`}), hashtext(${of})) as got`.execute(db);
+      return rows[0]?.got ?? false;
+    },
     async copyInto(table, columns, lines) {
       const name = pg.escapeIdentifier(table);
       const stream = client.query(copyFrom(`copy ${name} (${columns.join()}) from stdin`));

@@ -466,7 +466,7 @@ test('a wait that is long over is told', async () => {
 test('one runs at a time, can be canceled, and is taken over from a process that is gone', async () => {
   await using other = await openSession({ url: database.url, name: 'test' });
   // As a process does that works on one.
-  await sql`select pg_advisory_lock(hashtext('errand_verify'), 0)`.execute(other.db);
+  await sql`select pg_advisory_lock(hashtext('errand_verify'), hashtext('all'))`.execute(other.db);
   const all = { since: null, tenant_id: null };
   const first = await begun(all);
   expect(first).toMatchObject({ state: 'running', step: null, percent: null, report: null, ended_at: null });

@@ -1,6 +1,6 @@
 import type { TenantDeletion } from '@errand/contracts';
 import type { Db, TenantDeletionTable } from '@errand/postgres';
-import { type Selectable, sql } from 'kysely';
+import type { Selectable } from 'kysely';
 
 /* Which tenants are to be deleted, and how far that has come: a row for each, until it is done. */
 
@@ -62,11 +62,4 @@ export function deletionOf(row: DeletionRow): TenantDeletion {
     removed: Number(row.removed),
     error: row.error,
   };
-}
-
-/** Whether this session is the one that works on deletions, until it is closed. */
-export async function lockDeletions(db: Db): Promise<boolean> {
-  const { rows } = await sql<{ got: boolean }>`
-    select pg_try_advisory_lock(hashtext('errand_deletion'), hashtext('tenant')) as got`.execute(db);
-  return rows[0]?.got ?? false;
 }

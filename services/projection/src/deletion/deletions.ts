@@ -7,7 +7,6 @@ import {
   type DeletionRow,
   deletionOf,
   listDeletions,
-  lockDeletions,
   readDeletion,
   recordDeletion,
 } from './deletion-rows.ts';
@@ -58,7 +57,7 @@ async function workOnAll(deps: DeletionsDeps): Promise<void> {
   try {
     if ((await listDeletions(db)).length === 0) return;
     await using session = await openSession({ url: databaseUrl, name: 'errand-deletion' });
-    if (!(await lockDeletions(session.db))) return;
+    if (!(await session.lock('deletion', 'tenant'))) return;
     for (const row of await listDeletions(db)) {
       if (signal.aborted) return;
       await workOn(row, deps);

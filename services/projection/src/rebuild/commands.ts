@@ -1,8 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { ProjectionHandlers } from '@errand/bus';
-import { type Db, type DbSession, openSession } from '@errand/postgres';
+import type { Db, DbSession } from '@errand/postgres';
 import type { Logger } from '@errand/runtime';
-import { sql } from 'kysely';
+import { createSoleWorker } from '../sole-worker.ts';
 import { dropNewTable, newTableExists } from './new-table.ts';
 import {
   beginRebuild,
@@ -31,18 +31,19 @@ interface RebuildsDeps extends Pick<RebuildDeps, 'bus' | 'now' | 'signal' | 'pag
 }
 
 /**
- * Any process of the service answers the commands. The one whose session holds the lock works on the rebuild; Postgres
- * frees the lock with the session, so another process takes over from one that dies.
+ * Any process of the service answers the commands, and one of them works on the rebuild.
  */
 export function createRebuilds(deps: RebuildsDeps): Rebuilds {
   const { db, now, log } = deps;
-  let looking: Promise<void> | undefined;
-  const look = () => {
-    looking ??= lookOnce(deps).finally(() => {
-      looking = undefined;
-    });
-    return looking;
-  };
+  const look = createSoleWorker({
+    databaseUrl: deps.databaseUrl,
+    name: 'rebuild',
+    of: 'job_summary',
+    isWorkToDo: () => isWorkToDo(db),
+    work: (session) => workOn(session, deps),
+    signal: deps.signal,
+    onInterrupted: (err) => log.warn({ err }, 'rebuild_interrupted'),
+  });
   return {
     look,
     handlers: {
@@ -66,19 +67,6 @@ export function createRebuilds(deps: RebuildsDeps): Rebuilds {
       },
     },
   };
-}
-
-async function lookOnce(deps: RebuildsDeps): Promise<void> {
-  const { db, log, signal } = deps;
-  try {
-    while (!signal.aborted && (await isWorkToDo(db))) {
-      await using session = await openSession({ url: deps.databaseUrl, name: 'errand-rebuild' });
-      if (!(await lock(session.db))) return;
-      await workOn(session, deps);
-    }
-  } catch (err) {
-    if (!signal.aborted) log.warn({ err }, 'rebuild_interrupted');
-  }
 }
 
 async function isWorkToDo(db: Db): Promise<boolean> {
@@ -105,10 +93,4 @@ async function workOn(session: DbSession, deps: RebuildsDeps): Promise<void> {
     if (!deps.signal.aborted) await recordProgress(db, row.rebuild_id, { error: reason }).catch(() => {});
     throw error;
   }
-}
-
-async function lock(db: Db): Promise<boolean> {
-  const { rows } = await sql<{ got: boolean }>`
-    select pg_try_advisory_lock(hashtext('errand_rebuild'), hashtext('job_summary')) as got`.execute(db);
-  return rows[0]?.got ?? false;
 }

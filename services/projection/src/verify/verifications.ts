@@ -1,9 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { ProjectionHandlers } from '@errand/bus';
 import type { Verification } from '@errand/contracts';
-import { type Db, openSession } from '@errand/postgres';
 import { type Logger, repeat } from '@errand/runtime';
-import { sql } from 'kysely';
+import { createSoleWorker } from '../sole-worker.ts';
 import {
   beginVerification,
   endVerification,
@@ -36,18 +35,23 @@ interface VerificationsDeps extends VerifyDeps {
 const TOLD_EVERY_MS = 500;
 
 /**
- * Any process of the service answers the commands. The one whose session holds the lock works on the comparison; Postgres
- * frees the lock with the session, and another process begins it again when one dies.
+ * Any process of the service answers the commands, and one of them works on the comparison. When that one dies, another one
+ * begins it again.
  */
 export function createVerifications(deps: VerificationsDeps): Verifications {
-  const { db, now } = deps;
-  let looking: Promise<void> | undefined;
-  const look = () => {
-    looking ??= lookOnce(deps).finally(() => {
-      looking = undefined;
-    });
-    return looking;
-  };
+  const { db, now, log } = deps;
+  const look = createSoleWorker({
+    databaseUrl: deps.databaseUrl,
+    name: 'verify',
+    of: 'all',
+    isWorkToDo: async () => (await readRunning(db)) !== undefined,
+    async work(session) {
+      const row = await readRunning(session.db);
+      if (row) await workOn(row, deps);
+    },
+    signal: deps.signal,
+    onInterrupted: (err) => log.warn({ err }, 'verify_interrupted'),
+  });
   const known = (row: VerificationRow) => ({ kind: 'known', verification: verificationOf(row) }) as const;
   return {
     look,
@@ -77,20 +81,6 @@ export function createVerifications(deps: VerificationsDeps): Verifications {
       },
     },
   };
-}
-
-async function lookOnce(deps: VerificationsDeps): Promise<void> {
-  const { db, log, signal } = deps;
-  try {
-    while (!signal.aborted && (await readRunning(db))) {
-      await using session = await openSession({ url: deps.databaseUrl, name: 'errand-verify' });
-      if (!(await lock(session.db))) return;
-      const row = await readRunning(session.db);
-      if (row) await workOn(row, deps);
-    }
-  } catch (err) {
-    if (!signal.aborted) log.warn({ err }, 'verify_interrupted');
-  }
 }
 
 /** @throws what Postgres throws, and the reason of the stop: the row is left as under way. */
@@ -127,10 +117,4 @@ async function workOn(row: VerificationRow, deps: VerificationsDeps): Promise<vo
 
 function reasonOf(error: unknown): NonNullable<Verification['error']> {
   return error instanceof Error ? error.message : String(error);
-}
-
-async function lock(db: Db): Promise<boolean> {
-  const { rows } = await sql<{ got: boolean }>`
-    select pg_try_advisory_lock(hashtext('errand_verify'), 0) as got`.execute(db);
-  return rows[0]?.got ?? false;
 }
