@@ -66,8 +66,6 @@ export const startBulkAction = defineRoute({
       if (request.dry_run) return answer(c, { status: 200, body: { matched: (await count()).matched } });
       const { value, replayed } = await startOnce(c, bulk, { caller, text }, async (bulkId) => {
         const counted = await count();
-        // Nothing is awaited between this and the creation: others may be asking at the same time.
-        assertRoom(bulk, caller.tenantId);
         return newAction({ ...counted, action: request.action, bulk_id: bulkId }, caller, bulk.now());
       });
       const headers = {
@@ -81,14 +79,17 @@ export const startBulkAction = defineRoute({
 /** With an Idempotency-Key, the same request begins one bulk action, however often it is sent. */
 async function startOnce(
   c: Ctx,
-  { store, idempotency }: BulkGroup['bulk'],
+  bulk: BulkGroup['bulk'],
   { caller, text }: { caller: Caller; text: string },
   make: (bulkId: string) => Promise<BulkAction>,
 ): Promise<{ value: BulkAction; replayed: boolean }> {
+  const { store, idempotency } = bulk;
   const { headers, url } = c.req.raw;
   const { tenantId, only } = caller;
   const start = async (bulkId: string) => {
     const action = await make(bulkId);
+    // Nothing is awaited between this and the creation: others may be asking at the same time.
+    assertRoom(bulk, tenantId);
     return (await store.create(action)) ? action : undefined;
   };
   const key = readIdempotencyKey(headers.get('idempotency-key'));

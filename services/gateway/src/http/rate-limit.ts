@@ -1,3 +1,6 @@
+/** Milliseconds over a rate that are none: sums of times of day and of parts of a second are not exact. */
+export const ROUNDING_MS = 0.001;
+
 /** What is left of a rate, and when there is more, as draft-ietf-httpapi-ratelimit-headers has it. */
 export function rateLimit(
   name: string,

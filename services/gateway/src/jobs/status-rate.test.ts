@@ -34,6 +34,15 @@ test('status requests beyond the rate are refused, until there is time for anoth
   expect([ask('b'), ask('b')]).toEqual([expect.anything(), '2']);
 });
 
+test('at any time of day, as many may come at once as the rate says', () => {
+  const { clock, ask } = setUp({ slow: 0.01, three: 3 });
+  const answers = Array.from({ length: 500 }, () => {
+    clock.ms += 200_000.1 + Math.SQRT1_2;
+    return [ask('slow'), ask('three'), ask('three'), ask('three')];
+  });
+  expect(answers.flat().filter((answer) => typeof answer === 'string')).toEqual([]);
+});
+
 test('who has no such limit is not counted', () => {
   const { ask } = setUp({});
   expect(Array.from({ length: 100 }, () => ask('a'))).toEqual(Array(100).fill('free'));

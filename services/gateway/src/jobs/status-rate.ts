@@ -1,6 +1,6 @@
 import type { Tenant } from '@errand/contracts';
 import { Refusal } from '../http/problem.ts';
-import { rateLimit } from '../http/rate-limit.ts';
+import { ROUNDING_MS, rateLimit } from '../http/rate-limit.ts';
 import type { Ctx } from '../http/request-log.ts';
 
 /** Refuses status requests of a tenant beyond its rate, as far as they come to this gateway. @throws Refusal too_many_status_requests */
@@ -24,7 +24,7 @@ export function createStatusRate(
     const next = Math.max(dueMs.get(tenantId) ?? 0, now) + 1_000 / rate;
     const overMs = next - now - (burst * 1_000) / rate;
     c.env.rateLimit = rateLimit('status', { rate, burst, overMs });
-    if (overMs <= 0) {
+    if (overMs < ROUNDING_MS) {
       dueMs.set(tenantId, next);
       return;
     }

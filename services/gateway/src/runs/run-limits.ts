@@ -1,7 +1,7 @@
 import { type Bus, LogUnavailable, type WatchedBucket } from '@errand/bus';
 import type { Tenant } from '@errand/contracts';
 import { Refusal } from '../http/problem.ts';
-import { rateLimit } from '../http/rate-limit.ts';
+import { ROUNDING_MS, rateLimit } from '../http/rate-limit.ts';
 import type { BodyLimits } from '../http/read-body.ts';
 import type { Exchange } from '../http/request-log.ts';
 
@@ -105,7 +105,7 @@ export function createRunLimits({
       const backlogMs = Math.max(0, usage.backlogMs - sinceMs) + ((unknown + jobs) * 1_000) / rate;
       const overMs = backlogMs - (burst * 1_000) / rate;
       c.env.rateLimit = rateLimit('runs', { rate, burst, overMs });
-      if (overMs > 0) {
+      if (overMs >= ROUNDING_MS) {
         const headers = { ...c.env.rateLimit, 'retry-after': String(Math.ceil(overMs / 1_000)) };
         const detail =
           jobs > burst
