@@ -9,7 +9,7 @@ import {
   waitUntil,
 } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { MOST_RELEASED } from '../src/turns/turn-queues.ts';
+import { MOST_RELEASED } from '../src/turns/room.ts';
 import { inMs, openTestJobs, retrying, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
 import { openTestTenant, type TestTenant } from './test-tenant.ts';
 

@@ -23,6 +23,8 @@ const FIRST_ROOM = 10;
 /** The scheduler is asked once there is less than this. */
 const ASK_BELOW = 6;
 const ASK_EVERY_MS = 5;
+/** More than the first room is what a tenant has that shares with nobody: soon it may. */
+const ASK_ANEW_MS = 100;
 /** Without a scheduler, a tenant has its first room again after so long. */
 const ANEW_AFTER_MS = 10_000;
 /** Tenants and actions that are known at most; the one that was used longest ago is forgotten. */
@@ -95,7 +97,8 @@ export function createDirectRoom(bus: {
       room.left -= direct;
       room.inFlight += direct;
       room.since += direct;
-      if (room.left < ASK_BELOW) void ask(room, tenantId, action);
+      const isOld = room.left > FIRST_ROOM && performance.now() - room.askedMs > ASK_ANEW_MS;
+      if (room.left < ASK_BELOW || isOld) void ask(room, tenantId, action);
       return {
         direct,
         settle(version) {

@@ -7,13 +7,8 @@ import {
   type RecordedEvent,
 } from '@errand/contracts';
 import { createHeap } from '../heap.ts';
-import {
-  createTurnQueues,
-  MOST_RELEASED,
-  NO_TURN_LIMITS,
-  type TurnLimits,
-  type TurnQueues,
-} from '../turns/turn-queues.ts';
+import { MOST_RELEASED } from '../turns/room.ts';
+import { createTurnQueues, NO_TURN_LIMITS, type TurnLimits, type TurnQueues } from '../turns/turn-queues.ts';
 import { createDemandCounter } from './action-demand.ts';
 
 /** Where a job that has not ended stands. */

@@ -3,7 +3,8 @@ import { REQUEST, record } from '@errand/domain/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createOpenJobs, type OpenJob, type OpenJobs } from '../jobs/open-jobs.ts';
-import { DIRECT_JOBS, MOST_RELEASED, NO_TURN_LIMITS, type TurnLimits } from './turn-queues.ts';
+import { DIRECT_JOBS, MOST_RELEASED } from './room.ts';
+import { NO_TURN_LIMITS, type TurnLimits } from './turn-queues.ts';
 
 /* Jobs of one pool, as a log in memory tells of them: requested, released, begun and ended. */
 
@@ -16,6 +17,8 @@ interface World {
   follow(jobId: string, fact: JobFact): void;
   /** Runs released jobs on `slots` slots until a time; `tookMs` is how long each takes. */
   runUntil(untilMs: number, slots: number, tookMs: (tenantId: string) => number): void;
+  /** Nothing happens until a time. */
+  rest(untilMs: number): void;
   /** Slot milliseconds by tenant. */
   readonly used: Map<string, number>;
   readonly ended: string[];
@@ -66,6 +69,9 @@ function createWorld(limitsOf: (tenantId: string) => Partial<TurnLimits> = () =>
       return jobId;
     },
     follow: take,
+    rest(untilMs) {
+      nowMs = untilMs;
+    },
     runUntil(untilMs, slots, tookMs) {
       while (nowMs <= untilMs) {
         for (const { ref } of open.release(1_000)) {
@@ -256,6 +262,7 @@ test('a held job that is to be canceled outside does not wait for its turn', () 
 test('a tenant whose jobs have been quick has more room, and one whose jobs are slow has not', () => {
   const world = createWorld();
   const room = () => world.open.turns.roomOf('a', 'add');
+  world.request('b');
   times(50, () => world.request('a'));
   world.runUntil(1_000, SLOTS, () => 4);
   world.request('a');
@@ -264,6 +271,24 @@ test('a tenant whose jobs have been quick has more room, and one whose jobs are 
   world.runUntil(100_000, SLOTS, () => 2_000);
   world.request('a');
   expect(room()).toBe(DIRECT_JOBS - 1);
+});
+
+test('with nobody to wait behind them, more quick jobs need no turn, until another tenant comes', () => {
+  const world = createWorld();
+  const room = () => world.open.turns.roomOf('a', 'add');
+  times(50, () => world.request('a'));
+  world.runUntil(1_000, SLOTS, () => 2);
+  world.request('a');
+  expect(room()).toBe(4_000 - 1);
+  world.request('b');
+  expect(room()).toBe(100 - 1);
+  world.runUntil(1_000, SLOTS, () => 2);
+  world.rest(10 * 60_000);
+  world.request('a');
+  expect(room()).toBe(100 - 1);
+  world.rest(10 * 60_000 + 1_000);
+  world.request('a');
+  expect(room()).toBe(4_000 - 2);
 });
 
 test('a release that was refused is taken back, and comes first again', () => {

@@ -1,8 +1,9 @@
 import type { ConcurrencyKey, QueuePlace } from '@errand/contracts';
-import { createHeap, type Heap } from '../heap.ts';
 import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
 import { createCounts } from './counts.ts';
-import { addTo, dropFirst, type Row } from './row.ts';
+import { addFlow, createPool, type Flow, type Lane, noteUse, type Pool } from './pool.ts';
+import { DIRECT_JOBS, directRoom, releaseRoom } from './room.ts';
+import { addTo, dropFirst } from './row.ts';
 
 /*
  * Whose turn it is. All jobs of a contract share its executors: they are a pool. In a pool each tenant has a flow, in a flow
@@ -54,85 +55,15 @@ export interface TurnQueues {
   readonly held: number;
 }
 
-/** So many runnable jobs of a tenant and an action need no turn; */
-export const DIRECT_JOBS = 10;
-/**
- * of one whose jobs have been quick, as many as the executors do in so short a time, and at most so many. As many may be
- * released and not have begun, since a release takes about as long.
- */
-const QUICK_MS = 50;
-const MOST_QUICK_JOBS = 100;
-const FORGET_FROM = 10_000;
-/** How many jobs of a tenant say whether they are quick. */
-const KNOWN_FROM = 20;
-/** Jobs of a pool that were released and have not begun: enough that no executor waits for a release. */
-export const MOST_RELEASED = 16;
-/** Of jobs that take longer than this, a share of those that run: whoever comes to the executors directly waits behind them. */
-const LONG_MS = 30_000;
-const SHARE_OF_LONG = 1 / 4;
-/** How long a job is taken to run before one of its pool has. */
-const FIRST_GUESS_MS = 1_000;
 /** Jobs before another one are counted so far. */
 const MAX_COUNTED = 10_000;
 /** How much the newest job counts for the estimate of the next one. */
 const NEWEST_SHARE = 0.2;
 
-interface Pool {
-  readonly action: string;
-  readonly ready: Heap<Claim>;
-  readonly flows: Map<string, Flow>;
-  /** Where the newest job began, in virtual milliseconds. */
-  time: number;
-  released: number;
-  running: number;
-  meanMs: number;
-  /** With so many flows, those without jobs are forgotten. */
-  forgetFrom: number;
-}
-
-interface Flow {
-  readonly pool: Pool;
-  readonly tenantId: string;
-  readonly action: string;
-  readonly lanes: Map<string, Lane>;
-  readonly ready: Heap<Lane>;
-  /** Where its next job begins, in virtual milliseconds. */
-  place: number;
-  /** Of its newest place in the pool's row; older ones no longer count. Undefined: it has none. */
-  claim: Claim | undefined;
-  jobs: number;
-  /** Of those, the ones that wait for their turn. */
-  held: number;
-  /** How many attempts have ended, and how long they took. */
-  ran: number;
-  meanMs: number;
-}
-
-interface Claim {
-  readonly flow: Flow;
-  readonly place: number;
-}
-
-interface Lane {
-  readonly flow: Flow;
-  readonly priority: number;
-  readonly keys: readonly ConcurrencyKey[];
-  readonly row: Row;
-  isReady: boolean;
-}
-
 /** The slot of a job that is released or running. */
 interface Slot {
   readonly chargedMs: number;
   readonly beganMs: number | undefined;
-}
-
-/** How many jobs of a pool may be released and not have begun, `least` where few run. */
-function roomOf({ running, meanMs }: Pool, least: number): number {
-  if (meanMs >= LONG_MS) return Math.max(least / 4, running * SHARE_OF_LONG);
-  // So many run that so many begin, by Little's law.
-  const begin = Math.min(MOST_QUICK_JOBS, (running * QUICK_MS) / Math.max(1, meanMs));
-  return Math.max(least, running, begin);
 }
 
 /** Standings that count for limits. */
@@ -168,56 +99,10 @@ export function createTurnQueues(deps: {
     const key = `${action}.${contractId}`;
     let pool = pools.get(key);
     if (!pool) {
-      const inOrder = createHeap<Claim>((a, b) => a.place < b.place);
-      pool = {
-        action,
-        ready: inOrder,
-        flows: new Map(),
-        time: 0,
-        released: 0,
-        running: 0,
-        meanMs: FIRST_GUESS_MS,
-        forgetFrom: FORGET_FROM,
-      };
+      pool = createPool(action);
       pools.set(key, pool);
     }
-    let flow = pool.flows.get(tenantId);
-    if (!flow) {
-      if (pool.flows.size >= pool.forgetFrom) forgetIdle(pool);
-      const inOrder = createHeap<Lane>(
-        (a, b) => a.priority > b.priority || (a.priority === b.priority && versionAt(a) < versionAt(b)),
-      );
-      flow = {
-        pool,
-        tenantId,
-        action,
-        lanes: new Map(),
-        ready: inOrder,
-        place: pool.time,
-        claim: undefined,
-        jobs: 0,
-        held: 0,
-        ran: 0,
-        meanMs: pool.meanMs,
-      };
-      pool.flows.set(tenantId, flow);
-    }
-    return flow;
-  }
-
-  /** A flow that is not ahead of its pool is the same as a new one, but for what is known of its jobs. */
-  function forgetIdle(pool: Pool): void {
-    for (const [tenantId, { jobs, place }] of pool.flows) {
-      if (jobs === 0 && place <= pool.time) pool.flows.delete(tenantId);
-    }
-    pool.forgetFrom = Math.max(FORGET_FROM, 2 * pool.flows.size);
-  }
-
-  /** How many of a tenant's jobs the executors do in a moment, by those that there were. */
-  function quickJobs(flow: Flow | undefined): number {
-    if (!flow || flow.ran < KNOWN_FROM) return 0;
-    const jobs = (slotsOf(flow.action) * QUICK_MS) / Math.max(1, flow.meanMs);
-    return Math.min(MOST_QUICK_JOBS, Math.floor(jobs));
+    return pool.flows.get(tenantId) ?? addFlow(pool, tenantId);
   }
 
   /** The first job of a lane that still waits in it. */
@@ -347,6 +232,7 @@ export function createTurnQueues(deps: {
     const { standing } = job;
     const flow = flowOf(job);
     if (standing === 'waiting') return;
+    noteUse(flow, atMs);
     if (flow.jobs++ === 0) flow.place = Math.max(flow.place, flow.pool.time);
     if (isTaken(standing)) for (const limit of limitsAbout(job, flow)) taken.add(limit, 1);
     const ofAction = actionLimit(flow.tenantId, flow.action);
@@ -427,7 +313,7 @@ export function createTurnQueues(deps: {
     next(limit, release) {
       const jobs: OpenJob[] = [];
       for (const pool of ready) {
-        while (jobs.length < limit && pool.released < roomOf(pool, mostReleased)) {
+        while (jobs.length < limit && pool.released < releaseRoom(pool, mostReleased)) {
           const job = nextOf(pool);
           if (!job) break;
           jobs.push(job);
@@ -474,12 +360,12 @@ export function createTurnQueues(deps: {
     roomOf(tenantId, action) {
       const { paused, maxRunning, maxRunningPerAction } = limitsOf(tenantId);
       if (paused || maxRunning !== undefined || maxRunningPerAction !== undefined) return 0;
-      const ofAction = actionLimit(tenantId, action);
       let most = DIRECT_JOBS;
       for (const pool of pools.values()) {
-        if (pool.action === action) most = Math.max(most, quickJobs(pool.flows.get(tenantId)));
+        const flow = pool.action === action ? pool.flows.get(tenantId) : undefined;
+        if (flow) most = Math.max(most, directRoom(flow, slotsOf(action)));
       }
-      return Math.max(0, most - runnable.of(ofAction));
+      return Math.max(0, most - runnable.of(actionLimit(tenantId, action)));
     },
     placeOf(job) {
       const flow = flowOf(job);
@@ -509,8 +395,4 @@ function limitsAbout({ keys }: OpenJob, flow: Flow): string[] {
 
 function laneKey({ priority, keys }: Pick<Lane, 'priority' | 'keys'>): string {
   return keys.length === 0 ? String(priority) : JSON.stringify([priority, ...keys]);
-}
-
-function versionAt({ row }: Lane): number {
-  return row.jobs[row.front]?.version ?? 0;
 }
