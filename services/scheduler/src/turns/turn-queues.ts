@@ -267,7 +267,10 @@ export function createTurnQueues(deps: {
     if (standing === 'released') {
       flow.pool.released--;
       // A pool that was full has room.
-      if (flow.pool.ready.size > 0) ready.add(flow.pool);
+      if (flow.pool.ready.size > 0) {
+        ready.add(flow.pool);
+        onReady();
+      }
     }
     if (standing === 'running') flow.pool.running--;
     if (standing === 'running' || next !== 'running') settle(job, flow, atMs);
@@ -277,7 +280,6 @@ export function createTurnQueues(deps: {
         if (!isTaken(next)) unblock(limit);
       }
     }
-    onReady();
   }
 
   function laneOf(flow: Flow, { priority, keys }: OpenJob): Lane {
