@@ -52,7 +52,7 @@ function settingsTable(readers: Record<string, Settings>): string {
     readBy.join(', '),
     setting.default === undefined ? 'none' : `\`${setting.default}\``,
     setting.unit ?? '',
-    `${setting.description}${setting.secret ? ` (secret; \`${setting.env}_FILE\` may name a file with it)` : ''}`,
+    `${setting.description}${setting.secret ? ` (secret; \`${setting.env}_FILE\` may name a file with it${'isLive' in setting ? ', read for each connection' : ''})` : ''}`,
   ]);
   return [head, head.map(() => '---'), ...lines].map(markdownRow).join('\n').concat('\n');
 }

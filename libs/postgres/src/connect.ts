@@ -42,7 +42,8 @@ export interface Database {
 export type Db = Kysely<Database>;
 
 export interface DatabaseOptions {
-  url: string;
+  /** What gives it is asked for each connection. */
+  url: string | (() => string);
   /** Shown in pg_stat_activity. */
   name: string;
   poolSize: number;
@@ -66,7 +67,11 @@ export const int8AsNumber: pg.CustomTypesConfig = {
 export function openDatabase(options: DatabaseOptions): Db {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const pool = new pg.Pool({
-    connectionString: options.url,
+    Client: class extends pg.Client {
+      constructor(config?: pg.ClientConfig) {
+        super({ ...config, connectionString: urlOf(options) });
+      }
+    },
     application_name: options.name,
     max: options.poolSize,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
@@ -85,6 +90,10 @@ export function openDatabase(options: DatabaseOptions): Db {
     end: () => pool.end(),
   };
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool: lending }) });
+}
+
+export function urlOf({ url }: Pick<DatabaseOptions, 'url'>): string {
+  return typeof url === 'string' ? url : url();
 }
 
 /**

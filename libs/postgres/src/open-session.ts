@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { type Database, type DatabaseOptions, type Db, int8AsNumber } from './connect.ts';
+import { type Database, type DatabaseOptions, type Db, int8AsNumber, urlOf } from './connect.ts';
 
 /**
  * One connection, for what belongs to a session: advisory locks, temporary tables, COPY. A broken one is not replaced:
@@ -25,7 +25,7 @@ export async function openSession(
   options: Pick<DatabaseOptions, 'url' | 'name' | 'connectTimeoutMs'>,
 ): Promise<DbSession> {
   const client = new pg.Client({
-    connectionString: options.url,
+    connectionString: urlOf(options),
     application_name: options.name,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
     keepAlive: true,

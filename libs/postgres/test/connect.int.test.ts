@@ -39,3 +39,18 @@ test('a session continues after a failed statement', async () => {
   });
   expect(await session()).toBe(before);
 });
+
+test('a new connection is made with the URL of that moment', async () => {
+  await using other = await createTestDatabase();
+  let url = database.url;
+  const live = openDatabase({ url: () => url, name: 'test', poolSize: 1 });
+  const connectedTo = async () =>
+    (await sql<{ name: string }>`select current_database() as name`.execute(live)).rows[0]?.name;
+  const nameIn = (each: TestDatabase) => new URL(each.url).pathname.slice(1);
+  expect(await connectedTo()).toBe(nameIn(database));
+  ({ url } = other);
+  expect(await connectedTo()).toBe(nameIn(database));
+  await sql`select pg_terminate_backend(pg_backend_pid())`.execute(live).catch(() => {});
+  expect(await connectedTo()).toBe(nameIn(other));
+  await live.destroy();
+});

@@ -10,7 +10,7 @@ beforeAll(async () => {
   gateway = await startTestGateway({
     appendTimeoutMs: 200,
     bodyTimeoutMs: 400,
-    databaseUrl: 'postgres://errand@127.0.0.1:1/errand',
+    databaseUrl: () => 'postgres://errand@127.0.0.1:1/errand',
   });
 });
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
   gateway = await startTestGateway(async ({ natsUrl, databaseUrl }) => {
     nats = await startSlowProxy(natsUrl);
     postgres = await startSlowProxy(databaseUrl);
-    return { natsUrl: nats.url, databaseUrl: postgres.url, appendTimeoutMs: APPEND_TIMEOUT_MS };
+    return { natsUrl: nats.url, databaseUrl: () => postgres.url, appendTimeoutMs: APPEND_TIMEOUT_MS };
   });
 });
 afterAll(async () => {

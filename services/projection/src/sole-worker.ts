@@ -6,7 +6,7 @@ import { type DbSession, openSession } from '@errand/postgres';
  * shares a look that is under way. It never throws.
  */
 export function createSoleWorker(deps: {
-  databaseUrl: string;
+  databaseUrl: () => string;
   /** Of the session, and with `of` of the lock. */
   name: string;
   of: string;

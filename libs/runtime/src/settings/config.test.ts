@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ConfigError, parseConfig } from './config.ts';
-import { flag, integer, secret, secrets, text } from './setting-kinds.ts';
+import { flag, integer, liveSecret, secret, secrets, text } from './setting-kinds.ts';
 import { SEALING_KEY_SETTINGS } from './shared-settings.ts';
 
 const settings = {
@@ -65,6 +65,22 @@ test('a secret may be in a file, but not in two places, and no other setting may
   expect(() => parseConfig(settings, { KEY, KEY_FILE: file })).toThrow('KEY and KEY_FILE are both set');
   expect(() => parseConfig(settings, { KEY_FILE: join(dir, 'none') })).toThrow(/KEY_FILE: ENOENT/);
   await rm(dir, { recursive: true });
+});
+
+test('a live secret is read again from its file, and stays where that says nothing that is right', async () => {
+  const live = { key: liveSecret({ env: 'KEY', description: 'The key' }) };
+  expect(parseConfig(live, { KEY }).key()).toBe(KEY);
+  const dir = await mkdtemp(join(tmpdir(), 'errand-secret-'));
+  const file = join(dir, 'key');
+  await writeFile(file, KEY);
+  const { key } = parseConfig(live, { KEY_FILE: file });
+  expect(key()).toBe(KEY);
+  await writeFile(file, 'another of sixteen\n');
+  expect(key()).toBe('another of sixteen');
+  await writeFile(file, 'short');
+  expect(key()).toBe('another of sixteen');
+  await rm(dir, { recursive: true });
+  expect(key()).toBe('another of sixteen');
 });
 
 test('several secrets are separated by commas, and each has to be one', () => {

@@ -16,9 +16,16 @@ export interface Setting<T> {
   readonly secret?: true;
 }
 
+/** Its value is asked for each time that it is needed, since its file may have changed. */
+export interface LiveSetting<T> extends Setting<T> {
+  readonly isLive: true;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: each setting has its own value type, inferred below.
-export type Settings = Record<string, Setting<any>>;
-export type ConfigOf<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+export type Settings = Record<string, Setting<any> | LiveSetting<any>>;
+export type ConfigOf<S extends Settings> = {
+  [K in keyof S]: S[K] extends LiveSetting<infer T> ? () => T : S[K] extends Setting<infer T> ? T : never;
+};
 
 /** Thrown with one line for each variable that is wrong or missing. */
 export class ConfigError extends Error {
@@ -48,11 +55,22 @@ export function parseConfig<S extends Settings>(
       continue;
     }
     const parsed = setting.schema.safeParse(text);
-    if (parsed.success) config[key] = parsed.data;
+    if (parsed.success) config[key] = 'isLive' in setting ? live(setting, env, parsed.data) : parsed.data;
     else wrong.push(`${setting.env}: ${parsed.error.issues[0]?.message} (${setting.description})`);
   }
   if (wrong.length > 0) throw new ConfigError(`the configuration is wrong:\n  ${wrong.join('\n  ')}`);
   return config as ConfigOf<S>;
+}
+
+/** Where its file cannot be read, or says nothing that is right, the value stays as it was. */
+function live<T>(setting: Setting<T>, env: Record<string, string | undefined>, first: T): () => T {
+  let value = first;
+  return () => {
+    const { text } = env[`${setting.env}_FILE`] ? textOf(setting, env) : {};
+    const parsed = setting.schema.safeParse(text);
+    if (parsed.success) value = parsed.data;
+    return value;
+  };
 }
 
 /** Of a secret the text may be in a file, which `<variable>_FILE` names. Compose files and shells leave variables empty to mean unset. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isCidr } from '../http/address-rules.ts';
-import type { Setting } from './config.ts';
+import type { LiveSetting, Setting } from './config.ts';
 
 type About = { env: string; description: string };
 
@@ -14,6 +14,11 @@ const LONG_ENOUGH = z.string().min(16, 'must have at least 16 characters');
 /** Text that no log or listing may show. */
 export function secret(about: About & { schema?: z.ZodType<string>; default?: string }): Setting<string> {
   return { schema: LONG_ENOUGH, ...about, secret: true };
+}
+
+/** The same, which may be exchanged in its file while the process runs. */
+export function liveSecret(about: Parameters<typeof secret>[0]): LiveSetting<string> {
+  return { ...secret(about), isLive: true };
 }
 
 /** Secrets separated by commas; `none`, the default, for none. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cidrs, file, flag, integer, secret, secrets, text } from './setting-kinds.ts';
+import { cidrs, file, flag, integer, liveSecret, secret, secrets, text } from './setting-kinds.ts';
 
 /** What every service that talks to the log needs. */
 export const BUS_SETTINGS = {
@@ -112,7 +112,7 @@ export const PAYLOAD_SETTINGS = {
 };
 
 export const POSTGRES_SETTINGS = {
-  databaseUrl: secret({
+  databaseUrl: liveSecret({
     schema: z.string().min(1),
     env: 'DATABASE_URL',
     description: 'Postgres connection URL',

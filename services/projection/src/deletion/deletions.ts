@@ -19,7 +19,7 @@ export interface Deletions {
 }
 
 interface DeletionsDeps extends DeleteTenantDeps {
-  readonly databaseUrl: string;
+  readonly databaseUrl: () => string;
   readonly log: Logger;
 }
 

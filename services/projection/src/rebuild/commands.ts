@@ -24,7 +24,7 @@ export interface Rebuilds {
 
 interface RebuildsDeps extends Pick<RebuildDeps, 'bus' | 'now' | 'signal' | 'pageSize'> {
   readonly db: Db;
-  readonly databaseUrl: string;
+  readonly databaseUrl: () => string;
   readonly log: Logger;
   /** Told when the table has been replaced. */
   readonly onSwapped: () => void;

@@ -27,7 +27,7 @@ export interface Verifications {
 }
 
 interface VerificationsDeps extends VerifyDeps {
-  readonly databaseUrl: string;
+  readonly databaseUrl: () => string;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
