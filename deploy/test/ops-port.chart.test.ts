@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { oidcRoutes, routes } from '../../services/gateway/src/routes.ts';
 import { CHART, exampleFile, hasHelm, helm, type Resource, render } from './helm.ts';
 
 const MOVED = 'settings.ERRAND_ADMIN_ON_OPS_PORT=true';
@@ -103,5 +104,18 @@ describe.skipIf(!hasHelm)('the ops port of a gateway', () => {
     expect(moved).toContain('ERRAND_TENANT=acme\n  export ERRAND_ADMIN_URL=http://127.0.0.1:9090\n');
     expect(kept).toContain('service/errand-gateway 8080:80 &\n');
     expect(kept).not.toContain('ERRAND_ADMIN_URL');
+  });
+
+  test('is not behind the Ingress, which has a path for every public route of the gateway and none for /admin', async () => {
+    const resources = await render('minimal', 'ingress.enabled=true', 'ingress.host="errand.example"');
+    const ingress = resources.find(({ kind }) => kind === 'Ingress');
+    const [rule] = (ingress?.spec?.rules ?? []) as { http: { paths: { path: string }[] } }[];
+    const paths = rule?.http.paths.map(({ path }) => path) ?? [];
+    const isCovered = (route: string) => paths.some((path) => route === path || route.startsWith(`${path}/`));
+    const served = [...routes, ...oidcRoutes].map(({ path }) => path);
+    const missing = served.filter((path) => !isCovered(path));
+    expect(missing.filter((path) => !path.startsWith('/admin'))).toEqual(['/healthz', '/metrics']);
+    expect(paths).toEqual(expect.arrayContaining(['/console', '/docs', '/portal']));
+    expect(['/admin', '/admin/tenants', '/metrics'].filter(isCovered)).toEqual([]);
   });
 });
