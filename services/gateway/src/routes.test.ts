@@ -32,7 +32,7 @@ test('whatever changes keys or endpoints of a tenant, other than by removing the
   const changing = routes.filter(
     ({ key, path, method }) =>
       key === 'tenant' &&
-      (method === 'post' || method === 'patch') &&
+      (method === 'post' || method === 'patch' || method === 'put') &&
       /\/(keys|webhooks)(\/|$)/.test(path) &&
       !/\/(test|replays|deliveries)(\/|$)/.test(path),
   );

@@ -8,7 +8,7 @@ import {
 import { deleteTenant, getDeletion } from './admin/delete-tenant.route.ts';
 import { exportAudit } from './admin/export-audit.route.ts';
 import { getDemand } from './admin/get-demand.route.ts';
-import { createKey, deleteKey, getKeyUsage, listKeys, rotateKey } from './admin/keys.route.ts';
+import { createKey, deleteKey, getKeyUsage, listKeys, putKey, rotateKey } from './admin/keys.route.ts';
 import { listAudit } from './admin/list-audit.route.ts';
 import { listExecutors } from './admin/list-executors.route.ts';
 import { cancelRebuild, getRebuild, startRebuild } from './admin/rebuild.route.ts';
@@ -67,6 +67,7 @@ import {
   listWebhooks,
 } from './webhooks/endpoints/endpoints.route.ts';
 import { pauseWebhook, resumeWebhook } from './webhooks/endpoints/pause-endpoint.route.ts';
+import { putWebhook } from './webhooks/endpoints/put-endpoint.route.ts';
 import { resealSecrets } from './webhooks/endpoints/secrets/reseal.route.ts';
 import { rotateWebhookSecret } from './webhooks/endpoints/secrets/rotate-secret.route.ts';
 import { getJobSigner, rotateJobSignerSecret } from './webhooks/job-signer/job-signer.route.ts';
@@ -95,6 +96,7 @@ export const routes = [
   listWebhooks,
   getWebhook,
   changeWebhook,
+  putWebhook,
   deleteWebhook,
   pauseWebhook,
   resumeWebhook,
@@ -130,6 +132,7 @@ export const routes = [
   rotateOwnKey,
   deleteOwnKey,
   createKey,
+  putKey,
   listKeys,
   rotateKey,
   deleteKey,

@@ -4,12 +4,13 @@ import { Refusal } from '../http/problem.ts';
 import type { HttpGroup } from '../http/read-body.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer, answerEmpty } from '../http/respond.ts';
-import { KeyBody, KeyList, keyIdInPath, NewKey, RotationBody } from '../keys/key-view.ts';
+import { KEY_ID, KeyBody, KeyList, keyIdInPath, NewKey, OwnKey, RotationBody } from '../keys/key-view.ts';
 import type { KeysGroup } from '../keys/keys-group.ts';
 import {
   findKey,
   keysOf,
   makeKey,
+  makeKeyAs,
   readDraft,
   readGrace,
   removeKey,
@@ -41,6 +42,35 @@ export const createKey = defineRoute({
       const tenantId = await readTenantId(c, admin);
       const draft = await readDraft(c, http, tenantId);
       return answer(c, { status: 201, body: await makeKey(draft, keys, actor) });
+    },
+});
+
+/** Makes a key what the body says. The caller has its token, of which only the SHA-256 is sent. */
+export const putKey = defineRoute({
+  method: 'put',
+  path: '/admin/tenants/{tenant_id}/keys/{key_id}',
+  key: 'admin',
+  id: 'putKey',
+  tag: 'Administration',
+  summary: 'Make an API key what the body says',
+  description:
+    'The id is the SHA-256 of the token, in hexadecimal digits, so the token itself is not sent: make it of 32 random bytes or more. The same again changes nothing.',
+  parameters: [parameters.tenantId, keyIdInPath],
+  body: jsonBody(KeyBody, { example: { name: 'billing', scopes: ['runs:write'] } }),
+  answers: { 200: json('It was there.', OwnKey), 201: json('It is made.', OwnKey) },
+  problems: ['unknown_tenant', 'key_of_another_tenant', 'log_unavailable'],
+  handle:
+    ({ admin, http, keys }: AdminGroup & HttpGroup & KeysGroup) =>
+    async (c, { actor }) => {
+      const tenantId = await readTenantId(c, admin);
+      const sent = c.req.param('key_id') ?? '';
+      if (!KEY_ID.test(sent)) {
+        const detail = 'must be a SHA-256 in 64 lower-case hexadecimal digits';
+        throw new Refusal('invalid_input', { errors: [{ parameter: 'key_id', code: 'pattern', detail }] });
+      }
+      const draft = await readDraft(c, http, tenantId);
+      const { keyId, key, isNew } = await makeKeyAs(sent, draft, keys, actor);
+      return answer(c, { status: isNew ? 201 : 200, body: { key_id: keyId, ...key } });
     },
 });
 

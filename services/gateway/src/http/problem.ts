@@ -76,6 +76,11 @@ const PROBLEMS = {
     title: 'Limit reached',
     detail: 'The tenant has reached its endpoint limit.',
   },
+  key_of_another_tenant: {
+    status: 409,
+    title: 'Not possible',
+    detail: "The key is another tenant's: make a token of its own for each.",
+  },
   too_many_keys: {
     status: 409,
     title: 'Limit reached',

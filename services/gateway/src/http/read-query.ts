@@ -113,3 +113,14 @@ export function readCursor(text: string): Read<string> {
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return EventId.safeParse(id).success ? { value: id } : { wrong: 'must be the next_cursor of a response' };
 }
+
+/**
+ * Whether the request is only to be checked.
+ * @throws Refusal invalid_input
+ */
+export function isDryRun(c: Ctx): boolean {
+  const sent = c.req.query('validate_only');
+  if (sent === undefined || sent === 'true' || sent === 'false') return sent === 'true';
+  const detail = 'must be true or false';
+  throw new Refusal('invalid_input', { errors: [{ parameter: 'validate_only', code: 'enum', detail }] });
+}

@@ -8,7 +8,8 @@ import { SentMetadata } from '../runs/job-options.ts';
 export const KEY_ID = /^[0-9a-f]{64}$/;
 export const keyIdInPath = inPath('key_id', "The key's id.", z.string().regex(KEY_ID));
 
-const OwnKey = ApiKey.extend({ key_id: z.string() });
+/** A key without its token. */
+export const OwnKey = ApiKey.extend({ key_id: z.string() });
 /** A key as callers read it, without its token. */
 const ListedKey = named('ApiKey', OwnKey.extend({ last_used_at: Instant.nullable() }));
 export const KeyList = z.object({ keys: z.array(ListedKey) });

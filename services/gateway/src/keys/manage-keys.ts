@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { ApiKey } from '@errand/contracts';
 import { createLimiter } from '@errand/runtime';
 import { parseBody } from '../http/body-errors.ts';
@@ -69,6 +70,25 @@ export async function makeKey(draft: Draft, { stored, now }: Keys, actor: string
   const key: ApiKey = { tenant_id, name, created_at: new Date(now()).toISOString(), ...rest };
   await stored.by(actor).put(keyId, key);
   return { key_id: keyId, ...key, api_key: token };
+}
+
+/** What the SHA-256 of a key may do from now on, if it is no other tenant's. @throws Refusal key_of_another_tenant; LogUnavailable */
+export async function makeKeyAs(
+  keyId: string,
+  draft: Draft,
+  { stored, now }: Keys,
+  actor: string,
+): Promise<StoredKey & { isNew: boolean }> {
+  let isNew = false;
+  const { tenant_id, name, ...rest } = draft;
+  const key = await stored.by(actor).upsert(keyId, (before) => {
+    if (before && before.tenant_id !== tenant_id) throw new Refusal('key_of_another_tenant');
+    isNew = before === undefined;
+    const { created_at } = before ?? { created_at: new Date(now()).toISOString() };
+    const made: ApiKey = { tenant_id, name, created_at, ...rest };
+    return before && isDeepStrictEqual(before, made) ? before : made;
+  });
+  return { keyId, key, isNew };
 }
 
 /** Makes a key that may do what another one may, which is then valid for the grace. @throws Refusal unknown_key */

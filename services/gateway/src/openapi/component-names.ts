@@ -38,6 +38,7 @@ export const COMPONENT_NAMES = [
   'SecretRotation',
   'WebhookEndpointWithSecret',
   'WebhookEndpointWithHealth',
+  'ReplacedWebhookEndpoint',
   'JobWebhookSigner',
   'Delivery',
   'DeliveryAttempt',

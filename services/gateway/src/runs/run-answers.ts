@@ -1,6 +1,5 @@
 import type { IdempotencyRecord, JobSummary } from '@errand/contracts';
 import { Refusal } from '../http/problem.ts';
-import type { Ctx } from '../http/request-log.ts';
 import { type FindJobDeps, findJob } from '../jobs/find-job.ts';
 
 /** Where a job is asked about. `actionPath` is its action's path, undefined if the contract has no place for it. */
@@ -52,15 +51,4 @@ export async function findAccepted(
     if (error instanceof Refusal && error.code === 'unknown_job') return undefined;
     throw error;
   }
-}
-
-/**
- * Whether the request is only to be checked.
- * @throws Refusal invalid_input
- */
-export function isDryRun(c: Ctx): boolean {
-  const sent = c.req.query('validate_only');
-  if (sent === undefined || sent === 'true' || sent === 'false') return sent === 'true';
-  const detail = 'must be true or false';
-  throw new Refusal('invalid_input', { errors: [{ parameter: 'validate_only', code: 'enum', detail }] });
 }

@@ -5,7 +5,7 @@ import type { Caller } from '../http/authenticate.ts';
 import { defineActionRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { type JsonBody, readJsonObject } from '../http/read-body.ts';
-import { refuseUnknownParameters } from '../http/read-query.ts';
+import { isDryRun, refuseUnknownParameters } from '../http/read-query.ts';
 import { busy, type Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
 import { accepted, RUN_PROBLEMS, summaryAnswer } from '../openapi/job-answers.ts';
@@ -13,7 +13,7 @@ import * as parameters from '../openapi/parameters.ts';
 import { refTo } from '../openapi/schemas.ts';
 import { acceptJob, answerAccepted } from './accept-job.ts';
 import { answerOrReplay } from './idempotency.ts';
-import { findAccepted, isDryRun, jobLinks } from './run-answers.ts';
+import { findAccepted, jobLinks } from './run-answers.ts';
 import { checkRunBody } from './run-options.ts';
 import type { RunDeps } from './runs-group.ts';
 

@@ -83,6 +83,7 @@ const members = {
 export const ChangeBody = named('WebhookChange', z.strictObject(members).partial());
 export const CreateBody = named('WebhookRequest', ChangeBody.extend({ url: members.url }));
 export type ChangeBody = z.infer<typeof ChangeBody>;
+export type CreateBody = z.infer<typeof CreateBody>;
 
 /**
  * A draft with a body's changes made and checked as a whole, since members depend on each other: placeholders on

@@ -5,7 +5,7 @@ import { Refusal } from '../../http/problem.ts';
 
 /** Who deletes what has expired. */
 const GATEWAY = 'gateway';
-const ENDPOINT_ID = /^whe_[0-9a-f]{32}$/;
+export const ENDPOINT_ID = /^whe_[0-9a-f]{32}$/;
 
 export interface EndpointBucket extends RecordedBucket<WebhookEndpoint> {
   /** Deletes a tenant's expired endpoints: they count for nothing, and nothing else deletes them. */

@@ -1,7 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type InputError, WEBHOOK_EVENT_TYPES, type WebhookEndpoint } from '@errand/contracts';
+import type { WebhookEndpoint } from '@errand/contracts';
 import { z } from 'zod';
-import type { ActionCatalogue } from '../../actions/action-catalogue.ts';
 import { parseBody } from '../../http/body-errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
@@ -11,9 +10,10 @@ import { json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { named } from '../../openapi/schemas.ts';
 import type { WebhooksGroup } from '../webhooks-group.ts';
-import { ChangeBody, CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
+import { ChangeBody, CreateBody, changeDraft } from './endpoint-draft.ts';
 import { HealthView } from './endpoint-health.ts';
 import { changeEndpoint, endpointKey, endpointsOf, readEndpoint } from './endpoint-store.ts';
+import { emptyDraft, newEndpoint, refuseUnknownActions } from './new-endpoint.ts';
 import {
   EndpointView,
   EndpointWithSecret,
@@ -21,29 +21,11 @@ import {
   openEndpoint,
   sealDraft,
 } from './secrets/endpoint-secrets.ts';
-import { newSigningSecret } from './secrets/signing-secret.ts';
 
 const EndpointWithHealth = named(
   'WebhookEndpointWithHealth',
   EndpointView.extend({ health: HealthView.nullable() }),
 );
-
-/**
- * An endpoint that waits for an action that nobody has announced, as where its name is misspelt, would hear of nothing.
- * @throws Refusal invalid_input
- */
-async function refuseUnknownActions(
-  catalogue: Pick<ActionCatalogue, 'find'>,
-  { actions }: { actions?: readonly string[] | null | undefined },
-): Promise<void> {
-  const known = await Promise.all((actions ?? []).map((name) => catalogue.find(name)));
-  const errors = known.flatMap((entry, index): InputError[] =>
-    entry
-      ? []
-      : [{ pointer: `#/actions/${index}`, code: 'unknown_action', detail: 'there is no such action' }],
-  );
-  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-}
 
 /** A new endpoint. Its signing secret is in this answer and in no later one. */
 export const createWebhook = defineRoute({
@@ -73,56 +55,19 @@ export const createWebhook = defineRoute({
       const checked = changeDraft(emptyDraft(), body, webhooks);
       if (checked.kind === 'invalid') throw new Refusal('invalid_input', { errors: checked.errors });
       await refuseUnknownActions(webhooks.catalogue, body);
-      await webhooks.endpoints.dropExpired(tenantId);
-      const most = webhooks.endpointsOf(tenantId);
-      if (endpointsOf(webhooks.endpoints, tenantId).length >= most) {
-        throw new Refusal('too_many_endpoints', {
-          detail: `The tenant may have ${most} webhook endpoints.`,
-        });
-      }
-      const nowMs = webhooks.now();
-      const at = new Date(nowMs).toISOString();
       const endpointId = `whe_${randomUUIDv7().replaceAll('-', '')}`;
-      // Read before the record is written, or an ending might come between and be told to nobody.
-      const { lastVersion: hears_after } = await webhooks.bus.jobs.reach();
-      const owner = {
-        tenant_id: tenantId,
-        endpoint_id: endpointId,
-        created_at: at,
-        updated_at: at,
-        hears_after,
-      };
-      const endpoint = sealDraft(webhooks.box, checked.draft, owner);
+      const endpoint = await newEndpoint(webhooks, checked.draft, { tenantId, endpointId });
       await webhooks.endpoints.by(actor).put(endpointKey(tenantId, endpointId), endpoint);
       return answer(c, {
         status: 201,
         body: {
-          ...endpointView(webhooks.box, endpoint, nowMs),
+          ...endpointView(webhooks.box, endpoint, webhooks.now()),
           signing_secret: checked.draft.signing_secret,
         },
         headers: { location: `/v2/tenants/${tenantId}/webhooks/${endpointId}` },
       });
     },
 });
-
-function emptyDraft(): EndpointDraft {
-  return {
-    url: '',
-    method: 'POST',
-    description: '',
-    enabled: true,
-    event_types: [...WEBHOOK_EVENT_TYPES],
-    actions: null,
-    metadata: null,
-    include: null,
-    max_rps: null,
-    max_concurrency: null,
-    expires_at: null,
-    basic_auth: null,
-    secret_headers: {},
-    signing_secret: newSigningSecret(),
-  };
-}
 
 /** Counted for each of a tenant's endpoints in a list, and for one alone. A tenant may have many endpoints. */
 const MAX_PENDING_IN_LIST = 1_000;
