@@ -68,16 +68,17 @@ describe.skipIf(!hasHelm)('the ops port of a gateway', () => {
   });
 
   test('is where the admin key is sent if admins are served there, and only then', async () => {
-    const moved = ['http://jobs-gateway.default.svc:9090/admin/stats', 'http://jobs-gateway:9090'];
+    const ofCommands = Array(2).fill('http://jobs-gateway:9090');
+    const moved = ['http://jobs-gateway.default.svc:9090/admin/stats', ...ofCommands];
     expect(await adminUrls(MOVED)).toEqual(moved);
     expect(await adminUrls(KEPT, MOVED_BY_GATEWAY)).toEqual(moved);
-    const kept = ['http://jobs-gateway', 'http://jobs-gateway.default.svc/admin/stats'];
+    const kept = [...Array(2).fill('http://jobs-gateway'), 'http://jobs-gateway.default.svc/admin/stats'];
     expect(await adminUrls(KEPT)).toEqual(kept);
     expect(await adminUrls(MOVED, 'gateway.settings={"ERRAND_ADMIN_ON_OPS_PORT":false}')).toEqual(kept);
   });
 
   test('is open to those who ask with the admin key if admins are served there, and else to Prometheus', async () => {
-    const admins = [podsOf('verify'), namespace('operations'), namespace('keda')];
+    const admins = [podsOf('verify'), podsOf('apply'), namespace('operations'), namespace('keda')];
     const monitoring = namespace('monitoring');
     const clients = namespace('ingress-nginx');
     expect(await peersByPort(MOVED)).toEqual({ 8080: [clients], 9090: [monitoring, ...admins] });
@@ -85,12 +86,14 @@ describe.skipIf(!hasHelm)('the ops port of a gateway', () => {
     expect(await peersByPort(MOVED, 'networkPolicy.monitoring=[]')).toMatchObject({ 9090: null });
   });
 
-  test('is reached by the verification that is to ask it', async () => {
-    for (const [set, port] of [
-      [MOVED, 9090],
-      [KEPT, 8080],
+  test('is reached by the commands that are to ask it', async () => {
+    for (const [set, port, command] of [
+      [MOVED, 9090, 'jobs-verify'],
+      [KEPT, 8080, 'jobs-verify'],
+      [MOVED, 9090, 'jobs-apply'],
+      [KEPT, 8080, 'jobs-apply'],
     ] as const) {
-      const policy = named(await render('everything', set), 'NetworkPolicy', 'jobs-verify');
+      const policy = named(await render('everything', set), 'NetworkPolicy', command);
       const rules = (policy?.spec?.egress ?? []) as Rule[];
       expect(rules.find(({ to }) => JSON.stringify(to).includes('"gateway"'))?.ports).toEqual([
         { protocol: 'TCP', port },

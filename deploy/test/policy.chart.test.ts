@@ -65,7 +65,8 @@ describe.skipIf(!hasHelm).each(hasHelm ? await exampleNames() : ['nothing'])(
   async (example) => {
     const resources = hasHelm ? await render(example) : [];
     const deployments = ofKind(resources, 'Deployment').map(podOf);
-    const pods = [...deployments, ...ofKind(resources, 'CronJob').map(podOf)];
+    const commands = [...ofKind(resources, 'CronJob'), ...ofKind(resources, 'Job')].map(podOf);
+    const pods = [...deployments, ...commands];
 
     test('no pod may do more than it needs', () => {
       for (const { name, spec, container } of pods) {

@@ -225,7 +225,7 @@ export function valuesSchema(): Schema {
         networkPolicy: switched({
           clients: peers('Who may call the gateway'),
           monitoring: peers('Who may scrape metrics'),
-          admins: any('array', 'Who may call /admin, as peers of a NetworkPolicy, beside verify and KEDA'),
+          admins: any('array', 'Who may call /admin, as peers of a NetworkPolicy, beside verify, apply and KEDA'),
           keda: peers('The operator of KEDA, which asks the gateway'),
           dns: peers('Name servers'),
           nats: peers('NATS'),
@@ -242,6 +242,12 @@ export function valuesSchema(): Schema {
           labels: texts('Labels by which Prometheus finds it'),
         }),
         verify: switched({ schedule: someText('When, as a cron expression'), resources }),
+        apply: object({
+          tenants: any('object', 'As `errand apply` takes them'),
+          existingSecret: text('The Secret whose entries they refer to by `env`'),
+          prune: flag('Whether keys and endpoints go that are not named'),
+          resources,
+        }),
       },
       ['nats', 'database', 'adminKey', 'secretKey', 'settings'],
     ),

@@ -13,6 +13,7 @@ import { addRun } from './commands/jobs/run.ts';
 import { addStats } from './commands/jobs/stats.ts';
 import { addTokens } from './commands/jobs/tokens.ts';
 import { addWait } from './commands/jobs/wait.ts';
+import { addApply } from './commands/operate/apply/apply.ts';
 import { addDeadLetters } from './commands/operate/dead-letters.ts';
 import { addKeys } from './commands/operate/keys.ts';
 import { addOperate } from './commands/operate/operate.ts';
@@ -72,6 +73,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addPortal(program, bind);
   program.commandsGroup('Operators, with the admin key:');
   addTenants(program, bind);
+  addApply(program, bind);
   addOperate(program, bind);
   addDeadLetters(program, bind);
   program.commandsGroup('');

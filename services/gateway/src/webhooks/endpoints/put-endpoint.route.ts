@@ -7,7 +7,7 @@ import { Refusal } from '../../http/problem.ts';
 import { type HttpGroup, readJsonObject } from '../../http/read-body.ts';
 import { isDryRun, refuseUnknownParameters } from '../../http/read-query.ts';
 import { answer } from '../../http/respond.ts';
-import { json, jsonBody } from '../../openapi/operation.ts';
+import { inPath, json, jsonBody } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { named } from '../../openapi/schemas.ts';
 import type { WebhooksGroup } from '../webhooks-group.ts';
@@ -21,6 +21,8 @@ import {
   openEndpoint,
   sealDraft,
 } from './secrets/endpoint-secrets.ts';
+
+const chosenId = inPath('endpoint_id', 'The id of your choice.', z.string().regex(ENDPOINT_ID));
 
 const ReplacedEndpoint = named(
   'ReplacedWebhookEndpoint',
@@ -41,7 +43,7 @@ export const putWebhook = defineRoute({
   summary: 'Make an endpoint what the body says',
   description:
     'The id is `whe_` and 32 hexadecimal digits of your choice. What the body leaves out is as it is by default, but for `enabled`, `signing_secret` and `expires_in_s`, which stay as they are. The same again changes nothing. With `validate_only` nothing is changed, and `changed` says what would be.',
-  parameters: [parameters.tenantId, parameters.endpointId, parameters.validateOnly],
+  parameters: [parameters.tenantId, chosenId, parameters.validateOnly],
   body: jsonBody(CreateBody, {
     example: { url: 'https://example.org/hooks/errand', event_types: ['job.succeeded', 'job.failed'] },
   }),

@@ -1,0 +1,68 @@
+import { TenantId, TenantLimits } from '@errand/contracts';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { CannotRun } from '../../../cannot-run.ts';
+
+/*
+ * What `errand apply` reads: tenants with their limits, allowed actions, keys and webhook endpoints. Secrets are never in
+ * it, only where they are. A part that is left out is left alone. What the API checks is not checked here.
+ */
+
+/** Where a secret is. */
+const Reference = z.union([
+  z.strictObject({ env: z.string().min(1) }),
+  z.strictObject({ file: z.string().min(1) }),
+]);
+export type Reference = z.infer<typeof Reference>;
+
+const Key = z.strictObject({
+  token: Reference,
+  scopes: z.array(z.string()).optional(),
+  actions: z.array(z.string()).optional(),
+  metadata_filter: z.record(z.string(), z.string()).optional(),
+  expires_at: z.string().optional(),
+});
+export type DeclaredKey = z.infer<typeof Key>;
+
+const Endpoint = z.strictObject({
+  url: z
+    .string()
+    .refine((url) => !/^\w+:\/\/[^/]*@/.test(url), 'must not contain a password: use basic_auth'),
+  method: z.string().optional(),
+  enabled: z.boolean().optional(),
+  event_types: z.array(z.string()).optional(),
+  actions: z.array(z.string()).optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
+  include: z.array(z.string()).optional(),
+  max_rps: z.number().optional(),
+  max_concurrency: z.number().optional(),
+  basic_auth: z.strictObject({ username: z.string(), password: Reference }).optional(),
+  secret_headers: z.record(z.string(), Reference).optional(),
+  signing_secret: Reference.optional(),
+});
+export type DeclaredEndpoint = z.infer<typeof Endpoint>;
+
+const Name = z.string().min(1).max(100);
+const Tenant = z.strictObject({
+  limits: z.strictObject(TenantLimits.shape).optional(),
+  actions: z.array(z.string()).nullable().optional(),
+  keys: z.record(Name, Key).optional(),
+  endpoints: z.record(Name, Endpoint).optional(),
+});
+export type DeclaredTenant = z.infer<typeof Tenant>;
+
+const Declaration = z.strictObject({ tenants: z.record(TenantId, Tenant) });
+export type Declaration = z.infer<typeof Declaration>;
+
+/** `name` is the file's, for messages. @throws CannotRun */
+export function parseDeclaration(text: string, name: string): Declaration {
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [error] = document.errors;
+  if (error) throw new CannotRun(`${name} is not YAML: ${error.message.split('\n')[0]}`);
+  const parsed = Declaration.safeParse(document.toJS());
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map(
+    ({ path, message }) => `  ${path.join('.') || 'the file'}: ${message}`,
+  );
+  throw new CannotRun(`${name} is wrong:\n${lines.join('\n')}`);
+}
