@@ -13,7 +13,12 @@ interface Answer {
 export interface Caller extends AsyncDisposable {
   readonly tenantId: string;
   /** Calls a path such as `/v2/tenants/…`. */
-  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
+  call(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>;
   /** Asks for a simulation of the design `e2e`; undefined for any answer but 202. */
   run(): Promise<RunAccepted | undefined>;
   /** The simulation's status. Rejects for any answer but 200. */
@@ -61,13 +66,14 @@ export async function createCaller(system: System, tenantId: string): Promise<Ca
 }
 
 function callWith(agent: Agent, url: string, token: string): Caller['call'] {
-  return async (method, path, body) => {
+  return async (method, path, body, more = {}) => {
     const response = await request(url + path, {
       dispatcher: agent,
       method,
       headers: {
         authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...more,
       },
       body: body === undefined ? null : JSON.stringify(body),
     });

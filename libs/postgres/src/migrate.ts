@@ -15,6 +15,7 @@ import { createTenantDeletion } from './migrations/010-tenant-deletion.ts';
 import { createJobStats } from './migrations/011-job-stats.ts';
 import { indexTenantDeliveries } from './migrations/012-tenant-deliveries.ts';
 import { createVerification } from './migrations/013-verification.ts';
+import { addWebhookTraces } from './migrations/014-webhook-traces.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -30,6 +31,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '011-job-stats': { up: createJobStats },
   '012-tenant-deliveries': { up: indexTenantDeliveries },
   '013-verification': { up: createVerification },
+  '014-webhook-traces': { up: addWebhookTraces },
 };
 
 /**

@@ -28,7 +28,7 @@ export async function startExecutor(
   context: ServiceContext,
   { given, now = Date.now }: { given?: readonly LoadedAction[]; now?: () => number } = {},
 ): Promise<AsyncDisposable & { opsPort: number }> {
-  const { log, onStray } = context;
+  const { log, tracing, onStray } = context;
   const giveUp = new AbortController();
   giveUp.signal.addEventListener('abort', () => {
     for (const watch of deps.atWork.values()) watch?.stop('given_up');
@@ -60,6 +60,7 @@ export async function startExecutor(
   const deps: ExecutorDeps = {
     bus,
     log,
+    tracing,
     executorId: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
     leaseMs: config.leaseMs,
     progressIntervalMs: config.progressIntervalMs,

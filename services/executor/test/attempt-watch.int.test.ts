@@ -24,7 +24,14 @@ test('a cancel whose read failed is looked at again, and stops the attempt', asy
     },
   };
   const { signal } = new AbortController();
-  const writer = createJobWriter({ bus: failing, ref, state, traceparent: undefined, now: Date.now, signal });
+  const writer = createJobWriter({
+    bus: failing,
+    ref,
+    state,
+    traceparent: () => undefined,
+    now: Date.now,
+    signal,
+  });
   const errors: unknown[] = [];
   const watch = watchAttempt({ writer, onError: (error) => errors.push(error) });
   const unwatch = watchAction(ref.action, { bus, atWork: new Map([[ref.jobId, watch]]) });
@@ -45,7 +52,7 @@ test('what was stored while the connection was lost is found once it is back', a
   const started = await jobs.append(ref, requested, { type: 'JobStarted', data });
   const state = foldJob(await bus.jobs.read(ref));
   const { signal } = new AbortController();
-  const writer = createJobWriter({ bus, ref, state, traceparent: undefined, now: Date.now, signal });
+  const writer = createJobWriter({ bus, ref, state, traceparent: () => undefined, now: Date.now, signal });
   const watch = watchAttempt({ writer, onError: () => {} });
   // A connection that hears of nothing until it is back.
   const gaps: (() => void)[] = [];

@@ -24,7 +24,7 @@ test('an attempt whose start was stored and not acknowledged is begun, and no ot
     bus: deaf,
     ref,
     state: foldJob(await bus.jobs.read(ref)),
-    traceparent: undefined,
+    traceparent: () => undefined,
     now: Date.now,
     signal: new AbortController().signal,
   });

@@ -22,6 +22,7 @@ beforeAll(async () => {
   const deps = {
     bus,
     log: createLogger({ service: 'executor', level: 'silent' }),
+    tracing: undefined,
     executorId: 'test',
     leaseMs: 5_000,
     progressIntervalMs: 0,

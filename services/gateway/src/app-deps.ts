@@ -1,6 +1,6 @@
 import type { Bucket, Bus, Heartbeats, RecordedBucket } from '@errand/bus';
 import type { ApiKey, IdempotencyRecord, Tenant } from '@errand/contracts';
-import type { Logger, Ops, SecretBox } from '@errand/runtime';
+import type { Logger, Ops, SecretBox, Tracing } from '@errand/runtime';
 import type { ActionCatalogue } from './actions/action-catalogue.ts';
 import type { BulkJobs } from './bulk/bulk-rows.ts';
 import type { BulkStore } from './bulk/bulk-store.ts';
@@ -53,6 +53,8 @@ export interface AppDeps {
   readonly ops: Ops;
   readonly logRoom: LogRoom;
   readonly log: Logger;
+  /** Undefined unless traces are wanted. */
+  readonly tracing: Tracing | undefined;
   readonly now: () => number;
   /** Aborted when no more requests are to be waited for. */
   readonly stopping: AbortSignal;

@@ -36,7 +36,7 @@ export interface App {
 }
 
 export function createApp(deps: AppDeps): App {
-  const { config, log, ops } = deps;
+  const { config, log, ops, tracing } = deps;
   const tenants = createLookup(withoutDeleting(deps.tenantBucket));
   const reads = createTenantReads(Math.floor(config.databasePoolSize / 2));
   const ports = portsOf(config, deps.oidc ? [...routes, ...oidcRoutes] : routes);
@@ -49,7 +49,7 @@ export function createApp(deps: AppDeps): App {
   const { configChangesPerDay: perDay } = config;
   const changes = createTenantChanges({ log: deps.bus.config, perDay, now: deps.now });
   const parts = { deps, tenants, reads, changes };
-  const record = recordExchanges({ log, metrics: ops.metrics });
+  const record = recordExchanges({ log, metrics: ops.metrics, tracing });
   const answerBy = (app: Hono<Env>) => record((request, exchange) => app.fetch(request, exchange));
   return {
     answer: answerBy(createRouter(parts, { ...api, groups })),

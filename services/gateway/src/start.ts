@@ -60,7 +60,7 @@ export interface GatewayContext extends ServiceContext {
  */
 export async function startGateway(
   config: GatewayConfig,
-  { log, signal, fail, now = Date.now, append }: GatewayContext,
+  { log, tracing, signal, fail, now = Date.now, append }: GatewayContext,
 ): Promise<AsyncDisposable & { port: number; opsPort: number | undefined }> {
   assertConsistent(config);
   const oidcSettings = oidcSettingsOf(config);
@@ -184,6 +184,7 @@ export async function startGateway(
     keys,
     endpoints: hideExpired(endpointBucket, logNow),
     log,
+    tracing,
     keyRequests,
     keyUses: createKeyUses(await bus.buckets.open(BUCKETS.keyUses, KeyUse), logNow),
     tokens,

@@ -98,7 +98,7 @@ export async function insertFanOuts(
   const now = timestamp(nowMs);
   const { rows } = await sql<Inserted | Record<keyof Inserted, null>>`
     with moved as (${moving ?? sql`select true`}), stored as (
-      insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body, results)
+      insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body, results, traceparent)
       select * from unnest(
         ${messages.map((row) => row.event_id)}::uuid[],
         ${messages.map((row) => row.tenant_id)}::text[],
@@ -107,7 +107,8 @@ export async function insertFanOuts(
         ${messages.map((row) => row.type)}::text[],
         ${messages.map((row) => row.status)}::text[],
         ${messages.map((row) => row.body)}::text[],
-        ${messages.map((row) => row.results ?? null)}::text[])
+        ${messages.map((row) => row.results ?? null)}::text[],
+        ${messages.map((row) => row.traceparent ?? null)}::text[])
       where exists (select from moved)
       on conflict (event_id) do update set results = excluded.results
         where webhook_message.results is null and excluded.results is not null),

@@ -98,7 +98,7 @@ export async function startWebhooks(
   });
   // Intake must know from the first event on which endpoints are disabled.
   await states.load([], new Set());
-  const sending = createSending(config);
+  const sending = createSending(config, context.tracing);
   const dispatcher = resources.use(
     startDispatcher(config, { db, bus, endpoints, states, sending, schedule, now, log, metrics }),
   );

@@ -18,6 +18,8 @@ export interface WebhookMessageTable {
   body: string;
   /** Added to the body's data for a receiver that asks for results, as a JSON object. */
   results: Defaulted<string | null>;
+  /** Of the event: the trace that calls of receivers are part of. */
+  traceparent: Defaulted<string | null>;
 }
 
 export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'expired', 'canceled'] as const;

@@ -1,9 +1,13 @@
 import { ConfigError, type ConfigOf, parseConfig, type Settings } from '../settings/config.ts';
+import type { PROCESS_SETTINGS } from '../settings/shared-settings.ts';
+import { openTracing, type Tracing } from '../tracing/tracing.ts';
 import { createLogOutput } from './log-output.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 export interface ServiceContext {
   readonly log: Logger;
+  /** Undefined unless traces are wanted. */
+  readonly tracing?: Tracing | undefined;
   /** Aborted when the process is told to stop. */
   readonly signal: AbortSignal;
   /** Ends the process with an error: for conditions that only a restart fixes. */
@@ -20,14 +24,15 @@ const LONG_MS = 3_600_000;
  * The whole life of a service's process: reads the environment, starts, runs until SIGTERM or SIGINT, stops. Exit
  * codes: 0 stopped as told, 1 failed, 2 wrong configuration.
  */
-export async function runService<S extends Settings>(options: {
+export async function runService<S extends typeof PROCESS_SETTINGS & Settings>(options: {
   name: string;
   settings: S;
   start: (config: ConfigOf<S>, context: ServiceContext) => Promise<AsyncDisposable>;
 }): Promise<void> {
   const config = readConfig(options.settings);
+  const own = config as unknown as ConfigOf<typeof PROCESS_SETTINGS>;
   const output = createLogOutput();
-  const log = createLogger({ service: options.name, level: String(config.logLevel ?? 'info'), output });
+  const log = createLogger({ service: options.name, level: own.logLevel, output });
   const stop = new AbortController();
   const ended = Promise.withResolvers<number>();
   const fail = (error: unknown) => {
@@ -52,8 +57,14 @@ export async function runService<S extends Settings>(options: {
   // Whatever the service itself waits for: what is pending does not keep a process alive, and it would end with 13.
   setInterval(() => {}, LONG_MS);
   let service: AsyncDisposable | undefined;
+  const tracing = await openTracing({
+    service: options.name,
+    endpoint: own.otlpEndpoint,
+    share: own.traceShare,
+    onError: (err) => log.warn({ err }, 'traces_not_exported'),
+  });
   try {
-    service = await options.start(config, { log, signal: stop.signal, fail, onStray });
+    service = await options.start(config, { log, tracing, signal: stop.signal, fail, onStray });
     log.info('service_started');
   } catch (error) {
     if (error instanceof ConfigError || isUnfitServer(error)) refuse(error);
@@ -65,6 +76,7 @@ export async function runService<S extends Settings>(options: {
   } catch (error) {
     log.error({ err: error }, 'service_stop_failed');
   }
+  await tracing?.[Symbol.asyncDispose]();
   log.info({ code }, 'service_stopped');
   await output.flush(LAST_WORDS_MS);
   process.exit(code);

@@ -31,10 +31,19 @@ export function secrets(about: About & { schema?: z.ZodType<string> }): Setting<
   return { ...rest, default: 'none', schema, secret: true };
 }
 
-/** The path of a file; `none`, the default, for no file. */
-export function file(about: About): Setting<string | undefined> {
-  const schema = z.string().transform((path) => (path === 'none' ? undefined : path));
+/** Text such as the path of a file; `none`, the default, for nothing. */
+export function optional(about: About): Setting<string | undefined> {
+  const schema = z.string().transform((sent) => (sent === 'none' ? undefined : sent));
   return { ...about, default: 'none', schema: schema as unknown as z.ZodType<string | undefined> };
+}
+
+/** A number from 0 to 1. */
+export function share(about: About & { default: number }): Setting<number> {
+  const schema = z.coerce
+    .number({ error: 'must be a number' })
+    .min(0, 'must be at least 0')
+    .max(1, 'must be at most 1');
+  return { ...about, default: String(about.default), schema: schema as z.ZodType<number> };
 }
 
 /** A whole number with its unit and its allowed range. */

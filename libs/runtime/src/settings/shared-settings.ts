@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cidrs, file, flag, integer, liveSecret, secret, secrets, text } from './setting-kinds.ts';
+import { cidrs, flag, integer, liveSecret, optional, secret, secrets, share, text } from './setting-kinds.ts';
 
 /** What every service that talks to the log needs. */
 export const BUS_SETTINGS = {
@@ -10,19 +10,19 @@ export const BUS_SETTINGS = {
       'NATS server, or several separated by commas: nats://[user:password@|token@]host:4222, or tls:// to refuse servers without TLS',
     default: 'nats://127.0.0.1:4222',
   }),
-  natsCredsFile: file({
+  natsCredsFile: optional({
     env: 'NATS_CREDS_FILE',
     description: 'Credentials file of NATS (a JWT and its seed), instead of a user in NATS_URL',
   }),
-  natsCaFile: file({
+  natsCaFile: optional({
     env: 'NATS_CA_FILE',
     description: 'PEM file of the CA of the NATS certificate; with it, servers without TLS are refused',
   }),
-  natsCertFile: file({
+  natsCertFile: optional({
     env: 'NATS_CERT_FILE',
     description: 'PEM file of the client certificate for NATS',
   }),
-  natsKeyFile: file({ env: 'NATS_KEY_FILE', description: 'PEM file of the key of NATS_CERT_FILE' }),
+  natsKeyFile: optional({ env: 'NATS_KEY_FILE', description: 'PEM file of the key of NATS_CERT_FILE' }),
   maxClockOffMs: integer({
     env: 'ERRAND_MAX_CLOCK_OFF_MS',
     description: "How far this machine's clock may differ from that of NATS before a warning each minute",
@@ -134,6 +134,16 @@ export const PROCESS_SETTINGS = {
     env: 'ERRAND_LOG_LEVEL',
     description: 'trace, debug, info, warn, error or silent',
     default: 'info',
+  }),
+  otlpEndpoint: optional({
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    description: 'URL of an OTLP/HTTP receiver of OpenTelemetry traces; without, nothing is traced',
+  }),
+  traceShare: share({
+    env: 'OTEL_TRACES_SAMPLER_ARG',
+    description:
+      'How many of the traces that begin here are kept, from 0 to 1; those of callers are as they say',
+    default: 1,
   }),
   shutdownGraceMs: integer({
     env: 'ERRAND_SHUTDOWN_GRACE_MS',

@@ -44,7 +44,8 @@ export function createJobWriter(options: {
   bus: Bus;
   ref: JobRef;
   state: JobState | undefined;
-  traceparent: string | undefined;
+  /** What events say of the trace that they are part of. */
+  traceparent: () => string | undefined;
   now: () => number;
   /** Ends the patience of persistent writes. */
   signal: AbortSignal;
@@ -64,7 +65,7 @@ export function createJobWriter(options: {
       jobId: ref.jobId,
       source: '/errand/executor',
       timeMs: now(),
-      traceparent,
+      traceparent: traceparent(),
     });
     // The same event is appended again after silence: its id tells whether an earlier try was stored.
     const append = () => bus.jobs.append({ ref, event, expectedVersion: state?.version ?? 0 });

@@ -2,10 +2,12 @@ import { type AttemptOutcome, causeOf, failed } from '@errand/actions/execution'
 import { EventTooLarge, LogFull, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
 import { FAULT_CODES, type JobFault } from '@errand/contracts';
 import { type Command, type Operation, type RecordedRequest, retryDelayMs } from '@errand/domain';
+import { traceIdOf } from '@errand/runtime';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
 import type { ExecutorDeps, Target } from '../serving/on-job-requested.ts';
 import { briefFault, TIGHT_EVENT_BYTES } from '../serving/tight-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
+import type { AttemptTrace } from './attempt-trace.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
 import { cancelOutside } from './cancel-outside.ts';
 import { createJobLog, type JobLog } from './job-log.ts';
@@ -39,6 +41,7 @@ interface AttemptContext {
   readonly deps: ExecutorDeps;
   /** Whether it is to run alone in a process. */
   readonly isolated: boolean;
+  readonly trace: AttemptTrace;
   /** The executor that the job was taken over from. */
   readonly takenFrom: string | undefined;
 }
@@ -52,7 +55,8 @@ type Outcome = AttemptOutcome | { kind: 'interrupted' };
 export async function runAttempt(context: AttemptContext): Promise<Verdict> {
   const { writer, request, deps } = context;
   const { ref } = request;
-  const log = createJobLog(deps.log, { job_id: ref.jobId, tenant_id: ref.tenantId, action: ref.action });
+  const about = { job_id: ref.jobId, tenant_id: ref.tenantId, action: ref.action };
+  const log = createJobLog(deps.log, { ...about, trace_id: traceIdOf(request.event.traceparent) });
   const onError = (err: unknown) => log().warn({ err }, 'job_not_read');
   const watch = watchAttempt({ writer, onError });
   deps.atWork.set(ref.jobId, watch);
@@ -65,14 +69,17 @@ export async function runAttempt(context: AttemptContext): Promise<Verdict> {
 }
 
 async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog: JobLog): Promise<Verdict> {
-  const { writer, target, deps, isolated } = context;
+  const { writer, target, deps, isolated, trace } = context;
   const { maxAttempts } = target.action.retry;
   const loaded = await loadInput(deps.bus, context.request.event.data);
   const { executorId } = deps;
   const ending = { ...context, loaded, log: jobLog };
   const isCanceled = (writer.state()?.cancelRequested.value ?? null) !== null;
   if (isCanceled && !(await cancelOutside(ending, context.operation))) return { kind: 'again', afterMs: 0 };
+  trace.begin();
   const start = await writer.writeOnce({ type: 'startAttempt', executorId, maxAttempts, isolated });
+  const hasBegun = start.kind === 'written' && start.recorded.event.type === 'JobStarted';
+  if (!hasBegun) trace.end('not_begun');
   // Not as it was known to be: another executor may run it, so it has to be looked at anew.
   if (start.kind === 'conflict') return { kind: 'again', afterMs: LOOK_ANEW_MS };
   if (start.kind === 'rejected') return verdictOf(start);
@@ -96,11 +103,12 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const ended = { ...log.about, outcome: result, duration_ms: durationMs, cause };
   deps.log.info(ended, 'attempt_ended');
   deps.onAttemptEnded(target.action.contract.name, result, durationMs);
+  trace.end(result, attempt);
   return conclude(context, { outcome, attempt, durationMs, loaded, watch, log });
 }
 
 async function run(
-  { writer, request, operation, target, deps, isolated }: AttemptContext,
+  { writer, request, operation, target, deps, isolated, trace }: AttemptContext,
   { attempt, loaded, watch, log }: { attempt: number; loaded: LoadedInput; watch: AttemptWatch; log: JobLog },
 ): Promise<Outcome> {
   if (loaded.kind === 'gone') return failed('input_gone');
@@ -125,7 +133,7 @@ async function run(
       resource,
       metadata,
       attempt,
-      traceparent: request.event.traceparent,
+      traceparent: trace.traceparent(),
       operation: operation && {
         address: operation.address,
         elapsedMs: elapsedMs(operation, deps),

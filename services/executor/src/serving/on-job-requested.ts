@@ -2,8 +2,9 @@ import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
 import type { InputError, JobHistory } from '@errand/contracts';
 import { foldJob, operationOf, requestIn } from '@errand/domain';
-import type { Logger } from '@errand/runtime';
+import type { Logger, Tracing } from '@errand/runtime';
 import type { PayloadLimits } from '../attempt/attempt-payloads.ts';
+import { traceAttempts } from '../attempt/attempt-trace.ts';
 import type { AttemptWatch } from '../attempt/attempt-watch.ts';
 import { createJobWriter } from '../attempt/job-writer.ts';
 import { runAttempt } from '../attempt/run-attempt.ts';
@@ -16,6 +17,8 @@ import type { IsLogTight } from './tight-log.ts';
 export interface ExecutorDeps {
   readonly bus: Bus;
   readonly log: Logger;
+  /** Undefined unless traces are wanted. */
+  readonly tracing: Tracing | undefined;
   readonly executorId: string;
   readonly leaseMs: number;
   readonly progressIntervalMs: number;
@@ -70,11 +73,12 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
     const { status, nextAt } = state.phase.value;
     if (nextAt !== null) return { kind: 'done' };
     if (await runsElsewhere(state, deps)) return later;
+    const trace = traceAttempts(deps, events, request);
     const writer = createJobWriter({
       bus: deps.bus,
       ref,
       state,
-      traceparent: request.event.traceparent,
+      traceparent: trace.traceparent,
       now: deps.now,
       signal: deps.giveUp,
     });
@@ -89,6 +93,7 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
       target,
       deps,
       isolated,
+      trace,
       takenFrom: from ?? undefined,
     });
   } finally {

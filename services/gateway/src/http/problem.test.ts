@@ -11,6 +11,8 @@ const exchange: Exchange = {
   instance: 'urn:uuid:r-1',
   route: '/',
   wire: undefined,
+  span: undefined,
+  traceparent: undefined,
   tenantId: undefined,
   action: undefined,
   jobId: undefined,

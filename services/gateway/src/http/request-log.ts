@@ -1,5 +1,14 @@
-import { Histogram, type Logger, type Ops, type Wire } from '@errand/runtime';
+import {
+  Histogram,
+  type Logger,
+  type Ops,
+  type Span,
+  type Tracing,
+  traceIdOf,
+  type Wire,
+} from '@errand/runtime';
 import type { Context } from 'hono';
+import { traceParentOf } from './request-headers.ts';
 
 /** One request and its answer: what the log line and the metrics say of it. Routes fill in what they learn. */
 export interface Exchange {
@@ -9,6 +18,10 @@ export interface Exchange {
   readonly instance: string;
   /** Undefined where no server is between. */
   readonly wire: Wire | undefined;
+  /** Undefined unless traces are wanted. */
+  readonly span: Span | undefined;
+  /** The span's, or else the caller's. */
+  readonly traceparent: string | undefined;
   /** The route's pattern, so that metrics stay few. */
   route: string;
   tenantId: string | undefined;
@@ -83,16 +96,18 @@ const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
 export function recordExchanges(deps: {
   log: Logger;
   metrics: Ops['metrics'];
+  tracing?: Tracing | undefined;
 }): (handle: (request: Request, exchange: Exchange) => Response | Promise<Response>) => Answer {
-  const { log } = deps;
+  const { log, tracing } = deps;
   const observe = createObserver(deps.metrics);
   return (handle) => async (request, wire) => {
     const beganAt = performance.now();
-    const exchange = beginExchange(request.headers.get('x-request-id'), wire);
+    const exchange = beginExchange(request, wire, tracing);
     const response = await handle(request, exchange);
     const durationMs = performance.now() - beganAt;
     const { status } = response;
     observe({ route: exchange.route, method: request.method, status, durationMs });
+    if (exchange.span) endSpan(exchange.span, exchange, { method: request.method, status });
     const level = status >= 500 || durationMs >= SLOW_MS ? 'info' : 'debug';
     if (log.isLevelEnabled(level)) {
       log[level](
@@ -107,6 +122,7 @@ export function recordExchanges(deps: {
           code: exchange.code,
           reason: exchange.reason,
           request_id: exchange.requestId,
+          trace_id: traceIdOf(exchange.traceparent),
         },
         'request',
       );
@@ -115,13 +131,22 @@ export function recordExchanges(deps: {
   };
 }
 
-function beginExchange(given: string | null, wire: Wire | undefined): Exchange {
+function beginExchange(
+  { headers, method }: Request,
+  wire: Wire | undefined,
+  tracing: Tracing | undefined,
+): Exchange {
+  const given = headers.get('x-request-id');
+  const parent = traceParentOf(headers.get('traceparent'));
+  const span = tracing?.begin(method, { kind: 'server', parent });
   const accepted = given !== null && REQUEST_ID.test(given);
   const requestId = accepted ? given : crypto.randomUUID();
   return {
     requestId,
     instance: accepted ? requestId : `urn:uuid:${requestId}`,
     wire,
+    span,
+    traceparent: span?.traceparent ?? parent,
     route: 'unmatched',
     tenantId: undefined,
     action: undefined,
@@ -133,6 +158,26 @@ function beginExchange(given: string | null, wire: Wire | undefined): Exchange {
     code: undefined,
     reason: undefined,
   };
+}
+
+/** By the semantic conventions of OpenTelemetry for HTTP servers. */
+function endSpan(
+  span: Span,
+  exchange: Exchange,
+  { method, status }: { method: string; status: number },
+): void {
+  span.name(`${method} ${exchange.route}`);
+  span.set({
+    'http.request.method': method,
+    'http.route': exchange.route,
+    'http.response.status_code': status,
+    'errand.request_id': exchange.requestId,
+    'errand.tenant_id': exchange.tenantId,
+    'errand.action': exchange.action,
+    'errand.job_id': exchange.jobId,
+    'errand.code': exchange.code,
+  });
+  span.end(status >= 500 ? String(status) : undefined);
 }
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

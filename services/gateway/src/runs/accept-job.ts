@@ -4,7 +4,7 @@ import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { keyedPlaceOf } from '../actions/action-path.ts';
 import type { Caller } from '../http/authenticate.ts';
-import { preferredWaitS, traceParentOf } from '../http/request-headers.ts';
+import { preferredWaitS } from '../http/request-headers.ts';
 import { type Ctx, endsOfWait } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
 import { findJob } from '../jobs/find-job.ts';
@@ -111,15 +111,23 @@ async function requestOnce(
 }
 
 /** Undefined when there is a job of that id. */
-function request(
+async function request(
   c: Ctx,
   deps: RunDeps,
   { order, caller, text, inputBytes, nowMs, jobId }: SentOrder & { jobId: string },
 ): Promise<AcceptedJob | undefined> {
   c.env.jobId = jobId;
-  const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
   const bytes = inputBytes ?? Buffer.byteLength(text);
-  return requestOrder(c, deps, { order, jobId, caller, bytes, nowMs, traceparent });
+  const sending = c.env.span?.child(`send ${order.contract.name}`, {
+    kind: 'producer',
+    attributes: { 'errand.job_id': jobId },
+  });
+  try {
+    const { traceparent } = sending ?? c.env;
+    return await requestOrder(c, deps, { order, jobId, caller, bytes, nowMs, traceparent });
+  } finally {
+    sending?.end();
+  }
 }
 
 /** The job's state if it ends in time. A job that was accepted stays so, whatever becomes of reading it. */

@@ -66,6 +66,7 @@ export function composeMessage(
     status,
     body,
     results,
+    traceparent: ending.event.traceparent ?? null,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AttemptTrigger } from '@errand/postgres';
+import type { Span } from '@errand/runtime';
 import type { AttemptResult, DueDelivery } from '../delivery-rows.ts';
 import { nextAttempt, type RetrySchedule } from '../pacing/retry-schedule.ts';
 import { composeRequest, loggedHeaders, type Message, type RequestTrigger } from './compose-request.ts';
@@ -59,15 +60,45 @@ export async function sendAttempt(
 ): Promise<{ exchange: Exchange | { kind: 'abandoned' }; requestHeaders: Record<string, string> }> {
   const { target } = options;
   let requestHeaders: Record<string, string> = {};
+  const span = deps.tracing?.begin(target.method, {
+    kind: 'client',
+    parent: options.message.traceparent ?? undefined,
+    attributes: aboutCall(options),
+  });
   try {
     const secrets = deps.openSecrets(target.secretsOf);
-    const request = composeRequest({ ...options, secrets });
+    const { traceparent } = span ?? options.message;
+    const request = composeRequest({ ...options, secrets, traceparent });
     requestHeaders = loggedHeaders(request, secrets);
-    return { exchange: await deps.sender.send(target.endpointId, request), requestHeaders };
+    const exchange = await deps.sender.send(target.endpointId, request);
+    if (span) endSpan(span, exchange);
+    return { exchange, requestHeaders };
   } catch (error) {
+    span?.end('broken');
     // Secrets that are missing or do not open; sending itself does not throw.
     return { exchange: { kind: 'broken', status: null, error }, requestHeaders };
   }
+}
+
+/** By the semantic conventions of OpenTelemetry for HTTP clients; the URL may hold secrets, so its host is told alone. */
+function aboutCall({ message, target, attempt, trigger }: Parameters<typeof sendAttempt>[0]) {
+  return {
+    'http.request.method': target.method,
+    'server.address': URL.canParse(target.url) ? new URL(target.url).hostname : undefined,
+    'http.request.resend_count': attempt - 1,
+    'errand.tenant_id': message.tenant_id,
+    'errand.job_id': message.job_id ?? undefined,
+    'errand.event_id': message.event_id,
+    'errand.endpoint_id': target.endpointId,
+    'errand.trigger': trigger,
+  };
+}
+
+function endSpan(span: Span, exchange: Exchange | { kind: 'abandoned' }): void {
+  const status = 'status' in exchange ? exchange.status : null;
+  if (status !== null) span.set({ 'http.response.status_code': status });
+  const isRefused = status !== null && status >= 400;
+  span.end(exchange.kind === 'answered' ? (isRefused ? String(status) : undefined) : exchange.kind);
 }
 
 function whatBecomesOf(

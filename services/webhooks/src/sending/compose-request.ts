@@ -14,6 +14,8 @@ export interface Message {
   status: string | null;
   /** JSON. */
   body: string;
+  /** The trace that the event is part of. */
+  traceparent?: string | null;
   /** What the body's data has besides for a receiver that asks for results, as a JSON object. */
   results?: string | null;
 }
@@ -41,6 +43,8 @@ export function composeRequest(options: {
   attempt: number;
   trigger: RequestTrigger;
   nowMs: number;
+  /** The trace that the request is part of. */
+  traceparent?: string | null | undefined;
 }): OutgoingRequest {
   const { target, secrets, message, nowMs } = options;
   const body = target.method === 'POST' ? bodyOf(message) : null;
@@ -59,6 +63,7 @@ export function composeRequest(options: {
     'errand-delivery': `${id}.${target.endpointId}`,
     'errand-attempt': String(options.attempt),
     'errand-trigger': options.trigger,
+    ...(options.traceparent ? { traceparent: options.traceparent } : {}),
   };
   const url = target.method === 'GET' ? fillTemplate(target.url, message) : target.url;
   return { method: target.method, url, headers, body };

@@ -1,5 +1,5 @@
 import type { WebhookEndpoint } from '@errand/contracts';
-import { createAddressRules, createSecretBox } from '@errand/runtime';
+import { createAddressRules, createSecretBox, type Tracing } from '@errand/runtime';
 import { type buildConnector, Pool } from 'undici';
 import type { WebhooksConfig } from '../config.ts';
 import { createEgress } from '../egress/connector.ts';
@@ -15,6 +15,8 @@ export interface Sending {
   readonly sender: Sender;
   /** How long an endpoint is left alone at most because it asks for that. */
   readonly maxRetryAfterMs: number;
+  /** Undefined unless traces are wanted. */
+  readonly tracing: Tracing | undefined;
   readonly openSecrets: (endpoint: WebhookEndpoint | undefined) => OpenedSecrets;
 }
 
@@ -22,7 +24,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** As many as an endpoint may have attempts under way. */
 const MAX_CONNECTIONS = 64;
 
-export function createSending(config: WebhooksConfig): Sending {
+export function createSending(config: WebhooksConfig, tracing: Tracing | undefined): Sending {
   const { allowHttp, allowCidrs, denyCidrs, dns, attemptTimeoutMs } = config;
   const connect = createEgress({
     allowHttp,
@@ -39,6 +41,7 @@ export function createSending(config: WebhooksConfig): Sending {
   });
   return {
     sender,
+    tracing,
     maxRetryAfterMs: config.maxRetryAfterS * 1_000,
     openSecrets: createSecretsOpener(createSecretBox(config.secretKey, config.otherSecretKeys)),
   };

@@ -8,7 +8,6 @@ import { defineActionRoute } from '../../http/define-route.ts';
 import { Refusal } from '../../http/problem.ts';
 import { readFlawedJsonObject } from '../../http/read-body.ts';
 import { isDryRun, refuseUnknownParameters } from '../../http/read-query.ts';
-import { traceParentOf } from '../../http/request-headers.ts';
 import { busy, type Ctx } from '../../http/request-log.ts';
 import { answer } from '../../http/respond.ts';
 import { createBreather } from '../../load/breather.ts';
@@ -159,7 +158,7 @@ async function appendsOf(
 }
 
 function originOf(c: Ctx, deps: RunDeps, caller: Caller): BatchOrigin {
-  const traceparent = traceParentOf(c.req.raw.headers.get('traceparent'));
+  const { traceparent } = c.env;
   return { caller, nowMs: deps.runs.now(), traceparent, appendTimeoutMs: deps.runs.appendTimeoutMs };
 }
 
