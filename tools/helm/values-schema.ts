@@ -225,7 +225,10 @@ export function valuesSchema(): Schema {
         networkPolicy: switched({
           clients: peers('Who may call the gateway'),
           monitoring: peers('Who may scrape metrics'),
-          admins: any('array', 'Who may call /admin, as peers of a NetworkPolicy, beside verify, apply and KEDA'),
+          admins: any(
+            'array',
+            'Who may call /admin, as peers of a NetworkPolicy, beside verify, apply and KEDA',
+          ),
           keda: peers('The operator of KEDA, which asks the gateway'),
           dns: peers('Name servers'),
           nats: peers('NATS'),
