@@ -16,6 +16,7 @@ export {
 export { type LogReaderPosition, openLogPosition, readLogPosition } from './log-position.ts';
 export { migrate, migratePatiently } from './migrate.ts';
 export { copyLine, type DbSession, openSession } from './open-session.ts';
+export { grantRoles, type RoleNames } from './roles.ts';
 export type { JobStatsTable } from './schema/job-stats.ts';
 export type { ProjectionRebuildTable, RebuildState } from './schema/projection-rebuild.ts';
 
