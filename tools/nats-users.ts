@@ -73,9 +73,10 @@ An executor that does not use Errand's packages sets the prefix of its inboxes t
 ## What they do not do
 
 - A permission names what a client publishes, and not where the answer goes. Whoever may read from a stream may have the answer sent to any subject, also one that
-  another stream stores: NATS writes it there. An executor could so put bytes of its own choice into a bucket such as \`api_keys\`. Against code that knows this, only an
-  account of NATS for executors helps, which Errand does not set up: only trusted code belongs in actions. \`errand verify\` reports such events, since
-  they have no guard, and such entries of configuration, since nobody has recorded them.
+  another stream stores: NATS writes it there. Services take such an entry of a
+  bucket for none, so nobody can forge a key or an endpoint; but it takes the place of the entry that was there, and in JOBS an event of any job can be forged, which
+  \`errand verify\` reports, since it has no guard. Against code that knows this, only an account of NATS for executors helps, which Errand does not set up: only trusted
+  code belongs in actions.
 - Each service reads all of JOBS and AUDIT, an executor of one action too.
 - The projection and the scheduler may change the configuration of JOBS, as trimming needs; the projection purges.
 - An executor of all actions may settle the messages of every consumer of JOBS and DEAD_LETTERS. Give executors of different teams users of their own.

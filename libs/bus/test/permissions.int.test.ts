@@ -39,6 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
+const CREATED = '2026-01-01T00:00:00.000Z';
 const urlOf = (user: string, password = user) => `nats://${user}:${password}@${host}`;
 const busOf = (role: NatsRole, onStatus?: (status: string, detail: string) => void): Promise<Bus> =>
   openBus({
@@ -88,9 +89,7 @@ test('each role does its part of a job under its own user', async () => {
   );
   const keys = await gateway.buckets.watchRecorded('key', ApiKey);
   expect(
-    await keys
-      .by('admin')
-      .create('hash', { tenant_id: 'acme', name: 'k', created_at: '2026-01-01T00:00:00Z' } as never),
+    await keys.by('admin').create('hash', { tenant_id: 'acme', name: 'k', created_at: CREATED } as never),
   ).toBe(true);
   await keys.caughtUp();
   keys.close();
@@ -135,6 +134,23 @@ test('each role does its part of a job under its own user', async () => {
     types.push(...links.map(({ type }) => type));
   expect(types).toEqual(['JobRequested', 'JobStarted']);
   expect((await gateway.jobs.countOpen()).jobs).toBe(0);
+});
+
+test('an answer of NATS that an executor has sent into a bucket is no entry of it', async () => {
+  await using gateway = await busOf('gateway');
+  const changes: unknown[] = [];
+  const keys = await gateway.buckets.watchRecorded('key', ApiKey, (key, value) => changes.push([key, value]));
+  const { nc } = await connectBus({ servers: urlOf('executor'), name: 'test', role: 'executor' });
+  const subject = `jobs.acme.add.${newJob().jobId}.progressed`;
+  await nc.request(subject, JSON.stringify({ tenant_id: 'acme', name: 'forged', created_at: CREATED }));
+  nc.publish('$JS.API.DIRECT.GET.JOBS', JSON.stringify({ last_by_subj: subject }), {
+    reply: '$KV.api_keys.forged',
+  });
+  await nc.flush();
+  await expect.poll(() => changes).toContainEqual(['forged', undefined]);
+  expect([keys.peek('forged'), await keys.get('forged')]).toEqual([undefined, undefined]);
+  keys.close();
+  await nc.close();
 });
 
 const { jobId } = newJob();
