@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   ApiKey,
+  BUCKETS,
+  ExecutorHeartbeat,
   executorConsumer,
   inboxPrefix,
   JOBS_STREAM,
@@ -39,21 +41,28 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
+const LIMITS = { maxEntries: 1_000, maxMs: 5_000 };
 const CREATED = '2026-01-01T00:00:00.000Z';
 const urlOf = (user: string, password = user) => `nats://${user}:${password}@${host}`;
-const busOf = (role: NatsRole, onStatus?: (status: string, detail: string) => void): Promise<Bus> =>
+const busOf = (
+  role: NatsRole,
+  {
+    user = role,
+    onStatus = () => {},
+  }: { user?: string; onStatus?: (status: string, detail: string) => void } = {},
+): Promise<Bus> =>
   openBus({
-    servers: urlOf(role),
+    servers: urlOf(user, role),
     name: `errand-${role}`,
     role,
     topology: TOPOLOGY,
     provisions: false,
-    ...(onStatus && { onStatus }),
+    onStatus,
   });
 
 test('a service that may make nothing waits for what is missing, which it names, until it is made', async () => {
   const said: string[] = [];
-  const opening = busOf('projection', (_, detail) => said.push(detail));
+  const opening = busOf('projection', { onStatus: (_, detail) => said.push(detail) });
   await expect.poll(() => said).toEqual(['provisioning: there is no JOBS: `errand provision` makes it']);
   await provisionServer({ servers: urlOf('provision'), name: 'errand-provision', topology: TOPOLOGY });
   await using bus = await opening;
@@ -78,63 +87,83 @@ test('what is provisioned again stays, and gets the new settings', async () => {
   expect((await bus.jobs.reach()).lastVersion).toBeGreaterThan(0);
 });
 
-test('each role does its part of a job under its own user', async () => {
-  await using gateway = await busOf('gateway');
-  await using scheduler = await busOf('scheduler');
-  await using executor = await busOf('executor');
-  await using projection = await busOf('projection');
-  const ref = newJob();
-  await scheduler.consumers.provision(
-    executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }),
-  );
-  const keys = await gateway.buckets.watchRecorded('key', ApiKey);
-  expect(
-    await keys.by('admin').create('hash', { tenant_id: 'acme', name: 'k', created_at: CREATED } as never),
-  ).toBe(true);
-  await keys.caughtUp();
-  keys.close();
-  const ended = new AbortController();
-  const taken: string[] = [];
-  const reading = projection.jobs.readInOrder({
-    reader: PROJECTION_READER,
-    position: memoryPosition((await projection.jobs.reach()).beganAt - 1),
-    fillsAnew: true,
-    maxBatch: 100,
-    lingerMs: 0,
-    sinceMs: () => 0,
-    signal: ended.signal,
-    onUnreadable: () => {},
-    onError: (error) => taken.push(String(error)),
-    take: async (batch) => {
-      taken.push(...batch.map(({ event }) => event.type));
-      return true;
-    },
-  });
-  const outcome = await gateway.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
-  if (outcome.kind !== 'appended') throw new Error(outcome.kind);
-  const working = executor.consumers.work({
-    consumer: { stream: JOBS_STREAM, name: 'executor-add-0', ackWaitMs: 30_000 },
-    slots: 1,
-    signal: ended.signal,
-    onUnreadable: () => {},
-    onError: () => {},
-    handle: async ({ recorded }) => {
-      await executor.jobs.append({ ref, event: started(ref), expectedVersion: recorded.version });
-      return { kind: 'done' };
-    },
-  });
-  await expect.poll(() => taken).toEqual(['JobRequested', 'JobStarted']);
-  expect(
-    (await projection.consumers.standingOf({ stream: JOBS_STREAM, name: 'executor-add-0' }))?.ackPending,
-  ).toBe(0);
-  ended.abort();
-  await Promise.all([reading, working]);
-  const types: unknown[] = [];
-  for await (const links of projection.jobs.readLinks(undefined))
-    types.push(...links.map(({ type }) => type));
-  expect(types).toEqual(['JobRequested', 'JobStarted']);
-  expect((await gateway.jobs.countOpen()).jobs).toBe(0);
-});
+test.each(['executor', 'executor-add'])(
+  'each role does its part of a job, the executor as %s',
+  async (user) => {
+    await using gateway = await busOf('gateway');
+    await using scheduler = await busOf('scheduler');
+    await using executor = await busOf('executor', { user });
+    await using projection = await busOf('projection');
+    const ref = newJob();
+    await scheduler.consumers.provision(
+      executorConsumer('add', { slot: 0, contractId: 'c1', leaseMs: 30_000 }),
+    );
+    const keys = await gateway.buckets.watchRecorded('key', ApiKey);
+    expect(
+      await keys.by('admin').create(user, { tenant_id: 'acme', name: 'k', created_at: CREATED } as never),
+    ).toBe(true);
+    await keys.caughtUp();
+    keys.close();
+    const { lastVersion, beganAt } = await projection.jobs.reach();
+    const ended = new AbortController();
+    const taken: string[] = [];
+    const reading = projection.jobs.readInOrder({
+      reader: PROJECTION_READER,
+      position: memoryPosition(Math.max(lastVersion, beganAt - 1)),
+      fillsAnew: true,
+      maxBatch: 100,
+      lingerMs: 0,
+      sinceMs: () => 0,
+      signal: ended.signal,
+      onUnreadable: () => {},
+      onError: (error) => taken.push(String(error)),
+      take: async (batch) => {
+        taken.push(...batch.map(({ event }) => event.type));
+        return true;
+      },
+    });
+    const outcome = await gateway.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
+    if (outcome.kind !== 'appended') throw new Error(outcome.kind);
+    const working = executor.consumers.work({
+      consumer: { stream: JOBS_STREAM, name: 'executor-add-0', ackWaitMs: 30_000 },
+      slots: 1,
+      signal: ended.signal,
+      onUnreadable: () => {},
+      onError: () => {},
+      handle: async ({ recorded }) => {
+        expect(await executor.jobs.readHeldRequest(ref, 'c1')).toBeUndefined();
+        await executor.jobs.append({ ref, event: started(ref), expectedVersion: recorded.version });
+        return { kind: 'done' };
+      },
+    });
+    await expect.poll(() => taken).toEqual(['JobRequested', 'JobStarted']);
+    expect(
+      (await projection.consumers.standingOf({ stream: JOBS_STREAM, name: 'executor-add-0' }))?.ackPending,
+    ).toBe(0);
+    ended.abort();
+    await Promise.all([reading, working]);
+    const about = { tenantId: 'acme', jobId: ref.jobId, contentType: 'text/plain' };
+    const stored = await executor.payloads.put({ ...about, body: [Buffer.from('result')] });
+    expect(await gateway.payloads.open(stored)).toMatchObject({ kind: 'payload' });
+    const heartbeats = await executor.buckets.open(BUCKETS.executors, ExecutorHeartbeat);
+    await heartbeats.put(user, {
+      executor_id: user,
+      protocol: 2,
+      version: '1',
+      started_at: CREATED,
+      contracts: [],
+    });
+    expect((await executor.audit.readJob({ tenantId: 'acme', jobId: newJob().jobId }, LIMITS)).length).toBe(
+      0,
+    );
+    expect(await executor.commands.askHolds('nobody', ref.jobId)).toBe(false);
+    const types: unknown[] = [];
+    for await (const links of projection.jobs.readLinks(undefined))
+      types.push(...links.flatMap(({ type, version }) => (version > lastVersion ? [type] : [])));
+    expect(types).toEqual(['JobRequested', 'JobStarted']);
+    expect((await gateway.jobs.countOpen()).jobs).toBe(0);
+  },
+);
 
 test('an answer of NATS that an executor has sent into a bucket is no entry of it', async () => {
   await using gateway = await busOf('gateway');
