@@ -19,8 +19,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bus, openBus } from '../src/bus.ts';
 import { connectBus } from '../src/connect/connect.ts';
 import { provisionServer } from '../src/connect/until-provisioned.ts';
-import { isForbidden, UnfitServer } from '../src/errors.ts';
-import { memoryPosition } from '../src/testing.ts';
+import { isForbidden, LogUnavailable, UnfitServer } from '../src/errors.ts';
+import { connectionOf, memoryPosition } from '../src/testing.ts';
 import { newJob, requested, started, TOPOLOGY } from './bus.ts';
 
 /* A server with a user for each role. Its streams are made by the first test. */
@@ -164,6 +164,43 @@ test.each(['executor', 'executor-add'])(
     expect((await gateway.jobs.countOpen()).jobs).toBe(0);
   },
 );
+
+test('what an executor cannot read is parked, sent to it again, and removed by a gateway', async () => {
+  await using gateway = await busOf('gateway');
+  await using executor = await busOf('executor', { user: 'executor-add' });
+  const ended = new AbortController();
+  const unreadable: string[] = [];
+  const working = executor.consumers.work({
+    consumer: { stream: JOBS_STREAM, name: 'executor-add-0', ackWaitMs: 30_000 },
+    slots: 1,
+    signal: ended.signal,
+    onUnreadable: ({ subject }) => unreadable.push(subject),
+    onError: (error) => unreadable.push(String(error)),
+    handle: async () => ({ kind: 'done' }),
+  });
+  const subject = `jobs.acme.add.${newJob().jobId}.requested.fast.c1`;
+  await connectionOf(gateway).request(subject, 'nonsense');
+  const parked = () => gateway.deadLetters.list({ afterId: 0, limit: 10 });
+  await expect.poll(parked).toMatchObject([{ consumer: 'executor-add-0', subject }]);
+  const [first] = await parked();
+  expect(await gateway.deadLetters.redrive(first?.id ?? 0)).toBe(true);
+  await expect.poll(parked).toMatchObject([{ subject }]);
+  const [second] = await parked();
+  expect(await gateway.deadLetters.discard(second?.id ?? 0)).toBe(true);
+  expect(unreadable).toEqual([subject, subject]);
+  ended.abort();
+  await working;
+});
+
+test('the scheduler lets events leave the log, and the webhooks service may not', async () => {
+  await using scheduler = await busOf('scheduler');
+  const { lastVersion } = await scheduler.jobs.readWindow();
+  const neededFrom = { version: lastVersion, storedMs: Date.now() };
+  await scheduler.jobs.trim({ beforeMs: Date.now() - 60_000, neededFrom });
+  expect((await scheduler.jobs.readWindow()).neededFrom?.version).toBe(lastVersion);
+  await using webhooks = await busOf('webhooks');
+  await expect(webhooks.jobs.trim({ beforeMs: 0, neededFrom })).rejects.toThrow(LogUnavailable);
+});
 
 test('an answer of NATS that an executor has sent into a bucket is no entry of it', async () => {
   await using gateway = await busOf('gateway');
