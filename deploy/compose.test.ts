@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv, promisify } from 'node:util';
+import { NATS_ROLES } from '@errand/contracts';
 import { settings as executor } from '@errand/executor';
 import { settings as gateway } from '@errand/gateway';
 import { settings as projection } from '@errand/projection';
@@ -24,7 +25,7 @@ interface Service {
 
 async function makeKeys(folder: string, given: Record<string, string> = {}) {
   const env = { PATH: process.env.PATH, ...given };
-  await promisify(execFile)('sh', [here('make-keys.sh'), folder, OWNER], { env });
+  await promisify(execFile)('sh', [here('make-keys.sh'), folder, OWNER, here('nats/users.conf')], { env });
   const texts = await Promise.all(FILES.map((file) => readFile(join(folder, file), 'utf8')));
   return parseEnv(texts.join('\n')) as Record<string, string>;
 }
@@ -43,6 +44,38 @@ test('keys are made once, for their owner only, and one that is given takes the 
   await using other = await mkdtempDisposable(join(tmpdir(), 'errand-keys-'));
   expect((await makeKeys(other.path)).ERRAND_ADMIN_KEY).not.toBe(made.ERRAND_ADMIN_KEY);
   expect(await readdir(join(dir.path, 'admin'))).toEqual(['admin.env']);
+});
+
+test('each service has a user of NATS, whose password is made once and is in the file for the server', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-keys-'));
+  const read = (file: string) => readFile(join(dir.path, file), 'utf8');
+  const urls = () => Promise.all(NATS_ROLES.map((role) => read(`nats-${role}/nats.env`)));
+  await makeKeys(dir.path);
+  const made = await urls();
+  await makeKeys(dir.path);
+  expect(await urls()).toEqual(made);
+  const users = await read('nats/users.conf');
+  expect((await stat(join(dir.path, 'nats/users.conf'))).mode & 0o777).toBe(0o600);
+  expect(users).not.toContain('$NATS_');
+  for (const [index, role] of NATS_ROLES.entries()) {
+    const { username, password } = new URL(parseEnv(made[index] ?? '').NATS_URL ?? '');
+    expect(username).toBe(role);
+    expect(users).toContain(`"user": "${role}",\n      "password": "${password}"`);
+  }
+});
+
+test('a service of docker-compose.yml reads its own user of NATS, and sees no other', async () => {
+  const text = await readFile(here('../docker-compose.yml'), 'utf8');
+  const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
+  for (const name of NATS_ROLES) {
+    const { entrypoint = [], environment = {}, volumes = [] } = services[name] ?? {};
+    expect(entrypoint).toContain(`--env-file=/keys/nats-${name}/nats.env`);
+    expect(volumes.filter((volume) => volume.startsWith('keys-nats'))).toEqual([
+      `keys-nats-${name}:/keys/nats-${name}:ro`,
+    ]);
+    expect(environment).toMatchObject({ ERRAND_PROVISION: 'false' });
+    expect(environment.NATS_URL).toBeUndefined();
+  }
 });
 
 test('a service of docker-compose.yml has the keys that its settings name, and no file of another key', async () => {

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes the keys of docker-compose.yml, each once: make-keys.sh <folder> <owner>
+# Makes the keys of docker-compose.yml, each once: make-keys.sh <folder> <owner> <users.conf>
 # A key that is given in the environment replaces the one that is kept. Each service sees its own folders only.
 set -eu
 umask 077
+users=$(realpath "$3")
 cd "$1"
 owner=$2
 
@@ -16,7 +17,7 @@ keep() {
   mv "$1.new" "$1"
 }
 
-mkdir -p admin sealing database tenant
+mkdir -p admin sealing database tenant nats
 chmod 755 . admin sealing database
 chown "$owner" tenant
 
@@ -34,3 +35,16 @@ if [ -n "$password" ]; then
   printf '%s' "$password" > database/password
   keep database/database.env DATABASE_URL "postgres://errand:$password@postgres:5432/errand"
 fi
+
+# A user of NATS for each service, and the file of all of them, with the passwords in it, for the server.
+cp "$users" nats/users.conf.new
+for role in provision gateway scheduler executor projection webhooks; do
+  mkdir -p "nats-$role"
+  chmod 755 "nats-$role"
+  [ -f "nats-$role/nats.env" ] || keep "nats-$role/nats.env" NATS_URL "nats://$role:$(random od -An -v -tx1)@nats:4222"
+  password=$(sed 's/.*:\(.*\)@.*/\1/' "nats-$role/nats.env")
+  variable=NATS_$(echo "$role" | tr a-z A-Z)_PASSWORD
+  sed "s/[$]$variable/\"$password\"/" nats/users.conf.new > nats/users.conf.part
+  mv nats/users.conf.part nats/users.conf.new
+done
+mv nats/users.conf.new nats/users.conf

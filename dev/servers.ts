@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { NATS_ROLES, natsUser } from '@errand/contracts';
 import {
   findNatsServer,
   natsTrouble,
@@ -14,7 +15,10 @@ import { type Say, sayingIfSlow, timeSince } from './tell/progress.ts';
 export interface ServerOptions {
   folder: DataFolder;
   ports: Record<'nats' | 'postgres', number>;
-  secrets: Pick<LocalSecrets, 'nats_password' | 'nats_system_password' | 'postgres_password'>;
+  secrets: Pick<
+    LocalSecrets,
+    'nats_password' | 'nats_system_password' | 'nats_passwords' | 'postgres_password'
+  >;
   crew: Crew;
   say: Say;
   /** Servers to use instead of starting them. */
@@ -63,6 +67,7 @@ async function ensureNats({
       logFile: folder.logFile('nats'),
       port,
       passwords,
+      users: NATS_ROLES.map((role) => natsUser(role, secrets.nats_passwords[role])),
       maxFileStoreBytes: room.maxFileStoreBytes,
     });
     url = server.url;

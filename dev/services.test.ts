@@ -21,6 +21,14 @@ test('each service has a main file', async () => {
   await Promise.all(SERVICES.map((name) => access(sourceMainFile(name))));
 });
 
+test('each service connects to NATS as its own user, if there is one', () => {
+  const natsUrlOf = (name: string) => `nats://${name}@127.0.0.1:4222`;
+  expect(SERVICES.map((name) => serviceEnv(name, FACTS).NATS_URL)).toEqual(SERVICES.map(() => FACTS.natsUrl));
+  expect(SERVICES.map((name) => serviceEnv(name, { ...FACTS, natsUrlOf }).NATS_URL)).toEqual(
+    SERVICES.map(natsUrlOf),
+  );
+});
+
 test('each service but the gateway has an ops port of its own, and all know the one address of the gateway', () => {
   const envs = SERVICES.map((name) => serviceEnv(name, FACTS));
   expect(envs.map((env) => env.ERRAND_OPS_PORT)).toEqual(['none', '5', '2', '3', '4']);

@@ -17,14 +17,16 @@ export type ServiceName = (typeof SERVICES)[number];
 /** What all services of one local system need to know. */
 export interface ServiceFacts {
   natsUrl: string;
+  /** The same with a user for each service, if NATS has them. */
+  natsUrlOf?: (name: ServiceName) => string;
   postgresUrl: string;
   adminKey: string;
   secretKey: string;
   ports: Record<ServiceName, number>;
   /** What the executor is told about its actions, in addition to its own environment. */
   actionEnv?: Record<string, string>;
-  /** How large the log may grow. */
-  sizeEnv?: Record<string, string>;
+  /** How large the log may grow, and who makes it; nothing for somebody else's. */
+  logEnv?: Record<string, string>;
 }
 
 /** Which services need which key. Actions can read the executor's environment, so it has none of these. */
@@ -51,7 +53,7 @@ const LOCAL_GATEWAY = { ERRAND_OPS_PORT: 'none', ERRAND_ADMIN_ON_OPS_PORT: 'fals
 /** The environment of one service. Webhooks may go to receivers on this machine, which have no TLS. */
 export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<string, string> {
   return onlyOwnKeys(name, {
-    NATS_URL: facts.natsUrl,
+    NATS_URL: facts.natsUrlOf?.(name) ?? facts.natsUrl,
     DATABASE_URL: facts.postgresUrl,
     ERRAND_ADMIN_KEY: facts.adminKey,
     ERRAND_SECRET_KEY: facts.secretKey,
@@ -62,7 +64,7 @@ export function serviceEnv(name: ServiceName, facts: ServiceFacts): Record<strin
     ERRAND_WEBHOOKS_ALLOW_HTTP: 'true',
     ERRAND_WEBHOOKS_ALLOW_CIDRS: '127.0.0.0/8,::1/128',
     ERRAND_WEBHOOKS_DNS: 'system',
-    ...facts.sizeEnv,
+    ...facts.logEnv,
     ...(name === 'executor' ? facts.actionEnv : {}),
     ...(name === 'gateway' ? LOCAL_GATEWAY : {}),
   });

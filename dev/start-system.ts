@@ -1,16 +1,26 @@
+import { provisionLog, provisionSettings } from '@errand/bootstrap';
+import type { NatsRole } from '@errand/contracts';
 import { isPortFree } from '@errand/local-servers';
+import { parseConfig } from '@errand/runtime';
 import type { Given } from './config.ts';
 import { type DataFolder, readJson, writeJson } from './data/data-folder.ts';
 import type { LocalFacts } from './data/local-file.ts';
 import { type Room, sizesEnv } from './data/log-sizes.ts';
-import { loadSecrets } from './data/secrets.ts';
+import { type LocalSecrets, loadSecrets } from './data/secrets.ts';
 import { ensureFirstTenant } from './first-tenant.ts';
 import type { Crew } from './process/crew.ts';
 import { stopOrphans } from './process/orphans.ts';
 import { choosePorts, type Ports } from './process/ports.ts';
 import { untilReady } from './process/readiness.ts';
 import { startServers } from './servers.ts';
-import { gatewayUrl, SERVICES, type ServiceName, startServices } from './services.ts';
+import {
+  gatewayUrl,
+  processEnv,
+  SERVICES,
+  type ServiceFacts,
+  type ServiceName,
+  startServices,
+} from './services.ts';
 import type { Say } from './tell/progress.ts';
 
 const READY_TIMEOUT_MS = 60_000;
@@ -54,9 +64,12 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
     natsUrl: given.natsUrl,
     postgresUrl: given.postgresUrl,
   });
-  // Somebody else's server has its own disk.
-  const sizeEnv = given.natsUrl === undefined ? sizesEnv(room.sizes) : {};
-  const facts = { natsUrl, postgresUrl, adminKey, secretKey, ports, actionEnv, sizeEnv };
+  // Somebody else's server has its own disk, and its own users.
+  const isOwn = given.natsUrl === undefined;
+  const logEnv = isOwn ? { ...sizesEnv(room.sizes), ERRAND_PROVISION: 'false' } : {};
+  const natsUrlOf = (role: NatsRole) => (isOwn ? asRole(natsUrl, role, secrets) : natsUrl);
+  const facts = { natsUrl, natsUrlOf, postgresUrl, adminKey, secretKey, ports, actionEnv, logEnv };
+  if (isOwn) await provision(natsUrlOf('provision'), facts);
   await startServices({ folder, facts, mainFileOf, crew, say, onRefused });
   const probed = SERVICES.map((name) => ({
     name,
@@ -69,6 +82,19 @@ export async function startSystem(options: SystemOptions): Promise<LocalFacts> {
   const tenant = await ensureFirstTenant({ url, adminKey, remembered: secrets.first_tenant?.api_key });
   await writeJson(folder.secretsFile, { ...secrets, first_tenant: tenant });
   return { url, ...tenant, admin_key: adminKey, nats_url: natsUrl, postgres_url: postgresUrl };
+}
+
+function asRole(natsUrl: string, role: NatsRole, { nats_passwords }: LocalSecrets): string {
+  const url = new URL(natsUrl);
+  url.username = role;
+  url.password = nats_passwords[role];
+  return url.href;
+}
+
+/** Before the services start, with the settings that they have: none of them may make streams. */
+async function provision(natsUrl: string, facts: ServiceFacts): Promise<void> {
+  const env = { ...processEnv('scheduler', facts, process.env), NATS_URL: natsUrl };
+  await provisionLog(parseConfig(provisionSettings, env), () => {});
 }
 
 /** The ports of the last start if they are still free. A requested port is used or refused. */

@@ -1,3 +1,4 @@
+import { provisionSettings } from '@errand/bootstrap';
 import { settings as executor } from '@errand/executor';
 import { settings as gateway } from '@errand/gateway';
 import { settings as projection } from '@errand/projection';
@@ -15,6 +16,7 @@ export const SERVICES = { gateway, scheduler, executor, projection, webhooks } s
 /** Who reads which settings. `npm start` hands ERRAND_PORT to the gateway, where it is listed. */
 const READERS: Record<string, Settings> = {
   ...SERVICES,
+  '`errand provision`': provisionSettings,
   '`npm start`': { dataDir: localSettings.dataDir },
   '`npm run demo`': { ...demoSettings, ...demoTargetSettings },
 };

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { NATS_ROLES, type NatsRole } from '@errand/contracts';
 import { readJson, writeJson } from './data-folder.ts';
 
 export interface LocalSecrets {
@@ -7,6 +8,8 @@ export interface LocalSecrets {
   secret_key: string;
   nats_password: string;
   nats_system_password: string;
+  /** Of the users that services connect as. */
+  nats_passwords: Record<NatsRole, string>;
   postgres_password: string;
   /** The tenant and the key of the first start, kept so that every later start prints the same. */
   first_tenant?: { tenant_id: string; api_key: string };
@@ -21,6 +24,10 @@ export async function loadSecrets(path: string): Promise<LocalSecrets> {
     secret_key: randomBytes(32).toString('base64'),
     nats_password: random(),
     nats_system_password: random(),
+    nats_passwords: Object.fromEntries(NATS_ROLES.map((role) => [role, random()])) as Record<
+      NatsRole,
+      string
+    >,
     postgres_password: random(),
     ...kept,
   };

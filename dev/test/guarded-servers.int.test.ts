@@ -77,6 +77,14 @@ test('a folder whose servers let everybody in is handed over, with all that it h
     }
     await using bus = await openBus({ servers: natsUrl, name: 'after', topology: DEFAULT_TOPOLOGY });
     expect(await (await bus.buckets.open(BUCKETS.tenants, Tenant)).get('kept')).toEqual(tenant);
+    await using gateway = await openBus({
+      servers: `nats://gateway:${secrets.nats_passwords.gateway}@127.0.0.1:${ports.nats}`,
+      name: 'errand-gateway',
+      role: 'gateway',
+      provisions: false,
+      topology: DEFAULT_TOPOLOGY,
+    });
+    expect(await (await gateway.buckets.open(BUCKETS.tenants, Tenant)).get('kept')).toEqual(tenant);
     expect(await saidToStranger(ports.nats)).toContain('Authorization Violation');
     await expect(fetch(`http://127.0.0.1:${nats.monitorPort}/healthz`)).rejects.toThrow();
   } finally {

@@ -27,7 +27,9 @@ beforeAll(async () => {
   const first = await startNats('first');
   natsPort = first.port;
   resources.defer(() => first.stop());
-  system = resources.use(await startSystem({ natsUrl: first.url, databaseUrl: database.url }));
+  system = resources.use(
+    await startSystem({ natsUrl: first.url, databaseUrl: database.url }, { ERRAND_PROVISION: 'true' }),
+  );
   loseNats = async () => {
     first.kill('SIGKILL');
     await first.exited;

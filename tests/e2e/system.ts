@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { provisionLog, provisionSettings } from '@errand/bootstrap';
 import { freePort } from '@errand/local-servers';
-import { waitUntil } from '@errand/testkit';
+import { parseConfig } from '@errand/runtime';
+import { natsUrlOf, waitUntil } from '@errand/testkit';
 import { EXAMPLE_PLACES } from '../../dev/repository.ts';
 import { onlyOwnKeys } from '../../dev/services.ts';
 import { type Front, validated } from '../contract/validating-proxy.ts';
@@ -11,7 +13,10 @@ import { type Front, validated } from '../contract/validating-proxy.ts';
 const SERVICES = ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const;
 type ServiceName = (typeof SERVICES)[number];
 
-/** The five services, each in its own process. One that ends is restarted on the same ports. */
+/**
+ * The five services, each in its own process and as its own user of NATS. One that ends is restarted on the same ports. It
+ * is a fault if NATS refuses something to one of them.
+ */
 export interface System extends AsyncDisposable {
   /** Base of the gateway's API. */
   readonly url: string;
@@ -41,6 +46,8 @@ interface Supervised {
   restarts: number;
   /** The newest lines of its output, for the error message of a failed start. */
   readonly output: string[];
+  /** What NATS did not let it do. */
+  readonly refused: Set<string>;
 }
 
 /**
@@ -54,8 +61,8 @@ export async function startSystem(
   const adminKey = randomBytes(24).toString('base64url');
   const ports = await Promise.all(SERVICES.map(() => freePort()));
   const url = `http://127.0.0.1:${ports[0]}`;
-  const shared = {
-    NATS_URL: servers.natsUrl,
+  const shared: Record<string, string> = {
+    ERRAND_PROVISION: 'false',
     DATABASE_URL: servers.databaseUrl,
     ERRAND_HOST: '127.0.0.1',
     ERRAND_LOG_LEVEL: process.env.ERRAND_E2E_LOG_LEVEL || 'warn',
@@ -71,11 +78,13 @@ export async function startSystem(
   const services = SERVICES.map((name, index): Supervised => {
     const port = String(ports[index]);
     const own = name === 'gateway' ? { ERRAND_PORT: port } : { ERRAND_OPS_PORT: port };
-    const env = { ...onlyOwnKeys(name, shared), ...own };
+    const env = { NATS_URL: natsUrlOf(servers.natsUrl, name), ...onlyOwnKeys(name, shared), ...own };
     const readyUrl = `http://127.0.0.1:${port}/readyz`;
-    return { name, env, readyUrl, child: undefined, restarts: 0, output: [] };
+    return { name, env, readyUrl, child: undefined, restarts: 0, output: [], refused: new Set() };
   });
   const stopping = new AbortController();
+  const provisioning = { ...shared, NATS_URL: natsUrlOf(servers.natsUrl, 'provision') };
+  await provisionLog(parseConfig(provisionSettings, provisioning), () => {});
   for (const service of services) supervise(service, stopping.signal);
 
   let front: Front | undefined;
@@ -105,6 +114,10 @@ export async function startSystem(
       stopping.abort();
       await Promise.all(services.map(({ child }) => child && end(child)));
       await front?.[Symbol.asyncDispose]();
+      const refused = services.flatMap(({ name, refused }) =>
+        [...refused].slice(0, KEPT_LINES).map((what) => `${name}: ${what}`),
+      );
+      if (refused.length > 0) throw new Error(`NATS refused:\n${refused.join('\n')}`);
     },
   };
   try {
@@ -128,6 +141,8 @@ function supervise(service: Supervised, stopping: AbortSignal): void {
   const keep = (chunk: Buffer) => {
     service.output.push(...chunk.toString().trimEnd().split('\n'));
     service.output.splice(0, service.output.length - KEPT_LINES);
+    for (const [what] of chunk.toString().matchAll(/Permissions Violation for \w+ to \\?"[^"\\]+/g))
+      service.refused.add(what);
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);

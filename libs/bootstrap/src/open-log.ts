@@ -1,13 +1,13 @@
 import { type Bus, openBus } from '@errand/bus';
-import type { TopologySettings } from '@errand/contracts';
+import type { NatsRole, TopologySettings } from '@errand/contracts';
 import type { ServiceContext } from '@errand/runtime';
 
 export type LogConfig = TopologySettings &
-  NonNullable<Parameters<typeof openBus>[0]['access']> & { natsUrl: string };
+  NonNullable<Parameters<typeof openBus>[0]['access']> & { natsUrl: string; provisions: boolean };
 
 /** A service's connection to the log. The process fails when the log is no longer the one that it began with. */
 export function openLog(
-  service: string,
+  service: NatsRole,
   config: LogConfig,
   context: Pick<ServiceContext, 'log' | 'fail' | 'signal'> & {
     ackTimeoutMs?: number;
@@ -20,6 +20,8 @@ export function openLog(
     servers: config.natsUrl,
     access: config,
     name: `errand-${service}`,
+    role: service,
+    provisions: config.provisions,
     topology: config,
     keepsExisting,
     signal,

@@ -1,4 +1,5 @@
 import type { Bus } from '@errand/bus';
+import type { NatsRole } from '@errand/contracts';
 import {
   createOps,
   measureConflicts,
@@ -42,7 +43,7 @@ const UNOPENED = { nats: () => false };
 export async function openWorker(
   resources: AsyncDisposableStack,
   options: {
-    service: string;
+    service: NatsRole;
     config: WorkerConfig;
     context: ServiceContext;
     /** Leaves streams and buckets that exist as they are. */

@@ -1,9 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import {
   type ConfigKind,
+  changesLog,
   PROJECTION_COMMANDS,
   SCHEDULER_COMMANDS,
-  type TopologySettings,
   WEBHOOK_COMMANDS,
 } from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -19,13 +18,14 @@ import { type ConfigCheck, createConfigCheck } from './config/config-check.ts';
 import { type ConfigReader, type ConfigWriter, createConfigLog } from './config/config-log.ts';
 import { type RecordedBucket, watchRecordedBucket } from './config/recorded-bucket.ts';
 import { type ConnectOptions, connectBus } from './connect/connect.ts';
-import { provision, provisionConsumer, removeConsumer } from './connect/provision.ts';
+import { provisionConsumer } from './connect/provision.ts';
+import { removeConsumer } from './connect/remove-consumer.ts';
 import { createServerClock, type ServerClock } from './connect/server-clock.ts';
+import { type ProvisionOptions, untilProvisioned } from './connect/until-provisioned.ts';
 import { removeVersionOne } from './connect/version-one.ts';
 import { consumeWork } from './consume/consume-work.ts';
 import { createDeadLetters, type DeadLetters } from './consume/dead-letters.ts';
 import { createStandings, type Standings } from './consume/standings.ts';
-import { LogUnavailable, UnfitServer } from './errors.ts';
 import { createTenantForgetter, type TenantForgetter } from './forget/forget-tenant.ts';
 import type { OrderedReadOptions } from './in-order/options.ts';
 import { readInOrder } from './in-order/read-in-order.ts';
@@ -171,24 +171,26 @@ const SCHEDULER = {
  * @throws UnfitServer
  */
 export async function openBus(
-  options: ConnectOptions & {
-    topology: TopologySettings;
-    /** Leaves streams and buckets that exist as they are. */
-    keepsExisting?: boolean;
-    ackTimeoutMs?: number;
-    /** Told once when the log is no longer the same one: only a restart of the process fixes that. */
-    onReplaced?: (error: Error) => void;
-  },
+  options: ConnectOptions &
+    ProvisionOptions & {
+      ackTimeoutMs?: number;
+      /** Told once when the log is no longer the same one: only a restart of the process fixes that. */
+      onReplaced?: (error: Error) => void;
+    },
 ): Promise<Bus> {
   const connection = await connectBus(options);
   const { nc, isConnected, onReconnected } = connection;
-  await provisionPatiently(nc, options);
+  const { role, provisions = true } = options;
+  await untilProvisioned(nc, options);
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
   const { ackTimeoutMs, onReplaced = () => {} } = options;
   const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
   const appender = createAppender(nc, jsm, patience);
   const payloads = createPayloads(nc, jsm, patience);
-  const watch = await watchLog({ nc, jsm, name: options.name }, { ...connection, onReplaced });
+  const watch = await watchLog(
+    { nc, jsm, name: options.name, endsTrims: provisions || role === undefined || changesLog(role) },
+    { ...connection, onReplaced },
+  );
   const webhooks = createCommands(nc, WEBHOOKS);
   const projection = createCommands(nc, PROJECTION);
   const scheduler = createCommands(nc, SCHEDULER);
@@ -216,7 +218,7 @@ export async function openBus(
       ...createLogFollower(nc, jsm),
       ...createLogTrimmer(jsm),
       readHistory,
-      readInOrder: (options) => readInOrder(connection, { audit, jobs: log, standings }, options),
+      readInOrder: (options) => readInOrder(connection, { audit, jobs: log, standings, provisions }, options),
     },
     turns: createTurnsLog(nc, jsm),
     forget: createTenantForgetter(nc, jsm, audit),
@@ -260,22 +262,4 @@ export async function openBus(
   };
   connections.set(bus, nc);
   return bus;
-}
-
-/** A cluster that is still electing refuses the first calls, so they are repeated until it answers. */
-async function provisionPatiently(
-  nc: NatsConnection,
-  options: Pick<Parameters<typeof openBus>[0], 'topology' | 'keepsExisting' | 'signal' | 'onStatus'>,
-): Promise<void> {
-  for (;;) {
-    try {
-      await provision(nc, options.topology, options.keepsExisting);
-      return;
-    } catch (error) {
-      if (error instanceof UnfitServer || nc.isClosed()) throw error;
-      if (options.signal?.aborted) throw new LogUnavailable('stopped while provisioning', { cause: error });
-      options.onStatus?.('error', `provisioning: ${error instanceof Error ? error.message : error}`);
-      await pause(500);
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { errors } from '@nats-io/transport-node';
 
 /** The log cannot answer at present. Nothing is known to be written; the same call may go through later. */
 export class LogUnavailable extends Error {
@@ -93,4 +94,10 @@ export const JS = {
 /** JetStream's error code, or undefined for errors of another kind. */
 export function jsCode(error: unknown): number | undefined {
   return error instanceof JetStreamApiError ? error.code : undefined;
+}
+
+/** Whether the connection's user may not do what was asked. */
+export function isForbidden(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return [error, cause].some((each) => each instanceof errors.PermissionViolationError);
 }

@@ -6,6 +6,7 @@ export { type Bus, openBus } from './bus.ts';
 export type { ProjectionHandlers, SchedulerHandlers, WebhookHandlers } from './commands/commands.ts';
 export type { ConfigEntry } from './config/config-log.ts';
 export type { RecordedBucket } from './config/recorded-bucket.ts';
+export { provisionServer } from './connect/until-provisioned.ts';
 export type { Work } from './consume/consume-work.ts';
 export type { DeadLetter } from './consume/dead-letters.ts';
 export type { Verdict } from './consume/pull-messages.ts';

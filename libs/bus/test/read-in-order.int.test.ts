@@ -1,4 +1,10 @@
-import { executorConsumer, JOBS_STREAM, type LogReaderSpec, type RecordedEvent } from '@errand/contracts';
+import {
+  executorConsumer,
+  followConsumerName,
+  JOBS_STREAM,
+  type LogReaderSpec,
+  type RecordedEvent,
+} from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -291,6 +297,28 @@ test('a reader says in the bucket of positions how far it has come, and less tha
   const next = await request();
   await stop();
   expect((await positions.get(reader.name))?.version).toBeOneOf([version, next.version]);
+});
+
+test('a reader misses nothing that another process took from its consumer, or when that is removed', async () => {
+  const reader = newReader();
+  const { seen, errors } = read(await positionAtEnd(), { reader });
+  const made = await requests(1);
+  await expect.poll(() => idsOf(seen)).toEqual(made.map(({ jobId }) => jobId));
+  const nc = connectionOf(bus);
+  const name = followConsumerName(reader.name);
+  const thief = await jetstream(nc).consumers.get(JOBS_STREAM, name);
+  const stolen: number[] = [];
+  const stealing = (async () => {
+    for await (const { seq } of await thief.fetch({ max_messages: 10, expires: 1_000 })) stolen.push(seq);
+  })().catch(() => {});
+  made.push(...(await requests(50)));
+  await expect.poll(() => idsOf(seen)).toEqual(made.map(({ jobId }) => jobId));
+  await stealing;
+  expect(stolen.length).toBeGreaterThan(0);
+  await (await jetstreamManager(nc)).consumers.delete(JOBS_STREAM, name);
+  made.push(...(await requests(5)));
+  await expect.poll(() => idsOf(seen)).toEqual(made.map(({ jobId }) => jobId));
+  expect(errors).toEqual([expect.objectContaining({ message: 'consumer deleted' })]);
 });
 
 test('a reader goes on through a restart of the server, and ends when it is stopped while that is away', async () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { NATS_ROLES, type NatsRole, natsUser } from '@errand/contracts';
 import { type RunningNats, startNatsServer, startRestartable } from '@errand/local-servers';
 import { startNatsContainer } from './nats-container.ts';
 import { embeddedTestServer, type TestServer, testServersMode } from './server.ts';
@@ -6,6 +7,19 @@ import { makeTempDir } from './temp-dir.ts';
 
 /** A JetStream server owned by one test file; see TestServer. */
 export type TestNats = TestServer;
+
+/** A user for each role, whose password is its name. Whoever connects without one may do everything. */
+const USERS = {
+  authorization: {
+    users: [{ user: 'everything', password: 'x' }, ...NATS_ROLES.map((role) => natsUser(role, role))],
+  },
+  no_auth_user: 'everything',
+};
+
+/** The address of a test server for a user of a role. A server that has none lets it in all the same. */
+export function natsUrlOf(url: string, role: NatsRole): string {
+  return url.replaceAll('nats://', `nats://${role}:${role}@`);
+}
 
 /**
  * Resolves to an empty JetStream server owned by this test file. Dispose of it in `afterAll`. `maxFileStoreBytes`
@@ -25,6 +39,7 @@ export async function startTestNats({
       port: first?.port,
       monitorPort: first?.monitorPort,
       maxFileStoreBytes,
+      more: USERS,
     }),
   );
   return embeddedTestServer(server, dir.remove);

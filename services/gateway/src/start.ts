@@ -119,6 +119,8 @@ export async function startGateway(
       servers: config.natsUrl,
       access: config,
       name: 'errand-gateway',
+      role: 'gateway',
+      provisions: config.provisions,
       topology: config,
       signal,
       ackTimeoutMs: Math.min(2_000, config.appendTimeoutMs),

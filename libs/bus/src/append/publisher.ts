@@ -1,4 +1,5 @@
-import { createInbox, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { newInbox } from '../connect/connect.ts';
 
 /** The server's answer to one publish. */
 type Ack =
@@ -26,7 +27,7 @@ const SWEEP_MS = 50;
  * inbox for all replies and one timer for all deadlines, instead of one of each per message.
  */
 export function createPublisher(nc: NatsConnection, ackTimeoutMs: number): Publisher {
-  const inbox = `${createInbox()}.`;
+  const inbox = `${newInbox(nc)}.`;
   const waiting = new Map<string, Waiting>();
   let counter = 0;
 

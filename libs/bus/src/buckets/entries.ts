@@ -1,4 +1,5 @@
 import type { KV, KvEntry } from '@nats-io/kv';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import { JS, jsCode, LogUnavailable } from '../errors.ts';
 
 /* Single entries of key-value buckets. All throw LogUnavailable when the server does not answer. */
@@ -45,10 +46,22 @@ export function readValue<T>(schema: ValueSchema<T>, entry: KvEntry | null): T |
   return json === undefined ? undefined : schema.safeParse(json).data;
 }
 
+/** In every answer to a direct read. Entries are read otherwise, so none that a client has written has it. */
+const ANSWERED_STREAM = 'Nats-Stream';
+
+/**
+ * Whether NATS itself wrote it, as an answer that somebody had sent here. Permissions do not forbid that, and whoever may
+ * read any stream can so write what it holds.
+ */
+function isAnswer(entry: KvEntry): boolean {
+  const { sm } = entry as { sm?: { header?: MsgHdrs; headers?: MsgHdrs } };
+  return (sm?.header ?? sm?.headers)?.has(ANSWERED_STREAM) === true;
+}
+
 /** The JSON of an entry that is there; undefined for what is none. */
 export function jsonOf(entry: KvEntry | null): unknown {
   try {
-    return entry?.operation === 'PUT' ? entry.json() : undefined;
+    return entry?.operation === 'PUT' && !isAnswer(entry) ? entry.json() : undefined;
   } catch {
     return undefined;
   }

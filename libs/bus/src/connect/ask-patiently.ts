@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamManagerOptions } from '@nats-io/jetstream';
+import { isForbidden } from '../errors.ts';
 
 const SHORTEST_TIMEOUT_MS = 1_000;
 const GIVE_UP_MS = 60_000;
@@ -24,7 +25,8 @@ export async function askPatiently<T>(
     try {
       return await call({ checkAPI: false, timeout: Math.max(SHORTEST_TIMEOUT_MS, Math.round(soFarMs / 2)) });
     } catch (error) {
-      const isAnswer = error instanceof JetStreamApiError && error.status !== UNAVAILABLE;
+      const isAnswer =
+        isForbidden(error) || (error instanceof JetStreamApiError && error.status !== UNAVAILABLE);
       if (isAnswer || soFarMs > GIVE_UP_MS || signal?.aborted) throw error;
       await pause(PAUSE_MS);
     }

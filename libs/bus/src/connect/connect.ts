@@ -1,6 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
+import { inboxPrefix, type NatsRole } from '@errand/contracts';
 import { NatsConnectionImpl, setTransportFactory } from '@nats-io/nats-core/internal';
-import { type ConnectionOptions, errors, type NatsConnection, type Status } from '@nats-io/transport-node';
+import {
+  type ConnectionOptions,
+  createInbox,
+  errors,
+  type NatsConnection,
+  type Status,
+} from '@nats-io/transport-node';
 import { nodeResolveHost } from '@nats-io/transport-node/lib/node_transport.js';
 import { GatheringTransport } from './gathering-transport.ts';
 import { type ServerAccess, serverAccess } from './server-access.ts';
@@ -11,6 +18,8 @@ export interface ConnectOptions {
   access?: ServerAccess;
   /** Shown in the server's monitoring. */
   name: string;
+  /** Whose permissions this connection may have: answers come where only this role may listen. Default: anybody's. */
+  role?: NatsRole;
   /** Told of lost and regained connections, and of why there is no first one yet. */
   onStatus?: (status: 'unreachable' | 'disconnected' | 'reconnected' | 'error', detail: string) => void;
   /** Gives up waiting for the first connection. */
@@ -59,6 +68,11 @@ export async function connectBus(options: ConnectOptions): Promise<BusConnection
   };
 }
 
+/** A new subject for answers, among those that the connection may listen to. */
+export function newInbox(nc: NatsConnection): string {
+  return createInbox((nc as NatsConnectionImpl).options.inboxPrefix);
+}
+
 function createCallbacks() {
   const callbacks = new Set<() => void>();
   return {
@@ -73,10 +87,11 @@ function createCallbacks() {
 }
 
 async function firstConnection(options: ConnectOptions): Promise<NatsConnection> {
-  const { servers, access, name, onStatus, signal } = options;
+  const { servers, access, name, role, onStatus, signal } = options;
   const wanted: ConnectionOptions = {
     ...(await serverAccess(servers, access)),
     name,
+    inboxPrefix: role === undefined ? '_INBOX' : inboxPrefix(role),
     // Otherwise the client captures an Error with its stack for each request, which halves its speed.
     noAsyncTraces: true,
     maxReconnectAttempts: -1,

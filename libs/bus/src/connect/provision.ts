@@ -48,6 +48,28 @@ export async function provision(
   }
 }
 
+/** @throws UnfitServer where none of the streams is missing but one may not be looked at */
+export async function findMissing(
+  nc: NatsConnection,
+  wanted: readonly string[],
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  for (const name of wanted) {
+    const isThere = await askPatiently(async (options) => {
+      const jsm = await jetstreamManager(nc, options);
+      return jsm.streams.info(name).then(
+        () => true,
+        (error) => {
+          if (jsCode(error) !== JS.streamNotFound) throw error;
+          return false;
+        },
+      );
+    }, signal);
+    if (!isThere) return name;
+  }
+  return undefined;
+}
+
 /** The client leaves a bucket that exists as it is. */
 async function provisionCopies(nc: NatsConnection, stream: string, replicas: number): Promise<void> {
   await askPatiently(async (options) => {
@@ -87,28 +109,6 @@ async function provisionDurable(nc: NatsConnection, spec: ConsumerSpec, signal?:
       return jsm.consumers.update(spec.stream, spec.name, { ...config });
     }
   }, signal);
-}
-
-/** Removes a durable consumer, and the one that redelivers what it could not read. */
-export async function removeConsumer(
-  nc: NatsConnection,
-  consumer: Pick<ConsumerSpec, 'stream' | 'name'>,
-): Promise<void> {
-  await removeDurable(nc, consumer);
-  await removeDurable(nc, redriveConsumer(consumer.name));
-}
-
-/** Removes a durable consumer. A missing one is no error. */
-export async function removeDurable(
-  nc: NatsConnection,
-  { stream, name }: Pick<ConsumerSpec, 'stream' | 'name'>,
-): Promise<void> {
-  await askPatiently(async (options) => {
-    const jsm = await jetstreamManager(nc, options);
-    await jsm.consumers.delete(stream, name).catch((error) => {
-      if (jsCode(error) !== JS.consumerNotFound) throw error;
-    });
-  });
 }
 
 function isShortOfRoom(error: unknown): boolean {

@@ -3,7 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { JS, jsCode } from '../errors.ts';
 import { askPatiently } from './ask-patiently.ts';
-import { removeConsumer } from './provision.ts';
+import { removeConsumer } from './remove-consumer.ts';
 
 /** A consumer was named by its action alone. */
 const CONSUMER = /^executor-[a-z][a-z0-9_]*$/;

@@ -1,5 +1,5 @@
-import { createInbox, type Msg } from '@nats-io/transport-node';
-import type { BusConnection } from '../connect/connect.ts';
+import type { Msg } from '@nats-io/transport-node';
+import { type BusConnection, newInbox } from '../connect/connect.ts';
 import { type Delivery, deliveryOf } from './delivery.ts';
 
 /** What pull requests need of a connection. */
@@ -34,7 +34,7 @@ export function openPulls(
   { stream, name }: { stream: string; name: string },
   onMessage: (delivery: Delivery) => void,
 ): Pulls {
-  const inbox = `${createInbox()}.`;
+  const inbox = `${newInbox(nc)}.`;
   const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`;
   const encoder = new TextEncoder();
   let requests = 0;

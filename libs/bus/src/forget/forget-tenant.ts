@@ -11,7 +11,8 @@ import {
   JobId,
   type JobRef,
   jobEventsOf,
-  PAYLOADS_BUCKET,
+  PAGE_READERS,
+  PAYLOADS_STREAM,
   parseJobSubject,
   payloadSubjects,
   TenantId,
@@ -91,6 +92,7 @@ export function createTenantForgetter(
       const open = new Map<string, JobRef>();
       const pages = readPages(nc, jsm, {
         stream: JOBS_STREAM,
+        name: PAGE_READERS.deletion,
         filterSubjects: [jobEventsOf(tenantId)],
         from: undefined,
         pageSize: PAGE_SIZE,
@@ -113,7 +115,7 @@ export function createTenantForgetter(
       return purged + (await purgeInSteps(JOBS_STREAM, jobEventsOf(tenantId)));
     },
     async purgePayloads(tenantId) {
-      const stream = `OBJ_${PAYLOADS_BUCKET}`;
+      const stream = PAYLOADS_STREAM;
       const described = readPages(nc, jsm, {
         stream,
         filterSubjects: [payloadSubjects.metaOf('>')],
@@ -138,6 +140,7 @@ export function createTenantForgetter(
     async purgeDeadLetters(tenantId) {
       const pages = readPages(nc, jsm, {
         stream: DEAD_LETTERS_STREAM,
+        name: PAGE_READERS.deletion,
         filterSubjects: [],
         from: undefined,
         pageSize: PAGE_SIZE,

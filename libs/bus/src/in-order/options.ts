@@ -59,4 +59,6 @@ export interface LogReads {
   readonly audit: Pick<AuditReader, 'read' | 'positionBefore' | 'positionAt'>;
   readonly jobs: Pick<LogReader, 'reach'>;
   readonly standings: Standings;
+  /** Whether it makes the consumer of what it could not read. */
+  readonly provisions: boolean;
 }

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { BUCKETS, JOBS_STREAM, LogPosition } from '@errand/contracts';
 import { openBucket } from '../buckets/buckets.ts';
-import { provisionRedrives, removeDurable } from '../connect/provision.ts';
+import { provisionRedrives } from '../connect/provision.ts';
+import { removeConsumerAlone } from '../connect/remove-consumer.ts';
 import { consumeRedrives } from '../consume/dead-letters.ts';
 import type { Connection } from '../consume/pulls.ts';
 import { PositionBeyondLog } from '../errors.ts';
@@ -36,9 +37,11 @@ export async function readInOrder(
 ): Promise<void> {
   const { nc } = connection;
   const { reader, position, signal } = options;
-  await provisionRedrives(nc, reader.name, signal).catch((error) => {
-    if (!signal.aborted) throw error;
-  });
+  if (reads.provisions) {
+    await provisionRedrives(nc, reader.name, signal).catch((error) => {
+      if (!signal.aborted) throw error;
+    });
+  }
   if (signal.aborted) return;
   await Promise.all([
     consumeRedrives(connection, {
@@ -76,7 +79,7 @@ export async function readInOrder(
     const positions = await openBucket(nc, BUCKETS.positions, LogPosition);
     const { version: before } = (!options.fillsAnew && (await positions.get(reader.name))) || {};
     await position.begin(standing?.ackFloor ?? before ?? (await reads.jobs.reach()).beganAt - 1);
-    if (standing) await removeDurable(nc, old);
+    if (standing) await removeConsumerAlone(nc, old);
     return true;
   }
 }

@@ -17,10 +17,16 @@ const PROBE_TIMEOUT_MS = 2_000;
 /**
  * Watches whether the log answers, and whether it is still the one that this process began with: after its loss another
  * one may have been made, and the keys, endpoints and positions that the process remembers would belong to the lost
- * one. `onReplaced` is called once. A trim of which two looks in a row find the beginning and not the end is ended here.
+ * one. `onReplaced` is called once. With `endsTrims`, a trim of which two looks in a row find the beginning and not the end is
+ * ended here.
  */
 export async function watchLog(
-  { nc, jsm, name }: { nc: NatsConnection; jsm: JetStreamManager; name: string },
+  {
+    nc,
+    jsm,
+    name,
+    endsTrims,
+  }: { nc: NatsConnection; jsm: JetStreamManager; name: string; endsTrims: boolean },
   options: Omit<BusConnection, 'nc'> & { onReplaced: (error: Error) => void },
 ): Promise<LogWatch & { close(): void }> {
   // A cluster that is still electing may not say it yet: then the first answer counts.
@@ -33,7 +39,7 @@ export async function watchLog(
     const found = await readIdentity(jsm).catch(() => undefined);
     if (found === undefined) return;
     created ??= found.created;
-    if (found.created === created) return endTrim(found.config);
+    if (found.created === created) return endsTrims ? endTrim(found.config) : undefined;
     close();
     options.onReplaced(new Error('the log was replaced since this process started'));
   }

@@ -1,5 +1,5 @@
 import { createHash, randomUUIDv7 } from 'node:crypto';
-import { PAYLOADS_BUCKET, type PayloadRef, payloadSubjects } from '@errand/contracts';
+import { PAYLOADS_BUCKET, PAYLOADS_STREAM, type PayloadRef, payloadSubjects } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { createPublisher, type Publisher } from '../append/publisher.ts';
@@ -63,7 +63,7 @@ export function createPayloads(
 ): Payloads & { close(): void } {
   // Most processes store nothing, and each publisher costs a subscription.
   let publisher: Publisher | undefined;
-  const stream = `OBJ_${PAYLOADS_BUCKET}`;
+  const stream = PAYLOADS_STREAM;
 
   async function putPayload(payload: NewPayload): Promise<PayloadRef> {
     publisher ??= createPublisher(nc, ackTimeoutMs);

@@ -4,6 +4,7 @@ import {
   type JobRef,
   jobEventsOf,
   jobSubjects,
+  PAGE_READERS,
   refOfSubject,
   typeOfSubject,
 } from '@errand/contracts';
@@ -38,6 +39,7 @@ export function createLinkReader(nc: NatsConnection, jsm: JetStreamManager): Lin
     async *readLinks(tenantId) {
       const pages = readPages(nc, jsm, {
         stream: JOBS_STREAM,
+        name: PAGE_READERS.verify,
         headersOnly: true,
         pageSize: PAGE_SIZE,
         from: undefined,

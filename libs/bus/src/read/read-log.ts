@@ -1,4 +1,4 @@
-import { ALL_JOB_EVENTS, JOBS_STREAM, TURNS_SUBJECT } from '@errand/contracts';
+import { ALL_JOB_EVENTS, JOBS_STREAM, PAGE_READERS, TURNS_SUBJECT } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent } from './event-codec.ts';
@@ -45,6 +45,7 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
     async *readAll({ afterVersion, pageSize }) {
       const pages = readPages(nc, jsm, {
         stream: JOBS_STREAM,
+        name: PAGE_READERS.rebuild,
         filterSubjects: [],
         from: { afterPosition: afterVersion },
         pageSize,

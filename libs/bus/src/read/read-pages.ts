@@ -1,5 +1,7 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
-import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { newInbox } from '../connect/connect.ts';
+import { removeConsumerAlone } from '../connect/remove-consumer.ts';
 import { LogUnavailable } from '../errors.ts';
 import { sequenceAt } from './sequence-at.ts';
 
@@ -23,6 +25,11 @@ export interface PageOf<T> {
 
 export interface PagesQuery<T> {
   stream: string;
+  /**
+   * Of its consumer, for a stream whose other consumers are out of its reach: whoever may make consumers without a name can
+   * change those that there are. Only one read at a time may have it, with one filter at most.
+   */
+  name?: string;
   /** None: everything, at less cost to the server than by a filter that matches everything. */
   filterSubjects: string[];
   /** Where to begin: after a position, at a time (Unix milliseconds), or at the beginning. */
@@ -82,6 +89,8 @@ async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: P
       from && 'sinceMs' in from && filterSubjects.length > 1
         ? { afterPosition: (await sequenceAt(jsm, stream, from.sinceMs)) - 1 }
         : from;
+    // One may be left of a process that died.
+    if (query.name !== undefined) await removeConsumerAlone(nc, { stream, name: query.name });
     return jsm.consumers.add(stream, consumerOf({ ...query, from: begin }));
   });
   const pull = createPuller(nc, { ...query, consumer: info.name });
@@ -101,13 +110,13 @@ async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: P
   };
 }
 
-function consumerOf({ filterSubjects, from, headersOnly = false }: PagesQuery<unknown>) {
+function consumerOf({ name, filterSubjects, from, headersOnly = false }: PagesQuery<unknown>) {
   const common = {
     ack_policy: AckPolicy.None,
     mem_storage: true,
     num_replicas: 1,
     inactive_threshold: INACTIVE_NS,
-    filter_subjects: filterSubjects,
+    ...filterOf(name, filterSubjects),
     headers_only: headersOnly,
   };
   if (from === undefined) return { ...common, deliver_policy: DeliverPolicy.All };
@@ -119,6 +128,13 @@ function consumerOf({ filterSubjects, from, headersOnly = false }: PagesQuery<un
     deliver_policy: DeliverPolicy.StartTime,
     opt_start_time: new Date(from.sinceMs).toISOString(),
   };
+}
+
+/** Only one filter can be in a request that names its consumer. */
+function filterOf(name: string | undefined, filter_subjects: string[]) {
+  if (name === undefined) return { filter_subjects };
+  const [filter_subject] = filter_subjects;
+  return filter_subject === undefined ? { name } : { name, filter_subject };
 }
 
 interface OpenPage<T> {
@@ -135,7 +151,7 @@ function createPuller<T>(
   options: { stream: string; consumer: string; read: PagesQuery<T>['read'] },
 ) {
   const { stream, consumer, read } = options;
-  const inbox = `${createInbox()}.`;
+  const inbox = `${newInbox(nc)}.`;
   const maxBytes = Math.max(PAGE_BYTES, 2 * (nc.info?.max_payload ?? 0));
   let pages = 0;
   let delivered = 0;

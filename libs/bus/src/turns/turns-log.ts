@@ -1,4 +1,4 @@
-import { JOBS_STREAM, TURNS_SUBJECT } from '@errand/contracts';
+import { JOBS_STREAM, TURNS_ASK_SUBJECT, TURNS_SUBJECT } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import {
   errors,
@@ -44,7 +44,6 @@ export interface TurnsLog {
   askLeader(): Promise<'alive' | 'none' | 'silent'>;
 }
 
-const ASK_SUBJECT = 'scheduler.turns';
 const ASK_MS = 1_000;
 const CLAIM_MS = 2_000;
 /** The second one: another message for the same job is in flight. */
@@ -79,7 +78,7 @@ export function createTurnsLog(nc: NatsConnection, jsm: JetStreamManager): Turns
       return { kind: isGuard ? 'refused' : 'unknown' };
     },
     leadTurns() {
-      const subscription: Subscription = nc.subscribe(ASK_SUBJECT, {
+      const subscription: Subscription = nc.subscribe(TURNS_ASK_SUBJECT, {
         callback: (error, message) => {
           if (!error) message.respond();
         },
@@ -88,7 +87,7 @@ export function createTurnsLog(nc: NatsConnection, jsm: JetStreamManager): Turns
     },
     async askLeader() {
       try {
-        await nc.request(ASK_SUBJECT, '', { timeout: ASK_MS });
+        await nc.request(TURNS_ASK_SUBJECT, '', { timeout: ASK_MS });
         return 'alive';
       } catch (error) {
         return isNobodyThere(error) ? 'none' : 'silent';

@@ -41,6 +41,18 @@ export function addServe(program: Command, bind: Bind): void {
       .action(bind((world) => runService(world, name as keyof typeof SERVICES)));
   }
   program
+    .command('provision')
+    .description('make the streams and buckets of NATS, or change them to the settings')
+    .action(
+      bind((world) =>
+        runProcess(world, {
+          command: 'provision',
+          from: '@errand/server',
+          specifier: '@errand/server/provision',
+        }),
+      ),
+    );
+  program
     .command('check')
     .description('check action files without a server')
     .argument('[place...]', 'folders and files; default: ./actions')
@@ -63,9 +75,13 @@ async function runService(world: World, name: keyof typeof SERVICES): Promise<ne
     name === 'executor'
       ? (['@errand/executor', '@errand/executor/main'] as const)
       : (['@errand/server', `@errand/server/${name}`] as const);
+  return runProcess(world, { command: `serve ${name}`, from, specifier });
+}
+
+/** Imports a module that ends the process itself. */
+async function runProcess(world: World, module: Parameters<typeof load>[1]): Promise<never> {
   world.handOver();
-  await load(world, { command: `serve ${name}`, from, specifier });
-  // It ends the process itself.
+  await load(world, module);
   return new Promise(() => {});
 }
 

@@ -19,6 +19,7 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
  *   executors.<executor_id>                       asks an executor whether it holds a job, or tells it of a lost one
+ *   scheduler.turns                               asks the scheduler that leads whether it lives
  *   scheduler.commands.<command>                  asks the scheduler, for example to serve an action
  *   webhooks.hints                                names endpoints that have messages to be sent
  *   webhooks.commands.<command>                   asks the webhooks service to do something
@@ -51,6 +52,9 @@ export const ALL_JOB_EVENTS = 'jobs.>';
  * last such message, so that one that has lost the lead writes nothing. It is no event: audit log and readers pass it by.
  */
 export const TURNS_SUBJECT = 'turns.leader';
+
+/** Where the scheduler that leads answers. */
+export const TURNS_ASK_SUBJECT = 'scheduler.turns';
 
 /** The four events that end a job, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
@@ -97,6 +101,11 @@ export function workOf(action: string, contractId: string): string[] {
 
 function hasLane(type: JobEventType): type is 'JobRequested' | 'JobDue' {
   return type === 'JobRequested' || type === 'JobDue';
+}
+
+/** All events of some types, of one action or of all: `*`. For permissions: it is not a guard. */
+export function eventSubjectsOf(types: readonly JobEventType[], action = '*'): string[] {
+  return types.map((type) => `jobs.*.${action}.*.${TOKEN_OF[type]}${hasLane(type) ? '.>' : ''}`);
 }
 
 /** The starts of an action's attempts. */
@@ -232,6 +241,9 @@ export function commandSubject(service: string, command: string): string {
 export function executorSubject(executorId: string): string {
   return `executors.${executorToken(executorId)}`;
 }
+
+/** Where any executor answers. */
+export const ALL_EXECUTORS = 'executors.*';
 
 /** An executor's id as a token of subjects and as the key of its heartbeat. */
 export function executorToken(executorId: string): string {

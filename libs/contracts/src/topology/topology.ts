@@ -55,6 +55,7 @@ const CONFIG_MAX_BYTES = 100_000_000;
 
 /** The object store of inputs and results that are too large for an event. */
 export const PAYLOADS_BUCKET = 'payloads';
+export const PAYLOADS_STREAM = `OBJ_${PAYLOADS_BUCKET}`;
 const PAYLOADS_MAX_BYTES = 5_000_000_000;
 
 /** The oldest server that enforces the guard of an append; older ones ignore it without an error. */
@@ -146,7 +147,7 @@ export function streams(settings: TopologySettings) {
     },
     {
       ...common,
-      name: `OBJ_${PAYLOADS_BUCKET}`,
+      name: PAYLOADS_STREAM,
       subjects: [payloadSubjects.chunksOf('>'), payloadSubjects.metaOf('>')],
       discard: 'new',
       max_age: payloadLifeMs(settings) * MS_NS,
@@ -260,6 +261,17 @@ export const BUCKETS = {
   probes: 'probes',
 } as const;
 export type BucketName = (typeof BUCKETS)[keyof typeof BUCKETS];
+
+/** The stream of a bucket. */
+export function bucketStream(bucket: BucketName): string {
+  return `KV_${bucket}`;
+}
+
+/** Every stream there is, those of buckets included. */
+export const STREAM_NAMES: readonly string[] = [
+  ...streams(DEFAULT_TOPOLOGY).map(({ name }) => name),
+  ...Object.values(BUCKETS).map(bucketStream),
+];
 
 /**
  * An executor whose heartbeat is older counts as not serving its contracts; it writes one every third of this time. Its

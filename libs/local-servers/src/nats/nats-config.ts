@@ -7,10 +7,17 @@ export interface NatsClusterConfig {
 }
 
 export interface NatsPasswords {
-  /** Password of the user who may do everything with streams. */
+  /** Password of the user who may do everything with streams, `errand`. */
   readonly services: string;
   /** Password of the user who may ask the server for its health. */
   readonly system: string;
+}
+
+/** One more user, as the server's configuration has it. */
+export interface NatsUser {
+  readonly user: string;
+  readonly password: string;
+  readonly permissions: object;
 }
 
 export const SERVICES_USER = 'errand';
@@ -23,6 +30,8 @@ export interface NatsConfig {
   monitorPort?: number | undefined;
   /** Whom the server lets in. Default: anybody. */
   passwords?: NatsPasswords | undefined;
+  /** Users beside those of the passwords. */
+  users?: readonly NatsUser[] | undefined;
   storeDir: string;
   /** Sync each write to disk before it is acknowledged; otherwise the server's 2 minutes apply. */
   syncAlways: boolean;
@@ -54,16 +63,16 @@ export function natsConfig(config: NatsConfig): string {
         routes: cluster.peerRoutePorts.map((port) => `nats://127.0.0.1:${port}`),
       },
     }),
-    ...(config.passwords && accessOf(config.passwords)),
+    ...(config.passwords && accessOf(config.passwords, config.users)),
     ...config.more,
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }
 
 /** The services stay in the account that a server without passwords uses, so they find the streams that it had. */
-function accessOf({ services, system }: NatsPasswords) {
+function accessOf({ services, system }: NatsPasswords, users: readonly NatsUser[] = []) {
   return {
-    authorization: { users: [{ user: SERVICES_USER, password: services }] },
+    authorization: { users: [{ user: SERVICES_USER, password: services }, ...users] },
     accounts: { SYS: { users: [{ user: SYSTEM_USER, password: system }] } },
     system_account: 'SYS',
   };

@@ -9,7 +9,13 @@ import {
   untilPortFree,
 } from '../server-process.ts';
 import { findNatsServer } from './find-nats-server.ts';
-import { type NatsClusterConfig, type NatsPasswords, natsConfig, SERVICES_USER } from './nats-config.ts';
+import {
+  type NatsClusterConfig,
+  type NatsPasswords,
+  type NatsUser,
+  natsConfig,
+  SERVICES_USER,
+} from './nats-config.ts';
 import { natsTrouble } from './nats-health.ts';
 
 /** Recovery after a kill -9 takes half a minute with millions of subjects. */
@@ -40,6 +46,8 @@ export interface NatsServerOptions {
 
 export interface GuardedNatsOptions extends Omit<NatsServerOptions, 'monitorPort' | 'cluster' | 'more'> {
   passwords: NatsPasswords;
+  /** Users beside those of the passwords. */
+  users?: readonly NatsUser[] | undefined;
 }
 
 export interface RunningNats extends RunningServer {
@@ -85,7 +93,7 @@ export async function startGuardedNatsServer(options: GuardedNatsOptions): Promi
   };
 }
 
-type Launch = NatsServerOptions & { port: number; passwords?: NatsPasswords };
+type Launch = NatsServerOptions & Partial<Pick<GuardedNatsOptions, 'passwords' | 'users'>> & { port: number };
 
 async function launch(options: Launch): Promise<ServerProcess> {
   const binary = await findNatsServer();
@@ -107,6 +115,7 @@ async function writeConfig(options: Launch): Promise<string> {
     port: options.port,
     monitorPort: options.monitorPort,
     passwords: options.passwords,
+    users: options.users,
     storeDir,
     syncAlways: options.syncAlways ?? false,
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,

@@ -23,6 +23,12 @@ export const BUS_SETTINGS = {
     description: 'PEM file of the client certificate for NATS',
   }),
   natsKeyFile: optional({ env: 'NATS_KEY_FILE', description: 'PEM file of the key of NATS_CERT_FILE' }),
+  provisions: flag({
+    env: 'ERRAND_PROVISION',
+    description:
+      'Whether to make the streams and buckets of NATS that this process needs; false waits until `errand provision` has made them',
+    default: true,
+  }),
   maxClockOffMs: integer({
     env: 'ERRAND_MAX_CLOCK_OFF_MS',
     description: "How far this machine's clock may differ from that of NATS before a warning each minute",

@@ -1,0 +1,15 @@
+import { parseConfig } from '@errand/runtime';
+import { provisionLog, provisionSettings } from './provision.ts';
+
+/* The process of `errand provision`. Exit codes: 0 all is there, 1 failed, 2 wrong configuration or a server that is unfit. */
+
+const WRONG_CONFIGURATION: readonly unknown[] = ['config_error', 'unfit_server'];
+
+try {
+  await provisionLog(parseConfig(provisionSettings, process.env), console.error);
+  console.log('NATS has all streams and buckets');
+  process.exit(0);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(WRONG_CONFIGURATION.includes((error as { code?: unknown }).code) ? 2 : 1);
+}
