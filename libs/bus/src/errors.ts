@@ -1,4 +1,5 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { errors } from '@nats-io/transport-node';
 
 /** The log cannot answer at present. Nothing is known to be written; the same call may go through later. */
 export class LogUnavailable extends Error {
@@ -81,6 +82,8 @@ export const JS = {
   /** The server's store has no room for all that the streams' limits add up to. */
   storageExceeded: 10047,
   streamNameInUse: 10058,
+  /** The same of a restore. */
+  streamInUse: 10130,
   streamNotFound: 10059,
   /** The guard's sequence is not the last one. */
   wrongLastSequence: 10071,
@@ -93,4 +96,12 @@ export const JS = {
 /** JetStream's error code, or undefined for errors of another kind. */
 export function jsCode(error: unknown): number | undefined {
   return error instanceof JetStreamApiError ? error.code : undefined;
+}
+
+/** Whether a request was taken by nobody. */
+export function isNobodyThere(error: unknown): boolean {
+  return (
+    error instanceof errors.NoRespondersError ||
+    (error instanceof errors.RequestError && error.isNoResponders())
+  );
 }

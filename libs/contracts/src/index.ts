@@ -127,6 +127,7 @@ export {
   Tenant,
   TenantLimits,
 } from './tenant.ts';
+export { BackupManifest, type BackupPart, backupOrder, type SnapshotHead } from './topology/backup.ts';
 export {
   ALL_DEAD_LETTERS,
   ALL_JOB_EVENTS,
@@ -162,6 +163,7 @@ export {
 } from './topology/subjects.ts';
 export {
   AUDIT_STREAM,
+  BACKUP_POSITION,
   BUCKET_TTL_MS,
   BUCKETS,
   BULK_ACTION_DAYS,

@@ -187,7 +187,7 @@ const MAX_EVENTS_PER_S = 100_000;
  * Versions of a new log begin above those of any earlier log, so that no version and no feed cursor is ambiguous. They
  * have 15 digits until the year 2286.
  */
-function firstVersion(): number {
+export function firstVersion(): number {
   return Math.floor(Date.now() / 1_000) * MAX_EVENTS_PER_S;
 }
 
