@@ -73,6 +73,7 @@ export const PACKAGES = {
     source: 'dev',
     entry: {
       index: 'dev/packaged.ts',
+      backup: 'dev/backup.ts',
       gateway: 'services/gateway/src/main.ts',
       scheduler: 'services/scheduler/src/main.ts',
       projection: 'services/projection/src/main.ts',
@@ -80,6 +81,7 @@ export const PACKAGES = {
     },
     exports: {
       '.': 'index',
+      './backup': 'backup',
       './gateway': 'gateway',
       './scheduler': 'scheduler',
       './projection': 'projection',

@@ -20,7 +20,7 @@ import { createLogReader } from '../read/read-log.ts';
 import type { BackupFolder } from './folder.ts';
 import { openSnapshot } from './snapshots.ts';
 import { type BackupStore, BackupUnusable } from './store.ts';
-import { tellProgress } from './tell-progress.ts';
+import { sizeText, tellProgress } from './tell-progress.ts';
 
 export interface BackupOptions extends ConnectOptions {
   readonly store: BackupStore & Partial<Pick<BackupFolder, 'isWhole'>>;
@@ -97,7 +97,7 @@ async function takePart(
   const { head, chunks } = snapshot;
   const told = tellProgress(stream, { totalBytes: head.state.bytes, say, signal });
   const written = await store.write(stream, told(chunks));
-  say(`${stream}  ${head.state.messages} messages, ${(written.bytes / 1e6).toFixed(1)} MB`);
+  say(`${stream}  ${head.state.messages} messages, ${sizeText(written.bytes)}`);
   const covered = stream === AUDIT_STREAM ? { covered_version: coveredVersion } : {};
   return { stream, taken_at: takenAt, head, ...written, ...covered };
 }

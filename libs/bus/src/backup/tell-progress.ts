@@ -18,7 +18,11 @@ export function tellProgress(
       bytes += chunk.length;
       if (performance.now() - toldAt < TOLD_EVERY_MS) continue;
       toldAt = performance.now();
-      say(`${stream}  ${(bytes / 1e6).toFixed(1)} MB of about ${(totalBytes / 1e6).toFixed(1)}`);
+      say(`${stream}  ${sizeText(bytes)} of about ${sizeText(totalBytes)}`);
     }
   };
+}
+
+export function sizeText(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -115,7 +115,7 @@ export function withoutTrim(config: Config): Config {
 }
 
 /** The usual value of `max_age`, whether or not a trim has begun. */
-export function usualAge({ metadata, max_age }: Config): number {
+function usualAge({ metadata, max_age }: Config): number {
   return Number(metadata?.[USUAL_AGE] ?? max_age);
 }
 
