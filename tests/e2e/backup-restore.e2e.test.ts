@@ -36,6 +36,9 @@ const accepted: string[] = [];
 let ended: string[];
 let timed: string[];
 let startAfter: string;
+/** A job that begins an hour later. */
+let later: string;
+const LATER = new Date(Date.now() + 3_600_000).toISOString();
 
 /** Jobs that wait for a file, fail until it is there, or end at once with a result that is stored apart. */
 const actionIn = (place: string) => `import { existsSync } from 'node:fs';
@@ -43,7 +46,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defineAction, z } from '@errand/actions';
 const mayEnd = () => existsSync(${JSON.stringify(join(place, 'may-end'))});
 const define = (name, concurrency, run) => defineAction({
-  name, concurrency, retry: { maxAttempts: 5, firstDelayMs: 15_000 }, input: z.object({ text: z.string() }), result: z.object({ text: z.string() }), run,
+  name, concurrency, retry: { maxAttempts: 5, firstDelayMs: 10_000 }, input: z.object({ text: z.string() }), result: z.object({ text: z.string() }), run,
 });
 export const quick = define('quick', 16, async ({ input }) => ({ text: input.text.repeat(2) }));
 export const long = define('long', ${RUNNING}, async ({ input, signal }) => {
@@ -164,8 +167,9 @@ async function fill(system: System): Promise<Caller> {
   await request(WITH_LARGE_INPUT, 'long', { text: LARGE });
   await request(RUNNING + HELD - WITH_LARGE_INPUT, 'long');
   await request(WAITING, 'failing');
-  startAfter = new Date(Date.now() + 20_000).toISOString();
+  startAfter = new Date(Date.now() + 12_000).toISOString();
   timed = await request(WAITING, 'quick', { options: { start_after: startAfter } });
+  later = (await caller.run('quick', { options: { start_after: LATER, finish_by_s: 60 } })) ?? '';
   const isRetrying = ({ attempt }: JobSummary) => attempt.next_at !== null && attempt.number > 0;
   await waitUntil(
     async () =>
@@ -182,6 +186,7 @@ async function expectAllEnd(system: System): Promise<Caller> {
   const all = await waitUntil(
     async () => {
       const jobs = new Map((await caller.listed()).map((job) => [job.job_id, job.status]));
+      jobs.delete(later);
       const isThere = [...accepted, fresh].every((jobId) => jobs.has(jobId));
       const isOver = isThere && [...jobs.values()].every((status) => status === 'succeeded');
       return isOver ? [...jobs.keys()] : undefined;
@@ -196,6 +201,7 @@ async function expectAllEnd(system: System): Promise<Caller> {
     },
     { timeoutMs: 30_000 },
   );
+  expect(await caller.job(later)).toMatchObject({ status: 'queued', attempt: { number: 0, next_at: LATER } });
   // Large inputs were found again, and so are large results.
   expect((await caller.result(ended[0] ?? '')).body).toEqual({ text: LARGE.repeat(2) });
   expect(Object.values(system.restarts)).toEqual([0, 0, 0, 0, 0]);
