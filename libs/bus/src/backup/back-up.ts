@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   AUDIT_STREAM,
   BACKUP_POSITION,
@@ -30,6 +31,7 @@ export interface BackupOptions extends ConnectOptions {
 
 /** The log may be trimmed so far that AUDIT and JOBS do not meet, while nobody reads this backup's position. */
 const MOST_TRIES = 3;
+const TRY_AGAIN_MS = 1_000;
 const PIN_MS = 60_000;
 const ASK_MS = 10_000;
 
@@ -70,6 +72,7 @@ export async function backUp(options: BackupOptions): Promise<BackupManifest> {
         if (tries++ === MOST_TRIES) throw new LogUnavailable('events leave JOBS faster than AUDIT is copied');
         say('JOBS has let go what AUDIT had not yet: both are taken again');
         await keep(withoutLog(parts));
+        await pause(TRY_AGAIN_MS);
         continue;
       }
       await keep(parts);

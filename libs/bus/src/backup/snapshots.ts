@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SnapshotHead } from '@errand/contracts';
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { isNobodyThere, JS, LogUnavailable, UnfitServer } from '../errors.ts';
 
 /*
@@ -8,11 +8,11 @@ import { isNobodyThere, JS, LogUnavailable, UnfitServer } from '../errors.ts';
  * sequence, with its time and headers. The client library has no calls for them.
  */
 
-/** Bytes of a chunk; each is acknowledged, so a slow reader slows the server down. */
 const CHUNK_BYTES = 128 * 1024;
 const ASK_MS = 30_000;
 /** So long without a chunk, and the snapshot has failed. */
 const STALL_MS = 60_000;
+const PATIENCE_MS = 1_000;
 /** The server may read all of a stream again before it says that it has it. */
 const RESTORED_MS = 3_600_000;
 const END_STATUS = 204;
@@ -26,33 +26,79 @@ export async function openSnapshot(
   stream: string,
 ): Promise<{ head: SnapshotHead; chunks: AsyncGenerator<Uint8Array> } | undefined> {
   const inbox = createInbox();
-  const subscription = nc.subscribe(inbox);
+  const arrivals = receive(nc, inbox);
   const asked = { deliver_subject: inbox, no_consumers: true, chunk_size: CHUNK_BYTES };
   try {
     const head = await ask<SnapshotHead>(nc, `$JS.API.STREAM.SNAPSHOT.${stream}`, JSON.stringify(asked));
     const { config, state } = head;
-    return { head: { config, state }, chunks: chunksOf(stream, subscription) };
+    return { head: { config, state }, chunks: chunksOf(stream, arrivals) };
   } catch (error) {
-    subscription.unsubscribe();
+    arrivals[Symbol.dispose]();
     if (error instanceof ApiRefusal && error.jsCode === JS.streamNotFound) return undefined;
     throw error;
   }
 }
 
-async function* chunksOf(stream: string, subscription: Subscription): AsyncGenerator<Uint8Array> {
-  const stalled = setTimeout(() => subscription.unsubscribe(), STALL_MS);
-  try {
-    for await (const message of subscription) {
-      stalled.refresh();
-      if (message.data.length === 0) return assertEnd(stream, message);
-      yield message.data;
-      message.respond();
-    }
-    throw new LogUnavailable(`the snapshot of ${stream} was cut off`);
-  } finally {
-    clearTimeout(stalled);
-    subscription.unsubscribe();
+async function* chunksOf(stream: string, arrivals: Arrivals): AsyncGenerator<Uint8Array> {
+  using _receiving = arrivals;
+  for (;;) {
+    const message = await arrivals.next();
+    if (!message) throw new LogUnavailable(`the snapshot of ${stream} was cut off`);
+    if (message.data.length === 0) return assertEnd(stream, message);
+    yield message.data;
+    arrivals.taken();
   }
+}
+
+interface Arrivals extends Disposable {
+  /** Undefined if none comes for a long time. */
+  next(): Promise<Msg | undefined>;
+  /** The last one has been dealt with. */
+  taken(): void;
+}
+
+/**
+ * Acknowledges each message once it was taken. The server gives up after five seconds without an acknowledgement; so while
+ * a pipe or a disk takes longer, one a second is acknowledged before, which takes memory.
+ */
+function receive(nc: NatsConnection, inbox: string): Arrivals {
+  const untaken: Msg[] = [];
+  const unacknowledged: Msg[] = [];
+  let ahead = 0;
+  let isIdle = false;
+  let wake = () => {};
+  const subscription = nc.subscribe(inbox, {
+    callback: (error, message) => {
+      if (error) return;
+      untaken.push(message);
+      if (message.data.length > 0) unacknowledged.push(message);
+      wake();
+    },
+  });
+  const acknowledge = () => {
+    isIdle = false;
+    return unacknowledged.shift()?.respond() ?? false;
+  };
+  const patience = setInterval(() => {
+    if (isIdle && acknowledge()) ahead++;
+    isIdle = true;
+  }, PATIENCE_MS);
+  return {
+    async next() {
+      const stalled = setTimeout(() => wake(), STALL_MS);
+      if (untaken.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      clearTimeout(stalled);
+      return untaken.shift();
+    },
+    taken() {
+      if (ahead > 0) ahead--;
+      else acknowledge();
+    },
+    [Symbol.dispose]() {
+      clearInterval(patience);
+      subscription.unsubscribe();
+    },
+  };
 }
 
 /** A snapshot ends with an empty message; one that has failed says so in its status. */
