@@ -195,6 +195,15 @@ test('an interrupted restore goes on; what differs from the backup, or is not em
     },
   };
   await expect(restoreTo(empty.url, interrupted)).rejects.toThrow('the disk is gone');
+  const waits = new AbortController();
+  const starting = openBus({
+    servers: empty.url,
+    name: 'test',
+    topology: TOPOLOGY,
+    signal: waits.signal,
+    onStatus: (_, detail) => detail.includes('a backup is being restored') && waits.abort(),
+  });
+  await expect(starting).rejects.toThrow('stopped while provisioning');
   restored.push('again');
   await restoreTo(empty.url, interrupted);
   expect(restored.slice(restored.indexOf('again') + 1)).toEqual([JOBS_STREAM, AUDIT_STREAM, 'DEAD_LETTERS']);

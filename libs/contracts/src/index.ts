@@ -188,6 +188,7 @@ export {
   PROJECTION_READER,
   payloadLifeMs,
   payloadSubjects,
+  RESTORE_STREAM,
   redriveConsumer,
   reservedBytes,
   SIGN_IN_CODE_MAX_S,

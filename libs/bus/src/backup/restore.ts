@@ -7,6 +7,7 @@ import {
   BUCKETS,
   JOBS_STREAM,
   LogPosition,
+  RESTORE_STREAM,
   type SnapshotHead,
   WEBHOOKS_READER,
 } from '@errand/contracts';
@@ -39,8 +40,6 @@ export interface RestoreOptions extends ConnectOptions {
   readonly say: (line: string) => void;
 }
 
-/** It is there while a restore is under way; its metadata says of which backup, and which parts are done. */
-const PROGRESS_STREAM = 'RESTORE';
 const ASK_MS = 10_000;
 const FOLLOW_MS = 100;
 /** AUDIT takes over JOBS' newest events by itself; so long without one, and it does not. */
@@ -48,7 +47,7 @@ const STALL_MS = 60_000;
 
 /**
  * Makes the streams of a backup anew, in the opposite order, so that nothing that is there refers to what is not. Goes on
- * with one that was interrupted. No service may run meanwhile.
+ * with one that was interrupted. No service may run meanwhile; those that are started wait for its end.
  *
  * The log was lost with events behind the backup, and their versions are known outside: in cursors, answers and rows. So
  * JOBS goes on at a version beyond all of them. It cannot keep its events then, which AUDIT has: the scheduler brings back
@@ -73,7 +72,7 @@ export async function restore(options: RestoreOptions): Promise<BackupManifest> 
       say(`${stream}  ${part.head.state.messages} messages`);
     }
     await goOn(nc, jsm, manifest);
-    await deleteStream(jsm, PROGRESS_STREAM);
+    await deleteStream(jsm, RESTORE_STREAM);
     return manifest;
   } finally {
     await nc.close();
@@ -101,7 +100,7 @@ async function openProgress(
   { backup_id: backupId, parts }: BackupManifest,
   { replicas, replaces }: RestoreOptions,
 ): Promise<{ done: Set<string>; add(stream: string): Promise<void> }> {
-  const found = await findStream(jsm, PROGRESS_STREAM);
+  const found = await findStream(jsm, RESTORE_STREAM);
   const { backup = undefined, done = '' } = found?.config.metadata ?? {};
   const known = new Set(backup === backupId ? done.split(' ') : []);
   if (backup !== backupId) {
@@ -109,18 +108,18 @@ async function openProgress(
     if (there.length > 0 && !replaces) {
       throw new BackupUnusable(`this NATS has data in ${there.join(', ')}; with --replace it is deleted`);
     }
+    await deleteStream(jsm, RESTORE_STREAM);
+    const metadata = { backup: backupId, done: '' };
+    await jsm.streams.add({ name: RESTORE_STREAM, num_replicas: replicas, metadata });
     // Those first that copy others.
     for (const { stream } of parts) await deleteStream(jsm, stream);
-    await deleteStream(jsm, PROGRESS_STREAM);
-    const metadata = { backup: backupId, done: '' };
-    await jsm.streams.add({ name: PROGRESS_STREAM, num_replicas: replicas, metadata });
   }
   return {
     done: known,
     async add(stream) {
       known.add(stream);
       const metadata = { backup: backupId, done: [...known].join(' ') };
-      await jsm.streams.update(PROGRESS_STREAM, { metadata });
+      await jsm.streams.update(RESTORE_STREAM, { metadata });
     },
   };
 }
@@ -156,12 +155,12 @@ async function goOn(nc: NatsConnection, jsm: JetStreamManager, { parts }: Backup
   const audit = headOf(parts, AUDIT_STREAM).config as Partial<StreamConfig>;
   const { first_seq: version, first_ts, last_seq: lastVersion } = head.state;
   const { state, config } = await jsm.streams.info(JOBS_STREAM);
-  if (state.last_seq === lastVersion) {
+  if (state.first_seq <= lastVersion + 1) {
     await copyRest(nc, jsm, audit);
     await leaveRestored(jsm, {
       config: { ...(head.config as StreamInfo['config']), num_replicas: config.num_replicas },
       neededFrom: { version, storedMs: Date.parse(String(first_ts)) },
-      next: Math.max(firstVersion(), lastVersion + 1),
+      next: Math.max(firstVersion(), state.last_seq + 2),
     });
   }
   // Now that JOBS has nothing that AUDIT has, it may follow from the beginning.

@@ -6,6 +6,7 @@ import {
   type ConsumerSpec,
   JOBS_STREAM,
   MIN_NATS_VERSION,
+  RESTORE_STREAM,
   redriveConsumer,
   reservedBytes,
   streams,
@@ -20,14 +21,15 @@ import {
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { JS, jsCode, UnfitServer } from '../errors.ts';
+import { JS, jsCode, LogUnavailable, UnfitServer } from '../errors.ts';
 import { withoutTrim } from '../log/trim-log.ts';
 import { askPatiently } from './ask-patiently.ts';
 
 /**
  * Makes the streams and the buckets match the topology, even if other processes do so at the same moment. With
  * `keepsExisting`, only those that are missing.
- * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration.
+ * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration; LogUnavailable
+ * while a backup is restored
  */
 export async function provision(
   nc: NatsConnection,
@@ -35,6 +37,7 @@ export async function provision(
   keepsExisting = false,
 ): Promise<void> {
   assertVersion(nc.info?.version ?? 'unknown');
+  await refuseDuringRestore(nc);
   for (const stream of streams(settings)) {
     await provisionWithRoom(nc, stream, keepsExisting).catch((error) => {
       throw isShortOfRoom(error) ? tooSmall(settings, error) : error;
@@ -46,6 +49,21 @@ export async function provision(
     await askPatiently((options) => new Kvm(jetstream(nc, options)).create(bucket, { ...config }));
     if (!keepsExisting) await provisionCopies(nc, `KV_${bucket}`, settings.replicas);
   }
+}
+
+/** Whoever starts meanwhile would make streams that are about to be restored. */
+async function refuseDuringRestore(nc: NatsConnection): Promise<void> {
+  const isUnderWay = await askPatiently(async (options) => {
+    const jsm = await jetstreamManager(nc, options);
+    return jsm.streams.info(RESTORE_STREAM).then(
+      () => true,
+      (error) => {
+        if (jsCode(error) === JS.streamNotFound) return false;
+        throw error;
+      },
+    );
+  });
+  if (isUnderWay) throw new LogUnavailable('a backup is being restored: errand restore goes on with it');
 }
 
 /** The client leaves a bucket that exists as it is. */

@@ -51,6 +51,8 @@ export const JOBS_STREAM = 'JOBS';
 export const AUDIT_STREAM = 'AUDIT';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 export const CONFIG_STREAM = 'CONFIG';
+/** It is there while a restore is under way; its metadata says of which backup, and which streams are done. */
+export const RESTORE_STREAM = 'RESTORE';
 const CONFIG_MAX_BYTES = 100_000_000;
 
 /** The object store of inputs and results that are too large for an event. */
