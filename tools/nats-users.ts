@@ -69,6 +69,8 @@ refuses what a service never does. \`npm start\` and \`docker-compose.yml\` run 
 NATS reads a variable like a value of its configuration, so a password begins with a letter and has letters and digits only. Leave out
 \`ERRAND_PROVISION=false\` and the users, and everything is as before: each service makes what it needs.
 
+\`errand backup\` and \`errand restore\` read and make every stream: they need a user that may do everything.
+
 An executor that does not use Errand's packages sets the prefix of its inboxes to \`_INBOX_executor\` (\`inbox_prefix\` in most clients).
 
 ## What they do not do

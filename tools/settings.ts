@@ -6,6 +6,7 @@ import type { Setting, Settings } from '@errand/runtime';
 import { settings as scheduler } from '@errand/scheduler';
 import { settings as webhooks } from '@errand/webhooks';
 import { demoSettings, demoTargetSettings, localSettings } from '../dev/config.ts';
+import { databaseSettings } from '../dev/provision-database.ts';
 
 /** The settings of each service. */
 export const SERVICES = { gateway, scheduler, executor, projection, webhooks } satisfies Record<
@@ -16,7 +17,7 @@ export const SERVICES = { gateway, scheduler, executor, projection, webhooks } s
 /** Who reads which settings. `npm start` hands ERRAND_PORT to the gateway, where it is listed. */
 const READERS: Record<string, Settings> = {
   ...SERVICES,
-  '`errand provision`': provisionSettings,
+  '`errand provision`': { ...provisionSettings, ...databaseSettings },
   '`npm start`': { dataDir: localSettings.dataDir },
   '`npm run demo`': { ...demoSettings, ...demoTargetSettings },
 };

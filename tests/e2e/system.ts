@@ -4,8 +4,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { provisionLog, provisionSettings } from '@errand/bootstrap';
 import { freePort } from '@errand/local-servers';
+import { openDatabase } from '@errand/postgres';
 import { parseConfig } from '@errand/runtime';
 import { natsUrlOf, waitUntil } from '@errand/testkit';
+import { sql } from 'kysely';
+import { provisionDatabase } from '../../dev/provision-database.ts';
 import { EXAMPLE_PLACES } from '../../dev/repository.ts';
 import { onlyOwnKeys } from '../../dev/services.ts';
 import { type Front, validated } from '../contract/validating-proxy.ts';
@@ -63,7 +66,6 @@ export async function startSystem(
   const url = `http://127.0.0.1:${ports[0]}`;
   const shared: Record<string, string> = {
     ERRAND_PROVISION: 'false',
-    DATABASE_URL: servers.databaseUrl,
     ERRAND_HOST: '127.0.0.1',
     ERRAND_LOG_LEVEL: process.env.ERRAND_E2E_LOG_LEVEL || 'warn',
     ERRAND_SHUTDOWN_GRACE_MS: String(GRACE_MS),
@@ -75,10 +77,12 @@ export async function startSystem(
     ERRAND_ACTIONS: EXAMPLE_PLACES.join(','),
     ...settings,
   };
+  const databaseUrlOf = await provisionRoles(servers.databaseUrl);
   const services = SERVICES.map((name, index): Supervised => {
     const port = String(ports[index]);
     const own = name === 'gateway' ? { ERRAND_PORT: port } : { ERRAND_OPS_PORT: port };
-    const env = { NATS_URL: natsUrlOf(servers.natsUrl, name), ...onlyOwnKeys(name, shared), ...own };
+    const urls = { NATS_URL: natsUrlOf(servers.natsUrl, name), DATABASE_URL: databaseUrlOf(name) };
+    const env = { ...onlyOwnKeys(name, { ...urls, ...shared }), ...own };
     const readyUrl = `http://127.0.0.1:${port}/readyz`;
     return { name, env, readyUrl, child: undefined, restarts: 0, output: [], refused: new Set() };
   });
@@ -128,6 +132,31 @@ export async function startSystem(
     await system[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Migrates a database for services that connect as the role of their name. The roles are those of all tests. */
+async function provisionRoles(databaseUrl: string): Promise<(service: ServiceName) => string> {
+  const db = openDatabase({ url: databaseUrl, name: 'e2e', poolSize: 1 });
+  const roles = { gateway: 'e2e_gateway', projection: 'e2e_projection', webhooks: 'e2e_webhooks' };
+  for (const role of Object.values(roles)) {
+    const create = sql`create role ${sql.id(role)} login password 'e2e'`;
+    await create.execute(db).catch((error) => {
+      // Another test was faster.
+      if (!['42710', '23505'].includes(error.code)) throw error;
+    });
+  }
+  await db.destroy();
+  const config = { databaseUrl: () => databaseUrl, gatewayRole: roles.gateway };
+  await provisionDatabase({
+    ...config,
+    projectionRole: roles.projection,
+    webhooksRole: roles.webhooks,
+  });
+  return (service) => {
+    const url = new URL(databaseUrl);
+    if (service in roles) Object.assign(url, { username: `e2e_${service}`, password: 'e2e' });
+    return url.href;
+  };
 }
 
 function supervise(service: Supervised, stopping: AbortSignal): void {

@@ -73,14 +73,16 @@ export const PACKAGES = {
     source: 'dev',
     entry: {
       index: 'dev/packaged.ts',
+      backup: 'dev/backup.ts',
       gateway: 'services/gateway/src/main.ts',
       scheduler: 'services/scheduler/src/main.ts',
       projection: 'services/projection/src/main.ts',
       webhooks: 'services/webhooks/src/main.ts',
-      provision: 'libs/bootstrap/src/provision-main.ts',
+      provision: 'dev/provision.ts',
     },
     exports: {
       '.': 'index',
+      './backup': 'backup',
       './gateway': 'gateway',
       './scheduler': 'scheduler',
       './projection': 'projection',

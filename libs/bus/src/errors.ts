@@ -82,6 +82,8 @@ export const JS = {
   /** The server's store has no room for all that the streams' limits add up to. */
   storageExceeded: 10047,
   streamNameInUse: 10058,
+  /** The same of a restore. */
+  streamInUse: 10130,
   streamNotFound: 10059,
   /** The guard's sequence is not the last one. */
   wrongLastSequence: 10071,
@@ -100,4 +102,12 @@ export function jsCode(error: unknown): number | undefined {
 export function isForbidden(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return [error, cause].some((each) => each instanceof errors.PermissionViolationError);
+}
+
+/** Whether a request was taken by nobody. */
+export function isNobodyThere(error: unknown): boolean {
+  return (
+    error instanceof errors.NoRespondersError ||
+    (error instanceof errors.RequestError && error.isNoResponders())
+  );
 }

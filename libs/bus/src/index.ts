@@ -1,4 +1,9 @@
 export type { AppendOutcome, AppendRequest } from './append/append.ts';
+export { backUp } from './backup/back-up.ts';
+export { openFolder } from './backup/folder.ts';
+export { streamStore, unpack } from './backup/one-stream.ts';
+export { restore } from './backup/restore.ts';
+export { BackupUnusable } from './backup/store.ts';
 export type { Bucket, WatchedBucket } from './buckets/buckets.ts';
 export type { ValueSchema } from './buckets/entries.ts';
 export type { Heartbeats } from './buckets/heartbeats.ts';

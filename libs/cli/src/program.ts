@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Bind, Surroundings } from './command.ts';
+import { addBackup } from './commands/backup.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addActions } from './commands/jobs/actions.ts';
@@ -67,6 +68,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addVersion(program, bind);
   program.commandsGroup('Run Errand:');
   addServe(program, bind);
+  addBackup(program, bind);
   program.commandsGroup('Keys:');
   addKeys(program, bind);
   addTokens(program, bind);

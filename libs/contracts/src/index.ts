@@ -127,6 +127,7 @@ export {
   Tenant,
   TenantLimits,
 } from './tenant.ts';
+export { BackupManifest, type BackupPart, backupOrder, type SnapshotHead } from './topology/backup.ts';
 export {
   changesLog,
   followConsumerName,
@@ -175,6 +176,7 @@ export {
 } from './topology/subjects.ts';
 export {
   AUDIT_STREAM,
+  BACKUP_POSITION,
   BUCKET_TTL_MS,
   BUCKETS,
   BULK_ACTION_DAYS,
@@ -201,6 +203,7 @@ export {
   PROJECTION_READER,
   payloadLifeMs,
   payloadSubjects,
+  RESTORE_STREAM,
   redriveConsumer,
   reservedBytes,
   SIGN_IN_CODE_MAX_S,

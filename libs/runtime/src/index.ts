@@ -16,7 +16,7 @@ export { createSecretBox, type SecretBox } from './sealed-secrets.ts';
 export { createLogger, type Logger } from './service/logger.ts';
 export { runService, type ServiceContext } from './service/run-service.ts';
 export { ConfigError, type ConfigOf, parseConfig, type Setting, type Settings } from './settings/config.ts';
-export { flag, integer, secret, secrets, text } from './settings/setting-kinds.ts';
+export { flag, integer, optional, secret, secrets, text } from './settings/setting-kinds.ts';
 export {
   BUS_SETTINGS,
   OPS_SETTINGS,

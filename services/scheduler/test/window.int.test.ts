@@ -1,6 +1,7 @@
 import type { Bucket, Bus, Step } from '@errand/bus';
 import { memoryPosition } from '@errand/bus/testing';
 import {
+  BACKUP_POSITION,
   BUCKETS,
   JOBS_STREAM,
   type JobRef,
@@ -152,6 +153,21 @@ test('an ending that a reader has still to take in keeps its job, request and al
   await untilKept(keeper, ({ pin }) => pin === 'webhooks');
   expect(await isGone(before)).toBe(false);
   read(WEBHOOKS_READER);
+  await untilKept(keeper, () => isGone(ref));
+});
+
+test('what a running backup has still to copy stays in the log, and one that died is forgotten', async () => {
+  await using keeper = await startKeeper();
+  const before = await jobs.request({}, [STARTED, SUCCEEDED]);
+  const { version } = await currentPosition();
+  await untilOld();
+  const ref = await jobs.request({}, [STARTED, SUCCEEDED]);
+  await positions.put(BACKUP_POSITION, { version, until_ms: Date.now() + HOUR_MS });
+  await untilOld();
+  await untilKept(keeper, ({ pin }) => pin === 'backup');
+  await untilKept(keeper, () => isGone(before));
+  expect(await isGone(ref)).toBe(false);
+  await positions.put(BACKUP_POSITION, { version, until_ms: Date.now() - 1 });
   await untilKept(keeper, () => isGone(ref));
 });
 

@@ -6,6 +6,7 @@ import {
   type ConsumerSpec,
   JOBS_STREAM,
   MIN_NATS_VERSION,
+  RESTORE_STREAM,
   redriveConsumer,
   reservedBytes,
   streams,
@@ -20,14 +21,15 @@ import {
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { JS, jsCode, UnfitServer } from '../errors.ts';
+import { JS, jsCode, LogUnavailable, UnfitServer } from '../errors.ts';
 import { withoutTrim } from '../log/trim-log.ts';
 import { askPatiently } from './ask-patiently.ts';
 
 /**
  * Makes the streams and the buckets match the topology, even if other processes do so at the same moment. With
  * `keepsExisting`, only those that are missing.
- * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration.
+ * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration; LogUnavailable
+ * while a backup is restored
  */
 export async function provision(
   nc: NatsConnection,
@@ -35,6 +37,7 @@ export async function provision(
   keepsExisting = false,
 ): Promise<void> {
   assertVersion(nc.info?.version ?? 'unknown');
+  await refuseDuringRestore(nc);
   for (const stream of streams(settings)) {
     await provisionWithRoom(nc, stream, keepsExisting).catch((error) => {
       throw isShortOfRoom(error) ? tooSmall(settings, error) : error;
@@ -48,26 +51,34 @@ export async function provision(
   }
 }
 
-/** @throws UnfitServer where none of the streams is missing but one may not be looked at */
+/** @throws UnfitServer where none of the streams is missing but one may not be looked at; LogUnavailable while a backup is restored */
 export async function findMissing(
   nc: NatsConnection,
   wanted: readonly string[],
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  for (const name of wanted) {
-    const isThere = await askPatiently(async (options) => {
-      const jsm = await jetstreamManager(nc, options);
-      return jsm.streams.info(name).then(
-        () => true,
-        (error) => {
-          if (jsCode(error) !== JS.streamNotFound) throw error;
-          return false;
-        },
-      );
-    }, signal);
-    if (!isThere) return name;
-  }
+  await refuseDuringRestore(nc, signal);
+  for (const name of wanted) if (!(await isThere(nc, name, signal))) return name;
   return undefined;
+}
+
+/** Whoever starts meanwhile would make streams that are about to be restored. */
+async function refuseDuringRestore(nc: NatsConnection, signal?: AbortSignal): Promise<void> {
+  if (!(await isThere(nc, RESTORE_STREAM, signal))) return;
+  throw new LogUnavailable('a backup is being restored: errand restore goes on with it');
+}
+
+function isThere(nc: NatsConnection, stream: string, signal?: AbortSignal): Promise<boolean> {
+  return askPatiently(async (options) => {
+    const jsm = await jetstreamManager(nc, options);
+    return jsm.streams.info(stream).then(
+      () => true,
+      (error) => {
+        if (jsCode(error) !== JS.streamNotFound) throw error;
+        return false;
+      },
+    );
+  }, signal);
 }
 
 /** The client leaves a bucket that exists as it is. */
@@ -187,7 +198,7 @@ const MAX_EVENTS_PER_S = 100_000;
  * Versions of a new log begin above those of any earlier log, so that no version and no feed cursor is ambiguous. They
  * have 15 digits until the year 2286.
  */
-function firstVersion(): number {
+export function firstVersion(): number {
   return Math.floor(Date.now() / 1_000) * MAX_EVENTS_PER_S;
 }
 

@@ -114,6 +114,27 @@ export function withoutTrim(config: Config): Config {
   return { ...config, metadata };
 }
 
+/** The usual value of `max_age`, whether or not a trim has begun. */
+function usualAge({ metadata, max_age }: Config): number {
+  return Number(metadata?.[USUAL_AGE] ?? max_age);
+}
+
+/**
+ * Lets everything leave a log that was restored, so that it goes on at a version beyond all that there were. The scheduler
+ * brings back what is needed of it, as after a trim that took too much. It may be done again.
+ */
+export async function leaveRestored(
+  jsm: JetStreamManager,
+  { config, neededFrom, next }: { config: Config; neededFrom: NeededFrom; next: number },
+): Promise<void> {
+  const metadata = {
+    ...withoutTrim(config).metadata,
+    [NEEDED_FROM]: `${neededFrom.version} ${Math.floor(neededFrom.storedMs)}`,
+  };
+  await jsm.streams.update(JOBS_STREAM, { ...config, metadata, max_age: usualAge(config) });
+  await jsm.streams.purge(JOBS_STREAM, { seq: next });
+}
+
 export function isTrimming({ metadata }: Config): boolean {
   return metadata?.[USUAL_AGE] !== undefined;
 }

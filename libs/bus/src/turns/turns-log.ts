@@ -1,15 +1,9 @@
 import { JOBS_STREAM, TURNS_ASK_SUBJECT, TURNS_SUBJECT } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
-import {
-  errors,
-  headers,
-  type MsgHdrs,
-  type NatsConnection,
-  type Subscription,
-} from '@nats-io/transport-node';
+import { headers, type MsgHdrs, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { type AppendRequest, GUARD_SEQUENCE, GUARD_SUBJECT } from '../append/append.ts';
 import { type BatchMember, eventMember, publishAtomically } from '../append/append-batch.ts';
-import { JS } from '../errors.ts';
+import { isNobodyThere, JS } from '../errors.ts';
 import { orUnavailable } from '../read/read-pages.ts';
 
 /*
@@ -94,13 +88,6 @@ export function createTurnsLog(nc: NatsConnection, jsm: JetStreamManager): Turns
       }
     },
   };
-}
-
-function isNobodyThere(error: unknown): boolean {
-  return (
-    error instanceof errors.NoRespondersError ||
-    (error instanceof errors.RequestError && error.isNoResponders())
-  );
 }
 
 function guardOfLead(lead: number): MsgHdrs {

@@ -121,10 +121,10 @@ async function check(
 }
 
 /**
- * Imports a package of the folder's project, else one beside this command.
+ * Imports a package, or a part of one, of the folder's project, else one beside this command.
  * @throws CannotRun if there is none, or this Node is too old for it
  */
-async function load<T>(
+export async function load<T>(
   { folder }: World,
   { command, from, specifier = from }: { command: string; from: ServerPackage; specifier?: string },
 ): Promise<T> {

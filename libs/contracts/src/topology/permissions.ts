@@ -26,6 +26,7 @@ import {
   PAYLOADS_BUCKET,
   PAYLOADS_STREAM,
   PROJECTION_READER,
+  RESTORE_STREAM,
   redriveConsumer,
   STREAM_NAMES,
   WEBHOOKS_READER,
@@ -359,8 +360,10 @@ const ROLES: Record<NatsRole, (action: string) => Role> = {
 /** `action`: the only one that an executor runs; default: any. */
 export function natsPermissions(role: NatsRole, action = '*'): NatsPermissions {
   const { streams, publish, subscribe, answers } = ROLES[role](action);
+  // Whoever starts waits for the end of a restore.
+  const looks = [...streams, RESTORE_STREAM].map((stream) => api(`STREAM.INFO.${stream}`));
   return {
-    publish: [...new Set([...streams.map((stream) => api(`STREAM.INFO.${stream}`)), ...publish])],
+    publish: [...new Set([...looks, ...publish])],
     subscribe: [`${inboxPrefix(role)}.>`, ...subscribe],
     answers,
   };

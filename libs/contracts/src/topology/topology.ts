@@ -51,6 +51,8 @@ export const JOBS_STREAM = 'JOBS';
 export const AUDIT_STREAM = 'AUDIT';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 export const CONFIG_STREAM = 'CONFIG';
+/** It is there while a restore is under way; its metadata says of which backup, and which streams are done. */
+export const RESTORE_STREAM = 'RESTORE';
 const CONFIG_MAX_BYTES = 100_000_000;
 
 /** The object store of inputs and results that are too large for an event. */
@@ -194,8 +196,18 @@ export const PROJECTION_READER: LogReaderSpec = { name: 'projection', types: und
 export const WEBHOOKS_READER: LogReaderSpec = { name: 'webhooks', types: ENDING_TYPES };
 
 /** How far a reader has come: its database holds all that follows from the events up to this version. */
-export const LogPosition = z.object({ version: z.int().min(0) });
+export const LogPosition = z.object({
+  version: z.int().min(0),
+  /** Of a backup: until when it counts, in Unix milliseconds by the server's clock, unless it is told again. */
+  until_ms: z.int().optional(),
+});
 export type LogPosition = z.infer<typeof LogPosition>;
+
+/**
+ * Under this name a running backup says up to where its copy of AUDIT has every event: what is newer stays in JOBS until
+ * its copy of JOBS has it.
+ */
+export const BACKUP_POSITION = 'backup';
 
 /** Prefix of the names of executors' consumers. */
 export const EXECUTOR_CONSUMER_PREFIX = 'executor-';
@@ -251,7 +263,7 @@ export const BUCKETS = {
   idempotency: 'idempotency',
   /** `<tenant_id>.<bulk_id>` → BulkAction. */
   bulkActions: 'bulk_actions',
-  /** Name of a reader → LogPosition, which it writes about once a second; and `CONFIG`, once what was there is recorded. */
+  /** Name of a reader, or of a running backup → LogPosition, which it writes about once a second; and `CONFIG`, once what was there is recorded. */
   positions: 'positions',
   /** Id of a sign-in code that was used, or of a session that was ended → nothing. */
   spentTokens: 'spent_tokens',

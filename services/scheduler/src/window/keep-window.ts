@@ -1,5 +1,6 @@
 import type { Bucket, Bus } from '@errand/bus';
 import {
+  BACKUP_POSITION,
   isEndingType,
   LOG_SLACK_MS,
   type LogPosition,
@@ -38,7 +39,7 @@ export interface WindowDeps {
 }
 
 /** Who needs the oldest event that is needed: the readers of all events by their names, or a job that has not ended. */
-type Pin = 'open_job' | 'scheduler' | 'audit' | 'projection' | 'webhooks';
+type Pin = 'open_job' | 'scheduler' | 'audit' | 'projection' | 'webhooks' | 'backup';
 
 export interface WindowState {
   /** How old the oldest event is that is needed, in milliseconds; 0 if none is. */
@@ -94,12 +95,13 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
 
 /** Up to where every reader of all events has settled them; undefined as long as there is no read model. */
 async function settledVersions(
-  { bus, positions }: Pick<WindowDeps, 'bus' | 'positions'>,
+  { bus, positions, now }: Pick<WindowDeps, 'bus' | 'positions' | 'now'>,
   { read, lastEvent }: { read: number; lastEvent: number },
 ): Promise<{ version: number; pin: Pin } | undefined> {
-  const [projection, webhooks, audit] = await Promise.all([
+  const [projection, webhooks, backup, audit] = await Promise.all([
     positions.get(PROJECTION_READER.name),
     positions.get(WEBHOOKS_READER.name),
+    positions.get(BACKUP_POSITION),
     bus.audit.version(),
   ]);
   if (!projection) return undefined;
@@ -111,6 +113,8 @@ async function settledVersions(
   ];
   // Where there is no such service, nobody waits for it.
   if (webhooks) settled.push(['webhooks', webhooks.version]);
+  // One that died is soon forgotten.
+  if (backup && (backup.until_ms ?? 0) > now()) settled.push(['backup', backup.version]);
   const [pin, version] = settled.reduce((least, each) => (each[1] < least[1] ? each : least));
   return { pin, version };
 }
