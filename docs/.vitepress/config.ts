@@ -26,6 +26,7 @@ const RUN = [
   ['Share it between tenants', '/docs/tenants'],
   ['Run in production', '/docs/run-in-production'],
   ['Run on Kubernetes', '/docs/kubernetes'],
+  ['NATS users', '/docs/nats-users'],
   ['Sizing', '/docs/sizing'],
   ['Operations', '/docs/operations'],
   ['Settings', '/docs/settings'],
