@@ -1,7 +1,8 @@
 {{/*
-The Deployments, as a list of {name, service, values, image, preStopSeconds, graceMs, autoscaled}:
+The Deployments, as a list of {name, service, values, image, database, preStopSeconds, graceMs, autoscaled}:
   name            the last part of its names
   service         whose settings it reads
+  database        whether it reaches Postgres
   graceMs         how long its process may take to stop
 */}}
 {{- define "errand.workloads" -}}
@@ -18,6 +19,7 @@ The Deployments, as a list of {name, service, values, image, preStopSeconds, gra
     "image" $image
     "args" (list "serve" $name)
     "settings" $settings
+    "database" (ne $name "scheduler")
     "preStopSeconds" ($isGateway | ternary 10 0)
     "graceMs" (add (get $settings "ERRAND_SHUTDOWN_GRACE_MS" | default 25000) ($isGateway | ternary 10000 15000))
     "autoscaled" (and $isGateway $values.autoscaling.enabled)
@@ -36,6 +38,7 @@ The Deployments, as a list of {name, service, values, image, preStopSeconds, gra
     "image" $values.image
     "args" (list)
     "settings" (include "errand.over" (list $.Values.settings $values.settings $own) | fromJson)
+    "database" false
     "preStopSeconds" 0
     "graceMs" (add $finishMs 15000)
     "autoscaled" (dig "keda" "enabled" false $values)
@@ -115,7 +118,7 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- if $values.nats.existingSecret }}
 {{ include "errand.secretVar" (list "NATS_URL" $values.nats.existingSecret $values.nats.urlKey) }}
 {{- end }}
-{{- if has $service (list "gateway" "projection" "webhooks") }}
+{{- if .workload.database }}
 {{ include "errand.secretVar" (list "DATABASE_URL" $values.database.existingSecret $values.database.urlKey) }}
 {{- end }}
 {{- if eq $service "gateway" }}
@@ -149,11 +152,32 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- with .root.Values -}}
 {{- with .nats.tls.existingSecret -}}{{- $files = append $files (dict "name" "nats-tls" "secret" .) -}}{{- end -}}
 {{- with .nats.creds.existingSecret -}}{{- $files = append $files (dict "name" "nats-creds" "secret" .) -}}{{- end -}}
-{{- if has $.workload.service (list "gateway" "projection" "webhooks") -}}
+{{- if $.workload.database -}}
 {{- with .database.caSecret -}}
 {{- $files = append $files (dict "name" "database" "secret" . "items" (list (dict "key" $.root.Values.database.caKey "path" "ca.crt"))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $files -}}
+{{- end -}}
+
+{{- define "errand.volumeMounts" -}}
+- { name: tmp, mountPath: /tmp }
+{{- range include "errand.secretFiles" . | fromJsonArray }}
+- { name: {{ .name }}, mountPath: /etc/errand/{{ .name }}, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "errand.volumes" -}}
+- { name: tmp, emptyDir: {} }
+{{- range include "errand.secretFiles" . | fromJsonArray }}
+- name: {{ .name }}
+  secret:
+    secretName: {{ .secret }}
+    # 0440
+    defaultMode: 288
+    {{- with .items }}
+    items: {{ toJson . }}
+    {{- end }}
+{{- end }}
 {{- end -}}
