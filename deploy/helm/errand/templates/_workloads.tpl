@@ -8,10 +8,11 @@ The Deployments, as a list of {name, service, values, image, database, preStopSe
 {{- define "errand.workloads" -}}
 {{- $all := list -}}
 {{- $image := include "errand.image" . -}}
+{{- $byChart := $.Values.provision.enabled | ternary (dict "ERRAND_PROVISION" false) dict -}}
 {{- range $name := list "gateway" "scheduler" "projection" "webhooks" -}}
   {{- $values := get $.Values $name -}}
   {{- $isGateway := eq $name "gateway" -}}
-  {{- $settings := include "errand.over" (list $.Values.settings $values.settings) | fromJson -}}
+  {{- $settings := include "errand.over" (list $.Values.settings $values.settings $byChart) | fromJson -}}
   {{- $all = append $all (dict
     "name" $name
     "service" $name
@@ -37,7 +38,7 @@ The Deployments, as a list of {name, service, values, image, database, preStopSe
     "values" $values
     "image" $values.image
     "args" (list)
-    "settings" (include "errand.over" (list $.Values.settings $values.settings $own) | fromJson)
+    "settings" (include "errand.over" (list $.Values.settings $values.settings $own $byChart) | fromJson)
     "database" false
     "preStopSeconds" 0
     "graceMs" (add $finishMs 15000)
@@ -45,6 +46,22 @@ The Deployments, as a list of {name, service, values, image, database, preStopSe
   ) -}}
 {{- end -}}
 {{- toJson $all -}}
+{{- end -}}
+
+{{/* `errand provision`, as one of them. */}}
+{{- define "errand.provisioner" -}}
+{{- $roles := .Values.provision.roles -}}
+{{- $settings := dict -}}
+{{- range $service, $role := $roles -}}
+{{- $_ := set $settings (printf "ERRAND_%s_ROLE" (upper $service)) $role -}}
+{{- end -}}
+{{- toJson (dict
+  "name" "provision"
+  "service" "provision"
+  "values" .Values.provision
+  "settings" (include "errand.over" (list .Values.settings $settings) | fromJson)
+  "database" (not (empty $roles))
+) -}}
 {{- end -}}
 
 {{/* Not empty where gateways serve admins on their ops port. */}}
@@ -76,7 +93,11 @@ The Deployments, as a list of {name, service, values, image, database, preStopSe
 {{- if eq $workload.service "gateway" }}
 ERRAND_PORT: "8080"
 {{- end }}
+{{- if eq $workload.service "provision" }}
+{{- $read = concat $read (list "ERRAND_GATEWAY_ROLE" "ERRAND_PROJECTION_ROLE" "ERRAND_WEBHOOKS_ROLE") }}
+{{- else }}
 ERRAND_OPS_PORT: "9090"
+{{- end }}
 {{- if eq $workload.service "executor" }}
 {{- $read = concat $read (list "ERRAND_ACTIONS" "ERRAND_EXECUTOR_FINISH_GRACE_MS" "ERRAND_SHUTDOWN_GRACE_MS") }}
 {{- end }}
@@ -115,11 +136,14 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- define "errand.secretEnv" -}}
 {{- $values := .root.Values -}}
 {{- $service := .workload.service -}}
+{{- $natsKey := coalesce .workload.values.natsUrlKey (get $values.nats.urlKeys $service) -}}
 {{- if $values.nats.existingSecret }}
-{{ include "errand.secretVar" (list "NATS_URL" $values.nats.existingSecret $values.nats.urlKey) }}
+{{ include "errand.secretVar" (list "NATS_URL" $values.nats.existingSecret ($natsKey | default $values.nats.urlKey)) }}
+{{- else if $natsKey }}
+{{- fail "nats.existingSecret is missing: the Secret with the keys of nats.urlKeys and natsUrlKey" }}
 {{- end }}
 {{- if .workload.database }}
-{{ include "errand.secretVar" (list "DATABASE_URL" $values.database.existingSecret $values.database.urlKey) }}
+{{ include "errand.secretVar" (list "DATABASE_URL" $values.database.existingSecret (get $values.database.urlKeys $service | default $values.database.urlKey)) }}
 {{- end }}
 {{- if eq $service "gateway" }}
 {{ include "errand.secretVar" (list "ERRAND_ADMIN_KEY" $values.adminKey.existingSecret $values.adminKey.key) }}
