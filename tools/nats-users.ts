@@ -68,6 +68,7 @@ refuses what a service never does. \`npm start\` and \`docker-compose.yml\` run 
 
 NATS reads a variable like a value of its configuration, so a password begins with a letter and has letters and digits only. Leave out
 \`ERRAND_PROVISION=false\` and the users, and everything is as before: each service makes what it needs.
+The [chart](kubernetes.md#a-user-and-a-role-for-each-service) does steps 2 and 3 with \`provision\` and \`nats.urlKeys\`.
 
 \`errand backup\` and \`errand restore\` read and make every stream: they need a user that may do everything.
 

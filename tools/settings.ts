@@ -14,10 +14,13 @@ export const SERVICES = { gateway, scheduler, executor, projection, webhooks } s
   Settings
 >;
 
+/** Those of `errand provision`. */
+export const PROVISION = { ...provisionSettings, ...databaseSettings } satisfies Settings;
+
 /** Who reads which settings. `npm start` hands ERRAND_PORT to the gateway, where it is listed. */
 const READERS: Record<string, Settings> = {
   ...SERVICES,
-  '`errand provision`': { ...provisionSettings, ...databaseSettings },
+  '`errand provision`': PROVISION,
   '`npm start`': { dataDir: localSettings.dataDir },
   '`npm run demo`': { ...demoSettings, ...demoTargetSettings },
 };

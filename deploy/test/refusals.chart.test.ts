@@ -61,6 +61,33 @@ describe.skipIf(!hasHelm)('values are refused with the name of what is wrong', (
       executors({ keda: { enabled: true, maxReplicas: 2, actions: ['a.b'] } }),
       /\/executors\/0\/keda\/actions\/0/,
     ],
+    ['a key of NATS for no service', 'nats.urlKeys={"gatewy":"url"}', /\/nats\/urlKeys.*gatewy/],
+    ['an empty key of NATS', 'nats.urlKeys={"gateway":""}', /\/nats\/urlKeys\/gateway.*minLength/],
+    [
+      'a key of NATS without its Secret',
+      'nats.urlKeys={"gateway":"url"}',
+      /nats\.existingSecret is missing.*nats\.urlKeys/,
+    ],
+    [
+      "an executor's key of NATS without its Secret",
+      executors({ natsUrlKey: 'reports-url' }),
+      /nats\.existingSecret is missing.*natsUrlKey/,
+    ],
+    [
+      'a key of Postgres for a service that has none',
+      'database.urlKeys={"scheduler":"url"}',
+      /\/database\/urlKeys.*scheduler/,
+    ],
+    [
+      'one role of three',
+      'provision={"enabled":true,"roles":{"gateway":"errand_gateway"}}',
+      /\/provision\/roles.*projection.*webhooks/,
+    ],
+    [
+      'an empty role',
+      'provision.roles={"gateway":"","projection":"b","webhooks":"c"}',
+      /\/provision\/roles\/gateway.*minLength/,
+    ],
     ['an Ingress without its host', 'ingress.enabled=true', /ingress\.host/],
   ])('%s', async (_, set, message) => {
     await expect(render('minimal', set)).rejects.toThrow(message);

@@ -1,6 +1,6 @@
 import type { Setting } from '@errand/runtime';
 import { z } from 'zod';
-import { SERVICES } from '../settings.ts';
+import { PROVISION, SERVICES } from '../settings.ts';
 
 export type ServiceName = keyof typeof SERVICES;
 
@@ -50,17 +50,20 @@ export function chartSettings(): ChartSetting[] {
   return [...found.values()].toSorted((a, b) => (a.setting.env < b.setting.env ? -1 : 1));
 }
 
-/** The names of the settings that each service reads from values. */
-export function readersOf(): Record<ServiceName, string[]> {
+/** The names of the settings that each service, and `errand provision`, reads from values. */
+export function readersOf(): Record<ServiceName | 'provision', string[]> {
   const all = chartSettings();
   const namesOf = (service: ServiceName) =>
     all
       .filter(({ readBy }) => readBy.includes(service))
       .map(({ setting }) => setting.env)
       .filter((env) => service !== 'executor' || env !== BY_EXECUTOR);
-  return Object.fromEntries(
+  const read = Object.fromEntries(
     (Object.keys(SERVICES) as ServiceName[]).map((service) => [service, namesOf(service)]),
   ) as Record<ServiceName, string[]>;
+  const provisioning = Object.values(PROVISION).map(({ env }) => env);
+  const names = all.map(({ setting }) => setting.env);
+  return { ...read, provision: names.filter((env) => provisioning.includes(env)) };
 }
 
 interface ValueSchema {

@@ -96,6 +96,7 @@ const executor = object(
       590_000,
     ),
     settings: settingsOf('executor'),
+    natsUrlKey: someText('Key of its URL in nats.existingSecret, in place of the one for executors'),
     env: listOf(
       {
         type: 'object',
@@ -126,6 +127,16 @@ const executor = object(
 const peers = (description: string): Schema =>
   any('array', `${description}, as peers of a NetworkPolicy; empty: anybody`);
 const secretName = someText('Name of a Secret that exists');
+/** A key of a Secret for each of these, in place of the one for all. */
+const keysOf = (...names: string[]): Schema => ({
+  ...object(Object.fromEntries(names.map((name) => [name, someText('Key of its URL in the Secret')]))),
+  description: 'Keys of the URLs of services of their own, in place of urlKey',
+});
+const rolesOf = (...names: string[]): Schema => ({
+  ...object(Object.fromEntries(names.map((name) => [name, someText('Role that it connects as')]))),
+  dependencies: Object.fromEntries(names.map((name) => [name, names.filter((other) => other !== name)])),
+  description: 'Roles of Postgres that get what they need; all of them, or none',
+});
 const exchangedKey = (): Schema =>
   object(
     {
@@ -168,6 +179,7 @@ export function valuesSchema(): Schema {
             },
             existingSecret: text('Name of a Secret with the URL, instead of url'),
             urlKey: someText('Key of the URL in it'),
+            urlKeys: keysOf('gateway', 'scheduler', 'executor', 'projection', 'webhooks', 'provision'),
             tls: object({
               existingSecret: text('Name of a Secret with files for TLS; empty: none'),
               caKey: text("Key of the CA's certificate; empty: none"),
@@ -188,6 +200,7 @@ export function valuesSchema(): Schema {
           {
             existingSecret: secretName,
             urlKey: someText('Key of the URL in it'),
+            urlKeys: keysOf('gateway', 'projection', 'webhooks', 'provision'),
             caSecret: text(
               'Name of a Secret with the CA of Postgres, mounted at /etc/errand/database; empty: none',
             ),
@@ -240,6 +253,7 @@ export function valuesSchema(): Schema {
           openidProvider: peers('The provider of ERRAND_OIDC_ISSUER'),
           openidProviderPort: count('Its port', 1, 65_535),
         }),
+        provision: switched({ roles: rolesOf('gateway', 'projection', 'webhooks'), resources }),
         serviceMonitor: switched({
           interval: someText('How often to scrape'),
           labels: texts('Labels by which Prometheus finds it'),

@@ -1,6 +1,5 @@
 {{/* What every pod has. */}}
 {{- define "errand.podSecurity" -}}
-serviceAccountName: {{ include "errand.fullname" . }}
 automountServiceAccountToken: false
 # Kubernetes would add ERRAND_PORT for a Service that is named errand.
 enableServiceLinks: false

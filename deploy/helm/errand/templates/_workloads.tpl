@@ -1,16 +1,18 @@
 {{/*
-The Deployments, as a list of {name, service, values, image, preStopSeconds, graceMs, autoscaled}:
+The Deployments, as a list of {name, service, values, image, database, preStopSeconds, graceMs, autoscaled}:
   name            the last part of its names
   service         whose settings it reads
+  database        whether it reaches Postgres
   graceMs         how long its process may take to stop
 */}}
 {{- define "errand.workloads" -}}
 {{- $all := list -}}
 {{- $image := include "errand.image" . -}}
+{{- $byChart := $.Values.provision.enabled | ternary (dict "ERRAND_PROVISION" false) dict -}}
 {{- range $name := list "gateway" "scheduler" "projection" "webhooks" -}}
   {{- $values := get $.Values $name -}}
   {{- $isGateway := eq $name "gateway" -}}
-  {{- $settings := include "errand.over" (list $.Values.settings $values.settings) | fromJson -}}
+  {{- $settings := include "errand.over" (list $.Values.settings $values.settings $byChart) | fromJson -}}
   {{- $all = append $all (dict
     "name" $name
     "service" $name
@@ -18,6 +20,7 @@ The Deployments, as a list of {name, service, values, image, preStopSeconds, gra
     "image" $image
     "args" (list "serve" $name)
     "settings" $settings
+    "database" (ne $name "scheduler")
     "preStopSeconds" ($isGateway | ternary 10 0)
     "graceMs" (add (get $settings "ERRAND_SHUTDOWN_GRACE_MS" | default 25000) ($isGateway | ternary 10000 15000))
     "autoscaled" (and $isGateway $values.autoscaling.enabled)
@@ -35,13 +38,30 @@ The Deployments, as a list of {name, service, values, image, preStopSeconds, gra
     "values" $values
     "image" $values.image
     "args" (list)
-    "settings" (include "errand.over" (list $.Values.settings $values.settings $own) | fromJson)
+    "settings" (include "errand.over" (list $.Values.settings $values.settings $own $byChart) | fromJson)
+    "database" false
     "preStopSeconds" 0
     "graceMs" (add $finishMs 15000)
     "autoscaled" (dig "keda" "enabled" false $values)
   ) -}}
 {{- end -}}
 {{- toJson $all -}}
+{{- end -}}
+
+{{/* `errand provision`, as one of them. */}}
+{{- define "errand.provisioner" -}}
+{{- $roles := .Values.provision.roles -}}
+{{- $settings := dict -}}
+{{- range $service, $role := $roles -}}
+{{- $_ := set $settings (printf "ERRAND_%s_ROLE" (upper $service)) $role -}}
+{{- end -}}
+{{- toJson (dict
+  "name" "provision"
+  "service" "provision"
+  "values" .Values.provision
+  "settings" (include "errand.over" (list .Values.settings $settings) | fromJson)
+  "database" (not (empty $roles))
+) -}}
 {{- end -}}
 
 {{/* Not empty where gateways serve admins on their ops port. */}}
@@ -73,7 +93,11 @@ The Deployments, as a list of {name, service, values, image, preStopSeconds, gra
 {{- if eq $workload.service "gateway" }}
 ERRAND_PORT: "8080"
 {{- end }}
+{{- if eq $workload.service "provision" }}
+{{- $read = concat $read (list "ERRAND_GATEWAY_ROLE" "ERRAND_PROJECTION_ROLE" "ERRAND_WEBHOOKS_ROLE") }}
+{{- else }}
 ERRAND_OPS_PORT: "9090"
+{{- end }}
 {{- if eq $workload.service "executor" }}
 {{- $read = concat $read (list "ERRAND_ACTIONS" "ERRAND_EXECUTOR_FINISH_GRACE_MS" "ERRAND_SHUTDOWN_GRACE_MS") }}
 {{- end }}
@@ -112,11 +136,14 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- define "errand.secretEnv" -}}
 {{- $values := .root.Values -}}
 {{- $service := .workload.service -}}
+{{- $natsKey := coalesce .workload.values.natsUrlKey (get $values.nats.urlKeys $service) -}}
 {{- if $values.nats.existingSecret }}
-{{ include "errand.secretVar" (list "NATS_URL" $values.nats.existingSecret $values.nats.urlKey) }}
+{{ include "errand.secretVar" (list "NATS_URL" $values.nats.existingSecret ($natsKey | default $values.nats.urlKey)) }}
+{{- else if $natsKey }}
+{{- fail "nats.existingSecret is missing: the Secret with the keys of nats.urlKeys and natsUrlKey" }}
 {{- end }}
-{{- if has $service (list "gateway" "projection" "webhooks") }}
-{{ include "errand.secretVar" (list "DATABASE_URL" $values.database.existingSecret $values.database.urlKey) }}
+{{- if .workload.database }}
+{{ include "errand.secretVar" (list "DATABASE_URL" $values.database.existingSecret (get $values.database.urlKeys $service | default $values.database.urlKey)) }}
 {{- end }}
 {{- if eq $service "gateway" }}
 {{ include "errand.secretVar" (list "ERRAND_ADMIN_KEY" $values.adminKey.existingSecret $values.adminKey.key) }}
@@ -149,11 +176,32 @@ NATS_CREDS_FILE: /etc/errand/nats-creds/{{ .creds.key }}
 {{- with .root.Values -}}
 {{- with .nats.tls.existingSecret -}}{{- $files = append $files (dict "name" "nats-tls" "secret" .) -}}{{- end -}}
 {{- with .nats.creds.existingSecret -}}{{- $files = append $files (dict "name" "nats-creds" "secret" .) -}}{{- end -}}
-{{- if has $.workload.service (list "gateway" "projection" "webhooks") -}}
+{{- if $.workload.database -}}
 {{- with .database.caSecret -}}
 {{- $files = append $files (dict "name" "database" "secret" . "items" (list (dict "key" $.root.Values.database.caKey "path" "ca.crt"))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $files -}}
+{{- end -}}
+
+{{- define "errand.volumeMounts" -}}
+- { name: tmp, mountPath: /tmp }
+{{- range include "errand.secretFiles" . | fromJsonArray }}
+- { name: {{ .name }}, mountPath: /etc/errand/{{ .name }}, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "errand.volumes" -}}
+- { name: tmp, emptyDir: {} }
+{{- range include "errand.secretFiles" . | fromJsonArray }}
+- name: {{ .name }}
+  secret:
+    secretName: {{ .secret }}
+    # 0440
+    defaultMode: 288
+    {{- with .items }}
+    items: {{ toJson . }}
+    {{- end }}
+{{- end }}
 {{- end -}}
