@@ -1,5 +1,5 @@
 import { grantRoles, migrate, openDatabase } from '@errand/postgres';
-import { type ConfigOf, optional, POSTGRES_SETTINGS } from '@errand/runtime';
+import { ConfigError, type ConfigOf, optional, POSTGRES_SETTINGS } from '@errand/runtime';
 
 const role = (service: string) =>
   optional({
@@ -14,6 +14,19 @@ export const databaseSettings = {
   projectionRole: role('projection'),
   webhooksRole: role('webhooks'),
 };
+
+/** @throws ConfigError where some of the roles are named and some are not */
+export function assertRoles({
+  gatewayRole,
+  projectionRole,
+  webhooksRole,
+}: ConfigOf<typeof databaseSettings>): void {
+  const roles = [gatewayRole, projectionRole, webhooksRole];
+  if (new Set(roles.map((each) => each === undefined)).size === 1) return;
+  throw new ConfigError(
+    'set all or none of ERRAND_GATEWAY_ROLE, ERRAND_PROJECTION_ROLE and ERRAND_WEBHOOKS_ROLE',
+  );
+}
 
 /** Migrates the database and gives the roles what they need, where roles are named. Resolves with whether they are. */
 export async function provisionDatabase(config: ConfigOf<typeof databaseSettings>): Promise<boolean> {

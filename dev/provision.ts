@@ -1,6 +1,6 @@
 import { provisionLog, provisionSettings } from '@errand/bootstrap';
 import { parseConfig } from '@errand/runtime';
-import { databaseSettings, provisionDatabase } from './provision-database.ts';
+import { assertRoles, databaseSettings, provisionDatabase } from './provision-database.ts';
 
 /* The process of `errand provision`. Exit codes: 0 all is there, 1 failed, 2 wrong configuration or a server that is unfit. */
 
@@ -8,6 +8,7 @@ const WRONG_CONFIGURATION: readonly unknown[] = ['config_error', 'unfit_server']
 
 try {
   const config = parseConfig({ ...provisionSettings, ...databaseSettings }, process.env);
+  assertRoles(config);
   await provisionLog(config, console.error);
   console.log('NATS has all streams and buckets');
   if (await provisionDatabase(config)) console.log('Postgres has all tables, and its roles what they need');

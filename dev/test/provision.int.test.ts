@@ -37,6 +37,12 @@ test('a wrong setting, and a user who may not, end it with 2, in words', async (
   expect(asWebhooks).toEqual([2, expect.stringContaining('Permissions Violation')]);
 });
 
+test('two of the three roles are refused, before anything is made', async () => {
+  const roles = { ERRAND_GATEWAY_ROLE: 'a', ERRAND_PROJECTION_ROLE: 'b' };
+  const ended = await provision({ NATS_URL: natsUrlOf(nats.url, 'provision'), ...roles });
+  expect(ended).toEqual([2, expect.stringContaining('ERRAND_WEBHOOKS_ROLE')]);
+});
+
 test('with a role for each service, the database is migrated, and a gateway may read it and nothing else', async () => {
   await using database = await createTestDatabase();
   const admin = openDatabase({ url: database.url, name: 'test', poolSize: 1 });

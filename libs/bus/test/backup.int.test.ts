@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import { AUDIT_STREAM, BUCKETS, JOBS_STREAM, LogPosition, Tenant } from '@errand/contracts';
+import {
+  AUDIT_STREAM,
+  BUCKETS,
+  JOBS_STREAM,
+  LogPosition,
+  PROJECTION_READER,
+  redriveConsumer,
+  Tenant,
+  WEBHOOKS_READER,
+} from '@errand/contracts';
 import { startTestCluster, startTestNats } from '@errand/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, expect, test } from 'vitest';
@@ -251,4 +260,18 @@ test('one stream holds the same, and one that was cut off or is none is refused'
   }
   await expect(unpack(Readable.from([Buffer.alloc(10_000, 'x')]), none)).rejects.toThrow('is no backup');
   expect(await none.readManifest()).toBeUndefined();
+});
+
+test('what errand provision had made for services that make nothing is there again', async () => {
+  await using server = await startTestNats();
+  const { folder } = await newFolder();
+  await openTestLog(server.url).then((bus) => bus[Symbol.asyncDispose]());
+  await backUpFrom(server.url, folder);
+  await restoreTo(server.url, folder, { replaces: true });
+  await using bus = await openTestLog(server.url);
+  const jsm = await jetstreamManager(connectionOf(bus));
+  for (const { name } of [PROJECTION_READER, WEBHOOKS_READER]) {
+    const redrives = redriveConsumer(name);
+    expect(await jsm.consumers.info(redrives.stream, redrives.name)).toMatchObject({ name: redrives.name });
+  }
 });

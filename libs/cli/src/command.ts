@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly now: () => number;
   /** Leaves signals and errors of the process to whom is called next. */
   readonly handOver: () => void;
+  /** From now on a reader of stdout that leaves makes it a failure. */
+  readonly needsReader: () => void;
 }
 
 /** Which gateway, and which tenant of it. */

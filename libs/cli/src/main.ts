@@ -10,6 +10,7 @@ const interrupted = new AbortController();
 const { stdin, stdout, stderr } = process;
 /** The exit code of a command that is left, whatever its own would be. */
 let leftWith: number | undefined;
+let needsReader = false;
 
 function interrupt(): void {
   interrupted.abort();
@@ -27,7 +28,7 @@ function leave(code: number): void {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough, such as head, does not make this a failure.
-  if (error.code === 'EPIPE') return leave(0);
+  if (error.code === 'EPIPE' && !needsReader) return leave(0);
   if (leftWith === undefined) stderr.write(`errand: cannot write the output: ${plainLines(error.message)}\n`);
   leave(2);
 });
@@ -57,5 +58,8 @@ const exitCode = await runCommand(process.argv.slice(2), {
   signal: interrupted.signal,
   now: Date.now,
   handOver,
+  needsReader: () => {
+    needsReader = true;
+  },
 });
 process.exitCode = leftWith ?? exitCode;

@@ -25,6 +25,7 @@ export async function run(
     signal: new AbortController().signal,
     now: () => 0,
     handOver: () => {},
+    needsReader: () => {},
   });
   return { code, said: written(stderr), out: written(stdout) };
 }

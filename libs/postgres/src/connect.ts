@@ -63,13 +63,23 @@ export const int8AsNumber: pg.CustomTypesConfig = {
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
 };
 
+/** The pool's own way to call `connect`. */
+type ConnectOfPool = (told: (error: unknown) => void) => void;
+
 /** A pool of connections. It connects when first used, so it can be opened while Postgres is down. */
 export function openDatabase(options: DatabaseOptions): Db {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const pool = new pg.Pool({
     Client: class extends pg.Client {
+      // biome-ignore lint/correctness/noUnreachableSuper: the second one is called only where the first one threw.
       constructor(config?: pg.ClientConfig) {
-        super({ ...config, connectionString: urlOf(options) });
+        try {
+          super({ ...config, connectionString: urlOf(options) });
+        } catch (error) {
+          // Whoever waits for a connection is told; the pool may make one where nobody would catch this.
+          super(config);
+          this.connect = ((told) => process.nextTick(told, error)) as ConnectOfPool as pg.Client['connect'];
+        }
       }
     },
     application_name: options.name,

@@ -54,3 +54,21 @@ test('a new connection is made with the URL of that moment', async () => {
   expect(await connectedTo()).toBe(nameIn(other));
   await live.destroy();
 });
+
+test.each([
+  'postgres://errand:secret@[half',
+  'postgres://errand@127.0.0.1/errand?sslrootcert=/nowhere/ca.pem',
+])('the URL %s fails whoever waits for a connection, and nothing else', async (wrong) => {
+  let url = database.url;
+  const live = openDatabase({ url: () => url, name: 'test', poolSize: 1 });
+  const ask = () => sql`select 1`.execute(live);
+  await ask();
+  url = wrong;
+  const ended = sql`select pg_terminate_backend(pg_backend_pid())`.execute(live).catch(() => {});
+  const waiting = await Promise.allSettled([ask(), ask()]);
+  expect(waiting.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  await ended;
+  url = database.url;
+  await expect(ask()).resolves.toBeDefined();
+  await live.destroy();
+});

@@ -7,6 +7,7 @@ import {
   BUCKETS,
   JOBS_STREAM,
   LogPosition,
+  PROJECTION_READER,
   RESTORE_STREAM,
   type SnapshotHead,
   WEBHOOKS_READER,
@@ -20,7 +21,7 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { openBucket } from '../buckets/buckets.ts';
 import { type ConnectOptions, connectBus } from '../connect/connect.ts';
-import { assertVersion, firstVersion } from '../connect/provision.ts';
+import { assertVersion, firstVersion, provisionRedrives } from '../connect/provision.ts';
 import { JS, jsCode, LogUnavailable } from '../errors.ts';
 import { leaveRestored } from '../log/trim-log.ts';
 import { createAuditReader } from '../read/read-audit.ts';
@@ -168,6 +169,8 @@ async function goOn(nc: NatsConnection, jsm: JetStreamManager, { parts }: Backup
   const positions = await openBucket(nc, BUCKETS.positions, LogPosition);
   // An empty database does not know of which endings receivers have been told.
   for (const name of [WEBHOOKS_READER.name, BACKUP_POSITION]) await positions.delete(name);
+  // A backup has no consumers, and services that may make none cannot work without these.
+  for (const { name } of [PROJECTION_READER, WEBHOOKS_READER]) await provisionRedrives(nc, name);
 }
 
 function headOf(parts: readonly BackupPart[], wanted: string): SnapshotHead {

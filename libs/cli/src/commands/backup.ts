@@ -34,6 +34,7 @@ export function addBackup(program: Command, bind: Bind): void {
 }
 
 async function backUp(world: World, _: object, place = ''): Promise<ExitCode> {
+  if (place === '-') world.needsReader();
   const { backup } = await loadFor(world, 'backup');
   const made = await orCannotRun(world, backup(place, world));
   // Its stdout is the backup.

@@ -13,6 +13,7 @@ const program = createProgram(() => async () => {}, {
   signal: new AbortController().signal,
   now: () => 0,
   handOver: () => {},
+  needsReader: () => {},
 });
 
 /** What the last word may be. */

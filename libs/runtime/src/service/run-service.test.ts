@@ -87,3 +87,20 @@ test('the last lines logged come out, whether stdout is a pipe or a file', async
   await file.close();
   await rm(dir, { recursive: true, force: true });
 });
+
+test.each(['not a url', 'collector:4318', 'http://'])(
+  'the endpoint of traces %s is refused by its name',
+  async (endpoint) => {
+    const file = join(import.meta.dirname, '..', '..', 'test', 'noisy-service.ts');
+    const child = spawn(process.execPath, [file, '1'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
+    });
+    children.push(child);
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect({ code, said }).toEqual({
+      code: 2,
+      said: expect.stringMatching(/OTEL_EXPORTER_OTLP_ENDPOINT: .*http/),
+    });
+  },
+);

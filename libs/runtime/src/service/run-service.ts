@@ -57,13 +57,14 @@ export async function runService<S extends typeof PROCESS_SETTINGS & Settings>(o
   // Whatever the service itself waits for: what is pending does not keep a process alive, and it would end with 13.
   setInterval(() => {}, LONG_MS);
   let service: AsyncDisposable | undefined;
-  const tracing = await openTracing({
-    service: options.name,
-    endpoint: own.otlpEndpoint,
-    share: own.traceShare,
-    onError: (err) => log.warn({ err }, 'traces_not_exported'),
-  });
+  let tracing: Tracing | undefined;
   try {
+    tracing = await openTracing({
+      service: options.name,
+      endpoint: own.otlpEndpoint,
+      share: own.traceShare,
+      onError: (err) => log.warn({ err }, 'traces_not_exported'),
+    });
     service = await options.start(config, { log, tracing, signal: stop.signal, fail, onStray });
     log.info('service_started');
   } catch (error) {

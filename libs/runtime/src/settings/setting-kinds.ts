@@ -37,6 +37,13 @@ export function optional(about: About): Setting<string | undefined> {
   return { ...about, default: 'none', schema: schema as unknown as z.ZodType<string | undefined> };
 }
 
+/** An http or https URL; `none`, the default, for nothing. */
+export function optionalUrl(about: About): Setting<string | undefined> {
+  const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL, or none' });
+  const { schema: given, ...rest } = optional(about);
+  return { ...rest, schema: given.pipe(url.optional()) };
+}
+
 /** A number from 0 to 1. */
 export function share(about: About & { default: number }): Setting<number> {
   const schema = z.coerce

@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { cidrs, flag, integer, liveSecret, optional, secret, secrets, share, text } from './setting-kinds.ts';
+import {
+  cidrs,
+  flag,
+  integer,
+  liveSecret,
+  optional,
+  optionalUrl,
+  secret,
+  secrets,
+  share,
+  text,
+} from './setting-kinds.ts';
 
 /** What every service that talks to the log needs. */
 export const BUS_SETTINGS = {
@@ -141,7 +152,7 @@ export const PROCESS_SETTINGS = {
     description: 'trace, debug, info, warn, error or silent',
     default: 'info',
   }),
-  otlpEndpoint: optional({
+  otlpEndpoint: optionalUrl({
     env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     description: 'URL of an OTLP/HTTP receiver of OpenTelemetry traces; without, nothing is traced',
   }),

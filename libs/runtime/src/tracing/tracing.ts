@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Attributes, Context, SpanContext } from '@opentelemetry/api';
 
 /*
@@ -43,7 +44,8 @@ export async function openTracing({
   endpoint: string | undefined;
   /** How many of the traces that begin here are kept, from 0 to 1. */
   share: number;
-  onError: (error: unknown) => void;
+  /** Called once a minute at the most, however many exports fail. */
+  onError: (error: Error) => void;
 }): Promise<Tracing | undefined> {
   if (endpoint === undefined) return undefined;
   const [api, sdk, { resourceFromAttributes }, { OTLPTraceExporter }] = await Promise.all([
@@ -53,7 +55,13 @@ export async function openTracing({
     import('@opentelemetry/exporter-trace-otlp-http'),
   ]);
   const { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, isSpanContextValid } = api;
-  api.diag.setLogger({ ...SILENT, error: (message) => onError(new Error(message)) });
+  let toldMs = Number.NEGATIVE_INFINITY;
+  const tell = (reason: string) => {
+    if (performance.now() - toldMs < TELL_EVERY_MS) return;
+    toldMs = performance.now();
+    onError(new Error(reason));
+  };
+  api.diag.setLogger({ ...SILENT, error: (message) => tell(reasonIn(message)) });
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
   const provider = new sdk.TracerProvider({
     resource: resourceFromAttributes({ 'service.name': `errand-${service}` }),
@@ -92,7 +100,8 @@ export async function openTracing({
   return {
     begin,
     async [Symbol.asyncDispose]() {
-      await provider.shutdown().catch(onError);
+      const exported = provider.shutdown().catch((error: Error) => tell(error.message));
+      await Promise.race([exported, pause(LAST_EXPORT_MS, undefined, { ref: false })]);
     },
   };
 }
@@ -103,8 +112,20 @@ export function traceIdOf(traceparent: string | undefined): string | undefined {
 }
 
 const EXPORT_EVERY_MS = 1_000;
+const TELL_EVERY_MS = 60_000;
+/** How long a stop waits for a receiver that is slow or away. */
+const LAST_EXPORT_MS = 2_000;
 const UPPER = { server: 'SERVER', client: 'CLIENT', producer: 'PRODUCER', consumer: 'CONSUMER' } as const;
 const SILENT = { warn() {}, info() {}, debug() {}, verbose() {} };
+
+/** The SDK writes an error down as JSON, with its stack. */
+function reasonIn(message: string): string {
+  try {
+    return String(JSON.parse(message).message);
+  } catch {
+    return message;
+  }
+}
 
 /** Of `<version>-<trace id>-<span id>-<flags>`. */
 function spanContextOf(traceparent: string): SpanContext {

@@ -9,12 +9,15 @@ const TENANT = { tenant_id: 'acme', limits: {}, paused: false, created_at: '2026
 const ANSWERS = {
   'GET /admin/tenants/acme': { body: TENANT },
   'GET /admin/tenants/acme/keys': { body: { keys: [] } },
+  'GET /admin/tenants/b': { body: { ...TENANT, tenant_id: 'b' } },
+  'GET /admin/tenants/b/keys': { body: { keys: [] } },
 };
 
 async function applied(text: string, env: Readonly<Record<string, string>> = {}, ...options: string[]) {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'errand-apply-'));
   await writeFile(join(dir.path, 'errand.yaml'), text);
   await writeFile(join(dir.path, 'short'), 'too short\n');
+  await writeFile(join(dir.path, 'long'), 'a-token-that-nobody-guesses-0123456789\n');
   await using gateway = await startTestGateway(ANSWERS);
   const ran = await run(['apply', '-f', 'errand.yaml', ...options], { ...gateway.env, ...env }, dir.path);
   return { ...ran, asked: gateway.asked };
@@ -51,6 +54,11 @@ test.each([
     'a token that can be guessed',
     'tenants: { acme: { keys: { a: { token: { file: short } } } } }',
     /keys\.a\.token is shorter than 32 characters/,
+  ],
+  [
+    'a token of two keys',
+    'tenants: { acme: { keys: { a: { token: { file: long } } } }, b: { keys: { c: { token: { file: long } } } } }',
+    /tenants\.b\.keys\.c\.token is that of tenants\.acme\.keys\.a\.token, too/,
   ],
 ])('%s is refused by its name, before anything is changed', async (_, text, message) => {
   const { code, said, asked } = await applied(text);

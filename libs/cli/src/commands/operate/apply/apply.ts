@@ -32,9 +32,10 @@ async function apply(world: World, { file, dryRun = false, prune = false }: Opti
   const gateway = await world.gateway();
   const read = secretsFrom(world.env, isStdin ? world.folder : dirname(path));
   const changes: Change[] = [];
+  const ownerOf = new Map<string, string>();
   // Everything is looked at before anything is changed.
   for (const [tenant, declared] of Object.entries(tenants)) {
-    changes.push(...(await changesOf(tenant, declared, { gateway, read })));
+    changes.push(...(await changesOf(tenant, declared, { gateway, read, ownerOf })));
   }
   if (!dryRun) {
     for (const change of changes) {

@@ -40,7 +40,7 @@ interface StoredEndpoint {
 export async function changesOf(
   tenant: string,
   declared: DeclaredTenant,
-  { gateway, read }: { gateway: Gateway; read: ReadSecret },
+  { gateway, read, ownerOf }: { gateway: Gateway; read: ReadSecret; ownerOf: Map<string, string> },
 ): Promise<Change[]> {
   const stored = await orElse(
     gateway.json<StoredTenant>({ method: 'GET', path: `/admin/tenants/${tenant}` }),
@@ -48,7 +48,7 @@ export async function changesOf(
       unknown_tenant: undefined,
     },
   );
-  const deps = { gateway, read, tenant, isNew: stored === undefined };
+  const deps = { gateway, read, ownerOf, tenant, isNew: stored === undefined };
   return [
     ...tenantChanges(declared, stored, deps),
     ...(declared.keys ? await keyChanges(declared.keys, deps) : []),
@@ -59,6 +59,8 @@ export async function changesOf(
 interface Deps {
   readonly gateway: Gateway;
   readonly read: ReadSecret;
+  /** Whose token a key is, of all keys of the file. */
+  readonly ownerOf: Map<string, string>;
   readonly tenant: string;
   /** The tenant is not there yet. */
   readonly isNew: boolean;
@@ -85,7 +87,7 @@ function tenantChanges(
 }
 
 async function keyChanges(declared: Readonly<Record<string, DeclaredKey>>, deps: Deps): Promise<Change[]> {
-  const { gateway, tenant, isNew, read } = deps;
+  const { gateway, tenant, isNew, read, ownerOf } = deps;
   const path = `/admin/tenants/${tenant}/keys`;
   const { keys } = isNew ? { keys: [] } : await gateway.json<{ keys: StoredKey[] }>({ method: 'GET', path });
   const known = new Map(keys.map((key) => [key.key_id, key]));
@@ -96,6 +98,9 @@ async function keyChanges(declared: Readonly<Record<string, DeclaredKey>>, deps:
     const secret = await read(token, of);
     if (secret.length < MIN_TOKEN) throw new CannotRun(`${of} is shorter than ${MIN_TOKEN} characters`);
     const keyId = createHash('sha256').update(secret).digest('hex');
+    const owner = ownerOf.get(keyId);
+    if (owner !== undefined) throw new CannotRun(`${of} is that of ${owner}, too: make one for each`);
+    ownerOf.set(keyId, of);
     const stored = known.get(keyId);
     known.delete(keyId);
     const { expires_at } = rest;
