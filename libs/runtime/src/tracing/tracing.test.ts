@@ -37,7 +37,7 @@ test.each<[string, RequestListener | undefined]>([
   for (let count = 0; count < SPANS; count++) tracing?.begin('a', { kind: 'server' }).end();
   const began = performance.now();
   await tracing?.[Symbol.asyncDispose]();
-  expect(performance.now() - began).toBeLessThan(4_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
   expect(told.length).toBeLessThanOrEqual(1);
   expect(told.join()).not.toMatch(/stack/);
 });
