@@ -17,7 +17,7 @@ const EVENT = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 function open(user?: string): Db {
   const url = new URL(database.url);
-  if (user !== undefined) url.username = user;
+  if (user !== undefined) Object.assign(url, { username: user, password: 'x' });
   const db = openDatabase({ url: url.href, name: 'test', poolSize: 1 });
   resources.defer(() => db.destroy());
   return db;
@@ -36,7 +36,7 @@ beforeAll(async () => {
   };
   await createDailyPartitions(admin, 'webhook_message').ensureFor([EVENT]);
   for (const role of Object.values(roles)) {
-    await sql`create role ${sql.id(role)} login`.execute(admin);
+    await sql`create role ${sql.id(role)} login password 'x'`.execute(admin);
     resources.defer(async () => {
       await sql`drop owned by ${sql.id(role)} cascade`.execute(admin);
       await sql`drop role ${sql.id(role)}`.execute(admin);

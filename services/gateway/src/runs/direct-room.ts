@@ -93,6 +93,8 @@ export function createDirectRoom(bus: {
   return {
     take(tenantId, action, count) {
       const room = roomOf(`${tenantId} ${action}`);
+      // Nobody has said for long that there is more.
+      if (performance.now() - room.anewMs > ANEW_AFTER_MS) room.left = Math.min(room.left, FIRST_ROOM);
       const direct = Math.max(0, Math.min(count, room.left));
       room.left -= direct;
       room.inFlight += direct;

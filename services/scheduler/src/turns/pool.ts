@@ -35,9 +35,12 @@ export interface Flow {
   jobs: number;
   /** Of those, the ones that wait for their turn. */
   held: number;
-  /** How many attempts have ended, and how long they took. */
+  /** How many attempts have ended, */
   ran: number;
+  /** how long the last few took, */
   meanMs: number;
+  /** and many. */
+  steadyMs: number;
 }
 
 interface Claim {
@@ -90,6 +93,7 @@ export function addFlow(pool: Pool, tenantId: string): Flow {
     held: 0,
     ran: 0,
     meanMs: pool.meanMs,
+    steadyMs: 0,
   };
   pool.flows.set(tenantId, flow);
   return flow;

@@ -23,13 +23,27 @@ export const MOST_RELEASED = 16;
 const LONG_MS = 30_000;
 const SHARE_OF_LONG = 1 / 4;
 
-/** How many runnable jobs of a flow need no turn, those that there are included. `slots`: what its executors run at a time. */
-export function directRoom({ pool, tenantId, ran, meanMs }: Flow, slots: number): number {
+/**
+ * How many runnable jobs of a flow need no turn, those that there are included. `slots`: what its executors run at a time.
+ * Some slow jobs among quick ones count as long as they are some.
+ */
+export function directRoom(
+  { ran, meanMs, steadyMs }: Flow,
+  { slots, isAlone }: { slots: number; isAlone: boolean },
+): number {
   if (ran < KNOWN_FROM) return DIRECT_JOBS;
-  const isAlone = pool.usedBy === tenantId && pool.usedMs - pool.sharedMs > ALONE_AFTER_MS;
   const most = isAlone ? QUICK_ALONE : QUICK;
-  const quick = Math.floor((slots * most.ms) / Math.max(1, meanMs));
+  const quick = Math.floor((slots * most.ms) / Math.max(1, meanMs, steadyMs));
   return Math.max(DIRECT_JOBS, Math.min(most.jobs, quick));
+}
+
+/** Whether no other tenant has used any of an action's pools for a while. */
+export function hasToItself(tenantId: string, pools: readonly Pool[]): boolean {
+  const nowMs = Math.max(...pools.map(({ usedMs }) => usedMs));
+  return pools.every(({ usedBy, usedMs, sharedMs }) => {
+    const otherMs = usedBy === tenantId ? sharedMs : usedMs;
+    return usedBy === undefined || nowMs - otherMs > ALONE_AFTER_MS;
+  });
 }
 
 /** How many jobs of a pool may be released and not have begun, `least` where few run. */

@@ -291,6 +291,25 @@ test('with nobody to wait behind them, more quick jobs need no turn, until anoth
   expect(room()).toBe(4_000 - 2);
 });
 
+test('another tenant that used another contract of the action counts, too', () => {
+  const world = createWorld();
+  world.request('b', { contract_id: 'c0' });
+  times(50, () => world.request('a'));
+  world.runUntil(1_000, SLOTS, () => 2);
+  world.request('a');
+  expect(world.open.turns.roomOf('a', 'add')).toBe(100 - 1);
+});
+
+test('some slow jobs among many quick ones leave little room, however quick the last ones were', () => {
+  const world = createWorld();
+  for (const tookMs of [...Array(10).fill(3_000), ...Array(50).fill(4)]) {
+    world.request('a');
+    world.runUntil(world.nowMs, SLOTS, () => tookMs);
+  }
+  world.request('a');
+  expect(world.open.turns.roomOf('a', 'add')).toBe(SLOTS * 2 - 2);
+});
+
 test('a release that was refused is taken back, and comes first again', () => {
   const world = createWorld();
   const first = world.request('a');

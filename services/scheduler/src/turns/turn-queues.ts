@@ -2,7 +2,7 @@ import type { ConcurrencyKey, QueuePlace } from '@errand/contracts';
 import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
 import { createCounts } from './counts.ts';
 import { addFlow, createPool, type Flow, type Lane, noteUse, type Pool } from './pool.ts';
-import { DIRECT_JOBS, directRoom, releaseRoom } from './room.ts';
+import { DIRECT_JOBS, directRoom, hasToItself, releaseRoom } from './room.ts';
 import { addTo, dropFirst } from './row.ts';
 
 /*
@@ -59,6 +59,7 @@ export interface TurnQueues {
 const MAX_COUNTED = 10_000;
 /** How much the newest job counts for the estimate of the next one. */
 const NEWEST_SHARE = 0.2;
+const STEADY_SHARE = 0.01;
 
 /** The slot of a job that is released or running. */
 interface Slot {
@@ -224,6 +225,7 @@ export function createTurnQueues(deps: {
     const ranMs = Math.max(0, atMs - slot.beganMs);
     flow.ran++;
     flow.meanMs += (ranMs - flow.meanMs) * NEWEST_SHARE;
+    flow.steadyMs += (ranMs - flow.steadyMs) * Math.max(STEADY_SHARE, 1 / flow.ran);
     flow.pool.meanMs += (ranMs - flow.pool.meanMs) * NEWEST_SHARE;
     advance(flow, ranMs - slot.chargedMs);
   }
@@ -362,11 +364,14 @@ export function createTurnQueues(deps: {
     roomOf(tenantId, action) {
       const { paused, maxRunning, maxRunningPerAction } = limitsOf(tenantId);
       if (paused || maxRunning !== undefined || maxRunningPerAction !== undefined) return 0;
-      let most = DIRECT_JOBS;
-      for (const pool of pools.values()) {
-        const flow = pool.action === action ? pool.flows.get(tenantId) : undefined;
-        if (flow) most = Math.max(most, directRoom(flow, slotsOf(action)));
-      }
+      // One for each contract.
+      const ofAction = [...pools.values()].filter((pool) => pool.action === action);
+      const about = { slots: slotsOf(action), isAlone: hasToItself(tenantId, ofAction) };
+      const rooms = ofAction.map(({ flows }) => {
+        const flow = flows.get(tenantId);
+        return flow ? directRoom(flow, about) : 0;
+      });
+      const most = Math.max(DIRECT_JOBS, ...rooms);
       return Math.max(0, most - runnable.of(actionLimit(tenantId, action)));
     },
     placeOf(job) {
