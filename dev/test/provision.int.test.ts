@@ -2,7 +2,13 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openDatabase } from '@errand/postgres';
-import { createTestDatabase, natsUrlOf, startTestNats, type TestNats } from '@errand/testkit';
+import {
+  createTestDatabase,
+  createTestRoles,
+  natsUrlOf,
+  startTestNats,
+  type TestNats,
+} from '@errand/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -45,16 +51,13 @@ test('two of the three roles are refused, before anything is made', async () => 
 
 test('with a role for each service, the database is migrated, and a gateway may read it and nothing else', async () => {
   await using database = await createTestDatabase();
-  const admin = openDatabase({ url: database.url, name: 'test', poolSize: 1 });
-  const roles = ['gateway', 'projection', 'webhooks'].map((name) => `provisioned_${name}_${process.pid}`);
-  for (const role of roles) await sql`create role ${sql.id(role)} login password 'x'`.execute(admin);
-  const [ERRAND_GATEWAY_ROLE = '', ERRAND_PROJECTION_ROLE = '', ERRAND_WEBHOOKS_ROLE = ''] = roles;
+  await using roles = await createTestRoles(database.url);
   const env = {
     NATS_URL: natsUrlOf(nats.url, 'provision'),
     DATABASE_URL: database.url,
-    ERRAND_GATEWAY_ROLE,
-    ERRAND_PROJECTION_ROLE,
-    ERRAND_WEBHOOKS_ROLE,
+    ERRAND_GATEWAY_ROLE: roles.names.gateway,
+    ERRAND_PROJECTION_ROLE: roles.names.projection,
+    ERRAND_WEBHOOKS_ROLE: roles.names.webhooks,
   };
   for (const _ of [1, 2]) {
     expect(await provision(env)).toEqual([
@@ -62,14 +65,8 @@ test('with a role for each service, the database is migrated, and a gateway may 
       expect.stringMatching(/\nPostgres has all tables, and its roles/),
     ]);
   }
-  const url = Object.assign(new URL(database.url), { username: ERRAND_GATEWAY_ROLE, password: 'x' }).href;
-  const gateway = openDatabase({ url, name: 'test', poolSize: 1 });
+  const gateway = openDatabase({ url: roles.urlOf('gateway'), name: 'test', poolSize: 1 });
   expect((await sql`select from job_summary`.execute(gateway)).rows).toEqual([]);
   await expect(sql`delete from job_summary`.execute(gateway)).rejects.toMatchObject({ code: '42501' });
   await gateway.destroy();
-  for (const role of roles) {
-    await sql`drop owned by ${sql.id(role)} cascade`.execute(admin);
-    await sql`drop role ${sql.id(role)}`.execute(admin);
-  }
-  await admin.destroy();
 });

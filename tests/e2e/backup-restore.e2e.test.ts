@@ -41,8 +41,8 @@ let later: string;
 const LATER = new Date(Date.now() + 3_600_000).toISOString();
 
 /** Jobs that wait for a file, fail until it is there, or end at once with a result that is stored apart. */
-const actionIn = (place: string) => `import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+const actionIn = (place: string) => `import { once } from 'node:events';
+import { existsSync, watch } from 'node:fs';
 import { defineAction, z } from '@errand/actions';
 const mayEnd = () => existsSync(${JSON.stringify(join(place, 'may-end'))});
 const define = (name, concurrency, run) => defineAction({
@@ -50,7 +50,9 @@ const define = (name, concurrency, run) => defineAction({
 });
 export const quick = define('quick', 16, async ({ input }) => ({ text: input.text.repeat(2) }));
 export const long = define('long', ${RUNNING}, async ({ input, signal }) => {
-  while (!mayEnd()) await sleep(100, undefined, { signal });
+  const place = watch(${JSON.stringify(place)}).unref();
+  while (!mayEnd()) await once(place, 'change', { signal });
+  place.close();
   return { text: input.text };
 });
 export const failing = define('failing', 16, async ({ input }) => {

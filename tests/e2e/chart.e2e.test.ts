@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { NATS_ROLES } from '@errand/contracts';
 import { freePort } from '@errand/local-servers';
 import { openDatabase } from '@errand/postgres';
-import { createTestDatabase, natsUrlOf, startTestNats, waitUntil } from '@errand/testkit';
+import { createTestDatabase, createTestRoles, natsUrlOf, startTestNats, waitUntil } from '@errand/testkit';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { exampleFile, hasHelm, type Resource, renderFiles } from '../../deploy/test/helm.ts';
@@ -88,23 +88,14 @@ test.skipIf(!hasHelm)(
     const database = resources.use(await createTestDatabase());
     const admin = openDatabase({ url: database.url, name: 'test', poolSize: 1 });
     resources.defer(() => admin.destroy());
-    const roles = Object.fromEntries(
-      ['gateway', 'projection', 'webhooks'].map((name) => [name, `chart_${name}_${process.pid}`]),
-    );
-    for (const role of Object.values(roles)) {
-      await sql`create role ${sql.id(role)} login password 'x'`.execute(admin);
-      resources.defer(async () => {
-        await sql`drop owned by ${sql.id(role)} cascade`.execute(admin);
-        await sql`drop role ${sql.id(role)}`.execute(admin);
-      });
-    }
-    const urlOf = (username: string) =>
-      Object.assign(new URL(database.url), { username, password: 'x' }).href;
+    const roles = resources.use(await createTestRoles(database.url));
     const secrets: Secrets = {
       'errand-nats': Object.fromEntries(NATS_ROLES.map((role) => [role, natsUrlOf(nats.url, role)])),
       'errand-database': {
         owner: database.url,
-        ...Object.fromEntries(Object.entries(roles).map(([name, role]) => [name, urlOf(role)])),
+        gateway: roles.urlOf('gateway'),
+        projection: roles.urlOf('projection'),
+        webhooks: roles.urlOf('webhooks'),
       },
       'errand-keys': {
         'admin-key': randomBytes(24).toString('base64url'),
@@ -122,7 +113,7 @@ test.skipIf(!hasHelm)(
       [exampleFile('minimal'), file],
       [
         'settings.ERRAND_REPLICAS=1',
-        `provision.roles=${JSON.stringify(roles)}`,
+        `provision.roles=${JSON.stringify(roles.names)}`,
         `executors=${JSON.stringify([{ ...executor, actions: EXAMPLE_PLACES }])}`,
       ],
     );
@@ -150,7 +141,7 @@ test.skipIf(!hasHelm)(
       where datname = current_database() and usename is not null and pid <> pg_backend_pid() order by usename
     `.execute(admin);
     // A gateway that is asked nothing may have no session yet.
-    const names = sessions.rows.map(({ usename }) => usename).filter((name) => name !== roles.gateway);
-    expect(names).toEqual([roles.projection, roles.webhooks]);
+    const names = sessions.rows.map(({ usename }) => usename).filter((name) => name !== roles.names.gateway);
+    expect(names).toEqual([roles.names.projection, roles.names.webhooks]);
   },
 );

@@ -152,10 +152,9 @@ test('an interrupted backup goes on, and takes AUDIT again only if JOBS does not
   expect((await taken()).AUDIT).toBe(first.AUDIT);
 
   const { folder: other } = await newFolder();
-  const failing = { ...failAt(JOBS_STREAM), ...{ readManifest: other.readManifest } };
-  await expect(
-    backUpFrom(nats.url, { ...failing, writeManifest: other.writeManifest, isWhole: async () => true }),
-  ).rejects.toThrow('the disk is full');
+  const { readManifest, writeManifest } = other;
+  const failing = { ...failAt(JOBS_STREAM), readManifest, writeManifest, isWhole: async () => true };
+  await expect(backUpFrom(nats.url, failing)).rejects.toThrow('the disk is full');
   await requestJobs(bus, 5);
   await untilAudited(bus);
   const jsm = await jetstreamManager(connectionOf(bus));

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { createTestDatabase, type TestDatabase } from '@errand/testkit';
+import { createTestDatabase, createTestRoles, type TestDatabase } from '@errand/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Db, openDatabase } from '../src/connect.ts';
@@ -15,36 +14,25 @@ let admin: Db;
 let as: Record<keyof RoleNames, Db>;
 const EVENT = '01890a5d-ac96-774b-bcce-b302099a8057';
 
-function open(user?: string): Db {
-  const url = new URL(database.url);
-  if (user !== undefined) Object.assign(url, { username: user, password: 'x' });
-  const db = openDatabase({ url: url.href, name: 'test', poolSize: 1 });
+function open(url: string): Db {
+  const db = openDatabase({ url, name: 'test', poolSize: 1 });
   resources.defer(() => db.destroy());
   return db;
 }
 
 beforeAll(async () => {
   database = resources.use(await createTestDatabase());
-  admin = open();
+  admin = open(database.url);
   await migrate(admin);
-  // Roles are of the whole server.
-  const suffix = randomUUID().slice(0, 8);
-  const roles = {
-    gateway: `gateway_${suffix}`,
-    projection: `projection_${suffix}`,
-    webhooks: `webhooks_${suffix}`,
-  };
+  const roles = resources.use(await createTestRoles(database.url));
   await createDailyPartitions(admin, 'webhook_message').ensureFor([EVENT]);
-  for (const role of Object.values(roles)) {
-    await sql`create role ${sql.id(role)} login password 'x'`.execute(admin);
-    resources.defer(async () => {
-      await sql`drop owned by ${sql.id(role)} cascade`.execute(admin);
-      await sql`drop role ${sql.id(role)}`.execute(admin);
-    });
-  }
-  await grantRoles(admin, roles);
-  await grantRoles(admin, roles);
-  as = { gateway: open(roles.gateway), projection: open(roles.projection), webhooks: open(roles.webhooks) };
+  for (const _ of [1, 2]) await grantRoles(admin, roles.names);
+  const connectAs = (service: keyof RoleNames) => open(roles.urlOf(service));
+  as = {
+    gateway: connectAs('gateway'),
+    projection: connectAs('projection'),
+    webhooks: connectAs('webhooks'),
+  };
 });
 afterAll(() => resources.disposeAsync());
 

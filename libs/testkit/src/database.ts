@@ -28,7 +28,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
-async function runAs(url: string, sql: string): Promise<void> {
+/** Runs SQL as the user of a URL, on a connection of its own. */
+export async function runAs(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {

@@ -11,6 +11,7 @@ export {
 export { startTestPostgres, type TestPostgres } from './postgres.ts';
 export { rawNatsRequest } from './raw-nats.ts';
 export { type Answer, type ReceivedRequest, type Receiver, type Respond, startReceiver } from './receiver.ts';
+export { createTestRoles, type TestRoles } from './roles.ts';
 export { startTestScheduler, type TestScheduler } from './scheduler.ts';
 export type { TestServer } from './server.ts';
 export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
