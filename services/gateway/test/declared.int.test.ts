@@ -38,6 +38,18 @@ test('an endpoint is made what the body says, and the same again changes nothing
   await remove(id);
 });
 
+test('an endpoint that others delete meanwhile is made anew', async () => {
+  const id = newId();
+  const puts: number[] = [];
+  for (let round = 0; round < 25; round++) {
+    const body = { ...DECLARED, description: `round ${round}` };
+    const answers = await Promise.all([put(id, body), remove(id), put(id, body), remove(id)]);
+    puts.push(answers[0].status, answers[2].status);
+  }
+  expect(puts.filter((status) => status !== 200 && status !== 201)).toEqual([]);
+  await remove(id);
+});
+
 test('what the body leaves out is as it is by default, but for the secret and whether it is enabled', async () => {
   const id = newId();
   await put(id, { ...DECLARED, max_rps: 5 });

@@ -58,26 +58,38 @@ export async function readEndpoint(
   return endpoint;
 }
 
+interface EndpointChange {
+  /** What is stored comes back as it is where nothing is to be changed. It may run several times. */
+  readonly make: (stored: WebhookEndpoint) => WebhookEndpoint;
+  readonly nowMs: number;
+  readonly actor: string;
+}
+
 /**
- * Changes a stored endpoint, however many do so at once; `make` may run several times. Readers tell versions of an
- * endpoint apart by `updated_at`, so it never stands still.
- * @throws Refusal unknown_endpoint, and whatever `make` throws
+ * Changes a stored endpoint, however many do so at once. Readers tell versions of an endpoint apart by `updated_at`,
+ * so it never stands still. Undefined: there is none.
+ * @throws whatever `make` throws
  */
-export async function changeEndpoint(
+export function changeIfThere(
   endpoints: EndpointBucket,
-  { tenant_id, endpoint_id }: Pick<WebhookEndpoint, 'tenant_id' | 'endpoint_id'>,
-  {
-    make,
-    nowMs,
-    actor,
-  }: { make: (stored: WebhookEndpoint) => WebhookEndpoint; nowMs: number; actor: string },
-): Promise<WebhookEndpoint> {
-  const changed = await endpoints.by(actor).change(endpointKey(tenant_id, endpoint_id), (stored) => {
+  key: string,
+  { make, nowMs, actor }: EndpointChange,
+): Promise<WebhookEndpoint | undefined> {
+  return endpoints.by(actor).change(key, (stored) => {
     const made = make(stored);
     if (made === stored) return stored;
     const updatedAtMs = Math.max(nowMs, Date.parse(stored.updated_at) + 1);
     return { ...made, updated_at: new Date(updatedAtMs).toISOString() };
   });
+}
+
+/** @throws Refusal unknown_endpoint, and whatever `make` throws */
+export async function changeEndpoint(
+  endpoints: EndpointBucket,
+  { tenant_id, endpoint_id }: Pick<WebhookEndpoint, 'tenant_id' | 'endpoint_id'>,
+  change: EndpointChange,
+): Promise<WebhookEndpoint> {
+  const changed = await changeIfThere(endpoints, endpointKey(tenant_id, endpoint_id), change);
   if (!changed) throw new Refusal('unknown_endpoint');
   return changed;
 }

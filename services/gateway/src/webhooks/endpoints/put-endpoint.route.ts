@@ -12,7 +12,7 @@ import * as parameters from '../../openapi/parameters.ts';
 import { named } from '../../openapi/schemas.ts';
 import type { WebhooksGroup } from '../webhooks-group.ts';
 import { CreateBody, changeDraft, type EndpointDraft } from './endpoint-draft.ts';
-import { changeEndpoint, ENDPOINT_ID, endpointKey } from './endpoint-store.ts';
+import { changeIfThere, ENDPOINT_ID, endpointKey } from './endpoint-store.ts';
 import { emptyDraft, newEndpoint, refuseUnknownActions } from './new-endpoint.ts';
 import {
   EndpointView,
@@ -61,30 +61,38 @@ export const putWebhook = defineRoute({
       const body = parseBody(CreateBody, (await readJsonObject(c, http)).body);
       await refuseUnknownActions(webhooks.catalogue, body);
       const { box, endpoints } = webhooks;
+      const owner = { tenantId, endpointId };
       const key = endpointKey(tenantId, endpointId);
-      const stored = await endpoints.get(key);
-      const before = stored ? openEndpoint(box, stored) : emptyDraft();
-      const draft = replaced(before, body, webhooks);
-      let changed = differences(before, draft);
       const seen = (endpoint: WebhookEndpoint) => endpointView(box, endpoint, webhooks.now());
-      if (!stored) {
-        const endpoint = await newEndpoint(webhooks, draft, { tenantId, endpointId });
-        if (isOnlyChecked) return answer(c, { status: 200, body: { ...seen(endpoint), changed } });
-        if (await endpoints.by(actor).create(key, endpoint)) {
-          const { signing_secret } = draft;
-          return answer(c, { status: 201, body: { ...seen(endpoint), signing_secret } });
+      if (isOnlyChecked) {
+        const stored = await endpoints.get(key);
+        const before = stored ? openEndpoint(box, stored) : emptyDraft();
+        const draft = replaced(before, body, webhooks);
+        const endpoint = stored ?? (await newEndpoint(webhooks, draft, owner));
+        return answer(c, { status: 200, body: { ...seen(endpoint), changed: differences(before, draft) } });
+      }
+      let changed: string[] = [];
+      const make = (stored: WebhookEndpoint) => {
+        const before = openEndpoint(box, stored);
+        const draft = replaced(before, body, webhooks);
+        changed = differences(before, draft);
+        return changed.length === 0 ? stored : sealDraft(box, draft, stored);
+      };
+      // Others may delete or make it in between.
+      for (;;) {
+        if (await endpoints.get(key)) {
+          const change = { make, nowMs: webhooks.now(), actor };
+          const endpoint = await changeIfThere(endpoints, key, change);
+          if (endpoint) return answer(c, { status: 200, body: { ...seen(endpoint), changed } });
+        } else {
+          const draft = replaced(emptyDraft(), body, webhooks);
+          const endpoint = await newEndpoint(webhooks, draft, owner);
+          if (await endpoints.by(actor).create(key, endpoint)) {
+            const { signing_secret } = draft;
+            return answer(c, { status: 201, body: { ...seen(endpoint), signing_secret } });
+          }
         }
       }
-      if (stored && isOnlyChecked) return answer(c, { status: 200, body: { ...seen(stored), changed } });
-      const make = (newest: WebhookEndpoint) => {
-        const newestDraft = openEndpoint(box, newest);
-        const made = replaced(newestDraft, body, webhooks);
-        changed = differences(newestDraft, made);
-        return changed.length === 0 ? newest : sealDraft(box, made, newest);
-      };
-      const owner = { tenant_id: tenantId, endpoint_id: endpointId };
-      const endpoint = await changeEndpoint(endpoints, owner, { make, nowMs: webhooks.now(), actor });
-      return answer(c, { status: 200, body: { ...seen(endpoint), changed } });
     },
 });
 
