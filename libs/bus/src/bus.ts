@@ -3,6 +3,8 @@ import {
   changesLog,
   PROJECTION_COMMANDS,
   SCHEDULER_COMMANDS,
+  SCHEDULES,
+  TURNS,
   WEBHOOK_COMMANDS,
 } from '@errand/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -29,6 +31,7 @@ import { createStandings, type Standings } from './consume/standings.ts';
 import { createTenantForgetter, type TenantForgetter } from './forget/forget-tenant.ts';
 import type { OrderedReadOptions } from './in-order/options.ts';
 import { readInOrder } from './in-order/read-in-order.ts';
+import { createLeadLog, type LeadLog } from './lead/lead-log.ts';
 import { createLogFollower, type LogFollower } from './log/follow-log.ts';
 import { createLogFill, type LogFillReader } from './log/log-fill.ts';
 import { type LogWatch, watchLog } from './log/log-watch.ts';
@@ -42,14 +45,15 @@ import { createLinkReader, type LinkReader } from './read/read-links.ts';
 import { createLogReader, type LogReader } from './read/read-log.ts';
 import { createRequestsReader, type RequestsReader } from './read/read-requests.ts';
 import { createStoredEvents, type StoredEvents } from './read/stored-events.ts';
-import { createTurnsLog, type TurnsLog } from './turns/turns-log.ts';
 
 /** A service's access to the log: connected, provisioned, ready to append and to read. */
 export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
   /** The log of the jobs' events. */
   readonly jobs: JobsLog;
   /** Who gives jobs in it their turns. */
-  readonly turns: TurnsLog;
+  readonly turns: LeadLog;
+  /** Who requests the jobs of schedules. */
+  readonly schedules: LeadLog;
   /** What removes all traces of a tenant. */
   readonly forget: TenantForgetter;
   /** Its copy, which is kept longer and has all that was ever in it. */
@@ -220,7 +224,8 @@ export async function openBus(
       readHistory,
       readInOrder: (options) => readInOrder(connection, { audit, jobs: log, standings, provisions }, options),
     },
-    turns: createTurnsLog(nc, jsm),
+    turns: createLeadLog(nc, jsm, TURNS),
+    schedules: createLeadLog(nc, jsm, SCHEDULES),
     forget: createTenantForgetter(nc, jsm, audit),
     audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,

@@ -28,6 +28,8 @@ export {
   UnfitServer,
 } from './errors.ts';
 export type { ReaderPosition, Step } from './in-order/options.ts';
+export { createFollower } from './lead/follow-lead.ts';
+export type { Lead, LeadLog, LedOutcome } from './lead/lead-log.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads/payloads.ts';
 export { decodeText, type Unreadable } from './read/event-codec.ts';
 export type { AuditEntry, AuditPage } from './read/read-audit.ts';
@@ -35,4 +37,3 @@ export type { HistoryLimits } from './read/read-history.ts';
 export { mayHaveLeft } from './read/read-left.ts';
 export type { StoredLink } from './read/read-links.ts';
 export type { StoredEvent } from './read/stored-events.ts';
-export type { Lead, ReleaseOutcome } from './turns/turns-log.ts';

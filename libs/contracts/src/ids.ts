@@ -22,6 +22,9 @@ export type JobId = z.infer<typeof JobId>;
 /** An event's id: a lower-case UUIDv7. It is also the `webhook-id` of every delivery of that event. */
 export const EventId = z.string().regex(UUID_V7, 'must be a lower-case UUIDv7');
 
+/** Its digits follow from the `external_id`, if it has one: so a tenant has one schedule of each. */
+export const ScheduleId = z.string().regex(/^sch_[0-9a-f]{32}$/, 'must be sch_ and 32 hexadecimal digits');
+
 /** Where a job lives. With `action` unknown, `'*'` finds it under whichever action it has. */
 export interface JobRef {
   readonly tenantId: TenantId;

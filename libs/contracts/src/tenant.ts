@@ -22,6 +22,7 @@ export const TenantLimits = z.object({
   max_body_bytes: z.int().min(1).max(67_108_864).optional(),
   /** Instead of the gateway's. */
   webhook_endpoints: z.int().min(0).max(10_000).optional(),
+  schedules: z.int().min(0).max(1_000_000).optional(),
 });
 export type TenantLimits = z.infer<typeof TenantLimits>;
 
@@ -46,6 +47,8 @@ export const KEY_SCOPES = [
   'feed:read',
   'webhooks:read',
   'webhooks:write',
+  'schedules:read',
+  'schedules:write',
   'keys:write',
 ] as const;
 export type KeyScope = (typeof KEY_SCOPES)[number];

@@ -44,6 +44,7 @@ export function summarize(
     source: request.data.source,
     requested_by: request.data.requested_by,
     retry_of: request.data.retry_of ?? null,
+    schedule: request.data.schedule ?? null,
     created_at: request.requestedAt,
     started_at: state.attempt.value.startedAt,
     finished_at: finishedAt,

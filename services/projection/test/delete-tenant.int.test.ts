@@ -79,7 +79,7 @@ test('a key that was still being made when its tenant was closed is removed too'
   expect(await keys.get('0late2')).toBeUndefined();
 });
 
-test.each(['bulk_actions', 'portal_sessions'])(
+test.each(['bulk_actions', 'portal_sessions', 'schedule_progress'])(
   '%s are gone with their tenant, and those of others stay',
   async (bucket) => {
     await makeTenant('bulky');

@@ -132,7 +132,7 @@ test('a claim that was decided before the leader released is refused, and the le
 test('a release is stored only if no claim came before it, however close they are', async () => {
   await using rival = await openTestJobs(nats.url);
   const { turns } = jobs.bus;
-  await turns.claimTurns('leader');
+  await turns.claim('leader');
   for (let round = 0; round < 60; round++) {
     const ref = await tenant.held();
     const about = { id: ref.jobId, jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
@@ -143,11 +143,11 @@ test('a release is stored only if no claim came before it, however close they ar
     const claim = async () => {
       // Now the one is faster, now the other.
       for (let looks = 0; looks < 2 ** (round % 6) - 1; looks++) await rival.bus.turns.readLead();
-      return rival.bus.turns.claimTurns('rival');
+      return rival.bus.turns.claim('rival');
     };
-    const [claimed, outcome] = await Promise.all([claim(), turns.releaseTurns(lead, [request])]);
-    expect(await tenant.isDue(ref)).toBe(outcome.kind === 'released');
-    if (outcome.kind === 'released') expect(claimed ?? Infinity).toBeGreaterThan(outcome.lead.version);
+    const [claimed, outcome] = await Promise.all([claim(), turns.append(lead, [request])]);
+    expect(await tenant.isDue(ref)).toBe(outcome.kind === 'appended');
+    if (outcome.kind === 'appended') expect(claimed ?? Infinity).toBeGreaterThan(outcome.lead.version);
     else expect([outcome.kind, claimed]).toEqual(['refused', expect.any(Number)]);
   }
 });
@@ -333,7 +333,7 @@ test('a follower that is behind when it takes over counts what the former leader
   await jobs.lastOf(urgent, 'JobDue');
   const before = await jobs.bus.turns.readLead();
   await former.kill();
-  await waitUntil(async () => (await jobs.bus.turns.readLead())?.schedulerId !== before?.schedulerId);
+  await waitUntil(async () => (await jobs.bus.turns.readLead())?.leaderId !== before?.leaderId);
   await untilBehind();
   expect(await tenant.released([known, urgent])).toEqual([urgent]);
   slow.letGo();

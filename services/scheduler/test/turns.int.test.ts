@@ -147,18 +147,18 @@ test('what a former leader releases is refused as a whole, and so is a batch wit
   await tenant.setLimits({}, true);
   const refs = [await tenant.held(), await tenant.held()];
   const requests = await Promise.all(refs.map(dueOfJob));
-  const former = await turns.claimTurns('former');
-  const leader = await turns.claimTurns('leader');
+  const former = await turns.claim('former');
+  const leader = await turns.claim('leader');
   if (!former || !leader) throw new Error('not claimed');
-  expect(await turns.releaseTurns({ schedulerId: 'former', version: former }, requests)).toEqual({
+  expect(await turns.append({ leaderId: 'former', version: former }, requests)).toEqual({
     kind: 'refused',
   });
   expect(await tenant.released(refs)).toEqual([]);
   const stale = requests.map((each, place) => (place === 1 ? { ...each, expectedVersion: 1 } : each));
-  expect((await turns.releaseTurns({ schedulerId: 'leader', version: leader }, stale)).kind).toBe('refused');
+  expect((await turns.append({ leaderId: 'leader', version: leader }, stale)).kind).toBe('refused');
   expect(await tenant.released(refs)).toEqual([]);
-  const outcome = await turns.releaseTurns({ schedulerId: 'leader', version: leader }, requests);
-  expect(outcome.kind).toBe('released');
+  const outcome = await turns.append({ leaderId: 'leader', version: leader }, requests);
+  expect(outcome.kind).toBe('appended');
   expect((await tenant.released(refs)).length).toBe(2);
   // The scheduler of this test has lost the lead, notices, and takes it again.
   await tenant.setLimits({}, false);

@@ -12,6 +12,7 @@ export const CONFIG_BUCKETS: Readonly<Record<ConfigKind, BucketName>> = {
   tenant: BUCKETS.tenants,
   key: BUCKETS.apiKeys,
   endpoint: BUCKETS.webhookEndpoints,
+  schedule: BUCKETS.schedules,
   action: BUCKETS.actions,
 };
 
@@ -21,12 +22,12 @@ export function configResource(kind: ConfigKind, key: string, value: unknown): C
   if (kind === 'action') return { kind, tenantId: undefined, id: key };
   const { tenant_id: tenantId } = (value ?? {}) as { tenant_id?: unknown };
   if (typeof tenantId !== 'string') return undefined;
-  return { kind, tenantId, id: kind === 'endpoint' ? key.slice(tenantId.length + 1) : key };
+  return { kind, tenantId, id: kind === 'key' ? key : key.slice(tenantId.length + 1) };
 }
 
 /** The key under which a resource is stored. */
 export function configKey({ kind, tenantId, id }: ConfigResource): string {
-  return kind === 'endpoint' ? `${tenantId}.${id}` : id;
+  return kind === 'endpoint' || kind === 'schedule' ? `${tenantId}.${id}` : id;
 }
 
 /** SHA-256 in hex of a stored value: of an action's, of what it offers, and not of who serves it at the moment. */

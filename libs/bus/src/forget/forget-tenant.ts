@@ -38,11 +38,11 @@ export interface TenantForgetter {
   /** Stored inputs and results. */
   purgePayloads(tenantId: string): Promise<number>;
   purgeDeadLetters(tenantId: string): Promise<number>;
-  /** Its bulk actions and portal sessions. */
+  /** Its bulk actions, portal sessions and how far its schedules have come. */
   purgeEntries(tenantId: string): Promise<number>;
   /** Whether the audit log has all that the log got so far. */
   isAudited(version: number): Promise<boolean>;
-  /** Recorded changes of its keys and endpoints, and the marks that they were deleted. */
+  /** Recorded changes of its keys, endpoints and schedules, and the marks that they were deleted. */
   purgeParts(tenantId: string): Promise<number>;
   /** The mark that the tenant itself was deleted, and the records of its changes before that at a position. */
   purgeTenant(tenantId: string, deletedAt: number): Promise<void>;
@@ -159,7 +159,7 @@ export function createTenantForgetter(
     },
     async purgeEntries(tenantId) {
       let purged = 0;
-      for (const bucket of [BUCKETS.bulkActions, BUCKETS.portalSessions]) {
+      for (const bucket of [BUCKETS.bulkActions, BUCKETS.portalSessions, BUCKETS.scheduleProgress]) {
         purged += await purge(`KV_${bucket}`, `$KV.${bucket}.${TenantId.parse(tenantId)}.>`);
       }
       return purged;
@@ -172,8 +172,10 @@ export function createTenantForgetter(
       return sources.every(({ lag }) => lag === 0);
     },
     async purgeParts(tenantId) {
-      const endpoints = `$KV.${BUCKETS.webhookEndpoints}.${TenantId.parse(tenantId)}.>`;
-      let purged = await purge(`KV_${BUCKETS.webhookEndpoints}`, endpoints);
+      let purged = 0;
+      for (const bucket of [BUCKETS.webhookEndpoints, BUCKETS.schedules]) {
+        purged += await purge(`KV_${bucket}`, `$KV.${bucket}.${TenantId.parse(tenantId)}.>`);
+      }
       const [, ...parts] = configSubjects({ tenantId });
       for (const filter of parts) purged += await purge(CONFIG_STREAM, filter);
       return purged;

@@ -1,10 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto';
 import {
   eventSubject,
+  isLeadSubject,
   type JobEventType,
   parseJobSubject,
   type RecordedEvent,
-  TURNS_SUBJECT,
 } from '@errand/contracts';
 import { parkUnreadable } from '../consume/dead-letters.ts';
 import type { Connection } from '../consume/pulls.ts';
@@ -89,7 +89,7 @@ export function createTaker({ nc }: Connection, options: OrderedReadOptions): Ta
       if (!isOfInterest) return false;
       const events: RecordedEvent[] = [];
       for (const each of batch) {
-        if (each.subject === TURNS_SUBJECT) continue;
+        if (isLeadSubject(each.subject)) continue;
         const { ref, type } = parseJobSubject(each.subject) ?? {};
         if (ref && ((reader.types && !isOneOf(reader.types, type)) || !isOfInterest(ref))) continue;
         const decoded = each.decode();

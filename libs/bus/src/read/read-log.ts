@@ -1,4 +1,4 @@
-import { ALL_JOB_EVENTS, JOBS_STREAM, PAGE_READERS, TURNS_SUBJECT } from '@errand/contracts';
+import { ALL_JOB_EVENTS, isLeadSubject, JOBS_STREAM, PAGE_READERS } from '@errand/contracts';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent } from './event-codec.ts';
@@ -50,7 +50,7 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
         from: { afterPosition: afterVersion },
         pageSize,
         read: ({ subject, data }, seq) =>
-          subject === TURNS_SUBJECT ? undefined : decodeEvent({ subject, seq, data }),
+          isLeadSubject(subject) ? undefined : decodeEvent({ subject, seq, data }),
       });
       for await (const { messages, remaining } of pages) {
         const version = messages.at(-1)?.position ?? afterVersion;
@@ -65,7 +65,7 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
         const least = Math.max(state.first_seq, state.last_seq - TURNS_AT_END);
         for (let seq = state.last_seq; seq >= least; seq--) {
           const message = await jsm.streams.getMessage(JOBS_STREAM, { seq });
-          if (message && message.subject !== TURNS_SUBJECT) return seq;
+          if (message && !isLeadSubject(message.subject)) return seq;
         }
         // Many may have been deleted with their tenant.
         const last = await jsm.streams.getMessage(JOBS_STREAM, { last_by_subj: ALL_JOB_EVENTS });

@@ -78,6 +78,8 @@ interface Job<R> extends Result<R> {
   readonly source: string;
   readonly requested_by: string;
   readonly retry_of: string | null;
+  /** The schedule whose tick asked for the job, and when that was due. */
+  readonly schedule: { readonly schedule_id: string; readonly at: string } | null;
   readonly created_at: string;
   readonly started_at: string | null;
   readonly updated_at: string;

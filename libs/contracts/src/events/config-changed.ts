@@ -3,12 +3,12 @@ import { EventId, TenantId } from '../ids.ts';
 import { Instant } from './events.ts';
 
 /*
- * What is recorded of each change of a tenant, its limits, a key, an endpoint or an action: who made it and when, and
+ * What is recorded of each change of a tenant, its limits, a key, an endpoint, a schedule or an action: who made it and when, and
  * digests of what was stored before and after, never the values. It is recorded before the change is made, so a change
  * that was then not made is withdrawn by a second event.
  */
 
-export const CONFIG_KINDS = ['tenant', 'key', 'endpoint', 'action'] as const;
+export const CONFIG_KINDS = ['tenant', 'key', 'endpoint', 'schedule', 'action'] as const;
 export type ConfigKind = (typeof CONFIG_KINDS)[number];
 
 /** What is configured. */
@@ -16,7 +16,7 @@ export interface ConfigResource {
   readonly kind: ConfigKind;
   /** Whose it is; undefined for an action. */
   readonly tenantId: string | undefined;
-  /** A tenant's or key's id, an endpoint's, or an action's name. */
+  /** Of a tenant, a key, an endpoint or a schedule the id, of an action the name. */
   readonly id: string;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ActionName, ContractId, EventId, JobId, TenantId } from '../ids.ts';
+import { ActionName, ContractId, EventId, JobId, ScheduleId, TenantId } from '../ids.ts';
 import { JobWebhook } from '../webhooks/job-webhook.ts';
 import { JobFault } from './faults.ts';
 import { PayloadRef } from './payload-ref.ts';
@@ -64,6 +64,8 @@ const JobRequested = z.object({
   /** The job expires if it has not ended by then. */
   finish_by: Instant,
   retry_of: JobId.optional(),
+  /** Whose tick requested it. */
+  schedule: z.object({ schedule_id: ScheduleId, at: Instant }).optional(),
   webhook: JobWebhook.optional(),
   /** 1 to 9. Where jobs of the tenant wait for their turn, higher ones go first. Default 5. */
   priority: z.int().min(1).max(9).optional(),

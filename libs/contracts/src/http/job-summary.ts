@@ -3,7 +3,7 @@ import { Instant, Metadata } from '../events/events.ts';
 import { JobFault } from '../events/faults.ts';
 import { ENDED_STATUSES } from '../events/job-endings.ts';
 import { ResultLink } from '../events/payload-ref.ts';
-import { ActionName, JobId, TenantId } from '../ids.ts';
+import { ActionName, JobId, ScheduleId, TenantId } from '../ids.ts';
 
 export const JOB_STATUSES = ['queued', 'running', ...ENDED_STATUSES] as const;
 export const JobStatus = z.enum(JOB_STATUSES);
@@ -71,6 +71,10 @@ export const JobSummary = z.object({
   source: z.string(),
   requested_by: z.string(),
   retry_of: JobId.nullable(),
+  schedule: z
+    .object({ schedule_id: ScheduleId, at: Instant })
+    .nullable()
+    .meta({ description: 'The schedule whose tick asked for the job, and when that was due.' }),
   created_at: Instant,
   /** When the newest attempt began. */
   started_at: Instant.nullable(),

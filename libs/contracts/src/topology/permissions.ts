@@ -9,9 +9,10 @@ import {
   commandSubject,
   deadLetterSubject,
   eventSubjectsOf,
+  type LeadSubjects,
+  SCHEDULES,
   storedSubject,
-  TURNS_ASK_SUBJECT,
-  TURNS_SUBJECT,
+  TURNS,
   WEBHOOK_HINTS,
 } from './subjects.ts';
 import {
@@ -123,6 +124,9 @@ const probe = (role: NatsRole) => `$KV.${BUCKETS.probes}.errand-${role}`;
 const ask = (service: string, commands: readonly string[]) =>
   commands.map((command) => commandSubject(service, command));
 
+/** What leads among its like in the log. */
+const leads = ({ lead, ask }: LeadSubjects) => [lead, ask];
+
 /** What all services do with the log. */
 const common = (role: NatsRole) => [probe(role), ...readOf(JOBS_STREAM)];
 
@@ -156,9 +160,19 @@ const WATCHED_BY_GATEWAY = [
   BUCKETS.bulkActions,
   BUCKETS.spentTokens,
   BUCKETS.portalSessions,
+  BUCKETS.schedules,
+  BUCKETS.scheduleProgress,
 ];
 /** Where configuration is. */
-const CONFIGURED = [BUCKETS.tenants, BUCKETS.apiKeys, BUCKETS.webhookEndpoints, BUCKETS.actions];
+const CONFIGURED = [
+  BUCKETS.tenants,
+  BUCKETS.apiKeys,
+  BUCKETS.webhookEndpoints,
+  BUCKETS.schedules,
+  BUCKETS.actions,
+];
+/** Where nothing but a tenant's entries is, by its id. */
+const OF_TENANTS = [BUCKETS.bulkActions, BUCKETS.portalSessions, BUCKETS.scheduleProgress];
 
 function gateway(): Role {
   const own = [
@@ -176,6 +190,7 @@ function gateway(): Role {
     publish: [
       ...common('gateway'),
       ...eventSubjectsOf(['JobRequested', 'JobCancelRequested', 'JobCanceled']),
+      ...leads(SCHEDULES),
       listConsumers,
       ...readAudit,
       ...readConfig,
@@ -193,8 +208,8 @@ function gateway(): Role {
       ...ask('projection', Object.keys(PROJECTION_COMMANDS)),
       ...ask('webhooks', Object.keys(WEBHOOK_COMMANDS)),
     ],
-    subscribe: [storedSubject('jobs.>')],
-    answers: false,
+    subscribe: [storedSubject('jobs.>'), SCHEDULES.ask],
+    answers: true,
   };
 }
 
@@ -208,8 +223,7 @@ function scheduler(): Role {
     publish: [
       ...common('scheduler'),
       ...eventSubjectsOf(['JobDue', 'JobExpired', 'JobCarried']),
-      TURNS_SUBJECT,
-      TURNS_ASK_SUBJECT,
+      ...leads(TURNS),
       listConsumers,
       api(`STREAM.UPDATE.${JOBS_STREAM}`),
       ...[JOBS_STREAM, DEAD_LETTERS_STREAM].flatMap((stream) => [
@@ -228,7 +242,7 @@ function scheduler(): Role {
       getFrom(BUCKETS.positions),
       ALL_EXECUTORS,
     ],
-    subscribe: [commandSubject('scheduler', '*'), TURNS_ASK_SUBJECT],
+    subscribe: [commandSubject('scheduler', '*'), TURNS.ask],
     answers: true,
   };
 }
@@ -275,20 +289,12 @@ function projection(): Role {
     JOBS_STREAM,
     AUDIT_STREAM,
     CONFIG_STREAM,
-    ...[BUCKETS.tenants, BUCKETS.webhookEndpoints, BUCKETS.bulkActions, BUCKETS.portalSessions].map(
-      bucketStream,
-    ),
+    ...[BUCKETS.tenants, BUCKETS.webhookEndpoints, BUCKETS.schedules, ...OF_TENANTS].map(bucketStream),
     PAYLOADS_STREAM,
   ];
   return {
     streams: [
-      ...streamsOf(
-        ...CONFIGURED,
-        BUCKETS.keyUses,
-        BUCKETS.bulkActions,
-        BUCKETS.portalSessions,
-        BUCKETS.positions,
-      ),
+      ...streamsOf(...CONFIGURED, BUCKETS.keyUses, ...OF_TENANTS, BUCKETS.positions),
       CONFIG_STREAM,
       DEAD_LETTERS_STREAM,
       PAYLOADS_STREAM,
@@ -301,12 +307,14 @@ function projection(): Role {
       api(`CONSUMER.INFO.${JOBS_STREAM}.*`),
       api(`STREAM.UPDATE.${JOBS_STREAM}`),
       ...readConfig,
-      ...['tenant.*', 'key.*.*', 'endpoint.*.*'].map((subject) => `config.${subject}`),
+      ...['tenant.*', 'key.*.*', 'endpoint.*.*', 'schedule.*.*'].map((subject) => `config.${subject}`),
       ...purged.map(purgeOf),
       ...ownConsumer(DEAD_LETTERS_STREAM, PAGE_READERS.deletion),
       api(`STREAM.MSG.DELETE.${DEAD_LETTERS_STREAM}`),
       ...pagesOf(PAYLOADS_STREAM),
-      ...[BUCKETS.tenants, BUCKETS.apiKeys, BUCKETS.keyUses, BUCKETS.webhookEndpoints].map(entriesOf),
+      ...[BUCKETS.tenants, BUCKETS.apiKeys, BUCKETS.keyUses, BUCKETS.webhookEndpoints, BUCKETS.schedules].map(
+        entriesOf,
+      ),
       ...CONFIGURED.flatMap((bucket) => [...watchOf(bucket), ...pagesOf(bucketStream(bucket))]),
       ALL_EXECUTORS,
       ...ask('scheduler', ['place']),

@@ -47,14 +47,25 @@ const TYPE_OF = new Map(Object.entries(TOKEN_OF).map(([type, token]) => [token, 
 /** Every job event there is. */
 export const ALL_JOB_EVENTS = 'jobs.>';
 
-/**
- * Where a scheduler says in JOBS that it leads the turns, at first and with each release. A release is guarded by the
- * last such message, so that one that has lost the lead writes nothing. It is no event: audit log and readers pass it by.
- */
-export const TURNS_SUBJECT = 'turns.leader';
+export interface LeadSubjects {
+  /**
+   * Where a process says in JOBS that it leads, at first and with each batch that it appends. A batch is guarded by the
+   * last such message, so one that has lost the lead writes nothing. It is no event: audit log and readers pass it by.
+   */
+  readonly lead: string;
+  /** Where the one that leads answers. */
+  readonly ask: string;
+}
 
-/** Where the scheduler that leads answers. */
-export const TURNS_ASK_SUBJECT = 'scheduler.turns';
+/** Of the schedulers, one gives jobs their turns. */
+export const TURNS: LeadSubjects = { lead: 'turns.leader', ask: 'scheduler.turns' };
+/** Of the gateways, one requests the jobs of schedules. */
+export const SCHEDULES: LeadSubjects = { lead: 'schedules.leader', ask: 'gateway.schedules' };
+
+/** Whether a message of JOBS says who leads, and is no event. */
+export function isLeadSubject(subject: string): boolean {
+  return subject === TURNS.lead || subject === SCHEDULES.lead;
+}
 
 /** The four events that end a job, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
@@ -81,10 +92,11 @@ export function configSubjects(wanted: {
   if (action !== undefined) return [`config.action.${ActionName.parse(action)}`];
   if (tenantId === undefined) return [ALL_CONFIG];
   const token = TenantId.parse(tenantId);
-  return [`config.tenant.${token}`, `config.key.${token}.>`, `config.endpoint.${token}.>`];
+  const parts = ['key', 'endpoint', 'schedule'].map((kind) => `config.${kind}.${token}.>`);
+  return [`config.tenant.${token}`, ...parts];
 }
 
-/** The changes of what a tenant changes itself: its keys and its endpoints. */
+/** The changes of what a tenant changes itself: its keys, endpoints and schedules. */
 export function ownConfigOf(tenantId: string): string {
   return `config.*.${TenantId.parse(tenantId)}.>`;
 }

@@ -10,8 +10,9 @@ import {
   ALL_REDRIVES,
   AUDIT_TRANSFORM,
   redriveSubject,
+  SCHEDULES,
   storedSubject,
-  TURNS_SUBJECT,
+  TURNS,
   workOf,
 } from './subjects.ts';
 
@@ -115,7 +116,7 @@ export function streams(settings: TopologySettings) {
     {
       ...common,
       name: JOBS_STREAM,
-      subjects: [ALL_JOB_EVENTS, TURNS_SUBJECT],
+      subjects: [ALL_JOB_EVENTS, TURNS.lead, SCHEDULES.lead],
       discard: 'new',
       max_age: settings.jobsMaxAgeHours * HOUR_NS,
       max_bytes: settings.jobsMaxBytes,
@@ -269,6 +270,10 @@ export const BUCKETS = {
   spentTokens: 'spent_tokens',
   /** `<tenant_id>.<uuid>` → PortalSession. */
   portalSessions: 'portal_sessions',
+  /** `<tenant_id>.<schedule_id>` → Schedule. */
+  schedules: 'schedules',
+  /** The same → ScheduleProgress. */
+  scheduleProgress: 'schedule_progress',
   /** Name of a service → nothing: written to see whether writes succeed. */
   probes: 'probes',
 } as const;

@@ -8,6 +8,8 @@ const ALL: Record<KeyScope, true> = {
   'feed:read': true,
   'webhooks:read': true,
   'webhooks:write': true,
+  'schedules:read': true,
+  'schedules:write': true,
   'keys:write': true,
 };
 export const KEY_SCOPES = Object.keys(ALL) as readonly KeyScope[];

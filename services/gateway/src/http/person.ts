@@ -8,8 +8,14 @@ import { z } from 'zod';
 export const ROLES = ['viewer', 'operator', 'owner'] as const;
 export type Role = (typeof ROLES)[number];
 
-const VIEWER: readonly KeyScope[] = ['jobs:read', 'feed:read', 'webhooks:read'];
-const OPERATOR: readonly KeyScope[] = [...VIEWER, 'runs:write', 'jobs:cancel', 'webhooks:write'];
+const VIEWER: readonly KeyScope[] = ['jobs:read', 'feed:read', 'webhooks:read', 'schedules:read'];
+const OPERATOR: readonly KeyScope[] = [
+  ...VIEWER,
+  'runs:write',
+  'jobs:cancel',
+  'webhooks:write',
+  'schedules:write',
+];
 
 /** What a role may do, as a key's scopes say it; undefined: everything. */
 export const SCOPES_OF: Readonly<Record<Role, readonly KeyScope[] | undefined>> = {

@@ -19,7 +19,8 @@ import type { KeysGroup } from './keys-group.ts';
 const DEFAULT_TTL_S = 900;
 const MAX_TTL_S = 86_400;
 
-const ChildScope = z.enum(KEY_SCOPES).exclude(['keys:write']);
+/** Without those for what outlives a token. */
+const ChildScope = z.enum(KEY_SCOPES).exclude(['keys:write', 'schedules:write']);
 
 const TokenBody = named(
   'ChildTokenRequest',

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { named } from '../openapi/schemas.ts';
 
 /** What a customer may be let do. */
-export const PORTAL_SCOPES = z.enum(KEY_SCOPES).exclude(['keys:write', 'feed:read']).options;
+export const PORTAL_SCOPES = z
+  .enum(KEY_SCOPES)
+  .exclude(['keys:write', 'feed:read', 'schedules:read', 'schedules:write']).options;
 
 /** A portal session as callers read it. */
 export const PortalSessionView = named(

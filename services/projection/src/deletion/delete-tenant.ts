@@ -7,6 +7,7 @@ import {
   type JobRef,
   KeyUse,
   PROJECTION_READER,
+  Schedule,
   Tenant,
   toJobEvent,
   WEBHOOKS_READER,
@@ -21,7 +22,7 @@ import { type DeletionRow, endDeletion, recordDeletion } from './deletion-rows.t
  * Deletes a tenant with all that there is of it. Each part can be done again, so whoever takes a deletion over begins
  * anew:
  *
- *   closing     the tenant is marked, its keys, endpoints and bulk actions go: nobody asks for anything any more
+ *   closing     the tenant is marked, its keys, endpoints, schedules and bulk actions go: nobody asks for anything any more
  *   canceling   jobs that have not ended are asked to, and have the grace for it
  *   removing    once all readers of the log have passed what there was: events, payloads, dead letters, rows. Again,
  *               until a look that began after the grace has found nothing more
@@ -86,36 +87,35 @@ export async function deleteTenant(row: DeletionRow, deps: DeleteTenantDeps): Pr
 }
 
 /**
- * Marks the tenant, and removes its keys, endpoints and bulk actions, so that nothing new is asked for. Resolves with how
- * many there were.
+ * Marks the tenant, and removes its keys, endpoints, schedules and bulk actions, so that nothing new is asked for. Resolves
+ * with how many there were.
  */
 export async function closeTenant(
   { bus }: Pick<DeleteTenantDeps, 'bus'>,
   who: { tenantId: string; actor: string },
 ): Promise<number> {
   const { tenantId, actor } = who;
-  const [tenants, keys, endpoints, uses] = await Promise.all([
-    bus.buckets.watchRecorded('tenant', Tenant),
-    bus.buckets.watchRecorded('key', ApiKey),
-    bus.buckets.watchRecorded('endpoint', WebhookEndpoint),
-    bus.buckets.open(BUCKETS.keyUses, KeyUse),
-  ]);
+  const tenants = await bus.buckets.watchRecorded('tenant', Tenant);
+  const keys = await bus.buckets.watchRecorded('key', ApiKey);
+  const endpoints = await bus.buckets.watchRecorded('endpoint', WebhookEndpoint);
+  const schedules = await bus.buckets.watchRecorded('schedule', Schedule);
+  const uses = await bus.buckets.open(BUCKETS.keyUses, KeyUse);
   try {
     await tenants
       .by(actor)
       .change(tenantId, (stored) => (stored.deleting ? stored : { ...stored, deleting: true }));
-    const ownOf = (bucket: typeof keys | typeof endpoints) =>
-      [...bucket.entries()].flatMap(([key, { tenant_id }]) => (tenant_id === tenantId ? [key] : []));
-    const own = { keys: ownOf(keys), endpoints: ownOf(endpoints) };
-    for (const key of own.keys) {
-      await keys.by(actor).delete(key);
-      await uses.delete(key);
+    let removed = 0;
+    for (const bucket of [keys, endpoints, schedules]) {
+      for (const [key, { tenant_id }] of [...bucket.entries()]) {
+        if (tenant_id !== tenantId) continue;
+        await bucket.by(actor).delete(key);
+        if (bucket === keys) await uses.delete(key);
+        removed++;
+      }
     }
-    for (const key of own.endpoints) await endpoints.by(actor).delete(key);
-    const entries = await bus.forget.purgeEntries(tenantId);
-    return own.keys.length + own.endpoints.length + entries;
+    return removed + (await bus.forget.purgeEntries(tenantId));
   } finally {
-    for (const bucket of [tenants, keys, endpoints]) bucket.close();
+    for (const bucket of [tenants, keys, endpoints, schedules]) bucket.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Bus, type Lead, LogUnavailable } from '@errand/bus';
+import { type Bus, createFollower, type Lead, LogUnavailable } from '@errand/bus';
 import { toJobEvent } from '@errand/contracts';
 import { dueOf, foldJob, isEnded } from '@errand/domain';
 import type { Logger } from '@errand/runtime';
@@ -50,23 +50,18 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
   const { bus, open, readTo, schedulerId, leaseMs, log, signal, onReleased } = deps;
   let lead: Lead | undefined;
   let leading: Disposable | undefined;
-  let heardAt = performance.now();
+  const follower = createFollower(bus.turns, { leaderId: schedulerId, leaseMs });
   let refusals = 0;
   let releasedAt = 0;
   const alarm = createAlarm(signal);
 
   async function follow(): Promise<void> {
-    const said = await bus.turns.askLeader();
-    if (said === 'alive') heardAt = performance.now();
-    if (said === 'alive' || (said === 'silent' && performance.now() - heardAt < leaseMs)) {
-      return alarm.sleep(FOLLOW_MS);
-    }
-    const version = await bus.turns.claimTurns(schedulerId);
-    heardAt = performance.now();
+    const version = await follower.look();
+    if (version === undefined) return alarm.sleep(FOLLOW_MS);
     // What a former leader has released counts.
-    if (version === undefined || !(await hasRead(version))) return;
-    lead = { schedulerId, version };
-    leading = bus.turns.leadTurns();
+    if (!(await hasRead(version))) return;
+    lead = { leaderId: schedulerId, version };
+    leading = bus.turns.answer();
     log.info({ version }, 'turns_led');
   }
 
@@ -75,7 +70,7 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
     leading?.[Symbol.dispose]();
     leading = undefined;
     lead = undefined;
-    heardAt = performance.now();
+    follower.heard();
   }
 
   /** False once the signal has fired. */
@@ -90,8 +85,8 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
       await alarm.rings();
       return alarm.sleep(Math.max(1, releasedAt + BATCH_EVERY_MS - performance.now()));
     }
-    const outcome = await bus.turns.releaseTurns(own, jobs.map(requestOf));
-    if (outcome.kind === 'released') {
+    const outcome = await bus.turns.append(own, jobs.map(requestOf));
+    if (outcome.kind === 'appended') {
       lead = outcome.lead;
       releasedAt = performance.now();
       refusals = 0;
@@ -113,7 +108,7 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
         if (!(await hasRead(lastVersion))) return;
         const newest = await bus.turns.readLead();
         open.hold(jobs);
-        if (newest?.schedulerId === schedulerId) lead = newest;
+        if (newest?.leaderId === schedulerId) lead = newest;
         else stepDown();
         return;
       } catch (error) {
@@ -129,8 +124,8 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
     const state = foldJob(await bus.jobs.read(job.ref));
     if (!state || isEnded(state.phase.value.status)) return open.end(job.ref.jobId, deps.now());
     if (state.version === job.version || state.phase.value.status !== 'queued') return;
-    const outcome = await bus.turns.releaseTurns(own, [requestOf({ ...job, version: state.version })]);
-    if (outcome.kind === 'released') lead = outcome.lead;
+    const outcome = await bus.turns.append(own, [requestOf({ ...job, version: state.version })]);
+    if (outcome.kind === 'appended') lead = outcome.lead;
   }
 
   function requestOf({ ref, version, reason, contractId }: OpenJob) {
