@@ -95,6 +95,7 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'changes',
   'bulk-actions',
   'portal-sessions',
+  'schedules',
   'stats',
   'events',
 ];

@@ -1,3 +1,4 @@
+export { createHeap, type Heap } from './heap.ts';
 export { acceptContinue } from './http/accept-continue.ts';
 export { type AddressRules, createAddressRules, isCidr, isNeverPublic } from './http/address-rules.ts';
 export {

@@ -13,6 +13,7 @@ import type { KeyRequests } from './load/key-requests.ts';
 import type { KeyUses } from './load/key-uses.ts';
 import type { LogRoom } from './load/log-room.ts';
 import type { PortalSessions } from './portal/portal-sessions.ts';
+import type { ScheduleStore } from './schedules/schedule-store.ts';
 import type { Oidc } from './session/oidc/open-oidc.ts';
 import type { OneTimeCodes } from './session/one-time-codes.ts';
 import type { Sessions } from './session/session-cookie.ts';
@@ -48,6 +49,7 @@ export interface AppDeps {
   readonly replays: ReplayLog;
   readonly bulkStore: BulkStore;
   readonly bulkJobs: BulkJobs;
+  readonly schedules: ScheduleStore;
   readonly idempotencyRecords: Bucket<IdempotencyRecord>;
   readonly box: SecretBox;
   readonly ops: Ops;

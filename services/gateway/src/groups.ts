@@ -6,6 +6,7 @@ import type { Lookup } from './actions/lookup.ts';
 import type { AdminGroup } from './admin/admin-group.ts';
 import type { AppDeps } from './app-deps.ts';
 import type { BulkGroup } from './bulk/bulk-group.ts';
+import type { GatewayConfig } from './config.ts';
 import { createFeed } from './feed/feed.ts';
 import type { FeedGroup } from './feed/feed-group.ts';
 import type { Authenticator } from './http/authenticate.ts';
@@ -20,8 +21,10 @@ import type { TenantReads } from './load/tenant-reads.ts';
 import type { PortalGroup } from './portal/portal-group.ts';
 import { createIdempotency, type Idempotency } from './runs/idempotency.ts';
 import { createRunLimits } from './runs/run-limits.ts';
+import type { OrderLimits } from './runs/run-options.ts';
 import { createRunTurns } from './runs/run-turns.ts';
 import type { RunsGroup } from './runs/runs-group.ts';
+import type { SchedulesGroup } from './schedules/schedules-group.ts';
 import type { ServiceGroup } from './service/service-group.ts';
 import type { SessionGroup } from './session/session-group.ts';
 import type { StatsGroup } from './stats/stats-group.ts';
@@ -42,6 +45,7 @@ export interface Groups
     JobsGroup,
     RunsGroup,
     BulkGroup,
+    SchedulesGroup,
     FeedGroup,
     StatsGroup,
     WebhooksGroup,
@@ -73,6 +77,7 @@ export function createGroups(parts: Parts): Groups {
     jobs: jobsOf(parts),
     runs: runsOf(keyed),
     bulk: bulkOf(keyed),
+    schedules: schedulesOf(parts),
     feed: feedOf(parts),
     stats: { tables: parts.stats, now: parts.now },
     webhooks: webhooksOf(parts),
@@ -133,9 +138,7 @@ function runsOf({
     appendTimeoutMs: config.appendTimeoutMs,
     inlinePayloadBytes: config.inlinePayloadBytes,
     payloadLifeMs: payloadLifeMs(config),
-    maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
-    defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
-    urlRules: createUrlRules(config),
+    ...orderLimitsOf(config),
     batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
     maxEventBytes: () => bus.maxMessageBytes() - EVENT_HEADERS_BYTES,
   };
@@ -144,6 +147,34 @@ function runsOf({
 function bulkOf(parts: Parts & Keyed): BulkGroup['bulk'] {
   const { bus, config, bulkStore: store, bulkJobs: jobs, idempotency, now } = parts;
   return { bus, store, jobs, idempotency, now, perTenant: config.bulkActionsPerTenant };
+}
+
+function schedulesOf({
+  config,
+  catalogue,
+  schedules: store,
+  tenantBucket,
+  now,
+}: Parts): SchedulesGroup['schedules'] {
+  return {
+    store,
+    catalogue,
+    now,
+    perTenant: (tenantId) => tenantBucket.peek(tenantId)?.limits?.schedules ?? config.schedulesPerTenant,
+    minEveryS: config.scheduleMinEveryS,
+    actionsOf: (tenantId) => tenantBucket.peek(tenantId)?.actions,
+    limits: orderLimitsOf(config),
+    maxInputBytes: config.inlinePayloadBytes,
+  };
+}
+
+/** What options of runs may be. */
+function orderLimitsOf(config: GatewayConfig): OrderLimits {
+  return {
+    maxLifeMs: config.jobMaxLifeHours * HOUR_MS,
+    defaultLifeMs: config.jobDefaultLifeHours * HOUR_MS,
+    urlRules: createUrlRules(config),
+  };
 }
 
 function feedOf({ bus, config, catalogue, endings, reads, now, stopping }: Parts): FeedGroup['feed'] {

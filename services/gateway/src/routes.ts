@@ -43,6 +43,15 @@ import { runBatch } from './runs/batch/run-batch.route.ts';
 import { getLimits } from './runs/get-limits.route.ts';
 import { retryJob } from './runs/retry.route.ts';
 import { runAction } from './runs/run.route.ts';
+import { pauseSchedule, resumeSchedule, runSchedule } from './schedules/run-schedule.route.ts';
+import {
+  changeSchedule,
+  createSchedule,
+  deleteSchedule,
+  getSchedule,
+  listSchedules,
+  previewSchedule,
+} from './schedules/schedules.route.ts';
 import { getDocs, getDocsFile } from './service/get-docs.route.ts';
 import { getOpenapi } from './service/get-openapi.route.ts';
 import { getHealth, getMetrics, getReadiness } from './service/get-ops.route.ts';
@@ -87,6 +96,15 @@ export const routes = [
   getBulkAction,
   abortBulkAction,
   resumeBulkAction,
+  createSchedule,
+  listSchedules,
+  getSchedule,
+  previewSchedule,
+  changeSchedule,
+  deleteSchedule,
+  pauseSchedule,
+  resumeSchedule,
+  runSchedule,
   readFeed,
   readChanges,
   getStats,

@@ -31,6 +31,9 @@ import { createKeyUses } from './load/key-uses.ts';
 import { type LogRoom, watchLogRoom } from './load/log-room.ts';
 import { createLoadCheck, createOverloadRefusal, limitAppends } from './load/overload.ts';
 import { openPortalSessions } from './portal/portal-sessions.ts';
+import { openScheduleStore } from './schedules/schedule-store.ts';
+import { keepSchedules } from './schedules/ticks/keep-schedules.ts';
+import { measureTicks } from './schedules/ticks/measure-ticks.ts';
 import { oidcSettingsOf } from './session/oidc/oidc-settings.ts';
 import { createOneTimeCodes } from './session/one-time-codes.ts';
 import { createSessions } from './session/session-cookie.ts';
@@ -177,6 +180,7 @@ export async function startGateway(
   const bulkStore = resources.use(await openBulkStore(bus));
   const bulkJobs = createBulkJobs(db, log);
   const endings = createEndingsTable(db, log);
+  const schedules = resources.use(await openScheduleStore(bus));
   app = createApp({
     bus: { ...bus, jobs: { ...bus.jobs, append: limitAppends(append ?? bus.jobs.append) } },
     config,
@@ -205,6 +209,7 @@ export async function startGateway(
     endings,
     bulkStore,
     bulkJobs,
+    schedules,
     stats: createStatsTables(db, log),
     box,
     ops,
@@ -224,6 +229,19 @@ export async function startGateway(
       now: logNow,
       log,
       stopping,
+    }),
+  );
+  resources.use(
+    keepSchedules({
+      ...app.groups.schedules,
+      bus,
+      runs: app.groups,
+      tenants: tenantBucket,
+      leaseMs: config.schedulesLeaseMs,
+      catchUpMs: config.scheduleCatchUpHours * 3_600_000,
+      log,
+      stopping,
+      onTick: measureTicks(ops.metrics),
     }),
   );
   resources.use(serving.move());

@@ -56,6 +56,7 @@ const PROBLEMS = {
   unknown_delivery: { status: 404, title: 'Not found', detail: 'There is no such delivery.' },
   unknown_replay: { status: 404, title: 'Not found', detail: 'There is no such replay of this endpoint.' },
   unknown_bulk_action: { status: 404, title: 'Not found', detail: 'There is no such bulk action.' },
+  unknown_schedule: { status: 404, title: 'Not found', detail: 'There is no such schedule.' },
   unknown_key: { status: 404, title: 'Not found', detail: 'There is no such API key.' },
   unknown_portal_session: {
     status: 404,
@@ -75,6 +76,16 @@ const PROBLEMS = {
     status: 409,
     title: 'Limit reached',
     detail: 'The tenant has reached its endpoint limit.',
+  },
+  too_many_schedules: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'The tenant has as many schedules as it may have.',
+  },
+  schedule_exists: {
+    status: 409,
+    title: 'Conflict',
+    detail: 'There is another schedule with this external_id.',
   },
   key_of_another_tenant: {
     status: 409,
@@ -287,6 +298,21 @@ export class Refusal extends Error {
     this.code = code;
     this.options = options;
   }
+}
+
+/** What ends by itself: whoever may wait is to try again, and is not refused by it. */
+const PASSING = new Set<ProblemCode>([
+  'too_many_runs',
+  'too_many_queued',
+  'overloaded',
+  'log_nearly_full',
+  'payloads_full',
+  'database_unavailable',
+  'webhooks_unavailable',
+]);
+
+export function isPassing(code: ProblemCode): boolean {
+  return PASSING.has(code);
 }
 
 /** The answer to a request that failed. Of an unknown error the caller sees a fixed sentence; the log has it all. */

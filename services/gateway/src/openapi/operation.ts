@@ -24,6 +24,7 @@ export interface Operation {
 export const TAGS = {
   Runs: 'Actions: asking for a job, many jobs at once, and the status of one.',
   Jobs: 'Jobs of any action: summaries, events, results, cancelling, retrying.',
+  Schedules: 'Jobs that are asked for by the clock.',
   'Bulk actions': 'The same for many jobs: cancelling, retrying, redelivering.',
   Feed: "Every ending of a tenant's jobs, in order.",
   Actions: 'Which actions there are, with their JSON Schemas.',

@@ -46,7 +46,8 @@ export interface RequestOrigin {
  * which readers recognize it without a check of the whole.
  */
 export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrigin): AppendRequest {
-  const { contract, resource, metadata, times, source, retryOf, webhook, priority, concurrency } = order;
+  const { contract, resource, metadata, times, source, retryOf, schedule } = order;
+  const { webhook, priority, concurrency } = order;
   const asked = order.inputRef ? { input_ref: order.inputRef } : { input: order.input };
   const { tenantId, name } = origin.caller;
   const decision = decide(
@@ -64,6 +65,7 @@ export function jobRequestOf(order: JobOrder, jobId: string, origin: RequestOrig
         requested_by: name,
         ...times,
         ...(retryOf === undefined ? {} : { retry_of: retryOf }),
+        ...(schedule === undefined ? {} : { schedule }),
         ...(webhook === undefined ? {} : { webhook }),
         ...(priority === undefined ? {} : { priority }),
         ...(concurrency === undefined ? {} : { concurrency }),

@@ -26,8 +26,10 @@ export interface JobOrder {
   readonly inputRef?: PayloadRef;
   readonly metadata: Record<string, string>;
   readonly times: JobTimes;
-  readonly source: 'api' | 'retry';
+  readonly source: 'api' | 'retry' | 'schedule';
   readonly retryOf?: string;
+  /** Whose tick it is of. */
+  readonly schedule?: { readonly schedule_id: string; readonly at: string };
   readonly webhook?: JobWebhook | undefined;
   /** 1 to 9, where jobs of the tenant wait for their turn: higher ones go first. */
   readonly priority?: number | undefined;

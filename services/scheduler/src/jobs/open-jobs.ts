@@ -6,7 +6,7 @@ import {
   type QueuePlace,
   type RecordedEvent,
 } from '@errand/contracts';
-import { createHeap } from '../heap.ts';
+import { createHeap } from '@errand/runtime';
 import { MOST_RELEASED } from '../turns/room.ts';
 import { createTurnQueues, NO_TURN_LIMITS, type TurnLimits, type TurnQueues } from '../turns/turn-queues.ts';
 import { createDemandCounter } from './action-demand.ts';

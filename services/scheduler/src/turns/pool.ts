@@ -1,5 +1,5 @@
 import type { ConcurrencyKey } from '@errand/contracts';
-import { createHeap, type Heap } from '../heap.ts';
+import { createHeap, type Heap } from '@errand/runtime';
 import type { Row } from './row.ts';
 
 /** The jobs of a contract, which share its executors. */

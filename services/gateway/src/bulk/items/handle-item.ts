@@ -1,7 +1,7 @@
 import { EventTooLarge, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
 import type { BulkKind } from '@errand/contracts';
 import type { Logger } from '@errand/runtime';
-import { type ProblemCode, problemDetail, Refusal } from '../../http/problem.ts';
+import { isPassing, type ProblemCode, problemDetail, Refusal } from '../../http/problem.ts';
 import type { RunDeps } from '../../runs/runs-group.ts';
 import type { ItemOutcome } from '../bulk-progress.ts';
 import { cancelItem } from './cancel-item.ts';
@@ -15,16 +15,6 @@ const HANDLERS: Record<BulkKind, HandleItem> = {
   redeliver: redeliverItem,
 };
 
-/** What ends by itself: the job waits for it, and is not failed by it. */
-const PASSING = new Set<ProblemCode>([
-  'too_many_runs',
-  'too_many_queued',
-  'overloaded',
-  'log_nearly_full',
-  'payloads_full',
-  'database_unavailable',
-  'webhooks_unavailable',
-]);
 const WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 10_000;
 
@@ -52,7 +42,7 @@ export async function handleItem(deps: RunDeps, item: BulkItem, log: Logger): Pr
 }
 
 function resultOfRefusal({ code, options }: Refusal): ItemResult {
-  if (PASSING.has(code)) {
+  if (isPassing(code)) {
     const askedMs = Number(options.headers?.['retry-after'] ?? 0) * 1_000;
     const waitMs = Math.min(LONGEST_WAIT_MS, Math.max(WAIT_MS, askedMs));
     return { kind: 'wait', waitMs, mayBeDone: false };
