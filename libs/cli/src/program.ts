@@ -11,6 +11,7 @@ import { addJob } from './commands/jobs/job.ts';
 import { addJobs } from './commands/jobs/jobs.ts';
 import { addPortal } from './commands/jobs/portal.ts';
 import { addRun } from './commands/jobs/run.ts';
+import { addSchedules } from './commands/jobs/schedules.ts';
 import { addStats } from './commands/jobs/stats.ts';
 import { addTokens } from './commands/jobs/tokens.ts';
 import { addWait } from './commands/jobs/wait.ts';
@@ -53,6 +54,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addWait(program, bind);
   addJobs(program, bind, now);
   addBulk(program, bind, now);
+  addSchedules(program, bind, now);
   addStats(program, bind, now);
   addEvents(program, bind);
   addFeed(program, bind);

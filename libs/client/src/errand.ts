@@ -47,6 +47,7 @@ import { type JobStats, readStats, type StatsOptions } from './jobs/stats.ts';
 import { WAIT, type WaitOptions, waitForJob } from './jobs/wait.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createPortal, type Portal } from './portal.ts';
+import { createSchedules, type Schedules } from './schedules/schedules.ts';
 import { type ChildToken, createToken, TOKEN, type TokenOptions } from './tokens.ts';
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
@@ -123,6 +124,7 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   /** The same for many jobs at once. */
   readonly bulk: Bulk;
   readonly portal: Portal;
+  readonly schedules: Schedules;
   readonly keys: Keys;
   readonly webhooks: Webhooks;
 }
@@ -224,6 +226,7 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     },
     bulk: createBulk(transport),
     portal: createPortal(transport),
+    schedules: createSchedules(transport),
     keys: createKeys(transport),
     webhooks: createWebhooks(transport),
   };

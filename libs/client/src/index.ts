@@ -48,6 +48,14 @@ export type { DurationPercentiles, JobCounts, JobStats, StatsOptions } from './j
 export type { WaitOptions } from './jobs/wait.ts';
 export type { KeyDraft, KeyRotation, Keys, ListedKey, NewKey, TenantKey } from './keys.ts';
 export type { NewPortalSession, Portal, PortalOptions, PortalSession } from './portal.ts';
+export type {
+  Schedule,
+  ScheduleCatchUp,
+  ScheduleOverlap,
+  SchedulePreview,
+  ScheduleTick,
+} from './schedules/schedule.ts';
+export type { ScheduleChange, ScheduleDraft, ScheduleListOptions, Schedules } from './schedules/schedules.ts';
 export type { ChildToken, TokenOptions } from './tokens.ts';
 export type { DeliveryFilter, ReplayOptions, TenantDeliveryFilter } from './webhooks/deliveries.ts';
 export { type VerifiedWebhook, verifyWebhook, type WebhookHeaders } from './webhooks/verify-webhook.ts';

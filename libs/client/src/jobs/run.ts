@@ -102,7 +102,7 @@ const JOB: Members<JobOptions> = {
   webhook: true,
 };
 const RESOURCE = { resource: true } as const;
-const SEND: Members<SendOptions> = { idempotencyKey: true, traceparent: true, signal: true };
+export const SEND: Members<SendOptions> = { idempotencyKey: true, traceparent: true, signal: true };
 export const RETRY_JOB: Members<RetryJobOptions> = { input: true, metadata: true, ...SEND };
 export const RUN = { ...RESOURCE, ...JOB, ...SEND };
 export const VALIDATE = { ...RESOURCE, ...JOB, ...CALL };
@@ -216,6 +216,17 @@ function randomKey(): string {
  * @throws UsageError for unknown options of the job, or options that are in the input too
  */
 function bodyOf(input: unknown = {}, options: JobOptions): unknown {
+  const job = jobOf(options);
+  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
+  if (!isObject || job === undefined) return input;
+  if (Object.hasOwn(input, '_job')) {
+    throw new UsageError('job options are given twice: next to the input and as its _job');
+  }
+  return { ...input, _job: job };
+}
+
+/** A job's options as the API takes them; undefined if none is given. @throws UsageError for unknown ones of a webhook */
+export function jobOf(options: JobOptions): object | undefined {
   const { metadata, startAfter, startByS, finishByS, priority, concurrencyKeys, webhook } = options;
   checkOptions(webhook, WEBHOOK, 'webhook');
   const job = {
@@ -227,10 +238,5 @@ function bodyOf(input: unknown = {}, options: JobOptions): unknown {
     concurrency_keys: concurrencyKeys,
     webhook,
   };
-  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
-  if (!isObject || Object.values(job).every((value) => value === undefined)) return input;
-  if (Object.hasOwn(input, '_job')) {
-    throw new UsageError('job options are given twice: next to the input and as its _job');
-  }
-  return { ...input, _job: job };
+  return Object.values(job).every((value) => value === undefined) ? undefined : job;
 }

@@ -24,6 +24,7 @@ const LIMITS = [
   ['status-requests-per-second', 'status_requests_per_second', 'rate of status requests, to each gateway'],
   ['max-body-bytes', 'max_body_bytes', 'largest body of a run or a batch'],
   ['webhook-endpoints', 'webhook_endpoints', 'most webhook endpoints'],
+  ['schedules', 'schedules', 'most schedules'],
 ] as const;
 
 const PAGE = 1_000;
