@@ -4,7 +4,7 @@ import { NATS_ROLES, type NatsRole, natsPermissions, natsUser } from '@errand/co
 
 const ABOUT: Record<NatsRole, string> = {
   provision: '`errand provision`, which makes and changes what there is. It reads and deletes nothing.',
-  gateway: 'The only one that writes requests, keys and endpoints. It makes no consumer of JOBS.',
+  gateway: 'The only one that writes requests, keys, endpoints and schedules. It makes no consumer of JOBS.',
   scheduler: "It makes executors' consumers, and lets events leave the log.",
   executor:
     'Of all actions; `natsUser(…, action)` of `libs/contracts` makes one of a single action. It makes nothing in NATS.',

@@ -262,7 +262,7 @@ export function valuesSchema(): Schema {
         apply: object({
           tenants: any('object', 'As `errand apply` takes them'),
           existingSecret: text('The Secret whose entries they refer to by `env`'),
-          prune: flag('Whether keys and endpoints go that are not named'),
+          prune: flag('Whether keys, endpoints and schedules go that are not named'),
           resources,
         }),
       },

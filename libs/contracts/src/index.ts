@@ -121,6 +121,7 @@ export {
 export { PORTAL_SESSION_MAX_S, PORTAL_THEMES, PortalSession, PortalSessionId } from './portal-session.ts';
 export {
   SCHEDULE_CATCH_UPS,
+  SCHEDULE_DEFAULTS,
   SCHEDULE_OVERLAPS,
   Schedule,
   ScheduleProgress,

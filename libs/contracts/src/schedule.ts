@@ -47,6 +47,22 @@ export const Schedule = ScheduleTiming.extend({
 });
 export type Schedule = z.infer<typeof Schedule>;
 
+/** What a schedule is where nothing else is said. */
+export const SCHEDULE_DEFAULTS = {
+  cron: null,
+  time_zone: 'UTC',
+  every_s: null,
+  starts_at: null,
+  ends_at: null,
+  resource: {},
+  input: {},
+  job: {},
+  overlap: 'queue',
+  catch_up: 'last',
+  spread_s: 0,
+  description: '',
+} as const satisfies Partial<Schedule>;
+
 /**
  * What became of a tick. `skipped`: the job before had not ended. `missed`: nobody was there, and it is not made up for.
  * `refused`: its run would have been.

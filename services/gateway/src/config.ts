@@ -342,7 +342,7 @@ export const settings = {
   configChangesPerDay: integer({
     env: 'ERRAND_CONFIG_CHANGES_PER_DAY',
     description:
-      'Recorded changes of keys and webhook endpoints of a tenant in any 24 hours, beyond which its own get 429',
+      'Recorded changes of keys, webhook endpoints and schedules of a tenant in any 24 hours, beyond which its own get 429',
     unit: 'changes',
     default: 1_000,
     min: 10,

@@ -106,6 +106,37 @@ test('what is not in the file is named, and removed only if that is asked for', 
   expect((await apply(['--dry-run'])).out).toBe('all is as declared\n');
 });
 
+test('schedules are made, changed and removed as a file says', async () => {
+  const file = join(dir, 'schedules.yaml');
+  const declare = (schedules: object) =>
+    writeFile(file, JSON.stringify({ tenants: { south: { limits: {}, schedules } } }));
+  const nightly = {
+    action: 'simulate',
+    resource: { design_id: 'd-1' },
+    input: { tilt_deg: 1 },
+    cron: '0 3 * * *',
+    starts_at: '2999-01-01T02:00:00+02:00',
+  };
+  await declare({ nightly });
+  expect((await apply(['-f', file])).out).toBe('2 changes made\n');
+  expect((await apply(['-f', file, '--dry-run'])).out).toBe('all is as declared\n');
+  const read = async () => (await admin('/v2/tenants/south/schedules')).json.schedules;
+  expect(await read()).toMatchObject([{ external_id: 'nightly', cron: '0 3 * * *', overlap: 'queue' }]);
+  await declare({ nightly: { ...nightly, cron: undefined, every_s: 3_600, overlap: 'skip' } });
+  const drift = await apply(['-f', file, '--dry-run']);
+  expect(drift.out).toBe('change          schedule south/nightly: cron, every_s, overlap\n');
+  expect((await apply(['-f', file])).out).toBe('1 change made\n');
+  expect(await read()).toMatchObject([{ cron: null, every_s: 3_600, overlap: 'skip' }]);
+  await declare({});
+  expect((await apply(['-f', file])).out).toContain('not in the file schedule south/nightly\n');
+  expect((await apply(['-f', file, '--prune'])).out).toBe('1 change made\n');
+  expect(await read()).toEqual([]);
+  await declare({ nightly: { ...nightly, input: { tilt_deg: 91 } } });
+  const { code, said } = await apply(['-f', file]);
+  expect(code).toBe(2);
+  expect(said).toMatch(/tenants\.south\.schedules\.nightly: .*\n {2}#\/input\/tilt_deg /);
+});
+
 test('what the gateway refuses is named', async () => {
   await apply();
   const file = join(dir, 'refused.yaml');

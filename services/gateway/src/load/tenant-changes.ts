@@ -4,7 +4,7 @@ import type { TenantHandler } from '../http/authenticate.ts';
 import { Refusal } from '../http/problem.ts';
 
 /*
- * Every change of keys and endpoints is recorded in one stream for all tenants, which drops its oldest records when it is
+ * Every change of keys, endpoints and schedules is recorded in one stream for all tenants, which drops its oldest records when it is
  * full. So a tenant makes only so many changes a day, by what the stream has of it: that is the same for all gateways. What
  * a tenant removes it has made before, so removing is not refused, and neither is what an admin does.
  */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   ActionName,
   SCHEDULE_CATCH_UPS,
+  SCHEDULE_DEFAULTS,
   SCHEDULE_OVERLAPS,
   type Schedule,
   ScheduleTiming,
@@ -76,22 +77,6 @@ export const ScheduleChange = named(
 );
 export type ScheduleChange = z.infer<typeof ScheduleChange>;
 
-/** What a schedule is by default. */
-const DEFAULTS = {
-  cron: null,
-  time_zone: 'UTC',
-  every_s: null,
-  starts_at: null,
-  ends_at: null,
-  resource: {},
-  input: {},
-  job: {},
-  overlap: 'queue',
-  catch_up: 'last',
-  spread_s: 0,
-  description: '',
-} as const;
-
 type Owner = Pick<Schedule, 'tenant_id' | 'schedule_id' | 'created_by' | 'actor'>;
 
 /** A new schedule as it would be stored. */
@@ -102,7 +87,7 @@ export function newSchedule(
 ): Schedule {
   const at = new Date(nowMs).toISOString();
   const times = { counts_from: at, created_at: at, updated_at: at };
-  const bare = { ...DEFAULTS, ...owner, ...times, external_id: external_id ?? null, paused, action };
+  const bare = { ...SCHEDULE_DEFAULTS, ...owner, ...times, external_id: external_id ?? null, paused, action };
   return { ...changed(bare, sent, nowMs), ...times };
 }
 

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { type Bind, tell, type World } from '../../../command.ts';
 import type { ExitCode } from '../../../output/exit-codes.ts';
 import { readText } from '../../../settings/read-values.ts';
-import { type Change, changesOf } from './changes.ts';
+import type { Change } from './change.ts';
+import { changesOf } from './changes.ts';
 import { parseDeclaration } from './declaration.ts';
 import { secretsFrom } from './secrets.ts';
 
@@ -17,10 +18,12 @@ interface Options {
 export function addApply(program: Command, bind: Bind): void {
   program
     .command('apply')
-    .description('make tenants, limits, keys and endpoints what a file says; the same again changes nothing')
+    .description(
+      'make tenants, limits, keys, endpoints and schedules what a file says; the same again changes nothing',
+    )
     .requiredOption('-f, --file <file>', 'the file, or - for stdin')
     .option('--dry-run', 'say what is different, and change nothing; exit code 1 if anything is')
-    .option('--prune', "remove a tenant's keys and endpoints that are not in the file")
+    .option('--prune', "remove a tenant's keys, endpoints and schedules that are not in the file")
     .action(bind(apply, { refusalIs2: true }));
 }
 

@@ -1,24 +1,11 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { ErrandError } from '@errand/client';
 import { CannotRun } from '../../../cannot-run.ts';
 import { type Gateway, orElse } from '../../../gateway.ts';
-import { CommandFailed, failureOf } from '../../../output/exit-codes.ts';
+import { type Change, type Deps, named, utc } from './change.ts';
 import type { DeclaredEndpoint, DeclaredKey, DeclaredTenant } from './declaration.ts';
+import { scheduleChanges } from './schedule-changes.ts';
 import type { ReadSecret } from './secrets.ts';
-
-/** Something that is not as declared. */
-export interface Change {
-  readonly kind: 'tenant' | 'key' | 'endpoint';
-  readonly tenant: string;
-  readonly name: string;
-  /** `unlisted`: it is there, and not in the file. */
-  readonly change: 'make' | 'change' | 'unlisted';
-  /** Members that are different; of secrets nothing else is told. */
-  readonly members: readonly string[];
-  /** Makes it as it is declared, or removes what is unlisted. */
-  readonly apply: () => Promise<unknown>;
-}
 
 /** Of a token that is guessed, its digest could be found. */
 const MIN_TOKEN = 32;
@@ -53,17 +40,8 @@ export async function changesOf(
     ...tenantChanges(declared, stored, deps),
     ...(declared.keys ? await keyChanges(declared.keys, deps) : []),
     ...(declared.endpoints ? await endpointChanges(declared.endpoints, deps) : []),
+    ...(declared.schedules ? await scheduleChanges(declared.schedules, deps) : []),
   ];
-}
-
-interface Deps {
-  readonly gateway: Gateway;
-  readonly read: ReadSecret;
-  /** Whose token a key is, of all keys of the file. */
-  readonly ownerOf: Map<string, string>;
-  readonly tenant: string;
-  /** The tenant is not there yet. */
-  readonly isNew: boolean;
 }
 
 function tenantChanges(
@@ -176,18 +154,6 @@ async function endpointChanges(
   return changes;
 }
 
-/** What refuses it says of what. @throws CommandFailed */
-async function named<T>(what: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    const failure = error instanceof ErrandError ? failureOf(error) : undefined;
-    if (!failure) throw error;
-    const [first = '', ...rest] = failure.lines;
-    throw new CommandFailed(failure.exitCode, [`${what}: ${first}`, ...rest], error);
-  }
-}
-
 async function withSecrets(
   name: string,
   { basic_auth, secret_headers, signing_secret, ...rest }: DeclaredEndpoint,
@@ -212,10 +178,4 @@ async function withSecrets(
 function endpointIdOf(tenant: string, name: string): string {
   const digest = createHash('sha256').update(`endpoint ${tenant} ${name}`).digest('hex');
   return `whe_${digest.slice(0, 32)}`;
-}
-
-/** As the API writes it; what is no time is left to the API to refuse. */
-function utc(instant: string): string {
-  const ms = Date.parse(instant);
-  return Number.isNaN(ms) ? instant : new Date(ms).toISOString();
 }

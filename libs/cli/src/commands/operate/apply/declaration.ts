@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CannotRun } from '../../../cannot-run.ts';
 
 /*
- * What `errand apply` reads: tenants with their limits, allowed actions, keys and webhook endpoints. Secrets are never in
+ * What `errand apply` reads: tenants with their limits, allowed actions, keys, webhook endpoints and schedules. Secrets are never in
  * it, only where they are. A part that is left out is left alone. What the API checks is not checked here.
  */
 
@@ -42,12 +42,31 @@ const Endpoint = z.strictObject({
 });
 export type DeclaredEndpoint = z.infer<typeof Endpoint>;
 
+/** What it leaves out is as it is by default. Whether it is paused is left alone. */
+const Schedule = z.strictObject({
+  action: z.string(),
+  resource: z.record(z.string(), z.string()).optional(),
+  input: z.record(z.string(), z.unknown()).optional(),
+  job: z.record(z.string(), z.unknown()).optional(),
+  cron: z.string().optional(),
+  time_zone: z.string().optional(),
+  every_s: z.number().optional(),
+  starts_at: z.string().optional(),
+  ends_at: z.string().optional(),
+  overlap: z.string().optional(),
+  catch_up: z.string().optional(),
+  spread_s: z.number().optional(),
+  description: z.string().optional(),
+});
+export type DeclaredSchedule = z.infer<typeof Schedule>;
+
 const Name = z.string().min(1).max(100);
 const Tenant = z.strictObject({
   limits: z.strictObject(TenantLimits.shape).optional(),
   actions: z.array(z.string()).nullable().optional(),
   keys: z.record(Name, Key).optional(),
   endpoints: z.record(Name, Endpoint).optional(),
+  schedules: z.record(Name, Schedule).optional(),
 });
 export type DeclaredTenant = z.infer<typeof Tenant>;
 
