@@ -1,7 +1,14 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { AUDIT_STREAM, BUCKETS, JOBS_STREAM, LogPosition, Tenant } from '@errand/contracts';
-import { startTestNats, startTestSite, waitUntil } from '@errand/testkit';
+import {
+  leafOf,
+  startTestCluster,
+  startTestNats,
+  startTestSite,
+  type TestSite,
+  waitUntil,
+} from '@errand/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
 import { type Bus, openBus } from '../src/bus.ts';
@@ -14,9 +21,9 @@ const MIRROR_MS = 30_000;
 const ignore = () => {};
 const TENANT: Tenant = { tenant_id: 'acme', created_at: new Date(0).toISOString() };
 
-const mirror = (servers: string) => mirrorSite({ servers, name: 'test', site: SITE, replicas: 1 });
-const promoteTo = (servers: string) =>
-  promote({ servers, name: 'test', topology: { ...TOPOLOGY, jobsMaxBytes: 50_000_000 }, say: ignore });
+const mirror = (servers: string, replicas = 1) => mirrorSite({ servers, name: 'test', site: SITE, replicas });
+const promoteTo = (servers: string, replicas = 1) =>
+  promote({ servers, name: 'test', topology: { ...TOPOLOGY, replicas }, say: ignore });
 
 async function requestJobs(bus: Bus, count: number) {
   const refs = Array.from({ length: count }, () => newJob());
@@ -42,10 +49,10 @@ async function untilAudited(bus: Bus): Promise<void> {
 }
 
 /** Waits until a standby has all that its site has. */
-async function untilMirrored(bus: Bus, standbyUrl: string): Promise<void> {
+async function untilMirrored(bus: Bus, standbyUrl: string, replicas = 1): Promise<void> {
   const site = await jetstreamManager(connectionOf(bus));
   const isMirrored = async () => {
-    const mirrors = (await mirror(standbyUrl)).map(async ({ stream, messages }) => {
+    const mirrors = (await mirror(standbyUrl, replicas)).map(async ({ stream, messages }) => {
       const { state } = await site.streams.info(stream);
       return state.messages === messages;
     });
@@ -54,78 +61,92 @@ async function untilMirrored(bus: Bus, standbyUrl: string): Promise<void> {
   await waitUntil(isMirrored, { timeoutMs: MIRROR_MS });
 }
 
-test('a standby that is promoted has what its site had, and goes on beyond all of its versions', async () => {
-  await using site = await startTestSite(SITE);
-  await using standby = await startTestSite('west', { standbyOf: site });
-  const bus = await openTestBus(site.url);
-  const jobs = await requestJobs(bus, 50);
-  const tenants = await bus.buckets.open(BUCKETS.tenants, Tenant);
-  for (const id of ['a', 'acme', 'b']) await tenants.put(id, { ...TENANT, tenant_id: id });
-  await tenants.delete('b');
-  const payload = await bus.payloads.put({
-    tenantId: 'acme',
-    jobId: 'j-1',
-    contentType: 'text/plain',
-    // As many bytes as need the flow control between the sites.
-    body: Readable.from([Buffer.alloc(20_000_000, 'x')]),
-  });
-  const positions = await bus.buckets.open(BUCKETS.positions, LogPosition);
-  await positions.put('webhooks', { version: 1 });
-  await untilAudited(bus);
-  await untilMirrored(bus, standby.url);
+async function startStandby(site: TestSite, copies: number): Promise<AsyncDisposable & { url: string }> {
+  if (copies === 1) return startTestSite('west', { standbyOf: site });
+  const cluster = await startTestCluster({ more: { leafnodes: leafOf(site) } });
+  return { ...cluster, url: cluster.urls.join() };
+}
 
-  // Nobody writes to a standby, and nothing is made of it but by a promotion.
-  const waits = new AbortController();
-  const starting = openBus({
-    servers: standby.url,
-    name: 'test',
-    topology: TOPOLOGY,
-    signal: waits.signal,
-    onStatus: (_, detail) => detail.includes('is the standby of east') && waits.abort(),
-  });
-  await expect(starting).rejects.toThrow('stopped while provisioning');
-  const store = openFolder('/nowhere');
-  const backingUp = backUp({ servers: standby.url, name: 'test', store, say: ignore });
-  await expect(backingUp).rejects.toThrow('is the standby of east');
+test.each([1, 3])(
+  'a promoted standby of %i copies has what its site had, and goes on beyond all of its versions',
+  async (replicas) => {
+    await using site = await startTestSite(SITE);
+    await using standby = await startStandby(site, replicas);
+    const bus = await openTestBus(site.url);
+    const jobs = await requestJobs(bus, 50);
+    const tenants = await bus.buckets.open(BUCKETS.tenants, Tenant);
+    for (const id of ['a', 'acme', 'b']) await tenants.put(id, { ...TENANT, tenant_id: id });
+    await tenants.delete('b');
+    const payload = await bus.payloads.put({
+      tenantId: 'acme',
+      jobId: 'j-1',
+      contentType: 'text/plain',
+      // As many bytes as need the flow control between the sites.
+      body: Readable.from([Buffer.alloc(20_000_000, 'x')]),
+    });
+    const positions = await bus.buckets.open(BUCKETS.positions, LogPosition);
+    await positions.put('webhooks', { version: 1 });
+    await untilAudited(bus);
+    await untilMirrored(bus, standby.url, replicas);
 
-  await bus[Symbol.asyncDispose]();
-  const newest = jobs.at(-1)?.version ?? 0;
-  await site.kill();
-  expect(await promoteTo(standby.url)).toBe(SITE);
-  await using promoted = await openTestBus(standby.url);
-  expect(await readAudit(promoted)).toEqual(jobs.map(({ version }) => version));
-  const { lastVersion, firstVersion } = await promoted.jobs.reach();
-  expect(firstVersion).toBeUndefined();
-  expect(lastVersion).toBeGreaterThan(newest + 1_000);
-  expect((await promoted.jobs.readWindow()).neededFrom?.version).toBe(1);
-  for (const { ref, version } of jobs.slice(0, 3)) {
-    const late = { ref, event: started(ref), expectedVersion: version };
-    expect(await promoted.jobs.append(late)).toEqual({ kind: 'conflict' });
-  }
-  // The log goes on, and so does its copy.
-  const more = await requestJobs(promoted, 3);
-  expect(more[0]?.version).toBeGreaterThan(lastVersion);
-  await untilAudited(promoted);
-  expect(await readAudit(promoted)).toEqual([...jobs, ...more].map(({ version }) => version));
-  const kept = await promoted.buckets.open(BUCKETS.tenants, Tenant);
-  expect([await kept.get('acme'), await kept.get('b')]).toEqual([TENANT, undefined]);
-  await kept.put('c', { ...TENANT, tenant_id: 'c' });
-  const opened = await promoted.payloads.open(payload);
-  expect(opened.kind === 'gone' ? 0 : (await text(opened.body)).length).toBe(20_000_000);
-  const told = await promoted.buckets.open(BUCKETS.positions, LogPosition);
-  expect(await told.get('webhooks')).toBeUndefined();
-  const jsm = await jetstreamManager(connectionOf(promoted));
-  const { config } = await jsm.streams.info(JOBS_STREAM);
-  expect(config).toMatchObject({
-    max_bytes: TOPOLOGY.jobsMaxBytes,
-    discard: 'new',
-    allow_atomic: true,
-    max_age: TOPOLOGY.jobsMaxAgeHours * 3_600e9,
-  });
-  expect((await jsm.streams.info(AUDIT_STREAM)).config.sources?.[0]?.opt_start_seq).toBeUndefined();
-  await expect(promoteTo(standby.url)).rejects.toThrow('is no standby');
-  await expect(mirror(standby.url)).rejects.toThrow('has streams of its own: ');
-});
+    // Nobody writes to a standby, and nothing is made of it but by a promotion.
+    const waits = new AbortController();
+    const starting = openBus({
+      servers: standby.url,
+      name: 'test',
+      topology: TOPOLOGY,
+      signal: waits.signal,
+      onStatus: (_, detail) => detail.includes('is the standby of east') && waits.abort(),
+    });
+    await expect(starting).rejects.toThrow('stopped while provisioning');
+    const store = openFolder('/nowhere');
+    const backingUp = backUp({ servers: standby.url, name: 'test', store, say: ignore });
+    await expect(backingUp).rejects.toThrow('is the standby of east');
+
+    await bus[Symbol.asyncDispose]();
+    const newest = jobs.at(-1)?.version ?? 0;
+    await site.kill();
+    expect(await promoteTo(standby.url, replicas)).toBe(SITE);
+    await using promoted = await openBus({
+      servers: standby.url,
+      name: 'test',
+      topology: { ...TOPOLOGY, replicas },
+    });
+    expect(await readAudit(promoted)).toEqual(jobs.map(({ version }) => version));
+    const { lastVersion, firstVersion } = await promoted.jobs.reach();
+    expect(firstVersion).toBeUndefined();
+    expect(lastVersion).toBeGreaterThan(newest + 1_000);
+    expect((await promoted.jobs.readWindow()).neededFrom?.version).toBe(1);
+    for (const { ref, version } of jobs.slice(0, 3)) {
+      const late = { ref, event: started(ref), expectedVersion: version };
+      expect(await promoted.jobs.append(late)).toEqual({ kind: 'conflict' });
+    }
+    // The log goes on, and so does its copy.
+    const more = await requestJobs(promoted, 3);
+    expect(more[0]?.version).toBeGreaterThan(lastVersion);
+    await untilAudited(promoted);
+    expect(await readAudit(promoted)).toEqual([...jobs, ...more].map(({ version }) => version));
+    const kept = await promoted.buckets.open(BUCKETS.tenants, Tenant);
+    expect([await kept.get('acme'), await kept.get('b')]).toEqual([TENANT, undefined]);
+    await kept.put('c', { ...TENANT, tenant_id: 'c' });
+    const opened = await promoted.payloads.open(payload);
+    expect(opened.kind === 'gone' ? 0 : (await text(opened.body)).length).toBe(20_000_000);
+    const told = await promoted.buckets.open(BUCKETS.positions, LogPosition);
+    expect(await told.get('webhooks')).toBeUndefined();
+    const jsm = await jetstreamManager(connectionOf(promoted));
+    const { config } = await jsm.streams.info(JOBS_STREAM);
+    expect(config).toMatchObject({
+      max_bytes: TOPOLOGY.jobsMaxBytes,
+      discard: 'new',
+      allow_atomic: true,
+      max_age: TOPOLOGY.jobsMaxAgeHours * 3_600e9,
+    });
+    expect((await jsm.streams.info(AUDIT_STREAM)).config.sources?.[0]?.opt_start_seq).toBeUndefined();
+    for (const { config } of await jsm.streams.list().next()) expect(config.num_replicas).toBe(replicas);
+    await expect(promoteTo(standby.url, replicas)).rejects.toThrow('is no standby');
+    await expect(mirror(standby.url)).rejects.toThrow('has streams of its own: ');
+  },
+);
 
 test('a promotion takes what one of the mirrors of the log has, whichever lacks it', async () => {
   await using site = await startTestSite(SITE);

@@ -13,6 +13,11 @@ export interface TestSite extends TestNats {
 
 const PASSWORD = 'standby';
 
+/** What makes a server a leaf of a site, under `leafnodes`. */
+export function leafOf(site: TestSite | undefined) {
+  return { remotes: site ? [{ url: site.leafUrl }] : [] };
+}
+
 /** Starts the NATS of a site. `standbyOf`: also a leaf of that one, so that it can be its standby. */
 export async function startTestSite(
   site: string,
@@ -22,7 +27,6 @@ export async function startTestSite(
   const link = await startTcpProxy(`nats://standby:${PASSWORD}@127.0.0.1:${port}`, (from, to) =>
     from.pipe(to),
   );
-  const remotes = standbyOf ? [{ url: standbyOf.leafUrl }] : [];
   const nats = await startTestNats({
     users: [standbyUser(site, PASSWORD)],
     more: {
@@ -30,7 +34,7 @@ export async function startTestSite(
       server_name: site,
       mappings: { [`${siteApi(site)}.>`]: '$JS.API.>' },
       // Leaves come through the link alone.
-      leafnodes: { listen: `127.0.0.1:${port}`, no_advertise: true, remotes },
+      leafnodes: { listen: `127.0.0.1:${port}`, no_advertise: true, ...leafOf(standbyOf) },
     },
   });
   return {
