@@ -12,6 +12,7 @@ import {
 import { jetstreamManager } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
 import { type Bus, openBus } from '../src/bus.ts';
+import { connectBus } from '../src/connect/connect.ts';
 import { backUp, mirrorSite, openFolder, promote } from '../src/index.ts';
 import { connectionOf } from '../src/testing.ts';
 import { newJob, openTestBus, requested, started, TOPOLOGY } from './bus.ts';
@@ -148,7 +149,7 @@ test.each([1, 3])(
   },
 );
 
-test('a promotion takes what one of the mirrors of the log has, whichever lacks it', async () => {
+test('a promotion takes out of the mirror of JOBS what that of AUDIT lacks', async () => {
   await using site = await startTestSite(SITE);
   await using standby = await startTestSite('west', { standbyOf: site });
   const bus = await openTestBus(site.url);
@@ -170,6 +171,31 @@ test('a promotion takes what one of the mirrors of the log has, whichever lacks 
   expect(await readAudit(promoted)).toEqual(jobs.map(({ version }) => version));
   const { lastVersion } = await promoted.jobs.reach();
   expect(lastVersion).toBeGreaterThan(lost.at(-1)?.version ?? Number.POSITIVE_INFINITY);
+});
+
+test('a promotion loses nothing where the mirror of AUDIT is ahead of that of JOBS', async () => {
+  await using site = await startTestSite(SITE);
+  await using standby = await startTestSite('west', { standbyOf: site });
+  const bus = await openTestBus(site.url);
+  const jobs = await requestJobs(bus, 10);
+  await untilAudited(bus);
+  await untilMirrored(bus, standby.url);
+  await bus[Symbol.asyncDispose]();
+  await site.kill();
+  const { nc } = await connectBus({ servers: standby.url, name: 'test' });
+  const jsm = await jetstreamManager(nc);
+  const { config } = await jsm.streams.info(JOBS_STREAM);
+  await jsm.streams.delete(JOBS_STREAM);
+  // It has nothing of its site, and never will.
+  await jsm.streams.add(config);
+  await nc.close();
+
+  await promoteTo(standby.url);
+  await using promoted = await openTestBus(standby.url);
+  const [next] = await requestJobs(promoted, 1);
+  expect(next?.version).toBeGreaterThan(jobs.at(-1)?.version ?? Number.POSITIVE_INFINITY);
+  await untilAudited(promoted);
+  expect(await readAudit(promoted)).toEqual([...jobs, next].map((job) => job?.version));
 });
 
 test('a promotion that was interrupted goes on', async () => {
