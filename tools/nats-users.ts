@@ -70,7 +70,7 @@ NATS reads a variable like a value of its configuration, so a password begins wi
 \`ERRAND_PROVISION=false\` and the users, and everything is as before: each service makes what it needs.
 The [chart](kubernetes.md#a-user-and-a-role-for-each-service) does steps 2 and 3 with \`provision\` and \`nats.urlKeys\`.
 
-\`errand backup\` and \`errand restore\` read and make every stream: they need a user that may do everything.
+\`errand backup\`, \`errand restore\`, \`errand mirror\` and \`errand promote\` read and make every stream: they need a user that may do everything.
 
 An executor that does not use Errand's packages sets the prefix of its inboxes to \`_INBOX_executor\` (\`inbox_prefix\` in most clients).
 

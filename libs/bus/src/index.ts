@@ -37,3 +37,5 @@ export type { HistoryLimits } from './read/read-history.ts';
 export { mayHaveLeft } from './read/read-left.ts';
 export type { StoredLink } from './read/read-links.ts';
 export type { StoredEvent } from './read/stored-events.ts';
+export { type MirrorState, mirrorSite } from './standby/mirror-site.ts';
+export { promote } from './standby/promote.ts';

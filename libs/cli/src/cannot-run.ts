@@ -4,3 +4,13 @@ export class CannotRun extends Error {
   readonly code = 'cannot_run';
   readonly retryable = true;
 }
+
+/** What keeps work from being done is told in a line; a stop is told as such. */
+export async function orCannotRun<T>({ signal }: { signal: AbortSignal }, done: Promise<T>): Promise<T> {
+  try {
+    return await done;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new CannotRun(error instanceof Error ? error.message : String(error));
+  }
+}

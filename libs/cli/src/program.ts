@@ -21,6 +21,7 @@ import { addKeys } from './commands/operate/keys.ts';
 import { addOperate } from './commands/operate/operate.ts';
 import { addTenants } from './commands/operate/tenants.ts';
 import { addServe } from './commands/serve.ts';
+import { addStandby } from './commands/standby.ts';
 import { addTypes } from './commands/types.ts';
 import { addVersion, VERSION } from './commands/version.ts';
 import { addListen } from './commands/webhooks/listen.ts';
@@ -71,6 +72,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   program.commandsGroup('Run Errand:');
   addServe(program, bind);
   addBackup(program, bind);
+  addStandby(program, bind);
   program.commandsGroup('Keys:');
   addKeys(program, bind);
   addTokens(program, bind);

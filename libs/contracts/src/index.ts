@@ -152,6 +152,7 @@ export {
   neededStreams,
   PAGE_READERS,
 } from './topology/permissions.ts';
+export { STANDBY_JOBS_MS, siteApi, standbyUser } from './topology/standby.ts';
 export {
   ALL_DEAD_LETTERS,
   ALL_JOB_EVENTS,

@@ -31,4 +31,4 @@ export {
 export { createDelayed } from './time/delayed.ts';
 export { createRepeats, repeat } from './time/repeat.ts';
 export { watchClock } from './time/watch-clock.ts';
-export { openTracing, type Span, type Tracing, traceIdOf } from './tracing/tracing.ts';
+export { isSampled, openTracing, type Span, type Tracing, traceIdOf } from './tracing/tracing.ts';

@@ -15,10 +15,19 @@ export interface TestCluster extends AsyncDisposable {
   readonly nodes: TestServer[];
 }
 
-/** Resolves to an empty cluster of three once it can place a stream on all of them. Dispose of it in `afterAll`. */
-export async function startTestCluster(): Promise<TestCluster> {
+/**
+ * Resolves to an empty cluster of three once it can place a stream on all of them. Dispose of it in `afterAll`. `more` is added to
+ * each node's configuration; with it, they are never containers.
+ */
+export async function startTestCluster({
+  more,
+}: {
+  more?: Readonly<Record<string, unknown>>;
+} = {}): Promise<TestCluster> {
   const nodes =
-    testServersMode() === 'containers' ? await startNatsContainerCluster(SIZE) : await startEmbeddedNodes();
+    testServersMode() === 'containers' && more === undefined
+      ? await startNatsContainerCluster(SIZE)
+      : await startEmbeddedNodes(more);
   const [any] = nodes;
   if (any) await waitUntil(() => placesStreams(any));
   return {
@@ -38,9 +47,9 @@ async function placesStreams({ url }: TestServer): Promise<boolean> {
   return !error;
 }
 
-async function startEmbeddedNodes(): Promise<TestServer[]> {
+async function startEmbeddedNodes(more?: Readonly<Record<string, unknown>>): Promise<TestServer[]> {
   const dir = await makeTempDir();
-  const nodes = await startNatsCluster({ dir: dir.path, size: SIZE });
+  const nodes = await startNatsCluster({ dir: dir.path, size: SIZE, more });
   let left = nodes.length;
   const removeWithTheLast = async () => {
     left -= 1;

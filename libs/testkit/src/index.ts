@@ -14,6 +14,7 @@ export { type Answer, type ReceivedRequest, type Receiver, type Respond, startRe
 export { createTestRoles, type TestRoles } from './roles.ts';
 export { startTestScheduler, type TestScheduler } from './scheduler.ts';
 export type { TestServer } from './server.ts';
+export { leafOf, startTestSite, type TestSite } from './site.ts';
 export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
 export { verifyLog } from './verify-log.ts';
 export { type WaitUntilOptions, waitUntil } from './wait-until.ts';

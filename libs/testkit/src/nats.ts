@@ -9,12 +9,13 @@ import { makeTempDir } from './temp-dir.ts';
 export type TestNats = TestServer;
 
 /** A user for each role, whose password is its name. Whoever connects without one may do everything. */
-const USERS = {
-  authorization: {
-    users: [{ user: 'everything', password: 'x' }, ...NATS_ROLES.map((role) => natsUser(role, role))],
-  },
-  no_auth_user: 'everything',
-};
+function access(others: readonly object[]) {
+  const roles = NATS_ROLES.map((role) => natsUser(role, role));
+  return {
+    authorization: { users: [{ user: 'everything', password: 'x' }, ...roles, ...others] },
+    no_auth_user: 'everything',
+  };
+}
 
 /** The address of a test server for a user of a role. A server that has none lets it in all the same. */
 export function natsUrlOf(url: string, role: NatsRole): string {
@@ -23,14 +24,18 @@ export function natsUrlOf(url: string, role: NatsRole): string {
 
 /**
  * Resolves to an empty JetStream server owned by this test file. Dispose of it in `afterAll`. `maxFileStoreBytes`
- * limits what its streams may grow to; with it, the server is never a container.
+ * limits what its streams may grow to; `users` and `more` are added to its configuration. With any of them, the server is never a
+ * container.
  */
-export async function startTestNats({
-  maxFileStoreBytes,
-}: {
-  maxFileStoreBytes?: number;
-} = {}): Promise<TestNats> {
-  if (testServersMode() === 'containers' && maxFileStoreBytes === undefined) return startNatsContainer();
+export async function startTestNats(
+  options: {
+    maxFileStoreBytes?: number;
+    users?: readonly object[];
+    more?: Readonly<Record<string, unknown>>;
+  } = {},
+): Promise<TestNats> {
+  const { maxFileStoreBytes, users = [], more = {} } = options;
+  if (testServersMode() === 'containers' && Object.keys(options).length === 0) return startNatsContainer();
   const dir = await makeTempDir();
   const server = await startRestartable<RunningNats>((first) =>
     startNatsServer({
@@ -39,7 +44,7 @@ export async function startTestNats({
       port: first?.port,
       monitorPort: first?.monitorPort,
       maxFileStoreBytes,
-      more: USERS,
+      more: { ...access(users), ...more },
     }),
   );
   return embeddedTestServer(server, dir.remove);

@@ -13,6 +13,7 @@ import type { ProjectionConfig } from './config.ts';
 import { createDeletions } from './deletion/deletions.ts';
 import { expireLost } from './live/expire-lost.ts';
 import { isRefusal, onJobEvents } from './live/on-job-events.ts';
+import { traceBatch } from './live/trace-batch.ts';
 import { createRebuilds } from './rebuild/commands.ts';
 import { settleStats } from './stats/settle-stat-rows.ts';
 import { readEndpoints } from './verify/read-endpoints.ts';
@@ -25,7 +26,7 @@ export async function startProjection(
   config: ProjectionConfig,
   context: ServiceContext & { now?: () => number },
 ): Promise<AsyncDisposable & { opsPort: number }> {
-  const { log, fail, now = Date.now } = context;
+  const { log, fail, tracing, now = Date.now } = context;
   await using resources = new AsyncDisposableStack();
   const db = openDatabase({
     url: config.databaseUrl,
@@ -85,7 +86,8 @@ export async function startProjection(
       take: async (batch, step) => {
         const began = performance.now();
         const moving = step && position.moving(step);
-        const jobs = await onJobEvents(batch, { db, partitions, nowMs: now(), moving });
+        const deps = { db, partitions, nowMs: now(), moving };
+        const jobs = await traceBatch(tracing, batch, () => onJobEvents(batch, deps));
         if (jobs === undefined) return false;
         projected.inc(batch.length);
         log.debug({ events: batch.length, jobs, duration_ms: performance.now() - began }, 'events_projected');

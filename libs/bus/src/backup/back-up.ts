@@ -14,6 +14,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { openBucket } from '../buckets/buckets.ts';
 import { type ConnectOptions, connectBus } from '../connect/connect.ts';
+import { refuseDuringRestore } from '../connect/provision.ts';
 import { createServerClock } from '../connect/server-clock.ts';
 import { LogUnavailable } from '../errors.ts';
 import { createAuditReader } from '../read/read-audit.ts';
@@ -46,6 +47,7 @@ export async function backUp(options: BackupOptions): Promise<BackupManifest> {
   if (begun?.completed_at) throw new BackupUnusable('there is a complete backup: choose another folder');
   const { nc } = await connectBus(options);
   try {
+    await refuseDuringRestore(nc, signal);
     const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: ASK_MS });
     let manifest: BackupManifest = {
       format: 1,

@@ -1,16 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import {
   AUDIT_STREAM,
-  BACKUP_POSITION,
   type BackupManifest,
   type BackupPart,
-  BUCKETS,
   JOBS_STREAM,
-  LogPosition,
-  PROJECTION_READER,
   RESTORE_STREAM,
   type SnapshotHead,
-  WEBHOOKS_READER,
 } from '@errand/contracts';
 import {
   type JetStreamManager,
@@ -19,14 +13,11 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { openBucket } from '../buckets/buckets.ts';
 import { type ConnectOptions, connectBus } from '../connect/connect.ts';
-import { assertVersion, firstVersion, provisionRedrives } from '../connect/provision.ts';
-import { JS, jsCode, LogUnavailable } from '../errors.ts';
-import { leaveRestored } from '../log/trim-log.ts';
-import { createAuditReader } from '../read/read-audit.ts';
-import { createLogReader } from '../read/read-log.ts';
+import { assertVersion, findStream } from '../connect/provision.ts';
+import { JS } from '../errors.ts';
 import type { BackupFolder } from './folder.ts';
+import { goOn } from './go-on.ts';
 import { ApiRefusal, restoreSnapshot } from './snapshots.ts';
 import { BackupUnusable } from './store.ts';
 import { tellProgress } from './tell-progress.ts';
@@ -42,9 +33,6 @@ export interface RestoreOptions extends ConnectOptions {
 }
 
 const ASK_MS = 10_000;
-const FOLLOW_MS = 100;
-/** AUDIT takes over JOBS' newest events by itself; so long without one, and it does not. */
-const STALL_MS = 60_000;
 
 /**
  * Makes the streams of a backup anew, in the opposite order, so that nothing that is there refers to what is not. Goes on
@@ -72,7 +60,7 @@ export async function restore(options: RestoreOptions): Promise<BackupManifest> 
       await progress.add(stream);
       say(`${stream}  ${part.head.state.messages} messages`);
     }
-    await goOn(nc, jsm, manifest);
+    await goOnFrom(nc, jsm, manifest.parts);
     await deleteStream(jsm, RESTORE_STREAM);
     return manifest;
   } finally {
@@ -150,66 +138,24 @@ async function restorePart(
   }
 }
 
-/** What was restored becomes a log that goes on. It may be done again. */
-async function goOn(nc: NatsConnection, jsm: JetStreamManager, { parts }: BackupManifest): Promise<void> {
-  const head = headOf(parts, JOBS_STREAM);
-  const audit = headOf(parts, AUDIT_STREAM).config as Partial<StreamConfig>;
-  const { first_seq: version, first_ts, last_seq: lastVersion } = head.state;
-  const { state, config } = await jsm.streams.info(JOBS_STREAM);
-  if (state.first_seq <= lastVersion + 1) {
-    await copyRest(nc, jsm, audit);
-    await leaveRestored(jsm, {
-      config: { ...(head.config as StreamInfo['config']), num_replicas: config.num_replicas },
-      neededFrom: { version, storedMs: Date.parse(String(first_ts)) },
-      next: Math.max(firstVersion(), state.last_seq + 2),
-    });
-  }
-  // Now that JOBS has nothing that AUDIT has, it may follow from the beginning.
-  await jsm.streams.update(AUDIT_STREAM, { sources: audit.sources ?? [], subjects: [] });
-  const positions = await openBucket(nc, BUCKETS.positions, LogPosition);
-  // An empty database does not know of which endings receivers have been told.
-  for (const name of [WEBHOOKS_READER.name, BACKUP_POSITION]) await positions.delete(name);
-  // A backup has no consumers, and services that may make none cannot work without these.
-  for (const { name } of [PROJECTION_READER, WEBHOOKS_READER]) await provisionRedrives(nc, name);
+async function goOnFrom(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  parts: readonly BackupPart[],
+): Promise<void> {
+  const { config, state } = headOf(parts, JOBS_STREAM);
+  await goOn(nc, jsm, {
+    jobs: config as StreamInfo['config'],
+    audit: headOf(parts, AUDIT_STREAM).config as Partial<StreamConfig>,
+    lastVersion: state.last_seq,
+    neededFrom: { version: state.first_seq, storedMs: Date.parse(state.first_ts) },
+  });
 }
 
 function headOf(parts: readonly BackupPart[], wanted: string): SnapshotHead {
   const head = parts.find(({ stream }) => stream === wanted)?.head;
   if (!head) throw new BackupUnusable(`the backup has no ${wanted}`);
   return head;
-}
-
-/** Has AUDIT copy what it does not have, and waits until it has every event of JOBS. */
-async function copyRest(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
-  { sources = [] }: Partial<StreamConfig>,
-): Promise<void> {
-  const wanted = await createLogReader(nc, jsm).lastEvent();
-  const audit = createAuditReader(nc, jsm);
-  const { config } = await jsm.streams.info(AUDIT_STREAM);
-  if (!config.sources?.length) {
-    const opt_start_seq = (await audit.version()) + 1;
-    const rest = sources.map((source) => ({ ...source, opt_start_seq }));
-    await jsm.streams.update(AUDIT_STREAM, { sources: rest, subjects: [] });
-  }
-  let reached = 0;
-  let movedAt = performance.now();
-  for (let version = await audit.version(); version < wanted; version = await audit.version()) {
-    if (version > reached) movedAt = performance.now();
-    reached = version;
-    if (performance.now() - movedAt > STALL_MS) throw new LogUnavailable(`${AUDIT_STREAM} does not follow`);
-    await pause(FOLLOW_MS);
-  }
-}
-
-async function findStream(jsm: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {
-  try {
-    return await jsm.streams.info(stream);
-  } catch (error) {
-    if (jsCode(error) === JS.streamNotFound) return undefined;
-    throw error;
-  }
 }
 
 async function deleteStream(jsm: JetStreamManager, stream: string): Promise<void> {

@@ -14,10 +14,12 @@ import {
 } from '@errand/contracts';
 import {
   AckPolicy,
+  type JetStreamManager,
   type JetStreamManagerOptions,
   jetstream,
   jetstreamManager,
   type StreamConfig,
+  type StreamInfo,
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -29,7 +31,7 @@ import { askPatiently } from './ask-patiently.ts';
  * Makes the streams and the buckets match the topology, even if other processes do so at the same moment. With
  * `keepsExisting`, only those that are missing.
  * @throws UnfitServer for a server that is too old, is too small or does not keep to the configuration; LogUnavailable
- * while a backup is restored
+ * while a backup is restored, and on a standby
  */
 export async function provision(
   nc: NatsConnection,
@@ -51,34 +53,43 @@ export async function provision(
   }
 }
 
-/** @throws UnfitServer where none of the streams is missing but one may not be looked at; LogUnavailable while a backup is restored */
+/** @throws UnfitServer where none of the streams is missing but one may not be looked at; LogUnavailable as `provision` does */
 export async function findMissing(
   nc: NatsConnection,
   wanted: readonly string[],
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   await refuseDuringRestore(nc, signal);
-  for (const name of wanted) if (!(await isThere(nc, name, signal))) return name;
+  for (const name of wanted) if (!(await find(nc, name, signal))) return name;
   return undefined;
 }
 
-/** Whoever starts meanwhile would make streams that are about to be restored. */
-async function refuseDuringRestore(nc: NatsConnection, signal?: AbortSignal): Promise<void> {
-  if (!(await isThere(nc, RESTORE_STREAM, signal))) return;
-  throw new LogUnavailable('a backup is being restored: errand restore goes on with it');
+/**
+ * Whoever starts meanwhile would make streams that are about to be restored or promoted.
+ * @throws LogUnavailable
+ */
+export async function refuseDuringRestore(nc: NatsConnection, signal?: AbortSignal): Promise<void> {
+  const found = await find(nc, RESTORE_STREAM, signal);
+  if (!found) return;
+  const { standby_of: site } = found.config.metadata ?? {};
+  throw new LogUnavailable(
+    site === undefined
+      ? 'a backup is being restored: errand restore goes on with it'
+      : `this NATS is the standby of ${site}: errand promote makes it the system's own`,
+  );
 }
 
-function isThere(nc: NatsConnection, stream: string, signal?: AbortSignal): Promise<boolean> {
-  return askPatiently(async (options) => {
-    const jsm = await jetstreamManager(nc, options);
-    return jsm.streams.info(stream).then(
-      () => true,
-      (error) => {
-        if (jsCode(error) !== JS.streamNotFound) throw error;
-        return false;
-      },
-    );
-  }, signal);
+function find(nc: NatsConnection, stream: string, signal?: AbortSignal): Promise<StreamInfo | undefined> {
+  return askPatiently(async (options) => findStream(await jetstreamManager(nc, options), stream), signal);
+}
+
+export async function findStream(jsm: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {
+  try {
+    return await jsm.streams.info(stream);
+  } catch (error) {
+    if (jsCode(error) === JS.streamNotFound) return undefined;
+    throw error;
+  }
 }
 
 /** The client leaves a bucket that exists as it is. */

@@ -29,7 +29,7 @@ interface LogWindow {
   readonly neededFrom: NeededFrom | undefined;
 }
 
-interface NeededFrom {
+export interface NeededFrom {
   readonly version: number;
   readonly storedMs: number;
 }

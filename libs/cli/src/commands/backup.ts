@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CannotRun } from '../cannot-run.ts';
+import { orCannotRun } from '../cannot-run.ts';
 import { type Bind, tell, type World } from '../command.ts';
 import type { ExitCode } from '../output/exit-codes.ts';
 import { load } from './serve.ts';
@@ -59,16 +59,6 @@ async function restore(
 
 function loadFor(world: World, command: string): Promise<BackupPackage> {
   return load(world, { command, from: '@errand/server', specifier: '@errand/server/backup' });
-}
-
-/** What keeps it from running is told in a line; a stop is told as such. */
-async function orCannotRun(world: World, done: Promise<Backup>): Promise<Backup> {
-  try {
-    return await done;
-  } catch (error) {
-    if (world.signal.aborted) throw error;
-    throw new CannotRun(error instanceof Error ? error.message : String(error));
-  }
 }
 
 function textOf(word: string, { backup_id, completed_at, parts }: Backup): string {

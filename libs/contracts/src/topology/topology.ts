@@ -52,7 +52,10 @@ export const JOBS_STREAM = 'JOBS';
 export const AUDIT_STREAM = 'AUDIT';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 export const CONFIG_STREAM = 'CONFIG';
-/** It is there while a restore is under way; its metadata says of which backup, and which streams are done. */
+/**
+ * Services that start wait while it is there. Its metadata say why: of which backup a restore is under way, and which streams are
+ * done; or of which site this NATS is the standby.
+ */
 export const RESTORE_STREAM = 'RESTORE';
 const CONFIG_MAX_BYTES = 100_000_000;
 

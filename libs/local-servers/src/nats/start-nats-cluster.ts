@@ -10,6 +10,8 @@ export interface NatsClusterOptions {
   size: number;
   /** See startNatsServer. */
   syncAlways?: boolean | undefined;
+  /** Additional configuration of each node. */
+  more?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One server of a cluster: kill it by `kill('SIGKILL')`, bring it back with `restart()`. */
@@ -32,6 +34,7 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
         name,
         syncAlways: options.syncAlways,
         cluster: { name: 'errand', routePort, peerRoutePorts },
+        more: options.more,
       }),
     );
   });

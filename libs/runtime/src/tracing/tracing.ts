@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Attributes, Context, SpanContext } from '@opentelemetry/api';
 
 /*
- * Traces by OpenTelemetry, of what crosses processes: requests, attempts at jobs, webhook calls. A span knows its place by
+ * Traces by OpenTelemetry, of what crosses processes: requests, attempts at jobs, batches of events, webhook calls. A span knows its place by
  * the W3C traceparent of its parent, which travels in headers, events and rows, so nothing is kept per thread of work.
  */
 
@@ -109,6 +109,11 @@ export async function openTracing({
 /** The trace that a traceparent belongs to, for logs. */
 export function traceIdOf(traceparent: string | undefined): string | undefined {
   return traceparent?.slice(3, 35);
+}
+
+/** Whether the span of a traceparent is exported. */
+export function isSampled(traceparent: string): boolean {
+  return (spanContextOf(traceparent).traceFlags & 1) === 1;
 }
 
 const EXPORT_EVERY_MS = 1_000;
