@@ -4,13 +4,13 @@ import { expirePending } from '../delivery-rows.ts';
 import type { Metrics } from '../metrics.ts';
 
 const EXPIRY_INTERVAL_MS = 60_000;
-const RETENTION_INTERVAL_MS = 3_600_000;
 
-/** Gives up overdue deliveries each minute and drops old partitions each hour, and both at once. */
+/** Gives up overdue deliveries each minute and drops old partitions every `everyMs`, and both at once. */
 export function startExpiring(deps: {
   db: Db;
   partitions: readonly DailyPartitions[];
   retentionMs: number;
+  everyMs: number;
   now: () => number;
   log: Logger;
   metrics: Metrics;
@@ -33,7 +33,7 @@ export function startExpiring(deps: {
   const every = createRepeats({ signal: stopped.signal, log });
   const repeating = Promise.all([
     every(EXPIRY_INTERVAL_MS, 'expiry_failed', expire),
-    every(RETENTION_INTERVAL_MS, 'retention_failed', drop),
+    every(deps.everyMs, 'retention_failed', drop),
   ]);
   return {
     async [Symbol.asyncDispose]() {
