@@ -148,7 +148,7 @@ async function addEndpoint({ url, adminKey }: BenchSystem, receiverUrl: string):
   if (answer.status !== 201) throw new Error(await answer.text());
 }
 
-function storesOf(seen: readonly Sizes[]): [string, number[]][] {
+function storesOf(seen: readonly Sizes[]): [keyof Sizes, number[]][] {
   const names = Object.keys(seen[0] ?? {}) as (keyof Sizes)[];
   return names.map((name) => [name, seen.map((sizes) => sizes[name])]);
 }
