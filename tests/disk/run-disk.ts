@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { AUDIT_STREAM, BUCKETS, bucketStream, JOBS_STREAM } from '@errand/contracts';
+import { AUDIT_STREAM, auditSubjects, BUCKETS, bucketStream, JOBS_STREAM } from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import { type Receiver, rawNatsRequest, startReceiver } from '@errand/testkit';
 import { sql } from 'kysely';
@@ -20,6 +20,8 @@ export interface DiskReport {
   readonly jobs: number;
   readonly refused: number;
   readonly calls: number;
+  /** Waiting jobs that were written anew, so that their older events could leave the log: in the last retention. */
+  readonly carried: number;
   readonly growths: readonly Growth[];
   /** Why the run says nothing about a store. */
   readonly faults: readonly string[];
@@ -30,7 +32,8 @@ const PROJECTION_FILE = fileURLToPath(new URL('./projection-process.ts', import.
 const WEBHOOKS_FILE = fileURLToPath(new URL('./webhooks-process.ts', import.meta.url));
 
 const SAMPLES = 7;
-const JOBS_MAX_BYTES = 100_000_000;
+/** Waiting jobs are carried to the end of the log once a fiftieth of it is filled. */
+const JOBS_MAX_BYTES = 30_000_000;
 /** Executors are alive by it. */
 const ALIVE = bucketStream(BUCKETS.executors);
 /** Each so many calls of the webhook one is refused, and made again. */
@@ -58,7 +61,6 @@ export async function runDisk(options: {
         [DAY_VARIABLE]: String(form.dayMs),
         ERRAND_ACTIONS: fileURLToPath(new URL('./disk-action.ts', import.meta.url)),
         ERRAND_INLINE_PAYLOAD_BYTES: String(INLINE_BYTES),
-        // Waiting jobs are carried along once a fiftieth of it is filled.
         ERRAND_JOBS_MAX_BYTES: String(JOBS_MAX_BYTES),
         ERRAND_WEBHOOKS_RETENTION_DAYS: String(RETENTION_DAYS),
       },
@@ -80,7 +82,7 @@ export async function runDisk(options: {
   );
   await addEndpoint(system, receiver.url);
   const load = resources.use(
-    await startLoad(system, { jobsPerSecond: form.jobsPerSecond, laterMs: retentionMs / 2 }),
+    await startLoad(system, { jobsPerSecond: form.jobsPerSecond, laterMs: retentionMs * 0.75 }),
   );
 
   const seen: Sizes[] = [];
@@ -102,14 +104,16 @@ export async function runDisk(options: {
     onRetention(retention, sizes);
   }
   const { accepted: jobs, refused } = load;
+  const carried = await countCarried(system);
   const growths = storesOf(seen).map(([store, bytes]) => growthOf(store, bytes, form));
   const empty = growths.filter(({ earlyBytes }) => earlyBytes === 0).map(({ store }) => `${store} is empty`);
   const faults = [
     ...empty,
     ...(refused === 0 ? [] : [`${refused} runs were refused`]),
     ...(calls === 0 ? ['no webhook was called'] : []),
+    ...(carried === 0 ? ['no waiting job was carried'] : []),
   ];
-  return { form: form.name, jobs, refused, calls, growths, faults };
+  return { form: form.name, jobs, refused, calls, carried, growths, faults };
 }
 
 /** Whatever NATS drops by its age is dropped after one retention. JOBS is the scheduler's. */
@@ -129,6 +133,14 @@ async function compressAges(
     const { error } = await rawNatsRequest(nats.url, `$JS.API.STREAM.UPDATE.${config.name}`, wanted);
     if (error) throw new Error(`${config.name} was not changed: ${JSON.stringify(error)}`);
   }
+}
+
+async function countCarried({ nats }: BenchSystem): Promise<number> {
+  const [subject = ''] = auditSubjects({ tenantId: 'bench', types: ['JobCarried'] });
+  const wanted = { subjects_filter: subject };
+  const { state } = await rawNatsRequest(nats.url, `$JS.API.STREAM.INFO.${AUDIT_STREAM}`, wanted);
+  const { subjects = {} } = state as { subjects?: Record<string, number> };
+  return Object.values(subjects).reduce((sum, each) => sum + each, 0);
 }
 
 /** Postgres looks for dead rows once a minute, ten thousand times in seven days; and it keeps segments of its log for reuse. */
