@@ -104,7 +104,9 @@ export async function startWebhooks(
   const dispatcher = resources.use(
     startDispatcher(config, { db, bus, endpoints, states, sending, schedule, now, log, metrics }),
   );
-  resources.use(startExpiring({ db, partitions, retentionMs, everyMs: hourMs, now, log, metrics }));
+  resources.use(
+    startExpiring({ db, partitions, endpoints, retentionMs, everyMs: hourMs, now, log, metrics }),
+  );
   const { publicUrl } = config;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
   const { found, lift } = dispatcher;
