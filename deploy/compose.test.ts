@@ -21,6 +21,8 @@ interface Service {
   readonly entrypoint?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
+  readonly restart?: string;
+  readonly logging?: object;
 }
 
 async function makeKeys(folder: string, given: Record<string, string> = {}) {
@@ -104,4 +106,17 @@ test('the gateway of docker-compose.yml answers to the names of its machine and 
   const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
   const hosts = services.gateway?.environment?.ERRAND_ALLOWED_HOSTS;
   expect(hosts).toMatch(/^\$\{ERRAND_ALLOWED_HOSTS:-localhost,127\.0\.0\.1,\[::1\],gateway\}$/);
+});
+
+test('the logs of what stays up in docker-compose.yml are bounded, which they are not by default', async () => {
+  const text = await readFile(here('../docker-compose.yml'), 'utf8');
+  const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
+  const staying = Object.entries(services).filter(([, { restart }]) => restart === 'unless-stopped');
+  expect(staying.map(([name]) => name)).toEqual(expect.arrayContaining(['nats', 'postgres', 'executor']));
+  for (const [name, { logging }] of staying) {
+    expect([name, logging]).toEqual([
+      name,
+      { driver: 'json-file', options: { 'max-size': '50m', 'max-file': '2' } },
+    ]);
+  }
 });

@@ -1,6 +1,7 @@
-import { parseConfig } from '@errand/runtime';
+import { parseConfig, repeat } from '@errand/runtime';
 import { plainLines } from 'errand';
 import { givenBy, localSettings } from './config.ts';
+import { boundLog, MAX_LOG_BYTES } from './data/bound-log.ts';
 import { dataFolderAt, makeDataFolder, readJson } from './data/data-folder.ts';
 import { lockFolder } from './data/folder-lock.ts';
 import { createLocalFiles, type LocalFacts, type LocalFile } from './data/local-file.ts';
@@ -11,7 +12,7 @@ import { createCrew } from './process/crew.ts';
 import { whenNpmEnds } from './process/parent.ts';
 import { onStopSignals } from './process/stop-signals.ts';
 import type { ServiceName } from './services.ts';
-import { startSystem } from './start-system.ts';
+import { PROCESSES, startSystem } from './start-system.ts';
 import { alreadyRunning, banner, tenantUrlOf } from './tell/banner.ts';
 import { tellOfExecutor } from './tell/tell-of-executor.ts';
 
@@ -27,6 +28,8 @@ export interface Launch {
   /** What the terminal suggests once all is ready. */
   readonly suggestions: (facts: LocalFacts) => string;
 }
+
+const LOG_LOOK_MS = 5_000;
 
 /**
  * Runs the whole system on this machine until Ctrl-C, and ends the process. Exit codes: 0 stopped as told, 1 could not
@@ -83,6 +86,16 @@ async function run(launch: Launch, env: NodeJS.ProcessEnv): Promise<number> {
       process.exit(130);
     },
   });
+  void repeat(
+    async () => {
+      for (const name of PROCESSES) await boundLog(folder.logFile(name), MAX_LOG_BYTES);
+    },
+    {
+      everyMs: LOG_LOOK_MS,
+      signal: stopping.signal,
+      onError: (error) => console.error(`a log file was not begun again: ${error}`),
+    },
+  );
   await whenNpmEnds({ env, word: launch.word }, () => end(0));
   startSystem({
     folder,

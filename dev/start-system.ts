@@ -25,8 +25,8 @@ import type { Say } from './tell/progress.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 
-/** The gateway first: a requested port goes to it, whatever the others remember. */
-const PORT_NAMES = [...SERVICES, 'nats', 'postgres'] as const;
+/** All processes. The gateway is the first: a requested port goes to it, whatever the others remember. */
+export const PROCESSES = [...SERVICES, 'nats', 'postgres'] as const;
 
 export interface SystemOptions {
   folder: DataFolder;
@@ -98,7 +98,7 @@ async function provision(natsUrl: string, facts: ServiceFacts): Promise<void> {
 }
 
 /** The ports of the last start if they are still free. A requested port is used or refused. */
-async function settlePorts(folder: DataFolder, port: number): Promise<Ports<(typeof PORT_NAMES)[number]>> {
+async function settlePorts(folder: DataFolder, port: number): Promise<Ports<(typeof PROCESSES)[number]>> {
   const remembered = (await readJson<Record<string, number>>(folder.portsFile)) ?? {};
   if (port !== 0) {
     if (!(await isPortFree(port))) {
@@ -108,7 +108,7 @@ async function settlePorts(folder: DataFolder, port: number): Promise<Ports<(typ
     }
     remembered.gateway = port;
   }
-  const ports = await choosePorts(PORT_NAMES, remembered);
+  const ports = await choosePorts(PROCESSES, remembered);
   await writeJson(folder.portsFile, ports);
   return ports;
 }

@@ -21,6 +21,8 @@ export interface BenchSystem extends AsyncDisposable {
   readonly adminKey: string;
   readonly nats: RunningNats;
   readonly databaseUrl: string;
+  /** Holds the data of the servers, in `nats` and `postgres`, and the logs of all processes, `*.log`. */
+  readonly dir: string;
   /** By name: the requested services, `nats` and `postgres`. */
   readonly pids: Readonly<Record<string, number>>;
   readonly processes: ReadonlyMap<ServiceName, ChildProcess>;
@@ -117,6 +119,7 @@ export async function startBenchSystem(
     url,
     adminKey,
     nats,
+    dir,
     processes,
     async startAnother(name) {
       const port = await freePort();

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitUntil } from '@errand/testkit';
@@ -84,6 +84,10 @@ test('what the log says of actions and their jobs since the latest start is show
       '{"a":1}',
     ],
   ]);
+  await truncate(logFile);
+  await appendFile(logFile, announced(2, 'again'));
+  await waitUntil(() => said.length === 18);
+  expect(said[17]).toBe('loaded again of actions/a.ts: POST http://x/t/again/run');
   stop.abort();
   await telling;
   await rm(folder, { recursive: true });

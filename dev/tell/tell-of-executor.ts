@@ -64,6 +64,8 @@ export async function tellOfExecutor(options: {
       if (bytesRead > 0) continue;
       if (earlier) tell(ofLatestStart(earlier));
       earlier = undefined;
+      // It was begun again.
+      if ((await file.stat()).size < position) position = 0;
       await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
     }
   } finally {

@@ -4,7 +4,8 @@ import type { Database, Db } from './connect.ts';
 
 /*
  * Tables keyed by a UUIDv7 are split by the day inside the id, so that retention is a DROP TABLE and no row is
- * ever deleted. A partition is called <table>_<yyyymmdd>, the day in UTC.
+ * ever deleted. A partition is called <table>_<yyyymmdd>, the day in UTC, or by its first millisecond where days are
+ * of another length.
  */
 
 const DAY_MS = 86_400_000;
@@ -21,29 +22,29 @@ export interface DailyPartitions {
   dropBefore(timeMs: number): Promise<string[]>;
 }
 
-export function createDailyPartitions(db: Db, table: keyof Database): DailyPartitions {
+/** `dayMs` is how long a day is: shorter ones are for tests of what many days leave behind. */
+export function createDailyPartitions(db: Db, table: keyof Database, dayMs = DAY_MS): DailyPartitions {
   const existing = new Set<number>();
 
   async function create(trx: Db, day: number): Promise<void> {
-    const name = sql.table(
-      `${table}_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '')}`,
-    );
-    const from = sql.lit(uuidV7Floor(day * DAY_MS));
-    const to = sql.lit(uuidV7Floor((day + 1) * DAY_MS));
+    const digits = new Date(day * dayMs).toISOString().replaceAll(/\D/g, '');
+    const name = sql.table(`${table}_${dayMs === DAY_MS ? digits.slice(0, 8) : digits}`);
+    const from = sql.lit(uuidV7Floor(day * dayMs));
+    const to = sql.lit(uuidV7Floor((day + 1) * dayMs));
     await sql`create table if not exists ${name} partition of ${sql.table(table)}
       for values from (${from}) to (${to})`.execute(trx);
   }
 
   return {
     async ensureFor(ids) {
-      for (const day of daysOf(ids)) {
+      for (const day of daysOf(ids, dayMs)) {
         if (existing.has(day)) continue;
         await inLock(db, (trx) => create(trx, day));
         existing.add(day);
       }
     },
     async ensureWithin(trx, ids) {
-      for (const day of daysOf(ids)) if (!existing.has(day)) await create(trx, day);
+      for (const day of daysOf(ids, dayMs)) if (!existing.has(day)) await create(trx, day);
     },
     forget: () => existing.clear(),
     async dropBefore(timeMs) {
@@ -51,9 +52,9 @@ export function createDailyPartitions(db: Db, table: keyof Database): DailyParti
         select child.relname as name from pg_inherits
         join pg_class child on child.oid = inhrelid
         where inhparent = ${table}::regclass`.execute(db);
-      const expired = rows.filter(({ name }) => endOfDayMs(name) <= timeMs);
+      const expired = rows.filter(({ name }) => startOfDayMs(name) + dayMs <= timeMs);
       for (const { name } of expired) {
-        existing.delete(endOfDayMs(name) / DAY_MS - 1);
+        existing.delete(startOfDayMs(name) / dayMs);
         await inLock(db, async (trx) => {
           await sql`drop table if exists ${sql.table(name)}`.execute(trx);
         });
@@ -63,17 +64,18 @@ export function createDailyPartitions(db: Db, table: keyof Database): DailyParti
   };
 }
 
-function daysOf(ids: Iterable<string>): Set<number> {
+function daysOf(ids: Iterable<string>, dayMs: number): Set<number> {
   const days = new Set<number>();
-  for (const id of ids) days.add(Math.floor(uuidV7TimeMs(id) / DAY_MS));
+  for (const id of ids) days.add(Math.floor(uuidV7TimeMs(id) / dayMs));
   return days;
 }
 
-/** The first moment after the day in a partition's name; infinite for other tables. */
-function endOfDayMs(name: string): number {
-  const [, year, month, day] = /_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
-  const start = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
-  return Number.isNaN(start) ? Number.POSITIVE_INFINITY : start + DAY_MS;
+/** The first moment of the day in a partition's name; infinite for other tables. */
+function startOfDayMs(name: string): number {
+  const [, date, time = '000000000'] = /_(\d{8})(\d{9})?$/.exec(name) ?? [];
+  const digits = `${date}${time}`.replace(/^(....)(..)(..)(..)(..)(..)/, '$1-$2-$3T$4:$5:$6.');
+  const start = Date.parse(`${digits}Z`);
+  return Number.isNaN(start) ? Number.POSITIVE_INFINITY : start;
 }
 
 /** Partition changes lock the whole table: one at a time, and never waiting long in front of readers. */

@@ -60,3 +60,16 @@ test('a dropped day can be created again', async () => {
   await partitions.ensureFor([id]);
   expect(await partitionNames()).toContain('webhook_attempt_20260510');
 });
+
+test('days of another length have partitions of their own, which are dropped as days are', async () => {
+  const partitions = createDailyPartitions(db, 'webhook_message', 2_500);
+  const start = Math.ceil(NOON / 2_500) * 2_500;
+  await partitions.ensureFor([start, start + 2_499, start + 2_500].map(uuidV7Floor));
+  expect(await partitions.dropBefore(start + 2_499)).toEqual([]);
+  expect(await partitions.dropBefore(start + 2_500)).toEqual(['webhook_message_20260510120000000']);
+  await partitions.ensureFor([uuidV7Floor(start)]);
+  expect((await partitions.dropBefore(start + 5_000)).sort()).toEqual([
+    'webhook_message_20260510120000000',
+    'webhook_message_20260510120002500',
+  ]);
+});

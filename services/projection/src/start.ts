@@ -21,12 +21,15 @@ import { createVerifications } from './verify/verifications.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Starts the projection: events of the log become rows of job_summary until disposed. */
+/**
+ * Starts the projection: events of the log become rows of job_summary until disposed. `dayMs` is how long a day of their
+ * retention is: shorter ones are for tests of what many days leave behind.
+ */
 export async function startProjection(
   config: ProjectionConfig,
-  context: ServiceContext & { now?: () => number },
+  context: ServiceContext & { now?: () => number; dayMs?: number },
 ): Promise<AsyncDisposable & { opsPort: number }> {
-  const { log, fail, tracing, now = Date.now } = context;
+  const { log, fail, tracing, now = Date.now, dayMs = DAY_MS } = context;
   await using resources = new AsyncDisposableStack();
   const db = openDatabase({
     url: config.databaseUrl,
@@ -63,7 +66,7 @@ export async function startProjection(
     signal: stopping,
     onRetry: (err) => log.warn({ err }, 'migration_waits_for_postgres'),
   });
-  const partitions = createDailyPartitions(db, 'job_summary');
+  const partitions = createDailyPartitions(db, 'job_summary', dayMs);
 
   consuming = true;
   const { name: reader } = PROJECTION_READER;
@@ -97,11 +100,11 @@ export async function startProjection(
     .catch(fail);
 
   const dropExpired = async () => {
-    const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * DAY_MS);
+    const dropped = await partitions.dropBefore(now() - SUMMARY_RETENTION_DAYS * dayMs);
     if (dropped.length > 0) log.info({ dropped }, 'expired_summaries_dropped');
   };
   const settle = async () => {
-    const dropped = await settleStats(db, now());
+    const dropped = await settleStats(db, now(), dayMs);
     if (dropped > 0) log.info({ dropped }, 'expired_statistics_dropped');
   };
   const logNow = async () => now() - (await clockAheadMs());

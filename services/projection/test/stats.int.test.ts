@@ -293,3 +293,18 @@ test('statistics that are older than summaries get are dropped', async () => {
   const { rows } = await sql<{ oldest: Date | null }>`select min(at) as oldest from job_stats`.execute(db);
   expect(rows[0]?.oldest?.getTime() ?? NOW).toBeGreaterThanOrEqual(Math.floor(NOW / HOUR_MS) * HOUR_MS);
 });
+
+test('with days of four hours, statistics are dropped after twenty-eight hours', async () => {
+  const thisHour = Math.floor(NOW / HOUR_MS) * HOUR_MS;
+  const [kept = '', dropped = ''] = [27, 29].map((hours) =>
+    new Date(thisHour - hours * HOUR_MS).toISOString(),
+  );
+  const about = { tenant_id: 'umbrella', action: 'add', fact: 'requested', bin: 0, jobs: 1 } as const;
+  await db
+    .insertInto('job_stats')
+    .values([kept, dropped].map((at) => ({ ...about, at })))
+    .execute();
+  await settleStats(db, NOW, 4 * HOUR_MS);
+  const { rows } = await sql<{ at: Date }>`select at from job_stats where tenant_id = 'umbrella'`.execute(db);
+  expect(rows.map(({ at }) => at.toISOString())).toEqual([kept]);
+});

@@ -1,1 +1,2 @@
 export { settings } from './config.ts';
+export { startScheduler } from './start.ts';

@@ -34,11 +34,11 @@ const OVERDUE_MS = 5_000;
 
 /**
  * Starts a scheduler: it says which contracts actions have, gives jobs their turns, ends overdue ones, and needs no
- * Postgres. Any number may run; they agree by the guards of what they write.
+ * Postgres. Any number may run; they agree by the guards of what they write. `slackMs` is that of the log's window.
  */
 export async function startScheduler(
   config: SchedulerConfig,
-  context: ServiceContext & { now?: () => number },
+  context: ServiceContext & { now?: () => number; slackMs?: number },
 ): Promise<AsyncDisposable & { opsPort: number }> {
   const { log, fail } = context;
   await using resources = new AsyncDisposableStack();
@@ -190,6 +190,7 @@ export async function startScheduler(
     log,
     graceMs: config.logGraceMinutes * 60_000,
     maxAgeMs: config.jobsMaxAgeHours * 3_600_000,
+    slackMs: context.slackMs,
   });
   const trimming = repeat(
     async () => {

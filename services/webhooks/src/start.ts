@@ -24,13 +24,14 @@ import { RETRY_SCHEDULE, type RetrySchedule } from './pacing/retry-schedule.ts';
 import { createSending } from './sending/sender.ts';
 
 const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
 const MAX_BATCH = 256;
 const CLOCK_SYNC_MS = 60_000;
 
 export interface WebhooksContext extends ServiceContext {
   readonly now?: () => number;
   readonly schedule?: RetrySchedule;
+  /** How long a day of the delivery log is, in milliseconds: shorter ones are for tests of what many days leave behind. */
+  readonly dayMs?: number;
 }
 
 /** Starts the webhooks service: endings of the log become deliveries, and deliveries HTTP calls, until disposed. */
@@ -39,7 +40,7 @@ export async function startWebhooks(
   context: WebhooksContext,
 ): Promise<AsyncDisposable & { opsPort: number }> {
   checkConfig(config);
-  const { log, schedule = RETRY_SCHEDULE } = context;
+  const { log, schedule = RETRY_SCHEDULE, dayMs = DAY_MS } = context;
   await using resources = new AsyncDisposableStack();
   const db = openDatabase({
     url: config.databaseUrl,
@@ -80,10 +81,11 @@ export async function startWebhooks(
     watch.close(),
   );
   const partitions = (['webhook_message', 'webhook_delivery', 'webhook_attempt'] as const).map((table) =>
-    createDailyPartitions(db, table),
+    createDailyPartitions(db, table, dayMs),
   );
-  const retentionMs = config.retentionDays * DAY_MS;
-  const lifeMs = config.deliveryLifeHours * HOUR_MS;
+  const hourMs = dayMs / 24;
+  const retentionMs = config.retentionDays * dayMs;
+  const lifeMs = config.deliveryLifeHours * hourMs;
   const states: EndpointStates = createEndpointStates({
     db,
     partitions,
@@ -102,7 +104,9 @@ export async function startWebhooks(
   const dispatcher = resources.use(
     startDispatcher(config, { db, bus, endpoints, states, sending, schedule, now, log, metrics }),
   );
-  resources.use(startExpiring({ db, partitions, retentionMs, now, log, metrics }));
+  resources.use(
+    startExpiring({ db, partitions, endpoints, retentionMs, everyMs: hourMs, now, log, metrics }),
+  );
   const { publicUrl } = config;
   const intake = { db, bus, endpoints, states, actions, partitions, publicUrl, lifeMs, retentionMs };
   const { found, lift } = dispatcher;

@@ -5,15 +5,15 @@ import { addFailures, addStats, failuresOf, hourOf, minuteOf, statsOf } from './
 
 /* Statistics that get old, and those of a rebuild. */
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 86_400_000;
 
 /**
  * Adds up the minutes of hours that ended a day ago or earlier, and drops what is older than summaries get. Nothing is lost
- * or counted twice, whoever else writes; of several processes one does it. Resolves with how many rows have gone.
+ * or counted twice, whoever else writes; of several processes one does it. `dayMs` is how long a day is: shorter ones are
+ * for tests of what many days leave behind. Resolves with how many rows have gone.
  */
-export function settleStats(db: Db, nowMs: number): Promise<number> {
-  const { hoursBefore, since } = agesAt(nowMs);
+export function settleStats(db: Db, nowMs: number, dayMs = DAY_MS): Promise<number> {
+  const { hoursBefore, since } = agesAt(nowMs, dayMs);
   return db.transaction().execute(async (trx) => {
     const { rows } = await sql<{ got: boolean }>`
       select pg_try_advisory_xact_lock(hashtext('errand_stats')) as got`.execute(trx);
@@ -59,8 +59,8 @@ export function fillNewStats(db: Db, nowMs: number): Promise<void> {
   });
 }
 
-function agesAt(nowMs: number) {
-  const hour = (ms: number) =>
-    sql`${new Date(Math.floor(ms / HOUR_MS) * HOUR_MS).toISOString()}::timestamptz`;
-  return { hoursBefore: hour(nowMs - DAY_MS), since: hour(nowMs - SUMMARY_RETENTION_DAYS * DAY_MS) };
+function agesAt(nowMs: number, dayMs = DAY_MS) {
+  const hourMs = dayMs / 24;
+  const hour = (ms: number) => sql`${new Date(Math.floor(ms / hourMs) * hourMs).toISOString()}::timestamptz`;
+  return { hoursBefore: hour(nowMs - dayMs), since: hour(nowMs - SUMMARY_RETENTION_DAYS * dayMs) };
 }

@@ -31,7 +31,7 @@ export interface WindowDeps {
   /** How long events are kept at least. */
   readonly graceMs: number;
   /** For how much longer than they are needed; by default LOG_SLACK_MS. */
-  readonly slackMs?: number;
+  readonly slackMs?: number | undefined;
   /** How long events are kept at most. */
   readonly maxAgeMs: number;
   readonly now: () => number;

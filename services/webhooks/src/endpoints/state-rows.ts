@@ -106,6 +106,27 @@ export async function saveStates(
       receiver = excluded.receiver, record_at = excluded.record_at`.execute(db);
 }
 
+/** Forgets the states that are older than a time, of endpoints that are gone; resolves with their number. */
+export async function dropStates(
+  db: Db,
+  beforeMs: number,
+  isGone: (endpoint: Pick<QueueKey, 'tenantId' | 'endpointId'>) => boolean,
+): Promise<number> {
+  const old = await db
+    .selectFrom('webhook_endpoint_state')
+    .select(['endpoint_id as endpointId', 'tenant_id as tenantId'])
+    .where('updated_at', '<', new Date(beforeMs))
+    .execute();
+  const gone = old.filter(isGone).map(({ endpointId }) => endpointId);
+  if (gone.length === 0) return 0;
+  const { numDeletedRows } = await db
+    .deleteFrom('webhook_endpoint_state')
+    .where('endpoint_id', 'in', gone)
+    .where('updated_at', '<', new Date(beforeMs))
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
 /** A breaker that was half open begins with a probe again. */
 function breakerOf(row: {
   breaker: Breaker['kind'];

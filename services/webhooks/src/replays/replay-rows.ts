@@ -184,6 +184,16 @@ export async function cancelReplay(
   });
 }
 
+/** Forgets the replays that ended before a time; resolves with their number. */
+export async function dropEndedReplays(db: Db, beforeMs: number): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('webhook_replay')
+    .where('state', '<>', 'running')
+    .where('updated_at', '<', new Date(beforeMs))
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
 function timestamp(ms: number): string {
   return new Date(ms).toISOString();
 }
