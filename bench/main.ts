@@ -20,6 +20,7 @@ import { benchFairness } from './load/fairness.ts';
 import { benchManyTenants } from './load/many-tenants.ts';
 import { benchNeighbours } from './load/neighbours.ts';
 import { benchOverload } from './load/overload.ts';
+import { benchSchedules } from './load/schedules.ts';
 import { benchSustained } from './load/sustained.ts';
 import { benchWeights } from './load/weights.ts';
 import { benchWebhooksIsolation } from './webhooks/webhooks-isolation.ts';
@@ -70,6 +71,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   takeover: {
     about: "from the end of a running job's executor, by SIGKILL or SIGTERM, to the job's next attempt",
     run: benchTakeover,
+  },
+  schedules: {
+    about:
+      'what 100,000 schedules cost a gateway at rest, and how late the jobs of 1,000 come that tick together',
+    run: benchSchedules,
   },
   sustained: {
     about: 'a steady load for a long time, minute by minute; --rate <jobs/s> --minutes <n>',

@@ -1,8 +1,11 @@
-import { BUCKETS, ScheduleProgress, uuidV7TimeMs } from '@errand/contracts';
+import { LogUnavailable } from '@errand/bus';
+import { BUCKETS, Schedule, ScheduleProgress, uuidV7TimeMs } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createLedRequests } from '../src/schedules/ticks/led-requests.ts';
 import { tickJobId } from '../src/schedules/ticks/request-tick.ts';
 import { ADMIN_KEY, SIMULATE, STARTED, SUCCEEDED, startTestGateway, type TestGateway } from './gateway.ts';
+import { forget } from './read-model.ts';
 import { ASKED, requestsOf, SCHEDULES } from './schedules.ts';
 
 /* What ticks ask for. Each test has a system of its own, since it moves its clock. */
@@ -180,26 +183,64 @@ test('three gateways ask once for each tick, also when the one that leads is sto
   expect(instants).toEqual(instants.map((_, index) => (instants[0] ?? 0) + index * 1_000));
 });
 
+/** As when another gateway had led since, and nothing was written of how far this schedule has come. */
+async function loseLeadAndProgress(id: string): Promise<void> {
+  const { schedules } = gateway.bus;
+  const lead = await schedules.readLead();
+  expect(await schedules.claim('another')).toBeGreaterThan(lead?.version ?? Number.POSITIVE_INFINITY);
+  const progress = await gateway.bus.buckets.open(BUCKETS.scheduleProgress, ScheduleProgress);
+  await progress.delete(`acme.${id}`);
+}
+
+const idsOf = (id: string, jobs: Awaited<ReturnType<typeof requestsOf>>) =>
+  jobs.map(({ schedule }) => tickJobId({ schedule_id: id }, Date.parse(schedule?.at ?? '')));
+
 test('whoever has lost the lead asks for nothing, and the next one finds what was asked for', async () => {
   const id = await make({ every_s: 300, catch_up: 'all' });
   await pass(5 * MINUTE_MS);
   await hasTicked(id, 1);
-  const { schedules } = gateway.bus;
-  const lead = await schedules.readLead();
-  expect(lead).toBeDefined();
-  // Another process takes the lead, and the progress of the last tick was never written.
-  const version = await schedules.claim('another');
-  expect(version).toBeGreaterThan(lead?.version ?? Number.POSITIVE_INFINITY);
-  const progress = await gateway.bus.buckets.open(BUCKETS.scheduleProgress, ScheduleProgress);
-  await progress.delete(`acme.${id}`);
+  const { leaderId } = (await gateway.bus.schedules.readLead()) ?? {};
+  await loseLeadAndProgress(id);
   await pass(5 * MINUTE_MS);
-  // The first refused batch tells the gateway, which waits for the lease and leads again.
+  // The first refused batch tells the gateway, which then leads again.
   await waitUntil(async () => (await requestsOf(gateway, id)).length === 2, { timeoutMs: 20_000 });
-  const { leaderId } = (await schedules.readLead()) ?? {};
-  expect(leaderId).toBe(lead?.leaderId);
+  expect((await gateway.bus.schedules.readLead())?.leaderId).toBe(leaderId);
   const jobs = await requestsOf(gateway, id);
-  const ids = jobs.map(({ schedule }) => tickJobId({ schedule_id: id }, Date.parse(schedule?.at ?? '')));
-  expect(jobs.map(({ job_id }) => job_id)).toEqual(ids);
+  expect(jobs.map(({ job_id }) => job_id)).toEqual(idsOf(id, jobs));
+});
+
+test('a job that has left the log is found in the audit log, and is not asked for again', async () => {
+  // Of a moment that has really passed, since the audit log has the times of its server.
+  const id = await make({ every_s: 3_600, catch_up: 'all' });
+  const bucket = await gateway.bus.buckets.open(BUCKETS.schedules, Schedule);
+  const ago = new Date(Date.now() - 26 * MINUTE_MS).toISOString();
+  const past = { every_s: 300, created_at: ago, counts_from: ago };
+  await bucket.change(`acme.${id}`, (stored) => ({ ...stored, ...past }));
+  await hasTicked(id, 5);
+  const [first] = await requestsOf(gateway, id);
+  const jobId = first?.job_id ?? '';
+  const [{ version = 0 } = {}] = await gateway.bus.jobs.read({ tenantId: 'acme', jobId });
+  await waitUntil(async () => (await gateway.bus.audit.version()) >= version);
+  await forget(gateway, jobId);
+  await loseLeadAndProgress(id);
+  // The next tick of any schedule tells the gateway.
+  await make({ every_s: 1 });
+  await hasTicked(id, 5);
+  expect((await requestsOf(gateway, id)).map(({ schedule }) => schedule?.at)).toHaveLength(4);
+  expect((await read(id)).counts).toEqual({ requested: 5, skipped: 0, missed: 0, refused: 0 });
+});
+
+test('a leader says again that it leads', async () => {
+  const version = (await gateway.bus.schedules.claim('teller')) ?? 0;
+  const led = createLedRequests(gateway.bus.schedules, { leaderId: 'teller', version });
+  await led.say();
+  await Promise.all([led.say(), led.say()]);
+  const lead = await gateway.bus.schedules.readLead();
+  expect(lead?.leaderId).toBe('teller');
+  expect(lead?.version).toBe(version + 2);
+  await gateway.bus.schedules.claim('another');
+  await expect(led.say()).rejects.toThrow(LogUnavailable);
+  expect(led.lost.aborted).toBe(true);
 });
 
 test('a schedule that was removed ticks no more', async () => {

@@ -16,9 +16,9 @@ const YEAR_DAYS = 366;
 
 const MODE = { mode: '5-part', fixedTimeRule: 'no-wildcard' } as const;
 
-/** Compiled expressions, the most recent last. */
+/** Compiled expressions, the most recent last. Each takes up to 80 KB. */
 const compiled = new Map<string, Cron>();
-const MOST_COMPILED = 10_000;
+const MOST_COMPILED = 500;
 
 /** The first tick after a moment; undefined if there is none. All in Unix milliseconds. */
 export function tickAfter(timing: Timed, afterMs: number): number | undefined {

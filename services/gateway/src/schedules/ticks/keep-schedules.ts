@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, createFollower, LogUnavailable } from '@errand/bus';
 import type { Schedule, ScheduleProgress, ScheduleTick, Tenant, TickOutcome } from '@errand/contracts';
-import { createLimiter, type Logger } from '@errand/runtime';
+import { createLimiter, type Logger, repeat } from '@errand/runtime';
 import { Refusal } from '../../http/problem.ts';
 import { createBreather } from '../../load/breather.ts';
 import { type ScheduleStore, scheduleKey } from '../schedule-store.ts';
@@ -32,6 +32,10 @@ const LONGEST_SLEEP_MS = 5_000;
 const AT_ONCE = 64;
 /** So long a tick waits for what passes by itself, such as a limit of its tenant. */
 const PATIENCE_MS = 600_000;
+/** So often a job is looked for in an audit log that has no end. */
+const MOST_LOOKS = 20;
+/** A lead that is not said again leaves the log with what else is not needed. */
+const SAID_EVERY_MS = 60_000;
 const CLOCKS_DIFFER_MS = 60_000;
 const NO_COUNTS = { requested: 0, skipped: 0, missed: 0, refused: 0 };
 
@@ -108,8 +112,8 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
   const underWay = new Map<string, Promise<void>>();
   /** What this process has read and written, which the watch may not have seen yet. */
   const known = new Map<string, ScheduleProgress | undefined>();
-  /** Whose last attempt had no answer. */
-  const unsure = new Set<string>();
+  /** Whose last attempts had no answer, and how many. */
+  const unsure = new Map<string, number>();
   let wake = () => {};
 
   function plan(key: string): void {
@@ -132,7 +136,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
       },
       (error) => {
         const isPassing = error instanceof Refusal;
-        if (!isPassing) unsure.add(key);
+        if (!isPassing) unsure.set(key, (unsure.get(key) ?? 0) + 1);
         if (!isPassing && !(error instanceof LogUnavailable) && !until.aborted) {
           log.error({ err: error, schedule: key }, 'tick_failed');
         }
@@ -161,6 +165,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     for (const atMs of due) {
       until.throwIfAborted();
       const isLast = now() - atMs > PATIENCE_MS;
+      const mayBeOutOfReach = (unsure.get(key) ?? 0) >= MOST_LOOKS;
       const lastJobId = come?.last_job_id ?? null;
       const tick = await requestTick(ticking, {
         schedule,
@@ -168,6 +173,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
         lastJobId,
         mayBeDone: mayBeDone(atMs),
         isLast,
+        mayBeOutOfReach,
       });
       deps.onTick(tick.outcome, Math.max(0, now() - atMs - spreadMs(schedule)));
       come = await note(schedule, tick, 0);
@@ -197,6 +203,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
   }
 
   until.addEventListener('abort', () => wake(), { once: true });
+  const saying = repeat(led.say, { everyMs: SAID_EVERY_MS, signal: until, onError: () => {} });
   listen(plan);
   const breathe = createBreather();
   for (const [key] of [...store.schedules.entries()]) {
@@ -212,7 +219,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     await promise;
     clearTimeout(timer);
   }
-  await Promise.all(underWay.values());
+  await Promise.all([saying, ...underWay.values()]);
 }
 
 /** A schedule whose ticks count now. */

@@ -5,6 +5,8 @@ import type { RunTurns } from '../../runs/run-turns.ts';
 export interface LedRequests extends RunTurns {
   /** Fires when another process leads. */
   readonly lost: AbortSignal;
+  /** Says in the log that this process leads. @throws LogUnavailable */
+  say(): Promise<void>;
 }
 
 interface Waiting {
@@ -18,22 +20,27 @@ export function createLedRequests(log: Pick<LeadLog, 'append' | 'readLead'>, own
   let lead = own;
   let waiting: Waiting[] = [];
   let isAtWork = false;
+  let saying: PromiseWithResolvers<void> | undefined;
   const lost = new AbortController();
 
   async function work(): Promise<void> {
     isAtWork = true;
     // Those of the same turn of the event loop go together.
     await Promise.resolve();
-    while (waiting.length > 0) {
+    while (waiting.length > 0 || saying) {
       const batch = waiting.slice(0, BATCH);
+      const said = saying;
       waiting = waiting.slice(BATCH);
-      await appendAll(batch).catch((error) => {
+      saying = undefined;
+      await appendAll(batch).then(said?.resolve, (error) => {
+        said?.reject(error);
         for (const { settle } of batch) settle.reject(error);
       });
     }
     isAtWork = false;
   }
 
+  /** One without requests says who leads, and nothing else. */
   async function appendAll(batch: readonly Waiting[]): Promise<void> {
     if (lost.signal.aborted) throw new LogUnavailable('another gateway leads the schedules');
     const outcome = await log.append(
@@ -68,6 +75,12 @@ export function createLedRequests(log: Pick<LeadLog, 'append' | 'readLead'>, own
 
   return {
     lost: lost.signal,
+    say() {
+      saying ??= Promise.withResolvers();
+      const { promise } = saying;
+      if (!isAtWork) void work();
+      return promise;
+    },
     append,
     appendBatch: (requests) => Promise.all(requests.map(append)),
   };

@@ -1,4 +1,4 @@
-import { EventTooLarge } from '@errand/bus';
+import { EventTooLarge, HistoryOutOfReach, LogUnavailable } from '@errand/bus';
 import { type InputError, type Schedule, type ScheduleTick, uuidV7Floor } from '@errand/contracts';
 import { isEnded } from '@errand/domain';
 import { ANY_PLACE } from '../../actions/find-action.ts';
@@ -27,6 +27,8 @@ interface Tick {
   readonly mayBeDone: boolean;
   /** Whether what passes by itself is waited for no more. */
   readonly isLast: boolean;
+  /** Whether its job, if there is one, may be out of reach in the audit log. Then nobody knows, and none is requested. */
+  readonly mayBeOutOfReach: boolean;
 }
 
 /**
@@ -58,10 +60,10 @@ export async function requestTick(deps: TickDeps, tick: Tick): Promise<ScheduleT
   const { tenant_id: tenantId, created_by: name, actor } = schedule;
   const at = new Date(atMs).toISOString();
   const jobId = tickJobId(schedule, atMs);
-  // Once a job has left the log, a guard of 0 would pass again.
-  const found = mayBeDone && (await findTickJob(deps, schedule, atMs));
-  if (found) return found;
   try {
+    // Once a job has left the log, a guard of 0 would pass again.
+    const found = mayBeDone && (await findTickJob(deps, schedule, atMs));
+    if (found) return found;
     if (lastJobId && schedule.overlap !== 'queue' && !(await hasEnded(deps, tenantId, lastJobId))) {
       if (schedule.overlap === 'skip') return { ...requested(at, null), outcome: 'skipped' };
       await cancel(deps, schedule, lastJobId);
@@ -81,6 +83,9 @@ export async function requestTick(deps: TickDeps, tick: Tick): Promise<ScheduleT
     // A conflict says that it is there.
     return requested(at, jobId);
   } catch (error) {
+    if (tick.mayBeOutOfReach && isOutOfReach(error)) {
+      return refused(at, 'history_out_of_reach', problemDetail('history_out_of_reach'));
+    }
     if (error instanceof EventTooLarge)
       return refused(at, 'too_large', 'The request is too large for an event.');
     if (!(error instanceof Refusal) || (isPassing(error.code) && !tick.isLast)) throw error;
@@ -88,6 +93,10 @@ export async function requestTick(deps: TickDeps, tick: Tick): Promise<ScheduleT
     const detail = first ? sentenceOf(first) : (error.options.detail ?? problemDetail(error.code));
     return refused(at, error.code, detail);
   }
+}
+
+function isOutOfReach(error: unknown): boolean {
+  return error instanceof LogUnavailable && error.cause instanceof HistoryOutOfReach;
 }
 
 function requested(at: string, jobId: string | null): ScheduleTick {
