@@ -11,6 +11,7 @@ test('every promise holds while processes are killed and paused under load', {
   expect(report.first_violations).toEqual([]);
   expect(report.jobs.accepted).toBe(SHORT.jobs);
   // Without these the run proves nothing.
+  expect(report.jobs.scheduled).toBeGreaterThan(0);
   expect(report.faults.nats_kills).toBe(SHORT.natsKills);
   expect(report.attempts.takeovers).toBeGreaterThan(0);
   expect(report.requests.refused + report.requests.broken).toBeGreaterThan(0);

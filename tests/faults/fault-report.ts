@@ -22,7 +22,8 @@ export interface FaultReport {
   readonly cancels: Counts;
   /** Status calls during the run. */
   readonly statuses: { answered: number; unanswered: number };
-  readonly jobs: { accepted: number; in_log: number; endings: Counts; events: number };
+  /** `scheduled`: those that ticks of schedules asked for. */
+  readonly jobs: { accepted: number; scheduled: number; in_log: number; endings: Counts; events: number };
   readonly faults: { kills: Counts; pauses: Counts; nats_kills: number; restarts: Counts; falls: Counts };
   /** `fenced`: attempts that came to an end after another executor had taken over, or after their job had ended. */
   readonly attempts: AttemptCounts & { fenced: number };
@@ -47,6 +48,7 @@ export async function reportOf(run: {
   reading: StatusReading;
   members: readonly Member[];
   log: Log;
+  ticks: number;
   violations: readonly Violation[];
   settledMs: number;
   dir: string;
@@ -66,6 +68,7 @@ export async function reportOf(run: {
     statuses: { answered: reading.answered, unanswered: reading.unanswered },
     jobs: {
       accepted: ledger.accepted.length,
+      scheduled: run.ticks,
       in_log: run.log.size,
       endings: countOf(endings.map(({ event }) => event.type)),
       events: events.length,
@@ -103,7 +106,10 @@ export function tableOf(report: FaultReport): string {
     ['', `${requests.refused} refused (${listed(requests.refusals)}), ${requests.broken} broken`],
     ['cancel requests', listed(report.cancels)],
     ['status calls', `${statuses.answered} answered, ${statuses.unanswered} not`],
-    ['jobs', `${jobs.accepted} accepted, ${jobs.in_log} in the log, ${jobs.events} events`],
+    [
+      'jobs',
+      `${jobs.accepted} accepted, ${jobs.scheduled} by schedules, ${jobs.in_log} in the log, ${jobs.events} events`,
+    ],
     ['endings', listed(jobs.endings)],
     ['kills', listed(faults.kills)],
     ['pauses', listed(faults.pauses)],

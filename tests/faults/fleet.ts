@@ -62,6 +62,7 @@ export async function startFleet(options: {
         ERRAND_REPLICAS: String(options.replicas),
         ERRAND_LEASE_MS: String(LEASE_MS),
         ERRAND_SHUTDOWN_GRACE_MS: '2000',
+        ERRAND_SCHEDULE_MIN_EVERY_S: '1',
         // The executor's lines say how attempts ended.
         ERRAND_LOG_LEVEL: service === 'executor' ? 'info' : 'warn',
       };

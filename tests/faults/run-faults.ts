@@ -16,6 +16,7 @@ import { type Ledger, startLoad } from './load.ts';
 import { planJobs } from './plan-jobs.ts';
 import { checkPromises } from './promise-check.ts';
 import { createRandom } from './random.ts';
+import { checkTicks, makeSchedules, pauseSchedules } from './scheduled.ts';
 import { type StatusReading, startStatusReader } from './status-reader.ts';
 
 export interface FaultRun {
@@ -47,10 +48,12 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   await using resources = new AsyncDisposableStack();
   const stage = await setUp(form, dir, resources);
   say(`${form.name}, seed ${seed}: ${form.jobs} jobs over ${form.spreadMs / 1_000} s; everything is ready`);
+  const schedules = await makeSchedules(stage.client);
   const { ledger, chaos, reading } = await loadAndDisturb(stage, { form, seed, say });
   say('the load is over and nothing is disturbed any more');
   const calmAt = performance.now();
   await stage.fleet.ready();
+  await pauseSchedules(stage.client, schedules);
   const { log, rows } = await readWhenQuiet(stage, {
     jobs: ledger.accepted.length,
     deadlineMs: form.settleMs,
@@ -66,7 +69,9 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   const maxAttempts = new Map(
     Object.values(faultActions).map(({ contract: { name, max_attempts } }) => [name, max_attempts]),
   );
+  const { ticks, violations: wrongTicks } = checkTicks(schedules, log);
   const violations = [
+    ...wrongTicks,
     ...reading.violations,
     ...checkPromises({ ledger, log, rows, summaries, maxAttempts }),
     ...(await runErrandChecks({ ...stage.fleet, dir, say })),
@@ -79,6 +84,7 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
     reading,
     members: stage.fleet.members,
     log,
+    ticks,
     violations,
     settledMs,
     dir,
