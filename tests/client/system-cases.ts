@@ -97,6 +97,7 @@ const jobs: Cases = {
     const { schedules } = errand;
     const draft = {
       action: 'shout',
+      resource: { room: 'a' },
       input: { text: 'by the clock' },
       cron: '0 6 * * 1-5',
       timeZone: 'Europe/Berlin',

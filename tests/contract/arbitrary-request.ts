@@ -18,6 +18,7 @@ const KNOWN = [
   'delivery_id',
   'replay_id',
   'bulk_id',
+  'schedule_id',
   'key_id',
   'verification_id',
   'file',

@@ -50,6 +50,7 @@ const known: Record<Known, string[]> = {
   delivery_id: [],
   replay_id: [],
   bulk_id: [],
+  schedule_id: [],
   key_id: [],
   verification_id: [],
   file: [],

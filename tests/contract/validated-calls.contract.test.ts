@@ -72,6 +72,7 @@ test('an independent validator finds nothing wrong with any answer, whether succ
   const jobId = await callRuns(call);
   await callJobs(call, jobId);
   await callBulkActions(call);
+  await callSchedules(call);
   await callKeys(call);
   await callWebhooks(call, jobId);
   await callAdmin(call);
@@ -185,6 +186,30 @@ async function callBulkActions(call: Call): Promise<void> {
   for (const id of [started.body.bulk_id, UNKNOWN_ID]) {
     await call(`GET ${all}/${id}`);
     for (const verb of ['abort', 'resume']) await call(`POST ${all}/${id}/${verb}`);
+  }
+}
+
+async function callSchedules(call: Call): Promise<void> {
+  const all = `${HOME}/schedules`;
+  const asked = { action: 'performance_simulation', resource: { design_id: 'd-1' }, input: SMALL_DESIGN };
+  const draft = { ...asked, cron: '0 6 * * 1-5', time_zone: 'Europe/Berlin', external_id: 'nightly' };
+  expect((await call(`POST ${all}?validate_only=true`, { body: draft })).body.ticks).toHaveLength(10);
+  const made = await call(`POST ${all}`, { body: draft });
+  expect(made.status).toBe(201);
+  expect((await call(`POST ${all}`, { body: draft })).status).toBe(200);
+  expect((await call(`POST ${all}`, { body: { ...draft, cron: '0 7 * * *' } })).status).toBe(409);
+  await call(`POST ${all}`, { body: { ...draft, cron: '61 * * * *', input: {}, more: 1 } });
+  await call(`GET ${all}?external_id=nightly&limit=1`);
+  await call(`GET ${all}?limit=x&cursor=x`);
+  const id = made.body.schedule_id;
+  for (const each of [id, `sch_${'0'.repeat(32)}`]) {
+    await call(`GET ${all}/${each}`);
+    await call(`GET ${all}/${each}/preview`);
+    await call(`PATCH ${all}/${each}`, { body: { every_s: 3_600, job: { priority: 3 } } });
+    await call(`PATCH ${all}/${each}`, { body: { every_s: 0 } });
+    for (const verb of ['pause', 'resume']) await call(`POST ${all}/${each}/${verb}`);
+    await call(`POST ${all}/${each}/run`, { headers: { prefer: 'wait=30' } });
+    await call(`DELETE ${all}/${each}`);
   }
 }
 

@@ -51,10 +51,13 @@ export const createSchedule = defineRoute({
     example: {
       action: 'performance_simulation',
       resource: { design_id: 'd-1' },
-      input: { tilt_deg: 30 },
+      input: {
+        location: { latitude: 39.74, longitude: -105.18, utc_offset_h: -7 },
+        arrays: [{ dc_kw: 4, tilt_deg: 20, azimuth_deg: 180 }],
+        inverter: { ac_kw: 3.8 },
+      },
       cron: '0 6 * * 1-5',
       time_zone: 'Europe/Berlin',
-      external_id: 'nightly-d-1',
     },
   }),
   answers: {
