@@ -74,7 +74,7 @@ const CONTAINERS_ENV = {
 // The validator handles 75 calls a second.
 const VALIDATED_ENV = { ERRAND_E2E_VALIDATED: 'true', ERRAND_ROUND_RUNS: '200' };
 const VALIDATED = /^(round|feed|payloads|webhooks-pause|client|errand-command.*)\.e2e\.test\.ts$/;
-const WAITING = /^scale-to-zero\.e2e\.test\.ts$/;
+const WAITING = /^(scale-to-zero|schedules)\.e2e\.test\.ts$/;
 const E2E = join(import.meta.dirname, '..', 'tests', 'e2e');
 
 /** The eve of a leap day, and an hour that the clocks skip. */

@@ -15,7 +15,7 @@ import { createRandom } from '../faults/random.ts';
 
 /* Three gateways that ask for the jobs of schedules, of which one after the other is killed or stopped. */
 
-const TICKS = Number(process.env.ERRAND_TEST_TICKS ?? 150);
+const TICKS = Number(process.env.ERRAND_TEST_TICKS ?? 100);
 const SEED = Number(process.env.ERRAND_TEST_SEED ?? Date.now() % 2 ** 31);
 const SCHEDULES = 10;
 const GATEWAYS = 3;
