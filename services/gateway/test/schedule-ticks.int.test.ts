@@ -168,6 +168,31 @@ test("a tick waits for what passes by itself, such as its tenant's limit of queu
   await stop();
 });
 
+test('one that is paused while it makes up for what it has missed stops at once', async () => {
+  const id = await make({ every_s: 300, catch_up: 'all' });
+  let asked = 0;
+  const stop = await gateway.bus.commands.answerScheduler(
+    {
+      async usage() {
+        asked += 1;
+        if (asked === 2) await gateway.call(`${SCHEDULES}/${id}/pause`, { method: 'POST' });
+        return { kind: 'usage', queued: 0, backlog_ms: 0 };
+      },
+    } as never,
+    () => {},
+  );
+  const limits = { limits: { max_queued: 1_000 } };
+  await gateway.call('/admin/tenants/acme', { method: 'PUT', token: ADMIN_KEY, body: limits });
+  await pass(9 * 60 * MINUTE_MS);
+  await waitUntil(async () => (await read(id)).paused);
+  const other = await make({ every_s: 1 });
+  await waitUntil(async () => (await requestsOf(gateway, other)).length >= 2);
+  const made = (await requestsOf(gateway, id)).length;
+  expect(made).toBeGreaterThan(0);
+  expect(made).toBeLessThan(90);
+  await stop();
+});
+
 test('three gateways ask once for each tick, also when the one that leads is stopped', async () => {
   await using second = await gateway.another();
   await using third = await gateway.another();

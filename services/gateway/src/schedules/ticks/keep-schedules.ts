@@ -156,16 +156,19 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     const about = { doneMs: doneMsOf(come), nowMs: now(), catchUpMs };
     const { due, missed, newestMissed } = dueTicks(schedule, about);
     const mayBeDone = (atMs: number) => atMs <= othersMs || unsure.has(key);
+    const mayBeOutOfReach = (unsure.get(key) ?? 0) >= MOST_LOOKS;
     if (newestMissed !== undefined) {
-      const found = mayBeDone(newestMissed) && (await findTickJob(ticking, schedule, newestMissed));
+      const looks = mayBeDone(newestMissed) && !mayBeOutOfReach;
+      const found = looks && (await findTickJob(ticking, schedule, newestMissed));
       const at = new Date(newestMissed).toISOString();
       const tick: ScheduleTick = found || { at, outcome: 'missed', job_id: null, code: null, detail: null };
       come = await note(schedule, tick, found ? missed - 1 : missed);
     }
     for (const atMs of due) {
       until.throwIfAborted();
+      // It was changed or paused meanwhile.
+      if (store.schedules.peek(key)?.updated_at !== schedule.updated_at) return;
       const isLast = now() - atMs > PATIENCE_MS;
-      const mayBeOutOfReach = (unsure.get(key) ?? 0) >= MOST_LOOKS;
       const lastJobId = come?.last_job_id ?? null;
       const tick = await requestTick(ticking, {
         schedule,
