@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { createTestDatabase, startTestNats } from '@errand/testkit';
+import { createTestDatabase, startTestNats, waitUntil } from '@errand/testkit';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, openPage, signInWith, startBrowser } from './browser.ts';
@@ -215,19 +215,42 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     for (const { faults } of [reader, other, customer]) expect(await faults()).toEqual([]);
   });
 
-  test('a change keeps what others have changed meanwhile, and what is typed', async () => {
+  test('a change keeps what others have changed meanwhile, and its preview counts from the creation', async () => {
     const caller = await tenant('shared');
+    const path = '/v2/tenants/shared/schedules';
     const id = await makeSchedule(caller, { action: 'echo', every_s: 3_600, description: 'of old' });
+    const madeMs = Date.now();
     const { page, faults } = await pageOf('shared');
+    // A preview that counts from now would tick at another second.
+    await waitUntil(() => Date.now() - madeMs > 1_000);
     await page.goto(console(`/t/shared/schedules/${id}/change`));
+    const { body: preview } = await caller.call('GET', `${path}/${id}/preview`);
+    const { ticks } = preview as { ticks: string[] };
+    const shown = page.getByRole('region', { name: 'Next ticks' }).locator('tbody tr');
+    await expect.poll(() => shown.first().innerText()).toContain(ticks[0]?.slice(11, 19));
     await page.getByLabel('Description').fill('of now');
-    await caller.call('POST', `/v2/tenants/shared/schedules/${id}/pause`);
+    await asAdmin('PATCH', `${path}/${id}`, { catch_up: 'none' });
     await page.getByLabel('Spread').fill('30');
+    await page.getByRole('button', { name: 'JSON', exact: true }).click();
+    await page.getByLabel('Input as JSON').fill('{');
     await page.getByRole('button', { name: 'Change' }).click();
-    await expect.poll(() => heading(page).textContent()).toContain('Paused');
+    await page.getByRole('alert').getByText('invalid_json').waitFor();
+    await page.getByLabel('Input as JSON').fill('{"nr": 2}');
+    await page.getByRole('button', { name: 'Every so many seconds' }).click();
+    await page.getByLabel('Seconds between two ticks').fill('');
+    await page.getByText('Shown once').waitFor();
+    await page.getByLabel('Seconds between two ticks').fill('3600');
+    await page.getByRole('button', { name: 'Change' }).click();
     await page.getByText('of now').waitFor();
-    const { body } = await caller.call('GET', `/v2/tenants/shared/schedules/${id}`);
-    expect(body).toMatchObject({ spread_s: 30, description: 'of now', every_s: 3_600, paused: true });
+    const { body } = await caller.call('GET', `${path}/${id}`);
+    expect(body).toMatchObject({
+      spread_s: 30,
+      description: 'of now',
+      every_s: 3_600,
+      input: { nr: 2 },
+      catch_up: 'none',
+      starts_at: null,
+    });
     expect(await faults()).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import type { InputError } from '@errand/contracts';
-import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useState } from 'react';
 import { parametersOf } from '../actions/action-link.ts';
@@ -239,7 +239,8 @@ function MemberFields({ schema, draft, put, errors }: FieldsProps & { schema: Sc
 }
 
 function WhyNone({ error }: { error: unknown }) {
-  if (!error) return <p className="body dim">Shown once an action and its times are chosen.</p>;
+  if (!error)
+    return <p className="body dim">Shown once there are an action, its times, and an input that is JSON.</p>;
   if (!(error instanceof ApiError) || error.errors.length === 0) return <Failure error={error} />;
   return (
     <ul className="plain body">
@@ -265,7 +266,7 @@ function useCheck(schedules: string, draft: Draft, known: ScheduleView | undefin
         signal,
       }),
     enabled: text !== undefined,
-    placeholderData: keepPreviousData,
+    placeholderData: (previous) => (text === undefined ? undefined : previous),
     // Ticks pass while one types; what is wrong stays wrong.
     refetchInterval: ({ state: { data, error } }) => (data && !error ? goodForMs(data, Date.now()) : false),
     gcTime: 0,

@@ -21,7 +21,7 @@ const EVERY_MS = 3_000;
 export function ScheduleList() {
   const { tenant } = useParams({ from: '/t/$tenant/schedules' });
   const { external_id: asked } = useSearch({ from: '/t/$tenant/schedules' });
-  const externalId = asked === undefined ? undefined : String(asked);
+  const externalId = asked === undefined || asked === '' ? undefined : String(asked);
   const { may } = useRights();
   const path = pathTo`/v2/tenants/${tenant}/schedules`;
   const schedules = useInfiniteQuery({
