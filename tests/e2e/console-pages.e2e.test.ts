@@ -11,6 +11,11 @@ import { type System, startSystem } from './system.ts';
 const ACTIONS = fileURLToPath(new URL('./console-actions.ts', import.meta.url));
 const TENANT = 'looked_at';
 const TEXTS_AT_ONCE = 8;
+const QUOTED = {
+  action: 'quote',
+  cron: '30 2 * * *',
+  input: { amount: 1, priority: 'low', lines: [] },
+};
 
 const resources = new AsyncDisposableStack();
 let system: System;
@@ -43,6 +48,13 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       method: 'POST',
       headers: { authorization: `Bearer ${system.adminKey}` },
     });
+    const nightly = await schedule({
+      ...QUOTED,
+      time_zone: 'Europe/Berlin',
+      external_id: 'nightly',
+      resource: { customer_id: 'c-1' },
+      input: { ...QUOTED.input, order: '8837' },
+    });
     const own = `/t/${TENANT}`;
     screens = {
       overview: own,
@@ -58,6 +70,11 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       deliveries: `${own}/jobs/${ended}?tab=deliveries`,
       actions: `${own}/actions`,
       'run form': `${own}/actions/quote/run`,
+      schedules: `${own}/schedules`,
+      'no schedule': `${own}/schedules?external_id=none`,
+      schedule: `${own}/schedules/${nightly}`,
+      'new schedule': `${own}/schedules/new`,
+      'changed schedule': `${own}/schedules/${nightly}/change`,
       webhooks: `${own}/webhooks`,
       endpoint: `${own}/webhooks/${endpoint_id}`,
       'all deliveries': `${own}/deliveries?status=delivered`,
@@ -78,6 +95,11 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const run = await caller.call('POST', `/v2/tenants/${TENANT}/${action}/run`, input);
     expect(run.status, JSON.stringify(run.body)).toBe(202);
     return (run.body as { job_id: string }).job_id;
+  }
+  async function schedule(about: object): Promise<string> {
+    const made = await caller.call('POST', `/v2/tenants/${TENANT}/schedules`, about);
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    return (made.body as { schedule_id: string }).schedule_id;
   }
   const jobOf = async (jobId: string) =>
     (await caller.call('GET', `/v2/tenants/${TENANT}/jobs/${jobId}`)).body as {
@@ -167,6 +189,45 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     }
     await show(page, `/t/${TENANT}/jobs`);
     await show(page, `/t/${TENANT}/jobs?meta.note=${encodeURIComponent(HOSTILE_TEXTS[0] ?? '')}`);
+    expect(await page.evaluate('window.ran')).toEqual([]);
+    expect(await faults()).toEqual([]);
+  });
+
+  test('texts of schedules are shown as they are, and nothing of them runs', {
+    timeout: 200_000,
+  }, async () => {
+    const { page, faults } = await adminPage();
+    await page.addInitScript('window.ran = []; window.alert = (said) => window.ran.push(said);');
+    for (const whole of HOSTILE_TEXTS) {
+      const text = whole.slice(0, 200);
+      // Controls are refused in a path.
+      const ofPath = text.replaceAll(/\p{Cc}/gu, '_');
+      const id = await schedule({
+        ...QUOTED,
+        external_id: text,
+        description: text,
+        resource: { customer_id: ofPath },
+        input: { ...QUOTED.input, order: text },
+        job: { metadata: { note: text } },
+      });
+      await show(page, `/t/${TENANT}/schedules/${id}`);
+      const shown = visible(await page.locator('main').innerText());
+      expect(shown).toContain(`of customer_id ${visible(ofPath)}`);
+      expect(shown).toContain(visible(JSON.stringify({ metadata: { note: text } })));
+      expect(shown).toContain(visible(`"order": ${JSON.stringify(text)}`));
+      await show(page, `/t/${TENANT}/schedules/${id}/change`);
+      expect(await page.getByLabel('customer_id').inputValue()).toBe(ofPath);
+    }
+    await show(page, `/t/${TENANT}/schedules`);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    const rows = page.locator('tbody tr');
+    await expect.poll(() => rows.count()).toBe(HOSTILE_TEXTS.length + 1);
+    const cells = (await rows.allInnerTexts()).map(visible);
+    for (const whole of HOSTILE_TEXTS) {
+      const text = visible(whole.slice(0, 200));
+      // As its external id and as its description.
+      expect(cells).toContainEqual(expect.stringContaining(`${text} ${text}`));
+    }
     expect(await page.evaluate('window.ran')).toEqual([]);
     expect(await faults()).toEqual([]);
   });

@@ -315,6 +315,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       `/t/lured/jobs/${jobId}%2Finput%23`,
       `/t/lured%2Fjobs%2F${jobId}%2Finput%23/actions/nightly/run`,
       `/t/..%2F..%2Fv2%2Ftenants%2Flured%2Fjobs%2F${jobId}%2Finput%23/keys`,
+      `/t/lured/schedules/sch_%2F..%2F..%23`,
       `/t/lured/webhooks/..%2F..%2F..`,
       `/t/lured/deliveries/x%2F..`,
       `/t/lured/bulk/..`,

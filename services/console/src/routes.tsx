@@ -37,6 +37,7 @@ const jobs = () => import('./jobs/job-list.tsx');
 const job = () => import('./job/job-page.tsx');
 const actions = () => import('./actions/action-list.tsx');
 const run = () => import('./actions/run-form.tsx');
+const schedules = () => import('./schedules/schedule-pages.ts');
 const webhooks = () => import('./webhooks/webhook-pages.ts');
 const bulk = () => import('./bulk/bulk-pages.tsx');
 const keys = () => import('./keys/keys-page.tsx');
@@ -50,6 +51,10 @@ const tree = root.addChildren([
   page('/t/$tenant/jobs/$jobId', lazyRouteComponent(job, 'JobPage')),
   page('/t/$tenant/actions', lazyRouteComponent(actions, 'ActionList')),
   page('/t/$tenant/actions/$name/run', lazyRouteComponent(run, 'RunPage')),
+  page('/t/$tenant/schedules', lazyRouteComponent(schedules, 'ScheduleList')),
+  page('/t/$tenant/schedules/new', lazyRouteComponent(schedules, 'NewSchedule')),
+  page('/t/$tenant/schedules/$scheduleId', lazyRouteComponent(schedules, 'SchedulePage')),
+  page('/t/$tenant/schedules/$scheduleId/change', lazyRouteComponent(schedules, 'ChangeSchedule')),
   page('/t/$tenant/webhooks', lazyRouteComponent(webhooks, 'EndpointList')),
   page('/t/$tenant/webhooks/$endpointId', lazyRouteComponent(webhooks, 'EndpointPage')),
   page('/t/$tenant/deliveries', lazyRouteComponent(webhooks, 'AllDeliveries')),

@@ -2,16 +2,18 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { type FormEvent, useRef, useState } from 'react';
 import type { ActionView, Job } from '../api/answers.ts';
-import { type Json, type JsonObject, parseExact } from '../api/exact-json.ts';
+import type { JsonObject } from '../api/exact-json.ts';
 import { ApiError, pathTo, request } from '../api/request.ts';
 import { hasEnded } from '../job/use-job.ts';
 import { curlOf, errandOf } from '../parts/commands.ts';
 import { CopyText } from '../parts/copy.tsx';
 import { Empty, Failure, Loading } from '../parts/feedback.tsx';
 import { UUID } from '../parts/uuid.ts';
+import { parametersOf, pathOf } from './action-link.ts';
 import { actionsQuery } from './actions-query.ts';
+import { InputField } from './input-field.tsx';
 import type { Schema } from './schema.ts';
-import { SchemaField } from './schema-field.tsx';
+import { inputOf, type Written, withJsonError } from './written-input.ts';
 
 /** What a form begins with, and whose job it runs again. */
 interface Draft {
@@ -51,9 +53,7 @@ async function readDraft(tenant: string, jobId: string): Promise<Draft> {
 
 function RunForm({ tenant, action, draft }: { tenant: string; action: ActionView; draft: Draft }) {
   const { again } = draft;
-  const schema = action.input_schema as Schema;
-  const [input, setInput] = useState<Json | undefined>(draft.input);
-  const [text, setText] = useState<string>();
+  const [input, setInput] = useState<Written>({ value: draft.input });
   const [resource, setResource] = useState(draft.resource);
   const [metadata, setMetadata] = useState(textOfMetadata(draft.metadata));
   const [error, setError] = useState<unknown>();
@@ -65,7 +65,7 @@ function RunForm({ tenant, action, draft }: { tenant: string; action: ActionView
     ? pathTo`/v2/tenants/${tenant}/jobs/${again.job_id}/retry`
     : pathOf(action.links.run, resource);
   const bodyOf = (): unknown => {
-    const sent = text === undefined ? (input ?? {}) : parseExact(text);
+    const sent = inputOf(input);
     const entries = metadataOf(metadata);
     if (isRetry) return { input: sent, metadata: entries };
     if (Object.keys(entries).length === 0) return sent;
@@ -85,11 +85,7 @@ function RunForm({ tenant, action, draft }: { tenant: string; action: ActionView
     } catch (failed) {
       // Another request than the one that was refused.
       key.current = crypto.randomUUID();
-      setError(
-        failed instanceof SyntaxError
-          ? new ApiError({ code: 'invalid_json', status: 0, detail: failed.message })
-          : failed,
-      );
+      setError(withJsonError(failed));
     }
   };
   const errors = errorsOf(error);
@@ -128,54 +124,13 @@ function RunForm({ tenant, action, draft }: { tenant: string; action: ActionView
               />
             </div>
           ))}
-          <div className="row" role="group" aria-label="How to write the input">
-            <button
-              type="button"
-              className={`chip${text === undefined ? ' on' : ''}`}
-              aria-pressed={text === undefined}
-              onClick={() => {
-                if (text === undefined) return;
-                try {
-                  setInput(parseExact(text) as Json);
-                  setText(undefined);
-                } catch (failed) {
-                  setError(
-                    new ApiError({ code: 'invalid_json', status: 0, detail: (failed as Error).message }),
-                  );
-                }
-              }}
-            >
-              Form
-            </button>
-            <button
-              type="button"
-              className={`chip${text === undefined ? '' : ' on'}`}
-              aria-pressed={text !== undefined}
-              onClick={() => setText(text ?? JSON.stringify(input ?? {}, null, 2))}
-            >
-              JSON
-            </button>
-          </div>
-          {text === undefined ? (
-            <SchemaField
-              name="input"
-              schema={schema}
-              root={schema}
-              value={input}
-              onChange={setInput}
-              isRequired
-              pointer=""
-              errors={errors}
-            />
-          ) : (
-            <textarea
-              className="mono"
-              rows={14}
-              aria-label="Input as JSON"
-              value={text}
-              onInput={(event) => setText(event.currentTarget.value)}
-            />
-          )}
+          <InputField
+            schema={action.input_schema as Schema}
+            written={input}
+            onChange={setInput}
+            pointer=""
+            errors={errors}
+          />
           <div className="field">
             <label htmlFor="metadata">
               Metadata <span className="dim">one name=value a line, or JSON</span>
@@ -221,16 +176,6 @@ function errorsOf(error: unknown): ReadonlyMap<string, string> {
       pointer.replace(/^#/, '').replace(/^\/input(?=\/|$)/, ''),
       detail,
     ]),
-  );
-}
-
-function parametersOf(link: string): string[] {
-  return [...link.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
-}
-
-function pathOf(link: string, resource: Readonly<Record<string, string>>): string {
-  return link.replaceAll(/\{(\w+)\}/g, (whole, name: string) =>
-    resource[name] ? pathTo`${resource[name]}` : whole,
   );
 }
 

@@ -216,11 +216,11 @@ function emptyOf(schema: Schema, root: Schema): Json {
 }
 
 function JsonField(props: FieldProps) {
-  const { value, onChange } = props;
+  const { value, onChange, pointer } = props;
   const [typed, setTyped] = useState<string>();
   const text = typed ?? (value === undefined ? '' : JSON.stringify(value, null, 2));
   return (
-    <Labeled {...props} unit="JSON">
+    <Labeled {...props} errors={withErrorBelow(props.errors, pointer)} unit="JSON">
       {(about) => (
         <textarea
           {...about}
@@ -236,6 +236,13 @@ function JsonField(props: FieldProps) {
       )}
     </Labeled>
   );
+}
+
+/** What is wrong inside a value that has no fields of its own is told at the value. */
+function withErrorBelow(errors: ReadonlyMap<string, string>, pointer: string): ReadonlyMap<string, string> {
+  const below = [...errors].find(([at]) => at.startsWith(`${pointer}/`));
+  if (errors.has(pointer) || !below) return errors;
+  return new Map([[pointer, `${below[0].slice(pointer.length + 1)}: ${below[1]}`]]);
 }
 
 /** What is no JSON is sent as text, and the API says what it must be. */

@@ -7,6 +7,8 @@ import type {
   BulkKind,
   JobEvent,
   JobSummary,
+  Schedule,
+  ScheduleProgress,
   Tenant,
   TenantLimits,
 } from '@errand/contracts';
@@ -135,6 +137,31 @@ export interface BulkAction {
   readonly created_at: string;
   readonly started_at: string | null;
   readonly ended_at: string | null;
+}
+
+export type ScheduleView = Omit<Schedule, 'tenant_id' | 'actor' | 'counts_from'> & {
+  readonly next_at: string | null;
+  readonly last_tick: ScheduleProgress['last_tick'] | null;
+  readonly last_job_id: string | null;
+  readonly counts: ScheduleProgress['counts'];
+};
+
+export interface SchedulePage {
+  readonly schedules: readonly ScheduleView[];
+  readonly next_cursor: string | null;
+}
+
+export interface SchedulePreview {
+  readonly ticks: readonly string[];
+  readonly clock_changes: readonly ClockChange[];
+}
+
+export interface ClockChange {
+  readonly at: string;
+  readonly minutes_ahead_before: number;
+  readonly minutes_ahead_after: number;
+  /** Of that day, the first 30. */
+  readonly ticks: readonly string[];
 }
 
 interface Percentiles {

@@ -14,6 +14,7 @@ const TENANT_LINKS = [
   ['/t/$tenant', 'Overview'],
   ['/t/$tenant/jobs', 'Jobs'],
   ['/t/$tenant/actions', 'Actions'],
+  ['/t/$tenant/schedules', 'Schedules'],
   ['/t/$tenant/webhooks', 'Webhooks'],
   ['/t/$tenant/deliveries', 'Deliveries'],
   ['/t/$tenant/bulk', 'Bulk actions'],
@@ -35,6 +36,7 @@ export function Frame() {
   if (session === undefined) return null;
   if (session === null) return <SignIn />;
   const shown = tenant ?? session.tenant_id;
+  const rights = rightsOf(scopesIn(session, shown), false);
   return (
     <div className="frame">
       <a className="skip" href="#page">
@@ -50,7 +52,9 @@ export function Frame() {
         <nav aria-label="Console">
           {shown === undefined
             ? null
-            : TENANT_LINKS.map(([to, name]) => (
+            : TENANT_LINKS.filter(
+                ([to]) => to !== '/t/$tenant/schedules' || rights.may('schedules:read'),
+              ).map(([to, name]) => (
                 <Link
                   key={to}
                   to={to}
@@ -91,7 +95,7 @@ export function Frame() {
               This browser rounds numbers beyond 2^53; a newer one shows them as they are.
             </p>
           )}
-          <RightsOf value={rightsOf(scopesIn(session, shown), false)}>
+          <RightsOf value={rights}>
             <Outlet />
           </RightsOf>
         </main>

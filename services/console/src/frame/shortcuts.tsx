@@ -6,6 +6,7 @@ const PAGES: Record<string, { to: string; name: string }> = {
   o: { to: '/t/$tenant', name: 'Overview' },
   j: { to: '/t/$tenant/jobs', name: 'Jobs' },
   a: { to: '/t/$tenant/actions', name: 'Actions' },
+  s: { to: '/t/$tenant/schedules', name: 'Schedules' },
   w: { to: '/t/$tenant/webhooks', name: 'Webhooks' },
   d: { to: '/t/$tenant/deliveries', name: 'Deliveries' },
   b: { to: '/t/$tenant/bulk', name: 'Bulk actions' },

@@ -63,6 +63,7 @@ function OneJob({ tenant, jobId }: { tenant: string; jobId: string }) {
 }
 
 function Facts({ tenant, job }: { tenant: string; job: Job }) {
+  const { may } = useRights();
   return (
     <span className="row">
       {Object.entries(job.resource).map(([name, value]) => (
@@ -83,6 +84,18 @@ function Facts({ tenant, job }: { tenant: string; job: Job }) {
           </Link>
         </span>
       )}
+      {job.schedule && may('schedules:read') ? (
+        <span className="chip">
+          <b>schedule</b>
+          <Link
+            className="mono"
+            to="/t/$tenant/schedules/$scheduleId"
+            params={{ tenant, scheduleId: job.schedule.schedule_id }}
+          >
+            {job.schedule.schedule_id.slice(0, 12)}…
+          </Link>
+        </span>
+      ) : null}
       <span className="faint">
         version {job.version}, requested <Ago at={job.created_at} />
       </span>

@@ -61,7 +61,7 @@ export function Filters({ tenant, filter }: { tenant: string; filter: JobFilter 
         }
       />
       {Object.entries(filter).flatMap(([name, value]) =>
-        name.startsWith('meta.') || name === 'q'
+        name.startsWith('meta.') || name === 'q' || name === 'source'
           ? [
               <button
                 type="button"
@@ -70,7 +70,7 @@ export function Filters({ tenant, filter }: { tenant: string; filter: JobFilter 
                 onClick={() => change({ [name]: undefined })}
                 aria-label={`Remove the filter ${name} ${value}`}
               >
-                <b>{name === 'q' ? 'has' : name.slice(5)}</b>
+                <b>{name === 'q' ? 'has' : name.replace(/^meta\./, '')}</b>
                 <bdi>{value}</bdi> <span aria-hidden="true">✕</span>
               </button>,
             ]

@@ -1,16 +1,19 @@
 import type { BulkFilter, JobStatus } from '@errand/contracts';
 
+type JobSource = NonNullable<BulkFilter['source']>[number];
+
 /** What a list of jobs is narrowed to: the search of its URL, in which metadata are `meta.<name>`. */
 export interface JobFilter {
   readonly status?: string;
   readonly action?: string;
+  readonly source?: string;
   readonly q?: string;
   readonly created_after?: string;
   readonly created_before?: string;
   readonly [metadata: `meta.${string}`]: string;
 }
 
-const PLAIN = ['status', 'action', 'q', 'created_after', 'created_before'] as const;
+const PLAIN = ['status', 'action', 'source', 'q', 'created_after', 'created_before'] as const;
 
 /** Keeps what is a filter, as text. */
 export function readJobFilter(search: Record<string, unknown>): JobFilter {
@@ -32,11 +35,12 @@ export function parametersOf(filter: JobFilter): Record<string, string> {
 
 /** The filter as a bulk action has it. */
 export function bulkFilterOf(filter: JobFilter): BulkFilter {
-  const { status, action, q, created_after, created_before } = filter;
+  const { status, action, source, q, created_after, created_before } = filter;
   const metadata = metadataOf(filter);
   return {
     ...(status ? { status: status.split(',') as JobStatus[] } : {}),
     ...(action ? { action: action.split(',') } : {}),
+    ...(source ? { source: source.split(',') as JobSource[] } : {}),
     ...(q ? { q } : {}),
     ...(created_after ? { created_after } : {}),
     ...(created_before ? { created_before } : {}),
@@ -46,10 +50,11 @@ export function bulkFilterOf(filter: JobFilter): BulkFilter {
 
 /** Options of `errand jobs`, word by word. */
 export function optionsOf(filter: JobFilter): string[] {
-  const { status, action, q } = filter;
+  const { status, action, source, q } = filter;
   return [
     ...(status ? ['--status', status] : []),
     ...(action ? ['--action', action] : []),
+    ...(source ? ['--source', source] : []),
     ...(q ? ['--has', q] : []),
     ...metadataOf(filter).flatMap(([name, value]) => ['--metadata', `${name}=${value}`]),
   ];

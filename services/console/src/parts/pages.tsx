@@ -31,6 +31,7 @@ const PARAMETERS: Readonly<Record<string, RegExp>> = {
   name: /^[a-z][a-z0-9_]{0,63}$/,
   jobId: UUID,
   bulkId: UUID,
+  scheduleId: /^sch_[0-9a-f]{32}$/,
   endpointId: /^[\w-]{1,100}$/,
   deliveryId: /^[\da-f-]{36}\.[\w-]{1,100}$/,
 };
