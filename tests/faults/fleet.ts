@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { provisionLog, provisionSettings } from '@errand/bootstrap';
 import { freePort } from '@errand/local-servers';
+import { parseConfig } from '@errand/runtime';
+import { natsUrlOf } from '@errand/testkit';
 import { sourceMainFile } from '../../dev/repository.ts';
 import { SERVICES, type ServiceName, serviceEnv } from '../../dev/services.ts';
 import { LEASE_MS } from './forms.ts';
@@ -28,7 +31,7 @@ const COUNTS: Record<ServiceName, number> = {
   webhooks: 1,
 };
 
-/** Starts the services; their output goes to files in `dir`. Rejects when one does not get ready. */
+/** Starts the services, each as its own user of NATS; their output goes to files in `dir`. Rejects when one does not get ready. */
 export async function startFleet(options: {
   natsUrl: string;
   databaseUrl: string;
@@ -39,6 +42,11 @@ export async function startFleet(options: {
   const secretKey = randomBytes(32).toString('base64');
   const gatewayPort = await freePort();
   const members: Member[] = [];
+  const provisioning = {
+    NATS_URL: natsUrlOf(options.natsUrl, 'provision'),
+    ERRAND_REPLICAS: String(options.replicas),
+  };
+  await provisionLog(parseConfig(provisionSettings, provisioning), () => {});
   for (const service of SERVICES) {
     for (let copy = 1; copy <= COUNTS[service]; copy++) {
       const port = service === 'gateway' ? gatewayPort : await freePort();
@@ -51,6 +59,7 @@ export async function startFleet(options: {
       };
       const facts = {
         natsUrl: options.natsUrl,
+        natsUrlOf: (name: ServiceName) => natsUrlOf(options.natsUrl, name),
         postgresUrl: options.databaseUrl,
         adminKey,
         secretKey,
@@ -59,6 +68,7 @@ export async function startFleet(options: {
       const name = `${service}-${copy}`;
       const env = {
         ...serviceEnv(service, facts),
+        ERRAND_PROVISION: 'false',
         ERRAND_REPLICAS: String(options.replicas),
         ERRAND_LEASE_MS: String(LEASE_MS),
         ERRAND_SHUTDOWN_GRACE_MS: '2000',

@@ -13,6 +13,7 @@ import { type FaultServers, startFaultServers, topologyOf } from './fault-server
 import { type Fleet, startFleet } from './fleet.ts';
 import type { FaultForm } from './forms.ts';
 import { type Ledger, startLoad } from './load.ts';
+import { findNatsRefusals } from './nats-refusals.ts';
 import { planJobs } from './plan-jobs.ts';
 import { checkPromises } from './promise-check.ts';
 import { createRandom } from './random.ts';
@@ -72,6 +73,7 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   const { ticks, violations: wrongTicks } = checkTicks(schedules, log);
   const violations = [
     ...wrongTicks,
+    ...(await findNatsRefusals(dir, stage.fleet.members)),
     ...reading.violations,
     ...checkPromises({ ledger, log, rows, summaries, maxAttempts }),
     ...(await runErrandChecks({ ...stage.fleet, dir, say })),

@@ -2,6 +2,7 @@ import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { provisionLog, provisionSettings } from '@errand/bootstrap';
 import { type Bucket, type Bus, openBus } from '@errand/bus';
 import { BUCKETS, WebhookEndpoint } from '@errand/contracts';
 import {
@@ -13,14 +14,15 @@ import {
   startPostgresServer,
   startRestartable,
 } from '@errand/local-servers';
-import { type Db, openDatabase } from '@errand/postgres';
-import { createSecretBox } from '@errand/runtime';
+import { type Db, migrate, openDatabase } from '@errand/postgres';
+import { createSecretBox, parseConfig } from '@errand/runtime';
+import { natsAccess, natsUrlOf } from '@errand/testkit';
 import { sourceMainFile } from '../../dev/repository.ts';
 import { serviceEnv } from '../../dev/services.ts';
 import { topologyOf } from '../faults/fault-servers.ts';
 import { type Member, startMember } from '../faults/member.ts';
 
-/** The webhooks service, in one process or more, with its own servers: the driver writes to the log. */
+/** The webhooks service, in one process or more, with its own servers, as the user of its role: the driver writes to the log. */
 export interface WebhookSystem extends AsyncDisposable {
   readonly bus: Bus;
   readonly db: Db;
@@ -56,6 +58,7 @@ export async function startWebhookSystem(options: {
       logFile: join(dir, 'nats.log'),
       port: first?.port,
       monitorPort: first?.monitorPort,
+      more: natsAccess(),
     }),
   );
   resources.defer(() => nats.stop());
@@ -72,12 +75,18 @@ export async function startWebhookSystem(options: {
   const db = resources.adopt(openDatabase({ url: postgres.url, name: 'driver', poolSize: 2 }), (opened) =>
     opened.destroy(),
   );
+  await migrate(db);
+  await provisionLog(
+    parseConfig(provisionSettings, { NATS_URL: natsUrlOf(nats.url, 'provision') }),
+    () => {},
+  );
   const endpoints = await bus.buckets.open(BUCKETS.webhookEndpoints, WebhookEndpoint);
   const secretKey = randomBytes(32).toString('base64');
   const seal = sealWith(secretKey);
 
   const members = new Map<Member, { logFile: string }>();
-  const facts = { natsUrl: nats.url, postgresUrl: postgres.url, adminKey: '', secretKey };
+  const natsUrl = natsUrlOf(nats.url, 'webhooks');
+  const facts = { natsUrl, postgresUrl: postgres.url, adminKey: '', secretKey };
   for (let copy = 1; copy <= options.processes; copy++) {
     const started = await startProcess({ name: `webhooks-${copy}`, dir, facts, env: options.env ?? {} });
     resources.use(started.member);
@@ -117,7 +126,12 @@ async function startProcess(options: {
   const member = startMember({
     name,
     mainFile: sourceMainFile('webhooks'),
-    env: { ...serviceEnv('webhooks', { ...facts, ports }), ERRAND_LOG_LEVEL: 'warn', ...env },
+    env: {
+      ...serviceEnv('webhooks', { ...facts, ports }),
+      ERRAND_PROVISION: 'false',
+      ERRAND_LOG_LEVEL: 'warn',
+      ...env,
+    },
     readyUrl: `http://127.0.0.1:${port}/readyz`,
     logFile,
   });

@@ -1,4 +1,5 @@
 import { startNatsCluster } from '@errand/local-servers';
+import { natsAccess } from './nats.ts';
 import { startNatsContainerCluster } from './nats-container.ts';
 import { rawNatsRequest } from './raw-nats.ts';
 import { embeddedTestServer, type TestServer, testServersMode } from './server.ts';
@@ -16,8 +17,8 @@ export interface TestCluster extends AsyncDisposable {
 }
 
 /**
- * Resolves to an empty cluster of three once it can place a stream on all of them. Dispose of it in `afterAll`. `more` is added to
- * each node's configuration; with it, they are never containers.
+ * Resolves to an empty cluster of three once it can place a stream on all of them. Dispose of it in `afterAll`. `more` is the
+ * rest of each node's configuration, instead of the users of `startTestNats`; with it, they are never containers.
  */
 export async function startTestCluster({
   more,
@@ -49,7 +50,7 @@ async function placesStreams({ url }: TestServer): Promise<boolean> {
 
 async function startEmbeddedNodes(more?: Readonly<Record<string, unknown>>): Promise<TestServer[]> {
   const dir = await makeTempDir();
-  const nodes = await startNatsCluster({ dir: dir.path, size: SIZE, more });
+  const nodes = await startNatsCluster({ dir: dir.path, size: SIZE, more: more ?? natsAccess() });
   let left = nodes.length;
   const removeWithTheLast = async () => {
     left -= 1;

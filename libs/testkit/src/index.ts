@@ -1,6 +1,6 @@
 export { startTestCluster, type TestCluster } from './cluster.ts';
 export { createTestDatabase, type TestDatabase } from './database.ts';
-export { natsUrlOf, startTestNats, type TestNats } from './nats.ts';
+export { natsAccess, natsUrlOf, startTestNats, type TestNats } from './nats.ts';
 export { type HeldFrames, type NatsProxy, startNatsProxy } from './nats-proxy.ts';
 export {
   type OpenidProvider,

@@ -9,7 +9,7 @@ import { makeTempDir } from './temp-dir.ts';
 export type TestNats = TestServer;
 
 /** A user for each role, whose password is its name. Whoever connects without one may do everything. */
-function access(others: readonly object[]) {
+export function natsAccess(others: readonly object[] = []) {
   const roles = NATS_ROLES.map((role) => natsUser(role, role));
   return {
     authorization: { users: [{ user: 'everything', password: 'x' }, ...roles, ...others] },
@@ -44,7 +44,7 @@ export async function startTestNats(
       port: first?.port,
       monitorPort: first?.monitorPort,
       maxFileStoreBytes,
-      more: { ...access(users), ...more },
+      more: { ...natsAccess(users), ...more },
     }),
   );
   return embeddedTestServer(server, dir.remove);
