@@ -130,6 +130,23 @@ test('a deleted tenant leaves one record, whatever it had and whoever is killed'
   const filter = { status: ['expired'], metadata: { note: NEEDLE } };
   const bulk = { action: 'retry', filter };
   expect((await gone.call('POST', `/v2/tenants/${GONE}/bulk-actions`, bulk)).status).toBe(202);
+  const draft = {
+    action: 'performance_simulation',
+    resource: { design_id: 'd-1' },
+    input: SMALL_DESIGN,
+    every_s: 10,
+    description: NEEDLE,
+  };
+  expect(await gone.call('POST', `/v2/tenants/${GONE}/schedules`, draft)).toMatchObject({ status: 201 });
+  await waitUntil(
+    async () => {
+      const { body } = await gone.call('GET', `/v2/tenants/${GONE}/schedules`);
+      return (
+        (body as { schedules: { counts: { requested: number } }[] }).schedules[0]?.counts.requested === 1
+      );
+    },
+    { timeoutMs: 20_000 },
+  );
   // An event that nobody can read is parked with its body.
   connectionOf(bus).publish(`jobs.${GONE}.performance_simulation.${ended.job_id}.progressed`, NEEDLE);
   await waitUntil(async () => (await bus.deadLetters.list({ afterId: 0, limit: 10 })).length > 0, {

@@ -164,7 +164,6 @@ function schedulesOf({
     minEveryS: config.scheduleMinEveryS,
     actionsOf: (tenantId) => tenantBucket.peek(tenantId)?.actions,
     limits: orderLimitsOf(config),
-    maxInputBytes: config.inlinePayloadBytes,
   };
 }
 

@@ -4,10 +4,12 @@ import type { ActionCatalogue, CatalogueEntry } from '../actions/action-catalogu
 import { fillResource, matchResource } from '../actions/action-path.ts';
 import { checkRunBody, type JobOrder, type OrderLimits } from '../runs/run-options.ts';
 
+/** Every gateway keeps it in memory. */
+const MAX_INPUT_BYTES = 262_144;
+
 export interface OrderDeps {
   readonly catalogue: Pick<ActionCatalogue, 'find'>;
   readonly limits: OrderLimits;
-  readonly maxInputBytes: number;
 }
 
 type ScheduledOrder =
@@ -38,8 +40,8 @@ export async function orderOf(wanted: Wanted, deps: OrderDeps, nowMs: number): P
   }
   const text = JSON.stringify(input);
   const inputBytes = Buffer.byteLength(text);
-  if (inputBytes > deps.maxInputBytes) {
-    const detail = `must have at most ${deps.maxInputBytes} bytes as JSON`;
+  if (inputBytes > MAX_INPUT_BYTES) {
+    const detail = `must have at most ${MAX_INPUT_BYTES} bytes as JSON`;
     errors.push({ pointer: '#/input', code: 'too_big', detail });
   }
   const context = { ...deps.limits, entry, resource, nowMs, steps: createSteps(), only: {} };
