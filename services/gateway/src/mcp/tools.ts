@@ -31,25 +31,25 @@ export function mayRun({ runs }: McpDeps, caller: Caller, { contract, validate }
 }
 
 /**
- * What an action's arguments have for the parameters of its resource: their names there, by which the parameters are found.
- * One that the input has a member for is called `resource_…`.
+ * The members of an action's arguments that are parameters of its resource, by which parameter each one is. A parameter
+ * whose name the input's schema has for anything is called `resource_…`.
  */
 export function resourceMembersOf({ resource, input_schema }: ActionContract): Map<string, string> {
-  const taken = (input_schema.properties ?? {}) as Schema;
+  const input = JSON.stringify(input_schema);
   const members = new Map<string, string>();
   for (const part of parseResourceTemplate(resource)) {
     if (!('parameter' in part)) continue;
     let member = part.parameter;
-    while (Object.hasOwn(taken, member)) member = `resource_${member}`;
+    while (input.includes(`"${member}"`)) member = `resource_${member}`;
     members.set(member, part.parameter);
   }
   return members;
 }
 
-/** Schemas are large, and most lists have the same. */
+/** Schemas are large, and most lists have the same ones. */
 const tools = new WeakMap<ActionContract, Tool>();
 
-function actionTool(contract: ActionContract): Tool {
+export function actionTool(contract: ActionContract): Tool {
   const known = tools.get(contract);
   if (known) return known;
   const { name, description } = contract;
@@ -64,29 +64,21 @@ function actionTool(contract: ActionContract): Tool {
 }
 
 function inputSchemaOf(contract: ActionContract): Tool['inputSchema'] {
-  const { Input = {}, ...others } = embedSchema('Input', usableSchemas(contract).input, refTo);
-  const members = resourceMembersOf(contract);
-  const opened =
-    members.size === 0
-      ? Input
-      : withMembers(
-          Input,
-          { Input, ...others },
-          Object.fromEntries(
-            [...members.keys()].map((member) => [
-              member,
-              { type: 'string', minLength: 1, maxLength: 200, description: `Of ${contract.resource}.` },
-            ]),
-          ),
-        );
-  const required = [...members.keys(), ...((opened.required as string[] | undefined) ?? [])];
-  return { ...opened, type: 'object', required, ...definitionsOf({ Input, ...others }) };
+  const definitions = embedSchema('Input', usableSchemas(contract).input, refTo);
+  const { Input: input = {} } = definitions;
+  const description = `Of the resource ${contract.resource}.`;
+  const parameter = { type: 'string', minLength: 1, maxLength: 200, description };
+  const names = [...resourceMembersOf(contract).keys()];
+  const members = Object.fromEntries(names.map((name) => [name, parameter]));
+  const schema = names.length === 0 ? input : withMembers(input, definitions, members);
+  const required = [...names, ...((schema.required as string[] | undefined) ?? [])];
+  return { ...schema, type: 'object', required, ...definitionsOf(definitions) };
 }
 
 function outputSchemaOf(contract: ActionContract): Tool['outputSchema'] {
   if (isFileResult(contract)) return { ...viewSchemaOf({ type: 'null' }), type: 'object' };
-  const { Result = {}, ...others } = embedSchema('Result', usableSchemas(contract).result, refTo);
-  return { ...viewSchemaOf(Result), type: 'object', ...definitionsOf({ Result, ...others }) };
+  const definitions = embedSchema('Result', usableSchemas(contract).result, refTo);
+  return { ...viewSchemaOf(definitions.Result ?? {}), type: 'object', ...definitionsOf(definitions) };
 }
 
 /** The definitions of a schema, if anything refers to one. */
