@@ -9,11 +9,25 @@ import type { Answer } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import type { McpDeps, McpGroup } from './mcp-group.ts';
 
-/** A message of JSON-RPC, which MCP describes. */
-const message = { type: 'object', properties: { jsonrpc: { type: 'string', const: '2.0' } } };
+/* Messages of JSON-RPC, of which MCP describes the methods. */
+const jsonrpc = { type: 'string', const: '2.0' };
+const request = {
+  type: 'object',
+  properties: { jsonrpc, id: { type: ['string', 'integer'] }, method: { type: 'string' }, params: {} },
+  required: ['jsonrpc', 'method'],
+};
+const response = {
+  type: 'object',
+  properties: {
+    jsonrpc,
+    id: { type: ['string', 'integer', 'null'] },
+    result: { type: 'object' },
+    error: { type: 'object' },
+  },
+};
 const refused: Answer = {
   description: 'a message that MCP does not allow, with an error of JSON-RPC',
-  content: { 'application/json': { schema: message } },
+  content: { 'application/json': { schema: response } },
 };
 
 /** The tenant's actions as tools of the Model Context Protocol, over its streamable HTTP. Nothing is kept between requests. */
@@ -31,11 +45,11 @@ export const serveMcp = defineRoute({
     'The Model Context Protocol (MCP), revisions 2026-07-28 and before: one message of JSON-RPC. Needs `Accept: application/json, ' +
     'text/event-stream`. Inputs that a tool refuses are results of the call, not errors of HTTP.',
   parameters: [parameters.tenantId, parameters.idempotencyKey, parameters.prefer, parameters.traceparent],
-  body: { schema: message, required: true },
+  body: { schema: request, required: true },
   answers: {
     200: {
       description: 'The answer to a request.',
-      content: { 'application/json': { schema: message }, ...EVENT_STREAM },
+      content: { 'application/json': { schema: response }, ...EVENT_STREAM },
     },
     202: { description: 'A notification was taken in.' },
     400: refused,
