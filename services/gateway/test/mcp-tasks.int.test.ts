@@ -8,7 +8,7 @@ import {
 } from '@modelcontextprotocol/ext-tasks/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { progressed, STARTED, SUCCEEDED, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
-import { connect, createKeyFor, mcpPath, nextRequested, succeed } from './mcp.ts';
+import { connect, createKeyFor, listenForRun, mcpPath, succeed } from './mcp.ts';
 
 /*
  * Jobs as tasks, with the client of the extension. It asks for the SDK to be gone round for tasks: the SDK takes no task
@@ -154,9 +154,9 @@ test('a task of another key, and one that never was, are unknown', async () => {
 test('a key that may not read jobs gets no task, but waits', async () => {
   const token = await createKeyFor(gateway, { scopes: ['runs:write'] });
   await using session = await openSession([gateway.url], token);
-  const requested = nextRequested(gateway);
+  const requested = await listenForRun(gateway);
   const called = session.callTool('simulate', ARGUMENTS);
-  const { ref, version } = await requested;
+  const { ref, version } = await requested.job;
   await succeed(gateway, ref.jobId, version);
   expect((await called).kind).toBe('immediate');
 });

@@ -13,7 +13,7 @@ import {
   TENANT,
   type TestGateway,
 } from './gateway.ts';
-import { connect, createKeyFor, mcpPath, nextRequested, succeed } from './mcp.ts';
+import { connect, createKeyFor, listenForRun, mcpPath, succeed } from './mcp.ts';
 
 const APP = 'https://app.example';
 const ARGUMENTS = { design_id: 'd-1', tilt_deg: 30 };
@@ -69,9 +69,9 @@ describe.each(['auto', 'legacy'] as const)('a client of the revision %s', (mode)
 
   test('runs an action to its end, as a run over HTTP does', async () => {
     await using client = disposable(await connect(gateway, { mode }));
-    const requested = nextRequested(gateway);
+    const requested = await listenForRun(gateway);
     const called = client.it.callTool(simulate({ design_id: 'dé/1' }));
-    const { ref, version, decode } = await requested;
+    const { ref, version, decode } = await requested.job;
     await succeed(gateway, ref.jobId, version);
     const result = await called;
     const view = { job_id: ref.jobId, action: 'simulate', status: 'succeeded', result: { kwh: 7 } };
@@ -108,9 +108,9 @@ describe.each(['auto', 'legacy'] as const)('a client of the revision %s', (mode)
 
   test('waits for a while, and goes on with get_job', async () => {
     await using client = disposable(await connect(gateway, { mode, headers: { prefer: 'wait=1' } }));
-    const requested = nextRequested(gateway);
+    const requested = await listenForRun(gateway);
     const result = await client.it.callTool(simulate());
-    const { ref, version } = await requested;
+    const { ref, version } = await requested.job;
     expect(result.isError).toBeUndefined();
     expect(result.structuredContent).toEqual({ job_id: ref.jobId, action: 'simulate', status: 'queued' });
     expect(JSON.stringify(result.content)).toContain(`Call get_job with job_id ${ref.jobId}`);
@@ -125,10 +125,10 @@ describe.each(['auto', 'legacy'] as const)('a client of the revision %s', (mode)
   test('is told how far the job is while it waits', async () => {
     await using client = disposable(await connect(gateway, { mode }));
     const told: unknown[] = [];
-    const requested = nextRequested(gateway);
+    const requested = await listenForRun(gateway);
     const onprogress = (progress: unknown) => void told.push(progress);
     const called = client.it.callTool(simulate(), { onprogress });
-    const { ref, version } = await requested;
+    const { ref, version } = await requested.job;
     const started = (await gateway.append(ref.jobId, version, STARTED)) ?? 0;
     const half = (await gateway.append(ref.jobId, started, progressed(50))) ?? 0;
     await waitUntil(() => told.length > 0);
@@ -140,9 +140,9 @@ describe.each(['auto', 'legacy'] as const)('a client of the revision %s', (mode)
 
   test('reads why a job has failed', async () => {
     await using client = disposable(await connect(gateway, { mode }));
-    const requested = nextRequested(gateway);
+    const requested = await listenForRun(gateway);
     const called = client.it.callTool(simulate());
-    const { ref, version } = await requested;
+    const { ref, version } = await requested.job;
     const started = (await gateway.append(ref.jobId, version, STARTED)) ?? 0;
     await gateway.append(ref.jobId, started, FAILED);
     const { isError, structuredContent } = await called;

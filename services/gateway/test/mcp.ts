@@ -1,4 +1,5 @@
 import type { StoredEvent } from '@errand/bus';
+import { connectionOf } from '@errand/bus/testing';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { ADMIN_KEY, STARTED, SUCCEEDED, TENANT, type TestGateway } from './gateway.ts';
 
@@ -36,18 +37,19 @@ export async function createKeyFor(gateway: TestGateway, about: object): Promise
   return made.json.api_key;
 }
 
-/** The next job that is requested after the call. */
-export function nextRequested(gateway: TestGateway): Promise<StoredEvent> {
-  return new Promise((resolve) => {
-    const stop = gateway.bus.jobs.onStored('stored.jobs.>', {
-      onGap: () => {},
-      onEvent: (stored) => {
-        if (stored.type !== 'JobRequested') return;
-        stop();
-        resolve(stored);
-      },
-    });
+/** Resolves once the log is listened to; `job` is the next one that is requested then. */
+export async function listenForRun(gateway: TestGateway): Promise<{ job: Promise<StoredEvent> }> {
+  const { promise: job, resolve } = Promise.withResolvers<StoredEvent>();
+  const stop = gateway.bus.jobs.onStored('stored.jobs.>', {
+    onGap: () => {},
+    onEvent: (stored) => {
+      if (stored.type !== 'JobRequested') return;
+      stop();
+      resolve(stored);
+    },
   });
+  await connectionOf(gateway.bus).flush();
+  return { job };
 }
 
 /** Runs a job as an executor would. */
