@@ -194,6 +194,22 @@ describe.each(['auto', 'legacy'] as const)('a client of the revision %s', (mode)
     }
   });
 
+  test('leaves, and its job goes on', async () => {
+    const leaving = await connect(gateway, { mode });
+    const requested = await listenForRun(gateway);
+    const called = expect(leaving.callTool(simulate())).rejects.toThrow();
+    const { ref, version } = await requested.job;
+    const waits = async () => /^errand_job_waits\S* (\d+)$/m.exec((await gateway.call('/metrics')).text)?.[1];
+    await expect.poll(waits).toBe('1');
+    await leaving.close();
+    await called;
+    await expect.poll(waits).toBe('0');
+    await succeed(gateway, ref.jobId, version);
+    await using client = disposable(await connect(gateway, { mode }));
+    const read = { name: 'get_job', arguments: { job_id: ref.jobId } };
+    expect((await client.it.callTool(read)).structuredContent).toMatchObject({ status: 'succeeded' });
+  });
+
   test('does not know what there is not', async () => {
     await using client = disposable(await connect(gateway, { mode }));
     await expect(client.it.callTool({ name: 'nothing', arguments: {} })).rejects.toThrow('Unknown tool');
@@ -327,6 +343,14 @@ test('a value that cannot be given back as it came is named by its pointer in th
 test('pages of origins that are not allowed are refused', async () => {
   const from = async (origin: string) => (await post(LIST, { headers: { origin } })).status;
   expect(await from(APP)).toBe(200);
+  const sent = ['mcp-protocol-version', 'mcp-method', 'mcp-name'];
+  const asked = {
+    origin: APP,
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': sent.join(),
+  };
+  const { headers } = await gateway.call(mcpPath(), { method: 'OPTIONS', token: null, headers: asked });
+  expect(headers.get('access-control-allow-headers')?.split(',')).toEqual(expect.arrayContaining(sent));
   expect(await from('https://evil.example')).toBe(403);
   expect(await from('null')).toBe(403);
   // A name that resolves to this gateway is no reason.
