@@ -26,6 +26,8 @@ const NEVER_BY_CHANCE = [
   'abortBulkAction',
   'resumeBulkAction',
   'cancelProposalPdfGeneration',
+  // Only with a header Accept, which no document may list, and with a whole message.
+  'serveMcp',
   // Only with a code, from the console's own page, or with an id that is none of these.
   'openPortal',
   'revokePortalSession',

@@ -24,7 +24,14 @@ let dev: DevSystem;
 let port: number;
 let receiverPort: number;
 let background: ChildProcess | undefined;
-let pages: { actions: Block[]; wrap: Block[]; call: Block[]; receive: Block[]; command: Block[] };
+let pages: {
+  actions: Block[];
+  wrap: Block[];
+  call: Block[];
+  receive: Block[];
+  command: Block[];
+  mcp: Block[];
+};
 
 /** The pages name ports that may be taken here. */
 function onOwnPorts(text: string): string {
@@ -50,6 +57,7 @@ beforeAll(async () => {
     call: await blocksOf('call-from-code.md'),
     receive: await blocksOf('receive-webhooks.md'),
     command: await blocksOf('errand-command.md'),
+    mcp: await blocksOf('mcp.md'),
   };
   const folder = await createDevFolder();
   await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
@@ -110,6 +118,16 @@ test('the page on the command leads to a job that each of its commands reports',
   expect(said).toMatch(/the input is valid\nsucceeded\nTIME [\s\S]*JobRequested[\s\S]*JobSucceeded/);
   expect(said).toMatch(/\norders.csv: \d+ bytes of text\/csv\nJOB [^\n]*\n[^\n]*report_export +succeeded/);
   expect(said).toMatch(/\nurl +http:\/\/127.0.0.1:\d+ +\S+\.errand\/local.json\n/);
+});
+
+test('the page on MCP leads to tools, to a call that is refused, and to a file', async () => {
+  const said = (await runCommands(pages.mcp)).trim().split('\n');
+  expect(said).toEqual([
+    'report_export from to report_id',
+    'get_job job_id wait_s',
+    expect.stringMatching(/^true .*"#\/to\\?"/),
+    expect.stringMatching(/"status":"succeeded".*"download":.*"filename":"orders.csv"/),
+  ]);
 });
 
 test('a refusal by the endpoint ends the job at once, with what callers may see of it', async () => {

@@ -50,6 +50,7 @@ test.each([
   'limits',
   'changes',
   'stats',
+  'mcp',
 ])('%s is a word of the API and not a valid name', (name) => {
   expect(() => defineAction({ ...common, name })).toThrow('the API reserves this word');
 });

@@ -98,4 +98,5 @@ export const RESERVED_ACTION_NAMES: readonly string[] = [
   'schedules',
   'stats',
   'events',
+  'mcp',
 ];

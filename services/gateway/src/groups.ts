@@ -18,6 +18,7 @@ import type { JobsGroup } from './jobs/jobs-group.ts';
 import { createStatusRate } from './jobs/status-rate.ts';
 import type { KeysGroup } from './keys/keys-group.ts';
 import type { TenantReads } from './load/tenant-reads.ts';
+import type { McpGroup } from './mcp/mcp-group.ts';
 import type { PortalGroup } from './portal/portal-group.ts';
 import { createIdempotency, type Idempotency } from './runs/idempotency.ts';
 import { createRunLimits } from './runs/run-limits.ts';
@@ -44,6 +45,7 @@ export interface Groups
     ActionsGroup,
     JobsGroup,
     RunsGroup,
+    McpGroup,
     BulkGroup,
     SchedulesGroup,
     FeedGroup,
@@ -76,6 +78,7 @@ export function createGroups(parts: Parts): Groups {
     actions: { catalogue },
     jobs: jobsOf(parts),
     runs: runsOf(keyed),
+    mcp: { origins: config.corsOrigins, hosts: config.allowedHosts },
     bulk: bulkOf(keyed),
     schedules: schedulesOf(parts),
     feed: feedOf(parts),

@@ -36,6 +36,7 @@ import { listJobEvents } from './jobs/history/get-events.route.ts';
 import { listJobs } from './jobs/list/list-jobs.route.ts';
 import { createChildToken } from './keys/child-tokens.route.ts';
 import { createOwnKey, deleteOwnKey, listOwnKeys, rotateOwnKey } from './keys/own-keys.route.ts';
+import { serveMcp } from './mcp/serve-mcp.route.ts';
 import { createPortalSession } from './portal/create-portal-session.route.ts';
 import { openPortal } from './portal/open-portal.route.ts';
 import { listPortalSessions, revokePortalSession } from './portal/portal-sessions.route.ts';
@@ -84,6 +85,7 @@ import { cancelReplay, getReplay, listReplays, startReplay } from './webhooks/re
 
 /** Every route whose path is fixed, in the order of the OpenAPI document. */
 export const routes = [
+  serveMcp,
   listJobs,
   getJob,
   listJobEvents,

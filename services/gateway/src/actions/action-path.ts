@@ -110,6 +110,7 @@ export function decodeWord(word: string): string | undefined {
   }
 }
 
-function isFit(value: string): boolean {
-  return value.length <= 200 && !/\p{Cc}/u.test(value);
+/** Whether a resource's parameter may have a value: 1-200 characters, none of them a control character. */
+export function isFit(value: string): boolean {
+  return value !== '' && value.length <= 200 && !/\p{Cc}/u.test(value);
 }

@@ -33,10 +33,15 @@ export interface JsonBody {
  */
 export async function readJsonObject(c: Ctx, limits: BodyLimits): Promise<JsonBody> {
   const { flaws, ...read } = await readFlawedJsonObject(c, limits);
+  assertFlawless(flaws);
+  return read;
+}
+
+/** @throws Refusal nested_too_deeply, invalid_input */
+export function assertFlawless(flaws: readonly InputError[]): void {
   const tooDeep = flaws.find(({ code }) => code === 'nested_too_deeply');
   if (tooDeep) throw new Refusal('nested_too_deeply', { errors: [tooDeep] });
   if (flaws.length > 0) throw new Refusal('invalid_input', { errors: flaws });
-  return read;
 }
 
 /** The same for a body whose parts are judged one by one: at most MAX_JSON_FLAWS of its flaws come with it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ANY_PLACE, findPlace, type JobPlace } from '../actions/find-action.ts';
 import type { Caller } from '../http/authenticate.ts';
-import { parseBody, printable } from '../http/body-errors.ts';
+import { parseBody } from '../http/body-errors.ts';
 import { defineActionRoute, defineRoute } from '../http/define-route.ts';
 import { type HttpGroup, readOptionalJsonObject } from '../http/read-body.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
@@ -13,12 +13,9 @@ import { named, refTo } from '../openapi/schemas.ts';
 import { answerSummary } from './job-answer.ts';
 import { readJobQuery } from './job-query.ts';
 import type { JobsGroup } from './jobs-group.ts';
-import { requestCancel } from './request-cancel.ts';
+import { CancelReason, requestCancel } from './request-cancel.ts';
 
-const CancelBody = named(
-  'CancelRequest',
-  z.strictObject({ reason: printable(z.string().max(500)).optional() }),
-);
+const CancelBody = named('CancelRequest', z.strictObject({ reason: CancelReason.optional() }));
 
 /** 200 for a job that is canceled, 202 for one whose executor is asked to stop. */
 export const cancelJob = defineRoute({

@@ -63,7 +63,7 @@ function headersOf(summary: JobSummary, nowMs: number) {
 }
 
 /** In seconds. Most jobs are short; who has waited for minutes can wait for seconds. */
-function pollAfterS(ageMs: number): number {
+export function pollAfterS(ageMs: number): number {
   if (ageMs < 60_000) return 1;
   return ageMs < 300_000 ? 2 : 5;
 }

@@ -2,10 +2,15 @@ import { randomUUIDv7 } from 'node:crypto';
 import { LogUnavailable } from '@errand/bus';
 import { toJobEvent } from '@errand/contracts';
 import { decide, evolve, foldJob, isEnded, type JobState, operationOf } from '@errand/domain';
+import { z } from 'zod';
 import { assertAt, type JobPlace } from '../actions/find-action.ts';
+import { printable } from '../http/body-errors.ts';
 import { Refusal } from '../http/problem.ts';
 import { findJob } from './find-job.ts';
 import type { JobsGroup } from './jobs-group.ts';
+
+/** Why a job is to end, for whoever looks at it. */
+export const CancelReason = printable(z.string().max(500));
 
 /** Who wants which job to end. */
 interface Cancellation {

@@ -31,9 +31,9 @@ export function actionSchemasOf(
   { pascalName, summary }: { pascalName: string; summary: Schema },
 ): ActionSchemas {
   const [runId, resultId, summaryId] = [`${pascalName}Run`, `${pascalName}Result`, `${pascalName}Job`];
-  const known = checked(contract);
+  const known = usableSchemas(contract);
   const input = embedSchema(runId, known.input);
-  const isFile = isDeepStrictEqual(contract.result_schema, FILE_RESULT);
+  const isFile = isFileResult(contract);
   const result = isFile ? {} : embedSchema(resultId, known.result);
   const properties = {
     ...(summary.properties as Schema),
@@ -52,6 +52,11 @@ export function actionSchemasOf(
       [summaryId]: { ...summary, properties },
     },
   };
+}
+
+/** Whether what an action makes is a file. */
+export function isFileResult({ result_schema }: ActionContract): boolean {
+  return isDeepStrictEqual(result_schema, FILE_RESULT);
 }
 
 /** The path of an action's resource in the document. No two of its parameters have the same name there. */
@@ -77,7 +82,8 @@ interface CheckedContract {
 /** Compiling schemas takes tens of milliseconds, which another action's change need not cost again. */
 const contracts = new WeakMap<ActionContract, CheckedContract>();
 
-function checked(contract: ActionContract): CheckedContract {
+/** The schemas of an action, each of which is one that a reader can use. */
+export function usableSchemas(contract: ActionContract): CheckedContract {
   let known = contracts.get(contract);
   if (!known) {
     const { input_schema: input, result_schema: result } = contract;
@@ -93,10 +99,23 @@ function usable(schema: Record<string, unknown>): Record<string, unknown> {
 }
 
 const MAX_DEPTH = 5;
+const JOB_OPTIONS = { _job: refTo('JobOptions') };
 
-/** The input's schema, changed to accept `_job` wherever it refuses members that it does not name. */
+/** The input's schema, changed to accept `_job` too. */
 function withJobOptions(schema: Schema, components: Record<string, Schema>): Schema {
-  return { ...opened(schema, components, 0), type: 'object' };
+  return withMembers(schema, components, JOB_OPTIONS);
+}
+
+/**
+ * The schema of an object, changed to accept further members wherever it refuses those that it does not name.
+ * `components`: by the last word of references to them.
+ */
+export function withMembers(
+  schema: Schema,
+  components: Readonly<Record<string, Schema>>,
+  members: Readonly<Record<string, Schema>>,
+): Schema {
+  return { ...opened(schema, { components, members }, 0), type: 'object' };
 }
 
 /** Keywords whose schemas are about the same value. */
@@ -104,10 +123,16 @@ const BRANCHES = ['if', 'then', 'else', 'not'];
 const BRANCH_LISTS = ['allOf', 'anyOf', 'oneOf'];
 const BRANCH_MAPS = ['dependentSchemas'];
 
-function opened(schema: Schema, components: Record<string, Schema>, depth: number): Schema {
+interface Opening {
+  readonly components: Readonly<Record<string, Schema>>;
+  readonly members: Readonly<Record<string, Schema>>;
+}
+
+function opened(schema: Schema, opening: Opening, depth: number): Schema {
   if (depth > MAX_DEPTH) return schema;
+  const { components, members } = opening;
   const branch = (each: unknown) =>
-    typeof each === 'object' && each !== null ? opened(each as Schema, components, depth + 1) : each;
+    typeof each === 'object' && each !== null ? opened(each as Schema, opening, depth + 1) : each;
   const { $ref, ...rest } = schema;
   const target = typeof $ref === 'string' ? components[$ref.slice($ref.lastIndexOf('/') + 1)] : undefined;
   const changed: Record<string, unknown> = { ...rest };
@@ -118,13 +143,15 @@ function opened(schema: Schema, components: Record<string, Schema>, depth: numbe
   else if ($ref !== undefined) changed.$ref = $ref;
   const isClosed = rest.additionalProperties !== undefined || rest.unevaluatedProperties !== undefined;
   if (depth === 0 || isClosed) {
-    changed.properties = { ...(rest.properties as Schema | undefined), _job: refTo('JobOptions') };
+    changed.properties = { ...(rest.properties as Schema | undefined), ...members };
   }
-  if (typeof rest.maxProperties === 'number') changed.maxProperties = rest.maxProperties + 1;
+  const names = Object.keys(members);
+  if (typeof rest.maxProperties === 'number') changed.maxProperties = rest.maxProperties + names.length;
   if (rest.propertyNames !== undefined) {
-    changed.propertyNames = { anyOf: [{ type: 'string', const: '_job' }, rest.propertyNames] };
+    changed.propertyNames = { anyOf: [{ type: 'string', enum: names }, rest.propertyNames] };
   }
-  if (rest.patternProperties) changed.patternProperties = withJob(rest.patternProperties as Schema);
+  if (rest.patternProperties)
+    changed.patternProperties = withPatterns(rest.patternProperties as Schema, members);
   return changed;
 }
 
@@ -132,13 +159,13 @@ function mapped(schemas: Schema, change: (schema: unknown) => unknown): Schema {
   return Object.fromEntries(Object.entries(schemas).map(([key, each]) => [key, change(each)]));
 }
 
-/** Whose name a pattern matches by chance may have its value as well. */
-function withJob(patterns: Schema): Schema {
-  const isJob = (pattern: string) => new RegExp(pattern, 'u').test('_job');
+/** A member whose name a pattern matches by chance may have its value as well. */
+function withPatterns(patterns: Schema, members: Opening['members']): Schema {
   return Object.fromEntries(
-    Object.entries(patterns).map(([pattern, each]) => [
-      pattern,
-      isJob(pattern) ? { anyOf: [each, refTo('JobOptions')] } : each,
-    ]),
+    Object.entries(patterns).map(([pattern, each]) => {
+      const matches = new RegExp(pattern, 'u');
+      const met = Object.entries(members).flatMap(([name, member]) => (matches.test(name) ? [member] : []));
+      return [pattern, met.length > 0 ? { anyOf: [each, ...met] } : each];
+    }),
   );
 }

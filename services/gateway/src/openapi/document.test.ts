@@ -49,6 +49,13 @@ test('names that would be the same in the document are told apart', () => {
   expect(Object.keys(document.paths)).toContain(path);
 });
 
+test('a status that is a problem, or an answer of another kind, has both of them', () => {
+  const { responses } = documentOf({}).paths['/v2/tenants/{tenant_id}/mcp'].post;
+  expect(responses[400].description).toMatch(/^`incomplete_body`, .*; or a message that MCP does not allow/);
+  expect(Object.keys(responses[400].content)).toEqual(['application/json', 'application/problem+json']);
+  expect(responses[401].$ref).toMatch(/^#\/components\/responses\/Problem401/);
+});
+
 test('an action whose paths are those of something else is left out', () => {
   const document = documentOf({ name: 'cancel', resource: 'jobs/{job_id}/' }, { name: 'jobs', resource: '' });
   expect(Object.keys(document.paths)).toContain('/v2/tenants/{tenant_id}/jobs/{job_id}/cancel/run');

@@ -103,7 +103,7 @@ function operationObject(operation: Operation, problems: readonly ProblemAnswer[
     responses: {
       ...Object.fromEntries(Object.entries(answers).map(([status, each]) => [status, answerObject(each)])),
       ...Object.fromEntries(
-        problems.map(({ status, name }) => [status, { $ref: `#/components/responses/${name}` }]),
+        problems.map((problem) => [problem.status, problemOrAnswer(problem, answers[problem.status])]),
       ),
     },
   };
@@ -116,6 +116,17 @@ function parameterObject({ isList, ...parameter }: Parameter): Json {
 function bodyObject({ schema, required, example }: NonNullable<Operation['body']>): Json {
   const content = { schema, ...(example === undefined ? {} : { example }) };
   return { required, content: { 'application/json': content } };
+}
+
+/** A problem; where an answer of another kind has its status, both of them. */
+function problemOrAnswer(problem: ProblemAnswer, answer: Answer | undefined): Json {
+  if (!answer) return { $ref: `#/components/responses/${problem.name}` };
+  const { description, content, headers } = problemObject(problem);
+  return {
+    description: `${description}; or ${answer.description}`,
+    headers,
+    content: { ...answer.content, ...(content as Json) },
+  };
 }
 
 function answerObject({ description, content, headers = [] }: Answer): Json {

@@ -22,8 +22,11 @@ const PLAIN = [
 ];
 const DEFINITIONS = /^#\/(?:\$defs|definitions)\/([^/]+)(\/.*)?$/;
 
-/** The components that a schema becomes, the schema itself under `id`. References that lead nowhere become open schemas. */
-export function embedSchema(id: string, schema: Json): Record<string, Schema> {
+/**
+ * The components that a schema becomes, the schema itself under `id`. References that lead nowhere become open schemas.
+ * `refer` makes a reference to a component.
+ */
+export function embedSchema(id: string, schema: Json, refer = refTo): Record<string, Schema> {
   const definitions = { ...objectAt(schema, 'definitions'), ...objectAt(schema, '$defs') };
   const names = new Map<string, string>();
   for (const name of Object.keys(definitions)) {
@@ -31,7 +34,7 @@ export function embedSchema(id: string, schema: Json): Record<string, Schema> {
     names.set(name, [...names.values()].includes(wanted) ? `${wanted}_${names.size}` : wanted);
   }
   const { $defs: _, definitions: __, ...rest } = schema;
-  const rewrite = (sent: string) => rewrittenRef(sent, { id, schema, names });
+  const rewrite = (sent: string) => rewrittenRef(sent, { id, schema, names, refer });
   return {
     [id]: asObject(walk(rest, rewrite)),
     ...Object.fromEntries(
@@ -61,16 +64,21 @@ function walk(schema: unknown, rewrite: (ref: string) => Schema): unknown {
 
 function rewrittenRef(
   sent: string,
-  { id, schema, names }: { id: string; schema: Json; names: ReadonlyMap<string, string> },
+  {
+    id,
+    schema,
+    names,
+    refer,
+  }: { id: string; schema: Json; names: ReadonlyMap<string, string>; refer: (id: string) => Schema },
 ): Schema {
   const base = typeof schema.$id === 'string' ? schema.$id.replace(/#$/, '') : undefined;
   const local = base !== undefined && sent.startsWith(base) ? sent.slice(base.length) || '#' : sent;
-  if (local === '#' || local === '#/') return refTo(id);
+  if (local === '#' || local === '#/') return refer(id);
   const pointer = /^#[^/]/.test(local) ? pointerOf(schema, local.slice(1)) : local;
   if (pointer === undefined || !leadsSomewhere(schema, pointer)) return {};
   const [, name = '', rest = ''] = DEFINITIONS.exec(pointer) ?? [];
   const component = names.get(unescaped(name));
-  return refTo(component === undefined ? id + pointer.slice(1) : component + rest);
+  return refer(component === undefined ? id + pointer.slice(1) : component + rest);
 }
 
 /** Where the schema with this `$anchor` lies. */

@@ -1,15 +1,14 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { RunAccepted } from '@errand/contracts';
-import { isEnded, type JobState } from '@errand/domain';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { keyedPlaceOf } from '../actions/action-path.ts';
 import type { Caller } from '../http/authenticate.ts';
 import { preferredWaitS } from '../http/request-headers.ts';
-import { type Ctx, endsOfWait } from '../http/request-log.ts';
+import type { Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
+import { awaitEnding, hasEnded } from '../jobs/await-ending.ts';
 import { findJob } from '../jobs/find-job.ts';
 import { answerSummary } from '../jobs/job-answer.ts';
-import { awaitJob, isEnding } from '../jobs/job-watch.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency.ts';
 import { requestOrder } from './request-order.ts';
 import { type AcceptedJob, findAccepted, jobLinks } from './run-answers.ts';
@@ -27,8 +26,16 @@ interface SentOrder {
   /** The size of the input's JSON, where that did not come in this request. */
   readonly inputBytes?: number;
   readonly nowMs: number;
+  /** Where its action runs, if the request did not come there. */
+  readonly url?: string;
   /** Undefined if the contract has no place for it. */
   readonly actionPath: string | undefined;
+}
+
+interface RequestedOnce {
+  readonly value: AcceptedJob;
+  /** Whether an earlier request with the same Idempotency-Key asked for it. */
+  readonly replayed: boolean;
 }
 
 /**
@@ -66,8 +73,16 @@ export async function answerAccepted(
     ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
   };
   const wanted = { tenantId, jobId: job.jobId, action, minVersion: 0 };
-  const ended = waitS ? await awaitEnding(c, deps, { wanted, waitS, version: job.version }) : undefined;
-  if (ended) return answerSummary(c, ended, { catalogue, now, status: 200, headers });
+  // A job that was accepted stays so, whatever becomes of reading it.
+  const state = waitS
+    ? await awaitEnding(c, deps.jobs, {
+        job: wanted,
+        waitS,
+        atLeast: job.version,
+        read: (atLeast) => findJob(deps.jobs, { ...wanted, atLeast }),
+      }).catch(() => undefined)
+    : undefined;
+  if (state && hasEnded(state)) return answerSummary(c, state, { catalogue, now, status: 200, headers });
   const body: RunAccepted = {
     job_id: job.jobId,
     status: 'queued',
@@ -85,14 +100,18 @@ function unserved(catalogue: ActionCatalogue, action: string): Pick<RunAccepted,
   return since === null ? {} : { unserved_since: since };
 }
 
-async function requestOnce(
+/**
+ * Requests a job, once for each Idempotency-Key of the request's head.
+ * @throws Refusal; LogUnavailable
+ */
+export async function requestOnce(
   c: Ctx,
   deps: RunDeps,
-  sent: SentOrder,
-): Promise<{ value: AcceptedJob; replayed: boolean }> {
+  sent: Omit<SentOrder, 'actionPath'>,
+): Promise<RequestedOnce> {
   const { caller, kind, order, text } = sent;
   const { tenantId, only } = caller;
-  const { headers, url } = c.req.raw;
+  const { headers } = c.req.raw;
   const key = readIdempotencyKey(headers.get('idempotency-key'));
   if (key === undefined) {
     // Ids are of the real time: they sort jobs and name partitions.
@@ -100,7 +119,7 @@ async function requestOnce(
     if (!value) throw new Error('the id of a new job is already used');
     return { value, replayed: false };
   }
-  const place = keyedPlaceOf(url);
+  const place = keyedPlaceOf(sent.url ?? c.req.raw.url);
   const action = order.contract.name;
   return deps.runs.idempotency.once({
     name: recordNameOf({ tenantId, kind, place, key, metadata: only.metadata }),
@@ -114,7 +133,7 @@ async function requestOnce(
 async function request(
   c: Ctx,
   deps: RunDeps,
-  { order, caller, text, inputBytes, nowMs, jobId }: SentOrder & { jobId: string },
+  { order, caller, text, inputBytes, nowMs, jobId }: Omit<SentOrder, 'actionPath'> & { jobId: string },
 ): Promise<AcceptedJob | undefined> {
   c.env.jobId = jobId;
   const bytes = inputBytes ?? Buffer.byteLength(text);
@@ -127,27 +146,5 @@ async function request(
     return await requestOrder(c, deps, { order, jobId, caller, bytes, nowMs, traceparent });
   } finally {
     sending?.end();
-  }
-}
-
-/** The job's state if it ends in time. A job that was accepted stays so, whatever becomes of reading it. */
-async function awaitEnding(
-  c: Ctx,
-  deps: RunDeps,
-  { wanted, waitS, version }: { wanted: Parameters<typeof findJob>[1]; waitS: number; version: number },
-): Promise<JobState | undefined> {
-  const hasEnded = (state: JobState) => isEnded(state.phase.value.status);
-  try {
-    const state = await awaitJob(deps.jobs.watch, wanted, {
-      signals: endsOfWait(c),
-      timeoutMs: waitS * 1_000,
-      wakesOn: isEnding,
-      isEnough: hasEnded,
-      atLeast: version,
-      read: (atLeast: number | undefined) => findJob(deps.jobs, { ...wanted, atLeast }),
-    });
-    return hasEnded(state) ? state : undefined;
-  } catch {
-    return undefined;
   }
 }
