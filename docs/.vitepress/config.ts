@@ -16,6 +16,7 @@ const CALL = [
   ['HTTP API', '/docs/api'],
   ['Reference (OpenAPI)', '/reference.html'],
   ['Call from code', '/docs/call-from-code'],
+  ['Schedules', '/docs/schedules'],
   ['Tools of an agent (MCP)', '/docs/mcp'],
   ['Receive webhooks', '/docs/receive-webhooks'],
   ['The errand command', '/docs/errand-command'],
