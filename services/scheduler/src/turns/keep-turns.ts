@@ -44,7 +44,7 @@ const MAX_REFUSALS = 2;
 
 /**
  * Releases jobs as their turns come, while this process leads; follows otherwise. The lead is a message in the log that each
- * release is guarded by (`libs/bus/src/turns`), so no release of a former leader is stored, and limits hold.
+ * release is guarded by (`libs/bus/src/lead`), so no release of a former leader is stored, and limits hold.
  */
 export function keepTurns(deps: TurnDeps): TurnKeeper {
   const { bus, open, readTo, schedulerId, leaseMs, log, signal, onReleased } = deps;
