@@ -249,7 +249,7 @@ const OPERATIONS: readonly (readonly [subject: string, allowed: readonly string[
   [`$JS.ACK.JOBS.executor-other-0.1.1.1.1.1`, ['executor']],
   [`${API}.STREAM.MSG.GET.KV_api_keys`, ['gateway', 'projection']],
   [`${API}.STREAM.MSG.GET.KV_webhook_endpoints`, ['gateway', 'projection', 'webhooks']],
-  [`${API}.STREAM.MSG.GET.OBJ_payloads`, ['gateway', 'executor', 'executor-add']],
+  [`${API}.STREAM.MSG.GET.OBJ_payloads`, ['gateway', 'executor', 'executor-add', 'projection']],
   [`jobs.acme.add.${jobId}.requested.fast.c1`, ['gateway']],
   [`jobs.acme.add.${jobId}.started`, ['executor', 'executor-add']],
   [`jobs.acme.add.${jobId}.succeeded`, ['executor', 'executor-add']],

@@ -1,9 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { newInbox } from '../connect/connect.ts';
 import { removeConsumerAlone } from '../connect/remove-consumer.ts';
 import { LogUnavailable } from '../errors.ts';
-import { sequenceAt } from './sequence-at.ts';
+import { CATCH_UP_MS, CATCH_UP_PAUSE_MS, sequenceAt } from './sequence-at.ts';
 
 /*
  * Reads a stream page by page, at a third of the client time of `consumer.fetch`: it sends the pull requests and takes
@@ -47,9 +48,10 @@ const SILENCE_MS = 5_000;
 const INACTIVE_NS = 30_000_000_000;
 
 /**
- * Pages up to the first that had none remaining when it was read. Each read has its own consumer, which the server
- * drops by itself should the deletion get lost. It also drops one whose caller works on a page for longer than that,
- * and on a restart: such a read continues with another consumer after the last page.
+ * Pages up to the first that had none remaining when it was read, and at least what the leader had acknowledged when the
+ * read began. Each read has its own consumer, which the server drops by itself should the deletion get lost. It also
+ * drops one whose caller works on a page for longer than that, and on a restart: such a read continues with another
+ * consumer after the last page. So does one whose consumer is on a replica that still catches up.
  * @throws LogUnavailable
  */
 export async function* readPages<T>(
@@ -57,28 +59,72 @@ export async function* readPages<T>(
   jsm: JetStreamManager,
   query: PagesQuery<T>,
 ): AsyncGenerator<PageOf<T>, void, undefined> {
+  const reach = await reachOf(jsm, query.stream);
   let pull = await openPuller(nc, jsm, query);
-  let afterPosition: number | undefined;
+  let from = query.from;
+  const goOn = async () => {
+    await pull.close();
+    pull = await openPuller(nc, jsm, { ...query, from });
+  };
   try {
     let ahead = pull.next(pull.pending);
-    while (ahead) {
-      const wanted = ahead;
-      let page = await wanted.catch(() => undefined);
-      if (!page) {
-        await pull.close();
-        const from = afterPosition === undefined ? query.from : { afterPosition };
-        pull = await openPuller(nc, jsm, { ...query, from });
-        const again = pull.next(pull.pending);
-        if (!again) return;
-        page = await orUnavailable(() => again);
+    let giveUpAt = performance.now() + CATCH_UP_MS;
+    for (;;) {
+      while (ahead) {
+        const wanted = ahead;
+        let page = await wanted.catch(() => undefined);
+        if (!page) {
+          await goOn();
+          const again = pull.next(pull.pending);
+          if (!again) break;
+          page = await orUnavailable(() => again);
+        }
+        const last = page.messages.at(-1);
+        if (last) from = { afterPosition: last.position };
+        ahead = pull.next(page.remaining);
+        yield page;
+        giveUpAt = performance.now() + CATCH_UP_MS;
       }
-      afterPosition = page.messages.at(-1)?.position ?? afterPosition;
-      ahead = pull.next(page.remaining);
-      yield page;
+      if (await isRead(jsm, { ...query, from }, reach)) return;
+      if (performance.now() > giveUpAt) throw new LogUnavailable('its replicas lag behind its leader');
+      await pause(CATCH_UP_PAUSE_MS);
+      await goOn();
+      ahead = pull.next(pull.pending);
     }
   } finally {
     await pull.close();
   }
+}
+
+/** The last position that the leader has acknowledged; 0 if no replica can lag behind it. */
+function reachOf(jsm: JetStreamManager, stream: string): Promise<number> {
+  return orUnavailable(async () => {
+    const { config, state } = await jsm.streams.info(stream);
+    return config.num_replicas > 1 ? state.last_seq : 0;
+  });
+}
+
+/** Whether the leader has nothing up to a position that is wanted and comes after the place that was reached. */
+async function isRead(
+  jsm: JetStreamManager,
+  { stream, filterSubjects, from }: Pick<PagesQuery<unknown>, 'stream' | 'filterSubjects' | 'from'>,
+  reach: number,
+): Promise<boolean> {
+  const sinceMs = from && 'sinceMs' in from ? from.sinceMs : undefined;
+  const after = from && 'afterPosition' in from ? from.afterPosition : 0;
+  if (after >= reach) return true;
+  const filters = filterSubjects.length === 0 ? ['>'] : filterSubjects;
+  const left = await orUnavailable(() =>
+    Promise.all(
+      filters.map((filter) => {
+        const next = { seq: after + 1, next_by_subj: filter };
+        return jsm.streams.getMessage(stream, sinceMs === undefined ? next : { last_by_subj: filter });
+      }),
+    ),
+  );
+  return left.every(
+    (message) => !message || (sinceMs === undefined ? message.seq > reach : message.time.getTime() < sinceMs),
+  );
 }
 
 async function openPuller<T>(nc: NatsConnection, jsm: JetStreamManager, query: PagesQuery<T>) {

@@ -1,6 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { LogUnavailable } from '../errors.ts';
 
 const INACTIVE_NS = 5_000_000_000;
+/** Replicas that catch up may be asked again and again for this long without giving more. */
+export const CATCH_UP_MS = 10_000;
+export const CATCH_UP_PAUSE_MS = 100;
 
 /**
  * The sequence of the first message stored at or after a time (Unix milliseconds), or the next one to come. For
@@ -8,14 +13,24 @@ const INACTIVE_NS = 5_000_000_000;
  * message of another (nats-server #6076, seen with 2.15.1); started at a sequence, it does not.
  */
 export async function sequenceAt(jsm: JetStreamManager, stream: string, timeMs: number): Promise<number> {
-  const { name, delivered } = await jsm.consumers.add(stream, {
-    ack_policy: AckPolicy.None,
-    mem_storage: true,
-    num_replicas: 1,
-    inactive_threshold: INACTIVE_NS,
-    deliver_policy: DeliverPolicy.StartTime,
-    opt_start_time: new Date(timeMs).toISOString(),
-  });
-  await jsm.consumers.delete(stream, name).catch(() => {});
-  return delivered.stream_seq + 1;
+  const { state } = await jsm.streams.info(stream);
+  const giveUpAt = performance.now() + CATCH_UP_MS;
+  for (;;) {
+    const { name, delivered } = await jsm.consumers.add(stream, {
+      ack_policy: AckPolicy.None,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: INACTIVE_NS,
+      deliver_policy: DeliverPolicy.StartTime,
+      opt_start_time: new Date(timeMs).toISOString(),
+    });
+    await jsm.consumers.delete(stream, name).catch(() => {});
+    const sequence = delivered.stream_seq + 1;
+    // A replica that still catches up ends too early.
+    const wanted = { seq: sequence, next_by_subj: '>' };
+    const next = await jsm.streams.getMessage(stream, wanted);
+    if (!next || next.seq > state.last_seq || next.time.getTime() >= timeMs) return sequence;
+    if (performance.now() > giveUpAt) throw new LogUnavailable('its replicas lag behind its leader');
+    await pause(CATCH_UP_PAUSE_MS);
+  }
 }

@@ -83,8 +83,12 @@ const api = (operation: string) => `$JS.API.${operation}`;
 /** Messages of a stream by their position or their subject. */
 const readOf = (stream: string) => [api(`STREAM.MSG.GET.${stream}`), api(`DIRECT.GET.${stream}`)];
 
-/** A read through a consumer without a name. It can change other consumers, so this is for streams that have no durable one. */
+/**
+ * A read through a consumer without a name, compared with what the leader has. It can change other consumers, so this is
+ * for streams that have no durable one.
+ */
 const pagesOf = (stream: string) => [
+  api(`STREAM.MSG.GET.${stream}`),
   api(`CONSUMER.CREATE.${stream}`),
   api(`CONSUMER.MSG.NEXT.${stream}.*`),
   api(`CONSUMER.DELETE.${stream}.*`),
@@ -309,6 +313,7 @@ function projection(): Role {
       ...readConfig,
       ...['tenant.*', 'key.*.*', 'endpoint.*.*', 'schedule.*.*'].map((subject) => `config.${subject}`),
       ...purged.map(purgeOf),
+      api(`STREAM.MSG.GET.${DEAD_LETTERS_STREAM}`),
       ...ownConsumer(DEAD_LETTERS_STREAM, PAGE_READERS.deletion),
       api(`STREAM.MSG.DELETE.${DEAD_LETTERS_STREAM}`),
       ...pagesOf(PAYLOADS_STREAM),
