@@ -95,7 +95,7 @@ export function createHistoryReader(
       const afterPosition = sinceVersion === undefined ? undefined : await positionBefore(sinceVersion);
       const query = { tenantId, action, sinceMs, afterPosition };
       const pages = readAuditSources(nc, jsm, { ...query, pageSize: HEADERS_PAGE_SIZE });
-      for await (const { messages } of pages) {
+      for await (const { messages, remaining } of pages) {
         const wanted = messages.filter(({ read }) => isOf(job.jobId, read.subject));
         const events = await Promise.all(wanted.map(({ position }) => readEntry(jsm, position)));
         const found = events.flat();
@@ -106,7 +106,8 @@ export function createHistoryReader(
         if (!job.pastEnding && wanted.some(({ read }) => isEnding(read.subject))) return;
         if ((messages.at(-1)?.read.filedMs ?? 0) > untilMs) return;
         seen += messages.length;
-        if (seen >= limits.maxEntries || performance.now() > giveUpAt) {
+        const isEnough = seen >= limits.maxEntries || performance.now() > giveUpAt;
+        if (isEnough && remaining > 0) {
           throw new HistoryOutOfReach(`${seen} entries of the audit log were skipped`);
         }
       }
