@@ -1,5 +1,6 @@
 import type { AcceptedJob, ResultLink } from '@errand/client';
 import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
+import { SCHEDULE_CASES } from './schedule-cases.ts';
 
 /* What the client does with a system that works. */
 
@@ -91,37 +92,6 @@ const jobs: Cases = {
     await errand.portal.revoke(made.session_id);
     assertEqual(await isListed(), false);
     assertEqual((await failureOf(errand.portal.revoke(made.session_id))).code, 'unknown_portal_session');
-  },
-
-  'a schedule is made once, runs its job, and is removed': async ({ errand }) => {
-    const { schedules } = errand;
-    const draft = {
-      action: 'shout',
-      resource: { room: 'a' },
-      input: { text: 'by the clock' },
-      cron: '0 6 * * 1-5',
-      timeZone: 'Europe/Berlin',
-      externalId: `nightly ${Math.random()}`,
-      metadata: { by: 'clock' },
-    };
-    assertEqual((await schedules.check(draft)).ticks.length, 10);
-    const made = await schedules.create(draft);
-    assertEqual((await schedules.create(draft)).schedule_id, made.schedule_id);
-    const listed = [];
-    for await (const each of schedules.list({ externalId: draft.externalId })) listed.push(each.schedule_id);
-    assertEqual(listed, [made.schedule_id]);
-    const summary = await errand.wait(await schedules.run(made.schedule_id));
-    assertEqual(
-      [summary.source, summary.metadata.by, summary.schedule?.schedule_id],
-      ['schedule', 'clock', made.schedule_id],
-    );
-    assertEqual((await schedules.pause(made.schedule_id)).next_at, null);
-    const changed = await schedules.change(made.schedule_id, { everyS: 3_600 });
-    assertEqual([changed.cron, changed.every_s, changed.paused], [null, 3_600, true]);
-    assertEqual((await schedules.preview(made.schedule_id)).clock_changes, []);
-    assertEqual((await schedules.resume(made.schedule_id)).paused, false);
-    await schedules.delete(made.schedule_id);
-    assertEqual((await failureOf(schedules.get(made.schedule_id))).code, 'unknown_schedule');
   },
 
   'a key makes a key for less, replaces it and removes it': async (world) => {
@@ -442,4 +412,4 @@ const webhooks: Cases = {
   },
 };
 
-export const SYSTEM_CASES: Cases = { ...jobs, ...results, ...bulk, ...webhooks };
+export const SYSTEM_CASES: Cases = { ...jobs, ...SCHEDULE_CASES, ...results, ...bulk, ...webhooks };

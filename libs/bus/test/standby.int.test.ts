@@ -68,6 +68,15 @@ async function startStandby(site: TestSite, copies: number): Promise<AsyncDispos
   return { ...cluster, url: cluster.urls.join() };
 }
 
+/** Jobs that a standby has of its site. */
+async function mirrorJobs(site: TestSite, standby: TestSite) {
+  const bus = await openTestBus(site.url);
+  const jobs = await requestJobs(bus, 10);
+  await untilAudited(bus);
+  await untilMirrored(bus, standby.url);
+  return { bus, jobs };
+}
+
 test.each([1, 3])(
   'a promoted standby of %i copies has what its site had, and goes on beyond all of its versions',
   async (replicas) => {
@@ -152,10 +161,7 @@ test.each([1, 3])(
 test('a promotion takes out of the mirror of JOBS what that of AUDIT lacks', async () => {
   await using site = await startTestSite(SITE);
   await using standby = await startTestSite('west', { standbyOf: site });
-  const bus = await openTestBus(site.url);
-  const jobs = await requestJobs(bus, 10);
-  await untilAudited(bus);
-  await untilMirrored(bus, standby.url);
+  const { bus, jobs } = await mirrorJobs(site, standby);
   // The copy of AUDIT stays behind that of JOBS, and what comes then gets to neither.
   const origin = await jetstreamManager(connectionOf(bus));
   await origin.streams.update(AUDIT_STREAM, { sources: [], subjects: ['none'] } as never);
@@ -176,10 +182,7 @@ test('a promotion takes out of the mirror of JOBS what that of AUDIT lacks', asy
 test('a promotion loses nothing where the mirror of AUDIT is ahead of that of JOBS', async () => {
   await using site = await startTestSite(SITE);
   await using standby = await startTestSite('west', { standbyOf: site });
-  const bus = await openTestBus(site.url);
-  const jobs = await requestJobs(bus, 10);
-  await untilAudited(bus);
-  await untilMirrored(bus, standby.url);
+  const { bus, jobs } = await mirrorJobs(site, standby);
   await bus[Symbol.asyncDispose]();
   await site.kill();
   const { nc } = await connectBus({ servers: standby.url, name: 'test' });
@@ -201,10 +204,7 @@ test('a promotion loses nothing where the mirror of AUDIT is ahead of that of JO
 test('a promotion that was interrupted goes on', async () => {
   await using site = await startTestSite(SITE);
   await using standby = await startTestSite('west', { standbyOf: site });
-  const bus = await openTestBus(site.url);
-  const jobs = await requestJobs(bus, 10);
-  await untilAudited(bus);
-  await untilMirrored(bus, standby.url);
+  const { bus, jobs } = await mirrorJobs(site, standby);
   await bus[Symbol.asyncDispose]();
   await site.kill();
   const says: string[] = [];

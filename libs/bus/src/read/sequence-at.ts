@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { LogUnavailable } from '../errors.ts';
 
 const INACTIVE_NS = 5_000_000_000;
@@ -16,16 +16,7 @@ export async function sequenceAt(jsm: JetStreamManager, stream: string, timeMs: 
   const { state } = await jsm.streams.info(stream);
   const giveUpAt = performance.now() + CATCH_UP_MS;
   for (;;) {
-    const { name, delivered } = await jsm.consumers.add(stream, {
-      ack_policy: AckPolicy.None,
-      mem_storage: true,
-      num_replicas: 1,
-      inactive_threshold: INACTIVE_NS,
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: new Date(timeMs).toISOString(),
-    });
-    await jsm.consumers.delete(stream, name).catch(() => {});
-    const sequence = delivered.stream_seq + 1;
+    const sequence = (await lookSince(jsm, stream, timeMs)).delivered.stream_seq + 1;
     // A replica that still catches up ends too early.
     const wanted = { seq: sequence, next_by_subj: '>' };
     const next = await jsm.streams.getMessage(stream, wanted);
@@ -33,4 +24,24 @@ export async function sequenceAt(jsm: JetStreamManager, stream: string, timeMs: 
     if (performance.now() > giveUpAt) throw new LogUnavailable('its replicas lag behind its leader');
     await pause(CATCH_UP_PAUSE_MS);
   }
+}
+
+/** How a consumer begins at a time. Nobody waits for its end: the server drops it by itself, should the deletion get lost. */
+export async function lookSince(
+  jsm: JetStreamManager,
+  stream: string,
+  sinceMs: number,
+  filter_subjects: string[] = [],
+): Promise<ConsumerInfo> {
+  const info = await jsm.consumers.add(stream, {
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: INACTIVE_NS,
+    filter_subjects,
+    deliver_policy: DeliverPolicy.StartTime,
+    opt_start_time: new Date(sinceMs).toISOString(),
+  });
+  void jsm.consumers.delete(stream, info.name).catch(() => {});
+  return info;
 }
