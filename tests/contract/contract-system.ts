@@ -7,8 +7,6 @@ import { type System, startSystem } from '../e2e/system.ts';
 export interface ContractSystem extends AsyncDisposable {
   readonly system: System;
   readonly caller: Caller;
-  /** The key of the caller's tenant. */
-  readonly apiKey: string;
   /** The text of /openapi.json with the actions of the executor. */
   readonly document: string;
 }
@@ -24,7 +22,6 @@ export async function startContractSystem(tenantId: string): Promise<ContractSys
   const actions = { ERRAND_ACTIONS: EXAMPLE_PLACES[0] ?? '' };
   const system = resources.use(await startSystem(servers, { ...actions, ...settings }));
   const caller = resources.use(await createCaller(system, tenantId));
-  const apiKey = await createKey(system, tenantId);
   const document = await waitUntil(async () => {
     const text = await (await fetch(`${system.url}/openapi.json`)).text();
     return text.includes('/proposal_pdf_generation/run') && text.includes('/performance_simulation/run')
@@ -32,14 +29,5 @@ export async function startContractSystem(tenantId: string): Promise<ContractSys
       : undefined;
   });
   const owned = resources.move();
-  return { system, caller, apiKey, document, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
-}
-
-async function createKey({ url, adminKey }: System, tenantId: string): Promise<string> {
-  const answer = await fetch(`${url}/admin/tenants/${tenantId}/keys`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'contract' }),
-  });
-  return ((await answer.json()) as { api_key: string }).api_key;
+  return { system, caller, document, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
 }

@@ -40,7 +40,7 @@ test('clients of two generators are well typed, run, wait and read a typed resul
   const checked = await runTool('tsc', ['--project', '.']);
   expect(checked.code, checked.output).toBe(0);
 
-  const env = { BASE_URL: running.system.url, API_KEY: running.apiKey, TENANT_ID: 'generated' };
+  const env = { BASE_URL: running.system.url, API_KEY: running.caller.apiKey, TENANT_ID: 'generated' };
   for (const client of ['clients/openapi-fetch.ts', 'clients/hey-api.ts']) {
     const { code, output } = await runScript(client, env);
     expect(code, output).toBe(0);
@@ -92,7 +92,7 @@ test('clients of eight more generators are well typed, run, wait, read a typed r
   const checked = await runTool('tsc', ['--project', 'bundled']);
   expect(checked.code, checked.output).toBe(0);
 
-  const env = { BASE_URL: running.system.url, API_KEY: running.apiKey, TENANT_ID: 'generated' };
+  const env = { BASE_URL: running.system.url, API_KEY: running.caller.apiKey, TENANT_ID: 'generated' };
   for (const [client] of GENERATORS) {
     const made = `.generated/bundled/${client}.mjs`;
     // One of them imports its own files without their extensions.

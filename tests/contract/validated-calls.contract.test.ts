@@ -40,7 +40,7 @@ function callsThrough(url: string) {
   async function call(line: string, options: CallOptions = {}) {
     const [method = '', path = ''] = line.split(' ');
     const isAdmin = path.startsWith('/admin');
-    const { token = isAdmin ? running.system.adminKey : running.apiKey, body } = options;
+    const { token = isAdmin ? running.system.adminKey : running.caller.apiKey, body } = options;
     const answer = await request(url + path, {
       dispatcher: agent,
       method: method as 'GET',

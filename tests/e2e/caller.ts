@@ -12,6 +12,8 @@ interface Answer {
 /** A tenant's client of the gateway. Each call rejects when the connection breaks, and is never retried. */
 export interface Caller extends AsyncDisposable {
   readonly tenantId: string;
+  /** The key it calls with. */
+  readonly apiKey: string;
   /** Calls a path such as `/v2/tenants/…`. */
   call(
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -42,10 +44,12 @@ export async function createCaller(system: System, tenantId: string): Promise<Ca
   if (tenant.status >= 300) throw new Error(`tenant refused: ${JSON.stringify(tenant)}`);
   const key = await admin('POST', `/admin/tenants/${tenantId}/keys`, { name: 'e2e' });
   if (key.status !== 201) throw new Error(`key refused: ${JSON.stringify(key)}`);
-  const call = callWith(agent, system.url, (key.body as { api_key: string }).api_key);
+  const { api_key: apiKey } = key.body as { api_key: string };
+  const call = callWith(agent, system.url, apiKey);
   const simulation = `/v2/tenants/${tenantId}/designs/e2e/performance_simulation`;
   return {
     tenantId,
+    apiKey,
     call,
     async run() {
       const answer = await call('POST', `${simulation}/run`, SMALL_DESIGN);
