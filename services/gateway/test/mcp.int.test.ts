@@ -324,6 +324,8 @@ test('what is refused before a message is read is answered as everywhere', async
   expect((await post('{"jsonrpc":"2.0","id":1e400,"method":"tools/list"}')).json.errors).toMatchObject([
     { pointer: '#/id', code: 'inexact_number' },
   ]);
+  expect((await post({ ...LIST, id: 1.5 })).json.errors).toMatchObject([{ pointer: '#/id', code: 'type' }]);
+  for (const id of [true, null, {}, []]) expect((await post({ ...LIST, id })).status).toBe(400);
   expect((await post(LIST, { headers: { accept: 'application/json' } })).status).toBe(406);
   for (const method of ['GET', 'DELETE']) {
     const answer = await gateway.call(mcpPath(), { method });

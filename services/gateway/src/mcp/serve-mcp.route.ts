@@ -62,6 +62,7 @@ export const serveMcp = defineRoute({
     const { body, flaws } = await readFlawedJsonObject(c, limits);
     const flawsOfArguments = ofArguments(flaws);
     if (flawsOfArguments.length < flaws.length) assertFlawless(flaws);
+    assertId(body.id);
     const scope = scopeOf(body);
     if (scope) assertMay(caller, scope);
     // What MCP needs is loaded only where it is spoken.
@@ -80,6 +81,13 @@ function assertOrigin(c: Ctx, { origins, hosts = [] }: McpGroup['mcp']): void {
   if (origin === null || origins.includes('*') || origins.includes(origin)) return;
   if (URL.canParse(origin) && hosts.includes(new URL(origin).hostname)) return;
   throw new Refusal('forbidden', { detail: 'Pages of this origin may not call tools.' });
+}
+
+/** The SDK would take any number, and answer with it. @throws Refusal invalid_input */
+function assertId(id: unknown): void {
+  if (typeof id !== 'number' || Number.isInteger(id)) return;
+  const error = { pointer: '#/id', code: 'type', detail: 'must be a string or a whole number' };
+  throw new Refusal('invalid_input', { errors: [error] });
 }
 
 /** What a key needs for a message. */
