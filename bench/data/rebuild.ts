@@ -1,7 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { type Bus, openBus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
-import { DEFAULT_TOPOLOGY, RebuildProgress } from '@errand/contracts';
+import {
+  BUCKETS,
+  DEFAULT_TOPOLOGY,
+  JOBS_STREAM,
+  LogPosition,
+  PROJECTION_READER,
+  RebuildProgress,
+} from '@errand/contracts';
 import { openDatabase } from '@errand/postgres';
 import { waitUntil } from '@errand/testkit';
 import { sql } from 'kysely';
@@ -141,16 +148,19 @@ async function rebuildNow(system: BenchSystem): Promise<Figures> {
 
 /** Waits until every job has ended and every event is in the table. */
 async function untilAtRest(bus: Bus): Promise<void> {
-  for (const consumer of ['executor-noop-0', 'projection']) {
-    await waitUntil(
-      async () => {
-        const answer = await connectionOf(bus).request(`$JS.API.CONSUMER.INFO.JOBS.${consumer}`, '', {
-          timeout: 5_000,
-        });
-        const info = answer.json<{ num_pending: number; num_ack_pending: number }>();
-        return info.num_pending === 0 && info.num_ack_pending === 0;
-      },
-      { timeoutMs: OVER_MS, intervalMs: 500 },
-    );
-  }
+  const patience = { timeoutMs: OVER_MS, intervalMs: 500 };
+  const positions = await bus.buckets.open(BUCKETS.positions, LogPosition);
+  await waitUntil(async () => {
+    const subject = `$JS.API.CONSUMER.INFO.${JOBS_STREAM}.executor-noop-0`;
+    const answer = await connectionOf(bus).request(subject, '', { timeout: 5_000 });
+    const info = answer.json<{ num_pending: number; num_ack_pending: number }>();
+    return info.num_pending === 0 && info.num_ack_pending === 0;
+  }, patience);
+  await waitUntil(async () => {
+    const [newest, { version = 0 } = {}] = await Promise.all([
+      bus.jobs.lastEvent(),
+      positions.get(PROJECTION_READER.name),
+    ]);
+    return version >= newest;
+  }, patience);
 }

@@ -9,6 +9,7 @@ const START = [
   ['What Errand is', '/README'],
   ['Write an action', '/docs/actions'],
   ['Wrap an endpoint or a program', '/docs/wrap-an-endpoint'],
+  ['Workers over HTTP', '/docs/remote-workers'],
   ['Ship your actions', '/docs/ship-your-actions'],
 ] as const;
 

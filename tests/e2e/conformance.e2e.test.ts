@@ -17,6 +17,8 @@ const OWN = [
 ].join(' ');
 const PYTHON_FILE = new URL('../../examples/python-executor/conformance_actions.py', import.meta.url);
 const PYTHON = `exec python3 -B '${fileURLToPath(PYTHON_FILE)}'`;
+const REMOTE_FILE = fileURLToPath(new URL('../conformance/remote-executor.ts', import.meta.url));
+const REMOTE = `exec '${process.execPath}' '${REMOTE_FILE}'`;
 const BROKEN_FILE = new URL('../conformance/broken_executor.py', import.meta.url);
 const BROKEN = `exec python3 -B '${fileURLToPath(BROKEN_FILE)}'`;
 
@@ -28,6 +30,10 @@ test.concurrent('an executor of the Python standard library keeps every rule', {
   timeout: WHOLE_MS,
 }, async () => {
   expect(standings(await runConformance({ executor: { command: PYTHON } }))).toEqual(ALL_KEPT);
+});
+
+test.concurrent('an executor with remote workers keeps every rule', { timeout: WHOLE_MS }, async () => {
+  expect(standings(await runConformance({ executor: { command: REMOTE } }))).toEqual(ALL_KEPT);
 });
 
 /** How an executor is broken, the rules that must detect it, and one that it still keeps. */

@@ -23,6 +23,7 @@ const ENV = {
 let dev: DevSystem;
 let port: number;
 let receiverPort: number;
+let workersPort: number;
 let background: ChildProcess | undefined;
 let pages: {
   actions: Block[];
@@ -31,11 +32,15 @@ let pages: {
   receive: Block[];
   command: Block[];
   mcp: Block[];
+  workers: Block[];
 };
 
 /** The pages name ports that may be taken here. */
 function onOwnPorts(text: string): string {
-  return text.replaceAll('9100', String(port)).replaceAll('9200', String(receiverPort));
+  return text
+    .replaceAll('9100', String(port))
+    .replaceAll('9200', String(receiverPort))
+    .replaceAll('8090', String(workersPort));
 }
 
 const blocksOf = (page: string) => readBlocks(page, onOwnPorts);
@@ -50,7 +55,7 @@ async function runCommands(blocks: readonly Block[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  [port, receiverPort] = [await freePort(), await freePort()];
+  [port, receiverPort, workersPort] = [await freePort(), await freePort(), await freePort()];
   pages = {
     actions: await blocksOf('actions.md'),
     wrap: await blocksOf('wrap-an-endpoint.md'),
@@ -58,9 +63,10 @@ beforeAll(async () => {
     receive: await blocksOf('receive-webhooks.md'),
     command: await blocksOf('errand-command.md'),
     mcp: await blocksOf('mcp.md'),
+    workers: await blocksOf('remote-workers.md'),
   };
   const folder = await createDevFolder();
-  await symlink(join(ROOT, 'examples'), join(folder, 'examples'));
+  for (const own of ['examples', 'services']) await symlink(join(ROOT, own), join(folder, own));
   // A caller's packages are those of the repository.
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   await writeFiles(folder, Object.values(pages).flat());
@@ -128,6 +134,11 @@ test('the page on MCP leads to tools, to a call that is refused, and to a file',
     expect.stringMatching(/^true .*"#\/to\\?"/),
     expect.stringMatching(/"status":"succeeded".*"download":.*"filename":"orders.csv"/),
   ]);
+});
+
+test('the page on remote workers leads to a job that one has run', async () => {
+  const said = (await runCommands(pages.workers)).trim().split('\n');
+  expect(JSON.parse(said.at(-1) ?? '')).toMatchObject({ status: 'succeeded', results: { sum: 7 } });
 });
 
 test('a refusal by the endpoint ends the job at once, with what callers may see of it', async () => {

@@ -27,3 +27,8 @@ export class RetryLater extends Error {
 export class ResultNotStored extends Error {
   override name = 'ResultNotStored';
 }
+
+/** The remote worker that had an attempt is silent. Another attempt may succeed. */
+export class WorkerLost extends Error {
+  override name = 'WorkerLost';
+}

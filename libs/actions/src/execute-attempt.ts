@@ -8,7 +8,7 @@ import {
   type PayloadRef,
 } from '@errand/contracts';
 import type { Action, Attempt, ValueIssue, ValueSchema } from './define-action.ts';
-import { PermanentError, ResultNotStored, RetryLater } from './errors.ts';
+import { PermanentError, ResultNotStored, RetryLater, WorkerLost } from './errors.ts';
 import { type BegunAttempt, Deferral } from './operation.ts';
 import { plainFault } from './plain-fault.ts';
 import type { OtherJob, ResultFile } from './result-file.ts';
@@ -36,7 +36,7 @@ export interface AttemptHooks {
   readResult(jobId: string): Promise<OtherJob>;
 }
 
-export { ResultNotStored, RetryLater } from './errors.ts';
+export { ResultNotStored, RetryLater, WorkerLost } from './errors.ts';
 export { type BegunAttempt, Deferral } from './operation.ts';
 export { reasonsOf } from './unfit-result.ts';
 
@@ -142,7 +142,7 @@ function checkedFile(file: ResultFile): ResultFile {
 }
 
 /** Errand's own faults that may pass by themselves. */
-const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out', 'result_not_stored'];
+const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out', 'result_not_stored', 'worker_lost'];
 
 export function failed(code: FaultCode, details?: unknown[], cause?: string): Failed {
   const error = plainFault({ code, message: FAULT_CODES[code], details });
@@ -152,6 +152,7 @@ export function failed(code: FaultCode, details?: unknown[], cause?: string): Fa
 
 function faultOf(error: unknown): AttemptOutcome {
   if (error instanceof ResultNotStored) return failed('result_not_stored', undefined, causeOf(error));
+  if (error instanceof WorkerLost) return failed('worker_lost', undefined, causeOf(error));
   if (!(error instanceof PermanentError)) {
     const outcome = failed('action_failed', undefined, causeOf(error));
     return error instanceof RetryLater ? { ...outcome, retryAfterMs: error.afterMs } : outcome;

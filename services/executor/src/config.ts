@@ -7,8 +7,10 @@ import {
   PAYLOAD_SETTINGS,
   PROCESS_SETTINGS,
   type Setting,
+  secrets,
 } from '@errand/runtime';
 import { z } from 'zod';
+import { WorkerKey } from './remote/worker-keys.ts';
 
 const actions: Setting<string[]> = {
   env: 'ERRAND_ACTIONS',
@@ -30,6 +32,29 @@ export const settings = {
   ...OPS_SETTINGS,
   ...BUS_SETTINGS,
   actions,
+  workersPort: integer({
+    env: 'ERRAND_WORKERS_PORT',
+    description:
+      'Port of the API for remote workers, whose actions this executor serves then instead of those of ERRAND_ACTIONS; 0 for none',
+    unit: 'port',
+    default: 0,
+    min: 0,
+    max: 65_535,
+  }),
+  workerKeys: secrets({
+    env: 'ERRAND_WORKER_KEYS',
+    description: 'Keys of remote workers, separated by commas: <action>=<key>, or *=<key> for all actions',
+    schema: WorkerKey,
+  }),
+  workerSilenceMs: integer({
+    env: 'ERRAND_WORKER_SILENCE_MS',
+    description:
+      'How long a remote worker may be silent about an attempt before another attempt takes its place',
+    unit: 'ms',
+    default: 30_000,
+    min: 1_000,
+    max: 600_000,
+  }),
   actionsWatchMs: integer({
     env: 'ERRAND_ACTIONS_WATCH_MS',
     description: 'How often action files are checked for changes and reloaded; 0 never',
@@ -114,3 +139,6 @@ export const settings = {
 };
 
 export type ExecutorConfig = ConfigOf<typeof settings>;
+
+/** What a remote worker reads. */
+export const workerSettings = { ...PROCESS_SETTINGS, finishGraceMs: settings.finishGraceMs };

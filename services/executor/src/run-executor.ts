@@ -1,12 +1,23 @@
 import type { Action } from '@errand/actions';
 import { ConfigError, runService, type ServiceContext } from '@errand/runtime';
-import { type ExecutorConfig, settings } from './config.ts';
-import { guardExits } from './isolation/guard-process.ts';
+import { type ExecutorConfig, settings, workerSettings } from './config.ts';
+import { guardExits, takeStray } from './isolation/guard-process.ts';
 import { ATTEMPT_MARK, serveIsolatedAttempt } from './isolation/serve-isolated-attempt.ts';
+import { createStrayLog } from './isolation/stray-log.ts';
 import { watchMainThread } from './isolation/watchdog.ts';
 import { actionNamed } from './loading/exported-actions.ts';
 import { assertServable } from './loading/load-actions.ts';
+import { startWorker } from './remote/start-worker.ts';
 import { startExecutor } from './start.ts';
+
+interface ExecutorOptions {
+  readonly actions: readonly Action[];
+  /**
+   * Where NATS cannot be reached: the URL of an executor with `ERRAND_WORKERS_PORT`, and one of its keys. Attempts run in
+   * this process then, never alone.
+   */
+  readonly remote?: { readonly url: string; readonly key: string };
+}
 
 /**
  * The whole of a `main.ts` of one's own: a process that serves these actions until SIGTERM or SIGINT, with the settings
@@ -14,7 +25,8 @@ import { startExecutor } from './start.ts';
  * configuration or actions. An attempt that is to run alone has this file started once more, up to here. Actions that want worker threads, or that reload when their file is saved, are named by
  * `ERRAND_ACTIONS` instead: a thread has to load their code by itself.
  */
-export function runExecutor({ actions }: { actions: readonly Action[] }): Promise<void> {
+export function runExecutor({ actions, remote }: ExecutorOptions): Promise<void> {
+  if (remote) return runWorker(actions, remote);
   if (process.env[ATTEMPT_MARK] !== undefined && process.send) {
     serveIsolatedAttempt(async (actionName) => actionNamed(actionName, { ...actions }, 'main.ts'));
     return new Promise(() => {});
@@ -23,6 +35,20 @@ export function runExecutor({ actions }: { actions: readonly Action[] }): Promis
     assertOwn(actions);
     const given = actions.map((action) => ({ action, isMain: true }));
     return startExecutor(config, context, { given });
+  });
+}
+
+function runWorker(actions: readonly Action[], { url, key }: { url: string; key: string }): Promise<void> {
+  guardExits();
+  return runService({
+    name: 'worker',
+    settings: workerSettings,
+    async start({ finishGraceMs }, { log, fail, onStray }) {
+      assertOwn(actions);
+      const strays = createStrayLog({ log, count: () => {} });
+      onStray?.(takeStray(strays.report));
+      return startWorker({ actions, url, key, log, fail, finishGraceMs, onStray: strays.report });
+    },
   });
 }
 

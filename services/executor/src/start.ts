@@ -8,6 +8,7 @@ import { takeStray } from './isolation/guard-process.ts';
 import { createStrayLog } from './isolation/stray-log.ts';
 import { followActions } from './loading/follow-actions.ts';
 import type { LoadedAction } from './loading/load-actions.ts';
+import { serveWorkers } from './remote/serve-workers.ts';
 import { startHeartbeat } from './serving/heartbeat.ts';
 import type { ExecutorDeps } from './serving/on-job-requested.ts';
 import { serveActions } from './serving/serve-actions.ts';
@@ -114,8 +115,14 @@ export async function startExecutor(
       signal: stopping,
       onActions,
     });
-  if (given) await onActions(given);
-  const followed = given ? undefined : (await follow()).ended;
+  if (config.workersPort > 0) {
+    const { atWork } = deps;
+    const release = (jobId: string) => atWork.get(jobId)?.stop('given_up');
+    const { version } = manifest;
+    const workers = { version, maxContractBytes, serve: onActions, release, stopping, ops };
+    resources.use(await serveWorkers(config, workers));
+  } else if (given) await onActions(given);
+  const followed = given || config.workersPort > 0 ? undefined : (await follow()).ended;
   consuming = true;
 
   const started = resources.move();

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@errand/local-servers';
 import { startTestNats, startTestScheduler, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openExecutorTestBus, testJobs } from './executor.ts';
@@ -55,6 +56,35 @@ test("a main.ts of one's own serves the actions that it gives to runExecutor", a
     expect(await exited).toEqual([0, null]);
   } finally {
     child.kill('SIGKILL');
+  }
+});
+
+test("a main.ts of one's own is a remote worker, without NATS", async () => {
+  const port = await freePort();
+  const key = 'a-key-of-all-workers';
+  const folder = await mkdtemp(join(tmpdir(), 'errand-own-'));
+  const file = join(folder, 'main.ts');
+  const from = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+  await writeFile(
+    file,
+    `import { runExecutor } from ${from('../src/index.ts')};
+     import { add } from ${from('./fixtures/actions.ts')};
+     await runExecutor({ actions: [add], remote: { url: 'http://127.0.0.1:${port}', key: '${key}' } });`,
+  );
+  const server = startProcess(MAIN, { ERRAND_WORKERS_PORT: String(port), ERRAND_WORKER_KEYS: `add=${key}` });
+  const worker = startProcess(file, { NATS_URL: 'nats://127.0.0.1:1' });
+  try {
+    await using bus = await openExecutorTestBus(nats.url);
+    const jobs = testJobs(bus);
+    const ended = await jobs.ended(await jobs.request('add', { a: 1, b: 2 }));
+    expect(ended.phase.value.status).toBe('succeeded');
+    for (const { child, exited } of [worker, server]) {
+      child.kill('SIGTERM');
+      expect(await exited).toEqual([0, null]);
+    }
+  } finally {
+    for (const { child } of [worker, server]) child.kill('SIGKILL');
+    await rm(folder, { recursive: true });
   }
 });
 

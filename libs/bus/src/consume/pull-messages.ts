@@ -20,8 +20,8 @@ type Pulled = Pick<ConsumerSpec, 'stream' | 'name' | 'ackWaitMs'>;
 
 export interface PullOptions {
   consumer: Pulled;
-  /** How many messages may be worked on at once. */
-  slots: number;
+  /** How many messages may be worked on at once; a function where that changes, of which `count.wake` tells. */
+  slots: number | (() => number);
   /** The work that counts against the slots. Consumers that are given the same one share it. */
   count?: WorkCount;
   /** Called with at most `slots` messages at a time, each renewed with the server until the promise settles. */
@@ -45,6 +45,7 @@ const NOT_NOW_MS = 250;
 export async function pullMessages(connection: Connection, options: PullOptions): Promise<void> {
   const { signal, slots, handle, onError, count = createWorkCount() } = options;
   const { stream, name, ackWaitMs } = options.consumer;
+  const free = () => (typeof slots === 'number' ? slots : slots()) - count.running();
   const consumer = await findConsumer(connection.nc, { stream, name }, signal);
   if (!consumer) return;
   const running = new Set<Promise<void>>();
@@ -63,7 +64,7 @@ export async function pullMessages(connection: Connection, options: PullOptions)
   };
   const pulls = openPulls(connection, { stream, name }, (message) => {
     // A request that seemed lost may still be answered, so more may come than there are slots.
-    if (signal.aborted || count.running() >= slots) return message.nak(NOT_NOW_MS);
+    if (signal.aborted || free() <= 0) return message.nak(NOT_NOW_MS);
     count.begin();
     const work = workOn(message).finally(() => running.delete(work));
     running.add(work);
@@ -75,14 +76,14 @@ export async function pullMessages(connection: Connection, options: PullOptions)
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     while (!signal.aborted) {
-      const free = slots - count.running();
-      if (free <= 0) {
+      const wanted = free();
+      if (wanted <= 0) {
         await count.changed();
         // Whatever ends in the same turn is asked for at once.
         await nextTurn();
         continue;
       }
-      if ((await pulls.pull(free)) === 'answered' || signal.aborted) continue;
+      if ((await pulls.pull(wanted)) === 'answered' || signal.aborted) continue;
       await assertExists(consumer);
       await pause(PAUSE_AFTER_FAILURE_MS);
     }

@@ -19,6 +19,8 @@ export const FAULT_CODES = {
   action_failed: 'The action failed.',
   /** One attempt took longer than the action's timeout. */
   timed_out: 'The action did not finish in time.',
+  /** The remote worker that ran the attempt has said nothing for too long. */
+  worker_lost: 'The worker that ran the action fell silent.',
   /** Every allowed attempt was begun and the last one never finished, as when an action kills its executor. */
   attempts_exhausted: 'No attempt finished.',
 } as const;

@@ -1,10 +1,10 @@
-import type { Action, ValueSchema } from '@errand/actions';
+import type { Action } from '@errand/actions';
 import { contractIdOf } from '@errand/actions/contract';
 import { defaultConcurrency } from '@errand/actions/default-concurrency';
-import { compileSchema } from '@errand/json-schema';
 import type { Declared } from './check-declaration.ts';
 import { commandRun } from './command/command-action.ts';
 import { httpRun } from './http/http-action.ts';
+import { valueSchema } from './value-schema.ts';
 
 /** An action out of a declaration that has been checked. */
 export function declaredAction(declared: Declared): Action {
@@ -43,25 +43,4 @@ export function declaredAction(declared: Declared): Action {
     returnsFile: false,
     ...code,
   };
-}
-
-function valueSchema(schema: Record<string, unknown>): ValueSchema {
-  const validate = compileSchema(schema);
-  return {
-    safeParse(value) {
-      const errors = validate(value, JSON.stringify(value)?.length ?? 0);
-      if (errors.length === 0) return { success: true, data: value };
-      const issues = errors.map(({ pointer = '#', code, detail }) => ({
-        path: pathOf(pointer),
-        code,
-        message: detail,
-      }));
-      return { success: false, error: { issues } };
-    },
-  };
-}
-
-function pathOf(fragment: string): string[] {
-  const tokens = decodeURIComponent(fragment).split('/').slice(1);
-  return tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }

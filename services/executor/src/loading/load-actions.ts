@@ -2,6 +2,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import type { Action } from '@errand/actions';
 import { schemaMistakes } from '@errand/json-schema';
 import { loadDeclarations } from '../declared/load-declarations.ts';
+import type { Outside } from '../remote/remote-action.ts';
 import { type ActionPlace, isDeclarations } from './action-files.ts';
 import { actionsOf } from './exported-actions.ts';
 import { explainLoadError, shownPath } from './load-error.ts';
@@ -22,6 +23,8 @@ export interface LoadedAction {
   readonly code?: ModuleCode;
   /** Whether it comes with the main file of this process, which serves it whenever it is started. */
   readonly isMain?: boolean;
+  /** Who runs its attempts, if that is not this process. */
+  readonly outside?: Outside;
 }
 
 /** A file's version that loaded, with what it was read from: the text of declarations, or code. */

@@ -1,4 +1,4 @@
-import { type Bus, createWorkCount, type WorkCount } from '@errand/bus';
+import { type Bus, createWorkCount, type Verdict, type WorkCount } from '@errand/bus';
 import { type ExecutorHeartbeat, type InputError, JOBS_STREAM, type WorkSource } from '@errand/contracts';
 import { compileSchema } from '@errand/json-schema';
 import { watchAction } from '../attempt/attempt-watch.ts';
@@ -39,6 +39,9 @@ export interface ServedActions {
   idle(): Promise<void>;
 }
 
+/** For a job that came when its slot was gone. */
+const NOT_NOW: Verdict = { kind: 'again', afterMs: 250 };
+
 export function serveActions(options: {
   bus: Bus;
   deps: ExecutorDeps;
@@ -55,9 +58,10 @@ export function serveActions(options: {
 
   function begin(loaded: LoadedAction, sources: readonly WorkSource[]): Served {
     const retired = new AbortController();
-    const { action, code, isMain } = loaded;
+    const { action, code, isMain, outside } = loaded;
     const { name, contract_id: ownId } = action.contract;
     const count = countOf(name);
+    outside?.onFree(count.wake);
     const isolatedCode = isMain ? 'main' : code;
     const runner = createAttemptRunner(action, {
       code,
@@ -69,10 +73,13 @@ export function serveActions(options: {
       const checkResult = source.contract_id === ownId ? undefined : resultCheck(source);
       return bus.consumers.work({
         consumer: { stream: JOBS_STREAM, name: source.consumer, ackWaitMs: deps.leaseMs },
-        slots: action.concurrency,
+        slots: () => slotsOf(loaded),
         count,
         signal: AbortSignal.any([stopping, retired.signal]),
-        handle: (each) => onJobRequested(each, { action, runner, checkResult }, deps),
+        async handle(each) {
+          const work = () => onJobRequested(each, { action, runner, checkResult }, deps);
+          return outside ? ((await outside.admit(each.recorded.ref.jobId, work)) ?? NOT_NOW) : work();
+        },
         onUnreadable: (event) => {
           onUnreadable();
           deps.log.error({ ...event }, 'unreadable_event');
@@ -89,6 +96,10 @@ export function serveActions(options: {
       .finally(() => working.delete(work));
     working.add(work);
     return { loaded, retire: () => retired.abort() };
+  }
+
+  function slotsOf({ action, outside }: LoadedAction): number {
+    return outside ? countOf(action.contract.name).running() + outside.free() : action.concurrency;
   }
 
   function countOf(name: string): WorkCount {
@@ -138,7 +149,7 @@ export function serveActions(options: {
       [...served].map(([name, { loaded }]) => ({
         action: name,
         contract_id: loaded.action.contract.contract_id,
-        slots: loaded.action.concurrency,
+        slots: slotsOf(loaded),
         running: countOf(name).running(),
       })),
     async idle() {
