@@ -13,15 +13,14 @@ export interface RemoteAttempt {
   /** Names it in the worker's calls; whoever knows it may speak for the attempt. */
   readonly token: string;
   readonly action: string;
-  readonly attempt: BegunAttempt;
+  /** Undefined once its `run` has settled: what it was given is large. */
+  readonly attempt: BegunAttempt | undefined;
   /** Its worker is alive. */
   touch(): void;
   /** Keeps it from counting as silent until the function that is returned is called. */
   hold(): () => void;
   /** What its `run` returns or throws. Resolves with whether what followed is in the log. */
   end(outcome: { returned: unknown } | { thrown: unknown }): Promise<Conclusion>;
-  /** Whether its `run` has settled. */
-  readonly isOver: boolean;
   /** Undefined while it is wanted, and after it has ended by itself. */
   stopped(): StopReason | undefined;
   /** Resolves when it is wanted no more, or over, or when the signal fires. */
@@ -70,6 +69,7 @@ export function createRemoteAttempts(silenceMs: number): RemoteAttempts {
         return await live.returned;
       } finally {
         live.overAtMs = performance.now();
+        live.attempt = undefined;
         underWay.delete(live.token);
         ended.set(live.token, live);
       }
@@ -86,7 +86,7 @@ export function createRemoteAttempts(silenceMs: number): RemoteAttempts {
 class Live implements RemoteAttempt {
   readonly token = randomBytes(18).toString('base64url');
   readonly action: string;
-  readonly attempt: BegunAttempt;
+  attempt: BegunAttempt | undefined;
   readonly returned: Promise<unknown>;
   overAtMs = 0;
   readonly #run = Promise.withResolvers<unknown>();
@@ -108,10 +108,6 @@ class Live implements RemoteAttempt {
 
   touch(): void {
     this.#seenMs = performance.now();
-  }
-
-  get isOver(): boolean {
-    return this.overAtMs > 0;
   }
 
   hold(): () => void {

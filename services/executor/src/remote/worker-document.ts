@@ -4,6 +4,9 @@ import { WORKER_ROUTES, type WorkerRoute } from './worker-routes.ts';
 
 const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
+const TAG = 'Workers';
+const DESCRIPTION = 'Workers get attempts of jobs from an executor, and tell what became of them.';
+
 /** The OpenAPI document of the workers' API. */
 export function workerDocument(version: string): object {
   const paths: Record<string, Record<string, object>> = {};
@@ -12,7 +15,9 @@ export function workerDocument(version: string): object {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Errand: remote workers', version },
+    info: { title: 'Errand: remote workers', version, description: DESCRIPTION, contact: { name: 'Errand' } },
+    servers: [{ url: '/' }],
+    tags: [{ name: TAG, description: DESCRIPTION }],
     security: [{ workerKey: [] }],
     paths,
     components: {
@@ -28,6 +33,8 @@ function operationOf(operationId: string, { summary, path, body, answer, refusal
   return {
     operationId,
     summary,
+    description: `${summary}.`,
+    tags: [TAG],
     parameters: [
       ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => parameter(name ?? '', 'path')),
       ...(isFile ? [parameter('filename', 'query')] : []),

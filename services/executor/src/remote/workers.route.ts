@@ -1,5 +1,5 @@
 import { PermanentError, type SavedResult } from '@errand/actions';
-import { RetryLater, reasonsOf } from '@errand/actions/execution';
+import { type BegunAttempt, RetryLater, reasonsOf } from '@errand/actions/execution';
 import { flawsOfJson, type InputError, pointerToken } from '@errand/contracts';
 import { type Context, Hono } from 'hono';
 import type { z } from 'zod';
@@ -61,13 +61,20 @@ export function workersApp(deps: WorkersDeps): Hono {
     return attempt;
   }
 
-  /** @throws WorkerRefusal attempt_over, forbidden */
-  function wantedAttempt(c: Context, may: May): RemoteAttempt {
+  /** One that may be ended: also once more. @throws WorkerRefusal attempt_over, forbidden */
+  function endableAttempt(c: Context, may: May): RemoteAttempt {
     const attempt = attemptOf(c, may);
     const reason = attempt.stopped();
     if (reason !== undefined)
       throw new WorkerRefusal('attempt_over', `The attempt is not wanted: ${reason}.`);
     return attempt;
+  }
+
+  /** One under way, with what it was given. @throws WorkerRefusal attempt_over, forbidden */
+  function attemptUnderWay(c: Context, may: May): { remote: RemoteAttempt; attempt: BegunAttempt } {
+    const remote = endableAttempt(c, may);
+    if (!remote.attempt) throw new WorkerRefusal('attempt_over', OVER);
+    return { remote, attempt: remote.attempt };
   }
 
   /** Answers once what followed is in the log. */
@@ -98,12 +105,12 @@ export function workersApp(deps: WorkersDeps): Hono {
       }
       const signal = AbortSignal.any([c.req.raw.signal, stopping]);
       const given = await claims.claim({ slots: body.slots, waitMs: body.wait_s * 1_000, signal });
-      if (c.req.raw.signal.aborted) for (const { attempt } of given) deps.release(attempt.jobId);
-      return Response.json({ attempts: given.map(claimed) });
+      if (c.req.raw.signal.aborted) for (const { attempt } of given) if (attempt) deps.release(attempt.jobId);
+      return Response.json({ attempts: given.flatMap(claimed) });
     },
     async heartbeat({ c, body, may }) {
       const attempt = attemptOf(c, may);
-      if (attempt.stopped() === undefined && attempt.isOver) throw new WorkerRefusal('attempt_over', OVER);
+      if (attempt.stopped() === undefined && !attempt.attempt) throw new WorkerRefusal('attempt_over', OVER);
       if (attempt.stopped() === undefined && body.wait_s > 0) {
         const release = attempt.hold();
         const over = AbortSignal.timeout(body.wait_s * 1_000);
@@ -113,20 +120,20 @@ export function workersApp(deps: WorkersDeps): Hono {
       return Response.json({ stop: attempt.stopped() ?? null });
     },
     progress({ c, body, may }) {
-      wantedAttempt(c, may).attempt.progress(body.percent, body.message);
+      attemptUnderWay(c, may).attempt.progress(body.percent, body.message);
       return new Response(null, { status: 204 });
     },
     log({ c, body, may }) {
-      const { attempt } = wantedAttempt(c, may);
+      const { attempt } = attemptUnderWay(c, may);
       for (const { message, fields } of body.lines) attempt.log(message, fields);
       return new Response(null, { status: 204 });
     },
     async file({ c, may }) {
-      const attempt = wantedAttempt(c, may);
-      const release = attempt.hold();
+      const { remote, attempt } = attemptUnderWay(c, may);
+      const release = remote.hold();
       try {
-        const saved = await attempt.attempt.saveResult({ ...fileHeaders(c), body: c.req.raw.body ?? [] });
-        files.set(attempt, saved);
+        const saved = await attempt.saveResult({ ...fileHeaders(c), body: c.req.raw.body ?? [] });
+        files.set(remote, saved);
         return Response.json(saved);
       } catch (error) {
         if (!(error instanceof PermanentError) || error.code !== 'result_too_large') throw error;
@@ -136,7 +143,7 @@ export function workersApp(deps: WorkersDeps): Hono {
       }
     },
     async succeed({ c, body, may }) {
-      const attempt = wantedAttempt(c, may);
+      const attempt = endableAttempt(c, may);
       const { action } = known(deps.find(attempt.action), attempt.action).loaded;
       if (action.returnsFile) {
         const saved = files.get(attempt);
@@ -152,14 +159,14 @@ export function workersApp(deps: WorkersDeps): Hono {
     retry({ c, body, may }) {
       const { cause = 'the worker asks for another attempt', after_s } = body;
       const thrown = after_s === undefined ? new Error(cause) : new RetryLater(cause, after_s * 1_000);
-      return end(wantedAttempt(c, may), { thrown });
+      return end(endableAttempt(c, may), { thrown });
     },
     fail({ c, body, may }) {
       const { code, message, details, cause } = body;
-      return end(wantedAttempt(c, may), { thrown: new PermanentError(code, message, details, { cause }) });
+      return end(endableAttempt(c, may), { thrown: new PermanentError(code, message, details, { cause }) });
     },
     release({ c, may }) {
-      const { attempt } = wantedAttempt(c, may);
+      const { attempt } = attemptUnderWay(c, may);
       deps.release(attempt.jobId);
       return new Response(null, { status: 204 });
     },
@@ -188,9 +195,11 @@ export function workersApp(deps: WorkersDeps): Hono {
   return app;
 }
 
-function claimed({ token, action, attempt }: RemoteAttempt): ClaimedAttempt {
+/** Empty for one that is over already. */
+function claimed({ token, action, attempt }: RemoteAttempt): ClaimedAttempt[] {
+  if (!attempt) return [];
   const { jobId, tenantId, attempt: number, input, resource, metadata, traceparent } = attempt;
-  return {
+  const given: ClaimedAttempt = {
     token,
     job_id: jobId,
     tenant_id: tenantId,
@@ -201,6 +210,7 @@ function claimed({ token, action, attempt }: RemoteAttempt): ClaimedAttempt {
     metadata: { ...metadata },
     ...(traceparent === undefined ? {} : { traceparent }),
   };
+  return [given];
 }
 
 function assertMay(may: May, action: string): void {
