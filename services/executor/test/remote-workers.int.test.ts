@@ -28,6 +28,7 @@ async function startServer(): Promise<{ url: string; server: TestExecutor }> {
     ERRAND_WORKER_KEYS: `*=${KEY},only_this=${OTHER_KEY}`,
     ERRAND_WORKER_SILENCE_MS: String(SILENCE_MS),
     ERRAND_LEASE_MS: String(LEASE_MS),
+    ERRAND_EXECUTOR_FINISH_GRACE_MS: '2000',
   });
   resources.use(started);
   return { url: `http://127.0.0.1:${port}`, server: started };
@@ -307,7 +308,11 @@ test("another executor takes over what a stopped one's workers ran, and their ca
   expect(await announce('remote_takeover', other.url)).toBe(contractId);
   const ref = await jobs.request('remote_takeover', {});
   const first = await claim('remote_takeover', contractId);
-  await server[Symbol.asyncDispose]();
+  const stopped = server[Symbol.asyncDispose]();
+  // Not at once with nothing, again and again.
+  const claims = call('/claim', { action: 'remote_takeover', contract_id: contractId, wait_s: 5 });
+  expect(await claims).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  await stopped;
   const second = await claim('remote_takeover', contractId, other.url);
   expect(second).toMatchObject({ job_id: ref.jobId, attempt: 1 });
   expect(

@@ -98,7 +98,7 @@ export const WORKER_ROUTES = {
     summary: 'Get attempts to run',
     body: Claim,
     answer: z.object({ attempts: z.array(ClaimedAttempt) }),
-    refusals: [404, 409],
+    refusals: [404, 409, 503],
   },
   heartbeat: {
     method: 'post',

@@ -103,6 +103,7 @@ export function workersApp(deps: WorkersDeps): Hono {
           `Another worker has announced the contract ${contract_id}.`,
         );
       }
+      if (stopping.aborted) throw new WorkerRefusal('unavailable', 'This executor takes no more work.');
       const signal = AbortSignal.any([c.req.raw.signal, stopping]);
       const given = await claims.claim({ slots: body.slots, waitMs: body.wait_s * 1_000, signal });
       if (c.req.raw.signal.aborted) for (const { attempt } of given) if (attempt) deps.release(attempt.jobId);
