@@ -308,10 +308,12 @@ test("another executor takes over what a stopped one's workers ran, and their ca
   expect(await announce('remote_takeover', other.url)).toBe(contractId);
   const ref = await jobs.request('remote_takeover', {});
   const first = await claim('remote_takeover', contractId);
+  const beat = call(`/attempts/${first.token}/heartbeat`, { wait_s: 10 });
   const stopped = server[Symbol.asyncDispose]();
   // Not at once with nothing, again and again.
   const claims = call('/claim', { action: 'remote_takeover', contract_id: contractId, wait_s: 5 });
   expect(await claims).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  expect(await beat).toMatchObject({ status: 200, body: { stop: 'given_up' } });
   await stopped;
   const second = await claim('remote_takeover', contractId, other.url);
   expect(second).toMatchObject({ job_id: ref.jobId, attempt: 1 });

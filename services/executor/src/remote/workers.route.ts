@@ -115,7 +115,7 @@ export function workersApp(deps: WorkersDeps): Hono {
       if (attempt.stopped() === undefined && body.wait_s > 0) {
         const release = attempt.hold();
         const over = AbortSignal.timeout(body.wait_s * 1_000);
-        await attempt.untilStopped(AbortSignal.any([c.req.raw.signal, stopping, over]));
+        await attempt.untilStopped(AbortSignal.any([c.req.raw.signal, over]));
         release();
       }
       return Response.json({ stop: attempt.stopped() ?? null });
