@@ -17,6 +17,7 @@ export {
   type BulkKind,
 } from './bulk-action.ts';
 export { CLOCK_TOLERANCE_MS } from './clock-tolerance.ts';
+export { CallbackKey, CallbackKeyAnswer, CallbackKeyRequest } from './commands/callback-key.ts';
 export type { CommandAnswer, CommandRequest, CommandSet } from './commands/commands.ts';
 export {
   PROJECTION_COMMANDS,
@@ -118,6 +119,31 @@ export {
   uuidV7Floor,
   uuidV7TimeMs,
 } from './ids.ts';
+export {
+  type AwaitedAttempt,
+  CALLBACK_METHODS,
+  type CallbackMethod,
+  type CallbackOperation,
+  CallbackTerms,
+  callbackOperation,
+  HeaderName,
+  MAX_CALLBACK_ADDRESS,
+  MAX_TERMS,
+  readCallbackOperation,
+  termsContext,
+} from './outside/callback.ts';
+export {
+  Conditions,
+  fitsConditions,
+  fitsFault,
+  flawsOfWanted,
+  Mapping,
+  mapValue,
+  Pointer,
+  pointersOf,
+  shownOf,
+  valueAt,
+} from './outside/mapping.ts';
 export { PORTAL_SESSION_MAX_S, PORTAL_THEMES, PortalSession, PortalSessionId } from './portal-session.ts';
 export {
   SCHEDULE_CATCH_UPS,
@@ -158,6 +184,7 @@ export {
   ALL_JOB_EVENTS,
   auditSubjects,
   CONFIG_BEGUN,
+  callbackKeySubject,
   commandSubject,
   configSubject,
   configSubjects,

@@ -6,6 +6,7 @@ import {
   ALL_CONFIG,
   ALL_EXECUTORS,
   ALL_REDRIVES,
+  callbackKeySubject,
   commandSubject,
   deadLetterSubject,
   eventSubjectsOf,
@@ -194,6 +195,8 @@ function gateway(): Role {
     publish: [
       ...common('gateway'),
       ...eventSubjectsOf(['JobRequested', 'JobCancelRequested', 'JobCanceled']),
+      // What callbacks end, or tell of.
+      ...eventSubjectsOf(['JobProgressed', 'JobSucceeded', 'JobFailed']),
       ...leads(SCHEDULES),
       listConsumers,
       ...readAudit,
@@ -212,7 +215,7 @@ function gateway(): Role {
       ...ask('projection', Object.keys(PROJECTION_COMMANDS)),
       ...ask('webhooks', Object.keys(WEBHOOK_COMMANDS)),
     ],
-    subscribe: [storedSubject('jobs.>'), SCHEDULES.ask],
+    subscribe: [storedSubject('jobs.>'), SCHEDULES.ask, callbackKeySubject('*')],
     answers: true,
   };
 }
@@ -281,6 +284,7 @@ function executor(action: string): Role {
       `$KV.${BUCKETS.executors}.*`,
       ALL_EXECUTORS,
       ...ask('scheduler', ['announce', 'withdraw', 'waiting_jobs']),
+      callbackKeySubject(action),
     ],
     subscribe: [storedSubject(`jobs.*.${action}.>`), ALL_EXECUTORS],
     answers: true,
