@@ -49,12 +49,7 @@ export async function readFlawedJsonObject(
   c: Ctx,
   limits: BodyLimits,
 ): Promise<JsonBody & { flaws: InputError[] }> {
-  const { headers } = c.req.raw;
-  const type = headers.get('content-type') ?? '';
-  const encoding = headers.get('content-encoding');
-  if (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type) || (encoding && encoding !== 'identity')) {
-    throw new Refusal('unsupported_media_type');
-  }
+  assertJson(c.req.raw.headers);
   const bytes = await readBytes(c.req.raw, limits);
   const read = () =>
     busy(c, () => {
@@ -64,6 +59,15 @@ export async function readFlawedJsonObject(
       return { body, text, flaws: flawsOfJson(text) };
     });
   return bytes.length > LARGE_BYTES && c.env.pace ? c.env.pace(read) : read();
+}
+
+/** @throws Refusal unsupported_media_type */
+export function assertJson(headers: Headers): void {
+  const type = headers.get('content-type') ?? '';
+  const encoding = headers.get('content-encoding');
+  if (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type) || (encoding && encoding !== 'identity')) {
+    throw new Refusal('unsupported_media_type');
+  }
 }
 
 /** The same for requests that need no body: one that is empty counts as an empty object. */
@@ -77,7 +81,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+/** @throws Refusal too_large, slow_body, incomplete_body */
+export async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
   const length = request.headers.get('content-length');
   if (Number(length) > limits.maxBodyBytes) throw tooLarge(limits);
   const slow = Promise.withResolvers<never>();
@@ -110,7 +115,8 @@ async function readCounted(request: Request, limits: BodyLimits): Promise<Uint8A
   return Buffer.concat(chunks);
 }
 
-function decode(bytes: Uint8Array): string {
+/** @throws Refusal not_utf8 */
+export function decode(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
@@ -118,7 +124,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parse(text: string): unknown {
+/** @throws Refusal invalid_json */
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
