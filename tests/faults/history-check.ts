@@ -98,9 +98,10 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
       return [{ type: 'wakeJob' }, { type: 'giveTurn' }];
     }
     case 'JobDeferred': {
-      const { until, operation, began_at: beganAt } = event.data;
+      const { until, operation, began_at: beganAt, waits_for: waitsFor } = event.data;
       const began = beganAt === undefined ? {} : { beganAt };
-      return [{ type: 'deferAttempt', attempt, until, operation, ...began }];
+      const waits = waitsFor === 'callback' ? ({ waitsFor } as const) : {};
+      return [{ type: 'deferAttempt', attempt, until, operation, ...began, ...waits }];
     }
     case 'JobCarried':
       return [];
