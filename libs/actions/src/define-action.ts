@@ -141,8 +141,8 @@ export interface Action {
   readonly result: ValueSchema;
   /** Whether `run` returns the value of `saveResult`, rather than a value of `result`. */
   readonly returnsFile: boolean;
-  /** Of attempts that wait for a call. `withinMs`: how long at most, in milliseconds. */
-  readonly callback: { readonly terms: CallbackTerms; readonly withinMs: number };
+  /** Of attempts that wait for a call. A function, so that the secret is in no text of the action. Milliseconds. */
+  readonly callback: { readonly terms: () => CallbackTerms; readonly withinMs: number };
   readonly run: (attempt: BegunAttempt) => Promise<unknown>;
   /** Tells the outside system that nobody waits for an operation any longer. Absent if `run` never defers. */
   readonly cancelOperation?: (attempt: BegunAttempt, address: string) => Promise<void>;

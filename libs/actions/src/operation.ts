@@ -57,9 +57,9 @@ const DEFAULT_WITHIN_MS = 3_600_000;
 /** The same as an executor takes it, with its defaults. */
 export function callbackOf(options: CallbackOptions = {}): Action['callback'] {
   const { result = '', failedWhen, error, verify, methods = ['POST', 'PUT'] } = options;
-  const terms: Action['callback']['terms'] = { result, methods };
+  const terms: ReturnType<Action['callback']['terms']> = { result, methods };
   if (failedWhen) terms.failed_when = failedWhen;
   if (error !== undefined) terms.error = error;
   if (verify) terms.verify = { header: verify.header, hmac_sha256: verify.hmacSha256 };
-  return { terms, withinMs: options.withinMs ?? DEFAULT_WITHIN_MS };
+  return { terms: () => terms, withinMs: options.withinMs ?? DEFAULT_WITHIN_MS };
 }

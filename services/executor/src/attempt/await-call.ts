@@ -31,7 +31,7 @@ export async function awaitedOperation(
   { target, deps }: { target: Target; deps: ExecutorDeps },
 ): Promise<string> {
   const { box } = await deps.callbacks.of(awaited.action);
-  const terms = box.seal(JSON.stringify(target.action.callback.terms), termsContext(awaited));
+  const terms = box.seal(JSON.stringify(target.action.callback.terms()), termsContext(awaited));
   const operation = { attempt: awaited.attempt, terms };
   const isFit = address !== undefined && address.length <= MAX_CALLBACK_ADDRESS;
   return callbackOperation(isFit ? { ...operation, address } : operation);

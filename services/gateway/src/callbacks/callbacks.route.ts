@@ -22,7 +22,7 @@ const Progress = z.object({
   message: printable(z.string().max(500)).optional(),
 });
 
-const token = inPath('token', 'What the callback URL ends with.', z.string());
+const token = inPath('token', 'What the callback URL ends with.', z.string().min(1));
 const PROBLEMS: readonly ProblemCode[] = [
   'unknown_callback',
   'bad_signature',
@@ -30,13 +30,9 @@ const PROBLEMS: readonly ProblemCode[] = [
   'callback_over',
   'callback_early',
   'log_unavailable',
-];
-const ENDING: readonly ProblemCode[] = [
-  'callback_taken',
-  'invalid_result',
   'log_nearly_full',
-  'payloads_full',
 ];
+const ENDING: readonly ProblemCode[] = ['callback_taken', 'invalid_result', 'payloads_full'];
 const DESCRIPTION =
   'Ends the job that waits for this call, once: the same call again gets the same answer, another one 409, and one that ' +
   'comes too late 410. How the body is read, and who may send it, its action says. A call that comes before the job waits ' +

@@ -12,6 +12,7 @@ import {
 import { type Command, decide, type JobState, requestIn } from '@errand/domain';
 import { compileSchema, type Validator } from '@errand/json-schema';
 import { Refusal } from '../http/problem.ts';
+import { refusalOfFlaws } from '../http/read-body.ts';
 import { type Ctx, endsOfWait } from '../http/request-log.ts';
 import { putJson } from '../runs/request-job.ts';
 import type { CallbacksGroup } from './callbacks-group.ts';
@@ -185,7 +186,7 @@ async function commandOf(
   const durationMs = Math.max(0, now() - Date.parse(awaited.beganAt));
   switch (verdict.kind) {
     case 'inexact':
-      throw new Refusal('invalid_input', { errors: verdict.errors });
+      throw refusalOfFlaws(verdict.errors);
     case 'invalid':
       throw new Refusal('invalid_result', { errors: verdict.errors });
     case 'failed':

@@ -39,9 +39,15 @@ export async function readJsonObject(c: Ctx, limits: BodyLimits): Promise<JsonBo
 
 /** @throws Refusal nested_too_deeply, invalid_input */
 export function assertFlawless(flaws: readonly InputError[]): void {
+  if (flaws.length > 0) throw refusalOfFlaws(flaws);
+}
+
+/** How a body with flaws is refused. */
+export function refusalOfFlaws(flaws: readonly InputError[]): Refusal {
   const tooDeep = flaws.find(({ code }) => code === 'nested_too_deeply');
-  if (tooDeep) throw new Refusal('nested_too_deeply', { errors: [tooDeep] });
-  if (flaws.length > 0) throw new Refusal('invalid_input', { errors: flaws });
+  return tooDeep
+    ? new Refusal('nested_too_deeply', { errors: [tooDeep] })
+    : new Refusal('invalid_input', { errors: flaws });
 }
 
 /** The same for a body whose parts are judged one by one: at most MAX_JSON_FLAWS of its flaws come with it. */

@@ -33,6 +33,7 @@ export function calledBackRun(options: {
   send: Send;
 }): Pick<Action, 'run' | 'cancelOperation' | 'callback'> {
   const { call, callback, start, send } = options;
+  const terms = termsOf(callback, options.env);
   const { cancel } = callback;
   const slashes = { allowSlashes: call.allow_slashes };
 
@@ -48,7 +49,7 @@ export function calledBackRun(options: {
   }
 
   return {
-    callback: { terms: termsOf(callback, options.env), withinMs: Math.ceil(callback.within_s * 1_000) },
+    callback: { terms: () => terms, withinMs: Math.ceil(callback.within_s * 1_000) },
     async run(attempt) {
       const answer = await start(attempt);
       try {
