@@ -37,9 +37,20 @@ export interface VendorCall {
   readonly answeredMs: number;
 }
 
+/** An answer as the document of the API is to promise it. */
+export interface VendorAnswer {
+  readonly isProgress: boolean;
+  readonly status: number;
+  readonly contentType: string;
+  readonly text: string;
+  readonly isCut: false;
+}
+
 export interface Vendor extends AsyncDisposable {
   readonly url: string;
   readonly calls: readonly VendorCall[];
+  /** All that came, also those before a last one. */
+  readonly answers: readonly VendorAnswer[];
   /** Resolves when no call is under way any more. */
   idle(): Promise<void>;
 }
@@ -60,7 +71,23 @@ export async function startVendor(options: {
 }): Promise<Vendor> {
   const { random, onWithCancel } = options;
   const calls: VendorCall[] = [];
+  const answers: VendorAnswer[] = [];
   const under = new Set<Promise<unknown>>();
+
+  async function post(url: string, text: string, secret = VENDOR_SECRET): Promise<number | 'broken'> {
+    const signature = createHmac('sha256', secret).update(text).digest('hex');
+    try {
+      const headers = { 'content-type': 'application/json', 'x-signature': signature };
+      const answer = await request(url, { method: 'POST', headers, body: text });
+      const contentType = String(answer.headers['content-type'] ?? '');
+      const isProgress = url.endsWith('/progress');
+      const { statusCode: status } = answer;
+      answers.push({ isProgress, status, contentType, text: await answer.body.text(), isCut: false });
+      return status;
+    } catch {
+      return 'broken';
+    }
+  }
 
   function begin(call: Promise<unknown>): void {
     under.add(call);
@@ -70,13 +97,12 @@ export async function startVendor(options: {
   async function call(work: Work, body: VendorCall['body'], forge?: 'signature' | 'token'): Promise<void> {
     const text = JSON.stringify(body);
     const secret = forge === 'signature' ? 'a guess' : VENDOR_SECRET;
-    const signature = createHmac('sha256', secret).update(text).digest('hex');
     const url = forge === 'token' ? work.notify.replace(/.{8}$/, 'AAAAAAAA') : work.notify;
     const before: VendorCall['before'][number][] = [];
     const giveUpAt = performance.now() + GIVE_UP_MS;
     for (;;) {
       const asked = performance.now();
-      const status = await post(url, text, signature);
+      const status = await post(url, text, secret);
       const isOver = (status !== 503 && status !== 'broken') || performance.now() > giveUpAt;
       if (!isOver) {
         before.push(status);
@@ -106,6 +132,7 @@ export async function startVendor(options: {
     }
     if (form === 'with_expiry') await pause(Math.max(0, finishByMs - Date.now() - 300 + random() * 600));
     else await pause(random() * 1_500);
+    if (form === 'once') await post(`${work.notify}/progress`, '{"percent":50,"message":"half"}');
     switch (form) {
       case 'double':
         await Promise.all([call(work, done), call(work, done)]);
@@ -138,20 +165,10 @@ export async function startVendor(options: {
   return {
     url: receiver.url,
     calls,
+    answers,
     async idle() {
       while (under.size > 0) await Promise.all(under);
     },
     [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
   };
-}
-
-async function post(url: string, text: string, signature: string): Promise<number | 'broken'> {
-  try {
-    const headers = { 'content-type': 'application/json', 'x-signature': signature };
-    const { statusCode, body } = await request(url, { method: 'POST', headers, body: text });
-    await body.dump();
-    return statusCode;
-  } catch {
-    return 'broken';
-  }
 }

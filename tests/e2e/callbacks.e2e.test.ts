@@ -6,6 +6,8 @@ import { type Bus, openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, type RecordedEvent } from '@errand/contracts';
 import { startTestNats, startTestPostgres, type TestPostgres, verifyLog, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createAnswerCheck } from '../contract/answer-check.ts';
+import { type OpenapiDocument, operationsOf } from '../contract/openapi-document.ts';
 import { checkHistory } from '../faults/history-check.ts';
 import { createRandom } from '../faults/random.ts';
 import {
@@ -143,6 +145,19 @@ function documented(call: VendorCall, ending: RecordedEvent['event'] | undefined
   return [410];
 }
 
+/** What the document of the API does not promise of the answers. */
+async function undocumented(): Promise<unknown[]> {
+  const document = (await (await fetch(`${system.url}/openapi.json`)).json()) as OpenapiDocument;
+  const check = createAnswerCheck(document);
+  const operations = new Map(operationsOf(document).map((each) => [each.operationId, each]));
+  const tell = operations.get('postCallback');
+  const tellProgress = operations.get('reportCallbackProgress');
+  if (!tell || !tellProgress) throw new Error('callbacks are not in the document');
+  return vendor.answers.flatMap((answer) =>
+    check(answer.isProgress ? tellProgress : tell, answer).map((fault) => ({ fault, answer })),
+  );
+}
+
 test('each job ends once, and each call has the documented answer', {
   timeout: 180_000 + JOBS * 300 + KILLS * 20_000,
 }, async () => {
@@ -185,6 +200,7 @@ test('each job ends once, and each call has the documented answer', {
     if (!wanted.includes(call.status)) wrong.push({ form, wanted, call });
     if (call.answeredMs > ANSWER_MS) wrong.push({ form, slow: call });
   }
+  wrong.push(...(await undocumented()));
   const repeated = vendor.calls.flatMap(({ before }) => before);
   console.log('callbacks', {
     jobs: jobs.size,
@@ -200,6 +216,9 @@ test('each job ends once, and each call has the documented answer', {
   for (const form of ['once', 'double', 'different', 'early', 'forged'] as const) {
     expect(Object.keys(ended[form] ?? {})).toEqual(['JobSucceeded']);
   }
+  expect(
+    vendor.answers.filter(({ isProgress, status }) => isProgress && status === 200).length,
+  ).toBeGreaterThan(0);
   expect(ended.failed).toEqual({ JobFailed: expect.any(Number) });
   expect(system.restarts.gateway).toBe(KILLS);
   expect(await verifyLog(system, { tenant_id: TENANT })).toMatchObject({ findings: [] });
