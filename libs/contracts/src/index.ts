@@ -251,6 +251,7 @@ export {
   SIGN_IN_CODE_MAX_S,
   STREAM_NAMES,
   streams,
+  TIGHT_EVENT_BYTES,
   TIGHT_LOG_RATIO,
   type TopologySettings,
   WEBHOOKS_READER,

@@ -1,8 +1,10 @@
 import { createHmac } from 'node:crypto';
+import { openBus } from '@errand/bus';
+import { DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { startNatsProxy, waitUntil } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type AwaitedJob, askKey, begin, endingOf, eventsOf, waiting } from './callbacks.ts';
-import { SIMULATE, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
+import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 import { forget } from './read-model.ts';
 
 /* Calls of outside systems, without Postgres: nothing listens on port 1. */
@@ -27,6 +29,13 @@ type Options = NonNullable<Parameters<TestGateway['call']>[1]>;
 const send = (job: AwaitedJob, body: unknown, options: Options = {}) =>
   gateway.call(job.path, { token: null, ...(body === undefined ? {} : { body }), ...options });
 const KWH = { kwh: 7 };
+
+/** Resolves once runs are taken under it. */
+async function announceAnyResult({ announce, call }: TestGateway): Promise<void> {
+  await announce({ ...SIMULATE, result_schema: {}, contract_id: 'any_result' });
+  const path = `/v2/tenants/${TENANT}/actions/simulate`;
+  await waitUntil(async () => (await call(path)).text.includes('any_result'));
+}
 
 test('one call ends the job; the same call again is answered alike, and another one with 409', async () => {
   const job = await waiting(gateway);
@@ -227,8 +236,7 @@ test('a job that has left the log answers from the audit log', async () => {
 });
 
 test('a large result is stored as executors store it', async () => {
-  const contract = { ...SIMULATE, result_schema: {}, contract_id: 'any_result' };
-  await gateway.announce(contract);
+  await announceAnyResult(gateway);
   try {
     const job = await waiting(gateway);
     const text = 'x'.repeat(300_000);
@@ -242,6 +250,27 @@ test('a large result is stored as executors store it', async () => {
   } finally {
     await gateway.announce(SIMULATE);
   }
+});
+
+test('where the log is nearly full, a result is stored apart, and its job ends all the same', async () => {
+  await using tight = await startTestGateway();
+  await announceAnyResult(tight);
+  const [job, failing] = [
+    await waiting(tight),
+    await waiting(tight, { failed_when: { '/a': [1] }, error: '/text' }),
+  ];
+  const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 1_000_000 };
+  await using _ = await openBus({ servers: tight.nats.url, name: 'test', topology });
+  const run = (anything = '') => tight.call(RUN_PATH, { body: { tilt_deg: 1, anything } });
+  for (let large = 0; large < 8; large++) await run('x'.repeat(98_000));
+  await expect.poll(async () => (await run()).status, { timeout: 10_000 }).toBe(503);
+  const call = (path: string, said: unknown) => tight.call(path, { token: null, body: said });
+  const text = 'y'.repeat(50_000);
+  expect((await call(job.path, { text })).json).toEqual({ status: 'succeeded' });
+  expect(await endingOf(tight, job.jobId)).toMatchObject({ data: { result_ref: { bytes: 50_011 } } });
+  expect((await call(failing.path, { a: 1, text })).json).toEqual({ status: 'failed' });
+  expect((await call(failing.path, { a: 1, text })).json).toEqual({ status: 'failed' });
+  expect((await call(job.path, { text })).status).toBe(200);
 });
 
 test('progress is told by the same sender, and not too often', async () => {

@@ -1,11 +1,11 @@
 import { type AttemptOutcome, CallbackUnavailable, causeOf, failed } from '@errand/actions/execution';
 import { EventTooLarge, LogFull, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
-import { FAULT_CODES, type JobFault } from '@errand/contracts';
+import { FAULT_CODES, type JobFault, TIGHT_EVENT_BYTES } from '@errand/contracts';
 import { type Command, type Operation, type RecordedRequest, retryDelayMs } from '@errand/domain';
 import { traceIdOf } from '@errand/runtime';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
 import type { ExecutorDeps, Target } from '../serving/on-job-requested.ts';
-import { briefFault, TIGHT_EVENT_BYTES } from '../serving/tight-log.ts';
+import { briefFault } from '../serving/tight-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import type { AttemptTrace } from './attempt-trace.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';

@@ -16,7 +16,7 @@ interface Callbacks {
     readonly payloads: Pick<Bus['payloads'], 'put'>;
   };
   readonly keys: CallbackKeys;
-  readonly catalogue: Pick<ActionCatalogue, 'contractOf'>;
+  readonly catalogue: Pick<ActionCatalogue, 'findContract'>;
   readonly watch: JobWatch;
   readonly longLog: Pick<LongLog, 'read'>;
   readonly logRoom: Pick<LogRoom, 'hasRoom'>;

@@ -6,6 +6,7 @@ import {
   type CallbackMethod,
   CallbackTerms,
   type JobStatus,
+  TIGHT_EVENT_BYTES,
   termsContext,
   toJobEvent,
 } from '@errand/contracts';
@@ -69,7 +70,7 @@ export function endByCall(
         if (!isSameEnding(verdict, ending)) throw new Refusal('callback_taken');
         return { status: statusOf(state) };
       }
-      const validate = validatorFor(callbacks, standing.state);
+      const validate = await validatorFor(callbacks, standing.state);
       const verdict = judgeCall(terms, call.said(), validate);
       const command = await commandOf(callbacks, { attempt, awaited: standing.awaited, verdict });
       return append(callbacks, standing, { attempt, command });
@@ -158,8 +159,11 @@ function assertSender(terms: CallbackTerms, call: Call): void {
 }
 
 /** @throws LogUnavailable */
-function validatorFor({ catalogue }: CallbacksGroup['callbacks'], { action, request }: JobState): Validator {
-  const live = catalogue.contractOf(action, request.value?.data.contract_id);
+async function validatorFor(
+  { catalogue }: CallbacksGroup['callbacks'],
+  { action, request }: JobState,
+): Promise<Validator> {
+  const live = await catalogue.findContract(action, request.value?.data.contract_id);
   if (!live) throw new LogUnavailable('the contract of the job is not known');
   return validatorOf(live.contract);
 }
@@ -176,7 +180,7 @@ function validatorOf({ result_schema: schema }: ActionContract): Validator {
 
 /** @throws Refusal for a call that ends nothing */
 async function commandOf(
-  { bus, inlinePayloadBytes, now }: CallbacksGroup['callbacks'],
+  { bus, inlinePayloadBytes, logRoom, now }: CallbacksGroup['callbacks'],
   {
     attempt: { tenantId, jobId, attempt },
     awaited,
@@ -184,16 +188,21 @@ async function commandOf(
   }: { attempt: AwaitedAttempt; awaited: Awaited; verdict: Verdict },
 ): Promise<Command> {
   const durationMs = Math.max(0, now() - Date.parse(awaited.beganAt));
+  // A log without room for runs is kept for what cannot do without it.
+  const inlineBytes = logRoom.hasRoom() ? inlinePayloadBytes : TIGHT_EVENT_BYTES;
   switch (verdict.kind) {
     case 'inexact':
       throw refusalOfFlaws(verdict.errors);
     case 'invalid':
       throw new Refusal('invalid_result', { errors: verdict.errors });
-    case 'failed':
-      return { type: 'failAttempt', attempt, error: verdict.error, durationMs };
+    case 'failed': {
+      const { code, message, details } = verdict.error;
+      const isFit = JSON.stringify(details ?? null).length <= inlineBytes;
+      return { type: 'failAttempt', attempt, error: isFit ? verdict.error : { code, message }, durationMs };
+    }
     case 'succeeded': {
       const json = Buffer.from(verdict.json);
-      if (json.length <= inlinePayloadBytes) {
+      if (json.length <= inlineBytes) {
         return { type: 'succeedAttempt', attempt, result: JSON.parse(verdict.json), durationMs };
       }
       const resultRef = await putJson(bus, { tenantId, jobId, json });
