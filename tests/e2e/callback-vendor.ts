@@ -38,7 +38,7 @@ export interface VendorCall {
 }
 
 /** An answer as the document of the API is to promise it. */
-export interface VendorAnswer {
+interface VendorAnswer {
   readonly isProgress: boolean;
   readonly status: number;
   readonly contentType: string;

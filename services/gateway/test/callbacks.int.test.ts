@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY } from '@errand/contracts';
-import { startNatsProxy, waitUntil } from '@errand/testkit';
+import { startNatsProxy, startSlowProxy, waitUntil } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type AwaitedJob, askKey, begin, endingOf, eventsOf, waiting } from './callbacks.ts';
 import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
@@ -250,6 +250,29 @@ test('a large result is stored as executors store it', async () => {
   } finally {
     await gateway.announce(SIMULATE);
   }
+});
+
+test('a call is answered although the log does not answer, and counts later', async () => {
+  await using proxy = await startSlowProxy(gateway.nats.url);
+  await using behind = await gateway.another({ natsUrl: proxy.url });
+  const job = await waiting(gateway);
+  const call = () =>
+    fetch(behind.url + job.path, {
+      method: 'POST',
+      body: JSON.stringify(KWH),
+      headers: { 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(15_000),
+    });
+  proxy.delayMs = 8_000;
+  const silent = await call();
+  expect([silent.status, silent.headers.get('retry-after'), await silent.json()]).toMatchObject([
+    503,
+    '2',
+    { code: 'log_unavailable' },
+  ]);
+  proxy.delayMs = 0;
+  await waitUntil(async () => (await call()).status === 200, { timeoutMs: 20_000 });
+  expect(await endingOf(gateway, job.jobId)).toMatchObject({ data: { result: KWH } });
 });
 
 test('where the log is nearly full, a result is stored apart, and its job ends all the same', async () => {
