@@ -166,6 +166,7 @@ export {
   TenantLimits,
 } from './tenant.ts';
 export { BackupManifest, type BackupPart, backupOrder, type SnapshotHead } from './topology/backup.ts';
+export { natsUser } from './topology/nats-user.ts';
 export {
   changesLog,
   followConsumerName,
@@ -174,7 +175,6 @@ export {
   type NatsPermissions,
   type NatsRole,
   natsPermissions,
-  natsUser,
   neededStreams,
   PAGE_READERS,
 } from './topology/permissions.ts';
