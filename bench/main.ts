@@ -8,6 +8,7 @@ import { benchRebuild } from './data/rebuild.ts';
 import { benchSizing } from './data/sizing.ts';
 import { benchTrim } from './data/trim.ts';
 import { benchAccept } from './jobs/accept.ts';
+import { benchCallbacks } from './jobs/callbacks.ts';
 import { benchCost } from './jobs/cost.ts';
 import { benchIdle } from './jobs/idle.ts';
 import { benchLatency } from './jobs/latency.ts';
@@ -30,6 +31,10 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   accept: {
     about: 'accepted runs per second of one gateway, against the same gateway without its append',
     run: benchAccept,
+  },
+  callbacks: {
+    about: 'slots and memory of jobs that wait for calls from outside, and calls a second; --jobs <n>',
+    run: benchCallbacks,
   },
   cost: {
     about:

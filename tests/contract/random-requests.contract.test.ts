@@ -30,6 +30,11 @@ const NEVER_BY_CHANCE = [
   'cancelProposalPdfGeneration',
   // Only with a header Accept, which no document may list, and with a whole message.
   'serveMcp',
+  // Only with a token, which nobody but the outside system of a job is told.
+  'postCallback',
+  'putCallback',
+  'getCallback',
+  'reportCallbackProgress',
   // Only with a code, from the console's own page, or with an id that is none of these.
   'openPortal',
   'revokePortalSession',

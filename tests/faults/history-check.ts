@@ -10,7 +10,7 @@ import { executorPid } from './executor-pid.ts';
  *   - each is what `decide` writes for the state after the events before it; so attempts count 1, 2, 3, …, and
  *     whatever names an attempt names the newest one, while it runs;
  *   - the job is requested once and ended once, and nothing follows its ending;
- *   - no attempt begins while the job waits for a time to come, and no wait ends early;
+ *   - no attempt begins while the job waits for a time to come, and no wait ends early, unless a cancel was requested;
  *   - the process named by an attempt matches the executor that began it.
  */
 
@@ -64,7 +64,9 @@ function wrongOf(
   }
   const waitsUntil = state?.phase.value.nextAt ?? null;
   if (event.type === 'JobStarted' && waitsUntil !== null) return 'begun_while_waiting';
-  if (event.type === 'JobDue' && waitsUntil !== null && event.time < waitsUntil) return 'due_early';
+  const isCanceling = (state?.cancelRequested.value ?? null) !== null;
+  if (event.type === 'JobDue' && waitsUntil !== null && event.time < waitsUntil && !isCanceling)
+    return 'due_early';
   return state && ranElsewhere(event, state) ? 'foreign_executor' : undefined;
 }
 
@@ -98,9 +100,10 @@ function commandsOf(event: JobEvent, state: JobState | undefined, maxAttempts: n
       return [{ type: 'wakeJob' }, { type: 'giveTurn' }];
     }
     case 'JobDeferred': {
-      const { until, operation, began_at: beganAt } = event.data;
+      const { until, operation, began_at: beganAt, waits_for: waitsFor } = event.data;
       const began = beganAt === undefined ? {} : { beganAt };
-      return [{ type: 'deferAttempt', attempt, until, operation, ...began }];
+      const waits = waitsFor === 'callback' ? ({ waitsFor } as const) : {};
+      return [{ type: 'deferAttempt', attempt, until, operation, ...began, ...waits }];
     }
     case 'JobCarried':
       return [];

@@ -1,4 +1,10 @@
-import { ActionContract, RESERVED_ACTION_NAMES } from '@errand/contracts';
+import {
+  ActionContract,
+  CallbackTerms,
+  HeaderName,
+  MAX_TERMS,
+  RESERVED_ACTION_NAMES,
+} from '@errand/contracts';
 import { z } from 'zod';
 
 /** Thrown for an invalid definition. The message has a line for each mistake. */
@@ -12,6 +18,7 @@ export class BadDefinition extends Error {
 const MAX_MS = 2_147_483_647;
 const ms = z.int().min(1).max(MAX_MS);
 const { name, version, description, resource, accepts, concurrency_keys } = ActionContract.shape;
+const { shape: terms } = CallbackTerms;
 const schema = z.custom<z.ZodType>((value) => value instanceof z.ZodType, 'must be a zod schema');
 
 const Definition = z.strictObject({
@@ -35,6 +42,19 @@ const Definition = z.strictObject({
   concurrency: z.int().min(1).max(10_000).optional(),
   concurrencyKeys: concurrency_keys,
   thread: z.enum(['main', 'worker']).optional(),
+  callback: z
+    .strictObject({
+      result: terms.result.unwrap().optional(),
+      failedWhen: terms.failed_when,
+      error: terms.error,
+      verify: z.strictObject({ header: HeaderName, hmacSha256: z.string().min(1) }).optional(),
+      withinMs: ms.optional(),
+      methods: terms.methods.unwrap().optional(),
+    })
+    .refine((callback) => JSON.stringify(callback).length <= MAX_TERMS, {
+      error: `has more than ${MAX_TERMS} characters as JSON, with its secret`,
+    })
+    .optional(),
   run: z.custom((value) => typeof value === 'function', 'must be a function'),
 });
 
@@ -144,7 +164,7 @@ function inputMistakes(json: z.core.JSONSchema.BaseSchema): string[] {
 function describe(issue: z.core.$ZodIssue, options: unknown): string {
   const path = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
-    const known = path === 'retry' ? RETRY_WORDS : WORDS;
+    const known = path === 'retry' ? RETRY_WORDS : path === 'callback' ? CALLBACK_WORDS : WORDS;
     return `${issue.keys.join(', ')}: no such option${path && ` of ${path}`}; allowed: ${known.join(', ')}`;
   }
   if (path === '') return 'must be an object';
@@ -153,6 +173,7 @@ function describe(issue: z.core.$ZodIssue, options: unknown): string {
 }
 
 const WORDS = Object.keys(Definition.shape);
+const CALLBACK_WORDS = Object.keys(Definition.shape.callback.unwrap().shape);
 const RETRY_WORDS = Object.keys(Definition.shape.retry.unwrap().shape);
 
 function hasDistinctParameters(template: string): boolean {

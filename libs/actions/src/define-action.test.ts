@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { defineAction } from './define-action.ts';
+import { defer } from './operation.ts';
 
 const common = { input: z.object({ a: z.number().min(1) }), result: z.object({}), run: () => ({}) };
 
@@ -23,6 +24,32 @@ test('what is not given has its default', () => {
   expect(action).toMatchObject({ concurrency: 16, thread: 'main', contract: { resource: '' } });
   const worker = defineAction({ ...common, name: 'add', thread: 'worker' });
   expect(worker.concurrency).toBe(availableParallelism());
+});
+
+test('an action that waits for a call says how it is judged', () => {
+  const action = defineAction({
+    ...common,
+    name: 'add',
+    callback: { result: '/a', failedWhen: { '/b': [1] }, verify: { header: 'x-sig', hmacSha256: 's' } },
+    run: () => defer({ withinMs: 5 }),
+  });
+  expect(action.callback.withinMs).toBe(3_600_000);
+  expect(action.callback.terms()).toEqual({
+    result: '/a',
+    failed_when: { '/b': [1] },
+    verify: { header: 'x-sig', hmac_sha256: 's' },
+    methods: ['POST', 'PUT'],
+  });
+  expect(() => defer({ withinMs: 0 })).toThrow(RangeError);
+});
+
+test.each([
+  [{ result: 'a' }, /callback\.result must be a JSON pointer/],
+  [{ verify: { header: 'x sig', hmacSha256: 's' } }, /callback\.verify\.header is not a header name/],
+  [{ within: 1 }, /within: no such option of callback; allowed: result, /],
+  [{ error: `/${'a'.repeat(1_000)}` }, /callback has more than 1000 characters/],
+])('a callback %j is refused', (callback, words) => {
+  expect(() => defineAction({ ...common, name: 'add', callback: callback as never })).toThrow(words);
 });
 
 test('inputs and resource parameters are typed', () => {

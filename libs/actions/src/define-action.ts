@@ -1,9 +1,9 @@
-import type { ActionContract } from '@errand/contracts';
+import type { ActionContract, CallbackMethod, CallbackTerms, Conditions, Mapping } from '@errand/contracts';
 import type { z } from 'zod';
 import { assertDefinition, jsonSchemasOf } from './check-definition.ts';
 import { contractIdOf } from './contract-id.ts';
 import { defaultConcurrency } from './default-concurrency.ts';
-import type { BegunAttempt } from './operation.ts';
+import { type BegunAttempt, type CallbackDeferral, callbackOf } from './operation.ts';
 import { FileResult, type OtherJob, type ResultFile, type SavedResult } from './result-file.ts';
 
 /** The path parameters of a resource such as `designs/{design_id}`, as a type. */
@@ -41,10 +41,34 @@ export interface Attempt<Input, Resource extends string> {
    * @throws when the log does not answer; another attempt may succeed
    */
   readResult(jobId: string): Promise<OtherJob>;
+  /**
+   * The URL at which an outside system ends this attempt, if `run` returns `defer()`: the same one each time. It is a
+   * secret, to be told to that system alone.
+   * @throws CallbackUnavailable when no gateway answers; another attempt may succeed
+   */
+  callbackUrl(): Promise<string>;
 }
 
-/** What `run` returns, by its result schema. */
-type Returned<Result extends z.ZodType> = Result extends typeof FileResult ? SavedResult : z.input<Result>;
+/** What `run` returns, by its result schema; or that it leaves the result to a call. */
+type Returned<Result extends z.ZodType> =
+  | (Result extends typeof FileResult ? SavedResult : z.input<Result>)
+  | CallbackDeferral;
+
+/** How the call is judged that ends an attempt of which `run` has returned `defer()`. */
+export interface CallbackOptions {
+  /** The part of the body that is the result: a JSON pointer, or a map of names to pointers. Default: all of it. */
+  result?: Mapping;
+  /** When a call means that the work has failed: pointers, each with its values. The job fails with `operation_failed`. */
+  failedWhen?: Conditions;
+  /** The part of such a body that callers see. */
+  error?: Mapping;
+  /** The header with the HMAC-SHA-256 of the body, in hex or base64, and the secret that the sender signs with. */
+  verify?: { header: string; hmacSha256: string };
+  /** How long the call may take to come, in milliseconds. Default 3,600,000. */
+  withinMs?: number;
+  /** Default POST and PUT. With GET, the parameters of the query are the body. */
+  methods?: CallbackMethod[];
+}
 
 export interface ActionOptions<Resource extends string, Input extends z.ZodType, Result extends z.ZodType> {
   /** snake_case; the last path word before `/run`. */
@@ -82,6 +106,8 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
    * the log that it is alive. Default `main`.
    */
   thread?: 'main' | 'worker';
+  /** For actions that return `defer()`. */
+  callback?: CallbackOptions;
   run(attempt: Attempt<z.output<Input>, Resource>): Promise<Returned<Result>> | Returned<Result>;
 }
 
@@ -115,6 +141,8 @@ export interface Action {
   readonly result: ValueSchema;
   /** Whether `run` returns the value of `saveResult`, rather than a value of `result`. */
   readonly returnsFile: boolean;
+  /** Of attempts that wait for a call. A function, so that the secret is in no text of the action. Milliseconds. */
+  readonly callback: { readonly terms: () => CallbackTerms; readonly withinMs: number };
   readonly run: (attempt: BegunAttempt) => Promise<unknown>;
   /** Tells the outside system that nobody waits for an operation any longer. Absent if `run` never defers. */
   readonly cancelOperation?: (attempt: BegunAttempt, address: string) => Promise<void>;
@@ -161,6 +189,7 @@ export function defineAction<
     input: options.input,
     result: options.result,
     returnsFile: Object.is(options.result, FileResult),
+    callback: callbackOf(options.callback),
     // The executor parses the input with this action's own schema before it calls.
     run: async (attempt) => options.run(attempt as Attempt<z.output<Input>, Resource>),
   };

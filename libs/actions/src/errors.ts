@@ -23,6 +23,11 @@ export class RetryLater extends Error {
   }
 }
 
+/** No gateway has told how callback URLs are made, but another attempt may succeed. Thrown by `callbackUrl`. */
+export class CallbackUnavailable extends Error {
+  override name = 'CallbackUnavailable';
+}
+
 /** A result could not be stored, but another attempt may succeed. Thrown by `saveResult`. */
 export class ResultNotStored extends Error {
   override name = 'ResultNotStored';

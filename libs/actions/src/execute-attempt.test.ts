@@ -31,6 +31,7 @@ async function attemptOf(parts: {
     log: () => {},
     saveResult: () => Promise.reject(new Error('stores nothing')),
     readResult: async () => ({ kind: 'unknown' }),
+    callbackUrl: async () => 'https://errand.example/callbacks/t',
   });
   return { outcome, runs };
 }

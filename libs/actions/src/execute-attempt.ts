@@ -8,8 +8,8 @@ import {
   type PayloadRef,
 } from '@errand/contracts';
 import type { Action, Attempt, ValueIssue, ValueSchema } from './define-action.ts';
-import { PermanentError, ResultNotStored, RetryLater, WorkerLost } from './errors.ts';
-import { type BegunAttempt, Deferral } from './operation.ts';
+import { CallbackUnavailable, PermanentError, ResultNotStored, RetryLater, WorkerLost } from './errors.ts';
+import { type BegunAttempt, CallbackDeferral, Deferral } from './operation.ts';
 import { plainFault } from './plain-fault.ts';
 import type { OtherJob, ResultFile } from './result-file.ts';
 import { type Flaw, reasonsOf } from './unfit-result.ts';
@@ -34,10 +34,12 @@ export interface AttemptHooks {
   /** @throws PermanentError for a file that is too large */
   saveResult(file: ResultFile): Promise<PayloadRef>;
   readResult(jobId: string): Promise<OtherJob>;
+  /** @throws CallbackUnavailable */
+  callbackUrl(): Promise<string>;
 }
 
-export { ResultNotStored, RetryLater, WorkerLost } from './errors.ts';
-export { type BegunAttempt, Deferral } from './operation.ts';
+export { CallbackUnavailable, ResultNotStored, RetryLater, WorkerLost } from './errors.ts';
+export { type BegunAttempt, CallbackDeferral, callbackOf, Deferral } from './operation.ts';
 export { reasonsOf } from './unfit-result.ts';
 
 export type AttemptOutcome =
@@ -45,6 +47,8 @@ export type AttemptOutcome =
   | { kind: 'succeeded'; json?: string | undefined; resultRef?: PayloadRef }
   /** The attempt is to begin again after a while and resume the operation. */
   | { kind: 'deferred'; address: string; afterMs: number }
+  /** The job is to wait for a call. `withinMs` as in CallbackDeferral; `address` is where the work is canceled. */
+  | { kind: 'awaits_call'; withinMs: number | undefined; address: string | undefined }
   | Failed;
 
 /**
@@ -92,6 +96,9 @@ async function attemptOnce(
   }
   if (returned instanceof Deferral) {
     return { kind: 'deferred', address: returned.address, afterMs: returned.afterMs };
+  }
+  if (returned instanceof CallbackDeferral) {
+    return { kind: 'awaits_call', withinMs: returned.withinMs, address: returned.address };
   }
   if (action.returnsFile) {
     const resultRef = saved.get(returned);
@@ -142,7 +149,14 @@ function checkedFile(file: ResultFile): ResultFile {
 }
 
 /** Errand's own faults that may pass by themselves. */
-const PASSING: readonly FaultCode[] = ['action_failed', 'timed_out', 'result_not_stored', 'worker_lost'];
+const PASSING: readonly FaultCode[] = [
+  'action_failed',
+  'timed_out',
+  'result_not_stored',
+  'callback_missing',
+  'callback_unavailable',
+  'worker_lost',
+];
 
 export function failed(code: FaultCode, details?: unknown[], cause?: string): Failed {
   const error = plainFault({ code, message: FAULT_CODES[code], details });
@@ -151,6 +165,7 @@ export function failed(code: FaultCode, details?: unknown[], cause?: string): Fa
 }
 
 function faultOf(error: unknown): AttemptOutcome {
+  if (error instanceof CallbackUnavailable) return failed('callback_unavailable', undefined, causeOf(error));
   if (error instanceof ResultNotStored) return failed('result_not_stored', undefined, causeOf(error));
   if (error instanceof WorkerLost) return failed('worker_lost', undefined, causeOf(error));
   if (!(error instanceof PermanentError)) {

@@ -2,8 +2,9 @@ import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { defineAction } from './define-action.ts';
 import { PermanentError } from './errors.ts';
+import { defer } from './operation.ts';
 import { FileResult } from './result-file.ts';
-import { testAction } from './test-action.ts';
+import { TEST_CALLBACK_URL, testAction } from './test-action.ts';
 
 const greet = defineAction({
   name: 'greet',
@@ -170,4 +171,19 @@ test('whatever an action throws is an error, not a rejection', async () => {
   const { error } = await testAction(action, {});
   expect(error).toMatchObject({ code: 'action_failed', permanent: false });
   expect(error?.cause).toBe(cause);
+});
+
+test('an action that waits for a call is told a URL, and says for how long it waits', async () => {
+  const action = defineAction({
+    name: 'render',
+    input: z.object({}),
+    result: z.object({}),
+    async run({ callbackUrl, log }) {
+      log(await callbackUrl());
+      return defer({ withinMs: 5_000 });
+    },
+  });
+  const { deferred, result, error, logged } = await testAction(action, {});
+  expect({ deferred, result, error }).toEqual({ deferred: { withinMs: 5_000 } });
+  expect(logged).toEqual([{ message: TEST_CALLBACK_URL }]);
 });

@@ -56,10 +56,15 @@ export interface LogCall {
   fields?: Record<string, unknown>;
 }
 
+/** `deferred`: what `defer` was given, of an action that waits for a call at TEST_CALLBACK_URL. */
 export type Tested<Result> = { progress: ProgressCall[]; logged: LogCall[]; files: TestedFile[] } & (
-  | { result: Result; error?: undefined }
-  | { result?: undefined; error: TestFault }
+  | { result: Result; error?: undefined; deferred?: undefined }
+  | { result?: undefined; error: TestFault; deferred?: undefined }
+  | { result?: undefined; error?: undefined; deferred: { withinMs: number } }
 );
+
+/** What `callbackUrl` gives in tests. */
+export const TEST_CALLBACK_URL = 'https://errand.example/callbacks/test';
 
 /**
  * Runs an action once, as an executor does but without servers: input and result pass through JSON and their schemas,
@@ -100,8 +105,12 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
       return refOf(content, contentType);
     },
     readResult: async (id) => options?.readResult?.(id) ?? { kind: 'unknown' },
+    callbackUrl: async () => TEST_CALLBACK_URL,
   });
   const told = { progress, logged, files };
+  if (outcome.kind === 'awaits_call') {
+    return { ...told, deferred: { withinMs: outcome.withinMs ?? action.callback.withinMs } };
+  }
   if (outcome.kind === 'deferred') throw new TypeError('an action of code cannot defer');
   return outcome.kind === 'succeeded'
     ? { ...told, result: resultOf(outcome) as ResultOf<Result> }

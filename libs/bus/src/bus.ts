@@ -13,6 +13,7 @@ import { type Appender, createAppender } from './append/append.ts';
 import { type BatchAppender, createBatchAppender } from './append/append-batch.ts';
 import { type Bucket, openBucket, type WatchedBucket, watchBucket } from './buckets/buckets.ts';
 import { type Heartbeats, watchHeartbeats } from './buckets/heartbeats.ts';
+import { type CallbackKeyCommands, createCallbackKeyCommands } from './commands/callback-keys.ts';
 import { type Commands, createCommands } from './commands/commands.ts';
 import { createExecutorPresence, type ExecutorPresence } from './commands/executor-presence.ts';
 import { createWebhookHints, type WebhookHints } from './commands/webhook-hints.ts';
@@ -112,7 +113,7 @@ interface Consumers extends Standings {
   removeVersionOne(): Promise<string[]>;
 }
 
-interface ServiceCommands extends ExecutorPresence, WebhookHints {
+interface ServiceCommands extends ExecutorPresence, WebhookHints, CallbackKeyCommands {
   readonly askWebhooks: Commands<typeof WEBHOOK_COMMANDS>['ask'];
   readonly answerWebhooks: Commands<typeof WEBHOOK_COMMANDS>['answer'];
   readonly askScheduler: Commands<typeof SCHEDULER_COMMANDS>['ask'];
@@ -247,6 +248,7 @@ export async function openBus(
     commands: {
       ...createExecutorPresence(nc, onReconnected),
       ...createWebhookHints(nc),
+      ...createCallbackKeyCommands(nc),
       askWebhooks: webhooks.ask,
       answerWebhooks: webhooks.answer,
       askProjection: projection.ask,

@@ -219,6 +219,22 @@ test('an answer of NATS that an executor has sent into a bucket is no entry of i
   await nc.close();
 });
 
+test('a gateway tells an executor of one action the key of its callbacks, and of no other action', async () => {
+  await using gateway = await busOf('gateway');
+  await using executor = await busOf('executor', { user: 'executor-add' });
+  const answer = { public_key: 'a'.repeat(43), sealed: 'sealed' };
+  const asked: string[] = [];
+  const stop = await gateway.commands.answerCallbackKeys((action) => {
+    asked.push(action);
+    return answer;
+  });
+  const question = { public_key: 'q'.repeat(43) };
+  expect(await executor.commands.askCallbackKey('add', question)).toEqual(answer);
+  await expect(executor.commands.askCallbackKey('other', question)).rejects.toThrow(LogUnavailable);
+  expect(asked).toEqual(['add']);
+  stop();
+});
+
 const { jobId } = newJob();
 const API = '$JS.API';
 const NOBODY: readonly string[] = [];
@@ -252,8 +268,10 @@ const OPERATIONS: readonly (readonly [subject: string, allowed: readonly string[
   [`${API}.STREAM.MSG.GET.OBJ_payloads`, ['gateway', 'executor', 'executor-add', 'projection']],
   [`jobs.acme.add.${jobId}.requested.fast.c1`, ['gateway']],
   [`jobs.acme.add.${jobId}.started`, ['executor', 'executor-add']],
-  [`jobs.acme.add.${jobId}.succeeded`, ['executor', 'executor-add']],
-  [`jobs.acme.other.${jobId}.succeeded`, ['executor']],
+  [`jobs.acme.add.${jobId}.succeeded`, ['executor', 'executor-add', 'gateway']],
+  [`jobs.acme.other.${jobId}.succeeded`, ['executor', 'gateway']],
+  [`jobs.acme.add.${jobId}.failed`, ['executor', 'executor-add', 'gateway']],
+  [`jobs.acme.add.${jobId}.deferred`, ['executor', 'executor-add']],
   [`jobs.acme.add.${jobId}.expired`, ['scheduler', 'projection']],
   [`jobs.acme.add.${jobId}.carried`, ['scheduler']],
   [`stored.jobs.acme.add.${jobId}.started`, NOBODY],
@@ -269,6 +287,8 @@ const OPERATIONS: readonly (readonly [subject: string, allowed: readonly string[
   ['projection.commands.rebuild', ['gateway']],
   ['webhooks.commands.test', ['gateway']],
   ['scheduler.commands.announce', ['executor', 'executor-add']],
+  ['gateway.commands.callback_key.add', ['executor', 'executor-add']],
+  ['gateway.commands.callback_key.other', ['executor']],
 ];
 
 /** Where messages come that not everybody may hear, and who may. */
@@ -284,6 +304,7 @@ const HEARD: readonly (readonly [subject: string, allowed: readonly string[]])[]
   ['scheduler.commands.announce', ['scheduler']],
   ['projection.commands.rebuild', ['projection']],
   ['webhooks.commands.test', ['webhooks']],
+  ['gateway.commands.callback_key.add', ['gateway']],
   ...NATS_ROLES.map(
     (role) =>
       [`${inboxPrefix(role)}.>`, role === 'executor' ? ['executor', 'executor-add'] : [role]] as const,

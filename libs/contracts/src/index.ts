@@ -17,6 +17,7 @@ export {
   type BulkKind,
 } from './bulk-action.ts';
 export { CLOCK_TOLERANCE_MS } from './clock-tolerance.ts';
+export { CallbackKey, CallbackKeyAnswer, CallbackKeyRequest } from './commands/callback-key.ts';
 export type { CommandAnswer, CommandRequest, CommandSet } from './commands/commands.ts';
 export {
   PROJECTION_COMMANDS,
@@ -118,6 +119,31 @@ export {
   uuidV7Floor,
   uuidV7TimeMs,
 } from './ids.ts';
+export {
+  type AwaitedAttempt,
+  CALLBACK_METHODS,
+  type CallbackMethod,
+  type CallbackOperation,
+  CallbackTerms,
+  callbackOperation,
+  HeaderName,
+  MAX_CALLBACK_ADDRESS,
+  MAX_TERMS,
+  readCallbackOperation,
+  termsContext,
+} from './outside/callback.ts';
+export {
+  Conditions,
+  fitsConditions,
+  fitsFault,
+  flawsOfWanted,
+  Mapping,
+  mapValue,
+  Pointer,
+  pointersOf,
+  shownOf,
+  valueAt,
+} from './outside/mapping.ts';
 export { PORTAL_SESSION_MAX_S, PORTAL_THEMES, PortalSession, PortalSessionId } from './portal-session.ts';
 export {
   SCHEDULE_CATCH_UPS,
@@ -140,6 +166,7 @@ export {
   TenantLimits,
 } from './tenant.ts';
 export { BackupManifest, type BackupPart, backupOrder, type SnapshotHead } from './topology/backup.ts';
+export { natsUser } from './topology/nats-user.ts';
 export {
   changesLog,
   followConsumerName,
@@ -148,7 +175,6 @@ export {
   type NatsPermissions,
   type NatsRole,
   natsPermissions,
-  natsUser,
   neededStreams,
   PAGE_READERS,
 } from './topology/permissions.ts';
@@ -158,6 +184,7 @@ export {
   ALL_JOB_EVENTS,
   auditSubjects,
   CONFIG_BEGUN,
+  callbackKeySubject,
   commandSubject,
   configSubject,
   configSubjects,
@@ -224,6 +251,7 @@ export {
   SIGN_IN_CODE_MAX_S,
   STREAM_NAMES,
   streams,
+  TIGHT_EVENT_BYTES,
   TIGHT_LOG_RATIO,
   type TopologySettings,
   WEBHOOKS_READER,

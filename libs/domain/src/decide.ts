@@ -53,7 +53,14 @@ export type Command =
   | { type: 'failAttempt'; attempt: number; error: JobFault; durationMs: number }
   | { type: 'retryAttempt'; attempt: number; error: JobFault; retryAt: string }
   | { type: 'handOverAttempt'; attempt: number; executorId: string }
-  | { type: 'deferAttempt'; attempt: number; until: string; operation: string; beganAt?: string }
+  | {
+      type: 'deferAttempt';
+      attempt: number;
+      until: string;
+      operation: string;
+      beganAt?: string;
+      waitsFor?: 'callback';
+    }
   | { type: 'stopAttempt'; attempt: number }
   /** `contractId` is for a job whose request names none. */
   | { type: 'wakeJob'; contractId?: string }
@@ -156,9 +163,10 @@ function ofAttempt(command: OfAttempt, state: JobState): Decision {
     }
     case 'deferAttempt': {
       if (cancelRequestedBy !== null) return rejected('cancel_already_requested');
-      const { until, operation, beganAt } = command;
+      const { until, operation, beganAt, waitsFor } = command;
       const began = beganAt === undefined ? {} : { began_at: beganAt };
-      return fact({ type: 'JobDeferred', data: { attempt, until, operation, ...began } });
+      const waits = waitsFor === undefined ? {} : { waits_for: waitsFor };
+      return fact({ type: 'JobDeferred', data: { attempt, until, operation, ...began, ...waits } });
     }
     case 'stopAttempt':
       return cancelRequestedBy === null ? rejected('cancel_not_requested') : canceled(cancelRequestedBy);

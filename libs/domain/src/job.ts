@@ -55,6 +55,8 @@ export interface JobState {
     status: JobStatus | null;
     /** When a waiting job runs again, or a deferred attempt resumes. */
     nextAt: string | null;
+    /** What a deferred attempt waits for, if it says so. */
+    waitsFor?: string;
     finishedAt: string | null;
   }>;
   readonly attempt: Register<{ number: number; startedAt: string | null; executorId: string | null }>;
@@ -146,6 +148,10 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
     phase: phase(status, null, at),
     outcome: set({ result: null, errors }),
   });
+  const deferred = ({ until, waits_for: waitsFor }: JobEventOf<'JobDeferred'>['data']) => {
+    const value = { status: 'running' as const, nextAt: until, finishedAt: null };
+    return set(waitsFor === undefined ? value : { ...value, waitsFor });
+  };
   switch (event.type) {
     case 'JobRequested': {
       const { input: _, ...data } = event.data;
@@ -169,7 +175,7 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
         outcome: set({ result: null, errors: [event.data.error] }),
       };
     case 'JobDeferred':
-      return { phase: phase('running', event.data.until) };
+      return { phase: deferred(event.data) };
     case 'JobDue':
       return { phase: phase('queued') };
     case 'JobCarried': {

@@ -17,7 +17,7 @@ export function summarize(
   context: { maxAttempts: number | null; linksOf: (state: JobState) => JobSummary['links'] },
 ): JobSummary | undefined {
   const request = state.request.value;
-  const { status, nextAt, finishedAt } = state.phase.value;
+  const { status, nextAt, finishedAt, waitsFor } = state.phase.value;
   if (request === null || status === null) return undefined;
   const progress = state.progress.value;
   const links = context.linksOf(state);
@@ -36,7 +36,12 @@ export function summarize(
       message: progress.message,
       updated_at: progress.updatedAt,
     },
-    attempt: { number: state.attempt.value.number, max: context.maxAttempts, next_at: nextAt },
+    attempt: {
+      number: state.attempt.value.number,
+      max: context.maxAttempts,
+      next_at: nextAt,
+      ...(waitsFor === undefined ? {} : { waits_for: waitsFor }),
+    },
     results: result,
     results_link: resultRef ? resultLinkOf(resultRef, { url: `${links.job}/result`, expiresAt }) : null,
     errors,

@@ -85,6 +85,10 @@ export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
       type: fc.constant('JobDeferred' as const),
       data: fc.record({ attempt, until: fc.constant(LATER), operation: fc.constant('https://a.example/1') }),
     }),
+    fc.constant<JobFact>({
+      type: 'JobDeferred',
+      data: { attempt: 1, until: LATER, operation: 'callback:{}', waits_for: 'callback' },
+    }),
     fc.record({
       type: fc.constant('JobCarried' as const),
       data: fc.record({

@@ -16,6 +16,7 @@ import { createJobStats } from './migrations/011-job-stats.ts';
 import { indexTenantDeliveries } from './migrations/012-tenant-deliveries.ts';
 import { createVerification } from './migrations/013-verification.ts';
 import { addWebhookTraces } from './migrations/014-webhook-traces.ts';
+import { addWaitsFor } from './migrations/015-waits-for.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '001-job-summary': { up: createJobSummary },
@@ -32,6 +33,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '012-tenant-deliveries': { up: indexTenantDeliveries },
   '013-verification': { up: createVerification },
   '014-webhook-traces': { up: addWebhookTraces },
+  '015-waits-for': { up: addWaitsFor },
 };
 
 /**

@@ -1,3 +1,10 @@
+export {
+  type ActionKey,
+  type CallbackKeys,
+  createActionKey,
+  createCallbackKeys,
+} from './callbacks/callback-keys.ts';
+export { createAsker, sealAnswer } from './callbacks/sealed-answer.ts';
 export { createHeap, type Heap } from './heap.ts';
 export { acceptContinue } from './http/accept-continue.ts';
 export { type AddressRules, createAddressRules, isCidr, isNeverPublic } from './http/address-rules.ts';
@@ -24,6 +31,7 @@ export {
   PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
+  PUBLIC_URL_SETTING,
   SEALING_KEY_SETTINGS,
   TURNS_SETTING,
   WEBHOOK_TARGET_SETTINGS,

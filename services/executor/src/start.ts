@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { openWorker } from '@errand/bootstrap';
 import { Counter, Histogram, type Ops, type ServiceContext } from '@errand/runtime';
 import manifest from '../package.json' with { type: 'json' };
+import { createCallbackKeyring } from './attempt/callback-keys.ts';
 import type { ExecutorConfig } from './config.ts';
 import { takeStray } from './isolation/guard-process.ts';
 import { createStrayLog } from './isolation/stray-log.ts';
@@ -66,6 +67,7 @@ export async function startExecutor(
     leaseMs: config.leaseMs,
     progressIntervalMs: config.progressIntervalMs,
     isLogTight: watchTightLog(bus),
+    callbacks: createCallbackKeyring(bus.commands),
     limits: config,
     atWork: new Map(),
     giveUp: giveUp.signal,

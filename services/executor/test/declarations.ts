@@ -54,6 +54,7 @@ export function runOnce(action: Action, given: Partial<Attempt<unknown, string>>
     log: (message, fields) => void logged.push({ message, fields }),
     saveResult: () => Promise.reject(new Error('declared actions save no files')),
     readResult: async () => ({ kind: 'unknown' }),
+    callbackUrl: async () => 'https://errand.example/callbacks/t',
     ...given,
   });
   return { progress, logged, result };

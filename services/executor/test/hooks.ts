@@ -8,5 +8,6 @@ export function idleHooks(signal: AbortSignal): AttemptHooks {
     log: () => {},
     saveResult: () => Promise.reject(new Error('stores nothing')),
     readResult: async () => ({ kind: 'unknown' }),
+    callbackUrl: () => Promise.reject(new Error('is called by nobody')),
   };
 }

@@ -5,6 +5,7 @@ import { createLogger } from '@errand/runtime';
 import { startTestNats, startTestScheduler, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createCallbackKeyring } from '../src/attempt/callback-keys.ts';
 import { type ServedActions, serveActions } from '../src/serving/serve-actions.ts';
 import { openExecutorTestBus, type TestJobs, testJobs } from './executor.ts';
 
@@ -26,6 +27,7 @@ beforeAll(async () => {
     executorId: 'test',
     leaseMs: 5_000,
     progressIntervalMs: 0,
+    callbacks: createCallbackKeyring(bus.commands),
     isLogTight: async () => false,
     atWork: new Map(),
     giveUp: stop.signal,

@@ -1,6 +1,6 @@
 import type { Bucket, Bus, Heartbeats, RecordedBucket } from '@errand/bus';
 import type { ApiKey, IdempotencyRecord, Tenant } from '@errand/contracts';
-import type { Logger, Ops, SecretBox, Tracing } from '@errand/runtime';
+import type { CallbackKeys, Logger, Ops, SecretBox, Tracing } from '@errand/runtime';
 import type { ActionCatalogue } from './actions/action-catalogue.ts';
 import type { BulkJobs } from './bulk/bulk-rows.ts';
 import type { BulkStore } from './bulk/bulk-store.ts';
@@ -52,6 +52,7 @@ export interface AppDeps {
   readonly schedules: ScheduleStore;
   readonly idempotencyRecords: Bucket<IdempotencyRecord>;
   readonly box: SecretBox;
+  readonly callbackKeys: CallbackKeys;
   readonly ops: Ops;
   readonly logRoom: LogRoom;
   readonly log: Logger;

@@ -6,6 +6,7 @@ import {
   PAYLOAD_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
+  PUBLIC_URL_SETTING,
   SEALING_KEY_SETTINGS,
   type Setting,
   secret,
@@ -71,6 +72,7 @@ export const settings = {
   ...POSTGRES_SETTINGS,
   ...SEALING_KEY_SETTINGS,
   ...TURNS_SETTING,
+  ...PUBLIC_URL_SETTING,
   ...OIDC_SETTINGS,
   port: integer({
     env: 'ERRAND_PORT',
@@ -258,6 +260,23 @@ export const settings = {
     default: 15_000,
     min: 50,
     max: 300_000,
+  }),
+  callbackWaitMs: integer({
+    env: 'ERRAND_CALLBACK_WAIT_MS',
+    description: 'How long a callback is kept that comes before its job waits for it; then it gets 503',
+    unit: 'ms',
+    default: 4_000,
+    min: 0,
+    max: 4_500,
+  }),
+  callbackProgressIntervalMs: integer({
+    env: 'ERRAND_CALLBACK_PROGRESS_INTERVAL_MS',
+    description:
+      'Minimum time between two progress events of one job by callbacks; what comes sooner is answered and dropped',
+    unit: 'ms',
+    default: 1_000,
+    min: 0,
+    max: 60_000,
   }),
   portalSessionsPerTenant: integer({
     env: 'ERRAND_PORTAL_SESSIONS_PER_TENANT',

@@ -6,6 +6,7 @@ import type { Lookup } from './actions/lookup.ts';
 import type { AdminGroup } from './admin/admin-group.ts';
 import type { AppDeps } from './app-deps.ts';
 import type { BulkGroup } from './bulk/bulk-group.ts';
+import type { CallbacksGroup } from './callbacks/callbacks-group.ts';
 import type { GatewayConfig } from './config.ts';
 import { createFeed } from './feed/feed.ts';
 import type { FeedGroup } from './feed/feed-group.ts';
@@ -47,6 +48,7 @@ export interface Groups
     RunsGroup,
     McpGroup,
     BulkGroup,
+    CallbacksGroup,
     SchedulesGroup,
     FeedGroup,
     StatsGroup,
@@ -73,10 +75,12 @@ export function createGroups(parts: Parts): Groups {
   // It knows which requests are under way here.
   const idempotency = createIdempotency({ bus, now, records, takeoverMs: config.idempotencyTakeoverMs });
   const keyed = { ...parts, idempotency };
+  const jobs = jobsOf(parts);
   return {
     http: { maxBodyBytes: config.maxBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
     actions: { catalogue },
-    jobs: jobsOf(parts),
+    jobs,
+    callbacks: callbacksOf(parts, jobs),
     runs: runsOf(keyed),
     mcp: { origins: config.corsOrigins, hosts: config.allowedHosts },
     bulk: bulkOf(keyed),
@@ -144,6 +148,24 @@ function runsOf({
     ...orderLimitsOf(config),
     batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
     maxEventBytes: () => bus.maxMessageBytes() - EVENT_HEADERS_BYTES,
+  };
+}
+
+function callbacksOf(
+  { bus, config, callbackKeys: keys, catalogue, logRoom, now }: Parts,
+  { watch, longLog }: JobsGroup['jobs'],
+): CallbacksGroup['callbacks'] {
+  return {
+    bus,
+    keys,
+    catalogue,
+    watch,
+    longLog,
+    logRoom,
+    now,
+    waitMs: config.callbackWaitMs,
+    progressIntervalMs: config.callbackProgressIntervalMs,
+    inlinePayloadBytes: config.inlinePayloadBytes,
   };
 }
 

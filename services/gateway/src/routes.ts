@@ -26,6 +26,12 @@ import {
   resumeBulkAction,
 } from './bulk/bulk-actions.route.ts';
 import { startBulkAction } from './bulk/start-bulk-action.route.ts';
+import {
+  getCallback,
+  postCallback,
+  putCallback,
+  reportCallbackProgress,
+} from './callbacks/callbacks.route.ts';
 import { readChanges } from './feed/get-changes.route.ts';
 import { readFeed } from './feed/get-feed.route.ts';
 import { cancelActionJob, cancelJob } from './jobs/cancel-job.route.ts';
@@ -107,6 +113,10 @@ export const routes = [
   pauseSchedule,
   resumeSchedule,
   runSchedule,
+  postCallback,
+  putCallback,
+  getCallback,
+  reportCallbackProgress,
   readFeed,
   readChanges,
   getStats,

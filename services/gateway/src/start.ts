@@ -3,6 +3,7 @@ import { ApiKey, BUCKETS, IdempotencyRecord, KeyUse, Tenant, WebhookEndpoint } f
 import { openDatabase } from '@errand/postgres';
 import {
   ConfigError,
+  createCallbackKeys,
   createOps,
   createSecretBox,
   measureConflicts,
@@ -17,6 +18,7 @@ import { createBulkJobs } from './bulk/bulk-rows.ts';
 import { openBulkStore } from './bulk/bulk-store.ts';
 import { startBulkWorker } from './bulk/bulk-worker.ts';
 import { createItemPace } from './bulk/work-on-page.ts';
+import { answerCallbackKeys } from './callbacks/answer-keys.ts';
 import type { GatewayConfig } from './config.ts';
 import { createEndingsTable } from './feed/endings-rows.ts';
 import { problemOfOverload } from './http/problem.ts';
@@ -91,6 +93,7 @@ export async function startGateway(
     details: () => ({ replaced_actions: opened ? replacedActions(opened.catalogue) : [] }),
   });
   const box = createSecretBox(config.secretKey, config.otherSecretKeys);
+  const callbackKeys = createCallbackKeys(config.secretKey, config.otherSecretKeys);
   const adminKeys = [config.adminKey, ...config.otherAdminKeys];
   const tokens = createTokens({ adminKeys, box });
   const share = createFairShare();
@@ -212,9 +215,13 @@ export async function startGateway(
     schedules,
     stats: createStatsTables(db, log),
     box,
+    callbackKeys,
     ops,
     logRoom,
   });
+  resources.defer(
+    await answerCallbackKeys(bus.commands, { keys: callbackKeys, publicUrl: config.publicUrl }),
+  );
   resources.use(
     startBulkWorker({
       store: bulkStore,

@@ -6,6 +6,7 @@ import {
   OPS_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
+  PUBLIC_URL_SETTING,
   SEALING_KEY_SETTINGS,
   type Setting,
   text,
@@ -19,14 +20,7 @@ export const settings = {
   ...BUS_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...SEALING_KEY_SETTINGS,
-  publicUrl: {
-    ...text({
-      env: 'ERRAND_PUBLIC_URL',
-      description: 'URL at which callers reach the gateway; base of the links in webhooks',
-      default: 'http://127.0.0.1:8080',
-    }),
-    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
-  },
+  ...PUBLIC_URL_SETTING,
   ...WEBHOOK_TARGET_SETTINGS,
   lingerMs: integer({
     env: 'ERRAND_WEBHOOKS_LINGER_MS',

@@ -21,6 +21,7 @@ test('reports a percentage and a name for each month and returns what its result
     log: () => {},
     saveResult: () => Promise.reject(new Error('not a file')),
     readResult: () => Promise.resolve({ kind: 'unknown' }),
+    callbackUrl: () => Promise.reject(new Error('waits for no call')),
   });
   expect(reported).toHaveLength(12);
   expect(reported[0]).toEqual([8, 'January done']);

@@ -24,6 +24,14 @@ test('a job took all the time from its request to its end, whichever attempt was
   expect(jobText(once, 0)).not.toContain('last attempt');
 });
 
+test('a job that waits for a call says so, and until when', () => {
+  const attempt = { number: 1, max: 3, next_at: '2026-01-31T13:00:00Z', waits_for: 'callback' };
+  const running = { ...JOB, status: 'running', attempt } as unknown as JobSummary;
+  const text = jobText(running, Date.parse('2026-01-31T12:00:00Z'));
+  expect(text).toMatch(/\nwaits for +a call from outside, at the latest .+/);
+  expect(text).not.toContain('next attempt');
+});
+
 test('the line that downloads a file is safe to paste, whatever the file is called', () => {
   const lineOf = (filename: string | null) => {
     const link = { url: '/r', sha256: 'f', bytes: 4, content_type: 'application/pdf', filename };

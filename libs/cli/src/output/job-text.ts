@@ -13,8 +13,8 @@ export function jobText(job: JobSummary, nowMs: number): string {
     status: `${job.status}${job.cancel_requested && !isEnded(job) ? ', cancel requested' : ''}`,
     progress: progress && `${progress.percent} % ${progress.message ?? ''}`,
     attempt: attempt.number > 0 ? `${attempt.number}${attempt.max ? ` of ${attempt.max}` : ''}` : undefined,
-    'next attempt': whenIs(attempt.next_at, nowMs),
-    'waits for': queueText(job.queue),
+    'next attempt': attempt.waits_for === undefined ? whenIs(attempt.next_at, nowMs) : undefined,
+    'waits for': callText(attempt, nowMs) ?? queueText(job.queue),
     created: whenIs(job.created_at, nowMs),
     started: whenIs(job.started_at, nowMs),
     finished: whenIs(job.finished_at, nowMs),
@@ -35,6 +35,14 @@ const WAITS_FOR = {
   pause: 'its tenant, which is paused',
   executor: 'an executor',
 } as const;
+
+function callText(
+  { waits_for: what, next_at: until }: JobSummary['attempt'],
+  nowMs: number,
+): string | undefined {
+  if (what === undefined) return undefined;
+  return `${what === 'callback' ? 'a call from outside' : what}, at the latest ${whenIs(until, nowMs)}`;
+}
 
 function queueText(queue: JobSummary['queue']): string | undefined {
   const what = queue && WAITS_FOR[queue.waits_for];

@@ -35,6 +35,7 @@ export type KnownJobEvent =
         readonly until: string;
         readonly operation: string;
         readonly began_at?: string;
+        readonly waits_for?: string;
       }
     >
   | JobEvent<'JobDue', { readonly reason: string; readonly handed_over_by?: string }>

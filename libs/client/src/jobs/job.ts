@@ -67,6 +67,8 @@ interface Job<R> extends Result<R> {
     readonly number: number;
     readonly max: number | null;
     readonly next_at: string | null;
+    /** `callback`: the attempt waits, until `next_at`, for a call of the outside system that does its work. */
+    readonly waits_for?: string;
   };
   /** Why a queued job waits, and how many of its tenant and action go before it. Only where one job is asked for. */
   readonly queue?: {

@@ -108,6 +108,8 @@ const JobDeferred = z.object({
   operation: z.string().max(2_000),
   /** When the operation began. A job has at most one operation; each later deferral names it again. */
   began_at: Instant.optional(),
+  /** `callback`: a call of the outside system, which is to come by `until`. Absent: the operation is asked then. */
+  waits_for: z.string().max(64).optional(),
 });
 
 /** All of a job that only waits, so that its earlier events may leave the log; or of one whose events have left it. */

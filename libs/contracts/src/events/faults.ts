@@ -17,6 +17,10 @@ export const FAULT_CODES = {
   result_not_stored: 'The result could not be stored.',
   /** The action threw an error of its own; its text stays in the executor's log. */
   action_failed: 'The action failed.',
+  /** The outside system that an attempt has left its work to did not call by the deadline. */
+  callback_missing: 'The outside system did not call back in time.',
+  /** No gateway has told the executor how callback URLs are made. */
+  callback_unavailable: 'No callback URL could be made.',
   /** One attempt took longer than the action's timeout. */
   timed_out: 'The action did not finish in time.',
   /** The remote worker that ran the attempt has said nothing for too long. */

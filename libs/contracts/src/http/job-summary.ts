@@ -53,7 +53,15 @@ export const JobSummary = z.object({
   cancel_requested: z.boolean(),
   progress: z.object({ percent: z.number(), message: z.string().nullable(), updated_at: Instant }).nullable(),
   /** `number` counts from 1 and is 0 before the first attempt; `next_at` is when a waiting job runs again. */
-  attempt: z.object({ number: z.int(), max: z.int().nullable(), next_at: Instant.nullable() }),
+  attempt: z.object({
+    number: z.int(),
+    max: z.int().nullable(),
+    next_at: Instant.nullable(),
+    waits_for: z.string().optional().meta({
+      description:
+        '`callback`: the attempt waits for a call of the outside system that does its work, until `next_at`. Absent otherwise.',
+    }),
+  }),
   queue: QueuePlace.optional().meta({
     description:
       'Why a queued job waits, at this moment. Only where one job is asked for, and while a scheduler runs.',

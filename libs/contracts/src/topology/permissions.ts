@@ -6,6 +6,7 @@ import {
   ALL_CONFIG,
   ALL_EXECUTORS,
   ALL_REDRIVES,
+  callbackKeySubject,
   commandSubject,
   deadLetterSubject,
   eventSubjectsOf,
@@ -194,6 +195,8 @@ function gateway(): Role {
     publish: [
       ...common('gateway'),
       ...eventSubjectsOf(['JobRequested', 'JobCancelRequested', 'JobCanceled']),
+      // What callbacks end, or tell of.
+      ...eventSubjectsOf(['JobProgressed', 'JobSucceeded', 'JobFailed']),
       ...leads(SCHEDULES),
       listConsumers,
       ...readAudit,
@@ -212,7 +215,7 @@ function gateway(): Role {
       ...ask('projection', Object.keys(PROJECTION_COMMANDS)),
       ...ask('webhooks', Object.keys(WEBHOOK_COMMANDS)),
     ],
-    subscribe: [storedSubject('jobs.>'), SCHEDULES.ask],
+    subscribe: [storedSubject('jobs.>'), SCHEDULES.ask, callbackKeySubject('*')],
     answers: true,
   };
 }
@@ -281,6 +284,7 @@ function executor(action: string): Role {
       `$KV.${BUCKETS.executors}.*`,
       ALL_EXECUTORS,
       ...ask('scheduler', ['announce', 'withdraw', 'waiting_jobs']),
+      callbackKeySubject(action),
     ],
     subscribe: [storedSubject(`jobs.*.${action}.>`), ALL_EXECUTORS],
     answers: true,
@@ -390,15 +394,4 @@ export function neededStreams(role: NatsRole): readonly string[] {
 /** Whether it may change the configuration of the log. */
 export function changesLog(role: NatsRole): boolean {
   return natsPermissions(role).publish.includes(api(`STREAM.UPDATE.${JOBS_STREAM}`));
-}
-
-/** A user of a NATS server as its configuration has it. `password` may be the name of a variable, such as `$PASSWORD`. */
-export function natsUser(role: NatsRole, password: string, action?: string) {
-  const { publish, subscribe, answers } = natsPermissions(role, action);
-  const permissions = { publish: { allow: publish }, subscribe: { allow: subscribe } };
-  return {
-    user: action === undefined ? role : `${role}-${action}`,
-    password,
-    permissions: answers ? { ...permissions, allow_responses: true } : permissions,
-  };
 }

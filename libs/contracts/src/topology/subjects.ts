@@ -19,6 +19,7 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   dead_letters.<consumer>                       what a consumer could not read
  *   redrive.<consumer>                            the same, on its way back
  *   executors.<executor_id>                       asks an executor whether it holds a job, or tells it of a lost one
+ *   gateway.commands.callback_key.<action>       asks a gateway for the key of an action's callbacks
  *   scheduler.turns                               asks the scheduler that leads whether it lives
  *   scheduler.commands.<command>                  asks the scheduler, for example to serve an action
  *   webhooks.hints                                names endpoints that have messages to be sent
@@ -247,6 +248,11 @@ export function redriveSubject(consumer: string): string {
 /** Where a service takes a command. */
 export function commandSubject(service: string, command: string): string {
   return `${service}.commands.${command}`;
+}
+
+/** Where gateways tell executors of an action, or of any (`*`), the key of its callbacks. */
+export function callbackKeySubject(action: string): string {
+  return commandSubject('gateway', `callback_key.${action}`);
 }
 
 /** Where one executor answers. */

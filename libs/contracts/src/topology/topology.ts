@@ -75,6 +75,8 @@ export const OPEN_JOBS_COUNTED_FROM = 0.05;
 
 /** Once the log is filled to this share, it is kept for what cannot do without it. */
 export const TIGHT_LOG_RATIO = 0.8;
+/** What a result or a fault's details may take of a log that is tight, in bytes of JSON. */
+export const TIGHT_EVENT_BYTES = 1_024;
 
 /**
  * How much longer JOBS keeps events than they are needed, in milliseconds: whatever has not been stored for less is in

@@ -79,6 +79,8 @@ const JOB_SUMMARY_COLUMNS = {
   first_started_at: earliest<NullableTime>('timestamptz'),
   /** The code of the first of `errors`. */
   error_code: nullable<string | null>('text', 'outcome_version'),
+  /** What a deferred attempt waits for, if it is not looked at again and again. */
+  waits_for: nullable<string | null>('text', 'phase_version'),
 };
 
 type Columns = typeof JOB_SUMMARY_COLUMNS;

@@ -27,7 +27,12 @@ export function stateOfRow(row: JobSummaryRow): JobState {
     },
     phase: {
       version: row.phase_version,
-      value: { status: row.status, nextAt: iso(row.next_at), finishedAt: iso(row.finished_at) },
+      value: {
+        status: row.status,
+        nextAt: iso(row.next_at),
+        finishedAt: iso(row.finished_at),
+        ...(row.waits_for === null ? {} : { waitsFor: row.waits_for }),
+      },
     },
     attempt: {
       version: row.attempt_version,
@@ -73,6 +78,7 @@ export function rowOfState(state: ProjectedJob) {
     ready_at: request.value && timeOf(readyAt(request.value)),
     first_started_at: state.firstStartedAt ? timeOf(state.firstStartedAt) : null,
     error_code: textOf(outcome.value.errors[0]?.code ?? '') || null,
+    waits_for: textOf(phase.value.waitsFor ?? '') || null,
   } satisfies Record<JobSummaryColumn, unknown>;
 }
 

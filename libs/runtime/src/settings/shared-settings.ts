@@ -201,7 +201,7 @@ const SealingKey = z
 export const SEALING_KEY_SETTINGS = {
   secretKey: secret({
     env: 'ERRAND_SECRET_KEY',
-    description: 'Key that encrypts webhook secrets: 32 bytes in base64',
+    description: 'Key that encrypts webhook secrets, and makes the keys of callbacks: 32 bytes in base64',
     schema: SealingKey,
   }),
   otherSecretKeys: secrets({
@@ -210,6 +210,19 @@ export const SEALING_KEY_SETTINGS = {
       'Keys that decrypt, too, what was encrypted with them, separated by commas: while ERRAND_SECRET_KEY is exchanged',
     schema: SealingKey,
   }),
+};
+
+/** Where callers and outside systems reach the gateway. */
+export const PUBLIC_URL_SETTING = {
+  publicUrl: {
+    ...text({
+      env: 'ERRAND_PUBLIC_URL',
+      description:
+        'URL at which callers reach the gateway; base of the links in webhooks and of callback URLs',
+      default: 'http://127.0.0.1:8080',
+    }),
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
+  },
 };
 
 /** Where webhooks may lead: the gateway refuses endpoints that the webhooks service would never reach. */

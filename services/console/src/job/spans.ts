@@ -18,7 +18,7 @@ const ATTEMPT_ENDS: Record<string, { tone: Tone; note: string }> = {
   JobSucceeded: { tone: 'ok', note: 'succeeded' },
   JobFailed: { tone: 'bad', note: 'failed' },
   JobRetrying: { tone: 'bad', note: 'failed, to be retried' },
-  JobDeferred: { tone: 'run', note: 'waits for its operation' },
+  JobDeferred: { tone: 'run', note: 'left its work to something outside' },
   JobCanceled: { tone: 'idle', note: 'canceled' },
   JobExpired: { tone: 'warn', note: 'expired' },
   JobStarted: { tone: 'warn', note: 'taken over' },
@@ -70,7 +70,8 @@ export function spansOf(
     } else if (type === 'JobRetrying') {
       open = { ...waitFrom(at, 'Retry wait'), note: data.error.code };
     } else if (type === 'JobDeferred') {
-      open = waitFrom(at, 'Waited for its operation');
+      const isCallback = data.waits_for === 'callback';
+      open = waitFrom(at, isCallback ? 'Waited for a call from outside' : 'Waited for its operation');
     } else if (type === 'JobDue') {
       open = waitFrom(at, data.reason === 'turn' ? 'Handed out' : 'Waited for a slot');
     } else if (type === 'JobCarried') {

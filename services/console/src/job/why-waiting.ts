@@ -27,8 +27,13 @@ export function whyOf(job: Job, nowMs: number): string | undefined {
         return next === undefined ? 'It waits for an executor.' : `It begins in ${next}.`;
     }
   }
-  if (status === 'running' && next !== undefined)
-    return `It waits for its operation elsewhere, until ${next} from now.`;
+  if (status === 'running' && next !== undefined) {
+    const what =
+      attempt.waits_for === 'callback'
+        ? 'a call of the system that does its work'
+        : 'its operation elsewhere';
+    return `It waits for ${what}, until ${next} from now.`;
+  }
   const fault = errors.at(-1);
   if (!fault) return undefined;
   const tries = status === 'failed' ? ` (attempt ${attempt.number} of ${attempt.max ?? '?'})` : '';

@@ -2,6 +2,7 @@ import type { Operation, RecordedRequest } from '@errand/domain';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
 import type { ExecutorDeps, Target } from '../serving/on-job-requested.ts';
 import { type LoadedInput, payloadHooks } from './attempt-payloads.ts';
+import { addressOf, callbackUrl } from './await-call.ts';
 import type { JobLog } from './job-log.ts';
 
 /** A job that ends without its operation. */
@@ -22,7 +23,8 @@ export async function cancelOutside(
   operation: Operation | undefined,
 ): Promise<boolean> {
   const { cancelOperation } = target.action;
-  if (!operation || !cancelOperation) return true;
+  const address = operation && addressOf(operation);
+  if (address === undefined || !cancelOperation) return true;
   const { ref, event } = request;
   const payloads = payloadHooks({ ...deps, ref, signal: () => deps.giveUp });
   const begun = {
@@ -34,10 +36,11 @@ export async function cancelOutside(
     signal: deps.giveUp,
     progress: () => {},
     log: createAttemptLog(log, deps.limits),
+    callbackUrl: () => callbackUrl({ ...ref, attempt: 1 }, deps),
     ...payloads,
   };
   try {
-    await cancelOperation(begun, operation.address);
+    await cancelOperation(begun, address);
     log().info('operation_canceled');
   } catch (err) {
     if (deps.giveUp.aborted) return false;

@@ -1,14 +1,15 @@
-import { type AttemptOutcome, causeOf, failed } from '@errand/actions/execution';
+import { type AttemptOutcome, CallbackUnavailable, causeOf, failed } from '@errand/actions/execution';
 import { EventTooLarge, LogFull, LogUnavailable, PayloadTooLarge, type Verdict } from '@errand/bus';
-import { FAULT_CODES, type JobFault } from '@errand/contracts';
+import { FAULT_CODES, type JobFault, TIGHT_EVENT_BYTES } from '@errand/contracts';
 import { type Command, type Operation, type RecordedRequest, retryDelayMs } from '@errand/domain';
 import { traceIdOf } from '@errand/runtime';
 import { createAttemptLog } from '../isolation/attempt-log.ts';
 import type { ExecutorDeps, Target } from '../serving/on-job-requested.ts';
-import { briefFault, TIGHT_EVENT_BYTES } from '../serving/tight-log.ts';
+import { briefFault } from '../serving/tight-log.ts';
 import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './attempt-payloads.ts';
 import type { AttemptTrace } from './attempt-trace.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
+import { awaitedOperation, callbackUrl, isMissed, MISSED } from './await-call.ts';
 import { cancelOutside } from './cancel-outside.ts';
 import { createJobLog, type JobLog } from './job-log.ts';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
@@ -23,6 +24,8 @@ import { writeFault } from './write-fault.ts';
  *   failed for good, or was the last one allowed         JobFailed          settled
  *   failed otherwise                                     JobRetrying        settled
  *   waits for an operation outside                       JobDeferred        settled: the scheduler ends the wait
+ *   waits for a call from outside                        JobDeferred        settled: a gateway ends the job, or the scheduler
+ *                                                                           the wait, and then the attempt has failed
  *   was stopped because cancel was requested             JobCanceled        settled
  *   was stopped because it is run elsewhere, or ended    nothing            left to the other executor, or settled
  *   was stopped because this process is told to stop     JobDue             settled: JobDue is what others take up
@@ -68,7 +71,8 @@ export async function runAttempt(context: AttemptContext): Promise<Verdict> {
   }
 }
 
-async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog: JobLog): Promise<Verdict> {
+async function startAndRun(begun: AttemptContext, watch: AttemptWatch, jobLog: JobLog): Promise<Verdict> {
+  let context = begun;
   const { writer, target, deps, isolated, trace } = context;
   const { maxAttempts } = target.action.retry;
   const loaded = await loadInput(deps.bus, context.request.event.data);
@@ -95,7 +99,10 @@ async function startAndRun(context: AttemptContext, watch: AttemptWatch, jobLog:
   const log = createJobLog(deps.log, { ...jobLog.about, attempt });
   watch.begin(attempt);
   const began = performance.now();
-  const ran = asPromised(target, await run(context, { attempt, loaded, watch, log }));
+  const missed = isMissed(context.operation, attempt);
+  // What an earlier attempt waited for is nothing to this one.
+  if (missed === false) context = { ...context, operation: undefined };
+  const ran = missed ? MISSED : asPromised(target, await run(context, { attempt, loaded, watch, log }));
   const outcome = await keepResult(context, ran, { watch, log });
   const durationMs = performance.now() - began;
   const result = outcomeName(outcome, watch);
@@ -143,6 +150,7 @@ async function run(
     {
       ...payloadHooks({ ...deps, ref: request.ref, signal: over.signal }),
       signal,
+      callbackUrl: () => callbackUrl({ ...request.ref, attempt }, deps),
       progress: progress.report,
       log: createAttemptLog(log, deps.limits),
     },
@@ -231,6 +239,7 @@ async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict>
     }
   }
   if (outcome.kind === 'deferred') return defer(context, ended, outcome);
+  if (outcome.kind === 'awaits_call') return awaitCall(context, ended, outcome);
   const { permanent } = outcome;
   const error = await briefFault(outcome.error, deps.isLogTight);
   const ownDelayMs = permanent ? undefined : retryDelayMs(target.action.retry, attempt, deps.random());
@@ -243,6 +252,7 @@ async function conclude(context: AttemptContext, ended: Ended): Promise<Verdict>
     };
     return verdictOf(await writeFault(writer, error, failAttempt));
   }
+  if (outcome === MISSED) await cancelOutside(ending, operation);
   const retryAt = instantAfter(delayMs, deps);
   const retryAttempt = (fault: JobFault): Command => ({
     type: 'retryAttempt',
@@ -268,7 +278,7 @@ interface Ended {
 async function defer(
   context: AttemptContext,
   ended: Ended,
-  { address, afterMs }: Extract<Outcome, { kind: 'deferred' }>,
+  { address, afterMs, waitsFor }: { address: string; afterMs: number; waitsFor?: 'callback' },
 ): Promise<Verdict> {
   const { writer, deps } = context;
   const { attempt } = ended;
@@ -279,6 +289,7 @@ async function defer(
     until: instantAfter(afterMs, deps),
     operation: address,
     beganAt,
+    ...(waitsFor === undefined ? {} : { waitsFor }),
   };
   const written = await writer.write(command, { persist: true });
   if (written.kind === 'written') return verdictOf(written);
@@ -289,6 +300,25 @@ async function defer(
   if (!isCanceled) return verdictOf(written);
   if (!isTold) return { kind: 'again', afterMs: 0 };
   return verdictOf(await writer.write({ type: 'stopAttempt', attempt }, { persist: true }));
+}
+
+/** Gives the slot up until a call comes, or too late. */
+async function awaitCall(
+  context: AttemptContext,
+  ended: Ended,
+  { withinMs, address }: Extract<Outcome, { kind: 'awaits_call' }>,
+): Promise<Verdict> {
+  const { request, target } = context;
+  const afterMs = withinMs ?? target.action.callback.withinMs;
+  try {
+    const awaited = { ...request.ref, attempt: ended.attempt };
+    const operation = await awaitedOperation(awaited, address, context);
+    return await defer(context, ended, { address: operation, afterMs, waitsFor: 'callback' });
+  } catch (error) {
+    if (!(error instanceof CallbackUnavailable)) throw error;
+    const outcome = failed('callback_unavailable', undefined, causeOf(error));
+    return conclude(context, { ...ended, outcome });
+  }
 }
 
 function elapsedMs({ beganAt }: Operation, deps: ExecutorDeps): number {
@@ -358,7 +388,7 @@ function standing(writer: JobWriter): 'already_ended' | 'not_the_current_attempt
 function outcomeName(outcome: Outcome, watch: AttemptWatch): string {
   if (outcome.kind === 'succeeded') return 'succeeded';
   if (outcome.kind === 'failed') return outcome.error.code;
-  if (outcome.kind === 'deferred') return 'deferred';
+  if (outcome.kind === 'deferred' || outcome.kind === 'awaits_call') return 'deferred';
   const { reason } = watch.signal;
   return reason === 'given_up' ? 'handed_over' : String(reason);
 }

@@ -1,11 +1,21 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ActionName, RESERVED_ACTION_NAMES } from '@errand/contracts';
+import { ActionName, MAX_TERMS, RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { schemaMistakes } from '@errand/json-schema';
 import type { Environment } from './command/environment.ts';
-import type { CommandCall, Declaration, HttpCall, Poll } from './declaration.ts';
-import { headerMistakes, isHeaderName } from './http/headers.ts';
-import { cancelTemplate, isPointer } from './http/polled-operation.ts';
+import {
+  CALLBACK_URL,
+  type Callback,
+  type CommandCall,
+  type Declaration,
+  type HttpCall,
+  type Poll,
+} from './declaration.ts';
+import { termsOf } from './http/called-back.ts';
+import { headerMistakes, isHeaderName, secretMistakes } from './http/headers.ts';
+import { CALLBACK_PARAMETER, startTemplate } from './http/http-exchange.ts';
+import { isPointer } from './http/operation-address.ts';
+import { cancelTemplate } from './http/polled-operation.ts';
 import { parametersOf, urlMistakes } from './http/url-template.ts';
 import type { Mistake } from './yaml/yaml-places.ts';
 
@@ -58,7 +68,11 @@ function schemaMistakesIn(declaration: Declaration, member: 'input' | 'result'):
 }
 
 function httpMistakes(call: HttpCall, declaration: Declaration, env: Environment): Mistake[] {
-  const mistakes = [...urlMistakes(call.url, declaration), ...headerMistakes(call.headers, env)];
+  const isCallbackUrl = (name: string) => name === CALLBACK_PARAMETER && call.callback !== undefined;
+  const mistakes = [
+    ...urlMistakes(startTemplate(call.url), declaration, isCallbackUrl),
+    ...headerMistakes(call.headers, env),
+  ];
   for (const status of call.permanent.filter((each) => call.retry_on.includes(each))) {
     mistakes.push({ path: ['permanent'], message: `${status} is also under retry_on` });
   }
@@ -71,6 +85,24 @@ function httpMistakes(call: HttpCall, declaration: Declaration, env: Environment
       message: 'is only for endpoints that are not polled; use poll.result',
     });
   }
+  if (call.callback && call.poll) {
+    mistakes.push({ path: ['callback'], message: 'an endpoint is polled or calls back, and not both' });
+  }
+  if (call.callback && call.response !== undefined) {
+    const message = 'is only for endpoints that answer at once; use callback.result';
+    mistakes.push({ path: ['response'], message });
+  }
+  const isTold = JSON.stringify([call.url, call.headers, call.body]).includes(CALLBACK_URL);
+  if (isTold !== (call.callback !== undefined)) {
+    const message = isTold
+      ? `${CALLBACK_URL} is only for endpoints with callback`
+      : `needs ${CALLBACK_URL} in url, headers or body`;
+    mistakes.push({ path: isTold ? [] : ['callback'], message });
+  }
+  if (new RegExp(`^[^?]*${CALLBACK_URL.replaceAll(/[{}]/g, '\\$&')}`).test(call.url)) {
+    mistakes.push({ path: ['url'], message: `${CALLBACK_URL} must be in the query` });
+  }
+  if (call.callback) mistakes.push(...under('callback', callbackMistakes(call.callback, declaration, env)));
   if (call.poll) mistakes.push(...under('poll', pollMistakes(call.poll, declaration)));
   return mistakes;
 }
@@ -85,6 +117,21 @@ function pollMistakes({ url, header, cancel }: Poll, declaration: Declaration): 
   }
   if (url !== undefined && !isPointer(url)) mistakes.push(...urlMistakes(url, declaration, isPointer));
   if (cancel) mistakes.push(...under('cancel', urlMistakes(cancelTemplate(cancel.url), declaration)));
+  return mistakes;
+}
+
+function callbackMistakes(callback: Callback, declaration: Declaration, env: Environment): Mistake[] {
+  const { verify, cancel } = callback;
+  const mistakes: Mistake[] = [];
+  if (verify && !isHeaderName(verify.header)) {
+    mistakes.push({ path: ['verify', 'header'], message: 'is not a header name' });
+  }
+  const secrets = verify ? secretMistakes(verify.hmac_sha256, env) : [];
+  mistakes.push(...secrets.map((message) => ({ path: ['verify', 'hmac_sha256'], message })));
+  if (cancel) mistakes.push(...under('cancel', urlMistakes(cancel.url, declaration, isPointer)));
+  if (mistakes.length === 0 && JSON.stringify(termsOf(callback, env)).length > MAX_TERMS) {
+    mistakes.push({ path: [], message: `has more than ${MAX_TERMS} characters as JSON, with its secret` });
+  }
   return mistakes;
 }
 

@@ -1,4 +1,4 @@
-import { ActionContract } from '@errand/contracts';
+import { ActionContract, CALLBACK_METHODS, Conditions, Mapping, Pointer } from '@errand/contracts';
 import { z } from 'zod';
 
 /*
@@ -11,21 +11,14 @@ import { z } from 'zod';
  *       command: { … }    or: the action is a process
  */
 
-const pointer = z.string().regex(/^(\/([^~/]|~[01])*)*$/, 'must be a JSON pointer such as /a/b');
-/** A pointer at a value, or an object whose members are such. */
-const mapping = z.union([pointer, z.record(z.string(), pointer)], {
-  error: 'must be a JSON pointer such as /a/b, or a map of names to pointers',
-});
-export type Mapping = z.infer<typeof mapping>;
+/** Stands in a request for the URL at which the outside system is to call. */
+export const CALLBACK_URL = '{{callback_url}}';
 
 /** Node's timers hold no more. */
 const seconds = z.number().min(0.001).max(2_147_483);
 const status = z.int().min(300).max(599);
 const bytes = z.int().min(1).max(67_108_864);
 const jsonSchema = z.record(z.string(), z.unknown(), { error: 'must be a JSON Schema, which is a map' });
-
-/** Where what an endpoint says of an operation decides: a pointer finds one of these values. */
-const values = z.record(pointer, z.array(z.union([z.string(), z.number(), z.boolean()])).min(1));
 
 /** The endpoint answers with where its work is found, which is then asked for until it is done. */
 const Poll = z.strictObject({
@@ -36,9 +29,9 @@ const Poll = z.strictObject({
   /** Each poll is three events of the log. */
   every_s: z.number().min(1).max(86_400).default(5),
   limit_s: seconds.min(1).default(3_600),
-  done_when: values.optional(),
-  failed_when: values.optional(),
-  result: mapping.default(''),
+  done_when: Conditions.optional(),
+  failed_when: Conditions.optional(),
+  result: Mapping.default(''),
   cancel: z
     .strictObject({
       method: z.enum(['DELETE', 'POST', 'PUT', 'PATCH']).default('DELETE'),
@@ -48,17 +41,44 @@ const Poll = z.strictObject({
 });
 export type Poll = z.infer<typeof Poll>;
 
+/** The endpoint takes the work, and calls once when it is done. */
+const Callback = z.strictObject({
+  result: Mapping.default(''),
+  failed_when: Conditions.optional(),
+  /** The part of a call that callers see of a failure. */
+  error: Mapping.optional(),
+  /** How it is known that the endpoint has sent a call: the header has an HMAC of the body. */
+  verify: z.strictObject({ header: z.string(), hmac_sha256: z.string().min(1) }).optional(),
+  within_s: seconds.min(1).default(3_600),
+  methods: z.array(z.enum(CALLBACK_METHODS)).min(1).default(['POST', 'PUT']),
+  cancel: z
+    .strictObject({
+      method: z.enum(['DELETE', 'POST', 'PUT', 'PATCH']).default('DELETE'),
+      /** `{/pointers}` point into the start's answer. */
+      url: z.string().min(1).max(2_000),
+    })
+    .optional(),
+});
+export type Callback = z.infer<typeof Callback>;
+
+const body = z.union(
+  [z.literal(CALLBACK_URL), Pointer, z.record(z.string(), z.union([z.literal(CALLBACK_URL), Pointer]))],
+  { error: `must be a JSON pointer such as /a/b, ${CALLBACK_URL}, or a map of names to these` },
+);
+
 const HttpCall = z.strictObject({
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   url: z.string().min(1).max(2_000),
   /** In values of the path of the URL. */
   allow_slashes: z.boolean().default(false),
   headers: z.record(z.string(), z.string()).default({}),
-  body: mapping.optional(),
+  body: body.optional(),
   /** All of the answer, unless told. */
-  response: mapping.optional(),
+  response: Mapping.optional(),
   poll: Poll.optional(),
-  error_details: pointer.optional(),
+  /** Or `poll`, and not both. */
+  callback: Callback.optional(),
+  error_details: Pointer.optional(),
   retry_on: z.array(status).default([]),
   permanent: z.array(status).default([]),
   max_response_bytes: bytes.default(1_048_576),

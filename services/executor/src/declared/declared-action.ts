@@ -1,6 +1,7 @@
 import type { Action } from '@errand/actions';
 import { contractIdOf } from '@errand/actions/contract';
 import { defaultConcurrency } from '@errand/actions/default-concurrency';
+import { callbackOf } from '@errand/actions/execution';
 import type { Declared } from './check-declaration.ts';
 import { commandRun } from './command/command-action.ts';
 import { httpRun } from './http/http-action.ts';
@@ -41,6 +42,7 @@ export function declaredAction(declared: Declared): Action {
     input: valueSchema(input_schema),
     result: valueSchema(result_schema),
     returnsFile: false,
+    callback: callbackOf(),
     ...code,
   };
 }

@@ -45,6 +45,7 @@ export function openCharge(jobId: string, hooks: AttemptHooks): AttemptCharge {
       log: (...words) => outside(() => hooks.log(...words)),
       saveResult: (file) => outside(() => hooks.saveResult(file)),
       readResult: (otherId) => outside(() => hooks.readResult(otherId)),
+      callbackUrl: () => outside(() => hooks.callbackUrl()),
     },
     failed: promise,
     [Symbol.dispose]() {

@@ -1,4 +1,10 @@
-import { type OtherJob, PermanentError, type ResultFile, ResultNotStored } from '@errand/actions';
+import {
+  CallbackUnavailable,
+  type OtherJob,
+  PermanentError,
+  type ResultFile,
+  ResultNotStored,
+} from '@errand/actions';
 import type { AttemptHooks } from '@errand/actions/execution';
 import type { PayloadRef } from '@errand/contracts';
 
@@ -8,26 +14,38 @@ import type { PayloadRef } from '@errand/contracts';
  * there is one piece of it all the time. A file on disk between them would need space, and somebody to remove it after a kill -9.
  *
  *   worker                      executor
- *   call (save, read)     ──▶
+ *   call (save, read, url) ─▶
  *                         ◀──   want               of a save, again and again
  *   piece (bytes or end)  ──▶
  *                         ◀──   answer
  */
 
 export type FromCaller =
-  | { kind: 'call'; call: number; asks: { name: 'read'; jobId: string } | ({ name: 'save' } & FileHead) }
+  | { kind: 'call'; call: number; asks: Asks }
   | { kind: 'piece'; call: number; piece: { bytes: Uint8Array<ArrayBuffer> } | 'end' | 'failed' };
 
 export type ToCaller =
   | { kind: 'want'; call: number; memory?: ArrayBuffer | undefined }
   | { kind: 'answer'; call: number; answer: Answer };
 
+type Asks = { name: 'url' } | { name: 'read'; jobId: string } | ({ name: 'save' } & FileHead);
+/** What the executor has got for the worker. */
+type Got = PayloadRef | OtherJob | string;
 type FileHead = { contentType: string; filename?: string };
 type Answer =
-  | { ok: PayloadRef | OtherJob }
-  | { failed: { message: string; permanent?: { code: string; details: unknown[] }; isNotStored?: boolean } };
+  | { ok: Got }
+  | {
+      failed: {
+        message: string;
+        permanent?: { code: string; details: unknown[] };
+        passing?: keyof typeof PASSING;
+      };
+    };
 
-type Calls = Pick<AttemptHooks, 'saveResult' | 'readResult'>;
+/** Errors after which another attempt may succeed, by names that can cross. */
+const PASSING = { not_stored: ResultNotStored, no_callback: CallbackUnavailable };
+
+type Calls = Pick<AttemptHooks, 'saveResult' | 'readResult' | 'callbackUrl'>;
 
 /** What crosses at once. */
 const PIECE_BYTES = 262_144;
@@ -37,7 +55,7 @@ export function createCaller(
   post: (message: FromCaller, transfer?: ArrayBuffer[]) => void,
 ): Calls & { onMessage(message: ToCaller): void } {
   interface Open {
-    resolve(value: PayloadRef | OtherJob): void;
+    resolve(value: Got): void;
     reject(error: unknown): void;
     pieces?: Pieces;
     /** What the body threw: the caller gets that very error. */
@@ -46,12 +64,9 @@ export function createCaller(
   const open = new Map<number, Open>();
   let calls = 0;
 
-  function ask<T extends PayloadRef | OtherJob>(
-    asks: Extract<FromCaller, { kind: 'call' }>['asks'],
-    pieces?: Pieces,
-  ): Promise<T> {
+  function ask<T extends Got>(asks: Asks, pieces?: Pieces): Promise<T> {
     const call = ++calls;
-    return new Promise<PayloadRef | OtherJob>((resolve, reject) => {
+    return new Promise<Got>((resolve, reject) => {
       open.set(call, { resolve, reject, ...(pieces ? { pieces } : {}) });
       post({ kind: 'call', call, asks });
     }) as Promise<T>;
@@ -75,6 +90,7 @@ export function createCaller(
         ownedPieces(body),
       ),
     readResult: (jobId) => ask<OtherJob>({ name: 'read', jobId }),
+    callbackUrl: () => ask<string>({ name: 'url' }),
     onMessage(message) {
       const asked = open.get(message.call);
       if (!asked) return;
@@ -115,12 +131,15 @@ export function createCallee(
     }
   }
 
+  function get(call: number, asks: Asks): Promise<Got> {
+    if (asks.name === 'url') return hooks.callbackUrl();
+    if (asks.name === 'read') return hooks.readResult(asks.jobId);
+    return hooks.saveResult({ ...asks, body: bodyOf(call) });
+  }
+
   async function answer({ call, asks }: Extract<FromCaller, { kind: 'call' }>): Promise<void> {
     try {
-      const ok = await (asks.name === 'read'
-        ? hooks.readResult(asks.jobId)
-        : hooks.saveResult({ ...asks, body: bodyOf(call) }));
-      post({ kind: 'answer', call, answer: { ok } });
+      post({ kind: 'answer', call, answer: { ok: await get(call, asks) } });
     } catch (error) {
       post({ kind: 'answer', call, answer: { failed: plainOf(error) } });
     }
@@ -159,13 +178,14 @@ async function* ownedPieces(body: ResultFile['body']): Pieces {
 }
 
 function plainOf(error: unknown): Extract<Answer, { failed: unknown }>['failed'] {
-  if (error instanceof ResultNotStored) return { message: error.message, isNotStored: true };
+  if (error instanceof ResultNotStored) return { message: error.message, passing: 'not_stored' };
+  if (error instanceof CallbackUnavailable) return { message: error.message, passing: 'no_callback' };
   if (!(error instanceof PermanentError)) return { message: String(error) };
   const { message, code, details } = error;
   return { message, permanent: { code, details } };
 }
 
-function errorOf({ message, permanent, isNotStored }: Extract<Answer, { failed: unknown }>['failed']): Error {
-  if (isNotStored) return new ResultNotStored(message);
+function errorOf({ message, permanent, passing }: Extract<Answer, { failed: unknown }>['failed']): Error {
+  if (passing) return new PASSING[passing](message);
   return permanent ? new PermanentError(permanent.code, message, permanent.details) : new Error(message);
 }

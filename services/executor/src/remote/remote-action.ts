@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Action, FileResult, z } from '@errand/actions';
 import { contractIdOf } from '@errand/actions/contract';
+import { callbackOf } from '@errand/actions/execution';
 import type { Verdict } from '@errand/bus';
 import { ActionContract, RESERVED_ACTION_NAMES } from '@errand/contracts';
 import { schemaMistakes } from '@errand/json-schema';
@@ -130,6 +131,7 @@ export function remoteAction(announcement: Announcement, attempts: RemoteAttempt
     },
     concurrency: 1,
     thread: 'main',
+    callback: callbackOf(),
     input: valueSchema(announcement.input_schema),
     result: valueSchema(result_schema),
     returnsFile: announcement.returns_file,

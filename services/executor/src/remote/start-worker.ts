@@ -156,6 +156,7 @@ export function startWorker(options: WorkerOptions): AsyncDisposable {
         }
       },
       readResult: () => Promise.reject(new Error('a remote worker cannot read results of other jobs')),
+      callbackUrl: () => Promise.reject(new Error('a remote worker cannot wait for a call')),
     };
   }
 
@@ -206,6 +207,7 @@ function endingOf(
     case 'interrupted':
       return reason === 'given_up' ? { what: 'release', body: {} } : undefined;
     case 'deferred':
+    case 'awaits_call':
       return { what: 'retry', body: { cause: 'a remote worker cannot defer' } };
     case 'failed': {
       const { error, permanent, cause, retryAfterMs } = outcome;

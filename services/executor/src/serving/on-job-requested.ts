@@ -6,6 +6,7 @@ import type { Logger, Tracing } from '@errand/runtime';
 import type { PayloadLimits } from '../attempt/attempt-payloads.ts';
 import { traceAttempts } from '../attempt/attempt-trace.ts';
 import type { AttemptWatch } from '../attempt/attempt-watch.ts';
+import type { CallbackKeyring } from '../attempt/callback-keys.ts';
 import { createJobWriter } from '../attempt/job-writer.ts';
 import { runAttempt } from '../attempt/run-attempt.ts';
 import type { LogLimits } from '../isolation/attempt-log.ts';
@@ -23,6 +24,7 @@ export interface ExecutorDeps {
   readonly leaseMs: number;
   readonly progressIntervalMs: number;
   readonly isLogTight: IsLogTight;
+  readonly callbacks: CallbackKeyring;
   readonly limits: PayloadLimits & LogLimits;
   /** Jobs at work in this process, with what watches them once an attempt has begun. */
   readonly atWork: Map<string, AttemptWatch | undefined>;

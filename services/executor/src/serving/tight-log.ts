@@ -1,12 +1,16 @@
 import type { Bus } from '@errand/bus';
-import { JOB_RESERVE_BYTES, type JobFault, OPEN_JOBS_COUNTED_FROM, TIGHT_LOG_RATIO } from '@errand/contracts';
+import {
+  JOB_RESERVE_BYTES,
+  type JobFault,
+  OPEN_JOBS_COUNTED_FROM,
+  TIGHT_EVENT_BYTES,
+  TIGHT_LOG_RATIO,
+} from '@errand/contracts';
 
 /** What others write in this time is not known: at full speed, some megabytes. */
 const LOOK_MS = 250;
 /** Jobs are counted less often: it asks for all consumers. */
 const COUNT_MS = 2_000;
-/** What a result or a fault's details may take of a log that is tight, in bytes of JSON. */
-export const TIGHT_EVENT_BYTES = 1_024;
 
 /** Whether so many bytes would be too much for a log that has to keep room for its jobs. Never rejects. */
 export type IsLogTight = (bytes: number) => Promise<boolean>;

@@ -36,6 +36,8 @@ export interface ActionCatalogue extends Lookup<CatalogueEntry>, Disposable {
   list(): CatalogueEntry[];
   /** The contract that a job was taken under, if it is still live; from memory only. */
   contractOf(name: string, contractId: string | undefined): LiveContract | undefined;
+  /** The same, asked of the log where memory does not know it. @throws LogUnavailable */
+  findContract(name: string, contractId: string | undefined): Promise<LiveContract | undefined>;
   /** Whether none of its jobs begins; from memory only. */
   isPaused(name: string): boolean;
   /** Lets no more jobs of an action begin, or lets them again; false for an unknown action. @throws LogUnavailable */
@@ -86,12 +88,15 @@ export async function openActionCatalogue(bus: Bus, log: Logger): Promise<Action
       return prepare(name, await bucket.get(name));
     },
   });
+  const among = (record: ActionRecord | undefined, contractId: string | undefined) =>
+    record?.contracts.find((live) => live.contract.contract_id === contractId);
   return {
     find: lookup.find,
     peek,
     list: () => [...entries.values()].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1)),
-    contractOf: (name, contractId) =>
-      bucket.peek(name)?.contracts.find((live) => live.contract.contract_id === contractId),
+    contractOf: (name, contractId) => among(bucket.peek(name), contractId),
+    findContract: async (name, contractId) =>
+      among(bucket.peek(name), contractId) ?? among(await bucket.get(name), contractId),
     async withdraw(name, actor) {
       let serving: LiveContract[] = [];
       const record = await bucket.by(actor).change(name, (stored) => {

@@ -39,9 +39,15 @@ export async function readJsonObject(c: Ctx, limits: BodyLimits): Promise<JsonBo
 
 /** @throws Refusal nested_too_deeply, invalid_input */
 export function assertFlawless(flaws: readonly InputError[]): void {
+  if (flaws.length > 0) throw refusalOfFlaws(flaws);
+}
+
+/** How a body with flaws is refused. */
+export function refusalOfFlaws(flaws: readonly InputError[]): Refusal {
   const tooDeep = flaws.find(({ code }) => code === 'nested_too_deeply');
-  if (tooDeep) throw new Refusal('nested_too_deeply', { errors: [tooDeep] });
-  if (flaws.length > 0) throw new Refusal('invalid_input', { errors: flaws });
+  return tooDeep
+    ? new Refusal('nested_too_deeply', { errors: [tooDeep] })
+    : new Refusal('invalid_input', { errors: flaws });
 }
 
 /** The same for a body whose parts are judged one by one: at most MAX_JSON_FLAWS of its flaws come with it. */
@@ -49,12 +55,7 @@ export async function readFlawedJsonObject(
   c: Ctx,
   limits: BodyLimits,
 ): Promise<JsonBody & { flaws: InputError[] }> {
-  const { headers } = c.req.raw;
-  const type = headers.get('content-type') ?? '';
-  const encoding = headers.get('content-encoding');
-  if (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type) || (encoding && encoding !== 'identity')) {
-    throw new Refusal('unsupported_media_type');
-  }
+  assertJson(c.req.raw.headers);
   const bytes = await readBytes(c.req.raw, limits);
   const read = () =>
     busy(c, () => {
@@ -64,6 +65,15 @@ export async function readFlawedJsonObject(
       return { body, text, flaws: flawsOfJson(text) };
     });
   return bytes.length > LARGE_BYTES && c.env.pace ? c.env.pace(read) : read();
+}
+
+/** @throws Refusal unsupported_media_type */
+export function assertJson(headers: Headers): void {
+  const type = headers.get('content-type') ?? '';
+  const encoding = headers.get('content-encoding');
+  if (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type) || (encoding && encoding !== 'identity')) {
+    throw new Refusal('unsupported_media_type');
+  }
 }
 
 /** The same for requests that need no body: one that is empty counts as an empty object. */
@@ -77,7 +87,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+/** @throws Refusal too_large, slow_body, incomplete_body */
+export async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
   const length = request.headers.get('content-length');
   if (Number(length) > limits.maxBodyBytes) throw tooLarge(limits);
   const slow = Promise.withResolvers<never>();
@@ -110,7 +121,8 @@ async function readCounted(request: Request, limits: BodyLimits): Promise<Uint8A
   return Buffer.concat(chunks);
 }
 
-function decode(bytes: Uint8Array): string {
+/** @throws Refusal not_utf8 */
+export function decode(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
@@ -118,7 +130,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parse(text: string): unknown {
+/** @throws Refusal invalid_json */
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

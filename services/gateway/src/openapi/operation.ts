@@ -26,6 +26,7 @@ export const TAGS = {
   Jobs: 'Jobs of any action: summaries, events, results, cancelling, retrying.',
   Schedules: 'Jobs that are asked for by the clock.',
   'Bulk actions': 'The same for many jobs: cancelling, retrying, redelivering.',
+  Callbacks: 'What outside systems tell of work that jobs have left to them.',
   Feed: "Every ending of a tenant's jobs, in order.",
   Actions: 'Which actions there are, with their JSON Schemas.',
   Webhooks: 'Endpoints that are told of endings, and the secrets that they are signed with.',

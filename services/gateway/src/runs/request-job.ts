@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type AppendRequest, type Bus, PayloadsFull } from '@errand/bus';
-import { JSON_TYPE, toJobEvent } from '@errand/contracts';
+import { JSON_TYPE, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { decide } from '@errand/domain';
 import type { Caller } from '../http/authenticate.ts';
 import { Refusal } from '../http/problem.ts';
@@ -25,9 +25,16 @@ export async function storeInput(
   if (order.inputRef || bytes <= deps.inlinePayloadBytes) return order;
   const json = Buffer.from(JSON.stringify(order.input));
   if (json.length <= deps.inlinePayloadBytes) return order;
+  return { ...order, inputRef: await putJson(deps.bus, { tenantId, jobId, json }) };
+}
+
+/** Stores JSON that is too large for an event. @throws LogUnavailable, Refusal payloads_full */
+export async function putJson(
+  bus: StoreInputDeps['bus'],
+  { tenantId, jobId, json }: { tenantId: string; jobId: string; json: Buffer },
+): Promise<PayloadRef> {
   try {
-    const inputRef = await deps.bus.payloads.put({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
-    return { ...order, inputRef };
+    return await bus.payloads.put({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
   } catch (error) {
     throw error instanceof PayloadsFull ? new Refusal('payloads_full') : error;
   }

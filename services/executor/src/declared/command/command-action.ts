@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { type Action, PermanentError } from '@errand/actions';
+import { fitsFault } from '@errand/contracts';
 import type { Declared } from '../check-declaration.ts';
 import type { CommandCall } from '../declaration.ts';
 import { factsOf } from '../http/http-action.ts';
-import { fitsFault, parseOutside, textOf } from '../http/outside-json.ts';
+import { parseOutside, textOf } from '../http/outside-json.ts';
 import { variableIn } from './environment.ts';
 import { type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { listenTo } from './said-lines.ts';

@@ -28,6 +28,17 @@ export function isHeaderName(name: string): boolean {
   return NAME.test(name);
 }
 
+/** What is wrong with the secrets that a text names. */
+export function secretMistakes(value: string, env: Environment): string[] {
+  const missing = [...value.matchAll(SECRET)]
+    .map(([, variable = '']) => variable)
+    .filter((each) => !variableIn(env, each))
+    .map((variable) => `the environment has no ${variable}`);
+  return value.replaceAll(SECRET, '').includes('${')
+    ? [...missing, `${FORM} is the only allowed form`]
+    : missing;
+}
+
 export function headerMistakes(headers: Readonly<Record<string, string>>, env: Environment): Mistake[] {
   const names = Object.keys(headers);
   return Object.entries(headers).flatMap(([name, value]) => {
@@ -37,11 +48,7 @@ export function headerMistakes(headers: Readonly<Record<string, string>>, env: E
     if (TAKEN.includes(name.toLowerCase())) mistakes.push(wrong('is set by Errand itself'));
     const first = names.find((each) => each.toLowerCase() === name.toLowerCase());
     if (first !== name) mistakes.push(wrong(`repeats ${first}`));
-    const missing = [...value.matchAll(SECRET)]
-      .map(([, variable = '']) => variable)
-      .filter((each) => !variableIn(env, each));
-    for (const variable of missing) mistakes.push(wrong(`the environment has no ${variable}`));
-    if (value.replaceAll(SECRET, '').includes('${')) mistakes.push(wrong(`${FORM} is the only allowed form`));
+    mistakes.push(...secretMistakes(value, env).map(wrong));
     // What the value is may be secret, so it is not shown.
     if (!VALUE.test(fill(value, env))) mistakes.push(wrong('contains characters that a header cannot hold'));
     return mistakes;
@@ -58,6 +65,7 @@ export function filledHeaders(
   );
 }
 
-function fill(value: string, env: Environment): string {
+/** A text with its secrets. */
+export function fill(value: string, env: Environment): string {
   return value.replaceAll(SECRET, (_, variable: string) => variableIn(env, variable) ?? '');
 }

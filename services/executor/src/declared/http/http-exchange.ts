@@ -1,12 +1,12 @@
 import { PermanentError } from '@errand/actions';
 import { type BegunAttempt, RetryLater } from '@errand/actions/execution';
+import { pointersOf, shownOf } from '@errand/contracts';
 import { acceptContinue, retryAfterMs } from '@errand/runtime';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { Environment } from '../command/environment.ts';
-import type { HttpCall, Mapping } from '../declaration.ts';
-import { mapValue, pointersOf } from '../mapping.ts';
+import { CALLBACK_URL, type HttpCall } from '../declaration.ts';
 import { filledHeaders } from './headers.ts';
-import { fitsFault, parseOutside, textOf } from './outside-json.ts';
+import { parseOutside, textOf } from './outside-json.ts';
 import { fillUrl } from './url-template.ts';
 
 /* Requests to a declared endpoint, and what its answers mean. */
@@ -19,6 +19,8 @@ interface Asked {
   readonly headers?: Record<string, string>;
   readonly body?: string | null;
   readonly signal?: AbortSignal;
+  /** What stands for CALLBACK_URL in the declaration's headers. */
+  readonly callbackUrl?: string | undefined;
 }
 
 export type Answer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>;
@@ -45,8 +47,12 @@ export type Send = (attempt: BegunAttempt, asked: Asked) => Promise<Answer>;
 
 export function createSend(call: HttpCall, env: Environment): Send {
   acceptContinue();
-  const headers = filledHeaders(call.headers, env);
-  return (attempt, { method, url, headers: more, body = null, signal = attempt.signal }) => {
+  const declared = filledHeaders(call.headers, env);
+  return (
+    attempt,
+    { method, url, headers: more, body = null, signal = attempt.signal, callbackUrl = '' },
+  ) => {
+    const headers = call.callback ? withCallbackUrl(declared, callbackUrl) : declared;
     const type = body === null ? {} : { 'content-type': 'application/json' };
     return request(url, {
       method,
@@ -56,6 +62,12 @@ export function createSend(call: HttpCall, env: Environment): Send {
       dispatcher: agent,
     });
   };
+}
+
+function withCallbackUrl(headers: Record<string, string>, url: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, value.replaceAll(CALLBACK_URL, url)]),
+  );
 }
 
 function ownHeaders({ traceparent }: BegunAttempt): Record<string, string> {
@@ -81,8 +93,17 @@ export function askedWaitMs({ headers }: Answer): number | undefined {
   return ms === null ? undefined : Math.min(ms, MAX_RETRY_AFTER_MS);
 }
 
-export function startUrl(call: HttpCall, attempt: BegunAttempt): string {
-  return fillUrl(call.url, valuesOf(attempt), { allowSlashes: call.allow_slashes });
+export function startUrl(call: HttpCall, attempt: BegunAttempt, callbackUrl?: string): string {
+  const values = { ...valuesOf(attempt), [CALLBACK_PARAMETER]: callbackUrl };
+  return fillUrl(startTemplate(call.url), values, { allowSlashes: call.allow_slashes });
+}
+
+/** No input has a member of such a name that a URL may name. */
+export const CALLBACK_PARAMETER = '/callback_url';
+
+/** The URL with a parameter for CALLBACK_URL. */
+export function startTemplate(url: string): string {
+  return url.replaceAll(CALLBACK_URL, `{${CALLBACK_PARAMETER}}`);
 }
 
 /** What the parameters of a URL stand for. */
@@ -146,12 +167,6 @@ async function detailsOf({ error_details, max_response_bytes }: HttpCall, body: 
   } catch {
     return {};
   }
-}
-
-/** What of a failure callers may see is for the declaration to say. */
-export function shownOf(error_details: Mapping | undefined, said: unknown): { answer?: unknown } {
-  const answer = error_details === undefined ? undefined : mapValue(error_details, said);
-  return answer !== undefined && fitsFault(answer) ? { answer } : {};
 }
 
 /** Undefined for a body that is larger; the rest of it is not read. */

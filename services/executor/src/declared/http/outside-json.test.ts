@@ -1,7 +1,7 @@
 import { PermanentError } from '@errand/actions';
 import { MAX_JSON_DEPTH } from '@errand/contracts';
 import { expect, test } from 'vitest';
-import { fitsFault, parseOutside } from './outside-json.ts';
+import { parseOutside } from './outside-json.ts';
 
 const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
@@ -38,9 +38,4 @@ test('what nobody uses may be as it is', () => {
 
 test.each(['', '{', 'hello'])('%j is none', (text) => {
   expect(() => parseOutside(text)).toThrow(SyntaxError);
-});
-
-test('what a fault holds is bounded', () => {
-  expect(fitsFault({ a: 'x'.repeat(1_000) })).toBe(true);
-  expect(fitsFault(['x'.repeat(65_536)])).toBe(false);
 });

@@ -1,11 +1,8 @@
 import { PermanentError } from '@errand/actions';
 import { reasonsOf } from '@errand/actions/execution';
-import { flawsOfJson, fragmentOf, MAX_JSON_FLAWS } from '@errand/contracts';
+import { flawsOfWanted } from '@errand/contracts';
 
 /* What endpoints and programs write, whom nobody keeps from writing anything. */
-
-/** Characters of JSON. A fault travels inside its event, however large results may be. */
-const MAX_FAULT = 65_536;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -26,13 +23,7 @@ export function textOf(bytes: Uint8Array): string | undefined {
 export function parseOutside(text: string, wanted: readonly string[] = ['']): unknown {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
   const value: unknown = JSON.parse(json);
-  const flaws = flawsOfJson(json);
-  const isWanted = (pointer: string) =>
-    wanted.some((each) => `${pointer}/`.startsWith(`${fragmentOf(each)}/`));
-  const faults = flaws.filter(
-    ({ pointer = '#', code }) =>
-      flaws.length === MAX_JSON_FLAWS || code === 'nested_too_deeply' || isWanted(pointer),
-  );
+  const faults = flawsOfWanted(json, wanted);
   if (faults.length === 0) return value;
   const cause = reasonsOf(value, faults);
   throw new PermanentError(
@@ -43,9 +34,4 @@ export function parseOutside(text: string, wanted: readonly string[] = ['']): un
       cause,
     },
   );
-}
-
-/** Whether a value is small enough to be told of a failure. */
-export function fitsFault(value: unknown): boolean {
-  return (JSON.stringify(value)?.length ?? 0) <= MAX_FAULT;
 }

@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Action, PermanentError } from '@errand/actions';
 import { type BegunAttempt, Deferral } from '@errand/actions/execution';
+import { fitsConditions, mapValue, pointersOf, shownOf } from '@errand/contracts';
 import type { HttpCall, Poll } from '../declaration.ts';
-import { mapValue, pointersOf, valueAt } from '../mapping.ts';
+import { cancelPatiently } from './cancel-operation.ts';
 import {
   type Answer,
   askedWaitMs,
@@ -13,11 +13,11 @@ import {
   readAnswer,
   refusalOf,
   type Send,
-  shownOf,
   startUrl,
   valuesOf,
 } from './http-exchange.ts';
-import { fillUrl, parametersOf } from './url-template.ts';
+import { addressIn, answerPointers, isPointer, type Slashes } from './operation-address.ts';
+import { fillUrl } from './url-template.ts';
 
 /*
  * An endpoint that accepts work and is then asked for it. An attempt is begun for each exchange and deferred between
@@ -44,9 +44,6 @@ import { fillUrl, parametersOf } from './url-template.ts';
 
 /** A poll that has no answer by then is made again later. */
 const POLL_MS = 30_000;
-const CANCEL_MS = 10_000;
-const CANCEL_TRIES = 3;
-const CANCEL_PAUSE_MS = 500;
 /** How long before its end a job that will expire is polled a last time: long enough to cancel its operation. */
 const LAST_LOOK_MS = 2_000;
 const MAX_ADDRESS = 2_000;
@@ -56,13 +53,7 @@ const ELSEWHERE = [302, 303];
 const OPERATION = /^\{operation\}(?=$|[/?])/;
 const ANY_OPERATION = 'http://operation';
 
-type Slashes = { readonly allowSlashes: boolean };
 type Operation = NonNullable<BegunAttempt['operation']>;
-
-/** Whether a parameter, or a whole URL, points into the start's answer. */
-export function isPointer(text: string): boolean {
-  return text.startsWith('/');
-}
 
 /** A cancel's URL with something in the place of the operation's address, so that it can be checked and filled in. */
 export function cancelTemplate(url: string): string {
@@ -79,7 +70,7 @@ export function polledRun(options: {
 }): Required<Pick<Action, 'run' | 'cancelOperation'>> {
   const { call, poll, start, send } = options;
   const pollMs = Math.min(POLL_MS, 0.9 * options.timeoutMs);
-  const slashes = { allowSlashes: call.allow_slashes };
+  const slashes: Slashes = { allowSlashes: call.allow_slashes };
   const conditions = [...Object.keys(poll.done_when ?? {}), ...Object.keys(poll.failed_when ?? {})];
 
   async function begin(attempt: BegunAttempt): Promise<unknown> {
@@ -138,11 +129,11 @@ export function polledRun(options: {
   /** What an answer ends with; undefined while the operation goes on. */
   function endOf(status: number, text: string, isDone = false): { result: unknown } | undefined {
     const said = jsonOf(text, conditions);
-    if (poll.failed_when && fits(poll.failed_when, said)) {
+    if (poll.failed_when && fitsConditions(poll.failed_when, said)) {
       const details = [{ status, ...shownOf(call.error_details, said) }];
       throw new PermanentError('operation_failed', "The endpoint's operation failed.", details);
     }
-    const says = poll.done_when ? fits(poll.done_when, said) : status !== 202;
+    const says = poll.done_when ? fitsConditions(poll.done_when, said) : status !== 202;
     if (!isDone && !says) return undefined;
     return { result: mapValue(poll.result, jsonOf(text, pointersOf(poll.result))) };
   }
@@ -182,20 +173,7 @@ export function polledRun(options: {
     const { method } = poll.cancel;
     const filled = fillUrl(cancelTemplate(poll.cancel.url), valuesOf(attempt), slashes);
     const url = OPERATION.test(poll.cancel.url) ? behind(absolute(address), filled) : filled;
-    for (let tries = 1; ; tries++) {
-      try {
-        const signal = AbortSignal.any([attempt.signal, AbortSignal.timeout(CANCEL_MS)]);
-        const answer = await send(attempt, { method, url, signal });
-        discard(answer);
-        const { statusCode: status } = answer;
-        if (!isSuccess(answer)) attempt.log('operation_cancel_refused', { status });
-        if (!isPassing(status, call)) return;
-        throw new Error(`the endpoint answered ${status}`);
-      } catch (error) {
-        if (tries === CANCEL_TRIES || attempt.signal.aborted) throw error;
-        await pause(CANCEL_PAUSE_MS, undefined, { signal: attempt.signal });
-      }
-    }
+    await cancelPatiently({ call, send }, attempt, { method, url });
   }
 
   return {
@@ -209,23 +187,6 @@ function headerOf({ headers }: Answer, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-function answerPointers(url: string): string[] {
-  return isPointer(url) ? [url] : parametersOf(url).filter(isPointer);
-}
-
-/** Undefined where the answer has not what the URL is made of. */
-function addressIn(
-  url: string,
-  said: unknown,
-  { attempt, slashes }: { attempt: BegunAttempt; slashes: Slashes },
-): string | undefined {
-  const found = answerPointers(url).map((pointer) => [pointer, valueAt(pointer, said)] as const);
-  const isComplete = found.every(([, value]) => ['string', 'number'].includes(typeof value));
-  if (!isComplete) return undefined;
-  if (isPointer(url)) return String(found[0]?.[1]);
-  return fillUrl(url, { ...valuesOf(attempt), ...Object.fromEntries(found) }, slashes);
-}
-
 /** The path of a cancel's URL follows the path of the operation's address, which keeps its query. */
 function behind(address: string, filled: string): string {
   const { pathname, search } = new URL(filled);
@@ -233,10 +194,4 @@ function behind(address: string, filled: string): string {
   if (pathname !== '/') target.pathname = target.pathname.replace(/\/$/, '') + pathname;
   if (search !== '') target.search = search;
   return target.href;
-}
-
-function fits(wanted: NonNullable<Poll['done_when']>, said: unknown): boolean {
-  return Object.entries(wanted).every(([pointer, values]) =>
-    values.some((value) => value === valueAt(pointer, said)),
-  );
 }
