@@ -36,6 +36,7 @@ const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
   ERRAND_OTHER_ADMIN_KEYS: ['gateway'],
   ERRAND_SECRET_KEY: ['gateway', 'webhooks'],
   ERRAND_OTHER_SECRET_KEYS: ['gateway', 'webhooks'],
+  ERRAND_WORKER_KEYS: ['executor'],
   ERRAND_OIDC_CLIENT_SECRET: ['gateway'],
 };
 
