@@ -266,13 +266,13 @@ async function beginHere(session: DbSession): Promise<RebuildRow> {
 }
 
 /** Rebuilds here, and does something once where it has read one of the logs, as far as that went. */
-async function rebuildAround(log: 'audit' | 'jobs', act: () => Promise<void>): Promise<void> {
+async function rebuildAround(where: 'audit' | 'jobs', act: () => Promise<void>): Promise<void> {
   await using session = await openSession({ url: database.url, name: 'test' });
   const row = await beginHere(session);
   let isDone = false;
-  async function* around<T>(pages: AsyncGenerator<T, void, undefined>, each: typeof log) {
+  async function* around<T>(pages: AsyncGenerator<T, void, undefined>, each: typeof where) {
     yield* pages;
-    if (isDone || each !== log) return;
+    if (isDone || each !== where) return;
     isDone = true;
     await act();
   }
@@ -316,8 +316,8 @@ test(
 
 test.each(['audit', 'jobs'] as const)(
   'what comes behind the last page of %s, and leaves the log before the next one is read, is in the new table',
-  async (log) => {
-    await rebuildAround(log, async () => {
+  async (where) => {
+    await rebuildAround(where, async () => {
       const version = await appendAndProject();
       await waitUntil(async () => (await bus.audit.version()) === version);
       const storedMs = (await bus.jobs.storedAt(version)) ?? 0;
@@ -326,6 +326,7 @@ test.each(['audit', 'jobs'] as const)(
       await bus.jobs.trim({ beforeMs, neededFrom: { version: version + 1, storedMs: beforeMs } });
       await waitUntil(async () => (await bus.jobs.reach()).firstVersion === undefined);
     });
+    expect((await rowsInTable()).length).toBe(log.size);
     expect(await rowsInTable()).toEqual(foldedRows());
   },
   TIMEOUT_MS,
