@@ -24,9 +24,6 @@ export function retrying(retry_at: string): JobFact {
   };
 }
 
-/** A cluster that elects takes its time. */
-const PATIENCE_MS = 60_000;
-
 /** Jobs as others write them: gateways and executors. */
 export interface TestJobs extends AsyncDisposable {
   readonly bus: Bus;
@@ -46,7 +43,7 @@ export interface TestJobs extends AsyncDisposable {
 
 export async function openTestJobs(
   natsUrl: string,
-  limits: { jobsMaxBytes?: number; replicas?: number } = {},
+  limits: { jobsMaxBytes?: number } = {},
 ): Promise<TestJobs> {
   const topology = { ...DEFAULT_TOPOLOGY, ...limits };
   const bus = await openBus({ servers: natsUrl, name: 'test', topology });
@@ -59,7 +56,7 @@ export async function openTestJobs(
     async append(ref, expectedVersion, fact, lane = 'fast') {
       const about = { jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
       const event = toJobEvent(fact, { id: randomUUIDv7(), ...about });
-      const outcome = await bus.jobs.append({ ref, event, expectedVersion, lane, deadlineMs: PATIENCE_MS });
+      const outcome = await bus.jobs.append({ ref, event, expectedVersion, lane });
       if (outcome.kind !== 'appended') throw new Error(outcome.kind);
       return outcome.version;
     },
