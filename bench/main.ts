@@ -93,7 +93,7 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
   },
   trim: {
     about:
-      'what appends take while events leave the log, against the same without, on one server and on three',
+      'what appends take while events leave the log, against the same without, on one server and on three; --phase-s <n>',
     run: benchTrim,
   },
   waiters: {

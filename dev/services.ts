@@ -29,7 +29,7 @@ export interface ServiceFacts {
   logEnv?: Record<string, string>;
 }
 
-/** Which services need which key. Actions can read the executor's environment, so it has none of these. */
+/** Which services need which key. Actions can read the executor's environment, so it has none of these but those of workers. */
 const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
   DATABASE_URL: ['gateway', 'projection', 'webhooks'],
   ERRAND_ADMIN_KEY: ['gateway'],

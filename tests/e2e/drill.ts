@@ -20,6 +20,8 @@ export interface Drill extends AsyncDisposable {
   readonly accepted: string[];
   /** Of the tenant, once the system is filled. */
   callerOf(system: System): Caller;
+  /** Makes the tenant, with an endpoint for what becomes of its jobs; resolves once they run. */
+  enter(system: System): Promise<Caller>;
   /** Has jobs that have ended, run, are held, and wait for an attempt or a time. No job of `long` ends yet. */
   fill(system: System): Promise<Caller>;
   /** Lets jobs end that wait for it. */
@@ -120,7 +122,7 @@ export async function startDrill(): Promise<Drill> {
   const errand = (system: System, ...args: string[]) =>
     runErrand({ ERRAND_URL: system.url, ERRAND_ADMIN_KEY: ADMIN_KEY, HOME: folder }, args);
 
-  async function fill(system: System): Promise<Caller> {
+  async function enter(system: System): Promise<Caller> {
     const admin = callerOf(system, ADMIN_KEY);
     await admin.call('PUT', `/admin/tenants/${TENANT}`, {});
     const made = await admin.call('POST', `/admin/tenants/${TENANT}/keys`, { name: 'drill' });
@@ -128,6 +130,12 @@ export async function startDrill(): Promise<Drill> {
     const caller = callerOf(system, key);
     await caller.call('POST', `/v2/tenants/${TENANT}/webhooks`, { url: `${receiver.url}/told` });
     await waitUntil(async () => (await caller.run('quick')) !== undefined, { timeoutMs: 30_000 });
+    return caller;
+  }
+
+  async function fill(system: System): Promise<Caller> {
+    const admin = callerOf(system, ADMIN_KEY);
+    const caller = key === '' ? await enter(system) : callerOf(system, key);
     const request = async (count: number, ...about: Parameters<Caller['run']>) => {
       const ids = await Promise.all(Array.from({ length: count }, () => caller.run(...about)));
       expect(ids).not.toContain(undefined);
@@ -216,6 +224,7 @@ export async function startDrill(): Promise<Drill> {
     },
     accepted,
     callerOf: (system) => callerOf(system, key),
+    enter,
     fill,
     letEnd: () => writeFile(join(folder, 'may-end'), ''),
     expectAllEnd,

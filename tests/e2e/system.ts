@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { provisionLog, provisionSettings } from '@errand/bootstrap';
 import { freePort } from '@errand/local-servers';
 import { openDatabase } from '@errand/postgres';
@@ -9,7 +8,7 @@ import { parseConfig } from '@errand/runtime';
 import { natsUrlOf, waitUntil } from '@errand/testkit';
 import { sql } from 'kysely';
 import { provisionDatabase } from '../../dev/provision-database.ts';
-import { EXAMPLE_PLACES } from '../../dev/repository.ts';
+import { EXAMPLE_PLACES, sourceMainFile } from '../../dev/repository.ts';
 import { onlyOwnKeys } from '../../dev/services.ts';
 import { type Front, validated } from '../contract/validating-proxy.ts';
 
@@ -28,6 +27,8 @@ export interface System extends AsyncDisposable {
   readonly restarts: Readonly<Record<ServiceName, number>>;
   /** Ends a service by SIGKILL; resolves when that process is gone. */
   kill(name: ServiceName): Promise<void>;
+  /** Ends all services by SIGKILL, for good; resolves when they are gone. */
+  killAll(): Promise<void>;
   /** Resolves when every service reports that it can do its work. */
   ready(): Promise<void>;
   /** What Prometheus would read of all services, one after the other. */
@@ -43,6 +44,7 @@ const KEPT_LINES = 40;
 
 interface Supervised {
   readonly name: ServiceName;
+  readonly mainFile: string;
   readonly env: Record<string, string>;
   readonly readyUrl: string;
   child: ChildProcess | undefined;
@@ -55,11 +57,12 @@ interface Supervised {
 
 /**
  * Starts the services, with `settings` added to their own, and resolves when all are ready. Rejects with the output of
- * the one that is not ready.
+ * the one that is not ready. `mainFiles` are instead of those that are delivered.
  */
 export async function startSystem(
   servers: { natsUrl: string; databaseUrl: string },
   settings: Readonly<Record<string, string>> = {},
+  mainFiles: Readonly<Partial<Record<ServiceName, string>>> = {},
 ): Promise<System> {
   const adminKey = randomBytes(24).toString('base64url');
   const ports = await Promise.all(SERVICES.map(() => freePort()));
@@ -84,7 +87,8 @@ export async function startSystem(
     const urls = { NATS_URL: natsUrlOf(servers.natsUrl, name), DATABASE_URL: databaseUrlOf(name) };
     const env = { ...onlyOwnKeys(name, { ...urls, ...shared }), ...own };
     const readyUrl = `http://127.0.0.1:${port}/readyz`;
-    return { name, env, readyUrl, child: undefined, restarts: 0, output: [], refused: new Set() };
+    const mainFile = mainFiles[name] ?? sourceMainFile(name);
+    return { name, mainFile, env, readyUrl, child: undefined, restarts: 0, output: [], refused: new Set() };
   });
   const stopping = new AbortController();
   const provisioning = { ...shared, NATS_URL: natsUrlOf(servers.natsUrl, 'provision') };
@@ -106,6 +110,12 @@ export async function startSystem(
       const gone = once(child, 'exit');
       child.kill('SIGKILL');
       await gone;
+    },
+    async killAll() {
+      stopping.abort();
+      const gone = services.map(({ child }) => child && once(child, 'exit'));
+      for (const { child } of services) child?.kill('SIGKILL');
+      await Promise.all(gone);
     },
     async ready() {
       await Promise.all(services.map(untilReady));
@@ -160,9 +170,8 @@ async function provisionRoles(databaseUrl: string): Promise<(service: ServiceNam
 }
 
 function supervise(service: Supervised, stopping: AbortSignal): void {
-  const main = join(import.meta.dirname, '..', '..', 'services', service.name, 'src', 'main.ts');
   const begun = performance.now();
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [service.mainFile], {
     env: { PATH: process.env.PATH, ...service.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

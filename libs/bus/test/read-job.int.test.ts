@@ -1,8 +1,11 @@
-import { startTestNats, type TestNats } from '@errand/testkit';
+import { startNatsProxy, startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
 import { connectionOf } from '../src/testing.ts';
 import { newJob, openTestBus, requested } from './bus.ts';
+
+/** A log cannot let go of what is younger than its window of duplicates. */
+const TRIMMED_MS = 300;
 
 let nats: TestNats;
 let bus: Bus;
@@ -27,6 +30,40 @@ test('reads of existing and missing jobs leave no subscription behind', async ()
   }
   expect(subscriptions()).toBe(before);
 });
+
+test.each([
+  ['the version that the leader told', undefined],
+  ['a version that was known before', 'version'],
+])('a job that leaves the log while it is read, behind %s, is not there', async (_, known) => {
+  await using proxy = await startNatsProxy(nats.url);
+  await using reading = await openTestBus(proxy.url);
+  const ref = newJob();
+  const outcome = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
+  if (outcome.kind !== 'appended') throw new Error(outcome.kind);
+  const { version } = outcome;
+  const { jobId } = ref;
+  using asked = proxy.hold('client', (frame) => frame.includes('DIRECT.GET') && frame.includes(jobId));
+  const told = Promise.withResolvers<void>();
+  using _telling = proxy.hold('server', (frame) => {
+    if (frame.includes(`"seq":${version}`)) told.resolve();
+    return false;
+  });
+  const history = reading.jobs.read(known ? { ...ref, atLeast: version } : ref);
+  await asked.caught;
+  if (!known) await told.promise;
+  await trimAll(version);
+  asked.letGo();
+  expect(await history).toEqual([]);
+});
+
+/** Lets all leave up to a version, as a trim does. */
+async function trimAll(version: number): Promise<void> {
+  const storedMs = (await bus.jobs.storedAt(version)) ?? 0;
+  await expect.poll(async () => (await bus.jobs.readWindow()).nowMs - storedMs).toBeGreaterThan(TRIMMED_MS);
+  const beforeMs = storedMs + 1;
+  await bus.jobs.trim({ beforeMs, neededFrom: { version: version + 1, storedMs: beforeMs } });
+  await expect.poll(() => bus.jobs.storedAt(version)).toBeUndefined();
+}
 
 /** The client exposes no count, so its own list is looked at. */
 function subscriptions(): number {

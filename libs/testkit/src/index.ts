@@ -1,7 +1,8 @@
 export { startTestCluster, type TestCluster } from './cluster.ts';
 export { createTestDatabase, type TestDatabase } from './database.ts';
+export type { HeldFrames, HoldingProxy } from './holding-proxy.ts';
 export { natsAccess, natsUrlOf, startTestNats, type TestNats } from './nats.ts';
-export { type HeldFrames, type NatsProxy, startNatsProxy } from './nats-proxy.ts';
+export { startNatsProxy } from './nats-proxy.ts';
 export {
   type OpenidProvider,
   startOpenidProvider,
@@ -9,6 +10,7 @@ export {
   TEST_PUBLIC_CLIENT,
 } from './openid-provider.ts';
 export { startTestPostgres, type TestPostgres } from './postgres.ts';
+export { startPostgresProxy } from './postgres-proxy.ts';
 export { rawNatsRequest } from './raw-nats.ts';
 export { type Answer, type ReceivedRequest, type Receiver, type Respond, startReceiver } from './receiver.ts';
 export { createTestRoles, type TestRoles } from './roles.ts';

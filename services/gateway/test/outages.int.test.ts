@@ -1,7 +1,15 @@
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ADMIN_KEY, RUN_PATH, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
-import { forget } from './read-model.ts';
+import {
+  ADMIN_KEY,
+  RUN_PATH,
+  STARTED,
+  SUCCEEDED,
+  startTestGateway,
+  TENANT,
+  type TestGateway,
+} from './gateway.ts';
+import { forget, trim } from './read-model.ts';
 
 let gateway: TestGateway;
 
@@ -47,6 +55,27 @@ test('a job that only the audit log still knows is answered from there, and one 
     expect(await gateway.call(path)).toMatchObject({ status: 200, json: before.json });
     expect(events).toContain(json.job_id);
     expect((await gateway.call(path.replace(/.{4}$/, '0000'))).status).toBe(404);
+  } finally {
+    gateway.shiftMs = 0;
+  }
+});
+
+test('a key whose job has left the log is answered as before, and asks for no second job', async () => {
+  const send = () =>
+    gateway.call(RUN_PATH, { body: { tilt_deg: 30 }, headers: { 'idempotency-key': 'left' } });
+  const first = await send();
+  const ref = { tenantId: TENANT, jobId: first.json.job_id };
+  const started = await gateway.append(ref.jobId, first.json.version, STARTED);
+  const ended = (await gateway.append(ref.jobId, started ?? 0, SUCCEEDED)) ?? 0;
+  await expect.poll(() => gateway.bus.audit.version()).toBe(ended);
+  await trim(gateway, ended);
+  expect(await gateway.bus.jobs.read(ref)).toEqual([]);
+  gateway.shiftMs = 15 * 60_000;
+  try {
+    const again = await send();
+    expect([again.status, again.json]).toEqual([202, first.json]);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(await gateway.bus.jobs.read(ref)).toEqual([]);
   } finally {
     gateway.shiftMs = 0;
   }

@@ -1,6 +1,7 @@
 import { connectionOf } from '@errand/bus/testing';
 import { foldJob } from '@errand/domain';
 import { createDailyPartitions, type Db, migrate, openDatabase, rowOfState } from '@errand/postgres';
+import { waitUntil } from '@errand/testkit';
 import { TENANT, type TestGateway } from './gateway.ts';
 
 /* Test-only: what the projection would make of a job, or what it would be if it came late or went wrong. */
@@ -33,6 +34,18 @@ export function openReadModel(gateway: TestGateway): TestReadModel & { migrate()
 /** Makes the log forget a job, as it does when its events are too old. */
 export function forget(gateway: TestGateway, jobId: string): Promise<void> {
   return purge(gateway, 'JOBS', `jobs.${TENANT}.*.${jobId}.>`);
+}
+
+/** A log cannot let go of what is younger than its window of duplicates. */
+const TRIMMED_MS = 300;
+
+/** Lets all leave the log up to a version, as the scheduler does once nobody needs it. */
+export async function trim({ bus: { jobs } }: Pick<TestGateway, 'bus'>, version: number): Promise<void> {
+  const storedMs = (await jobs.storedAt(version)) ?? 0;
+  await waitUntil(async () => (await jobs.readWindow()).nowMs > storedMs + TRIMMED_MS);
+  const beforeMs = storedMs + 1;
+  await jobs.trim({ beforeMs, neededFrom: { version: version + 1, storedMs: beforeMs } });
+  await waitUntil(async () => (await jobs.storedAt(version)) === undefined);
 }
 
 /** Makes the audit log forget all of the tenant's jobs. */

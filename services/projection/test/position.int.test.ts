@@ -13,9 +13,17 @@ import {
 import { evolve, type JobState } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
 import { type Db, openDatabase, readLogPosition, stateOfRow, throughRow } from '@errand/postgres';
-import { createTestDatabase, rawNatsRequest, startTestNats, type TestNats } from '@errand/testkit';
+import {
+  createTestDatabase,
+  rawNatsRequest,
+  startPostgresProxy,
+  startTestNats,
+  startTestPostgres,
+  type TestNats,
+} from '@errand/testkit';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { forbidExecutor } from './refusal.ts';
 
 /*
  * What the position promises, with processes that are killed and stopped: every event is in the table once, whatever
@@ -46,10 +54,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   const stack = new AsyncDisposableStack();
   resources.push(stack);
-  const database = stack.use(await createTestDatabase());
-  databaseUrl = database.url;
-  db = openDatabase({ url: databaseUrl, name: 'test', poolSize: 2 });
-  stack.defer(() => db.destroy());
+  useDatabase(stack.use(await createTestDatabase()).url);
 });
 afterEach(async () => {
   await Promise.all([...projections].map((each) => end(each, 'SIGKILL')));
@@ -60,12 +65,20 @@ afterAll(async () => {
   await nats?.[Symbol.asyncDispose]();
 });
 
-function startProjection(): ChildProcess {
+/** From here to the end of the test. */
+function useDatabase(url: string): void {
+  databaseUrl = url;
+  const opened = openDatabase({ url, name: 'test', poolSize: 3 });
+  db = opened;
+  resources.at(-1)?.defer(() => opened.destroy());
+}
+
+function startProjection(url = databaseUrl): ChildProcess {
   const child = spawn(process.execPath, [MAIN], {
     env: {
       PATH: process.env.PATH,
       NATS_URL: nats.url,
-      DATABASE_URL: databaseUrl,
+      DATABASE_URL: url,
       ERRAND_HOST: '127.0.0.1',
       ERRAND_OPS_PORT: '0',
       ERRAND_LOG_LEVEL: 'silent',
@@ -85,10 +98,20 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await gone;
 }
 
-async function runJob(): Promise<{ ref: JobRef; versions: number[] }> {
+interface WrittenJob {
+  readonly ref: JobRef;
+  readonly versions: number[];
+}
+
+async function runJob(facts = FACTS): Promise<WrittenJob> {
   const ref = { tenantId: 'acme', action: 'add', jobId: randomUUIDv7() };
-  const versions: number[] = [];
-  for (const fact of [{ type: 'JobRequested', data: REQUEST } as const, ...FACTS]) {
+  const job: WrittenJob = { ref, versions: [] };
+  await append(job, [{ type: 'JobRequested', data: REQUEST }, ...facts]);
+  return job;
+}
+
+async function append({ ref, versions }: WrittenJob, facts: readonly JobFact[]): Promise<void> {
+  for (const fact of facts) {
     const about = {
       id: randomUUIDv7(),
       jobId: ref.jobId,
@@ -100,12 +123,28 @@ async function runJob(): Promise<{ ref: JobRef; versions: number[] }> {
     if (outcome.kind !== 'appended') throw new Error(outcome.kind);
     versions.push(outcome.version);
   }
-  return { ref, versions };
 }
 
 const position = () => readLogPosition(db, PROJECTION_READER.name).catch(() => undefined);
 const untilRead = async (version: number | undefined, timeout = 30_000) =>
   expect.poll(position, { timeout }).toBeGreaterThanOrEqual(version ?? 0);
+/** Runs a job, and waits until it is in the table. */
+async function runAndRead(facts?: JobFact[]): Promise<WrittenJob> {
+  const job = await runJob(facts);
+  await untilRead(job.versions.at(-1));
+  return job;
+}
+
+/** The backend that waits for a lock with such a statement. */
+async function untilBlocked(statement: string): Promise<number> {
+  const waiting = sql<{ pid: number }>`
+    select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    and starts_with(ltrim(query, E' \n'), ${statement})`;
+  const pid = async () => (await waiting.execute(db)).rows[0]?.pid;
+  await expect.poll(pid, { timeout: 30_000 }).toBeDefined();
+  return (await pid()) ?? 0;
+}
+
 async function holder(): Promise<ChildProcess | undefined> {
   const { rows } = await sql<{ holder: string | null }>`select holder from log_position`.execute(db);
   const pid = Number(rows[0]?.holder?.split(' ')[0]);
@@ -117,11 +156,10 @@ async function rowsInTable(): Promise<Map<string, JobState>> {
   return new Map(rows.map((row) => [row.job_id, stateOfRow(row)]));
 }
 
-/** What the audit log says of every job since a version. */
-async function foldedRows(sinceVersion: number): Promise<Map<string, JobState>> {
+/** What the audit log says of every job, also of tests before: each database is filled with all of it. */
+async function foldedRows(): Promise<Map<string, JobState>> {
   const states = new Map<string, JobState>();
-  const afterPosition = await bus.audit.positionBefore(sinceVersion);
-  for await (const { entries } of bus.audit.read({ afterPosition })) {
+  for await (const { entries } of bus.audit.read({})) {
     for (const { decoded } of entries) {
       if (decoded.kind !== 'event') continue;
       const { recorded } = decoded;
@@ -133,7 +171,7 @@ async function foldedRows(sinceVersion: number): Promise<Map<string, JobState>> 
 
 test('a database that was set back gets what it lacks, also what has left the log', async () => {
   startProjection();
-  const first = await runJob();
+  await runJob();
   const kept = await runJob();
   await untilRead(kept.versions.at(-1));
   const lost = await runJob();
@@ -150,7 +188,7 @@ test('a database that was set back gets what it lacks, also what has left the lo
   });
   expect((await rowsInTable()).has(lost.ref.jobId)).toBe(false);
   await untilRead(last.versions.at(-1));
-  const folded = await foldedRows(first.versions[0] ?? 0);
+  const folded = await foldedRows();
   expect(await rowsInTable()).toEqual(folded);
 });
 
@@ -221,3 +259,103 @@ test(
   },
   (KILLS + STOPS + 2) * 30_000,
 );
+
+test('a reader that was stopped before its rows were written moves nothing when it comes too late', async () => {
+  await using proxy = await startPostgresProxy(databaseUrl);
+  const late = startProjection(proxy.url);
+  await runAndRead();
+  using statement = proxy.hold('client', (sent) => sent.includes('insert into job_summary'));
+  await runJob();
+  await statement.caught;
+  late.kill('SIGSTOP');
+  startProjection();
+  const { versions } = await runAndRead();
+  using answer = proxy.hold('server', (sent) => /\bSELECT \d/.test(sent));
+  statement.letGo();
+  expect(await answer.caught).toContain('SELECT 0');
+  expect(await position()).toBe(versions.at(-1));
+  answer.letGo();
+  late.kill('SIGCONT');
+  await runAndRead();
+  expect(await rowsInTable()).toEqual(await foldedRows());
+});
+
+test.each(['written', 'rolled back'])(
+  'of a reader that was stopped while its rows were %s another one takes over all or nothing',
+  async (outcome) => {
+    const both = [startProjection(), startProjection()];
+    const job = await runAndRead([]);
+    const stopped = await holder();
+    const other = both.find((each) => each !== stopped);
+    const lock = await db.startTransaction().execute();
+    resources.at(-1)?.defer(() =>
+      lock
+        .rollback()
+        .execute()
+        .catch(() => {}),
+    );
+    await sql`select from job_summary where job_id = ${job.ref.jobId} for update`.execute(lock);
+    await append(job, FACTS);
+    const pid = await untilBlocked('with moved as');
+    stopped?.kill('SIGSTOP');
+    // More than it has taken is on its way to it.
+    for (let each = 0; each < 10; each++) await runJob();
+    await untilBlocked('update log_position set holder');
+    expect(await position()).toBe(job.versions[0]);
+    if (outcome === 'rolled back') await sql`select pg_terminate_backend(${pid})`.execute(db);
+    await lock.rollback().execute();
+    const last = await runAndRead();
+    expect(await holder()).toBe(other);
+    stopped?.kill('SIGCONT');
+    await runAndRead();
+    expect(await position()).toBeGreaterThan(last.versions.at(-1) ?? 0);
+    expect(await rowsInTable()).toEqual(await foldedRows());
+  },
+  60_000,
+);
+
+test('what a crash of Postgres takes after its commit is read again, also if it has left the log since', async () => {
+  await using postgres = await startTestPostgres();
+  useDatabase(postgres.url);
+  const reading = startProjection();
+  const kept = await runAndRead();
+  const [database] = (await sql<{ name: string }>`select current_database() as name`.execute(db)).rows;
+  // From the restart on a commit is on disk ten seconds later, or with a checkpoint.
+  await sql`alter database ${sql.id(database?.name ?? '')} set synchronous_commit = off`.execute(db);
+  await sql`alter system set wal_writer_delay = '10s'`.execute(db);
+  await end(reading, 'SIGKILL');
+  await postgres.restart();
+  const hasty = startProjection();
+  await expect.poll(() => holder().catch(() => undefined), { timeout: 30_000 }).toBe(hasty);
+  await sql`checkpoint`.execute(db);
+  const lost = await runAndRead();
+  await expect.poll(() => bus.audit.version()).toBe(lost.versions.at(-1));
+  await rawNatsRequest(nats.url, '$JS.API.STREAM.PURGE.JOBS', { seq: (lost.versions.at(-1) ?? 0) + 1 });
+  hasty.kill('SIGSTOP');
+  await postgres.kill();
+  await postgres.restart();
+  await expect.poll(position).toBe(kept.versions.at(-1));
+  expect((await rowsInTable()).has(lost.ref.jobId)).toBe(false);
+  hasty.kill('SIGCONT');
+  await untilRead(lost.versions.at(-1));
+  expect(await rowsInTable()).toEqual(await foldedRows());
+}, 90_000);
+
+test('an event that is redriven behind the position is in its row, and the position stays', async () => {
+  startProjection();
+  await runAndRead();
+  await forbidExecutor(db, 'unwanted');
+  const [, ended] = FACTS;
+  const started: JobFact = { type: 'JobStarted', data: { attempt: 1, executor_id: 'unwanted' } };
+  const job = await runAndRead(ended && [started, ended]);
+  const { versions } = await runAndRead();
+  const parked = (await bus.deadLetters.list({ afterId: 0, limit: 100 })).find(
+    ({ version }) => version === job.versions[1],
+  );
+  expect(parked?.consumer).toBe(PROJECTION_READER.name);
+  await sql`alter table job_summary drop constraint forbidden`.execute(db);
+  expect(await bus.deadLetters.redrive(parked?.id ?? 0)).toBe(true);
+  const folded = await foldedRows();
+  await expect.poll(rowsInTable).toEqual(folded);
+  expect(await position()).toBe(versions.at(-1));
+});

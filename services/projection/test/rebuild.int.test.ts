@@ -37,6 +37,8 @@ import { startProjection } from '../src/start.ts';
 import { forbidExecutor } from './refusal.ts';
 
 const TIMEOUT_MS = 180_000;
+/** A log cannot let go of what is younger than its window of duplicates. */
+const TRIMMED_MS = 300;
 
 let nats: TestNats;
 let database: TestDatabase;
@@ -263,30 +265,102 @@ async function beginHere(session: DbSession): Promise<RebuildRow> {
   return row;
 }
 
+/** Rebuilds here, and does something once where it has read one of the logs, as far as that went. */
+async function rebuildAround(where: 'audit' | 'jobs', act: () => Promise<void>): Promise<void> {
+  await using session = await openSession({ url: database.url, name: 'test' });
+  const row = await beginHere(session);
+  let isDone = false;
+  async function* around<T>(pages: AsyncGenerator<T, void, undefined>, each: typeof where) {
+    yield* pages;
+    if (isDone || each !== where) return;
+    isDone = true;
+    await act();
+  }
+  const { audit, jobs } = bus;
+  await rebuildTable(row, {
+    session,
+    bus: {
+      audit: { ...audit, read: (query) => around(audit.read(query), 'audit') },
+      jobs: { ...jobs, readAll: (query) => around(jobs.readAll(query), 'jobs') },
+    },
+    now: Date.now,
+    signal: new AbortController().signal,
+    pageSize: 1_000,
+  });
+  expect(isDone).toBe(true);
+}
+
+const heldPosition = async () =>
+  (
+    await sql<{ holder: string; until: Date; isOver: boolean }>`
+      select holder, held_until as until, held_until < clock_timestamp() as "isOver" from log_position
+      where reader = ${PROJECTION_READER.name}`.execute(db)
+  ).rows[0];
+
+async function appendAndProject(): Promise<number> {
+  await appendJobs(5);
+  await untilComplete();
+  const { lastVersion } = await bus.jobs.reach();
+  await waitUntil(async () => (await readLogPosition(db, PROJECTION_READER.name)) === lastVersion);
+  return lastVersion;
+}
+
 test(
   'what the projection settles between the last page and the swap is in the new table',
   async () => {
+    await rebuildAround('jobs', async () => void (await appendAndProject()));
+    expect(await rowsInTable()).toEqual(foldedRows());
+  },
+  TIMEOUT_MS,
+);
+
+test.each(['audit', 'jobs'] as const)(
+  'what comes behind the last page of %s, and leaves the log before the next one is read, is in the new table',
+  async (where) => {
+    await rebuildAround(where, async () => {
+      const version = await appendAndProject();
+      await waitUntil(async () => (await bus.audit.version()) === version);
+      const storedMs = (await bus.jobs.storedAt(version)) ?? 0;
+      await waitUntil(async () => (await bus.jobs.readWindow()).nowMs > storedMs + TRIMMED_MS);
+      const beforeMs = storedMs + 1;
+      await bus.jobs.trim({ beforeMs, neededFrom: { version: version + 1, storedMs: beforeMs } });
+      await waitUntil(async () => (await bus.jobs.reach()).firstVersion === undefined);
+    });
+    expect((await rowsInTable()).length).toBe(log.size);
+    expect(await rowsInTable()).toEqual(foldedRows());
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a reader that a rebuild locks out for longer than it holds its position keeps that, and goes on in the new table',
+  async () => {
     await using session = await openSession({ url: database.url, name: 'test' });
     const row = await beginHere(session);
-    let isInterrupted = false;
+    let reads = 0;
     const readAll: Bus['jobs']['readAll'] = async function* (query) {
+      // The first one is before the lock.
+      if (++reads === 2) {
+        const before = await heldPosition();
+        await appendJobs(5);
+        const waiting = sql`select from pg_locks where not granted and database =
+          (select oid from pg_database where datname = current_database())`;
+        await waitUntil(async () => (await waiting.execute(db)).rows.length > 0);
+        await waitUntil(async () => new Date() > (before?.until ?? 0));
+        const { holder, isOver } = (await heldPosition()) ?? {};
+        expect([holder, isOver]).toEqual([before?.holder, false]);
+      }
       yield* bus.jobs.readAll(query);
-      if (isInterrupted) return;
-      isInterrupted = true;
-      await appendJobs(5);
-      await untilComplete();
-      const { lastVersion } = await bus.jobs.reach();
-      await waitUntil(async () => (await readLogPosition(db, PROJECTION_READER.name)) === lastVersion);
     };
-    const signal = new AbortController().signal;
     await rebuildTable(row, {
       session,
       bus: { ...bus, jobs: { ...bus.jobs, readAll } },
       now: Date.now,
-      signal,
+      signal: new AbortController().signal,
       pageSize: 1_000,
     });
-    expect(isInterrupted).toBe(true);
+    expect(reads).toBeGreaterThan(1);
+    await untilComplete();
     expect(await rowsInTable()).toEqual(foldedRows());
   },
   TIMEOUT_MS,

@@ -20,7 +20,7 @@ export interface JobReader {
    * The newest event of each type that a job has, as of this moment: what the leader has acknowledged is in it.
    * `unread` names what cannot be read, since it counts as an event for the next append. Empty for a job that the log
    * does not hold. Without an action, the job is found under any. With `atLeast`, a version that the log is known to
-   * hold, the result is as of that version or later, and costs half.
+   * hold or to have held, the result is as of that version or later, and costs half.
    * @throws LogUnavailable
    */
   read(job: WantedEvents): Promise<JobHistory>;
@@ -68,7 +68,12 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
       for (let tries = 0; newestOf(events) < last; tries++) {
         if (performance.now() > giveUpAt) throw new LogUnavailable('the replica read lags behind its leader');
         // An event stored between the two answers is there by now; only a lagging replica is worth a pause.
-        if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        if (tries > 0) {
+          // The job's events leave the log in their order.
+          const { state } = await jsm.streams.info(JOBS_STREAM);
+          if (state.first_seq > last) return [];
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
         events = await readReplica(jsm, [filter]);
       }
       return historyOf(events);

@@ -116,8 +116,11 @@ async function readByJob(from: LogPlace, limits: GatherLimits, deps: LongLogDeps
   }
 }
 
-/** Up to a position or to the end of the log. */
-async function readByEvent(from: LogPlace, upTo: number, deps: LongLogDeps): Promise<LogPlace> {
+/**
+ * Up to a position or to the end of the audit log, event by event, as where jobs may have rows already.
+ * @throws as `readLongLog`
+ */
+export async function readByEvent(from: LogPlace, upTo: number, deps: LongLogDeps): Promise<LogPlace> {
   let place = from;
   for await (const { entries, position, remaining } of pagesBehind(from, FOLDED_PAGE, deps)) {
     deps.signal.throwIfAborted();

@@ -7,7 +7,7 @@ import { fillNewStats } from '../stats/settle-stat-rows.ts';
 import type { LogPlace } from './gather-jobs.ts';
 import { canCarryOn, createNewTable, indexNewTable, lockOutWriters, swapTables } from './new-table.ts';
 import { type RebuildRow, recordProgress } from './progress-rows.ts';
-import { type ReadProgress, readLongLog } from './read-log.ts';
+import { type ReadProgress, readByEvent, readLongLog } from './read-log.ts';
 import { createPageWriter } from './write-pages.ts';
 
 /*
@@ -15,7 +15,7 @@ import { createPageWriter } from './write-pages.ts';
  *
  *   reading       the audit log, from 7 days ago to its end, into a table beside the one in use
  *   indexing      that table, and counting its rows; from then on what a row becomes changes the counts
- *   catching_up   with the log itself, from where the audit log ended
+ *   catching_up   with the log itself, from where the audit log ended, or with that again where more has left the log since
  *   done          in one transaction: writers are locked out, what the log got until then is folded in, the tables in
  *                 use are dropped and the new ones take their names
  *
@@ -71,11 +71,18 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
   const beganAt = performance.now();
   const eventsBefore = row.events;
   let place: LogPlace = placeOf(row);
-
+  const sinceMs = row.started_at.getTime() - SUMMARY_RETENTION_DAYS * DAY_MS - SLACK_MS;
   const record = (trx: Db, { place: reached, remaining, read }: ReadProgress) => {
     const seconds = (performance.now() - beganAt) / 1_000;
     const events_per_s = (read - eventsBefore) / seconds;
     return recordProgress(trx, row.rebuild_id, { ...reached, remaining, events_per_s, error: null });
+  };
+  const longLog = { bus, writer, now, signal, pageSize, sinceMs, record };
+  /** The version of the first event behind the place that the log may still have, if some have left it. */
+  const cutAt = async () => {
+    const { firstVersion, lastVersion } = await bus.jobs.reach();
+    const first = firstVersion ?? lastVersion + 1;
+    return first > place.version + 1 ? first : undefined;
   };
 
   return {
@@ -84,8 +91,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
     async readLongLog(): Promise<void> {
       // What it has by now is read below, or was filed too long ago to matter.
       const reached = await bus.audit.version();
-      const sinceMs = row.started_at.getTime() - SUMMARY_RETENTION_DAYS * DAY_MS - SLACK_MS;
-      const read = await readLongLog(place, { bus, writer, now, signal, pageSize, sinceMs, record });
+      const read = await readLongLog(place, longLog);
       const [{ firstVersion = 0 }, auditFrom] = await Promise.all([
         bus.jobs.reach(),
         bus.audit.firstVersion(),
@@ -102,13 +108,14 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
 
     /** Up to the end of the log. */
     async readOn(): Promise<void> {
-      const { firstVersion } = await bus.jobs.reach();
-      if (firstVersion !== undefined && firstVersion > place.version + 1) {
+      const first = await cutAt();
+      if (first !== undefined) {
         if ((await bus.audit.version()) < (await bus.jobs.lastEvent())) {
           throw new LogUnavailable('the audit log is behind what the log still holds');
         }
-        // What has left the log was no event.
-        place = { ...place, version: firstVersion - 1 };
+        place = await readByEvent(place, Number.POSITIVE_INFINITY, longLog);
+        // What else has left the log was no event.
+        place = { ...place, version: Math.max(place.version, first - 1) };
       }
       for await (const page of bus.jobs.readAll({ afterVersion: place.version, pageSize })) {
         signal.throwIfAborted();
@@ -121,7 +128,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       }
     },
 
-    /** False when the log has grown by too much meanwhile: it is to be read on first. */
+    /** False when the log has grown by too much meanwhile, or has lost what was to be read: it is to be read on first. */
     async finish(): Promise<boolean> {
       signal.throwIfAborted();
       return db.transaction().execute(async (trx) => {
@@ -135,6 +142,7 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
           end = behind(end, page, readable.length);
           if (page.version >= lastVersion) break;
         }
+        if ((await cutAt()) !== undefined) return false;
         const { events, skipped } = end;
         const ended_at = new Date(now()).toISOString();
         const done = { state: 'done', remaining: 0, events, skipped, ended_at, error: null } as const;
