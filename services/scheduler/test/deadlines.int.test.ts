@@ -1,4 +1,5 @@
-import { startTestNats, startTestScheduler, type TestNats, waitUntil } from '@errand/testkit';
+import type { JobFact } from '@errand/contracts';
+import { startNatsProxy, startTestNats, startTestScheduler, type TestNats, waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inMs, openTestJobs, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
 
@@ -55,3 +56,34 @@ test('what became overdue while no scheduler ran expires once one does', async (
   await others.lastOf(refs[0], 'JobExpired');
   expect(await others.typesOf(refs[1])).toEqual(['JobRequested', 'JobStarted']);
 });
+
+test.each([
+  ['expires', 'expired', { finish_by: 400 }],
+  ['goes on', 'due', { until: 400 }],
+] as const)(
+  'a job that %s all the same, though progress is stored at that very moment',
+  async (_, event, after) => {
+    await using alone = await startTestNats();
+    await using others = await openTestJobs(alone.url);
+    await using proxy = await startNatsProxy(alone.url);
+    using held = proxy.hold('client', (frame) => /^HPUB jobs\./.test(frame) && frame.includes(`.${event}`));
+    await using scheduler = await startTestScheduler(proxy.url);
+    expect(scheduler.opsPort).toBeGreaterThan(0);
+    const deferred: JobFact[] =
+      'until' in after
+        ? [
+            {
+              type: 'JobDeferred',
+              data: { attempt: 1, until: inMs(after.until), operation: 'https://a.example/1' },
+            },
+          ]
+        : [];
+    const changes = 'finish_by' in after ? { finish_by: inMs(after.finish_by) } : {};
+    const ref = await others.request(changes, [STARTED, ...deferred]);
+    await held.caught;
+    const version = Math.max(...(await others.bus.jobs.read(ref)).map((each) => each.version));
+    await others.append(ref, version, { type: 'JobProgressed', data: { attempt: 1, percent: 50 } });
+    held.letGo();
+    await others.lastOf(ref, event === 'due' ? 'JobDue' : 'JobExpired');
+  },
+);

@@ -6,7 +6,7 @@ import type { OpenJob, OpenJobs } from './open-jobs.ts';
 
 /** How many jobs are moved on at once. */
 const PARALLEL = 64;
-/** After a failure, and for jobs that nobody can run. */
+/** After a failure, where somebody else was faster, and for jobs that nobody can run. */
 const AGAIN_MS = 1_000;
 /** What the log's clock says is measured anew once a minute. */
 const LONGEST_SLEEP_MS = 5_000;
@@ -32,7 +32,7 @@ export async function keepTime(
     try {
       const outcome = await act(job, options);
       onMoved(outcome);
-      if (outcome === 'stranded') open.putBack(jobId, now() + AGAIN_MS);
+      if (outcome === 'stranded' || outcome === 'beaten') open.putBack(jobId, now() + AGAIN_MS);
       // Whatever it was counted for is free.
       if (outcome !== 'gone') return;
       open.end(jobId, now());

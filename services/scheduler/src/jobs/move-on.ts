@@ -19,8 +19,10 @@ export type Moved =
   | 'woken'
   | 'expired'
   | 'adopted'
-  /** Nothing was to be done, or somebody else was faster. What follows from it comes with the log. */
+  /** Nothing was to be done. What follows comes with the log. */
   | 'left'
+  /** Somebody else was faster. That may have been mere progress, of which the log tells nothing: it is to be looked at again. */
+  | 'beaten'
   /** The log does not hold it any more: it ended while this process could not read. */
   | 'gone'
   /** Nobody can run it at present. */
@@ -49,7 +51,7 @@ export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Pr
     traceparent: requestIn(events)?.event.traceparent,
   });
   const outcome = await bus.jobs.append({ ref, event, expectedVersion: state.version });
-  if (outcome.kind === 'conflict') return 'left';
+  if (outcome.kind === 'conflict') return 'beaten';
   return command.type === 'expireJob' ? 'expired' : 'woken';
 }
 
@@ -69,7 +71,7 @@ export async function adopt({ ref, executorId }: OpenJob, deps: MoveOnDeps): Pro
   const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/scheduler', timeMs: now() } as const;
   const event = toJobEvent(decision.fact, about);
   const outcome = await bus.jobs.append({ ref, event, expectedVersion: state.version });
-  return outcome.kind === 'appended' ? 'adopted' : 'left';
+  return outcome.kind === 'appended' ? 'adopted' : 'beaten';
 }
 
 function commandFor(
