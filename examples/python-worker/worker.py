@@ -4,68 +4,65 @@ It needs no NATS, but an executor with ERRAND_WORKERS_PORT: ERRAND_WORKERS_URL n
 keys. An action is a dict: what it announces (docs/remote-workers.md), `slots`, and `run(input, attempt)`.
 """
 
+import http.client
 import json
 import os
 import threading
 import time
-import urllib.error
 import urllib.request
 
-URL = os.environ.get("ERRAND_WORKERS_URL", "http://127.0.0.1:8090")
+URL = os.environ.get("ERRAND_WORKERS_URL", "http://127.0.0.1:8090") + "/workers/v1"
 KEY = os.environ.get("ERRAND_WORKER_KEY", "")
 
 
-class PermanentError(Exception):
-    """Ends the job: no other attempt would succeed. The caller reads all three."""
-
+class PermanentError(Exception):  # Ends the job: no other attempt would succeed. The caller reads all three.
     def __init__(self, code, message, details=()):
         super().__init__(message)
         self.told = {"code": code, "message": message, "details": list(details)}
 
 
-class Refused(Exception):
-    """The executor does not take a call, and would not take it later."""
+class Refused(Exception): pass  # noqa: E701
 
 
 def call(path, body):
     headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
-    request = urllib.request.Request(f"{URL}/workers/v1{path}", json.dumps(body).encode(), headers)
+    request = urllib.request.Request(URL + path, json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
-            return json.loads(text) if text else None
-    except urllib.error.HTTPError as error:
-        if error.code >= 500:
-            raise  # An OSError: it may be taken later.
-        raise Refused(f"{error.code} {error.read().decode()}") from None
+            return json.loads(answer.read() or "null")
+    except (http.client.HTTPException, ValueError) as error:
+        raise OSError(error) from None  # Cut off.
+    except urllib.request.HTTPError as error:  # An OSError, which may pass, or Refused, which will not.
+        raise error if error.code >= 500 else Refused(f"{error.code} {error.read().decode()}") from None
 
 
-class Attempt:
-    """One attempt: `job_id`, `tenant_id`, `resource`, `metadata`, `attempt`; `canceled` is set when nobody wants it any more."""
-
+class Attempt:  # `job_id`, `tenant_id`, `resource`, `metadata`, `attempt`; `canceled` is set when nobody wants it any more.
     def __init__(self, claimed):
         self.__dict__.update(claimed)
-        self.canceled = threading.Event()
-        self.over = threading.Event()
+        self.canceled, self.over = threading.Event(), threading.Event()
 
     def tell(self, what, **body):
         return call(f"/attempts/{self.token}/{what}", body)
 
+    def say(self, what, **body):
+        try:
+            return self.tell(what, **body) or {}
+        except OSError:
+            return time.sleep(1) or {}  # The attempt does not depend on it.
+
     def progress(self, percent, message=""):
-        self.tell("progress", percent=percent, message=message)
+        self.say("progress", percent=percent, message=message)
 
     def log(self, message, **fields):
-        self.tell("log", lines=[{"message": message, "fields": fields}])
+        self.say("log", lines=[{"message": message, "fields": fields}])
 
     def beat(self, wait_s):
-        while not self.over.is_set() and not self.canceled.is_set():
-            try:
-                if self.tell("heartbeat", wait_s=wait_s)["stop"]:
-                    self.canceled.set()
-            except Refused:
-                self.canceled.set()
-            except OSError:
-                time.sleep(1)
+        try:
+            while not self.over.is_set() and not self.say("heartbeat", wait_s=wait_s).get("stop"):
+                pass
+        except Refused:
+            pass
+        self.canceled.set()
 
     def end(self, what, **body):
         for pause_s in (0.2, 0.5, 1, 2, 4, 8):
@@ -77,9 +74,15 @@ class Attempt:
                 time.sleep(pause_s)
 
 
+def start(target, *args):
+    thread = threading.Thread(target=target, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
 def run(action, claimed, slots, wait_s):
     attempt = Attempt(claimed)
-    threading.Thread(target=attempt.beat, args=[wait_s], daemon=True).start()
+    start(attempt.beat, wait_s)
     try:
         attempt.end("succeed", result=action["run"](claimed["input"], attempt))
     except PermanentError as error:
@@ -107,14 +110,11 @@ def work(action):
             print(f"{action['name']}: {error}", flush=True)
             time.sleep(1)
         for each in claimed:
-            threading.Thread(target=run, args=[action, each, slots, announced["silence_s"] / 3], daemon=True).start()
+            start(run, action, each, slots, min(30, announced["silence_s"] / 3))
         if not claimed:
             slots.release()
 
 
 def serve(actions):
-    threads = [threading.Thread(target=work, args=[action], daemon=True) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
+    for thread in [start(work, action) for action in actions]:
         thread.join()

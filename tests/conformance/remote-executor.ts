@@ -1,6 +1,6 @@
 /*
  * An executor whose actions a worker in Python runs over HTTP, for the conformance test: with `npm run conformance --
- * --command "node tests/conformance/remote-executor.ts"`. A signal to its process group reaches both.
+ * --command "exec node tests/conformance/remote-executor.ts"`. A signal to its process group reaches both.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -51,8 +51,8 @@ const Definition = z.strictObject({
       withinMs: ms.optional(),
       methods: terms.methods.unwrap().optional(),
     })
-    .refine((callback) => JSON.stringify(callback).length <= MAX_TERMS, {
-      error: `has more than ${MAX_TERMS} characters as JSON, with its secret`,
+    .refine((callback) => Buffer.byteLength(JSON.stringify(callback)) <= MAX_TERMS, {
+      error: `has more than ${MAX_TERMS} bytes as JSON, with its secret`,
     })
     .optional(),
   run: z.custom((value) => typeof value === 'function', 'must be a function'),

@@ -47,7 +47,7 @@ test.each([
   [{ result: 'a' }, /callback\.result must be a JSON pointer/],
   [{ verify: { header: 'x sig', hmacSha256: 's' } }, /callback\.verify\.header is not a header name/],
   [{ within: 1 }, /within: no such option of callback; allowed: result, /],
-  [{ error: `/${'a'.repeat(1_000)}` }, /callback has more than 1000 characters/],
+  [{ error: `/${'a'.repeat(1_000)}` }, /callback has more than 1000 bytes/],
 ])('a callback %j is refused', (callback, words) => {
   expect(() => defineAction({ ...common, name: 'add', callback: callback as never })).toThrow(words);
 });

@@ -153,14 +153,15 @@ function runsOf({
 
 function callbacksOf(
   { bus, config, callbackKeys: keys, catalogue, logRoom, now }: Parts,
-  { watch, longLog }: JobsGroup['jobs'],
+  { watch }: JobsGroup['jobs'],
 ): CallbacksGroup['callbacks'] {
   return {
     bus,
     keys,
     catalogue,
     watch,
-    longLog,
+    // Its own, so that callers of status never wait for who has a URL.
+    longLog: createLongLog(bus, { maxEntries: config.longLogMaxEntries, maxMs: config.longLogMaxMs }),
     logRoom,
     now,
     waitMs: config.callbackWaitMs,

@@ -29,7 +29,7 @@ export const CallbackTerms = z.object({
 });
 export type CallbackTerms = z.infer<typeof CallbackTerms>;
 
-/** The most characters of terms as JSON: sealed, and with an address, they have to fit in a JobDeferred. */
+/** The most bytes of terms as JSON in UTF-8: sealed, and with an address, they have to fit in a JobDeferred. */
 export const MAX_TERMS = 1_000;
 /** The most characters of the address at which the work is canceled. */
 export const MAX_CALLBACK_ADDRESS = 500;

@@ -19,6 +19,7 @@ export interface CallbackKeyring {
 
 /** Asked for again after this, as ERRAND_SECRET_KEY may have been exchanged; without an answer the known key is kept. */
 const FRESH_MS = 600_000;
+const AGAIN_MS = 5_000;
 
 export function createCallbackKeyring(commands: Pick<Bus['commands'], 'askCallbackKey'>): CallbackKeyring {
   const known = new Map<string, { asked: Promise<CallbackMaker>; atMs: number }>();
@@ -36,7 +37,10 @@ export function createCallbackKeyring(commands: Pick<Bus['commands'], 'askCallba
       const before = known.get(action);
       if (before && performance.now() - before.atMs < FRESH_MS) return before.asked;
       const asked = ask(action).catch((error: unknown) => {
-        if (before) return before.asked;
+        if (before) {
+          known.set(action, { asked: before.asked, atMs: performance.now() - FRESH_MS + AGAIN_MS });
+          return before.asked;
+        }
         known.delete(action);
         if (!(error instanceof LogUnavailable)) throw error;
         throw new CallbackUnavailable(error.message, { cause: error });

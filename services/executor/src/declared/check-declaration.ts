@@ -129,8 +129,8 @@ function callbackMistakes(callback: Callback, declaration: Declaration, env: Env
   const secrets = verify ? secretMistakes(verify.hmac_sha256, env) : [];
   mistakes.push(...secrets.map((message) => ({ path: ['verify', 'hmac_sha256'], message })));
   if (cancel) mistakes.push(...under('cancel', urlMistakes(cancel.url, declaration, isPointer)));
-  if (mistakes.length === 0 && JSON.stringify(termsOf(callback, env)).length > MAX_TERMS) {
-    mistakes.push({ path: [], message: `has more than ${MAX_TERMS} characters as JSON, with its secret` });
+  if (mistakes.length === 0 && Buffer.byteLength(JSON.stringify(termsOf(callback, env))) > MAX_TERMS) {
+    mistakes.push({ path: [], message: `has more than ${MAX_TERMS} bytes as JSON, with its secret` });
   }
   return mistakes;
 }

@@ -72,10 +72,12 @@ export function remoteAction(announcement: Announcement, attempts: RemoteAttempt
   const claims = createClaimQueue<RemoteAttempt>(() => tell());
   /** By job: a slot is taken before the job is looked at. */
   const seats = new Map<string, Seat<RemoteAttempt>>();
-  const { name: action, retry } = announcement;
+  const { name, retry } = announcement;
   const outside: Outside = {
     free: claims.free,
     admit(jobId, work) {
+      // It came once more while it is at work here, and is only looked at.
+      if (seats.has(jobId)) return work();
       const seat = claims.reserve();
       return seat && admitted({ jobId, seat }, work);
     },
@@ -106,7 +108,7 @@ export function remoteAction(announcement: Announcement, attempts: RemoteAttempt
     : announcement.result_schema;
   const described: Action = {
     contract: {
-      name: action,
+      name,
       contract_id: contractIdOf({
         resource: announcement.resource,
         input_schema: announcement.input_schema,
@@ -135,7 +137,7 @@ export function remoteAction(announcement: Announcement, attempts: RemoteAttempt
     input: valueSchema(announcement.input_schema),
     result: valueSchema(result_schema),
     returnsFile: announcement.returns_file,
-    run: (attempt) => attempts.run(action, attempt, (remote) => seats.get(attempt.jobId)?.give(remote)),
+    run: (attempt) => attempts.run(described, attempt, (remote) => seats.get(attempt.jobId)?.give(remote)),
   };
   return { announcement, loaded: { action: described, outside }, claims };
 }

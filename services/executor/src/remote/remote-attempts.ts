@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Action } from '@errand/actions';
 import { type BegunAttempt, WorkerLost } from '@errand/actions/execution';
 import type { Verdict } from '@errand/bus';
 
@@ -12,9 +13,12 @@ type Conclusion = 'settled' | 'lost';
 export interface RemoteAttempt {
   /** Names it in the worker's calls; whoever knows it may speak for the attempt. */
   readonly token: string;
-  readonly action: string;
+  /** As it was when the attempt began; another worker may have announced another one since. */
+  readonly action: Action;
   /** Undefined once its `run` has settled: what it was given is large. */
   readonly attempt: BegunAttempt | undefined;
+  /** Its worker has been told of it: from now on it may not be silent. */
+  handOut(): void;
   /** Its worker is alive. */
   touch(): void;
   /** Keeps it from counting as silent until the function that is returned is called. */
@@ -31,7 +35,7 @@ export interface RemoteAttempts extends Disposable {
   /** An attempt under way, or one that was over less than five minutes ago. */
   find(token: string): RemoteAttempt | undefined;
   /** Has a worker run an attempt: settles with what the worker makes of it. @throws WorkerLost when that is silent */
-  run(action: string, attempt: BegunAttempt, give: (attempt: RemoteAttempt) => void): Promise<unknown>;
+  run(action: Action, attempt: BegunAttempt, give: (attempt: RemoteAttempt) => void): Promise<unknown>;
   /** Says what followed from a job's attempt. */
   conclude(jobId: string, verdict: Verdict['kind']): void;
   /** How many are under way. */
@@ -44,7 +48,7 @@ const MOST_REMEMBERED = 10_000;
 /** A worker that says nothing for `silenceMs` is taken for dead. */
 export function createRemoteAttempts(silenceMs: number): RemoteAttempts {
   const underWay = new Map<string, Live>();
-  const ended = new Map<string, Live>();
+  const ended = new Map<string, Over>();
   const byJob = new Map<string, Live>();
   const sweep = setInterval(
     () => {
@@ -68,10 +72,8 @@ export function createRemoteAttempts(silenceMs: number): RemoteAttempts {
         give(live);
         return await live.returned;
       } finally {
-        live.overAtMs = performance.now();
-        live.attempt = undefined;
         underWay.delete(live.token);
-        ended.set(live.token, live);
+        ended.set(live.token, live.over());
       }
     },
     conclude(jobId, verdict) {
@@ -83,20 +85,24 @@ export function createRemoteAttempts(silenceMs: number): RemoteAttempts {
   };
 }
 
+interface Over extends RemoteAttempt {
+  readonly overAtMs: number;
+}
+
 class Live implements RemoteAttempt {
   readonly token = randomBytes(18).toString('base64url');
-  readonly action: string;
-  attempt: BegunAttempt | undefined;
+  readonly action: Action;
+  readonly attempt: BegunAttempt;
   readonly returned: Promise<unknown>;
-  overAtMs = 0;
   readonly #run = Promise.withResolvers<unknown>();
   readonly #concluded = Promise.withResolvers<Conclusion>();
   readonly #stopped = Promise.withResolvers<void>();
   #stop: StopReason | undefined;
   #seenMs = performance.now();
-  #holds = 0;
+  /** Its claim has still to be answered. */
+  #holds = 1;
 
-  constructor(action: string, attempt: BegunAttempt) {
+  constructor(action: Action, attempt: BegunAttempt) {
     this.action = action;
     this.attempt = attempt;
     this.returned = this.#run.promise;
@@ -104,6 +110,11 @@ class Live implements RemoteAttempt {
     const onAbort = () => this.#stopWith(reasonOf(signal.reason));
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
+  }
+
+  handOut(): void {
+    this.#holds--;
+    this.touch();
   }
 
   touch(): void {
@@ -133,6 +144,25 @@ class Live implements RemoteAttempt {
     const { promise, resolve } = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => resolve(), { once: true });
     await Promise.race([promise, this.#stopped.promise, this.#concluded.promise]);
+  }
+
+  /** What is left of it: neither what it was given nor what it has returned. */
+  over(): Over {
+    const { token, action } = this;
+    const { promise: concluded } = this.#concluded;
+    const stop = this.#stop;
+    return {
+      token,
+      action,
+      attempt: undefined,
+      overAtMs: performance.now(),
+      handOut() {},
+      touch() {},
+      hold: () => () => {},
+      end: () => concluded,
+      stopped: () => stop,
+      untilStopped: async () => {},
+    };
   }
 
   conclude(conclusion: Conclusion): void {

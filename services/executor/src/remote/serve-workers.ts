@@ -52,7 +52,14 @@ export async function serveWorkers(
 
   /** One after the other: each begins with what is served by then. */
   async function announceInTurn(announcement: Announcement): Promise<RemoteAction> {
-    const turn = announcing.then(() => announce(announcement));
+    const known = actions.get(announcement.name);
+    if (known && isSame(known.announcement, announcement)) return known;
+    let isLate = false;
+    const turn = announcing.then(() => {
+      // The worker was told so, and asks again.
+      if (isLate) throw new WorkerRefusal('unavailable', 'No scheduler has answered yet.');
+      return announce(announcement);
+    });
     announcing = turn.catch(() => {});
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
@@ -64,6 +71,7 @@ export async function serveWorkers(
     } catch (error) {
       throw refusalOf(error);
     } finally {
+      isLate = true;
       clearTimeout(timer);
     }
   }

@@ -56,7 +56,7 @@ export function workersApp(deps: WorkersDeps): Hono {
   function attemptOf(c: Context, may: May): RemoteAttempt {
     const attempt = attempts.find(c.req.param('token') ?? '');
     if (!attempt) throw new WorkerRefusal('attempt_over', OVER);
-    assertMay(may, attempt.action);
+    assertMay(may, attempt.action.contract.name);
     attempt.touch();
     return attempt;
   }
@@ -107,6 +107,7 @@ export function workersApp(deps: WorkersDeps): Hono {
       const signal = AbortSignal.any([c.req.raw.signal, stopping]);
       const given = await claims.claim({ slots: body.slots, waitMs: body.wait_s * 1_000, signal });
       if (c.req.raw.signal.aborted) for (const { attempt } of given) if (attempt) deps.release(attempt.jobId);
+      for (const attempt of given) attempt.handOut();
       return Response.json({ attempts: given.flatMap(claimed) });
     },
     async heartbeat({ c, body, may }) {
@@ -145,7 +146,9 @@ export function workersApp(deps: WorkersDeps): Hono {
     },
     async succeed({ c, body, may }) {
       const attempt = endableAttempt(c, may);
-      const { action } = known(deps.find(attempt.action), attempt.action).loaded;
+      const { action } = attempt;
+      // Told again.
+      if (!attempt.attempt) return end(attempt, { returned: undefined });
       if (action.returnsFile) {
         const saved = files.get(attempt);
         if (!saved) throw new WorkerRefusal('invalid_request', 'Send the file of the result first.');
@@ -182,6 +185,8 @@ export function workersApp(deps: WorkersDeps): Hono {
       const may = deps.keys(c.req.header('authorization'));
       if (!may)
         throw new WorkerRefusal('unauthorized', 'Send a key of workers as Authorization: Bearer <key>.');
+      // Nothing is read for an attempt that is over.
+      if (path.includes('{token}')) attemptOf(c, may);
       const limit = name === 'succeed' ? deps.maxResultBytes : MAX_BODY_BYTES;
       const body = schema === 'file' ? undefined : await readBody(c, schema, limit);
       return handlers[name]({ c, body: body as BodyOf<N>, may });
@@ -204,7 +209,7 @@ function claimed({ token, action, attempt }: RemoteAttempt): ClaimedAttempt[] {
     token,
     job_id: jobId,
     tenant_id: tenantId,
-    action,
+    action: action.contract.name,
     attempt: number,
     input,
     resource: { ...(resource as Record<string, string>) },

@@ -69,7 +69,7 @@ test.each([
   [
     'terms that do not fit in an event',
     http(`{ url: 'http://x/', body: '{{callback_url}}', callback: { result: '/${'a'.repeat(1_000)}' } }`),
-    /callback: has more than 1000 characters/,
+    /callback: has more than 1000 bytes/,
   ],
   [
     'a cancel of what nobody knows',
