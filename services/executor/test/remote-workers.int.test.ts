@@ -312,6 +312,8 @@ test('a claim whose worker has gone takes nothing', async () => {
   const { token } = await claim('remote_gone', contractId);
   await call(`/attempts/${token}/succeed`, { result: { sum: 1 } });
   expect((await jobs.ended(ref)).attempt.value.number).toBe(1);
+  // It was not given and taken back.
+  expect(await jobs.typesOf(ref)).not.toContain('JobDue');
 });
 
 /** The free slots of the executor's workers, as it says. */
