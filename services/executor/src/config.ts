@@ -43,7 +43,8 @@ export const settings = {
   }),
   workerKeys: secrets({
     env: 'ERRAND_WORKER_KEYS',
-    description: 'Keys of remote workers, separated by commas: `<action>=<key>`, or `*=<key>` for all actions',
+    description:
+      'Keys of remote workers, separated by commas: `<action>=<key>`, or `*=<key>` for all actions',
     schema: WorkerKey,
   }),
   workerSilenceMs: integer({
