@@ -79,7 +79,8 @@ function planJob({ tenantId, action }: { tenantId: string; action: string }, ind
   const steps: JobFact[] = [requestOf({ tenantId, action, index }), started(1)];
   if (dice % 10 === 3) {
     const error = { code: 'busy', message: 'The supplier did not answer in time.' };
-    const retry_at = new Date(timeMs + 4_000).toISOString();
+    // A scheduler must not end the wait before the history does.
+    const retry_at = new Date(Date.now() + DAY_MS).toISOString();
     steps.push(
       { type: 'JobRetrying', data: { attempt: 1, error, retry_at } },
       { type: 'JobDue', data: { reason: 'retry' } },
