@@ -1,6 +1,6 @@
 export { startTestCluster, type TestCluster } from './cluster.ts';
 export { createTestDatabase, type TestDatabase } from './database.ts';
-export type { HeldFrames, HoldingProxy } from './holding-proxy.ts';
+export { type HeldFrames, type HoldingProxy, startPostgresProxy } from './holding-proxy.ts';
 export { natsAccess, natsUrlOf, startTestNats, type TestNats } from './nats.ts';
 export { startNatsProxy } from './nats-proxy.ts';
 export {
@@ -10,7 +10,6 @@ export {
   TEST_PUBLIC_CLIENT,
 } from './openid-provider.ts';
 export { startTestPostgres, type TestPostgres } from './postgres.ts';
-export { startPostgresProxy } from './postgres-proxy.ts';
 export { rawNatsRequest } from './raw-nats.ts';
 export { type Answer, type ReceivedRequest, type Receiver, type Respond, startReceiver } from './receiver.ts';
 export { createTestRoles, type TestRoles } from './roles.ts';
