@@ -10,6 +10,7 @@ export {
   startGuardedNatsServer,
   startNatsServer,
 } from './nats/start-nats-server.ts';
+export { untilRouted } from './nats/until-routed.ts';
 export { ownEnv } from './own-env.ts';
 export { PostgresFolderUnusable } from './postgres/postgres-data.ts';
 export { type PostgresServerOptions, startPostgresServer } from './postgres/start-postgres-server.ts';

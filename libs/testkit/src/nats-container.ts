@@ -1,4 +1,4 @@
-import { freePort } from '@errand/local-servers';
+import { freePort, untilRouted } from '@errand/local-servers';
 import { GenericContainer, Network, Wait } from 'testcontainers';
 import { containerTestServer } from './container.ts';
 import type { TestServer } from './server.ts';
@@ -14,8 +14,8 @@ export async function startNatsContainer(): Promise<TestServer> {
 }
 
 /**
- * Resolves to the nodes of a JetStream cluster in containers once each knows the meta leader.
- * When one fails to start, the others are removed.
+ * Resolves to the nodes of a JetStream cluster in containers once each knows the meta leader and is connected
+ * to all others. When one fails to start, the others are removed.
  */
 export async function startNatsContainerCluster(size: number): Promise<TestServer[]> {
   const network = await new Network().start();
@@ -27,19 +27,25 @@ export async function startNatsContainerCluster(size: number): Promise<TestServe
     const cluster = { name: 'errand', listen: '0.0.0.0:6222', routes, no_advertise: true };
     const container = natsContainer(port, { ...natsConfig(name), cluster });
     const started = await container.withNetwork(network).withNetworkAliases(name).start();
-    return containerTestServer(started, `nats://127.0.0.1:${port}`, removeWithTheLast);
+    const node = containerTestServer(started, `nats://127.0.0.1:${port}`, removeWithTheLast);
+    return { node, monitorUrl: `http://127.0.0.1:${started.getMappedPort(8222)}` };
   });
   const results = await Promise.allSettled(starts);
-  const nodes = results.filter((result) => result.status === 'fulfilled').map((result) => result.value);
+  const started = results.filter((result) => result.status === 'fulfilled').map((result) => result.value);
+  const nodes = started.map(({ node }) => node);
   let left = nodes.length;
   async function removeWithTheLast(): Promise<void> {
     left -= 1;
     if (left === 0) await network.stop();
   }
-  const failure = results.find((result) => result.status === 'rejected');
-  if (!failure) return nodes;
-  await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
-  throw failure.reason;
+  try {
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await untilRouted(started.map(({ monitorUrl }) => monitorUrl));
+    return nodes;
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+    throw error;
+  }
 }
 
 function natsConfig(name: string) {

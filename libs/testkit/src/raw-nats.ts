@@ -30,7 +30,8 @@ export async function rawNatsRequest(
       lines.length === 0
         ? `PUB ${subject} ${inbox} ${length}\r\n${body}`
         : `HPUB ${subject} ${inbox} ${head.length} ${head.length + length}\r\n${head}${body}`;
-    socket.write(`CONNECT {"verbose":false,"headers":true}\r\nSUB ${inbox} 1\r\n`);
+    // Where a leader changes, two servers may answer: the first answer counts.
+    socket.write(`CONNECT {"verbose":false,"headers":true}\r\nSUB ${inbox} 1\r\nUNSUB 1 1\r\n`);
     socket.write(`${message}\r\n`);
     let received = '';
     for await (const chunk of socket.setEncoding('utf8')) {

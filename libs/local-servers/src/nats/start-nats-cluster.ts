@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { type Restartable, startRestartable } from '../restartable.ts';
 import { type RunningNats, startNatsServer } from './start-nats-server.ts';
+import { untilRouted } from './until-routed.ts';
 
 export interface NatsClusterOptions {
   /** Each node keeps its store and its log in its own folder in here. */
@@ -18,8 +19,8 @@ export interface NatsClusterOptions {
 export type NatsNode = Restartable<RunningNats>;
 
 /**
- * Resolves to the nodes of a JetStream cluster on 127.0.0.1 once each of them knows the meta leader.
- * A node restarts on its own ports and store. When one fails to start, the others are stopped.
+ * Resolves to the nodes of a JetStream cluster on 127.0.0.1 once each of them knows the meta leader and is connected to
+ * all others. A node restarts on its own ports and store. When one fails to start, the others are stopped.
  */
 export async function startNatsCluster(options: NatsClusterOptions): Promise<NatsNode[]> {
   const peerRoutePorts = await Promise.all(Array.from({ length: options.size }, freePort));
@@ -40,8 +41,12 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
   });
   const results = await Promise.allSettled(starts);
   const nodes = results.filter((result) => result.status === 'fulfilled').map((result) => result.value);
-  const failure = results.find((result) => result.status === 'rejected');
-  if (!failure) return nodes;
-  await Promise.all(nodes.map((node) => node.stop()));
-  throw failure.reason;
+  try {
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await untilRouted(nodes.map((node) => node.monitorUrl));
+    return nodes;
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.stop()));
+    throw error;
+  }
 }
