@@ -17,7 +17,8 @@ export async function untilRouted(monitorUrls: readonly string[]): Promise<void>
     routes = await Promise.all(monitorUrls.map(countRoutes));
     return routes.every((count) => count === whole) || undefined;
   }, TIMEOUT_MS);
-  if (!isRouted) throw new Error(`the servers of a cluster have ${routes.join(', ')} routes, expected ${whole} each`);
+  if (!isRouted)
+    throw new Error(`the servers of a cluster have ${routes.join(', ')} routes, expected ${whole} each`);
 }
 
 async function countRoutes(monitorUrl: string): Promise<number> {
