@@ -34,6 +34,8 @@ export interface LogReader {
   >;
   /** As of this moment: what the leader has acknowledged is in it. @throws LogUnavailable */
   reach(): Promise<LogReach>;
+  /** The version of the oldest event that is still there, 0 for none. @throws LogUnavailable */
+  firstEvent(): Promise<number>;
   /** The version of the newest event that is still there, 0 for none: what is behind it is about turns. @throws LogUnavailable */
   lastEvent(): Promise<number>;
   /** When the first event at a version, or behind it, was stored, in Unix milliseconds; undefined for none. @throws LogUnavailable */
@@ -58,6 +60,11 @@ export function createLogReader(nc: NatsConnection, jsm: JetStreamManager): LogR
         yield { decoded, version, remaining };
       }
     },
+    firstEvent: () =>
+      orUnavailable(async () => {
+        const first = { seq: 1, next_by_subj: ALL_JOB_EVENTS };
+        return (await jsm.streams.getMessage(JOBS_STREAM, first))?.seq ?? 0;
+      }),
     lastEvent: () =>
       orUnavailable(async () => {
         const { state } = await jsm.streams.info(JOBS_STREAM);

@@ -30,7 +30,7 @@ export interface RebuildDeps {
   /** Holds the lock of rebuilds. */
   readonly session: DbSession;
   readonly bus: { readonly audit: Pick<Bus['audit'], 'read' | 'version' | 'firstVersion'> } & {
-    readonly jobs: Pick<Bus['jobs'], 'readAll' | 'reach' | 'lastEvent'>;
+    readonly jobs: Pick<Bus['jobs'], 'readAll' | 'reach' | 'firstEvent' | 'lastEvent'>;
   };
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -92,13 +92,10 @@ async function openWork(row: RebuildRow, { session, bus, now, signal, pageSize }
       // What it has by now is read below, or was filed too long ago to matter.
       const reached = await bus.audit.version();
       const read = await readLongLog(place, longLog);
-      const [{ firstVersion = 0 }, auditFrom] = await Promise.all([
-        bus.jobs.reach(),
-        bus.audit.firstVersion(),
-      ]);
+      const [logFrom, auditFrom] = await Promise.all([bus.jobs.firstEvent(), bus.audit.firstVersion()]);
       // Where the audit log is the shorter one, as by its settings, all of the log is read behind it.
-      const isShort = auditFrom === 0 || auditFrom > firstVersion;
-      place = { ...read, version: isShort ? Math.max(0, firstVersion - 1) : Math.max(read.version, reached) };
+      const isShort = logFrom > 0 && (auditFrom === 0 || auditFrom > logFrom);
+      place = { ...read, version: isShort ? logFrom - 1 : Math.max(read.version, reached) };
     },
 
     async count(): Promise<void> {
