@@ -11,16 +11,18 @@ import { type DataFolder, readJson, writeJson } from './data-folder.ts';
  * a stream may lose what it holds.
  *
  *   of the disk      half of what is free goes to the log; the rest is for Postgres, logs and everything else
- *   of that half     38 % JOBS, 40 % the audit log, 16 % payloads, 5 % dead letters, 1 % records of changes
+ *   of that half     38 % JOBS, 35 % the audit log, 16 % payloads, 5 % dead letters, 5 % what jobs tell callers, 1 % records of
+ *                    changes
  *   at most          the services' own defaults; where all of these fit, the audit log has no limit
  */
 
 const LOG_SHARE = 0.5;
 const SHARES = {
   jobsMaxBytes: 0.38,
-  auditMaxBytes: 0.4,
+  auditMaxBytes: 0.35,
   payloadsMaxBytes: 0.16,
   deadLettersMaxBytes: 0.05,
+  jobLogsMaxBytes: 0.05,
   configMaxBytes: 0.01,
 };
 const DEFAULTS: LogSizes = parseConfig(sizeSettings(), {});
@@ -36,6 +38,7 @@ export interface LogSizes {
   readonly jobsMaxBytes: number;
   readonly payloadsMaxBytes: number;
   readonly deadLettersMaxBytes: number;
+  readonly jobLogsMaxBytes: number;
   readonly configMaxBytes: number;
   /** 0 for no limit. */
   readonly auditMaxBytes: number;
@@ -65,6 +68,7 @@ export function sizesFor(freeBytes: number): LogSizes {
     jobsMaxBytes: share('jobsMaxBytes'),
     payloadsMaxBytes: share('payloadsMaxBytes'),
     deadLettersMaxBytes: share('deadLettersMaxBytes'),
+    jobLogsMaxBytes: share('jobLogsMaxBytes'),
     configMaxBytes: share('configMaxBytes'),
     auditMaxBytes: share('auditMaxBytes'),
   };
@@ -88,8 +92,7 @@ export async function settleRoom(
   }
   const usedBytes = await bytesIn(folder.natsDir);
   const stored = await readJson<Partial<Remembered>>(folder.sizesFile);
-  // A folder of 0.2.0 knows nothing of the records of changes.
-  const remembered = stored ? { ...DEFAULTS, ...stored } : await firstSizes(folder, { freeBytes, usedBytes });
+  const remembered = stored ? withNewer(stored) : await firstSizes(folder, { freeBytes, usedBytes });
   // A NATS that is somebody else's has its own disk.
   const given = givenBy(env).natsUrl === undefined ? givenSizes(env) : {};
   const sizes = { ...remembered, ...given };
@@ -107,6 +110,12 @@ export async function settleRoom(
     maxWalBytes: Math.min(MAX_WAL_BYTES, (remembered.freeBytes ?? freeBytes) * WAL_SHARE),
     freeBytes: remembered.freeBytes,
   };
+}
+
+/** A folder of 0.2.0 knows nothing of the records of changes, nor of what jobs tell callers. */
+function withNewer(stored: Partial<Remembered>): LogSizes & { freeBytes?: number } {
+  const { deadLettersMaxBytes = DEFAULTS.deadLettersMaxBytes } = stored;
+  return { ...DEFAULTS, jobLogsMaxBytes: deadLettersMaxBytes, ...stored };
 }
 
 /** A folder that has a log already keeps the limits that it was made with. */
@@ -136,8 +145,16 @@ export function roomText({ sizes, freeBytes }: Room): string {
 }
 
 function sizeSettings() {
-  const { jobsMaxBytes, payloadsMaxBytes, deadLettersMaxBytes, configMaxBytes, auditMaxBytes } = BUS_SETTINGS;
-  return { jobsMaxBytes, payloadsMaxBytes, deadLettersMaxBytes, configMaxBytes, auditMaxBytes };
+  const { jobsMaxBytes, payloadsMaxBytes, deadLettersMaxBytes, jobLogsMaxBytes } = BUS_SETTINGS;
+  const { configMaxBytes, auditMaxBytes } = BUS_SETTINGS;
+  return {
+    jobsMaxBytes,
+    payloadsMaxBytes,
+    deadLettersMaxBytes,
+    jobLogsMaxBytes,
+    configMaxBytes,
+    auditMaxBytes,
+  };
 }
 
 function envOf(key: string): string {

@@ -32,6 +32,7 @@ import { createStandings, type Standings } from './consume/standings.ts';
 import { createTenantForgetter, type TenantForgetter } from './forget/forget-tenant.ts';
 import type { OrderedReadOptions } from './in-order/options.ts';
 import { readInOrder } from './in-order/read-in-order.ts';
+import { createJobLogs, type JobLogs } from './job-logs/job-logs.ts';
 import { createLeadLog, type LeadLog } from './lead/lead-log.ts';
 import { createLogFollower, type LogFollower } from './log/follow-log.ts';
 import { createLogFill, type LogFillReader } from './log/log-fill.ts';
@@ -61,6 +62,8 @@ export interface Bus extends ServerClock, LogWatch, AsyncDisposable {
   readonly audit: AuditLog;
   /** Inputs and results that are too large for events. */
   readonly payloads: Payloads;
+  /** What attempts tell callers while they run. */
+  readonly jobLogs: JobLogs;
   /** What is recorded of the changes of tenants, keys, endpoints and actions. */
   readonly config: Omit<ConfigReader, 'isWhole'> & Pick<ConfigWriter, 'record'> & ConfigCheck;
   /** Key-value buckets, watched or queried. */
@@ -192,6 +195,7 @@ export async function openBus(
   const patience = ackTimeoutMs === undefined ? {} : { ackTimeoutMs };
   const appender = createAppender(nc, jsm, patience);
   const payloads = createPayloads(nc, jsm, patience);
+  const jobLogs = createJobLogs(nc, jsm, { ...patience, onReconnected });
   const watch = await watchLog(
     { nc, jsm, name: options.name, endsTrims: provisions || role === undefined || changesLog(role) },
     { ...connection, onReplaced },
@@ -203,6 +207,7 @@ export async function openBus(
     watch.close();
     appender.close();
     payloads.close();
+    jobLogs.close();
   };
   const audit = createAuditReader(nc, jsm);
   const { readHistory, readAuditedHistory } = createHistoryReader(nc, jsm, audit);
@@ -230,6 +235,7 @@ export async function openBus(
     forget: createTenantForgetter(nc, jsm, audit),
     audit: { ...audit, ...createLeftReader(audit, readAuditedHistory), readHistory: readAuditedHistory },
     payloads,
+    jobLogs,
     config: { ...config, ...createConfigCheck(nc, jsm, config) },
     buckets: {
       open: (...args) => openBucket(nc, ...args),

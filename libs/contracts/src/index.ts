@@ -146,6 +146,13 @@ export {
 } from './outside/mapping.ts';
 export { PORTAL_SESSION_MAX_S, PORTAL_THEMES, PortalSession, PortalSessionId } from './portal-session.ts';
 export {
+  JOB_LOG_BATCH_BYTES,
+  JOB_OUTPUT_BYTES,
+  JobLogBatch,
+  JobLogEntry,
+  type ReadLogEntry,
+} from './job-logs.ts';
+export {
   SCHEDULE_CATCH_UPS,
   SCHEDULE_DEFAULTS,
   SCHEDULE_OVERLAPS,
@@ -196,6 +203,9 @@ export {
   isHeldSubject,
   isLeadSubject,
   jobEventsOf,
+  jobLogOfAnyAction,
+  jobLogSubject,
+  jobLogsOf,
   jobSubjects,
   jobSubjectsOfAnyAction,
   LANES,
@@ -236,6 +246,7 @@ export {
   JOB_RESERVE_BYTES,
   JOBS_STREAM,
   LOG_SLACK_MS,
+  LOGS_STREAM,
   LogPosition,
   type LogReaderSpec,
   MIN_NATS_VERSION,

@@ -44,6 +44,7 @@ export const KEY_SCOPES = [
   'runs:write',
   'jobs:read',
   'jobs:cancel',
+  'logs:read',
   'feed:read',
   'webhooks:read',
   'webhooks:write',

@@ -144,7 +144,7 @@ function tooSmall(settings: TopologySettings, cause: unknown): UnfitServer {
   return new UnfitServer(
     `NATS has no room for ${(bytes / 1e9).toFixed(1)} GB, the sum of all stream limits: give it a larger disk or ` +
       'max_file_store (by default three quarters of its free disk), or lower ERRAND_JOBS_MAX_BYTES, ' +
-      'ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES, ERRAND_CONFIG_MAX_BYTES or ERRAND_AUDIT_MAX_BYTES',
+      'ERRAND_PAYLOADS_MAX_BYTES, ERRAND_DEAD_LETTERS_MAX_BYTES, ERRAND_JOB_LOGS_MAX_BYTES, ERRAND_CONFIG_MAX_BYTES or ERRAND_AUDIT_MAX_BYTES',
     { cause },
   );
 }

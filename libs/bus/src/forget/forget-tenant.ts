@@ -11,6 +11,8 @@ import {
   JobId,
   type JobRef,
   jobEventsOf,
+  jobLogsOf,
+  LOGS_STREAM,
   PAGE_READERS,
   PAYLOADS_STREAM,
   parseJobSubject,
@@ -38,6 +40,8 @@ export interface TenantForgetter {
   /** Stored inputs and results. */
   purgePayloads(tenantId: string): Promise<number>;
   purgeDeadLetters(tenantId: string): Promise<number>;
+  /** What its jobs have told callers. */
+  purgeJobLogs(tenantId: string): Promise<number>;
   /** Its bulk actions, portal sessions and how far its schedules have come. */
   purgeEntries(tenantId: string): Promise<number>;
   /** Whether the audit log has all that the log got so far. */
@@ -157,6 +161,7 @@ export function createTenantForgetter(
       }
       return purged;
     },
+    purgeJobLogs: (tenantId) => purge(LOGS_STREAM, jobLogsOf(tenantId)),
     async purgeEntries(tenantId) {
       let purged = 0;
       for (const bucket of [BUCKETS.bulkActions, BUCKETS.portalSessions, BUCKETS.scheduleProgress]) {

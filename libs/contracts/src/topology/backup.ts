@@ -7,6 +7,7 @@ import {
   DEAD_LETTERS_STREAM,
   DEFAULT_TOPOLOGY,
   JOBS_STREAM,
+  LOGS_STREAM,
   streams,
 } from './topology.ts';
 
@@ -22,6 +23,7 @@ const NOT_KEPT: readonly BucketName[] = [BUCKETS.probes, BUCKETS.executors];
  * Every stream of a backup in the order in which it is taken; it is restored in the opposite one.
  *
  *   DEAD_LETTERS   copies of events of JOBS
+ *   LOGS           what jobs of JOBS have said
  *   AUDIT          copies of events of JOBS, from which it goes on: ahead of JOBS it would pass new events by
  *   JOBS           refers to payloads, and to tenants, contracts and endpoints by their ids
  *   OBJ_payloads
@@ -31,7 +33,7 @@ const NOT_KEPT: readonly BucketName[] = [BUCKETS.probes, BUCKETS.executors];
  *                  change without a record would be a finding
  */
 export function backupOrder(): string[] {
-  const first: readonly string[] = [DEAD_LETTERS_STREAM, AUDIT_STREAM, JOBS_STREAM];
+  const first: readonly string[] = [DEAD_LETTERS_STREAM, LOGS_STREAM, AUDIT_STREAM, JOBS_STREAM];
   const others = streams(DEFAULT_TOPOLOGY)
     .map(({ name }): string => name)
     .filter((name) => !first.includes(name) && name !== CONFIG_STREAM);

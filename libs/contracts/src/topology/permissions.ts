@@ -5,11 +5,13 @@ import { ENDING_TYPES } from '../events/job-endings.ts';
 import {
   ALL_CONFIG,
   ALL_EXECUTORS,
+  ALL_JOB_LOGS,
   ALL_REDRIVES,
   callbackKeySubject,
   commandSubject,
   deadLetterSubject,
   eventSubjectsOf,
+  jobLogSubjects,
   type LeadSubjects,
   SCHEDULES,
   storedSubject,
@@ -25,6 +27,7 @@ import {
   DEAD_LETTERS_STREAM,
   executorConsumerName,
   JOBS_STREAM,
+  LOGS_STREAM,
   PAYLOADS_BUCKET,
   PAYLOADS_STREAM,
   PROJECTION_READER,
@@ -190,6 +193,7 @@ function gateway(): Role {
       ...streamsOf(...WATCHED_BY_GATEWAY, BUCKETS.keyUses, BUCKETS.idempotency, BUCKETS.positions),
       CONFIG_STREAM,
       DEAD_LETTERS_STREAM,
+      LOGS_STREAM,
       PAYLOADS_STREAM,
     ],
     publish: [
@@ -202,6 +206,7 @@ function gateway(): Role {
       ...readAudit,
       ...readConfig,
       ALL_CONFIG,
+      ...readOf(LOGS_STREAM),
       ...readOf(DEAD_LETTERS_STREAM),
       api(`STREAM.MSG.DELETE.${DEAD_LETTERS_STREAM}`),
       ALL_REDRIVES,
@@ -215,7 +220,7 @@ function gateway(): Role {
       ...ask('projection', Object.keys(PROJECTION_COMMANDS)),
       ...ask('webhooks', Object.keys(WEBHOOK_COMMANDS)),
     ],
-    subscribe: [storedSubject('jobs.>'), SCHEDULES.ask, callbackKeySubject('*')],
+    subscribe: [storedSubject('jobs.>'), storedSubject(ALL_JOB_LOGS), SCHEDULES.ask, callbackKeySubject('*')],
     answers: true,
   };
 }
@@ -260,7 +265,7 @@ function executor(action: string): Role {
   const consumers = action === '*' ? ['*'] : slots;
   const redrives = action === '*' ? ['*'] : slots.map((name) => redriveConsumer(name).name);
   return {
-    streams: streamsOf(BUCKETS.executors).concat(DEAD_LETTERS_STREAM, PAYLOADS_STREAM),
+    streams: streamsOf(BUCKETS.executors).concat(DEAD_LETTERS_STREAM, LOGS_STREAM, PAYLOADS_STREAM),
     publish: [
       ...common('executor'),
       // A request that was held, by its subject.
@@ -276,6 +281,7 @@ function executor(action: string): Role {
         ],
         action,
       ),
+      jobLogSubjects(action),
       listConsumers,
       ...consumers.flatMap((name) => [...workOn(JOBS_STREAM, name), deadLetterSubject(name)]),
       ...redrives.flatMap((name) => workOn(DEAD_LETTERS_STREAM, name)),
@@ -297,6 +303,7 @@ function projection(): Role {
     JOBS_STREAM,
     AUDIT_STREAM,
     CONFIG_STREAM,
+    LOGS_STREAM,
     ...[BUCKETS.tenants, BUCKETS.webhookEndpoints, BUCKETS.schedules, ...OF_TENANTS].map(bucketStream),
     PAYLOADS_STREAM,
   ];
@@ -305,6 +312,7 @@ function projection(): Role {
       ...streamsOf(...CONFIGURED, BUCKETS.keyUses, ...OF_TENANTS, BUCKETS.positions),
       CONFIG_STREAM,
       DEAD_LETTERS_STREAM,
+      LOGS_STREAM,
       PAYLOADS_STREAM,
     ],
     publish: [

@@ -12,6 +12,7 @@ import { ActionName, ContractId, JobId, type JobRef, TenantId } from '../ids.ts'
  *   turns.leader                                  claims and releases of the scheduler that gives jobs their turns
  *   stored.<a jobs subject>                       what JOBS has stored, announced to current listeners
  *   audit.<tenant_id>.<action>.<event>            a copy for the audit log, `requested` and `due` with what follows
+ *   logs.<tenant_id>.<action>.<job_id>            what a job's attempts tell callers while they run
  *   config.tenant.<tenant_id>                     a change of a tenant or its limits
  *   config.<key | endpoint>.<tenant_id>.<id>      a change of one of its keys or endpoints
  *   config.action.<name>                          a change of an action
@@ -71,6 +72,29 @@ export function isLeadSubject(subject: string): boolean {
 /** The four events that end a job, of one tenant. */
 export function endingsOf(tenantId: string): string[] {
   return ENDED_STATUSES.map((token) => `jobs.${TenantId.parse(tenantId)}.*.*.${token}`);
+}
+
+/** Everything that attempts tell callers. */
+export const ALL_JOB_LOGS = 'logs.>';
+
+/** What a job's attempts tell callers. */
+export function jobLogSubject(ref: JobRef): string {
+  return prefixOf(ref).replace('jobs', 'logs');
+}
+
+/** The same of all jobs of an action, or of any: `*`. For permissions. */
+export function jobLogSubjects(action: string): string {
+  return `logs.*.${action}.*`;
+}
+
+/** The same of a job whose action is not known. */
+export function jobLogOfAnyAction(tenantId: string, jobId: string): string {
+  return `logs.${TenantId.parse(tenantId)}.*.${JobId.parse(jobId)}`;
+}
+
+/** The same of a tenant's jobs. */
+export function jobLogsOf(tenantId: string): string {
+  return `logs.${TenantId.parse(tenantId)}.>`;
 }
 
 export const ALL_CONFIG = 'config.>';

@@ -7,6 +7,7 @@ import {
   ALL_CONFIG,
   ALL_DEAD_LETTERS,
   ALL_JOB_EVENTS,
+  ALL_JOB_LOGS,
   ALL_REDRIVES,
   AUDIT_TRANSFORM,
   redriveSubject,
@@ -31,6 +32,8 @@ export interface TopologySettings {
   payloadsMaxBytes?: number;
   /** How large DEAD_LETTERS may grow, in bytes, before its oldest entries go. Default 1 GB. */
   deadLettersMaxBytes?: number;
+  /** How large LOGS may grow, in bytes, before its oldest entries go. Default 1 GB. */
+  jobLogsMaxBytes?: number;
   /** How large CONFIG may grow, in bytes, before its oldest entries go. Default 100 MB. */
   configMaxBytes?: number;
   /** How long AUDIT keeps an event, in days. */
@@ -52,6 +55,7 @@ export const JOBS_STREAM = 'JOBS';
 export const AUDIT_STREAM = 'AUDIT';
 export const DEAD_LETTERS_STREAM = 'DEAD_LETTERS';
 export const CONFIG_STREAM = 'CONFIG';
+export const LOGS_STREAM = 'LOGS';
 /**
  * Services that start wait while it is there. Its metadata say why: of which backup a restore is under way, and which streams are
  * done; or of which site this NATS is the standby.
@@ -93,6 +97,7 @@ const ACK_WAIT_MS = 10_000;
 /** How long a parked event can be looked at and redriven. */
 const DEAD_LETTER_DAYS = 30;
 const DEAD_LETTERS_MAX_BYTES = 1_000_000_000;
+const JOB_LOGS_MAX_BYTES = 1_000_000_000;
 
 const HOUR_MS = 3_600_000;
 const MS_NS = 1_000_000;
@@ -108,6 +113,8 @@ const HOUR_NS = HOUR_MS * MS_NS;
  *   CONFIG        every change of tenants, keys, endpoints and actions. It is apart from AUDIT, whose readers take each entry
  *                 for one of JOBS.
  *   OBJ_payloads  the object store, laid out as every NATS client knows it (ADR-20). Full, it refuses.
+ *   LOGS          what attempts tell callers while they run: lines and partial results, each job under its own subject. It
+ *                 announces what it has stored too, without bodies. It is kept as long as summaries are.
  *   DEAD_LETTERS  events that a consumer could not read, with the reason, and those on their way back to it.
  */
 export function streams(settings: TopologySettings) {
@@ -144,6 +151,16 @@ export function streams(settings: TopologySettings) {
       subjects: [ALL_CONFIG],
       discard: 'old',
       max_bytes: settings.configMaxBytes ?? CONFIG_MAX_BYTES,
+    },
+    {
+      ...common,
+      name: LOGS_STREAM,
+      subjects: [ALL_JOB_LOGS],
+      compression: 's2',
+      discard: 'old',
+      max_age: SUMMARY_RETENTION_DAYS * 24 * HOUR_NS,
+      max_bytes: settings.jobLogsMaxBytes ?? JOB_LOGS_MAX_BYTES,
+      republish: { src: ALL_JOB_LOGS, dest: storedSubject(ALL_JOB_LOGS), headers_only: true },
     },
     {
       ...common,

@@ -88,6 +88,14 @@ export const BUS_SETTINGS = {
     min: 1_000_000,
     max: Number.MAX_SAFE_INTEGER,
   }),
+  jobLogsMaxBytes: integer({
+    env: 'ERRAND_JOB_LOGS_MAX_BYTES',
+    description: 'Maximum size of the store of what jobs tell callers; the oldest is dropped',
+    unit: 'bytes',
+    default: 1_000_000_000,
+    min: 1_000_000,
+    max: Number.MAX_SAFE_INTEGER,
+  }),
   configMaxBytes: integer({
     env: 'ERRAND_CONFIG_MAX_BYTES',
     description:

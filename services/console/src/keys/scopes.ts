@@ -5,6 +5,7 @@ const ALL: Record<KeyScope, true> = {
   'runs:write': true,
   'jobs:read': true,
   'jobs:cancel': true,
+  'logs:read': true,
   'feed:read': true,
   'webhooks:read': true,
   'webhooks:write': true,

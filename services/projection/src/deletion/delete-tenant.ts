@@ -71,6 +71,7 @@ export async function deleteTenant(row: DeletionRow, deps: DeleteTenantDeps): Pr
       (await bus.forget.purgeEvents(tenantId)) +
       (await bus.forget.purgePayloads(tenantId)) +
       (await bus.forget.purgeDeadLetters(tenantId)) +
+      (await bus.forget.purgeJobLogs(tenantId)) +
       (isLast ? await forgetLateAttempts(db, beganMs) : 0);
     removed += gone;
     // Another process may have ended it.
