@@ -29,6 +29,7 @@ test('if they fit, the limits are the defaults of the services', () => {
     jobsMaxBytes: 10 * GB,
     payloadsMaxBytes: 5 * GB,
     deadLettersMaxBytes: GB,
+    jobLogsMaxBytes: GB,
     configMaxBytes: 0.1 * GB,
     auditMaxBytes: 0,
   });
@@ -40,7 +41,7 @@ test('the sizes chosen at the first start stay, and are shown', async () => {
   expect(await settle(500 * GB)).toEqual(first);
   expect(await settle(GB)).toEqual(first);
   expect(roomText(first)).toBe(
-    'the log may hold 380 MB, large inputs and results 160 MB, the audit log 400 MB, based on the 2.0 GB free at the first start',
+    'the log may hold 380 MB, large inputs and results 130 MB, the audit log 400 MB, based on the 2.0 GB free at the first start',
   );
   expect(sizesEnv(first.sizes)).toMatchObject({
     ERRAND_JOBS_MAX_BYTES: '380000000',
@@ -60,7 +61,7 @@ test('sizes from the environment take precedence, and are refused if the disk ha
   const given = { ERRAND_JOBS_MAX_BYTES: '400000000' };
   expect((await settle(2 * GB, given)).sizes).toMatchObject({
     jobsMaxBytes: 400_000_000,
-    payloadsMaxBytes: 160_000_000,
+    payloadsMaxBytes: 130_000_000,
   });
   await expect(settle(2 * GB, { ERRAND_JOBS_MAX_BYTES: '10000000000' })).rejects.toThrow(
     /may grow to 10\.\d GB.* has room for 2\.0 GB: lower ERRAND_JOBS_MAX_BYTES, or set ERRAND_DATA_DIR/,

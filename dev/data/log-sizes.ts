@@ -11,7 +11,7 @@ import { type DataFolder, readJson, writeJson } from './data-folder.ts';
  * a stream may lose what it holds.
  *
  *   of the disk      half of what is free goes to the log; the rest is for Postgres, logs and everything else
- *   of that half     38 % JOBS, 35 % the audit log, 16 % payloads, 5 % dead letters, 5 % what jobs tell callers, 1 % records of
+ *   of that half     38 % JOBS, 40 % the audit log, 13 % payloads, 5 % dead letters, 3 % what jobs tell callers, 1 % records of
  *                    changes
  *   at most          the services' own defaults; where all of these fit, the audit log has no limit
  */
@@ -19,10 +19,10 @@ import { type DataFolder, readJson, writeJson } from './data-folder.ts';
 const LOG_SHARE = 0.5;
 const SHARES = {
   jobsMaxBytes: 0.38,
-  auditMaxBytes: 0.35,
-  payloadsMaxBytes: 0.16,
+  auditMaxBytes: 0.4,
+  payloadsMaxBytes: 0.13,
   deadLettersMaxBytes: 0.05,
-  jobLogsMaxBytes: 0.05,
+  jobLogsMaxBytes: 0.03,
   configMaxBytes: 0.01,
 };
 const DEFAULTS: LogSizes = parseConfig(sizeSettings(), {});

@@ -42,6 +42,7 @@ const Definition = z.strictObject({
   concurrency: z.int().min(1).max(10_000).optional(),
   concurrencyKeys: concurrency_keys,
   thread: z.enum(['main', 'worker']).optional(),
+  logs: z.enum(['nobody', 'caller']).optional(),
   callback: z
     .strictObject({
       result: terms.result.unwrap().optional(),

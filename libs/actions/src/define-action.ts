@@ -29,8 +29,13 @@ export interface Attempt<Input, Resource extends string> {
   readonly signal: AbortSignal;
   /** Tells callers how far the work is: 0-100. Calls in quick succession are merged. */
   progress(percent: number, message?: string): void;
-  /** Writes a line to the executor's log, with the job's ids. */
+  /** Writes a line to the executor's log, with the job's ids, and to the job's log, if callers may read it (`logs`). */
   log(message: string, fields?: Record<string, unknown>): void;
+  /**
+   * Tells callers of a part of the result, which they read in the job's log: any JSON value of at most 32 KiB.
+   * @throws PermanentError invalid_output, output_too_large
+   */
+  output(value: unknown): void;
   /**
    * Stores a file, which becomes the job's result when `run` returns what this resolves to.
    * @throws PermanentError result_too_large; ResultNotStored; another attempt may succeed
@@ -106,6 +111,8 @@ export interface ActionOptions<Resource extends string, Input extends z.ZodType,
    * the log that it is alive. Default `main`.
    */
   thread?: 'main' | 'worker';
+  /** Who may read what attempts `log`, beside the executor's operators. Default `nobody`. */
+  logs?: 'nobody' | 'caller';
   /** For actions that return `defer()`. */
   callback?: CallbackOptions;
   run(attempt: Attempt<z.output<Input>, Resource>): Promise<Returned<Result>> | Returned<Result>;
@@ -137,6 +144,7 @@ export interface Action {
   };
   readonly concurrency: number;
   readonly thread: 'main' | 'worker';
+  readonly logs: 'nobody' | 'caller';
   readonly input: ValueSchema;
   readonly result: ValueSchema;
   /** Whether `run` returns the value of `saveResult`, rather than a value of `result`. */
@@ -186,6 +194,7 @@ export function defineAction<
     retry: { maxAttempts, firstDelayMs, maxDelayMs },
     concurrency: options.concurrency ?? defaultConcurrency(thread === 'worker' ? 'on_cores' : 'in_process'),
     thread,
+    logs: options.logs ?? 'nobody',
     input: options.input,
     result: options.result,
     returnsFile: Object.is(options.result, FileResult),

@@ -29,6 +29,7 @@ async function attemptOf(parts: {
     signal: new AbortController().signal,
     progress: () => {},
     log: () => {},
+    output: () => {},
     saveResult: () => Promise.reject(new Error('stores nothing')),
     readResult: async () => ({ kind: 'unknown' }),
     callbackUrl: async () => 'https://errand.example/callbacks/t',

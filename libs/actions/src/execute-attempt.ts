@@ -4,6 +4,7 @@ import {
   FAULT_CODES,
   type FaultCode,
   FileName,
+  JOB_OUTPUT_BYTES,
   type JobFault,
   type PayloadRef,
 } from '@errand/contracts';
@@ -31,6 +32,8 @@ export interface AttemptHooks {
   readonly signal: AbortSignal;
   progress(percent: number, message?: string): void;
   log(message: string, fields?: Record<string, unknown>): void;
+  /** Takes a partial result as JSON. */
+  output(json: string): void;
   /** @throws PermanentError for a file that is too large */
   saveResult(file: ResultFile): Promise<PayloadRef>;
   readResult(jobId: string): Promise<OtherJob>;
@@ -90,7 +93,8 @@ async function attemptOnce(
   };
   let returned: unknown;
   try {
-    returned = await action.run({ ...order, ...hooks, saveResult, input: input.data });
+    const output = (value: unknown) => hooks.output(outputJson(value));
+    returned = await action.run({ ...order, ...hooks, saveResult, output, input: input.data });
   } catch (error) {
     return faultOf(error);
   }
@@ -118,6 +122,17 @@ async function attemptOnce(
     const details = [{ pointer: '#', detail: 'cannot be written as JSON' }];
     return failed('invalid_result', details, causeOf(error));
   }
+}
+
+/** @throws PermanentError */
+function outputJson(value: unknown): string {
+  const { json, flaws } = exactJsonOf(value);
+  if (json === undefined || flaws.length > 0) {
+    throw new PermanentError('invalid_output', 'A partial result cannot be written as JSON.', [...flaws]);
+  }
+  if (Buffer.byteLength(json) <= JOB_OUTPUT_BYTES) return json;
+  const limit = [{ max_bytes: JOB_OUTPUT_BYTES }];
+  throw new PermanentError('output_too_large', 'A partial result is too large.', limit);
 }
 
 function invalidResult(value: unknown, flaws: readonly Flaw[]): AttemptOutcome {

@@ -57,7 +57,12 @@ export interface LogCall {
 }
 
 /** `deferred`: what `defer` was given, of an action that waits for a call at TEST_CALLBACK_URL. */
-export type Tested<Result> = { progress: ProgressCall[]; logged: LogCall[]; files: TestedFile[] } & (
+export type Tested<Result> = {
+  progress: ProgressCall[];
+  logged: LogCall[];
+  outputs: unknown[];
+  files: TestedFile[];
+} & (
   | { result: Result; error?: undefined; deferred?: undefined }
   | { result?: undefined; error: TestFault; deferred?: undefined }
   | { result?: undefined; error?: undefined; deferred: { withinMs: number } }
@@ -80,6 +85,7 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
   await assertServable(action);
   const progress: ProgressCall[] = [];
   const logged: LogCall[] = [];
+  const outputs: unknown[] = [];
   const files: TestedFile[] = [];
   const { resource = {} } = (options ?? {}) as { resource?: Record<string, string> };
   const jobId = '00000000-0000-7000-8000-000000000000';
@@ -98,6 +104,7 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
     progress: (percent, message) =>
       void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
     log: (message, fields) => void logged.push({ message, ...(fields === undefined ? {} : { fields }) }),
+    output: (json) => void outputs.push(JSON.parse(json)),
     async saveResult(file) {
       const content = await contentOf(file);
       const { contentType, filename } = file;
@@ -107,7 +114,7 @@ export async function testAction<Resource extends string, Input extends z.ZodTyp
     readResult: async (id) => options?.readResult?.(id) ?? { kind: 'unknown' },
     callbackUrl: async () => TEST_CALLBACK_URL,
   });
-  const told = { progress, logged, files };
+  const told = { progress, logged, outputs, files };
   if (outcome.kind === 'awaits_call') {
     return { ...told, deferred: { withinMs: outcome.withinMs ?? action.callback.withinMs } };
   }

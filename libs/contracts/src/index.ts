@@ -120,6 +120,13 @@ export {
   uuidV7TimeMs,
 } from './ids.ts';
 export {
+  JOB_LOG_BATCH_BYTES,
+  JOB_OUTPUT_BYTES,
+  JobLogBatch,
+  JobLogEntry,
+  type ReadLogEntry,
+} from './job-logs.ts';
+export {
   type AwaitedAttempt,
   CALLBACK_METHODS,
   type CallbackMethod,
@@ -145,13 +152,6 @@ export {
   valueAt,
 } from './outside/mapping.ts';
 export { PORTAL_SESSION_MAX_S, PORTAL_THEMES, PortalSession, PortalSessionId } from './portal-session.ts';
-export {
-  JOB_LOG_BATCH_BYTES,
-  JOB_OUTPUT_BYTES,
-  JobLogBatch,
-  JobLogEntry,
-  type ReadLogEntry,
-} from './job-logs.ts';
 export {
   SCHEDULE_CATCH_UPS,
   SCHEDULE_DEFAULTS,

@@ -97,10 +97,20 @@ export const settings = {
   }),
   logAttemptBytes: integer({
     env: 'ERRAND_EXECUTOR_LOG_ATTEMPT_BYTES',
-    description: 'How much one attempt may write to the log; the rest is dropped',
+    description:
+      'How much one attempt may write to the log, and how much it may tell callers; the rest is dropped',
     unit: 'bytes',
     default: 1_048_576,
     min: 256,
+    max: 1_073_741_824,
+  }),
+  callerLogBytesPerS: integer({
+    env: 'ERRAND_EXECUTOR_CALLER_LOG_BYTES_PER_S',
+    description:
+      'How much one attempt may tell callers in a second, in lines and partial results; the rest is dropped, and they are told how much was',
+    unit: 'bytes',
+    default: 65_536,
+    min: 65_536,
     max: 1_073_741_824,
   }),
   leaseMs: integer({

@@ -34,6 +34,7 @@ export async function createTestFile(env: Record<string, string> = {}): Promise<
 export interface Run {
   readonly progress: ProgressCall[];
   readonly logged: { message: string; fields: unknown }[];
+  readonly outputs: unknown[];
   readonly result: Promise<unknown>;
 }
 
@@ -41,6 +42,7 @@ export interface Run {
 export function runOnce(action: Action, given: Partial<Attempt<unknown, string>> = {}): Run {
   const progress: ProgressCall[] = [];
   const logged: Run['logged'] = [];
+  const outputs: unknown[] = [];
   const result = action.run({
     jobId: '0199a000-0000-7000-8000-000000000000',
     tenantId: 'acme',
@@ -52,10 +54,11 @@ export function runOnce(action: Action, given: Partial<Attempt<unknown, string>>
     progress: (percent, message) =>
       void progress.push({ percent, ...(message === undefined ? {} : { message }) }),
     log: (message, fields) => void logged.push({ message, fields }),
+    output: (value) => void outputs.push(value),
     saveResult: () => Promise.reject(new Error('declared actions save no files')),
     readResult: async () => ({ kind: 'unknown' }),
     callbackUrl: async () => 'https://errand.example/callbacks/t',
     ...given,
   });
-  return { progress, logged, result };
+  return { progress, logged, outputs, result };
 }

@@ -6,6 +6,7 @@ export function idleHooks(signal: AbortSignal): AttemptHooks {
     signal,
     progress: () => {},
     log: () => {},
+    output: () => {},
     saveResult: () => Promise.reject(new Error('stores nothing')),
     readResult: async () => ({ kind: 'unknown' }),
     callbackUrl: () => Promise.reject(new Error('is called by nobody')),

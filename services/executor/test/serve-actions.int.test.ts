@@ -37,6 +37,7 @@ beforeAll(async () => {
       storeResultMs: 10_000,
       logLineBytes: 1_000,
       logAttemptBytes: 1_000,
+      callerLogBytesPerS: 65_536,
     },
     now: Date.now,
     logNow: Date.now,

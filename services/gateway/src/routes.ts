@@ -40,6 +40,7 @@ import { getJob, getStatus } from './jobs/get-job.route.ts';
 import { downloadResult } from './jobs/get-result.route.ts';
 import { listJobEvents } from './jobs/history/get-events.route.ts';
 import { listJobs } from './jobs/list/list-jobs.route.ts';
+import { readJobLog } from './jobs/logs/get-logs.route.ts';
 import { createChildToken } from './keys/child-tokens.route.ts';
 import { createOwnKey, deleteOwnKey, listOwnKeys, rotateOwnKey } from './keys/own-keys.route.ts';
 import { serveMcp } from './mcp/serve-mcp.route.ts';
@@ -95,6 +96,7 @@ export const routes = [
   listJobs,
   getJob,
   listJobEvents,
+  readJobLog,
   downloadInput,
   downloadResult,
   cancelJob,

@@ -19,6 +19,7 @@ test('reports a percentage and a name for each month and returns what its result
     signal: new AbortController().signal,
     progress: (percent, message) => reported.push([percent, message]),
     log: () => {},
+    output: () => {},
     saveResult: () => Promise.reject(new Error('not a file')),
     readResult: () => Promise.resolve({ kind: 'unknown' }),
     callbackUrl: () => Promise.reject(new Error('waits for no call')),

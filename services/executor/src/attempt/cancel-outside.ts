@@ -36,6 +36,7 @@ export async function cancelOutside(
     signal: deps.giveUp,
     progress: () => {},
     log: createAttemptLog(log, deps.limits),
+    output: () => {},
     callbackUrl: () => callbackUrl({ ...ref, attempt: 1 }, deps),
     ...payloads,
   };

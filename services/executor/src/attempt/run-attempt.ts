@@ -10,6 +10,7 @@ import { type LoadedInput, loadInput, payloadHooks, storeLargeResult } from './a
 import type { AttemptTrace } from './attempt-trace.ts';
 import { type AttemptWatch, watchAttempt } from './attempt-watch.ts';
 import { awaitedOperation, callbackUrl, isMissed, MISSED } from './await-call.ts';
+import { createCallerLog } from './caller-log.ts';
 import { cancelOutside } from './cancel-outside.ts';
 import { createJobLog, type JobLog } from './job-log.ts';
 import type { JobWriter, WriteOutcome } from './job-writer.ts';
@@ -132,6 +133,13 @@ async function run(
   const { jobId, tenantId } = request.ref;
   const { signal } = watch;
   const over = createEnd(signal);
+  const told = createCallerLog({
+    attempt,
+    limits: deps.limits,
+    store: (batch, batchId) => deps.bus.jobLogs.append(request.ref, batch, batchId),
+    now: deps.now,
+    onLost: () => log().warn('caller_log_not_stored'),
+  });
   const outcome = await target.runner.run(
     {
       jobId,
@@ -152,12 +160,13 @@ async function run(
       signal,
       callbackUrl: () => callbackUrl({ ...request.ref, attempt }, deps),
       progress: progress.report,
-      log: createAttemptLog(log, deps.limits),
+      log: createAttemptLog(log, deps.limits, target.action.logs === 'caller' ? told : undefined),
+      output: told.output,
     },
     isolated,
   );
   over.end();
-  await progress.stop();
+  await Promise.all([progress.stop(), told.end()]);
   return outcome;
 }
 

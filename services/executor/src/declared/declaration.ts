@@ -115,6 +115,8 @@ export const Declaration = z.strictObject({
   timeout_s: seconds.default(600),
   concurrency: z.int().min(1).max(10_000).optional(),
   concurrency_keys: ActionContract.shape.concurrency_keys,
+  /** Who may read what is logged, beside operators. */
+  logs: z.enum(['nobody', 'caller']).default('nobody'),
   retry: z
     .strictObject({
       max_attempts: z.int().min(1).default(3),

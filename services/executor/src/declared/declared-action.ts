@@ -5,6 +5,7 @@ import { callbackOf } from '@errand/actions/execution';
 import type { Declared } from './check-declaration.ts';
 import { commandRun } from './command/command-action.ts';
 import { httpRun } from './http/http-action.ts';
+import { secretsOf, withMasks } from './masked.ts';
 import { valueSchema } from './value-schema.ts';
 
 /** An action out of a declaration that has been checked. */
@@ -39,10 +40,11 @@ export function declaredAction(declared: Declared): Action {
     },
     concurrency: declaration.concurrency ?? defaultConcurrency(http ? 'in_process' : 'on_cores'),
     thread: 'main',
+    logs: declaration.logs,
     input: valueSchema(input_schema),
     result: valueSchema(result_schema),
     returnsFile: false,
     callback: callbackOf(),
-    ...code,
+    ...withMasks(code, secretsOf(declaration, declared.env)),
   };
 }

@@ -43,6 +43,7 @@ export function openCharge(jobId: string, hooks: AttemptHooks): AttemptCharge {
       signal: hooks.signal,
       progress: (...words) => outside(() => hooks.progress(...words)),
       log: (...words) => outside(() => hooks.log(...words)),
+      output: (json) => outside(() => hooks.output(json)),
       saveResult: (file) => outside(() => hooks.saveResult(file)),
       readResult: (otherId) => outside(() => hooks.readResult(otherId)),
       callbackUrl: () => outside(() => hooks.callbackUrl()),

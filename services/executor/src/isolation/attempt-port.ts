@@ -8,6 +8,7 @@ export type ToWorker = { kind: 'run'; order: AttemptOrder } | { kind: 'abort' } 
 export type FromWorker =
   | { kind: 'progress'; percent: number; message?: string }
   | { kind: 'log'; message: string; fields?: Record<string, unknown> }
+  | { kind: 'output'; json: string }
   /** `isSpent` says that something of the attempt may still be at work, so that nothing else should be run there. */
   | { kind: 'outcome'; outcome: AttemptOutcome; isSpent?: boolean }
   /** An error that nobody caught, which belongs to no attempt at work. */
@@ -48,6 +49,7 @@ export function runOverPort(
   const take = (message: FromWorker) => {
     if (message.kind === 'progress') hooks.progress(message.percent, message.message);
     else if (message.kind === 'log') hooks.log(message.message, message.fields);
+    else if (message.kind === 'output') hooks.output(message.json);
     else if (message.kind === 'outcome') {
       if (message.isSpent) port.markBroken();
       resolve(message.outcome);

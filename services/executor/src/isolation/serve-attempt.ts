@@ -27,6 +27,7 @@ export function serveAttempts(action: Promise<Action>, say: Say): (message: ToWo
       progress: (percent, text) =>
         say({ kind: 'progress', percent, ...(text === undefined ? {} : { message: text }) }),
       log: (text, fields) => sayLog(say, text, fields),
+      output: (json) => say({ kind: 'output', json }),
       ...calls,
     });
     try {

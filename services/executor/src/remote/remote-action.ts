@@ -26,6 +26,10 @@ export const Announcement = z.strictObject({
   result_schema: input_schema.default({}).describe('Not needed where `returns_file` is true.'),
   returns_file: z.boolean().default(false).describe('Results are files, sent before the attempt succeeds.'),
   concurrency_keys,
+  logs: z
+    .enum(['nobody', 'caller'])
+    .default('nobody')
+    .describe('Who may read the lines of its attempts, beside operators.'),
   timeout_s: seconds.default(600).describe('For one attempt.'),
   retry: z
     .strictObject({
@@ -133,6 +137,7 @@ export function remoteAction(announcement: Announcement, attempts: RemoteAttempt
     },
     concurrency: 1,
     thread: 'main',
+    logs: announcement.logs,
     callback: callbackOf(),
     input: valueSchema(announcement.input_schema),
     result: valueSchema(result_schema),

@@ -146,6 +146,7 @@ export function startWorker(options: WorkerOptions): AsyncDisposable {
         write(fields ?? {}, message);
         reports.log(message, fields);
       },
+      output: reports.output,
       async saveResult(file) {
         try {
           const saved = await client.sendFile(token, file);

@@ -34,7 +34,7 @@ export interface WorkerClient {
   sendFile(token: string, file: ResultFile): Promise<SavedResult>;
   tell(
     token: string,
-    what: 'progress' | 'log' | 'succeed' | 'retry' | 'fail' | 'release',
+    what: 'progress' | 'log' | 'output' | 'succeed' | 'retry' | 'fail' | 'release',
     body: unknown,
   ): Promise<void>;
   close(): Promise<void>;

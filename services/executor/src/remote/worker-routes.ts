@@ -56,6 +56,9 @@ const Log = z.strictObject({
     .array(z.strictObject({ message: z.string(), fields: z.record(z.string(), z.unknown()).optional() }))
     .max(1_000),
 });
+const Outputs = z.strictObject({
+  values: z.array(z.unknown()).min(1).max(100).describe('Each at most 32 KiB of JSON.'),
+});
 const Success = z.strictObject({ result: z.unknown().optional() });
 const Retry = z.strictObject({
   cause: z.string().max(16_384).optional().describe("For the executor's log only."),
@@ -120,6 +123,13 @@ export const WORKER_ROUTES = {
     path: `${OF_ATTEMPT}/log`,
     summary: "Write lines to the executor's log",
     body: Log,
+    refusals: [409],
+  },
+  output: {
+    method: 'post',
+    path: `${OF_ATTEMPT}/output`,
+    summary: 'Tell callers partial results',
+    body: Outputs,
     refusals: [409],
   },
   file: {

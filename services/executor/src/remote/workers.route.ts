@@ -130,6 +130,17 @@ export function workersApp(deps: WorkersDeps): Hono {
       for (const { message, fields } of body.lines) attempt.log(message, fields);
       return new Response(null, { status: 204 });
     },
+    output({ c, body, may }) {
+      const { attempt } = attemptUnderWay(c, may);
+      try {
+        for (const value of body.values) attempt.output(value);
+      } catch (error) {
+        if (!(error instanceof PermanentError)) throw error;
+        const code = error.code === 'output_too_large' ? 'too_large' : 'invalid_request';
+        throw new WorkerRefusal(code, error.message);
+      }
+      return new Response(null, { status: 204 });
+    },
     async file({ c, may }) {
       const { remote, attempt } = attemptUnderWay(c, may);
       const release = remote.hold();

@@ -7,6 +7,7 @@ import type { PayloadLimits } from '../attempt/attempt-payloads.ts';
 import { traceAttempts } from '../attempt/attempt-trace.ts';
 import type { AttemptWatch } from '../attempt/attempt-watch.ts';
 import type { CallbackKeyring } from '../attempt/callback-keys.ts';
+import type { CallerLogLimits } from '../attempt/caller-log.ts';
 import { createJobWriter } from '../attempt/job-writer.ts';
 import { runAttempt } from '../attempt/run-attempt.ts';
 import type { LogLimits } from '../isolation/attempt-log.ts';
@@ -25,7 +26,7 @@ export interface ExecutorDeps {
   readonly progressIntervalMs: number;
   readonly isLogTight: IsLogTight;
   readonly callbacks: CallbackKeyring;
-  readonly limits: PayloadLimits & LogLimits;
+  readonly limits: PayloadLimits & LogLimits & CallerLogLimits;
   /** Jobs at work in this process, with what watches them once an attempt has begun. */
   readonly atWork: Map<string, AttemptWatch | undefined>;
   /** Fires when attempts under way must be handed to other executors. */

@@ -4,7 +4,7 @@ import { defineRoute } from '../http/define-route.ts';
 import { Refusal } from '../http/problem.ts';
 import { refuseUnknownParameters } from '../http/read-query.ts';
 import { type Ctx, endsOfWait } from '../http/request-log.ts';
-import { answer } from '../http/respond.ts';
+import { answer, answerEventStream } from '../http/respond.ts';
 import { EventView } from '../jobs/history/event-view.ts';
 import { EVENT_STREAM } from '../openapi/job-answers.ts';
 import { inQuery } from '../openapi/operation.ts';
@@ -65,15 +65,7 @@ export const readChanges = defineRoute({
         const { changes, next } = await readChangesPage(feed.bus, wanted);
         return answer(c, { status: 200, body: { changes, next } });
       }
-      return new Response(changesStream(feed, wanted), {
-        headers: {
-          'content-type': 'text/event-stream',
-          'cache-control': 'no-store',
-          // Tells nginx not to hold events back.
-          'x-accel-buffering': 'no',
-          'x-request-id': c.env.requestId,
-        },
-      });
+      return answerEventStream(c, changesStream(feed, wanted));
     },
 });
 

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { endsOfWait } from '../http/request-log.ts';
-import { answer } from '../http/respond.ts';
+import { answer, answerEventStream } from '../http/respond.ts';
 import { linksOf } from '../jobs/job-summary.ts';
 import { EVENT_STREAM } from '../openapi/job-answers.ts';
 import { inQuery } from '../openapi/operation.ts';
@@ -101,15 +101,10 @@ export const readFeed = defineRoute({
       const changes = source.follow(tenantId, endsOfWait(c));
       try {
         const first = await source.read(wanted);
-        return new Response(feedStream({ feed: source, changes, wanted, first, heartbeatMs, viewOf }), {
-          headers: {
-            'content-type': 'text/event-stream',
-            'cache-control': 'no-store',
-            // Tells nginx not to hold events back.
-            'x-accel-buffering': 'no',
-            'x-request-id': c.env.requestId,
-          },
-        });
+        return answerEventStream(
+          c,
+          feedStream({ feed: source, changes, wanted, first, heartbeatMs, viewOf }),
+        );
       } catch (error) {
         changes[Symbol.dispose]();
         throw error;

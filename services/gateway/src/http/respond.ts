@@ -26,6 +26,19 @@ export function answerEmpty(c: Ctx, status: 204 | 304, headers: Record<string, s
 }
 
 /** RFC 9110, 13.1.2: whether any entity tag of the list, compared weakly, or a star names this one. */
+/** Answers with server-sent events. */
+export function answerEventStream(c: Ctx, stream: ReadableStream<Uint8Array>): Response {
+  return new Response(stream, {
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      // Tells nginx not to hold events back.
+      'x-accel-buffering': 'no',
+      'x-request-id': c.env.requestId,
+    },
+  });
+}
+
 export function hasTag(ifNoneMatch: string | null, etag: string): boolean {
   if (ifNoneMatch === null) return false;
   const opaque = (tag: string) => tag.trim().replace(/^W\//, '');

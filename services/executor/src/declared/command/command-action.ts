@@ -14,7 +14,8 @@ import { listenTo } from './said-lines.ts';
  *
  *   stdin    one JSON object: job_id, tenant_id, attempt, resource, metadata, traceparent, input
  *   stdout   the result as JSON in UTF-8, when it ends with 0; {code, message, details} when it ends with permanent_exit_code
- *   stderr   lines; those like {"percent": 40, "message": "…"} are progress, others are logged
+ *   stderr   lines; those like {"percent": 40, "message": "…"} are progress, those like {"output": …} partial results, others are
+ *            logged
  *
  *   it ends with 0                            the result
  *   with permanent_exit_code                  the job fails

@@ -8,12 +8,12 @@ const MAX_LINE = 16_384;
 /** What a process says beyond that is read and dropped, so that it cannot flood the log. */
 const MAX_LOGGED_LINES = 1_000;
 
-/** Takes what a process writes to stderr: `{"percent":…}` lines are its progress, others go to the log. */
+/** Takes what a process writes to stderr: `{"percent":…}` is its progress, `{"output":…}` a partial result, others go to the log. */
 export function listenTo(
   stderr: NodeJS.ReadableStream,
   attempt: Attempt<unknown, string>,
 ): {
-  /** Takes what came without an end of its line. Returns the last line that is no progress. */
+  /** Takes what came without an end of its line. Returns the last line that was logged. */
   end(): string;
 } {
   let rest = Buffer.alloc(0);
@@ -21,14 +21,15 @@ export function listenTo(
   let last = '';
   const take = (bytes: Buffer) => {
     const line = textOf(bytes);
-    const progress = line === undefined ? undefined : progressIn(line);
-    if (progress) return attempt.progress(progress.percent, progress.message);
-    // A log may show what cannot be read, if it says so; a caller is not told it.
-    const said = line === undefined ? { line: bytes.toString('utf8'), is_utf8: false } : { line };
-    if (said.line.trim() === '') return;
-    last = said.line;
+    const told = line === undefined ? undefined : toldIn(line);
+    if (told?.progress) return attempt.progress(told.progress.percent, told.progress.message);
+    if (told && isOutput(told.output, attempt)) return;
+    const said = line ?? bytes.toString('utf8');
+    if (said.trim() === '') return;
+    last = said;
     logged += 1;
-    if (logged <= MAX_LOGGED_LINES) attempt.log('command_said', said);
+    // A log may show what cannot be read, if it says so; a caller is not told it.
+    if (logged <= MAX_LOGGED_LINES) attempt.log(said, line === undefined ? { is_utf8: false } : undefined);
     else if (logged === MAX_LOGGED_LINES + 1) attempt.log('command_says_more');
   };
   stderr.on('data', (chunk: Buffer) => {
@@ -60,13 +61,30 @@ function cutOf(line: Buffer): number {
   return end;
 }
 
-function progressIn(line: string): { percent: number; message?: string } | undefined {
+type Told =
+  | { progress: { percent: number; message?: string }; output?: undefined }
+  | { progress?: undefined; output: unknown };
+
+/** What a line says that is one JSON object. */
+function toldIn(line: string): Told | undefined {
   if (!line.trimStart().startsWith('{')) return undefined;
   try {
-    const { percent, message } = JSON.parse(line) as { percent?: unknown; message?: unknown };
-    if (typeof percent !== 'number') return undefined;
-    return { percent, ...(typeof message === 'string' ? { message } : {}) };
+    const { percent, message, output } = JSON.parse(line) as Record<string, unknown>;
+    if (typeof percent === 'number') {
+      return { progress: { percent, ...(typeof message === 'string' ? { message } : {}) } };
+    }
+    return output === undefined ? undefined : { output };
   } catch {
     return undefined;
+  }
+}
+
+/** False for one that callers cannot be told, as when it is too large: it is a line then. */
+function isOutput(output: unknown, attempt: Attempt<unknown, string>): boolean {
+  try {
+    attempt.output(output);
+    return true;
+  } catch {
+    return false;
   }
 }

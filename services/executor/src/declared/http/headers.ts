@@ -65,6 +65,11 @@ export function filledHeaders(
   );
 }
 
+/** The variables whose values are secrets in a text. */
+export function secretsIn(text: string): string[] {
+  return [...text.matchAll(SECRET)].map(([, variable = '']) => variable);
+}
+
 /** A text with its secrets. */
 export function fill(value: string, env: Environment): string {
   return value.replaceAll(SECRET, (_, variable: string) => variableIn(env, variable) ?? '');

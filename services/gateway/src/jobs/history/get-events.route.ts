@@ -1,22 +1,18 @@
-import type { InputError } from '@errand/contracts';
 import { z } from 'zod';
 import { defineRoute } from '../../http/define-route.ts';
-import { Refusal } from '../../http/problem.ts';
 import { refuseUnknownParameters } from '../../http/read-query.ts';
 import { type Ctx, endsOfWait } from '../../http/request-log.ts';
-import { answer, answerEmpty } from '../../http/respond.ts';
+import { answer, answerEmpty, answerEventStream } from '../../http/respond.ts';
 import { EVENT_STREAM } from '../../openapi/job-answers.ts';
 import { inQuery } from '../../openapi/operation.ts';
 import * as parameters from '../../openapi/parameters.ts';
 import { schemaOf } from '../../openapi/schemas.ts';
-import { readJobQuery } from '../job-query.ts';
+import { MAX_STREAM_PAGE, readJobQuery, readStreamPlace } from '../job-query.ts';
 import { isEnding } from '../job-watch.ts';
 import type { JobsGroup } from '../jobs-group.ts';
 import { type EventStreamOptions, eventStream } from './event-stream.ts';
 import { EventView, eventView } from './event-view.ts';
 import { readHistoryPage, type WantedHistory } from './history.ts';
-
-const MAX_LIMIT = 1_000;
 
 /**
  * All that has happened to a job, oldest first, page by page; or, for a caller that accepts text/event-stream, all
@@ -36,7 +32,7 @@ export const listJobEvents = defineRoute({
   parameters: [
     parameters.tenantId,
     parameters.jobId,
-    parameters.limit(1_000, 1_000),
+    parameters.limit(MAX_STREAM_PAGE, MAX_STREAM_PAGE),
     parameters.lastEventId,
     inQuery('after', 'The version behind which to begin.', parameters.wholeNumber),
   ],
@@ -65,7 +61,7 @@ export const listJobEvents = defineRoute({
       refuseUnknownParameters(c, ['after', 'limit']);
       const { jobId } = readJobQuery({ jobId: c.req.param('job_id'), mayHaveExpired: true }, jobs.now());
       c.env.jobId = jobId;
-      const { after, limit } = readPlace(c);
+      const { after, limit } = readStreamPlace(c, 'the version of an event');
       const job: WantedHistory = { tenantId, jobId };
       if (c.req.method === 'HEAD' || !/\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')) {
         const { events, hasMore, version } = await readHistoryPage(jobs, job, { after, limit });
@@ -108,31 +104,5 @@ function answerStream(c: Ctx, jobs: JobsGroup['jobs'], options: EventStreamOptio
       changes[Symbol.dispose]();
     },
   };
-  return new Response(eventStream({ ...options, changes: owned }), {
-    headers: {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      // Tells nginx not to hold events back.
-      'x-accel-buffering': 'no',
-      'x-request-id': c.env.requestId,
-    },
-  });
-}
-
-/** The version that the caller has seen: where a browser goes on, or where the caller says; and the size of a page. */
-function readPlace(c: Ctx): { after: number; limit: number } {
-  const header = c.req.header('last-event-id');
-  const sent = header ?? c.req.query('after') ?? '0';
-  const limit = c.req.query('limit') ?? String(MAX_LIMIT);
-  const errors: InputError[] = [];
-  if (!/^\d{1,15}$/.test(sent)) {
-    const parameter = header === undefined ? 'after' : 'Last-Event-ID';
-    errors.push({ parameter, code: 'type', detail: 'must be the version of an event' });
-  }
-  if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
-    const detail = `must be a whole number from 1 to ${MAX_LIMIT}`;
-    errors.push({ parameter: 'limit', code: 'invalid_parameter', detail });
-  }
-  if (errors.length > 0) throw new Refusal('invalid_input', { errors });
-  return { after: Number(sent), limit: Number(limit) };
+  return answerEventStream(c, eventStream({ ...options, changes: owned }));
 }

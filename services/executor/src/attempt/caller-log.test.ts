@@ -1,0 +1,101 @@
+import type { JobLogBatch } from '@errand/contracts';
+import { expect, test } from 'vitest';
+import { type CallerLog, createCallerLog } from './caller-log.ts';
+
+const LIMITS = { callerLogBytesPerS: 65_536, logAttemptBytes: 1_000_000 };
+
+function telling(
+  parts: {
+    limits?: Partial<typeof LIMITS>;
+    store?: (batch: JobLogBatch, id: string) => Promise<boolean>;
+  } = {},
+) {
+  const stored = new Map<string, JobLogBatch>();
+  let lost = 0;
+  const log = createCallerLog({
+    attempt: 2,
+    limits: { ...LIMITS, ...parts.limits },
+    async store(batch, id) {
+      const isStored = (await parts.store?.(batch, id)) ?? true;
+      if (isStored) stored.set(id, batch);
+      return isStored;
+    },
+    now: () => 0,
+    onLost: () => lost++,
+  });
+  const entries = () => [...stored.values()].flatMap((batch) => batch.entries);
+  return { log, stored, entries, lost: () => lost };
+}
+
+const lines = (log: CallerLog, count: number, message = 'line') => {
+  for (let n = 0; n < count; n++) log.line(message);
+};
+
+test('what is told is stored in its order, once, with numbers and times', async () => {
+  const { log, stored, entries } = telling();
+  log.line('first', { fields: { a: 1 } });
+  log.output('{"b":[2]}');
+  log.line('third', { cut_of_bytes: 900 });
+  await log.end();
+  const time = '1970-01-01T00:00:00.000Z';
+  expect(entries()).toEqual([
+    { type: 'log', number: 1, time, message: 'first', fields: { a: 1 } },
+    { type: 'output', number: 2, time, value: { b: [2] } },
+    { type: 'log', number: 3, time, message: 'third', cut_of_bytes: 900 },
+  ]);
+  expect([...stored.values()].map(({ attempt }) => attempt)).toEqual([2]);
+});
+
+test('what is more than a second allows is dropped, and counted', async () => {
+  const { log, entries } = telling();
+  lines(log, 100, 'x'.repeat(1_000));
+  await log.end();
+  const told = entries();
+  const last = told.at(-1);
+  const kept = told.filter(({ type }) => type === 'log').length;
+  expect(kept).toBeGreaterThan(50);
+  expect(kept).toBeLessThan(66);
+  expect(last).toMatchObject({ type: 'dropped', number: 100, count: 100 - kept });
+});
+
+test('what is more than an attempt may tell is dropped too, and so is what was dropped before', async () => {
+  const { log, entries } = telling({ limits: { logAttemptBytes: 500 } });
+  lines(log, 10);
+  log.dropLine();
+  await log.end();
+  const kept = entries().filter(({ type }) => type === 'log').length;
+  expect(kept).toBeGreaterThan(3);
+  expect(entries().at(-1)).toMatchObject({ type: 'dropped', number: 11, count: 11 - kept });
+});
+
+test('a batch is tried again under its id, and one that cannot be stored is counted as dropped', async () => {
+  const ids: string[] = [];
+  let isDown = true;
+  const { log, entries, lost } = telling({
+    async store(_, id) {
+      ids.push(id);
+      return !isDown;
+    },
+  });
+  lines(log, 3);
+  await expect.poll(() => lost()).toBe(1);
+  isDown = false;
+  log.line('again');
+  await log.end();
+  expect(new Set(ids.slice(0, -1)).size).toBe(1);
+  expect(entries()).toMatchObject([
+    { type: 'dropped', number: 3, count: 3 },
+    { type: 'log', number: 4, message: 'again' },
+  ]);
+});
+
+test('an end waits for what is under way, and nothing is told after it', async () => {
+  const gate = Promise.withResolvers<boolean>();
+  const { log, entries } = telling({ store: () => gate.promise });
+  log.line('one');
+  const ended = log.end();
+  log.line('late');
+  gate.resolve(true);
+  await ended;
+  expect(entries()).toMatchObject([{ number: 1, message: 'one' }]);
+});
