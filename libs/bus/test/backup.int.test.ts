@@ -146,7 +146,7 @@ test('an interrupted backup goes on, and takes AUDIT again only if JOBS does not
 
   await expect(backUpFrom(nats.url, failAt(JOBS_STREAM))).rejects.toThrow('the disk is full');
   const first = await taken();
-  expect(Object.keys(first)).toEqual(['DEAD_LETTERS', 'AUDIT']);
+  expect(Object.keys(first)).toEqual(['DEAD_LETTERS', 'LOGS', 'AUDIT']);
   await requestJobs(bus, 1);
   await expect(backUpFrom(nats.url, failAt('OBJ_payloads'))).rejects.toThrow('the disk is full');
   expect((await taken()).AUDIT).toBe(first.AUDIT);
@@ -214,7 +214,12 @@ test('an interrupted restore goes on; what differs from the backup, or is not em
   await expect(starting).rejects.toThrow('stopped while provisioning');
   restored.push('again');
   await restoreTo(empty.url, interrupted);
-  expect(restored.slice(restored.indexOf('again') + 1)).toEqual([JOBS_STREAM, AUDIT_STREAM, 'DEAD_LETTERS']);
+  expect(restored.slice(restored.indexOf('again') + 1)).toEqual([
+    JOBS_STREAM,
+    AUDIT_STREAM,
+    'LOGS',
+    'DEAD_LETTERS',
+  ]);
   {
     await using bus = await openTestLog(empty.url);
     expect((await readAudit(bus)).versions.length).toBe(10);

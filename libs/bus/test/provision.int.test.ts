@@ -44,12 +44,13 @@ test('a server without room for what the streams may grow to is refused at once,
   const opening = openBus({ servers: small.url, name: 'test', topology });
   await expect(opening).rejects.toThrow(UnfitServer);
   await expect(opening).rejects.toThrow(
-    /2\.6 GB.*max_file_store.*ERRAND_JOBS_MAX_BYTES.*ERRAND_PAYLOADS_MAX_BYTES/s,
+    /3\.6 GB.*max_file_store.*ERRAND_JOBS_MAX_BYTES.*ERRAND_PAYLOADS_MAX_BYTES/s,
   );
   const sized = {
     jobsMaxBytes: 500_000_000,
     payloadsMaxBytes: 500_000_000,
     deadLettersMaxBytes: 100_000_000,
+    jobLogsMaxBytes: 100_000_000,
   };
   await using bus = await openBus({ servers: small.url, name: 'test', topology: { ...TOPOLOGY, ...sized } });
   expect(bus.isConnected()).toBe(true);

@@ -56,6 +56,22 @@ test.each([
   expect(await history).toEqual([]);
 });
 
+test('the history of a job that has left the log is not waited for', async () => {
+  const ref = newJob();
+  const outcome = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
+  if (outcome.kind !== 'appended') throw new Error(outcome.kind);
+  const { version } = outcome;
+  const read = async () => {
+    const pages = await Array.fromAsync(
+      bus.jobs.readHistory(ref, { fromVersion: version, toVersion: version }),
+    );
+    return pages.flat().map((event) => event.version);
+  };
+  expect(await read()).toEqual([version]);
+  await trimAll(version);
+  await expect(read()).rejects.toThrow('the job has left the log meanwhile');
+});
+
 /** Lets all leave up to a version, as a trim does. */
 async function trimAll(version: number): Promise<void> {
   const storedMs = (await bus.jobs.storedAt(version)) ?? 0;

@@ -78,6 +78,8 @@ export function createHistoryReader(
         const messages = await readReplica(jsm, jobSubjects(ref), from);
         const last = messages.at(-1)?.seq;
         if (last === undefined) {
+          const { state } = await orUnavailable(() => jsm.streams.info(JOBS_STREAM));
+          if (state.first_seq > from) throw new LogUnavailable('the job has left the log meanwhile');
           if (performance.now() > giveUpAt)
             throw new LogUnavailable('the replica read lags behind its leader');
           await new Promise((resolve) => setTimeout(resolve, 20));
@@ -141,7 +143,6 @@ async function readEntry(jsm: JetStreamManager, seq: number): Promise<RecordedEv
   }
 }
 
-/** Empty when that replica has none. */
 function readReplica(jsm: JetStreamManager, filter: string, seq: number): Promise<StoredMsg[]> {
   const wanted = { seq, next_by_subj: filter, batch: PAGE_SIZE };
   return orUnavailable(() =>

@@ -279,8 +279,13 @@ export async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What the server says where no message is left that was asked for. */
+function isNothing(error: Error): boolean {
+  return 'code' in error && error.code === 404;
+}
+
 /**
- * What one direct read of stored messages finds. The iterator form of these calls keeps its subscription and its timer
+ * What one direct read of stored messages finds; it may be nothing. The iterator form of these calls keeps its subscription and its timer
  * for five seconds after each read.
  */
 export function collectStored(
@@ -290,7 +295,7 @@ export function collectStored(
   const found: StoredMsg[] = [];
   read((done, message) => {
     if (!done) found.push(message);
-    else if (done.err) reject(done.err);
+    else if (done.err && !isNothing(done.err)) reject(done.err);
     else resolve(found);
   }).catch(reject);
   return promise;
