@@ -62,10 +62,11 @@ test('the history of a job that has left the log is not waited for', async () =>
   if (outcome.kind !== 'appended') throw new Error(outcome.kind);
   const { version } = outcome;
   const read = async () => {
-    const pages = await Array.fromAsync(
-      bus.jobs.readHistory(ref, { fromVersion: version, toVersion: version }),
-    );
-    return pages.flat().map((event) => event.version);
+    const found: number[] = [];
+    for await (const page of bus.jobs.readHistory(ref, { fromVersion: version, toVersion: version })) {
+      found.push(...page.map((each) => each.version));
+    }
+    return found;
   };
   expect(await read()).toEqual([version]);
   await trimAll(version);

@@ -3,6 +3,7 @@ import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { progressed, RUN_PATH, STARTED, SUCCEEDED, startTestGateway, type TestGateway } from './gateway.ts';
 import { forget, forgetAudit, openReadModel } from './read-model.ts';
+import { openStream as open } from './streamed.ts';
 
 let gateway: TestGateway;
 
@@ -14,6 +15,8 @@ afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
 });
 
+const openStream = (path: string, headers?: Record<string, string>) => open(gateway, path, headers);
+
 const run = async (): Promise<RunAccepted> =>
   (await gateway.call(RUN_PATH, { body: { tilt_deg: 1, anything: 'secret' } })).json;
 
@@ -21,52 +24,6 @@ async function append(jobId: string, version: number, fact: typeof STARTED): Pro
   const appended = await gateway.append(jobId, version, fact);
   if (appended === undefined) throw new Error('lost a race that nobody else runs');
   return appended;
-}
-
-interface StreamedEvent {
-  readonly id: number;
-  readonly event: string;
-  readonly data: { type: string; version: number; data: Record<string, unknown> };
-}
-
-/** Reads a stream of events as a browser does. */
-async function openStream(path: string, headers: Record<string, string> = {}) {
-  const leaving = new AbortController();
-  const response = await fetch(gateway.url + path, {
-    headers: { authorization: `Bearer ${gateway.apiKey}`, accept: 'text/event-stream', ...headers },
-    signal: leaving.signal,
-  });
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  const frames: string[] = [];
-  async function nextFrame(): Promise<string | undefined> {
-    for (;;) {
-      const end = text.indexOf('\n\n');
-      if (end !== -1) {
-        const frame = text.slice(0, end);
-        text = text.slice(end + 2);
-        frames.push(frame);
-        return frame;
-      }
-      const read = await reader?.read();
-      if (!read || read.done) return undefined;
-      text += read.value;
-    }
-  }
-  async function next(): Promise<StreamedEvent | undefined> {
-    for (;;) {
-      const frame = await nextFrame();
-      if (frame === undefined) return undefined;
-      const found = /^id: (\d+)\nevent: (\w+)\ndata: (.*)$/.exec(frame);
-      if (found) return { id: Number(found[1]), event: found[2] ?? '', data: JSON.parse(found[3] ?? '') };
-    }
-  }
-  async function rest(): Promise<StreamedEvent[]> {
-    const events: StreamedEvent[] = [];
-    for (let event = await next(); event; event = await next()) events.push(event);
-    return events;
-  }
-  return { response, frames, nextFrame, next, rest, leave: () => leaving.abort() };
 }
 
 test("a job's events are CloudEvents with their version, oldest first, without the input", async () => {
