@@ -28,6 +28,7 @@ export {
   UnfitServer,
 } from './errors.ts';
 export type { ReaderPosition, Step } from './in-order/options.ts';
+export type { JobLogWriter } from './job-logs/job-logs.ts';
 export { createFollower } from './lead/follow-lead.ts';
 export type { Lead, LeadLog, LedOutcome } from './lead/lead-log.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads/payloads.ts';

@@ -1,16 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type JobLogBatch, type JobRef, jobLogSubject } from '@errand/contracts';
-import { startTestNats, type TestNats } from '@errand/testkit';
+import { type JobLogEntry, type JobRef, jobLogSubject } from '@errand/contracts';
+import { startNatsProxy, startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bus, connectionOf, openBus } from '../src/bus.ts';
-import { TOPOLOGY } from './bus.ts';
+import type { Bus } from '../src/bus.ts';
+import { connectionOf } from '../src/testing.ts';
+import { openTestBus } from './bus.ts';
 
 let nats: TestNats;
 let bus: Bus;
 
 beforeAll(async () => {
   nats = await startTestNats();
-  bus = await openBus({ servers: nats.url, name: 'test', topology: TOPOLOGY });
+  bus = await openTestBus(nats.url);
 });
 
 afterAll(async () => {
@@ -20,13 +21,10 @@ afterAll(async () => {
 
 const newRef = (tenantId = 'acme'): JobRef => ({ tenantId, action: 'add', jobId: randomUUIDv7() });
 
-function batchOf(attempt: number, ...messages: string[]): JobLogBatch {
-  const time = '2026-01-01T00:00:00.000Z';
-  const entries = messages.map((message, index) => {
-    return { type: 'log' as const, number: index + 1, time, message };
+const lines = (...messages: string[]): JobLogEntry[] =>
+  messages.map((message, index) => {
+    return { type: 'log', number: index + 1, time: '2026-01-01T00:00:00.000Z', message };
   });
-  return { attempt, entries };
-}
 
 const all = { after: 0, limit: 10_000 };
 const messagesOf = async (ref: JobRef, place = all) =>
@@ -37,11 +35,12 @@ const messagesOf = async (ref: JobRef, place = all) =>
 test('what attempts tell is read in its order, page by page, and none of other jobs', async () => {
   const ref = newRef();
   const other = newRef();
+  const [tell, tellOther] = [bus.jobLogs.writer(ref, 1), bus.jobLogs.writer(other, 1)];
   for (let batch = 0; batch < 60; batch++) {
-    await bus.jobLogs.append(ref, batchOf(1, `a${batch}`, `b${batch}`), `1.${batch}.${ref.jobId}`);
-    await bus.jobLogs.append(other, batchOf(1, 'other'), `1.${batch}.${other.jobId}`);
+    expect(await tell(lines(`a${batch}`, `b${batch}`))).toBe(true);
+    expect(await tellOther(lines('other'))).toBe(true);
   }
-  await bus.jobLogs.append(ref, batchOf(2, 'second'), `2.0.${ref.jobId}`);
+  await bus.jobLogs.writer(ref, 2)(lines('second'));
   const whole = await bus.jobLogs.read(ref, all);
   expect(whole.hasMore).toBe(false);
   expect(await messagesOf(ref)).toEqual([
@@ -62,12 +61,33 @@ test('what attempts tell is read in its order, page by page, and none of other j
   expect(await messagesOf({ ...ref, tenantId: 'other' })).toEqual([]);
 });
 
-test('a batch that is stored again under its id is there once', async () => {
+test('an attempt tells behind all that was told, and nothing behind a later one', async () => {
   const ref = newRef();
-  for (let tries = 0; tries < 3; tries++) {
-    expect(await bus.jobLogs.append(ref, batchOf(1, 'once'), `once.${ref.jobId}`)).toBe(true);
-  }
-  expect(await messagesOf(ref)).toEqual(['1 once']);
+  const first = bus.jobLogs.writer(ref, 1);
+  const second = bus.jobLogs.writer(ref, 2);
+  const third = bus.jobLogs.writer(ref, 3);
+  expect(await first(lines('a'))).toBe(true);
+  expect(await second(lines('b'))).toBe(true);
+  // The same attempt, elsewhere.
+  expect(await bus.jobLogs.writer(ref, 2)(lines('c'))).toBe(true);
+  expect(await second(lines('d'))).toBe(true);
+  expect(await third(lines('e'))).toBe(true);
+  expect(await first(lines('late'))).toBe(false);
+  expect(await second(lines('late'))).toBe(false);
+  expect(await messagesOf(ref)).toEqual(['1 a', '2 b', '2 c', '2 d', '3 e']);
+});
+
+test('a batch whose acknowledgement is lost is there once, and the next one behind it', async () => {
+  await using proxy = await startNatsProxy(nats.url);
+  await using telling = await openTestBus(proxy.url, 300);
+  const ref = newRef();
+  const tell = telling.jobLogs.writer(ref, 1);
+  let acks = 0;
+  using _lost = proxy.hold('server', (frame) => frame.includes('"stream":"LOGS"') && ++acks === 1);
+  expect(await tell(lines('once'))).toBe(true);
+  expect(await tell(lines('then'))).toBe(true);
+  expect(acks).toBeGreaterThan(2);
+  expect(await messagesOf(ref)).toEqual(['1 once', '1 then']);
 });
 
 test('what is no batch is passed by', async () => {
@@ -76,7 +96,7 @@ test('what is no batch is passed by', async () => {
   for (const said of ['', 'not JSON', '{"attempt":0,"entries":[]}', '[]']) {
     await nc.request(jobLogSubject(ref), said);
   }
-  await bus.jobLogs.append(ref, batchOf(1, 'a line'), `batch.${ref.jobId}`);
+  await bus.jobLogs.writer(ref, 1)(lines('a line'));
   expect(await messagesOf(ref)).toEqual(['1 a line']);
 });
 
@@ -87,8 +107,8 @@ test('who follows a job is told of what is stored of it', async () => {
     woken++;
   });
   await connectionOf(bus).flush();
-  await bus.jobLogs.append(newRef(), batchOf(1, 'other'), 'of another job');
-  await bus.jobLogs.append(ref, batchOf(1, 'own'), `own.${ref.jobId}`);
+  await bus.jobLogs.writer(newRef(), 1)(lines('other'));
+  await bus.jobLogs.writer(ref, 1)(lines('own'));
   await connectionOf(bus).flush();
   expect(woken).toBe(1);
   stop();
@@ -96,8 +116,8 @@ test('who follows a job is told of what is stored of it', async () => {
 
 test('a tenant that is forgotten leaves nothing, and others keep theirs', async () => {
   const [gone, kept] = [newRef('gone'), newRef('kept')];
-  await bus.jobLogs.append(gone, batchOf(1, 'x'), 'gone');
-  await bus.jobLogs.append(kept, batchOf(1, 'y'), 'kept');
+  await bus.jobLogs.writer(gone, 1)(lines('x'));
+  await bus.jobLogs.writer(kept, 1)(lines('y'));
   expect(await bus.forget.purgeJobLogs('gone')).toBe(1);
   expect(await messagesOf(gone)).toEqual([]);
   expect(await messagesOf(kept)).toEqual(['1 y']);

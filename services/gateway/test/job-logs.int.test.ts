@@ -24,7 +24,7 @@ const line = (number: number, message = `line ${number}`): JobLogEntry => {
 /** As an executor does. */
 async function tell(jobId: string, attempt: number, ...entries: JobLogEntry[]): Promise<void> {
   const ref = { tenantId: TENANT, action: 'simulate', jobId };
-  expect(await gateway.bus.jobLogs.append(ref, { attempt, entries }, randomUUIDv7())).toBe(true);
+  expect(await gateway.bus.jobLogs.writer(ref, attempt)(entries)).toBe(true);
 }
 
 async function append(jobId: string, version: number, fact: typeof STARTED): Promise<number> {

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import {
   JobLogBatch,
+  type JobLogEntry,
   type JobRef,
   jobLogOfAnyAction,
   jobLogSubject,
@@ -9,15 +11,13 @@ import {
 } from '@errand/contracts';
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { GUARD_SEQUENCE } from '../append/append.ts';
 import { createPublisher, type Publisher } from '../append/publisher.ts';
 import { collectStored, orUnavailable } from '../read/read-pages.ts';
 
 export interface JobLogs {
-  /**
-   * Stores what an attempt has said. `batchId` is the same when it is tried again, so that nothing is stored twice.
-   * False: it was refused, or nobody answered in time, and it may be tried again.
-   */
-  append(ref: JobRef, batch: JobLogBatch, batchId: string): Promise<boolean>;
+  /** For what one attempt tells. */
+  writer(ref: JobRef, attempt: number): JobLogWriter;
   /** Entries behind an id, in the order in which they were stored, of all attempts. @throws LogUnavailable */
   read(job: LoggedJob, place: { after: number; limit: number }): Promise<LogPage>;
   /** Whether the leader has nothing of the job behind an id. A replica that `read` asks may lag. @throws LogUnavailable */
@@ -25,6 +25,12 @@ export interface JobLogs {
   /** Calls back when something of the job was stored, and after each reconnection. Returns the way to stop. */
   onStored(job: LoggedJob, wake: () => void): () => void;
 }
+
+/**
+ * Stores a batch, once, behind all that was told of the job. False: it is not stored, since nobody answered in time, or
+ * since a later attempt tells already: nothing of an attempt comes behind that. One call at a time.
+ */
+export type JobLogWriter = (entries: JobLogEntry[]) => Promise<boolean>;
 
 interface LoggedJob {
   readonly tenantId: string;
@@ -38,6 +44,7 @@ interface LogPage {
 
 /** An entry's id is the position of its batch times this, and its place in there. */
 const IDS_PER_BATCH = 1_000;
+const TRIES = 3;
 /** How many batches are read at once. */
 const BATCHES = 50;
 
@@ -59,13 +66,41 @@ export function createJobLogs(
     );
   }
 
+  /** The position of the last batch, 0 for none; undefined if it is of a later attempt, or if nobody answers. */
+  async function lastBefore(subject: string, attempt: number): Promise<number | undefined> {
+    try {
+      const found = await jsm.streams.getMessage(LOGS_STREAM, { last_by_subj: subject });
+      return found && (parsed(found.data)?.attempt ?? 0) > attempt ? undefined : (found?.seq ?? 0);
+    } catch {
+      return undefined;
+    }
+  }
+
   return {
-    async append(ref, batch, batchId) {
+    writer(ref, attempt) {
       publisher ??= createPublisher(nc, options.ackTimeoutMs ?? 2_000);
-      const about = headers();
-      about.set('Nats-Msg-Id', batchId);
-      const ack = await publisher.publish(jobLogSubject(ref), Buffer.from(JSON.stringify(batch)), about);
-      return ack.kind === 'stored';
+      const { publish } = publisher;
+      const subject = jobLogSubject(ref);
+      // Mostly a first attempt tells, once.
+      let last = attempt === 1 ? 0 : undefined;
+      return async (entries) => {
+        const data = Buffer.from(JSON.stringify({ attempt, entries } satisfies JobLogBatch));
+        const id = randomUUID();
+        for (let tries = 0; tries < TRIES; tries++) {
+          last ??= await lastBefore(subject, attempt);
+          if (last === undefined) continue;
+          const about = headers();
+          about.set('Nats-Msg-Id', id);
+          about.set(GUARD_SEQUENCE, String(last));
+          const ack = await publish(subject, data, about);
+          if (ack.kind === 'stored') {
+            last = ack.sequence;
+            return true;
+          }
+          if (ack.kind === 'refused') last = undefined;
+        }
+        return false;
+      };
     },
     async read({ tenantId, jobId }, { after, limit }) {
       const filter = jobLogOfAnyAction(tenantId, jobId);

@@ -282,6 +282,8 @@ function executor(action: string): Role {
         action,
       ),
       jobLogSubjects(action),
+      // Behind what an attempt may tell.
+      api(`STREAM.MSG.GET.${LOGS_STREAM}`),
       listConsumers,
       ...consumers.flatMap((name) => [...workOn(JOBS_STREAM, name), deadLetterSubject(name)]),
       ...redrives.flatMap((name) => workOn(DEAD_LETTERS_STREAM, name)),

@@ -1,30 +1,25 @@
-import type { JobLogBatch } from '@errand/contracts';
+import type { JobLogEntry } from '@errand/contracts';
 import { expect, test } from 'vitest';
 import { type CallerLog, createCallerLog } from './caller-log.ts';
 
 const LIMITS = { callerLogBytesPerS: 65_536, logAttemptBytes: 1_000_000 };
 
 function telling(
-  parts: {
-    limits?: Partial<typeof LIMITS>;
-    store?: (batch: JobLogBatch, id: string) => Promise<boolean>;
-  } = {},
+  parts: { limits?: Partial<typeof LIMITS>; store?: (entries: JobLogEntry[]) => Promise<boolean> } = {},
 ) {
-  const stored = new Map<string, JobLogBatch>();
+  const stored: JobLogEntry[] = [];
   let lost = 0;
   const log = createCallerLog({
-    attempt: 2,
     limits: { ...LIMITS, ...parts.limits },
-    async store(batch, id) {
-      const isStored = (await parts.store?.(batch, id)) ?? true;
-      if (isStored) stored.set(id, batch);
+    async store(entries) {
+      const isStored = (await parts.store?.(entries)) ?? true;
+      if (isStored) stored.push(...entries);
       return isStored;
     },
     now: () => 0,
     onLost: () => lost++,
   });
-  const entries = () => [...stored.values()].flatMap((batch) => batch.entries);
-  return { log, stored, entries, lost: () => lost };
+  return { log, entries: () => stored, lost: () => lost };
 }
 
 const lines = (log: CallerLog, count: number, message = 'line') => {
@@ -32,7 +27,7 @@ const lines = (log: CallerLog, count: number, message = 'line') => {
 };
 
 test('what is told is stored in its order, once, with numbers and times', async () => {
-  const { log, stored, entries } = telling();
+  const { log, entries } = telling();
   log.line('first', { fields: { a: 1 } });
   log.output('{"b":[2]}');
   log.line('third', { cut_of_bytes: 900 });
@@ -43,7 +38,6 @@ test('what is told is stored in its order, once, with numbers and times', async 
     { type: 'output', number: 2, time, value: { b: [2] } },
     { type: 'log', number: 3, time, message: 'third', cut_of_bytes: 900 },
   ]);
-  expect([...stored.values()].map(({ attempt }) => attempt)).toEqual([2]);
 });
 
 test('what is more than a second allows is dropped, and counted', async () => {
@@ -68,21 +62,14 @@ test('what is more than an attempt may tell is dropped too, and so is what was d
   expect(entries().at(-1)).toMatchObject({ type: 'dropped', number: 11, count: 11 - kept });
 });
 
-test('a batch is tried again under its id, and one that cannot be stored is counted as dropped', async () => {
-  const ids: string[] = [];
+test('what cannot be stored is counted as dropped', async () => {
   let isDown = true;
-  const { log, entries, lost } = telling({
-    async store(_, id) {
-      ids.push(id);
-      return !isDown;
-    },
-  });
+  const { log, entries, lost } = telling({ store: async () => !isDown });
   lines(log, 3);
   await expect.poll(() => lost()).toBe(1);
   isDown = false;
   log.line('again');
   await log.end();
-  expect(new Set(ids.slice(0, -1)).size).toBe(1);
   expect(entries()).toMatchObject([
     { type: 'dropped', number: 3, count: 3 },
     { type: 'log', number: 4, message: 'again' },

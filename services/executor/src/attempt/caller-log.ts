@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { JOB_LOG_BATCH_BYTES, type JobLogBatch, type JobLogEntry } from '@errand/contracts';
+import type { JobLogWriter } from '@errand/bus';
+import { JOB_LOG_BATCH_BYTES, type JobLogEntry } from '@errand/contracts';
 
 /** What an attempt may tell callers, in bytes of JSON. */
 export interface CallerLogLimits {
@@ -23,7 +23,6 @@ interface Told {
   readonly bytes: number;
 }
 
-const TRIES = 3;
 const GATHER_MS = 100;
 const END_MS = 2_000;
 const MOST_ENTRIES = 1_000;
@@ -33,19 +32,15 @@ const MOST_ENTRIES = 1_000;
  * too much, and what cannot be stored, is dropped, and the next entry says how many were.
  */
 export function createCallerLog(options: {
-  readonly attempt: number;
   readonly limits: CallerLogLimits;
-  /** False: it may be tried again under the same id. */
-  readonly store: (batch: JobLogBatch, batchId: string) => Promise<boolean>;
+  readonly store: JobLogWriter;
   readonly now: () => number;
   readonly onLost: () => void;
 }): CallerLog {
-  const { attempt, limits, store, now, onLost } = options;
+  const { limits, store, now, onLost } = options;
   const { callerLogBytesPerS: perS } = limits;
-  const id = randomUUID();
   const waiting: Told[] = [];
   let isOver = false;
-  let batches = 0;
   let number = 0;
   let dropped = 0;
   let left = limits.logAttemptBytes;
@@ -93,12 +88,7 @@ export function createCallerLog(options: {
     for (let begin = 0; begin < told.length; ) {
       const entries = batchFrom(told, begin);
       begin += entries.length;
-      const batchId = `${id}.${batches++}`;
-      let isStored = false;
-      for (let tries = 0; tries < TRIES && !isStored; tries++) {
-        isStored = await store({ attempt, entries }, batchId);
-      }
-      if (isStored) continue;
+      if (await store(entries)) continue;
       dropped += entries.reduce((sum, entry) => sum + (entry.type === 'dropped' ? entry.count : 1), 0);
       onLost();
     }

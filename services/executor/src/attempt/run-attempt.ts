@@ -134,9 +134,8 @@ async function run(
   const { signal } = watch;
   const over = createEnd(signal);
   const told = createCallerLog({
-    attempt,
     limits: deps.limits,
-    store: (batch, batchId) => deps.bus.jobLogs.append(request.ref, batch, batchId),
+    store: deps.bus.jobLogs.writer(request.ref, attempt),
     now: deps.now,
     onLost: () => log().warn('caller_log_not_stored'),
   });
