@@ -18,6 +18,7 @@ import { benchThroughput } from './jobs/throughput.ts';
 import { benchWaiters } from './jobs/waiters.ts';
 import { benchWaits } from './jobs/waits.ts';
 import { benchFairness } from './load/fairness.ts';
+import { benchJobLogs } from './load/job-logs.ts';
 import { benchManyTenants } from './load/many-tenants.ts';
 import { benchNeighbours } from './load/neighbours.ts';
 import { benchOverload } from './load/overload.ts';
@@ -45,6 +46,11 @@ const BENCHMARKS: Record<string, { about: string; run: (args: readonly string[])
     about:
       'what jobs of 99 small tenants take beside floods and storms of another one, with turns and without; --job-ms <n> for one flood',
     run: benchFairness,
+  },
+  'job-logs': {
+    about:
+      'what jobs take while another action tells callers a gigabyte, against being alone; --megabytes <n>',
+    run: benchJobLogs,
   },
   latency: {
     about: 'from a run to the caller that knows its end, one at a time, against other job systems',
