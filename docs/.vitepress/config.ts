@@ -18,6 +18,7 @@ const CALL = [
   ['Reference (OpenAPI)', '/reference.html'],
   ['Call from code', '/docs/call-from-code'],
   ['Schedules', '/docs/schedules'],
+  ['The log of a job', '/docs/job-logs'],
   ['Tools of an agent (MCP)', '/docs/mcp'],
   ['Receive webhooks', '/docs/receive-webhooks'],
   ['The errand command', '/docs/errand-command'],

@@ -126,6 +126,7 @@ function operations(all: Record<string, Channel>): JsonSchema {
       ...answered('WithdrawAnswer'),
     }),
     beat: send('heartbeats', 'Tells that it lives.'),
+    tellCallers: send('jobLogs', 'Tells callers lines and partial results.'),
     answerPresence: operation('receive', 'presence', {
       summary: 'Answers whether it holds a job, and learns of jobs that it lost.',
       ...reply,

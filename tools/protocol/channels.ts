@@ -82,6 +82,11 @@ export function channels(): Record<string, Channel> {
       description: 'The key-value bucket of heartbeats, each gone after 15 seconds.',
       messages: ['Heartbeat'],
     },
+    jobLogs: {
+      address: 'logs.{tenant_id}.{action}.{job_id}',
+      description: 'What attempts tell callers while they run, kept in the stream LOGS.',
+      messages: ['JobLogBatch'],
+    },
     presence: {
       address: executorSubject('executor_id').replace('executor_id', '{executor_id}'),
       description: 'Asks an executor whether it holds a job, or tells it of one that was taken over from it.',

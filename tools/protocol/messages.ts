@@ -52,6 +52,10 @@ export function messages(): Record<string, Message> {
     Withdrawal: { summary: 'A contract that it no longer serves.', payload: component('Withdrawal') },
     WithdrawAnswer: { summary: 'Whether it stopped accepting runs.', payload: component('WithdrawAnswer') },
     Heartbeat: { summary: 'What the executor serves and runs.', payload: component('ExecutorHeartbeat') },
+    JobLogBatch: {
+      summary: 'Lines and partial results of an attempt, in their order.',
+      payload: component('JobLogBatch'),
+    },
     TakenOver: {
       summary: 'A job was taken over from this executor.',
       contentType: 'text/plain',

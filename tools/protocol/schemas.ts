@@ -4,6 +4,7 @@ import {
   ExecutorHeartbeat,
   JobEvent,
   JobFault,
+  JobLogBatch,
   PayloadRef,
   SCHEDULER_COMMANDS,
 } from '@errand/contracts';
@@ -45,6 +46,7 @@ const DESCRIBED: Record<string, { schema: z.ZodType; description: string }> = {
     schema: ExecutorHeartbeat,
     description: 'What an executor serves and runs, in the bucket `executors` under its id.',
   },
+  JobLogBatch: { schema: JobLogBatch, description: 'What an attempt tells callers while it runs.' },
   JobFault: { schema: JobFault, description: 'Why a job did not succeed, as shown to callers.' },
   PayloadRef: { schema: PayloadRef, description: 'Where an input or result outside its event is.' },
 };
