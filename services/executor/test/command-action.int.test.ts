@@ -52,12 +52,13 @@ test('a command that reads nothing may be sent much', async () => {
   expect(await runOnce(await script('echo 1'), { input: { text: 'x'.repeat(1_000_000) } }).result).toBe(1);
 });
 
-test('lines with a percentage are progress, others are logged', async () => {
+test('lines with a percentage are progress, those with an output partial results, others are logged', async () => {
   const text = `printf '{"percent": 40, "message": "halfway"}\\nhello\\n{"a":1}\\n{"percent":50}' >&2; echo null`;
   const run = runOnce(await script(text));
   expect(await run.result).toBeNull();
   expect(run.progress).toEqual([{ percent: 40, message: 'halfway' }, { percent: 50 }]);
-  expect(run.logged.map(({ fields }) => fields)).toEqual([{ line: 'hello' }, { line: '{"a":1}' }]);
+  expect(run.outputs).toEqual([{ n: [1] }]);
+  expect(run.logged.map(({ message }) => message)).toEqual(['hello', '{"a":1}']);
 });
 
 test('a flood of lines is read, and the log is spared', async () => {
@@ -169,7 +170,7 @@ test('what a stopped command has started may use the grace after its leader has 
   expect(isAlive(other)).toBe(true);
   await writeFile(go, '');
   await ended;
-  expect(run.logged.map(({ fields }) => fields)).toContainEqual({ line: 'cleaned' });
+  expect(run.logged.map(({ message }) => message)).toContain('cleaned');
   expect(isAlive(other)).toBe(false);
 });
 
@@ -232,15 +233,15 @@ test('progress that is not UTF-8 is none, and the log says so of what it shows',
   const run = runOnce(await script(text));
   await run.result;
   expect(run.progress).toEqual([]);
-  expect(run.logged.map(({ fields }) => fields)).toEqual([
-    { line: '{"percent":1,"message":"M\ufffdller"}', is_utf8: false },
-    { line: 'M\u00fcller' },
+  expect(run.logged).toEqual([
+    { message: '{"percent":1,"message":"M\ufffdller"}', fields: { is_utf8: false } },
+    { message: 'M\u00fcller' },
   ]);
 });
 
 test('a line that is too long is cut between two characters', async () => {
   const run = runOnce(await script(`yes é | head -n 20000 | tr -d '\\n' >&2; echo >&2; echo 1`));
   await run.result;
-  const lines = run.logged.map(({ fields }) => (fields as { line: string }).line);
+  const lines = run.logged.map(({ message }) => message);
   expect(lines.every((line) => /^é+$/.test(line) && Buffer.byteLength(line) <= 16_384)).toBe(true);
 });
