@@ -53,7 +53,7 @@ test('a command that reads nothing may be sent much', async () => {
 });
 
 test('lines with a percentage are progress, those with an output partial results, others are logged', async () => {
-  const text = `printf '{"percent": 40, "message": "halfway"}\\nhello\\n{"a":1}\\n{"percent":50}' >&2; echo null`;
+  const text = `printf '{"percent": 40, "message": "halfway"}\\nhello\\n{"a":1}\\n{"output":{"n":[1]}}\\n{"percent":50}' >&2; echo null`;
   const run = runOnce(await script(text));
   expect(await run.result).toBeNull();
   expect(run.progress).toEqual([{ percent: 40, message: 'halfway' }, { percent: 50 }]);
