@@ -12,6 +12,8 @@ test('every promise holds while processes are killed and paused under load', {
   expect(report.jobs.accepted).toBe(SHORT.jobs);
   // Without these the run proves nothing.
   expect(report.jobs.scheduled).toBeGreaterThan(0);
+  expect(report.callbacks['200']).toBeGreaterThan(0);
+  expect(report.log_entries).toBeGreaterThan(0);
   expect(report.faults.nats_kills).toBe(SHORT.natsKills);
   expect(report.attempts.takeovers).toBeGreaterThan(0);
   expect(report.requests.refused + report.requests.broken).toBeGreaterThan(0);

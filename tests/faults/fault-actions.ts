@@ -1,4 +1,4 @@
-import { defineAction } from '@errand/actions';
+import { defer, defineAction } from '@errand/actions';
 import { Metadata } from '@errand/contracts';
 
 /*
@@ -7,12 +7,14 @@ import { Metadata } from '@errand/contracts';
  *
  *   action         an attempt                                        allowed   ends, if undisturbed
  *   quick          returns at once                                        10   succeeded
- *   slow           works for `ms` in a worker thread, with progress       10   succeeded
+ *   slow           works for `ms` in a worker thread, with progress
+ *                  and lines that callers read                           10   succeeded
  *   flaky          throws before the third                                10   succeeded
  *   hopeless       throws                                                  3   failed
  *   overlong       takes longer than its timeout                           2   failed
  *   obedient       works for `ms` and heeds its signal                    10   succeeded
  *   deaf           blocks its thread for `ms`, its signal unheard         10   succeeded
+ *   called_back    leaves the work to the vendor of its input         10   succeeded
  *   crash_once     kills its executor, if it is the first                 10   succeeded
  *   crash_always   kills its executor                                      3   failed
  */
@@ -32,9 +34,12 @@ export const slow = defineAction({
   name: 'slow',
   retry: SURVIVES,
   thread: 'worker',
-  async run({ input, progress }) {
+  logs: 'caller',
+  async run({ input, progress, log, output }) {
     for (const percent of [0, 25, 50, 75]) {
       progress(percent, `pid ${executorPid}`);
+      log(`pid ${executorPid}`);
+      output({ percent });
       await pause(Number(input.ms) / 4);
     }
     return ranHere();
@@ -93,6 +98,18 @@ export const deaf = defineAction({
     progress(50, `pid ${executorPid}`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(input.ms));
     return ranHere();
+  },
+});
+
+export const calledBack = defineAction({
+  ...io,
+  name: 'called_back',
+  retry: SURVIVES,
+  concurrency: 8,
+  callback: { withinMs: 60_000 },
+  async run({ input, callbackUrl }) {
+    await fetch(String(input.vendor), { method: 'POST', body: await callbackUrl() });
+    return defer();
   },
 });
 

@@ -24,6 +24,10 @@ export interface FaultReport {
   readonly statuses: { answered: number; unanswered: number };
   /** `scheduled`: those that ticks of schedules asked for. */
   readonly jobs: { accepted: number; scheduled: number; in_log: number; endings: Counts; events: number };
+  /** Answers to the calls of the vendor, by status. */
+  readonly callbacks: Counts;
+  /** Entries of jobs' logs that were read. */
+  readonly log_entries: number;
   readonly faults: { kills: Counts; pauses: Counts; nats_kills: number; restarts: Counts; falls: Counts };
   /** `fenced`: attempts that came to an end after another executor had taken over, or after their job had ended. */
   readonly attempts: AttemptCounts & { fenced: number };
@@ -49,6 +53,8 @@ export async function reportOf(run: {
   members: readonly Member[];
   log: Log;
   ticks: number;
+  told: number;
+  calls: ReadonlyMap<string, number>;
   violations: readonly Violation[];
   settledMs: number;
   dir: string;
@@ -73,6 +79,8 @@ export async function reportOf(run: {
       endings: countOf(endings.map(({ event }) => event.type)),
       events: events.length,
     },
+    callbacks: Object.fromEntries(run.calls),
+    log_entries: run.told,
     faults: {
       kills: { ...chaos.kills },
       pauses: { ...chaos.pauses },
@@ -111,6 +119,8 @@ export function tableOf(report: FaultReport): string {
       `${jobs.accepted} accepted, ${jobs.scheduled} by schedules, ${jobs.in_log} in the log, ${jobs.events} events`,
     ],
     ['endings', listed(jobs.endings)],
+    ['calls of the vendor', listed(report.callbacks)],
+    ['entries of logs', String(report.log_entries)],
     ['kills', listed(faults.kills)],
     ['pauses', listed(faults.pauses)],
     ['NATS kills', String(faults.nats_kills)],

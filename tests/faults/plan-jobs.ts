@@ -24,20 +24,21 @@ interface Mix {
 }
 
 const MIX: Record<string, Mix> = {
-  quick: { share: 57, cancelChance: 0.04, expireChance: 0 },
+  quick: { share: 49, cancelChance: 0.04, expireChance: 0 },
   slow: { share: 12, cancelChance: 0.15, expireChance: 0.2 },
   flaky: { share: 10, cancelChance: 0.04, expireChance: 0.1 },
   hopeless: { share: 5, cancelChance: 0.04, expireChance: 0 },
   overlong: { share: 4, cancelChance: 0.04, expireChance: 0 },
   obedient: { share: 8, cancelChance: 0.5, expireChance: 0.2 },
   deaf: { share: 4, cancelChance: 0.4, expireChance: 0.1 },
+  called_back: { share: 8, cancelChance: 0.2, expireChance: 0.2 },
 };
 
 const START_AFTER_CHANCE = 0.1;
 const LOTS = Object.entries(MIX).flatMap(([action, { share }]) => Array<string>(share).fill(action));
 
-/** Draws a run's jobs, evenly over its time, with the crashing ones evenly among them. */
-export function planJobs(form: FaultForm, random: Random): PlannedJob[] {
+/** Draws a run's jobs, evenly over its time, with the crashing ones evenly among them. `vendor`: whom some leave their work to. */
+export function planJobs(form: FaultForm, random: Random, vendor: string): PlannedJob[] {
   const crashAt = new Map([
     ...crashPlaces('crash_always', form.crashes.always, form.jobs),
     ...crashPlaces('crash_once', form.crashes.once, form.jobs),
@@ -49,7 +50,7 @@ export function planJobs(form: FaultForm, random: Random): PlannedJob[] {
       nr,
       atMs: Math.round((form.spreadMs * nr) / form.jobs),
       action,
-      input: { ms: String(random.between(1_000, 3_000)) },
+      input: { ms: String(random.between(1_000, 3_000)), vendor },
       isKeyed: nr % 2 === 1,
       startAfterMs: random.chance(START_AFTER_CHANCE) ? random.between(1_000, 5_000) : undefined,
       finishByS: random.chance(expireChance) ? random.between(1, 3) : undefined,

@@ -19,6 +19,8 @@ import { checkPromises } from './promise-check.ts';
 import { createRandom } from './random.ts';
 import { checkTicks, makeSchedules, pauseSchedules } from './scheduled.ts';
 import { type StatusReading, startStatusReader } from './status-reader.ts';
+import { checkLogs } from './told-lines.ts';
+import { checkCalls, startVendor, type Vendor } from './vendor.ts';
 
 export interface FaultRun {
   readonly form: FaultForm;
@@ -35,6 +37,7 @@ interface Stage {
   readonly servers: FaultServers;
   readonly fleet: Fleet;
   readonly client: Client;
+  readonly vendor: Vendor;
   readonly bus: Bus;
   readonly db: Db;
 }
@@ -47,13 +50,14 @@ interface Stage {
 export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultReport> {
   const dir = await mkdtemp(join(tmpdir(), 'errand-faults-'));
   await using resources = new AsyncDisposableStack();
-  const stage = await setUp(form, dir, resources);
+  const stage = await setUp({ form, seed, dir }, resources);
   say(`${form.name}, seed ${seed}: ${form.jobs} jobs over ${form.spreadMs / 1_000} s; everything is ready`);
   const schedules = await makeSchedules(stage.client);
   const { ledger, chaos, reading } = await loadAndDisturb(stage, { form, seed, say });
   say('the load is over and nothing is disturbed any more');
   const calmAt = performance.now();
   await stage.fleet.ready();
+  await stage.vendor.done();
   await pauseSchedules(stage.client, schedules);
   const { log, rows } = await readWhenQuiet(stage, {
     jobs: ledger.accepted.length,
@@ -70,9 +74,16 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   const maxAttempts = new Map(
     Object.values(faultActions).map(({ contract: { name, max_attempts } }) => [name, max_attempts]),
   );
+  const talked = ledger.accepted.filter(({ planned }) => planned.action === 'slow');
+  const logs = await checkLogs(
+    stage.client,
+    talked.map(({ jobId }) => jobId),
+  );
   const { ticks, violations: wrongTicks } = checkTicks(schedules, log);
   const violations = [
     ...wrongTicks,
+    ...logs.violations,
+    ...checkCalls(stage.vendor, log),
     ...(await findNatsRefusals(dir, stage.fleet.members)),
     ...reading.violations,
     ...checkPromises({ ledger, log, rows, summaries, maxAttempts }),
@@ -87,6 +98,8 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
     members: stage.fleet.members,
     log,
     ticks,
+    told: logs.entries,
+    calls: stage.vendor.answers,
     violations,
     settledMs,
     dir,
@@ -96,7 +109,11 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   return report;
 }
 
-async function setUp(form: FaultForm, dir: string, resources: AsyncDisposableStack): Promise<Stage> {
+async function setUp(
+  { form, seed, dir }: { form: FaultForm; seed: number; dir: string },
+  resources: AsyncDisposableStack,
+): Promise<Stage> {
+  const vendor = resources.use(await startVendor(createRandom(seed)));
   const servers = resources.use(await startFaultServers(form.natsServers));
   const fleet = resources.use(await startFleet({ ...servers, dir }));
   const client = resources.use(await createClient(fleet));
@@ -104,7 +121,7 @@ async function setUp(form: FaultForm, dir: string, resources: AsyncDisposableSta
   const bus = resources.use(await openBus({ servers: servers.natsUrl, name: 'faults', topology }));
   const db = openDatabase({ url: servers.databaseUrl, name: 'faults', poolSize: 2 });
   resources.defer(() => db.destroy());
-  return { servers, fleet, client, bus, db };
+  return { servers, fleet, client, vendor, bus, db };
 }
 
 async function loadAndDisturb(
@@ -113,7 +130,7 @@ async function loadAndDisturb(
 ): Promise<{ ledger: Ledger; chaos: Chaos; reading: StatusReading }> {
   const random = createRandom(seed);
   const tooLate = AbortSignal.timeout(form.spreadMs + LATE_MS);
-  const load = startLoad(stage.client, planJobs(form, random), tooLate);
+  const load = startLoad(stage.client, planJobs(form, random, stage.vendor.url), tooLate);
   const { ledger } = load;
   const calm = new AbortController();
   const chaos = startChaos({
