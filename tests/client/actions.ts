@@ -22,6 +22,22 @@ export const nap = defineAction({
   },
 });
 
+/** Says lines and a partial result, in attempts that fail and in one that lasts until it is canceled. */
+export const talk = defineAction({
+  name: 'talk',
+  input: z.object({ says: z.array(z.string()), failures: z.int().default(0) }),
+  result: z.object({}),
+  retry: { firstDelayMs: 10 },
+  concurrency: 16,
+  logs: 'caller',
+  run: ({ input, attempt, log, output, signal }) => {
+    for (const [place, line] of input.says.entries()) log(line, { place });
+    output({ part: 'ä€🎉' });
+    if (attempt <= input.failures) throw new Error('it may succeed the next time');
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  },
+});
+
 export const refuse = defineAction({
   name: 'refuse',
   input: z.object({}),
