@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { defineAction, FileResult, PermanentError, z } from '@errand/actions';
 
 /* The actions of the suite's system. The file is copied to where a developer keeps actions. */
@@ -18,6 +20,29 @@ export const nap = defineAction({
   concurrency: 16,
   run: ({ signal, progress }) => {
     progress(10, 'asleep');
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  },
+});
+
+/** Says lines and a partial result, in attempts that fail and in one that lasts until it is canceled. */
+export const talk = defineAction({
+  name: 'talk',
+  input: z.object({
+    says: z.array(z.string()),
+    failures: z.int().default(0),
+    /** A file: once it exists, the last attempt says one line more. */
+    gate: z.string().optional(),
+  }),
+  result: z.object({}),
+  retry: { firstDelayMs: 10 },
+  concurrency: 16,
+  logs: 'caller',
+  async run({ input, attempt, log, output, signal }) {
+    for (const [place, line] of input.says.entries()) log(line, { place });
+    output({ part: 'ä€🎉' });
+    if (attempt <= input.failures) throw new Error('it may succeed the next time');
+    while (input.gate && !existsSync(input.gate)) await setTimeout(20, undefined, { signal });
+    if (input.gate) log('the gate is open');
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   },
 });

@@ -142,6 +142,15 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     if (last !== '2') return void response.end();
     response.end(event(2, 'JobStarted') + event(3, 'JobProgressed') + event(4, 'JobSucceeded'));
   },
+  cut_log: ({ count, request, response }) => {
+    if (count === 3)
+      return void response.writeHead(request.headers['last-event-id'] === '8' ? 204 : 500).end();
+    openStream(response);
+    const line = (id: number) =>
+      `id: ${id}\nevent: log\ndata: ${JSON.stringify({ type: 'log', id, message: 'ä' })}\n\n`;
+    if (count === 1) return cut(response, line(5) + line(7) + line(8).slice(0, -9));
+    response.end(line(7) + line(8));
+  },
   always_cut: ({ response }) => {
     openStream(response);
     cut(response, 'data: half');

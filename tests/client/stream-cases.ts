@@ -16,6 +16,22 @@ export const STREAM_CASES: Cases = {
     assertEqual(places, [null, '1', '2', '2', '2']);
   },
 
+  'a log goes on behind its last whole entry, tells each once, and ends when nothing more comes': async (
+    world,
+  ) => {
+    const { errand, seen } = scripted(world, 'cut_log');
+    const entries = await collect(errand.followLogs(JOB, { after: 4 }));
+    assertEqual(
+      entries.map(({ id }) => id),
+      [5, 7, 8],
+    );
+    const requests = await seen();
+    assertEqual(
+      requests.map(({ path, headers }) => [path, headers['last-event-id']]),
+      ['4', '7', '8'].map((place) => [`/jobs/${JOB}/logs`, place]),
+    );
+  },
+
   'an event whose lines end in carriage returns is told before the next one comes': async (world) => {
     const { errand } = scripted(world, 'returns');
     assertEqual(

@@ -29,6 +29,7 @@ let pages: {
   actions: Block[];
   wrap: Block[];
   call: Block[];
+  logs: Block[];
   receive: Block[];
   command: Block[];
   mcp: Block[];
@@ -60,6 +61,7 @@ beforeAll(async () => {
     actions: await blocksOf('actions.md'),
     wrap: await blocksOf('wrap-an-endpoint.md'),
     call: await blocksOf('call-from-code.md'),
+    logs: await blocksOf('job-logs.md'),
     receive: await blocksOf('receive-webhooks.md'),
     command: await blocksOf('errand-command.md'),
     mcp: await blocksOf('mcp.md'),
@@ -106,9 +108,10 @@ test('the page on wrapping leads to a quote of the endpoint, and to a survey tha
 });
 
 test('the page on calls leads to a result, and to types that the compiler accepts', async () => {
-  expect(pages.call.every(({ info }) => /^(sh run|ts file=\S+)$/.test(info))).toBe(true);
+  expect(pages.call.every(({ info }) => /^(sh run|ts file=\S+|text)$/.test(info))).toBe(true);
   const said = await runCommands(pages.call);
   expect(said).toMatch(/JobRequested\n.*JobSucceeded\n.*2026-01-31,\d+\n/s);
+  expect(said).toContain(pages.call.find(({ info }) => info === 'text')?.text);
   expect(said.trim().split('\n').at(-1)).toBe('succeeded true');
 });
 
@@ -123,6 +126,9 @@ test('the page on the command leads to a job that each of its commands reports',
   const said = await runCommands(pages.command);
   expect(said).toMatch(/the input is valid\nsucceeded\nTIME [\s\S]*JobRequested[\s\S]*JobSucceeded/);
   expect(said).toMatch(/\norders.csv: \d+ bytes of text\/csv\nJOB [^\n]*\n[^\n]*report_export +succeeded/);
+  const shown = pages.command.find(({ text }) => text.includes('looking at a roof {'))?.text;
+  const withoutTimes = (text: string) => text.replaceAll(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}/gm, '');
+  expect(withoutTimes(said)).toContain(withoutTimes(String(shown)));
   expect(said).toMatch(/\nurl +http:\/\/127.0.0.1:\d+ +\S+\.errand\/local.json\n/);
 });
 

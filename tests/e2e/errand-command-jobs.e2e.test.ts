@@ -1,9 +1,20 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EXAMPLE_PLACES } from '../../dev/repository.ts';
 import { SMALL_DESIGN } from './caller.ts';
-import { type CommandedSystem, type Ran, runErrand, startCommandedSystem } from './errand-command.ts';
+import {
+  COMMAND,
+  type CommandedSystem,
+  type Ran,
+  runErrand,
+  startCommandedSystem,
+} from './errand-command.ts';
 
 const UNKNOWN_JOB = '01a20b96-1514-7abb-ac7b-820fd55ab526';
 const AT_DESIGN = ['performance_simulation', '--resource', 'design_id=e2e'];
@@ -15,7 +26,8 @@ let errand: CommandedSystem['errand'];
 let json: CommandedSystem['json'];
 
 beforeAll(async () => {
-  commanded = await startCommandedSystem('called');
+  const actions = [...EXAMPLE_PLACES, fileURLToPath(new URL('../client/actions.ts', import.meta.url))];
+  commanded = await startCommandedSystem('called', { settings: { ERRAND_ACTIONS: actions.join(',') } });
   ({ env, dir, errand, json } = commanded);
   await writeFile(join(dir, 'small.json'), JSON.stringify(SMALL_DESIGN));
 });
@@ -127,6 +139,57 @@ test('retry, result, events, jobs and feed show what has happened', async () => 
   });
   expect(await json('feed', '--after', page.next)).toMatchObject({ events: [] });
   expect((await errand('feed', '--limit', '1')).stdout).toMatch(/^FINISHED[^\n]*\n[^\n]+\n\nnext page: /);
+});
+
+test('logs tells what a job says while it runs, and all of it afterwards', async () => {
+  const gate = join(dir, 'gate');
+  const input = JSON.stringify({ says: ['first \u001b[2J\nline'], failures: 1, gate });
+  const { job_id: jobId } = await json<{ job_id: string }>('run', 'talk', '--input', input);
+  const child = spawn(process.execPath, [COMMAND, 'logs', jobId, '-f'], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'close');
+  const lines: string[] = [];
+  try {
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(line);
+      if (line.includes('attempt 2  output')) await writeFile(gate, '');
+      if (line.includes('the gate is open')) await json('cancel', jobId);
+    }
+  } finally {
+    child.kill();
+  }
+  expect(await exited).toEqual([0, null]);
+  expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /, ''))).toEqual([
+    ' first  [2J line {"place":0}',
+    ' output: {"part":"ä€🎉"}',
+    ' attempt 2  first  [2J line {"place":0}',
+    ' attempt 2  output: {"part":"ä€🎉"}',
+    ' attempt 2  the gate is open',
+  ]);
+
+  expect(said(await errand('logs', jobId))).toEqual([0, `${lines.join('\n')}\n`]);
+  const { entries } = await json<{ entries: { id: number }[] }>('logs', jobId);
+  expect(entries.slice(0, 2)).toMatchObject([
+    { attempt: 1, type: 'log', number: 1, message: 'first \u001b[2J\nline', fields: { place: 0 } },
+    { attempt: 1, type: 'output', number: 2, value: { part: 'ä€🎉' } },
+  ]);
+  const followed = await errand('logs', jobId, '--follow', '--json', '--after', String(entries[1]?.id));
+  const told = followed.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(told).toEqual(entries.slice(2));
+});
+
+test('logs of a missing job ends with 4, and with 2 for a key that may not read them', async () => {
+  const { api_key: key } = await json('keys', 'create', 'no logs', '--scopes', 'jobs:read');
+  for (const how of [[], ['--follow']]) {
+    expect((await errand('logs', UNKNOWN_JOB, ...how)).code).toBe(4);
+    const refused = await runErrand({ ...env, ERRAND_API_KEY: String(key) }, ['logs', UNKNOWN_JOB, ...how]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('logs:read')]);
+  }
 });
 
 test('retry --edit asks for what an editor leaves, and for nothing if that fails', async () => {

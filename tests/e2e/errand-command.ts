@@ -82,10 +82,13 @@ export interface CommandedSystem extends AsyncDisposable {
   readonly json: <T = Record<string, unknown>>(...args: string[]) => Promise<T>;
 }
 
-/** `prepare` may write to the log before any service reads it. */
+/** `prepare` may write to the log before any service reads it; `settings` are added to those of the services. */
 export async function startCommandedSystem(
   tenant: string,
-  prepare?: (natsUrl: string) => Promise<void>,
+  {
+    prepare,
+    settings,
+  }: { prepare?: (natsUrl: string) => Promise<void>; settings?: Record<string, string> } = {},
 ): Promise<CommandedSystem> {
   await using starting = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'errand-command-'));
@@ -93,7 +96,7 @@ export async function startCommandedSystem(
   const nats = starting.use(await startTestNats());
   await prepare?.(nats.url);
   const database = starting.use(await createTestDatabase());
-  const system = starting.use(await startSystem({ natsUrl: nats.url, databaseUrl: database.url }));
+  const system = starting.use(await startSystem({ natsUrl: nats.url, databaseUrl: database.url }, settings));
   const caller = starting.use(await createCaller(system, tenant));
   const asAdmin = {
     ERRAND_URL: system.url,

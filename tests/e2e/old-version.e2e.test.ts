@@ -42,7 +42,9 @@ beforeAll(async () => {
   const byMs = Date.now() - 60_000 - Date.parse(last.time);
   summaries = JSON.parse(reDated(told ?? '', byMs)) as Summary[];
   const stored = lines.map((line) => JSON.parse(reDated(line, byMs)) as Stored);
-  commanded = resources.use(await startCommandedSystem(TENANT, (natsUrl) => writeLog(natsUrl, stored)));
+  commanded = resources.use(
+    await startCommandedSystem(TENANT, { prepare: (natsUrl) => writeLog(natsUrl, stored) }),
+  );
 });
 afterAll(() => resources.disposeAsync());
 

@@ -75,6 +75,12 @@ const stats = {
     },
   ],
 };
+const told = { attempt: 2, number: 1, time: TIME };
+const entries = [
+  { id: 1, ...told, type: 'log', message: EVIL, fields: { [EVIL]: EVIL } },
+  { id: 2, ...told, type: 'output', value: { [EVIL]: EVIL } },
+  { id: 3, ...told, type: 'dropped', count: EVIL },
+];
 const TENANT = '/v2/tenants/t';
 const answers: Record<string, TestAnswer> = {
   [`GET ${TENANT}/webhooks`]: { body: { webhooks: [endpoint] } },
@@ -84,6 +90,7 @@ const answers: Record<string, TestAnswer> = {
   [`POST ${TENANT}/webhooks/e/test`]: { body: { outcome: EVIL, response: EVIL, error_code: EVIL } },
   [`GET ${TENANT}/jobs`]: { body: { jobs: [job], next_cursor: null } },
   [`GET ${TENANT}/jobs/${JOB}`]: { body: job },
+  [`GET ${TENANT}/jobs/${JOB}/logs`]: { body: { entries, next_after: null } },
   [`POST ${TENANT}/jobs/${JOB}/retry`]: { body: job },
   [`GET ${TENANT}/actions`]: { body: { actions: [action] } },
   [`GET ${TENANT}/actions/x`]: { body: action },
@@ -112,6 +119,7 @@ test.each([
     'stats',
     `status ${JOB}`,
     `retry ${JOB}`,
+    `logs ${JOB}`,
     'actions',
     'actions x',
     'feed',

@@ -9,6 +9,7 @@ import { addEvents } from './commands/jobs/events.ts';
 import { addFeed } from './commands/jobs/feed.ts';
 import { addJob } from './commands/jobs/job.ts';
 import { addJobs } from './commands/jobs/jobs.ts';
+import { addLogs } from './commands/jobs/logs.ts';
 import { addPortal } from './commands/jobs/portal.ts';
 import { addRun } from './commands/jobs/run.ts';
 import { addSchedules } from './commands/jobs/schedules.ts';
@@ -58,6 +59,7 @@ export function createProgram(bind: Bind, { stdout, stderr, now, columns }: Surr
   addSchedules(program, bind, now);
   addStats(program, bind, now);
   addEvents(program, bind);
+  addLogs(program, bind);
   addFeed(program, bind);
   program.commandsGroup('Webhooks:');
   addWebhooks(program, bind, now);

@@ -19,6 +19,13 @@ import { type Feed, type FeedOptions, openFeed } from './jobs/feed.ts';
 import type { AcceptedJob, EndedJob, JobRef, JobSummary } from './jobs/job.ts';
 import { idOf } from './jobs/job.ts';
 import { type EventsOptions, jobEvents, type KnownJobEvent } from './jobs/job-events.ts';
+import {
+  type FollowLogsOptions,
+  followJobLogs,
+  type JobLogEntry,
+  jobLogs,
+  type LogsOptions,
+} from './jobs/job-logs.ts';
 import { type JobFilter, listJobs } from './jobs/list-jobs.ts';
 import { outputOf } from './jobs/output.ts';
 import { createResourcePaths } from './jobs/resource-paths.ts';
@@ -109,6 +116,10 @@ export interface Errand<A extends ActionMap<A> = AnyActions> {
   retry<R>(job: JobRef<R>, options?: RetryJobOptions): Promise<AcceptedJob<R>>;
   jobs(filter?: JobFilter): Pages<JobSummary>;
   events(job: JobRef, options?: EventsOptions): AsyncGenerator<KnownJobEvent, void, void>;
+  /** What a job's attempts have told so far: lines, if its action shows them to callers, and outputs. Oldest first. */
+  logs(job: JobRef, options?: LogsOptions): Pages<JobLogEntry>;
+  /** The same and all that follows until the job has ended, each once; resumes after every disconnect. */
+  followLogs(job: JobRef, options?: FollowLogsOptions): AsyncGenerator<JobLogEntry, void, void>;
   feed(options?: FeedOptions): Feed;
   /** What the jobs did, by the minute or hour: counts, queue waits, run times and failures. */
   stats(options?: StatsOptions): Promise<JobStats>;
@@ -198,6 +209,8 @@ export function createErrand<A extends ActionMap<A> = AnyActions>(options: Erran
     },
     jobs: (filter) => listJobs(transport, filter),
     events: (job, given) => jobEvents(transport, job, given),
+    logs: (job, given) => jobLogs(transport, job, given),
+    followLogs: (job, given) => followJobLogs(transport, job, given),
     feed: (given) => openFeed(transport, given),
     stats: (given) => readStats(transport, given),
     async output(job, given) {

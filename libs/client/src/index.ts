@@ -32,6 +32,14 @@ export {
   unwrap,
 } from './jobs/job.ts';
 export type { EventsOptions, JobEvent, KnownJobEvent } from './jobs/job-events.ts';
+export type {
+  FollowLogsOptions,
+  JobLogDropped,
+  JobLogEntry,
+  JobLogLine,
+  JobLogOutput,
+  LogsOptions,
+} from './jobs/job-logs.ts';
 export type { JobFilter } from './jobs/list-jobs.ts';
 export { resourceParameters } from './jobs/resource-paths.ts';
 export type { ResultDownload } from './jobs/result.ts';
