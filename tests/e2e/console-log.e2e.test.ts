@@ -90,7 +90,9 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await reader.faults()).toEqual([]);
   });
 
-  test('of a log of 10,000 entries those in sight are in the page; its end is followed unless one reads above', async () => {
+  test('of a log of 10,000 entries those in sight are in the page; its end is followed unless one reads above', {
+    timeout: 60_000,
+  }, async () => {
     const { page, faults } = await pageOf(system.adminKey);
     // Nothing of its own is told meanwhile.
     const later = new Date(Date.now() + 3_600_000).toISOString();
@@ -126,6 +128,18 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await line(10_002).waitFor();
     await append(10_003, 1);
     await line(10_003).waitFor();
+
+    // Where no stream gets through, it is read page by page.
+    await page.route(/\/logs$/, (route) => route.abort());
+    await page.reload();
+    await page.getByText('10,003 entries').waitFor();
+    await append(10_004, 1);
+    await line(10_004).waitFor();
+    await page.locator('.panel').getByText('Not live').waitFor();
+    await page.unroute(/\/logs$/);
+    await page.locator('.panel').getByText('Live', { exact: true }).waitFor();
+    await append(10_005, 1);
+    await page.getByText('10,005 entries').waitFor();
     expect(await faults()).toEqual([]);
   });
 });

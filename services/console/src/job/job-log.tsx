@@ -27,7 +27,7 @@ export function JobLog({ path, isOver }: { path: string; isOver: boolean }) {
     <div className="body stack">
       <div className="row">
         <LiveMark liveness={liveness} />
-        <span className="faint">{entries.length.toLocaleString()} entries</span>
+        <span className="faint">{counted(entries.length, 'entry', 'entries')}</span>
       </div>
       {error ? <Failure error={error} /> : null}
       <RowList
@@ -42,7 +42,7 @@ export function JobLog({ path, isOver }: { path: string; isOver: boolean }) {
         {(entry) => (
           <>
             <span className="mono faint">{clockTime(entry.time)}</span>
-            {hasAttempts ? <span className="dim nowrap">attempt {entry.attempt}</span> : null}
+            {hasAttempts ? <Attempt nr={entry.attempt} /> : null}
             <Gist entry={entry} />
           </>
         )}
@@ -67,6 +67,14 @@ function NoEntry({ isOver }: { isOver: boolean }) {
   );
 }
 
+function Attempt({ nr }: { nr: number }) {
+  return (
+    <span className="dim nowrap">
+      <span className="hide-s">attempt</span> {nr}
+    </span>
+  );
+}
+
 function Gist({ entry }: { entry: LogEntry }) {
   switch (entry.type) {
     case 'log':
@@ -79,7 +87,7 @@ function Gist({ entry }: { entry: LogEntry }) {
     case 'output':
       return (
         <>
-          <span className="chip">output</span>
+          <span className="chip nowrap">output</span>
           <bdi className="mono clip">{clipped(JSON.stringify(entry.value))}</bdi>
         </>
       );
@@ -106,13 +114,20 @@ function Opened({ entry }: { entry: LogEntry }) {
       return <JsonView text={JSON.stringify(entry.value)} label="output" />;
     case 'dropped':
       return (
-        <p className="dim">{droppedOf(entry.count)}: an attempt may tell only so much at once, and in all.</p>
+        <p className="dim">
+          {droppedOf(entry.count)}: an attempt may tell only so much at once and in all, or they could not be
+          stored.
+        </p>
       );
   }
 }
 
 function droppedOf(count: number): string {
-  return count === 1 ? '1 line dropped' : `${count.toLocaleString()} lines dropped`;
+  return `${counted(count, 'line', 'lines')} dropped`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count.toLocaleString()} ${count === 1 ? one : many}`;
 }
 
 function clipped(text: string): string {
