@@ -70,3 +70,18 @@ export const stumble = defineAction({
     throw new Error('the pricing service did not answer');
   },
 });
+
+/** Tells callers its lines and a part of its result, and ends once somebody answers, if it is to ask. */
+export const tell = defineAction({
+  name: 'tell',
+  input: z.object({ lines: z.array(z.string()), ask: z.string().optional() }),
+  result: z.object({}),
+  logs: 'caller',
+  async run({ input, log, output }) {
+    for (const [index, line] of input.lines.entries()) log(line, { nr: index });
+    output({ told: input.lines.length });
+    if (input.ask !== undefined) await fetch(input.ask);
+    log('nothing more to tell');
+    return {};
+  },
+});

@@ -36,11 +36,15 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     caller = resources.use(await createCaller(system, TENANT));
     await createCaller(system, 'without_jobs').then((each) => resources.use(each));
     const { endpoint_id } = await caller.createWebhook({ url: `${receiver.url}/hook` });
-    const [ended, failed] = [await start('echo', { a: [1, { b: 2 }], c: 'd' }), await start('refuse', {})];
+    const [ended, failed, told] = [
+      await start('echo', { a: [1, { b: 2 }], c: 'd' }),
+      await start('refuse', {}),
+      await start('tell', { lines: ['asking for prices', 'three suppliers answered'] }),
+    ];
     const waiting = await start('echo', {
       _job: { start_after: new Date(Date.now() + 3_600_000).toISOString() },
     });
-    for (const jobId of [ended, failed]) await untilEnded(jobId);
+    for (const jobId of [ended, failed, told]) await untilEnded(jobId);
     await waitUntil(async () => (await deliveriesOf(ended)).length === 1);
     const [delivery] = await deliveriesOf(ended);
     const path = '/admin/projections/job_summary/rebuild';
@@ -65,6 +69,8 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       'failed job': `${own}/jobs/${failed}`,
       'waiting job': `${own}/jobs/${waiting}`,
       events: `${own}/jobs/${ended}?tab=events`,
+      log: `${own}/jobs/${told}?tab=log`,
+      'no log': `${own}/jobs/${ended}?tab=log`,
       input: `${own}/jobs/${ended}?tab=input`,
       result: `${own}/jobs/${ended}?tab=result`,
       deliveries: `${own}/jobs/${ended}?tab=deliveries`,
@@ -186,6 +192,12 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       await json.waitFor();
       const shown = visible(await json.innerText());
       for (const text of texts) expect(shown).toContain(visible(JSON.stringify(text)));
+      const telling = await start('tell', { lines: texts });
+      await untilEnded(telling);
+      await show(page, `/t/${TENANT}/jobs/${telling}?tab=log`);
+      await page.getByText('nothing more to tell').waitFor();
+      const log = visible(await page.locator('.log').innerText());
+      for (const text of texts) expect(log).toContain(visible(text.slice(0, 500)));
     }
     await show(page, `/t/${TENANT}/jobs`);
     await show(page, `/t/${TENANT}/jobs?meta.note=${encodeURIComponent(HOSTILE_TEXTS[0] ?? '')}`);

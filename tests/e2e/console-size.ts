@@ -1,6 +1,6 @@
 /*
- * How the console does with much: `node tests/e2e/console-size.ts`. A job of 10,000 events and a list of 100,000 jobs are
- * gone through in a Chromium; printed are the longest interactions, as the browser measures them (Event Timing, from the
+ * How the console does with much: `node tests/e2e/console-size.ts`. A job of 10,000 events, its log of 10,000 entries and a
+ * list of 100,000 jobs are gone through in a Chromium; printed are the longest interactions, as the browser measures them (Event Timing, from the
  * input to the next frame), and the memory of the page.
  */
 import { randomUUIDv7 } from 'node:crypto';
@@ -18,6 +18,7 @@ import { startSystem } from './system.ts';
 const ACTIONS = fileURLToPath(new URL('./console-actions.ts', import.meta.url));
 const TENANT = 'large';
 const EVENTS = 10_000;
+const ENTRIES = 10_000;
 const JOBS = 100_000;
 const PAGES = 20;
 
@@ -35,6 +36,7 @@ const db = resources.adopt(openDatabase({ url: postgres.url, name: 'console-size
 );
 
 const jobId = await makeLongJob();
+await makeLongLog(jobId);
 await makeManyRows(jobId);
 const browser = resources.adopt(await startBrowser(), (open) => open.close());
 const page = await (await browser.newContext({ viewport: { width: 1280, height: 760 } })).newPage();
@@ -58,6 +60,18 @@ for (let turn = 0; turn < PAGES; turn++) {
   await page.getByLabel('As of').fill(String(Math.floor((EVENTS / PAGES) * turn)));
 }
 await report('20 times scrolled, an event opened, and moved in time');
+
+await page.goto(`${system.url}/console/t/${TENANT}/jobs/${jobId}?tab=log`);
+await page.getByText(`${ENTRIES.toLocaleString('en')} entries`).waitFor({ timeout: 60_000 });
+await report('a log of 10,000 entries, loaded');
+await page.locator('.events').press('Home');
+for (let turn = 0; turn < PAGES; turn++) {
+  await page.locator('.events').hover();
+  await page.mouse.wheel(0, 15_000);
+  await page.locator('.events button').nth(5).click();
+  await page.locator('.json pre').waitFor();
+}
+await report('20 times scrolled, and an entry opened');
 
 await page.goto(`${system.url}/console/t/${TENANT}/jobs?status=running`);
 await page.locator('tbody tr').first().waitFor();
@@ -113,6 +127,20 @@ async function makeLongJob(): Promise<string> {
     { timeoutMs: 60_000 },
   );
   return id;
+}
+
+async function makeLongLog(id: string): Promise<void> {
+  const tell = bus.jobLogs.writer({ tenantId: TENANT, action: 'echo', jobId: id }, 1);
+  for (let from = 0; from < ENTRIES; from += 1_000) {
+    const entries = Array.from({ length: 1_000 }, (_, index) => ({
+      type: 'log' as const,
+      number: from + index + 1,
+      time: new Date().toISOString(),
+      message: `step ${from + index}`,
+      fields: { nr: from + index },
+    }));
+    if (!(await tell(entries))) throw new Error('the log was not stored');
+  }
 }
 
 /** Rows like that of the job, under ids of their own. */

@@ -113,6 +113,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await view.getByRole('button', { name: 'Retry' }).count()).toBe(0);
     expect(await view.getByText('Run again, edited').count()).toBe(0);
     expect(await view.getByText('Deliveries').count()).toBe(0);
+    expect(await view.getByRole('link', { name: 'Log', exact: true }).count()).toBe(0);
     await view.getByRole('button', { name: 'Cancel' }).click();
     await view.getByRole('heading', { level: 1, name: 'Canceled' }).waitFor();
     expect(await look()).toEqual([]);
@@ -129,10 +130,14 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await view.getByText('cannot be opened').waitFor();
   });
 
-  test('the view ends when its session is revoked', async () => {
-    const portal = await makePortal({ scopes: ['jobs:read'] });
+  test('a log is shown with the right to it, and the view ends when its session is revoked', async () => {
+    const jobId = await start(caller, 'tell', ofCustomer('ada', { lines: ['measuring'] }));
+    const portal = await makePortal({ scopes: ['jobs:read', 'logs:read'] });
     const { page, faults } = await openFramed(system.url + portal.path);
-    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+    await page.getByTitle(jobId).click();
+    await page.getByRole('link', { name: 'Log', exact: true }).click();
+    for (const text of ['measuring', '{"told":1}', 'nothing more to tell'])
+      await page.locator('.log').getByText(text).waitFor();
     const path = `/v2/tenants/shop/portal-sessions/${portal.session_id}`;
     expect((await caller.call('DELETE', path)).status).toBe(204);
     await page.getByRole('heading', { name: 'This view has ended' }).waitFor();
@@ -183,7 +188,7 @@ test(`of ${REQUESTS} random requests beyond its tenant or its filter a portal's 
   });
   const token = await tokenOf(
     await makePortal({
-      scopes: ['jobs:read', 'jobs:cancel', 'runs:write', 'webhooks:read', 'webhooks:write'],
+      scopes: ['jobs:read', 'logs:read', 'jobs:cancel', 'runs:write', 'webhooks:read', 'webhooks:write'],
     }),
   );
   const operations = (await readOperations()).filter(

@@ -166,7 +166,7 @@ test('a viewer sees, and neither runs nor cancels', async () => {
     role: 'tenant',
     tenant_id: 'acme',
     name: 'vera',
-    scopes: ['jobs:read', 'feed:read', 'webhooks:read', 'schedules:read'],
+    scopes: ['jobs:read', 'logs:read', 'feed:read', 'webhooks:read', 'schedules:read'],
   });
 });
 
@@ -184,7 +184,7 @@ test('an owner manages all keys of the tenant, and in another tenant is what it 
   expect(ended.headers.get('set-cookie')).toContain('Max-Age=43200');
   expect(ended.json.tenants).toEqual([
     { tenant_id: 'acme' },
-    { tenant_id: 'shop', scopes: ['jobs:read', 'feed:read', 'webhooks:read', 'schedules:read'] },
+    { tenant_id: 'shop', scopes: ['jobs:read', 'logs:read', 'feed:read', 'webhooks:read', 'schedules:read'] },
   ]);
   expect(ended.json.scopes).toBeUndefined();
   const cookie = cookieOf(ended);

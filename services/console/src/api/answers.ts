@@ -6,6 +6,7 @@ import type {
   BulkFilter,
   BulkKind,
   JobEvent,
+  JobLogEntry,
   JobSummary,
   Schedule,
   ScheduleProgress,
@@ -24,6 +25,15 @@ export interface JobPage {
 
 /** An event as callers read it. */
 export type EventView = JobEvent & { readonly version: number };
+
+/** An entry of a job's log; entries that were stored later have higher ids. */
+export type LogEntry = JobLogEntry & { readonly id: number; readonly attempt: number };
+
+export interface LogPage {
+  readonly entries: readonly LogEntry[];
+  /** Behind which the next page begins; null: there is none. */
+  readonly next_after: number | null;
+}
 
 export interface Change {
   readonly id: number;

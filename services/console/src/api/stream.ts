@@ -16,8 +16,8 @@ interface Follow {
   readonly types: readonly string[];
   /** Some at a time: all that arrived since the last frame was drawn. */
   readonly onEvents: (events: readonly StreamedEvent[]) => void;
-  /** Called instead while the stream cannot be opened, every POLL_MS. */
-  readonly onPoll: () => void;
+  /** Called once whenever the stream has opened, and every POLL_MS while it is not open. */
+  readonly onPoll: (isOpen: boolean) => void;
   /** Whether nothing follows behind an event. */
   readonly isLast?: (event: StreamedEvent) => boolean;
 }
@@ -26,6 +26,7 @@ interface Follow {
 export const POLL_MS = 5_000;
 const RETRY_MS = 10_000;
 const FAILURES = 2;
+const NOTHING_MORE = 204;
 
 /** Unlike a browser's own, streams carry what requests do. */
 const asSession: FetchLike = (url, init) =>
@@ -33,7 +34,8 @@ const asSession: FetchLike = (url, init) =>
 
 /**
  * Follows server-sent events while the page is visible: browsers open six connections to a server, so hidden tabs keep
- * none. A stream that fails is tried again for ever; meanwhile the view polls.
+ * none. A stream that fails is tried again for ever; meanwhile the view polls. It is over behind the last event, or once
+ * the server answers 204: nothing more comes.
  */
 export function useStream({ url, types, onEvents, onPoll, isLast }: Follow): Liveness {
   const [liveness, setLiveness] = useState<Liveness>('connecting');
@@ -44,7 +46,7 @@ export function useStream({ url, types, onEvents, onPoll, isLast }: Follow): Liv
     if (url === undefined) return setLiveness('over');
     return follow(url, names.split(' '), setLiveness, {
       onEvents: (events) => latest.current.onEvents(events),
-      onPoll: () => latest.current.onPoll(),
+      onPoll: (isOpen) => latest.current.onPoll(isOpen),
       isLast: (event) => latest.current.isLast?.(event) ?? false,
     });
   }, [url, names]);
@@ -66,7 +68,7 @@ function follow(
 
   const polling = setInterval(() => {
     if (!isOver && document.visibilityState === 'visible' && source?.readyState !== EventSource.OPEN)
-      onPoll();
+      onPoll(false);
   }, POLL_MS);
 
   function flush(): void {
@@ -99,9 +101,10 @@ function follow(
     own.onopen = () => {
       failures = 0;
       tell('live');
-      onPoll();
+      onPoll(true);
     };
-    own.onerror = () => {
+    own.onerror = ({ code }) => {
+      if (code === NOTHING_MORE) return end();
       tell(++failures >= FAILURES ? 'polling' : 'connecting');
       if (own.readyState !== EventSource.CLOSED) return;
       close();

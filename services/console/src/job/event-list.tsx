@@ -1,13 +1,11 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import type { EventView } from '../api/answers.ts';
 import { Empty } from '../parts/feedback.tsx';
 import { JsonView } from '../parts/json-view.tsx';
 import { clockTime } from '../parts/time.tsx';
+import { RowList } from './row-list.tsx';
 
-const ROW_PX = 34;
-
-/** A job's events; of many, only those in sight are in the page. */
+/** A job's events. */
 export function EventList({
   events,
   texts,
@@ -15,42 +13,29 @@ export function EventList({
   events: readonly EventView[];
   texts: ReadonlyMap<number, string>;
 }) {
-  const box = useRef<HTMLDivElement>(null);
   const [chosen, setChosen] = useState<number>();
-  const rows = useVirtualizer({
-    count: events.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW_PX,
-    overscan: 10,
-  });
   if (events.length === 0) return <Empty title="No event has been read yet." />;
   const text = chosen === undefined ? undefined : texts.get(chosen);
   return (
     <div className="body stack">
-      <section ref={box} className="events" tabIndex={0} aria-label="Events">
-        <ul style={{ height: rows.getTotalSize() }}>
-          {rows.getVirtualItems().map(({ index, start }) => {
-            const event = events[index];
-            if (!event) return null;
-            return (
-              <li key={event.version} style={{ transform: `translateY(${start}px)` }}>
-                <button
-                  type="button"
-                  aria-pressed={chosen === event.version}
-                  onClick={() => setChosen(chosen === event.version ? undefined : event.version)}
-                >
-                  <span className="mono faint">{event.version}</span>
-                  <span className="mono">{clockTime(event.time)}</span>
-                  <b>{event.type}</b>
-                  <span className="dim clip" dir="auto">
-                    {gistOf(event)}
-                  </span>
-                </button>
-              </li>
-            );
-          })}
-        </ul>
-      </section>
+      <RowList
+        label="Events"
+        rows={events}
+        keyOf={({ version }) => version}
+        chosen={chosen}
+        onChoose={setChosen}
+      >
+        {(event) => (
+          <>
+            <span className="mono faint">{event.version}</span>
+            <span className="mono">{clockTime(event.time)}</span>
+            <b>{event.type}</b>
+            <span className="dim clip" dir="auto">
+              {gistOf(event)}
+            </span>
+          </>
+        )}
+      </RowList>
       {text === undefined ? null : <JsonView text={text} label={`event ${chosen}`} />}
     </div>
   );

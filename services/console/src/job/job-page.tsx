@@ -1,3 +1,4 @@
+import type { KeyScope } from '@errand/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
@@ -17,9 +18,12 @@ import { whyOf } from './why-waiting.ts';
 
 const AsOf = lazy(async () => ({ default: (await import('./as-of.tsx')).AsOf }));
 const EventList = lazy(async () => ({ default: (await import('./event-list.tsx')).EventList }));
+const JobLog = lazy(async () => ({ default: (await import('./job-log.tsx')).JobLog }));
 
-const TABS = ['timeline', 'events', 'input', 'result', 'deliveries'] as const;
+const TABS = ['timeline', 'events', 'log', 'input', 'result', 'deliveries'] as const;
 export type JobTab = (typeof TABS)[number];
+/** What a tab needs besides `jobs:read`; without it the tab is not there, and nothing is asked for. */
+const NEEDED: Partial<Record<JobTab, KeyScope>> = { log: 'logs:read', deliveries: 'webhooks:read' };
 const DELIVERIES_EVERY_MS = 2_000;
 
 /** One job: why it is where it is, what happened, and what may be done. */
@@ -136,17 +140,18 @@ function Why({ job }: { job: Job }) {
 }
 
 function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJob }) {
-  const { tab = 'timeline', as_of: asOf } = useSearch({ strict: false }) as { tab?: JobTab; as_of?: number };
+  const { tab: asked, as_of: asOf } = useSearch({ strict: false }) as { tab?: string; as_of?: number };
   const navigate = useNavigate();
   const isOver = hasEnded(job);
   const { may } = useRights();
-  const maySeeDeliveries = may('webhooks:read');
+  const tabs = TABS.filter((each) => NEEDED[each] === undefined || may(NEEDED[each]));
+  const tab = tabs.find((each) => each === asked) ?? 'timeline';
   const path = pathTo`/v2/tenants/${tenant}/jobs/${job.job_id}`;
   const told = useQuery({
     queryKey: ['job-deliveries', tenant, job.job_id],
     queryFn: async () =>
       (await request<{ deliveries: readonly Delivery[] }>(`${path}/deliveries`)).deliveries,
-    enabled: isOver && maySeeDeliveries,
+    enabled: isOver && tabs.includes('deliveries'),
     // Until all are told, and for a moment after the end, while they are being made.
     refetchInterval: ({ state: { data } }) =>
       data?.some((each) => each.status === 'pending') || Date.now() - Date.parse(job.updated_at) < 10_000
@@ -161,7 +166,7 @@ function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJo
   return (
     <section className="panel">
       <nav className="tabs" aria-label="Parts of the job">
-        {TABS.filter((each) => each !== 'deliveries' || maySeeDeliveries).map((each) => (
+        {tabs.map((each) => (
           <Link
             key={each}
             to="/t/$tenant/jobs/$jobId"
@@ -180,6 +185,7 @@ function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJo
           <Waterfall events={live.events} deliveries={deliveries} isOver={isOver} />
         ) : null}
         {tab === 'events' ? <EventList events={live.events} texts={live.texts} /> : null}
+        {tab === 'log' ? <JobLog path={`${path}/logs`} isOver={isOver} /> : null}
         {tab === 'input' ? <JobInput path={path} /> : null}
         {tab === 'result' ? <JobResult path={path} job={job} /> : null}
         {tab === 'deliveries' ? (

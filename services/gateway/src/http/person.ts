@@ -8,7 +8,13 @@ import { z } from 'zod';
 export const ROLES = ['viewer', 'operator', 'owner'] as const;
 export type Role = (typeof ROLES)[number];
 
-const VIEWER: readonly KeyScope[] = ['jobs:read', 'feed:read', 'webhooks:read', 'schedules:read'];
+const VIEWER: readonly KeyScope[] = [
+  'jobs:read',
+  'logs:read',
+  'feed:read',
+  'webhooks:read',
+  'schedules:read',
+];
 const OPERATOR: readonly KeyScope[] = [
   ...VIEWER,
   'runs:write',
