@@ -132,6 +132,13 @@ test('the page on the command leads to a job that each of its commands reports',
   expect(said).toMatch(/\nurl +http:\/\/127.0.0.1:\d+ +\S+\.errand\/local.json\n/);
 });
 
+test("the page on a job's log leads to the entries that it shows, at other times", async () => {
+  const plain = (json: string) => json.replaceAll(/"id":\d+,|"time":"[^"]*",/g, '');
+  const shown = pages.logs.find(({ info }) => info === 'json')?.text ?? '';
+  const said = (await runCommands(pages.logs)).trim().split('\n').at(-1) ?? '';
+  expect(plain(said)).toBe(plain(shown.trim()));
+});
+
 test('the page on MCP leads to tools, to a call that is refused, and to a file', async () => {
   const said = (await runCommands(pages.mcp)).trim().split('\n');
   expect(said).toEqual([

@@ -121,7 +121,7 @@ export const WORKER_ROUTES = {
   log: {
     method: 'post',
     path: `${OF_ATTEMPT}/log`,
-    summary: "Write lines to the executor's log",
+    summary: "Write lines to the executor's log, and to the job's, if callers may read it",
     body: Log,
     refusals: [409],
   },

@@ -24,6 +24,8 @@ export interface LogStreamOptions {
 const encoder = new TextEncoder();
 const HEAD = 'retry: 2000\n\n';
 const BEAT = ':\n\n';
+/** Readers come again at the end of a stream: these need not wait for their 204. */
+const LAST = 'retry: 1\n\n';
 /** How soon a replica that lags is asked again. */
 const AGAIN_MS = 50;
 
@@ -33,6 +35,7 @@ export function logStream(options: LogStreamOptions): ReadableStream<Uint8Array>
   let head = HEAD;
   let mayBeOver = true;
   let isOver = false;
+  let isAtLast = false;
 
   /** The next piece of the stream, or undefined at its end. */
   async function next(): Promise<string | undefined> {
@@ -46,7 +49,9 @@ export function logStream(options: LogStreamOptions): ReadableStream<Uint8Array>
       }
       // What was stored before the end is read behind it.
       if (isOver) {
-        if (await isAtEnd(sent)) return undefined;
+        if (isAtLast) return undefined;
+        isAtLast = await isAtEnd(sent);
+        if (isAtLast) return LAST;
         await pause(AGAIN_MS);
       } else if (mayBeOver) {
         mayBeOver = false;
