@@ -50,6 +50,17 @@ export async function readWhenQuiet(
   }
 }
 
+/** How long it takes until the audit log has all that the log has, from which `errand verify` reads; undefined: too long. */
+export async function untilAudited(bus: Bus, deadlineMs: number): Promise<number | undefined> {
+  const beganAt = performance.now();
+  while (performance.now() - beganAt < deadlineMs) {
+    const [audited, last] = await Promise.all([bus.audit.version(), bus.jobs.lastEvent()]);
+    if (audited >= last) return Math.round(performance.now() - beganAt);
+    await sleep(PAUSE_MS);
+  }
+  return undefined;
+}
+
 function isQuiet(log: Log, rows: ReadonlyMap<string, JobState>): boolean {
   return [...log].every(([jobId, events]) => {
     const state = foldJob(events);

@@ -35,6 +35,8 @@ export interface FaultReport {
   readonly end_ms: { p50: number; p99: number; max: number };
   /** From the last disturbance until every job had ended and every row matched the log, or until the run gave up. */
   readonly settled_ms: number;
+  /** From then until the audit log had all. */
+  readonly audited_ms: number | undefined;
   /** The course of the job that took longest. */
   readonly slowest: string;
   readonly violations: Counts;
@@ -57,6 +59,7 @@ export async function reportOf(run: {
   calls: ReadonlyMap<string, number>;
   violations: readonly Violation[];
   settledMs: number;
+  auditedMs: number | undefined;
   dir: string;
 }): Promise<FaultReport> {
   const { ledger, chaos, reading, members, violations } = run;
@@ -97,6 +100,7 @@ export async function reportOf(run: {
     },
     end_ms: { p50: at(0.5), p99: at(0.99), max: at(1) },
     settled_ms: run.settledMs,
+    audited_ms: run.auditedMs,
     slowest: courseOf(ended.at(-1)?.events ?? []),
     violations: countOf(violations.map(({ kind }) => kind)),
     first_violations: violations.slice(0, SHOWN),
@@ -131,6 +135,7 @@ export function tableOf(report: FaultReport): string {
     ['retries', `${attempts.retries}, most attempts ${attempts.highest}`],
     ['time to end', `p50 ${endMs.p50} ms, p99 ${endMs.p99} ms, longest ${endMs.max} ms`],
     ['time to settle', `${report.settled_ms} ms after the last disturbance`],
+    ['time to audit', `${report.audited_ms ?? 'more than allowed'} ms after that`],
     ['the slowest', report.slowest],
     ['broken promises', listed(report.violations)],
   ];

@@ -6,7 +6,7 @@ import { type Db, openDatabase } from '@errand/postgres';
 import { type Chaos, startChaos } from './chaos.ts';
 import { type Client, createClient } from './client.ts';
 import { runErrandChecks } from './errand-checks.ts';
-import { countRows, readSummaries, readWhenQuiet } from './evidence.ts';
+import { countRows, readSummaries, readWhenQuiet, untilAudited } from './evidence.ts';
 import * as faultActions from './fault-actions.ts';
 import { type FaultReport, reportOf } from './fault-report.ts';
 import { type FaultServers, startFaultServers, topologyOf } from './fault-servers.ts';
@@ -67,6 +67,7 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   say(
     `after ${settledMs} ms the log holds ${log.size} jobs; asking for the status of ${ledger.accepted.length}`,
   );
+  const auditedMs = await untilAudited(stage.bus, form.settleMs);
   const summaries = await readSummaries(
     stage.client,
     ledger.accepted.map(({ jobId }) => jobId),
@@ -83,6 +84,7 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   const violations = [
     ...wrongTicks,
     ...logs.violations,
+    ...(auditedMs === undefined ? [{ kind: 'not_audited', detail: `in ${form.settleMs} ms` }] : []),
     ...checkCalls(stage.vendor, log),
     ...(await findNatsRefusals(dir, stage.fleet.members)),
     ...reading.violations,
@@ -102,6 +104,7 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
     calls: stage.vendor.answers,
     violations,
     settledMs,
+    auditedMs,
     dir,
   });
   if (violations.length === 0) resources.defer(() => rm(dir, { recursive: true, force: true }));

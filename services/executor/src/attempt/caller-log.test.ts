@@ -62,18 +62,33 @@ test('what is more than an attempt may tell is dropped too, and so is what was d
   expect(entries().at(-1)).toMatchObject({ type: 'dropped', number: 11, count: 11 - kept });
 });
 
-test('what cannot be stored is counted as dropped', async () => {
-  let isDown = true;
-  const { log, entries, lost } = telling({ store: async () => !isDown });
+test('what cannot be stored is counted as dropped, before what was told meanwhile', async () => {
+  const gate = Promise.withResolvers<boolean>();
+  let calls = 0;
+  const { log, entries, lost } = telling({ store: async () => (++calls === 1 ? gate.promise : true) });
   lines(log, 3);
+  await expect.poll(() => calls).toBe(1);
+  log.line('meanwhile');
+  gate.resolve(false);
   await expect.poll(() => lost()).toBe(1);
-  isDown = false;
   log.line('again');
   await log.end();
   expect(entries()).toMatchObject([
     { type: 'dropped', number: 3, count: 3 },
-    { type: 'log', number: 4, message: 'again' },
+    { type: 'log', number: 4, message: 'meanwhile' },
+    { type: 'log', number: 5, message: 'again' },
   ]);
+});
+
+test('what cannot be stored again and again is counted once', async () => {
+  let calls = 0;
+  const { log, entries } = telling({ store: async () => ++calls > 2 });
+  lines(log, 2);
+  await expect.poll(() => calls).toBe(1);
+  log.line('third');
+  await expect.poll(() => calls, { timeout: 5_000 }).toBeGreaterThan(2);
+  await log.end();
+  expect(entries()).toMatchObject([{ type: 'dropped', number: 3, count: 3 }]);
 });
 
 test('an end waits for what is under way, and nothing is told after it', async () => {

@@ -24,6 +24,8 @@ interface Told {
 }
 
 const GATHER_MS = 100;
+/** Until it is tried again, after something could not be stored. */
+const AGAIN_MS = 500;
 const END_MS = 2_000;
 const MOST_ENTRIES = 1_000;
 
@@ -49,6 +51,9 @@ export function createCallerLog(options: {
   let gathering: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
 
+  const droppedOf = (last: number, count: number): Told => {
+    return { entry: { type: 'dropped', ...about(last), count }, bytes: 0 };
+  };
   const about = (of: number) => ({ number: of, time: new Date(now()).toISOString() });
 
   function tell(told: object): void {
@@ -72,26 +77,33 @@ export function createCallerLog(options: {
 
   function tellDropped(last: number): void {
     if (dropped === 0) return;
-    waiting.push({ entry: { type: 'dropped', ...about(last), count: dropped }, bytes: 0 });
+    waiting.push(droppedOf(last, dropped));
     dropped = 0;
   }
 
   function send(): void {
     gathering = undefined;
-    sending = storeAll(waiting.splice(0)).finally(() => {
+    sending = storeWaiting().then((isStored) => {
       sending = undefined;
-      if (waiting.length > 0 && !isOver) gathering = setTimeout(send, GATHER_MS);
+      if (waiting.length > 0 && !isOver) gathering = setTimeout(send, isStored ? GATHER_MS : AGAIN_MS);
     });
   }
 
-  async function storeAll(told: Told[]): Promise<void> {
-    for (let begin = 0; begin < told.length; ) {
-      const entries = batchFrom(told, begin);
-      begin += entries.length;
-      if (await store(entries)) continue;
-      dropped += entries.reduce((sum, entry) => sum + (entry.type === 'dropped' ? entry.count : 1), 0);
-      onLost();
+  /** Whether what waits at this moment could be stored. */
+  async function storeWaiting(): Promise<boolean> {
+    for (let rest = waiting.length; rest > 0; ) {
+      const entries = firstBatch(waiting);
+      const isStored = await store(entries);
+      const last = entries.at(-1)?.number ?? 0;
+      const lost = entries.reduce((sum, entry) => sum + (entry.type === 'dropped' ? entry.count : 1), 0);
+      waiting.splice(0, entries.length, ...(isStored ? [] : [droppedOf(last, lost)]));
+      if (!isStored) {
+        onLost();
+        return false;
+      }
+      rest -= entries.length;
     }
+    return true;
   }
 
   return {
@@ -117,12 +129,11 @@ export function createCallerLog(options: {
 }
 
 /** As many as a batch takes, and one at least. */
-function batchFrom(told: readonly Told[], begin: number): JobLogEntry[] {
+function firstBatch(told: readonly Told[]): JobLogEntry[] {
   let bytes = 0;
-  let end = begin;
-  for (; end < told.length && end - begin < MOST_ENTRIES; end++) {
-    bytes += told[end]?.bytes ?? 0;
-    if (bytes > JOB_LOG_BATCH_BYTES && end > begin) break;
-  }
-  return told.slice(begin, end).map(({ entry }) => entry);
+  const end = told.findIndex((each, index) => {
+    bytes += each.bytes;
+    return index === MOST_ENTRIES || (index > 0 && bytes > JOB_LOG_BATCH_BYTES);
+  });
+  return told.slice(0, end < 0 ? undefined : end).map(({ entry }) => entry);
 }
