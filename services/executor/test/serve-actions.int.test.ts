@@ -1,11 +1,15 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { type Action, defineAction } from '@errand/actions';
 import type { Bus } from '@errand/bus';
-import { ActionRecord, BUCKETS } from '@errand/contracts';
+import { ActionRecord, BUCKETS, toJobEvent } from '@errand/contracts';
+import { REQUEST } from '@errand/domain/testing';
 import { createLogger } from '@errand/runtime';
 import { startTestNats, startTestScheduler, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createCallbackKeyring } from '../src/attempt/callback-keys.ts';
+import { createAttemptRunner } from '../src/isolation/attempt-runner.ts';
+import { type ExecutorDeps, onJobRequested } from '../src/serving/on-job-requested.ts';
 import { type ServedActions, serveActions } from '../src/serving/serve-actions.ts';
 import { openExecutorTestBus, type TestJobs, testJobs } from './executor.ts';
 
@@ -14,13 +18,14 @@ let scheduler: AsyncDisposable;
 let bus: Bus;
 let jobs: TestJobs;
 const stop = new AbortController();
+let deps: ExecutorDeps;
 let served: ServedActions;
 beforeAll(async () => {
   nats = await startTestNats();
   scheduler = await startTestScheduler(nats.url);
   bus = await openExecutorTestBus(nats.url);
   jobs = testJobs(bus);
-  const deps = {
+  deps = {
     bus,
     log: createLogger({ service: 'executor', level: 'silent' }),
     tracing: undefined,
@@ -103,4 +108,19 @@ test('an action that cannot be announced keeps no other from being announced, an
   expect(failures).toHaveLength(1);
   const bucket = await bus.buckets.open(BUCKETS.actions, ActionRecord);
   expect(await bucket.get('small')).toMatchObject({ contracts: [{ contract: { name: 'small' } }] });
+});
+
+test('what the leader of the log does not know yet is looked at again; what has left the log is done', async () => {
+  const action = actionOf('unknown');
+  await using runner = createAttemptRunner(action, { onStray: () => {} });
+  const ref = { tenantId: 'acme', action: 'unknown', jobId: randomUUIDv7() };
+  const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/test', timeMs: Date.now() } as const;
+  const event = toJobEvent({ type: 'JobRequested', data: REQUEST }, about);
+  const { lastVersion, beganAt } = await bus.jobs.reach();
+  const deliver = (version: number) => {
+    const work = { recorded: { ref, version, event }, deliveryCount: 2 };
+    return onJobRequested(work, { action, runner, checkResult: undefined }, deps);
+  };
+  expect(await deliver(lastVersion + 1)).toEqual({ kind: 'again', afterMs: 5_000 });
+  expect(await deliver(beganAt - 1)).toEqual({ kind: 'done' });
 });

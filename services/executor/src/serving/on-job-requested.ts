@@ -1,6 +1,6 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
-import type { InputError, JobHistory } from '@errand/contracts';
+import type { InputError, JobHistory, RecordedEvent } from '@errand/contracts';
 import { foldJob, operationOf, requestIn } from '@errand/domain';
 import type { Logger, Tracing } from '@errand/runtime';
 import type { PayloadLimits } from '../attempt/attempt-payloads.ts';
@@ -58,7 +58,8 @@ export interface Target {
  *   waits for a time to come                            nothing: the scheduler ends its wait
  *   runs here, or on an executor that says so           another look after the lease
  *   runs on an executor that is gone, or paused         an attempt, which fences the other one, alone in a process
- *   has ended                                           nothing
+ *   has ended, or has left the log                      nothing
+ *   is not known to the log's leader                    another look after the lease
  */
 export async function onJobRequested(work: Work, target: Target, deps: ExecutorDeps): Promise<Verdict> {
   const { ref } = work.recorded;
@@ -70,7 +71,9 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
     const events = await eventsOf(work, deps.bus);
     const request = requestIn(events);
     const state = foldJob(events);
-    if (!state) return { kind: 'done' };
+    if (!state || state.version < work.recorded.version) {
+      return (await hasLeft(work.recorded, deps.bus)) ? { kind: 'done' } : later;
+    }
     // Its request cannot be read by this program; perhaps by another one.
     if (!request) return later;
     const { status, nextAt } = state.phase.value;
@@ -117,6 +120,15 @@ async function eventsOf({ recorded, deliveryCount }: Work, bus: Bus): Promise<Jo
     if (request) return [request, recorded];
   }
   return bus.jobs.read({ ...ref, atLeast });
+}
+
+/**
+ * Of an event that was not found: whether it is older than all that the log still has. Otherwise it is there, and the server
+ * that was asked has just become the log's leader and does not know yet all that the one before it has acknowledged.
+ */
+async function hasLeft({ version }: RecordedEvent, { jobs }: Bus): Promise<boolean> {
+  const { firstVersion, lastVersion } = await jobs.reach();
+  return (firstVersion ?? lastVersion + 1) > version;
 }
 
 /** Whether an attempt of the job began in isolation. Its later ones then stay isolated. */
