@@ -1,6 +1,7 @@
 import { startNatsProxy, startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/bus.ts';
+import { LogUnavailable } from '../src/errors.ts';
 import { connectionOf } from '../src/testing.ts';
 import { newJob, openTestBus, requested } from './bus.ts';
 
@@ -54,6 +55,19 @@ test.each([
   await trimAll(version);
   asked.letGo();
   expect(await history).toEqual([]);
+});
+
+test('a job is not taken for one that is not there by a leader that does not know as much as the reader', async () => {
+  const ref = newJob();
+  const outcome = await bus.jobs.append({ ref, event: requested(ref), expectedVersion: 0 });
+  if (outcome.kind !== 'appended') throw new Error(outcome.kind);
+  const { version } = outcome;
+  expect(await bus.jobs.read({ ...ref, known: version })).toHaveLength(1);
+  await expect(bus.jobs.read({ ...ref, known: version + 1 })).rejects.toThrow(LogUnavailable);
+  await expect(bus.jobs.read({ ...newJob(), known: version + 1 })).rejects.toThrow(LogUnavailable);
+  expect(await bus.jobs.read({ ...newJob(), known: version })).toEqual([]);
+  await trimAll(version);
+  expect(await bus.jobs.read({ ...ref, known: version })).toEqual([]);
 });
 
 test('the history of a job that has left the log is not waited for', async () => {

@@ -20,7 +20,9 @@ export interface JobReader {
    * The newest event of each type that a job has, as of this moment: what the leader has acknowledged is in it.
    * `unread` names what cannot be read, since it counts as an event for the next append. Empty for a job that the log
    * does not hold. Without an action, the job is found under any. With `atLeast`, a version that the log is known to
-   * hold or to have held, the result is as of that version or later, and costs half.
+   * hold or to have held, the result is as of that version or later, and costs half. With `known`, a version that it is
+   * known to have had, the result is of a leader that knows as much: one that has just become it may not know yet all that the
+   * one before it has acknowledged.
    * @throws LogUnavailable
    */
   read(job: WantedEvents): Promise<JobHistory>;
@@ -42,6 +44,7 @@ interface WantedEvents {
   jobId: string;
   action?: string;
   atLeast?: number;
+  known?: number;
 }
 
 const CATCH_UP_MS = 3_000;
@@ -51,7 +54,7 @@ const CATCH_UP_MS = 3_000;
  * asked for the job's last event, and the read is repeated until it reaches that far.
  */
 export function createJobReader(jsm: JetStreamManager, isConnected: () => boolean): JobReader {
-  async function readJob({ tenantId, jobId, action, atLeast }: WantedEvents): Promise<JobHistory> {
+  async function readJob({ tenantId, jobId, action, atLeast, known = 0 }: WantedEvents): Promise<JobHistory> {
     if (!isConnected()) throw new LogUnavailable('the connection to the log is lost');
     const filter =
       action === undefined
@@ -59,11 +62,12 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
         : jobSubjects({ tenantId, action, jobId });
     const giveUpAt = performance.now() + CATCH_UP_MS;
     try {
-      const [last, first] = await Promise.all([
+      const [told = 0, first] = await Promise.all([
         atLeast ?? lastVersion(jsm, filter),
         readReplica(jsm, [filter]),
       ]);
-      if (last === undefined) return [];
+      const last = told < known ? await lastBehind(known, filter) : told;
+      if (last === 0) return [];
       let events = first;
       for (let tries = 0; newestOf(events) < last; tries++) {
         if (performance.now() > giveUpAt) throw new LogUnavailable('the replica read lags behind its leader');
@@ -81,6 +85,12 @@ export function createJobReader(jsm: JetStreamManager, isConnected: () => boolea
       if (error instanceof LogUnavailable) throw error;
       throw new LogUnavailable('the log did not answer', { cause: error });
     }
+  }
+  /** The job's last version, 0 for none, once the leader has all up to a version. */
+  async function lastBehind(known: number, filter: string): Promise<number> {
+    const { state } = await jsm.streams.info(JOBS_STREAM);
+    if (state.last_seq < known) throw new LogUnavailable('the leader of the log does not know all of it yet');
+    return (await lastVersion(jsm, filter)) ?? 0;
   }
   async function readLastStart(action: string): Promise<RecordedEvent | undefined> {
     try {

@@ -1,6 +1,6 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
-import type { InputError, JobHistory, RecordedEvent } from '@errand/contracts';
+import type { InputError, JobHistory } from '@errand/contracts';
 import { foldJob, operationOf, requestIn } from '@errand/domain';
 import type { Logger, Tracing } from '@errand/runtime';
 import type { PayloadLimits } from '../attempt/attempt-payloads.ts';
@@ -59,7 +59,6 @@ export interface Target {
  *   runs here, or on an executor that says so           another look after the lease
  *   runs on an executor that is gone, or paused         an attempt, which fences the other one, alone in a process
  *   has ended, or has left the log                      nothing
- *   is not known to the log's leader                    another look after the lease
  */
 export async function onJobRequested(work: Work, target: Target, deps: ExecutorDeps): Promise<Verdict> {
   const { ref } = work.recorded;
@@ -71,9 +70,7 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
     const events = await eventsOf(work, deps.bus);
     const request = requestIn(events);
     const state = foldJob(events);
-    if (!state || state.version < work.recorded.version) {
-      return (await hasLeft(work.recorded, deps.bus)) ? { kind: 'done' } : later;
-    }
+    if (!state) return { kind: 'done' };
     // Its request cannot be read by this program; perhaps by another one.
     if (!request) return later;
     const { status, nextAt } = state.phase.value;
@@ -112,23 +109,14 @@ export async function onJobRequested(work: Work, target: Target, deps: ExecutorD
  * otherwise.
  */
 async function eventsOf({ recorded, deliveryCount }: Work, bus: Bus): Promise<JobHistory> {
-  const { ref, version: atLeast, event } = recorded;
-  if (deliveryCount > 1) return bus.jobs.read(ref);
+  const { ref, version, event } = recorded;
+  if (deliveryCount > 1) return bus.jobs.read({ ...ref, known: version });
   if (event.type === 'JobRequested') return [recorded];
   if (event.type === 'JobDue' && event.data.reason === 'turn' && event.data.contract_id !== undefined) {
     const request = await bus.jobs.readHeldRequest(ref, event.data.contract_id);
     if (request) return [request, recorded];
   }
-  return bus.jobs.read({ ...ref, atLeast });
-}
-
-/**
- * Of an event that was not found: whether it is older than all that the log still has. Otherwise it is there, and the server
- * that was asked has just become the log's leader and does not know yet all that the one before it has acknowledged.
- */
-async function hasLeft({ version }: RecordedEvent, { jobs }: Bus): Promise<boolean> {
-  const { firstVersion, lastVersion } = await jobs.reach();
-  return (firstVersion ?? lastVersion + 1) > version;
+  return bus.jobs.read({ ...ref, atLeast: version });
 }
 
 /** Whether an attempt of the job began in isolation. Its later ones then stay isolated. */

@@ -33,9 +33,9 @@ export type Moved =
  * one of them writes.
  * @throws LogUnavailable
  */
-export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
+export async function moveOn({ ref, contractId, version }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
   const { bus, now, contractOf } = deps;
-  const events = await bus.jobs.read(ref);
+  const events = await bus.jobs.read({ ...ref, known: version });
   const state = foldJob(events);
   if (!state) return 'gone';
   const command = commandFor(state, now(), contractId ?? contractOf(ref.action));
@@ -59,12 +59,12 @@ export async function moveOn({ ref, contractId }: OpenJob, deps: MoveOnDeps): Pr
  * Has a job from before contracts had ids run by the executors of the action's contract of today.
  * @throws LogUnavailable
  */
-export async function adopt({ ref, executorId }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
+export async function adopt({ ref, executorId, version }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
   const { bus, now, contractOf } = deps;
   const contractId = contractOf(ref.action);
   if (contractId === undefined) return 'stranded';
   if (executorId !== undefined && (await bus.commands.askHolds(executorId, ref.jobId))) return 'stranded';
-  const events = await bus.jobs.read(ref);
+  const events = await bus.jobs.read({ ...ref, known: version });
   const state = foldJob(events);
   const decision = decide({ type: 'adoptJob', contractId }, state);
   if (!state || decision.kind === 'rejected' || state.phase.value.nextAt !== null) return 'left';

@@ -121,7 +121,7 @@ export function keepTurns(deps: TurnDeps): TurnKeeper {
 
   /** A job with an event that nobody can read is at another version than it seems to be. */
   async function releaseUnread(own: Lead, job: OpenJob): Promise<void> {
-    const state = foldJob(await bus.jobs.read(job.ref));
+    const state = foldJob(await bus.jobs.read({ ...job.ref, known: job.version }));
     if (!state || isEnded(state.phase.value.status)) return open.end(job.ref.jobId, deps.now());
     if (state.version === job.version || state.phase.value.status !== 'queued') return;
     const outcome = await bus.turns.append(own, [requestOf({ ...job, version: state.version })]);
