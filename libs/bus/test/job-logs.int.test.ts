@@ -61,6 +61,20 @@ test('what attempts tell is read in its order, page by page, and none of other j
   expect(await messagesOf({ ...ref, tenantId: 'other' })).toEqual([]);
 });
 
+test('a page of long entries has fewer, and the next one goes on', async () => {
+  const ref = newRef();
+  const tell = bus.jobLogs.writer(ref, 1);
+  const long = 'x'.repeat(60_000);
+  for (let nr = 0; nr < 120; nr++) expect(await tell(lines(`${nr} ${long}`))).toBe(true);
+  const first = await bus.jobLogs.read(ref, { after: 0, limit: 1_000 });
+  expect(first.hasMore).toBe(true);
+  expect(first.entries.length).toBeLessThan(120);
+  const { id: after = 0 } = first.entries.at(-1) ?? {};
+  const rest = await bus.jobLogs.read(ref, { after, limit: 1_000 });
+  expect(rest.hasMore).toBe(false);
+  expect(first.entries.length + rest.entries.length).toBe(120);
+});
+
 test('an attempt tells behind all that was told, and nothing behind a later one', async () => {
   const ref = newRef();
   const first = bus.jobLogs.writer(ref, 1);

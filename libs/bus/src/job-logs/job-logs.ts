@@ -18,7 +18,7 @@ import { collectStored, orUnavailable } from '../read/read-pages.ts';
 export interface JobLogs {
   /** For what one attempt tells. */
   writer(ref: JobRef, attempt: number): JobLogWriter;
-  /** Entries behind an id, in the order in which they were stored, of all attempts. @throws LogUnavailable */
+  /** Entries behind an id, in the order in which they were stored, of all attempts; fewer than asked for of long ones. @throws LogUnavailable */
   read(job: LoggedJob, place: { after: number; limit: number }): Promise<LogPage>;
   /** Whether the leader has nothing of the job behind an id. A replica that `read` asks may lag. @throws LogUnavailable */
   isAtEnd(job: LoggedJob, after: number): Promise<boolean>;
@@ -47,6 +47,8 @@ const IDS_PER_BATCH = 1_000;
 const TRIES = 3;
 /** How many batches are read at once. */
 const BATCHES = 50;
+/** A page ends behind as many bytes, however many entries were asked for. */
+const PAGE_BYTES = 4_000_000;
 
 const positionOf = (id: number) => Math.floor(id / IDS_PER_BATCH);
 
@@ -105,12 +107,17 @@ export function createJobLogs(
     async read({ tenantId, jobId }, { after, limit }) {
       const filter = jobLogOfAnyAction(tenantId, jobId);
       const entries: ReadLogEntry[] = [];
+      let bytes = 0;
       for (let from = Math.max(1, positionOf(after)); ; ) {
         const batches = await readBatches(filter, from);
-        for (const batch of batches) entries.push(...entriesOf(batch).filter(({ id }) => id > after));
+        for (const batch of batches) {
+          entries.push(...entriesOf(batch).filter(({ id }) => id > after));
+          bytes += batch.data.length;
+        }
         const last = batches.at(-1);
         if (entries.length > limit) return { entries: entries.slice(0, limit), hasMore: true };
         if (!last || batches.length < BATCHES) return { entries, hasMore: false };
+        if (bytes > PAGE_BYTES) return { entries, hasMore: true };
         from = last.seq + 1;
       }
     },

@@ -116,6 +116,7 @@ export function createCallerLog(options: {
     async end() {
       isOver = true;
       clearTimeout(gathering);
+      if (!sending && waiting.length === 0 && dropped === 0) return;
       const stored = (async () => {
         await sending;
         tellDropped(number);
