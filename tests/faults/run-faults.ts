@@ -19,6 +19,7 @@ import { checkPromises } from './promise-check.ts';
 import { createRandom } from './random.ts';
 import { checkTicks, makeSchedules, pauseSchedules } from './scheduled.ts';
 import { type StatusReading, startStatusReader } from './status-reader.ts';
+import { keepStranded } from './stranded.ts';
 import { checkLogs } from './told-lines.ts';
 import { checkCalls, startVendor, type Vendor } from './vendor.ts';
 
@@ -67,6 +68,7 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
   say(
     `after ${settledMs} ms the log holds ${log.size} jobs; asking for the status of ${ledger.accepted.length}`,
   );
+  await keepStranded(stage.bus, log, dir);
   const auditedMs = await untilAudited(stage.bus, form.settleMs);
   const summaries = await readSummaries(
     stage.client,
