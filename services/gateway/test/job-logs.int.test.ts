@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { JobLogEntry, RunAccepted } from '@errand/contracts';
+import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_PATH, STARTED, SUCCEEDED, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 import { openStream } from './streamed.ts';
@@ -92,6 +93,18 @@ test('a stream of a job that says nothing is kept alive', async () => {
   const stream = await openStream(gateway, logsOf(job_id));
   for (const frame of ['retry: 2000', ':', ':']) expect(await stream.nextFrame()).toBe(frame);
   stream.leave();
+});
+
+test('a stream outlives a while without NATS, and tells each entry once', async () => {
+  const { job_id, version } = await run();
+  await tell(job_id, 1, line(1));
+  const stream = await openStream(gateway, logsOf(job_id));
+  expect(await stream.next()).toMatchObject({ data: { number: 1 } });
+  await gateway.nats.restart();
+  await waitUntil(async () => (await gateway.call('/readyz', { token: null })).status === 200);
+  await tell(job_id, 1, line(2));
+  await append(job_id, await append(job_id, version, STARTED), SUCCEEDED);
+  expect(await stream.rest()).toMatchObject([{ data: { number: 2 } }]);
 });
 
 test('a log is for keys with the scope, of jobs that the key may see', async () => {

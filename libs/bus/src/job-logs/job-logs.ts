@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   JobLogBatch,
   type JobLogEntry,
@@ -13,15 +14,19 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { GUARD_SEQUENCE } from '../append/append.ts';
 import { createPublisher, type Publisher } from '../append/publisher.ts';
+import { LogUnavailable } from '../errors.ts';
 import { collectStored, orUnavailable } from '../read/read-pages.ts';
+import { CATCH_UP_MS, CATCH_UP_PAUSE_MS } from '../read/sequence-at.ts';
 
 export interface JobLogs {
   /** For what one attempt tells. */
   writer(ref: JobRef, attempt: number): JobLogWriter;
-  /** Entries behind an id, in the order in which they were stored, of all attempts; fewer than asked for of long ones. @throws LogUnavailable */
+  /**
+   * Entries behind an id, in the order in which they were stored, of all attempts, up to the last one that the leader has;
+   * fewer than asked for of long ones.
+   * @throws LogUnavailable
+   */
   read(job: LoggedJob, place: { after: number; limit: number }): Promise<LogPage>;
-  /** Whether the leader has nothing of the job behind an id. A replica that `read` asks may lag. @throws LogUnavailable */
-  isAtEnd(job: LoggedJob, after: number): Promise<boolean>;
   /** Calls back when something of the job was stored, and after each reconnection. Returns the way to stop. */
   onStored(job: LoggedJob, wake: () => void): () => void;
 }
@@ -44,7 +49,8 @@ interface LogPage {
 
 /** An entry's id is the position of its batch times this, and its place in there. */
 const IDS_PER_BATCH = 1_000;
-const TRIES = 3;
+/** After each try to store a batch: a stream that elects its leader answers again in a second or so. */
+const PAUSES_MS = [100, 300, 900, 0];
 /** How many batches are read at once. */
 const BATCHES = 50;
 /** A page ends behind as many bytes, however many entries were asked for. */
@@ -61,18 +67,24 @@ export function createJobLogs(
   // Most services write none.
   let publisher: Publisher | undefined;
 
-  function readBatches(filter: string, seq: number): Promise<StoredMsg[]> {
-    const wanted = { seq, next_by_subj: filter, batch: BATCHES };
+  function readBatches(filter: string, seq: number, batch: number): Promise<StoredMsg[]> {
+    const wanted = { seq, next_by_subj: filter, batch };
     return orUnavailable(() =>
       collectStored((callback) => jsm.direct.getBatch(LOGS_STREAM, { ...wanted, callback })),
     );
   }
 
-  /** The position of the last batch, 0 for none; undefined if it is of a later attempt, or if nobody answers. */
-  async function lastBefore(subject: string, attempt: number): Promise<number | undefined> {
+  /** The position of the leader's last batch under a subject, 0 for none. */
+  async function lastPosition(filter: string): Promise<number> {
+    const last = await orUnavailable(() => jsm.streams.getMessage(LOGS_STREAM, { last_by_subj: filter }));
+    return last?.seq ?? 0;
+  }
+
+  /** Behind which batch an attempt may tell; undefined if nobody answers. */
+  async function lastBefore(subject: string, attempt: number): Promise<number | 'later_attempt' | undefined> {
     try {
       const found = await jsm.streams.getMessage(LOGS_STREAM, { last_by_subj: subject });
-      return found && (parsed(found.data)?.attempt ?? 0) > attempt ? undefined : (found?.seq ?? 0);
+      return found && (parsed(found.data)?.attempt ?? 0) > attempt ? 'later_attempt' : (found?.seq ?? 0);
     } catch {
       return undefined;
     }
@@ -88,43 +100,44 @@ export function createJobLogs(
       return async (entries) => {
         const data = Buffer.from(JSON.stringify({ attempt, entries } satisfies JobLogBatch));
         const id = randomUUID();
-        for (let tries = 0; tries < TRIES; tries++) {
-          last ??= await lastBefore(subject, attempt);
-          if (last === undefined) continue;
-          const about = headers();
-          about.set('Nats-Msg-Id', id);
-          about.set(GUARD_SEQUENCE, String(last));
-          const ack = await publish(subject, data, about);
-          if (ack.kind === 'stored') {
-            last = ack.sequence;
-            return true;
+        for (const pauseMs of PAUSES_MS) {
+          const behind = last ?? (await lastBefore(subject, attempt));
+          if (behind === 'later_attempt') return false;
+          if (behind !== undefined) {
+            const about = headers();
+            about.set('Nats-Msg-Id', id);
+            about.set(GUARD_SEQUENCE, String(behind));
+            const ack = await publish(subject, data, about);
+            last = ack.kind === 'stored' ? ack.sequence : ack.kind === 'refused' ? undefined : behind;
+            if (ack.kind === 'stored') return true;
           }
-          if (ack.kind === 'refused') last = undefined;
+          await pause(pauseMs);
         }
         return false;
       };
     },
     async read({ tenantId, jobId }, { after, limit }) {
       const filter = jobLogOfAnyAction(tenantId, jobId);
+      const asked = Math.min(BATCHES, limit + 1);
+      const giveUpAt = performance.now() + CATCH_UP_MS;
       const entries: ReadLogEntry[] = [];
-      let bytes = 0;
-      for (let from = Math.max(1, positionOf(after)); ; ) {
-        const batches = await readBatches(filter, from);
+      let reached = Math.max(0, positionOf(after) - 1);
+      for (let bytes = 0; ; ) {
+        const batches = await readBatches(filter, reached + 1, asked);
         for (const batch of batches) {
           entries.push(...entriesOf(batch).filter(({ id }) => id > after));
           bytes += batch.data.length;
         }
-        const last = batches.at(-1);
+        reached = batches.at(-1)?.seq ?? reached;
         if (entries.length > limit) return { entries: entries.slice(0, limit), hasMore: true };
-        if (!last || batches.length < BATCHES) return { entries, hasMore: false };
-        if (bytes > PAGE_BYTES) return { entries, hasMore: true };
-        from = last.seq + 1;
+        if (batches.length < asked) {
+          if ((await lastPosition(filter)) <= Math.max(reached, positionOf(after)))
+            return { entries, hasMore: false };
+          if (performance.now() > giveUpAt)
+            throw new LogUnavailable('the replica read lags behind its leader');
+          await pause(CATCH_UP_PAUSE_MS);
+        } else if (bytes > PAGE_BYTES && entries.length > 0) return { entries, hasMore: true };
       }
-    },
-    async isAtEnd({ tenantId, jobId }, after) {
-      const wanted = { last_by_subj: jobLogOfAnyAction(tenantId, jobId) };
-      const last = await orUnavailable(() => jsm.streams.getMessage(LOGS_STREAM, wanted));
-      return !last || entriesOf(last).every(({ id }) => id <= after);
     },
     onStored({ tenantId, jobId }, wake) {
       const callback = (error: unknown) => {

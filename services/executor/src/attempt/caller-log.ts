@@ -24,6 +24,8 @@ interface Told {
 }
 
 const GATHER_MS = 100;
+/** Until it is told how many were dropped, if nothing else is told. */
+const DROPPED_MS = 1_000;
 /** Until it is tried again, after something could not be stored. */
 const AGAIN_MS = 500;
 const END_MS = 2_000;
@@ -65,7 +67,7 @@ export function createCallerLog(options: {
     room = Math.min(perS, room + ((nowMs - roomAt) / 1_000) * perS);
     roomAt = nowMs;
     if (bytes > room || bytes > left) {
-      dropped += 1;
+      drop();
       return;
     }
     room -= bytes;
@@ -73,6 +75,11 @@ export function createCallerLog(options: {
     tellDropped(number - 1);
     waiting.push({ entry, bytes });
     if (!sending) gathering ??= setTimeout(send, GATHER_MS);
+  }
+
+  function drop(): void {
+    dropped += 1;
+    if (!sending && !isOver) gathering ??= setTimeout(send, DROPPED_MS);
   }
 
   function tellDropped(last: number): void {
@@ -83,6 +90,7 @@ export function createCallerLog(options: {
 
   function send(): void {
     gathering = undefined;
+    tellDropped(number);
     sending = storeWaiting().then((isStored) => {
       sending = undefined;
       if (waiting.length > 0 && !isOver) gathering = setTimeout(send, isStored ? GATHER_MS : AGAIN_MS);
@@ -110,7 +118,7 @@ export function createCallerLog(options: {
     line: (message, more = {}) => tell({ type: 'log', message, ...more }),
     dropLine() {
       number += 1;
-      dropped += 1;
+      drop();
     },
     output: (json) => tell({ type: 'output', value: JSON.parse(json) }),
     async end() {

@@ -47,3 +47,27 @@ function roundInItself(): Record<string, unknown> {
   fields.itself = fields;
   return fields;
 }
+
+test('what callers are told has fields that are an object, whatever was logged', () => {
+  const told: unknown[] = [];
+  const line = (message: string, more?: object) => void told.push([message, more]);
+  const say = createAttemptLog(() => ({ info: () => {}, warn: () => {} }), ROOM, {
+    line,
+    dropLine: () => {},
+  });
+  const anything = say as (message: string, fields?: unknown) => void;
+  anything('none');
+  anything('plain', { a: 1 });
+  anything('list', [1, 2]);
+  anything('text', 'x');
+  anything('date', new Date(0));
+  anything('error', Object.assign(new Error('no'), { stack: 'stack' }));
+  expect(told).toEqual([
+    ['none', undefined],
+    ['plain', { fields: { a: 1 } }],
+    ['list', { fields: { text: '[1,2]' } }],
+    ['text', { fields: { text: '"x"' } }],
+    ['date', { fields: { text: '"1970-01-01T00:00:00.000Z"' } }],
+    ['error', { fields: { text: '"stack"' } }],
+  ]);
+});

@@ -55,10 +55,12 @@ function textOfFields(fields: Record<string, unknown>): string {
 /** What JSON keeps of them. */
 function plainFields(written: string): Record<string, unknown> {
   try {
-    return JSON.parse(written) as Record<string, unknown>;
+    const kept: unknown = JSON.parse(written);
+    if (typeof kept === 'object' && kept !== null && !Array.isArray(kept)) return { ...kept };
   } catch {
-    return { text: written };
+    // As `textOfFields` shows what JSON cannot hold.
   }
+  return { text: written };
 }
 
 function cut(text: string, maxBytes: number): string {

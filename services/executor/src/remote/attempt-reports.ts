@@ -7,33 +7,62 @@ export interface AttemptReports extends Pick<AttemptHooks, 'progress' | 'log' | 
   sent(): Promise<void>;
 }
 
-/** Lines and partial results beyond this number that wait to be sent are dropped. */
-const MOST_LINES = 1_000;
-/** Each may take 32 KiB, and a body 1 MiB. */
-const OUTPUTS_AT_ONCE = 20;
+/** Lines and partial results beyond this number that wait to be sent are lost. */
+const MOST_WAITING = 1_000;
+/** What one request takes, in bytes of JSON; the executor takes four times as much. */
+const REQUEST_BYTES = 262_144;
+const REQUEST_ITEMS = 100;
 
-/** Sends one request at a time, with all that was said since the one before: of progress, the newest. */
+type Said =
+  | { readonly what: 'log'; readonly item: object }
+  | { readonly what: 'output'; readonly item: unknown };
+
+/**
+ * Sends one request at a time, with what was said since the one before, in its order: of progress, the newest. What is lost, since
+ * there was too much of it or the executor did not take it, is said in a line.
+ */
 export function createAttemptReports(client: Pick<WorkerClient, 'tell'>, token: string): AttemptReports {
   let progress: { percent: number; message: string | undefined } | undefined;
-  let lines: { message: string; fields: Record<string, unknown> | undefined }[] = [];
-  let outputs: unknown[] = [];
+  let waiting: (Said & { readonly bytes: number })[] = [];
+  let lost = 0;
   let sending: Promise<void> | undefined;
 
+  function say(said: Said): void {
+    if (waiting.length >= MOST_WAITING) lost += 1;
+    else waiting.push({ ...said, bytes: bytesOf(said.item) });
+    sending ??= send();
+  }
+
   async function send(): Promise<void> {
-    while (progress || lines.length > 0 || outputs.length > 0) {
-      const [newest, said, values] = [progress, lines, outputs];
+    while (progress || waiting.length > 0) {
+      const newest = progress;
       progress = undefined;
-      lines = [];
-      outputs = [];
+      await sendSome();
       // The attempt does not depend on it.
-      if (said.length > 0) await client.tell(token, 'log', { lines: said }).catch(() => {});
-      for (let begin = 0; begin < values.length; begin += OUTPUTS_AT_ONCE) {
-        const part = values.slice(begin, begin + OUTPUTS_AT_ONCE);
-        await client.tell(token, 'output', { values: part }).catch(() => {});
-      }
       if (newest) await client.tell(token, 'progress', newest).catch(() => {});
     }
     sending = undefined;
+  }
+
+  async function sendSome(): Promise<void> {
+    const [first] = waiting;
+    if (!first) return;
+    let bytes = 0;
+    const end = waiting.findIndex((each, index) => {
+      bytes += each.bytes;
+      return index > 0 && (each.what !== first.what || bytes > REQUEST_BYTES || index === REQUEST_ITEMS);
+    });
+    const some = waiting.slice(0, end < 0 ? undefined : end);
+    waiting = waiting.slice(some.length);
+    const items = some.map(({ item }) => item);
+    const missing = lost > 0 ? [{ message: `${lost} lines or partial results were lost on their way` }] : [];
+    const body = first.what === 'log' ? { lines: [...missing, ...items] } : { values: items };
+    try {
+      await client.tell(token, first.what, body);
+      if (first.what === 'log') lost = 0;
+    } catch {
+      lost += some.length;
+    }
   }
 
   return {
@@ -41,14 +70,17 @@ export function createAttemptReports(client: Pick<WorkerClient, 'tell'>, token: 
       progress = { percent, message };
       sending ??= send();
     },
-    log(message, fields) {
-      if (lines.length < MOST_LINES) lines.push({ message, fields });
-      sending ??= send();
-    },
-    output(json) {
-      if (outputs.length < MOST_LINES) outputs.push(JSON.parse(json));
-      sending ??= send();
-    },
+    log: (message, fields) => say({ what: 'log', item: { message, fields } }),
+    output: (json) => say({ what: 'output', item: JSON.parse(json) }),
     sent: async () => sending,
   };
+}
+
+/** Nothing of what JSON cannot hold. */
+function bytesOf(item: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(item) ?? '');
+  } catch {
+    return 0;
+  }
 }

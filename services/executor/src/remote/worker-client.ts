@@ -110,7 +110,7 @@ export function createWorkerClient({ url, key }: { url: string; key: string }): 
   };
 }
 
-function announcementOf({ contract, retry, returnsFile }: Action): unknown {
+function announcementOf({ contract, retry, returnsFile, logs }: Action): unknown {
   const { name, version, description, resource, accepts, input_schema, result_schema, concurrency_keys } =
     contract;
   return {
@@ -122,6 +122,7 @@ function announcementOf({ contract, retry, returnsFile }: Action): unknown {
     input_schema,
     ...(returnsFile ? { returns_file: true } : { result_schema }),
     ...(concurrency_keys === undefined ? {} : { concurrency_keys }),
+    logs,
     timeout_s: contract.timeout_ms / 1_000,
     retry: {
       max_attempts: retry.maxAttempts,

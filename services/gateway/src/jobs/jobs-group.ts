@@ -15,7 +15,7 @@ interface Jobs extends LookUpDeps, JobHistoryDeps {
     JobHistoryDeps['bus'] & {
       readonly jobs: Pick<Bus['jobs'], 'append'>;
       readonly payloads: Pick<Bus['payloads'], 'open'>;
-      readonly jobLogs: Pick<Bus['jobLogs'], 'read' | 'isAtEnd' | 'onStored'>;
+      readonly jobLogs: Pick<Bus['jobLogs'], 'read' | 'onStored'>;
     };
   readonly list: JobList;
   readonly streamBeat: StreamBeat;

@@ -75,11 +75,12 @@ export const readJobLog = defineRoute({
           body: { entries: entries.map(logEntryView), next_after: nextAfter },
         });
       }
-      if ((await hasEnded()) && (await jobLogs.isAtEnd(job, after))) return answerEmpty(c, 204);
+      if ((await hasEnded()) && (await jobLogs.read(job, { after, limit: 1 })).entries.length === 0) {
+        return answerEmpty(c, 204);
+      }
       const stream = logStream({
         changes: wakeFor(c, jobs, job),
         readPage: async (behind) => (await jobLogs.read(job, { after: behind, limit })).entries,
-        isAtEnd: (behind) => jobLogs.isAtEnd(job, behind),
         hasEnded,
         after,
       });

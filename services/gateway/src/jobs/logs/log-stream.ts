@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadLogEntry } from '@errand/contracts';
 import type { JobChanges } from '../job-watch.ts';
 import { logEntryView } from './log-entry-view.ts';
@@ -13,9 +12,8 @@ import { logEntryView } from './log-entry-view.ts';
 export interface LogStreamOptions {
   /** Wakes at the job's end, for new entries and for a beat; the stream disposes of it. */
   readonly changes: JobChanges;
+  /** All that the leader has behind an id, or a part of it. */
   readonly readPage: (after: number) => Promise<readonly ReadLogEntry[]>;
-  /** Whether the leader has nothing behind an id. */
-  readonly isAtEnd: (after: number) => Promise<boolean>;
   readonly hasEnded: () => Promise<boolean>;
   /** The id of the last entry that the reader has seen. */
   readonly after: number;
@@ -26,50 +24,58 @@ const HEAD = 'retry: 2000\n\n';
 const BEAT = ':\n\n';
 /** Readers come again at the end of a stream: these need not wait for their 204. */
 const LAST = 'retry: 1\n\n';
-/** How soon a replica that lags is asked again. */
-const AGAIN_MS = 50;
+/** How long a reader may wait for an end of which nobody has told. */
+const LOOK_MS = 15_000;
 
-export function logStream(options: LogStreamOptions): ReadableStream<Uint8Array> {
-  const { changes, readPage, isAtEnd, hasEnded } = options;
-  let sent = options.after;
+export function logStream({
+  changes,
+  readPage,
+  hasEnded,
+  after,
+}: LogStreamOptions): ReadableStream<Uint8Array> {
+  let sent = after;
   let head = HEAD;
-  let mayBeOver = true;
   let isOver = false;
-  let isAtLast = false;
+  let isLast = false;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  /** Why to look at once. */
+  let reason: 'stored' | 'more' | undefined = 'stored';
 
   /** The next piece of the stream, or undefined at its end. */
   async function next(): Promise<string | undefined> {
-    for (let isNudged = false; ; ) {
-      const entries = await readPage(sent);
-      if (entries.length > 0 || head !== '' || isNudged) {
-        const piece = head + entries.map(frame).join('') || BEAT;
-        head = '';
-        sent = entries.at(-1)?.id ?? sent;
-        return piece;
-      }
-      // What was stored before the end is read behind it.
-      if (isOver) {
-        if (isAtLast) return undefined;
-        isAtLast = await isAtEnd(sent);
-        if (isAtLast) return LAST;
-        await pause(AGAIN_MS);
-      } else if (mayBeOver) {
-        mayBeOver = false;
+    while (!isLast) {
+      const wake = reason ?? (await changes.next());
+      reason = undefined;
+      if (wake === 'aborted' || wake === 'timeout') return undefined;
+      if (!isOver && (wake === 'stored' || performance.now() - lookedAt > LOOK_MS)) {
+        lookedAt = performance.now();
         isOver = (await changes.read(hasEnded)) ?? false;
-      } else {
-        const wake = await changes.next();
-        if (wake === 'aborted' || wake === 'timeout') return undefined;
-        isNudged = wake === 'nudged';
-        mayBeOver = wake === 'stored';
       }
+      // What was stored before the end is read behind it. A read that fails wakes again in a moment.
+      const entries = await changes.read(() => readPage(sent));
+      if (entries === undefined) continue;
+      let piece = head + entries.map(frame).join('');
+      head = '';
+      sent = entries.at(-1)?.id ?? sent;
+      isLast = isOver && entries.length === 0;
+      if (isLast) piece += LAST;
+      if (entries.length > 0) reason = 'more';
+      else if (piece === '' && wake === 'nudged') piece = BEAT;
+      if (piece !== '') return piece;
     }
+    return undefined;
   }
 
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const piece = await next();
-        if (piece !== undefined) return controller.enqueue(encoder.encode(piece));
+        try {
+          const piece = await next();
+          if (piece !== undefined) return controller.enqueue(encoder.encode(piece));
+        } catch (error) {
+          changes[Symbol.dispose]();
+          throw error;
+        }
         changes[Symbol.dispose]();
         controller.close();
       },
