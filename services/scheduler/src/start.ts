@@ -14,6 +14,7 @@ import {
 import { repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
 import { type ContractRegistry, openRegistry } from './contracts/registry.ts';
+import { bringBackLost } from './jobs/bring-back-lost.ts';
 import { keepTime } from './jobs/keep-time.ts';
 import { createOpenJobs } from './jobs/open-jobs.ts';
 import { measureScheduler } from './measure.ts';
@@ -29,16 +30,19 @@ import { readLags } from './window/reader-lags.ts';
 /** How long whoever asks for room waits until the scheduler has read what it knows of. */
 const READ_LOOKS = 100;
 const READ_MS = 2;
+/** How often it is looked for jobs that were lost on their way to an executor. */
+const LOST_EVERY_MS = 10_000;
 /** No job is moved on so late, unless something is wrong. */
 const OVERDUE_MS = 5_000;
 
 /**
  * Starts a scheduler: it says which contracts actions have, gives jobs their turns, ends overdue ones, and needs no
- * Postgres. Any number may run; they agree by the guards of what they write. `slackMs` is that of the log's window.
+ * Postgres. Any number may run; they agree by the guards of what they write. `slackMs` is that of the log's window; `lostAfterMs`: how long
+ * a job is for the executors before it may be taken for lost.
  */
 export async function startScheduler(
   config: SchedulerConfig,
-  context: ServiceContext & { now?: () => number; slackMs?: number },
+  context: ServiceContext & { now?: () => number; slackMs?: number; lostAfterMs?: number },
 ): Promise<AsyncDisposable & { opsPort: number }> {
   const { log, fail } = context;
   await using resources = new AsyncDisposableStack();
@@ -202,6 +206,22 @@ export async function startScheduler(
       onError: (err) => log.warn({ err }, 'log_not_trimmed'),
     },
   );
+  const { lostAfterMs } = context;
+  const findingLost = repeat(
+    async () => {
+      if (!isCaughtUp) return;
+      const deps = { bus, open, actionOf: registry.peek, hasRead, now, lostAfterMs };
+      for (const { ref, version } of await bringBackLost(deps)) {
+        moved.inc({ outcome: 'brought_back' });
+        log.error({ job_id: ref.jobId, action: ref.action, version }, 'lost_job_brought_back');
+      }
+    },
+    {
+      everyMs: Math.min(LOST_EVERY_MS, lostAfterMs ?? LOST_EVERY_MS),
+      signal: stopping,
+      onError: (err) => log.warn({ err }, 'lost_jobs_not_looked_for'),
+    },
+  );
   const sweeping = repeat(registry.sweep, {
     everyMs: config.contractSweepMs,
     signal: stopping,
@@ -240,7 +260,7 @@ export async function startScheduler(
     opsPort,
     async [Symbol.asyncDispose]() {
       worker.stop();
-      await Promise.all([following, time, sweeping, trimming, turns?.done]);
+      await Promise.all([following, time, findingLost, sweeping, trimming, turns?.done]);
       await started[Symbol.asyncDispose]();
     },
   };

@@ -19,6 +19,8 @@ export type Moved =
   | 'woken'
   | 'expired'
   | 'adopted'
+  /** It was lost on its way to an executor, and is due again. */
+  | 'brought_back'
   /** Nothing was to be done. What follows comes with the log. */
   | 'left'
   /** Somebody else was faster. That may have been mere progress, of which the log tells nothing: it is to be looked at again. */

@@ -96,6 +96,8 @@ export interface OpenJobs {
   overdue(nowMs: number, byMs: number): number;
   /** Jobs from before contracts had ids. */
   withoutContract(): Iterable<OpenJob>;
+  /** Jobs that no attempt has begun of and that wait for nothing but an executor, longest moved first. */
+  forExecutors(): Iterable<OpenJob>;
 }
 
 const DEFAULT_PRIORITY = 5;
@@ -123,6 +125,7 @@ const NO_LIMITS: Limits = {
 export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   const open = new Map<string, OpenJob>();
   const old = new Map<string, OpenJob>();
+  const forExecutors = new Map<string, OpenJob>();
   const counts = new Map<string, number>();
   let tellNearer = () => {};
   const queue = createTimeQueue(() => tellNearer());
@@ -155,6 +158,10 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
     const { ref, contractId, standing, wakeAt } = job;
     demandCounter.count(job, by);
     if (wakeAt !== undefined || standing === 'held') waiting += by;
+    if (standing === 'direct' || standing === 'released') {
+      if (by > 0) forExecutors.set(ref.jobId, job);
+      else forExecutors.delete(ref.jobId);
+    }
     if (standing !== 'running' && standing !== 'deferred') add(queued, ref.tenantId, by);
     if (contractId === undefined) {
       if (by > 0) old.set(ref.jobId, job);
@@ -295,6 +302,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       return jobs.size;
     },
     withoutContract: () => old.values(),
+    forExecutors: () => forExecutors.values(),
   };
 }
 
