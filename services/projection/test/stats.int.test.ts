@@ -279,6 +279,17 @@ test('two that write at once, as when a parked event is redriven, count each fac
 });
 
 test('hours are the sums of their minutes, and are added up once', async () => {
+  const partitions = createDailyPartitions(db, 'job_summary');
+  const hourMs = Math.floor(NOW / HOUR_MS) * HOUR_MS - 5 * HOUR_MS;
+  // An hour has two minutes at least, whatever chance has made of the others.
+  for (const minute of [10, 20]) {
+    const ref = { tenantId: 'initech', action: 'add', jobId: randomUUIDv7() };
+    const timeMs = hourMs + minute * 60_000;
+    const about = { id: randomUUIDv7(), jobId: ref.jobId, source: '/errand/test', timeMs } as const;
+    const events = [{ ref, version: 1, event: toJobEvent({ type: 'JobRequested', data: REQUEST }, about) }];
+    log.set(ref.jobId, events);
+    await onJobEvents(events, { db, partitions, nowMs: NOW });
+  }
   const minutes = await readCounted(db);
   const later = 23 * HOUR_MS;
   await Promise.all([settleStats(db, NOW + later), settleStats(db, NOW + later)]);
