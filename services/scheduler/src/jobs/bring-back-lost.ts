@@ -8,7 +8,7 @@ export interface LostDeps {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'reach'> } & {
     readonly consumers: Pick<Bus['consumers'], 'standingOf'>;
   };
-  readonly open: Pick<OpenJobs, 'forExecutors' | 'get'>;
+  readonly open: Pick<OpenJobs, 'forExecutors'>;
   readonly actionOf: (name: string) => ActionRecord | undefined;
   /** Whether all up to a version is known, now or in a moment. */
   readonly hasRead: (version: number) => Promise<boolean>;
@@ -29,17 +29,20 @@ const MOST_AT_ONCE = 1_000;
  */
 export async function bringBackLost(deps: LostDeps): Promise<OpenJob[]> {
   const { bus, open, hasRead, now, lostAfterMs = LOST_AFTER_MS } = deps;
-  const old = [...open.forExecutors()]
-    .filter(({ readyMs }) => readyMs <= now() - lostAfterMs)
-    .slice(0, MOST_AT_ONCE);
-  if (old.length === 0) return [];
-  const settled = await settledOf(old, deps);
+  const sinceMs = now() - lostAfterMs;
+  const settled = new Map<string, number>();
+  for (const job of waitingSince(open, sinceMs)) {
+    if (!settled.has(contractKey(job))) settled.set(contractKey(job), await settledUpTo(job, deps));
+  }
+  if (settled.size === 0) return [];
   // What had followed by then is known from here on.
   const { lastVersion } = await bus.jobs.reach();
   if (!(await hasRead(lastVersion))) return [];
-  const lost = old.filter((job) => {
-    return open.get(job.ref.jobId) === job && job.version <= (settled.get(contractKey(job)) ?? 0);
-  });
+  const lost: OpenJob[] = [];
+  for (const job of waitingSince(open, sinceMs)) {
+    if (job.version <= (settled.get(contractKey(job)) ?? 0)) lost.push(job);
+    if (lost.length === MOST_AT_ONCE) break;
+  }
   const broughtBack: OpenJob[] = [];
   for (const job of lost) {
     const { ref, contractId, version } = job;
@@ -51,24 +54,21 @@ export async function bringBackLost(deps: LostDeps): Promise<OpenJob[]> {
   return broughtBack;
 }
 
+/** Those that came to the executors first come first, so the first one that is too young ends it. */
+function* waitingSince({ forExecutors }: LostDeps['open'], sinceMs: number): Generator<OpenJob> {
+  for (const job of forExecutors()) {
+    if (job.readyMs > sinceMs) return;
+    yield job;
+  }
+}
+
 const contractKey = ({ ref, contractId }: OpenJob) => `${ref.action}.${contractId}`;
 
-/** By contract: the version up to which its consumer counts everything as settled. */
-async function settledOf(
-  jobs: readonly OpenJob[],
-  { bus, actionOf }: LostDeps,
-): Promise<Map<string, number>> {
-  const settled = new Map<string, number>();
-  for (const job of jobs) {
-    const { ref, contractId } = job;
-    if (settled.has(contractKey(job))) continue;
-    const served = actionOf(ref.action)?.contracts.find(
-      ({ contract }) => contract.contract_id === contractId,
-    );
-    const name = served && executorConsumerName(ref.action, served.slot);
-    const standing =
-      name === undefined ? undefined : await bus.consumers.standingOf({ stream: JOBS_STREAM, name });
-    settled.set(contractKey(job), standing?.ackFloor ?? 0);
-  }
-  return settled;
+/** The version up to which the consumer of the job's contract counts everything as settled. */
+async function settledUpTo({ ref, contractId }: OpenJob, { bus, actionOf }: LostDeps): Promise<number> {
+  const served = actionOf(ref.action)?.contracts.find(({ contract }) => contract.contract_id === contractId);
+  if (!served) return 0;
+  const name = executorConsumerName(ref.action, served.slot);
+  const standing = await bus.consumers.standingOf({ stream: JOBS_STREAM, name });
+  return standing?.ackFloor ?? 0;
 }
