@@ -222,10 +222,14 @@ async function readEndings(
         ? Number(cursor.slice(AUDIT_CURSOR.length))
         : await bus.audit.positionBefore(Number(cursor) + 1);
   const query = { tenantId, types: ENDING_TYPES, afterPosition, sinceMs, pageSize: limit };
-  for await (const { entries, remaining } of bus.audit.read(query)) {
-    return { entries, isLast: hasAll && remaining === 0 };
-  }
-  return { entries: [], isLast: hasAll };
+  const pages = bus.audit.read(query);
+  const first = await pages.next();
+  if (first.done) return { entries: [], isLast: hasAll };
+  const { entries, remaining } = first.value;
+  // A replica that catches up has none remaining where it ends; the read itself ends where the leader does.
+  const isLast = remaining === 0 && hasAll && (await pages.next()).done === true;
+  await pages.return();
+  return { entries, isLast };
 }
 
 function hasType({ type }: RecordedEvent['event'], types: readonly string[] | null): boolean {
