@@ -144,6 +144,10 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
   test('a list is live: rows change in place, and new jobs wait behind a button', async () => {
     const { page, caller, faults } = await tenantPage('listed');
     await start(caller, 'walk', { steps: 1, ms: 1_500 });
+    // One that comes after the list waits behind the button.
+    const listed = async () =>
+      (await caller.call('GET', '/v2/tenants/listed/jobs')).body as { jobs: unknown[] };
+    await expect.poll(async () => (await listed()).jobs.length).toBe(1);
     await page.goto(console('/t/listed/jobs'));
     await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
     await page.getByText('Live', { exact: true }).waitFor();
