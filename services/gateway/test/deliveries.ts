@@ -36,7 +36,7 @@ export async function openDeliveries(gateway: TestGateway): Promise<TestDeliveri
   return {
     db,
     async deliver(endpointId, { delivery = {}, message = {} } = {}) {
-      const event_id = delivery.event_id ?? randomUUIDv7();
+      const event_id = delivery.event_id ?? nextId();
       for (const each of partitions) await each.ensureFor([event_id]);
       const told = { event_id, tenant_id: TENANT, job_id: randomUUIDv7(), action: 'simulate' };
       await db
@@ -61,7 +61,7 @@ export async function openDeliveries(gateway: TestGateway): Promise<TestDeliveri
       return event_id;
     },
     async fill(endpointId, count) {
-      const ids = Array.from({ length: count }, () => randomUUIDv7());
+      const ids = Array.from({ length: count }, nextId);
       for (const each of partitions) await each.ensureFor(ids);
       await sql`
         insert into webhook_message (event_id, tenant_id, job_id, action, type, status, body)
@@ -94,4 +94,14 @@ export async function openDeliveries(gateway: TestGateway): Promise<TestDeliveri
     },
     [Symbol.asyncDispose]: () => db.destroy(),
   };
+}
+
+let lastId = '';
+
+/** Behind all before it: of one millisecond, ids come in no order. */
+function nextId(): string {
+  let id = randomUUIDv7();
+  while (id <= lastId) id = randomUUIDv7();
+  lastId = id;
+  return id;
 }
