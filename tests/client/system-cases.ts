@@ -1,5 +1,6 @@
-import type { AcceptedJob, JobLogEntry, ResultLink } from '@errand/client';
+import type { AcceptedJob, ResultLink } from '@errand/client';
 import { assert, assertEqual, type Cases, collect, failureOf, until, type World } from './contract-case.ts';
+import { LOG_CASES } from './log-cases.ts';
 import { SCHEDULE_CASES } from './schedule-cases.ts';
 
 /* What the client does with a system that works. */
@@ -154,38 +155,6 @@ const jobs: Cases = {
     assertEqual(await collect(world.errand.events(job, { after: events.at(-1)?.version })), []);
   },
 
-  'what a job tells is followed while it runs, to its end, and read over pages': async ({ errand }) => {
-    const job = await errand.run('talk', { says: ['a', 'b', 'c'] });
-    const followed: JobLogEntry[] = [];
-    for await (const entry of errand.followLogs(job)) {
-      followed.push(entry);
-      if (entry.type === 'output') await errand.cancel(job);
-    }
-    const told = followed.map((entry) => [entry.attempt, entry.number, factOf(entry)]);
-    assertEqual(told, [
-      [1, 1, { place: 0 }],
-      [1, 2, { place: 1 }],
-      [1, 3, { place: 2 }],
-      [1, 4, { part: 'ä€🎉' }],
-    ]);
-    assertEqual(await collect(errand.logs(job, { pageSize: 3 })), followed);
-    const [first] = await collect(errand.logs(job, { pageSize: 3 }).pages());
-    assertEqual([first?.items.length, first?.nextCursor], [3, String(followed[2]?.id)]);
-    const after = followed[1]?.id;
-    assertEqual(await collect(errand.logs(job, { after, pageSize: 1 })), followed.slice(2));
-    assertEqual(await collect(errand.followLogs(job, { after })), followed.slice(2));
-    assertEqual(await collect(errand.followLogs(job, { after: followed[3]?.id })), []);
-  },
-
-  'the log of an unknown job is an error, and that of a job which told nothing is empty': async (world) => {
-    const { errand } = world;
-    const job = await errand.wait(await shout(world, 'a'));
-    const unknown = job.job_id.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
-    const failures = [errand.logs(unknown), errand.followLogs(unknown)].map((log) => failureOf(collect(log)));
-    for (const { code } of await Promise.all(failures)) assertEqual(code, 'unknown_job');
-    assertEqual([await collect(errand.logs(job)), await collect(errand.followLogs(job))], [[], []]);
-  },
-
   'a wait tells of progress': async ({ errand }) => {
     const percents: (number | undefined)[] = [];
     const controller = new AbortController();
@@ -266,9 +235,6 @@ const jobs: Cases = {
     }
   },
 };
-
-const factOf = (entry: JobLogEntry) =>
-  entry.type === 'output' ? entry.value : entry.type === 'log' && entry.fields;
 
 /** The feed begins when it is first read, so jobs are run until it has reported one. */
 async function shoutUntilTold(world: World, feed: ReturnType<World['errand']['feed']>) {
@@ -447,4 +413,11 @@ const webhooks: Cases = {
   },
 };
 
-export const SYSTEM_CASES: Cases = { ...jobs, ...SCHEDULE_CASES, ...results, ...bulk, ...webhooks };
+export const SYSTEM_CASES: Cases = {
+  ...jobs,
+  ...LOG_CASES,
+  ...SCHEDULE_CASES,
+  ...results,
+  ...bulk,
+  ...webhooks,
+};

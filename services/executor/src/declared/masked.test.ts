@@ -72,7 +72,9 @@ test('an attempt shows none in lines, fields, progress, partial results and erro
         attempt.log(`line ${secret}`, { nested: [{ text: secret, number: Number(secret) }], [secret]: 1 });
         attempt.progress(10, `at ${secret}`);
         attempt.output({ found: [`${secret}!`, 7] });
-        throw new PermanentError('refused', `no ${secret}`, [{ got: secret }]);
+        throw new PermanentError('refused', `no ${secret}`, [{ got: secret }], {
+          cause: new Error(`since ${secret}`, { cause: secret }),
+        });
       },
     },
     [secret],
@@ -82,9 +84,28 @@ test('an attempt shows none in lines, fields, progress, partial results and erro
   expect(error).toBeInstanceOf(PermanentError);
   expect(error).toMatchObject({ message: `no ${MASK}`, details: [{ got: MASK }] });
   expect((error as Error).stack).not.toContain(secret);
+  expect(error).toMatchObject({ cause: { message: `since ${MASK}`, cause: MASK } });
   expect(logged).toEqual([
     { message: `line ${MASK}`, fields: { nested: [{ text: MASK, number: MASK }], [MASK]: 1 } },
   ]);
   expect(progress).toEqual([{ percent: 10, message: `at ${MASK}` }]);
   expect(outputs).toEqual([{ found: [`${MASK}!`, 7] }]);
+});
+
+test('what is logged while an operation is canceled shows none either', async () => {
+  const secret = 'sk_live_51HxYz';
+  const said: unknown[] = [];
+  const action = withMasks(
+    {
+      run: async () => undefined,
+      async cancelOperation(attempt, address) {
+        attempt.log(`${address} by ${secret}`);
+        throw new Error(`not with ${secret}`);
+      },
+    },
+    [secret],
+  );
+  const attempt = { log: (message: string) => void said.push(message) };
+  await expect(action.cancelOperation?.(attempt as never, 'there')).rejects.toThrow(`not with ${MASK}`);
+  expect(said).toEqual([`there by ${MASK}`]);
 });

@@ -5,6 +5,7 @@ import type { Declaration } from './declaration.ts';
 import { secretsIn } from './http/headers.ts';
 
 type Mask = (text: string) => string;
+type Maskable = Pick<Action, 'run' | 'cancelOperation'>;
 
 /** Stands for a secret in what is written. */
 export const MASK = '***';
@@ -18,12 +19,12 @@ export function secretsOf({ http, command }: Declaration, env: Environment): str
 }
 
 /** The action, whose lines, progress and partial results show none of the secrets. */
-export function withMasks<A extends Pick<Action, 'run'>>(action: A, secrets: readonly string[]): A {
+export function withMasks<A extends Maskable>(action: A, secrets: readonly string[]): A {
   const mask = createMask(secrets);
   return mask ? maskedBy(mask, action) : action;
 }
 
-function maskedBy<A extends Pick<Action, 'run'>>(mask: Mask, action: A): A {
+function maskedBy<A extends Maskable>(mask: Mask, action: A): A {
   const masked = (attempt: BegunAttempt): BegunAttempt => ({
     ...attempt,
     log: (message, fields) => attempt.log(mask(message), fields && maskedIn(fields, mask)),
@@ -31,16 +32,19 @@ function maskedBy<A extends Pick<Action, 'run'>>(mask: Mask, action: A): A {
       attempt.progress(percent, message === undefined ? undefined : mask(message)),
     output: (value) => attempt.output(maskedIn(value, mask)),
   });
-  return {
-    ...action,
-    async run(attempt) {
-      try {
-        return await action.run(masked(attempt));
-      } catch (error) {
-        throw maskedError(error, mask);
-      }
-    },
+  async function hiding<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw maskedError(error, mask);
+    }
+  }
+  const { run, cancelOperation } = action;
+  const cancel = cancelOperation && {
+    cancelOperation: (attempt: BegunAttempt, address: string) =>
+      hiding(() => cancelOperation(masked(attempt), address)),
   };
+  return { ...action, ...cancel, run: (attempt) => hiding(() => run(masked(attempt))) };
 }
 
 /** Replaces each secret, as it is and as JSON, URLs and base64 write it. Undefined where there is nothing to hide. */
@@ -65,8 +69,10 @@ function maskedIn(value: unknown, mask: Mask): unknown {
 
 /** The same error: what it is decides what follows. */
 function maskedError(error: unknown, mask: Mask): unknown {
+  if (typeof error === 'string') return mask(error);
   if (!(error instanceof Error)) return error;
   const shown = { message: mask(error.message), stack: error.stack && mask(error.stack) };
+  if (error.cause !== undefined) Object.assign(shown, { cause: maskedError(error.cause, mask) });
   const details = error instanceof PermanentError && error.details;
   return Object.assign(error, shown, details ? { details: maskedIn(details, mask) } : {});
 }
