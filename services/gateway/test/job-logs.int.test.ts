@@ -88,6 +88,16 @@ test('who comes back gets what was missed, once', async () => {
   expect(await again.rest()).toMatchObject([{ data: { number: 2 } }, { data: { number: 3 } }]);
 });
 
+test('a stream of a job that has ended goes on to the last page', async () => {
+  const { job_id, version } = await run();
+  await tell(job_id, 1, line(1), line(2), line(3));
+  await append(job_id, await append(job_id, version, STARTED), SUCCEEDED);
+  const stream = await openStream(gateway, `${logsOf(job_id)}?limit=1`);
+  expect((await stream.rest()).map(({ data }) => data)).toMatchObject(
+    [1, 2, 3].map((number) => ({ number })),
+  );
+});
+
 test('a stream of a job that says nothing is kept alive', async () => {
   const { job_id } = await run();
   const stream = await openStream(gateway, logsOf(job_id));
