@@ -222,6 +222,9 @@ test('a promotion that was interrupted goes on', async () => {
   expect(says.length).toBe(new Set(says).size);
   await using promoted = await openTestBus(standby.url);
   expect(await readAudit(promoted)).toEqual(jobs.map(({ version }) => version));
+  // However soon after its beginning the site was lost.
+  const newest = jobs.at(-1)?.version ?? 0;
+  expect((await promoted.jobs.reach()).lastVersion).toBeGreaterThan(newest + 1_000);
 });
 
 test('over the connection of a standby nothing is said but what mirrors need', async () => {

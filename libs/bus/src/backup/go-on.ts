@@ -11,7 +11,7 @@ import {
 import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { openBucket } from '../buckets/buckets.ts';
-import { firstVersion, provisionRedrives } from '../connect/provision.ts';
+import { firstVersion, MAX_EVENTS_PER_S, provisionRedrives } from '../connect/provision.ts';
 import { LogUnavailable } from '../errors.ts';
 import { leaveRestored, type NeededFrom } from '../log/trim-log.ts';
 import { createAuditReader } from '../read/read-audit.ts';
@@ -26,6 +26,8 @@ interface CopiedLog {
   readonly neededFrom: NeededFrom;
 }
 
+/** A lost log may have begun this very second, and by a clock that much ahead of this one. */
+const LOST_S = 60;
 const FOLLOW_MS = 100;
 /** AUDIT takes over JOBS' newest events by itself; so long without one, and it does not. */
 const STALL_MS = 60_000;
@@ -42,7 +44,7 @@ export async function goOn(
     await leaveRestored(jsm, {
       config: { ...jobs, num_replicas: config.num_replicas },
       neededFrom,
-      next: Math.max(firstVersion(), state.last_seq + 2, auditedVersion + 1),
+      next: Math.max(firstVersion(), state.last_seq, auditedVersion) + MAX_EVENTS_PER_S * LOST_S,
     });
   }
   // Now that JOBS has nothing that AUDIT has, it may follow from the beginning.

@@ -203,7 +203,7 @@ async function provisionStream(
 }
 
 /** No log is expected to store this many events a second, so no version recurs in the log made after its loss. */
-const MAX_EVENTS_PER_S = 100_000;
+export const MAX_EVENTS_PER_S = 100_000;
 
 /**
  * Versions of a new log begin above those of any earlier log, so that no version and no feed cursor is ambiguous. They
