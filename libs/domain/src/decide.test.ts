@@ -1,7 +1,7 @@
 import type { JobEventOf, JobFact } from '@errand/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decidedFacts, REQUEST, record } from '../test/arbitrary-history.ts';
+import { anyCommand, decidedFacts, REQUEST, record } from '../test/arbitrary-history.ts';
 import { type Command, decide } from './decide.ts';
 import { foldJob, isEnded } from './job.ts';
 import type { Operation } from './operation.ts';
@@ -69,6 +69,19 @@ const carried = (about: Partial<JobEventOf<'JobCarried'>['data']>): JobFact => (
     errors: [],
     ...about,
   },
+});
+
+const progressed: JobFact = { type: 'JobProgressed', data: { attempt: 1, percent: 5 } };
+const called: JobFact = { type: 'JobDeferred', data: { ...deferred.data, waits_for: 'callback' } };
+const calledAgain: JobFact = { type: 'JobDeferred', data: { ...called.data, attempt: 2 } };
+const carriedDeferred = carried({
+  attempt: 0,
+  started_at: '2026-01-01T00:00:01.000Z',
+  next_at: retryAt,
+  operation: 'https://a.example/1',
+  began_at: retryAt,
+  deferred: { executor_id: 'e' },
+  progress: { percent: 5, message: null, updated_at: '2026-01-01T00:00:02.000Z' },
 });
 
 const given = (facts: JobFact[], command: Command) => decide(command, foldJob(record(facts)));
@@ -140,6 +153,20 @@ describe('allowed', () => {
         began_at: retryAt,
       }),
     ],
+    [
+      'a job whose attempt waits for something outside, with what that attempt is',
+      [requested, started(1), progressed, deferred],
+      carry(requested, { address: 'https://a.example/1', beganAt: retryAt }),
+      carriedDeferred,
+    ],
+    ['the same attempt of one that was carried', [carriedDeferred, dueFor('deferred')], start, started(1)],
+    [
+      'the next attempt of one that was carried, and that nobody finished',
+      [carriedDeferred, dueFor('deferred'), started(1)],
+      start,
+      started(2),
+    ],
+    ['success of the attempt of one that was carried', [carriedDeferred], succeed, succeeded],
     [
       'a running job that has left the log, brought back',
       [requested, started(1), cancelRequested],
@@ -237,7 +264,6 @@ describe('refused', () => {
     ['a second cancel', [requested, started(1), cancelRequested], cancel, 'cancel_already_requested'],
     ['carrying a job that does not wait', [requested], carry(requested), 'not_waiting'],
     ['carrying a running job', [requested, started(1)], carry(requested), 'not_waiting'],
-    ['carrying a deferred job', [requested, started(1), deferred], carry(requested), 'not_waiting'],
     [
       'carrying a job that is to be canceled',
       [later, cancelRequested],
@@ -294,6 +320,43 @@ test('whatever is decided, a job is requested once, ends at most once and gets n
       const endedAt = statuses.findIndex((status) => isEnded(status ?? null));
       expect(facts.filter(({ type }) => type === 'JobRequested').length).toBeLessThanOrEqual(1);
       if (endedAt >= 0) expect(endedAt).toBe(facts.length - 1);
+    }),
+  );
+});
+
+test.each([
+  ['for its start', [later]],
+  ['for its next attempt', [requested, started(1), progressed, retrying]],
+  ['for an operation outside', [requested, started(1), progressed, deferred]],
+  ['for a call from outside', [requested, started(1), called]],
+  ['outside, after a failure', [requested, started(1), retrying, dueFor('retry'), started(2), calledAgain]],
+] as [string, JobFact[]][])('a job that waits %s is the same job once it is carried', (_, facts) => {
+  const events = record(facts);
+  const before = foldJob(events);
+  const carrying = decide(carry(facts[0] ?? requested), before);
+  expect(carrying.kind).toBe('fact');
+  if (carrying.kind !== 'fact') return;
+  // Behind its earlier events, and once these have left the log.
+  const [behind, alone] = [facts, []].map((left) => foldJob(record([...left, carrying.fact])));
+  expect(alone).toMatchObject({
+    phase: { value: before?.phase.value },
+    attempt: { value: { number: before?.attempt.value.number } },
+    progress: { value: before?.progress.value },
+    outcome: { value: before?.outcome.value },
+  });
+  const afterwards: [JobFact[], Command][] = [
+    [[dueFor('deferred')], start],
+    [[dueFor('deferred')], wake],
+    [[], expire(FINISH_BY)],
+  ];
+  for (const [more, command] of afterwards) {
+    const expected = decide(command, foldJob(record([...facts, ...more])));
+    expect(decide(command, foldJob(record([carrying.fact, ...more])))).toEqual(expected);
+  }
+  fc.assert(
+    fc.property(anyCommand, (command) => {
+      expect(decide(command, behind)).toEqual(decide(command, before));
+      expect(decide(command, alone)).toEqual(decide(command, before));
     }),
   );
 });

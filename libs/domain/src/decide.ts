@@ -22,7 +22,9 @@ import type { RecordedRequest } from './request.ts';
  *   retryAttempt     -                        JobRetrying
  *   stopAttempt      -                        JobCanceled, if cancel was requested
  *   wakeJob          JobDue, if it waits      JobDue, if the attempt is deferred
- *   carryJob         JobCarried               JobCarried, if its events have left the log
+ *   carryJob         JobCarried, if it waits  JobCarried, if the attempt is deferred
+ *                    for a time, or its       or its events have left the log
+ *                    events have left the log
  *   adoptJob         JobDue, if its request     JobDue, if its request names no contract
  *                    names no contract
  *   giveTurn         JobDue, if it waits for    -
@@ -190,7 +192,8 @@ function startAttempt(command: Extract<Command, { type: 'startAttempt' }>, state
 
 /** Begun, no longer running, and no failure recorded since. */
 function wasHandedOver({ phase, attempt, outcome }: JobState): boolean {
-  return phase.value.status === 'queued' && attempt.version > 0 && outcome.version < attempt.version;
+  const hasBegun = attempt.value.executorId !== null;
+  return phase.value.status === 'queued' && hasBegun && outcome.version <= attempt.version;
 }
 
 function wakeJob({ contractId }: Extract<Command, { type: 'wakeJob' }>, state: JobState): Decision {
@@ -217,25 +220,38 @@ export function dueOf(reason: 'turn' | 'start_after' | 'retry', contractId: stri
 
 function carryJob(
   { request, operation, leftAt }: Extract<Command, { type: 'carryJob' }>,
-  { phase, attempt, outcome, cancelRequested }: JobState,
+  { phase, attempt, progress, outcome, cancelRequested }: JobState,
 ): Decision {
   // JobCarried does not say so.
   if (cancelRequested.value !== null && leftAt === undefined) return rejected('cancel_already_requested');
-  const isWaiting = phase.value.status === 'queued' && phase.value.nextAt !== null;
-  const nextAt = isWaiting ? phase.value.nextAt : leftAt;
-  if (nextAt == null) return rejected('not_waiting');
+  const nextAt = phase.value.nextAt ?? leftAt;
+  if (nextAt === undefined) return rejected('not_waiting');
+  const deferred = deferralOf(phase.value, attempt.value);
+  const told = progress.value;
   return fact({
     type: 'JobCarried',
     data: {
       requested_at: request.event.time,
       request: request.event.data,
-      attempt: attempt.value.number,
+      attempt: attempt.value.number - (deferred ? 1 : 0),
       ...(attempt.value.startedAt === null ? {} : { started_at: attempt.value.startedAt }),
       next_at: nextAt,
       errors: outcome.value.errors,
       ...(operation ? { operation: operation.address, began_at: operation.beganAt } : {}),
+      ...(deferred ? { deferred } : {}),
+      ...(told
+        ? { progress: { percent: told.percent, message: told.message, updated_at: told.updatedAt } }
+        : {}),
     },
   });
+}
+
+function deferralOf(
+  { status, nextAt, waitsFor }: JobState['phase']['value'],
+  { executorId }: JobState['attempt']['value'],
+): JobEventOf<'JobCarried'>['data']['deferred'] {
+  if (status !== 'running' || nextAt === null || executorId === null) return undefined;
+  return { executor_id: executorId, ...(waitsFor === undefined ? {} : { waits_for: waitsFor }) };
 }
 
 function adoptJob({ contractId }: Extract<Command, { type: 'adoptJob' }>, state: JobState): Decision {

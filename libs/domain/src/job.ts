@@ -20,7 +20,7 @@ import {
  *   JobRetrying          phase (queued, next_at), outcome (errors)
  *   JobDeferred          phase (running, next_at)
  *   JobDue               phase (queued)
- *   JobCarried           request, phase (queued, next_at), attempt, outcome (errors)
+ *   JobCarried           request, phase (queued or running, next_at), attempt, progress, outcome (errors)
  *   JobCancelRequested   cancelRequested
  *   JobSucceeded         phase (succeeded), outcome (result), progress (100 %)
  *   JobFailed            phase (failed), outcome (errors)
@@ -148,7 +148,7 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
     phase: phase(status, null, at),
     outcome: set({ result: null, errors }),
   });
-  const deferred = ({ until, waits_for: waitsFor }: JobEventOf<'JobDeferred'>['data']) => {
+  const deferred = (until: string, waitsFor?: string) => {
     const value = { status: 'running' as const, nextAt: until, finishedAt: null };
     return set(waitsFor === undefined ? value : { ...value, waitsFor });
   };
@@ -175,16 +175,22 @@ function registersOf(version: number, event: RecordedEvent['event']): Partial<Jo
         outcome: set({ result: null, errors: [event.data.error] }),
       };
     case 'JobDeferred':
-      return { phase: deferred(event.data) };
+      return { phase: deferred(event.data.until, event.data.waits_for) };
     case 'JobDue':
       return { phase: phase('queued') };
     case 'JobCarried': {
       const { requested_at, request, attempt, started_at: startedAt = null, next_at, errors } = event.data;
+      const { deferred: waits, progress: told } = event.data;
       const { input: _, ...data } = request;
       return {
         request: set({ requestedAt: requested_at, data }),
-        phase: phase('queued', next_at),
-        attempt: set({ number: attempt, startedAt, executorId: null }),
+        phase: waits ? deferred(next_at, waits.waits_for) : phase('queued', next_at),
+        attempt: waits
+          ? set({ number: attempt + 1, startedAt, executorId: waits.executor_id })
+          : set({ number: attempt, startedAt, executorId: null }),
+        progress: set(
+          told ? { percent: told.percent, message: told.message, updatedAt: told.updated_at } : null,
+        ),
         outcome: set({ result: null, errors }),
       };
     }

@@ -99,6 +99,17 @@ export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
         errors: fc.array(fault, { maxLength: 1 }),
       }),
     }),
+    fc.constant<JobFact>({
+      type: 'JobCarried',
+      data: {
+        requested_at: LATER,
+        request: REQUEST,
+        attempt: 1,
+        next_at: LATER,
+        errors: [],
+        deferred: { executor_id: 'e', waits_for: 'callback' },
+      },
+    }),
     fc.constant<JobFact>({ type: 'JobCancelRequested', data: { by: 'key' } }),
     fc.record({
       type: fc.constant('JobSucceeded' as const),
@@ -118,7 +129,7 @@ export const anyFacts: fc.Arbitrary<JobFact[]> = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-const command: fc.Arbitrary<Command> = fc.oneof(
+export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.constant<Command>({ type: 'requestJob', request: REQUEST }),
   fc.constant<Command>({ type: 'startAttempt', executorId: 'e', maxAttempts: 3 }),
   fc.record({
@@ -153,18 +164,20 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 /** What is written when arbitrary commands are decided one after the other. */
-export const decidedFacts: fc.Arbitrary<JobFact[]> = fc.array(command, { maxLength: 30 }).map((commands) => {
-  const facts: JobFact[] = [];
-  let state: JobState | undefined;
-  for (const each of commands) {
-    const decision = decide(each, state);
-    if (decision.kind === 'rejected') continue;
-    facts.push(decision.fact);
-    const newest = record(facts).at(-1);
-    if (newest) state = evolve(state, newest);
-  }
-  return facts;
-});
+export const decidedFacts: fc.Arbitrary<JobFact[]> = fc
+  .array(anyCommand, { maxLength: 30 })
+  .map((commands) => {
+    const facts: JobFact[] = [];
+    let state: JobState | undefined;
+    for (const each of commands) {
+      const decision = decide(each, state);
+      if (decision.kind === 'rejected') continue;
+      facts.push(decision.fact);
+      const newest = record(facts).at(-1);
+      if (newest) state = evolve(state, newest);
+    }
+    return facts;
+  });
 
 /** An action's record with one contract, served, under the id of REQUEST unless it has another one. */
 export function recordOf(

@@ -55,19 +55,25 @@ test('a wait whose executor died right after it was written ends all the same', 
   expect(Date.parse(state.attempt.value.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(retry_at));
 });
 
-test('a job of which only its JobCarried is left has its input, and counts its attempts on', async () => {
-  const ref = jobs.newRef('flaky');
-  const request = {
-    ...REQUEST,
-    action: 'flaky',
-    contract_id: await jobs.contractIdOf('flaky'),
-    resource: { sum_id: 's-1' },
-    input: { succeeds_at: 2 },
-  };
-  const next_at = new Date().toISOString();
-  const carried = { requested_at: next_at, request, attempt: 1, next_at, errors: [] };
-  await jobs.append(ref, 0, { type: 'JobCarried', data: carried });
-  const state = await jobs.ended(ref);
-  expect(state.outcome.value.result).toEqual({ attempt: 2 });
-  expect(state.request.value?.data.resource).toEqual({ sum_id: 's-1' });
-});
+test.each([
+  ['waits for its second attempt', {}],
+  ['has begun it, and waits outside', { deferred: { executor_id: 'gone' } }],
+])(
+  'a job that %s, and of which only its JobCarried is left, has its input and its count',
+  async (_, more) => {
+    const ref = jobs.newRef('flaky');
+    const request = {
+      ...REQUEST,
+      action: 'flaky',
+      contract_id: await jobs.contractIdOf('flaky'),
+      resource: { sum_id: 's-1' },
+      input: { succeeds_at: 2 },
+    };
+    const next_at = new Date().toISOString();
+    const carried = { requested_at: next_at, request, attempt: 1, next_at, errors: [], ...more };
+    await jobs.append(ref, 0, { type: 'JobCarried', data: carried });
+    const state = await jobs.ended(ref);
+    expect(state.outcome.value.result).toEqual({ attempt: 2 });
+    expect(state.request.value?.data.resource).toEqual({ sum_id: 's-1' });
+  },
+);

@@ -3,7 +3,7 @@ import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY } from '@errand/contracts';
 import { startNatsProxy, startSlowProxy, waitUntil } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type AwaitedJob, askKey, begin, endingOf, eventsOf, waiting } from './callbacks.ts';
+import { type AwaitedJob, askKey, begin, carried, endingOf, eventsOf, waiting } from './callbacks.ts';
 import { RUN_PATH, SIMULATE, startTestGateway, TENANT, type TestGateway } from './gateway.ts';
 import { forget } from './read-model.ts';
 
@@ -313,6 +313,16 @@ test('progress is told by the same sender, and not too often', async () => {
   ]);
   const status = await gateway.call(`/v2/tenants/${TENANT}/jobs/${job.jobId}`);
   expect(status.json.progress).toMatchObject({ percent: 50, message: 'half' });
+});
+
+test('a call counts for a job that was carried to the end of the log', async () => {
+  const { jobId, path } = await carried(gateway);
+  const call = (body: unknown, to = path) => gateway.call(to, { token: null, body });
+  expect((await call({ percent: 50 }, `${path}/progress`)).status).toBe(200);
+  expect((await call(KWH)).status).toBe(200);
+  expect(await endingOf(gateway, jobId)).toMatchObject({ type: 'JobSucceeded', data: { attempt: 1 } });
+  expect((await call(KWH)).status).toBe(200);
+  expect((await call({ kwh: 8 })).status).toBe(409);
 });
 
 test('status and events say what such a job waits for, and tell no token and no secret', async () => {

@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from 'node:crypto';
 import {
   CallbackKey,
   type CallbackTerms,
@@ -20,6 +21,7 @@ export interface AwaitedJob {
   defer(untilMs?: number): Promise<void>;
 }
 
+const HOUR_MS = 3_600_000;
 const ANY: CallbackTerms = { result: '', methods: ['POST', 'PUT'] };
 
 /** What the gateway tells executors of an action. */
@@ -35,23 +37,16 @@ export async function askKey(gateway: TestGateway, action: string): Promise<Acti
 export async function begin(gateway: TestGateway, terms: Partial<CallbackTerms> = {}): Promise<AwaitedJob> {
   const { json } = await gateway.call(RUN_PATH, { body: { tilt_deg: 1 } });
   const jobId: string = json.job_id;
-  const key = await askKey(gateway, 'simulate');
-  const attempt = { tenantId: TENANT, action: 'simulate', jobId, attempt: 1 };
+  const { path, operation } = await firstCallOf(gateway, jobId, terms);
   const started = await gateway.append(jobId, json.version, STARTED);
   const job: AwaitedJob = {
     jobId,
     version: started ?? 0,
-    path: `/callbacks/${key.token(attempt)}`,
-    async defer(untilMs = Date.now() + 3_600_000) {
-      const sealed = key.box.seal(JSON.stringify({ ...ANY, ...terms }), termsContext(attempt));
+    path,
+    async defer(untilMs = Date.now() + HOUR_MS) {
       const version = await gateway.append(jobId, job.version, {
         type: 'JobDeferred',
-        data: {
-          attempt: 1,
-          until: new Date(untilMs).toISOString(),
-          operation: callbackOperation({ attempt: 1, terms: sealed }),
-          waits_for: 'callback',
-        },
+        data: { attempt: 1, until: new Date(untilMs).toISOString(), operation, waits_for: 'callback' },
       });
       job.version = version ?? 0;
     },
@@ -64,6 +59,41 @@ export async function waiting(gateway: TestGateway, terms?: Partial<CallbackTerm
   const job = await begin(gateway, terms);
   await job.defer();
   return job;
+}
+
+/** A job that waits for a call, and whose events have left the log but for the one that stands for all. */
+export async function carried(gateway: TestGateway): Promise<Pick<AwaitedJob, 'jobId' | 'path'>> {
+  const { jobId: like } = await begin(gateway);
+  const request = (await eventsOf(gateway, like)).find(({ type }) => type === 'JobRequested');
+  if (request?.type !== 'JobRequested') throw new Error('no request');
+  const jobId = randomUUIDv7();
+  const { path, operation } = await firstCallOf(gateway, jobId);
+  await gateway.append(jobId, 0, {
+    type: 'JobCarried',
+    data: {
+      requested_at: request.time,
+      request: request.data,
+      attempt: 0,
+      started_at: request.time,
+      next_at: new Date(Date.now() + HOUR_MS).toISOString(),
+      errors: [],
+      operation,
+      began_at: request.time,
+      deferred: { executor_id: 'e', waits_for: 'callback' },
+    },
+  });
+  return { jobId, path };
+}
+
+/** Where the first attempt of a job is called, and the `operation` of its JobDeferred. */
+async function firstCallOf(gateway: TestGateway, jobId: string, terms: Partial<CallbackTerms> = {}) {
+  const key = await askKey(gateway, 'simulate');
+  const attempt = { tenantId: TENANT, action: 'simulate', jobId, attempt: 1 };
+  const sealed = key.box.seal(JSON.stringify({ ...ANY, ...terms }), termsContext(attempt));
+  return {
+    path: `/callbacks/${key.token(attempt)}`,
+    operation: callbackOperation({ attempt: 1, terms: sealed }),
+  };
 }
 
 /** The job's events in the log. */

@@ -2,11 +2,12 @@ import type { Bus } from '@errand/bus';
 import {
   BACKUP_POSITION,
   JOBS_STREAM,
+  type JobFact,
   type JobRef,
   PROJECTION_READER,
   WEBHOOKS_READER,
 } from '@errand/contracts';
-import { foldJob } from '@errand/domain';
+import { foldJob, operationOf } from '@errand/domain';
 import { rawNatsRequest, startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inMs, openTestJobs, retrying, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
@@ -28,6 +29,13 @@ afterAll(async () => {
   await window?.[Symbol.asyncDispose]();
   await jobs?.[Symbol.asyncDispose]();
   await nats?.[Symbol.asyncDispose]();
+});
+
+const OUTSIDE = 'https://vendor.example/operations/1';
+const progressed: JobFact = { type: 'JobProgressed', data: { attempt: 1, percent: 40, message: 'half' } };
+const deferred = (until: string): JobFact => ({
+  type: 'JobDeferred',
+  data: { attempt: 1, until, operation: OUTSIDE, waits_for: 'callback' },
 });
 
 /** Until all that the log holds is so old that whatever comes next is not needed for its sake. */
@@ -149,17 +157,22 @@ test('a job that waits for a time is carried to the end of the log, and stays th
   await using keeper = await window.startKeeper();
   const later = await jobs.request({ start_after: inMs(2 * HOUR_MS), finish_by: inMs(3 * HOUR_MS) });
   const again = await jobs.request({}, [STARTED, retrying(inMs(2 * HOUR_MS))]);
-  const before = [await bus.jobs.read(later), await bus.jobs.read(again)].map((events) => foldJob(events));
+  const outside = await jobs.request({}, [STARTED, progressed, deferred(inMs(2 * HOUR_MS))]);
+  const refs = [later, again, outside];
+  const before = (await Promise.all(refs.map((ref) => bus.jobs.read(ref)))).map((events) => foldJob(events));
   const behind = await jobs.request({}, [STARTED, SUCCEEDED]);
   await untilKept(keeper, () => isGone(behind));
-  for (const [index, ref] of [later, again].entries()) {
+  for (const [index, ref] of refs.entries()) {
     const events = await bus.jobs.read(ref);
     expect(events.map(({ event }) => event.type)).toEqual(['JobCarried']);
     const state = foldJob(events);
     expect(state?.request.value).toEqual(before[index]?.request.value);
     expect(state?.phase.value).toEqual(before[index]?.phase.value);
-    expect(state?.attempt.value).toEqual({ ...before[index]?.attempt.value, executorId: null });
+    const executorId = ref === outside ? before[index]?.attempt.value.executorId : null;
+    expect(state?.attempt.value).toEqual({ ...before[index]?.attempt.value, executorId });
+    expect(state?.progress.value).toEqual(before[index]?.progress.value);
     expect(state?.outcome.value).toEqual(before[index]?.outcome.value);
+    expect(operationOf(events)?.address).toBe(ref === outside ? OUTSIDE : undefined);
   }
 });
 

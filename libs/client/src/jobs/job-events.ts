@@ -33,7 +33,6 @@ export type KnownJobEvent =
       {
         readonly attempt: number;
         readonly until: string;
-        readonly operation: string;
         readonly began_at?: string;
         readonly waits_for?: string;
       }
@@ -47,6 +46,7 @@ export type KnownJobEvent =
         readonly attempt: number;
         readonly next_at: string;
         readonly errors: readonly JobFault[];
+        readonly deferred?: { readonly executor_id: string; readonly waits_for?: string };
       }
     >
   | JobEvent<'JobCancelRequested', { readonly by: string; readonly reason?: string }>

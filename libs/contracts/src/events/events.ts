@@ -118,13 +118,23 @@ const JobCarried = z.object({
   request: JobRequested,
   /** How many attempts are used up. */
   attempt: z.int().min(0),
-  /** When the last of them began. */
+  /** When the newest attempt began. */
   started_at: Instant.optional(),
   next_at: Instant,
   errors: z.array(JobFault),
   /** As in JobDeferred, for a job that has deferred. */
   operation: z.string().max(2_000).optional(),
   began_at: Instant.optional(),
+  /** The next attempt has begun, and waits until `next_at` for something outside, as after its JobDeferred. */
+  deferred: z.object({ executor_id: z.string(), waits_for: z.string().max(64).optional() }).optional(),
+  /** What the newest attempt has told. */
+  progress: z
+    .object({
+      percent: z.number().min(0).max(100),
+      message: z.string().max(500).nullable(),
+      updated_at: Instant,
+    })
+    .optional(),
 });
 
 const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });

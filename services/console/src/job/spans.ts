@@ -70,12 +70,11 @@ export function spansOf(
     } else if (type === 'JobRetrying') {
       open = { ...waitFrom(at, 'Retry wait'), note: data.error.code };
     } else if (type === 'JobDeferred') {
-      const isCallback = data.waits_for === 'callback';
-      open = waitFrom(at, isCallback ? 'Waited for a call from outside' : 'Waited for its operation');
+      open = outsideFrom(at, data.waits_for);
     } else if (type === 'JobDue') {
       open = waitFrom(at, data.reason === 'turn' ? 'Handed out' : 'Waited for a slot');
     } else if (type === 'JobCarried') {
-      open = waitFrom(at, 'Waited for a time');
+      open = data.deferred ? outsideFrom(at, data.deferred.waits_for) : waitFrom(at, 'Waited for a time');
     } else if (POINTS[type]) {
       spans.push({ ...pointAt(at), note: '', ...POINTS[type] });
     }
@@ -111,6 +110,13 @@ function deliverySpans(delivery: Delivery, nowMs: number): Span[] {
 
 function waitFrom(from: number, name: string): Omit<Span, 'to'> {
   return { name, from, tone: 'idle', kind: 'wait', note: '' };
+}
+
+function outsideFrom(from: number, waitsFor: string | undefined): Omit<Span, 'to'> {
+  return waitFrom(
+    from,
+    waitsFor === 'callback' ? 'Waited for a call from outside' : 'Waited for its operation',
+  );
 }
 
 function pointAt(at: number): { from: number; to: number; kind: 'point' } {

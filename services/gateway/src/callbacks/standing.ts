@@ -1,14 +1,14 @@
 import {
   type CallbackOperation,
   isEndingType,
-  type JobEventOf,
+  type JobEvent,
   type JobHistory,
   type RecordedEvent,
   readCallbackOperation,
 } from '@errand/contracts';
-import { foldJob, isEnded, type JobState, requestIn } from '@errand/domain';
+import { foldJob, isEnded, type JobState, operationOf, requestIn } from '@errand/domain';
 
-/** The JobDeferred of the attempt that a call is for. */
+/** What the attempt waits for that a call is for. */
 export interface Awaited {
   readonly beganAt: string;
   readonly operation: CallbackOperation;
@@ -45,9 +45,13 @@ export function standingOf(events: JobHistory, attempt: number): Standing {
 }
 
 function awaitedIn(events: JobHistory, attempt: number): Awaited | undefined {
-  const deferred = events.findLast(
-    ({ event }) => event.type === 'JobDeferred' && event.data.attempt === attempt,
-  )?.event as JobEventOf<'JobDeferred'> | undefined;
-  const operation = deferred && readCallbackOperation(deferred.data.operation);
-  return operation && { operation, beganAt: deferred.data.began_at ?? deferred.time };
+  const found = operationOf(events.filter(({ event }) => deferredBy(event) === attempt));
+  const operation = found && readCallbackOperation(found.address);
+  return operation && { operation, beganAt: found.beganAt };
+}
+
+/** The number of the attempt that waits for something outside since an event. */
+function deferredBy(event: JobEvent): number | undefined {
+  if (event.type === 'JobDeferred') return event.data.attempt;
+  return event.type === 'JobCarried' && event.data.deferred ? event.data.attempt + 1 : undefined;
 }

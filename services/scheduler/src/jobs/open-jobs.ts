@@ -178,10 +178,13 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
         return set(requested(ref, event.data, { version, isHeld, storedMs }), storedMs);
       }
       if (event.type === 'JobCarried') {
-        const { request, next_at, attempt } = event.data;
+        const { request, next_at, attempt, deferred } = event.data;
         const job = requested(ref, request, { version, isHeld: false, storedMs });
-        const begun = attempt === 0 ? {} : ({ startBy: undefined, reason: 'retry' } as const);
-        return set({ ...job, ...begun, standing: 'waiting', wakeAt: Date.parse(next_at) }, storedMs);
+        const hasBegun = attempt > 0 || deferred !== undefined;
+        const begun = hasBegun ? ({ startBy: undefined, reason: 'retry' } as const) : {};
+        const standing = deferred ? 'deferred' : 'waiting';
+        const executorId = deferred?.executor_id;
+        return set({ ...job, ...begun, standing, executorId, wakeAt: Date.parse(next_at) }, storedMs);
       }
       const job = open.get(ref.jobId);
       if (!job) return;

@@ -126,8 +126,7 @@ async function carryWaiting(storedBeforeMs: number, deps: WindowDeps): Promise<v
   let carried = 0;
   for (const jobId of needed.openBefore(storedBeforeMs)) {
     const job = open.get(jobId);
-    const isWaiting = job?.wakeAt !== undefined && job.wakeAt > now() && job.executorId === undefined;
-    if (!isWaiting || carried++ === MAX_CARRIED) break;
+    if (!job?.wakeAt || job.wakeAt <= now() || carried++ === MAX_CARRIED) break;
     group.push(carryJob(job.ref, deps));
     if (group.length < CARRIED_AT_ONCE) continue;
     await Promise.all(group);
