@@ -104,6 +104,16 @@ test('a log that is down at the ending is read again in a moment', async () => {
   expect((await reader.read()).done).toBe(true);
 });
 
+test('an ending of which nobody was told comes with the next beat', async () => {
+  const { ids, log, changes, reader } = openStream([started]);
+  await ids();
+  const ending = ids();
+  log.events = [started, canceled(5)];
+  changes.nudge();
+  expect(await ending).toEqual(['5']);
+  expect((await reader.read()).done).toBe(true);
+});
+
 test('a beat is a comment, and a reader that cancels is followed no longer', async () => {
   const { ids, next, reader, changes, watch } = openStream([started]);
   await ids();

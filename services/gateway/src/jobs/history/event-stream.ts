@@ -54,8 +54,9 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
       if (events.some(({ event }) => isEnding(event))) return undefined;
       const wake = await changes.next();
       if (wake === 'aborted' || wake === 'timeout') return undefined;
-      if (wake === 'nudged') return ':\n\n';
+      // Also at a beat: a server of NATS that dies may have told nobody of what it has stored.
       events = (await changes.read(read)) ?? events;
+      if (wake === 'nudged' && eventsAfter(events, sent).length === 0) return ':\n\n';
     }
   }
 
