@@ -28,7 +28,7 @@ export interface Receiver extends AsyncDisposable {
   readonly requests: ReceivedRequest[];
   /** May be replaced at any time; applies to requests that arrive after that. */
   respond: Respond;
-  /** Resolves to the first request, past or future, that matches. Rejects after `timeoutMs`, default 10 s. */
+  /** Resolves to the first request, past or future, that matches. Rejects after `timeoutMs`, default 20 s. */
   waitFor(predicate: (request: ReceivedRequest) => boolean, timeoutMs?: number): Promise<ReceivedRequest>;
 }
 
@@ -51,7 +51,7 @@ export async function startReceiver(options: { respond?: Respond } = {}): Promis
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     respond: options.respond ?? 200,
-    waitFor: (predicate, timeoutMs = 10_000) => waitFor({ requests, arrivals, predicate, timeoutMs }),
+    waitFor: (predicate, timeoutMs = 20_000) => waitFor({ requests, arrivals, predicate, timeoutMs }),
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 export interface WaitUntilOptions {
-  /** Default: 10 s. */
+  /** Default: 20 s, since a busy machine may stand still for some of them. */
   timeoutMs?: number;
   /** The pause between two checks. Default: 50 ms. */
   intervalMs?: number;
@@ -16,7 +16,7 @@ export interface WaitUntilOptions {
  */
 export async function waitUntil<T>(
   check: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 50 }: WaitUntilOptions = {},
+  { timeoutMs = 20_000, intervalMs = 50 }: WaitUntilOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
