@@ -6,7 +6,7 @@ import { type Bus, openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, type JobFact, type RecordedEvent, toJobEvent } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { REQUEST } from '@errand/domain/testing';
-import { type Db, openDatabase, stateOfRow } from '@errand/postgres';
+import { type Db, openDatabase, openSession, stateOfRow } from '@errand/postgres';
 import {
   createTestDatabase,
   startTestNats,
@@ -14,6 +14,7 @@ import {
   type TestNats,
   waitUntil,
 } from '@errand/testkit';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -89,19 +90,39 @@ async function rows() {
 }
 const readRow = (trx: Db) => trx.selectFrom('projection_rebuild').selectAll();
 
-/** Kills the process that rebuilds behind a place in the log, in the middle of what it writes next. */
-async function killBehind(position: number, child: ChildProcess): Promise<number> {
-  return waitUntil(
-    () =>
-      db.transaction().execute(async (trx) => {
-        const row = await readRow(trx).forUpdate().executeTakeFirstOrThrow();
-        expect(row.state).toBe('reading');
-        if (row.position <= position) return undefined;
-        await kill(child);
-        return row.position;
-      }),
-    { timeoutMs: 60_000, intervalMs: 2 },
-  );
+/** Whoever rebuilds waits in the middle of what is to bring it behind a place in the log, until it is killed there. */
+async function stopBehind(position: number) {
+  const gate = await openSession({ url: database.url, name: 'test' });
+  const key = sql`hashtext('gate')`;
+  await sql`select pg_advisory_lock(${key})`.execute(gate.db);
+  await sql`
+    create or replace function wait_at_gate() returns trigger language plpgsql as $$ begin
+      perform pg_advisory_xact_lock_shared(hashtext('gate'));
+      return new;
+    end $$`.execute(db);
+  await sql`
+    create or replace trigger gated before update on projection_rebuild for each row
+    when (new.position > ${sql.lit(position)}) execute function wait_at_gate()`.execute(db);
+  const waiting = sql<{ pid: number }>`
+    select pid from pg_locks where locktype = 'advisory' and not granted
+    and database = (select oid from pg_database where datname = current_database())`;
+  return {
+    /** Resolves with the place up to which all was written. */
+    async kill(child: ChildProcess): Promise<number> {
+      const pid = await waitUntil(async () => (await waiting.execute(db)).rows[0]?.pid, {
+        timeoutMs: 60_000,
+      });
+      const row = await readRow(db).executeTakeFirstOrThrow();
+      expect(row.state).toBe('reading');
+      await kill(child);
+      // What it left behind is not to go on.
+      await sql`select pg_terminate_backend(${pid})`.execute(db);
+      await waitUntil(async () => (await waiting.execute(db)).rows.length === 0);
+      await sql`drop trigger gated on projection_rebuild`.execute(db);
+      await gate[Symbol.asyncDispose]();
+      return row.position;
+    },
+  };
 }
 
 test(
@@ -135,10 +156,12 @@ test(
 
     // Nothing is taken over from the table in use.
     await db.deleteFrom('job_summary').execute();
+    const early = await stopBehind(40);
     await bus.commands.askProjection('rebuild', { projection: 'job_summary' });
-    const reached = await killBehind(40, first);
+    const reached = await early.kill(first);
+    const late = await stopBehind(120);
     const second = startProcess();
-    expect(await killBehind(reached + 80, second)).toBeGreaterThan(reached + 80);
+    expect(await late.kill(second)).toBeGreaterThan(reached);
     startProcess();
     const row = await waitUntil(
       async () => {
