@@ -15,11 +15,7 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   // Nothing listens on port 1: Postgres is down for good.
-  gateway = await startTestGateway({
-    appendTimeoutMs: 200,
-    bodyTimeoutMs: 400,
-    databaseUrl: () => 'postgres://errand@127.0.0.1:1/errand',
-  });
+  gateway = await startTestGateway({ databaseUrl: () => 'postgres://errand@127.0.0.1:1/errand' });
 });
 
 afterAll(async () => {
@@ -36,10 +32,11 @@ test('runs and status calls work without Postgres', async () => {
 });
 
 test('a body that does not end is given up with 408', async () => {
+  await using hasty = await gateway.another({ bodyTimeoutMs: 400 });
   const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('{')) });
   const headers = { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' };
   const request = { method: 'POST', body, headers, duplex: 'half' };
-  const response = await fetch(gateway.url + RUN_PATH, request as RequestInit);
+  const response = await fetch(hasty.url + RUN_PATH, request as RequestInit);
   expect([response.status, await response.json()]).toMatchObject([408, { code: 'slow_body' }]);
 });
 
