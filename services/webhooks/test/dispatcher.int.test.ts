@@ -63,6 +63,21 @@ test('the time of the next attempt survives a restart', async () => {
   expect(callsOf(eventId)).toHaveLength(2);
 });
 
+test('an endpoint that hangs is given up at the timeout, at each attempt', async () => {
+  await using _service = await system.start({ attemptTimeoutMs: 1_500 });
+  receiver.respond = () => new Promise<number>(() => {});
+  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
+  const { eventId } = await system.endJob(tenantId);
+  await reached(eventId, 'failed', 3);
+  const attempts = await system.db
+    .selectFrom('webhook_attempt')
+    .select(['error_code', 'status'])
+    .where('event_id', '=', eventId)
+    .execute();
+  const given = { error_code: 'timeout', status: null };
+  expect(attempts).toEqual([given, given, given]);
+});
+
 test('what ended while the service was down is delivered when it is back', async () => {
   await (await system.start())[Symbol.asyncDispose]();
   await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
@@ -334,11 +349,12 @@ test('a stop waits for the attempt under way, which nobody else makes meanwhile'
   const answer = Promise.withResolvers<number>();
   receiver.respond = () => answer.promise;
   await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
-  const service = await system.start();
+  // Long enough that no lease runs out on a busy machine: what is under way then may be made twice.
+  const service = await system.start({ leaseMs: 15_000 });
   const { eventId } = await system.endJob(tenantId);
   await receiver.waitFor(() => true);
   const stopped = service[Symbol.asyncDispose]();
-  await using _next = await system.start();
+  await using _next = await system.start({ leaseMs: 3_000 });
   const other = await system.endJob(tenantId);
   await reached(other.eventId, 'pending', 0);
   answer.resolve(200);

@@ -25,7 +25,7 @@ beforeAll(async () => {
   nats = await startTestNats();
   database = await createTestDatabase();
   system = await openTestSystem({ natsUrl: nats.url, databaseUrl: database.url });
-  service = await system.start({ attemptTimeoutMs: 1_500 });
+  service = await system.start();
 });
 
 afterAll(async () => {
@@ -155,15 +155,6 @@ test('after the last attempt of the schedule the delivery has failed', async () 
   const { eventId } = await system.endJob(tenantId);
   await ended(eventId, 'failed');
   expect(receiver.requests).toHaveLength(3);
-});
-
-test('an endpoint that hangs is given up at the timeout', async () => {
-  receiver.respond = () => new Promise<number>(() => {});
-  await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
-  const { eventId } = await system.endJob(tenantId);
-  await ended(eventId, 'failed');
-  const given = { error_code: 'timeout', status: null };
-  expect(await attempts(eventId)).toMatchObject([given, given, given]);
 });
 
 test('a redirect is a failure and is not followed', async () => {
