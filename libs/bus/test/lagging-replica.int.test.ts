@@ -20,7 +20,9 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-test('a read beside a replica that catches up gets all that the leader has, or fails', async () => {
+test('a read beside a replica that catches up gets all that the leader has, or fails', {
+  timeout: 180_000,
+}, async () => {
   const nodeOf = (name: string | undefined) => cluster.nodes[Number(name?.slice(1)) - 1] as TestServer;
   const setUp = await connect({ servers: cluster.urls });
   const { cluster: placed } = await (await jetstreamManager(setUp)).streams.add({

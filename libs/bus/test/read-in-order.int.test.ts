@@ -133,7 +133,7 @@ test('a reader takes every event once and in order, and a batch that fails is tr
 test('a reader waits for more events once one has come, and a full batch does not', async () => {
   const { seen, batches } = read(await positionAtEnd(), { maxBatch: 3, lingerMs: 2_000 });
   await requests(5);
-  await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(5);
+  await expect.poll(() => seen.length).toBe(5);
   expect(batches).toEqual([3, 2]);
 });
 
@@ -293,7 +293,7 @@ test('a reader says in the bucket of positions how far it has come, and less tha
   const reader = newReader();
   const { stop } = read(await positionAtEnd(), { reader });
   const { version } = await request();
-  await expect.poll(() => positions.get(reader.name), { timeout: 5_000 }).toEqual({ version });
+  await expect.poll(() => positions.get(reader.name)).toEqual({ version });
   const next = await request();
   await stop();
   expect((await positions.get(reader.name))?.version).toBeOneOf([version, next.version]);
@@ -309,7 +309,7 @@ test('a reader misses nothing that another process took from its consumer, or wh
   const thief = await jetstream(nc).consumers.get(JOBS_STREAM, name);
   const stolen: number[] = [];
   const stealing = (async () => {
-    for await (const { seq } of await thief.fetch({ max_messages: 10, expires: 1_000 })) stolen.push(seq);
+    for await (const { seq } of await thief.fetch({ max_messages: 10, expires: 20_000 })) stolen.push(seq);
   })().catch(() => {});
   made.push(...(await requests(50)));
   await expect.poll(() => idsOf(seen)).toEqual(made.map(({ jobId }) => jobId));

@@ -178,7 +178,7 @@ test('a call that comes before its job waits is kept for a while', async () => {
     'callback_early',
     '1',
   ]);
-  await using patient = await gateway.another({ callbackWaitMs: 4_000 });
+  await using patient = await gateway.another({ callbackWaitMs: 20_000 });
   const job = await begin(gateway);
   const headers = { 'content-type': 'application/json' };
   const sent = fetch(patient.url + job.path, { method: 'POST', body: JSON.stringify(KWH), headers });

@@ -106,21 +106,19 @@ test('runs go directly while there is room, and are held otherwise', async () =>
   expect(await laneOf((await run()).json.job_id)).toBe('fast');
   room = 0;
   const lanes = new Set<string | undefined>();
-  await waitUntil(async () => lanes.add(await laneOf((await run()).json.job_id)).has('held'), {
-    timeoutMs: 10_000,
-  });
+  await waitUntil(async () => lanes.add(await laneOf((await run()).json.job_id)).has('held'));
   room = 10;
-  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'fast', { timeoutMs: 10_000 });
+  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'fast');
 });
 
 test('runs of a tenant with a cap, or that is paused, are held', async () => {
   await setLimits({ max_running: 1 });
-  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'held', { timeoutMs: 5_000 });
+  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'held');
   await setLimits({});
   expect((await admin('/admin/tenants/acme/pause', { method: 'POST' })).json.paused).toBe(true);
-  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'held', { timeoutMs: 5_000 });
+  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'held');
   expect((await admin('/admin/tenants/acme/resume', { method: 'POST' })).json.paused).toBe(false);
-  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'fast', { timeoutMs: 5_000 });
+  await waitUntil(async () => (await laneOf((await run()).json.job_id)) === 'fast');
 });
 
 test('a tenant with as many queued jobs as it may have gets 429, and nothing is requested', async () => {
@@ -237,8 +235,8 @@ test('a tenant runs the actions of its list, all without one and none with an em
 test('runs of a paused action are held until it goes on', async () => {
   const lane = async () => laneOf((await run()).json.job_id);
   expect((await admin('/admin/actions/simulate/pause', { method: 'POST' })).status).toBe(204);
-  await waitUntil(async () => (await lane()) === 'held', { timeoutMs: 5_000 });
+  await waitUntil(async () => (await lane()) === 'held');
   expect((await admin('/admin/actions/simulate/resume', { method: 'POST' })).status).toBe(204);
-  await waitUntil(async () => (await lane()) === 'fast', { timeoutMs: 5_000 });
+  await waitUntil(async () => (await lane()) === 'fast');
   expect((await admin('/admin/actions/nothing/pause', { method: 'POST' })).json.code).toBe('unknown_action');
 });

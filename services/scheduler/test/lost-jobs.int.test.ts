@@ -50,9 +50,9 @@ afterAll(async () => {
 /** Takes the next event of the action's consumer, as an executor does. */
 async function takeNext(): Promise<{ version: number; ack: () => Promise<void> }> {
   const nc = connectionOf(jobs.bus);
-  const body = JSON.stringify({ batch: 1, expires: 2_000_000_000 });
+  const body = JSON.stringify({ batch: 1, expires: 20_000_000_000 });
   // It comes under its own subject.
-  const asked = { timeout: 3_000, noMux: true };
+  const asked = { timeout: 21_000, noMux: true };
   const message = await nc.request('$JS.API.CONSUMER.MSG.NEXT.JOBS.executor-add-0', body, asked);
   const version = Number(message.reply?.split('.').at(5));
   return {
