@@ -382,11 +382,15 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
 
   test('a console that was left open over a restart of every service shows the truth again by itself', async () => {
     const { page, caller } = await tenantPage('restarted');
-    const jobId = await start(caller, 'walk', { steps: 1, ms: 4_000 });
+    const answers = Promise.withResolvers<number>();
+    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
+    // It runs for as long as nobody answers it.
+    const jobId = await start(caller, 'tell', { lines: [], ask: `${receiver.url}/ask` });
     await page.goto(console(`/t/restarted/jobs/${jobId}`));
     await expect.poll(() => statusOf(page).textContent()).toContain('Running');
     for (const name of ['gateway', 'scheduler', 'executor', 'projection', 'webhooks'] as const)
       await system.kill(name);
+    answers.resolve(200);
     await system.ready();
     await expect.poll(() => statusOf(page).textContent(), { timeout: 60_000 }).toContain('Succeeded');
     await page.getByText('Final').waitFor({ timeout: 30_000 });
