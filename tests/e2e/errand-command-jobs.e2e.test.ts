@@ -219,14 +219,19 @@ test('retry --edit asks for what an editor leaves, and for nothing if that fails
 });
 
 test('stats counts what the listed jobs did', async () => {
-  const jobs = (await json<{ jobs: { status: string }[] }>('jobs', '--limit', '200')).jobs;
-  const totals = await waitUntil(async () => {
-    const stats = await json<{ totals: Record<string, number> }>('stats');
-    return stats.totals.requested === jobs.length ? stats.totals : undefined;
+  const statuses = ['succeeded', 'failed', 'canceled', 'expired'];
+  // Both follow the log, and neither follows the other.
+  await waitUntil(async () => {
+    const { jobs } = await json<{ jobs: { status: string }[] }>('jobs', '--limit', '200');
+    const { totals } = await json<{ totals: Record<string, number> }>('stats');
+    expect(totals).toMatchObject({
+      requested: jobs.length,
+      ...Object.fromEntries(
+        statuses.map((status) => [status, jobs.filter((job) => job.status === status).length]),
+      ),
+    });
+    return true;
   });
-  for (const status of ['succeeded', 'failed', 'canceled', 'expired']) {
-    expect(totals[status], status).toBe(jobs.filter((job) => job.status === status).length);
-  }
   const text = (await errand('stats', '--from', '3d', '--action', 'performance_simulation')).stdout;
   expect(text).toMatch(/^now: \d+ queued.*, 0 running\n.*\n\nHOUR +REQUESTED +SUCCEEDED[\s\S]*\nall +\d/);
 });

@@ -65,8 +65,11 @@ test('services notice that the log is another one, and do not mistake anything o
     );
   };
   await waitUntil(async () => (await rows(before)).size === 3);
-  const feed = await before.call('GET', `${path}/events`);
-  const { next, events } = feed.body as { next: string; events: object[] };
+  const { next, events } = await waitUntil(async () => {
+    const { body } = await before.call('GET', `${path}/events`);
+    const page = body as { next: string; events: object[] };
+    return page.events.length > 0 ? page : undefined;
+  });
   expect(events.length).toBe(1);
 
   await loseNats();
