@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Receiver, startReceiver, waitUntil } from '@errand/testkit';
 import fc from 'fast-check';
 import { Agent, request } from 'undici';
@@ -94,11 +95,15 @@ test('10,000 random requests find no 5xx, no hang, and no answer that the docume
       ? wanted.replace(from.tenantId, goingFor(from.tenantId))
       : wanted;
     const own = body === undefined ? undefined : filled(body, from);
-    const answer = await send({ ...sent, path, body: own }, from.apiKey).catch((error: unknown) =>
+    const answers = await sendPatiently({ ...sent, path, body: own }, from.apiKey).catch((error: unknown) =>
       String(error),
     );
-    const found = typeof answer === 'string' ? [`no answer: ${answer}`] : check(operation, answer);
-    if (typeof answer !== 'string') {
+    const found =
+      typeof answers === 'string'
+        ? [`no answer: ${answers}`]
+        : answers.flatMap((each) => check(operation, each));
+    const answer = typeof answers === 'string' ? undefined : answers.at(-1);
+    if (answer) {
       statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
       if (answer.status < 400) succeeded.add(operationId);
       if (answer.status >= 500) found.push(`${answer.status}: ${answer.text.slice(0, 300)}`);
@@ -199,10 +204,26 @@ function beside(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
+/** All answers: whoever gets a 503 with a time to come again does so, and one that stays is the last of them. */
+async function sendPatiently(sent: RandomRequest, apiKey: string): Promise<SentAnswer[]> {
+  const answers: SentAnswer[] = [];
+  const givesUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await send(sent, apiKey);
+    answers.push(answer);
+    if (answer.againAfterMs === undefined || performance.now() > givesUpAt) return answers;
+    await pause(answer.againAfterMs);
+  }
+}
+
+interface SentAnswer extends SeenAnswer {
+  readonly againAfterMs: number | undefined;
+}
+
 async function send(
   { operation, path, key, headers, body }: RandomRequest,
   apiKey: string,
-): Promise<SeenAnswer> {
+): Promise<SentAnswer> {
   const { system } = running;
   const token = { tenant: apiKey, admin: system.adminKey, wrong: 'wrong', none: undefined }[key];
   const answer = await request(system.url + path, {
@@ -223,7 +244,9 @@ async function send(
     isCut = isStream || bytes > READ_BYTES;
     if (isCut) break;
   }
-  return { status: answer.statusCode, contentType, text: Buffer.concat(chunks).toString(), isCut };
+  const { statusCode: status, headers: got } = answer;
+  const againAfterMs = status === 503 && got['retry-after'] ? Number(got['retry-after']) * 1_000 : undefined;
+  return { status, contentType, text: Buffer.concat(chunks).toString(), isCut, againAfterMs };
 }
 
 /** Makes what a request has created available to later ones. */

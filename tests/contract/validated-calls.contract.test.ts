@@ -13,7 +13,8 @@ const SIMULATION = `${HOME}/designs/d-1/performance_simulation`;
 const UNKNOWN_ID = '019c2f3e-0000-7000-8000-000000000000';
 
 const resources = new AsyncDisposableStack();
-const agent = new Agent({ headersTimeout: 12_000 });
+/** Beyond every wait that is asked for. */
+const agent = new Agent({ headersTimeout: 90_000 });
 let running: ContractSystem;
 let receiver: Receiver;
 
