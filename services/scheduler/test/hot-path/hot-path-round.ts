@@ -44,7 +44,7 @@ interface Limited {
   isPaused: boolean;
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 let flushes = 0;
 
 export function openHotPathRound(system: HotPathSystem): HotPathRound {
