@@ -195,8 +195,8 @@ test('two services on one database make each attempt once, and one takes over fr
   for (let index = 0; index < 3; index++)
     await system.addEndpoint({ tenant_id: tenantId, url: receiver.url });
   // Long enough that no lease runs out on a busy machine: what is under way then may be made twice.
-  await using leader = await system.start({ leaseMs: 6_000 });
-  await using _standby = await system.start({ leaseMs: 6_000 });
+  await using leader = await system.start({ leaseMs: 15_000 });
+  await using _standby = await system.start({ leaseMs: 15_000 });
   const half = () => Promise.all(Array.from({ length: calls / 2 }, () => system.endJob(tenantId)));
   const events = await half();
   await waitUntil(() => receiver.requests.length > calls / 4);
