@@ -44,7 +44,10 @@ export function exchangeOver(
     end({ kind: 'broken', status: answer.status, error });
     controller?.abort(error);
   };
-  const timer = setTimeout(() => giveUp(new DOMException('', 'TimeoutError')), limits.timeoutMs);
+  const timer = setTimeout(() => {
+    // A process that stood still sees its timers before what has arrived meanwhile.
+    setImmediate(() => over || giveUp(new DOMException('', 'TimeoutError')));
+  }, limits.timeoutMs);
 
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
