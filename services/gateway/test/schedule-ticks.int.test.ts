@@ -2,6 +2,7 @@ import { LogUnavailable } from '@errand/bus';
 import { BUCKETS, Schedule, ScheduleProgress, uuidV7TimeMs } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { spreadMs } from '../src/schedules/ticks/due-ticks.ts';
 import { createLedRequests } from '../src/schedules/ticks/led-requests.ts';
 import { tickJobId } from '../src/schedules/ticks/request-tick.ts';
 import { ADMIN_KEY, SIMULATE, STARTED, SUCCEEDED, startTestGateway, type TestGateway } from './gateway.ts';
@@ -166,6 +167,60 @@ test("a tick waits for what passes by itself, such as its tenant's limit of queu
   queued = 4;
   await waitUntil(async () => (await requestsOf(gateway, id)).length >= 1);
   await stop();
+});
+
+/** A scheduler that counts so many queued jobs of a tenant that may have five. */
+async function limitQueued(queued: number) {
+  const usage = { queued, asked: 0 };
+  const stop = await gateway.bus.commands.answerScheduler(
+    {
+      async usage() {
+        usage.asked += 1;
+        return { kind: 'usage', queued: usage.queued, backlog_ms: 0 };
+      },
+    } as never,
+    () => {},
+  );
+  const limits = { limits: { max_queued: 5 } };
+  await gateway.call('/admin/tenants/acme', { method: 'PUT', token: ADMIN_KEY, body: limits });
+  return {
+    usage,
+    /** Until the keeper has been refused since the call. */
+    async untilRefused() {
+      const from = usage.asked;
+      await waitUntil(async () => usage.asked >= from + 2);
+    },
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  };
+}
+
+test('one that is made up for waits as well, and so does one whose moment is long after its tick', async () => {
+  await using limited = await limitQueued(5);
+  const spread_s = 3_600;
+  const late = await make({ every_s: 3_600 });
+  const spread = await make({ every_s: 3_600, spread_s, external_id: 'spread' });
+  const afterMs = spreadMs({ spread_s, schedule_id: spread });
+  expect(afterMs).toBeGreaterThan(10 * MINUTE_MS);
+  await pass(60 * MINUTE_MS + afterMs);
+  await limited.untilRefused();
+  limited.usage.queued = 4;
+  for (const id of [late, spread]) {
+    await hasTicked(id, 1);
+    expect((await read(id)).last_tick).toMatchObject({ outcome: 'requested' });
+  }
+});
+
+test('one that is made up for is refused when it has waited for ten minutes', async () => {
+  await using limited = await limitQueued(5);
+  const id = await make({ every_s: 3_600 });
+  await pass(90 * MINUTE_MS);
+  await limited.untilRefused();
+  await pass(9 * MINUTE_MS);
+  await limited.untilRefused();
+  expect((await read(id)).last_tick).toBeNull();
+  await pass(2 * MINUTE_MS);
+  await hasTicked(id, 1);
+  expect((await read(id)).last_tick).toMatchObject({ outcome: 'refused', code: 'too_many_queued' });
 });
 
 test('one that is paused while it makes up for what it has missed stops at once', async () => {

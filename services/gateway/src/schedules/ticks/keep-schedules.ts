@@ -30,7 +30,7 @@ const FOLLOW_MS = 500;
 const AGAIN_MS = 1_000;
 const LONGEST_SLEEP_MS = 5_000;
 const AT_ONCE = 64;
-/** So long a tick waits for what passes by itself, such as a limit of its tenant. */
+/** So long a tick waits, from its moment on or the first refusal, for what passes by itself, such as a limit of its tenant. */
 const PATIENCE_MS = 600_000;
 /** So often a job is looked for in an audit log that has no end. */
 const MOST_LOOKS = 20;
@@ -114,6 +114,8 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
   const known = new Map<string, ScheduleProgress | undefined>();
   /** Whose last attempts had no answer, and how many. */
   const unsure = new Map<string, number>();
+  /** Since when what passes by itself keeps the jobs of a schedule from being requested. */
+  const refusedSince = new Map<string, number>();
   let wake = () => {};
 
   function plan(key: string): void {
@@ -131,12 +133,14 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     const work = inTurn(() => decideOn(key)).then(
       () => {
         unsure.delete(key);
+        refusedSince.delete(key);
         underWay.delete(key);
         plan(key);
       },
       (error) => {
         const isPassing = error instanceof Refusal;
-        if (!isPassing) unsure.set(key, (unsure.get(key) ?? 0) + 1);
+        if (isPassing) refusedSince.set(key, refusedSince.get(key) ?? now());
+        else unsure.set(key, (unsure.get(key) ?? 0) + 1);
         if (!isPassing && !(error instanceof LogUnavailable) && !until.aborted) {
           log.error({ err: error, schedule: key }, 'tick_failed');
         }
@@ -168,7 +172,8 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
       until.throwIfAborted();
       // It was changed or paused meanwhile.
       if (store.schedules.peek(key)?.updated_at !== schedule.updated_at) return;
-      const isLast = now() - atMs > PATIENCE_MS;
+      const waitsSinceMs = Math.max(atMs + spreadMs(schedule), refusedSince.get(key) ?? now());
+      const isLast = now() - waitsSinceMs > PATIENCE_MS;
       const lastJobId = come?.last_job_id ?? null;
       const tick = await requestTick(ticking, {
         schedule,
@@ -178,6 +183,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
         isLast,
         mayBeOutOfReach,
       });
+      if (tick.outcome === 'requested') refusedSince.delete(key);
       deps.onTick(tick.outcome, Math.max(0, now() - atMs - spreadMs(schedule)));
       come = await note(schedule, tick, 0);
     }
