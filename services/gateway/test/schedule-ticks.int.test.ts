@@ -2,6 +2,7 @@ import { LogUnavailable } from '@errand/bus';
 import { BUCKETS, Schedule, ScheduleProgress, uuidV7TimeMs } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { newScheduleId } from '../src/schedules/schedule-id.ts';
 import { spreadMs } from '../src/schedules/ticks/due-ticks.ts';
 import { createLedRequests } from '../src/schedules/ticks/led-requests.ts';
 import { tickJobId } from '../src/schedules/ticks/request-tick.ts';
@@ -246,6 +247,20 @@ test('one that is paused while it makes up for what it has missed stops at once'
   expect(made).toBeGreaterThan(0);
   expect(made).toBeLessThan(90);
   await stop();
+});
+
+test('a schedule ticks that is known before its tenant', async () => {
+  const id = await make({ every_s: 1 });
+  const bucket = await gateway.bus.buckets.open(BUCKETS.schedules, Schedule);
+  const known = await bucket.get(`acme.${id}`);
+  if (!known) throw new Error('no schedule');
+  const schedule_id = newScheduleId('newcomer', 'early');
+  await bucket.create(`newcomer.${schedule_id}`, { ...known, tenant_id: 'newcomer', schedule_id });
+  // Whoever leads has seen it by the time that it sees this one.
+  const next = await make({ every_s: 1 });
+  await hasTicked(next, 1);
+  await gateway.call('/admin/tenants/newcomer', { method: 'PUT', token: ADMIN_KEY, body: {} });
+  await waitUntil(async () => (await requestsOf(gateway, schedule_id)).length > 0);
 });
 
 test('three gateways ask once for each tick, also when the one that leads is stopped', async () => {

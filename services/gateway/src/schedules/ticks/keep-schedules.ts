@@ -125,6 +125,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     const doneMs = doneMsOf(known.get(key) ?? store.progress.peek(key));
     const tickMs = schedule && tickAfter(schedule, Math.max(doneMs, Date.parse(schedule.counts_from)));
     if (schedule && tickMs !== undefined) times.set(key, tickMs + spreadMs(schedule));
+    else if (isTenantUnknown(deps, key)) times.set(key, now() + AGAIN_MS);
     else times.delete(key);
     wake();
   }
@@ -236,6 +237,12 @@ function servedBy({ store, tenants }: KeeperDeps, key: string): Schedule | undef
   const schedule = store.schedules.peek(key);
   const tenant = schedule && tenants.peek(schedule.tenant_id);
   return schedule?.paused || !tenant || tenant.deleting ? undefined : schedule;
+}
+
+/** As long as this process has seen a schedule before its tenant. */
+function isTenantUnknown({ store, tenants }: KeeperDeps, key: string): boolean {
+  const schedule = store.schedules.peek(key);
+  return schedule !== undefined && !tenants.peek(schedule.tenant_id);
 }
 
 function doneMsOf(come: ScheduleProgress | undefined): number {
