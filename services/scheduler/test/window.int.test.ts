@@ -176,6 +176,25 @@ test('a job that waits for a time is carried to the end of the log, and stays th
   }
 });
 
+test('carrying what waits leaves the others room', async () => {
+  await using keeper = await window.startKeeper();
+  const far = { start_after: inMs(2 * HOUR_MS), finish_by: inMs(3 * HOUR_MS) };
+  const waiting: JobRef[] = [];
+  while ((await bus.jobs.readWindow()).fill < 0.8) {
+    waiting.push(await jobs.request({ input: { text: 'x'.repeat(5_000) }, ...far }));
+  }
+  const running = await jobs.request({}, [STARTED]);
+  await untilOld();
+  for (let looks = 0; looks < 5; looks++) await keeper.look();
+  expect((await bus.jobs.readWindow()).fill).toBeLessThan(0.95);
+  await jobs.append(running, Math.max(...(await versionsOf(running))), SUCCEEDED);
+  for (const ref of waiting) {
+    const version = Math.max(...(await versionsOf(ref)));
+    await jobs.append(ref, version, { type: 'JobCanceled', data: { by: 'somebody' } });
+  }
+  await untilKept(keeper, async () => isGone(running));
+});
+
 test('a trim whose process died is ended by another process, and what it took too much is brought back', async () => {
   await using keeper = await window.startKeeper();
   const running = await jobs.request({}, [STARTED]);

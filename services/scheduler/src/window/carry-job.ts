@@ -1,6 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
-import { type JobHistory, type JobRef, type RecordedEvent, toJobEvent } from '@errand/contracts';
+import {
+  type JobEvent,
+  type JobHistory,
+  type JobRef,
+  type RecordedEvent,
+  toJobEvent,
+} from '@errand/contracts';
 import { type Command, decide, foldJob, operationOf, requestIn } from '@errand/domain';
 
 export interface CarryDeps {
@@ -10,13 +16,14 @@ export interface CarryDeps {
 }
 
 /**
- * Writes all of a job anew that waits for a time, so that its older events may leave the log. False for a job that does
- * not wait, or goes on at this moment.
+ * Writes all of a job anew that waits for a time, so that its older events may leave the log. Resolves with how many bytes
+ * that took, roughly; 0 for a job that does not wait, or goes on at this moment.
  * @throws LogUnavailable
  */
-export async function carryJob(ref: JobRef, deps: CarryDeps): Promise<boolean> {
+export async function carryJob(ref: JobRef, deps: CarryDeps): Promise<number> {
   const events = await deps.bus.jobs.read(ref);
-  return (await appendNext(ref, { events, version: versionOf(events) }, carry(events), deps)) !== undefined;
+  const carried = await appendNext(ref, { events, version: versionOf(events) }, carry(events), deps);
+  return carried ? Buffer.byteLength(JSON.stringify(carried)) : 0;
 }
 
 /**
@@ -37,9 +44,9 @@ export async function restoreJob(
     ...kept,
   ];
   const leftAt = new Date(deps.now()).toISOString();
-  const version = await appendNext(ref, { events, version: versionOf(kept) }, carry(events, leftAt), deps);
+  const carried = await appendNext(ref, { events, version: versionOf(kept) }, carry(events, leftAt), deps);
   const by = foldJob(events)?.cancelRequested.value ?? null;
-  if (version === undefined || by === null) return version !== undefined;
+  if (carried === undefined || by === null) return carried !== undefined;
   const restored = await deps.bus.jobs.read(ref);
   const cancel: Command = { type: 'cancelJob', by, hasOperation: operationOf(restored) !== undefined };
   await appendNext(ref, { events: restored, version: versionOf(restored) }, cancel, deps);
@@ -58,7 +65,7 @@ async function appendNext(
   { events, version }: { events: readonly RecordedEvent[]; version: number },
   command: Command | undefined,
   { bus, now }: CarryDeps,
-): Promise<number | undefined> {
+): Promise<JobEvent | undefined> {
   const decision = command && decide(command, foldJob(events));
   if (decision?.kind !== 'fact') return undefined;
   const event = toJobEvent(decision.fact, {
@@ -69,7 +76,7 @@ async function appendNext(
     traceparent: requestIn(events)?.event.traceparent,
   });
   const outcome = await bus.jobs.append({ ref, event, expectedVersion: version });
-  return outcome.kind === 'appended' ? outcome.version : undefined;
+  return outcome.kind === 'appended' ? event : undefined;
 }
 
 /** What cannot be read counts too. */
