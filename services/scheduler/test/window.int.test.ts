@@ -7,7 +7,7 @@ import {
   PROJECTION_READER,
   WEBHOOKS_READER,
 } from '@errand/contracts';
-import { foldJob, operationOf } from '@errand/domain';
+import { foldJob, operationOf, wasIsolated } from '@errand/domain';
 import { rawNatsRequest, startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inMs, openTestJobs, retrying, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
@@ -158,7 +158,11 @@ test('a job that waits for a time is carried to the end of the log, and stays th
   const later = await jobs.request({ start_after: inMs(2 * HOUR_MS), finish_by: inMs(3 * HOUR_MS) });
   const again = await jobs.request({}, [STARTED, retrying(inMs(2 * HOUR_MS))]);
   const outside = await jobs.request({}, [STARTED, progressed, deferred(inMs(2 * HOUR_MS))]);
-  const refs = [later, again, outside];
+  const alone = await jobs.request({}, [
+    { type: 'JobStarted', data: { attempt: 1, executor_id: 'e', isolated: true } },
+    retrying(inMs(2 * HOUR_MS)),
+  ]);
+  const refs = [later, again, outside, alone];
   const before = (await Promise.all(refs.map((ref) => bus.jobs.read(ref)))).map((events) => foldJob(events));
   const behind = await jobs.request({}, [STARTED, SUCCEEDED]);
   await untilKept(keeper, () => isGone(behind));
@@ -173,6 +177,7 @@ test('a job that waits for a time is carried to the end of the log, and stays th
     expect(state?.progress.value).toEqual(before[index]?.progress.value);
     expect(state?.outcome.value).toEqual(before[index]?.outcome.value);
     expect(operationOf(events)?.address).toBe(ref === outside ? OUTSIDE : undefined);
+    expect(wasIsolated(events)).toBe(ref === alone);
   }
 });
 

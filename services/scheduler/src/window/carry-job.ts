@@ -7,7 +7,7 @@ import {
   type RecordedEvent,
   toJobEvent,
 } from '@errand/contracts';
-import { type Command, decide, foldJob, operationOf, requestIn } from '@errand/domain';
+import { type Command, decide, foldJob, operationOf, requestIn, wasIsolated } from '@errand/domain';
 
 export interface CarryDeps {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'read'> };
@@ -56,7 +56,8 @@ export async function restoreJob(
 function carry(events: readonly RecordedEvent[], leftAt?: string): Command | undefined {
   const request = requestIn(events);
   const left = leftAt === undefined ? {} : { leftAt };
-  return request && { type: 'carryJob', request, operation: operationOf(events), ...left };
+  const isolated = wasIsolated(events);
+  return request && { type: 'carryJob', request, operation: operationOf(events), isolated, ...left };
 }
 
 /** Appends what a command leads to behind the version that the log has of the job; undefined if nothing, or if that was late. */
