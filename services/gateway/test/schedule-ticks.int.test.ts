@@ -149,6 +149,25 @@ test('a contract that has changed fails the tick by name', async () => {
   expect(await requestsOf(gateway, id)).toEqual([]);
 });
 
+test('a tick whose input no longer fits cancels nothing', async () => {
+  const id = await make({ every_s: 300, overlap: 'cancel_running' });
+  await pass(5 * MINUTE_MS);
+  await hasTicked(id, 1);
+  const input_schema = { type: 'object', required: ['other'] };
+  await gateway.announce({ ...SIMULATE, contract_id: 'narrow', version: '2', input_schema });
+  await waitUntil(async () => {
+    const { json } = await gateway.call('/v2/tenants/acme/actions/simulate');
+    return json.version === '2';
+  });
+  await pass(5 * MINUTE_MS);
+  await hasTicked(id, 2);
+  const { last_tick, last_job_id } = await read(id);
+  expect(last_tick).toMatchObject({ outcome: 'refused', code: 'invalid_input' });
+  expect((await gateway.call(`/v2/tenants/acme/jobs/${last_job_id}`)).json).toMatchObject({
+    status: 'queued',
+  });
+});
+
 test("a tick waits for what passes by itself, such as its tenant's limit of queued jobs", async () => {
   let queued = 5;
   const stop = await gateway.bus.commands.answerScheduler(
