@@ -1,5 +1,6 @@
 import { LogUnavailable } from '@errand/bus';
 import { BUCKETS, Schedule, ScheduleProgress, uuidV7TimeMs } from '@errand/contracts';
+import { REQUEST } from '@errand/domain/testing';
 import { waitUntil } from '@errand/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newScheduleId } from '../src/schedules/schedule-id.ts';
@@ -321,6 +322,22 @@ test('whoever has lost the lead asks for nothing, and the next one finds what wa
   expect((await gateway.bus.schedules.readLead())?.leaderId).toBe(leaderId);
   const jobs = await requestsOf(gateway, id);
   expect(jobs.map(({ job_id }) => job_id)).toEqual(idsOf(id, jobs));
+});
+
+test('a tick whose job nobody wrote down is not missed, and its job is the one before', async () => {
+  const id = await make({ every_s: 3_600, overlap: 'skip' });
+  const firstMs = Math.floor(Date.now() / 1_000) * 1_000 - 26 * MINUTE_MS;
+  const job_id = tickJobId({ schedule_id: id }, firstMs);
+  await gateway.append(job_id, 0, { type: 'JobRequested', data: { ...REQUEST, action: 'simulate' } });
+  const bucket = await gateway.bus.buckets.open(BUCKETS.schedules, Schedule);
+  const ago = new Date(firstMs - 5 * MINUTE_MS).toISOString();
+  const past = { every_s: 300, created_at: ago, counts_from: ago };
+  await bucket.change(`acme.${id}`, (stored) => ({ ...stored, ...past }));
+  await hasTicked(id, 6);
+  expect(await read(id)).toMatchObject({
+    counts: { requested: 1, skipped: 1, missed: 4, refused: 0 },
+    last_job_id: job_id,
+  });
 });
 
 test('a job that has left the log is found in the audit log, and is not asked for again', async () => {

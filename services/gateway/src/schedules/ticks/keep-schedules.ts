@@ -159,15 +159,18 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     if (!known.has(key)) known.set(key, await store.progress.get(key));
     let come = known.get(key);
     const about = { doneMs: doneMsOf(come), nowMs: now(), catchUpMs };
-    const { due, missed, newestMissed } = dueTicks(schedule, about);
+    const { due, missed, oldestMissed, newestMissed } = dueTicks(schedule, about);
     const mayBeDone = (atMs: number) => atMs <= othersMs || unsure.has(key);
     const mayBeOutOfReach = (unsure.get(key) ?? 0) >= MOST_LOOKS;
-    if (newestMissed !== undefined) {
-      const looks = mayBeDone(newestMissed) && !mayBeOutOfReach;
-      const found = looks && (await findTickJob(ticking, schedule, newestMissed));
+    if (oldestMissed !== undefined && newestMissed !== undefined) {
+      // Whoever was there decided on one after the other, so no younger one has a job.
+      const looks = mayBeDone(oldestMissed) && !mayBeOutOfReach;
+      const found = looks && (await findTickJob(ticking, schedule, oldestMissed));
+      if (found) come = await note(schedule, found, 0);
       const at = new Date(newestMissed).toISOString();
-      const tick: ScheduleTick = found || { at, outcome: 'missed', job_id: null, code: null, detail: null };
-      come = await note(schedule, tick, found ? missed - 1 : missed);
+      const tick: ScheduleTick = { at, outcome: 'missed', job_id: null, code: null, detail: null };
+      const count = found ? missed - 1 : missed;
+      if (count > 0) come = await note(schedule, tick, count);
     }
     for (const atMs of due) {
       until.throwIfAborted();
