@@ -209,6 +209,7 @@ test('a trim whose process died is ended by another process, and what it took to
   ]);
   const ended = await jobs.request({}, [STARTED, SUCCEEDED]);
   const last = await jobs.request({}, [STARTED]);
+  const outside = await jobs.request({}, [STARTED, deferred(inMs(2 * HOUR_MS))]);
   await keeper.look();
   const neededFrom = Math.min(...(await versionsOf(running)));
   await beginTrim(neededFrom);
@@ -223,6 +224,9 @@ test('a trim whose process died is ended by another process, and what it took to
     expect(state?.attempt.value.number).toBe(1);
   }
   expect(foldJob(await bus.jobs.read(canceled))?.phase.value.status).toBe('canceled');
+  const restored = foldJob(await bus.jobs.read(outside));
+  expect(restored?.phase.value).toMatchObject({ status: 'running', waitsFor: 'callback' });
+  expect(restored?.attempt.value.number).toBe(1);
   expect(await isGone(ended)).toBe(true);
   await expect(jobs.append(running, neededFrom, SUCCEEDED)).rejects.toThrow('conflict');
 });

@@ -27,8 +27,8 @@ export async function carryJob(ref: JobRef, deps: CarryDeps): Promise<number> {
 }
 
 /**
- * Brings a job back whose request the log has lost, from its events as the audit log has them: it is due at once, and an
- * attempt that was running counts as used up. False for one that has ended, or whose request is there.
+ * Brings a job back whose request the log has lost, from its events as the audit log has them: it is due at once, unless it
+ * waits, and an attempt that was running counts as used up. False for one that has ended, or whose request is there.
  * @throws LogUnavailable
  */
 export async function restoreJob(
