@@ -69,7 +69,13 @@ export type Command =
   /** Lets the executors have a job that was held. Whether it was, the lane of its request says. */
   | { type: 'giveTurn' }
   /** `leftAt`: the time, for a job whose events have left the log, which is due then. Others must wait for a time. */
-  | { type: 'carryJob'; request: RecordedRequest; operation: Operation | undefined; leftAt?: string }
+  | {
+      type: 'carryJob';
+      request: RecordedRequest;
+      operation: Operation | undefined;
+      isolated?: boolean;
+      leftAt?: string;
+    }
   /** Lets the executors of this contract run a job from before contracts had ids. */
   | { type: 'adoptJob'; contractId: string }
   /** `hasOperation`: an attempt has deferred, so an executor has to cancel the operation before the job ends. */
@@ -219,7 +225,7 @@ export function dueOf(reason: 'turn' | 'start_after' | 'retry', contractId: stri
 }
 
 function carryJob(
-  { request, operation, leftAt }: Extract<Command, { type: 'carryJob' }>,
+  { request, operation, isolated = false, leftAt }: Extract<Command, { type: 'carryJob' }>,
   { phase, attempt, progress, outcome, cancelRequested }: JobState,
 ): Decision {
   // JobCarried does not say so.
@@ -242,6 +248,7 @@ function carryJob(
       ...(told
         ? { progress: { percent: told.percent, message: told.message, updated_at: told.updatedAt } }
         : {}),
+      ...(isolated ? { isolated } : {}),
     },
   });
 }

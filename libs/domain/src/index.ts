@@ -1,4 +1,5 @@
 export { type Command, type Decision, decide, dueOf, type Rejection } from './decide.ts';
+export { wasIsolated } from './isolation.ts';
 export {
   evolve,
   foldJob,

@@ -1,7 +1,10 @@
 import { LogUnavailable } from '@errand/bus';
 import { BUCKETS, Schedule, ScheduleProgress, uuidV7TimeMs } from '@errand/contracts';
+import { REQUEST } from '@errand/domain/testing';
 import { waitUntil } from '@errand/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { newScheduleId } from '../src/schedules/schedule-id.ts';
+import { spreadMs } from '../src/schedules/ticks/due-ticks.ts';
 import { createLedRequests } from '../src/schedules/ticks/led-requests.ts';
 import { tickJobId } from '../src/schedules/ticks/request-tick.ts';
 import { ADMIN_KEY, SIMULATE, STARTED, SUCCEEDED, startTestGateway, type TestGateway } from './gateway.ts';
@@ -148,6 +151,25 @@ test('a contract that has changed fails the tick by name', async () => {
   expect(await requestsOf(gateway, id)).toEqual([]);
 });
 
+test('a tick whose input no longer fits cancels nothing', async () => {
+  const id = await make({ every_s: 300, overlap: 'cancel_running' });
+  await pass(5 * MINUTE_MS);
+  await hasTicked(id, 1);
+  const input_schema = { type: 'object', required: ['other'] };
+  await gateway.announce({ ...SIMULATE, contract_id: 'narrow', version: '2', input_schema });
+  await waitUntil(async () => {
+    const { json } = await gateway.call('/v2/tenants/acme/actions/simulate');
+    return json.version === '2';
+  });
+  await pass(5 * MINUTE_MS);
+  await hasTicked(id, 2);
+  const { last_tick, last_job_id } = await read(id);
+  expect(last_tick).toMatchObject({ outcome: 'refused', code: 'invalid_input' });
+  expect((await gateway.call(`/v2/tenants/acme/jobs/${last_job_id}`)).json).toMatchObject({
+    status: 'queued',
+  });
+});
+
 test("a tick waits for what passes by itself, such as its tenant's limit of queued jobs", async () => {
   let queued = 5;
   const stop = await gateway.bus.commands.answerScheduler(
@@ -167,6 +189,60 @@ test("a tick waits for what passes by itself, such as its tenant's limit of queu
   queued = 4;
   await waitUntil(async () => (await requestsOf(gateway, id)).length >= 1);
   await stop();
+});
+
+/** A scheduler that counts so many queued jobs of a tenant that may have five. */
+async function limitQueued(queued: number) {
+  const usage = { queued, asked: 0 };
+  const stop = await gateway.bus.commands.answerScheduler(
+    {
+      async usage() {
+        usage.asked += 1;
+        return { kind: 'usage', queued: usage.queued, backlog_ms: 0 };
+      },
+    } as never,
+    () => {},
+  );
+  const limits = { limits: { max_queued: 5 } };
+  await gateway.call('/admin/tenants/acme', { method: 'PUT', token: ADMIN_KEY, body: limits });
+  return {
+    usage,
+    /** Until the keeper has been refused since the call. */
+    async untilRefused() {
+      const from = usage.asked;
+      await waitUntil(async () => usage.asked >= from + 2);
+    },
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  };
+}
+
+test('one that is made up for waits as well, and so does one whose moment is long after its tick', async () => {
+  await using limited = await limitQueued(5);
+  const spread_s = 3_600;
+  const late = await make({ every_s: 3_600 });
+  const spread = await make({ every_s: 3_600, spread_s, external_id: 'spread' });
+  const afterMs = spreadMs({ spread_s, schedule_id: spread });
+  expect(afterMs).toBeGreaterThan(10 * MINUTE_MS);
+  await pass(60 * MINUTE_MS + afterMs);
+  await limited.untilRefused();
+  limited.usage.queued = 4;
+  for (const id of [late, spread]) {
+    await hasTicked(id, 1);
+    expect((await read(id)).last_tick).toMatchObject({ outcome: 'requested' });
+  }
+});
+
+test('one that is made up for is refused when it has waited for ten minutes', async () => {
+  await using limited = await limitQueued(5);
+  const id = await make({ every_s: 3_600 });
+  await pass(90 * MINUTE_MS);
+  await limited.untilRefused();
+  await pass(9 * MINUTE_MS);
+  await limited.untilRefused();
+  expect((await read(id)).last_tick).toBeNull();
+  await pass(2 * MINUTE_MS);
+  await hasTicked(id, 1);
+  expect((await read(id)).last_tick).toMatchObject({ outcome: 'refused', code: 'too_many_queued' });
 });
 
 test('one that is paused while it makes up for what it has missed stops at once', async () => {
@@ -192,6 +268,20 @@ test('one that is paused while it makes up for what it has missed stops at once'
   expect(made).toBeGreaterThan(0);
   expect(made).toBeLessThan(90);
   await stop();
+});
+
+test('a schedule ticks that is known before its tenant', async () => {
+  const id = await make({ every_s: 1 });
+  const bucket = await gateway.bus.buckets.open(BUCKETS.schedules, Schedule);
+  const known = await bucket.get(`acme.${id}`);
+  if (!known) throw new Error('no schedule');
+  const schedule_id = newScheduleId('newcomer', 'early');
+  await bucket.create(`newcomer.${schedule_id}`, { ...known, tenant_id: 'newcomer', schedule_id });
+  // Whoever leads has seen it by the time that it sees this one.
+  const next = await make({ every_s: 1 });
+  await hasTicked(next, 1);
+  await gateway.call('/admin/tenants/newcomer', { method: 'PUT', token: ADMIN_KEY, body: {} });
+  await waitUntil(async () => (await requestsOf(gateway, schedule_id)).length > 0);
 });
 
 test('three gateways ask once for each tick, also when the one that leads is stopped', async () => {
@@ -233,6 +323,22 @@ test('whoever has lost the lead asks for nothing, and the next one finds what wa
   expect((await gateway.bus.schedules.readLead())?.leaderId).toBe(leaderId);
   const jobs = await requestsOf(gateway, id);
   expect(jobs.map(({ job_id }) => job_id)).toEqual(idsOf(id, jobs));
+});
+
+test('a tick whose job nobody wrote down is not missed, and its job is the one before', async () => {
+  const id = await make({ every_s: 3_600, overlap: 'skip' });
+  const firstMs = Math.floor(Date.now() / 1_000) * 1_000 - 26 * MINUTE_MS;
+  const job_id = tickJobId({ schedule_id: id }, firstMs);
+  await gateway.append(job_id, 0, { type: 'JobRequested', data: { ...REQUEST, action: 'simulate' } });
+  const bucket = await gateway.bus.buckets.open(BUCKETS.schedules, Schedule);
+  const ago = new Date(firstMs - 5 * MINUTE_MS).toISOString();
+  const past = { every_s: 300, created_at: ago, counts_from: ago };
+  await bucket.change(`acme.${id}`, (stored) => ({ ...stored, ...past }));
+  await hasTicked(id, 6);
+  expect(await read(id)).toMatchObject({
+    counts: { requested: 1, skipped: 1, missed: 4, refused: 0 },
+    last_job_id: job_id,
+  });
 });
 
 test('a job that has left the log is found in the audit log, and is not asked for again', async () => {

@@ -163,6 +163,23 @@ test('pages of schedules follow each other, and a tenant has only so many', asyn
   await waitUntil(async () => (await create(YEARLY)).status === 201);
 });
 
+test('all schedules of a tenant together are only so large', async () => {
+  const { api_key: token } = await gateway.createKey('large', 'key');
+  const limits = { limits: { schedules: 100 } };
+  await gateway.call('/admin/tenants/large', { method: 'PUT', token: ADMIN_KEY, body: limits });
+  const path = '/v2/tenants/large/schedules';
+  const large = { tilt_deg: 1, anything: 'x'.repeat(260_000) };
+  const post = (input: object) => gateway.call(path, { token, body: { ...ASKED, ...YEARLY, input } });
+  await waitUntil(async () => (await post(ASKED.input)).status === 201);
+  const small = (await post(ASKED.input)).json.schedule_id;
+  for (let count = 0; count < 32; count++) expect((await post(large)).status).toBe(201);
+  const refused = { code: 'too_many_schedules', detail: expect.stringContaining('8388608 bytes') };
+  expect((await post(large)).json).toMatchObject(refused);
+  const changed = (body: object) => gateway.call(`${path}/${small}`, { method: 'PATCH', token, body });
+  expect((await changed({ input: large })).json).toMatchObject(refused);
+  expect((await changed({ description: 'small' })).status).toBe(200);
+});
+
 test('a key for some jobs has no schedules, and what is none is unknown', async () => {
   const key = await gateway.call('/admin/tenants/acme/keys', {
     token: ADMIN_KEY,

@@ -7,7 +7,7 @@ import {
   PROJECTION_READER,
   WEBHOOKS_READER,
 } from '@errand/contracts';
-import { foldJob, operationOf } from '@errand/domain';
+import { foldJob, operationOf, wasIsolated } from '@errand/domain';
 import { rawNatsRequest, startTestNats, type TestNats } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inMs, openTestJobs, retrying, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
@@ -158,7 +158,11 @@ test('a job that waits for a time is carried to the end of the log, and stays th
   const later = await jobs.request({ start_after: inMs(2 * HOUR_MS), finish_by: inMs(3 * HOUR_MS) });
   const again = await jobs.request({}, [STARTED, retrying(inMs(2 * HOUR_MS))]);
   const outside = await jobs.request({}, [STARTED, progressed, deferred(inMs(2 * HOUR_MS))]);
-  const refs = [later, again, outside];
+  const alone = await jobs.request({}, [
+    { type: 'JobStarted', data: { attempt: 1, executor_id: 'e', isolated: true } },
+    retrying(inMs(2 * HOUR_MS)),
+  ]);
+  const refs = [later, again, outside, alone];
   const before = (await Promise.all(refs.map((ref) => bus.jobs.read(ref)))).map((events) => foldJob(events));
   const behind = await jobs.request({}, [STARTED, SUCCEEDED]);
   await untilKept(keeper, () => isGone(behind));
@@ -173,7 +177,27 @@ test('a job that waits for a time is carried to the end of the log, and stays th
     expect(state?.progress.value).toEqual(before[index]?.progress.value);
     expect(state?.outcome.value).toEqual(before[index]?.outcome.value);
     expect(operationOf(events)?.address).toBe(ref === outside ? OUTSIDE : undefined);
+    expect(wasIsolated(events)).toBe(ref === alone);
   }
+});
+
+test('carrying what waits leaves the others room', async () => {
+  await using keeper = await window.startKeeper();
+  const far = { start_after: inMs(2 * HOUR_MS), finish_by: inMs(3 * HOUR_MS) };
+  const waiting: JobRef[] = [];
+  while ((await bus.jobs.readWindow()).fill < 0.8) {
+    waiting.push(await jobs.request({ input: { text: 'x'.repeat(5_000) }, ...far }));
+  }
+  const running = await jobs.request({}, [STARTED]);
+  await untilOld();
+  for (let looks = 0; looks < 5; looks++) await keeper.look();
+  expect((await bus.jobs.readWindow()).fill).toBeLessThan(0.95);
+  await jobs.append(running, Math.max(...(await versionsOf(running))), SUCCEEDED);
+  for (const ref of waiting) {
+    const version = Math.max(...(await versionsOf(ref)));
+    await jobs.append(ref, version, { type: 'JobCanceled', data: { by: 'somebody' } });
+  }
+  await untilKept(keeper, async () => isGone(running));
 });
 
 test('a trim whose process died is ended by another process, and what it took too much is brought back', async () => {
@@ -185,6 +209,7 @@ test('a trim whose process died is ended by another process, and what it took to
   ]);
   const ended = await jobs.request({}, [STARTED, SUCCEEDED]);
   const last = await jobs.request({}, [STARTED]);
+  const outside = await jobs.request({}, [STARTED, deferred(inMs(2 * HOUR_MS))]);
   await keeper.look();
   const neededFrom = Math.min(...(await versionsOf(running)));
   await beginTrim(neededFrom);
@@ -199,6 +224,9 @@ test('a trim whose process died is ended by another process, and what it took to
     expect(state?.attempt.value.number).toBe(1);
   }
   expect(foldJob(await bus.jobs.read(canceled))?.phase.value.status).toBe('canceled');
+  const restored = foldJob(await bus.jobs.read(outside));
+  expect(restored?.phase.value).toMatchObject({ status: 'running', waitsFor: 'callback' });
+  expect(restored?.attempt.value.number).toBe(1);
   expect(await isGone(ended)).toBe(true);
   await expect(jobs.append(running, neededFrom, SUCCEEDED)).rejects.toThrow('conflict');
 });

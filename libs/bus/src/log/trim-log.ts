@@ -23,6 +23,8 @@ interface LogWindow {
   readonly lastVersion: number;
   /** How much of what it may hold, 0 to 1. */
   readonly fill: number;
+  /** What it may hold, in bytes; 0 for no limit. */
+  readonly maxBytes: number;
   /** What time it is by the server's clock, which is the one that lets events leave. */
   readonly nowMs: number;
   /** At the last trim, no event before this one was needed; undefined if there was none. */
@@ -65,6 +67,7 @@ export function createLogTrimmer(jsm: JetStreamManager): LogTrimmer {
           firstMs: state.messages === 0 ? undefined : Date.parse(String(state.first_ts)),
           lastVersion: state.last_seq,
           fill: config.max_bytes > 0 ? state.bytes / config.max_bytes : 0,
+          maxBytes: Math.max(0, config.max_bytes),
           nowMs: Date.parse(String(ts)),
           neededFrom: readNeededFrom(config.metadata),
         };

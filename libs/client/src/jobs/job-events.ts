@@ -47,6 +47,7 @@ export type KnownJobEvent =
         readonly next_at: string;
         readonly errors: readonly JobFault[];
         readonly deferred?: { readonly executor_id: string; readonly waits_for?: string };
+        readonly isolated?: true;
       }
     >
   | JobEvent<'JobCancelRequested', { readonly by: string; readonly reason?: string }>

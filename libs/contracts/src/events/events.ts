@@ -135,6 +135,8 @@ const JobCarried = z.object({
       updated_at: Instant,
     })
     .optional(),
+  /** As in JobStarted: an attempt of the job was isolated, and so are its later ones. */
+  isolated: z.literal(true).optional(),
 });
 
 const JobCancelRequested = z.object({ by: z.string(), reason: z.string().max(500).optional() });

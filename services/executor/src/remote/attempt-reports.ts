@@ -34,14 +34,23 @@ export function createAttemptReports(client: Pick<WorkerClient, 'tell'>, token: 
   }
 
   async function send(): Promise<void> {
-    while (progress || waiting.length > 0) {
+    do {
       const newest = progress;
       progress = undefined;
       await sendSome();
       // The attempt does not depend on it.
       if (newest) await client.tell(token, 'progress', newest).catch(() => {});
-    }
+      if (lost > 0 && waiting.length === 0) await sendLines([]).catch(() => {});
+    } while (progress || waiting.length > 0);
     sending = undefined;
+  }
+
+  /** With what was lost before them. */
+  async function sendLines(lines: readonly unknown[]): Promise<void> {
+    const missing = lost;
+    const said = `${missing} lines or partial results were lost on their way`;
+    await client.tell(token, 'log', { lines: [...(missing > 0 ? [{ message: said }] : []), ...lines] });
+    lost -= missing;
   }
 
   async function sendSome(): Promise<void> {
@@ -55,11 +64,9 @@ export function createAttemptReports(client: Pick<WorkerClient, 'tell'>, token: 
     const some = waiting.slice(0, end < 0 ? undefined : end);
     waiting = waiting.slice(some.length);
     const items = some.map(({ item }) => item);
-    const missing = lost > 0 ? [{ message: `${lost} lines or partial results were lost on their way` }] : [];
-    const body = first.what === 'log' ? { lines: [...missing, ...items] } : { values: items };
     try {
-      await client.tell(token, first.what, body);
-      if (first.what === 'log') lost = 0;
+      if (first.what === 'log') await sendLines(items);
+      else await client.tell(token, 'output', { values: items });
     } catch {
       lost += some.length;
     }

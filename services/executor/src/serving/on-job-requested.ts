@@ -1,7 +1,7 @@
 import type { Action } from '@errand/actions';
 import type { Bus, Verdict, Work } from '@errand/bus';
 import type { InputError, JobHistory } from '@errand/contracts';
-import { foldJob, operationOf, requestIn } from '@errand/domain';
+import { foldJob, operationOf, requestIn, wasIsolated } from '@errand/domain';
 import type { Logger, Tracing } from '@errand/runtime';
 import type { PayloadLimits } from '../attempt/attempt-payloads.ts';
 import { traceAttempts } from '../attempt/attempt-trace.ts';
@@ -117,9 +117,4 @@ async function eventsOf({ recorded, deliveryCount }: Work, bus: Bus): Promise<Jo
     if (request) return [request, recorded];
   }
   return bus.jobs.read({ ...ref, atLeast: version });
-}
-
-/** Whether an attempt of the job began in isolation. Its later ones then stay isolated. */
-function wasIsolated(events: JobHistory): boolean {
-  return events.some(({ event }) => event.type === 'JobStarted' && event.data.isolated === true);
 }

@@ -11,9 +11,17 @@ export interface ScheduleStore extends Disposable {
   of(tenantId: string): Schedule[];
   /** How many a tenant has, from memory. */
   count(tenantId: string): number;
+  /**
+   * Lets a schedule in that is made or changed, by what all of its tenant take in memory.
+   * @throws Refusal too_many_schedules
+   */
+  admit(schedule: Schedule): void;
   /** Calls with the key of each that is made, changed or removed from then on. */
   listen(listener: (key: string) => void): void;
 }
+
+/** All of a tenant, as JSON: every gateway has them in memory, where they may take some ten times as much. */
+const MOST_BYTES = 8_388_608;
 
 /** The buckets' key of a schedule. */
 export function scheduleKey({ tenant_id, schedule_id }: Pick<Schedule, 'tenant_id' | 'schedule_id'>): string {
@@ -22,12 +30,13 @@ export function scheduleKey({ tenant_id, schedule_id }: Pick<Schedule, 'tenant_i
 
 export async function openScheduleStore(bus: Bus): Promise<ScheduleStore> {
   let listener: (key: string) => void = () => {};
-  const keys = new Map<string, Set<string>>();
+  /** By tenant and key, in bytes. */
+  const sizes = new Map<string, Map<string, number>>();
   const schedules = await watchSettledBucket(bus, 'schedule', Schedule, (key, schedule) => {
     const tenantId = key.slice(0, key.indexOf('.'));
-    const own = keys.get(tenantId) ?? new Set();
-    keys.set(tenantId, own);
-    if (schedule) own.add(key);
+    const own = sizes.get(tenantId) ?? new Map();
+    sizes.set(tenantId, own);
+    if (schedule) own.set(key, sizeOf(schedule));
     else own.delete(key);
     listener(key);
   });
@@ -35,8 +44,18 @@ export async function openScheduleStore(bus: Bus): Promise<ScheduleStore> {
   return {
     schedules,
     progress,
-    of: (tenantId) => [...(keys.get(tenantId) ?? [])].toSorted().flatMap((key) => schedules.peek(key) ?? []),
-    count: (tenantId) => keys.get(tenantId)?.size ?? 0,
+    of: (tenantId) =>
+      [...(sizes.get(tenantId)?.keys() ?? [])].toSorted().flatMap((key) => schedules.peek(key) ?? []),
+    count: (tenantId) => sizes.get(tenantId)?.size ?? 0,
+    admit(schedule) {
+      const own = sizes.get(schedule.tenant_id) ?? new Map<string, number>();
+      const before = own.get(scheduleKey(schedule)) ?? 0;
+      const after = sizeOf(schedule);
+      const all = [...own.values()].reduce((sum, bytes) => sum + bytes, after - before);
+      if (after <= before || all <= MOST_BYTES) return;
+      const detail = `All schedules of a tenant may have ${MOST_BYTES} bytes as JSON.`;
+      throw new Refusal('too_many_schedules', { detail });
+    },
     listen(called) {
       listener = called;
     },
@@ -45,6 +64,10 @@ export async function openScheduleStore(bus: Bus): Promise<ScheduleStore> {
       progress.close();
     },
   };
+}
+
+function sizeOf(schedule: Schedule): number {
+  return Buffer.byteLength(JSON.stringify(schedule));
 }
 
 /** @throws Refusal unknown_schedule; LogUnavailable */

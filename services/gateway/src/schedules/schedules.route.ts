@@ -99,6 +99,7 @@ export const createSchedule = defineRoute({
         if (store.count(tenantId) >= most) {
           throw new Refusal('too_many_schedules', { detail: `The tenant may have ${most} schedules.` });
         }
+        store.admit(schedule);
         if (await store.schedules.by(actor).create(key, schedule)) {
           const view = scheduleView(store, schedule, nowMs);
           return answer(c, { status: 201, body: view, headers: { location } });
@@ -212,7 +213,13 @@ export const changeSchedule = defineRoute({
   parameters: [parameters.tenantId, scheduleId],
   body: jsonBody(ScheduleChange, { example: { cron: '0 7 * * 1-5' } }),
   answers: { 200: json('The schedule.', ScheduleView) },
-  problems: ['unknown_schedule', 'too_many_changes', 'bad_contract', 'nested_too_deeply'],
+  problems: [
+    'unknown_schedule',
+    'too_many_schedules',
+    'too_many_changes',
+    'bad_contract',
+    'nested_too_deeply',
+  ],
   handle:
     ({ http, schedules }: HttpGroup & SchedulesGroup) =>
     async (c, { tenantId, actor }) => {
@@ -223,6 +230,7 @@ export const changeSchedule = defineRoute({
       for (let before = known; ; ) {
         const after = changed(before, body, nowMs);
         await assertRight(after, schedules, nowMs);
+        store.admit(after);
         const stored = await store.schedules
           .by(actor)
           .change(scheduleKey(known), (newest) => (newest.updated_at === before.updated_at ? after : newest));

@@ -1,7 +1,13 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Bus } from '@errand/bus';
-import { type JobHistory, type JobRef, type RecordedEvent, toJobEvent } from '@errand/contracts';
-import { type Command, decide, foldJob, operationOf, requestIn } from '@errand/domain';
+import {
+  type JobEvent,
+  type JobHistory,
+  type JobRef,
+  type RecordedEvent,
+  toJobEvent,
+} from '@errand/contracts';
+import { type Command, decide, foldJob, operationOf, requestIn, wasIsolated } from '@errand/domain';
 
 export interface CarryDeps {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'read'> };
@@ -10,18 +16,19 @@ export interface CarryDeps {
 }
 
 /**
- * Writes all of a job anew that waits for a time, so that its older events may leave the log. False for a job that does
- * not wait, or goes on at this moment.
+ * Writes all of a job anew that waits for a time, so that its older events may leave the log. Resolves with how many bytes
+ * that took, roughly; 0 for a job that does not wait, or goes on at this moment.
  * @throws LogUnavailable
  */
-export async function carryJob(ref: JobRef, deps: CarryDeps): Promise<boolean> {
+export async function carryJob(ref: JobRef, deps: CarryDeps): Promise<number> {
   const events = await deps.bus.jobs.read(ref);
-  return (await appendNext(ref, { events, version: versionOf(events) }, carry(events), deps)) !== undefined;
+  const carried = await appendNext(ref, { events, version: versionOf(events) }, carry(events), deps);
+  return carried ? Buffer.byteLength(JSON.stringify(carried)) : 0;
 }
 
 /**
- * Brings a job back whose request the log has lost, from its events as the audit log has them: it is due at once, and an
- * attempt that was running counts as used up. False for one that has ended, or whose request is there.
+ * Brings a job back whose request the log has lost, from its events as the audit log has them: it is due at once, unless it
+ * waits, and an attempt that was running counts as used up. False for one that has ended, or whose request is there.
  * @throws LogUnavailable
  */
 export async function restoreJob(
@@ -37,9 +44,9 @@ export async function restoreJob(
     ...kept,
   ];
   const leftAt = new Date(deps.now()).toISOString();
-  const version = await appendNext(ref, { events, version: versionOf(kept) }, carry(events, leftAt), deps);
+  const carried = await appendNext(ref, { events, version: versionOf(kept) }, carry(events, leftAt), deps);
   const by = foldJob(events)?.cancelRequested.value ?? null;
-  if (version === undefined || by === null) return version !== undefined;
+  if (carried === undefined || by === null) return carried !== undefined;
   const restored = await deps.bus.jobs.read(ref);
   const cancel: Command = { type: 'cancelJob', by, hasOperation: operationOf(restored) !== undefined };
   await appendNext(ref, { events: restored, version: versionOf(restored) }, cancel, deps);
@@ -49,7 +56,8 @@ export async function restoreJob(
 function carry(events: readonly RecordedEvent[], leftAt?: string): Command | undefined {
   const request = requestIn(events);
   const left = leftAt === undefined ? {} : { leftAt };
-  return request && { type: 'carryJob', request, operation: operationOf(events), ...left };
+  const isolated = wasIsolated(events);
+  return request && { type: 'carryJob', request, operation: operationOf(events), isolated, ...left };
 }
 
 /** Appends what a command leads to behind the version that the log has of the job; undefined if nothing, or if that was late. */
@@ -58,7 +66,7 @@ async function appendNext(
   { events, version }: { events: readonly RecordedEvent[]; version: number },
   command: Command | undefined,
   { bus, now }: CarryDeps,
-): Promise<number | undefined> {
+): Promise<JobEvent | undefined> {
   const decision = command && decide(command, foldJob(events));
   if (decision?.kind !== 'fact') return undefined;
   const event = toJobEvent(decision.fact, {
@@ -69,7 +77,7 @@ async function appendNext(
     traceparent: requestIn(events)?.event.traceparent,
   });
   const outcome = await bus.jobs.append({ ref, event, expectedVersion: version });
-  return outcome.kind === 'appended' ? outcome.version : undefined;
+  return outcome.kind === 'appended' ? event : undefined;
 }
 
 /** What cannot be read counts too. */

@@ -10,7 +10,7 @@ import {
   WEBHOOKS_READER,
 } from '@errand/contracts';
 import type { Logger } from '@errand/runtime';
-import type { OpenJobs } from '../jobs/open-jobs.ts';
+import type { OpenJob, OpenJobs } from '../jobs/open-jobs.ts';
 import { carryJob, restoreJob } from './carry-job.ts';
 import type { NeededEvents } from './needed-events.ts';
 
@@ -60,12 +60,24 @@ export interface WindowKeeper {
 const CARRIED_FROM_FILL = 0.02;
 const SELDOM_MS = 3_600_000;
 const CARRIED_AT_ONCE = 64;
+/**
+ * What is carried is in the log twice until its older events leave it, and others need its room. So waiting jobs may fill the
+ * log to the first of these shares; beyond that, so much of it may be twice in it, and less where it is nearly full.
+ */
+const CARRIED_TO_FILL = 0.5;
+const TWICE = 0.05;
+const NEARLY_FULL = 0.9;
+const TWICE_IF_NEARLY_FULL = 0.005;
+/** Of one job, in bytes; few take as much. */
+const LARGE_JOB = 524_288;
 /** In one look: the rest follows with the next ones. */
 const MAX_CARRIED = 10_000;
 
 export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
   const { bus, needed, graceMs, slackMs = LOG_SLACK_MS } = deps;
   let restoredTo = 0;
+  /** What this process has carried whose older events are in the log. */
+  let twice: Carried[] = [];
 
   return {
     async look() {
@@ -82,11 +94,16 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
       const neededMs = isAllSettled ? window.nowMs : await bus.jobs.storedAt(version);
       // It has left by its age.
       if (neededMs === undefined) return { neededAgeMs: window.nowMs - window.firstMs, pin };
-      const carriedAfterMs = window.fill < CARRIED_FROM_FILL ? Math.max(graceMs, SELDOM_MS) : graceMs;
-      if (pin === 'open_job') await carryWaiting(window.nowMs - carriedAfterMs, deps);
       const beforeMs = Math.min(neededMs, window.nowMs - graceMs) - slackMs;
       if (window.firstMs < beforeMs) {
         await bus.jobs.trim({ beforeMs, neededFrom: { version, storedMs: neededMs } });
+      }
+      twice = twice.filter(({ upTo }) => upTo >= window.firstVersion);
+      if (pin === 'open_job') {
+        const carriedAfterMs = window.fill < CARRIED_FROM_FILL ? Math.max(graceMs, SELDOM_MS) : graceMs;
+        const storedBeforeMs = window.nowMs - carriedAfterMs;
+        const roomBytes = roomToCarry(window, sumOf(twice));
+        await carryWaiting({ storedBeforeMs, roomBytes, onCarried: (job) => twice.push(job) }, deps);
       }
       return { neededAgeMs: isAllSettled ? 0 : window.nowMs - neededMs, pin };
     },
@@ -119,20 +136,47 @@ async function settledVersions(
   return { pin, version };
 }
 
+interface Carried {
+  /** The newest of its older events. */
+  readonly upTo: number;
+  readonly bytes: number;
+}
+
+/** How many bytes may be carried. */
+function roomToCarry({ fill, maxBytes }: { fill: number; maxBytes: number }, twiceBytes: number): number {
+  if (maxBytes === 0) return Number.POSITIVE_INFINITY;
+  const twice = fill < NEARLY_FULL ? TWICE : TWICE_IF_NEARLY_FULL;
+  return Math.max((CARRIED_TO_FILL - fill) * maxBytes, twice * maxBytes - twiceBytes);
+}
+
+function sumOf(carried: readonly Carried[]): number {
+  return carried.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 /** Carries the jobs at the front of the log that only wait for a time, up to the first one that does not. */
-async function carryWaiting(storedBeforeMs: number, deps: WindowDeps): Promise<void> {
+async function carryWaiting(
+  wanted: { storedBeforeMs: number; roomBytes: number; onCarried: (job: Carried) => void },
+  deps: WindowDeps,
+): Promise<void> {
   const { needed, open, now } = deps;
-  let group: Promise<boolean>[] = [];
+  let leftBytes = wanted.roomBytes;
+  let group: Promise<void>[] = [];
   let carried = 0;
-  for (const jobId of needed.openBefore(storedBeforeMs)) {
+  for (const jobId of needed.openBefore(wanted.storedBeforeMs)) {
     const job = open.get(jobId);
-    if (!job?.wakeAt || job.wakeAt <= now() || carried++ === MAX_CARRIED) break;
-    group.push(carryJob(job.ref, deps));
-    if (group.length < CARRIED_AT_ONCE) continue;
+    if (!job?.wakeAt || job.wakeAt <= now() || leftBytes <= 0 || carried++ === MAX_CARRIED) break;
+    group.push(carryOne(job));
+    if (group.length < Math.min(CARRIED_AT_ONCE, leftBytes / LARGE_JOB)) continue;
     await Promise.all(group);
     group = [];
   }
   await Promise.all(group);
+
+  async function carryOne({ ref, version: upTo }: OpenJob): Promise<void> {
+    const bytes = await carryJob(ref, deps);
+    leftBytes -= bytes;
+    if (bytes > 0) wanted.onCarried({ upTo, bytes });
+  }
 }
 
 /** Nothing that was needed can have left by a usual trim, but a process may have died between the two halves of one. */

@@ -9,8 +9,9 @@ const MOST_CAUGHT_UP = 100;
 export interface DueTicks {
   /** Those whose jobs are to be asked for, oldest first. All in Unix milliseconds. */
   readonly due: readonly number[];
-  /** How many others have passed before them, and the newest. */
+  /** How many others have passed before them, the oldest and the newest. */
   readonly missed: number;
+  readonly oldestMissed: number | undefined;
   readonly newestMissed: number | undefined;
 }
 
@@ -38,5 +39,6 @@ export function dueTicks(
   const late = firstOnTime < 0 ? passed.length : firstOnTime;
   const madeUp = { none: 0, last: late === passed.length ? 1 : 0, all: MOST_CAUGHT_UP }[schedule.catch_up];
   const missed = Math.max(0, late - madeUp);
-  return { due: passed.slice(missed), missed, newestMissed: passed[missed - 1] };
+  const oldestMissed = missed > 0 ? passed[0] : undefined;
+  return { due: passed.slice(missed), missed, oldestMissed, newestMissed: passed[missed - 1] };
 }

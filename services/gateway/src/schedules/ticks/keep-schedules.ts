@@ -30,7 +30,7 @@ const FOLLOW_MS = 500;
 const AGAIN_MS = 1_000;
 const LONGEST_SLEEP_MS = 5_000;
 const AT_ONCE = 64;
-/** So long a tick waits for what passes by itself, such as a limit of its tenant. */
+/** So long a tick waits, from its moment on or the first refusal, for what passes by itself, such as a limit of its tenant. */
 const PATIENCE_MS = 600_000;
 /** So often a job is looked for in an audit log that has no end. */
 const MOST_LOOKS = 20;
@@ -114,6 +114,8 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
   const known = new Map<string, ScheduleProgress | undefined>();
   /** Whose last attempts had no answer, and how many. */
   const unsure = new Map<string, number>();
+  /** Since when what passes by itself keeps the jobs of a schedule from being requested. */
+  const refusedSince = new Map<string, number>();
   let wake = () => {};
 
   function plan(key: string): void {
@@ -123,6 +125,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     const doneMs = doneMsOf(known.get(key) ?? store.progress.peek(key));
     const tickMs = schedule && tickAfter(schedule, Math.max(doneMs, Date.parse(schedule.counts_from)));
     if (schedule && tickMs !== undefined) times.set(key, tickMs + spreadMs(schedule));
+    else if (isTenantUnknown(deps, key)) times.set(key, now() + AGAIN_MS);
     else times.delete(key);
     wake();
   }
@@ -131,12 +134,14 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     const work = inTurn(() => decideOn(key)).then(
       () => {
         unsure.delete(key);
+        refusedSince.delete(key);
         underWay.delete(key);
         plan(key);
       },
       (error) => {
         const isPassing = error instanceof Refusal;
-        if (!isPassing) unsure.set(key, (unsure.get(key) ?? 0) + 1);
+        if (isPassing) refusedSince.set(key, refusedSince.get(key) ?? now());
+        else unsure.set(key, (unsure.get(key) ?? 0) + 1);
         if (!isPassing && !(error instanceof LogUnavailable) && !until.aborted) {
           log.error({ err: error, schedule: key }, 'tick_failed');
         }
@@ -154,21 +159,25 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
     if (!known.has(key)) known.set(key, await store.progress.get(key));
     let come = known.get(key);
     const about = { doneMs: doneMsOf(come), nowMs: now(), catchUpMs };
-    const { due, missed, newestMissed } = dueTicks(schedule, about);
+    const { due, missed, oldestMissed, newestMissed } = dueTicks(schedule, about);
     const mayBeDone = (atMs: number) => atMs <= othersMs || unsure.has(key);
     const mayBeOutOfReach = (unsure.get(key) ?? 0) >= MOST_LOOKS;
-    if (newestMissed !== undefined) {
-      const looks = mayBeDone(newestMissed) && !mayBeOutOfReach;
-      const found = looks && (await findTickJob(ticking, schedule, newestMissed));
+    if (oldestMissed !== undefined && newestMissed !== undefined) {
+      // Whoever was there decided on one after the other, so no younger one has a job.
+      const looks = mayBeDone(oldestMissed) && !mayBeOutOfReach;
+      const found = looks && (await findTickJob(ticking, schedule, oldestMissed));
+      if (found) come = await note(schedule, found, 0);
       const at = new Date(newestMissed).toISOString();
-      const tick: ScheduleTick = found || { at, outcome: 'missed', job_id: null, code: null, detail: null };
-      come = await note(schedule, tick, found ? missed - 1 : missed);
+      const tick: ScheduleTick = { at, outcome: 'missed', job_id: null, code: null, detail: null };
+      const count = found ? missed - 1 : missed;
+      if (count > 0) come = await note(schedule, tick, count);
     }
     for (const atMs of due) {
       until.throwIfAborted();
       // It was changed or paused meanwhile.
       if (store.schedules.peek(key)?.updated_at !== schedule.updated_at) return;
-      const isLast = now() - atMs > PATIENCE_MS;
+      const waitsSinceMs = Math.max(atMs + spreadMs(schedule), refusedSince.get(key) ?? now());
+      const isLast = now() - waitsSinceMs > PATIENCE_MS;
       const lastJobId = come?.last_job_id ?? null;
       const tick = await requestTick(ticking, {
         schedule,
@@ -178,6 +187,7 @@ async function lead(deps: KeeperDeps, { led, until, listen }: Leading): Promise<
         isLast,
         mayBeOutOfReach,
       });
+      if (tick.outcome === 'requested') refusedSince.delete(key);
       deps.onTick(tick.outcome, Math.max(0, now() - atMs - spreadMs(schedule)));
       come = await note(schedule, tick, 0);
     }
@@ -230,6 +240,12 @@ function servedBy({ store, tenants }: KeeperDeps, key: string): Schedule | undef
   const schedule = store.schedules.peek(key);
   const tenant = schedule && tenants.peek(schedule.tenant_id);
   return schedule?.paused || !tenant || tenant.deleting ? undefined : schedule;
+}
+
+/** As long as this process has seen a schedule before its tenant. */
+function isTenantUnknown({ store, tenants }: KeeperDeps, key: string): boolean {
+  const schedule = store.schedules.peek(key);
+  return schedule !== undefined && !tenants.peek(schedule.tenant_id);
 }
 
 function doneMsOf(come: ScheduleProgress | undefined): number {

@@ -64,14 +64,16 @@ export async function requestTick(deps: TickDeps, tick: Tick): Promise<ScheduleT
     // Once a job has left the log, a guard of 0 would pass again.
     const found = mayBeDone && (await findTickJob(deps, schedule, atMs));
     if (found) return found;
-    if (lastJobId && schedule.overlap !== 'queue' && !(await hasEnded(deps, tenantId, lastJobId))) {
-      if (schedule.overlap === 'skip') return { ...requested(at, null), outcome: 'skipped' };
-      await cancel(deps, schedule, lastJobId);
-    }
+    const mayOverlap = schedule.overlap === 'queue';
+    const before =
+      lastJobId && !mayOverlap && !(await hasEnded(deps, tenantId, lastJobId)) ? lastJobId : null;
+    if (before && schedule.overlap === 'skip') return { ...requested(at, null), outcome: 'skipped' };
     const nowMs = deps.now();
     const asked = await orderOf(schedule, deps, nowMs);
     if (asked.kind === 'unknown_action') throw new Refusal('unknown_action');
     if (asked.kind === 'invalid') throw new Refusal('invalid_input', { errors: asked.errors });
+    // Nothing takes its place where there is nothing to ask for.
+    if (before) await cancel(deps, schedule, before);
     await requestOrder({ env: {} }, deps.runs, {
       order: { ...asked.order, schedule: { schedule_id: schedule.schedule_id, at } },
       jobId,
