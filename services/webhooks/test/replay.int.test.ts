@@ -88,6 +88,32 @@ test('a replay adds no more than its endpoint keeps up with, while other replays
   await waitUntil(async () => (await countOf(slow.endpoint_id, 'delivered')) === 61);
 });
 
+test('a replay tells what ended before it was asked for, however late the audit log has a copy of it', async () => {
+  await using _service = await system.start();
+  await endJobs(2);
+  await untilTakenIn();
+  const { config } = await rawNatsRequest(nats.url, '$JS.API.STREAM.INFO.AUDIT');
+  const copied = await system.bus.audit.version();
+  const sources = (config as { sources: object[] }).sources;
+  const copyFrom = (from: object[], subjects: string[]) =>
+    rawNatsRequest(nats.url, '$JS.API.STREAM.UPDATE.AUDIT', { ...config, sources: from, subjects });
+  await copyFrom([], ['nothing']);
+  await endJobs(2);
+  await untilTakenIn();
+  const late = await addEndpoint('/late');
+  const replayId = await replay(late.endpoint_id);
+  const { until } = await waitUntil(async () => {
+    const row = await rowOf(replayId);
+    return row.matched === 2 ? row : undefined;
+  });
+  await waitUntil(() => Date.now() > until.getTime());
+  await copyFrom(
+    sources.map((source) => ({ ...source, opt_start_seq: copied + 1 })),
+    [],
+  );
+  expect(await untilDone(replayId)).toMatchObject({ state: 'done', scheduled: 4 });
+});
+
 test('a replay of a paused endpoint waits for it, and is looked at no more than once in a while', async () => {
   await using _service = await system.start({ sweepIntervalMs: 1_000 });
   await endJobs(3);

@@ -185,15 +185,14 @@ async function replayLog(trx: Db, replay: ReplayRow, work: Work): Promise<Paged>
   const { endpoint, limit, deps } = work;
   const [sinceMs, untilMs] = [replay.since.getTime(), replay.until.getTime()];
   const { entries, isLast } = await readEndings(replay, { sinceMs, limit, bus: deps.bus });
-  // By when the log took them, not by the clocks of those who wrote them.
-  const inTime = entries.filter(({ filedMs }) => filedMs >= sinceMs && filedMs <= untilMs);
+  const inTime = entries.filter((entry) => entry.filedMs >= sinceMs && endedMs(entry) <= untilMs);
   const events = inTime
     .flatMap(({ decoded }) => (decoded.kind === 'event' ? [decoded.recorded] : []))
     .filter(({ event }) => hasType(event, replay.types));
   const missed = await missedOf(trx, events, work);
   const scheduled = replay.dry_run ? 0 : await insertMissed(trx, endpoint, missed);
   const last = entries.at(-1);
-  const over = isLast || (last?.filedMs ?? 0) > untilMs;
+  const over = isLast || (last !== undefined && endedMs(last) > untilMs + CLOCKS_DIFFER_MS);
   return {
     state: over ? 'done' : 'running',
     phase: 'log',
@@ -202,6 +201,14 @@ async function replayLog(trx: Db, replay: ReplayRow, work: Work): Promise<Paged>
     scheduled,
     error: null,
   };
+}
+
+/** Clocks of those who end jobs may differ by less. */
+const CLOCKS_DIFFER_MS = 10_000;
+
+/** When it was stored, or a moment before: the audit log may copy late, and the clock of whoever wrote it may be ahead. */
+function endedMs({ filedMs, decoded }: AuditEntry): number {
+  return decoded.kind === 'event' ? Math.min(filedMs, Date.parse(decoded.recorded.event.time)) : filedMs;
 }
 
 /** Cursors of the time when replays read JOBS are versions; these are positions. */
