@@ -92,9 +92,9 @@ test('a replay tells what ended before it was asked for, however late the audit 
   await using _service = await system.start();
   await endJobs(2);
   await untilTakenIn();
-  const { config } = await rawNatsRequest(nats.url, '$JS.API.STREAM.INFO.AUDIT');
+  const info = await rawNatsRequest(nats.url, '$JS.API.STREAM.INFO.AUDIT');
+  const config = info.config as { sources: object[] };
   const copied = await system.bus.audit.version();
-  const sources = (config as { sources: object[] }).sources;
   const copyFrom = (from: object[], subjects: string[]) =>
     rawNatsRequest(nats.url, '$JS.API.STREAM.UPDATE.AUDIT', { ...config, sources: from, subjects });
   await copyFrom([], ['nothing']);
@@ -108,7 +108,7 @@ test('a replay tells what ended before it was asked for, however late the audit 
   });
   await waitUntil(() => Date.now() > until.getTime());
   await copyFrom(
-    sources.map((source) => ({ ...source, opt_start_seq: copied + 1 })),
+    config.sources.map((source) => ({ ...source, opt_start_seq: copied + 1 })),
     [],
   );
   expect(await untilDone(replayId)).toMatchObject({ state: 'done', scheduled: 4 });
