@@ -1,4 +1,4 @@
-import { isEndingType } from '@errand/contracts';
+import { isEndingType, type JobFact } from '@errand/contracts';
 import { foldJob } from '@errand/domain';
 import { anyFacts, REQUEST, record } from '@errand/domain/testing';
 import fc from 'fast-check';
@@ -50,6 +50,28 @@ test('jobs are due in the order of their instants, each once, and again when the
       expect(open.due(60, 100).map(({ ref }) => ref.jobId)).toEqual([seen[0]]);
     }),
   );
+});
+
+test('a job that was polled many times expires once', () => {
+  const open = createOpenJobs();
+  const finishByMs = 1_000_000;
+  const requested = requestAt(1, finishByMs);
+  open.take(requested, PLACE);
+  let { version } = requested;
+  const follow = (fact: JobFact) => {
+    const [recorded] = record([fact]);
+    if (recorded) open.take({ ...recorded, ref: requested.ref, version: ++version }, PLACE);
+  };
+  follow({ type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
+  for (let at = 1_000; at <= 100_000; at += 1_000) {
+    follow({ type: 'JobDeferred', data: { attempt: 1, until: new Date(at).toISOString() } });
+    expect(open.due(at - 1, 10)).toEqual([]);
+    expect(open.due(at, 10).length).toBe(1);
+    follow({ type: 'JobDue', data: { reason: 'retry', contract_id: 'c1' } });
+    follow({ type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
+  }
+  expect(open.due(finishByMs - 1, 1_000)).toEqual([]);
+  expect(open.due(finishByMs, 1_000).length).toBe(1);
 });
 
 test('jobs are counted by contract, until they end', () => {

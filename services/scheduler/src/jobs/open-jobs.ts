@@ -143,7 +143,9 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
     open.set(jobId, job);
     count(job, 1);
     turns.move(before, job, atMs);
-    if (!before || nextOf(before) !== nextOf(job)) queue.add(nextOf(job), jobId);
+    // Its deadline has its own entry: one that waits again and again would have another of it after each wait.
+    if (!before || deadlineOf(before) !== deadlineOf(job)) queue.add(deadlineOf(job), jobId);
+    if (job.wakeAt !== undefined && job.wakeAt !== before?.wakeAt) queue.add(job.wakeAt, jobId);
   }
 
   function remove(jobId: string, atMs: number): void {
@@ -348,16 +350,18 @@ function add(counts: Map<string, number>, key: string, by: number): void {
 const NO_KEYS: readonly ConcurrencyKey[] = [];
 
 /** Whether its wait is over, and nothing else is to be done. */
-function isOnlyWaiting(
-  { standing, contractId, wakeAt, finishBy, startBy = finishBy }: OpenJob,
-  nowMs: number,
-): boolean {
+function isOnlyWaiting(job: OpenJob, nowMs: number): boolean {
+  const { standing, contractId, wakeAt } = job;
   const isOver = wakeAt !== undefined && wakeAt > 0 && wakeAt <= nowMs;
-  return standing === 'waiting' && isOver && contractId !== undefined && Math.min(finishBy, startBy) > nowMs;
+  return standing === 'waiting' && isOver && contractId !== undefined && deadlineOf(job) > nowMs;
 }
 
-function nextOf({ finishBy, startBy = finishBy, wakeAt = finishBy }: OpenJob): number {
-  return Math.min(finishBy, startBy, wakeAt);
+function deadlineOf({ finishBy, startBy = finishBy }: OpenJob): number {
+  return Math.min(finishBy, startBy);
+}
+
+function nextOf(job: OpenJob): number {
+  return Math.min(deadlineOf(job), job.wakeAt ?? Number.POSITIVE_INFINITY);
 }
 
 function keyOf(action: string, contractId: string): string {
