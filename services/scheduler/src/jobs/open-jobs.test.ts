@@ -74,6 +74,18 @@ test('a job that was polled many times expires once', () => {
   expect(open.due(finishByMs, 1_000).length).toBe(1);
 });
 
+test('a release that the log does not have yet is not taken for a job on its way to the executors', () => {
+  const open = createOpenJobs();
+  const requested = requestAt(1, 1_000);
+  open.take(requested, { storedMs: 0, isHeld: true });
+  expect(open.release(10).length).toBe(1);
+  expect([...open.forExecutors()]).toEqual([]);
+  const [due] = record([{ type: 'JobDue', data: { reason: 'turn', contract_id: 'c1' } }]);
+  if (!due) throw new Error('nothing recorded');
+  open.take({ ...due, ref: requested.ref, version: requested.version + 1 }, PLACE);
+  expect([...open.forExecutors()].map(({ ref }) => ref.jobId)).toEqual([requested.ref.jobId]);
+});
+
 test('jobs are counted by contract, until they end', () => {
   const open = createOpenJobs();
   const first = requestAt(1, 5);

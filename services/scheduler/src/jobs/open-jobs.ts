@@ -96,7 +96,7 @@ export interface OpenJobs {
   overdue(nowMs: number, byMs: number): number;
   /** Jobs from before contracts had ids. */
   withoutContract(): Iterable<OpenJob>;
-  /** Jobs that no attempt has begun of and that wait for nothing but an executor, longest moved first. */
+  /** Jobs that no attempt has begun of and that, as the log says, wait for nothing but an executor, longest moved first. */
   forExecutors(): Iterable<OpenJob>;
 }
 
@@ -126,6 +126,8 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
   const open = new Map<string, OpenJob>();
   const old = new Map<string, OpenJob>();
   const forExecutors = new Map<string, OpenJob>();
+  /** Released here, which the log has not told of. */
+  const promised = new WeakSet<OpenJob>();
   const counts = new Map<string, number>();
   let tellNearer = () => {};
   const queue = createTimeQueue(() => tellNearer());
@@ -269,6 +271,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       const released: OpenJob[] = [];
       turns.next(limit, (job) => {
         const after = { ...job, standing: 'released' } as const;
+        promised.add(after);
         set(after, 0);
         released.push(after);
       });
@@ -307,7 +310,9 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       return jobs.size;
     },
     withoutContract: () => old.values(),
-    forExecutors: () => forExecutors.values(),
+    *forExecutors() {
+      for (const job of forExecutors.values()) if (!promised.has(job)) yield job;
+    },
   };
 }
 
