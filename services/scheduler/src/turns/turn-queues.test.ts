@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createOpenJobs, type OpenJob, type OpenJobs } from '../jobs/open-jobs.ts';
 import { DIRECT_JOBS, MOST_RELEASED } from './room.ts';
-import { NO_TURN_LIMITS, type TurnLimits } from './turn-queues.ts';
+import { createTurnQueues, NO_TURN_LIMITS, type TurnLimits } from './turn-queues.ts';
 
 /* Jobs of one pool, as a log in memory tells of them: requested, released, begun and ended. */
 
@@ -248,6 +248,42 @@ test('a job that waits says why, and how many go before it', () => {
   expect(world.open.placeOf(keyed)).toBeUndefined();
   const later = world.request('a', { start_after: '2098-01-01T00:00:00.000Z' });
   expect(world.open.placeOf(later)).toEqual({ waits_for: 'time', jobs_before: null });
+});
+
+test('where a job stands is told by looking at those before it, and at 10,000 at most', () => {
+  let looks = 0;
+  const jobs = new Map<string, OpenJob>();
+  const queues = createTurnQueues({
+    current(jobId) {
+      looks++;
+      return jobs.get(jobId);
+    },
+    limitsOf: () => NO_TURN_LIMITS,
+    isPaused: () => false,
+    slotsOf: () => SLOTS,
+    mostReleased: MOST_RELEASED,
+    onReady: () => {},
+  });
+  const open = createOpenJobs();
+  for (let version = 1; version <= 20_000; version++) {
+    const [requested] = record([{ type: 'JobRequested', data: { ...REQUEST } }]);
+    if (!requested) throw new Error('nothing recorded');
+    const ref = { tenantId: 'a', action: 'add', jobId: String(version) };
+    open.take({ ...requested, ref, version }, { storedMs: 0, isHeld: true });
+    const job = open.get(ref.jobId);
+    if (!job) throw new Error('not open');
+    jobs.set(ref.jobId, job);
+    queues.move(undefined, job, 0);
+  }
+  const lookedAt = (jobId: string) => {
+    looks = 0;
+    const job = jobs.get(jobId);
+    const { jobs_before } = job ? queues.placeOf(job) : {};
+    return { jobs_before, looks };
+  };
+  expect(lookedAt('1')).toEqual({ jobs_before: 0, looks: 0 });
+  expect(lookedAt('11')).toEqual({ jobs_before: 10, looks: 10 });
+  expect(lookedAt('20000')).toEqual({ jobs_before: 10_000, looks: 10_000 });
 });
 
 test('a held job that is to be canceled outside does not wait for its turn', () => {

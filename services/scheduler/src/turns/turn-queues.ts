@@ -55,7 +55,7 @@ export interface TurnQueues {
   readonly held: number;
 }
 
-/** Jobs before another one are counted so far. */
+/** So many jobs are looked at to count those before another one. */
 const MAX_COUNTED = 10_000;
 /** How much the newest job counts for the estimate of the next one. */
 const NEWEST_SHARE = 0.2;
@@ -294,14 +294,21 @@ export function createTurnQueues(deps: {
   }
 
   function countBefore(flow: Flow, job: OpenJob): number {
+    const own = flow.lanes.get(laneKey(job));
     let before = 0;
-    for (const { priority, row } of flow.lanes.values()) {
-      if (before === MAX_COUNTED) break;
+    let looks = 0;
+    for (const lane of flow.lanes.values()) {
+      const { priority, row } = lane;
+      if (looks === MAX_COUNTED) break;
       if (priority < job.priority) continue;
-      for (let place = row.front; place < row.jobs.length && before < MAX_COUNTED; place++) {
+      for (let place = row.front; place < row.jobs.length && looks < MAX_COUNTED; place++) {
         const other = row.jobs[place];
+        if (other === job) break;
+        looks++;
         if (!other || current(other.ref.jobId) !== other) continue;
-        if (priority > job.priority || other.version < job.version) before++;
+        // What is behind it came later, too.
+        if (priority === job.priority && lane !== own && other.version > job.version) break;
+        before++;
       }
     }
     return before;
