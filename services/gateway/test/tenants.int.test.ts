@@ -1,5 +1,5 @@
 import { connectionOf } from '@errand/bus/testing';
-import { BUCKETS, Tenant } from '@errand/contracts';
+import { BUCKETS, type BucketName, bucketStream, Tenant } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, RUN_PATH, startTestGateway, type TestGateway } from './gateway.ts';
@@ -52,6 +52,12 @@ async function laneOf(jobId: string): Promise<string | undefined> {
     JSON.stringify({ last_by_subj: `jobs.acme.*.${jobId}.requested.>` }),
   );
   return found.json<{ message: { subject: string } }>().message.subject.split('.')[5];
+}
+
+/** How many writes a bucket has taken. */
+async function writesOf(bucket: BucketName): Promise<number> {
+  const found = await connectionOf(gateway.bus).request(`$JS.API.STREAM.INFO.${bucketStream(bucket)}`);
+  return found.json<{ state: { last_seq: number } }>().state.last_seq;
 }
 
 test('limits are set as a whole, kept by a plain put, and listed', async () => {
@@ -134,6 +140,28 @@ test('a tenant with as many queued jobs as it may have gets 429, and nothing is 
     body: { items: Array.from({ length: 5 }, () => ({ tilt_deg: 1 })) },
   });
   expect(batch.json.code).toBe('too_many_queued');
+  await setLimits({});
+});
+
+test('a run that a limit refuses leaves no record of its Idempotency-Key, and one that was accepted is found', async () => {
+  const keyed = (key: string) =>
+    gateway.call(RUN_PATH, { body: { tilt_deg: 1 }, headers: { 'idempotency-key': key } });
+  const first = await keyed('accepted');
+  expect(first.status).toBe(202);
+  usage = { queued: 4, backlog_ms: 0 };
+  await setLimits({ max_queued: 4 });
+  await waitUntil(async () => (await run()).status === 429);
+  const before = await writesOf(BUCKETS.idempotency);
+  const answers = await Promise.all(['a', 'b', 'c'].map(keyed));
+  expect(answers.map(({ json }) => json.code)).toEqual(Array(3).fill('too_many_queued'));
+  const batch = await gateway.call(RUN_PATH.replace(/run$/, 'run-batch'), {
+    body: { items: [{ tilt_deg: 1 }] },
+    headers: { 'idempotency-key': 'd' },
+  });
+  expect(batch.json.code).toBe('too_many_queued');
+  expect(await writesOf(BUCKETS.idempotency)).toBe(before);
+  const again = await keyed('accepted');
+  expect([again.status, again.json.job_id]).toEqual([202, first.json.job_id]);
   await setLimits({});
 });
 

@@ -102,6 +102,7 @@ async function startOnce(
   return idempotency.once({
     name: recordNameOf({ tenantId, kind: 'bulk_action', place, key, metadata: only.metadata }),
     fingerprint: fingerprintOf(place, text),
+    check: () => assertRoom(bulk, tenantId),
     request: ({ job_id: bulkId }) => start(bulkId),
     find: ({ job_id: bulkId }) => store.find(tenantId, bulkId),
   });

@@ -3,6 +3,7 @@ import type { RunAccepted } from '@errand/contracts';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import { keyedPlaceOf } from '../actions/action-path.ts';
 import type { Caller } from '../http/authenticate.ts';
+import { Refusal } from '../http/problem.ts';
 import { preferredWaitS } from '../http/request-headers.ts';
 import type { Ctx } from '../http/request-log.ts';
 import { answer } from '../http/respond.ts';
@@ -124,9 +125,23 @@ export async function requestOnce(
   return deps.runs.idempotency.once({
     name: recordNameOf({ tenantId, kind, place, key, metadata: only.metadata }),
     fingerprint: fingerprintOf(place, text),
+    check: () => checkRuns(c, deps, { tenantId, action, jobs: 1 }),
     request: ({ job_id: jobId }) => request(c, deps, { ...sent, jobId }),
     find: (record) => findAccepted(deps.jobs, { tenantId, action, jobId: record.job_id }, record),
   });
+}
+
+/**
+ * Whether a tenant may have so many jobs requested at this moment, and the log has room.
+ * @throws Refusal unknown_action, too_many_runs, too_many_queued, log_nearly_full
+ */
+export async function checkRuns(
+  c: Ctx,
+  { runs }: RunDeps,
+  asked: { tenantId: string; action: string; jobs: number },
+): Promise<void> {
+  if (!runs.logRoom.hasRoom()) throw new Refusal('log_nearly_full');
+  await runs.limits.check(c, asked);
 }
 
 /** Undefined when there is a job of that id. */

@@ -70,6 +70,11 @@ interface KeyedRequest<T> {
   readonly fingerprint: string;
   /** Of a batch the places of the items that are refused. */
   readonly refused?: readonly number[];
+  /**
+   * Throws the Refusal of what could not be requested now, so that no use of a key is recorded for it: the record of each use
+   * takes room for days, and so does its removal.
+   */
+  readonly check?: () => void | Promise<void>;
   /** Requests what is to exist under the record's id. Undefined: another one was first. */
   readonly request: (record: IdempotencyRecord) => Promise<T | undefined>;
   /** Finds what was requested under the record's id. Undefined: it is not there, or not all of it. */
@@ -164,6 +169,14 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency {
     },
     async once(keyed) {
       const { name, fingerprint, find, refused } = keyed;
+      const refusal = await refusalOf(keyed);
+      if (refusal) {
+        assertConnected();
+        const record = await records.get(name);
+        const found = record && (await findRecorded(keyed, record));
+        if (found === undefined) throw refusal;
+        return { value: found, replayed: true };
+      }
       const own = {
         job_id: randomUUIDv7(),
         fingerprint,
@@ -184,6 +197,16 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency {
       return { value: found, replayed: true };
     },
   };
+}
+
+async function refusalOf({ check }: Pick<KeyedRequest<unknown>, 'check'>): Promise<Refusal | undefined> {
+  try {
+    await check?.();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
 }
 
 /** What this process knows of the ids that it is requesting or has failed to request. */

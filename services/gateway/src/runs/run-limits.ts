@@ -26,6 +26,11 @@ export interface RunLimits {
     request: () => Promise<T>,
     newest: (requested: T) => number | undefined,
   ): Promise<T>;
+  /**
+   * Whether a tenant may have so many jobs requested at this moment. It may be otherwise once they are.
+   * @throws Refusal unknown_action, too_many_runs, too_many_queued
+   */
+  check(c: RunAsking, asked: { tenantId: string; action: string; jobs: number }): Promise<void>;
   /** What the tenant may have, as far as this gateway knows. */
   of(tenantId: string): Tenant | undefined;
   /** How many of its jobs are queued; undefined if the scheduler does not say. */
@@ -85,8 +90,13 @@ export function createRunLimits({
     }
   }
 
-  /** @throws Refusal */
-  async function admit(c: RunAsking, tenantId: string, jobs: number): Promise<Count | undefined> {
+  /** The count of a tenant that is counted. @throws Refusal */
+  async function judge(
+    c: RunAsking,
+    { tenantId, action, jobs }: { tenantId: string; action: string; jobs: number },
+  ): Promise<Count | undefined> {
+    const { actions } = tenants.peek(tenantId) ?? {};
+    if (actions && !actions.includes(action)) throw new Refusal('unknown_action');
     const { limits } = tenants.peek(tenantId) ?? {};
     const { max_queued: maxQueued, runs_per_second: rate } = limits ?? {};
     if (maxQueued === undefined && rate === undefined) return undefined;
@@ -114,17 +124,19 @@ export function createRunLimits({
         throw new Refusal('too_many_runs', { headers, detail });
       }
     }
-    count.inFlight += jobs;
-    count.unknown += jobs;
     return count;
   }
 
   return {
-    async within(c, { tenantId, action, jobs }, request, newest) {
-      const { actions } = tenants.peek(tenantId) ?? {};
-      if (actions && !actions.includes(action)) throw new Refusal('unknown_action');
-      const count = await admit(c, tenantId, jobs);
+    async check(c, asked) {
+      await judge(c, asked);
+    },
+    async within(c, asked, request, newest) {
+      const count = await judge(c, asked);
       if (!count) return request();
+      const { jobs } = asked;
+      count.inFlight += jobs;
+      count.unknown += jobs;
       try {
         const requested = await request();
         count.version = Math.max(count.version, newest(requested) ?? 0);

@@ -6,6 +6,7 @@ import type { Caller } from '../../http/authenticate.ts';
 import type { Ctx } from '../../http/request-log.ts';
 import type { FindJobDeps } from '../../jobs/find-job.ts';
 import { ensureJobSigner } from '../../webhooks/job-signer/job-signer.ts';
+import { checkRuns } from '../accept-job.ts';
 import { derivedJobId } from '../derived-id.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from '../idempotency.ts';
 import { type AcceptedJob, findAccepted } from '../run-answers.ts';
@@ -72,6 +73,7 @@ export async function acceptBatch(
     name: recordNameOf({ tenantId, kind: 'run-batch', place, key, metadata: caller.only.metadata }),
     fingerprint: fingerprintOf(place, text),
     refused,
+    check: () => checkRuns(c, deps, { tenantId, action: sent.action, jobs: sent.right.length }),
     request: (record) => request(c, deps, sent, record),
     async find(record) {
       const { jobs, isWhole } = await findBatch(deps.jobs, sent, { refused, ...record });
