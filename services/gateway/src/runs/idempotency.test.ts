@@ -1,5 +1,8 @@
+import type { Bucket } from '@errand/bus';
+import type { IdempotencyRecord } from '@errand/contracts';
 import { expect, test } from 'vitest';
-import { fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency.ts';
+import { Refusal } from '../http/problem.ts';
+import { createIdempotency, fingerprintOf, readIdempotencyKey, recordNameOf } from './idempotency.ts';
 
 test.each([
   [null, undefined],
@@ -35,3 +38,31 @@ test('a request is told by its place and its body', () => {
   const prints = [fingerprintOf('/p', '{}'), fingerprintOf('/p', '{ }'), fingerprintOf('/q', '{}')];
   expect(new Set(prints).size).toBe(3);
 });
+
+test.each([
+  [4_000, undefined],
+  [5_000, 'the record'],
+])(
+  'the record of what was refused after %i ms is removed only where nobody may have taken it over',
+  async (ms, kept) => {
+    let nowMs = 0;
+    const stored = new Map<string, IdempotencyRecord>();
+    const records = {
+      create: async (name: string, record: IdempotencyRecord) => {
+        stored.set(name, record);
+        return true;
+      },
+      get: async (name: string) => stored.get(name),
+      delete: async (name: string) => void stored.delete(name),
+    } as Partial<Bucket<IdempotencyRecord>> as Bucket<IdempotencyRecord>;
+    const bus = { isConnected: () => true };
+    const idempotency = createIdempotency({ bus, records, now: () => nowMs, takeoverMs: 10_000 });
+    const request = async () => {
+      nowMs += ms;
+      throw new Refusal('payloads_full');
+    };
+    const keyed = { name: 'n', fingerprint: 'f', request, find: async () => undefined };
+    await expect(idempotency.once(keyed)).rejects.toThrow('payloads_full');
+    expect(stored.has('n')).toBe(kept !== undefined);
+  },
+);

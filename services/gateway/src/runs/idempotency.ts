@@ -143,9 +143,10 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency {
       return value;
     } catch (error) {
       attempts.forget(record.job_id);
-      if (error instanceof LogUnavailable) attempts.fail(record.job_id);
-      // What was refused for good was never requested, so the key is still unused.
-      else if (isOwn) await records.delete(keyed.name);
+      // What was refused for good was never requested, so the key is still unused, unless another gateway took it over.
+      const isAlone = isOwn && now() - Date.parse(record.created_at) < deps.takeoverMs / 2;
+      if (isAlone && !(error instanceof LogUnavailable)) await records.delete(keyed.name);
+      else attempts.fail(record.job_id);
       throw error;
     }
   }
