@@ -61,8 +61,9 @@ export function createLedRequests(log: Pick<LeadLog, 'append' | 'readLead'>, own
       throw new LogUnavailable('whether the jobs of schedules were requested is not known');
     }
     const [only] = batch;
-    // Of several, one by one tells which of them is there already.
-    if (batch.length === 1) only?.settle.resolve({ kind: 'conflict' });
+    // It may be there already, or what was last said of the lead is only now in the log: whoever asks again looks for it first.
+    if (batch.length === 1) only?.settle.reject(new LogUnavailable('a request was refused'));
+    // Of several, one by one tells which of them was.
     else for (const each of batch) await appendAll([each]);
   }
 
