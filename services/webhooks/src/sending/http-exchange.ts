@@ -34,6 +34,7 @@ export function exchangeOver(
   let heard = 0;
   let tries = 0;
   let over = false;
+  let isLate = false;
 
   const end = (exchange: Exchange) => {
     over = true;
@@ -45,6 +46,7 @@ export function exchangeOver(
     controller?.abort(error);
   };
   const timer = setTimeout(() => {
+    isLate = true;
     // A process that stood still sees its timers before what has arrived meanwhile.
     setImmediate(() => over || giveUp(new DOMException('', 'TimeoutError')));
   }, limits.timeoutMs);
@@ -53,7 +55,7 @@ export function exchangeOver(
     onRequestStart(started) {
       controller = started;
       // It has waited for a connection longer than it may take.
-      if (over) started.abort(new Error('the request was aborted'));
+      if (over || isLate) started.abort(new Error('the request was aborted'));
     },
     onResponseStart(_, status, headers) {
       if (status >= 200) answer.begin(status, headers['retry-after']);
@@ -70,7 +72,7 @@ export function exchangeOver(
       if (!over) end(answer.exchange());
     },
     onResponseError(_, error) {
-      if (over) return;
+      if (over || isLate) return;
       if (++tries > 1 || !sendAgain(error)) return end({ kind: 'broken', status: answer.status, error });
       dispatcher.dispatch(request, handler);
     },
