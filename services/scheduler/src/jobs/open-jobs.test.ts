@@ -52,6 +52,21 @@ test('jobs are due in the order of their instants, each once, and again when the
   );
 });
 
+test.each([
+  ['waits for its next attempt goes on with its turn', {}, 'held'],
+  ['waits outside goes on at once', { deferred: { executor_id: 'e' } }, 'deferred'],
+])('a carried job that %s', (_, more, standing) => {
+  const open = createOpenJobs();
+  const about = { requested_at: new Date(0).toISOString(), attempt: 1, errors: [], ...more };
+  const next_at = new Date(1_000).toISOString();
+  const [carried] = record([{ type: 'JobCarried', data: { ...about, request: REQUEST, next_at } }]);
+  if (!carried) throw new Error('nothing recorded');
+  open.take(carried, PLACE);
+  const due = open.due(1_000, 10).map(({ ref }) => ref.jobId);
+  expect(due).toEqual(standing === 'deferred' ? [carried.ref.jobId] : []);
+  expect(open.get(carried.ref.jobId)?.standing).toBe(standing);
+});
+
 test('a job that was polled many times expires once', () => {
   const open = createOpenJobs();
   const finishByMs = 1_000_000;
