@@ -64,7 +64,10 @@ test('a job that was polled many times expires once', () => {
   };
   follow({ type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } });
   for (let at = 1_000; at <= 100_000; at += 1_000) {
-    follow({ type: 'JobDeferred', data: { attempt: 1, until: new Date(at).toISOString() } });
+    follow({
+      type: 'JobDeferred',
+      data: { attempt: 1, until: new Date(at).toISOString(), operation: 'o' },
+    });
     expect(open.due(at - 1, 10)).toEqual([]);
     expect(open.due(at, 10).length).toBe(1);
     follow({ type: 'JobDue', data: { reason: 'retry', contract_id: 'c1' } });
