@@ -105,7 +105,7 @@ export const PROBLEMS = {
   too_many_bulk_actions: {
     status: 409,
     title: 'Limit reached',
-    detail: 'The tenant has as many bulk actions running as it may have. Wait for one to end, or abort one.',
+    detail: 'The tenant has as many bulk actions as it may have. Wait for one to end, or abort one.',
   },
   too_many_portal_sessions: {
     status: 409,
