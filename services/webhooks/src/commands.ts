@@ -61,6 +61,7 @@ export async function startCommands(
         return { kind: 'refused', code: 'unknown_endpoint' };
       }
       const replay_id = await startReplay(db, request, now());
+      if (replay_id === undefined) return { kind: 'refused', code: 'too_many_replays' };
       begun = workOnReplays().catch(onReplayError);
       return { kind: 'started', replay_id };
     },

@@ -64,6 +64,34 @@ async function untilTakenIn(): Promise<void> {
   await receiver.waitFor(({ headers }) => headers['webhook-id'] === eventId);
 }
 
+test('an endpoint has a few replays at a time, and keeps the newest ones', async () => {
+  await using _service = await system.start();
+  const paused = await addEndpoint('/paused', false);
+  const other = await addEndpoint('/other');
+  const running = await Promise.all(Array.from({ length: 9 }, () => replay(paused.endpoint_id)));
+  const last = await replay(paused.endpoint_id);
+  const refused = { kind: 'refused', code: 'too_many_replays' };
+  const start = () => system.bus.commands.askWebhooks('replay', requestOf(paused.endpoint_id));
+  expect(await start()).toEqual(refused);
+  expect(await untilDone(await replay(other.endpoint_id))).toMatchObject({ state: 'done' });
+  await cancel(last, paused.endpoint_id);
+  await sql`
+    insert into webhook_replay
+    select gen_random_uuid(), tenant_id, endpoint_id, since, until, which, types, dry_run, 'done', phase, cursor, matched,
+      scheduled, error, due_at, created_at, updated_at
+    from webhook_replay, generate_series(1, 1000) where replay_id = ${last}`.execute(system.db);
+  const newest = await replay(paused.endpoint_id);
+  const rows = await system.db
+    .selectFrom('webhook_replay')
+    .select(['replay_id', 'state'])
+    .where('endpoint_id', '=', paused.endpoint_id)
+    .execute();
+  expect(rows.length).toBeLessThanOrEqual(1_010);
+  const open = rows.filter(({ state }) => state === 'running').map(({ replay_id }) => replay_id);
+  expect(open.sort()).toEqual([...running, newest].sort());
+  expect(await start()).toEqual(refused);
+});
+
 test('a replay adds no more than its endpoint keeps up with, while other replays and fresh events go on', async () => {
   await using _service = await system.start({ replayBacklog: 10, attemptTimeoutMs: 60_000 });
   await endJobs(60);
@@ -277,8 +305,10 @@ test('a replay that cannot be read from the log keeps no other from going on', a
       },
     });
   const { endpoint_id } = await addEndpoint('/hook');
-  const missed = await startReplay(system.db, requestOf(endpoint_id), Date.now() - 1_000);
-  const failed = await startReplay(system.db, requestOf(endpoint_id, { only: 'failed' }), Date.now());
+  const start = async (about: Partial<WebhookRequest<'replay'>>, atMs: number) =>
+    (await startReplay(system.db, requestOf(endpoint_id, about), atMs)) ?? '';
+  const missed = await start({}, Date.now() - 1_000);
+  const failed = await start({ only: 'failed' }, Date.now());
   await expect(page()).rejects.toThrow('the log is away');
   expect(await page()).toMatchObject({ replay_id: failed });
   expect(await page()).toBeUndefined();

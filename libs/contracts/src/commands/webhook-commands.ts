@@ -11,7 +11,13 @@ import type { CommandAnswer, CommandRequest } from './commands.ts';
 
 const Refused = z.object({
   kind: z.literal('refused'),
-  code: z.enum(['invalid_request', 'unknown_endpoint', 'unknown_delivery', 'unknown_replay']),
+  code: z.enum([
+    'invalid_request',
+    'unknown_endpoint',
+    'unknown_delivery',
+    'unknown_replay',
+    'too_many_replays',
+  ]),
 });
 
 /** Calls an endpoint with a `webhook.test` event, like any other delivery, and reports the outcome. */

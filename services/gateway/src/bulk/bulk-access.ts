@@ -1,4 +1,4 @@
-import { type BulkAction, type BulkKind, EventId, type KeyScope } from '@errand/contracts';
+import { BULK_ACTION_DAYS, type BulkAction, type BulkKind, EventId, type KeyScope } from '@errand/contracts';
 import { assertMay, type Caller } from '../http/authenticate.ts';
 import { isLimited } from '../http/key-limits.ts';
 import { Refusal } from '../http/problem.ts';
@@ -48,8 +48,26 @@ export async function readBulkAction(
   return action;
 }
 
-/** @throws Refusal too_many_bulk_actions */
-export function assertRoom({ store, perTenant }: BulkGroup['bulk'], tenantId: string): void {
+/** Every gateway has the heads of all that are kept in memory. */
+const MOST_KEPT = 10_000;
+
+/** Whether one more may begin. @throws Refusal too_many_bulk_actions */
+export function assertRoomForNew(
+  bulk: Pick<BulkGroup['bulk'], 'store' | 'perTenant'>,
+  tenantId: string,
+): void {
+  assertRoom(bulk, tenantId);
+  const kept = bulk.store.heads().filter((each) => each.tenant_id === tenantId);
+  if (kept.length < MOST_KEPT) return;
+  const detail = `The tenant may have ${MOST_KEPT} bulk actions, which are kept for ${BULK_ACTION_DAYS} days after their last change.`;
+  throw new Refusal('too_many_bulk_actions', { detail });
+}
+
+/** Whether one more may run. @throws Refusal too_many_bulk_actions */
+export function assertRoom(
+  { store, perTenant }: Pick<BulkGroup['bulk'], 'store' | 'perTenant'>,
+  tenantId: string,
+): void {
   const running = store.heads().filter((each) => each.tenant_id === tenantId && each.state === 'running');
   if (running.length < perTenant) return;
   const detail = `The tenant may have ${perTenant} bulk actions running. Wait for one to end, or abort one.`;

@@ -10,7 +10,7 @@ import { answer } from '../http/respond.ts';
 import { json, jsonBody } from '../openapi/operation.ts';
 import * as parameters from '../openapi/parameters.ts';
 import { fingerprintOf, readIdempotencyKey, recordNameOf } from '../runs/idempotency.ts';
-import { assertMayAct, assertRoom } from './bulk-access.ts';
+import { assertMayAct, assertRoomForNew } from './bulk-access.ts';
 import { matchingJobs } from './bulk-filter.ts';
 import type { BulkGroup } from './bulk-group.ts';
 import { BulkCount, BulkRequest, BulkView, bulkLinks, bulkView } from './bulk-view.ts';
@@ -89,7 +89,7 @@ async function startOnce(
   const start = async (bulkId: string) => {
     const action = await make(bulkId);
     // Nothing is awaited between this and the creation: others may be asking at the same time.
-    assertRoom(bulk, tenantId);
+    assertRoomForNew(bulk, tenantId);
     return (await store.create(action)) ? action : undefined;
   };
   const key = readIdempotencyKey(headers.get('idempotency-key'));
@@ -102,7 +102,7 @@ async function startOnce(
   return idempotency.once({
     name: recordNameOf({ tenantId, kind: 'bulk_action', place, key, metadata: only.metadata }),
     fingerprint: fingerprintOf(place, text),
-    check: () => assertRoom(bulk, tenantId),
+    check: () => assertRoomForNew(bulk, tenantId),
     request: ({ job_id: bulkId }) => start(bulkId),
     find: ({ job_id: bulkId }) => store.find(tenantId, bulkId),
   });

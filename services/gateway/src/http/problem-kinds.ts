@@ -105,7 +105,12 @@ export const PROBLEMS = {
   too_many_bulk_actions: {
     status: 409,
     title: 'Limit reached',
-    detail: 'The tenant has as many bulk actions running as it may have. Wait for one to end, or abort one.',
+    detail: 'The tenant has as many bulk actions as it may have. Wait for one to end, or abort one.',
+  },
+  too_many_replays: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'The endpoint has 10 replays that are not over. Wait for one to end, or cancel one.',
   },
   too_many_portal_sessions: {
     status: 409,

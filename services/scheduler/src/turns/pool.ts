@@ -53,7 +53,10 @@ export interface Lane {
   readonly priority: number;
   readonly keys: readonly ConcurrencyKey[];
   readonly row: Row;
+  /** Whether it is among those of its flow that may have their turn, */
   isReady: boolean;
+  /** or waits for room of a key. */
+  isBlocked: boolean;
 }
 
 /** How long a job is taken to run before one of its pool has. */
@@ -84,9 +87,7 @@ export function addFlow(pool: Pool, tenantId: string): Flow {
     tenantId,
     action: pool.action,
     lanes: new Map(),
-    ready: createHeap<Lane>(
-      (a, b) => a.priority > b.priority || (a.priority === b.priority && versionAt(a) < versionAt(b)),
-    ),
+    ready: createLanes(),
     place: pool.time,
     claim: undefined,
     jobs: 0,
@@ -97,6 +98,13 @@ export function addFlow(pool: Pool, tenantId: string): Flow {
   };
   pool.flows.set(tenantId, flow);
   return flow;
+}
+
+/** Lanes in the order of their turns. */
+export function createLanes(): Heap<Lane> {
+  return createHeap(
+    (a, b) => a.priority > b.priority || (a.priority === b.priority && versionAt(a) < versionAt(b)),
+  );
 }
 
 /** A flow that is not ahead of its pool is the same as a new one, but for what is known of its jobs. */

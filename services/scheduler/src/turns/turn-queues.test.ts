@@ -286,6 +286,54 @@ test('where a job stands is told by looking at those before it, and at 10,000 at
   expect(lookedAt('20000')).toEqual({ jobs_before: 10_000, looks: 10_000 });
 });
 
+test('an ending costs the same, however many keys are beside the one that it makes room for', () => {
+  const lookedAt = (lanes: number) => {
+    const jobs = new Map<string, OpenJob>();
+    let looks = 0;
+    const queues = createTurnQueues({
+      current(jobId) {
+        looks++;
+        return jobs.get(jobId);
+      },
+      limitsOf: () => NO_TURN_LIMITS,
+      isPaused: () => false,
+      slotsOf: () => SLOTS,
+      mostReleased: MOST_RELEASED,
+      onReady: () => {},
+    });
+    const open = createOpenJobs();
+    for (let version = 1; version <= lanes; version++) {
+      const concurrency = [...key('shared', 1), { name: 'own', value: String(version), limit: 1 }];
+      const [requested] = record([{ type: 'JobRequested', data: { ...REQUEST, concurrency } }]);
+      if (!requested) throw new Error('nothing recorded');
+      const ref = { tenantId: 'a', action: 'add', jobId: String(version) };
+      open.take({ ...requested, ref, version }, { storedMs: 0, isHeld: true });
+      const job = open.get(ref.jobId);
+      if (!job) throw new Error('not open');
+      jobs.set(ref.jobId, job);
+      queues.move(undefined, job, 0);
+    }
+    const release = () =>
+      queues
+        .next(100, (job) => {
+          const released = { ...job, standing: 'released' as const };
+          jobs.set(job.ref.jobId, released);
+          queues.move(job, released, 0);
+        })
+        .map(({ ref }) => ref.jobId);
+    expect(release()).toEqual(['1']);
+    looks = 0;
+    for (const id of ['1', '2', '3']) {
+      const job = jobs.get(id);
+      jobs.delete(id);
+      queues.move(job, undefined, 0);
+      expect(release()).toEqual([String(Number(id) + 1)]);
+    }
+    return looks;
+  };
+  expect(lookedAt(1_000)).toBe(lookedAt(10));
+});
+
 test('a held job that is to be canceled outside does not wait for its turn', () => {
   const world = createWorld(() => ({ maxRunning: 1 }));
   world.request('a');
@@ -364,7 +412,15 @@ test('of several releases that were refused together, those that came first come
 });
 
 type Step =
-  | { kind: 'request'; tenant: number; value: number; isHeld: boolean }
+  | {
+      kind: 'request';
+      tenant: number;
+      value: number;
+      other: number;
+      keys: number;
+      priority: number;
+      isHeld: boolean;
+    }
   | { kind: 'release' }
   | { kind: 'hold' | 'due' | 'start' | 'end' | 'retry'; pick: number };
 
@@ -374,26 +430,53 @@ test('whatever happens, no limit is passed, and nothing waits while there is roo
       kind: fc.constant('request' as const),
       tenant: fc.nat(2),
       value: fc.nat(2),
+      other: fc.nat(2),
+      keys: fc.constantFrom(1, 2, 2),
+      priority: fc.integer({ min: 4, max: 6 }),
       isHeld: fc.constant(true),
     }),
     fc.record({ kind: fc.constant('release' as const) }),
     fc.record({ kind: fc.constantFrom('hold', 'due', 'start', 'end', 'retry'), pick: fc.nat(30) }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const world = createWorld((tenantId) => ({ maxRunning: tenantId === 't0' ? 2 : undefined }));
       const jobs: string[] = [];
       const taken = () =>
         jobs
           .map((id) => world.open.get(id))
           .filter((job) => job && !['held', 'waiting'].includes(job.standing));
+      const isFull = (name: string, of: (job: OpenJob) => unknown) =>
+        taken().filter((job) => job && of(job) === name).length >= 2;
+      /** Those that no limit keeps from their turn, where the pool has room. */
+      const mayHaveGone = () => {
+        if (taken().filter((job) => job?.standing === 'released').length >= MOST_RELEASED) return [];
+        return jobs.filter((id) => {
+          const job = world.open.get(id);
+          if (job?.standing !== 'held') return false;
+          const { tenantId } = job.ref;
+          const ofTenant = ({ ref }: OpenJob) => ref.tenantId;
+          if (tenantId === 't0' && isFull('t0', ofTenant)) return false;
+          return job.keys.every(
+            ({ name, value }) =>
+              !isFull(`${tenantId} ${value}`, (other) => {
+                const own = other.keys.find((each) => each.name === name);
+                return `${ofTenant(other)} ${own?.value}`;
+              }),
+          );
+        });
+      };
       for (const each of steps) {
         if (each.kind === 'request') {
-          jobs.push(
-            world.request(`t${each.tenant}`, { concurrency: key(String(each.value), 2) }, each.isHeld),
-          );
+          const keys = [
+            ...key(String(each.value), 2),
+            { name: 'other', value: String(each.other), limit: 2 },
+          ];
+          const about = { concurrency: keys.slice(0, each.keys), priority: each.priority };
+          jobs.push(world.request(`t${each.tenant}`, about, each.isHeld));
         } else if (each.kind === 'release') {
           world.open.release(100);
+          expect(mayHaveGone()).toEqual([]);
         } else {
           const jobId = jobs[each.pick % Math.max(1, jobs.length)] ?? '';
           const job = world.open.get(jobId);
@@ -418,8 +501,12 @@ test('whatever happens, no limit is passed, and nothing waits while there is roo
         }
         const ofLimited = taken().filter((job) => job?.ref.tenantId === 't0');
         expect(ofLimited.length).toBeLessThanOrEqual(2);
-        const byKey = Map.groupBy(taken(), (job) => `${job?.ref.tenantId} ${job?.keys[0]?.value}`);
-        for (const [, those] of byKey) expect(those.length).toBeLessThanOrEqual(2);
+        const values = taken().flatMap((job) =>
+          (job?.keys ?? []).map(({ name, value }) => `${job?.ref.tenantId} ${name} ${value}`),
+        );
+        for (const [, those] of Map.groupBy(values, (value) => value)) {
+          expect(those.length).toBeLessThanOrEqual(2);
+        }
       }
       // Everything that is released ends: all others get their turn.
       for (let rounds = 0; rounds < 200; rounds++) {

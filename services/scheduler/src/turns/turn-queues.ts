@@ -1,7 +1,8 @@
 import type { ConcurrencyKey, QueuePlace } from '@errand/contracts';
+import type { Heap } from '@errand/runtime';
 import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
 import { createCounts } from './counts.ts';
-import { addFlow, createPool, type Flow, type Lane, noteUse, type Pool } from './pool.ts';
+import { addFlow, createLanes, createPool, type Flow, type Lane, noteUse, type Pool } from './pool.ts';
 import { DIRECT_JOBS, directRoom, hasToItself, releaseRoom } from './room.ts';
 import { addTo, dropFirst } from './row.ts';
 
@@ -67,6 +68,13 @@ interface Slot {
   readonly beganMs: number | undefined;
 }
 
+/** The lanes of a flow that wait for room of a key's value, of whose jobs so many may be taken. */
+interface FullKey {
+  readonly flow: Flow;
+  readonly limit: number;
+  readonly lanes: Heap<Lane>;
+}
+
 /** Standings that count for limits. */
 const isTaken = (standing: Standing | undefined) =>
   standing === 'direct' || standing === 'released' || standing === 'running' || standing === 'deferred';
@@ -92,8 +100,10 @@ export function createTurnQueues(deps: {
   const taken = createCounts();
   /** How many of a tenant's action wait for their turn or for an executor. */
   const runnable = createCounts();
-  /** What a limit keeps from its turn, by that limit. */
-  const blocked = new Map<string, Set<Lane | Flow>>();
+  /** What a limit of a tenant keeps from its turn, by that limit; */
+  const blocked = new Map<string, Set<Flow>>();
+  /** and what a key does, by its value. */
+  const full = new Map<string, FullKey[]>();
   let held = 0;
 
   function flowOf({ ref: { tenantId, action }, contractId }: OpenJob): Flow {
@@ -123,7 +133,7 @@ export function createTurnQueues(deps: {
   }
 
   function offer(lane: Lane): void {
-    if (lane.isReady || !firstOf(lane)) return;
+    if (lane.isReady || lane.isBlocked || !firstOf(lane)) return;
     lane.isReady = true;
     lane.flow.ready.add(lane);
     if (!lane.flow.claim) claim(lane.flow);
@@ -134,22 +144,55 @@ export function createTurnQueues(deps: {
     if (flow.claim) claim(flow);
   }
 
-  function block(limit: string, what: Lane | Flow): void {
+  function block(limit: string, flow: Flow): void {
     const waiting = blocked.get(limit);
-    if (waiting) waiting.add(what);
-    else blocked.set(limit, new Set([what]));
+    if (waiting) waiting.add(flow);
+    else blocked.set(limit, new Set([flow]));
   }
 
   function unblock(limit: string): void {
     const waiting = blocked.get(limit);
     if (!waiting) return;
     blocked.delete(limit);
-    for (const each of waiting) {
-      const flow = 'flow' in each ? each.flow : each;
+    for (const flow of waiting) {
       flow.place = Math.max(flow.place, flow.pool.time);
-      if ('flow' in each && !firstOf(each)) each.flow.lanes.delete(laneKey(each));
-      else if ('flow' in each) offer(each);
-      else if (each.ready.size > 0 && !each.claim) claim(each);
+      if (flow.ready.size > 0 && !flow.claim) claim(flow);
+    }
+  }
+
+  function blockByKey(lane: Lane, key: ConcurrencyKey): void {
+    const value = keyLimit(lane.flow, key);
+    const known = full.get(value) ?? [];
+    let group = known.find(({ flow, limit }) => flow === lane.flow && limit === key.limit);
+    if (!group) {
+      group = { flow: lane.flow, limit: key.limit, lanes: createLanes() };
+      full.set(value, [...known, group]);
+    }
+    lane.isBlocked = true;
+    group.lanes.add(lane);
+  }
+
+  /** A key's value may have room: in each flow, the first lane that waits for it is offered, and no other one would get it. */
+  function unblockByKey(flow: Flow, key: ConcurrencyKey): void {
+    const value = keyLimit(flow, key);
+    const groups = full.get(value);
+    if (!groups) return;
+    for (const group of groups) if (taken.of(value) < group.limit) offerFirst(group);
+    const left = groups.filter(({ lanes }) => lanes.size > 0);
+    if (left.length === 0) full.delete(value);
+    else full.set(value, left);
+  }
+
+  function offerFirst({ flow, lanes }: FullKey): void {
+    for (let lane = lanes.take(); lane; lane = lanes.take()) {
+      lane.isBlocked = false;
+      if (!firstOf(lane)) {
+        flow.lanes.delete(laneKey(lane));
+        continue;
+      }
+      flow.place = Math.max(flow.place, flow.pool.time);
+      offer(lane);
+      return;
     }
   }
 
@@ -174,13 +217,13 @@ export function createTurnQueues(deps: {
   function laneWithTurn(flow: Flow): Lane | undefined {
     for (let lane = flow.ready.take(); lane; lane = flow.ready.take()) {
       lane.isReady = false;
-      if (!firstOf(lane)) {
-        flow.lanes.delete(laneKey(lane));
-        continue;
-      }
-      const full = lane.keys.find((key) => taken.of(keyLimit(flow, key)) >= key.limit);
-      if (!full) return lane;
-      block(keyLimit(flow, full), lane);
+      const isEmpty = !firstOf(lane);
+      if (isEmpty) flow.lanes.delete(laneKey(lane));
+      const fullKey = lane.keys.find((key) => taken.of(keyLimit(flow, key)) >= key.limit);
+      if (!isEmpty && !fullKey) return lane;
+      if (!isEmpty && fullKey) blockByKey(lane, fullKey);
+      // It leaves the room of its other keys to those that wait for them.
+      for (const key of lane.keys) unblockByKey(flow, key);
     }
     return undefined;
   }
@@ -281,6 +324,7 @@ export function createTurnQueues(deps: {
         taken.add(limit, -1);
         if (!isTaken(next)) unblock(limit);
       }
+      if (!isTaken(next)) for (const key of job.keys) unblockByKey(flow, key);
     }
   }
 
@@ -288,7 +332,14 @@ export function createTurnQueues(deps: {
     const key = laneKey({ priority, keys });
     const known = flow.lanes.get(key);
     if (known) return known;
-    const lane: Lane = { flow, priority, keys, row: { jobs: [], front: 0 }, isReady: false };
+    const lane: Lane = {
+      flow,
+      priority,
+      keys,
+      row: { jobs: [], front: 0 },
+      isReady: false,
+      isBlocked: false,
+    };
     flow.lanes.set(key, lane);
     return lane;
   }

@@ -32,6 +32,8 @@ export interface WindowDeps {
   readonly graceMs: number;
   /** For how much longer than they are needed; by default LOG_SLACK_MS. */
   readonly slackMs?: number | undefined;
+  /** How many bytes of JSON of the jobs that are brought back are in memory at once, roughly; by default 256 MiB. */
+  readonly mostBytes?: number | undefined;
   /** How long events are kept at most. */
   readonly maxAgeMs: number;
   readonly now: () => number;
@@ -70,6 +72,8 @@ const NEARLY_FULL = 0.9;
 const TWICE_IF_NEARLY_FULL = 0.005;
 /** Of one job, in bytes; few take as much. */
 const LARGE_JOB = 524_288;
+/** What is left of the memory is for the jobs that are open, in bytes. */
+const MOST_RESTORED_BYTES = 268_435_456;
 /** In one look: the rest follows with the next ones. */
 const MAX_CARRIED = 10_000;
 
@@ -184,27 +188,53 @@ async function restoreLost(
   { neededFrom, firstVersion, firstMs, nowMs }: Awaited<ReturnType<Bus['jobs']['readWindow']>>,
   deps: WindowDeps,
 ): Promise<void> {
-  const { bus, maxAgeMs, slackMs = LOG_SLACK_MS, log } = deps;
+  const { bus, maxAgeMs, slackMs = LOG_SLACK_MS, mostBytes = MOST_RESTORED_BYTES, log } = deps;
   if (!neededFrom || firstVersion <= neededFrom.version) return;
   // Jobs end before their events reach that age.
   if (firstMs !== undefined && nowMs - firstMs > maxAgeMs - slackMs) return;
-  const lost = new Map<string, RecordedEvent[]>();
-  for await (const { entries } of bus.audit.read({ sinceMs: neededFrom.storedMs - slackMs })) {
-    for (const { decoded, subject, version } of entries) {
+  const lost = new Set<string>();
+  const read = () => bus.audit.read({ sinceMs: neededFrom.storedMs - slackMs });
+  for await (const { entries } of read()) {
+    for (const { subject, version } of entries) {
       const { ref, type } = parseJobSubject(subject) ?? {};
       if (!ref || version < neededFrom.version) continue;
       if (isEndingType(type)) lost.delete(ref.jobId);
-      else if (decoded.kind === 'event') {
-        const events = lost.get(ref.jobId);
-        if (events) events.push(decoded.recorded);
-        else if (version < firstVersion) lost.set(ref.jobId, [decoded.recorded]);
-      }
+      else if (version < firstVersion) lost.add(ref.jobId);
     }
   }
   let restored = 0;
-  for (const [, events] of lost) {
-    const ref = events[0]?.ref;
-    if (ref && (await restoreJob(ref, events, deps))) restored++;
+  while (lost.size > 0) {
+    const some = await readSome(read(), { lost, fromVersion: neededFrom.version, mostBytes });
+    if (some.size === 0) break;
+    for (const [jobId, events] of some) {
+      const ref = events[0]?.ref;
+      if (ref && (await restoreJob(ref, events, deps))) restored++;
+      lost.delete(jobId);
+    }
   }
   if (restored > 0) log.error({ jobs: restored }, 'lost_jobs_restored');
+}
+
+/** The first of some jobs with all of their events, as many as may be in memory at once. */
+async function readSome(
+  pages: ReturnType<WindowDeps['bus']['audit']['read']>,
+  { lost, fromVersion, mostBytes }: { lost: ReadonlySet<string>; fromVersion: number; mostBytes: number },
+): Promise<Map<string, RecordedEvent[]>> {
+  const some = new Map<string, RecordedEvent[]>();
+  let bytes = 0;
+  for await (const { entries } of pages) {
+    for (const entry of entries) {
+      const jobId = parseJobSubject(entry.subject)?.ref.jobId ?? '';
+      if (!lost.has(jobId) || entry.version < fromVersion) continue;
+      const known = some.get(jobId);
+      // Once there is no room for another one, there is none for any that follows: of those that are here, no event is missing.
+      if (!known && bytes >= mostBytes) continue;
+      const { decoded } = entry;
+      if (decoded.kind !== 'event') continue;
+      bytes += entry.data.length;
+      if (known) known.push(decoded.recorded);
+      else some.set(jobId, [decoded.recorded]);
+    }
+  }
+  return some;
 }

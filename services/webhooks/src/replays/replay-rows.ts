@@ -129,6 +129,28 @@ export async function countPending(db: Db, endpointId: string, most: number): Pr
   return rows[0]?.pending ?? 0;
 }
 
+/** How many replays of an endpoint are not over. */
+export async function countRunning(db: Db, endpointId: string): Promise<number> {
+  const { running } = await db
+    .selectFrom('webhook_replay')
+    .select(({ fn }) => fn.countAll<string>().as('running'))
+    .where('endpoint_id', '=', endpointId)
+    .where('state', '=', 'running')
+    .executeTakeFirstOrThrow();
+  return Number(running);
+}
+
+/** Of an endpoint, the newest ones are kept. */
+const MOST_KEPT = 1_000;
+
+/** Forgets the oldest replays of an endpoint that have ended, beyond those that are kept. */
+export async function dropOldReplays(db: Db, endpointId: string): Promise<void> {
+  await sql`
+    delete from webhook_replay where endpoint_id = ${endpointId} and state <> 'running' and replay_id <= (
+      select replay_id from webhook_replay where endpoint_id = ${endpointId}
+      order by replay_id desc offset ${MOST_KEPT - 1} limit 1)`.execute(db);
+}
+
 /**
  * The replay that is not over, has been due longest, and that no other process is working on; locked until the
  * transaction ends.

@@ -13,7 +13,9 @@ import { type IntakeDeps, messagesFor } from '../intake/on-job-ended.ts';
 import { wantsEvent } from '../intake/wants-event.ts';
 import {
   countPending,
+  countRunning,
   deliveredEvents,
+  dropOldReplays,
   insertMissed,
   postponeReplay,
   type ReplayRow,
@@ -51,8 +53,20 @@ export interface ReplayDeps extends Omit<IntakeDeps, 'nowMs' | 'bus' | 'move'> {
   readonly retryMs: number;
 }
 
-/** Writes a replay down; it is worked on from then on. Resolves with its id. */
-export async function startReplay(db: Db, request: WebhookRequest<'replay'>, nowMs: number): Promise<string> {
+/** Replays go on in turn, so whoever has many makes those of others wait. */
+const MOST_RUNNING = 10;
+
+/**
+ * Writes a replay down; it is worked on from then on. Resolves with its id; undefined where the endpoint has as many running
+ * as it may have.
+ */
+export async function startReplay(
+  db: Db,
+  request: WebhookRequest<'replay'>,
+  nowMs: number,
+): Promise<string | undefined> {
+  if ((await countRunning(db, request.endpoint_id)) >= MOST_RUNNING) return undefined;
+  await dropOldReplays(db, request.endpoint_id);
   const replay_id = randomUUIDv7();
   const now = new Date(nowMs).toISOString();
   await db

@@ -11,7 +11,7 @@ type Accepted<C extends WebhookCommand> = Exclude<WebhookAnswer<C>, { kind: 'ref
 
 /**
  * Asks the webhooks service, and resolves with its answer if it is not a refusal. `c` is told why there is none.
- * @throws Refusal webhooks_unavailable, unknown_endpoint, unknown_delivery, unknown_replay
+ * @throws Refusal webhooks_unavailable, unknown_endpoint, unknown_delivery, unknown_replay, too_many_replays
  */
 export async function askWebhooks<C extends WebhookCommand>(
   c: { readonly env: Pick<Exchange, 'reason'> },

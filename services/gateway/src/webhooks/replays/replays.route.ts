@@ -40,7 +40,7 @@ export const startReplay = defineRoute({
   parameters: [parameters.tenantId, parameters.endpointId],
   body: jsonBody(ReplayBody, { example: { since: '2026-01-31T12:00:00Z', only: 'missed', dry_run: true } }),
   answers: { 202: json('It is under way.', ReplayStarted, { headers: ['Location'] }) },
-  problems: ['unknown_endpoint', 'webhooks_unavailable'],
+  problems: ['unknown_endpoint', 'too_many_replays', 'webhooks_unavailable'],
   handle:
     ({ http, webhooks }: HttpGroup & WebhooksGroup) =>
     async (c, { tenantId }) => {
