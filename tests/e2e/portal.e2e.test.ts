@@ -138,9 +138,11 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByRole('link', { name: 'Log', exact: true }).click();
     for (const text of ['measuring', '{"told":1}', 'nothing more to tell'])
       await page.locator('.log').getByText(text).waitFor();
+    // Nothing follows, so no stream tells of the end of the session.
+    await page.getByText('Final', { exact: true }).nth(1).waitFor();
     const path = `/v2/tenants/shop/portal-sessions/${portal.session_id}`;
     expect((await caller.call('DELETE', path)).status).toBe(204);
-    await page.getByRole('heading', { name: 'This view has ended' }).waitFor();
+    await page.getByRole('heading', { name: 'This view has ended' }).waitFor({ timeout: 60_000 });
     expect(await faults([401])).toEqual([]);
   });
 

@@ -4,8 +4,11 @@ import type { EventView, Job } from '../api/answers.ts';
 import { EVENT_TYPES, isEnding } from '../api/event-types.ts';
 import { pathTo, request } from '../api/request.ts';
 import { type Liveness, type StreamedEvent, useStream } from '../api/stream.ts';
+import { useRights } from '../parts/rights.tsx';
 
 const SUMMARY_EVERY_MS = 300;
+/** A customer's page of a job that has ended learns that its session is over by asking: no stream of it would tell. */
+const SESSION_LOOK_MS = 10_000;
 const ENDINGS = ['succeeded', 'failed', 'canceled', 'expired'];
 
 export interface LiveJob {
@@ -22,6 +25,7 @@ export function useJob(tenant: string, jobId: string): LiveJob {
   const queries = useQueryClient();
   const path = pathTo`/v2/tenants/${tenant}/jobs/${jobId}`;
   const queryKey = ['job', tenant, jobId];
+  const { isCustomer } = useRights();
   const query = useQuery({
     queryKey,
     queryFn: async () => {
@@ -29,6 +33,7 @@ export function useJob(tenant: string, jobId: string): LiveJob {
       const held = queries.getQueryData<Job>(queryKey);
       return held && held.version > read.version ? held : read;
     },
+    refetchInterval: isCustomer && SESSION_LOOK_MS,
   });
   const known = useRef(new Map<number, string>());
   const [events, setEvents] = useState<readonly EventView[]>([]);
