@@ -8,9 +8,22 @@ export class LogUnavailable extends Error {
   readonly retryable = true;
 }
 
-/** The store of large inputs and results accepts nothing more. The log itself may well have room. */
+/** The store of large inputs and results accepts nothing more of its kind. The log itself may well have room. */
 export class PayloadsFull extends LogUnavailable {
   override name = 'PayloadsFull';
+  constructor() {
+    super('the store for large inputs and results is full');
+  }
+}
+
+/** The tenant's large inputs and results take all of their store that a tenant may have, until some of them expire. */
+export class PayloadShareUsed extends Error {
+  override name = 'PayloadShareUsed';
+  readonly code = 'payload_share_used';
+  readonly retryable = false;
+  constructor() {
+    super("the tenant's large inputs and results take all the room that a tenant may have");
+  }
 }
 
 /** The log answers that it is full. A smaller event may still fit. */

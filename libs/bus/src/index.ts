@@ -23,6 +23,7 @@ export {
   LogFull,
   LogUnavailable,
   PayloadBroken,
+  PayloadShareUsed,
   PayloadsFull,
   PayloadTooLarge,
   UnfitServer,
@@ -31,6 +32,7 @@ export type { ReaderPosition, Step } from './in-order/options.ts';
 export type { JobLogWriter } from './job-logs/job-logs.ts';
 export { createFollower } from './lead/follow-lead.ts';
 export type { Lead, LeadLog, LedOutcome } from './lead/lead-log.ts';
+export type { PayloadRoom } from './payloads/payload-room.ts';
 export type { NewPayload, OpenedPayload, Payloads } from './payloads/payloads.ts';
 export { decodeText, type Unreadable } from './read/event-codec.ts';
 export type { AuditEntry, AuditPage } from './read/read-audit.ts';

@@ -1,15 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUIDv7 } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { type PayloadRef, payloadSubjects } from '@errand/contracts';
+import { JobId, type PayloadRef, payloadSubjects } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Bus } from '../src/bus.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Bus, openBus } from '../src/bus.ts';
+import type { PayloadRoom } from '../src/payloads/payload-room.ts';
 import type { NewPayload } from '../src/payloads/payloads.ts';
 import { connectionOf } from '../src/testing.ts';
-import { openTestBus } from './bus.ts';
+import { openTestBus, TOPOLOGY } from './bus.ts';
 
 let nats: TestNats;
 let bus: Bus;
@@ -43,7 +44,8 @@ async function purge(filter: string, keep = 0): Promise<void> {
   await jsm.streams.purge(STREAM, { filter, keep });
 }
 
-const chunksOf = ({ key }: PayloadRef) => payloadSubjects.chunksOf(key.slice(key.lastIndexOf('/') + 1));
+const chunksOf = ({ key }: PayloadRef) =>
+  payloadSubjects.chunksOf(`acme.${key.slice(key.lastIndexOf('/') + 1)}`);
 
 describe('a payload', () => {
   test('is read as it was put, whatever its bytes and however they came', async () => {
@@ -182,4 +184,56 @@ test('a store that is full takes nothing, and says so', async () => {
   await expect(put([randomBytes(MB)])).rejects.toMatchObject({ code: 'log_unavailable', retryable: true });
   await jsm.streams.update(STREAM, config);
   expect((await put([randomBytes(MB)])).bytes).toBe(MB);
+});
+
+describe('in a store of 4 MB', () => {
+  let small: TestNats;
+  let writers: Bus[];
+  beforeAll(async () => {
+    small = await startTestNats();
+    const topology = { ...TOPOLOGY, payloadsMaxBytes: 4 * MB };
+    const open = (name: string) => openBus({ servers: small.url, name, topology });
+    writers = [await open('a'), await open('b')];
+  });
+  afterAll(async () => {
+    for (const each of writers ?? []) await each[Symbol.asyncDispose]();
+    await small?.[Symbol.asyncDispose]();
+  });
+  afterEach(async () => {
+    const jsm = await jetstreamManager(connectionOf(writers[0] as Bus));
+    await jsm.streams.purge(STREAM);
+  });
+  const putBy = (writer: number, tenantId: string, bytes: number, room: PayloadRoom) => {
+    const about = { tenantId, jobId: JobId.parse(randomUUIDv7()), contentType: 'application/json', room };
+    return (writers[writer] as Bus).payloads.put({ ...about, body: [randomBytes(bytes)] });
+  };
+
+  test.each([
+    ['', 0],
+    [', also by other processes', 1],
+  ])('a tenant takes no more than its share%s, and another one has its own', async (_, writer) => {
+    const room = { ofTenant: 25 };
+    // Of nobody's another test knows anything.
+    const [own, other] = [`own-${writer}`, `other-${writer}`];
+    const ref = await putBy(writer, own, MB, room);
+    expect((await putBy(0, own, 100_000, room)).bytes).toBe(100_000);
+    await expect(putBy(0, own, 100_000, room)).rejects.toMatchObject({ code: 'payload_share_used' });
+    await expect(putBy(0, other, 2 * MB, room)).rejects.toMatchObject({ code: 'payload_share_used' });
+    await putBy(0, other, MB, room);
+    const opened = await (writers[0] as Bus).payloads.open(ref);
+    expect(opened.kind).toBe('payload');
+  });
+
+  test('a share of the store is left to those who may take all of it', async () => {
+    const inputs = { ofTenant: 100, ofAll: 50 };
+    await putBy(0, 'a', 2 * MB + 1, { ofTenant: 100 });
+    await expect(putBy(1, 'b', 300_000, inputs)).rejects.toMatchObject({ name: 'PayloadsFull' });
+    expect((await putBy(1, 'b', MB, { ofTenant: 100 })).bytes).toBe(MB);
+  });
+
+  test('what is not stored for want of room leaves nothing', async () => {
+    const jsm = await jetstreamManager(connectionOf(writers[0] as Bus));
+    await expect(putBy(0, 'c', 2 * MB, { ofTenant: 25 })).rejects.toThrow();
+    await expect.poll(async () => (await jsm.streams.info(STREAM)).state.messages).toBe(0);
+  });
 });

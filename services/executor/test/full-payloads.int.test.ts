@@ -106,3 +106,17 @@ test('a job whose result is being stored is handed over when its executor stops'
   const { attempt, phase } = await jobs.ended(ref as NonNullable<typeof ref>);
   expect([phase.value.status, attempt.value.number]).toEqual(['succeeded', 1]);
 });
+
+test('a result beyond the share of its tenant fails its attempt at once', async () => {
+  executor = await startTestExecutor(nats.url, {
+    ERRAND_EXECUTOR_STORE_RESULT_MS: '3600000',
+    ERRAND_PAYLOADS_TENANT_PERCENT: '1',
+  });
+  await resizePayloads(60_000_000);
+  const ends = async () => {
+    const { outcome } = await jobs.ended(await jobs.request('echo', { text: 'x', times: 900_000 }));
+    return outcome.value.resultRef?.content_type ?? outcome.value.errors[0]?.code;
+  };
+  await ends();
+  expect(await ends()).toBe('result_not_stored');
+});

@@ -40,6 +40,7 @@ beforeAll(async () => {
       inlinePayloadBytes: 100_000,
       maxResultBytes: 100_000,
       storeResultMs: 10_000,
+      payloadsTenantPercent: 100,
       logLineBytes: 1_000,
       logAttemptBytes: 1_000,
       callerLogBytesPerS: 65_536,

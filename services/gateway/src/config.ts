@@ -186,6 +186,15 @@ export const settings = {
     min: 1,
     max: 100,
   }),
+  payloadsInputsPercent: integer({
+    env: 'ERRAND_PAYLOADS_INPUTS_PERCENT',
+    description:
+      'Share of the store of large inputs and results up to which it takes inputs; beyond it runs with a large input get 503, so that jobs can end',
+    unit: '%',
+    default: 80,
+    min: 1,
+    max: 100,
+  }),
   statusDatabaseTimeoutMs: integer({
     env: 'ERRAND_STATUS_DATABASE_TIMEOUT_MS',
     description: 'How long a status call waits for Postgres before it uses only the log',

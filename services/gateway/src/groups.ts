@@ -144,6 +144,7 @@ function runsOf({
     idempotency,
     appendTimeoutMs: config.appendTimeoutMs,
     inlinePayloadBytes: config.inlinePayloadBytes,
+    inputRoom: { ofTenant: config.payloadsTenantPercent, ofAll: config.payloadsInputsPercent },
     payloadLifeMs: payloadLifeMs(config),
     ...orderLimitsOf(config),
     batchLimits: { maxBodyBytes: config.maxBatchBodyBytes, bodyTimeoutMs: config.bodyTimeoutMs },
@@ -167,6 +168,7 @@ function callbacksOf(
     waitMs: config.callbackWaitMs,
     progressIntervalMs: config.callbackProgressIntervalMs,
     inlinePayloadBytes: config.inlinePayloadBytes,
+    resultRoom: { ofTenant: config.payloadsTenantPercent },
   };
 }
 

@@ -118,3 +118,29 @@ test('a run whose input the full store does not take is told which store it is',
   await resize(5_000_000_000);
   expect((await gateway.call(RUN_PATH, { body: input(LIMIT) })).status).toBe(202);
 });
+
+test('a tenant whose large inputs take its share of the store gets 429, and keeps nobody else from it', async () => {
+  const { api_key: token } = await gateway.createKey('other', 'stranger');
+  const another = await gateway.another({ payloadsTenantPercent: 1 });
+  const nc = connectionOf(gateway.bus);
+  const { config } = (await nc.request('$JS.API.STREAM.INFO.OBJ_payloads')).json<{ config: object }>();
+  const resize = (max_bytes: number) =>
+    nc.request('$JS.API.STREAM.UPDATE.OBJ_payloads', JSON.stringify({ ...config, max_bytes }));
+  // Room for one object.
+  await resize(40_000_000);
+  const run = (tenantId: string, bearer: string, bytes: number) =>
+    fetch(another.url + RUN_PATH.replace(TENANT, tenantId), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: JSON.stringify(input(bytes)),
+    });
+  await run(TENANT, gateway.apiKey, LIMIT);
+  await run(TENANT, gateway.apiKey, LIMIT);
+  const refused = await run(TENANT, gateway.apiKey, LIMIT);
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60']);
+  expect(await refused.json()).toMatchObject({ code: 'too_many_payload_bytes' });
+  expect((await run(TENANT, gateway.apiKey, 10)).status).toBe(202);
+  expect((await run('other', token, LIMIT - AROUND + 1)).status).toBe(202);
+  await another[Symbol.asyncDispose]();
+  await resize(5_000_000_000);
+});

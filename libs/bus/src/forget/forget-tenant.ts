@@ -128,13 +128,13 @@ export function createTenantForgetter(
         headersOnly: true,
         read: ({ subject }) => subject,
       });
-      let purged = 0;
+      let purged = await purge(stream, payloadSubjects.chunksOf(`${tenantId}.>`));
       for await (const { messages } of described) {
         for (const { read: subject } of messages) {
           const key = Buffer.from(subject.slice(subject.lastIndexOf('.') + 1), 'base64url').toString();
           if (!key.startsWith(`${tenantId}/`)) continue;
           const id = key.slice(key.lastIndexOf('/') + 1);
-          // Whoever writes a description chooses its name, and a wildcard would be a filter.
+          // As version 0.2.0 has stored it. Whoever writes a description chooses its name, and a wildcard would be a filter.
           if (JobId.safeParse(id).success) purged += await purge(stream, payloadSubjects.chunksOf(id));
           purged += await purge(stream, subject);
         }

@@ -5,6 +5,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { createPublisher, type Publisher } from '../append/publisher.ts';
 import { JS, LogUnavailable, PayloadsFull, PayloadTooLarge } from '../errors.ts';
 import { intoChunks } from './payload-chunks.ts';
+import { createPayloadUse, type PayloadRoom } from './payload-room.ts';
 import { readPayload } from './read-payload.ts';
 
 /** Something to be stored, whole or piece by piece. */
@@ -17,6 +18,8 @@ export interface NewPayload {
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** Default: no limit. */
   readonly maxBytes?: number;
+  /** Default: the store's limit alone. */
+  readonly room?: PayloadRoom;
   /** Stops between two pieces. */
   readonly signal?: AbortSignal;
 }
@@ -24,7 +27,7 @@ export interface NewPayload {
 export interface Payloads {
   /**
    * Stores an object under a key of its own. Once this resolves it can be read; otherwise it never can.
-   * @throws PayloadsFull, LogUnavailable, PayloadTooLarge, and whatever the body throws; the signal's reason
+   * @throws PayloadsFull, PayloadShareUsed, LogUnavailable, PayloadTooLarge, and whatever the body throws; the signal's reason
    */
   put(payload: NewPayload): Promise<PayloadRef>;
   /**
@@ -54,7 +57,7 @@ const ROLLUP = 'Nats-Rollup';
 /**
  * The object store, in the layout of ADR-20, so that `nats object get` reads it too: chunks on a subject of the object,
  * then one message with its description, without which there is no object. Chunks that never got a description expire
- * by age. The client library's own reader asks for all chunks at once and its hash blocks the event loop.
+ * by age. The id of an object's chunks begins with its tenant's, so that a tenant's can be counted. The client library's own reader asks for all chunks at once and its hash blocks the event loop.
  */
 export function createPayloads(
   nc: NatsConnection,
@@ -64,16 +67,25 @@ export function createPayloads(
   // Most processes store nothing, and each publisher costs a subscription.
   let publisher: Publisher | undefined;
   const stream = PAYLOADS_STREAM;
+  const use = createPayloadUse(jsm, CHUNK_BYTES);
 
   async function putPayload(payload: NewPayload): Promise<PayloadRef> {
     publisher ??= createPublisher(nc, ackTimeoutMs);
-    const id = randomUUIDv7();
+    const { tenantId, jobId, room } = payload;
+    const objectId = randomUUIDv7();
+    const id = `${tenantId}.${objectId}`;
     const chunks = payloadSubjects.chunksOf(id);
+    let taken = 0;
+    const admit = async () => {
+      if (!room) return;
+      taken++;
+      await use.take(tenantId, room);
+    };
     try {
-      const sent = await sendChunks(publisher, chunks, payload);
+      const sent = await sendChunks(publisher, chunks, { ...payload, admit });
       const ref: PayloadRef = {
         bucket: PAYLOADS_BUCKET,
-        key: `${payload.tenantId}/${payload.jobId}/${id}`,
+        key: `${tenantId}/${jobId}/${objectId}`,
         bytes: sent.bytes,
         sha256: sent.digest.toString('hex'),
         content_type: payload.contentType,
@@ -82,6 +94,7 @@ export function createPayloads(
       await describe(publisher, ref, { ...sent, id });
       return ref;
     } catch (error) {
+      use.giveBack(tenantId, taken);
       // They would expire by age as well.
       if (nc.isClosed()) throw error;
       jsm.streams.purge(stream, { filter: chunks }).catch(() => {});
@@ -92,7 +105,7 @@ export function createPayloads(
   async function deletePayload({ key }: PayloadRef): Promise<void> {
     try {
       await jsm.streams.purge(stream, { filter: payloadSubjects.metaOf(nameToken(key)) });
-      await jsm.streams.purge(stream, { filter: payloadSubjects.chunksOf(idOf(key)) });
+      for (const filter of chunkSubjects(key)) await jsm.streams.purge(stream, { filter });
     } catch (error) {
       throw new LogUnavailable('the payload was not removed', { cause: error });
     }
@@ -114,8 +127,12 @@ interface SentChunks {
   readonly firstSequence: number;
 }
 
-async function sendChunks(publisher: Publisher, subject: string, payload: NewPayload): Promise<SentChunks> {
-  const { body, maxBytes = Number.POSITIVE_INFINITY, signal } = payload;
+async function sendChunks(
+  publisher: Publisher,
+  subject: string,
+  payload: NewPayload & { admit: () => Promise<void> },
+): Promise<SentChunks> {
+  const { body, maxBytes = Number.POSITIVE_INFINITY, signal, admit } = payload;
   const hash = createHash('sha256');
   const onTheirWay: { chunk: Uint8Array; acked: ReturnType<Publisher['publish']> }[] = [];
   // Reuse the memory of stored chunks: left to the garbage collector, it would pile up faster than it is freed.
@@ -144,6 +161,7 @@ async function sendChunks(publisher: Publisher, subject: string, payload: NewPay
       bytes += chunk.length;
       chunks += 1;
       if (bytes > maxBytes) throw new PayloadTooLarge(maxBytes);
+      await admit();
       hash.update(chunk);
       if (onTheirWay.length >= WINDOW) await awaitOldest();
       onTheirWay.push({ chunk, acked: publisher.publish(subject, chunk, headers()) });
@@ -183,14 +201,16 @@ async function describe(
 
 function refused(ack: Awaited<ReturnType<Publisher['publish']>> | undefined): LogUnavailable {
   if (ack?.kind === 'refused' && ack.code === JS.maximumBytesExceeded) {
-    return new PayloadsFull('the store for large inputs and results is full');
+    return new PayloadsFull();
   }
   const why = ack && 'description' in ack ? ack.description : ack?.kind;
   return new LogUnavailable(`the payload was not stored: ${why}`);
 }
 
-function idOf(key: string): string {
-  return key.slice(key.lastIndexOf('/') + 1);
+/** Where an object's chunks may be, by its key: up to version 0.2.0 their id did not begin with the tenant's. */
+function chunkSubjects(key: string): string[] {
+  const [tenantId, , id = ''] = key.split('/');
+  return [`${tenantId}.${id}`, id].map(payloadSubjects.chunksOf);
 }
 
 function nameToken(key: string): string {

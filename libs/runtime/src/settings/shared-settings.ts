@@ -134,6 +134,15 @@ export const PAYLOAD_SETTINGS = {
     min: 0,
     max: 524_288,
   }),
+  payloadsTenantPercent: integer({
+    env: 'ERRAND_PAYLOADS_TENANT_PERCENT',
+    description:
+      "Share of the store of large inputs and results that one tenant's may take, each counted in 128 KiB; beyond it runs with a large input get 429, and attempts with a large result fail with result_not_stored",
+    unit: '%',
+    default: 50,
+    min: 1,
+    max: 100,
+  }),
 };
 
 export const POSTGRES_SETTINGS = {

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { type OtherJob, PermanentError, ResultNotStored } from '@errand/actions';
 import type { AttemptHooks } from '@errand/actions/execution';
-import { type Bus, LogUnavailable, PayloadBroken, PayloadTooLarge } from '@errand/bus';
+import { type Bus, LogUnavailable, PayloadBroken, PayloadShareUsed, PayloadTooLarge } from '@errand/bus';
 import {
   FAULT_CODES,
   type JobEventOf,
@@ -17,6 +17,8 @@ import { persistently } from './job-writer.ts';
 export interface PayloadLimits {
   readonly inlinePayloadBytes: number;
   readonly maxResultBytes: number;
+  /** How much of the store the tenant's may take. */
+  readonly payloadsTenantPercent: number;
   /** For how long it is tried to store a result. */
   readonly storeResultMs: number;
 }
@@ -50,10 +52,13 @@ export function payloadHooks(options: {
       const { contentType, filename, body } = file;
       const maxBytes = limits.maxResultBytes;
       try {
-        const about = { tenantId, jobId, contentType, filename, maxBytes, signal: signal() };
+        const room = { ofTenant: limits.payloadsTenantPercent };
+        const about = { tenantId, jobId, contentType, filename, maxBytes, room, signal: signal() };
         return await bus.payloads.put({ ...about, body });
       } catch (error) {
-        if (error instanceof LogUnavailable) throw new ResultNotStored(error.message, { cause: error });
+        if (error instanceof LogUnavailable || error instanceof PayloadShareUsed) {
+          throw new ResultNotStored(error.message, { cause: error });
+        }
         if (!(error instanceof PayloadTooLarge)) throw error;
         const details = [{ max_bytes: maxBytes }];
         throw new PermanentError('result_too_large', FAULT_CODES.result_too_large, details);
@@ -65,8 +70,8 @@ export function payloadHooks(options: {
 
 /**
  * Stores a result that is too large for an event; undefined for one that is not. It goes on through outages, and while
- * there is no room, until the limit or the signal.
- * @throws LogUnavailable, PayloadTooLarge; the signal's reason
+ * there is no room, until the limit or the signal; a tenant that takes all of its share is not waited for.
+ * @throws LogUnavailable, PayloadShareUsed, PayloadTooLarge; the signal's reason
  */
 export async function storeLargeResult(options: {
   bus: Bus;
@@ -82,7 +87,8 @@ export async function storeLargeResult(options: {
   if (body.length <= limits.inlinePayloadBytes) return undefined;
   const { tenantId, jobId } = ref;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limits.storeResultMs)]);
-  const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes, signal };
+  const room = { ofTenant: limits.payloadsTenantPercent };
+  const about = { tenantId, jobId, contentType: JSON_TYPE, maxBytes: limits.maxResultBytes, room, signal };
   return persistently(() => bus.payloads.put({ ...about, body: [body] }), signal, { onDelay });
 }
 

@@ -1,4 +1,4 @@
-import type { Bus } from '@errand/bus';
+import type { Bus, PayloadRoom } from '@errand/bus';
 import type { CallbackKeys } from '@errand/runtime';
 import type { ActionCatalogue } from '../actions/action-catalogue.ts';
 import type { LongLog } from '../jobs/history/long-history.ts';
@@ -26,4 +26,5 @@ interface Callbacks {
   /** The shortest time between two events with progress of one job. */
   readonly progressIntervalMs: number;
   readonly inlinePayloadBytes: number;
+  readonly resultRoom: PayloadRoom;
 }

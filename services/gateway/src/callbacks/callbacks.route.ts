@@ -32,7 +32,12 @@ const PROBLEMS: readonly ProblemCode[] = [
   'log_unavailable',
   'log_nearly_full',
 ];
-const ENDING: readonly ProblemCode[] = ['callback_taken', 'invalid_result', 'payloads_full'];
+const ENDING: readonly ProblemCode[] = [
+  'callback_taken',
+  'invalid_result',
+  'payloads_full',
+  'too_many_payload_bytes',
+];
 const DESCRIPTION =
   'Ends the job that waits for this call, once: the same call again gets the same answer, another one 409, and one that ' +
   'comes too late 410. How the body is read, and who may send it, its action says. A call that comes before the job waits ' +

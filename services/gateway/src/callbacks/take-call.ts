@@ -180,7 +180,7 @@ function validatorOf({ result_schema: schema }: ActionContract): Validator {
 
 /** @throws Refusal for a call that ends nothing */
 async function commandOf(
-  { bus, inlinePayloadBytes, logRoom, now }: CallbacksGroup['callbacks'],
+  { bus, inlinePayloadBytes, resultRoom, logRoom, now }: CallbacksGroup['callbacks'],
   {
     attempt: { tenantId, jobId, attempt },
     awaited,
@@ -205,7 +205,7 @@ async function commandOf(
       if (json.length <= inlineBytes) {
         return { type: 'succeedAttempt', attempt, result: JSON.parse(verdict.json), durationMs };
       }
-      const resultRef = await putJson(bus, { tenantId, jobId, json });
+      const resultRef = await putJson(bus, { tenantId, jobId, json, room: resultRoom });
       return { type: 'succeedAttempt', attempt, resultRef, durationMs };
     }
   }

@@ -225,6 +225,13 @@ export const PROBLEMS = {
     detail: 'The tenant has as many queued jobs as it may have.',
     headers: { 'retry-after': '5' },
   },
+  too_many_payload_bytes: {
+    status: 429,
+    title: 'Too many bytes stored',
+    detail:
+      "The tenant's large inputs and results take all the room that a tenant may have. Send a smaller one, or try again when older ones have expired.",
+    headers: { 'retry-after': '60' },
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',

@@ -53,7 +53,12 @@ const MAX_UNREAD_BYTES = 67_108_864;
 /** Answers to those who ask for too much. */
 const TOO_MUCH = new Set<string | undefined>(['too_many_requests', 'too_many_reads', 'overloaded']);
 /** Answers to those who have reached a limit of their tenant. */
-const AT_LIMIT = new Set<string>(['too_many_runs', 'too_many_queued', 'too_many_status_requests']);
+const AT_LIMIT = new Set<string>([
+  'too_many_runs',
+  'too_many_queued',
+  'too_many_payload_bytes',
+  'too_many_status_requests',
+]);
 
 export function createKeyRequests(options: {
   maxPerKey: number;

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type AppendRequest, type Bus, PayloadsFull } from '@errand/bus';
+import { type AppendRequest, type Bus, type PayloadRoom, PayloadShareUsed, PayloadsFull } from '@errand/bus';
 import { JSON_TYPE, type PayloadRef, toJobEvent } from '@errand/contracts';
 import { decide } from '@errand/domain';
 import type { Caller } from '../http/authenticate.ts';
@@ -9,13 +9,14 @@ import type { JobOrder } from './run-options.ts';
 export interface StoreInputDeps {
   readonly bus: { readonly payloads: Pick<Bus['payloads'], 'put'> };
   readonly inlinePayloadBytes: number;
+  readonly inputRoom: PayloadRoom;
 }
 
 /**
  * The order as it can be requested: an input that is too large for an event is stored apart. `bytes` is the size of what
  * it came in, so that small ones are not written as JSON to be measured. What is stored for a job that is then not
  * requested is removed by age.
- * @throws LogUnavailable, Refusal payloads_full
+ * @throws LogUnavailable, Refusal payloads_full, too_many_payload_bytes
  */
 export async function storeInput(
   deps: StoreInputDeps,
@@ -25,17 +26,18 @@ export async function storeInput(
   if (order.inputRef || bytes <= deps.inlinePayloadBytes) return order;
   const json = Buffer.from(JSON.stringify(order.input));
   if (json.length <= deps.inlinePayloadBytes) return order;
-  return { ...order, inputRef: await putJson(deps.bus, { tenantId, jobId, json }) };
+  return { ...order, inputRef: await putJson(deps.bus, { tenantId, jobId, json, room: deps.inputRoom }) };
 }
 
-/** Stores JSON that is too large for an event. @throws LogUnavailable, Refusal payloads_full */
+/** Stores JSON that is too large for an event. @throws LogUnavailable, Refusal payloads_full, too_many_payload_bytes */
 export async function putJson(
   bus: StoreInputDeps['bus'],
-  { tenantId, jobId, json }: { tenantId: string; jobId: string; json: Buffer },
+  { json, ...about }: { tenantId: string; jobId: string; json: Buffer; room: PayloadRoom },
 ): Promise<PayloadRef> {
   try {
-    return await bus.payloads.put({ tenantId, jobId, contentType: JSON_TYPE, body: [json] });
+    return await bus.payloads.put({ ...about, contentType: JSON_TYPE, body: [json] });
   } catch (error) {
+    if (error instanceof PayloadShareUsed) throw new Refusal('too_many_payload_bytes');
     throw error instanceof PayloadsFull ? new Refusal('payloads_full') : error;
   }
 }
