@@ -141,6 +141,12 @@ describe('allowed', () => {
     ],
     ['a waiting job, carried on', [later], carry(later), carried({ next_at: retryAt })],
     [
+      'a job that waits for its turn, carried on',
+      [requested],
+      { ...carry(requested), heldSince: retryAt },
+      carried({ attempt: 0, next_at: retryAt }),
+    ],
+    [
       'a job that waits for another attempt, with what is used up and its operation',
       [requested, started(1), deferred, dueFor('deferred'), retrying],
       carry(requested, { address: 'https://a.example/1', beganAt: retryAt }),
@@ -264,6 +270,12 @@ describe('refused', () => {
     ['a second cancel', [requested, started(1), cancelRequested], cancel, 'cancel_already_requested'],
     ['carrying a job that does not wait', [requested], carry(requested), 'not_waiting'],
     ['carrying a running job', [requested, started(1)], carry(requested), 'not_waiting'],
+    [
+      'carrying a running job that was held',
+      [requested, started(1)],
+      { ...carry(requested), heldSince: retryAt },
+      'not_waiting',
+    ],
     [
       'carrying a job that is to be canceled',
       [later, cancelRequested],

@@ -23,8 +23,9 @@ import type { RecordedRequest } from './request.ts';
  *   stopAttempt      -                        JobCanceled, if cancel was requested
  *   wakeJob          JobDue, if it waits      JobDue, if the attempt is deferred
  *   carryJob         JobCarried, if it waits  JobCarried, if the attempt is deferred
- *                    for a time, or its       or its events have left the log
- *                    events have left the log
+ *                    for a time or its turn,  or its events have left the log
+ *                    or its events have left
+ *                    the log
  *   adoptJob         JobDue, if its request     JobDue, if its request names no contract
  *                    names no contract
  *   giveTurn         JobDue, if it waits for    -
@@ -68,13 +69,17 @@ export type Command =
   | { type: 'wakeJob'; contractId?: string }
   /** Lets the executors have a job that was held. Whether it was, the lane of its request says. */
   | { type: 'giveTurn' }
-  /** `leftAt`: the time, for a job whose events have left the log, which is due then. Others must wait for a time. */
+  /**
+   * `leftAt`: the time, for a job whose events have left the log, which is due then; `heldSince`: since when a job waits for
+   * its turn. Others must wait for a time.
+   */
   | {
       type: 'carryJob';
       request: RecordedRequest;
       operation: Operation | undefined;
       isolated?: boolean;
-      leftAt?: string;
+      leftAt?: string | undefined;
+      heldSince?: string | undefined;
     }
   /** Lets the executors of this contract run a job from before contracts had ids. */
   | { type: 'adoptJob'; contractId: string }
@@ -225,12 +230,12 @@ export function dueOf(reason: 'turn' | 'start_after' | 'retry', contractId: stri
 }
 
 function carryJob(
-  { request, operation, isolated = false, leftAt }: Extract<Command, { type: 'carryJob' }>,
+  { request, operation, isolated = false, leftAt, heldSince }: Extract<Command, { type: 'carryJob' }>,
   { phase, attempt, progress, outcome, cancelRequested }: JobState,
 ): Decision {
   // JobCarried does not say so.
   if (cancelRequested.value !== null && leftAt === undefined) return rejected('cancel_already_requested');
-  const nextAt = phase.value.nextAt ?? leftAt;
+  const nextAt = phase.value.nextAt ?? leftAt ?? (phase.value.status === 'queued' ? heldSince : undefined);
   if (nextAt === undefined) return rejected('not_waiting');
   const deferred = deferralOf(phase.value, attempt.value);
   const told = progress.value;

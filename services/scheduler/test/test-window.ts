@@ -1,6 +1,6 @@
 import type { Bucket, Bus, Step } from '@errand/bus';
 import { memoryPosition } from '@errand/bus/testing';
-import { BUCKETS, LogPosition, type LogReaderSpec, parseJobSubject } from '@errand/contracts';
+import { BUCKETS, isHeldSubject, LogPosition, type LogReaderSpec, parseJobSubject } from '@errand/contracts';
 import { expect } from 'vitest';
 import { createOpenJobs } from '../src/jobs/open-jobs.ts';
 import { createWindowKeeper, type WindowKeeper, type WindowState } from '../src/window/keep-window.ts';
@@ -43,7 +43,8 @@ export async function openTestWindow(bus: Bus): Promise<TestWindow> {
           const { ref, type } = parseJobSubject(subject) ?? {};
           if (ref) needed.take(ref.jobId, type, { version, storedMs });
           const decoded = decode();
-          if (decoded.kind === 'event') open.take(decoded.recorded, { storedMs: 0, isHeld: false });
+          if (decoded.kind === 'event')
+            open.take(decoded.recorded, { storedMs, isHeld: isHeldSubject(subject) });
         },
         onCaughtUp: caughtUp.resolve,
         signal: ended.signal,

@@ -9,6 +9,8 @@ import {
   waitUntil,
 } from '@errand/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { moveOn } from '../src/jobs/move-on.ts';
+import type { OpenJob } from '../src/jobs/open-jobs.ts';
 import { MOST_RELEASED } from '../src/turns/room.ts';
 import { inMs, openTestJobs, retrying, STARTED, SUCCEEDED, type TestJobs } from './test-jobs.ts';
 import { openTestTenant, type TestTenant } from './test-tenant.ts';
@@ -51,6 +53,37 @@ test('a retry that is due while its tenant is at its limit waits for its turn', 
   expect(await tenant.isDue(waiting)).toBe(false);
   await jobs.append(running, await tenant.versionOf(running), SUCCEEDED);
   expect((await jobs.lastOf(waiting, 'JobDue')).data).toEqual({ reason: 'retry', contract_id: 'c1' });
+});
+
+test('a job whose wait is over is not moved on before its turn, however often it is looked at', async () => {
+  await tenant.setLimits({ max_running: 1 });
+  await tenant.request({}, [STARTED]);
+  const waiting = await tenant.request({}, [STARTED, retrying(inMs(-1))]);
+  await tenant.untilOthersHadTheirTurn();
+  const version = await tenant.versionOf(waiting);
+  const seen = { ref: waiting, version, contractId: 'c1' } as OpenJob;
+  const deps = { bus: jobs.bus, now: Date.now, contractOf: () => 'c1' };
+  expect(await moveOn({ ...seen, standing: 'held' }, deps)).toBe('left');
+  expect(await tenant.isDue(waiting)).toBe(false);
+});
+
+test('a held job that is carried keeps its place', async () => {
+  await tenant.setLimits({ max_running: 1 });
+  const first = await tenant.held();
+  await jobs.lastOf(first, 'JobDue');
+  const [second, third] = [await tenant.held(), await tenant.held()];
+  const [request] = await jobs.bus.jobs.read(second);
+  if (request?.event.type !== 'JobRequested') throw new Error('no request');
+  const { data, time } = request.event;
+  const carried = { requested_at: time, request: data, attempt: 0, next_at: time, errors: [] };
+  await jobs.append(second, request.version, { type: 'JobCarried', data: carried });
+  await tenant.untilOthersHadTheirTurn();
+  expect(await tenant.released([second, third])).toEqual([]);
+  await tenant.run(first);
+  await jobs.lastOf(second, 'JobDue');
+  expect(await tenant.isDue(third)).toBe(false);
+  await tenant.run(second);
+  await jobs.lastOf(third, 'JobDue');
 });
 
 test('a tenant has no more jobs running than it may have, and as many as it may', async () => {

@@ -181,6 +181,49 @@ test('a job that waits for a time is carried to the end of the log, and stays th
   }
 });
 
+test('a job that waits for its turn is carried once it keeps much in the log that nobody needs', async () => {
+  await using keeper = await window.startKeeper();
+  const held = await jobs.request({}, [], 'held');
+  const before = foldJob(await bus.jobs.read(held));
+  const ended = async () => jobs.request({ input: { text: 'x'.repeat(1_000) } }, [STARTED, SUCCEEDED]);
+  const behind = await ended();
+  while ((await bus.jobs.readWindow()).fill < 0.3) await ended();
+  await untilKept(keeper, () => isGone(behind));
+  const events = await bus.jobs.read(held);
+  expect(events.map(({ event }) => event.type)).toEqual(['JobCarried']);
+  const state = foldJob(events);
+  expect(state?.request.value).toEqual(before?.request.value);
+  const { nextAt, ...phase } = state?.phase.value ?? { nextAt: null };
+  expect(phase).toMatchObject({ status: 'queued' });
+  // Since when it could begin.
+  expect(
+    Math.abs(Date.parse(nextAt ?? '') - Date.parse(before?.request.value?.requestedAt ?? '')),
+  ).toBeLessThan(5_000);
+  // What is done with it goes on from there.
+  await jobs.append(held, Math.max(...(await versionsOf(held))), {
+    type: 'JobCanceled',
+    data: { by: 'somebody' },
+  });
+});
+
+test('a backlog of jobs that wait for their turn is not carried where little else is in the log', async () => {
+  await using keeper = await window.startKeeper();
+  const backlog: JobRef[] = [];
+  while ((await bus.jobs.readWindow()).fill < 0.4) {
+    backlog.push(await jobs.request({ input: { text: 'x'.repeat(5_000) } }, [], 'held'));
+  }
+  await untilOld();
+  for (let looks = 0; looks < 3; looks++) await keeper.look();
+  for (const ref of backlog) {
+    const events = await bus.jobs.read(ref);
+    expect(events.map(({ event }) => event.type)).toEqual(['JobRequested']);
+    await jobs.append(ref, Math.max(...(await versionsOf(ref))), {
+      type: 'JobCanceled',
+      data: { by: 'somebody' },
+    });
+  }
+});
+
 test('carrying what waits leaves the others room', async () => {
   await using keeper = await window.startKeeper();
   const far = { start_after: inMs(2 * HOUR_MS), finish_by: inMs(3 * HOUR_MS) };

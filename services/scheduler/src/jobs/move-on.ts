@@ -35,12 +35,18 @@ export type Moved =
  * one of them writes.
  * @throws LogUnavailable
  */
-export async function moveOn({ ref, contractId, version }: OpenJob, deps: MoveOnDeps): Promise<Moved> {
+export async function moveOn(job: OpenJob, deps: MoveOnDeps): Promise<Moved> {
+  const { ref, contractId, version, standing } = job;
   const { bus, now, contractOf } = deps;
   const events = await bus.jobs.read({ ...ref, known: version });
   const state = foldJob(events);
   if (!state) return 'gone';
-  const command = commandFor(state, now(), contractId ?? contractOf(ref.action));
+  const isHeld = standing === 'held';
+  const command = commandFor(state, {
+    nowMs: now(),
+    contractId: contractId ?? contractOf(ref.action),
+    isHeld,
+  });
   if (command === undefined) return 'left';
   if (command === 'stranded') return 'stranded';
   const decision = decide(command, state);
@@ -78,13 +84,13 @@ export async function adopt({ ref, executorId, version }: OpenJob, deps: MoveOnD
 
 function commandFor(
   state: JobState,
-  nowMs: number,
-  contractId: string | undefined,
+  { nowMs, contractId, isHeld }: { nowMs: number; contractId: string | undefined; isHeld: boolean },
 ): Command | 'stranded' | undefined {
   const expire: Command = { type: 'expireJob', nowMs };
   if (decide(expire, state).kind === 'fact') return expire;
   const { nextAt } = state.phase.value;
   const isCanceled = state.cancelRequested.value !== null;
-  if (nextAt === null || (Date.parse(nextAt) > nowMs && !isCanceled)) return undefined;
+  // A wait that is over does not end before the job's turn.
+  if (nextAt === null || ((isHeld || Date.parse(nextAt) > nowMs) && !isCanceled)) return undefined;
   return contractId === undefined ? 'stranded' : { type: 'wakeJob', contractId };
 }

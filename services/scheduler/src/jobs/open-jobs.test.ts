@@ -67,6 +67,42 @@ test.each([
   expect(open.get(carried.ref.jobId)?.standing).toBe(standing);
 });
 
+test.each([
+  ['that held it before', [1, 2, 3]],
+  ['that has only what is left of the log', [2, 3]],
+])('a held job that was carried keeps its place before younger ones, with a scheduler %s', (_, versions) => {
+  const [first, second, third] = record([
+    { type: 'JobRequested', data: REQUEST },
+    { type: 'JobRequested', data: REQUEST },
+    {
+      type: 'JobCarried',
+      data: {
+        requested_at: new Date(0).toISOString(),
+        request: REQUEST,
+        attempt: 0,
+        next_at: new Date(1_000).toISOString(),
+        errors: [],
+      },
+    },
+  ]);
+  if (!first || !second || !third) throw new Error('nothing recorded');
+  const [older, younger] = ['older', 'younger'].map((jobId) => ({ ...first.ref, jobId }));
+  if (!older || !younger) throw new Error('no refs');
+  const log = [
+    { ...first, ref: older, version: 1 },
+    { ...second, ref: younger, version: 2 },
+    { ...third, ref: older, version: 3 },
+  ];
+  const open = createOpenJobs();
+  for (const each of log) {
+    if (!versions.includes(each.version)) continue;
+    open.take(each, { storedMs: each.version * 1_000, isHeld: each.event.type === 'JobRequested' });
+  }
+  expect(open.due(4_000, 10)).toEqual([]);
+  expect(open.get('older')).toMatchObject({ standing: 'held', version: 3 });
+  expect(open.release(10).map(({ ref }) => ref.jobId)).toEqual(['older', 'younger']);
+});
+
 test('a job that was polled many times expires once', () => {
   const open = createOpenJobs();
   const finishByMs = 1_000_000;

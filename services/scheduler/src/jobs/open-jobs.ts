@@ -39,8 +39,10 @@ export interface OpenJob {
   readonly startBy: number | undefined;
   /** When its wait is over; undefined for a job that waits for no time. */
   readonly wakeAt: number | undefined;
-  /** Since when it could begin, had there been a slot for it. */
+  /** Since when it could begin, had there been a slot for it; */
   readonly readyMs: number;
+  /** and of the event that said so, which tells those of one millisecond apart. */
+  readonly order: number;
   /** What it waited for, and will be due for. */
   readonly reason: 'turn' | 'start_after' | 'retry';
   /** Who runs its attempt; undefined for one that is queued. */
@@ -183,6 +185,10 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       }
       if (event.type === 'JobCarried') {
         const { request, next_at, attempt, deferred } = event.data;
+        const known = open.get(ref.jobId);
+        if (known?.standing === 'held' && Date.parse(next_at) <= storedMs) {
+          return set({ ...known, version }, storedMs);
+        }
         const job = requested(ref, request, { version, isHeld: false, storedMs });
         const hasBegun = attempt > 0 || deferred !== undefined;
         const begun = hasBegun ? ({ startBy: undefined, reason: 'retry' } as const) : {};
@@ -192,7 +198,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       }
       const job = open.get(ref.jobId);
       if (!job) return;
-      const moved = { ...job, version };
+      const moved = { ...job, version, order: version };
       switch (event.type) {
         case 'JobStarted':
           if (job.standing === 'direct' || job.standing === 'released') {
@@ -251,7 +257,8 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
         // A job that has moved on has another entry.
         if (!job || (!entry.isPutBack && nextOf(job) !== entry.atMs)) continue;
         if (isOnlyWaiting(job, nowMs)) {
-          set({ ...job, standing: 'held', readyMs: nowMs, wakeAt: undefined }, nowMs);
+          const { wakeAt: readyMs = nowMs } = job;
+          set({ ...job, standing: 'held', readyMs, wakeAt: undefined }, nowMs);
         } else jobs.push(job);
       }
       return jobs;
@@ -278,8 +285,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       return released;
     },
     hold(released) {
-      // Each goes before those that are there, so the first one comes last.
-      for (const job of released.toReversed()) {
+      for (const job of released) {
         if (open.get(job.ref.jobId) === job) set({ ...job, standing: 'held' }, 0);
       }
     },
@@ -332,6 +338,7 @@ function requested(
     startBy: start_by === undefined ? undefined : Date.parse(start_by),
     wakeAt,
     readyMs: storedMs,
+    order: version,
     reason: wakeAt === undefined ? 'turn' : 'start_after',
     executorId: undefined,
     priority: priority ?? DEFAULT_PRIORITY,

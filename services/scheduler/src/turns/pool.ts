@@ -1,6 +1,6 @@
 import type { ConcurrencyKey } from '@errand/contracts';
 import { createHeap, type Heap } from '@errand/runtime';
-import type { Row } from './row.ts';
+import { isBefore, type Row } from './row.ts';
 
 /** The jobs of a contract, which share its executors. */
 export interface Pool {
@@ -102,9 +102,7 @@ export function addFlow(pool: Pool, tenantId: string): Flow {
 
 /** Lanes in the order of their turns. */
 export function createLanes(): Heap<Lane> {
-  return createHeap(
-    (a, b) => a.priority > b.priority || (a.priority === b.priority && versionAt(a) < versionAt(b)),
-  );
+  return createHeap((a, b) => a.priority > b.priority || (a.priority === b.priority && isFirst(a, b)));
 }
 
 /** A flow that is not ahead of its pool is the same as a new one, but for what is known of its jobs. */
@@ -122,6 +120,7 @@ export function noteUse({ pool, tenantId }: Flow, atMs: number): void {
   pool.usedMs = atMs;
 }
 
-function versionAt({ row }: Lane): number {
-  return row.jobs[row.front]?.version ?? 0;
+function isFirst({ row: a }: Lane, { row: b }: Lane): boolean {
+  const [first, other] = [a.jobs[a.front], b.jobs[b.front]];
+  return other !== undefined && (first === undefined || isBefore(first, other));
 }

@@ -1,17 +1,36 @@
 import type { OpenJob } from '../jobs/open-jobs.ts';
 
-/** Jobs in their order. One that has moved on since is another object by now, and is passed by. */
+/** Jobs in the order in which they could begin. One that has moved on since is another object by now, and is passed by. */
 export interface Row {
   jobs: OpenJob[];
   front: number;
 }
 
-/** Behind the others, or before them, for one that is older than the first. */
+export function isBefore(a: OpenJob, b: OpenJob): boolean {
+  return a.readyMs < b.readyMs || (a.readyMs === b.readyMs && a.order < b.order);
+}
+
+/** Adds a job at its place, which is mostly the last one, or gives what is known of it anew. */
 export function addTo(row: Row, job: OpenJob): void {
-  const first = row.jobs[row.front];
-  if (!first || first.version < job.version) row.jobs.push(job);
-  else if (row.front > 0) row.jobs[--row.front] = job;
-  else row.jobs.unshift(job);
+  const { jobs, front } = row;
+  const place = placeOf(row, job);
+  if (jobs[place]?.ref.jobId === job.ref.jobId) jobs[place] = job;
+  else if (place === front && front > 0) jobs[--row.front] = job;
+  else jobs.splice(place, 0, job);
+}
+
+/** Of the first job that is not before another one. */
+function placeOf({ jobs, front }: Row, job: OpenJob): number {
+  const last = jobs.at(-1);
+  if (!last || isBefore(last, job)) return jobs.length;
+  let [from, to] = [front, jobs.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const other = jobs[middle];
+    if (other && isBefore(other, job)) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /** So many places at the front may be empty before the rest moves up. */

@@ -4,11 +4,11 @@ import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
 import { createCounts } from './counts.ts';
 import { addFlow, createLanes, createPool, type Flow, type Lane, noteUse, type Pool } from './pool.ts';
 import { DIRECT_JOBS, directRoom, hasToItself, releaseRoom } from './room.ts';
-import { addTo, dropFirst } from './row.ts';
+import { addTo, dropFirst, isBefore } from './row.ts';
 
 /*
  * Whose turn it is. All jobs of a contract share its executors: they are a pool. In a pool each tenant has a flow, in a flow
- * each priority, and each set of concurrency keys, has a lane, where jobs wait in the order of the log.
+ * each priority, and each set of concurrency keys, has a lane, where jobs wait in the order in which they could begin.
  *
  * The flow whose next job began earliest in the pool's virtual time goes first (stride scheduling): each job moves its flow on
  * by the time that it holds a slot, divided by the tenant's weight; by an estimate at first, and by the true time once that
@@ -284,9 +284,7 @@ export function createTurnQueues(deps: {
     if (standing === 'held') {
       held++;
       flow.held++;
-      const lane = laneOf(flow, job);
-      addTo(lane.row, job);
-      offer(lane);
+      line(job);
     }
     if (standing === 'held' || standing === 'direct' || standing === 'released') runnable.add(ofAction, 1);
     if (standing === 'released') flow.pool.released++;
@@ -296,6 +294,12 @@ export function createTurnQueues(deps: {
     const slot = slots.get(job.ref.jobId);
     if (slot) slots.set(job.ref.jobId, { ...slot, beganMs: atMs });
     else charge(job, flow, atMs);
+  }
+
+  function line(job: OpenJob): void {
+    const lane = laneOf(flowOf(job), job);
+    addTo(lane.row, job);
+    offer(lane);
   }
 
   function leave(job: OpenJob, next: Standing | undefined, atMs: number): void {
@@ -358,7 +362,7 @@ export function createTurnQueues(deps: {
         looks++;
         if (!other || current(other.ref.jobId) !== other) continue;
         // What is behind it came later, too.
-        if (priority === job.priority && lane !== own && other.version > job.version) break;
+        if (priority === job.priority && lane !== own && isBefore(job, other)) break;
         before++;
       }
     }
@@ -368,7 +372,7 @@ export function createTurnQueues(deps: {
   return {
     move(before, after, atMs) {
       const isSame = before?.standing === after?.standing && before?.standing !== 'running';
-      if (isSame && before?.standing !== 'held') return;
+      if (isSame) return after?.standing === 'held' ? line(after) : undefined;
       if (before) leave(before, after?.standing, atMs);
       if (after) enter(after, atMs);
     },

@@ -8,6 +8,7 @@ import {
   toJobEvent,
 } from '@errand/contracts';
 import { type Command, decide, foldJob, operationOf, requestIn, wasIsolated } from '@errand/domain';
+import type { OpenJob } from '../jobs/open-jobs.ts';
 
 export interface CarryDeps {
   readonly bus: { readonly jobs: Pick<Bus['jobs'], 'append' | 'read'> };
@@ -16,13 +17,18 @@ export interface CarryDeps {
 }
 
 /**
- * Writes all of a job anew that waits for a time, so that its older events may leave the log. Resolves with how many bytes
- * that took, roughly; 0 for a job that does not wait, or goes on at this moment.
+ * Writes all of a job anew that waits for a time or for its turn, so that its older events may leave the log. Resolves with
+ * how many bytes that took, roughly; 0 for a job that does not wait, or goes on at this moment.
  * @throws LogUnavailable
  */
-export async function carryJob(ref: JobRef, deps: CarryDeps): Promise<number> {
+export async function carryJob(job: OpenJob, deps: CarryDeps): Promise<number> {
+  const { ref } = job;
   const events = await deps.bus.jobs.read(ref);
-  const carried = await appendNext(ref, { events, version: versionOf(events) }, carry(events), deps);
+  const version = versionOf(events);
+  // What has had its turn is no longer what the log is known to say.
+  if (job.standing === 'held' && version !== job.version) return 0;
+  const heldSince = job.standing === 'held' ? isoOf(job.readyMs) : undefined;
+  const carried = await appendNext(ref, { events, version }, carry(events, { heldSince }), deps);
   return carried ? Buffer.byteLength(JSON.stringify(carried)) : 0;
 }
 
@@ -43,8 +49,13 @@ export async function restoreJob(
     ...audited.filter(({ version }) => kept.every((each) => each.version !== version)),
     ...kept,
   ];
-  const leftAt = new Date(deps.now()).toISOString();
-  const carried = await appendNext(ref, { events, version: versionOf(kept) }, carry(events, leftAt), deps);
+  const leftAt = isoOf(deps.now());
+  const carried = await appendNext(
+    ref,
+    { events, version: versionOf(kept) },
+    carry(events, { leftAt }),
+    deps,
+  );
   const by = foldJob(events)?.cancelRequested.value ?? null;
   if (carried === undefined || by === null) return carried !== undefined;
   const restored = await deps.bus.jobs.read(ref);
@@ -53,11 +64,17 @@ export async function restoreJob(
   return true;
 }
 
-function carry(events: readonly RecordedEvent[], leftAt?: string): Command | undefined {
+function carry(
+  events: readonly RecordedEvent[],
+  since: { leftAt?: string | undefined; heldSince?: string | undefined },
+): Command | undefined {
   const request = requestIn(events);
-  const left = leftAt === undefined ? {} : { leftAt };
   const isolated = wasIsolated(events);
-  return request && { type: 'carryJob', request, operation: operationOf(events), isolated, ...left };
+  return request && { type: 'carryJob', request, operation: operationOf(events), isolated, ...since };
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** Appends what a command leads to behind the version that the log has of the job; undefined if nothing, or if that was late. */

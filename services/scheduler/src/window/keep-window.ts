@@ -58,9 +58,13 @@ export interface WindowKeeper {
   look(): Promise<WindowState | undefined>;
 }
 
-/** Once the log is filled so far, waiting jobs are carried as often as events leave it; before that, once an hour. */
+/** Once the log is filled so far, jobs that wait for a time are carried as often as events leave it; before that, once an hour. */
 const CARRIED_FROM_FILL = 0.02;
 const SELDOM_MS = 3_600_000;
+/** Jobs that wait for their turn are mostly a backlog that moves on: they are carried once the log is filled so far, */
+const HELD_CARRIED_FROM_FILL = 0.25;
+/** and only if more of its jobs than these have ended, since carrying gains the room of those alone. */
+const ENDED_SHARE = 0.5;
 const CARRIED_AT_ONCE = 64;
 /**
  * What is carried is in the log twice until its older events leave it, and others need its room. So waiting jobs may fill the
@@ -107,7 +111,9 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
         const carriedAfterMs = window.fill < CARRIED_FROM_FILL ? Math.max(graceMs, SELDOM_MS) : graceMs;
         const storedBeforeMs = window.nowMs - carriedAfterMs;
         const roomBytes = roomToCarry(window, sumOf(twice));
-        await carryWaiting({ storedBeforeMs, roomBytes, onCarried: (job) => twice.push(job) }, deps);
+        const withHeld = window.fill >= HELD_CARRIED_FROM_FILL && needed.openShare() < 1 - ENDED_SHARE;
+        const onCarried = (job: Carried) => twice.push(job);
+        await carryWaiting({ storedBeforeMs, roomBytes, withHeld, onCarried }, deps);
       }
       return { neededAgeMs: isAllSettled ? 0 : window.nowMs - neededMs, pin };
     },
@@ -157,9 +163,9 @@ function sumOf(carried: readonly Carried[]): number {
   return carried.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Carries the jobs at the front of the log that only wait for a time, up to the first one that does not. */
+/** Carries the jobs at the front of the log that only wait for a time, or for their turn, up to the first one that does not. */
 async function carryWaiting(
-  wanted: { storedBeforeMs: number; roomBytes: number; onCarried: (job: Carried) => void },
+  wanted: { storedBeforeMs: number; roomBytes: number; withHeld: boolean; onCarried: (job: Carried) => void },
   deps: WindowDeps,
 ): Promise<void> {
   const { needed, open, now } = deps;
@@ -168,7 +174,7 @@ async function carryWaiting(
   let carried = 0;
   for (const jobId of needed.openBefore(wanted.storedBeforeMs)) {
     const job = open.get(jobId);
-    if (!job?.wakeAt || job.wakeAt <= now() || leftBytes <= 0 || carried++ === MAX_CARRIED) break;
+    if (!job || !isCarried(job) || leftBytes <= 0 || carried++ === MAX_CARRIED) break;
     group.push(carryOne(job));
     if (group.length < Math.min(CARRIED_AT_ONCE, leftBytes / LARGE_JOB)) continue;
     await Promise.all(group);
@@ -176,10 +182,14 @@ async function carryWaiting(
   }
   await Promise.all(group);
 
-  async function carryOne({ ref, version: upTo }: OpenJob): Promise<void> {
-    const bytes = await carryJob(ref, deps);
+  function isCarried({ standing, wakeAt = 0 }: OpenJob): boolean {
+    return wakeAt > now() || (wanted.withHeld && standing === 'held');
+  }
+
+  async function carryOne(job: OpenJob): Promise<void> {
+    const bytes = await carryJob(job, deps);
     leftBytes -= bytes;
-    if (bytes > 0) wanted.onCarried({ upTo, bytes });
+    if (bytes > 0) wanted.onCarried({ upTo: job.version, bytes });
   }
 }
 

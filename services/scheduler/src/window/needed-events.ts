@@ -18,6 +18,8 @@ export interface NeededEvents {
   from(settledVersion: number): { version: number; openJob: string | undefined };
   /** The oldest jobs that have not ended, in their order, whose first event was stored before a time. */
   openBefore(storedMs: number): Iterable<string>;
+  /** How many of the jobs that the log has not let go have not ended, from 0 to 1. */
+  openShare(): number;
   /** A job has ended, and left the log before its ending was taken. */
   forget(jobId: string): void;
   /** Takes what is no event of a job. */
@@ -81,6 +83,7 @@ export function createNeededEvents(): NeededEvents {
         if (entry.goneAt === 0) yield entry.jobId;
       }
     },
+    openShare: () => open.size / Math.max(1, row.length - front),
     forget: (jobId) => leave(jobId, newest),
     pass(version) {
       readTo = version;
