@@ -186,6 +186,15 @@ export const settings = {
     min: 1,
     max: 100,
   }),
+  jobsTenantPercent: integer({
+    env: 'ERRAND_JOBS_TENANT_PERCENT',
+    description:
+      'Share of ERRAND_JOBS_MAX_BYTES that one of several tenants may take, with what is kept for the ends of its queued jobs, once half of it is taken; beyond it the runs of the tenant get 429',
+    unit: '%',
+    default: 50,
+    min: 1,
+    max: 100,
+  }),
   payloadsInputsPercent: integer({
     env: 'ERRAND_PAYLOADS_INPUTS_PERCENT',
     description:

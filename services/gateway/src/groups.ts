@@ -138,7 +138,7 @@ function runsOf({
     bus,
     catalogue,
     logRoom,
-    limits: createRunLimits({ bus, tenants: tenantBucket }),
+    limits: createRunLimits({ bus, tenants: tenantBucket, logRoom }),
     turns: createRunTurns({ bus, tenants: tenantBucket, catalogue, isOn: config.turns }),
     now,
     idempotency,

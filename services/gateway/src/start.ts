@@ -146,8 +146,8 @@ export async function startGateway(
   resources.defer(() => endpointBucket.close());
   opened = { bus, keys, catalogue };
   measureConflicts(ops.metrics, bus.jobs.conflicts);
-  const { runsPercent } = config;
-  logRoom = resources.use(await watchLogRoom(bus, { runsPercent, metrics: ops.metrics }));
+  const { runsPercent, jobsTenantPercent: tenantPercent } = config;
+  logRoom = resources.use(await watchLogRoom(bus, { runsPercent, tenantPercent, metrics: ops.metrics }));
   const stop = new AbortController();
   const stopping = AbortSignal.any([signal, stop.signal]);
   // Deadlines and starts are times by the clock of the log's server, whichever gateway writes them.

@@ -1,5 +1,6 @@
 import { openBus } from '@errand/bus';
 import { DEFAULT_TOPOLOGY, executorConsumer, type JobFact } from '@errand/contracts';
+import { startTestScheduler, waitUntil } from '@errand/testkit';
 import { expect, test } from 'vitest';
 import { RUN_PATH, SIMULATE, STARTED, SUCCEEDED, startTestGateway, TENANT } from './gateway.ts';
 
@@ -106,4 +107,28 @@ test('a key whose run was refused for want of room can be used again', async () 
   const larger = { ...topology, jobsMaxBytes: 100_000_000 };
   await using _ = await openBus({ servers: gateway.nats.url, name: 'test', topology: larger });
   await expect.poll(async () => (await run('', 'late')).status, { timeout: 10_000 }).toBe(202);
+});
+
+test('of several tenants one that fills half of the log gets 429, and the others go on', async () => {
+  await using gateway = await startTestGateway();
+  await using _scheduler = await startTestScheduler(gateway.nats.url);
+  const topology = { ...DEFAULT_TOPOLOGY, jobsMaxBytes: 1_000_000 };
+  await using _ = await openBus({ servers: gateway.nats.url, name: 'test', topology });
+  const { api_key: token } = await gateway.createKey('other', 'stranger');
+  const run = () => gateway.call(RUN_PATH, { body: { tilt_deg: 30, anything: 'x'.repeat(ALMOST_A_TENTH) } });
+  const refused = await waitUntil(
+    async () => {
+      const answer = await run();
+      return answer.status === 202 ? undefined : answer;
+    },
+    { timeoutMs: 20_000 },
+  );
+  expect([refused.status, refused.json.code]).toEqual([429, 'too_many_log_bytes']);
+  expect(refused.headers.get('retry-after')).toBe('10');
+  const { bytes } = await gateway.bus.jobs.readFill();
+  expect(bytes).toBeGreaterThan(400_000);
+  expect(bytes).toBeLessThan(600_000);
+  const others = { body: { tilt_deg: 30, anything: 'x'.repeat(ALMOST_A_TENTH) }, token };
+  expect((await gateway.call(RUN_PATH.replace(TENANT, 'other'), others)).status).toBe(202);
+  expect((await run()).json.code).toBe('too_many_log_bytes');
 });

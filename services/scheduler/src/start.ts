@@ -26,6 +26,7 @@ import { turnLimitsOf } from './turns/turn-limits.ts';
 import { createWindowKeeper, type WindowState } from './window/keep-window.ts';
 import { createNeededEvents } from './window/needed-events.ts';
 import { readLags } from './window/reader-lags.ts';
+import { createTenantBytes } from './window/tenant-bytes.ts';
 
 /** How long whoever asks for room waits until the scheduler has read what it knows of. */
 const READ_LOOKS = 100;
@@ -121,6 +122,7 @@ export async function startScheduler(
     return isCaughtUp && needed.readTo >= version;
   }
   const needed = createNeededEvents();
+  const tenantBytes = createTenantBytes();
   executors = resources.use(await bus.buckets.watchHeartbeats());
   registry = resources.use(
     await openRegistry({
@@ -140,11 +142,12 @@ export async function startScheduler(
   await retire();
   const following = bus.jobs
     .follow({
-      onEvent({ subject, version, storedMs, decode }) {
+      onEvent({ subject, version, storedMs, bytes, decode }) {
         const { ref, type } = parseJobSubject(subject) ?? {};
         if (!ref) return needed.pass(version);
         if (type === 'JobRequested') rates.take(ref.tenantId, storedMs);
         needed.take(ref.jobId, type, { version, storedMs });
+        tenantBytes.take(ref.tenantId, { version, bytes });
         // What ends a job says so by its subject.
         if (isEndingType(type)) return open.end(ref.jobId, storedMs);
         // Progress moves no job on.
@@ -190,6 +193,7 @@ export async function startScheduler(
     positions,
     open,
     needed,
+    tenantBytes,
     now,
     log,
     graceMs: config.logGraceMinutes * 60_000,
@@ -242,7 +246,8 @@ export async function startScheduler(
       async usage({ tenant_id, version }) {
         if (!(await hasRead(version))) return { kind: 'unknown' };
         const backlog_ms = rates.backlogMs(tenant_id, now());
-        return { kind: 'usage', queued: open.queuedOf(tenant_id), backlog_ms };
+        const log_bytes = tenantBytes.of(tenant_id);
+        return { kind: 'usage', queued: open.queuedOf(tenant_id), backlog_ms, log_bytes };
       },
       async demand({ version }) {
         if (!(await hasRead(version))) return { kind: 'unknown' };

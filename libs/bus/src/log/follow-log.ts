@@ -11,6 +11,8 @@ interface FollowedEvent {
   readonly version: number;
   /** Unix milliseconds. */
   readonly storedMs: number;
+  /** Of its subject and its body. */
+  readonly bytes: number;
   decode(): AuditEntry['decoded'];
 }
 
@@ -59,7 +61,8 @@ export function createLogFollower(nc: NatsConnection, jsm: JetStreamManager): Lo
         if (last > 0 && version > last + 1) void noteGap(last);
         last = version;
         const storedMs = Math.floor(timestampNanos / 1e6);
-        onEvent({ subject: message.subject, version, storedMs, decode: () => decodeEvent(message) });
+        const bytes = message.subject.length + message.data.length;
+        onEvent({ subject: message.subject, version, storedMs, bytes, decode: () => decodeEvent(message) });
         if (!isBehind || message.info.pending > 0) continue;
         isBehind = false;
         onCaughtUp();

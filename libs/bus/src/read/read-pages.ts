@@ -45,6 +45,10 @@ export interface PagesQuery<T> {
 const PAGE_BYTES = 4_000_000;
 /** A server that sends nothing for this long is taken to be gone. */
 const SILENCE_MS = 5_000;
+/** Of a cluster, a server may not know for a moment who answers for a consumer that another one has just made. */
+const NOBODY_HEARD = 503;
+const UNHEARD_MS = 2_000;
+const ASK_AGAIN_MS = 50;
 const INACTIVE_NS = 30_000_000_000;
 
 /**
@@ -214,6 +218,11 @@ function createPuller<T>(
     // Entries come under their own subjects. The server's statuses come under the inbox, and late for a complete page.
     if (message.subject.startsWith(inbox)) {
       if (message.subject !== inbox + pages) return;
+      const isUnheard = message.headers?.code === NOBODY_HEARD && page.messages.length === 0;
+      if (isUnheard && performance.now() - page.arrivedAt < UNHEARD_MS) {
+        again = setTimeout(ask, ASK_AGAIN_MS, page.wanted);
+        return;
+      }
       const said = `${message.headers?.code} ${message.headers?.description}`;
       return end(page, page.messages.length > 0 ? undefined : new Error(`the server sent no entry: ${said}`));
     }
@@ -230,6 +239,13 @@ function createPuller<T>(
     page.arrivedAt = performance.now();
     if (page.messages.length === page.wanted) end(page);
   };
+  let again: ReturnType<typeof setTimeout> | undefined;
+  function ask(wanted: number): void {
+    const request = { batch: wanted, max_bytes: maxBytes, expires: SILENCE_MS * 1_000_000 };
+    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
+      reply: inbox + ++pages,
+    });
+  }
   const subscription = nc.subscribe(`${inbox}*`, {
     callback: (error, message) => {
       if (!error) onMessage(message);
@@ -244,14 +260,12 @@ function createPuller<T>(
     page(wanted: number): Promise<PageOf<T>> {
       const { promise, resolve, reject } = Promise.withResolvers<PageOf<T>>();
       open = { wanted, messages: [], remaining: 0, arrivedAt: performance.now(), resolve, reject };
-      const request = { batch: wanted, max_bytes: maxBytes, expires: SILENCE_MS * 1_000_000 };
-      nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
-        reply: inbox + ++pages,
-      });
+      ask(wanted);
       return promise;
     },
     close() {
       clearInterval(watch);
+      clearTimeout(again);
       subscription.unsubscribe();
       if (open) end(open, new Error('the reader has stopped'));
     },

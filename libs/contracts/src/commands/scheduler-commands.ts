@@ -78,6 +78,8 @@ const UsageAnswer = z.discriminatedUnion('kind', [
     queued: z.int().min(0),
     /** For how long the tenant's rate of runs is used up by those that there were, in milliseconds. */
     backlog_ms: z.number().min(0),
+    /** How many bytes of the log are the tenant's events, roughly. */
+    log_bytes: z.int().min(0).optional(),
   }),
   z.object({ kind: z.literal('unknown') }),
   refused,

@@ -225,6 +225,13 @@ export const PROBLEMS = {
     detail: 'The tenant has as many queued jobs as it may have.',
     headers: { 'retry-after': '5' },
   },
+  too_many_log_bytes: {
+    status: 429,
+    title: 'Too much of the log taken',
+    detail:
+      "The tenant's jobs take all of the event log that a tenant may have. Try again when some have ended.",
+    headers: { 'retry-after': '10' },
+  },
   too_many_payload_bytes: {
     status: 429,
     title: 'Too many bytes stored',

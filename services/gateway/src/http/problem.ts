@@ -44,6 +44,7 @@ export class Refusal extends Error {
 const PASSING = new Set<ProblemCode>([
   'too_many_runs',
   'too_many_queued',
+  'too_many_log_bytes',
   'too_many_payload_bytes',
   'overloaded',
   'log_nearly_full',

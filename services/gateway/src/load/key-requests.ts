@@ -56,6 +56,7 @@ const TOO_MUCH = new Set<string | undefined>(['too_many_requests', 'too_many_rea
 const AT_LIMIT = new Set<string>([
   'too_many_runs',
   'too_many_queued',
+  'too_many_log_bytes',
   'too_many_payload_bytes',
   'too_many_status_requests',
 ]);

@@ -18,9 +18,13 @@ export interface LogRoom {
   admitRuns(runs: { jobs: number; bytes: number }): void;
   /** Whether one more job would be let in. */
   hasRoom(): boolean;
+  /** How many bytes of the log one of several tenants may take, with what is kept for its jobs; undefined while there is room for all. */
+  mostOfTenant(): number | undefined;
   [Symbol.dispose](): void;
 }
 
+/** Once so much of the log is taken, tenants have their share of it. */
+const SHARED_FROM = 0.5;
 /** What an event takes beside what the caller has sent. */
 const ENVELOPE_BYTES = 1_024;
 const LOOK_MS = 250;
@@ -35,7 +39,7 @@ const IDLE_REST = 20;
  */
 export async function watchLogRoom(
   bus: { readonly jobs: Pick<Bus['jobs'], 'readFill' | 'countOpen'> },
-  options: { runsPercent: number; metrics: Ops['metrics'] },
+  options: { runsPercent: number; tenantPercent: number; metrics: Ops['metrics'] },
 ): Promise<LogRoom> {
   let seen = { bytes: 0, maxBytes: 0, openJobs: 0 };
   /** Let in since the last look began: a look may not have seen it. */
@@ -58,11 +62,15 @@ export async function watchLogRoom(
       // Looked at again soon.
     }
   }
-  const fits = (runs: { jobs: number; bytes: number }) => {
-    if (seen.maxBytes === 0) return true;
+  function takenWith(runs: { jobs: number; bytes: number }) {
     const used = seen.bytes + admitted.bytes + runs.bytes + ENVELOPE_BYTES * (admitted.jobs + runs.jobs);
     const reserved = JOB_RESERVE_BYTES * (seen.openJobs + admitted.jobs + runs.jobs);
-    return used <= (seen.maxBytes * options.runsPercent) / 100 && used + reserved <= seen.maxBytes;
+    return { used, all: used + reserved };
+  }
+  const fits = (runs: { jobs: number; bytes: number }) => {
+    if (seen.maxBytes === 0) return true;
+    const { used, all } = takenWith(runs);
+    return used <= (seen.maxBytes * options.runsPercent) / 100 && all <= seen.maxBytes;
   };
 
   await look();
@@ -100,6 +108,10 @@ export async function watchLogRoom(
       admitted = { jobs: admitted.jobs + runs.jobs, bytes: admitted.bytes + runs.bytes };
     },
     hasRoom: () => fits({ jobs: 1, bytes: 0 }),
+    mostOfTenant() {
+      if (takenWith({ jobs: 0, bytes: 0 }).all <= seen.maxBytes * SHARED_FROM) return undefined;
+      return (seen.maxBytes * options.tenantPercent) / 100;
+    },
     [Symbol.dispose]: () => clearInterval(timer),
   };
 }

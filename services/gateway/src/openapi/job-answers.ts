@@ -57,6 +57,7 @@ export const RUN_PROBLEMS = [
   'bad_contract',
   'too_many_runs',
   'too_many_queued',
+  'too_many_log_bytes',
   'too_many_payload_bytes',
   'log_nearly_full',
   'payloads_full',

@@ -133,7 +133,7 @@ export async function requestOnce(
 
 /**
  * Whether a tenant may have so many jobs requested at this moment, and the log has room.
- * @throws Refusal unknown_action, too_many_runs, too_many_queued, log_nearly_full
+ * @throws Refusal unknown_action, too_many_runs, too_many_queued, too_many_log_bytes, log_nearly_full
  */
 export async function checkRuns(
   c: Ctx,

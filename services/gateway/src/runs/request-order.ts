@@ -20,7 +20,7 @@ interface IdentifiedOrder {
 
 /**
  * Requests the job of an order, within its tenant's limits and the room of the log. Undefined when there is a job of that id.
- * @throws Refusal unknown_action, too_many_runs, too_many_queued, log_nearly_full, payloads_full, too_many_payload_bytes;
+ * @throws Refusal unknown_action, too_many_runs, too_many_queued, too_many_log_bytes, log_nearly_full, payloads_full, too_many_payload_bytes;
  * LogUnavailable
  */
 export function requestOrder(

@@ -1,13 +1,15 @@
 import { type Bus, LogUnavailable, type WatchedBucket } from '@errand/bus';
-import type { Tenant } from '@errand/contracts';
+import { JOB_RESERVE_BYTES, type Tenant } from '@errand/contracts';
 import { Refusal } from '../http/problem.ts';
 import { ROUNDING_MS, rateLimit } from '../http/rate-limit.ts';
 import type { BodyLimits } from '../http/read-body.ts';
 import type { Exchange } from '../http/request-log.ts';
+import type { LogRoom } from '../load/log-room.ts';
 
 /*
- * How many jobs a tenant may ask for, and have queued. The scheduler counts both by the log, for all gateways together;
- * what this gateway has let in since it was asked comes on top. Tenants without such limits are not counted.
+ * How many jobs a tenant may ask for, and have queued, and how much of the log it may take. The scheduler counts all of it by
+ * the log, for all gateways together; what this gateway has let in since it was asked comes on top. Tenants without such
+ * limits are not counted while the log has room for all.
  */
 
 /** Whose answer says how much of the rate is left. */
@@ -18,7 +20,7 @@ export interface RunAsking {
 export interface RunLimits {
   /**
    * Has so many jobs of a tenant requested, if it may have them. `newest` gives the newest of their versions.
-   * @throws Refusal unknown_action, too_many_runs, too_many_queued; and what `request` throws
+   * @throws Refusal unknown_action, too_many_runs, too_many_queued, too_many_log_bytes; and what `request` throws
    */
   within<T>(
     c: RunAsking,
@@ -28,7 +30,7 @@ export interface RunLimits {
   ): Promise<T>;
   /**
    * Whether a tenant may have so many jobs requested at this moment. It may be otherwise once they are.
-   * @throws Refusal unknown_action, too_many_runs, too_many_queued
+   * @throws Refusal unknown_action, too_many_runs, too_many_queued, too_many_log_bytes
    */
   check(c: RunAsking, asked: { tenantId: string; action: string; jobs: number }): Promise<void>;
   /** What the tenant may have, as far as this gateway knows. */
@@ -43,11 +45,11 @@ export interface RunLimits {
 const FRESH_MS = 20;
 /** An older answer is no longer told. */
 const SAID_MS = 5_000;
-const NOTHING = { queued: 0, backlogMs: 0 };
+const NOTHING = { queued: 0, backlogMs: 0, logBytes: 0 };
 
 interface Count {
-  /** As the scheduler said: how many are queued, and for how long the tenant's rate is used up. */
-  usage: { queued: number; backlogMs: number };
+  /** As the scheduler said: how many are queued, for how long the tenant's rate is used up, and what it has of the log. */
+  usage: { queued: number; backlogMs: number; logBytes: number };
   saidMs: number;
   asking: Promise<void> | undefined;
   /** Let in, and the log is not known to have them. */
@@ -60,9 +62,11 @@ interface Count {
 export function createRunLimits({
   bus,
   tenants,
+  logRoom,
 }: {
   bus: { readonly commands: Pick<Bus['commands'], 'askScheduler'> };
-  tenants: Pick<WatchedBucket<Tenant>, 'peek'>;
+  tenants: Pick<WatchedBucket<Tenant>, 'peek' | 'entries'>;
+  logRoom: Pick<LogRoom, 'mostOfTenant'>;
 }): RunLimits {
   const counts = new Map<string, Count>();
 
@@ -81,13 +85,20 @@ export function createRunLimits({
     try {
       const answer = await bus.commands.askScheduler('usage', { tenant_id: tenantId, version });
       if (answer.kind !== 'usage') throw new LogUnavailable('the scheduler has not read the log so far');
-      count.usage = { queued: answer.queued, backlogMs: answer.backlog_ms };
+      const { queued, backlog_ms: backlogMs, log_bytes: logBytes = 0 } = answer;
+      count.usage = { queued, backlogMs, logBytes };
       count.saidMs = performance.now();
     } catch {
       // What it said last counts, and what has come since.
     } finally {
       count.asking = undefined;
     }
+  }
+
+  /** Nobody else needs what a sole tenant takes. */
+  function hasOthers(): boolean {
+    const some = tenants.entries();
+    return !some.next().done && !some.next().done;
   }
 
   /** The count of a tenant that is counted. @throws Refusal */
@@ -99,7 +110,8 @@ export function createRunLimits({
     if (actions && !actions.includes(action)) throw new Refusal('unknown_action');
     const { limits } = tenants.peek(tenantId) ?? {};
     const { max_queued: maxQueued, runs_per_second: rate } = limits ?? {};
-    if (maxQueued === undefined && rate === undefined) return undefined;
+    const most = hasOthers() ? logRoom.mostOfTenant() : undefined;
+    if (maxQueued === undefined && rate === undefined && most === undefined) return undefined;
     const count = countOf(tenantId);
     if (performance.now() - count.saidMs > FRESH_MS) {
       count.asking ??= ask(count, tenantId);
@@ -109,6 +121,8 @@ export function createRunLimits({
     if (maxQueued !== undefined && usage.queued + unknown + jobs > maxQueued) {
       throw new Refusal('too_many_queued', { detail: `The tenant may have ${maxQueued} jobs queued.` });
     }
+    const keptBytes = (usage.queued + unknown + jobs) * JOB_RESERVE_BYTES;
+    if (most !== undefined && usage.logBytes + keptBytes > most) throw new Refusal('too_many_log_bytes');
     if (rate !== undefined) {
       const burst = limits?.runs_burst ?? Math.max(1, Math.ceil(rate));
       const sinceMs = performance.now() - count.saidMs;

@@ -13,6 +13,7 @@ import type { Logger } from '@errand/runtime';
 import type { OpenJob, OpenJobs } from '../jobs/open-jobs.ts';
 import { carryJob, restoreJob } from './carry-job.ts';
 import type { NeededEvents } from './needed-events.ts';
+import type { TenantBytes } from './tenant-bytes.ts';
 
 /*
  * The log keeps what is needed and little else: a job's events leave it some minutes after the job has ended. What is
@@ -28,6 +29,7 @@ export interface WindowDeps {
   readonly positions: Pick<Bucket<LogPosition>, 'get'>;
   readonly open: Pick<OpenJobs, 'get'>;
   readonly needed: NeededEvents;
+  readonly tenantBytes?: Pick<TenantBytes, 'forgetBefore'>;
   /** How long events are kept at least. */
   readonly graceMs: number;
   /** For how much longer than they are needed; by default LOG_SLACK_MS. */
@@ -82,7 +84,7 @@ const MOST_RESTORED_BYTES = 268_435_456;
 const MAX_CARRIED = 10_000;
 
 export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
-  const { bus, needed, graceMs, slackMs = LOG_SLACK_MS } = deps;
+  const { bus, needed, tenantBytes, graceMs, slackMs = LOG_SLACK_MS } = deps;
   let restoredTo = 0;
   /** What this process has carried whose older events are in the log. */
   let twice: Carried[] = [];
@@ -93,6 +95,7 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
       const settled = await settledVersions(deps, { read: needed.readTo, lastEvent: needed.version });
       if (!settled) return undefined;
       const window = await bus.jobs.readWindow();
+      tenantBytes?.forgetBefore(window.firstVersion);
       if (window.firstVersion > restoredTo) await restoreLost(window, deps);
       restoredTo = Math.max(restoredTo, window.firstVersion);
       if (window.firstMs === undefined) return { neededAgeMs: 0, pin: settled.pin };

@@ -82,7 +82,7 @@ export async function acceptBatch(
   });
 }
 
-/** @throws Refusal too_many_runs, too_many_queued */
+/** @throws Refusal too_many_runs, too_many_queued, too_many_log_bytes */
 function request(c: Ctx, deps: RunDeps, sent: SentBatch, record: IdempotencyRecord): Promise<BatchJobs> {
   const { tenantId, action, right } = sent;
   const refused = new Set(record.refused);

@@ -1,0 +1,22 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createTenantBytes } from './tenant-bytes.ts';
+
+test('a tenant has what the log has of it, and at most a stretch more', () => {
+  const event = fc.record({ tenant: fc.constantFrom('a', 'b'), bytes: fc.nat(1_000) });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 60 }), fc.nat(61), (events, before) => {
+      const known = createTenantBytes(4);
+      for (const [version, { tenant, bytes }] of events.entries()) known.take(tenant, { version, bytes });
+      known.forgetBefore(before);
+      for (const tenant of ['a', 'b']) {
+        const sumFrom = (first: number) =>
+          events
+            .slice(Math.max(0, first))
+            .reduce((sum, each) => sum + (each.tenant === tenant ? each.bytes + 200 : 0), 0);
+        expect(known.of(tenant)).toBeGreaterThanOrEqual(sumFrom(before));
+        expect(known.of(tenant)).toBeLessThanOrEqual(sumFrom(before - 3));
+      }
+    }),
+  );
+});
