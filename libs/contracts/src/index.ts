@@ -171,6 +171,7 @@ export {
   KeyUse,
   Tenant,
   TenantLimits,
+  withLimitsOfAll,
 } from './tenant.ts';
 export { BackupManifest, type BackupPart, backupOrder, type SnapshotHead } from './topology/backup.ts';
 export { natsUser } from './topology/nats-user.ts';

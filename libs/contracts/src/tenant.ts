@@ -39,6 +39,18 @@ export const Tenant = z.object({
 });
 export type Tenant = z.infer<typeof Tenant>;
 
+/** Gives tenants the limits that hold for them: their own, and of a kind of which they have none those of all tenants. */
+export function withLimitsOfAll(ofAll: TenantLimits): (tenant: Tenant | undefined) => Tenant | undefined {
+  if (Object.keys(ofAll).length === 0) return (tenant) => tenant;
+  const known = new WeakMap<Tenant, Tenant>();
+  return (tenant) => {
+    if (!tenant) return undefined;
+    const limited = known.get(tenant) ?? { ...tenant, limits: { ...ofAll, ...tenant.limits } };
+    known.set(tenant, limited);
+    return limited;
+  };
+}
+
 /** What a key may be made for. */
 export const KEY_SCOPES = [
   'runs:write',

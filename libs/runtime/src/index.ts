@@ -34,6 +34,7 @@ export {
   PUBLIC_URL_SETTING,
   SEALING_KEY_SETTINGS,
   TURNS_SETTING,
+  tenantLimitsSetting,
   WEBHOOK_TARGET_SETTINGS,
 } from './settings/shared-settings.ts';
 export { createDelayed } from './time/delayed.ts';

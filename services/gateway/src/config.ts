@@ -1,3 +1,4 @@
+import { TenantLimits } from '@errand/contracts';
 import {
   BUS_SETTINGS,
   type ConfigOf,
@@ -12,6 +13,7 @@ import {
   secret,
   secrets,
   TURNS_SETTING,
+  tenantLimitsSetting,
   WEBHOOK_TARGET_SETTINGS,
 } from '@errand/runtime';
 import { z } from 'zod';
@@ -72,6 +74,7 @@ export const settings = {
   ...POSTGRES_SETTINGS,
   ...SEALING_KEY_SETTINGS,
   ...TURNS_SETTING,
+  ...tenantLimitsSetting(TenantLimits.strict()),
   ...PUBLIC_URL_SETTING,
   ...OIDC_SETTINGS,
   port: integer({

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { payloadLifeMs, type Tenant } from '@errand/contracts';
+import { payloadLifeMs, type Tenant, withLimitsOfAll } from '@errand/contracts';
 import { createLimiter } from '@errand/runtime';
 import type { ActionsGroup, CatalogueEntry } from './actions/action-catalogue.ts';
 import type { Lookup } from './actions/lookup.ts';
@@ -70,7 +70,13 @@ interface Keyed {
   readonly idempotency: Idempotency;
 }
 
-export function createGroups(parts: Parts): Groups {
+export function createGroups(all: Parts): Groups {
+  const limited = withLimitsOfAll(all.config.tenantLimits);
+  const { tenantBucket } = all;
+  const parts = {
+    ...all,
+    tenantBucket: { ...tenantBucket, peek: (id: string) => limited(tenantBucket.peek(id)) },
+  };
   const { config, ops, catalogue, describe, bus, now, idempotencyRecords: records } = parts;
   // It knows which requests are under way here.
   const idempotency = createIdempotency({ bus, now, records, takeoverMs: config.idempotencyTakeoverMs });
@@ -88,8 +94,8 @@ export function createGroups(parts: Parts): Groups {
     feed: feedOf(parts),
     stats: { tables: parts.stats, now: parts.now },
     webhooks: webhooksOf(parts),
-    admin: adminOf(parts),
-    keys: keysOf(parts),
+    admin: adminOf(all),
+    keys: keysOf(all),
     session: sessionOf(parts),
     portal: portalOf(parts),
     service: { ops, catalogue, describe },

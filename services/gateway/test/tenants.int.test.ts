@@ -204,6 +204,20 @@ test('a tenant reads its own limits, and a key for some jobs does not learn how 
   await setLimits({});
 });
 
+test('a tenant has the limits of all, and of each kind its own one instead', async () => {
+  await using another = await gateway.another({ tenantLimits: { max_queued: 5, weight: 3 } });
+  const read = async () => {
+    const headers = { authorization: `Bearer ${gateway.apiKey}` };
+    const answer = await fetch(`${another.url}/v2/tenants/acme/limits`, { headers });
+    return ((await answer.json()) as { limits: object }).limits;
+  };
+  await setLimits({ max_queued: 9 });
+  await expect.poll(read).toEqual({ max_queued: 9, weight: 3 });
+  await setLimits({});
+  await expect.poll(read).toEqual({ max_queued: 5, weight: 3 });
+  expect((await admin('/admin/tenants/acme')).json.limits).toEqual({});
+});
+
 test('a tenant that asks for the status of jobs too often gets 429, and may still run', async () => {
   const { links } = (await run()).json;
   await setLimits({ status_requests_per_second: 0.01 });

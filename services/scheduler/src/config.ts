@@ -1,3 +1,4 @@
+import { TenantLimits } from '@errand/contracts';
 import {
   BUS_SETTINGS,
   type ConfigOf,
@@ -5,6 +6,7 @@ import {
   OPS_SETTINGS,
   PROCESS_SETTINGS,
   TURNS_SETTING,
+  tenantLimitsSetting,
 } from '@errand/runtime';
 
 export const settings = {
@@ -12,6 +14,7 @@ export const settings = {
   ...OPS_SETTINGS,
   ...BUS_SETTINGS,
   ...TURNS_SETTING,
+  ...tenantLimitsSetting(TenantLimits.strict()),
   tickMs: integer({
     env: 'ERRAND_SCHEDULER_TICK_MS',
     description: 'Shortest time between two looks for jobs whose wait is over or whose deadline has passed',

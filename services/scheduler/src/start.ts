@@ -10,6 +10,7 @@ import {
   LogPosition,
   parseJobSubject,
   Tenant,
+  withLimitsOfAll,
 } from '@errand/contracts';
 import { repeat, type ServiceContext } from '@errand/runtime';
 import type { SchedulerConfig } from './config.ts';
@@ -81,6 +82,8 @@ export async function startScheduler(
     onTenant(tenantId, tenant),
   );
   resources.defer(() => tenants.close());
+  const limited = withLimitsOfAll(config.tenantLimits);
+  const tenantOf = (tenantId: string) => limited(tenants.peek(tenantId));
   let turns: TurnKeeper | undefined;
   let window: WindowState = { neededAgeMs: 0, pin: 'scheduler' };
   const { moved, released, waited } = measureScheduler(ops.metrics, {
@@ -96,7 +99,7 @@ export async function startScheduler(
     lags: () => readLags({ bus, positions, now }),
   });
   const open = createOpenJobs({
-    limitsOf: (tenantId) => turnLimitsOf(tenants.peek(tenantId)),
+    limitsOf: (tenantId) => turnLimitsOf(tenantOf(tenantId)),
     isPaused: (action) => registry?.peek(action)?.paused === true,
     slotsOf: createSlots(() => executors?.list() ?? []),
     mostReleased: config.turns ? MOST_RELEASED : Number.POSITIVE_INFINITY,
@@ -115,7 +118,7 @@ export async function startScheduler(
     // Its events were removed, so no ending of its jobs may ever come.
     if (!tenant) open.doubt(tenantId);
   };
-  const rates = createRunRates((tenantId) => tenants.peek(tenantId)?.limits?.runs_per_second);
+  const rates = createRunRates((tenantId) => tenantOf(tenantId)?.limits?.runs_per_second);
   /** Whether all up to a version is known, now or in a moment. */
   async function hasRead(version: number): Promise<boolean> {
     for (let looks = 0; looks < READ_LOOKS && needed.readTo < version; looks++) await pause(READ_MS);

@@ -108,6 +108,20 @@ test('a tenant has no more jobs running than it may have, and as many as it may'
   expect(done.size).toBe(12);
 });
 
+test('limits of all tenants hold for one without its own', async () => {
+  await using own = await startTestNats();
+  await using someJobs = await openTestJobs(own.url);
+  await using _ = await startTestScheduler(own.url, { ERRAND_TENANT_LIMITS: '{"max_running":1}' });
+  const limited = openTestTenant(someJobs);
+  await limited.setLimits({});
+  const [first, second] = [await limited.held(), await limited.held()];
+  await someJobs.lastOf(first, 'JobDue');
+  await limited.untilOthersHadTheirTurn();
+  expect(await limited.isDue(second)).toBe(false);
+  await limited.setLimits({ max_running: 2 });
+  await someJobs.lastOf(second, 'JobDue');
+});
+
 test('a limit that is lowered below what runs holds the rest back until there is room again', async () => {
   await tenant.setLimits({ max_running: 4 });
   const first = await Promise.all(Array.from({ length: 4 }, () => tenant.held()));

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { ConfigError, parseConfig } from './config.ts';
-import { flag, integer, liveSecret, secret, secrets, text } from './setting-kinds.ts';
+import { flag, integer, json, liveSecret, secret, secrets, text } from './setting-kinds.ts';
 import { SEALING_KEY_SETTINGS } from './shared-settings.ts';
 
 const settings = {
@@ -92,4 +93,18 @@ test('several secrets are separated by commas, and each has to be one', () => {
   expect(() => parseConfig(several, { KEYS: `${KEY},short` })).toThrow(
     'KEYS: must have at least 16 characters',
   );
+});
+
+test('JSON is read, and what is wrong with it is named', () => {
+  const schema = z.strictObject({ most: z.int().min(1).optional() });
+  const settings = { limits: json({ env: 'LIMITS', description: 'd', schema, default: '{}' }) };
+  expect(parseConfig(settings, {}).limits).toEqual({});
+  expect(parseConfig(settings, { LIMITS: '{"most":2}' }).limits).toEqual({ most: 2 });
+  for (const [text, fault] of [
+    ['{most:2}', 'must be JSON'],
+    ['{"most":0}', 'most: Too small'],
+    ['{"least":0}', 'Unrecognized key: "least"'],
+  ] as const) {
+    expect(() => parseConfig(settings, { LIMITS: text })).toThrow(`LIMITS: ${fault}`);
+  }
 });

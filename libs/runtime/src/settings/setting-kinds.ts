@@ -74,6 +74,27 @@ export function flag(about: About & { default: boolean }): Setting<boolean> {
   return { ...about, default: String(about.default), schema: schema as unknown as z.ZodType<boolean> };
 }
 
+/** JSON of some shape. */
+export function json<T>(about: About & { schema: z.ZodType<T>; default: string }): Setting<T> {
+  const schema = z.string().transform((text, context): unknown => {
+    const { value, fault } = readJson(text, about.schema);
+    if (fault !== undefined) context.addIssue(fault);
+    return value;
+  });
+  return { ...about, schema: schema as unknown as z.ZodType<T> };
+}
+
+function readJson<T>(text: string, schema: z.ZodType<T>): { value?: T; fault?: string } {
+  try {
+    const { data, error } = schema.safeParse(JSON.parse(text));
+    if (!error) return { value: data };
+    const [first] = error.issues;
+    return { fault: [...(first?.path ?? []), first?.message].join(': ') };
+  } catch {
+    return { fault: 'must be JSON' };
+  }
+}
+
 /** Subnets in CIDR notation, separated by commas; `none` for none. */
 export function cidrs(about: About): Setting<readonly string[]> {
   const schema = z

@@ -3,6 +3,7 @@ import {
   cidrs,
   flag,
   integer,
+  json,
   liveSecret,
   optional,
   optionalUrl,
@@ -210,6 +211,19 @@ export const TURNS_SETTING = {
     default: true,
   }),
 };
+
+/** `schema`: what the limits of a tenant are. */
+export function tenantLimitsSetting<T>(schema: z.ZodType<T>) {
+  return {
+    tenantLimits: json({
+      env: 'ERRAND_TENANT_LIMITS',
+      description:
+        'Limits of tenants, as JSON such as {"max_queued": 100000}; of each kind, a tenant may have one of its own instead. The same for all gateways and schedulers',
+      schema,
+      default: '{}',
+    }),
+  };
+}
 
 const SealingKey = z
   .base64()
