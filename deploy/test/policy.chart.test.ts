@@ -106,11 +106,12 @@ describe.skipIf(!hasHelm).each(hasHelm ? await exampleNames() : ['nothing'])(
       }
     });
 
-    test('probes ask the ops port, and a gateway has that of the API beside it', () => {
+    test('probes ask the ops port, and a gateway and an executor of remote workers have that of their API beside it', () => {
       for (const { name, container } of deployments) {
         const ops = { name: 'ops', containerPort: 9090 };
         const api = container.name === 'gateway' ? [{ name: 'http', containerPort: 8080 }] : [];
-        expect([name, container.ports]).toEqual([name, [...api, ops]]);
+        const workers = name === 'jobs-executor-remote' ? [{ name: 'workers', containerPort: 8090 }] : [];
+        expect([name, container.ports]).toEqual([name, [...api, ...workers, ops]]);
         const { startupProbe, livenessProbe, readinessProbe } = container;
         const asked = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet);
         const paths = ['/healthz', '/healthz', '/readyz'];

@@ -88,6 +88,7 @@ describe.skipIf(!hasHelm)('a user of NATS and a role of Postgres', () => {
       projection: 'errand-nats/projection-url',
       webhooks: 'errand-nats/webhooks-url',
       'executor-reports': 'errand-nats/reports-url',
+      'executor-remote': 'errand-nats/executor-url',
       'executor-renders': 'errand-nats/executor-url',
     });
     expect(keysOf(resources, 'DATABASE_URL')).toEqual({

@@ -242,6 +242,7 @@ export function valuesSchema(): Schema {
             'array',
             'Who may call /admin, as peers of a NetworkPolicy, beside verify, apply and KEDA',
           ),
+          workers: peers('Remote workers'),
           keda: peers('The operator of KEDA, which asks the gateway'),
           dns: peers('Name servers'),
           nats: peers('NATS'),

@@ -48,6 +48,13 @@ The Deployments, as a list of {name, service, values, image, database, preStopSe
 {{- toJson $all -}}
 {{- end -}}
 
+{{/* The port of one of them for remote workers; empty if it has none. */}}
+{{- define "errand.workersPort" -}}
+{{- if and (eq .service "executor") (get .settings "ERRAND_WORKERS_PORT") -}}
+{{ include "errand.text" (get .settings "ERRAND_WORKERS_PORT") }}
+{{- end -}}
+{{- end -}}
+
 {{/* `errand provision`, as one of them. */}}
 {{- define "errand.provisioner" -}}
 {{- $roles := .Values.provision.roles -}}
