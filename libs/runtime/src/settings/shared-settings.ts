@@ -140,7 +140,7 @@ export const PAYLOAD_SETTINGS = {
     description:
       "Share of the store of large inputs and results that one tenant's may take, each counted in 128 KiB; beyond it runs with a large input get 429, and attempts with a large result fail with result_not_stored",
     unit: '%',
-    default: 50,
+    default: 75,
     min: 1,
     max: 100,
   }),
