@@ -22,11 +22,12 @@ export interface Fleet extends AsyncDisposable {
 
 /** The executor that runs the fault actions. */
 const EXECUTOR_FILE = fileURLToPath(new URL('./executor-process.ts', import.meta.url));
+const WORKER_FILE = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 
 const COUNTS: Record<ServiceName, number> = {
   gateway: 1,
   scheduler: 2,
-  executor: 2,
+  executor: 3,
   projection: 2,
   webhooks: 1,
 };
@@ -41,6 +42,10 @@ export async function startFleet(options: {
   const adminKey = randomBytes(24).toString('base64url');
   const secretKey = randomBytes(32).toString('base64');
   const gatewayPort = await freePort();
+  // Each member listens to the end of this process.
+  process.setMaxListeners(0);
+  const workersPort = await freePort();
+  const workerKey = randomBytes(24).toString('base64url');
   const members: Member[] = [];
   const provisioning = {
     NATS_URL: natsUrlOf(options.natsUrl, 'provision'),
@@ -49,6 +54,8 @@ export async function startFleet(options: {
   await provisionLog(parseConfig(provisionSettings, provisioning), () => {});
   for (const service of SERVICES) {
     for (let copy = 1; copy <= COUNTS[service]; copy++) {
+      // The last executor has its attempts run by remote workers.
+      const isRemote = service === 'executor' && copy === COUNTS.executor;
       const port = service === 'gateway' ? gatewayPort : await freePort();
       const ports = {
         gateway: gatewayPort,
@@ -75,17 +82,30 @@ export async function startFleet(options: {
         ERRAND_SCHEDULE_MIN_EVERY_S: '1',
         // The executor's lines say how attempts ended.
         ERRAND_LOG_LEVEL: service === 'executor' ? 'info' : 'warn',
+        ...(isRemote
+          ? {
+              ERRAND_WORKERS_PORT: String(workersPort),
+              ERRAND_WORKER_KEYS: `*=${workerKey}`,
+              ERRAND_WORKER_SILENCE_MS: String(LEASE_MS),
+            }
+          : {}),
       };
       members.push(
         startMember({
           name,
-          mainFile: service === 'executor' ? EXECUTOR_FILE : sourceMainFile(service),
+          mainFile: service === 'executor' && !isRemote ? EXECUTOR_FILE : sourceMainFile(service),
           env,
           readyUrl: `http://127.0.0.1:${port}/readyz`,
           logFile: join(options.dir, `${name}.log`),
         }),
       );
     }
+  }
+  for (const name of ['worker-1', 'worker-2']) {
+    const env = { ERRAND_WORKERS_URL: `http://127.0.0.1:${workersPort}`, ERRAND_WORKER_KEY: workerKey };
+    members.push(
+      startMember({ name, mainFile: WORKER_FILE, env, logFile: join(options.dir, `${name}.log`) }),
+    );
   }
   const fleet: Fleet = {
     url: `http://127.0.0.1:${gatewayPort}`,

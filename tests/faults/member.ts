@@ -31,7 +31,8 @@ export interface MemberOptions {
   readonly name: string;
   readonly mainFile: string;
   readonly env: Record<string, string>;
-  readonly readyUrl: string;
+  /** Without one it is ready at once. */
+  readonly readyUrl?: string;
   readonly logFile: string;
 }
 
@@ -99,7 +100,9 @@ export function startMember(options: MemberOptions): Member {
       pausedAtMs = undefined;
     },
     async ready() {
-      const isReady = async () => (await fetch(options.readyUrl, { signal: AbortSignal.timeout(1_000) })).ok;
+      const { readyUrl } = options;
+      if (readyUrl === undefined) return;
+      const isReady = async () => (await fetch(readyUrl, { signal: AbortSignal.timeout(1_000) })).ok;
       try {
         await waitUntil(isReady, { timeoutMs: READY_MS });
       } catch (error) {

@@ -24,13 +24,14 @@ interface Mix {
 }
 
 const MIX: Record<string, Mix> = {
-  quick: { share: 49, cancelChance: 0.04, expireChance: 0 },
+  quick: { share: 43, cancelChance: 0.04, expireChance: 0 },
   slow: { share: 12, cancelChance: 0.15, expireChance: 0.2 },
   flaky: { share: 10, cancelChance: 0.04, expireChance: 0.1 },
   hopeless: { share: 5, cancelChance: 0.04, expireChance: 0 },
   overlong: { share: 4, cancelChance: 0.04, expireChance: 0 },
   obedient: { share: 8, cancelChance: 0.5, expireChance: 0.2 },
   deaf: { share: 4, cancelChance: 0.4, expireChance: 0.1 },
+  distant: { share: 6, cancelChance: 0.2, expireChance: 0.1 },
   called_back: { share: 8, cancelChance: 0.2, expireChance: 0.2 },
 };
 

@@ -5,6 +5,7 @@ import { type Bus, openBus } from '@errand/bus';
 import { type Db, openDatabase } from '@errand/postgres';
 import { type Chaos, startChaos } from './chaos.ts';
 import { type Client, createClient } from './client.ts';
+import { distant } from './distant-action.ts';
 import { runErrandChecks } from './errand-checks.ts';
 import { countRows, readSummaries, readWhenQuiet, untilAudited } from './evidence.ts';
 import * as faultActions from './fault-actions.ts';
@@ -75,7 +76,10 @@ export async function runFaults({ form, seed, say }: FaultRun): Promise<FaultRep
     ledger.accepted.map(({ jobId }) => jobId),
   );
   const maxAttempts = new Map(
-    Object.values(faultActions).map(({ contract: { name, max_attempts } }) => [name, max_attempts]),
+    [...Object.values(faultActions), distant].map(({ contract: { name, max_attempts } }) => [
+      name,
+      max_attempts,
+    ]),
   );
   const talked = ledger.accepted.filter(({ planned }) => planned.action === 'slow');
   const logs = await checkLogs(
