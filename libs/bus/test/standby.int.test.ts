@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { AUDIT_STREAM, BUCKETS, JOBS_STREAM, LogPosition, Tenant } from '@errand/contracts';
+import { AUDIT_STREAM, BUCKETS, JOBS_STREAM, LogPosition, RESTORE_STREAM, Tenant } from '@errand/contracts';
 import {
   leafOf,
   startTestCluster,
@@ -225,6 +225,26 @@ test('a promotion that was interrupted goes on', async () => {
   // However soon after its beginning the site was lost.
   const newest = jobs.at(-1)?.version ?? 0;
   expect((await promoted.jobs.reach()).lastVersion).toBeGreaterThan(newest + 1_000);
+});
+
+test('what comes to a mirror while its promotion begins does not keep the log at versions of its site', async () => {
+  await using site = await startTestSite(SITE);
+  await using standby = await startTestSite('west', { standbyOf: site });
+  const { bus, jobs } = await mirrorJobs(site, standby);
+  await bus[Symbol.asyncDispose]();
+  await site.kill();
+  const { nc } = await connectBus({ servers: standby.url, name: 'test' });
+  const jsm = await jetstreamManager(nc);
+  // The promotion has seen the mirror before anything had come.
+  const metadata = { standby_of: SITE, ended_at: '0' };
+  await jsm.streams.update(RESTORE_STREAM, { metadata });
+  await nc.close();
+
+  await promoteTo(standby.url);
+  await using promoted = await openTestBus(standby.url);
+  const newest = jobs.at(-1)?.version ?? Number.POSITIVE_INFINITY;
+  expect((await promoted.jobs.reach()).lastVersion).toBeGreaterThan(newest + 1_000);
+  expect(await readAudit(promoted)).toEqual(jobs.map(({ version }) => version));
 });
 
 test('over the connection of a standby nothing is said but what mirrors need', async () => {
