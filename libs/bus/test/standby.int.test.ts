@@ -268,7 +268,13 @@ test('over the connection of a standby nothing is said but what mirrors need', a
 test('a NATS without a way to its site, or with streams of its own, becomes no standby', async () => {
   await using alone = await startTestNats();
   await expect(mirror(alone.url)).rejects.toThrow('nobody answers for east');
-  await expect(promoteTo(alone.url)).rejects.toThrow('has never had a mirror');
+  await expect(promoteTo(alone.url)).rejects.toThrow('is no standby');
+  // Services can begin with it.
+  await openTestBus(alone.url).then((bus) => bus[Symbol.asyncDispose]());
+  await using empty = await startTestSite(SITE);
+  await using beside = await startTestSite('west', { standbyOf: empty });
+  await expect(mirror(beside.url)).rejects.toThrow('east has no streams yet');
+  await expect(promoteTo(beside.url)).rejects.toThrow('is no standby');
   await using used = await startTestNats();
   await using _bus = await openTestBus(used.url);
   await expect(mirror(used.url)).rejects.toThrow('has streams of its own: ');
