@@ -2,13 +2,14 @@
  * `errand backup` and `errand restore`, as the package `@errand/server` has them: they speak to NATS itself, with the
  * settings of the services.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { backUp, openFolder, restore as restoreLog, streamStore, unpack } from '@errand/bus';
+import { BackupUnusable, backUp, openFolder, restore as restoreLog, streamStore, unpack } from '@errand/bus';
 import type { BackupManifest } from '@errand/contracts';
 import { BUS_SETTINGS, parseConfig } from '@errand/runtime';
+import { lockFolder } from './data/folder-lock.ts';
 
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -29,8 +30,18 @@ const ONE_STREAM = '-';
 
 /** Writes a backup to a folder, or to `stdout` for `-`. */
 export async function backup(place: string, world: Surroundings & { stdout: Writable }): Promise<Told> {
+  await using resources = new AsyncDisposableStack();
+  if (place !== ONE_STREAM) resources.defer(await holdFolder(place));
   const store = place === ONE_STREAM ? streamStore(world.stdout) : openFolder(place);
   return toldOf(await backUp({ ...busOptions('backup', world), store, say: world.say }));
+}
+
+/** Two that write the same files would leave one that says that it is complete, and is not. @throws BackupUnusable */
+async function holdFolder(place: string): Promise<() => Promise<void>> {
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  const lock = await lockFolder(join(place, 'lock'));
+  if (lock.kind === 'held') throw new BackupUnusable(`process ${lock.pid} is writing a backup to ${place}`);
+  return lock.release;
 }
 
 /** Restores a backup of a folder, or of `stdin` for `-`. */

@@ -33,6 +33,7 @@ interface Probe {
 interface PodSpec {
   readonly automountServiceAccountToken: boolean;
   readonly enableServiceLinks: boolean;
+  readonly shareProcessNamespace?: boolean;
   readonly securityContext: Record<string, unknown>;
   readonly terminationGracePeriodSeconds: number;
   readonly topologySpreadConstraints: readonly { topologyKey: string; labelSelector: unknown }[];
@@ -90,6 +91,13 @@ describe.skipIf(!hasHelm).each(hasHelm ? await exampleNames() : ['nothing'])(
         const written = container.volumeMounts.filter(({ readOnly }) => !readOnly);
         expect([name, written]).toEqual([name, [{ name: 'tmp', mountPath: '/tmp' }]]);
         expect(spec.volumes).toContainEqual({ name: 'tmp', emptyDir: {} });
+      }
+    });
+
+    test('what programs of actions leave behind is reaped', () => {
+      for (const { name, spec, container } of deployments) {
+        const isShared = container.name === 'executor' ? true : undefined;
+        expect([name, spec.shareProcessNamespace]).toEqual([name, isShared]);
       }
     });
 

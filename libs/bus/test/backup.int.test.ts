@@ -168,6 +168,41 @@ test('an interrupted backup goes on, and takes AUDIT again only if JOBS does not
   await expect(backUpFrom(nats.url, folder)).rejects.toThrow('there is a complete backup');
 });
 
+test('an interrupted backup begins anew where what it has is of a lost log, or days old', async () => {
+  await using nats = await startTestNats();
+  const { folder } = await newFolder();
+  const failing = {
+    ...folder,
+    write: (stream: string, chunks: AsyncIterable<Uint8Array>) =>
+      stream === 'OBJ_payloads' ? Promise.reject(new Error('NATS is lost')) : folder.write(stream, chunks),
+  };
+  {
+    await using lost = await openTestLog(nats.url);
+    await requestJobs(lost, 10);
+    await untilAudited(lost);
+    await expect(backUpFrom(nats.url, failing)).rejects.toThrow('NATS is lost');
+    await removeAll(lost);
+  }
+  await using bus = await openTestLog(nats.url);
+  await requestJobs(bus, 3);
+  await untilAudited(bus);
+  const ofLost = await folder.readManifest();
+  await expect(backUpFrom(nats.url, failing)).rejects.toThrow('NATS is lost');
+  const begun = await folder.readManifest();
+  expect(begun?.backup_id).not.toBe(ofLost?.backup_id);
+  expect(begun?.parts.at(-1)).toMatchObject({ stream: JOBS_STREAM, head: { state: { messages: 3 } } });
+
+  await requestJobs(bus, 1);
+  await untilAudited(bus);
+  if (!begun) throw new Error('there is no backup');
+  const taken_at = new Date(Date.now() - 172_800_000).toISOString();
+  await folder.writeManifest({ ...begun, parts: begun.parts.map((part) => ({ ...part, taken_at })) });
+  const { backup_id, parts } = await backUpFrom(nats.url, folder);
+  expect(backup_id).not.toBe(begun.backup_id);
+  const messages = (wanted: string) => parts.find(({ stream }) => stream === wanted)?.head.state.messages;
+  expect([messages(AUDIT_STREAM), messages(JOBS_STREAM)]).toEqual([4, 4]);
+});
+
 test('an interrupted restore goes on; what differs from the backup, or is not empty, is not touched', async () => {
   await using nats = await startTestNats();
   const { path, folder } = await newFolder();

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { AUDIT_STREAM, BUCKETS, JOBS_STREAM, LogPosition, Tenant } from '@errand/contracts';
+import { AUDIT_STREAM, BUCKETS, JOBS_STREAM, LogPosition, RESTORE_STREAM, Tenant } from '@errand/contracts';
 import {
   leafOf,
   startTestCluster,
@@ -227,6 +227,26 @@ test('a promotion that was interrupted goes on', async () => {
   expect((await promoted.jobs.reach()).lastVersion).toBeGreaterThan(newest + 1_000);
 });
 
+test('what comes to a mirror while its promotion begins does not keep the log at versions of its site', async () => {
+  await using site = await startTestSite(SITE);
+  await using standby = await startTestSite('west', { standbyOf: site });
+  const { bus, jobs } = await mirrorJobs(site, standby);
+  await bus[Symbol.asyncDispose]();
+  await site.kill();
+  const { nc } = await connectBus({ servers: standby.url, name: 'test' });
+  const jsm = await jetstreamManager(nc);
+  // The promotion has seen the mirror before anything had come.
+  const metadata = { standby_of: SITE, ended_at: '0' };
+  await jsm.streams.update(RESTORE_STREAM, { metadata });
+  await nc.close();
+
+  await promoteTo(standby.url);
+  await using promoted = await openTestBus(standby.url);
+  const newest = jobs.at(-1)?.version ?? Number.POSITIVE_INFINITY;
+  expect((await promoted.jobs.reach()).lastVersion).toBeGreaterThan(newest + 1_000);
+  expect(await readAudit(promoted)).toEqual(jobs.map(({ version }) => version));
+});
+
 test('over the connection of a standby nothing is said but what mirrors need', async () => {
   await using site = await startTestSite(SITE);
   await using standby = await startTestSite('west', { standbyOf: site });
@@ -248,7 +268,13 @@ test('over the connection of a standby nothing is said but what mirrors need', a
 test('a NATS without a way to its site, or with streams of its own, becomes no standby', async () => {
   await using alone = await startTestNats();
   await expect(mirror(alone.url)).rejects.toThrow('nobody answers for east');
-  await expect(promoteTo(alone.url)).rejects.toThrow('has never had a mirror');
+  await expect(promoteTo(alone.url)).rejects.toThrow('is no standby');
+  // Services can begin with it.
+  await openTestBus(alone.url).then((bus) => bus[Symbol.asyncDispose]());
+  await using empty = await startTestSite(SITE);
+  await using beside = await startTestSite('west', { standbyOf: empty });
+  await expect(mirror(beside.url)).rejects.toThrow('east has no streams yet');
+  await expect(promoteTo(beside.url)).rejects.toThrow('is no standby');
   await using used = await startTestNats();
   await using _bus = await openTestBus(used.url);
   await expect(mirror(used.url)).rejects.toThrow('has streams of its own: ');

@@ -112,12 +112,21 @@ export function urlOf({ url }: Pick<DatabaseOptions, 'url'>): string {
  */
 const OF_THE_SESSION = /^(?:08|25006|53|57P|58|XX)/;
 
+/** Who lifts the server's limit for statements waits for theirs without one, up to the next of these. */
+const LIFTS_LIMIT = /^\s*set (?:local )?statement_timeout = 0/;
+const ENDS_LIFTED = /^\s*(?:commit|rollback|reset statement_timeout)/;
+/** The longest time of a timer. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** A connection that is closed, not kept, after such an answer. */
 function lend(client: pg.PoolClient): PostgresPoolClient {
   let isSpoilt = false;
+  let isUnlimited = false;
   const query = async (text: string, parameters: readonly unknown[]) => {
+    isUnlimited = isUnlimited ? !ENDS_LIFTED.test(text) : LIFTS_LIMIT.test(text);
+    const waiting = isUnlimited ? { query_timeout: LONGEST_MS } : {};
     try {
-      return await client.query(text, [...parameters]);
+      return await client.query({ text, values: [...parameters], ...waiting });
     } catch (error) {
       isSpoilt ||= OF_THE_SESSION.test(String((error as { code?: unknown }).code ?? ''));
       throw error;

@@ -5,7 +5,11 @@ export { forgetLateAttempts, forgetTenantRows } from './forget-tenant.ts';
 export { createJobStatsTables } from './job-stats/definition.ts';
 export { DURATION_BOUNDS_MS, durationsOfBin, NEVER_STARTED } from './job-stats/duration-bins.ts';
 export { JOB_SUMMARY_COLUMN_NAMES, type JobSummaryTable, jobSummaryColumns } from './job-summary/columns.ts';
-export { createJobSummaryIndexes, createJobSummaryTable } from './job-summary/definition.ts';
+export {
+  addMissingColumns,
+  createJobSummaryIndexes,
+  createJobSummaryTable,
+} from './job-summary/definition.ts';
 export {
   type JobSummaryRow,
   type ProjectedJob,

@@ -43,10 +43,23 @@ const MIGRATIONS: Record<string, Migration> = {
  */
 export async function migrate(db: Db): Promise<void> {
   const migrations = { ...MIGRATIONS, ...(await laterMigrations(db)) };
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-  const { error } = await migrator.migrateToLatest();
-  if (error) throw error;
+  await db.connection().execute(async (connection) => {
+    // An index of many rows takes longer than other statements may. Nobody is kept waiting for a lock that it waits for.
+    await sql`set statement_timeout = 0`.execute(connection);
+    await sql`set lock_timeout = ${sql.lit(LOCK_WAIT)}`.execute(connection);
+    try {
+      const provider = { getMigrations: async () => migrations };
+      const { error } = await new Migrator({ db: connection, provider }).migrateToLatest();
+      if (error) throw error;
+    } finally {
+      await sql`reset lock_timeout`.execute(connection).catch(() => {});
+      await sql`reset statement_timeout`.execute(connection).catch(() => {});
+    }
+  });
 }
+
+/** As long as a statement of somebody else may take. */
+const LOCK_WAIT = '30s';
 
 /** What a later version has done here. Kysely takes a migration that it does not know for a broken history. */
 async function laterMigrations(db: Db): Promise<Record<string, Migration>> {

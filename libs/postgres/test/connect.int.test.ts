@@ -40,6 +40,17 @@ test('a session continues after a failed statement', async () => {
   expect(await session()).toBe(before);
 });
 
+test('a transaction without a limit for statements may take longer than its client waits for others', async () => {
+  const hasty = openDatabase({ url: database.url, name: 'test', poolSize: 1, statementTimeoutMs: 100 });
+  const longer = sql`select pg_sleep(1.3)`;
+  await hasty.transaction().execute(async (trx) => {
+    await sql`set local statement_timeout = 0`.execute(trx);
+    await longer.execute(trx);
+  });
+  await expect(longer.execute(hasty)).rejects.toMatchObject({ code: '57014' });
+  await hasty.destroy();
+});
+
 test('a new connection is made with the URL of that moment', async () => {
   await using other = await createTestDatabase();
   let url = database.url;

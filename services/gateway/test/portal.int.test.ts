@@ -123,6 +123,10 @@ test.each([
   '*',
   'javascript:alert(1)',
   "https://a.example; script-src 'unsafe-inline'",
+  // Which URLs take for a host.
+  'https://a.example;script-src-elem',
+  'https://a.example,b.example',
+  "https://'self'",
   'app.example.org',
 ])('%j is no origin that may frame', async (origin) => {
   const { api_key: key } = await makeKey();

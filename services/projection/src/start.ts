@@ -68,6 +68,8 @@ export async function startProjection(
   });
   const partitions = createDailyPartitions(db, 'job_summary', dayMs);
 
+  const onColumnsAdded = (columns: readonly string[]) => log.warn({ columns }, 'columns_added');
+
   consuming = true;
   const { name: reader } = PROJECTION_READER;
   const position = openLogPosition(db, { reader, holder: `${process.pid} ${randomUUIDv7()}` });
@@ -89,7 +91,7 @@ export async function startProjection(
       take: async (batch, step) => {
         const began = performance.now();
         const moving = step && position.moving(step);
-        const deps = { db, partitions, nowMs: now(), moving };
+        const deps = { db, partitions, nowMs: now(), moving, onColumnsAdded };
         const jobs = await traceBatch(tracing, batch, () => onJobEvents(batch, deps));
         if (jobs === undefined) return false;
         projected.inc(batch.length);

@@ -383,3 +383,25 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  'a table that a process of the version before has rebuilt gets the columns that it lacks',
+  async () => {
+    const before = await shape();
+    await sql`alter table job_summary drop column first_started_at, drop column waits_for`.execute(db);
+    await appendJobs(3);
+    await waitUntil(
+      async () => {
+        const { rows } = await sql<{ jobs: number }>`
+          select count(*)::int as jobs from job_summary`.execute(db);
+        return rows[0]?.jobs === log.size;
+      },
+      { timeoutMs: 30_000 },
+    );
+    await rebuild();
+    await untilOver('done');
+    await untilComplete();
+    expect(await shape()).toEqual(before);
+  },
+  TIMEOUT_MS,
+);

@@ -30,6 +30,8 @@ export interface BackupOptions extends ConnectOptions {
   readonly say: (line: string) => void;
 }
 
+/** What JOBS refers to may have left after some days, or have been withdrawn. */
+const KEPT_MS = 86_400_000;
 /** The log may be trimmed so far that AUDIT and JOBS do not meet, while nobody reads this backup's position. */
 const MOST_TRIES = 3;
 const TRY_AGAIN_MS = 1_000;
@@ -49,13 +51,12 @@ export async function backUp(options: BackupOptions): Promise<BackupManifest> {
   try {
     await refuseDuringRestore(nc, signal);
     const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: ASK_MS });
+    const parts = begun ? await keptParts(begun.parts, jsm, options) : [];
+    const { backup_id, began_at } =
+      begun && parts.length > 0 ? begun : { backup_id: randomUUIDv7(), began_at: new Date().toISOString() };
+    const nats_version = nc.info?.version ?? '';
     let manifest: BackupManifest = {
-      format: 1,
-      backup_id: begun?.backup_id ?? randomUUIDv7(),
-      began_at: begun?.began_at ?? new Date().toISOString(),
-      completed_at: null,
-      nats_version: nc.info?.version ?? '',
-      parts: begun ? await keptParts(begun.parts, jsm, options) : [],
+      ...{ format: 1, backup_id, began_at, completed_at: null, nats_version, parts },
     };
     const keep = async (parts: readonly BackupPart[], completedAt: string | null = null) => {
       manifest = { ...manifest, parts: [...parts], completed_at: completedAt };
@@ -122,8 +123,8 @@ function meets(firstVersion: number, parts: readonly BackupPart[]): boolean {
 }
 
 /**
- * What may stay of an interrupted backup: whole parts, from the first one on without a gap. AUDIT stays without JOBS only if
- * JOBS still has all that comes behind it.
+ * What may stay of an interrupted backup: whole parts, from the first one on without a gap, if they are of this log and not
+ * much older than what comes behind them. AUDIT stays without JOBS only if JOBS still has all that comes behind it.
  */
 async function keptParts(
   found: readonly BackupPart[],
@@ -135,7 +136,13 @@ async function keptParts(
     if (!(await store.isWhole?.(part))) break;
     kept.push(part);
   }
-  const { state } = await jsm.streams.info(JOBS_STREAM);
+  const { state, created } = await jsm.streams.info(JOBS_STREAM);
+  const [first] = kept;
+  const takenMs = Date.parse(first?.taken_at ?? '');
+  if (first && (Date.parse(String(created)) > takenMs || Date.now() - takenMs > KEPT_MS)) {
+    say('what was copied is of another log, or too old: all of it is taken again');
+    return [];
+  }
   const fitting = hasJobs(kept) || meets(state.first_seq, kept) ? kept : withoutLog(kept);
   if (fitting.length > 0) say(`goes on behind ${fitting.map(({ stream }) => stream).join(', ')}`);
   return fitting;

@@ -39,7 +39,8 @@ export async function goOn(
   { jobs, audit, lastVersion, neededFrom }: CopiedLog,
 ): Promise<void> {
   const { state, config } = await jsm.streams.info(JOBS_STREAM);
-  if (state.first_seq <= lastVersion + 1) {
+  // Once it was done JOBS is empty. A mirror may have got more since its last version was noted.
+  if (state.messages > 0 || state.first_seq <= lastVersion + 1) {
     const auditedVersion = await copyRest(nc, jsm, audit);
     await leaveRestored(jsm, {
       config: { ...jobs, num_replicas: config.num_replicas },

@@ -50,12 +50,17 @@ export async function mirrorSite(options: MirrorOptions): Promise<MirrorState[]>
     const found = await Promise.all(backupOrder().map((stream) => findStream(jsm, stream)));
     const own = found.flatMap((info) => (info && !isMirrorOf(info, site) ? [info.config.name] : []));
     if (own.length > 0) throw new UnfitServer(`this NATS has streams of its own: ${own.join(', ')}`);
+    const originals: (StreamInfo | undefined)[] = [];
+    for (const [index, stream] of backupOrder().entries())
+      originals[index] = found[index] ? undefined : await infoAt(origin, site, stream);
+    if (![...found, ...originals].some(Boolean)) {
+      throw new UnfitServer(`${site} has no streams yet: its services have to be started once`);
+    }
+    // Not before there is something to mirror: services wait for what is marked, and nothing could be promoted.
     await markStandby(jsm, options);
     const states: MirrorState[] = [];
-    for (const [index, stream] of backupOrder().entries()) {
-      let mirror = found[index];
-      const original = mirror ? undefined : await infoAt(origin, site, stream);
-      if (original) mirror = await jsm.streams.add(mirrorOf(original.config, options));
+    for (const [index, original] of originals.entries()) {
+      const mirror = original ? await jsm.streams.add(mirrorOf(original.config, options)) : found[index];
       if (mirror) states.push(stateOf(mirror));
     }
     return states;

@@ -28,3 +28,14 @@ test('a body that JSON cannot hold is refused', () => {
     UsageError,
   );
 });
+
+test('a number that JSON would write as null is refused by its name, and a null is not', () => {
+  const send = (body: unknown) => composeRequest(SERVER, { method: 'POST', path: '/jobs', body });
+  for (const price of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    expect(() => send({ items: [{ price, note: null }] })).toThrow(`price is ${price}`);
+    expect(() => send({ prices: [1, price] })).toThrow(UsageError);
+  }
+  expect(send({ price: null, at: new Date(0) }).init.body).toBe(
+    '{"price":null,"at":"1970-01-01T00:00:00.000Z"}',
+  );
+});

@@ -31,10 +31,18 @@ export function composeRequest(
 
 function jsonOf(body: unknown): string {
   try {
-    return JSON.stringify(body);
+    const json = JSON.stringify(body);
+    // Numbers that JSON cannot express are written as null.
+    if (json?.includes('null')) JSON.stringify(body, assertFinite);
+    return json;
   } catch (cause) {
     throw new UsageError(`the request cannot be written as JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+function assertFinite(name: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${name} is ${value}`);
+  return value;
 }
 
 /** Later ones replace earlier ones, whatever their case. @throws UsageError that names a header, never its value */

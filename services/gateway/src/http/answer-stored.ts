@@ -11,9 +11,19 @@ export interface StoredFile {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export function answerStored(c: Ctx, { compressed, type, isForEver, headers }: StoredFile): Response {
+/** Made for the first caller who takes no brotli, and then kept: it costs some milliseconds and megabytes. */
+const plain = new WeakMap<StoredFile['compressed'], Buffer<ArrayBuffer>>();
+
+function plainOf({ compressed }: Pick<StoredFile, 'compressed'>): Buffer<ArrayBuffer> {
+  const known = plain.get(compressed) ?? brotliDecompressSync(compressed);
+  plain.set(compressed, known);
+  return known;
+}
+
+export function answerStored(c: Ctx, file: StoredFile): Response {
+  const { compressed, type, isForEver, headers } = file;
   const isCompressed = takesBrotli(c.req.header('accept-encoding') ?? '');
-  return new Response(isCompressed ? compressed : brotliDecompressSync(compressed), {
+  return new Response(isCompressed ? compressed : plainOf(file), {
     headers: {
       'content-type': `${type}; charset=utf-8`,
       'cache-control': isForEver ? 'public, max-age=31536000, immutable' : 'no-cache',

@@ -25,7 +25,7 @@ const READ = [
   'www-authenticate',
   'x-request-id',
 ];
-const METHODS = ['GET', 'POST', 'PATCH', 'DELETE'];
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 /** For how long a browser need not ask again. */
 const MAX_AGE_S = 600;
 

@@ -122,8 +122,10 @@ export const createPortalSession = defineRoute({
     },
 });
 
-/** It becomes a part of the page's policy, where `*` would be any. */
+/** What a host of a URL may have beside, a policy takes for its own: `;` begins a directive, `*` is any. */
+const ORIGIN = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?$/;
+
+/** It becomes a part of the page's policy. */
 function isOrigin(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes('*');
+  return ORIGIN.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }

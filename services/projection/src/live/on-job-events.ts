@@ -1,6 +1,6 @@
 import { type RecordedEvent, uuidV7TimeMs } from '@errand/contracts';
 import { expiresAtMs } from '@errand/domain';
-import type { DailyPartitions, Db, ProjectedJob } from '@errand/postgres';
+import { addMissingColumns, type DailyPartitions, type Db, type ProjectedJob } from '@errand/postgres';
 import { mergeJobSummaries } from './job-rows.ts';
 import { evolveProjected } from './projected-job.ts';
 
@@ -17,9 +17,11 @@ export async function onJobEvents(
     partitions: DailyPartitions;
     nowMs: number;
     moving?: Parameters<typeof mergeJobSummaries>[2];
+    /** Told of columns that the table had lost. */
+    onColumnsAdded?: (columns: readonly string[]) => void;
   },
 ): Promise<number | undefined> {
-  const { db, partitions, nowMs, moving } = deps;
+  const { db, partitions, nowMs, moving, onColumnsAdded } = deps;
   const jobs = new Map<string, ProjectedJob>();
   for (const recorded of batch) {
     const { jobId } = recorded.ref;
@@ -32,14 +34,22 @@ export async function onJobEvents(
   } catch (error) {
     // A rebuild may have put another table in the place of the one whose partitions are known.
     partitions.forget();
+    // It was made by a process of the version before.
+    if (codeOf(error) === UNDEFINED_COLUMN) onColumnsAdded?.(await addMissingColumns(db));
     throw error;
   }
 }
 
+const UNDEFINED_COLUMN = '42703';
+
 /** SQLSTATE classes 22 and 23: the data itself is at fault, and will be the next time. */
 export function isRefusal(error: unknown): error is Error {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return (code.startsWith('22') || code.startsWith('23')) && !isPartitionMissing(error);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** The one refusal of class 23 that is no fault of the data: a check violation which names no constraint. */

@@ -3,6 +3,7 @@ import { CLOCK_TOLERANCE_MS, type RecordedEvent, uuidV7TimeMs } from '@errand/co
 import { foldJob, type JobState } from '@errand/domain';
 import { type DifferingGroup, groupsAgainstHistory } from './compare-row.ts';
 import { historyFaults } from './history-faults.ts';
+import { newestVersion } from './newest-version.ts';
 import { readRows } from './stored-rows.ts';
 import { forEachParallel, passedVersion, type Suspect, type VerifyRun } from './verify-context.ts';
 
@@ -31,7 +32,7 @@ async function recheckSome(run: VerifyRun, suspects: readonly Suspect[]): Promis
     if (!events) run.counts.unconfirmed++;
     else histories.set(suspect, events);
   });
-  const passed = Math.max(0, ...[...histories.values()].flat().map(({ version }) => version));
+  const passed = newestVersion([...histories.values()].flat());
   if (!(await hasPassed(run, passed))) {
     run.counts.unconfirmed += histories.size;
     return;
@@ -46,7 +47,7 @@ async function recheckSome(run: VerifyRun, suspects: readonly Suspect[]): Promis
     if (uuidV7TimeMs(jobId) < run.rowsSinceMs || before.length === 0) return;
     const row = rows.get(jobId);
     if (!row) return run.findings.add('row_missing', { id: jobId, detail: `${before.length} events` });
-    const newest = Math.max(...before.map(({ version }) => version));
+    const newest = newestVersion(before);
     // By then there may be events newer than the row.
     const events = row.version > newest ? ((await readAll(run, suspect)) ?? before) : before;
     const groups = groupsAgainstHistory(row, events, newest);
@@ -68,7 +69,7 @@ async function readAll(run: VerifyRun, suspect: Suspect): Promise<RecordedEvent[
       ? bus.jobs.readHistory(suspect, {
           // Of two requests only the later one is among the newest.
           fromVersion: suspect.isStray ? 1 : request.version,
-          toVersion: Math.max(...events.keys()),
+          toVersion: newestVersion(newest),
         })
       : bus.audit.readHistory(
           { tenantId, action, jobId, sinceMs: uuidV7TimeMs(jobId) - CLOCK_TOLERANCE_MS, pastEnding: true },

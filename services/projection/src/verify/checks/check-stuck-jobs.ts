@@ -1,5 +1,6 @@
 import { ActionRecord, BUCKETS, executorConsumerName, JOBS_STREAM } from '@errand/contracts';
 import { foldJob, isEnded, type JobState } from '@errand/domain';
+import { newestVersion } from '../newest-version.ts';
 import { forEachParallel, type VerifyRun } from '../verify-context.ts';
 
 /*
@@ -54,7 +55,7 @@ async function whyStuck(
   const standing = name && (await bus.consumers.standingOf({ stream: JOBS_STREAM, name }));
   if (!standing) return undefined;
   const asked = events.filter(({ event }) => event.type === 'JobRequested' || event.type === 'JobDue');
-  const isSettled = Math.max(0, ...asked.map(({ version }) => version)) <= standing.ackFloor;
+  const isSettled = newestVersion(asked) <= standing.ackFloor;
   const isIdle = standing.waiting > 0 && standing.ackPending === 0 && standing.pending === 0;
   if (!isSettled && !isIdle) return undefined;
   const { executorId } = state.attempt.value;

@@ -25,6 +25,13 @@ async function applied(text: string, env: Readonly<Record<string, string>> = {},
 
 test.each([
   ['what is no YAML', 'tenants: [', /errand\.yaml is not YAML/],
+  ...['1970670598291982290', '0x7fffffffffffffff', '.inf', '1.00000000000000000001e30'].map(
+    (number): [string, string, RegExp] => [
+      `the number ${number}`,
+      `tenants: { acme: { schedules: { a: { action: add,\n input: { n: ${number} } } } } }`,
+      /errand\.yaml is wrong: +line 2: [\w.]+ is a number that cannot be kept exactly/,
+    ],
+  ),
   ['a name twice', 'tenants: { acme: {}, acme: {} }', /not YAML: Map keys must be unique/],
   ['no tenants', 'tenant: {}', /the file: Unrecognized key: "tenant"/],
   ['an unknown limit', 'tenants: { acme: { limits: { max: 1 } } }', /tenants\.acme\.limits: .*"max"/],

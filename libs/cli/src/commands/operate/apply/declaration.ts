@@ -1,5 +1,5 @@
-import { TenantId, TenantLimits } from '@errand/contracts';
-import { parseDocument } from 'yaml';
+import { flawsOfJson, TenantId, TenantLimits } from '@errand/contracts';
+import { type Document, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { CannotRun } from '../../../cannot-run.ts';
 
@@ -75,13 +75,35 @@ export type Declaration = z.infer<typeof Declaration>;
 
 /** `name` is the file's, for messages. @throws CannotRun */
 export function parseDeclaration(text: string, name: string): Declaration {
-  const document = parseDocument(text, { uniqueKeys: true });
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { uniqueKeys: true, lineCounter });
   const [error] = document.errors;
   if (error) throw new CannotRun(`${name} is not YAML: ${error.message.split('\n')[0]}`);
   const parsed = Declaration.safeParse(document.toJS());
-  if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map(
-    ({ path, message }) => `  ${path.join('.') || 'the file'}: ${message}`,
-  );
-  throw new CannotRun(`${name} is wrong:\n${lines.join('\n')}`);
+  const wrong = [
+    ...inexactNumbers(document, lineCounter),
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.') || 'the file'}: ${message}`),
+  ];
+  if (parsed.success && wrong.length === 0) return parsed.data;
+  throw new CannotRun(`${name} is wrong:\n${wrong.map((line) => `  ${line}`).join('\n')}`);
+}
+
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
+
+/** Inputs of jobs are among the values, and nobody may get another number than the file has. */
+function inexactNumbers(document: Document, lines: LineCounter): string[] {
+  const found: string[] = [];
+  visit(document, {
+    Scalar(_, { value, source = '', range }) {
+      if (typeof value !== 'number' || isExact(value, source)) return;
+      const { line } = lines.linePos(range?.[0] ?? 0);
+      found.push(`line ${line}: ${source} is a number that cannot be kept exactly; write it as a text`);
+    },
+  });
+  return found;
+}
+
+function isExact(value: number, source: string): boolean {
+  if (JSON_NUMBER.test(source)) return flawsOfJson(source).length === 0;
+  return Number.isSafeInteger(value) || (Number.isFinite(value) && !Number.isInteger(value));
 }
