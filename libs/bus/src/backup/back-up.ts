@@ -56,7 +56,12 @@ export async function backUp(options: BackupOptions): Promise<BackupManifest> {
       begun && parts.length > 0 ? begun : { backup_id: randomUUIDv7(), began_at: new Date().toISOString() };
     const nats_version = nc.info?.version ?? '';
     let manifest: BackupManifest = {
-      ...{ format: 1, backup_id, began_at, completed_at: null, nats_version, parts },
+      format: 1,
+      backup_id,
+      began_at,
+      completed_at: null,
+      nats_version,
+      parts,
     };
     const keep = async (parts: readonly BackupPart[], completedAt: string | null = null) => {
       manifest = { ...manifest, parts: [...parts], completed_at: completedAt };
