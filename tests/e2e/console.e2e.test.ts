@@ -53,7 +53,11 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       key_id: string;
     };
   const listOf = async ({ call, tenantId }: Caller) =>
-    ((await call('GET', `/v2/tenants/${tenantId}/jobs`)).body as { jobs: { metadata: object }[] }).jobs;
+    (
+      (await call('GET', `/v2/tenants/${tenantId}/jobs`)).body as {
+        jobs: { status: string; metadata: object }[];
+      }
+    ).jobs;
   /** A list that is opened shows what is in it by then; what comes later waits behind a button. */
   const untilListed = (caller: Caller, jobs: number) =>
     expect.poll(async () => (await listOf(caller)).length).toBe(jobs);
@@ -167,6 +171,50 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.keyboard.press('Enter');
     await page.getByText('No job matches.').waitFor();
     expect(page.url()).toContain('meta.nobody=has');
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a list shows what happens while it is on its way', async () => {
+    const { page, caller, faults } = await tenantPage('on_its_way');
+    const answers = Promise.withResolvers<number>();
+    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
+    await start(caller, 'tell', { lines: [], ask: `${receiver.url}/ask` });
+    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['running']);
+    const held = Promise.withResolvers<void>();
+    const read = Promise.withResolvers<void>();
+    await page.route(/\/jobs\?/, async (route) => {
+      // A session counts for its own page only.
+      const headers = { ...route.request().headers(), 'sec-fetch-site': 'same-origin' };
+      const response = await route.fetch({ headers });
+      read.resolve();
+      await held.promise;
+      await route.fulfill({ response });
+    });
+    await page.goto(console('/t/on_its_way/jobs'));
+    await page.getByText('Live', { exact: true }).waitFor();
+    await read.promise;
+    answers.resolve(200);
+    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['succeeded']);
+    // The page is told of this one behind that.
+    await start(caller, 'echo', {});
+    await page.getByRole('button', { name: '1 new' }).waitFor();
+    held.resolve();
+    await page.locator('tbody').getByText('Succeeded').waitFor();
+    expect(await faults()).toEqual([]);
+  });
+
+  test('new jobs are shown although the list is a moment behind what is told of them', async () => {
+    const { page, caller, faults } = await tenantPage('behind');
+    await page.goto(console('/t/behind/jobs'));
+    await page.getByText('No job matches.').waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    let behind = 2;
+    await page.route(/\/jobs\?/, (route) =>
+      behind-- > 0 ? route.fulfill({ json: { jobs: [], next_cursor: null } }) : route.continue(),
+    );
+    await start(caller, 'echo', {});
+    await page.getByRole('button', { name: '1 new' }).click();
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
     expect(await faults()).toEqual([]);
   });
 
