@@ -28,7 +28,7 @@ function event(version: number, type: string): string {
 }
 
 /** Long enough for a caller to have read: some runtimes discard what came right before a broken connection. */
-const READ_MS = 50;
+const READ_MS = 500;
 
 /** Sends text and then ends the connection without the end that HTTP requires. */
 function cut(response: ServerResponse, text: string | Buffer): void {

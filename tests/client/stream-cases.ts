@@ -5,7 +5,7 @@ import { JOB, scripted, seenUntil } from './scripted-client.ts';
 
 export const STREAM_CASES: Cases = {
   'events go on behind the last whole one after every kind of cut': async (world) => {
-    const { errand, seen } = scripted(world, 'cut_events', { streamIdleMs: 200 });
+    const { errand, seen } = scripted(world, 'cut_events', { streamIdleMs: 3_000 });
     const events = await collect(errand.events(JOB));
     assertEqual(
       events.map(({ version }) => version),
@@ -55,7 +55,7 @@ export const STREAM_CASES: Cases = {
 
   'a stream that never gets on ends as an error, however often it opens': async (world) => {
     for (const script of ['always_cut', 'always_same']) {
-      const { errand, seen } = scripted(world, script, { retry: { maxTimeMs: 300 } });
+      const { errand, seen } = scripted(world, script, { retry: { maxTimeMs: 4_000 } });
       const { code, retryable } = await failureOf(collect(errand.events(JOB, { after: 1 })));
       assert(['stream_cut', 'network_error'].includes(code) && retryable, `code is ${code}`);
       assert((await seen()).length > 1, 'it is tried again');

@@ -118,8 +118,10 @@ const stateOf = (endpointId: string) =>
 
 /** Instead of waiting for hours: an endpoint's state is backdated while nobody has it in memory. */
 async function makeOlder(endpointId: string, changes: Record<string, string>): Promise<void> {
-  await system.kill('webhooks');
-  await db.updateTable('webhook_endpoint_state').set(changes).where('endpoint_id', '=', endpointId).execute();
+  const states = db.updateTable('webhook_endpoint_state').set(changes);
+  await system.kill('webhooks', async () => {
+    await states.where('endpoint_id', '=', endpointId).execute();
+  });
 }
 
 test('messages of every type are as the document says', { timeout: 300_000 }, async () => {

@@ -42,14 +42,19 @@ export const refuse = defineAction({
   },
 });
 
-/** Reports progress until it has made `steps` of them, or is canceled. */
+/** Reports progress until it has made `steps` of them, somebody answers, if it is to ask, or it is canceled. */
 export const walk = defineAction({
   name: 'walk',
-  input: z.object({ steps: z.int(), ms: z.int() }),
+  input: z.object({ steps: z.int(), ms: z.int(), ask: z.string().optional() }),
   result: z.object({ steps: z.int() }),
   concurrency: 16,
   async run({ input, progress, signal }) {
-    for (let step = 1; step <= input.steps; step++) {
+    let isAnswered = false;
+    const answer = () => {
+      isAnswered = true;
+    };
+    if (input.ask !== undefined) void fetch(input.ask, { signal }).then(answer, answer);
+    for (let step = 1; step <= input.steps && !isAnswered; step++) {
       progress(Math.round((step / input.steps) * 100), `step ${step}`);
       await sleep(input.ms, undefined, { signal });
     }

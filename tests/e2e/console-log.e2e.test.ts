@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     ).toEqual(['measuring', 'drawing', 'output']);
     await log.getByText('output').click();
     await page.getByRole('searchbox', { name: 'Find in output' }).waitFor();
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toContain('Running');
+    await expect.poll(() => page.getByRole('heading', { level: 1 }).textContent()).toContain('Running');
     answers.resolve(200);
     await log.getByText('nothing more to tell').waitFor();
     await page.locator('.panel').getByText('Final').waitFor();
@@ -90,9 +90,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await reader.faults()).toEqual([]);
   });
 
-  test('of a log of 10,000 entries those in sight are in the page; its end is followed unless one reads above', {
-    timeout: 60_000,
-  }, async () => {
+  test('of a log of 10,000 entries those in sight are in the page; its end is followed unless one reads above', async () => {
     const { page, faults } = await pageOf(system.adminKey);
     // Nothing of its own is told meanwhile.
     const later = new Date(Date.now() + 3_600_000).toISOString();
@@ -135,9 +133,9 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByText('10,003 entries').waitFor();
     await append(10_004, 1);
     await line(10_004).waitFor();
-    await page.locator('.panel').getByText('Not live').waitFor();
+    await page.locator('.panel').getByText('Not live').waitFor({ timeout: 40_000 });
     await page.unroute(/\/logs$/);
-    await page.locator('.panel').getByText('Live', { exact: true }).waitFor();
+    await page.locator('.panel').getByText('Live', { exact: true }).waitFor({ timeout: 40_000 });
     await append(10_005, 1);
     await page.getByText('10,005 entries').waitFor();
     expect(await faults()).toEqual([]);

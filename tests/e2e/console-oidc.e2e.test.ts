@@ -69,6 +69,10 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     for (const caller of [resources.use(seen), resources.use(lent)]) {
       const run = await caller.call('POST', `/v2/tenants/${caller.tenantId}/echo/run`, {});
       expect(run.status).toBe(202);
+      // A list that is opened shows what is in it by then.
+      const listed = async () =>
+        (await caller.call('GET', `/v2/tenants/${caller.tenantId}/jobs`)).body as { jobs: unknown[] };
+      await expect.poll(async () => (await listed()).jobs.length).toBe(1);
     }
     const { page, faults, signIn } = await open();
     await page.goto(`${system.url}/console/t/seen/jobs`);

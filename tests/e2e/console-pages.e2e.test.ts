@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
-import { createTestDatabase, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
+import { createTestDatabase, type Receiver, startReceiver, startTestNats, waitUntil } from '@errand/testkit';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, openPage, signInWith, startBrowser } from './browser.ts';
@@ -20,6 +20,7 @@ const QUOTED = {
 const resources = new AsyncDisposableStack();
 let system: System;
 let browser: Browser;
+let receiver: Receiver;
 let caller: Caller;
 let screens: Record<string, string>;
 
@@ -32,7 +33,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const servers = { natsUrl: nats.url, databaseUrl: database.url };
     system = resources.use(await startSystem(servers, { ERRAND_ACTIONS: ACTIONS }));
     browser = resources.adopt(await startBrowser(), (open) => open.close());
-    const receiver = resources.use(await startReceiver());
+    receiver = resources.use(await startReceiver());
     caller = resources.use(await createCaller(system, TENANT));
     await createCaller(system, 'without_jobs').then((each) => resources.use(each));
     const { endpoint_id } = await caller.createWebhook({ url: `${receiver.url}/hook` });
@@ -278,7 +279,9 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     timeout: 180_000,
   }, async () => {
     const { page, faults } = await adminPage();
-    const jobId = await start('walk', { steps: 1_000, ms: 10 });
+    const answers = Promise.withResolvers<number>();
+    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
+    const jobId = await start('walk', { steps: 100_000, ms: 10, ask: `${receiver.url}/ask` });
     await page.goto(`${system.url}/console/t/${TENANT}/jobs/${jobId}`);
     await page.getByText(/version \d+/).waitFor();
     await page.evaluate(`{
@@ -286,6 +289,8 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       const note = () => window.versions.push(Number(/version (\\d+)/.exec(document.body.innerText)?.[1] ?? 0));
       new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
     }`);
+    await expect.poll(() => page.evaluate('window.versions.length')).toBeGreaterThan(10);
+    answers.resolve(200);
     await untilEnded(jobId);
     const { version } = await jobOf(jobId);
     const endedAt = performance.now();

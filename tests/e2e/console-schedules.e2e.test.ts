@@ -167,6 +167,10 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const ran = await caller.call('POST', `/v2/tenants/many/schedules/${id}/run`);
     const { job_id: jobId } = ran.body as { job_id: string };
     await caller.call('POST', '/v2/tenants/many/echo/run', {});
+    // A list that is opened shows what is in it by then.
+    const listed = async () =>
+      (await caller.call('GET', '/v2/tenants/many/jobs')).body as { jobs: unknown[] };
+    await expect.poll(async () => (await listed()).jobs.length).toBe(2);
     const { page, faults } = await pageOf('many');
     await page.goto(console('/t/many/schedules'));
     const rows = page.locator('tbody tr');

@@ -26,11 +26,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const database = resources.use(await createTestDatabase());
     natsUrl = nats.url;
     system = resources.use(
-      await startSystem(
-        { natsUrl, databaseUrl: database.url },
-        // Slow enough to be stopped in the middle.
-        { ERRAND_ACTIONS: ACTIONS, ERRAND_BULK_JOBS_PER_SECOND: '10' },
-      ),
+      await startSystem({ natsUrl, databaseUrl: database.url }, { ERRAND_ACTIONS: ACTIONS }),
     );
     receiver = resources.use(await startReceiver());
     browser = resources.adopt(await startBrowser(), (open) => open.close());
@@ -42,14 +38,29 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(run.status).toBe(202);
     return (run.body as { job_id: string }).job_id;
   };
-  const keyOf = async (tenantId: string): Promise<{ api_key: string; key_id: string }> => {
-    const made = await fetch(`${system.url}/admin/tenants/${tenantId}/keys`, {
-      method: 'POST',
+  const asAdmin = async (method: 'POST' | 'PUT', path: string, body: object = {}): Promise<unknown> => {
+    const answer = await fetch(system.url + path, {
+      method,
       headers: { authorization: `Bearer ${system.adminKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'person' }),
+      body: JSON.stringify(body),
     });
-    return (await made.json()) as { api_key: string; key_id: string };
+    expect(answer.ok).toBe(true);
+    return answer.json();
   };
+  const keyOf = async (tenantId: string) =>
+    (await asAdmin('POST', `/admin/tenants/${tenantId}/keys`, { name: 'person' })) as {
+      api_key: string;
+      key_id: string;
+    };
+  const listOf = async ({ call, tenantId }: Caller) =>
+    (
+      (await call('GET', `/v2/tenants/${tenantId}/jobs`)).body as {
+        jobs: { status: string; metadata: object }[];
+      }
+    ).jobs;
+  /** A list that is opened shows what is in it by then; what comes later waits behind a button. */
+  const untilListed = (caller: Caller, jobs: number) =>
+    expect.poll(async () => (await listOf(caller)).length).toBe(jobs);
   /** A page signed in with a key of a new tenant. */
   async function tenantPage(tenantId: string) {
     const caller = resources.use(await createCaller(system, tenantId));
@@ -111,7 +122,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
 
   test('a running job shows its progress as it goes, is canceled, and looked at as it was', async () => {
     const { page, caller, faults } = await tenantPage('walkers');
-    const jobId = await start(caller, 'walk', { steps: 1_000, ms: 50 });
+    const jobId = await start(caller, 'walk', { steps: 10_000, ms: 50 });
     await page.goto(console(`/t/walkers/jobs/${jobId}`));
     await page
       .getByText(/step \d\d/)
@@ -143,14 +154,15 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
 
   test('a list is live: rows change in place, and new jobs wait behind a button', async () => {
     const { page, caller, faults } = await tenantPage('listed');
-    await start(caller, 'walk', { steps: 1, ms: 1_500 });
-    // One that comes after the list waits behind the button.
-    const listed = async () =>
-      (await caller.call('GET', '/v2/tenants/listed/jobs')).body as { jobs: unknown[] };
-    await expect.poll(async () => (await listed()).jobs.length).toBe(1);
+    const answers = Promise.withResolvers<number>();
+    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
+    await start(caller, 'tell', { lines: [], ask: `${receiver.url}/ask` });
+    await untilListed(caller, 1);
     await page.goto(console('/t/listed/jobs'));
     await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
     await page.getByText('Live', { exact: true }).waitFor();
+    await page.locator('tbody').getByText('Running').waitFor();
+    answers.resolve(200);
     await page.locator('tbody').getByText('Succeeded').waitFor();
     await start(caller, 'echo', { nr: 2 });
     await page.getByRole('button', { name: '1 new' }).click();
@@ -159,6 +171,50 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.keyboard.press('Enter');
     await page.getByText('No job matches.').waitFor();
     expect(page.url()).toContain('meta.nobody=has');
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a list shows what happens while it is on its way', async () => {
+    const { page, caller, faults } = await tenantPage('on_its_way');
+    const answers = Promise.withResolvers<number>();
+    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
+    await start(caller, 'tell', { lines: [], ask: `${receiver.url}/ask` });
+    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['running']);
+    const held = Promise.withResolvers<void>();
+    const read = Promise.withResolvers<void>();
+    await page.route(/\/jobs\?/, async (route) => {
+      // A session counts for its own page only.
+      const headers = { ...route.request().headers(), 'sec-fetch-site': 'same-origin' };
+      const response = await route.fetch({ headers });
+      read.resolve();
+      await held.promise;
+      await route.fulfill({ response });
+    });
+    await page.goto(console('/t/on_its_way/jobs'));
+    await page.getByText('Live', { exact: true }).waitFor();
+    await read.promise;
+    answers.resolve(200);
+    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['succeeded']);
+    // The page is told of this one behind that.
+    await start(caller, 'echo', {});
+    await page.getByRole('button', { name: '1 new' }).waitFor();
+    held.resolve();
+    await page.locator('tbody').getByText('Succeeded').waitFor();
+    expect(await faults()).toEqual([]);
+  });
+
+  test('new jobs are shown although the list is a moment behind what is told of them', async () => {
+    const { page, caller, faults } = await tenantPage('behind');
+    await page.goto(console('/t/behind/jobs'));
+    await page.getByText('No job matches.').waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    let behind = 2;
+    await page.route(/\/jobs\?/, (route) =>
+      behind-- > 0 ? route.fulfill({ json: { jobs: [], next_cursor: null } }) : route.continue(),
+    );
+    await start(caller, 'echo', {});
+    await page.getByRole('button', { name: '1 new' }).click();
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
     expect(await faults()).toEqual([]);
   });
 
@@ -174,10 +230,15 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByRole('button', { name: 'Show more' }).waitFor();
     await page.getByRole('button', { name: /^All that match/ }).click();
     await page.getByRole('button', { name: 'Retry' }).click();
+    // Behind the first few jobs it waits, for as long as those do.
+    await asAdmin('PUT', '/admin/tenants/in_bulk', { limits: { max_queued: 5 } });
+    await asAdmin('POST', '/admin/tenants/in_bulk/pause');
     await page.getByRole('button', { name: `Retry ${jobs.length}` }).click();
     await page.getByText('Running', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Abort' }).click();
     await page.getByText('Aborted', { exact: true }).waitFor();
+    await asAdmin('PUT', '/admin/tenants/in_bulk', { limits: {} });
+    await asAdmin('POST', '/admin/tenants/in_bulk/resume');
     await page.reload();
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByText('Done', { exact: true }).waitFor();
@@ -185,14 +246,18 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByRole('link', { name: 'Jobs', exact: true }).click();
     await page.getByLabel('Select all jobs shown').check();
     await page.getByText('Only these 50').waitFor();
-    const stats = await caller.call('GET', '/v2/tenants/in_bulk/stats');
-    expect((stats.body as { totals: object }).totals).toMatchObject({ requested: 121 });
+    const requested = async () => {
+      const { body } = await caller.call('GET', '/v2/tenants/in_bulk/stats');
+      return (body as { totals: { requested: number } }).totals.requested;
+    };
+    await expect.poll(requested).toBe(121);
     expect(await faults()).toEqual([]);
   });
 
   test('a double click begins one bulk action, and a late count changes no question', async () => {
     const { page, caller, faults } = await tenantPage('in_haste');
     await Promise.all(Array.from({ length: 3 }, () => start(caller, 'refuse', {})));
+    await untilListed(caller, 3);
     await page.goto(console('/t/in_haste/jobs?action=refuse'));
     await expect.poll(() => page.locator('tbody').getByText('Failed').count()).toBe(3);
     await page.getByRole('button', { name: /^All that match/ }).click();
@@ -227,8 +292,8 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await page.getByRole('link', { name: 'Run again, edited' }).click();
     await page.getByRole('button', { name: 'Run', exact: true }).click();
     await page.getByText('retry of').waitFor();
-    const { body } = await caller.call('GET', '/v2/tenants/odd_names/jobs');
-    const [again] = (body as { jobs: { metadata: object }[] }).jobs;
+    await untilListed(caller, 2);
+    const [again] = await listOf(caller);
     expect(again?.metadata).toEqual(metadata);
   });
 
@@ -236,6 +301,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     const { page, caller, faults } = await tenantPage('keyboard');
     const jobId = await start(caller, 'echo', {});
     await start(caller, 'echo', {});
+    await untilListed(caller, 2);
     await page.goto(console('/t/keyboard'));
     await page.getByRole('heading', { name: /Overview|No job/ }).waitFor();
     await page.keyboard.press('g');
@@ -259,6 +325,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
   test('an operator makes and revokes a key, whose session ends; rebuilds, verifies, and redrives a dead letter', async () => {
     const caller = resources.use(await createCaller(system, 'operated'));
     const jobId = await start(caller, 'echo', { nr: 1 });
+    await untilListed(caller, 1);
     const admin = await openPage(browser, system.url);
     resources.defer(() => admin.context.close());
     await signInWith(admin.page, system.url, system.adminKey);
@@ -277,15 +344,16 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await expect.poll(() => other.page.locator('tbody tr').count()).toBe(1);
     page.once('dialog', (dialog) => void dialog.accept());
     await page.getByRole('button', { name: 'Revoke support' }).click();
+    await expect.poll(() => page.getByRole('button', { name: 'Revoke support' }).count()).toBe(0);
     await other.page.getByRole('link', { name: 'Actions', exact: true }).click();
     await other.page.getByRole('button', { name: 'Sign in' }).waitFor();
 
     await page.getByRole('link', { name: 'Rebuild' }).click();
     await page.getByRole('button', { name: 'Rebuild' }).click();
-    await page.getByText(/^done, begun/).waitFor();
+    await page.getByText(/^done, begun/).waitFor({ timeout: 60_000 });
     await page.getByRole('link', { name: 'Verify' }).click();
     await page.getByRole('button', { name: 'Verify' }).click();
-    await page.getByText('Everything holds').waitFor();
+    await page.getByText('Everything holds').waitFor({ timeout: 60_000 });
 
     // Nobody can read it as an event.
     await using bus = await openBus({ servers: natsUrl, name: 'e2e', topology: DEFAULT_TOPOLOGY });
@@ -357,6 +425,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     await expect.poll(() => page.getByRole('button', { name: 'Rotate robot' }).count()).toBe(2);
     page.once('dialog', (dialog) => void dialog.accept());
     await page.getByRole('button', { name: 'Revoke robot' }).first().click();
+    await expect.poll(() => page.getByRole('button', { name: 'Revoke robot' }).count()).toBe(1);
     await robot.page.getByRole('link', { name: 'Actions', exact: true }).click();
     await robot.page.getByRole('button', { name: 'Sign in' }).waitFor();
     expect(await faults()).toEqual([]);

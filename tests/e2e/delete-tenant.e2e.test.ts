@@ -32,7 +32,7 @@ let neighbour: Caller;
 beforeAll(async () => {
   const natsUrl = resources.use(await startTestNats()).url;
   databaseUrl = resources.use(await createTestDatabase()).url;
-  const settings = { ERRAND_TENANT_DELETION_GRACE_MS: '3000', ERRAND_INLINE_PAYLOAD_BYTES: '0' };
+  const settings = { ERRAND_TENANT_DELETION_GRACE_MS: '8000', ERRAND_INLINE_PAYLOAD_BYTES: '0' };
   system = resources.use(await startSystem({ natsUrl, databaseUrl }, settings));
   bus = resources.use(await openBus({ servers: natsUrl, name: 'test', topology: DEFAULT_TOPOLOGY }));
   receiver = resources.use(await startReceiver());

@@ -24,8 +24,10 @@ export interface Drill extends AsyncDisposable {
   enter(system: System): Promise<Caller>;
   /** Has jobs that have ended, run, are held, and wait for an attempt or a time. No job of `long` ends yet. */
   fill(system: System): Promise<Caller>;
-  /** Lets jobs end that wait for it. */
+  /** Lets jobs end that wait for it, */
   letEnd(): Promise<void>;
+  /** or those that come from here on wait again. */
+  letWait(): Promise<void>;
   /** Waits until the accepted jobs, and a new one, have ended and been told of. */
   expectAllEnd(system: System): Promise<Caller>;
   expectVerified(system: System): Promise<void>;
@@ -227,6 +229,7 @@ export async function startDrill(): Promise<Drill> {
     enter,
     fill,
     letEnd: () => writeFile(join(folder, 'may-end'), ''),
+    letWait: () => rm(join(folder, 'may-end'), { force: true }),
     expectAllEnd,
     expectVerified,
     errand,

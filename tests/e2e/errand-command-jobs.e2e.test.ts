@@ -232,8 +232,11 @@ test('stats counts what the listed jobs did', async () => {
     });
     return true;
   });
-  const text = (await errand('stats', '--from', '3d', '--action', 'performance_simulation')).stdout;
-  expect(text).toMatch(/^now: \d+ queued.*, 0 running\n.*\n\nHOUR +REQUESTED +SUCCEEDED[\s\S]*\nall +\d/);
+  const text = async () =>
+    (await errand('stats', '--from', '3d', '--action', 'performance_simulation')).stdout;
+  await expect
+    .poll(text)
+    .toMatch(/^now: \d+ queued.*, 0 running\n.*\n\nHOUR +REQUESTED +SUCCEEDED[\s\S]*\nall +\d/);
 });
 
 test('actions lists them and shows what one takes', async () => {

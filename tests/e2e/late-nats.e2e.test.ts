@@ -100,7 +100,7 @@ test('a gateway that waits for NATS says so on its ops port as well, and gives i
 
   await nats.restart();
   await waitUntil(async () => (await statusOf(`${opsUrl}/readyz`)) === 200, { timeoutMs: 60_000 });
-  expect(await seen('/readyz')).toEqual([200, 200]);
+  await expect.poll(() => seen('/readyz')).toEqual([200, 200]);
   expect(await seen('/metrics')).toEqual([404, 200]);
   expect(await seen('/admin/tenants')).toEqual([404, 401]);
 });

@@ -185,8 +185,11 @@ test(`of ${REQUESTS} random requests beyond its tenant or its filter a portal's 
   ];
   const ofRival = await start(foreign, 'echo', ofCustomer('ada', { mark: 'beyond-mark' }));
   await waitUntil(async () => {
-    const jobs = (await caller.call('GET', '/v2/tenants/shop/jobs')).body as { jobs: { status: string }[] };
-    return jobs.jobs.length > 2 && jobs.jobs.every(({ status }) => !['queued', 'running'].includes(status));
+    const { body } = await caller.call('GET', '/v2/tenants/shop/jobs');
+    const ended = (body as { jobs: { job_id: string; status: string }[] }).jobs.filter(
+      ({ status }) => !['queued', 'running'].includes(status),
+    );
+    return [own, ...beyond].every((id) => ended.some(({ job_id }) => job_id === id));
   });
   const token = await tokenOf(
     await makePortal({

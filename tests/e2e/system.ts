@@ -25,8 +25,8 @@ export interface System extends AsyncDisposable {
   readonly adminKey: string;
   /** How often the supervisor had to start a service again. */
   readonly restarts: Readonly<Record<ServiceName, number>>;
-  /** Ends a service by SIGKILL; resolves when that process is gone. */
-  kill(name: ServiceName): Promise<void>;
+  /** Ends a service by SIGKILL; resolves when that process is gone and, before another one is started, `meanwhile` is done. */
+  kill(name: ServiceName, meanwhile?: () => Promise<void>): Promise<void>;
   /** Ends all services by SIGKILL, for good; resolves when they are gone. */
   killAll(): Promise<void>;
   /** Resolves when every service reports that it can do its work. */
@@ -48,6 +48,8 @@ interface Supervised {
   readonly env: Record<string, string>;
   readonly readyUrl: string;
   child: ChildProcess | undefined;
+  /** What is done before it is started again. */
+  meanwhile: Promise<void> | undefined;
   restarts: number;
   /** The newest lines of its output, for the error message of a failed start. */
   readonly output: string[];
@@ -88,7 +90,17 @@ export async function startSystem(
     const env = { ...onlyOwnKeys(name, { ...urls, ...shared }), ...own };
     const readyUrl = `http://127.0.0.1:${port}/readyz`;
     const mainFile = mainFiles[name] ?? sourceMainFile(name);
-    return { name, mainFile, env, readyUrl, child: undefined, restarts: 0, output: [], refused: new Set() };
+    return {
+      name,
+      mainFile,
+      env,
+      readyUrl,
+      child: undefined,
+      meanwhile: undefined,
+      restarts: 0,
+      output: [],
+      refused: new Set(),
+    };
   });
   const stopping = new AbortController();
   const provisioning = { ...shared, NATS_URL: natsUrlOf(servers.natsUrl, 'provision') };
@@ -104,12 +116,15 @@ export async function startSystem(
     get restarts() {
       return Object.fromEntries(services.map(({ name, restarts }) => [name, restarts])) as System['restarts'];
     },
-    async kill(name) {
-      const child = services.find((service) => service.name === name)?.child;
-      if (!child) throw new Error(`${name} does not run`);
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
+    async kill(name, meanwhile = async () => {}) {
+      const service = services.find((each) => each.name === name);
+      if (!service?.child) throw new Error(`${name} does not run`);
+      const gone = once(service.child, 'exit');
+      const done = Promise.withResolvers<void>();
+      service.meanwhile = done.promise;
+      service.child.kill('SIGKILL');
       await gone;
+      await meanwhile().finally(done.resolve);
     },
     async killAll() {
       stopping.abort();
@@ -193,9 +208,10 @@ function supervise(service: Supervised, stopping: AbortSignal): void {
     if (stopping.aborted) return;
     service.restarts += 1;
     const pauseMs = performance.now() - begun < SHORT_LIFE_MS ? PAUSE_AFTER_SHORT_LIFE_MS : 0;
-    setTimeout(() => {
+    const startAgain = () => {
       if (!stopping.aborted) supervise(service, stopping);
-    }, pauseMs);
+    };
+    void Promise.resolve(service.meanwhile).then(() => setTimeout(startAgain, pauseMs));
   });
 }
 

@@ -11,9 +11,9 @@ import { startWebhookSystem, type WebhookSystem } from '../webhook-faults/webhoo
  * Endpoints that drip, flood, lie and hang, next to one that works. All belong to one tenant, so each job's end is sent
  * to all of them.
  */
-const DEADLINE_MS = 2_000;
-/** A slot is free again within the deadline plus this much. */
-const MARGIN_MS = 500;
+const DEADLINE_MS = 6_000;
+/** A slot is free again within the deadline plus this much: a busy machine may stand still, but two deadlines are longer. */
+const MARGIN_MS = 5_000;
 const MAX_GROWTH_MB = 20;
 const WARM_UPS = 3_000;
 const JOBS = 40;
@@ -67,7 +67,7 @@ test('an endpoint can hold a slot no longer than the deadline, whatever it answe
       if (few.length > 0) throw new Error(`few attempts: ${few.map(([, name]) => name).join(', ')}`);
       return made;
     },
-    { timeoutMs: 60_000, intervalMs: 250 },
+    { timeoutMs: 90_000, intervalMs: 250 },
   );
   clearInterval(sampling);
   // While breakers hold many of them back, the working one is served as usual.

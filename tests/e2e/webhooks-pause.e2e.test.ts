@@ -60,13 +60,14 @@ test('an endpoint that was disabled for being gone gets everything once it is re
   const refused = await runJobs(caller, 1);
   await waitUntil(async () => (await stateOf(endpointId))?.gone_at, { timeoutMs: 30_000 });
   // Instead of waiting a minute: the first 410 is backdated while nobody has it in memory.
-  await system.kill('webhooks');
-  const agoText = new Date(Date.now() - GONE_HOLD_MS - 5_000).toISOString();
-  await db
-    .updateTable('webhook_endpoint_state')
-    .set({ gone_at: agoText, failing_since: agoText, next_probe_at: agoText })
-    .where('endpoint_id', '=', endpointId)
-    .execute();
+  await system.kill('webhooks', async () => {
+    const agoText = new Date(Date.now() - GONE_HOLD_MS - 5_000).toISOString();
+    await db
+      .updateTable('webhook_endpoint_state')
+      .set({ gone_at: agoText, failing_since: agoText, next_probe_at: agoText })
+      .where('endpoint_id', '=', endpointId)
+      .execute();
+  });
   refused.push(...(await runJobs(caller, 1)));
   await waitUntil(async () => (await stateOf(endpointId))?.state === 'disabled', { timeoutMs: 60_000 });
   await waitUntil(async () => (await show(caller, endpointId)).health.state === 'disabled');

@@ -276,7 +276,7 @@ test('a reader begins where its durable consumer of earlier versions stopped, an
     filter_subjects: ['jobs.>'],
   });
   const old = await jetstream(connectionOf(bus)).consumers.get(JOBS_STREAM, reader.name);
-  for await (const message of await old.fetch({ max_messages: 100, expires: 1_000 })) {
+  for await (const message of await old.fetch({ max_messages: 100, expires: 20_000 })) {
     if (message.seq === made[1]?.version) {
       await message.ackAck();
       break;
@@ -319,7 +319,7 @@ test('a reader misses nothing that another process took from its consumer, or wh
   made.push(...(await requests(5)));
   await expect.poll(() => idsOf(seen)).toEqual(made.map(({ jobId }) => jobId));
   expect(errors).toEqual([expect.objectContaining({ message: 'consumer deleted' })]);
-});
+}, 60_000);
 
 test('a reader goes on through a restart of the server, and ends when it is stopped while that is away', async () => {
   const { seen, stop } = read(await positionAtEnd());

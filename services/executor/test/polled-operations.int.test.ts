@@ -133,6 +133,12 @@ async function eventOf<T extends JobEventType>(ref: JobRef, type: T): Promise<Jo
 }
 const isDeferred = ({ phase }: JobState) => phase.value.status === 'running' && phase.value.nextAt !== null;
 
+/** Polled once, after which the other side wants to be left alone for so long. */
+async function untilLeftAlone(ref: JobRef): Promise<void> {
+  await vendor.waitFor(({ method }) => method === 'GET', 30_000);
+  await jobs.stateWhen(ref, isDeferred);
+}
+
 /** As a gateway does. */
 async function cancel(ref: JobRef): Promise<void> {
   const version = foldJob(await bus.jobs.read(ref))?.version ?? 0;
@@ -301,14 +307,14 @@ describe('an executor', () => {
     ['by_body', '/exports/e%201/cancel'],
     ['by_operation_location', '/ops/1/cancel?api-version=2'],
   ])('a cancel of %s while it is deferred reaches the other side first', async (action, url) => {
-    polls = [json({ status: 'running' }, 202)];
+    polls = [json({ status: 'running' }, 202, { 'retry-after': '60' })];
     const ref = await jobs.request(action, {});
     const before = Promise.withResolvers<string | null | undefined>();
     vendor.respond = async (request) => {
       if (cancelsOf().length > 0) before.resolve(foldJob(await bus.jobs.read(ref))?.phase.value.status);
       return respond(request);
     };
-    await jobs.stateWhen(ref, isDeferred);
+    await untilLeftAlone(ref);
     await cancel(ref);
     const state = await jobs.ended(ref);
     expect(state.phase.value.status).toBe('canceled');
@@ -328,10 +334,10 @@ describe('an executor', () => {
   });
 
   test('a job is canceled although the other side does not hear of it', async () => {
-    polls = [{ status: 202 }];
+    polls = [{ status: 202, headers: { 'retry-after': '60' } }];
     vendor.respond = (request) => (request.method === 'DELETE' ? 503 : respond(request));
     const ref = await jobs.request('by_location', {});
-    await jobs.stateWhen(ref, isDeferred);
+    await untilLeftAlone(ref);
     await cancel(ref);
     expect((await jobs.ended(ref)).phase.value.status).toBe('canceled');
     expect(cancelsOf()).toHaveLength(3);
@@ -339,7 +345,7 @@ describe('an executor', () => {
 
   test('the operation of a job that is about to expire is canceled', async () => {
     polls = [{ status: 202 }];
-    const finish_by = new Date(Date.now() + 5_000).toISOString();
+    const finish_by = new Date(Date.now() + 12_000).toISOString();
     const ref = await jobs.request('by_location', {}, { finishBy: finish_by });
     expect((await jobs.ended(ref)).phase.value.status).toBe('expired');
     expect(cancelsOf()).not.toEqual([]);
@@ -380,11 +386,11 @@ test('an executor that is told to stop during a poll hands the job over, which p
 }, 60_000);
 
 test('an executor that is killed while it cancels an operation leaves that to the next one', async () => {
-  polls = [{ status: 202 }];
+  polls = [{ status: 202, headers: { 'retry-after': '60' } }];
   const env = { NATS_URL: nats.url, ERRAND_ACTIONS: join(folder, 'actions.yaml') };
   await using supervised = superviseExecutor(env);
   const ref = await jobs.request('by_location', {});
-  await jobs.stateWhen(ref, isDeferred);
+  await untilLeftAlone(ref);
   vendor.respond = (request) =>
     request.method === 'DELETE' ? new Promise<Answer>(() => {}) : respond(request);
   await cancel(ref);
@@ -397,11 +403,11 @@ test('an executor that is killed while it cancels an operation leaves that to th
 }, 60_000);
 
 test('kill -9 of the executor while a job is deferred: the next one polls on under the same attempt', async () => {
-  polls = [{ status: 202 }];
+  polls = [json({ status: 'running' }, 202, { 'retry-after': '8' })];
   const env = { NATS_URL: nats.url, ERRAND_ACTIONS: join(folder, 'actions.yaml') };
   await using supervised = superviseExecutor(env);
   const ref = await jobs.request('by_body', {});
-  await jobs.stateWhen(ref, isDeferred);
+  await untilLeftAlone(ref);
   supervised.kill('SIGKILL');
   polls = [json({ status: 'succeeded', output: { price: 7 } })];
   const state = await jobs.ended(ref);

