@@ -18,9 +18,12 @@ import { Filters } from './filters.tsx';
 import { type JobFilter, optionsOf, parametersOf, readJobFilter } from './job-filter.ts';
 import { JobRows } from './job-rows.tsx';
 import { refreshJobs } from './refresh-jobs.ts';
+import { createToldJobs, type ToldJobs } from './told-jobs.ts';
 import { untilListed } from './until-listed.ts';
 
 const PAGE_SIZE = 50;
+/** By so much a list may be behind what is told of jobs, in milliseconds. */
+const BEHIND_MS = 2_000;
 
 /** A tenant's jobs, newest first, live: what is shown changes in place, what is new waits for a click. */
 export function JobList() {
@@ -36,14 +39,16 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
   const path = (cursor?: string) =>
     pathTo`/v2/tenants/${tenant}/jobs` + queryOf({ ...parameters, limit: PAGE_SIZE, cursor });
   const queries = useQueryClient();
+  const [told] = useState(createToldJobs);
   const queryKey = ['jobs', tenant, parameters];
   const jobs = useInfiniteQuery({
     queryKey,
     queryFn: async ({ pageParam }) => {
+      const sinceMs = performance.now() - BEHIND_MS;
       const page = await request<JobPage>(path(pageParam));
       // What happened while it was on its way was told of jobs that were not shown yet.
-      const ids = new Set(page.jobs.map((job) => job.job_id));
-      if (!isCustomer) refreshJobs(queries, { tenant, queryKey, ids });
+      const ids = new Set(page.jobs.map((job) => job.job_id).filter((id) => told.isSince(id, sinceMs)));
+      refreshJobs(queries, { tenant, queryKey, ids });
       return page;
     },
     initialPageParam: undefined as string | undefined,
@@ -56,6 +61,7 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
   const { fresh, liveness, showFresh } = useLiveList(tenant, queryKey, {
     data: jobs.data,
     isFollowed: !isCustomer,
+    told,
   });
   const shown = jobs.data?.pages.flatMap((page) => page.jobs) ?? [];
 
@@ -113,7 +119,11 @@ function OneList({ tenant, filter }: { tenant: string; filter: JobFilter }) {
 function useLiveList(
   tenant: string,
   queryKey: readonly unknown[],
-  { data, isFollowed }: { data: InfiniteData<JobPage> | undefined; isFollowed: boolean },
+  {
+    data,
+    isFollowed,
+    told,
+  }: { data: InfiniteData<JobPage> | undefined; isFollowed: boolean; told: ToldJobs },
 ) {
   const queries = useQueryClient();
   const [freshIds, setFreshIds] = useState<ReadonlySet<string>>(new Set());
@@ -122,6 +132,10 @@ function useLiveList(
 
   const onEvents = (events: readonly StreamedEvent[]) => {
     const changes = events.map(({ data: text }) => JSON.parse(text) as Change);
+    told.note(
+      changes.map((each) => each.job_id),
+      performance.now(),
+    );
     const stale = new Set(changes.map((each) => each.job_id).filter((id) => shownIds.current.has(id)));
     refreshJobs(queries, { tenant, queryKey, ids: stale });
     const begun = changes.filter(
