@@ -41,6 +41,8 @@ test.each([
     '{"tilt_deg":1,"_job":{"metadata":{"__proto__":"x"}}}',
     '#/_job/metadata/__proto__ reserved_name',
   ],
+  [RUN_PATH, '{"tilt_deg":1,"anything":{"a":1,"b":2,"a":3}}', '#/anything/a repeated_name'],
+  [RUN_PATH, '{"tilt_deg":1,"tilt_deg":2}', '#/tilt_deg repeated_name'],
   [`/admin/tenants/${TENANT}/keys`, '{"name":"a\\ud800"}', `#/name ${HALF}`],
   [`/admin/tenants/${TENANT}/keys`, '{"name":"a\\u0000b"}', '#/name invalid'],
   [`/v2/tenants/${TENANT}/webhooks`, '{"url":"https://h/","description":"\\ud800"}', `#/description ${HALF}`],
@@ -64,6 +66,7 @@ test('an item of a batch is refused alone', async () => {
     `{"tilt_deg":1,"anything":${nested(199)}}`,
     `{"tilt_deg":1,"anything":${nested(200)}}`,
     '{"tilt_deg":12345678901234567890}',
+    '{"tilt_deg":1,"tilt_deg":2}',
   ];
   const { status, json } = await gateway.call(BATCH_PATH, { body: `{"items":[${items}]}` });
   expect([status, json.accepted]).toEqual([202, 1]);
@@ -72,7 +75,12 @@ test('an item of a batch is refused alone', async () => {
     [{ code: 'nested_too_deeply' }],
     [{ code: 'nested_too_deeply' }],
     [{ pointer: '#/tilt_deg', code: 'inexact_number' }],
+    [{ pointer: '#/tilt_deg', code: 'repeated_name' }],
   ]);
+  const twice = await gateway.call(BATCH_PATH, {
+    body: '{"items":[{"tilt_deg":1}],"items":[{"tilt_deg":2}]}',
+  });
+  expect(namedOf(twice)).toEqual([422, '#/items repeated_name']);
   const around = await gateway.call(BATCH_PATH, { body: '{"items":[{"tilt_deg":1}],"more":"\\ud800"}' });
   expect(around.status).toBe(422);
   const allWrong = await gateway.call(BATCH_PATH, {

@@ -139,7 +139,7 @@ export async function readJson(value: string, stdin: Readable, what: string): Pr
   } catch (error) {
     throw new CannotRun(`${what} is not JSON: ${causeOf(error)}`);
   }
-  const [flaw] = flawsOfJson(text);
+  const [flaw] = flawsOfJson(text, json);
   if (flaw) throw new CannotRun(`${what} cannot be sent: ${flaw.pointer} ${flaw.detail}`);
   return json;
 }

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { exactJsonOf, flawsOfJson, MAX_JSON_DEPTH, MAX_JSON_FLAWS } from './exact-json.ts';
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
-const flawed = (text: string) => flawsOfJson(text).map(({ pointer, code }) => `${pointer} ${code}`);
+const flawed = (text: string) =>
+  flawsOfJson(text, JSON.parse(text)).map(({ pointer, code }) => `${pointer} ${code}`);
 
 test.each([
   '1',
@@ -27,8 +28,9 @@ test.each([
   '"00f1e400-1234567890123456-7890"',
   nested(MAX_JSON_DEPTH),
   `{"a":"${']'.repeat(500)}","b":${nested(MAX_JSON_DEPTH - 1)}}`,
+  '{"a":{"a":[{"a":":"},{"a":null}]},"b:c":{"a":{}}}',
 ])('%s is taken', (text) => {
-  expect(flawsOfJson(text)).toEqual([]);
+  expect(flawsOfJson(text, JSON.parse(text))).toEqual([]);
 });
 
 test.each([
@@ -46,10 +48,20 @@ test.each([
   ['{"a/b":{"c":"x\\uD83D"}}', '#/a~1b/c not_well_formed'],
   ['{"a":{"__proto__":1}}', '#/a/__proto__ reserved_name'],
   ['{"\\u005f_proto__":1}', '#/__proto__ reserved_name'],
+  ['{"a":1,"b":{"a":2},"a":3}', '#/a repeated_name'],
+  ['[{"a":{}},{"a":{"":":","x":[]},"\\u0061":1}]', '#/1/a repeated_name'],
   [nested(MAX_JSON_DEPTH + 1), `#${'/0'.repeat(MAX_JSON_DEPTH)} nested_too_deeply`],
   [`["]]]]]]]]",${nested(MAX_JSON_DEPTH)}]`, `#/1${'/0'.repeat(MAX_JSON_DEPTH - 1)} nested_too_deeply`],
 ])('%s is refused', (text, wanted) => {
   expect(flawed(text)).toEqual([wanted]);
+});
+
+test('what JSON.stringify writes has no name twice, however objects are nested', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(flawed(text).filter((each) => each.endsWith('repeated_name'))).toEqual([]);
+    }),
+  );
 });
 
 test('every flaw is named, up to a limit', () => {

@@ -4,7 +4,7 @@ import type { InputError } from '../http/problem.ts';
 /*
  * JSON can say more than its readers keep: halves of surrogate pairs, which neither UTF-8 nor Postgres holds; numbers
  * with more digits than a double; a member `__proto__`, which copies of an object lose; nesting that overflows the
- * stack of any code that walks it. Values come from callers, actions, endpoints and programs, and go to as many places.
+ * stack of any code that walks it; two members of one name, of which one is lost. Values come from callers, actions, endpoints and programs, and go to as many places.
  * So one rule holds wherever a value enters: what could not be returned unchanged is refused, and the error names it.
  */
 
@@ -23,6 +23,7 @@ const DOUBLE_DIGITS = 17;
 const EXACT_LENGTH = 16;
 
 const QUOTE = 0x22;
+const COLON = 0x3a;
 const COMMA = 0x2c;
 /** The bit in which `[` differs from `{`, and `]` from `}`. */
 const BRACE_BIT = 0x20;
@@ -33,6 +34,7 @@ const PARTS = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
 
 /**
  * What is wrong with a JSON text that `JSON.parse` accepts; empty for nearly all. Pointers are relative to its value.
+ * `value`: what it was parsed to, for texts that somebody else may have written; without it names may be repeated.
  *
  * | code | meaning |
  * |---|---|
@@ -40,9 +42,10 @@ const PARTS = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
  * | `not_well_formed` | text with half of a surrogate pair |
  * | `inexact_number` | a number that would not be written as it was read |
  * | `reserved_name` | a member named `__proto__` |
+ * | `repeated_name` | a member of the same name as one before it |
  */
-export function flawsOfJson(text: string): InputError[] {
-  return mayHaveFlaws(text) ? findFlaws(text) : [];
+export function flawsOfJson(text: string, value?: unknown): InputError[] {
+  return mayHaveFlaws(text, value) ? findFlaws(text) : [];
 }
 
 /**
@@ -84,9 +87,10 @@ export function isNestedTooDeeply(text: string, maxDepth = MAX_JSON_DEPTH): bool
 }
 
 /** One pass that does not track its position. It suspects some texts that have no flaw, and misses none. */
-function mayHaveFlaws(text: string): boolean {
+function mayHaveFlaws(text: string, value: unknown): boolean {
   if (!text.isWellFormed() || text.includes('\\u') || text.includes('__proto__')) return true;
   let depth = 0;
+  let names = 0;
   let numberLength = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -98,17 +102,30 @@ function mayHaveFlaws(text: string): boolean {
     if (code === 0x2e) continue;
     if (numberLength > 0 && (code | 0x20) === 0x65) return true;
     numberLength = 0;
-    if (code === QUOTE) at = endOfText(text, at);
+    if (code === COLON) names++;
+    else if (code === QUOTE) at = endOfText(text, at);
     else if ((code | BRACE_BIT) === OPEN && ++depth > MAX_JSON_DEPTH) return true;
     else if ((code | BRACE_BIT) === CLOSE) depth--;
   }
-  return false;
+  return value !== undefined && membersIn(value) < names;
+}
+
+/** How many members all objects of a value have together. */
+function membersIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = 0;
+  if (Array.isArray(value)) for (const each of value) members += membersIn(each);
+  else
+    for (const name of Object.keys(value)) members += 1 + membersIn((value as Record<string, unknown>)[name]);
+  return members;
 }
 
 function findFlaws(text: string): InputError[] {
   const flaws: InputError[] = [];
   /** The member's name or the item's number at each level. */
   const path: (string | number)[] = [];
+  /** The names so far, at each level. */
+  const names: Set<string>[] = [];
   let isName = false;
   const note = (code: FlawCode) =>
     flaws.push(flaw(path.slice(0, MAX_JSON_DEPTH).map(pointerToken).join(''), code));
@@ -120,15 +137,19 @@ function findFlaws(text: string): InputError[] {
       at = end;
       if (isName) path[path.length - 1] = said;
       if (isName && said === '__proto__') note('reserved_name');
+      if (isName && names.at(-1)?.has(said)) note('repeated_name');
+      if (isName) names.at(-1)?.add(said);
       if (!said.isWellFormed()) note('not_well_formed');
       isName = false;
     } else if ((code | BRACE_BIT) === OPEN) {
       if (path.length === MAX_JSON_DEPTH) note('nested_too_deeply');
       isName = code === OPEN;
       path.push(isName ? '' : 0);
+      names.push(new Set());
     } else if ((code | BRACE_BIT) === CLOSE) {
       isName = false;
       path.pop();
+      names.pop();
     } else if (code === COMMA) {
       const last = path.at(-1);
       isName = typeof last === 'string';
@@ -186,6 +207,7 @@ const DETAILS = {
   not_well_formed: 'contains half of a surrogate pair',
   inexact_number: 'is a number that cannot be stored exactly; send it as a string',
   reserved_name: 'must not be named __proto__',
+  repeated_name: 'has the name of a member before it',
 };
 
 function flaw(pointer: string, code: FlawCode): InputError {

@@ -251,7 +251,7 @@ async function readBody(c: Context, schema: z.ZodType, maxBytes: number): Promis
     bytes.push(chunk);
   }
   const { json, text } = parse(Buffer.concat(bytes));
-  const flaws = flawsOfJson(text);
+  const flaws = flawsOfJson(text, json);
   if (flaws.length > 0)
     throw new WorkerRefusal('invalid_request', 'The body would not come back unchanged.', flaws);
   const parsed = schema.safeParse(json);

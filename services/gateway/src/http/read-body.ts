@@ -62,7 +62,7 @@ export async function readFlawedJsonObject(
       const text = decode(bytes);
       const body = parse(text);
       if (!isObject(body)) throw new Refusal('not_an_object');
-      return { body, text, flaws: flawsOfJson(text) };
+      return { body, text, flaws: flawsOfJson(text, body) };
     });
   return bytes.length > LARGE_BYTES && c.env.pace ? c.env.pace(read) : read();
 }
