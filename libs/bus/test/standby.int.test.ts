@@ -273,7 +273,10 @@ test('a NATS without a way to its site, or with streams of its own, becomes no s
   await openTestBus(alone.url).then((bus) => bus[Symbol.asyncDispose]());
   await using empty = await startTestSite(SITE);
   await using beside = await startTestSite('west', { standbyOf: empty });
-  await expect(mirror(beside.url)).rejects.toThrow('east has no streams yet');
+  // It answers once the two are joined.
+  await expect
+    .poll(() => mirror(beside.url).catch(String), { timeout: 20_000 })
+    .toContain('east has no streams yet');
   await expect(promoteTo(beside.url)).rejects.toThrow('is no standby');
   await using used = await startTestNats();
   await using _bus = await openTestBus(used.url);
