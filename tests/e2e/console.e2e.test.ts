@@ -174,12 +174,8 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
     expect(await faults()).toEqual([]);
   });
 
-  test('a list shows what happens while it is on its way', async () => {
-    const { page, caller, faults } = await tenantPage('on_its_way');
-    const answers = Promise.withResolvers<number>();
-    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
-    await start(caller, 'tell', { lines: [], ask: `${receiver.url}/ask` });
-    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['running']);
+  /** The list of jobs that the page asks for is read, and on its way to the page until it is let go. */
+  async function holdList(page: Page): Promise<{ read: Promise<void>; letGo: () => void }> {
     const held = Promise.withResolvers<void>();
     const read = Promise.withResolvers<void>();
     await page.route(/\/jobs\?/, async (route) => {
@@ -190,15 +186,48 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       await held.promise;
       await route.fulfill({ response });
     });
+    return { read: read.promise, letGo: held.resolve };
+  }
+
+  test('a list shows what happens while it is on its way', async () => {
+    const { page, caller, faults } = await tenantPage('on_its_way');
+    const answers = Promise.withResolvers<number>();
+    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
+    await start(caller, 'tell', { lines: [], ask: `${receiver.url}/ask` });
+    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['running']);
+    const list = await holdList(page);
     await page.goto(console('/t/on_its_way/jobs'));
     await page.getByText('Live', { exact: true }).waitFor();
-    await read.promise;
+    await list.read;
     answers.resolve(200);
     await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['succeeded']);
     // The page is told of this one behind that.
     await start(caller, 'echo', {});
     await page.getByRole('button', { name: '1 new' }).waitFor();
-    held.resolve();
+    list.letGo();
+    await page.locator('tbody').getByText('Succeeded').waitFor();
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a list shows what happened before the page could follow, also if it comes after that', async () => {
+    const { page, caller, faults } = await tenantPage('before_that');
+    const answers = Promise.withResolvers<number>();
+    receiver.respond = ({ url }) => (url === '/ask' ? answers.promise : 200);
+    await start(caller, 'tell', { lines: [], ask: `${receiver.url}/ask` });
+    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['running']);
+    const list = await holdList(page);
+    const followed = Promise.withResolvers<void>();
+    await page.route(/\/changes$/, async (route) => {
+      await followed.promise;
+      await route.continue();
+    });
+    await page.goto(console('/t/before_that/jobs'));
+    await list.read;
+    answers.resolve(200);
+    await expect.poll(async () => (await listOf(caller)).map(({ status }) => status)).toEqual(['succeeded']);
+    followed.resolve();
+    await page.getByText('Live', { exact: true }).waitFor();
+    list.letGo();
     await page.locator('tbody').getByText('Succeeded').waitFor();
     expect(await faults()).toEqual([]);
   });

@@ -83,7 +83,7 @@ test("a main.ts of one's own serves an attempt in isolation too", async () => {
      await runExecutor({ actions: [innocent, misbehave] });`,
   );
   await using executor = superviseExecutor({ NATS_URL: nats.url }, file);
-  const innocent = await jobs.request('innocent', { ms: 3_000 });
+  const innocent = await jobs.request('innocent', { ms: 7_000 });
   await jobs.stateWhen(innocent, ({ phase }) => phase.value.status === 'running');
   const guilty = await jobs.ended(await jobs.request('misbehave', { way: 'fills_memory' }));
   expect(guilty).toMatchObject({ attempt: { value: { number: 2 } }, phase: { value: { status: 'failed' } } });
@@ -110,7 +110,7 @@ test('a queue of jobs that loop takes one executor down, and not the one that is
   // So long that the next executor takes the second job before it takes over the first one.
   const env = { ...own, NATS_URL: nats.url, ERRAND_LEASE_MS: '8000' };
   await using executor = superviseExecutor(env);
-  const innocent = await jobs.request('innocent', { ms: 4_000 });
+  const innocent = await jobs.request('innocent', { ms: 8_000 });
   await jobs.stateWhen(innocent, ({ phase }) => phase.value.status === 'running');
   await Promise.all(Array.from({ length: 5 }, () => jobs.request('loops_one_by_one', {})));
   const isOver = ({ phase }: JobState) => phase.value.finishedAt !== null;

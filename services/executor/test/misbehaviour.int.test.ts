@@ -83,7 +83,8 @@ test.each([
 ])(
   'an action that %s takes its process down once, and nobody with it',
   async (way, action, code) => {
-    const innocents = await request('innocent', PATIENT);
+    // Still at work when the other one begins, also on a busy machine.
+    const innocents = await request('innocent', [{ ms: 7_000 }, { ms: 10 }]);
     await jobs.stateWhen(innocents[0] as JobRef, ({ phase }) => phase.value.status === 'running');
     expect(await outcomes(await request(action, [{ way }]))).toEqual([failed(code)]);
     const [slow, quick] = await outcomes(innocents);

@@ -85,7 +85,7 @@ test('an event that Postgres will never take is parked, and the others of its ba
 
 test('a job of a log that was lost is told to have expired once its deadline is behind it', async () => {
   await using fresh = await startTestNats();
-  const ref = await job({ finish_by: inMs(1_500) });
+  const ref = await job({ finish_by: inMs(6_000) });
   {
     await using _ = await startProjection(configOf(database.url), context());
     await waitUntil(async () => (await rowOf(ref))?.status === 'queued');

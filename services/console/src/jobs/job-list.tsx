@@ -148,7 +148,10 @@ function useLiveList(
     url: isFollowed ? pathTo`/v2/tenants/${tenant}/changes` : undefined,
     types: EVENT_TYPES,
     onEvents,
-    onPoll: () => refreshJobs(queries, { tenant, queryKey, ids: shownIds.current }),
+    onPoll(isOpen) {
+      if (isOpen) told.begin(performance.now());
+      refreshJobs(queries, { tenant, queryKey, ids: shownIds.current });
+    },
   });
   const showFresh = async () => {
     // The list may be a moment behind what is told of jobs, and has them in the same order.
