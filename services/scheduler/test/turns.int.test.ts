@@ -86,6 +86,26 @@ test('a held job that is carried keeps its place', async () => {
   await jobs.lastOf(third, 'JobDue');
 });
 
+test('a job that waited for an executor and is carried has a turn, and its limit is counted once', async () => {
+  await tenant.setLimits({ max_running: 1 });
+  const ref = await tenant.held();
+  await jobs.lastOf(ref, 'JobDue');
+  const [request] = await jobs.bus.jobs.read(ref);
+  if (request?.event.type !== 'JobRequested') throw new Error('no request');
+  const { data, time } = request.event;
+  const carried = { requested_at: time, request: data, attempt: 0, next_at: time, errors: [] };
+  const before = await tenant.versionOf(ref);
+  await jobs.append(ref, before, { type: 'JobCarried', data: carried });
+  await waitUntil(async () => (await tenant.versionOf(ref)) > before + 1 && tenant.isDue(ref));
+  const events = await jobs.typesOf(ref);
+  expect(events.at(-1)).toBe('JobDue');
+  const second = await tenant.held();
+  await tenant.untilOthersHadTheirTurn();
+  expect(await tenant.isDue(second)).toBe(false);
+  await tenant.run(ref);
+  await jobs.lastOf(second, 'JobDue');
+});
+
 test('a tenant has no more jobs running than it may have, and as many as it may', async () => {
   await tenant.setLimits({ max_running: 3 });
   const refs = await Promise.all(Array.from({ length: 12 }, () => tenant.held()));

@@ -181,9 +181,12 @@ test('a job that waits for a time is carried to the end of the log, and stays th
   }
 });
 
-test('a job that waits for its turn is carried once it keeps much in the log that nobody needs', async () => {
+test.each([
+  ['waits for its turn', 'held'],
+  ['waits for an executor', 'fast'],
+] as const)('a job that %s is carried once it keeps much in the log that nobody needs', async (_, lane) => {
   await using keeper = await window.startKeeper();
-  const held = await jobs.request({}, [], 'held');
+  const held = await jobs.request({}, [], lane);
   const before = foldJob(await bus.jobs.read(held));
   const ended = async () => jobs.request({ input: { text: 'x'.repeat(1_000) } }, [STARTED, SUCCEEDED]);
   const behind = await ended();

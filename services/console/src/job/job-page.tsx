@@ -25,6 +25,7 @@ export type JobTab = (typeof TABS)[number];
 /** What a tab needs besides `jobs:read`; without it the tab is not there, and nothing is asked for. */
 const NEEDED: Partial<Record<JobTab, KeyScope>> = { log: 'logs:read', deliveries: 'webhooks:read' };
 const DELIVERIES_EVERY_MS = 2_000;
+const DELIVERIES_SELDOM_MS = 30_000;
 
 /** One job: why it is where it is, what happened, and what may be done. */
 export function JobPage() {
@@ -152,11 +153,11 @@ function JobTabs({ tenant, job, live }: { tenant: string; job: Job; live: LiveJo
     queryFn: async () =>
       (await request<{ deliveries: readonly Delivery[] }>(`${path}/deliveries`)).deliveries,
     enabled: isOver && tabs.includes('deliveries'),
-    // Until all are told, and for a moment after the end, while they are being made.
+    // Until all are told, and for a moment after the end, while they are being made; then for those that are made late.
     refetchInterval: ({ state: { data } }) =>
       data?.some((each) => each.status === 'pending') || Date.now() - Date.parse(job.updated_at) < 10_000
         ? DELIVERIES_EVERY_MS
-        : false,
+        : DELIVERIES_SELDOM_MS,
   });
   const deliveries = told.data ?? [];
   const counts: Partial<Record<JobTab, number>> = {

@@ -17,17 +17,18 @@ export interface CarryDeps {
 }
 
 /**
- * Writes all of a job anew that waits for a time or for its turn, so that its older events may leave the log. Resolves with
- * how many bytes that took, roughly; 0 for a job that does not wait, or goes on at this moment.
+ * Writes all of a job anew that has not begun or waits, so that its older events may leave the log. One that had its turn has
+ * another one then. Resolves with how many bytes that took, roughly; 0 for a job that does not wait, or goes on at this moment.
  * @throws LogUnavailable
  */
 export async function carryJob(job: OpenJob, deps: CarryDeps): Promise<number> {
   const { ref } = job;
   const events = await deps.bus.jobs.read(ref);
   const version = versionOf(events);
-  // What has had its turn is no longer what the log is known to say.
-  if (job.standing === 'held' && version !== job.version) return 0;
-  const heldSince = job.standing === 'held' ? isoOf(job.readyMs) : undefined;
+  const isQueued = waitsForNoTime(job);
+  // It has moved on meanwhile.
+  if (isQueued && version !== job.version) return 0;
+  const heldSince = isQueued ? isoOf(job.readyMs) : undefined;
   const carried = await appendNext(ref, { events, version }, carry(events, { heldSince }), deps);
   return carried ? Buffer.byteLength(JSON.stringify(carried)) : 0;
 }
@@ -62,6 +63,11 @@ export async function restoreJob(
   const cancel: Command = { type: 'cancelJob', by, hasOperation: operationOf(restored) !== undefined };
   await appendNext(ref, { events: restored, version: versionOf(restored) }, cancel, deps);
   return true;
+}
+
+/** Whether it waits for its turn, or for an executor. */
+export function waitsForNoTime({ standing }: Pick<OpenJob, 'standing'>): boolean {
+  return standing === 'held' || standing === 'direct' || standing === 'released';
 }
 
 function carry(

@@ -11,7 +11,7 @@ import {
 } from '@errand/contracts';
 import type { Logger } from '@errand/runtime';
 import type { OpenJob, OpenJobs } from '../jobs/open-jobs.ts';
-import { carryJob, restoreJob } from './carry-job.ts';
+import { carryJob, restoreJob, waitsForNoTime } from './carry-job.ts';
 import type { NeededEvents } from './needed-events.ts';
 import type { TenantBytes } from './tenant-bytes.ts';
 
@@ -63,8 +63,8 @@ export interface WindowKeeper {
 /** Once the log is filled so far, jobs that wait for a time are carried as often as events leave it; before that, once an hour. */
 const CARRIED_FROM_FILL = 0.02;
 const SELDOM_MS = 3_600_000;
-/** Jobs that wait for their turn are mostly a backlog that moves on: they are carried once the log is filled so far, */
-const HELD_CARRIED_FROM_FILL = 0.25;
+/** Jobs that wait for their turn, or for an executor, are mostly a backlog that moves on: they are carried once the log is filled so far, */
+const QUEUED_CARRIED_FROM_FILL = 0.25;
 /** and only if more of its jobs than these have ended, since carrying gains the room of those alone. */
 const ENDED_SHARE = 0.5;
 const CARRIED_AT_ONCE = 64;
@@ -114,9 +114,9 @@ export function createWindowKeeper(deps: WindowDeps): WindowKeeper {
         const carriedAfterMs = window.fill < CARRIED_FROM_FILL ? Math.max(graceMs, SELDOM_MS) : graceMs;
         const storedBeforeMs = window.nowMs - carriedAfterMs;
         const roomBytes = roomToCarry(window, sumOf(twice));
-        const withHeld = window.fill >= HELD_CARRIED_FROM_FILL && needed.openShare() < 1 - ENDED_SHARE;
+        const withQueued = window.fill >= QUEUED_CARRIED_FROM_FILL && needed.openShare() < 1 - ENDED_SHARE;
         const onCarried = (job: Carried) => twice.push(job);
-        await carryWaiting({ storedBeforeMs, roomBytes, withHeld, onCarried }, deps);
+        await carryWaiting({ storedBeforeMs, roomBytes, withQueued, onCarried }, deps);
       }
       return { neededAgeMs: isAllSettled ? 0 : window.nowMs - neededMs, pin };
     },
@@ -166,9 +166,14 @@ function sumOf(carried: readonly Carried[]): number {
   return carried.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Carries the jobs at the front of the log that only wait for a time, or for their turn, up to the first one that does not. */
+/** Carries the jobs at the front of the log that only wait for a time, their turn or an executor, up to the first one that does not. */
 async function carryWaiting(
-  wanted: { storedBeforeMs: number; roomBytes: number; withHeld: boolean; onCarried: (job: Carried) => void },
+  wanted: {
+    storedBeforeMs: number;
+    roomBytes: number;
+    withQueued: boolean;
+    onCarried: (job: Carried) => void;
+  },
   deps: WindowDeps,
 ): Promise<void> {
   const { needed, open, now } = deps;
@@ -186,7 +191,7 @@ async function carryWaiting(
   await Promise.all(group);
 
   function isCarried({ standing, wakeAt = 0 }: OpenJob): boolean {
-    return wakeAt > now() || (wanted.withHeld && standing === 'held');
+    return wakeAt > now() || (wanted.withQueued && waitsForNoTime({ standing }));
   }
 
   async function carryOne(job: OpenJob): Promise<void> {
