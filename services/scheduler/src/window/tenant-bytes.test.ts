@@ -20,3 +20,16 @@ test('a tenant has what the log has of it, and at most a stretch more', () => {
     }),
   );
 });
+
+test('of a long log the stretches get longer, and nothing is lost or kept for good', () => {
+  const known = createTenantBytes(1);
+  for (let version = 1; version <= 100_000; version++) known.take(`t${version % 7}`, { version, bytes: 100 });
+  const sum = () =>
+    Array.from({ length: 7 }, (_, nr) => known.of(`t${nr}`)).reduce((all, each) => all + each, 0);
+  expect(sum()).toBe(100_000 * 300);
+  known.forgetBefore(50_001);
+  expect(sum()).toBeGreaterThanOrEqual(50_000 * 300);
+  expect(sum()).toBeLessThan(52_000 * 300);
+  known.forgetBefore(100_001);
+  expect(sum()).toBe(0);
+});
