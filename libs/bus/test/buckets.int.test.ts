@@ -1,6 +1,9 @@
 import { BUCKETS, Tenant } from '@errand/contracts';
 import { startTestNats, type TestNats } from '@errand/testkit';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { watch } from '../src/buckets/buckets.ts';
 import type { Bus } from '../src/bus.ts';
 import { connectionOf } from '../src/testing.ts';
 import { openTestBus } from './bus.ts';
@@ -67,6 +70,22 @@ test('a watched bucket holds what was there and follows what changes', async () 
 
 test('an empty bucket can be watched', async () => {
   const watched = await bus.buckets.watch(BUCKETS.webhookEndpoints, Tenant);
+  expect([...watched.entries()]).toEqual([]);
+  watched.close();
+});
+
+test('a bucket whose last entry is gone when its watch begins can be watched', async () => {
+  const kv = await new Kvm(connectionOf(bus)).create('expiring');
+  await kv.put('last', JSON.stringify(tenant('last')));
+  const expiring = {
+    status: () => kv.status(),
+    async watch() {
+      const jsm = await jetstreamManager(connectionOf(bus));
+      await jsm.streams.purge('KV_expiring');
+      return kv.watch();
+    },
+  };
+  const watched = await watch(expiring as KV, Tenant, () => {});
   expect([...watched.entries()]).toEqual([]);
   watched.close();
 });

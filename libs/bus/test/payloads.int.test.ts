@@ -224,6 +224,12 @@ describe('in a store of 4 MB', () => {
     expect(opened.kind).toBe('payload');
   });
 
+  test('a tenant of many small objects is refused none while all tenants together take less than its share', async () => {
+    const room = { ofTenant: 25 };
+    for (let stored = 0; stored < 40; stored++) await putBy(0, 'small', 1_000, room);
+    expect((await putBy(1, 'small', 1_000, room)).bytes).toBe(1_000);
+  });
+
   test('a share of the store is left to those who may take all of it', async () => {
     const inputs = { ofTenant: 100, ofAll: 50 };
     await putBy(0, 'a', 2 * MB + 1, { ofTenant: 100 });

@@ -296,6 +296,47 @@ test('an ending that is told again has the same answer', async () => {
   expect((await jobs.ended(ref)).outcome.value.result).toEqual({ sum: 1 });
 });
 
+test('of two endings the first one counts, and the other is refused', async () => {
+  const contractId = await announce('remote_two');
+  const ref = await jobs.request('remote_two', {});
+  const { token } = await claim('remote_two', contractId);
+  expect((await call(`/attempts/${token}/succeed`, { result: { sum: 1 } })).status).toBe(204);
+  const over = { status: 409, body: { code: 'attempt_over' } };
+  expect(await call(`/attempts/${token}/succeed`, { result: { sum: 2 } })).toMatchObject(over);
+  expect(await call(`/attempts/${token}/retry`, {})).toMatchObject(over);
+  expect((await jobs.ended(ref)).outcome.value.result).toEqual({ sum: 1 });
+  const unfit = await jobs.request('remote_two', {});
+  const other = await claim('remote_two', contractId);
+  const tell = async () => (await call(`/attempts/${other.token}/succeed`, { result: {} })).body.code;
+  expect([await tell(), await tell()]).toEqual(['invalid_result', 'invalid_result']);
+  expect((await jobs.ended(unfit)).phase.value.status).toBe('failed');
+});
+
+test('a worker whose result comes slowly is not silent', async () => {
+  const contractId = await announce('remote_slow', strictUrl);
+  const ref = await jobs.request('remote_slow', {});
+  const { token } = await claim('remote_slow', contractId, strictUrl);
+  const pieces = async function* () {
+    for (const piece of ['{"result"', ':{"sum"', ':3', '}}']) {
+      yield Buffer.from(piece);
+      // All together longer than a worker may be silent.
+      await call(
+        '/claim',
+        { action: 'remote_slow', contract_id: contractId, wait_s: 1.5 },
+        { to: strictUrl },
+      );
+    }
+  };
+  const answer = await fetch(`${strictUrl}/workers/v1/attempts/${token}/succeed`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+    body: ReadableStream.from(pieces()),
+    duplex: 'half',
+  });
+  expect(answer.status).toBe(204);
+  expect((await jobs.ended(ref)).attempt.value.number).toBe(1);
+});
+
 test('a claim whose worker has gone takes nothing', async () => {
   const contractId = await announce('remote_gone');
   const gone = new AbortController();

@@ -149,7 +149,7 @@ export async function startScheduler(
         const { ref, type } = parseJobSubject(subject) ?? {};
         if (!ref) return needed.pass(version);
         if (type === 'JobRequested') rates.take(ref.tenantId, storedMs);
-        needed.take(ref.jobId, type, { version, storedMs });
+        needed.take(ref.jobId, type, { version, storedMs, bytes });
         tenantBytes.take(ref.tenantId, { version, bytes });
         // What ends a job says so by its subject.
         if (isEndingType(type)) return open.end(ref.jobId, storedMs);

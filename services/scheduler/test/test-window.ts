@@ -39,9 +39,9 @@ export async function openTestWindow(bus: Bus): Promise<TestWindow> {
       const ended = new AbortController();
       const caughtUp = Promise.withResolvers<void>();
       const following = bus.jobs.follow({
-        onEvent({ subject, version, storedMs, decode }) {
+        onEvent({ subject, version, storedMs, bytes, decode }) {
           const { ref, type } = parseJobSubject(subject) ?? {};
-          if (ref) needed.take(ref.jobId, type, { version, storedMs });
+          if (ref) needed.take(ref.jobId, type, { version, storedMs, bytes });
           const decoded = decode();
           if (decoded.kind === 'event')
             open.take(decoded.recorded, { storedMs, isHeld: isHeldSubject(subject) });

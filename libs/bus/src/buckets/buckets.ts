@@ -95,6 +95,9 @@ export async function watch<T>(
   })();
   // A watch that ends before it has loaded would leave the opener waiting.
   follow.then(() => loaded.resolve(), loaded.reject);
+  // So would a watch that begins just when the last entry has expired: it is told of nothing.
+  const again = toLoad === 0 ? status : await kv.status();
+  if (again.values === 0) loaded.resolve();
   await loaded.promise;
   return {
     peek: (key) => known.get(key)?.value,

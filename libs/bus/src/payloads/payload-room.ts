@@ -4,7 +4,7 @@ import { LogUnavailable, PayloadShareUsed, PayloadsFull } from '../errors.ts';
 
 /** How much of the store may be taken, in percent of what it may hold. */
 export interface PayloadRoom {
-  /** By the tenant's objects, each counted in whole chunks. */
+  /** By the tenant's objects, each counted in whole chunks, and by no more than there is of all tenants. */
   readonly ofTenant: number;
   /** By all objects; default: all of it. */
   readonly ofAll?: number;
@@ -12,8 +12,8 @@ export interface PayloadRoom {
 
 interface Look {
   untilMs: number;
-  /** Chunks that this process has sent since. */
-  sent: number;
+  /** What this process has sent since. */
+  sentBytes: number;
   readonly seen: Promise<{ readonly chunks: number; readonly bytes: number; readonly maxBytes: number }>;
 }
 
@@ -30,7 +30,7 @@ export function createPayloadUse(jsm: JetStreamManager, chunkBytes: number) {
     const known = looks.get(tenantId);
     if (known && nowMs < known.untilMs) return known;
     for (const [id, { untilMs }] of looks) if (untilMs <= nowMs) looks.delete(id);
-    const look: Look = { untilMs: nowMs + LOOK_MS, sent: 0, seen: read(tenantId) };
+    const look: Look = { untilMs: nowMs + LOOK_MS, sentBytes: 0, seen: read(tenantId) };
     looks.set(tenantId, look);
     look.seen.then(
       ({ chunks }) => {
@@ -56,21 +56,24 @@ export function createPayloadUse(jsm: JetStreamManager, chunkBytes: number) {
 
   return {
     /**
-     * Counts another chunk of a tenant.
+     * Counts another chunk of a tenant, of so many bytes.
      * @throws PayloadsFull, PayloadShareUsed if what is stored takes more than the room already; LogUnavailable
      */
-    async take(tenantId: string, { ofTenant, ofAll = 100 }: PayloadRoom): Promise<void> {
+    async take(tenantId: string, chunk: number, { ofTenant, ofAll = 100 }: PayloadRoom): Promise<void> {
       const look = lookAt(tenantId);
-      const sent = look.sent++;
+      const sent = look.sentBytes;
+      look.sentBytes += chunk;
       const { chunks, bytes, maxBytes } = await look.seen;
       if (maxBytes <= 0) return;
-      if (bytes + sent * chunkBytes > (maxBytes * ofAll) / 100) throw new PayloadsFull();
-      if ((chunks + sent) * chunkBytes > (maxBytes * ofTenant) / 100) throw new PayloadShareUsed();
+      if (bytes + sent > (maxBytes * ofAll) / 100) throw new PayloadsFull();
+      // Small objects take less than whole chunks, and together with all others' no more than there is.
+      const ofOwn = Math.min(chunks * chunkBytes, bytes);
+      if (ofOwn + sent > (maxBytes * ofTenant) / 100) throw new PayloadShareUsed();
     },
-    /** Chunks that were counted are removed again. */
-    giveBack(tenantId: string, chunks: number): void {
+    /** What was counted is removed again. */
+    giveBack(tenantId: string, bytes: number): void {
       const look = looks.get(tenantId);
-      if (look) look.sent = Math.max(0, look.sent - chunks);
+      if (look) look.sentBytes = Math.max(0, look.sentBytes - bytes);
     },
   };
 }

@@ -76,10 +76,10 @@ export function createPayloads(
     const id = `${tenantId}.${objectId}`;
     const chunks = payloadSubjects.chunksOf(id);
     let taken = 0;
-    const admit = async () => {
+    const admit = async (bytes: number) => {
       if (!room) return;
-      taken++;
-      await use.take(tenantId, room);
+      taken += bytes;
+      await use.take(tenantId, bytes, room);
     };
     try {
       const sent = await sendChunks(publisher, chunks, { ...payload, admit });
@@ -130,7 +130,7 @@ interface SentChunks {
 async function sendChunks(
   publisher: Publisher,
   subject: string,
-  payload: NewPayload & { admit: () => Promise<void> },
+  payload: NewPayload & { admit: (bytes: number) => Promise<void> },
 ): Promise<SentChunks> {
   const { body, maxBytes = Number.POSITIVE_INFINITY, signal, admit } = payload;
   const hash = createHash('sha256');
@@ -161,7 +161,7 @@ async function sendChunks(
       bytes += chunk.length;
       chunks += 1;
       if (bytes > maxBytes) throw new PayloadTooLarge(maxBytes);
-      await admit();
+      await admit(chunk.length);
       hash.update(chunk);
       if (onTheirWay.length >= WINDOW) await awaitOldest();
       onTheirWay.push({ chunk, acked: publisher.publish(subject, chunk, headers()) });

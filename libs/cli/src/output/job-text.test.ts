@@ -32,6 +32,16 @@ test('a job that waits for a call says so, and until when', () => {
   expect(text).not.toContain('next attempt');
 });
 
+test('when the next attempt begins is told as long as that is ahead', () => {
+  const attempt = { number: 1, max: 3, next_at: '2026-01-31T13:00:00Z' };
+  const queue = { waits_for: 'turn', jobs_before: 2 };
+  const queued = { ...JOB, status: 'queued', attempt, queue } as unknown as JobSummary;
+  expect(jobText(queued, Date.parse('2026-01-31T12:00:00Z'))).toMatch(/\nnext attempt +.+in 1 h/);
+  const late = jobText(queued, Date.parse('2026-01-31T13:00:01Z'));
+  expect(late).toMatch(/\nwaits for +its turn, 2 jobs before it/);
+  expect(late).not.toContain('next attempt');
+});
+
 test('the line that downloads a file is safe to paste, whatever the file is called', () => {
   const lineOf = (filename: string | null) => {
     const link = { url: '/r', sha256: 'f', bytes: 4, content_type: 'application/pdf', filename };

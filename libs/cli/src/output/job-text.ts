@@ -13,7 +13,7 @@ export function jobText(job: JobSummary, nowMs: number): string {
     status: `${job.status}${job.cancel_requested && !isEnded(job) ? ', cancel requested' : ''}`,
     progress: progress && `${progress.percent} % ${progress.message ?? ''}`,
     attempt: attempt.number > 0 ? `${attempt.number}${attempt.max ? ` of ${attempt.max}` : ''}` : undefined,
-    'next attempt': attempt.waits_for === undefined ? whenIs(attempt.next_at, nowMs) : undefined,
+    'next attempt': nextText(attempt, nowMs),
     'waits for': callText(attempt, nowMs) ?? queueText(job.queue),
     created: whenIs(job.created_at, nowMs),
     started: whenIs(job.started_at, nowMs),
@@ -35,6 +35,15 @@ const WAITS_FOR = {
   pause: 'its tenant, which is paused',
   executor: 'an executor',
 } as const;
+
+/** Undefined where that was to be and is past: the job waits for something else now. */
+function nextText(
+  { waits_for: what, next_at: next }: JobSummary['attempt'],
+  nowMs: number,
+): string | undefined {
+  const isAhead = next !== null && Date.parse(next) > nowMs;
+  return what === undefined && isAhead ? whenIs(next, nowMs) : undefined;
+}
 
 function callText(
   { waits_for: what, next_at: until }: JobSummary['attempt'],

@@ -39,7 +39,8 @@ export function readDuration(text: string): number {
 export function readTime(sign: -1 | 1, now: () => number): (text: string) => string {
   return (text) => {
     if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/.test(text)) {
-      return new Date(now() + sign * readDuration(text)).toISOString();
+      const time = new Date(now() + sign * readDuration(text));
+      if (!Number.isNaN(time.getTime())) return time.toISOString();
     }
     if (!isDay(text) || !/^.{10}[T ]\d\d:\d\d/.test(text) || Number.isNaN(Date.parse(text))) {
       throw new InvalidArgumentError(
@@ -72,6 +73,14 @@ export function readPort(text: string): number {
 
 export function readCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+/** A version, or another place in a stream: of a log that was begun anew they have fifteen digits. */
+export function readPlace(text: string): number {
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) {
+    throw new InvalidArgumentError('It must be a whole number.');
+  }
   return Number(text);
 }
 

@@ -138,7 +138,7 @@ export const PAYLOAD_SETTINGS = {
   payloadsTenantPercent: integer({
     env: 'ERRAND_PAYLOADS_TENANT_PERCENT',
     description:
-      "Share of the store of large inputs and results that one tenant's may take, each counted in 128 KiB; beyond it runs with a large input get 429, and attempts with a large result fail with result_not_stored",
+      "Share of the store of large inputs and results that one tenant's may take, each counted in 128 KiB once the store is filled so far; beyond it runs with a large input get 429, and attempts with a large result fail with result_not_stored",
     unit: '%',
     default: 75,
     min: 1,

@@ -26,10 +26,11 @@ test('a job that comes once more while it is at work here takes no slot, and its
     afterMs: 1,
   });
   expect(claims.free()).toBe(1);
-  expect(await given?.end({ returned: 1 })).toBe('settled');
+  expect(await given?.end({ returned: 1 }, 'one')).toBe('settled');
   expect(await working).toEqual({ kind: 'done' });
   expect(attempts.find(given?.token ?? '')?.attempt).toBeUndefined();
-  expect(await attempts.find(given?.token ?? '')?.end({ returned: 1 })).toBe('settled');
+  expect(await attempts.find(given?.token ?? '')?.end({ returned: 1 }, 'one')).toBe('settled');
+  expect(await attempts.find(given?.token ?? '')?.end({ returned: 2 }, 'two')).toBe('otherwise');
   expect(outside?.admit('k', async () => ({ kind: 'done' }))).toBeDefined();
   void again;
 });

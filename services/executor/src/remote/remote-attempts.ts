@@ -6,8 +6,8 @@ import type { Verdict } from '@errand/bus';
 /** Why a worker's attempt is not wanted any more. */
 export type StopReason = 'canceled' | 'superseded' | 'timed_out' | 'given_up' | 'worker_lost';
 
-/** What became of an attempt, as its worker reads it. */
-type Conclusion = 'settled' | 'lost';
+/** What became of an attempt, as its worker reads it; `otherwise`: by another ending, which the worker has told before. */
+type Conclusion = 'settled' | 'lost' | 'otherwise';
 
 /** An attempt that a remote worker runs. */
 export interface RemoteAttempt {
@@ -23,8 +23,11 @@ export interface RemoteAttempt {
   touch(): void;
   /** Keeps it from counting as silent until the function that is returned is called. */
   hold(): () => void;
-  /** What its `run` returns or throws. Resolves with whether what followed is in the log. */
-  end(outcome: { returned: unknown } | { thrown: unknown }): Promise<Conclusion>;
+  /**
+   * What its `run` returns or throws. Resolves with whether what followed is in the log. The first ending counts; `told` says
+   * whether another one is the same.
+   */
+  end(outcome: { returned: unknown } | { thrown: unknown }, told: string): Promise<Conclusion>;
   /** Undefined while it is wanted, and after it has ended by itself. */
   stopped(): StopReason | undefined;
   /** Resolves when it is wanted no more, or over, or when the signal fires. */
@@ -98,6 +101,7 @@ class Live implements RemoteAttempt {
   readonly #concluded = Promise.withResolvers<Conclusion>();
   readonly #stopped = Promise.withResolvers<void>();
   #stop: StopReason | undefined;
+  #told: string | undefined;
   #seenMs = performance.now();
   /** Its claim has still to be answered. */
   #holds = 1;
@@ -129,7 +133,9 @@ class Live implements RemoteAttempt {
     };
   }
 
-  end(outcome: { returned: unknown } | { thrown: unknown }): Promise<Conclusion> {
+  async end(outcome: { returned: unknown } | { thrown: unknown }, told: string): Promise<Conclusion> {
+    this.#told ??= told;
+    if (told !== this.#told) return 'otherwise';
     if ('returned' in outcome) this.#run.resolve(outcome.returned);
     else this.#run.reject(outcome.thrown);
     return this.#concluded.promise;
@@ -150,7 +156,7 @@ class Live implements RemoteAttempt {
   over(): Over {
     const { token, action } = this;
     const { promise: concluded } = this.#concluded;
-    const stop = this.#stop;
+    const [stop, first] = [this.#stop, this.#told];
     return {
       token,
       action,
@@ -159,7 +165,7 @@ class Live implements RemoteAttempt {
       handOut() {},
       touch() {},
       hold: () => () => {},
-      end: () => concluded,
+      end: async (_, told) => (told === first ? concluded : 'otherwise'),
       stopped: () => stop,
       untilStopped: async () => {},
     };

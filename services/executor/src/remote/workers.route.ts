@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { PermanentError, type SavedResult } from '@errand/actions';
 import { type BegunAttempt, RetryLater, reasonsOf } from '@errand/actions/execution';
 import { flawsOfJson, type InputError, pointerToken } from '@errand/contracts';
@@ -42,6 +43,8 @@ type Handlers = {
   [N in WorkerRouteName]: (request: {
     c: Context;
     body: BodyOf<N>;
+    /** Of the route and the body as it came: the same for a call that is made again. */
+    told: string;
     may: May;
   }) => Promise<Response> | Response;
 };
@@ -80,9 +83,12 @@ export function workersApp(deps: WorkersDeps): Hono {
   /** Answers once what followed is in the log. */
   async function end(
     attempt: RemoteAttempt,
-    outcome: Parameters<RemoteAttempt['end']>[0],
+    ...outcome: Parameters<RemoteAttempt['end']>
   ): Promise<Response> {
-    if ((await attempt.end(outcome)) === 'settled') return new Response(null, { status: 204 });
+    const conclusion = await attempt.end(...outcome);
+    if (conclusion === 'settled') return new Response(null, { status: 204 });
+    if (conclusion === 'otherwise')
+      throw new WorkerRefusal('attempt_over', 'Its worker has ended the attempt otherwise before.');
     throw new WorkerRefusal('attempt_over', 'The job is run elsewhere by now, or the log did not answer.');
   }
 
@@ -155,30 +161,31 @@ export function workersApp(deps: WorkersDeps): Hono {
         release();
       }
     },
-    async succeed({ c, body, may }) {
+    async succeed({ c, body, told, may }) {
       const attempt = endableAttempt(c, may);
       const { action } = attempt;
-      // Told again.
-      if (!attempt.attempt) return end(attempt, { returned: undefined });
       if (action.returnsFile) {
         const saved = files.get(attempt);
-        if (!saved) throw new WorkerRefusal('invalid_request', 'Send the file of the result first.');
-        return end(attempt, { returned: saved });
+        const isToldAgain = !attempt.attempt;
+        if (!saved && !isToldAgain)
+          throw new WorkerRefusal('invalid_request', 'Send the file of the result first.');
+        return end(attempt, { returned: saved }, told);
       }
       const errors = errorsOf(action.result.safeParse(body.result));
-      const ended = await end(attempt, { returned: body.result });
+      const ended = await end(attempt, { returned: body.result }, told);
       // The attempt has failed by it, as one of a local action does.
       if (errors) throw new WorkerRefusal('invalid_result', reasonsOf(body.result, errors), errors);
       return ended;
     },
-    retry({ c, body, may }) {
+    retry({ c, body, told, may }) {
       const { cause = 'the worker asks for another attempt', after_s } = body;
       const thrown = after_s === undefined ? new Error(cause) : new RetryLater(cause, after_s * 1_000);
-      return end(endableAttempt(c, may), { thrown });
+      return end(endableAttempt(c, may), { thrown }, told);
     },
-    fail({ c, body, may }) {
+    fail({ c, body, told, may }) {
       const { code, message, details, cause } = body;
-      return end(endableAttempt(c, may), { thrown: new PermanentError(code, message, details, { cause }) });
+      const thrown = new PermanentError(code, message, details, { cause });
+      return end(endableAttempt(c, may), { thrown }, told);
     },
     release({ c, may }) {
       const { attempt } = attemptUnderWay(c, may);
@@ -196,11 +203,12 @@ export function workersApp(deps: WorkersDeps): Hono {
       const may = deps.keys(c.req.header('authorization'));
       if (!may)
         throw new WorkerRefusal('unauthorized', 'Send a key of workers as Authorization: Bearer <key>.');
-      // Nothing is read for an attempt that is over.
-      if (path.includes('{token}')) attemptOf(c, may);
-      const limit = name === 'succeed' ? deps.maxResultBytes : MAX_BODY_BYTES;
-      const body = schema === 'file' ? undefined : await readBody(c, schema, limit);
-      return handlers[name]({ c, body: body as BodyOf<N>, may });
+      // Nothing is read for an attempt that is over, and whose body comes is not silent.
+      const attempt = path.includes('{token}') ? attemptOf(c, may) : undefined;
+      const maxBytes = name === 'succeed' ? deps.maxResultBytes : MAX_BODY_BYTES;
+      const about = { maxBytes, onPiece: () => attempt?.touch() };
+      const { body, digest } = schema === 'file' ? {} : await readBody(c, schema, about);
+      return handlers[name]({ c, body: body as BodyOf<N>, told: `${name} ${digest}`, may });
     });
   }
   app.get('/openapi.json', () => Response.json(document));
@@ -241,21 +249,27 @@ function known(action: RemoteAction | undefined, name: string): RemoteAction {
 }
 
 /** @throws WorkerRefusal too_large, invalid_json, invalid_request */
-async function readBody(c: Context, schema: z.ZodType, maxBytes: number): Promise<unknown> {
+async function readBody(
+  c: Context,
+  schema: z.ZodType,
+  { maxBytes, onPiece }: { maxBytes: number; onPiece: () => void },
+): Promise<{ body?: unknown; digest?: string }> {
   const bytes: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of c.req.raw.body ?? []) {
+    onPiece();
     length += chunk.length;
     if (length > maxBytes)
       throw new WorkerRefusal('too_large', `The body may have at most ${maxBytes} bytes.`);
     bytes.push(chunk);
   }
-  const { json, text } = parse(Buffer.concat(bytes));
+  const whole = Buffer.concat(bytes);
+  const { json, text } = parse(whole);
   const flaws = flawsOfJson(text, json);
   if (flaws.length > 0)
     throw new WorkerRefusal('invalid_request', 'The body would not come back unchanged.', flaws);
   const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { body: parsed.data, digest: hash('sha256', whole) };
   throw new WorkerRefusal('invalid_request', 'The body is not as the route wants it.', errorsOf(parsed));
 }
 

@@ -109,6 +109,7 @@ export async function watchLogRoom(
     },
     hasRoom: () => fits({ jobs: 1, bytes: 0 }),
     mostOfTenant() {
+      if (seen.maxBytes === 0) return undefined;
       if (takenWith({ jobs: 0, bytes: 0 }).all <= seen.maxBytes * SHARED_FROM) return undefined;
       return (seen.maxBytes * options.tenantPercent) / 100;
     },

@@ -22,11 +22,12 @@ export const getOpenapi = defineRoute({
     304: { description: 'The caller has it already.', headers: ['ETag'] },
   },
   handle: ({ service: { catalogue, describe } }: ServiceGroup) => {
-    let written: { entries: CatalogueEntry[]; text: string; etag: string } | undefined;
+    let written: { entries: CatalogueEntry[]; text: Uint8Array<ArrayBuffer>; etag: string } | undefined;
     return (c) => {
       const entries = catalogue.list();
       if (!written || !isSame(written.entries, entries)) {
-        const text = JSON.stringify(describe(entries));
+        // As bytes, which all callers share: of a text each connection would hold a copy until it is read.
+        const text = new TextEncoder().encode(JSON.stringify(describe(entries)));
         written = { entries, text, etag: `"${hash('sha256', text, 'base64url')}"` };
       }
       const { text, etag } = written;

@@ -103,6 +103,35 @@ test.each([
   expect(open.release(10).map(({ ref }) => ref.jobId)).toEqual(['older', 'younger']);
 });
 
+test('of a held job that was carried after an attempt that this scheduler has missed, that attempt counts', () => {
+  const startBy = new Date(5_000).toISOString();
+  const request = { ...REQUEST, start_by: startBy, finish_by: new Date(9_000).toISOString() };
+  const [requested, carried] = record([
+    { type: 'JobRequested', data: request },
+    {
+      type: 'JobCarried',
+      data: {
+        requested_at: new Date(0).toISOString(),
+        request,
+        attempt: 1,
+        next_at: new Date(1_000).toISOString(),
+        errors: [],
+      },
+    },
+  ]);
+  if (!requested || !carried) throw new Error('nothing recorded');
+  const open = createOpenJobs();
+  open.take(requested, { storedMs: 500, isHeld: true });
+  open.take(carried, { storedMs: 2_000, isHeld: false });
+  expect(open.get(carried.ref.jobId)).toMatchObject({
+    standing: 'held',
+    reason: 'retry',
+    startBy: undefined,
+  });
+  expect(open.due(5_001, 10)).toEqual([]);
+  expect(open.due(9_001, 10).map(({ ref }) => ref.jobId)).toEqual([carried.ref.jobId]);
+});
+
 test('a job that was polled many times expires once', () => {
   const open = createOpenJobs();
   const finishByMs = 1_000_000;

@@ -185,13 +185,14 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
       }
       if (event.type === 'JobCarried') {
         const { request, next_at, attempt, deferred } = event.data;
-        const known = open.get(ref.jobId);
-        if (known?.standing === 'held' && Date.parse(next_at) <= storedMs) {
-          return set({ ...known, version }, storedMs);
-        }
-        const job = requested(ref, request, { version, isHeld: false, storedMs });
         const hasBegun = attempt > 0 || deferred !== undefined;
         const begun = hasBegun ? ({ startBy: undefined, reason: 'retry' } as const) : {};
+        const known = open.get(ref.jobId);
+        if (known?.standing === 'held' && !deferred && Date.parse(next_at) <= storedMs) {
+          // An attempt may have ended that this process knows nothing of.
+          return set({ ...known, ...begun, version }, storedMs);
+        }
+        const job = requested(ref, request, { version, isHeld: false, storedMs });
         const standing = deferred ? 'deferred' : 'waiting';
         const executorId = deferred?.executor_id;
         return set({ ...job, ...begun, standing, executorId, wakeAt: Date.parse(next_at) }, storedMs);

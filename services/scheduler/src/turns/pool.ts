@@ -1,6 +1,6 @@
 import type { ConcurrencyKey } from '@errand/contracts';
 import { createHeap, type Heap } from '@errand/runtime';
-import { isBefore, type Row } from './row.ts';
+import { firstIn, isBefore, type Row } from './row.ts';
 
 /** The jobs of a contract, which share its executors. */
 export interface Pool {
@@ -121,6 +121,6 @@ export function noteUse({ pool, tenantId }: Flow, atMs: number): void {
 }
 
 function isFirst({ row: a }: Lane, { row: b }: Lane): boolean {
-  const [first, other] = [a.jobs[a.front], b.jobs[b.front]];
+  const [first, other] = [firstIn(a), firstIn(b)];
   return other !== undefined && (first === undefined || isBefore(first, other));
 }

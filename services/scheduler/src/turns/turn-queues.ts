@@ -4,7 +4,7 @@ import type { OpenJob, Standing } from '../jobs/open-jobs.ts';
 import { createCounts } from './counts.ts';
 import { addFlow, createLanes, createPool, type Flow, type Lane, noteUse, type Pool } from './pool.ts';
 import { DIRECT_JOBS, directRoom, hasToItself, releaseRoom } from './room.ts';
-import { addTo, dropFirst, isBefore } from './row.ts';
+import { addTo, createRow, dropFirst, firstIn, isBefore } from './row.ts';
 
 /*
  * Whose turn it is. All jobs of a contract share its executors: they are a pool. In a pool each tenant has a flow, in a flow
@@ -119,7 +119,7 @@ export function createTurnQueues(deps: {
   /** The first job of a lane that still waits in it. */
   function firstOf({ row }: Lane): OpenJob | undefined {
     for (;;) {
-      const job = row.jobs[row.front];
+      const job = firstIn(row);
       if (!job || current(job.ref.jobId) === job) return job;
       dropFirst(row);
     }
@@ -340,7 +340,7 @@ export function createTurnQueues(deps: {
       flow,
       priority,
       keys,
-      row: { jobs: [], front: 0 },
+      row: createRow(),
       isReady: false,
       isBlocked: false,
     };
@@ -356,6 +356,7 @@ export function createTurnQueues(deps: {
       const { priority, row } = lane;
       if (looks === MAX_COUNTED) break;
       if (priority < job.priority) continue;
+      firstIn(row);
       for (let place = row.front; place < row.jobs.length && looks < MAX_COUNTED; place++) {
         const other = row.jobs[place];
         if (other === job) break;

@@ -65,7 +65,7 @@ const CARRIED_FROM_FILL = 0.02;
 const SELDOM_MS = 3_600_000;
 /** Jobs that wait for their turn, or for an executor, are mostly a backlog that moves on: they are carried once the log is filled so far, */
 const QUEUED_CARRIED_FROM_FILL = 0.25;
-/** and only if more of its jobs than these have ended, since carrying gains the room of those alone. */
+/** and only if more than this share of it is of jobs that have ended, since carrying gains the room of those alone. */
 const ENDED_SHARE = 0.5;
 const CARRIED_AT_ONCE = 64;
 /**

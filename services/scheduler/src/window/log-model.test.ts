@@ -214,7 +214,7 @@ function createWorld(mistake?: Mistake) {
       case 'follow':
         for (const event of all.slice(Math.max(needed.version, first - 1)).slice(0, each.count)) {
           const { version } = event;
-          needed.take(String(event.job), event.event.type, { version, storedMs: version });
+          needed.take(String(event.job), event.event.type, { version, storedMs: version, bytes: 1 });
         }
         return;
       case 'copy':

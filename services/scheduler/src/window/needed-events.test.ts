@@ -46,7 +46,7 @@ test('the log is needed from the first event of a job that is open, or has ended
       let settled = 0;
       for (const [index, [job, type]] of events.entries()) {
         const version = index + 1;
-        needed.take(`job-${job}`, type, { version, storedMs: version });
+        needed.take(`job-${job}`, type, { version, storedMs: version, bytes: 1 });
         settled = Math.min(version, settled + ((marks[index % marks.length] ?? 0) % 4));
         const sofar = events.slice(0, version);
         expect(needed.from(settled).version).toBe(neededFrom(sofar, settled));
@@ -60,9 +60,26 @@ test('the log is needed from the first event of a job that is open, or has ended
 
 test('a job that left the log before its ending was read needs nothing of it any more', () => {
   const needed = createNeededEvents();
-  needed.take('missed', 'JobRequested', { version: 1, storedMs: 1 });
-  needed.take('other', 'JobRequested', { version: 9, storedMs: 9 });
+  needed.take('missed', 'JobRequested', { version: 1, storedMs: 1, bytes: 1 });
+  needed.take('other', 'JobRequested', { version: 9, storedMs: 9, bytes: 1 });
   expect(needed.from(9)).toEqual({ version: 1, openJob: 'missed' });
   needed.forget('missed');
   expect(needed.from(9)).toEqual({ version: 9, openJob: 'other' });
+});
+
+test('how much of the log is of open jobs is told by their bytes, and not by their number', () => {
+  const needed = createNeededEvents();
+  const take = (jobId: string, type: JobEventType, version: number, bytes: number) =>
+    needed.take(jobId, type, { version, storedMs: version, bytes });
+  for (let version = 1; version <= 3; version++) take(`held-${version}`, 'JobRequested', version, 100);
+  take('large', 'JobRequested', 4, 1_000);
+  expect(needed.openShare()).toBe(1);
+  take('large', 'JobSucceeded', 5, 500);
+  expect(needed.openShare()).toBe(300 / 1_800);
+  // What was carried is in the log twice.
+  take('held-1', 'JobCarried', 6, 100);
+  expect(needed.openShare()).toBe(300 / 1_900);
+  for (const version of [2, 3]) take(`held-${version}`, 'JobCanceled', 5 + version, 10);
+  needed.from(8);
+  expect(needed.openShare()).toBe(1);
 });

@@ -10,7 +10,7 @@ import { isEndingType, type JobEventType } from '@errand/contracts';
 
 export interface NeededEvents {
   /** Takes the events of the log in their order. */
-  take(jobId: string, type: JobEventType | undefined, place: { version: number; storedMs: number }): void;
+  take(jobId: string, type: JobEventType | undefined, event: TakenEvent): void;
   /**
    * The first version that is needed, if every reader has settled all up to a version; and the job that needs it, if
    * it is one that has not ended.
@@ -18,7 +18,7 @@ export interface NeededEvents {
   from(settledVersion: number): { version: number; openJob: string | undefined };
   /** The oldest jobs that have not ended, in their order, whose first event was stored before a time. */
   openBefore(storedMs: number): Iterable<string>;
-  /** How many of the jobs that the log has not let go have not ended, from 0 to 1. */
+  /** How much of what jobs have in the log, from the first needed event on, is of those that have not ended, from 0 to 1. */
   openShare(): number;
   /** A job has ended, and left the log before its ending was taken. */
   forget(jobId: string): void;
@@ -30,12 +30,20 @@ export interface NeededEvents {
   readonly readTo: number;
 }
 
+interface TakenEvent {
+  readonly version: number;
+  readonly storedMs: number;
+  readonly bytes: number;
+}
+
 interface Entry {
   readonly jobId: string;
   readonly version: number;
   readonly storedMs: number;
   /** Of its ending, or of the JobCarried that stands for it; 0 while there is none. */
   goneAt: number;
+  /** Of its events up to there. */
+  bytes: number;
 }
 
 /** So many places at the front may be empty before the rest moves up. */
@@ -47,25 +55,43 @@ export function createNeededEvents(): NeededEvents {
   let front = 0;
   let newest = 0;
   let readTo = 0;
+  /** Of the jobs in the row, and of those among them that are open. */
+  let [rowBytes, openBytes] = [0, 0];
 
   function leave(jobId: string, version: number): void {
     const entry = open.get(jobId);
-    if (entry) entry.goneAt = version;
+    if (!entry) return;
+    entry.goneAt = version;
+    openBytes -= entry.bytes;
     open.delete(jobId);
   }
 
+  function enter(jobId: string, { version, storedMs }: TakenEvent): Entry {
+    const entry = { jobId, version, storedMs, goneAt: 0, bytes: 0 };
+    row.push(entry);
+    open.set(jobId, entry);
+    return entry;
+  }
+
   return {
-    take(jobId, type, { version, storedMs }) {
+    take(jobId, type, event) {
+      const { version, bytes } = event;
       newest = version;
       readTo = version;
-      if (isEndingType(type) || type === 'JobCarried') leave(jobId, version);
-      if ((type !== 'JobRequested' && type !== 'JobCarried') || open.has(jobId)) return;
-      const entry = { jobId, version, storedMs, goneAt: 0 };
-      row.push(entry);
-      open.set(jobId, entry);
+      if (type === 'JobCarried') leave(jobId, version);
+      const begins = type === 'JobRequested' || type === 'JobCarried';
+      const entry = open.get(jobId) ?? (begins ? enter(jobId, event) : undefined);
+      if (!entry) return;
+      entry.bytes += bytes;
+      rowBytes += bytes;
+      openBytes += bytes;
+      if (isEndingType(type)) leave(jobId, version);
     },
     from(settledVersion) {
-      for (let entry = row[front]; entry && isSettled(entry, settledVersion); entry = row[front]) front++;
+      for (let entry = row[front]; entry && isSettled(entry, settledVersion); entry = row[front]) {
+        front++;
+        rowBytes -= entry.bytes;
+      }
       if (front > MOVE_UP_FROM && front > row.length / 2) {
         row = row.slice(front);
         front = 0;
@@ -83,7 +109,7 @@ export function createNeededEvents(): NeededEvents {
         if (entry.goneAt === 0) yield entry.jobId;
       }
     },
-    openShare: () => open.size / Math.max(1, row.length - front),
+    openShare: () => openBytes / Math.max(1, rowBytes),
     forget: (jobId) => leave(jobId, newest),
     pass(version) {
       readTo = version;

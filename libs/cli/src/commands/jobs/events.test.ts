@@ -12,7 +12,7 @@ test('a history ends at its end, although the newest event cannot be shown', asy
       body: { events: [event(3, 'JobRequested'), event(5, 'JobStarted')], version: 9, next_after: null },
     },
   });
-  const told = await run(['events', JOB, '--after', '1', '--json'], gateway.env);
+  const told = await run(['events', JOB, '--after', '176450000000001', '--json'], gateway.env);
   expect(JSON.parse(told.out)).toMatchObject({ events: [{ version: 3 }, { version: 5 }] });
-  expect(gateway.asked).toEqual([`GET /v2/tenants/t/jobs/${JOB}/events?after=1`]);
+  expect(gateway.asked).toEqual([`GET /v2/tenants/t/jobs/${JOB}/events?after=176450000000001`]);
 });

@@ -4,7 +4,7 @@ import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { briefly, plain, table } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
-import { readCount, readJobId } from '../../settings/read-values.ts';
+import { readJobId, readPlace } from '../../settings/read-values.ts';
 
 interface EventsOptions {
   readonly after?: number;
@@ -16,7 +16,7 @@ export function addEvents(program: Command, bind: Bind): void {
     .command('events')
     .description('show what happened to a job, oldest first')
     .argument('<job_id>', 'the job', readJobId)
-    .option('--after <version>', 'only events newer than this version', readCount)
+    .option('--after <version>', 'only events newer than this version', readPlace)
     .option('--follow', 'continue until the job ends; as JSON, one line per event')
     .action(bind(events));
 }

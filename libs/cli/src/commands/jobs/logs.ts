@@ -4,7 +4,7 @@ import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { plain } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
-import { readCount, readJobId } from '../../settings/read-values.ts';
+import { readJobId, readPlace } from '../../settings/read-values.ts';
 
 interface LogsOptions {
   readonly after?: number;
@@ -16,7 +16,7 @@ export function addLogs(program: Command, bind: Bind): void {
     .command('logs')
     .description('show what a job told: its lines, if its action shows them, and partial results')
     .argument('<job_id>', 'the job', readJobId)
-    .option('--after <id>', 'only entries behind this one', readCount)
+    .option('--after <id>', 'only entries behind this one', readPlace)
     .option('-f, --follow', 'continue until the job ends; as JSON, one line per entry')
     .action(bind(logs));
 }

@@ -3,7 +3,7 @@ import { type Bind, tell, type World } from '../../command.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { facts, shellWord, table } from '../../output/text.ts';
 import { local } from '../../output/times.ts';
-import { readCount, readOneOrMore } from '../../settings/read-values.ts';
+import { readOneOrMore, readPlace } from '../../settings/read-values.ts';
 
 interface DeadLetter {
   readonly id: number;
@@ -27,7 +27,7 @@ export function addDeadLetters(program: Command, bind: Bind): void {
   deadLetters
     .command('list', { isDefault: true })
     .description('list, oldest first')
-    .option('--after <id>', 'only those after this one', readCount)
+    .option('--after <id>', 'only those after this one', readPlace)
     .option('--limit <count>', 'maximum number (1-200)', readOneOrMore, 50)
     .action(bind(list));
   deadLetters
