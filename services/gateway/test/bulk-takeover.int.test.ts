@@ -63,10 +63,12 @@ test('failed jobs are retried once each, also if the action is aborted and resum
     const action = await bulk.stored(json.bulk_id);
     return action.lease === null ? action : undefined;
   });
-  expect(released).toMatchObject({ state: 'aborted', page: null });
-  expect(released.counts.done).toBeLessThan(45);
+  expect(released.state).toBe('aborted');
   const retried = (await bulk.retriesOf(jobs)).filter((count) => count > 0).length;
-  expect(retried).toBe(released.counts.done);
+  expect(retried).toBeLessThan(45);
+  // Behind one that waits at the limit others may have been done: they are counted once their page is.
+  if (released.page === null) expect(retried).toBe(released.counts.done);
+  else expect(retried).toBeGreaterThanOrEqual(released.counts.done);
   await held.letGo();
   const resume = await gateway.call(json.links.resume, { method: 'POST' });
   expect([resume.status, resume.json.state]).toEqual([200, 'running']);

@@ -161,7 +161,7 @@ test("404 for no job and for another tenant's, 410 for one that is too old", asy
 
 test('410 for a file that is gone, and a broken one breaks off before its end', async () => {
   const { job, ref } = await withFile(randomBytes(MB));
-  const filter = `$O.payloads.C.${ref.key.split('/').at(-1)}`;
+  const filter = `$O.payloads.C.*.${ref.key.split('/').at(-1)}`;
   await connectionOf(gateway.bus).request(
     '$JS.API.STREAM.PURGE.OBJ_payloads',
     JSON.stringify({ filter, keep: 3 }),

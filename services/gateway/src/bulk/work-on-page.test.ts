@@ -63,6 +63,17 @@ test('a job that was refused before it was touched leaves the page whole', async
   expect(await whole).toBe(true);
 });
 
+test('a job that waits before others that are done does not leave the page whole', async () => {
+  const stop = new AbortController();
+  const { outcomes, whole } = work(async (jobId) => {
+    if (jobId === 'a') return { kind: 'wait', waitMs: 1, mayBeDone: false };
+    if (jobId === 'd') stop.abort();
+    return DONE;
+  }, stop);
+  expect(await whole).toBe(false);
+  expect([...outcomes.keys()].sort()).toEqual(['b', 'c', 'd']);
+});
+
 test('the pace is one for all who ask, saves up nothing, and ends with the signal', async () => {
   let nowMs = 100;
   const waits: number[] = [];

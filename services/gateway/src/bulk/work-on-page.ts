@@ -16,7 +16,8 @@ export interface PageWork {
 
 /**
  * Does the jobs of a page in their order, and puts what became of each into `outcomes`. Resolves, when nothing of it is under
- * way any more, with whether every job that may have been touched has an outcome.
+ * way any more, with whether every job that may have been touched has an outcome, and none before it that was not: only so
+ * many are counted.
  */
 export async function workOnPage(work: PageWork, outcomes: Map<string, ItemOutcome>): Promise<boolean> {
   const rest = work.jobIds.values();
@@ -30,7 +31,8 @@ export async function workOnPage(work: PageWork, outcomes: Map<string, ItemOutco
     }
   };
   await Promise.all(Array.from({ length: work.concurrency }, worker));
-  return isWhole;
+  const first = work.jobIds.findIndex((jobId) => !outcomes.has(jobId));
+  return isWhole && (first === -1 || !work.jobIds.slice(first).some((jobId) => outcomes.has(jobId)));
 }
 
 async function handleUntilOver(
