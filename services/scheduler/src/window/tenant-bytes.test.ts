@@ -20,3 +20,12 @@ test('a tenant has what the log has of it, and at most a stretch more', () => {
     }),
   );
 });
+
+test('of large events no more is counted that has left the log than a stretch has bytes', () => {
+  const known = createTenantBytes();
+  const bytes = 250_000;
+  for (let version = 1; version <= 1_000; version++) known.take('a', { version, bytes });
+  known.forgetBefore(901);
+  expect(known.of('a')).toBeGreaterThanOrEqual(100 * bytes);
+  expect(known.of('a')).toBeLessThan(120 * bytes);
+});

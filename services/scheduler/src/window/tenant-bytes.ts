@@ -1,5 +1,6 @@
 /*
- * How much of the log is whose, roughly: which events of a tenant the log still has is known by some thousand at a time.
+ * How much of the log is whose, roughly: which events of a tenant the log still has is known by some thousand at a time, or
+ * by some megabytes.
  */
 
 export interface TenantBytes {
@@ -13,10 +14,12 @@ export interface TenantBytes {
 interface Stretch {
   lastVersion: number;
   events: number;
+  allBytes: number;
   readonly bytes: Map<string, number>;
 }
 
 const STRETCH_EVENTS = 5_000;
+const STRETCH_BYTES = 4_000_000;
 /** What an event takes beside its subject and its body. */
 const OVERHEAD_BYTES = 200;
 
@@ -26,8 +29,8 @@ export function createTenantBytes(stretchEvents = STRETCH_EVENTS): TenantBytes {
 
   function newest(): Stretch {
     const last = stretches.at(-1);
-    if (last && last.events < stretchEvents) return last;
-    const next = { lastVersion: 0, events: 0, bytes: new Map<string, number>() };
+    if (last && last.events < stretchEvents && last.allBytes < STRETCH_BYTES) return last;
+    const next = { lastVersion: 0, events: 0, allBytes: 0, bytes: new Map<string, number>() };
     stretches.push(next);
     return next;
   }
@@ -37,6 +40,7 @@ export function createTenantBytes(stretchEvents = STRETCH_EVENTS): TenantBytes {
       const stretch = newest();
       stretch.lastVersion = version;
       stretch.events++;
+      stretch.allBytes += bytes + OVERHEAD_BYTES;
       add(stretch.bytes, tenantId, bytes + OVERHEAD_BYTES);
       add(all, tenantId, bytes + OVERHEAD_BYTES);
     },
