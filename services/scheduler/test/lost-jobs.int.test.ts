@@ -76,6 +76,18 @@ test('a job that was settled without anything that followed is due again, once',
   expect(await jobs.typesOf(ref)).toEqual(['JobRequested', 'JobDue', 'JobStarted']);
 });
 
+test('a lost job that has had an attempt is due for another one, so that executors read what there was', async () => {
+  const ref = await jobs.request({ contract_id: 'c1' }, [STARTED, retrying(inMs(-1))]);
+  await (await takeNext()).ack();
+  const lost = await takeNext();
+  await lost.ack();
+  const due = await takeNext();
+  expect(due.version).toBeGreaterThan(lost.version);
+  expect((await jobs.lastOf(ref, 'JobDue')).data).toEqual({ reason: 'retry', contract_id: 'c1' });
+  await jobs.append(ref, due.version, { type: 'JobStarted', data: { attempt: 2, executor_id: 'e-2' } });
+  await due.ack();
+});
+
 test('what an executor still holds, has begun, or waits for a time is left as it is', async () => {
   const begun = await jobs.request({ contract_id: 'c1' }, [STARTED]);
   await (await takeNext()).ack();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BackupManifest, type BackupPart } from '@errand/contracts';
 import { type BackupStore, BackupUnusable } from './store.ts';
 
@@ -79,5 +79,13 @@ async function writeWhole(
   }
   await handle.sync();
   await rename(partial, file);
+  await syncFolder(dirname(file));
   return { bytes, sha256: digest.digest('hex') };
+}
+
+/** A file that was moved is lost with the power unless its folder is on the disk too. Some systems open no folders. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
 }

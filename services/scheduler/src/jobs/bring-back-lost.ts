@@ -45,9 +45,9 @@ export async function bringBackLost(deps: LostDeps): Promise<OpenJob[]> {
   }
   const broughtBack: OpenJob[] = [];
   for (const job of lost) {
-    const { ref, contractId, version } = job;
+    const { ref, contractId, version, reason } = job;
     const about = { jobId: ref.jobId, source: '/errand/scheduler', timeMs: now() } as const;
-    const event = toJobEvent(dueOf('turn', contractId), { ...about, id: randomUUIDv7() });
+    const event = toJobEvent(dueOf(reason, contractId), { ...about, id: randomUUIDv7() });
     const outcome = await bus.jobs.append({ ref, event, expectedVersion: version });
     if (outcome.kind === 'appended') broughtBack.push(job);
   }

@@ -132,6 +132,17 @@ test('of a held job that was carried after an attempt that this scheduler has mi
   expect(open.due(9_001, 10).map(({ ref }) => ref.jobId)).toEqual([carried.ref.jobId]);
 });
 
+test('whatever a job waits for after its first attempt has begun, it is not its first turn', () => {
+  const facts = record([
+    { type: 'JobRequested', data: REQUEST },
+    { type: 'JobStarted', data: { attempt: 1, executor_id: 'e' } },
+    { type: 'JobDue', data: { reason: 'retry', handed_over_by: 'e' } },
+  ]);
+  const open = createOpenJobs();
+  for (const [place, each] of facts.entries()) open.take(each, { storedMs: place, isHeld: true });
+  expect(open.get(facts[0]?.ref.jobId ?? '')).toMatchObject({ standing: 'direct', reason: 'retry' });
+});
+
 test('a job that was polled many times expires once', () => {
   const open = createOpenJobs();
   const finishByMs = 1_000_000;

@@ -43,7 +43,7 @@ export interface OpenJob {
   readonly readyMs: number;
   /** and of the event that said so, which tells those of one millisecond apart. */
   readonly order: number;
-  /** What it waited for, and will be due for. */
+  /** What it waited for, and will be due for: `turn` says to executors that its request is all that there was. */
   readonly reason: 'turn' | 'start_after' | 'retry';
   /** Who runs its attempt; undefined for one that is queued. */
   readonly executorId: string | undefined;
@@ -209,6 +209,7 @@ export function createOpenJobs(limits: Limits = NO_LIMITS): OpenJobs {
             {
               ...moved,
               standing: 'running',
+              reason: 'retry',
               startBy: undefined,
               wakeAt: undefined,
               executorId: event.data.executor_id,

@@ -113,11 +113,11 @@ function forgetIdle(pool: Pool): void {
   pool.forgetFrom = Math.max(FORGET_FROM, 2 * pool.flows.size);
 }
 
-/** A job of a flow has moved. Unix milliseconds. */
+/** A job of a flow has moved. Unix milliseconds; 0 for what is not stored yet, which is as late as what was stored last. */
 export function noteUse({ pool, tenantId }: Flow, atMs: number): void {
   if (pool.usedBy !== undefined && pool.usedBy !== tenantId) pool.sharedMs = pool.usedMs;
   pool.usedBy = tenantId;
-  pool.usedMs = atMs;
+  pool.usedMs = Math.max(pool.usedMs, atMs);
 }
 
 function isFirst({ row: a }: Lane, { row: b }: Lane): boolean {

@@ -375,6 +375,19 @@ test('with nobody to wait behind them, more quick jobs need no turn, until anoth
   expect(room()).toBe(4_000 - 2);
 });
 
+test('a release to another tenant does not make the one before it alone', () => {
+  const world = createWorld();
+  const room = () => world.open.turns.roomOf('a', 'add');
+  world.rest(3_600_000);
+  times(50, () => world.request('a'));
+  world.runUntil(3_601_000, SLOTS, () => 2);
+  world.request('b');
+  // Nothing of it has been stored yet.
+  expect(world.open.release(10)).toHaveLength(1);
+  world.request('a');
+  expect(room()).toBe(100 - 1);
+});
+
 test('another tenant that used another contract of the action counts, too', () => {
   const world = createWorld();
   world.request('b', { contract_id: 'c0' });

@@ -33,3 +33,12 @@ test('of a long log the stretches get longer, and nothing is lost or kept for go
   known.forgetBefore(100_001);
   expect(sum()).toBe(0);
 });
+
+test('of large events no more is counted that has left the log than a stretch has bytes', () => {
+  const known = createTenantBytes();
+  const bytes = 250_000;
+  for (let version = 1; version <= 1_000; version++) known.take('a', { version, bytes });
+  known.forgetBefore(901);
+  expect(known.of('a')).toBeGreaterThanOrEqual(100 * bytes);
+  expect(known.of('a')).toBeLessThan(120 * bytes);
+});
