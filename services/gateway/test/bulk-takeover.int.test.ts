@@ -20,7 +20,8 @@ let readModel: ReturnType<typeof openReadModel>;
 let bulk: BulkTest;
 
 beforeAll(async () => {
-  gateway = await startTestGateway({ bulkLeaseMs: LEASE_MS, bulkJobsPerSecond: 30 });
+  // So slow that whatever is to happen in the middle of some ten jobs does so on a busy machine too.
+  gateway = await startTestGateway({ bulkLeaseMs: LEASE_MS, bulkJobsPerSecond: 6 });
   readModel = openReadModel(gateway);
   await readModel.migrate();
   bulk = await openBulkTest(gateway, readModel);
@@ -32,28 +33,10 @@ afterAll(async () => {
 });
 
 const isDone = ({ state }: { state: string }) => state === 'done';
-const limit = (limits: object) =>
-  gateway.call('/admin/tenants/acme', { method: 'PUT', token: ADMIN_KEY, body: { limits } });
-
-/** Behind so many jobs bulk actions wait at a limit of the tenant, until they are let go. */
-async function holdBehind(jobs: number): Promise<{ letGo: () => Promise<void> }> {
-  let left = jobs;
-  // Stands in for the scheduler, which counts what is queued; of each answer one job makes use.
-  const handlers = { usage: async () => ({ kind: 'usage', queued: left-- > 0 ? 0 : 1, backlog_ms: 0 }) };
-  const stopAnswering = await gateway.bus.commands.answerScheduler(handlers as never, () => {});
-  expect((await limit({ max_queued: 1 })).status).toBe(200);
-  return {
-    async letGo() {
-      expect((await limit({})).status).toBe(200);
-      stopAnswering();
-    },
-  };
-}
 const onceEach = (jobs: readonly unknown[]) => Array(jobs.length).fill(1);
 
 test('failed jobs are retried once each, also if the action is aborted and resumed in between', async () => {
   const jobs = await bulk.runFailed(45, 'resumed');
-  const held = await holdBehind(10);
   const { json } = await bulk.start('retry', { status: ['failed'], metadata: { group: 'resumed' } });
   await bulk.waitFor(json.bulk_id, ({ counts }) => counts.done >= 5);
   const abort = await gateway.call(json.links.abort, { method: 'POST' });
@@ -63,13 +46,10 @@ test('failed jobs are retried once each, also if the action is aborted and resum
     const action = await bulk.stored(json.bulk_id);
     return action.lease === null ? action : undefined;
   });
-  expect(released.state).toBe('aborted');
+  expect(released).toMatchObject({ state: 'aborted', page: null });
+  expect(released.counts.done).toBeLessThan(45);
   const retried = (await bulk.retriesOf(jobs)).filter((count) => count > 0).length;
-  expect(retried).toBeLessThan(45);
-  // Behind one that waits at the limit others may have been done: they are counted once their page is.
-  if (released.page === null) expect(retried).toBe(released.counts.done);
-  else expect(retried).toBeGreaterThanOrEqual(released.counts.done);
-  await held.letGo();
+  expect(retried).toBe(released.counts.done);
   const resume = await gateway.call(json.links.resume, { method: 'POST' });
   expect([resume.status, resume.json.state]).toEqual([200, 'running']);
   const done = await bulk.waitFor(json.bulk_id, isDone);
@@ -79,12 +59,10 @@ test('failed jobs are retried once each, also if the action is aborted and resum
 
 test('once its lease has lapsed, a bulk action is taken over, and whoever had it stops', async () => {
   const jobs = await bulk.runFailed(40, 'taken over');
-  const held = await holdBehind(6);
   const { json } = await bulk.start('retry', { metadata: { group: 'taken over' } });
   await bulk.waitFor(json.bulk_id, ({ counts }) => counts.done >= 3);
   await using _other = await gateway.another({ bulkJobsPerSecond: 2_000 });
   await bulk.put({ ...(await bulk.stored(json.bulk_id)), lease: { owner: 'nobody', until_ms: 0 } });
-  await held.letGo();
   const done = await bulk.waitFor(json.bulk_id, isDone);
   expect(done.counts).toEqual({ matched: 40, done: 40, skipped: 0, failed: 0 });
   expect(await bulk.retriesOf(jobs)).toEqual(onceEach(jobs));
@@ -157,6 +135,8 @@ test('canceled jobs count as canceled when their page is done again', async () =
 
 test('at a limit of the tenant it waits, and fails nothing', async () => {
   const jobs = await bulk.runFailed(3, 'limited');
+  const limit = (limits: object) =>
+    gateway.call('/admin/tenants/acme', { method: 'PUT', token: ADMIN_KEY, body: { limits } });
   const asked = Promise.withResolvers<void>();
   // Stands in for the scheduler, which counts what is queued.
   const handlers = {
@@ -180,7 +160,6 @@ test('at a limit of the tenant it waits, and fails nothing', async () => {
 
 test('no more than a few bulk actions of a tenant run at a time', async () => {
   const jobs = await bulk.runFailed(60, 'crowd');
-  const held = await holdBehind(0);
   const start = () => bulk.start('retry', { job_ids: jobs.map(({ job_id }) => job_id) });
   const answers = await Promise.all([start(), start(), start(), start(), start()]);
   const started = answers.filter(({ status }) => status === 202);
@@ -198,7 +177,6 @@ test('no more than a few bulk actions of a tenant run at a time', async () => {
   const [first] = started;
   expect((await gateway.call(first?.json.links.resume, { method: 'POST' })).status).toBe(200);
   await gateway.call(first?.json.links.abort, { method: 'POST' });
-  await held.letGo();
 });
 
 test('a gateway that stops leaves a bulk action behind what was under way, and another one goes on at once', async () => {

@@ -59,7 +59,8 @@ export async function openBulkStore(bus: Pick<Bus, 'buckets' | 'isConnected'>): 
 
   async function noted(key: string, call: () => Promise<BulkAction | undefined>) {
     const action = await connected(call);
-    if (!action) gone.add(key);
+    // One that is being made may not be there yet.
+    if (!action && !made.has(key)) gone.add(key);
     return action;
   }
 
