@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { defineAction } from '@errand/actions';
 import { Metadata } from '@errand/contracts';
 
@@ -10,10 +11,7 @@ export const distant = defineAction({
   concurrency: 4,
   async run({ input, signal, progress }) {
     progress(50, 'half');
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(new Error('aborted'));
-    signal.addEventListener('abort', onAbort, { once: true });
-    await Promise.race([new Promise((resolve) => setTimeout(resolve, Number(input.ms))), aborted.promise]);
+    await pause(Number(input.ms), undefined, { signal });
     return {};
   },
 });

@@ -250,12 +250,13 @@ test('a job that waits says why, and how many go before it', () => {
   expect(world.open.placeOf(later)).toEqual({ waits_for: 'time', jobs_before: null });
 });
 
-test('where a job stands is told by looking at those before it, and at 10,000 at most', () => {
-  let looks = 0;
+/** So many held jobs of a tenant, whose ids count from 1, with the keys that each is given; looks at them are counted. */
+function queueUp(count: number, keysOf: (jobId: string) => ConcurrencyKey[] = () => []) {
+  const looked = { times: 0 };
   const jobs = new Map<string, OpenJob>();
   const queues = createTurnQueues({
     current(jobId) {
-      looks++;
+      looked.times++;
       return jobs.get(jobId);
     },
     limitsOf: () => NO_TURN_LIMITS,
@@ -265,21 +266,27 @@ test('where a job stands is told by looking at those before it, and at 10,000 at
     onReady: () => {},
   });
   const open = createOpenJobs();
-  for (let version = 1; version <= 20_000; version++) {
-    const [requested] = record([{ type: 'JobRequested', data: { ...REQUEST } }]);
-    if (!requested) throw new Error('nothing recorded');
+  for (let version = 1; version <= count; version++) {
     const ref = { tenantId: 'a', action: 'add', jobId: String(version) };
+    const data = { ...REQUEST, concurrency: keysOf(ref.jobId) };
+    const [requested] = record([{ type: 'JobRequested', data }]);
+    if (!requested) throw new Error('nothing recorded');
     open.take({ ...requested, ref, version }, { storedMs: 0, isHeld: true });
     const job = open.get(ref.jobId);
     if (!job) throw new Error('not open');
     jobs.set(ref.jobId, job);
     queues.move(undefined, job, 0);
   }
+  return { looked, jobs, queues };
+}
+
+test('where a job stands is told by looking at those before it, and at 10,000 at most', () => {
+  const { looked, jobs, queues } = queueUp(20_000);
   const lookedAt = (jobId: string) => {
-    looks = 0;
+    looked.times = 0;
     const job = jobs.get(jobId);
     const { jobs_before } = job ? queues.placeOf(job) : {};
-    return { jobs_before, looks };
+    return { jobs_before, looks: looked.times };
   };
   expect(lookedAt('1')).toEqual({ jobs_before: 0, looks: 0 });
   expect(lookedAt('11')).toEqual({ jobs_before: 10, looks: 10 });
@@ -288,31 +295,10 @@ test('where a job stands is told by looking at those before it, and at 10,000 at
 
 test('an ending costs the same, however many keys are beside the one that it makes room for', () => {
   const lookedAt = (lanes: number) => {
-    const jobs = new Map<string, OpenJob>();
-    let looks = 0;
-    const queues = createTurnQueues({
-      current(jobId) {
-        looks++;
-        return jobs.get(jobId);
-      },
-      limitsOf: () => NO_TURN_LIMITS,
-      isPaused: () => false,
-      slotsOf: () => SLOTS,
-      mostReleased: MOST_RELEASED,
-      onReady: () => {},
-    });
-    const open = createOpenJobs();
-    for (let version = 1; version <= lanes; version++) {
-      const concurrency = [...key('shared', 1), { name: 'own', value: String(version), limit: 1 }];
-      const [requested] = record([{ type: 'JobRequested', data: { ...REQUEST, concurrency } }]);
-      if (!requested) throw new Error('nothing recorded');
-      const ref = { tenantId: 'a', action: 'add', jobId: String(version) };
-      open.take({ ...requested, ref, version }, { storedMs: 0, isHeld: true });
-      const job = open.get(ref.jobId);
-      if (!job) throw new Error('not open');
-      jobs.set(ref.jobId, job);
-      queues.move(undefined, job, 0);
-    }
+    const { looked, jobs, queues } = queueUp(lanes, (jobId) => [
+      ...key('shared', 1),
+      { name: 'own', value: jobId, limit: 1 },
+    ]);
     const release = () =>
       queues
         .next(100, (job) => {
@@ -322,14 +308,14 @@ test('an ending costs the same, however many keys are beside the one that it mak
         })
         .map(({ ref }) => ref.jobId);
     expect(release()).toEqual(['1']);
-    looks = 0;
+    looked.times = 0;
     for (const id of ['1', '2', '3']) {
       const job = jobs.get(id);
       jobs.delete(id);
       queues.move(job, undefined, 0);
       expect(release()).toEqual([String(Number(id) + 1)]);
     }
-    return looks;
+    return looked.times;
   };
   expect(lookedAt(1_000)).toBe(lookedAt(10));
 });
